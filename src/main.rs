@@ -1,0 +1,2 @@
+//! Vitrine.
+fn main() {}

@@ -1,0 +1,2 @@
+//! One command per claim.
+fn main() {}
