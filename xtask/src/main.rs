@@ -1,2 +1,62 @@
-//! One command per claim.
-fn main() {}
+//! `cargo xtask <verb>`: one command per claim about Vitrine.
+//!
+//! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
+//! `verbs/mod.rs` and one line in the list below. What verbs share lives beside this file:
+//! `tools` (which programs, where from), `process` (start and stop them), `stores` and `stack`
+//! (what runs together), `ports` (where it listens), `background` (what outlives its terminal),
+//! `report` (what a proof prints).
+
+mod background;
+mod paths;
+mod ports;
+mod process;
+
+mod stores;
+mod tools;
+mod verbs;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// One command per claim about Vitrine.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// Declares the verbs: the clap variant and the call of its `run`, which answers whether all passed.
+macro_rules! verbs {
+    ($($variant:ident => $module:ident),+ $(,)?) => {
+        #[derive(Subcommand)]
+        enum Verb {
+            $($variant(verbs::$module::Args),)+
+        }
+
+        impl Verb {
+            fn run(self) -> anyhow::Result<bool> {
+                match self {
+                    $(Self::$variant(args) => verbs::$module::run(&args),)+
+                }
+            }
+        }
+    };
+}
+
+verbs! {
+    Stores => stores,
+}
+
+fn main() -> ExitCode {
+    let verb = Cli::parse().verb;
+    match process::watch_signals().and_then(|()| verb.run()) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

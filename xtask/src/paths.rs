@@ -1,0 +1,72 @@
+//! Where things lie: the checkout and the folders that xtask writes into.
+//! What is put into them is the business of the module that writes it.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    // Cargo sets the variable for `cargo xtask`; the built-in value serves a directly started binary.
+    let manifest =
+        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest)
+        .parent()
+        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Programs installed for this checkout alone.
+pub fn tools() -> PathBuf {
+    root().join(".tools")
+}
+
+/// Data, generated configuration and logs of what runs in the background.
+pub fn stack() -> PathBuf {
+    root().join(".stack")
+}
+
+/// Reports of the proofs.
+pub fn proofs() -> PathBuf {
+    root().join("target/proofs")
+}
+
+/// A folder that goes away with its value. Other users may pass through it, since Postgres does
+/// not run as root; what lies in it decides for itself who may read.
+pub fn temporary(purpose: &str) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(&format!("vitrine-{purpose}-"))
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir()
+        .context("cannot create a temporary folder")
+}
+
+/// Creates a folder with its parents.
+pub fn ensure(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+/// Writes a file that only its owner can read.
+pub fn write_secret(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600))
+        .with_context(|| format!("cannot protect {}", path.display()))
+}
+
+/// A password of 128 random bits, in letters that need no escaping in a URL.
+pub fn random_password() -> Result<String> {
+    use std::fmt::Write as _;
+    use std::io::Read as _;
+    let mut bytes = [0_u8; 16];
+    fs::File::open("/dev/urandom")
+        .and_then(|mut source| source.read_exact(&mut bytes))
+        .context("cannot read /dev/urandom")?;
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}

@@ -1,0 +1,373 @@
+//! Starts programs, waits for them and stops them again: on success, failure, panic and Ctrl-C.
+//!
+//! Every child gets its own process group (so that Ctrl-C reaches only us, and we decide the order)
+//! and a parent-death signal (so that even a killed xtask leaves no orphan).
+//! Which programs there are and with which arguments is said in `tools`, `stores` and `stack`.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{Read, Seek};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+const POLL: Duration = Duration::from_millis(50);
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait below looks at.
+pub fn watch_signals() -> Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))
+            .context("cannot listen for signals")?;
+    }
+    Ok(())
+}
+
+/// Whether someone asked us to stop.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Fails when someone asked us to stop.
+pub fn check_interrupt() -> Result<()> {
+    ensure!(!interrupted(), "interrupted");
+    Ok(())
+}
+
+/// Waits one polling interval.
+pub fn pause() -> Result<()> {
+    thread::sleep(POLL);
+    check_interrupt()
+}
+
+/// Asks again and again until the answer is yes; names `what` when the deadline passes first.
+pub fn wait_until(
+    what: &str,
+    limit: Duration,
+    mut ready: impl FnMut() -> Result<bool>,
+) -> Result<()> {
+    let start = Instant::now();
+    while !ready()? {
+        ensure!(
+            start.elapsed() < limit,
+            "{what}: not within {} s",
+            limit.as_secs()
+        );
+        pause()?;
+    }
+    Ok(())
+}
+
+/// A user other than ours to run a program as.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    /// Numeric user id.
+    pub uid: u32,
+    /// Numeric id of its main group.
+    pub gid: u32,
+}
+
+/// A command in its own process group that dies with us, optionally as another user.
+pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> Command {
+    let mut command = Command::new("setpriv");
+    let name = if stop == Signal::INT { "INT" } else { "TERM" };
+    command.args(["--pdeathsig", name]);
+    if let Some(user) = user {
+        command.args([
+            format!("--reuid={}", user.uid),
+            format!("--regid={}", user.gid),
+            "--clear-groups".to_owned(),
+        ]);
+    }
+    command.arg("--").arg(program);
+    command.process_group(0).stdin(Stdio::null());
+    command
+}
+
+/// A command that is waited for by [`run`] or [`capture`].
+pub fn task(program: impl AsRef<OsStr>) -> Command {
+    command(program, None, Signal::TERM)
+}
+
+/// Runs a task with our own output; answers whether it succeeded.
+pub fn run(command: &mut Command) -> Result<bool> {
+    let mut running = Process::spawn(command, "task", None)?;
+    Ok(running.wait()?.success())
+}
+
+/// What a captured task did and said.
+pub struct Captured {
+    /// Whether it exited with 0.
+    pub success: bool,
+    /// Its output and its errors, in the order they were written.
+    pub text: String,
+}
+
+/// Runs a task and keeps what it prints.
+pub fn capture(command: &mut Command) -> Result<Captured> {
+    let mut file = tempfile::tempfile().context("cannot create a temporary file")?;
+    command.stdout(file.try_clone()?).stderr(file.try_clone()?);
+    let success = Process::spawn(command, "task", None)?.wait()?.success();
+    file.rewind()?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes)?;
+    let text = String::from_utf8_lossy(&bytes).into_owned();
+    Ok(Captured { success, text })
+}
+
+/// Runs a task that must succeed; its output becomes the error when it does not.
+pub fn capture_ok(command: &mut Command) -> Result<String> {
+    let shown = format!("{command:?}");
+    let captured = capture(command)?;
+    ensure!(
+        captured.success,
+        "{shown} failed:\n{}",
+        captured.text.trim_end()
+    );
+    Ok(captured.text)
+}
+
+/// How a long-running program is started.
+pub struct Daemon {
+    name: String,
+    command: Command,
+    log: PathBuf,
+    stop: Signal,
+    grace: Duration,
+}
+
+impl Daemon {
+    /// A program that logs to `<logs>/<name>.log`.
+    pub fn new(name: impl Into<String>, program: &Path, logs: &Path) -> Self {
+        Self::stopped_by(name, program, logs, None, Signal::TERM)
+    }
+
+    /// As [`Daemon::new`], for a program with its own idea of user and stop signal.
+    pub fn stopped_by(
+        name: impl Into<String>,
+        program: &Path,
+        logs: &Path,
+        user: Option<User>,
+        stop: Signal,
+    ) -> Self {
+        let name = name.into();
+        Self {
+            command: command(program, user, stop),
+            log: logs.join(format!("{name}.log")),
+            name,
+            stop,
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// Adds arguments.
+    pub fn args(mut self, args: impl IntoIterator<Item = impl Into<OsString>>) -> Self {
+        self.command.args(args.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets an environment variable.
+    pub fn env(mut self, key: &str, value: impl AsRef<OsStr>) -> Self {
+        self.command.env(key, value);
+        self
+    }
+
+    /// Sets the working directory.
+    pub fn current_dir(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
+        self
+    }
+
+    /// How long it may take to stop before it is killed (10 s unless told).
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Starts it.
+    pub fn start(mut self) -> Result<Process> {
+        let log = File::create(&self.log)
+            .with_context(|| format!("cannot write {}", self.log.display()))?;
+        self.command.stdout(log.try_clone()?).stderr(log);
+        let mut process = Process::spawn(&mut self.command, &self.name, Some(self.log))?;
+        process.stop = self.stop;
+        process.grace = self.grace;
+        Ok(process)
+    }
+}
+
+/// A running child; dropping it stops it.
+pub struct Process {
+    /// Who it is, in messages.
+    pub name: String,
+    child: Child,
+    pid: Pid,
+    log: Option<PathBuf>,
+    stop: Signal,
+    grace: Duration,
+}
+
+impl Process {
+    fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
+        let child = command
+            .spawn()
+            .with_context(|| format!("cannot start {name}: {command:?}"))?;
+        Ok(Self {
+            name: name.to_owned(),
+            pid: Pid::from_child(&child),
+            child,
+            log,
+            stop: Signal::TERM,
+            grace: Duration::from_secs(10),
+        })
+    }
+
+    /// Waits for its end; an interrupt ends the wait with an error (and the child with the value).
+    fn wait(&mut self) -> Result<ExitStatus> {
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            pause()?;
+        }
+    }
+
+    /// Fails with the end of its log when it is no longer running.
+    pub fn check(&mut self) -> Result<()> {
+        if let Some(status) = self.child.try_wait()? {
+            bail!("{} ended with {status}{}", self.name, self.log_tail());
+        }
+        Ok(())
+    }
+
+    /// Waits until `ready` says so; a child that ends or is late fails with the end of its log.
+    pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
+        let start = Instant::now();
+        while !ready() {
+            self.check()?;
+            if start.elapsed() > limit {
+                bail!(
+                    "{} is not ready after {} s{}",
+                    self.name,
+                    limit.as_secs(),
+                    self.log_tail()
+                );
+            }
+            pause()?;
+        }
+        self.check()
+    }
+
+    /// The last lines of its log, ready to be appended to a message.
+    pub fn log_tail(&self) -> String {
+        self.log.as_deref().map_or_else(String::new, |log| {
+            let text = fs::read(log).unwrap_or_default();
+            let text = String::from_utf8_lossy(&text);
+            format!("; end of {}:\n{}", log.display(), last_lines(&text, 15))
+        })
+    }
+
+    /// Asks it to stop without waiting for it.
+    pub fn ask_to_stop(&self) {
+        // It may have ended by itself: then there is nothing to ask.
+        let _ = kill_process(self.pid, self.stop);
+    }
+
+    /// Stops it: the signal, its grace period, then the whole group by force.
+    pub fn stop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.ask_to_stop();
+        }
+        let start = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < self.grace {
+            thread::sleep(POLL);
+        }
+        // Whatever the child left behind is in its group; an empty group is the normal case.
+        let _ = kill_process_group(self.pid, Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The last `count` lines of a text.
+pub fn last_lines(text: &str, count: usize) -> String {
+    let lines: Vec<&str> = text.lines().collect();
+    lines[lines.len().saturating_sub(count)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stopped_process_leaves_nobody_of_its_group_behind() {
+        let logs = tempfile::tempdir().unwrap();
+        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path())
+            .args(["-c", "sleep 60 & echo $!; wait"])
+            .start()
+            .unwrap();
+        let log = logs.path().join("shell.log");
+        let read = || fs::read_to_string(&log).unwrap();
+        shell
+            .wait_ready(Duration::from_secs(5), || read().ends_with('\n'))
+            .unwrap();
+        let grandchild = PathBuf::from("/proc").join(read().trim()).join("cmdline");
+        assert!(!fs::read(&grandchild).unwrap().is_empty());
+
+        drop(shell);
+
+        // A killed process may stay a moment as a zombie: it has no command line any more.
+        wait_until("the grandchild's end", Duration::from_secs(5), || {
+            Ok(fs::read(&grandchild).map_or(true, |line| line.is_empty()))
+        })
+        .unwrap();
+    }
+
+    #[test]
+    fn a_program_that_ends_early_is_reported_with_its_log() {
+        let logs = tempfile::tempdir().unwrap();
+        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path())
+            .args(["-c", "echo no such luck; exit 3"])
+            .start()
+            .unwrap();
+        let error = shell
+            .wait_ready(Duration::from_secs(5), || false)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("exit status: 3"), "{error}");
+        assert!(error.contains("no such luck"), "{error}");
+    }
+
+    #[test]
+    fn a_program_that_is_late_is_reported() {
+        let logs = tempfile::tempdir().unwrap();
+        let mut sleep = Daemon::new("sleeper", Path::new("sleep"), logs.path())
+            .args(["60"])
+            .start()
+            .unwrap();
+        let error = sleep
+            .wait_ready(Duration::from_millis(100), || false)
+            .unwrap_err()
+            .to_string();
+        assert!(error.starts_with("sleeper is not ready"), "{error}");
+    }
+
+    #[test]
+    fn the_last_lines_are_the_last() {
+        assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
+        assert_eq!(last_lines("a", 2), "a");
+    }
+}

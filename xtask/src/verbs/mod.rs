@@ -1,0 +1,3 @@
+//! One file per verb; each has its `Args` and a `run` that answers whether all passed.
+
+pub mod stores;
