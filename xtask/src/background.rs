@@ -27,6 +27,7 @@ pub fn is_background() -> bool {
 }
 
 /// One thing that may run once per checkout.
+#[derive(Clone, Copy)]
 pub struct Slot {
     name: &'static str,
 }

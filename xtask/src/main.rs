@@ -7,9 +7,13 @@
 //! `report` (what a proof prints).
 
 mod background;
+mod configuration;
+mod http;
 mod paths;
 mod ports;
 mod process;
+mod report;
+mod stack;
 
 mod stores;
 mod tools;
@@ -46,6 +50,8 @@ macro_rules! verbs {
 }
 
 verbs! {
+    Up => up,
+    Down => down,
     Stores => stores,
 }
 

@@ -1,9 +1,192 @@
-//! Where things listen: the table of `up`'s fixed ports beside compose's, and free ports for proofs.
-//! Which program is started on them is said in `stack` and `stores`.
+//! Where things listen: compose's host names and ports, and where the same service is on this
+//! machine. Which program is started on them is said in `stack` and `stores`.
 
 use std::net::{Ipv4Addr, TcpListener};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
+
+/// A port of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The edge, plain HTTP.
+    Edge,
+    /// The edge, HTTPS.
+    EdgeTls,
+    /// Caddy's metrics.
+    CaddyMetrics,
+    /// Caddy's administration.
+    CaddyAdmin,
+    /// A replica, counted from 1.
+    Backend(u16),
+    /// Postgres.
+    Postgres,
+    /// Redis.
+    Redis,
+    /// Prometheus.
+    Prometheus,
+    /// Alertmanager.
+    Alertmanager,
+    /// Grafana.
+    Grafana,
+    /// Metrics of Postgres.
+    PostgresExporter,
+    /// Metrics of Redis.
+    RedisExporter,
+    /// Metrics of the machine.
+    NodeExporter,
+    /// Where mail is delivered.
+    MailSmtp,
+    /// Where mail is read.
+    MailPage,
+}
+
+/// The most replicas that the monitoring's configuration can name.
+pub const MAX_REPLICAS: u16 = 3;
+
+impl Port {
+    /// All ports of a stack.
+    fn all(replicas: u16) -> Vec<Self> {
+        let mut all = vec![
+            Self::Edge,
+            Self::EdgeTls,
+            Self::CaddyMetrics,
+            Self::CaddyAdmin,
+            Self::Postgres,
+            Self::Redis,
+            Self::Prometheus,
+            Self::Alertmanager,
+            Self::Grafana,
+            Self::PostgresExporter,
+            Self::RedisExporter,
+            Self::NodeExporter,
+            Self::MailSmtp,
+            Self::MailPage,
+        ];
+        all.extend((1..=replicas).map(Self::Backend));
+        all
+    }
+
+    /// How compose's files name it: host and port.
+    fn in_compose(self) -> (String, u16) {
+        let (host, port) = match self {
+            Self::Edge => ("caddy", 8080),
+            Self::EdgeTls => ("caddy", 8443),
+            Self::CaddyMetrics => ("caddy", 2020),
+            Self::CaddyAdmin => ("caddy", 2019),
+            Self::Backend(number) => return (format!("backend-{number}"), 4000 + number),
+            Self::Postgres => ("postgres", 5432),
+            Self::Redis => ("redis", 6379),
+            Self::Prometheus => ("prometheus", 9090),
+            Self::Alertmanager => ("alertmanager", 9093),
+            Self::Grafana => ("grafana", 3000),
+            Self::PostgresExporter => ("postgres-exporter", 9187),
+            Self::RedisExporter => ("redis-exporter", 9121),
+            Self::NodeExporter => ("node-exporter", 9100),
+            Self::MailSmtp => ("maildev", 1025),
+            Self::MailPage => ("maildev", 1080),
+        };
+        (host.to_owned(), port)
+    }
+
+    /// `host:port` as compose's files write it.
+    pub fn name(self) -> String {
+        let (host, port) = self.in_compose();
+        format!("{host}:{port}")
+    }
+
+    /// Where `up` puts it: what compose publishes keeps its port; what compose hides gets one
+    /// that does not meet the machine's own Postgres, Redis or exporters.
+    fn fixed(self) -> u16 {
+        let (_, port) = self.in_compose();
+        match self {
+            Self::Grafana => 3001,
+            Self::Postgres
+            | Self::Redis
+            | Self::PostgresExporter
+            | Self::RedisExporter
+            | Self::NodeExporter => 10_000 + port,
+            _ => port,
+        }
+    }
+}
+
+/// Which port each service has on this machine.
+pub struct Ports {
+    table: Vec<(Port, u16)>,
+}
+
+impl Ports {
+    /// The ports of `up`.
+    pub fn fixed(replicas: u16) -> Self {
+        let table = Port::all(replicas)
+            .into_iter()
+            .map(|port| (port, port.fixed()))
+            .collect();
+        Self { table }
+    }
+
+    /// The port of a service.
+    pub fn of(&self, wanted: Port) -> Result<u16> {
+        self.table
+            .iter()
+            .find_map(|(port, number)| (*port == wanted).then_some(*number))
+            .with_context(|| format!("{wanted:?} has no port here"))
+    }
+
+    /// `127.0.0.1:<port>` of a service.
+    pub fn address(&self, port: Port) -> Result<String> {
+        Ok(format!("127.0.0.1:{}", self.of(port)?))
+    }
+
+    /// `http://127.0.0.1:<port>` of a service.
+    pub fn url(&self, port: Port) -> Result<String> {
+        Ok(format!("http://{}", self.address(port)?))
+    }
+
+    /// Fails with the names of those that something else listens on.
+    pub fn ensure_free(&self) -> Result<()> {
+        let taken: Vec<String> = self
+            .table
+            .iter()
+            .filter(|(_, number)| !is_free(*number))
+            .map(|(port, number)| format!("port {number} ({port:?}) is taken by another program"))
+            .collect();
+        if !taken.is_empty() {
+            bail!("{}", taken.join("\n"));
+        }
+        Ok(())
+    }
+
+    /// A text of compose's configuration with every `service:port` in it replaced by the address here.
+    pub fn localise(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (port, number) in &self.table {
+            text = replace_word(&text, &port.name(), &format!("127.0.0.1:{number}"));
+        }
+        text
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Replaces `from` where it is not a part of a longer name or number.
+fn replace_word(text: &str, from: &str, to: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[from.len()..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+        let word = !before.ends_with(is_part) && !after.starts_with(|c: char| c.is_ascii_digit());
+        out.push_str(before);
+        out.push_str(if word { to } else { from });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
 
 /// Different loopback ports that nobody uses at this moment.
 pub fn free(count: usize) -> Result<Vec<u16>> {
@@ -16,4 +199,49 @@ pub fn free(count: usize) -> Result<Vec<u16>> {
         .iter()
         .map(|listener| Ok(listener.local_addr()?.port()))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn service_names_become_addresses_of_this_machine() {
+        let text = "- targets: ['backend-1:4001', 'backend-3:4003']\nurl: http://grafana:3000/x\n\
+                    smarthost: maildev:1025\n";
+        let expected = "- targets: ['127.0.0.1:4001', '127.0.0.1:4003']\n\
+                        url: http://127.0.0.1:3001/x\nsmarthost: 127.0.0.1:1025\n";
+        assert_eq!(Ports::fixed(3).localise(text), expected);
+    }
+
+    #[test]
+    fn only_whole_names_are_replaced() {
+        let text = "my-redis:6379 redis:63790 postgres-exporter:9187 x.postgres:5432";
+        let expected = "my-redis:6379 redis:63790 127.0.0.1:19187 x.postgres:5432";
+        assert_eq!(Ports::fixed(1).localise(text), expected);
+    }
+
+    #[test]
+    fn no_two_services_share_a_fixed_port() {
+        let ports = Ports::fixed(MAX_REPLICAS);
+        let numbers: BTreeSet<u16> = ports.table.iter().map(|(_, number)| *number).collect();
+        assert_eq!(numbers.len(), ports.table.len());
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_its_service() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let number = listener.local_addr().unwrap().port();
+        let ports = Ports {
+            table: vec![(Port::Prometheus, number)],
+        };
+        let error = ports.ensure_free().unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("port {number} (Prometheus)")),
+            "{error}"
+        );
+        drop(listener);
+        ports.ensure_free().unwrap();
+    }
 }

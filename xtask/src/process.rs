@@ -4,6 +4,7 @@
 //! and a parent-death signal (so that even a killed xtask leaves no orphan).
 //! Which programs there are and with which arguments is said in `tools`, `stores` and `stack`.
 
+use std::env;
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{Read, Seek};
@@ -159,8 +160,16 @@ impl Daemon {
         stop: Signal,
     ) -> Self {
         let name = name.into();
+        let mut command = command(program, user, stop);
+        // A daemon depends on what it is given here, not on the shell that happened to start it.
+        command.env_clear();
+        for key in ["PATH", "HOME", "TMPDIR"] {
+            if let Some(value) = env::var_os(key) {
+                command.env(key, value);
+            }
+        }
         Self {
-            command: command(program, user, stop),
+            command,
             log: logs.join(format!("{name}.log")),
             name,
             stop,

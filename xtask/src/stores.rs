@@ -201,7 +201,10 @@ pub fn redis(place: &Place<'_>) -> Result<Store> {
     })?;
     Ok(Store {
         process,
-        url: format!("redis://default:{}@127.0.0.1:{}", place.password, place.port),
+        url: format!(
+            "redis://default:{}@127.0.0.1:{}",
+            place.password, place.port
+        ),
     })
 }
 

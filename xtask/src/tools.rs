@@ -88,6 +88,11 @@ pub const MAILDEV: Tool = Tool {
     at_least: Some(("--version", (2, 0))),
     source: Source::Npm("maildev@2.2.1"),
 };
+/// The dashboards. No package source has it, so a stack does without when it is not there.
+pub const GRAFANA: Tool = Tool {
+    folders: &["/usr/share/grafana/bin"],
+    ..debian("grafana", "grafana")
+};
 /// Runs the tests.
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",

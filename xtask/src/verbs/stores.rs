@@ -10,7 +10,7 @@ use crate::process::{interrupted, pause};
 use crate::tools::{INITDB, REDIS, require};
 use crate::{paths, stores};
 
-const SLOT: fn() -> Slot = || Slot::new("stores");
+const SLOT: Slot = Slot::new("stores");
 
 /// Start a private Postgres and Redis and print where they are.
 ///
@@ -31,7 +31,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     if args.stop {
-        let stopped = SLOT().stop(Duration::from_secs(60))?;
+        let stopped = SLOT.stop(Duration::from_secs(60))?;
         eprintln!(
             "{}",
             if stopped {
@@ -44,16 +44,16 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     require(&[&INITDB, &REDIS], args.install)?;
     if args.detach && !is_background() {
-        let text = match SLOT().ready_text()? {
+        let text = match SLOT.ready_text()? {
             Some(text) => text,
-            None => SLOT().launch(Duration::from_secs(60))?,
+            None => SLOT.launch(Duration::from_secs(60))?,
         };
         print!("{text}");
         return Ok(true);
     }
 
     // Only the background ones are limited to one per checkout.
-    let held = is_background().then(|| SLOT().hold()).transpose()?;
+    let held = is_background().then(|| SLOT.hold()).transpose()?;
     let folder = paths::temporary("stores")?;
     let (mut postgres, mut redis) = stores::disposable(folder.path())?;
     let text = format!(

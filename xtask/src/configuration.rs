@@ -1,0 +1,217 @@
+//! Local copies of compose's monitoring configuration: the same files with other addresses.
+//!
+//! Rules, templates and dashboards are copied unchanged. Edits are made on lines, not on parsed
+//! YAML, so that comments and order survive and a reader can compare the two.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::paths;
+use crate::ports::{MAX_REPLICAS, Port, Ports};
+
+/// Scrape jobs of services that only containers bring.
+const CONTAINER_JOBS: [&str; 1] = ["cadvisor"];
+
+/// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
+pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> Result<()> {
+    let source = paths::root().join("monitoring");
+    if folder.exists() {
+        // A rule that was deleted in the checkout must not live on in the copy.
+        fs::remove_dir_all(folder).with_context(|| format!("cannot renew {}", folder.display()))?;
+    }
+    for part in ["prometheus", "alertmanager", "grafana"] {
+        let from = source.join(part);
+        if from.is_dir() {
+            copy(&from, &folder.join(part))?;
+        }
+    }
+    edit(&folder.join("prometheus/prometheus.yml"), |text| {
+        prometheus(text, folder, ports, replicas, with_grafana)
+    })?;
+    edit(&folder.join("alertmanager/alertmanager.yml"), |text| {
+        alertmanager(text, folder, ports)
+    })?;
+    let sources = folder.join("grafana/provisioning");
+    if sources.is_dir() {
+        edit_all(&sources, &|text| {
+            let dashboards = folder.join("grafana/dashboards").display().to_string();
+            ports
+                .localise(text)
+                .replace("/var/lib/grafana/dashboards", &dashboards)
+        })?;
+    }
+    Ok(())
+}
+
+fn prometheus(
+    text: &str,
+    folder: &Path,
+    ports: &Ports,
+    replicas: u16,
+    with_grafana: bool,
+) -> String {
+    let mut text = text.to_owned();
+    for job in CONTAINER_JOBS {
+        text = drop_item(&text, &format!("job_name: {job}"));
+    }
+    if !with_grafana {
+        text = drop_item(&text, "job_name: grafana");
+    }
+    for number in replicas + 1..=MAX_REPLICAS {
+        text = drop_target(&text, &Port::Backend(number).name());
+    }
+    let home = folder.join("prometheus").display().to_string();
+    ports.localise(&text).replace("/etc/prometheus", &home)
+}
+
+fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {
+    let home = folder.join("alertmanager").display().to_string();
+    ports.localise(text).replace("/etc/alertmanager", &home)
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    paths::ensure(to)?;
+    let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+    for entry in entries {
+        let entry = entry?;
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target)?;
+        } else {
+            fs::copy(&source, &target)
+                .with_context(|| format!("cannot copy {}", source.display()))?;
+        }
+    }
+    Ok(())
+}
+
+fn edit(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    fs::write(path, change(&text)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn edit_all(folder: &Path, change: &dyn Fn(&str) -> String) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            edit_all(&path, change)?;
+        } else if path
+            .extension()
+            .is_some_and(|kind| kind == "yml" || kind == "yaml")
+        {
+            edit(&path, change)?;
+        }
+    }
+    Ok(())
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start().len()
+}
+
+/// Removes the list item that begins with `- <head>`, with everything indented below it.
+fn drop_item(text: &str, head: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut dropping: Option<usize> = None;
+    for line in text.split_inclusive('\n') {
+        let blank = line.trim().is_empty();
+        if dropping.is_some_and(|depth| !blank && indent(line) <= depth) {
+            dropping = None;
+        }
+        let is_head = line
+            .trim_start()
+            .strip_prefix("- ")
+            .is_some_and(|item| unquoted(item) == head);
+        if is_head {
+            dropping = Some(indent(line));
+        }
+        if dropping.is_none() {
+            out.push_str(line);
+        }
+    }
+    out
+}
+
+fn unquoted(item: &str) -> String {
+    let item = item.split(" #").next().unwrap_or_default();
+    item.trim().replace(['"', '\''], "")
+}
+
+/// Removes one target, whether it has a line of its own or stands in a `[…]` list.
+fn drop_target(text: &str, target: &str) -> String {
+    let text = drop_item(text, target);
+    text.split_inclusive('\n')
+        .map(|line| drop_element(line, target))
+        .collect()
+}
+
+fn drop_element(line: &str, target: &str) -> String {
+    let Some((before, list, after)) = line.split_once('[').and_then(|(before, rest)| {
+        rest.split_once(']')
+            .map(|(list, after)| (before, list, after))
+    }) else {
+        return line.to_owned();
+    };
+    let kept: Vec<&str> = list
+        .split(',')
+        .map(str::trim)
+        .filter(|element| unquoted(element) != target)
+        .collect();
+    format!("{before}[{}]{after}", kept.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: &str = "\
+scrape_configs:
+  # the application
+  - job_name: backend
+    static_configs:
+      - targets: [backend-1:4001, 'backend-2:4002', backend-3:4003]
+  - job_name: grafana # dashboards
+
+    static_configs:
+      - targets: [grafana:3000]
+  - job_name: \"cadvisor\"
+    static_configs:
+      - targets:
+          - cadvisor:8080
+rule_files: [/etc/prometheus/rules/*.yml]
+";
+
+    #[test]
+    fn what_is_not_there_is_not_scraped() {
+        let text = prometheus(SAMPLE, Path::new("/here"), &Ports::fixed(2), 2, false);
+        let expected = "\
+scrape_configs:
+  # the application
+  - job_name: backend
+    static_configs:
+      - targets: [127.0.0.1:4001, '127.0.0.1:4002']
+rule_files: [/here/prometheus/rules/*.yml]
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn what_is_there_stays() {
+        let text = prometheus(SAMPLE, Path::new("/here"), &Ports::fixed(3), 3, true);
+        assert!(text.contains("127.0.0.1:4003"), "{text}");
+        assert!(text.contains("job_name: grafana"), "{text}");
+        assert!(text.contains("127.0.0.1:3001"), "{text}");
+    }
+
+    #[test]
+    fn a_target_with_its_own_line_goes_alone() {
+        let text = "- targets:\n    - backend-2:4002\n    - 'backend-3:4003'\n";
+        assert_eq!(
+            drop_target(text, "backend-3:4003"),
+            "- targets:\n    - backend-2:4002\n"
+        );
+    }
+}

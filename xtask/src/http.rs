@@ -1,0 +1,80 @@
+//! Plain HTTP to the processes that we started. Not for anything outside this machine.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use ureq::Agent;
+use ureq::http::Request;
+
+/// An answer, whatever its status.
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its headers.
+    pub headers: ureq::http::HeaderMap,
+    /// Its body.
+    pub body: String,
+}
+
+impl Answer {
+    /// The body as JSON.
+    pub fn json(&self) -> Result<Value> {
+        serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
+    }
+
+    /// A header as text; empty when it is missing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+    }
+}
+
+fn agent() -> Agent {
+    Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(10)))
+        // A proxy of the environment must not come between us and our own processes.
+        .proxy(None)
+        .build()
+        .into()
+}
+
+/// GET.
+pub fn get(url: &str) -> Result<Answer> {
+    send("GET", url, &[], None)
+}
+
+/// Whether a GET is answered with 200.
+pub fn is_ok(url: &str) -> bool {
+    get(url).is_ok_and(|answer| answer.status == 200)
+}
+
+/// Any method, with headers and a JSON body.
+pub fn send(
+    method: &str,
+    url: &str,
+    headers: &[(&str, &str)],
+    body: Option<&Value>,
+) -> Result<Answer> {
+    let mut request = Request::builder().method(method).uri(url);
+    for (name, value) in headers {
+        request = request.header(*name, *value);
+    }
+    let sent = match body {
+        Some(body) => agent().run(
+            request
+                .header("content-type", "application/json")
+                .body(body.to_string())?,
+        ),
+        None => agent().run(request.body(())?),
+    };
+    let mut answer = sent.with_context(|| format!("{method} {url}"))?;
+    Ok(Answer {
+        status: answer.status().as_u16(),
+        headers: answer.headers().clone(),
+        body: answer.body_mut().read_to_string()?,
+    })
+}

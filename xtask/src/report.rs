@@ -1,0 +1,239 @@
+//! What a proof prints and leaves behind: rows, a table, one last line, and the same as files in
+//! `target/proofs/`. What is proved is the verb's business.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use serde_json::json;
+
+use crate::paths;
+use crate::process::check_interrupt;
+
+/// How a step went; most steps are one check, a test run is many.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Outcome {
+    /// Checks that passed.
+    pub passed: u64,
+    /// Checks that failed.
+    pub failed: u64,
+    /// What is worth a word: why it failed, or what was not done.
+    pub note: String,
+}
+
+impl Outcome {
+    /// One check that passed.
+    pub fn passed() -> Self {
+        Self::from(true)
+    }
+
+    /// One check that failed, with the reason.
+    pub fn failed(why: impl Into<String>) -> Self {
+        Self {
+            failed: 1,
+            note: why.into(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a word.
+    pub fn with_note(mut self, note: impl Into<String>) -> Self {
+        self.note = note.into();
+        self
+    }
+}
+
+impl From<bool> for Outcome {
+    fn from(passed: bool) -> Self {
+        Self {
+            passed: u64::from(passed),
+            failed: u64::from(!passed),
+            note: String::new(),
+        }
+    }
+}
+
+struct Row {
+    name: String,
+    outcome: Outcome,
+    seconds: f64,
+}
+
+/// The report of one verb.
+pub struct Report {
+    verb: &'static str,
+    rows: Vec<Row>,
+}
+
+impl Report {
+    /// An empty report.
+    pub fn new(verb: &'static str) -> Self {
+        Self {
+            verb,
+            rows: Vec::new(),
+        }
+    }
+
+    /// Does a step and writes its row. An error is a failed check, so that later steps still run;
+    /// only an interrupt ends the report.
+    pub fn step(
+        &mut self,
+        name: impl Into<String>,
+        step: impl FnOnce() -> Result<Outcome>,
+    ) -> Result<()> {
+        let name = name.into();
+        eprintln!("--- {name}");
+        let start = Instant::now();
+        let outcome = step().unwrap_or_else(|error| {
+            eprintln!("{error:#}");
+            let text = format!("{error:#}");
+            Outcome::failed(text.lines().next().unwrap_or_default())
+        });
+        check_interrupt()?;
+        self.rows.push(Row {
+            name,
+            outcome,
+            seconds: start.elapsed().as_secs_f64(),
+        });
+        Ok(())
+    }
+
+    fn totals(&self) -> (u64, u64) {
+        self.rows.iter().fold((0, 0), |(passed, failed), row| {
+            (passed + row.outcome.passed, failed + row.outcome.failed)
+        })
+    }
+
+    /// The last line.
+    fn summary(&self) -> String {
+        let (passed, failed) = self.totals();
+        format!("{passed} passed, {failed} failed")
+    }
+
+    fn table(&self) -> String {
+        let width = self.rows.iter().map(|row| row.name.len()).max();
+        let width = width.unwrap_or_default();
+        self.rows.iter().fold(String::new(), |mut text, row| {
+            let Outcome {
+                passed,
+                failed,
+                note,
+            } = &row.outcome;
+            let verdict = if *failed == 0 { "ok" } else { "FAILED" };
+            let line = format!(
+                "{:width$}  {verdict:6}  {passed:>5} passed {failed:>3} failed {:>7.1} s  {note}",
+                row.name, row.seconds
+            );
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{}", line.trim_end());
+            text
+        })
+    }
+
+    fn markdown(&self) -> String {
+        let mut text = format!(
+            "# cargo xtask {}\n\n| step | passed | failed | seconds | note |\n| --- | --- | --- | --- | --- |\n",
+            self.verb
+        );
+        for row in &self.rows {
+            let Outcome {
+                passed,
+                failed,
+                note,
+            } = &row.outcome;
+            let note = note.replace('|', "\\|");
+            let _ = writeln!(
+                text,
+                "| {} | {passed} | {failed} | {:.1} | {note} |",
+                row.name, row.seconds
+            );
+        }
+        let _ = writeln!(text, "\n{}", self.summary());
+        text
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let (passed, failed) = self.totals();
+        let rows: Vec<_> = self
+            .rows
+            .iter()
+            .map(|row| {
+                json!({
+                    "name": row.name,
+                    "passed": row.outcome.passed,
+                    "failed": row.outcome.failed,
+                    "seconds": row.seconds,
+                    "note": row.outcome.note,
+                })
+            })
+            .collect();
+        json!({ "verb": self.verb, "passed": passed, "failed": failed, "rows": rows })
+    }
+
+    /// Writes the files, prints the table and the last line; answers whether nothing failed.
+    pub fn finish(&self) -> Result<bool> {
+        let folder = paths::proofs();
+        paths::ensure(&folder)?;
+        let write = |kind: &str, text: String| {
+            let path = folder.join(format!("{}.{kind}", self.verb));
+            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        };
+        write("json", format!("{:#}\n", self.json()))?;
+        write("md", self.markdown())?;
+        print!("\n{}", self.table());
+        println!("{}", self.summary());
+        let (passed, failed) = self.totals();
+        // A proof that checked nothing has proved nothing.
+        Ok(failed == 0 && passed > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use anyhow::bail;
+
+    fn sample() -> Report {
+        let mut report = Report::new("sample");
+        let tests = Outcome {
+            passed: 12,
+            failed: 1,
+            note: "a | b".to_owned(),
+        };
+        report.step("tests", || Ok(tests)).unwrap();
+        report.step("format", || Ok(Outcome::passed())).unwrap();
+        report.step("broken", || bail!("no luck\nat all")).unwrap();
+        report
+    }
+
+    #[test]
+    fn the_last_line_sums_up_all_steps() {
+        assert_eq!(sample().summary(), "13 passed, 2 failed");
+    }
+
+    #[test]
+    fn an_error_is_a_failed_row_with_its_first_line() {
+        let report = sample();
+        let row = report.table().lines().nth(2).unwrap().to_owned();
+        assert!(row.starts_with("broken  FAILED"), "{row}");
+        assert!(row.ends_with("no luck"), "{row}");
+    }
+
+    #[test]
+    fn a_note_cannot_break_the_markdown_table() {
+        let text = sample().markdown();
+        assert!(
+            text.contains("| tests | 12 | 1 | 0.0 | a \\| b |"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn json_carries_every_row() {
+        let value = sample().json();
+        assert_eq!(value["failed"], 2);
+        assert_eq!(value["rows"].as_array().unwrap().len(), 3);
+        assert_eq!(value["rows"][0]["passed"], 12);
+    }
+}

@@ -1,0 +1,53 @@
+//! `cargo xtask down`: stops what `up --detach` left running, and drops its data when asked.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use crate::{paths, stores};
+
+use super::up::SLOT;
+
+/// Above the sum of all grace periods of a stack.
+const LIMIT: Duration = Duration::from_secs(120);
+
+/// Stop the stack that `up --detach` started.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Drop its data, logs and secrets as well.
+    #[arg(long)]
+    reset: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    let stopped = SLOT.stop(LIMIT)?;
+    eprintln!(
+        "{}",
+        if stopped {
+            "stopped"
+        } else {
+            "nothing was running"
+        }
+    );
+    if args.reset {
+        // Held, so that nothing starts upon what is being dropped.
+        let _held = SLOT.hold()?;
+        let postgres = stores::lasting_folder(&paths::stack().join("data/postgres"))?;
+        for folder in [
+            postgres,
+            paths::stack().join("data"),
+            paths::stack().join("logs"),
+            paths::stack().join("config"),
+            paths::stack().join("secrets"),
+        ] {
+            if folder.exists() {
+                fs::remove_dir_all(&folder)
+                    .with_context(|| format!("cannot drop {}", folder.display()))?;
+            }
+        }
+        eprintln!("data dropped");
+    }
+    Ok(true)
+}

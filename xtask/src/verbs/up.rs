@@ -1,0 +1,94 @@
+//! `cargo xtask up`: the whole stack on this machine, without containers.
+//! What a stack consists of is in `stack`; `down` stops a detached one.
+
+use std::env;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+
+use crate::background::{Slot, is_background};
+use crate::paths;
+use crate::ports::{MAX_REPLICAS, Ports};
+use crate::process::{interrupted, pause, run as run_task, task};
+use crate::stack::{PROGRAMS, Plan, Stack};
+use crate::tools::require;
+
+/// There is one stack per checkout.
+pub const SLOT: Slot = Slot::new("up");
+/// Above the sum of the waits of a start.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Start the whole stack as local processes on compose's ports.
+///
+/// Ctrl-C stops it. Data lives in `.stack/`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Leave it running in the background; `cargo xtask down` stops it.
+    #[arg(long)]
+    detach: bool,
+    /// How many replicas of the application.
+    #[arg(long, default_value_t = MAX_REPLICAS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_REPLICAS)))]
+    replicas: u16,
+    /// Build the application with optimisations.
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    if !is_background() {
+        require(&PROGRAMS, args.install)?;
+        build(args.release)?;
+        if args.detach {
+            print!("{}", SLOT.launch(LIMIT)?);
+            eprintln!("running in the background; `cargo xtask down` stops it");
+            return Ok(true);
+        }
+    }
+    let held = SLOT.hold()?;
+    let mut stack = Stack::start(Plan {
+        folder: paths::stack(),
+        ports: Ports::fixed(args.replicas),
+        replicas: args.replicas,
+        binary: binary(args.release),
+    })?;
+    let table = stack.table()?;
+    held.ready(&table)?;
+    if !is_background() {
+        print!("\n{table}");
+        eprintln!("Ctrl-C stops all of it");
+    }
+    while !interrupted() {
+        stack.check()?;
+        // The interrupt that ends the pause is the wanted end.
+        let _ = pause();
+    }
+    eprintln!("stopping");
+    Ok(true)
+}
+
+/// Builds the application from the committed query data, so that no database is needed for it.
+fn build(release: bool) -> Result<()> {
+    let mut cargo = task("cargo");
+    cargo
+        .args(["build", "--package", "vitrine", "--bin", "vitrine"])
+        .env("SQLX_OFFLINE", "true")
+        .current_dir(paths::root());
+    if release {
+        cargo.arg("--release");
+    }
+    ensure!(run_task(&mut cargo)?, "the build failed");
+    Ok(())
+}
+
+fn binary(release: bool) -> PathBuf {
+    let target =
+        env::var_os("CARGO_TARGET_DIR").map_or_else(|| paths::root().join("target"), PathBuf::from);
+    target
+        .join(if release { "release" } else { "debug" })
+        .join("vitrine")
+}
