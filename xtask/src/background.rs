@@ -12,11 +12,11 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::paths;
-use crate::process::{last_lines, pause, wait_until};
+use crate::process::{last_lines, pause, sleep};
 
 /// Set for the background process, so that it does not detach again.
 const MARK: &str = "VITRINE_XTASK_BACKGROUND";
@@ -67,28 +67,18 @@ impl Slot {
     /// Takes the slot, or says who has it.
     pub fn hold(self) -> Result<Held> {
         let Some(mut lock) = self.lock()? else {
-            bail!(
-                "`{}` is already running (process {})",
-                self.name,
-                self.pid()?
-            );
+            bail!("`{}` is already running (process {})", self.name, self.pid()?);
         };
         lock.set_len(0)?;
         write!(lock, "{}", std::process::id())?;
         // What an earlier one printed is no longer true.
         let _ = fs::remove_file(self.file("ready"));
-        Ok(Held {
-            slot: self,
-            _lock: lock,
-        })
+        Ok(Held { slot: self, _lock: lock })
     }
 
     /// The id of the process that holds the slot.
     pub fn pid(&self) -> Result<i32> {
-        fs::read_to_string(self.file("lock"))?
-            .trim()
-            .parse()
-            .context("the lock file names no process")
+        fs::read_to_string(self.file("lock"))?.trim().parse().context("the lock file names no process")
     }
 
     /// What the running one printed when it was ready; nothing when none runs.
@@ -102,17 +92,12 @@ impl Slot {
     /// Starts this very command in the background and answers what it printed when it was ready.
     pub fn launch(&self, limit: Duration) -> Result<String> {
         if self.lock()?.is_none() {
-            bail!(
-                "`{}` is already running (process {})",
-                self.name,
-                self.pid()?
-            );
+            bail!("`{}` is already running (process {})", self.name, self.pid()?);
         }
         let ready = self.file("ready");
         let _ = fs::remove_file(&ready);
         let log_path = self.file("log");
-        let log = File::create(&log_path)
-            .with_context(|| format!("cannot write {}", log_path.display()))?;
+        let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
         let mut child = Command::new(env::current_exe()?)
             .args(env::args_os().skip(1))
             .env(MARK, "1")
@@ -152,7 +137,11 @@ impl Slot {
         }
         let pid = Pid::from_raw(self.pid()?).context("the lock file names no process")?;
         kill_process(pid, Signal::TERM).context("cannot stop it")?;
-        wait_until("its end", limit, || Ok(self.lock()?.is_some()))?;
+        let start = Instant::now();
+        while self.lock()?.is_none() {
+            ensure!(start.elapsed() < limit, "`{}` does not stop", self.name);
+            sleep();
+        }
         Ok(true)
     }
 }

@@ -27,31 +27,19 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
             copy(&from, &folder.join(part))?;
         }
     }
-    edit(&folder.join("prometheus/prometheus.yml"), |text| {
-        prometheus(text, folder, ports, replicas, with_grafana)
-    })?;
-    edit(&folder.join("alertmanager/alertmanager.yml"), |text| {
-        alertmanager(text, folder, ports)
-    })?;
+    edit(&folder.join("prometheus/prometheus.yml"), |text| prometheus(text, folder, ports, replicas, with_grafana))?;
+    edit(&folder.join("alertmanager/alertmanager.yml"), |text| alertmanager(text, folder, ports))?;
     let sources = folder.join("grafana/provisioning");
     if sources.is_dir() {
         edit_all(&sources, &|text| {
             let dashboards = folder.join("grafana/dashboards").display().to_string();
-            ports
-                .localise(text)
-                .replace("/var/lib/grafana/dashboards", &dashboards)
+            ports.localise(text).replace("/var/lib/grafana/dashboards", &dashboards)
         })?;
     }
     Ok(())
 }
 
-fn prometheus(
-    text: &str,
-    folder: &Path,
-    ports: &Ports,
-    replicas: u16,
-    with_grafana: bool,
-) -> String {
+fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
     let mut text = text.to_owned();
     for job in CONTAINER_JOBS {
         text = drop_item(&text, &format!("job_name: {job}"));
@@ -80,16 +68,14 @@ fn copy(from: &Path, to: &Path) -> Result<()> {
         if source.is_dir() {
             copy(&source, &target)?;
         } else {
-            fs::copy(&source, &target)
-                .with_context(|| format!("cannot copy {}", source.display()))?;
+            fs::copy(&source, &target).with_context(|| format!("cannot copy {}", source.display()))?;
         }
     }
     Ok(())
 }
 
 fn edit(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
-    let text =
-        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
     fs::write(path, change(&text)).with_context(|| format!("cannot write {}", path.display()))
 }
 
@@ -98,10 +84,7 @@ fn edit_all(folder: &Path, change: &dyn Fn(&str) -> String) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             edit_all(&path, change)?;
-        } else if path
-            .extension()
-            .is_some_and(|kind| kind == "yml" || kind == "yaml")
-        {
+        } else if path.extension().is_some_and(|kind| kind == "yml" || kind == "yaml") {
             edit(&path, change)?;
         }
     }
@@ -121,10 +104,7 @@ fn drop_item(text: &str, head: &str) -> String {
         if dropping.is_some_and(|depth| !blank && indent(line) <= depth) {
             dropping = None;
         }
-        let is_head = line
-            .trim_start()
-            .strip_prefix("- ")
-            .is_some_and(|item| unquoted(item) == head);
+        let is_head = line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head);
         if is_head {
             dropping = Some(indent(line));
         }
@@ -143,23 +123,16 @@ fn unquoted(item: &str) -> String {
 /// Removes one target, whether it has a line of its own or stands in a `[…]` list.
 fn drop_target(text: &str, target: &str) -> String {
     let text = drop_item(text, target);
-    text.split_inclusive('\n')
-        .map(|line| drop_element(line, target))
-        .collect()
+    text.split_inclusive('\n').map(|line| drop_element(line, target)).collect()
 }
 
 fn drop_element(line: &str, target: &str) -> String {
-    let Some((before, list, after)) = line.split_once('[').and_then(|(before, rest)| {
-        rest.split_once(']')
-            .map(|(list, after)| (before, list, after))
-    }) else {
+    let Some((before, list, after)) =
+        line.split_once('[').and_then(|(before, rest)| rest.split_once(']').map(|(list, after)| (before, list, after)))
+    else {
         return line.to_owned();
     };
-    let kept: Vec<&str> = list
-        .split(',')
-        .map(str::trim)
-        .filter(|element| unquoted(element) != target)
-        .collect();
+    let kept: Vec<&str> = list.split(',').map(str::trim).filter(|element| unquoted(element) != target).collect();
     format!("{before}[{}]{after}", kept.join(", "))
 }
 
@@ -209,9 +182,6 @@ rule_files: [/here/prometheus/rules/*.yml]
     #[test]
     fn a_target_with_its_own_line_goes_alone() {
         let text = "- targets:\n    - backend-2:4002\n    - 'backend-3:4003'\n";
-        assert_eq!(
-            drop_target(text, "backend-3:4003"),
-            "- targets:\n    - backend-2:4002\n"
-        );
+        assert_eq!(drop_target(text, "backend-3:4003"), "- targets:\n    - backend-2:4002\n");
     }
 }

@@ -25,10 +25,7 @@ impl Answer {
 
     /// A header as text; empty when it is missing.
     pub fn header(&self, name: &str) -> &str {
-        self.headers
-            .get(name)
-            .and_then(|value| value.to_str().ok())
-            .unwrap_or_default()
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 }
 
@@ -53,28 +50,15 @@ pub fn is_ok(url: &str) -> bool {
 }
 
 /// Any method, with headers and a JSON body.
-pub fn send(
-    method: &str,
-    url: &str,
-    headers: &[(&str, &str)],
-    body: Option<&Value>,
-) -> Result<Answer> {
+pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
     let mut request = Request::builder().method(method).uri(url);
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
     let sent = match body {
-        Some(body) => agent().run(
-            request
-                .header("content-type", "application/json")
-                .body(body.to_string())?,
-        ),
+        Some(body) => agent().run(request.header("content-type", "application/json").body(body.to_string())?),
         None => agent().run(request.body(())?),
     };
     let mut answer = sent.with_context(|| format!("{method} {url}"))?;
-    Ok(Answer {
-        status: answer.status().as_u16(),
-        headers: answer.headers().clone(),
-        body: answer.body_mut().read_to_string()?,
-    })
+    Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body: answer.body_mut().read_to_string()? })
 }

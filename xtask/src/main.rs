@@ -7,12 +7,14 @@
 //! `report` (what a proof prints).
 
 mod background;
+mod checks;
 mod configuration;
 mod http;
 mod paths;
 mod ports;
 mod process;
 mod report;
+mod smoke;
 mod stack;
 
 mod stores;
@@ -52,6 +54,9 @@ macro_rules! verbs {
 verbs! {
     Up => up,
     Down => down,
+    Test => test,
+    Ci => ci,
+    Sqlx => sqlx,
     Stores => stores,
 }
 

@@ -12,11 +12,8 @@ use tempfile::TempDir;
 /// The root of the checkout.
 pub fn root() -> PathBuf {
     // Cargo sets the variable for `cargo xtask`; the built-in value serves a directly started binary.
-    let manifest =
-        env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
-    Path::new(&manifest)
-        .parent()
-        .map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    Path::new(&manifest).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
 /// Programs installed for this checkout alone.
@@ -24,9 +21,17 @@ pub fn tools() -> PathBuf {
     root().join(".tools")
 }
 
+/// Moves the folder of the stack, so that a proof does not touch a developer's data.
+pub const STACK_VARIABLE: &str = "VITRINE_STACK_FOLDER";
+
 /// Data, generated configuration and logs of what runs in the background.
 pub fn stack() -> PathBuf {
-    root().join(".stack")
+    env::var_os(STACK_VARIABLE).map_or_else(|| root().join(".stack"), PathBuf::from)
+}
+
+/// Where cargo builds.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
 
 /// Reports of the proofs.
@@ -52,8 +57,7 @@ pub fn ensure(folder: &Path) -> Result<()> {
 /// Writes a file that only its owner can read.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    fs::set_permissions(path, Permissions::from_mode(0o600))
-        .with_context(|| format!("cannot protect {}", path.display()))
+    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", path.display()))
 }
 
 /// A password of 128 random bits, in letters that need no escaping in a URL.
@@ -61,9 +65,7 @@ pub fn random_password() -> Result<String> {
     use std::fmt::Write as _;
     use std::io::Read as _;
     let mut bytes = [0_u8; 16];
-    fs::File::open("/dev/urandom")
-        .and_then(|mut source| source.read_exact(&mut bytes))
-        .context("cannot read /dev/urandom")?;
+    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
     Ok(bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");

@@ -100,11 +100,7 @@ impl Port {
         let (_, port) = self.in_compose();
         match self {
             Self::Grafana => 3001,
-            Self::Postgres
-            | Self::Redis
-            | Self::PostgresExporter
-            | Self::RedisExporter
-            | Self::NodeExporter => 10_000 + port,
+            Self::Postgres | Self::Redis | Self::PostgresExporter | Self::RedisExporter | Self::NodeExporter => 10_000 + port,
             _ => port,
         }
     }
@@ -118,10 +114,7 @@ pub struct Ports {
 impl Ports {
     /// The ports of `up`.
     pub fn fixed(replicas: u16) -> Self {
-        let table = Port::all(replicas)
-            .into_iter()
-            .map(|port| (port, port.fixed()))
-            .collect();
+        let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
         Self { table }
     }
 
@@ -195,10 +188,7 @@ pub fn free(count: usize) -> Result<Vec<u16>> {
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()
         .context("no free port on 127.0.0.1")?;
-    listeners
-        .iter()
-        .map(|listener| Ok(listener.local_addr()?.port()))
-        .collect()
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
 }
 
 #[cfg(test)]
@@ -233,14 +223,9 @@ mod tests {
     fn a_taken_port_is_named_with_its_service() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let number = listener.local_addr().unwrap().port();
-        let ports = Ports {
-            table: vec![(Port::Prometheus, number)],
-        };
+        let ports = Ports { table: vec![(Port::Prometheus, number)] };
         let error = ports.ensure_free().unwrap_err().to_string();
-        assert!(
-            error.contains(&format!("port {number} (Prometheus)")),
-            "{error}"
-        );
+        assert!(error.contains(&format!("port {number} (Prometheus)")), "{error}");
         drop(listener);
         ports.ensure_free().unwrap();
     }

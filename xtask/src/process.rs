@@ -26,8 +26,7 @@ const POLL: Duration = Duration::from_millis(50);
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED))
-            .context("cannot listen for signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED)).context("cannot listen for signals")?;
     }
     Ok(())
 }
@@ -43,25 +42,22 @@ pub fn check_interrupt() -> Result<()> {
     Ok(())
 }
 
-/// Waits one polling interval.
+/// Waits one polling interval; an interrupt ends it with an error.
 pub fn pause() -> Result<()> {
-    thread::sleep(POLL);
+    sleep();
     check_interrupt()
 }
 
+/// Waits one polling interval where even an interrupt must not end the waiting: while stopping.
+pub fn sleep() {
+    thread::sleep(POLL);
+}
+
 /// Asks again and again until the answer is yes; names `what` when the deadline passes first.
-pub fn wait_until(
-    what: &str,
-    limit: Duration,
-    mut ready: impl FnMut() -> Result<bool>,
-) -> Result<()> {
+pub fn wait_until(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !ready()? {
-        ensure!(
-            start.elapsed() < limit,
-            "{what}: not within {} s",
-            limit.as_secs()
-        );
+        ensure!(start.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
         pause()?;
     }
     Ok(())
@@ -82,11 +78,7 @@ pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> 
     let name = if stop == Signal::INT { "INT" } else { "TERM" };
     command.args(["--pdeathsig", name]);
     if let Some(user) = user {
-        command.args([
-            format!("--reuid={}", user.uid),
-            format!("--regid={}", user.gid),
-            "--clear-groups".to_owned(),
-        ]);
+        command.args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--clear-groups".to_owned()]);
     }
     command.arg("--").arg(program);
     command.process_group(0).stdin(Stdio::null());
@@ -128,11 +120,7 @@ pub fn capture(command: &mut Command) -> Result<Captured> {
 pub fn capture_ok(command: &mut Command) -> Result<String> {
     let shown = format!("{command:?}");
     let captured = capture(command)?;
-    ensure!(
-        captured.success,
-        "{shown} failed:\n{}",
-        captured.text.trim_end()
-    );
+    ensure!(captured.success, "{shown} failed:\n{}", captured.text.trim_end());
     Ok(captured.text)
 }
 
@@ -152,13 +140,7 @@ impl Daemon {
     }
 
     /// As [`Daemon::new`], for a program with its own idea of user and stop signal.
-    pub fn stopped_by(
-        name: impl Into<String>,
-        program: &Path,
-        logs: &Path,
-        user: Option<User>,
-        stop: Signal,
-    ) -> Self {
+    pub fn stopped_by(name: impl Into<String>, program: &Path, logs: &Path, user: Option<User>, stop: Signal) -> Self {
         let name = name.into();
         let mut command = command(program, user, stop);
         // A daemon depends on what it is given here, not on the shell that happened to start it.
@@ -168,13 +150,7 @@ impl Daemon {
                 command.env(key, value);
             }
         }
-        Self {
-            command,
-            log: logs.join(format!("{name}.log")),
-            name,
-            stop,
-            grace: Duration::from_secs(10),
-        }
+        Self { command, log: logs.join(format!("{name}.log")), name, stop, grace: Duration::from_secs(10) }
     }
 
     /// Adds arguments.
@@ -203,8 +179,7 @@ impl Daemon {
 
     /// Starts it.
     pub fn start(mut self) -> Result<Process> {
-        let log = File::create(&self.log)
-            .with_context(|| format!("cannot write {}", self.log.display()))?;
+        let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
         self.command.stdout(log.try_clone()?).stderr(log);
         let mut process = Process::spawn(&mut self.command, &self.name, Some(self.log))?;
         process.stop = self.stop;
@@ -226,17 +201,8 @@ pub struct Process {
 
 impl Process {
     fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
-        let child = command
-            .spawn()
-            .with_context(|| format!("cannot start {name}: {command:?}"))?;
-        Ok(Self {
-            name: name.to_owned(),
-            pid: Pid::from_child(&child),
-            child,
-            log,
-            stop: Signal::TERM,
-            grace: Duration::from_secs(10),
-        })
+        let child = command.spawn().with_context(|| format!("cannot start {name}: {command:?}"))?;
+        Ok(Self { name: name.to_owned(), pid: Pid::from_child(&child), child, log, stop: Signal::TERM, grace: Duration::from_secs(10) })
     }
 
     /// Waits for its end; an interrupt ends the wait with an error (and the child with the value).
@@ -263,12 +229,7 @@ impl Process {
         while !ready() {
             self.check()?;
             if start.elapsed() > limit {
-                bail!(
-                    "{} is not ready after {} s{}",
-                    self.name,
-                    limit.as_secs(),
-                    self.log_tail()
-                );
+                bail!("{} is not ready after {} s{}", self.name, limit.as_secs(), self.log_tail());
             }
             pause()?;
         }
@@ -297,7 +258,7 @@ impl Process {
         }
         let start = Instant::now();
         while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < self.grace {
-            thread::sleep(POLL);
+            sleep();
         }
         // Whatever the child left behind is in its group; an empty group is the normal case.
         let _ = kill_process_group(self.pid, Signal::KILL);
@@ -324,38 +285,25 @@ mod tests {
     #[test]
     fn a_stopped_process_leaves_nobody_of_its_group_behind() {
         let logs = tempfile::tempdir().unwrap();
-        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path())
-            .args(["-c", "sleep 60 & echo $!; wait"])
-            .start()
-            .unwrap();
+        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path()).args(["-c", "sleep 60 & echo $!; wait"]).start().unwrap();
         let log = logs.path().join("shell.log");
         let read = || fs::read_to_string(&log).unwrap();
-        shell
-            .wait_ready(Duration::from_secs(5), || read().ends_with('\n'))
-            .unwrap();
+        shell.wait_ready(Duration::from_secs(5), || read().ends_with('\n')).unwrap();
         let grandchild = PathBuf::from("/proc").join(read().trim()).join("cmdline");
         assert!(!fs::read(&grandchild).unwrap().is_empty());
 
         drop(shell);
 
         // A killed process may stay a moment as a zombie: it has no command line any more.
-        wait_until("the grandchild's end", Duration::from_secs(5), || {
-            Ok(fs::read(&grandchild).map_or(true, |line| line.is_empty()))
-        })
-        .unwrap();
+        wait_until("the grandchild's end", Duration::from_secs(5), || Ok(fs::read(&grandchild).map_or(true, |line| line.is_empty())))
+            .unwrap();
     }
 
     #[test]
     fn a_program_that_ends_early_is_reported_with_its_log() {
         let logs = tempfile::tempdir().unwrap();
-        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path())
-            .args(["-c", "echo no such luck; exit 3"])
-            .start()
-            .unwrap();
-        let error = shell
-            .wait_ready(Duration::from_secs(5), || false)
-            .unwrap_err()
-            .to_string();
+        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path()).args(["-c", "echo no such luck; exit 3"]).start().unwrap();
+        let error = shell.wait_ready(Duration::from_secs(5), || false).unwrap_err().to_string();
         assert!(error.contains("exit status: 3"), "{error}");
         assert!(error.contains("no such luck"), "{error}");
     }
@@ -363,14 +311,8 @@ mod tests {
     #[test]
     fn a_program_that_is_late_is_reported() {
         let logs = tempfile::tempdir().unwrap();
-        let mut sleep = Daemon::new("sleeper", Path::new("sleep"), logs.path())
-            .args(["60"])
-            .start()
-            .unwrap();
-        let error = sleep
-            .wait_ready(Duration::from_millis(100), || false)
-            .unwrap_err()
-            .to_string();
+        let mut sleep = Daemon::new("sleeper", Path::new("sleep"), logs.path()).args(["60"]).start().unwrap();
+        let error = sleep.wait_ready(Duration::from_millis(100), || false).unwrap_err().to_string();
         assert!(error.starts_with("sleeper is not ready"), "{error}");
     }
 

@@ -30,11 +30,7 @@ impl Outcome {
 
     /// One check that failed, with the reason.
     pub fn failed(why: impl Into<String>) -> Self {
-        Self {
-            failed: 1,
-            note: why.into(),
-            ..Self::default()
-        }
+        Self { failed: 1, note: why.into(), ..Self::default() }
     }
 
     /// Adds a word.
@@ -46,11 +42,7 @@ impl Outcome {
 
 impl From<bool> for Outcome {
     fn from(passed: bool) -> Self {
-        Self {
-            passed: u64::from(passed),
-            failed: u64::from(!passed),
-            note: String::new(),
-        }
+        Self { passed: u64::from(passed), failed: u64::from(!passed), note: String::new() }
     }
 }
 
@@ -69,19 +61,12 @@ pub struct Report {
 impl Report {
     /// An empty report.
     pub fn new(verb: &'static str) -> Self {
-        Self {
-            verb,
-            rows: Vec::new(),
-        }
+        Self { verb, rows: Vec::new() }
     }
 
     /// Does a step and writes its row. An error is a failed check, so that later steps still run;
     /// only an interrupt ends the report.
-    pub fn step(
-        &mut self,
-        name: impl Into<String>,
-        step: impl FnOnce() -> Result<Outcome>,
-    ) -> Result<()> {
+    pub fn step(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {
         let name = name.into();
         eprintln!("--- {name}");
         let start = Instant::now();
@@ -91,18 +76,12 @@ impl Report {
             Outcome::failed(text.lines().next().unwrap_or_default())
         });
         check_interrupt()?;
-        self.rows.push(Row {
-            name,
-            outcome,
-            seconds: start.elapsed().as_secs_f64(),
-        });
+        self.rows.push(Row { name, outcome, seconds: start.elapsed().as_secs_f64() });
         Ok(())
     }
 
     fn totals(&self) -> (u64, u64) {
-        self.rows.iter().fold((0, 0), |(passed, failed), row| {
-            (passed + row.outcome.passed, failed + row.outcome.failed)
-        })
+        self.rows.iter().fold((0, 0), |(passed, failed), row| (passed + row.outcome.passed, failed + row.outcome.failed))
     }
 
     /// The last line.
@@ -115,16 +94,9 @@ impl Report {
         let width = self.rows.iter().map(|row| row.name.len()).max();
         let width = width.unwrap_or_default();
         self.rows.iter().fold(String::new(), |mut text, row| {
-            let Outcome {
-                passed,
-                failed,
-                note,
-            } = &row.outcome;
+            let Outcome { passed, failed, note } = &row.outcome;
             let verdict = if *failed == 0 { "ok" } else { "FAILED" };
-            let line = format!(
-                "{:width$}  {verdict:6}  {passed:>5} passed {failed:>3} failed {:>7.1} s  {note}",
-                row.name, row.seconds
-            );
+            let line = format!("{:width$}  {verdict:6}  {passed:>5} passed {failed:>3} failed {:>7.1} s  {note}", row.name, row.seconds);
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{}", line.trim_end());
             text
@@ -132,22 +104,12 @@ impl Report {
     }
 
     fn markdown(&self) -> String {
-        let mut text = format!(
-            "# cargo xtask {}\n\n| step | passed | failed | seconds | note |\n| --- | --- | --- | --- | --- |\n",
-            self.verb
-        );
+        let mut text =
+            format!("# cargo xtask {}\n\n| step | passed | failed | seconds | note |\n| --- | --- | --- | --- | --- |\n", self.verb);
         for row in &self.rows {
-            let Outcome {
-                passed,
-                failed,
-                note,
-            } = &row.outcome;
+            let Outcome { passed, failed, note } = &row.outcome;
             let note = note.replace('|', "\\|");
-            let _ = writeln!(
-                text,
-                "| {} | {passed} | {failed} | {:.1} | {note} |",
-                row.name, row.seconds
-            );
+            let _ = writeln!(text, "| {} | {passed} | {failed} | {:.1} | {note} |", row.name, row.seconds);
         }
         let _ = writeln!(text, "\n{}", self.summary());
         text
@@ -196,11 +158,7 @@ mod tests {
 
     fn sample() -> Report {
         let mut report = Report::new("sample");
-        let tests = Outcome {
-            passed: 12,
-            failed: 1,
-            note: "a | b".to_owned(),
-        };
+        let tests = Outcome { passed: 12, failed: 1, note: "a | b".to_owned() };
         report.step("tests", || Ok(tests)).unwrap();
         report.step("format", || Ok(Outcome::passed())).unwrap();
         report.step("broken", || bail!("no luck\nat all")).unwrap();
@@ -223,10 +181,7 @@ mod tests {
     #[test]
     fn a_note_cannot_break_the_markdown_table() {
         let text = sample().markdown();
-        assert!(
-            text.contains("| tests | 12 | 1 | 0.0 | a \\| b |"),
-            "{text}"
-        );
+        assert!(text.contains("| tests | 12 | 1 | 0.0 | a \\| b |"), "{text}");
     }
 
     #[test]

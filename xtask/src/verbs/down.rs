@@ -10,7 +10,7 @@ use crate::{paths, stores};
 use super::up::SLOT;
 
 /// Above the sum of all grace periods of a stack.
-const LIMIT: Duration = Duration::from_secs(120);
+const LIMIT: Duration = Duration::from_mins(2);
 
 /// Stop the stack that `up --detach` started.
 #[derive(clap::Args)]
@@ -23,14 +23,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
-    eprintln!(
-        "{}",
-        if stopped {
-            "stopped"
-        } else {
-            "nothing was running"
-        }
-    );
+    eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
     if args.reset {
         // Held, so that nothing starts upon what is being dropped.
         let _held = SLOT.hold()?;
@@ -43,8 +36,7 @@ pub fn run(args: &Args) -> Result<bool> {
             paths::stack().join("secrets"),
         ] {
             if folder.exists() {
-                fs::remove_dir_all(&folder)
-                    .with_context(|| format!("cannot drop {}", folder.display()))?;
+                fs::remove_dir_all(&folder).with_context(|| format!("cannot drop {}", folder.display()))?;
             }
         }
         eprintln!("data dropped");

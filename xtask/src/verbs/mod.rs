@@ -1,5 +1,8 @@
 //! One file per verb; each has its `Args` and a `run` that answers whether all passed.
 
+pub mod ci;
 pub mod down;
+pub mod sqlx;
 pub mod stores;
+pub mod test;
 pub mod up;

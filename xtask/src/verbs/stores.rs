@@ -31,22 +31,15 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     if args.stop {
-        let stopped = SLOT.stop(Duration::from_secs(60))?;
-        eprintln!(
-            "{}",
-            if stopped {
-                "stopped"
-            } else {
-                "none were running"
-            }
-        );
+        let stopped = SLOT.stop(Duration::from_mins(1))?;
+        eprintln!("{}", if stopped { "stopped" } else { "none were running" });
         return Ok(true);
     }
     require(&[&INITDB, &REDIS], args.install)?;
     if args.detach && !is_background() {
         let text = match SLOT.ready_text()? {
             Some(text) => text,
-            None => SLOT.launch(Duration::from_secs(60))?,
+            None => SLOT.launch(Duration::from_mins(1))?,
         };
         print!("{text}");
         return Ok(true);
@@ -56,16 +49,12 @@ pub fn run(args: &Args) -> Result<bool> {
     let held = is_background().then(|| SLOT.hold()).transpose()?;
     let folder = paths::temporary("stores")?;
     let (mut postgres, mut redis) = stores::disposable(folder.path())?;
-    let text = format!(
-        "export DATABASE_URL={}\nexport REDIS_URL={}\n",
-        postgres.url, redis.url
-    );
-    match &held {
-        Some(held) => held.ready(&text)?,
-        None => {
-            print!("{text}");
-            eprintln!("Ctrl-C stops them and drops their data");
-        }
+    let text = format!("export DATABASE_URL={}\nexport REDIS_URL={}\n", postgres.url, redis.url);
+    if let Some(held) = &held {
+        held.ready(&text)?;
+    } else {
+        print!("{text}");
+        eprintln!("Ctrl-C stops them and drops their data");
     }
     while !interrupted() {
         postgres.process.check()?;

@@ -1,7 +1,6 @@
 //! `cargo xtask up`: the whole stack on this machine, without containers.
 //! What a stack consists of is in `stack`; `down` stops a detached one.
 
-use std::env;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use crate::tools::require;
 /// There is one stack per checkout.
 pub const SLOT: Slot = Slot::new("up");
 /// Above the sum of the waits of a start.
-const LIMIT: Duration = Duration::from_secs(300);
+const LIMIT: Duration = Duration::from_mins(5);
 
 /// Start the whole stack as local processes on compose's ports.
 ///
@@ -74,10 +73,7 @@ pub fn run(args: &Args) -> Result<bool> {
 /// Builds the application from the committed query data, so that no database is needed for it.
 fn build(release: bool) -> Result<()> {
     let mut cargo = task("cargo");
-    cargo
-        .args(["build", "--package", "vitrine", "--bin", "vitrine"])
-        .env("SQLX_OFFLINE", "true")
-        .current_dir(paths::root());
+    cargo.args(["build", "--package", "vitrine", "--bin", "vitrine"]).env("SQLX_OFFLINE", "true").current_dir(paths::root());
     if release {
         cargo.arg("--release");
     }
@@ -86,9 +82,6 @@ fn build(release: bool) -> Result<()> {
 }
 
 fn binary(release: bool) -> PathBuf {
-    let target =
-        env::var_os("CARGO_TARGET_DIR").map_or_else(|| paths::root().join("target"), PathBuf::from);
-    target
-        .join(if release { "release" } else { "debug" })
-        .join("vitrine")
+    let profile = if release { "release" } else { "debug" };
+    paths::target().join(profile).join("vitrine")
 }

@@ -1,0 +1,85 @@
+//! Whether the files that other programs read are right, asked of those programs themselves:
+//! Prometheus' configuration, rules and rule tests, Alertmanager's configuration, the Caddyfile.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::process::{capture, task};
+use crate::report::{Outcome, Report};
+use crate::tools::{AMTOOL, CADDY, PROMTOOL, Tool};
+use crate::{configuration, paths, ports};
+
+/// Adds every check to a report.
+pub fn all(report: &mut Report) -> Result<()> {
+    let folder = paths::temporary("checks")?;
+    let root = folder.path();
+    report.step("configuration copies", || {
+        let replicas = ports::MAX_REPLICAS;
+        configuration::write(root, &ports::Ports::fixed(replicas), replicas, true)?;
+        Ok(Outcome::passed())
+    })?;
+    let prometheus = root.join("prometheus");
+    report
+        .step("promtool check config", || check(tool(&PROMTOOL)?.args(["check", "config", "prometheus.yml"]).current_dir(&prometheus)))?;
+    report.step("promtool check rules", || check_each(&prometheus, "rules", &["check", "rules", "--lint-fatal"]))?;
+    report.step("promtool test rules", || check_each(&prometheus, "tests", &["test", "rules"]))?;
+    report.step("amtool check-config", || {
+        let file = root.join("alertmanager/alertmanager.yml");
+        check(tool(&AMTOOL)?.arg("check-config").arg(file))
+    })?;
+    report.step("caddy validate", || {
+        let mut caddy = tool(&CADDY)?;
+        // It creates its state folder even to validate.
+        caddy.env("XDG_DATA_HOME", root).env("XDG_CONFIG_HOME", root);
+        caddy.args(["validate", "--adapter", "caddyfile", "--config", "Caddyfile"]);
+        check(caddy.current_dir(paths::root()))
+    })?;
+    report.step("caddy fmt", || check(tool(&CADDY)?.args(["fmt", "--diff", "Caddyfile"]).current_dir(paths::root())))
+}
+
+fn tool(tool: &Tool) -> Result<Command> {
+    Ok(task(tool.path()?))
+}
+
+/// One check; what the program says is shown when it fails.
+fn check(command: &mut Command) -> Result<Outcome> {
+    let said = capture(command)?;
+    if said.success {
+        return Ok(Outcome::passed());
+    }
+    eprintln!("{}", said.text);
+    let first = said.text.lines().find(|line| !line.trim().is_empty());
+    Ok(Outcome::failed(first.unwrap_or_default()))
+}
+
+/// One check per file of a folder, of which there must be some.
+fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
+    let folder = home.join(folder);
+    let files = yaml_files(&folder)?;
+    ensure!(!files.is_empty(), "{} holds no files", folder.display());
+    let mut sum = Outcome::default();
+    for file in files {
+        // In its own folder, since paths within the file are relative to it.
+        let outcome = check(tool(&PROMTOOL)?.args(args).arg(&file).current_dir(&folder))?;
+        sum.passed += outcome.passed;
+        sum.failed += outcome.failed;
+        if outcome.failed > 0 {
+            let name = file.file_name().unwrap_or_default().display().to_string();
+            sum.note = format!("{name}: {}", outcome.note);
+        }
+    }
+    Ok(sum)
+}
+
+fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
+    let mut files: Vec<PathBuf> = fs::read_dir(folder)
+        .with_context(|| format!("cannot read {}", folder.display()))?
+        .map(|entry| Ok(entry?.path()))
+        .collect::<Result<_>>()?;
+    files.retain(|file| file.extension().is_some_and(|kind| kind == "yml" || kind == "yaml"));
+    files.sort();
+    Ok(files)
+}

@@ -1,0 +1,159 @@
+//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge,
+//! every replica and every target seen, `down`, nothing left. In a folder of its own, so that a
+//! developer's data stays as it is.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::env;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Result, bail, ensure};
+use serde_json::{Value, json};
+
+use crate::http::{Answer, get, send};
+use crate::paths::{self, STACK_VARIABLE};
+use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::process::{capture_ok, last_lines, task};
+use crate::report::{Outcome, Report};
+use crate::stack::{self, targets};
+
+/// Adds the proof's steps to a report.
+pub fn all(report: &mut Report) -> Result<()> {
+    let folder = paths::temporary("smoke")?;
+    let ports = Ports::fixed(MAX_REPLICAS);
+    let edge = ports.url(Port::Edge)?;
+    let prometheus = ports.url(Port::Prometheus)?;
+
+    let mut running = None;
+    report.step("up --detach", || {
+        running = Some(Running::start(folder.path())?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(running) = running else {
+        return Ok(());
+    };
+    report.step("a user's first minutes", || journey(&edge))?;
+    report.step("every replica is reached", || spread(&edge))?;
+    report.step("every target is UP", || all_up(&prometheus))?;
+    report.step("down", || running.stop())?;
+    report.step("no process is left", || {
+        ports.ensure_free()?;
+        let left = marked(folder.path())?;
+        ensure!(left.is_empty(), "still running: {}", left.join(", "));
+        Ok(Outcome::passed())
+    })
+}
+
+/// A stack in the background that is stopped in any case.
+struct Running<'a> {
+    folder: &'a Path,
+    stopped: bool,
+}
+
+impl<'a> Running<'a> {
+    fn start(folder: &'a Path) -> Result<Self> {
+        xtask(folder, &["up", "--detach"])?;
+        Ok(Self { folder, stopped: false })
+    }
+
+    fn stop(mut self) -> Result<Outcome> {
+        self.stopped = true;
+        xtask(self.folder, &["down"])?;
+        Ok(Outcome::passed())
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        if !self.stopped {
+            // Not by way of `process`, whose waits end when someone interrupts us: as now, perhaps.
+            let _ = env::current_exe()
+                .and_then(|program| std::process::Command::new(program).arg("down").env(STACK_VARIABLE, self.folder).status());
+        }
+    }
+}
+
+fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
+    let text = capture_ok(task(env::current_exe()?).args(args).env(STACK_VARIABLE, folder));
+    // All of a failed start's output is in the error; its end says why.
+    text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
+}
+
+fn expect(answer: &Answer, status: u16, what: &str) -> Result<Value> {
+    ensure!(answer.status == status, "{what}: {} instead of {status}: {}", answer.status, answer.body);
+    answer.json()
+}
+
+/// Register, log in, create, list, change, read: each through the edge.
+fn journey(edge: &str) -> Result<Outcome> {
+    let email = format!("smoke-{}@example.org", paths::random_password()?);
+    let password = paths::random_password()?;
+    let post = |path: &str, headers: &[(&str, &str)], body: Value| send("POST", &format!("{edge}{path}"), headers, Some(&body));
+    let registered = post("/api/auth/register", &[], json!({ "email": email, "password": password, "display_name": "Smoke" }))?;
+    expect(&registered, 201, "register")?;
+    let login = post("/api/auth/login", &[], json!({ "email": email, "password": password }))?;
+    let login = expect(&login, 200, "login")?;
+    let token = login["token"].as_str().unwrap_or_default();
+    let bearer = format!("Bearer {token}");
+    let auth = ("authorization", bearer.as_str());
+
+    let created = post("/api/projects", &[auth], json!({ "name": "First light" }))?;
+    let project = expect(&created, 201, "create")?;
+    let place = format!("{edge}{}", created.header("location"));
+    let etag = created.header("etag").to_owned();
+
+    let list = send("GET", &format!("{edge}/api/projects"), &[auth], None)?;
+    let list = expect(&list, 200, "list")?;
+    let listed = list["items"].as_array().is_some_and(|items| items.iter().any(|item| item["id"] == project["id"]));
+    ensure!(listed, "the new project is not listed: {list}");
+
+    let change = json!({ "name": "Second light" });
+    let patch = |headers: &[(&str, &str)]| send("PATCH", &place, headers, Some(&change));
+    expect(&patch(&[auth])?, 428, "a change without If-Match")?;
+    expect(&patch(&[auth, ("if-match", &etag)])?, 200, "change")?;
+    expect(&patch(&[auth, ("if-match", &etag)])?, 412, "a change of what is old")?;
+    let read = expect(&send("GET", &place, &[auth], None)?, 200, "read")?;
+    ensure!(read["name"] == "Second light", "the change is lost: {read}");
+    let stranger = get(&place)?;
+    ensure!(matches!(stranger.status, 401 | 404), "a stranger is answered {}", stranger.status);
+    Ok(Outcome::passed().with_note("register, login, create, list, change, read"))
+}
+
+/// 30 requests without a cookie come to all replicas.
+fn spread(edge: &str) -> Result<Outcome> {
+    let mut seen: BTreeMap<String, u32> = BTreeMap::new();
+    for _ in 0..30 {
+        let answer = get(&format!("{edge}/version"))?;
+        ensure!(answer.status == 200, "/version answers {}", answer.status);
+        *seen.entry(answer.header("x-served-by").to_owned()).or_default() += 1;
+    }
+    let wanted: BTreeSet<String> = (1..=MAX_REPLICAS).map(|number| format!("backend-{number}")).collect();
+    ensure!(seen.keys().eq(&wanted), "30 requests were served by {seen:?}");
+    Ok(Outcome::passed().with_note(format!("{seen:?}")))
+}
+
+fn all_up(prometheus: &str) -> Result<Outcome> {
+    let targets = targets(prometheus)?;
+    ensure!(!targets.is_empty(), "Prometheus has no targets");
+    let down = targets.iter().find(|target| !target.up);
+    if let Some(target) = down {
+        bail!("{} {}: {}", target.job, target.url, target.error);
+    }
+    Ok(Outcome::passed().with_note(format!("{} targets", targets.len())))
+}
+
+/// Processes that belong to the stack of a folder.
+fn marked(folder: &Path) -> Result<Vec<String>> {
+    let mark = format!("{}={}", stack::MARK, folder.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc")? {
+        let path = entry?.path();
+        // What is no process, or has just ended, has no environment to read.
+        let environment = fs::read(path.join("environ")).unwrap_or_default();
+        if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
+            let name = fs::read_to_string(path.join("comm")).unwrap_or_default();
+            found.push(name.trim().to_owned());
+        }
+    }
+    Ok(found)
+}

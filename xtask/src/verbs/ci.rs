@@ -1,0 +1,92 @@
+//! `cargo xtask ci`: all that must hold before a change is taken in. `.ci/run` calls it.
+//! Each step is told with its seconds, since a slow one is the first to be skipped by people.
+
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::process::{capture, run as run_task, task};
+use crate::report::{Outcome, Report};
+use crate::tools::{DENY, Tool, require};
+use crate::{paths, smoke, stack};
+
+use super::test::cargo;
+use super::{sqlx, test};
+
+/// Run everything that must hold before a change is taken in.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    let programs: Vec<&Tool> = test::PROGRAMS.into_iter().chain(stack::PROGRAMS).chain([&DENY]).collect();
+    let mut report = Report::new("ci");
+    report.step("programs", || {
+        require(&programs, args.install)?;
+        Ok(Outcome::passed())
+    })?;
+    report.step("format", || cargo_step(&["fmt", "--all", "--check"], None))?;
+    report.step("clippy", || {
+        let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--"];
+        cargo_step(&[&lint[..], &["--deny", "warnings"]].concat(), None)
+    })?;
+    report.step("rustdoc", || {
+        let doc = ["doc", "--workspace", "--no-deps", "--quiet"];
+        cargo_step(&doc, Some(("RUSTDOCFLAGS", "--deny warnings")))
+    })?;
+    test::all(&mut report)?;
+    report.step("deny", || deny(&["bans", "licenses", "sources"]))?;
+    report.step("deny advisories", advisories)?;
+    report.step(".sqlx is up to date", || {
+        let stale = sqlx::stale()?;
+        Ok(if stale.is_empty() {
+            Outcome::passed()
+        } else {
+            let names = stale.join(", ");
+            Outcome::failed(format!("run `cargo xtask sqlx` and commit: {names}"))
+        })
+    })?;
+    smoke::all(&mut report)?;
+    compose(&mut report)?;
+    report.finish()
+}
+
+fn cargo_step(args: &[&str], env: Option<(&str, &str)>) -> Result<Outcome> {
+    Ok(run_task(cargo().args(args).envs(env))?.into())
+}
+
+fn deny(checks: &[&str]) -> Result<Outcome> {
+    let mut command = task(DENY.path()?);
+    command.args(["--workspace", "check", "--hide-inclusion-graph"]);
+    Ok(run_task(command.args(checks).current_dir(paths::root()))?.into())
+}
+
+/// Known vulnerabilities are listed in a repository that not every machine may reach.
+fn advisories() -> Result<Outcome> {
+    let limit = Duration::from_secs(20).as_secs().to_string();
+    let reached = capture(
+        task("timeout")
+            .args([&limit, "git", "ls-remote", "--exit-code"])
+            .args(["https://github.com/rustsec/advisory-db", "HEAD"])
+            .env("GIT_TERMINAL_PROMPT", "0"),
+    )?;
+    if reached.success {
+        return deny(&["advisories"]);
+    }
+    let note = "SKIPPED: the advisory database cannot be reached from here";
+    eprintln!("{note}\n{}", reached.text.trim_end());
+    Ok(Outcome::default().with_note(note))
+}
+
+/// The container side has its own script, which says so itself where there is no engine.
+fn compose(report: &mut Report) -> Result<()> {
+    let script = paths::root().join(".ci/compose-smoke");
+    if !script.exists() {
+        return Ok(());
+    }
+    report.step("compose smoke", || Ok(run_task(task(&script).current_dir(paths::root()))?.into()))
+}

@@ -1,0 +1,127 @@
+//! `cargo xtask test`: every test, and every check of the files that other programs read.
+//! Formatting, lints and the proofs that need a running stack are `ci`'s.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+use crate::process::{capture, run as run_task, task};
+use crate::report::{Outcome, Report};
+use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, PROMTOOL, REDIS, Tool, require};
+use crate::{checks, paths, stores};
+
+/// What must be there before it can start.
+pub const PROGRAMS: [&Tool; 6] = [&INITDB, &REDIS, &NEXTEST, &PROMTOOL, &AMTOOL, &CADDY];
+
+/// Run every test with a private Postgres and Redis.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Arguments for `cargo nextest run`; given any, only those tests run.
+    #[arg(last = true)]
+    nextest: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    let mut report = Report::new("test");
+    if args.nextest.is_empty() {
+        require(&PROGRAMS, args.install)?;
+        all(&mut report)?;
+    } else {
+        require(&[&INITDB, &REDIS, &NEXTEST], args.install)?;
+        report.step("rust tests", || rust(&args.nextest))?;
+    }
+    report.finish()
+}
+
+/// Adds every test to a report.
+pub fn all(report: &mut Report) -> Result<()> {
+    report.step("rust tests", || rust(&[]))?;
+    report.step("doc tests", doc)?;
+    checks::all(report)
+}
+
+fn rust(args: &[String]) -> Result<Outcome> {
+    let folder = paths::temporary("test")?;
+    let (postgres, redis) = stores::disposable(folder.path())?;
+    let results = paths::target().join("nextest/default/junit.xml");
+    // Results of an earlier run must not pass for this one's.
+    let _ = fs::remove_file(&results);
+    let success = run_task(
+        cargo()
+            .args(["nextest", "run", "--workspace"])
+            .args(args)
+            .env("PATH", path_with_nextest()?)
+            .env("DATABASE_URL", &postgres.url)
+            .env("REDIS_URL", &redis.url),
+    )?;
+    let Ok(xml) = fs::read_to_string(&results) else {
+        return Ok(Outcome::failed("the tests did not run"));
+    };
+    let (passed, failed) = count(&xml).context("cannot read the tests' results")?;
+    Ok(Outcome {
+        passed,
+        // A run can fail without a failed test: by a leak, or for lack of tests.
+        failed: if success { failed } else { failed.max(1) },
+        note: String::new(),
+    })
+}
+
+/// Cargo finds its subcommands on PATH; ours may lie elsewhere.
+fn path_with_nextest() -> Result<std::ffi::OsString> {
+    let nextest = NEXTEST.path()?;
+    let folder = nextest.parent().map(Path::to_path_buf);
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = folder.into_iter().chain(std::env::split_paths(&path)).collect();
+    Ok(std::env::join_paths(folders)?)
+}
+
+fn doc() -> Result<Outcome> {
+    let said = capture(cargo().args(["test", "--workspace", "--doc"]))?;
+    if !said.success {
+        eprintln!("{}", said.text);
+        return Ok(Outcome::failed("a documented example is wrong"));
+    }
+    let passed = said
+        .text
+        .lines()
+        .filter_map(|line| line.strip_prefix("test result: ok. "))
+        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
+        .sum();
+    Ok(Outcome { passed, ..Outcome::default() })
+}
+
+/// Cargo without a database at compile time: the committed query data must do.
+pub fn cargo() -> std::process::Command {
+    let mut cargo = task("cargo");
+    cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
+    cargo
+}
+
+/// Passed and failed tests of a `JUnit` file, from the totals in its first element.
+fn count(xml: &str) -> Option<(u64, u64)> {
+    let head = xml.split_once("<testsuites")?.1.split_once('>')?.0;
+    let number = |name: &str| -> Option<u64> {
+        let value = head.split_once(&format!(" {name}=\""))?.1;
+        value.split_once('"')?.0.parse().ok()
+    };
+    let failed = number("failures")? + number("errors")?;
+    Some((number("tests")?.checked_sub(failed)?, failed))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn totals_are_read_from_junit() {
+        let xml = "<?xml version=\"1.0\"?>\n<testsuites name=\"nextest-run\" tests=\"12\" \
+                   failures=\"2\" errors=\"1\" time=\"0.5\">\n<testsuite tests=\"99\"/>";
+        assert_eq!(count(xml), Some((9, 3)));
+        assert_eq!(count("<html>"), None);
+    }
+}
