@@ -1,1 +1,32 @@
-//! Vitrine.
+//! Vitrine: an instrumented reference web backend.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | [`config`] | every variable |
+//! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): how the parts become a service |
+//! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, the way out |
+//! | [`operations`], [`health`] | the routes for operators, and what readiness rests on |
+//! | [`features`] | what the service does: one folder each |
+//! | [`http`] | problems, extractors, paging |
+//! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
+//! | [`metrics`] | the catalogue and everything that counts |
+//! | [`fleet`] | what one replica does for all |
+//!
+//! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` holds this.
+
+pub mod app;
+pub mod cache;
+pub mod config;
+pub mod db;
+pub mod features;
+pub mod fleet;
+pub mod health;
+pub mod http;
+pub mod metrics;
+pub mod operations;
+pub mod router;
+pub mod server;
+pub mod shutdown;
+pub mod state;
+pub mod tasks;
+pub mod telemetry;

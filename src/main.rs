@@ -1,2 +1,35 @@
-//! Vitrine.
-fn main() {}
+//! Reads the configuration, does what it says, decides the exit code; nothing else.
+
+use std::process::ExitCode;
+
+use clap::CommandFactory;
+use vitrine::app::App;
+use vitrine::config::{Cli, Verb};
+use vitrine::{health, metrics, shutdown, telemetry};
+
+/// The allocator whose figures the metrics show.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    let cli = Cli::read().unwrap_or_else(|error| error.exit());
+    telemetry::init(&cli.config);
+    let outcome = metrics::samplers::runtime::build().map_err(Into::into).and_then(|runtime| {
+        runtime.block_on(async {
+            match cli.verb {
+                Verb::Serve => App::build(cli.config)?.run(shutdown::signal()).await,
+                Verb::Migrate => App::build(cli.config)?.migrate().await,
+                Verb::Healthcheck => health::ask(cli.config.listen_address.port()).await,
+                Verb::Config if cli.check => Ok(()),
+                Verb::Config => Ok(print!("{}", Cli::command().render_long_help())),
+            }
+        })
+    });
+    outcome.map_or_else(
+        |error| {
+            tracing::error!(error = error.as_ref(), "vitrine ends with a failure");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}

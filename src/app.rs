@@ -1,0 +1,130 @@
+//! How the parts become a service: the only constructor, for `main` and for the tests alike.
+
+use std::error::Error;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::cache::throttle::Throttle;
+use crate::cache::{Cache, Link};
+use crate::config::Config;
+use crate::db::Db;
+use crate::features::accounts::Accounts;
+use crate::features::projects::Projects;
+use crate::fleet::Fleet;
+use crate::health::Health;
+use crate::metrics::exporter::Exporter;
+use crate::metrics::samplers;
+use crate::server::{self, Limits};
+use crate::state::AppState;
+use crate::tasks::Tasks;
+use crate::{router, telemetry};
+
+/// What ends the service, or keeps it from starting.
+pub type AppError = Box<dyn Error + Send + Sync>;
+
+/// A service that is built and not yet running.
+pub struct App {
+    listener: StdListener,
+    router: Router,
+    link: Link,
+    state: AppState,
+}
+
+impl App {
+    /// Builds the service. Postgres and Redis may be away: it becomes ready when they are there.
+    ///
+    /// # Errors
+    /// When a variable cannot be used or the address cannot be listened on.
+    pub fn build(config: Config) -> Result<Self, AppError> {
+        Self::build_with(config, router::routes())
+    }
+
+    /// As [`Self::build`], with other routes.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub fn build_with(config: Config, routes: OpenApiRouter<AppState>) -> Result<Self, AppError> {
+        let exporter = Exporter::new(&config.metrics_prefix)?;
+        let metrics = exporter.metrics();
+        telemetry::watch_panics(&metrics);
+        let listener = StdListener::bind(config.listen_address)?;
+        listener.set_nonblocking(true)?;
+        let db = Db::new(&config, metrics.clone())?;
+        let link = Link::new(&config, metrics.clone())?;
+        let cache = Cache::new(link.clone(), &config.redis_key_prefix, metrics.clone());
+        let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
+        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
+        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
+        let health = Health::new(metrics.clone());
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, cache, health, accounts, projects };
+        let router = router::build(routes, state.clone())?;
+        Ok(Self { listener, router, link, state })
+    }
+
+    /// Where the service listens.
+    ///
+    /// # Errors
+    /// When the operating system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// The parts of the service.
+    #[must_use]
+    pub fn state(&self) -> &AppState {
+        &self.state
+    }
+
+    /// Brings the schema up to date.
+    ///
+    /// # Errors
+    /// When the database is away or a migration fails.
+    pub async fn migrate(self) -> Result<(), AppError> {
+        Ok(self.state.db.migrate().await?)
+    }
+
+    /// Runs until `stop`, then leaves in order; see [`shutdown`](crate::shutdown).
+    ///
+    /// # Errors
+    /// When a background task ended by itself.
+    pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
+        let Self { listener, router, link, state } = self;
+        let AppState { config, metrics, exporter, db, health, accounts, .. } = state;
+        let listener = TcpListener::from_std(listener)?;
+        tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
+
+        let mut tasks = Tasks::new(metrics.clone());
+        let fleet = Fleet::new(db.clone(), accounts, health.clone());
+        tasks.spawn("metrics upkeep", exporter.upkeep());
+        tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
+        tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
+        tasks.spawn("pool figures", db.clone().sample());
+        tasks.spawn("redis", link.clone().keep_connected());
+        tasks.spawn("health", health.clone().watch(db.clone(), link));
+        tasks.spawn("fleet", fleet.clone().lead());
+
+        let stop_accepting = CancellationToken::new();
+        let limits =
+            Limits { connections: config.max_connections, header_timeout: config.header_timeout, drain_timeout: config.drain_timeout };
+        let server = tokio::spawn(server::serve(listener, router, limits, metrics, stop_accepting.clone()));
+
+        let failure = tokio::select! {
+            () = stop => None,
+            failure = tasks.failed() => Some(failure),
+        };
+        health.drain();
+        tokio::time::sleep(config.drain_delay).await;
+        stop_accepting.cancel();
+        let finished = server.await.unwrap_or(false);
+        fleet.resign().await;
+        tasks.end().await;
+        db.close().await;
+        tracing::info!(finished, "left");
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+}

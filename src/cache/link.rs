@@ -1,0 +1,172 @@
+//! The connection to Redis: one multiplexed connection that a task of its own keeps alive.
+//!
+//! While there is none, a command fails at once instead of waiting, so that a Redis that is away or hangs costs a
+//! request nothing. Every command and every attempt to connect is measured here.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use redis::aio::{ConnectionLike, MultiplexedConnection};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Value};
+use secrecy::ExposeSecret;
+use tokio::sync::Notify;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
+
+/// Between signs of life while connected, and between attempts while not.
+const BEAT: Duration = Duration::from_millis(250);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Redis cannot be used now.
+#[derive(Debug, thiserror::Error)]
+pub enum Away {
+    /// There is no connection.
+    #[error("Redis is not connected")]
+    Disconnected,
+    /// The command was not answered in time.
+    #[error("Redis did not answer in time")]
+    Timeout,
+    /// Redis or the connection failed the command.
+    #[error(transparent)]
+    Failed(#[from] redis::RedisError),
+}
+
+/// A handle on the connection; clones share it.
+#[derive(Clone)]
+pub struct Link(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    timeout: Duration,
+    connection: RwLock<Option<MultiplexedConnection>>,
+    /// Commands to run before the next connection is used, by key, and when they no longer matter.
+    owed: Mutex<HashMap<String, (Cmd, Instant)>>,
+    lost: Notify,
+    metrics: Metrics,
+}
+
+impl Link {
+    /// Prepares the link; [`Self::keep_connected`] makes the connection.
+    ///
+    /// # Errors
+    /// When `REDIS_URL` is not understood.
+    pub fn new(config: &Config, metrics: Metrics) -> redis::RedisResult<Self> {
+        Ok(Self(Arc::new(Inner {
+            client: Client::open(config.redis_url.expose_secret())?,
+            timeout: config.redis_timeout,
+            connection: RwLock::default(),
+            owed: Mutex::default(),
+            lost: Notify::new(),
+            metrics,
+        })))
+    }
+
+    /// Runs a command.
+    ///
+    /// # Errors
+    /// [`Away`]; whether the command had its effect is then not known.
+    pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, Away> {
+        let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let result = match connection {
+            Some(connection) => self.run_on(connection, label, command).await,
+            None => Err(Away::Disconnected),
+        };
+        if let Err(Away::Timeout) | Err(Away::Failed(_)) = &result
+            && !matches!(&result, Err(Away::Failed(error)) if !error.is_unrecoverable_error() && !error.is_io_error())
+        {
+            self.set(None);
+            self.0.lost.notify_one();
+        }
+        Ok(T::from_redis_value(result?).map_err(redis::RedisError::from)?)
+    }
+
+    /// Runs the command on the next connection before anything else, unless `matters_for` has passed by then.
+    pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
+        let until = Instant::now() + matters_for;
+        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (command, until));
+        // What is owed must be paid before the cache is read again.
+        self.set(None);
+        self.0.lost.notify_one();
+    }
+
+    /// Whether Redis can be used now.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.0.connection.read().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
+    /// Connects, listens for signs of life and connects again, for ever.
+    pub async fn keep_connected(self) {
+        loop {
+            let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+            match connection {
+                Some(_) => drop(self.run::<Value>(RedisCommand::Ping, &redis::cmd("PING")).await),
+                None => self.connect().await,
+            }
+            let wake = tokio::time::timeout(BEAT, self.0.lost.notified()).await;
+            if wake.is_ok() && !self.is_connected() {
+                self.connect().await;
+            }
+        }
+    }
+
+    async fn connect(&self) {
+        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
+        let attempt = self.0.client.get_multiplexed_async_connection_with_config(&config);
+        let connection = self.measure(RedisCommand::Connect, async {
+            tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
+        });
+        let Ok(connection) = connection.await else { return };
+        if self.pay(&connection).await.is_ok() {
+            self.set(Some(connection));
+        }
+    }
+
+    /// Runs what is owed on a connection that nobody else uses yet.
+    async fn pay(&self, connection: &MultiplexedConnection) -> Result<(), Away> {
+        loop {
+            let next = {
+                let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+                owed.retain(|_, (_, until)| *until > Instant::now());
+                owed.iter().next().map(|(key, (command, _))| (key.clone(), command.clone()))
+            };
+            let Some((key, command)) = next else { return Ok(()) };
+            self.run_on(connection.clone(), RedisCommand::Set, &command).await?;
+            self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        }
+    }
+
+    async fn run_on(&self, mut connection: MultiplexedConnection, label: RedisCommand, command: &Cmd) -> Result<Value, Away> {
+        self.measure(label, async {
+            let answer = tokio::time::timeout(self.0.timeout, connection.req_packed_command(command));
+            answer.await.map_err(|_| Away::Timeout)?.and_then(Value::extract_error).map_err(Away::Failed)
+        })
+        .await
+    }
+
+    async fn measure<T>(&self, label: RedisCommand, command: impl Future<Output = Result<T, Away>>) -> Result<T, Away> {
+        let metrics = &self.0.metrics;
+        let timer = metrics.redis_command_duration.time(label);
+        let result = command.await;
+        drop(timer);
+        metrics.redis_commands.increment((label, if result.is_ok() { Outcome::Success } else { Outcome::Error }));
+        result
+    }
+
+    fn set(&self, connection: Option<MultiplexedConnection>) {
+        let connected = connection.is_some();
+        let before = std::mem::replace(&mut *self.0.connection.write().unwrap_or_else(PoisonError::into_inner), connection);
+        self.0.metrics.redis_connections_active.set(RedisRole::Commands, f64::from(u8::from(connected)));
+        if before.is_some() != connected {
+            if connected {
+                tracing::info!("Redis is connected");
+            } else {
+                self.0.metrics.system_errors.increment((SystemError::Redis, Severity::Warning));
+                tracing::warn!("Redis is away: going on without it");
+            }
+        }
+    }
+}

@@ -1,0 +1,229 @@
+//! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints them.
+//!
+//! Variables come from the environment; a secret may come from a file that `<NAME>_FILE` names. An error names the
+//! variable and what it wants, never the value of a secret. Nothing else in Vitrine reads the environment.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use ipnet::IpNet;
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+/// Secrets, each of which `<NAME>_FILE` may give.
+const SECRETS: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN"];
+/// Passwords that stand in examples.
+const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
+
+/// Where the service runs: what is merely unwise in development is refused in production.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// A developer's machine or a test.
+    Development,
+    /// Everything that others reach.
+    Production,
+}
+
+/// The shape of log lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For reading in a terminal.
+    Text,
+}
+
+/// The whole configuration of a replica.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Where the service runs; production refuses known default secrets
+    #[arg(long, env = "ENVIRONMENT", value_name = "ENVIRONMENT", default_value = "development")]
+    pub environment: Environment,
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4001")]
+    pub listen_address: SocketAddr,
+    /// Name of this replica, told in the `x-served-by` header
+    #[arg(long, env = "REPLICA", value_name = "REPLICA", default_value = "backend-1")]
+    pub replica: String,
+    /// Address under which browsers reach the service; https makes the session cookie Secure
+    #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:8080")]
+    pub public_url: Url,
+    /// Networks whose X-Forwarded-For is believed, comma separated
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
+    pub trusted_proxies: Vec<IpNet>,
+
+    /// Postgres, as postgres://user:password@host:port/database (secret)
+    #[arg(long, env = "DATABASE_URL", value_name = "DATABASE_URL", hide_env_values = true)]
+    pub database_url: SecretString,
+    /// Connections that this replica may hold
+    #[arg(long, env = "DATABASE_MAX_CONNECTIONS", value_name = "DATABASE_MAX_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub database_max_connections: u32,
+    /// Longest wait for a connection of the pool
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", value_name = "DATABASE_ACQUIRE_TIMEOUT", default_value = "1s", value_parser = duration)]
+    pub database_acquire_timeout: Duration,
+    /// Longest time of one statement; Postgres itself ends it then
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = duration)]
+    pub database_statement_timeout: Duration,
+
+    /// Redis, as redis://:password@host:port/number (secret)
+    #[arg(long, env = "REDIS_URL", value_name = "REDIS_URL", hide_env_values = true)]
+    pub redis_url: SecretString,
+    /// First part of every Redis key
+    #[arg(long, env = "REDIS_KEY_PREFIX", value_name = "REDIS_KEY_PREFIX", default_value = "vitrine")]
+    pub redis_key_prefix: String,
+    /// Longest time of one Redis command
+    #[arg(long, env = "REDIS_TIMEOUT", value_name = "REDIS_TIMEOUT", default_value = "250ms", value_parser = duration)]
+    pub redis_timeout: Duration,
+
+    /// Longest time from a request's head to its answer's head
+    #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = duration)]
+    pub request_timeout: Duration,
+    /// Longest time that a client may take to send a request's head, or leave a connection idle
+    #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = duration)]
+    pub header_timeout: Duration,
+    /// Largest request body in bytes
+    #[arg(long, env = "BODY_LIMIT", value_name = "BODY_LIMIT", default_value = "1048576")]
+    pub body_limit: usize,
+    /// Most TCP connections at once; more wait in the kernel's queue
+    #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192")]
+    pub max_connections: usize,
+    /// Time between telling the edge that the replica leaves and refusing connections
+    #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
+    pub drain_delay: Duration,
+    /// Longest time for the requests in flight when the replica leaves
+    #[arg(long, env = "DRAIN_TIMEOUT", value_name = "DRAIN_TIMEOUT", default_value = "20s", value_parser = duration)]
+    pub drain_timeout: Duration,
+
+    /// A session that is not used for this long ends
+    #[arg(long, env = "SESSION_IDLE_TIMEOUT", value_name = "SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = duration)]
+    pub session_idle_timeout: Duration,
+    /// A session ends this long after its login
+    #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = duration)]
+    pub session_lifetime: Duration,
+    /// Failed logins of one account within the window before it is throttled
+    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10")]
+    pub login_attempts_per_account: u32,
+    /// Failed logins from one address within the window before it is throttled
+    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ADDRESS", value_name = "LOGIN_ATTEMPTS_PER_ADDRESS", default_value = "100")]
+    pub login_attempts_per_address: u32,
+    /// Window in which failed logins are counted
+    #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = duration)]
+    pub login_window: Duration,
+
+    /// Bearer token that the metrics routes ask for; open without one (secret)
+    #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
+    pub metrics_token: Option<SecretString>,
+    /// First part of every metric name
+    #[arg(long, env = "METRICS_PREFIX", value_name = "METRICS_PREFIX", default_value = "")]
+    pub metrics_prefix: String,
+    /// What is logged, as tracing directives
+    #[arg(long, env = "LOG", value_name = "LOG", default_value = "info")]
+    pub log: String,
+    /// The shape of log lines
+    #[arg(long, env = "LOG_FORMAT", value_name = "LOG_FORMAT", default_value = "json")]
+    pub log_format: LogFormat,
+}
+
+impl Config {
+    /// The checks that span variables or need a value's inside.
+    ///
+    /// # Errors
+    /// A sentence that names the variable and what it wants.
+    pub fn check(&self) -> Result<(), String> {
+        for (name, url, schemes) in
+            [("DATABASE_URL", &self.database_url, ["postgres", "postgresql"]), ("REDIS_URL", &self.redis_url, ["redis", "rediss"])]
+        {
+            let url = Url::parse(url.expose_secret()).map_err(|error| format!("{name} wants a URL: {error}"))?;
+            if !schemes.contains(&url.scheme()) {
+                return Err(format!("{name} wants a URL that starts with {}://", schemes[0]));
+            }
+            if self.environment == Environment::Production && url.password().is_some_and(|password| KNOWN_PASSWORDS.contains(&password)) {
+                return Err(format!("{name} wants a password of your own in production: this one stands in examples"));
+            }
+        }
+        if self.environment == Environment::Production && self.metrics_token.as_ref().is_some_and(|token| token.expose_secret().len() < 16)
+        {
+            return Err("METRICS_TOKEN wants at least 16 characters in production".to_owned());
+        }
+        if !matches!(self.public_url.scheme(), "http" | "https") || self.public_url.host().is_none() {
+            return Err("PUBLIC_URL wants an http or https address".to_owned());
+        }
+        if !self.metrics_prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+            || self.metrics_prefix.starts_with(|c: char| c.is_ascii_digit())
+        {
+            return Err("METRICS_PREFIX wants letters, digits and underscores, a letter first".to_owned());
+        }
+        tracing_subscriber::EnvFilter::try_new(&self.log)
+            .map_err(|error| format!("LOG wants tracing directives such as info,vitrine=debug: {error}"))?;
+        Ok(())
+    }
+
+    /// Whether browsers reach the service over TLS.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.public_url.scheme() == "https"
+    }
+}
+
+/// The command line of `vitrine`: what to do, and the configuration.
+#[derive(Parser, Debug)]
+#[command(
+    name = "vitrine",
+    version,
+    about = "A studio of dev environments with a public showcase",
+    args_conflicts_with_subcommands = false
+)]
+pub struct Cli {
+    /// What to do
+    #[arg(value_enum, default_value = "serve")]
+    pub verb: Verb,
+    /// With `config`: check the variables and say no more
+    #[arg(long)]
+    pub check: bool,
+    /// Every variable
+    #[command(flatten)]
+    pub config: Config,
+}
+
+/// What `vitrine` does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Verb {
+    /// Answer requests until told to stop
+    Serve,
+    /// Bring the database's schema up to date and end
+    Migrate,
+    /// Ask the replica on this machine whether it is ready: exit code 0 or 1
+    Healthcheck,
+    /// Print the configuration, secrets hidden
+    Config,
+}
+
+impl Cli {
+    /// Reads the command line and the environment, secrets from their files.
+    ///
+    /// # Errors
+    /// What is wrong, with the variable's name; also the text of `--help` and `--version`.
+    pub fn read() -> Result<Self, clap::Error> {
+        let mut arguments: Vec<String> = std::env::args().collect();
+        for name in SECRETS {
+            let Ok(path) = std::env::var(format!("{name}_FILE")) else { continue };
+            let secret = std::fs::read_to_string(Path::new(&path))
+                .map_err(|error| Self::error(&format!("{name}_FILE wants a readable file; {path}: {error}")))?;
+            arguments.push(format!("--{}={}", name.to_lowercase().replace('_', "-"), secret.trim_end()));
+        }
+        let command: Command = Self::command();
+        let cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
+        cli.config.check().map_err(|message| Self::error(&message))?;
+        Ok(cli)
+    }
+
+    fn error(message: &str) -> clap::Error {
+        Self::command().error(clap::error::ErrorKind::ValueValidation, message)
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    humantime::parse_duration(text).map_err(|error| format!("wants a duration such as 500ms, 5s or 7d: {error}"))
+}

@@ -1,0 +1,157 @@
+//! A connection whose statements are measured and bounded. sqlx is used for everything but one thing: what becomes of
+//! a connection whose statement was cancelled, timed out or left open. sqlx keeps its place in the pool until
+//! Postgres answers; here it is closed at once, so that a hung database cannot use up the pool.
+
+use std::time::{Duration, Instant};
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgArguments, PgRow};
+use sqlx::query::{Map, Query as Statement};
+use sqlx::{Connection, Postgres};
+
+use super::StoreError;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Query, QueryStatus};
+
+type Mapped<'q, F> = Map<'q, Postgres, F, PgArguments>;
+
+/// A connection of the pool, within a transaction or not.
+pub struct Conn {
+    connection: Option<PoolConnection<Postgres>>,
+    /// A statement was begun and has not ended.
+    busy: bool,
+    in_transaction: bool,
+    deadline: Duration,
+    pub(super) metrics: Metrics,
+}
+
+/// Runs a statement on the connection of `$conn`.
+macro_rules! observed {
+    ($conn:expr, $query:expr, |$connection:ident| $future:expr) => {{
+        let Conn { connection, busy, deadline, metrics, .. } = $conn;
+        let $connection = &mut **connection.as_mut().expect("a connection is there until it is dropped");
+        observe(metrics, *deadline, busy, $query, $future).await
+    }};
+}
+
+impl Conn {
+    pub(super) fn new(connection: PoolConnection<Postgres>, deadline: Duration, metrics: Metrics) -> Self {
+        Self { connection: Some(connection), busy: false, in_transaction: false, deadline, metrics }
+    }
+
+    /// The row, if there is one.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says.
+    pub async fn optional<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<Option<O>, StoreError>
+    where
+        F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
+        O: Send + Unpin,
+    {
+        observed!(self, query, |connection| statement.fetch_optional(connection))
+    }
+
+    /// The one row that the statement always answers.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says.
+    pub async fn one<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<O, StoreError>
+    where
+        F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
+        O: Send + Unpin,
+    {
+        observed!(self, query, |connection| statement.fetch_one(connection))
+    }
+
+    /// Every row.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says.
+    pub async fn all<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<Vec<O>, StoreError>
+    where
+        F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
+        O: Send + Unpin,
+    {
+        observed!(self, query, |connection| statement.fetch_all(connection))
+    }
+
+    /// How many rows were changed.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says.
+    pub async fn execute(&mut self, query: Query, statement: Statement<'_, Postgres, PgArguments>) -> Result<u64, StoreError> {
+        observed!(self, query, |connection| statement.execute(connection)).map(|result| result.rows_affected())
+    }
+
+    pub(super) async fn begin(&mut self) -> Result<(), StoreError> {
+        self.in_transaction = true;
+        self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
+    }
+
+    /// Makes the transaction's changes true.
+    ///
+    /// # Errors
+    /// As [`StoreError`] says; after a time-out it is not known whether they became true.
+    pub async fn commit(mut self) -> Result<(), StoreError> {
+        self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
+        self.in_transaction = false;
+        Ok(())
+    }
+}
+
+impl Drop for Conn {
+    fn drop(&mut self) {
+        let Some(connection) = self.connection.take() else { return };
+        if self.busy {
+            drop(connection.detach());
+        } else if self.in_transaction {
+            tokio::spawn(roll_back(connection, self.deadline));
+        }
+    }
+}
+
+async fn roll_back(mut connection: PoolConnection<Postgres>, deadline: Duration) {
+    let rollback = tokio::time::timeout(deadline, sqlx::query("ROLLBACK").execute(&mut *connection)).await;
+    if !matches!(rollback, Ok(Ok(_))) {
+        drop(connection.detach().close_hard().await);
+    }
+}
+
+async fn observe<T>(
+    metrics: &Metrics,
+    deadline: Duration,
+    busy: &mut bool,
+    query: Query,
+    statement: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, StoreError> {
+    let mut report = Report { metrics, query, start: Instant::now(), status: QueryStatus::Cancelled };
+    *busy = true;
+    let Ok(result) = tokio::time::timeout(deadline, statement).await else {
+        report.status = QueryStatus::Timeout;
+        return Err(StoreError::Timeout);
+    };
+    *busy = false;
+    let result = result.map_err(StoreError::from);
+    report.status = match &result {
+        // A uniqueness rule that refuses a row is an answer, not a failure of the database.
+        Ok(_) | Err(StoreError::Conflict(_)) => QueryStatus::Success,
+        Err(StoreError::Timeout) => QueryStatus::Timeout,
+        Err(_) => QueryStatus::Error,
+    };
+    result
+}
+
+/// Reports on drop, and so also when the statement's future is cancelled.
+struct Report<'a> {
+    metrics: &'a Metrics,
+    query: Query,
+    start: Instant,
+    status: QueryStatus,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        self.metrics.db_query_duration.record(self.query, self.start.elapsed().as_secs_f64());
+        self.metrics.db_queries.increment((self.query, self.status));
+    }
+}

@@ -1,0 +1,50 @@
+//! What a store can fail with. Absence is not among it: that is `Ok(None)`.
+
+use std::sync::Arc;
+
+/// A failure of the database, in the few ways that callers tell apart.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database is away or refuses connections: the same request may succeed in a moment.
+    #[error("the database is away")]
+    Unavailable(#[source] Arc<sqlx::Error>),
+    /// The statement or the wait for a connection took too long.
+    #[error("the database did not answer in time")]
+    Timeout,
+    /// Two transactions were in each other's way: the same request may succeed at once.
+    #[error("transactions were in each other's way")]
+    Contended,
+    /// A uniqueness rule refused the row.
+    #[error("the rule {0} refuses the row")]
+    Conflict(String),
+    /// Anything else: a defect of ours.
+    #[error("the database refused the statement")]
+    Internal(#[source] Arc<sqlx::Error>),
+}
+
+impl From<sqlx::Error> for StoreError {
+    /// Sorts by SQLSTATE (PostgreSQL documentation, appendix A).
+    fn from(error: sqlx::Error) -> Self {
+        let sqlx::Error::Database(database) = &error else {
+            return match error {
+                sqlx::Error::Io(_)
+                | sqlx::Error::Tls(_)
+                | sqlx::Error::Protocol(_)
+                | sqlx::Error::PoolTimedOut
+                | sqlx::Error::PoolClosed
+                | sqlx::Error::WorkerCrashed => Self::Unavailable(Arc::new(error)),
+                _ => Self::Internal(Arc::new(error)),
+            };
+        };
+        match database.code().as_deref().unwrap_or_default() {
+            "23505" => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
+            "57014" => Self::Timeout,
+            "40001" | "40P01" | "55P03" => Self::Contended,
+            // Shutting down, starting, too many connections, read-only after a failover, broken connection.
+            code if code.starts_with("57P") || code.starts_with("08") || matches!(code, "53300" | "25006") => {
+                Self::Unavailable(Arc::new(error))
+            }
+            _ => Self::Internal(Arc::new(error)),
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Postgres: the pool, deadlines, and the only road from a statement to its result and its metrics.
+//!
+//! Statements themselves belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so
+//! that a service decides what is one transaction.
+
+mod conn;
+mod error;
+pub mod idempotency;
+pub mod lease;
+
+use std::time::{Duration, Instant};
+
+use secrecy::ExposeSecret;
+use sqlx::ConnectOptions;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+
+pub use conn::Conn;
+pub use error::StoreError;
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
+
+/// The network may add this much to a statement's own limit before the connection is given up.
+const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
+const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
+
+/// The way to Postgres.
+#[derive(Clone)]
+pub struct Db {
+    pool: PgPool,
+    /// One connection outside the pool, so that a busy pool does not look like a dead database.
+    probe: PgPool,
+    options: PgConnectOptions,
+    deadline: Duration,
+    acquire_timeout: Duration,
+    metrics: Metrics,
+}
+
+impl Db {
+    /// Prepares the pool; connects when first used, so that a database that is away does not keep the service from starting.
+    ///
+    /// # Errors
+    /// When `DATABASE_URL` is not understood.
+    pub fn new(config: &Config, metrics: Metrics) -> Result<Self, sqlx::Error> {
+        let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
+        let options = options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging();
+        let limited = options.clone().options([("statement_timeout", config.database_statement_timeout.as_millis().to_string())]);
+        let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
+        Ok(Self {
+            pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),
+            probe: pool(1).connect_lazy_with(limited),
+            options,
+            deadline: config.database_statement_timeout + DEADLINE_MARGIN,
+            acquire_timeout: config.database_acquire_timeout,
+            metrics,
+        })
+    }
+
+    /// Takes a connection.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when there is none within `DATABASE_ACQUIRE_TIMEOUT`.
+    pub async fn acquire(&self) -> Result<Conn, StoreError> {
+        let _wait = self.metrics.db_pool_wait.time(());
+        let acquired = tokio::time::timeout(self.acquire_timeout + DEADLINE_MARGIN, self.pool.acquire()).await;
+        let connection = acquired.map_err(|_| StoreError::Timeout)?.map_err(|error| self.failed(error))?;
+        Ok(Conn::new(connection, self.deadline, self.metrics.clone()))
+    }
+
+    /// Takes a connection and opens a transaction, which ends with [`Conn::commit`] or is rolled back on drop.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn begin(&self) -> Result<Conn, StoreError> {
+        let mut conn = self.acquire().await?;
+        conn.begin().await?;
+        Ok(conn)
+    }
+
+    /// Asks the database for a sign of life.
+    ///
+    /// # Errors
+    /// When it gives none within the limits of any other statement.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        let connection = self.probe.acquire().await.map_err(StoreError::from)?;
+        let mut conn = Conn::new(connection, self.deadline, self.metrics.clone());
+        conn.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
+    }
+
+    /// Brings the schema up to date. Replicas that start together wait for the first: the migrator holds a lock.
+    ///
+    /// # Errors
+    /// When the database is away, or a migration fails.
+    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
+        let start = Instant::now();
+        let unlimited =
+            PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout).connect_with(self.options.clone()).await?;
+        MIGRATOR.run(&unlimited).await?;
+        unlimited.close().await;
+        tracing::info!(milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "schema is up to date");
+        Ok(())
+    }
+
+    /// Reports the pool's connections for ever.
+    pub async fn sample(self) {
+        let mut ticks = tokio::time::interval(SAMPLE_EVERY);
+        let gauge = &self.metrics.db_connection_pool_size;
+        loop {
+            ticks.tick().await;
+            let (size, idle) = (self.pool.size(), u32::try_from(self.pool.num_idle()).unwrap_or(u32::MAX));
+            gauge.set(PoolState::Idle, f64::from(idle));
+            gauge.set(PoolState::Used, f64::from(size.saturating_sub(idle)));
+            gauge.set(PoolState::Max, f64::from(self.pool.options().get_max_connections()));
+        }
+    }
+
+    /// Closes every connection, those in use when they come back.
+    pub async fn close(&self) {
+        tokio::join!(self.pool.close(), self.probe.close());
+    }
+
+    fn failed(&self, error: sqlx::Error) -> StoreError {
+        self.metrics.system_errors.increment((SystemError::Database, Severity::Error));
+        StoreError::from(error)
+    }
+}

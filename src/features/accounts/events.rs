@@ -1,0 +1,43 @@
+//! The facts of accounts: each is one log line and one count. No address, e-mail or token stands in either.
+
+use uuid::Uuid;
+
+use crate::metrics::Metrics;
+use crate::metrics::labels::{AuthMethod, AuthStatus};
+
+pub fn registered(metrics: &Metrics, user: Uuid) {
+    metrics.users_registered.increment(());
+    tracing::info!(%user, "user registered");
+}
+
+pub fn logged_in(metrics: &Metrics, user: Uuid, session: Uuid) {
+    metrics.auth_attempts.increment((AuthMethod::Password, AuthStatus::Success));
+    tracing::info!(%user, %session, "user logged in");
+}
+
+pub fn login_failed(metrics: &Metrics) {
+    metrics.auth_attempts.increment((AuthMethod::Password, AuthStatus::Failure));
+    tracing::info!("login failed");
+}
+
+pub fn login_throttled(metrics: &Metrics) {
+    metrics.auth_attempts.increment((AuthMethod::Password, AuthStatus::Throttled));
+    tracing::warn!("login throttled");
+}
+
+pub fn token_accepted(metrics: &Metrics) {
+    metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Success));
+}
+
+pub fn token_refused(metrics: &Metrics) {
+    metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Failure));
+}
+
+pub fn sessions_ended(user: Uuid, count: usize) {
+    tracing::info!(%user, count, "sessions ended");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+pub fn sessions_counted(metrics: &Metrics, count: i64) {
+    metrics.auth_sessions_active.set((), count as f64);
+}

@@ -1,0 +1,33 @@
+//! Who makes a request. A handler that takes [`CurrentUser`] cannot be reached without a session.
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use axum_extra::extract::CookieJar;
+use axum_extra::headers::authorization::Bearer;
+use axum_extra::headers::{Authorization, HeaderMapExt};
+use uuid::Uuid;
+
+use super::model::User;
+use super::routes::cookie_name;
+use crate::http::{ApiError, Code};
+use crate::state::AppState;
+
+/// The user whose session came with the request: a bearer token, or the cookie of a browser.
+pub struct CurrentUser {
+    /// The account.
+    pub user: User,
+    /// The session that proved it.
+    pub session: Uuid,
+}
+
+impl FromRequestParts<AppState> for CurrentUser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let bearer = parts.headers.typed_get::<Authorization<Bearer>>().map(|header| header.token().to_owned());
+        let cookie = || CookieJar::from_headers(&parts.headers).get(cookie_name(&state.config)).map(|cookie| cookie.value().to_owned());
+        let token = bearer.or_else(cookie).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+        let (session, user) = state.accounts.authenticate(&token).await?;
+        Ok(Self { user, session: session.id })
+    }
+}

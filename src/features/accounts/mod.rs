@@ -1,0 +1,20 @@
+//! Accounts: signing up, signing in with a password, and the sessions that follow.
+//!
+//! - A token is 256 random bits; only its SHA-256 is stored. A login always makes a new one.
+//! - A session ends by logout, when it is not used for `SESSION_IDLE_TIMEOUT`, and after `SESSION_LIFETIME`.
+//! - A session that was ended is refused at once by every replica: caches are told before the answer is sent.
+//! - An unknown account and a wrong password are the same answer after the same work.
+//! - Failed logins are counted per account and per address, before the password is looked at.
+
+mod events;
+mod guard;
+mod model;
+mod password;
+mod routes;
+mod service;
+mod store;
+
+pub use guard::CurrentUser;
+pub use model::{Role, User};
+pub use routes::routes;
+pub use service::Accounts;

@@ -1,0 +1,203 @@
+//! The HTTP interface of accounts: `/api/auth/*`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use secrecy::SecretString;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::guard::CurrentUser;
+use super::model::{Credentials, NewUser, SessionEntry, User};
+use super::password::PasswordError;
+use super::service::AccountError;
+use crate::config::Config;
+use crate::db::idempotency::Named;
+use crate::http::address::ClientAddress;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::IdempotencyKey;
+use crate::http::{ApiError, Code, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(register))
+        .routes(routes!(login))
+        .routes(routes!(logout))
+        .routes(routes!(logout_all))
+        .routes(routes!(me))
+        .routes(routes!(sessions))
+        .routes(routes!(end_session))
+}
+
+impl From<AccountError> for ApiError {
+    fn from(error: AccountError) -> Self {
+        match error {
+            AccountError::EmailTaken => Self::new(Code::EmailTaken),
+            AccountError::InvalidCredentials => Self::new(Code::InvalidCredentials),
+            AccountError::InvalidToken => Self::new(Code::InvalidToken),
+            AccountError::NoSuchSession => Self::new(Code::NotFound),
+            AccountError::Throttled(left) => Self::new(Code::TooManyAttempts).retry_after(left.as_secs() + 1),
+            AccountError::Password(PasswordError::Overloaded) => Self::new(Code::Overloaded).retry_after(1),
+            AccountError::Password(error @ PasswordError::Failed(_)) => Self::new(Code::Internal).source(error),
+            AccountError::Repeated(refusal) => refusal.into(),
+            AccountError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// Behind TLS the name itself binds the cookie to this host (draft-ietf-httpbis-rfc6265bis, `__Host-`).
+pub fn cookie_name(config: &Config) -> &'static str {
+    if config.secure() { "__Host-vitrine" } else { "vitrine" }
+}
+
+fn cookie(config: &Config, token: String) -> Cookie<'static> {
+    Cookie::build((cookie_name(config), token)).path("/").http_only(true).secure(config.secure()).same_site(SameSite::Lax).build()
+}
+
+/// Someone signs up.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Register {
+    email: String,
+    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    password: SecretString,
+    #[schema(min_length = 1, max_length = 80)]
+    display_name: String,
+}
+
+/// Signs up
+#[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Register,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = User), (status = 400, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn register(
+    State(state): State<AppState>,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<Register>,
+) -> Result<(StatusCode, Json<User>), ApiError> {
+    let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
+    // The password stays out of the fingerprint: a fast hash of it would be stored.
+    let named = key.map(|key| Named::new(Uuid::nil(), key, "register", &(&new.email, &new.display_name)));
+    let user = state.accounts.register(new, named).await?;
+    Ok((StatusCode::CREATED, Json(user)))
+}
+
+/// Someone signs in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Login {
+    email: String,
+    #[schema(value_type = String, format = Password, max_length = 128)]
+    password: SecretString,
+    /// How the list of sessions shall name this one.
+    #[schema(max_length = 120)]
+    device: Option<String>,
+}
+
+/// A session that has begun.
+#[derive(Serialize, ToSchema)]
+struct LoggedIn {
+    /// For `Authorization: Bearer`.
+    token: String,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    user: User,
+}
+
+/// Signs in; browsers get the token as a cookie too
+#[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Login,
+    responses((status = 200, body = LoggedIn), (status = 400, body = Problem), (status = 401, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+async fn login(
+    State(state): State<AppState>,
+    ClientAddress(address): ClientAddress,
+    jar: CookieJar,
+    ApiJson(body): ApiJson<Login>,
+) -> Result<(CookieJar, Json<LoggedIn>), ApiError> {
+    let credentials = Credentials::parse(&body.email, body.password, body.device.as_deref()).map_err(ApiError::validation)?;
+    let signed_in = state.accounts.login(credentials, address).await?;
+    let mut cookie = cookie(&state.config, signed_in.token.expose().to_owned());
+    cookie.set_expires(signed_in.expires_at);
+    let answer = LoggedIn { token: signed_in.token.expose().to_owned(), expires_at: signed_in.expires_at, user: signed_in.user };
+    Ok((jar.add(cookie), Json(answer)))
+}
+
+/// Ends this session
+#[utoipa::path(post, path = "/api/auth/logout", tag = "accounts",
+    responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn logout(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
+    match state.accounts.end_session(current.user.id, current.session).await {
+        // Two logouts at once: the other one has ended it.
+        Ok(()) | Err(AccountError::NoSuchSession) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, String::new()))))
+}
+
+/// Ends every session of the account
+#[utoipa::path(post, path = "/api/auth/logout-all", tag = "accounts",
+    responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
+    state.accounts.end_sessions(current.user.id).await?;
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, String::new()))))
+}
+
+/// Who is signed in
+#[utoipa::path(get, path = "/api/auth/me", tag = "accounts",
+    responses((status = 200, body = User), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn me(current: CurrentUser) -> Json<User> {
+    Json(current.user)
+}
+
+/// A session of the account.
+#[derive(Serialize, ToSchema)]
+struct SessionView {
+    id: Uuid,
+    device: String,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    last_seen_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+    /// Whether it is the one that asks.
+    current: bool,
+}
+
+/// The sessions of the account that have not ended
+#[utoipa::path(get, path = "/api/auth/sessions", tag = "accounts", params(PageQuery),
+    responses((status = 200, body = Page<SessionView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn sessions(
+    State(state): State<AppState>,
+    current: CurrentUser,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<SessionView>>, ApiError> {
+    let slice = query.slice()?;
+    let entries = state.accounts.sessions(current.user.id, slice).await?;
+    let view = |SessionEntry { id, device, created_at, last_seen_at, expires_at }| SessionView {
+        id,
+        device,
+        created_at,
+        last_seen_at,
+        expires_at,
+        current: id == current.session,
+    };
+    Ok(Json(slice.page(entries, |entry| entry.id, view)))
+}
+
+/// Ends one session of the account
+#[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "accounts", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn end_session(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
+    state.accounts.end_session(current.user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,239 @@
+//! The rules of accounts; see the feature's `mod.rs`.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{Credentials, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User};
+use super::password::{PasswordError, Passwords, Verdict};
+use super::{events, store};
+use crate::cache::Cache;
+use crate::cache::throttle::{Throttle, Throttled};
+use crate::config::Config;
+use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::{Conn, Db, StoreError};
+use crate::http::page::Slice;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{CacheType, Limiter};
+
+/// Why an account's request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum AccountError {
+    #[error("an account has this e-mail")]
+    EmailTaken,
+    #[error("e-mail or password is wrong")]
+    InvalidCredentials,
+    #[error("the session is unknown or has ended")]
+    InvalidToken,
+    #[error("there is no such session")]
+    NoSuchSession,
+    #[error("too many attempts")]
+    Throttled(Duration),
+    #[error(transparent)]
+    Password(#[from] PasswordError),
+    #[error(transparent)]
+    Repeated(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Throttled> for AccountError {
+    fn from(throttled: Throttled) -> Self {
+        Self::Throttled(throttled.retry_after)
+    }
+}
+
+/// The accounts service.
+#[derive(Clone)]
+pub struct Accounts(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    cache: Cache,
+    throttle: Throttle,
+    passwords: Passwords,
+    limits: Limits,
+    metrics: Metrics,
+}
+
+struct Limits {
+    idle: Duration,
+    lifetime: Duration,
+    per_account: u32,
+    per_address: u32,
+}
+
+impl Accounts {
+    /// # Errors
+    /// When the operating system has no randomness.
+    pub fn new(db: Db, cache: Cache, throttle: Throttle, config: &Config, metrics: Metrics) -> Result<Self, PasswordError> {
+        let passwords = Passwords::new(metrics.clone())?;
+        let limits = Limits {
+            idle: config.session_idle_timeout,
+            lifetime: config.session_lifetime,
+            per_account: config.login_attempts_per_account,
+            per_address: config.login_attempts_per_address,
+        };
+        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, metrics })))
+    }
+
+    /// Signs somebody up.
+    pub async fn register(&self, new: NewUser, repeatable: Option<Named>) -> Result<User, AccountError> {
+        let Inner { db, passwords, metrics, .. } = &*self.0;
+        let hash = passwords.hash(new.password.clone()).await?;
+        let mut tx = db.begin().await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(user) = named.claim(&mut tx).await?
+        {
+            return Ok(user);
+        }
+        let user = match store::insert_user(&mut tx, &new, &hash).await {
+            Err(StoreError::Conflict(rule)) if rule == "users_email_key" => return Err(AccountError::EmailTaken),
+            inserted => inserted?,
+        };
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &user).await?;
+        }
+        tx.commit().await?;
+        events::registered(metrics, user.id);
+        Ok(user)
+    }
+
+    /// Signs somebody in. The attempt is counted before the password is looked at and given back when it is right.
+    pub async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
+        let Inner { db, throttle, limits, metrics, .. } = &*self.0;
+        let account = subject(&credentials.email.to_lowercase());
+        let address = subject(&address.to_string());
+        let mut taken = throttle.take(Limiter::LoginAddress, &address, limits.per_address).await;
+        if taken.is_ok() {
+            taken = throttle.take(Limiter::LoginAccount, &account, limits.per_account).await;
+        }
+        taken.inspect_err(|_| events::login_throttled(metrics))?;
+
+        let Some(user) = self.verified(&credentials).await? else {
+            events::login_failed(metrics);
+            return Err(AccountError::InvalidCredentials);
+        };
+        let token = Token::generate();
+        let mut conn = db.acquire().await?;
+        let session = store::insert_session(&mut conn, user.id, &token.hash(), &credentials.device, limits.lifetime).await?;
+        drop(conn);
+        throttle.give_back(Limiter::LoginAccount, &account).await;
+        throttle.give_back(Limiter::LoginAddress, &address).await;
+        events::logged_in(metrics, user.id, session.id);
+        Ok(SignedIn { token, expires_at: session.expires_at, user })
+    }
+
+    /// The account whose password it is. Holds no connection while it hashes.
+    async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
+        let Inner { db, passwords, .. } = &*self.0;
+        let mut conn = db.acquire().await?;
+        let user = store::user_by_email(&mut conn, &credentials.email).await?;
+        let stored = match &user {
+            Some(user) => store::password_hash(&mut conn, user.id).await?,
+            None => None,
+        };
+        drop(conn);
+        let verdict = passwords.verify(credentials.password.clone(), stored).await?;
+        if let (Verdict::RightButOld, Some(user)) = (verdict, &user) {
+            let hash = passwords.hash(credentials.password.clone()).await?;
+            store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
+        }
+        Ok(user.filter(|_| verdict != Verdict::Wrong))
+    }
+
+    /// The session of a token, and whose it is.
+    pub async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
+        let found = match Token::parse(token) {
+            Some(token) => self.session(token.hash()).await?,
+            None => None,
+        };
+        let Some(session) = found.filter(|session| session.expires_at > OffsetDateTime::now_utc()) else {
+            events::token_refused(&self.0.metrics);
+            return Err(AccountError::InvalidToken);
+        };
+        let user = self.user(session.user_id).await?.ok_or(AccountError::InvalidToken)?;
+        events::token_accepted(&self.0.metrics);
+        Ok((session, user))
+    }
+
+    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
+        let Inner { db, cache, limits, .. } = &*self.0;
+        let load = async || store::touch_session(&mut db.acquire().await?, &token, limits.idle).await;
+        cache.get_or_load(CacheType::Session, &token.cache_id(), load).await
+    }
+
+    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
+        let Inner { db, cache, .. } = &*self.0;
+        let load = async || store::user(&mut db.acquire().await?, id).await;
+        cache.get_or_load(CacheType::User, &id.to_string(), load).await
+    }
+
+    /// The account with an address, within a caller's transaction.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find_by_email(&self, conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
+        store::user_by_email(conn, email).await
+    }
+
+    /// A part of the sessions of a user that have not ended.
+    pub async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
+        let Inner { db, limits, .. } = &*self.0;
+        Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
+    }
+
+    /// Ends one session of a user.
+    pub async fn end_session(&self, user: Uuid, session: Uuid) -> Result<(), AccountError> {
+        let ended = store::delete_session(&mut self.0.db.acquire().await?, user, session).await?;
+        self.forget(user, &[ended.ok_or(AccountError::NoSuchSession)?]).await;
+        Ok(())
+    }
+
+    /// Ends every session of a user.
+    pub async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
+        let ended = store::delete_sessions(&mut self.0.db.acquire().await?, user).await?;
+        self.forget(user, &ended).await;
+        Ok(())
+    }
+
+    async fn forget(&self, user: Uuid, tokens: &[TokenHash]) {
+        for token in tokens {
+            self.0.cache.remove(CacheType::Session, &token.cache_id()).await;
+        }
+        events::sessions_ended(user, tokens.len());
+    }
+
+    /// Removes sessions that ended by themselves.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn end_expired(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        store::delete_expired_sessions(conn).await.map(drop)
+    }
+
+    /// Reports the gauges of the whole fleet.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn report(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let count = store::count_sessions(conn, self.0.limits.idle).await?;
+        events::sessions_counted(&self.0.metrics, count);
+        Ok(())
+    }
+
+    /// Leaves the gauges of the whole fleet to another replica.
+    pub fn report_nothing(&self) {
+        events::sessions_counted(&self.0.metrics, 0);
+    }
+}
+
+/// What a limit knows somebody by: neither an address nor an e-mail is kept in Redis.
+fn subject(name: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(name))
+}

@@ -1,0 +1,136 @@
+//! The statements on `users` and `auth_sessions`. Absence is `Ok(None)`; rules are the service's.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{NewUser, Role, Session, SessionEntry, TokenHash, User};
+use crate::db::{Conn, StoreError};
+use crate::http::page::Slice;
+use crate::metrics::labels::Query;
+
+struct UserRow {
+    id: Uuid,
+    email: String,
+    display_name: String,
+    role: String,
+    created_at: OffsetDateTime,
+}
+
+impl From<UserRow> for User {
+    fn from(UserRow { id, email, display_name, role, created_at }: UserRow) -> Self {
+        Self { id, email, display_name, role: Role::parse(&role), created_at }
+    }
+}
+
+/// Fails with the conflict `users_email_key` when the address is taken.
+pub async fn insert_user(conn: &mut Conn, new: &NewUser, password_hash: &str) -> Result<User, StoreError> {
+    let insert = sqlx::query_as!(
+        UserRow,
+        r#"INSERT INTO users (id, email, display_name, password_hash) VALUES ($1, $2::text::citext, $3, $4)
+           RETURNING id, email::text AS "email!", display_name, role, created_at"#,
+        Uuid::now_v7(),
+        new.email,
+        new.display_name,
+        password_hash
+    );
+    conn.one(Query::InsertUsers, insert).await.map(Into::into)
+}
+
+pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError> {
+    let select =
+        sqlx::query_as!(UserRow, r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE id = $1"#, id);
+    Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
+}
+
+pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
+    let select = sqlx::query_as!(
+        UserRow,
+        r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE email = $1::text::citext"#,
+        email
+    );
+    Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
+}
+
+/// The account's password hash; null for one that signs in elsewhere.
+pub async fn password_hash(conn: &mut Conn, id: Uuid) -> Result<Option<String>, StoreError> {
+    let select = sqlx::query!("SELECT password_hash FROM users WHERE id = $1", id).map(|row| row.password_hash);
+    Ok(conn.optional(Query::SelectUsers, select).await?.flatten())
+}
+
+pub async fn update_password_hash(conn: &mut Conn, id: Uuid, hash: &str) -> Result<(), StoreError> {
+    let update = sqlx::query!("UPDATE users SET password_hash = $2 WHERE id = $1", id, hash);
+    conn.execute(Query::UpdateUsers, update).await.map(drop)
+}
+
+pub async fn insert_session(
+    conn: &mut Conn,
+    user: Uuid,
+    token: &TokenHash,
+    device: &str,
+    lifetime: Duration,
+) -> Result<Session, StoreError> {
+    let insert = sqlx::query_as!(
+        Session,
+        "INSERT INTO auth_sessions (id, user_id, token_hash, device, expires_at)
+         VALUES ($1, $2, $3, $4, now() + make_interval(secs => $5)) RETURNING id, user_id, expires_at",
+        Uuid::now_v7(),
+        user,
+        token.0,
+        device,
+        lifetime.as_secs_f64()
+    );
+    conn.one(Query::InsertAuthSessions, insert).await
+}
+
+/// The session of a token, if it has not ended; notes that it was used.
+pub async fn touch_session(conn: &mut Conn, token: &TokenHash, idle: Duration) -> Result<Option<Session>, StoreError> {
+    let update = sqlx::query_as!(
+        Session,
+        "UPDATE auth_sessions SET last_seen_at = now()
+         WHERE token_hash = $1 AND expires_at > now() AND last_seen_at > now() - make_interval(secs => $2)
+         RETURNING id, user_id, expires_at",
+        token.0,
+        idle.as_secs_f64()
+    );
+    conn.optional(Query::UpdateAuthSessions, update).await
+}
+
+pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: Slice) -> Result<Vec<SessionEntry>, StoreError> {
+    let select = sqlx::query_as!(
+        SessionEntry,
+        "SELECT id, device, created_at, last_seen_at, expires_at FROM auth_sessions
+         WHERE user_id = $1 AND id < $2 AND expires_at > now() AND last_seen_at > now() - make_interval(secs => $3)
+         ORDER BY id DESC LIMIT $4",
+        user,
+        slice.before,
+        idle.as_secs_f64(),
+        slice.limit
+    );
+    conn.all(Query::SelectAuthSessions, select).await
+}
+
+/// Ends one session of a user and answers what its token hashes to.
+pub async fn delete_session(conn: &mut Conn, user: Uuid, id: Uuid) -> Result<Option<TokenHash>, StoreError> {
+    let delete = sqlx::query!("DELETE FROM auth_sessions WHERE id = $1 AND user_id = $2 RETURNING token_hash", id, user);
+    Ok(conn.optional(Query::DeleteAuthSessions, delete).await?.map(|row| TokenHash(row.token_hash)))
+}
+
+/// Ends every session of a user and answers what their tokens hash to.
+pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<TokenHash>, StoreError> {
+    let delete = sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 RETURNING token_hash", user);
+    Ok(conn.all(Query::DeleteAuthSessions, delete).await?.into_iter().map(|row| TokenHash(row.token_hash)).collect())
+}
+
+pub async fn delete_expired_sessions(conn: &mut Conn) -> Result<u64, StoreError> {
+    conn.execute(Query::DeleteAuthSessions, sqlx::query!("DELETE FROM auth_sessions WHERE expires_at <= now()")).await
+}
+
+pub async fn count_sessions(conn: &mut Conn, idle: Duration) -> Result<i64, StoreError> {
+    let count = sqlx::query!(
+        r#"SELECT count(*) AS "count!" FROM auth_sessions WHERE expires_at > now() AND last_seen_at > now() - make_interval(secs => $1)"#,
+        idle.as_secs_f64()
+    );
+    Ok(conn.one(Query::SelectAuthSessions, count).await?.count)
+}

@@ -1,0 +1,13 @@
+//! What the service does: one folder a feature, one line here. Nothing below this folder imports a feature.
+
+pub mod accounts;
+pub mod projects;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::state::AppState;
+
+/// The routes of every feature.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().merge(accounts::routes()).merge(projects::routes())
+}

@@ -1,0 +1,221 @@
+//! The types of projects, who may do what, and what text may become one of them.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::http::FieldError;
+use crate::http::fields::Fields;
+
+const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=80;
+const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=2000;
+const SLUG_LENGTH: usize = 60;
+/// Members of one project, the owner included.
+pub const MAX_MEMBERS: usize = 100;
+
+/// What a member may do in a project, from the least.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+#[schema(as = ProjectRole)]
+pub enum Role {
+    /// Reads.
+    Viewer,
+    /// Reads and changes.
+    Editor,
+    /// Reads, changes, manages members and deletes.
+    Owner,
+}
+
+impl Role {
+    /// The role that the database holds.
+    pub fn parse(text: &str) -> Self {
+        match text {
+            "owner" => Self::Owner,
+            "editor" => Self::Editor,
+            _ => Self::Viewer,
+        }
+    }
+
+    /// The role as the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Owner => "owner",
+            Self::Editor => "editor",
+            Self::Viewer => "viewer",
+        }
+    }
+}
+
+/// Who may read a project.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Visibility {
+    /// Its members.
+    #[default]
+    Private,
+    /// Every account.
+    Public,
+}
+
+impl Visibility {
+    /// The visibility that the database holds.
+    pub fn parse(text: &str) -> Self {
+        if text == "public" { Self::Public } else { Self::Private }
+    }
+
+    /// The visibility as the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Private => "private",
+            Self::Public => "public",
+        }
+    }
+}
+
+/// A project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Project {
+    pub id: Uuid,
+    pub owner_id: Uuid,
+    pub name: String,
+    pub slug: String,
+    pub description: String,
+    pub visibility: Visibility,
+    pub version: i64,
+    #[serde(with = "time::serde::rfc3339")]
+    pub created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    pub updated_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    pub published_at: Option<OffsetDateTime>,
+}
+
+/// A project as one account sees it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Seen {
+    pub project: Project,
+    /// None for an account that is not a member.
+    pub role: Option<Role>,
+}
+
+/// A project and who is in it: what is cached, so that one removal serves every member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Roster {
+    pub project: Project,
+    pub members: Vec<(Uuid, Role)>,
+}
+
+impl Roster {
+    /// The project as an account sees it.
+    pub fn seen_by(self, user: Uuid) -> Seen {
+        let role = self.members.iter().find(|(member, _)| *member == user).map(|(_, role)| *role);
+        Seen { project: self.project, role }
+    }
+}
+
+/// Somebody in a project.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Member {
+    pub user_id: Uuid,
+    pub display_name: String,
+    pub role: Role,
+    #[serde(with = "time::serde::rfc3339")]
+    pub added_at: OffsetDateTime,
+}
+
+/// What may be wanted of a project.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    Read,
+    Change,
+    Manage,
+}
+
+/// Why an action is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// The account must not learn that the project exists.
+    Hidden,
+    /// The account sees the project and may not do this.
+    Forbidden,
+}
+
+impl Seen {
+    /// Whether the account that sees the project may do this with it.
+    pub fn allows(&self, action: Action, is_admin: bool) -> Result<(), Refused> {
+        let needed = match action {
+            Action::Read => Role::Viewer,
+            Action::Change => Role::Editor,
+            Action::Manage => Role::Owner,
+        };
+        let public = self.project.visibility == Visibility::Public;
+        match self.role {
+            _ if is_admin => Ok(()),
+            Some(role) if role >= needed => Ok(()),
+            None if public && action == Action::Read => Ok(()),
+            None if !public => Err(Refused::Hidden),
+            _ => Err(Refused::Forbidden),
+        }
+    }
+}
+
+/// A project to be.
+#[derive(Debug, Serialize)]
+pub struct NewProject {
+    pub name: String,
+    pub description: String,
+    pub visibility: Visibility,
+}
+
+impl NewProject {
+    /// Checks what was sent.
+    pub fn parse(name: &str, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::default();
+        let name = fields.line("name", name, NAME_LENGTH);
+        let description = fields.paragraph("description", description.unwrap_or_default(), DESCRIPTION_LENGTH);
+        fields.finish(Self { name, description, visibility: visibility.unwrap_or_default() })
+    }
+
+    /// The name as part of an address: ASCII letters and digits of its words, hyphens between.
+    pub fn slug(&self) -> String {
+        let lower = self.name.to_lowercase();
+        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let slug: String = words.join("-").chars().take(SLUG_LENGTH).collect();
+        if slug.is_empty() { "project".to_owned() } else { slug.trim_end_matches('-').to_owned() }
+    }
+}
+
+/// What of a project shall become different.
+#[derive(Debug)]
+pub struct ProjectChange {
+    pub name: Option<String>,
+    pub description: Option<String>,
+    pub visibility: Option<Visibility>,
+}
+
+impl ProjectChange {
+    /// Checks what was sent.
+    pub fn parse(name: Option<&str>, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::default();
+        let name = name.map(|name| fields.line("name", name, NAME_LENGTH));
+        let description = description.map(|text| fields.paragraph("description", text, DESCRIPTION_LENGTH));
+        fields.finish(Self { name, description, visibility })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slug(name: &str) -> String {
+        NewProject::parse(name, None, None).unwrap().slug()
+    }
+
+    #[test]
+    fn a_slug_keeps_what_an_address_can_hold() {
+        assert_eq!(slug("  Ünïcode & Söhne: 2nd Édition "), "n-code-s-hne-2nd-dition");
+        assert_eq!(slug("日本語"), "project");
+        assert_eq!(slug(&"a b".repeat(26)).len(), 60);
+    }
+}

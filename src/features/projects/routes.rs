@@ -1,0 +1,279 @@
+//! The HTTP interface of projects: `/api/projects*`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::{ETAG, LOCATION};
+use axum::http::{HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::model::{Member, NewProject, Project, ProjectChange, Role, Seen, Visibility};
+use super::service::ProjectError;
+use crate::db::idempotency::Named;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
+use crate::http::fields::not_null;
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::{IdempotencyKey, IfMatch, IfNoneMatch, etag};
+use crate::http::{ApiError, Code, FieldError, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, change, delete))
+        .routes(routes!(members, add_member))
+        .routes(routes!(remove_member))
+}
+
+impl From<ProjectError> for ApiError {
+    fn from(error: ProjectError) -> Self {
+        match error {
+            ProjectError::NoSuchProject | ProjectError::NoSuchMember => Self::new(Code::NotFound),
+            ProjectError::NoSuchUser => {
+                let (field, message) = ("email".to_owned(), "no account has this e-mail".to_owned());
+                Self::validation(vec![FieldError { field, code: "unknown_account", message }])
+            }
+            ProjectError::Forbidden => Self::new(Code::Forbidden),
+            ProjectError::Changed => Self::new(Code::PreconditionFailed),
+            ProjectError::OwnerRequired => Self::new(Code::OwnerRequired),
+            ProjectError::Full => Self::new(Code::TooManyMembers),
+            ProjectError::NoSlug => Self::new(Code::Overloaded).retry_after(1).source(error),
+            ProjectError::Repeated(refusal) => refusal.into(),
+            ProjectError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// A project as the account that asks sees it.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Project)]
+struct ProjectView {
+    id: Uuid,
+    name: String,
+    slug: String,
+    description: String,
+    visibility: Visibility,
+    owner_id: Uuid,
+    /// Null for an account that is not a member.
+    role: Option<Role>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    published_at: Option<OffsetDateTime>,
+}
+
+impl From<Seen> for ProjectView {
+    fn from(Seen { project, role }: Seen) -> Self {
+        let Project { id, owner_id, name, slug, description, visibility, version: _, created_at, updated_at, published_at } = project;
+        Self { id, name, slug, description, visibility, owner_id, role, created_at, updated_at, published_at }
+    }
+}
+
+/// A project with its entity tag.
+fn tagged(seen: Seen) -> Response {
+    ([(ETAG, etag(seen.project.version))], Json(ProjectView::from(seen))).into_response()
+}
+
+/// The projects that the account is a member of
+#[utoipa::path(get, path = "/api/projects", tag = "projects", params(PageQuery),
+    responses((status = 200, body = Page<ProjectView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<ProjectView>>, ApiError> {
+    let slice = query.slice()?;
+    let projects = state.projects.list(&user, slice).await?;
+    Ok(Json(slice.page(projects, |seen| seen.project.id, ProjectView::from)))
+}
+
+/// A project to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateProject {
+    #[schema(min_length = 1, max_length = 80)]
+    name: String,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(max_length = 2000, nullable = false)]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    visibility: Option<Visibility>,
+}
+
+/// Creates a project
+#[utoipa::path(post, path = "/api/projects", tag = "projects", request_body = CreateProject,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+async fn create(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<CreateProject>,
+) -> Result<Response, ApiError> {
+    let new = NewProject::parse(&body.name, body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
+    let named = key.map(|key| Named::new(user.id, key, "create project", &new));
+    let project = state.projects.create(&user, new, named).await?;
+    let location =
+        HeaderValue::try_from(format!("/api/projects/{}", project.id)).map_err(|error| ApiError::new(Code::Internal).source(error))?;
+    let mut response = tagged(Seen { project, role: Some(Role::Owner) });
+    *response.status_mut() = StatusCode::CREATED;
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}
+
+/// Reads a project
+#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", params(("id" = Uuid, Path)),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
+        (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn read(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    known: IfNoneMatch,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Response, ApiError> {
+    let seen = state.projects.read(&user, id).await?;
+    if known.has(seen.project.version) {
+        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(seen.project.version))]).into_response());
+    }
+    Ok(tagged(seen))
+}
+
+/// What shall become different.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct ChangeProject {
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(min_length = 1, max_length = 80, nullable = false)]
+    name: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(max_length = 2000, nullable = false)]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
+    visibility: Option<Visibility>,
+}
+
+/// Changes a project that is still what the client read
+#[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", request_body = ChangeProject,
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag that was read")),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 428, body = Problem), (status = 503, body = Problem)))]
+async fn change(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    expected: IfMatch,
+    ApiJson(body): ApiJson<ChangeProject>,
+) -> Result<Response, ApiError> {
+    let change = ProjectChange::parse(body.name.as_deref(), body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
+    Ok(tagged(state.projects.change(&user, id, change, &expected).await?))
+}
+
+/// Deletes a project and everything in it
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn delete(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    state.projects.delete(&user, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Somebody in a project.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Member)]
+struct MemberView {
+    user_id: Uuid,
+    display_name: String,
+    role: Role,
+    #[serde(with = "time::serde::rfc3339")]
+    added_at: OffsetDateTime,
+}
+
+impl From<Member> for MemberView {
+    fn from(Member { user_id, display_name, role, added_at }: Member) -> Self {
+        Self { user_id, display_name, role, added_at }
+    }
+}
+
+/// The members of a project
+#[utoipa::path(get, path = "/api/projects/{id}/members", tag = "projects", params(("id" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<MemberView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn members(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<MemberView>>, ApiError> {
+    let slice = query.slice()?;
+    let members = state.projects.members(&user, id, slice).await?;
+    Ok(Json(slice.page(members, |member| member.user_id, MemberView::from)))
+}
+
+/// The roles that can be given.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum GivenRole {
+    Viewer,
+    Editor,
+}
+
+/// A member to be.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct AddMember {
+    /// The account's address.
+    email: String,
+    role: GivenRole,
+}
+
+/// Makes an account a member, or gives a member another role
+#[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", request_body = AddMember,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = MemberView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn add_member(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<AddMember>,
+) -> Result<(StatusCode, Json<MemberView>), ApiError> {
+    let named = key.map(|key| Named::new(user.id, key, "add member", &(id, &body)));
+    let role = match body.role {
+        GivenRole::Viewer => Role::Viewer,
+        GivenRole::Editor => Role::Editor,
+    };
+    let member = state.projects.add_member(&user, id, body.email.trim(), role, named).await?;
+    Ok((StatusCode::CREATED, Json(member.into())))
+}
+
+/// Ends a membership
+#[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn remove_member(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath((id, member)): ApiPath<(Uuid, Uuid)>,
+) -> Result<StatusCode, ApiError> {
+    state.projects.remove_member(&user, id, member).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,221 @@
+//! The rules of projects; see the feature's `mod.rs`.
+//!
+//! Reads come through the cache. Changes look at the database alone, in the transaction that changes it, and remove
+//! the cached entry before they are answered.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
+use super::{events, store};
+use crate::cache::Cache;
+use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::{Conn, Db, StoreError};
+use crate::features::accounts::{self, Accounts, User};
+use crate::http::page::Slice;
+use crate::http::precondition::IfMatch;
+use crate::metrics::Metrics;
+use crate::metrics::labels::CacheType;
+
+/// A slug that is taken gets this many other endings before chance is given up on.
+const SLUG_TRIES: usize = 5;
+
+/// Why a project's request is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum ProjectError {
+    #[error("there is no such project")]
+    NoSuchProject,
+    #[error("there is no such member")]
+    NoSuchMember,
+    #[error("no account has this e-mail")]
+    NoSuchUser,
+    #[error("the role does not allow it")]
+    Forbidden,
+    #[error("the project was changed since")]
+    Changed,
+    #[error("a project keeps its owner")]
+    OwnerRequired,
+    #[error("the project is full")]
+    Full,
+    #[error("no slug was free")]
+    NoSlug,
+    #[error(transparent)]
+    Repeated(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl From<Refused> for ProjectError {
+    fn from(refused: Refused) -> Self {
+        match refused {
+            Refused::Hidden => Self::NoSuchProject,
+            Refused::Forbidden => Self::Forbidden,
+        }
+    }
+}
+
+/// The projects service.
+#[derive(Clone)]
+pub struct Projects(Arc<Inner>);
+
+struct Inner {
+    db: Db,
+    cache: Cache,
+    accounts: Accounts,
+    metrics: Metrics,
+}
+
+impl Projects {
+    /// The service over its stores.
+    #[must_use]
+    pub fn new(db: Db, cache: Cache, accounts: Accounts, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner { db, cache, accounts, metrics }))
+    }
+
+    /// Creates a project that the user owns.
+    pub async fn create(&self, user: &User, new: NewProject, repeatable: Option<Named>) -> Result<Project, ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(project) = named.claim(&mut tx).await?
+        {
+            return Ok(project);
+        }
+        let project = insert_with_free_slug(&mut tx, user.id, &new).await?;
+        store::put_member(&mut tx, project.id, user.id, Role::Owner).await?;
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &project).await?;
+        }
+        tx.commit().await?;
+        events::created(&self.0.metrics, project.id, user.id);
+        Ok(project)
+    }
+
+    /// A part of the projects that the user is a member of.
+    pub async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
+        Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
+    }
+
+    /// A project that the user may read.
+    pub async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+        let Inner { db, cache, .. } = &*self.0;
+        let load = async || store::roster(&mut db.acquire().await?, id).await;
+        let roster = cache.get_or_load(CacheType::Project, &id.to_string(), load).await?;
+        let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);
+        seen.allows(Action::Read, is_admin(user))?;
+        Ok(seen)
+    }
+
+    /// Changes a project, if it is still what the user read.
+    pub async fn change(&self, user: &User, id: Uuid, change: ProjectChange, expected: &IfMatch) -> Result<Seen, ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        let before = hold(&mut tx, user, id, Action::Change).await?;
+        if !expected.admits(before.project.version) {
+            return Err(ProjectError::Changed);
+        }
+        let project = store::update(&mut tx, id, &change).await?;
+        tx.commit().await?;
+        self.forget(id).await;
+        events::changed(id, user.id, project.version);
+        Ok(Seen { project, role: before.role })
+    }
+
+    /// Deletes a project and everything in it.
+    pub async fn delete(&self, user: &User, id: Uuid) -> Result<(), ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        hold(&mut tx, user, id, Action::Manage).await?;
+        store::delete(&mut tx, id).await?;
+        tx.commit().await?;
+        self.forget(id).await;
+        events::deleted(id, user.id);
+        Ok(())
+    }
+
+    /// A part of the members of a project that the user is a member of.
+    pub async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
+        let seen = self.read(user, id).await?;
+        if seen.role.is_none() && !is_admin(user) {
+            return Err(ProjectError::Forbidden);
+        }
+        Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
+    }
+
+    /// Makes an account a member, or gives a member another role.
+    pub async fn add_member(
+        &self,
+        user: &User,
+        id: Uuid,
+        email: &str,
+        role: Role,
+        repeatable: Option<Named>,
+    ) -> Result<Member, ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        let seen = hold(&mut tx, user, id, Action::Manage).await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(member) = named.claim(&mut tx).await?
+        {
+            return Ok(member);
+        }
+        let account = self.0.accounts.find_by_email(&mut tx, email).await?.ok_or(ProjectError::NoSuchUser)?;
+        if account.id == seen.project.owner_id {
+            return Err(ProjectError::OwnerRequired);
+        }
+        let is_new = store::role(&mut tx, id, account.id).await?.is_none();
+        if is_new && usize::try_from(store::count_members(&mut tx, id).await?).is_ok_and(|count| count >= MAX_MEMBERS) {
+            return Err(ProjectError::Full);
+        }
+        let added_at = store::put_member(&mut tx, id, account.id, role).await?;
+        let member = Member { user_id: account.id, display_name: account.display_name, role, added_at };
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &member).await?;
+        }
+        tx.commit().await?;
+        self.forget(id).await;
+        events::member_added(id, member.user_id, role);
+        Ok(member)
+    }
+
+    /// Ends a membership: an owner ends any but its own, a member its own.
+    pub async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        let action = if member == user.id { Action::Read } else { Action::Manage };
+        let seen = hold(&mut tx, user, id, action).await?;
+        if member == seen.project.owner_id {
+            return Err(ProjectError::OwnerRequired);
+        }
+        store::role(&mut tx, id, member).await?.ok_or(ProjectError::NoSuchMember)?;
+        store::delete_member(&mut tx, id, member).await?;
+        tx.commit().await?;
+        self.forget(id).await;
+        events::member_removed(id, member);
+        Ok(())
+    }
+
+    async fn forget(&self, id: Uuid) {
+        self.0.cache.remove(CacheType::Project, &id.to_string()).await;
+    }
+}
+
+/// The project, held against other changes, if the user may do this with it.
+async fn hold(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
+    let project = store::lock(tx, id).await?.ok_or(ProjectError::NoSuchProject)?;
+    let seen = Seen { role: store::role(tx, id, user.id).await?, project };
+    seen.allows(action, is_admin(user))?;
+    Ok(seen)
+}
+
+async fn insert_with_free_slug(tx: &mut Conn, owner: Uuid, new: &NewProject) -> Result<Project, ProjectError> {
+    let slug = new.slug();
+    let mut candidate = slug.clone();
+    for _ in 0..SLUG_TRIES {
+        if let Some(project) = store::insert(tx, owner, new, &candidate).await? {
+            return Ok(project);
+        }
+        candidate = format!("{slug}-{:08x}", rand::random::<u32>());
+    }
+    Err(ProjectError::NoSlug)
+}
+
+fn is_admin(user: &User) -> bool {
+    user.role == accounts::Role::Admin
+}

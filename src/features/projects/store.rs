@@ -1,0 +1,181 @@
+//! The statements on `projects` and `project_members`. Absence is `Ok(None)`; rules are the service's.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{Member, NewProject, Project, ProjectChange, Role, Roster, Seen, Visibility};
+use crate::db::{Conn, StoreError};
+use crate::http::page::Slice;
+use crate::metrics::labels::Query;
+
+struct ProjectRow {
+    id: Uuid,
+    owner_id: Uuid,
+    name: String,
+    slug: String,
+    description: String,
+    visibility: String,
+    version: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+    published_at: Option<OffsetDateTime>,
+}
+
+impl From<ProjectRow> for Project {
+    fn from(row: ProjectRow) -> Self {
+        let ProjectRow { id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at } = row;
+        let visibility = Visibility::parse(&visibility);
+        Self { id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at }
+    }
+}
+
+struct MemberRow {
+    user_id: Uuid,
+    display_name: String,
+    role: String,
+    added_at: OffsetDateTime,
+}
+
+impl From<MemberRow> for Member {
+    fn from(MemberRow { user_id, display_name, role, added_at }: MemberRow) -> Self {
+        Self { user_id, display_name, role: Role::parse(&role), added_at }
+    }
+}
+
+/// Nothing when the slug is taken.
+pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &str) -> Result<Option<Project>, StoreError> {
+    let insert = sqlx::query_as!(
+        ProjectRow,
+        "INSERT INTO projects (id, owner_id, name, slug, description, visibility) VALUES ($1, $2, $3, $4, $5, $6)
+         ON CONFLICT ON CONSTRAINT projects_slug_key DO NOTHING
+         RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
+        Uuid::now_v7(),
+        owner,
+        new.name,
+        slug,
+        new.description,
+        new.visibility.as_str()
+    );
+    Ok(conn.optional(Query::InsertProjects, insert).await?.map(Into::into))
+}
+
+pub async fn project(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
+    let select = sqlx::query_as!(
+        ProjectRow,
+        "SELECT id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at
+         FROM projects WHERE id = $1",
+        id
+    );
+    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
+}
+
+/// The project, held against other changes until the transaction ends.
+pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
+    let select = sqlx::query_as!(
+        ProjectRow,
+        "SELECT id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at
+         FROM projects WHERE id = $1 FOR UPDATE",
+        id
+    );
+    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
+}
+
+pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreError> {
+    let Some(project) = project(conn, id).await? else { return Ok(None) };
+    let select = sqlx::query!("SELECT user_id, role FROM project_members WHERE project_id = $1", id);
+    let rows = conn.all(Query::SelectProjectMembers, select).await?;
+    Ok(Some(Roster { project, members: rows.into_iter().map(|row| (row.user_id, Role::parse(&row.role))).collect() }))
+}
+
+/// A part of the projects that a user is a member of.
+pub async fn of_member(conn: &mut Conn, user: Uuid, slice: Slice) -> Result<Vec<Seen>, StoreError> {
+    let select = sqlx::query!(
+        "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
+                m.role
+         FROM project_members m JOIN projects p ON p.id = m.project_id
+         WHERE m.user_id = $1 AND m.project_id < $2
+         ORDER BY m.project_id DESC LIMIT $3",
+        user,
+        slice.before,
+        slice.limit
+    );
+    let rows = conn.all(Query::SelectProjects, select).await?;
+    let seen = rows.into_iter().map(|row| Seen {
+        project: Project {
+            id: row.id,
+            owner_id: row.owner_id,
+            name: row.name,
+            slug: row.slug,
+            description: row.description,
+            visibility: Visibility::parse(&row.visibility),
+            version: row.version,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+            published_at: row.published_at,
+        },
+        role: Some(Role::parse(&row.role)),
+    });
+    Ok(seen.collect())
+}
+
+pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result<Project, StoreError> {
+    let update = sqlx::query_as!(
+        ProjectRow,
+        "UPDATE projects SET name = coalesce($2, name), description = coalesce($3, description), visibility = coalesce($4, visibility),
+                version = version + 1, updated_at = now()
+         WHERE id = $1
+         RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
+        id,
+        change.name,
+        change.description,
+        change.visibility.map(Visibility::as_str)
+    );
+    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+}
+
+pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    conn.execute(Query::DeleteProjects, sqlx::query!("DELETE FROM projects WHERE id = $1", id)).await.map(drop)
+}
+
+pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<Role>, StoreError> {
+    let select = sqlx::query!("SELECT role FROM project_members WHERE project_id = $1 AND user_id = $2", project, user);
+    Ok(conn.optional(Query::SelectProjectMembers, select).await?.map(|row| Role::parse(&row.role)))
+}
+
+/// A part of the members of a project, the newest account first.
+pub async fn members(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<Vec<Member>, StoreError> {
+    let select = sqlx::query_as!(
+        MemberRow,
+        "SELECT m.user_id, u.display_name, m.role, m.added_at
+         FROM project_members m JOIN users u ON u.id = m.user_id
+         WHERE m.project_id = $1 AND m.user_id < $2
+         ORDER BY m.user_id DESC LIMIT $3",
+        project,
+        slice.before,
+        slice.limit
+    );
+    Ok(conn.all(Query::SelectProjectMembers, select).await?.into_iter().map(Into::into).collect())
+}
+
+pub async fn count_members(conn: &mut Conn, project: Uuid) -> Result<i64, StoreError> {
+    let count = sqlx::query!(r#"SELECT count(*) AS "count!" FROM project_members WHERE project_id = $1"#, project);
+    Ok(conn.one(Query::SelectProjectMembers, count).await?.count)
+}
+
+/// Adds a member, or gives one another role. Answers since when it is one.
+pub async fn put_member(conn: &mut Conn, project: Uuid, user: Uuid, role: Role) -> Result<OffsetDateTime, StoreError> {
+    let insert = sqlx::query!(
+        "INSERT INTO project_members (project_id, user_id, role) VALUES ($1, $2, $3)
+         ON CONFLICT (project_id, user_id) DO UPDATE SET role = excluded.role
+         RETURNING added_at",
+        project,
+        user,
+        role.as_str()
+    );
+    Ok(conn.one(Query::InsertProjectMembers, insert).await?.added_at)
+}
+
+pub async fn delete_member(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM project_members WHERE project_id = $1 AND user_id = $2", project, user);
+    conn.execute(Query::DeleteProjectMembers, delete).await.map(drop)
+}

@@ -1,0 +1,64 @@
+//! What one replica does for all: gauges that count what is in the database, and tidying up.
+//!
+//! A lease decides which replica; the others report zero, so that `sum()` over replicas is true.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::db::{Db, StoreError, idempotency, lease};
+use crate::features::accounts::Accounts;
+use crate::health::Health;
+
+const LEASE: &str = "fleet";
+const TERM: Duration = Duration::from_secs(15);
+const ROUND: Duration = Duration::from_secs(5);
+
+/// One replica's part in the fleet.
+#[derive(Clone)]
+pub struct Fleet {
+    me: Uuid,
+    db: Db,
+    accounts: Accounts,
+    health: Health,
+}
+
+impl Fleet {
+    /// A member that does not lead yet.
+    #[must_use]
+    pub fn new(db: Db, accounts: Accounts, health: Health) -> Self {
+        Self { me: Uuid::new_v4(), db, accounts, health }
+    }
+
+    /// Leads while it holds the lease, for ever.
+    pub async fn lead(self) {
+        let mut rounds = tokio::time::interval(ROUND);
+        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            rounds.tick().await;
+            if !self.health.readiness().is_ready() || !matches!(self.round().await, Ok(true)) {
+                self.accounts.report_nothing();
+            }
+        }
+    }
+
+    /// Gives the lease back, so that another replica leads at once.
+    pub async fn resign(&self) {
+        self.accounts.report_nothing();
+        let resigned = async { lease::release(&mut self.db.acquire().await?, LEASE, self.me).await };
+        if let Err(error) = resigned.await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "the lease will end by itself");
+        }
+    }
+
+    async fn round(&self) -> Result<bool, StoreError> {
+        let mut conn = self.db.acquire().await?;
+        if !lease::hold(&mut conn, LEASE, self.me, TERM).await? {
+            return Ok(false);
+        }
+        idempotency::forget_old(&mut conn).await?;
+        self.accounts.end_expired(&mut conn).await?;
+        self.accounts.report(&mut conn).await?;
+        Ok(true)
+    }
+}

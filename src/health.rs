@@ -1,0 +1,196 @@
+//! What readiness rests on, checked in the background so that a probe costs nothing and cannot pile up.
+//!
+//! Postgres is required; Redis degrades the service and does not fail it. The routes are in [`operations`](crate::operations).
+
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use time::OffsetDateTime;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use utoipa::ToSchema;
+
+use crate::cache::Link;
+use crate::db::{Db, StoreError};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Dependency, Labels, Severity, SystemError};
+
+const CHECK_EVERY: Duration = Duration::from_millis(500);
+const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
+/// A single slow answer of Postgres would take every replica out of the edge's pool at once.
+const FAILURES_TO_BE_DOWN: u32 = 2;
+const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
+const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What is known of one dependency.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Check {
+    /// `up` or `down`.
+    pub status: &'static str,
+    /// Whether the service is unready without it.
+    pub required: bool,
+    /// Time of the last check in milliseconds.
+    pub latency_ms: u64,
+    /// Since when the status is what it is.
+    #[serde(with = "time::serde::rfc3339")]
+    pub since: OffsetDateTime,
+    /// Class of the last failure, if there was one.
+    pub last_error: Option<&'static str>,
+    #[serde(skip)]
+    failures: u32,
+}
+
+/// Whether the replica should be sent requests, and why.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub struct Readiness {
+    /// `ready`, `degraded`, `unready` or `draining`.
+    pub status: &'static str,
+    /// One entry for each dependency.
+    pub checks: BTreeMap<&'static str, Check>,
+}
+
+impl Readiness {
+    /// Whether requests are welcome.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        matches!(self.status, "ready" | "degraded")
+    }
+}
+
+/// The health of one replica; clones share it.
+#[derive(Clone)]
+pub struct Health(Arc<Inner>);
+
+struct Inner {
+    started: Instant,
+    known: RwLock<Known>,
+    metrics: Metrics,
+}
+
+struct Known {
+    draining: bool,
+    checks: BTreeMap<&'static str, Check>,
+}
+
+impl Health {
+    /// Nothing is up until it was seen to be.
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        let unknown = |required| Check {
+            status: "down",
+            required,
+            latency_ms: 0,
+            since: OffsetDateTime::now_utc(),
+            last_error: Some("not_checked"),
+            failures: FAILURES_TO_BE_DOWN,
+        };
+        let checks = BTreeMap::from([(name(Dependency::Postgres), unknown(true)), (name(Dependency::Redis), unknown(false))]);
+        Self(Arc::new(Inner { started: Instant::now(), known: RwLock::new(Known { draining: false, checks }), metrics }))
+    }
+
+    /// Time since the replica started.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// The verdict of this moment.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let down = |required| known.checks.values().any(|check| check.status == "down" && check.required == required);
+        let status = match (known.draining, down(true), down(false)) {
+            (true, ..) => "draining",
+            (_, true, _) => "unready",
+            (.., true) => "degraded",
+            _ => "ready",
+        };
+        Readiness { status, checks: known.checks.clone() }
+    }
+
+    /// Tells the edge to send no more requests.
+    pub fn drain(&self) {
+        self.0.known.write().unwrap_or_else(PoisonError::into_inner).draining = true;
+        self.0.metrics.service_draining.set((), 1.0);
+        self.0.metrics.service_ready.set(Dependency::All, 0.0);
+    }
+
+    /// Brings the schema up to date as soon as Postgres is there, then checks for ever.
+    pub async fn watch(self, db: Db, link: Link) {
+        while let Err(error) = db.migrate().await {
+            self.0.metrics.system_errors.increment((SystemError::Migration, Severity::Error));
+            tracing::warn!(error = &error as &dyn Error, "the schema could not be brought up to date; trying again");
+            self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
+            self.note(Dependency::Redis, Duration::ZERO, redis(&link));
+            tokio::time::sleep(MIGRATE_PAUSE).await;
+        }
+        let mut ticks = tokio::time::interval(CHECK_EVERY);
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            let start = Instant::now();
+            let postgres = match tokio::time::timeout(CHECK_TIMEOUT, db.ping()).await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(StoreError::Unavailable(_))) => Err("unavailable"),
+                Ok(Err(StoreError::Timeout)) | Err(_) => Err("timeout"),
+                Ok(Err(StoreError::Contended | StoreError::Conflict(_) | StoreError::Internal(_))) => Err("internal"),
+            };
+            self.note(Dependency::Postgres, start.elapsed(), postgres);
+            self.note(Dependency::Redis, Duration::ZERO, redis(&link));
+        }
+    }
+
+    fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let Some(check) = known.checks.get_mut(name(dependency)) else { return };
+        check.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
+        check.failures = if result.is_ok() { 0 } else { check.failures.saturating_add(1) };
+        check.last_error = result.err().or(check.last_error.filter(|_| check.status == "up"));
+        let status = if check.failures == 0 {
+            "up"
+        } else if check.failures >= FAILURES_TO_BE_DOWN || !check.required {
+            "down"
+        } else {
+            check.status
+        };
+        if status != check.status {
+            check.status = status;
+            check.since = OffsetDateTime::now_utc();
+            if status == "up" {
+                check.last_error = None;
+            }
+            tracing::info!(dependency = name(dependency), status, "dependency");
+        }
+        let up = status == "up";
+        drop(known);
+        self.0.metrics.service_ready.set(dependency, f64::from(u8::from(up)));
+        self.0.metrics.service_ready.set(Dependency::All, f64::from(u8::from(self.readiness().is_ready())));
+    }
+}
+
+fn redis(link: &Link) -> Result<(), &'static str> {
+    if link.is_connected() { Ok(()) } else { Err("unavailable") }
+}
+
+fn name(dependency: Dependency) -> &'static str {
+    Dependency::all()[dependency.index()][0]
+}
+
+/// Asks the replica that listens on this machine whether it is ready: the probe of images without a shell.
+///
+/// # Errors
+/// When it is not, or does not answer within three seconds.
+pub async fn ask(port: u16) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let answer = tokio::time::timeout(ASK_TIMEOUT, async {
+        let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+        stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        std::io::Result::Ok(answer)
+    })
+    .await??;
+    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(answer.lines().next().unwrap_or("no answer").to_owned().into()) }
+}

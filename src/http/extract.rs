@@ -1,0 +1,116 @@
+//! Extractors whose refusals are problems: JSON bodies, paths, queries, headers.
+
+use axum::body::{Body, HttpBody};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
+use axum::http::header::{CONTENT_TYPE, HeaderName};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+
+use super::error::{ApiError, Code, FieldError};
+use crate::state::AppState;
+
+/// What is read and thrown away after a body has proven too large, so that its sender hears the answer.
+const DISCARD_LIMIT: usize = 8 << 20;
+
+/// A JSON body, whole and of the right shape; unknown fields are the type's to refuse.
+pub struct ApiJson<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
+    type Rejection = ApiError;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+        let (parts, body) = request.into_parts();
+        let bytes = read(body, state.config.body_limit).await?;
+        if !is_json(&parts) {
+            return Err(ApiError::new(Code::UnsupportedMediaType));
+        }
+        let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape_error(&error))?;
+        deserializer.end().map_err(|error| ApiError::new(Code::MalformedJson).detail(error.to_string()))?;
+        Ok(Self(value))
+    }
+}
+
+fn is_json(parts: &Parts) -> bool {
+    let Some(media) = parts.headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()) else { return false };
+    media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
+}
+
+/// Reads a body up to `limit`. What lies beyond is read and dropped, up to [`DISCARD_LIMIT`]: a connection that is
+/// closed while its client still sends loses the answer.
+async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
+    let (mut bytes, mut length) = (Vec::new(), 0_usize);
+    while let Some(frame) = std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await {
+        let frame = frame.map_err(|error| ApiError::new(Code::IncompleteBody).source(error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        length += data.len();
+        if length <= limit {
+            bytes.extend_from_slice(&data);
+        } else if length > DISCARD_LIMIT {
+            break;
+        }
+    }
+    if length > limit {
+        return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("At most {limit} bytes are read")));
+    }
+    Ok(bytes)
+}
+
+fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let inner = error.inner();
+    if !inner.is_data() {
+        return ApiError::new(Code::MalformedJson).detail(inner.to_string());
+    }
+    let message = inner.to_string();
+    let code = if message.starts_with("unknown field") {
+        "unknown"
+    } else if message.starts_with("missing field") {
+        "required"
+    } else if message.starts_with("duplicate field") {
+        "duplicate"
+    } else {
+        "invalid"
+    };
+    // The path of an unknown or missing field ends at its parent; the field itself stands in the message.
+    let named = message.split('`').nth(1).filter(|_| code != "invalid");
+    let field = match (error.path().to_string(), named) {
+        (path, Some(name)) if path == "." || path == name => name.to_owned(),
+        (path, Some(name)) if !path.ends_with(name) => format!("{path}.{name}"),
+        (path, _) => path,
+    };
+    ApiError::validation(vec![FieldError { field, code, message }])
+}
+
+/// Values of a path; one that does not fit its type names nothing.
+pub struct ApiPath<T>(pub T);
+
+impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ApiPath<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Path(value) = Path::from_request_parts(parts, state).await.map_err(|error| ApiError::new(Code::NotFound).source(error))?;
+        Ok(Self(value))
+    }
+}
+
+/// Values of a query.
+pub struct ApiQuery<T>(pub T);
+
+impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let Query(value) =
+            Query::from_request_parts(parts, state).await.map_err(|error| ApiError::new(Code::InvalidQuery).detail(error.body_text()))?;
+        Ok(Self(value))
+    }
+}
+
+/// The text of a header.
+///
+/// # Errors
+/// `invalid_header` when it is there and is not visible ASCII.
+pub fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
+    let Some(value) = parts.headers.get(name) else { return Ok(None) };
+    value.to_str().map(Some).map_err(|_| ApiError::new(Code::InvalidHeader).detail(format!("{name} wants visible ASCII")))
+}

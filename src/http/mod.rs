@@ -1,0 +1,14 @@
+//! What HTTP asks of every feature alike: problems, extractors, paging, the layers of the router.
+//!
+//! Knows no feature. The rules of a feature belong to its service, what it answers to its `routes.rs`.
+
+pub mod address;
+pub mod context;
+pub mod error;
+pub mod extract;
+pub mod fields;
+pub mod layers;
+pub mod page;
+pub mod precondition;
+
+pub use error::{ApiError, Code, FieldError, Problem};

@@ -1,0 +1,356 @@
+//! The outermost HTTP layer: it sees every answer, panics, timeouts, refusals and clients that leave included.
+//!
+//! The label values come from the operations that the router declares, so that no request can make a series:
+//! an unknown path is `other`, and a method that a route does not have is `OTHER`. Handles are made once per
+//! operation and held, because looking one up by name costs more than the rest of the layer.
+
+use std::collections::HashMap;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::task::{Context, Poll, ready};
+use std::time::Instant;
+
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::MatchedPath;
+use axum::http::{Method, Request, Response, StatusCode};
+use http_body::{Frame, SizeHint};
+use pin_project_lite::pin_project;
+use tower::{Layer, Service};
+
+use super::Metrics;
+use super::kinds::Held;
+use super::labels::{ErrorType, Labels};
+
+/// The label for a request that no route matches.
+pub const OTHER_ROUTE: &str = "other";
+const OTHER_METHOD: &str = "OTHER";
+/// The status of a client that left before the end of its answer. Not registered with IANA; the field's custom.
+pub const CLIENT_LEFT: u16 = 499;
+
+/// Methods with a label value of their own.
+const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
+
+/// One operation that the router declares: the label domain of the HTTP metrics.
+#[derive(Clone, Debug)]
+pub struct Operation {
+    /// Upper-case method.
+    pub method: String,
+    /// Route template.
+    pub route: String,
+    /// Documented statuses.
+    pub statuses: Vec<u16>,
+}
+
+/// Adds measurement to a router; see the module.
+#[derive(Clone)]
+pub struct HttpLayer(Arc<Handles>);
+
+impl HttpLayer {
+    /// Makes every series that the operations can produce, at zero.
+    #[must_use]
+    pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
+        let mut routes: HashMap<Box<str>, Route> = HashMap::new();
+        for Operation { method, route, statuses } in operations {
+            let entry = routes.entry(route.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
+            let handles = entry.operation(&metrics, method_index(method));
+            for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
+                handles.requests(&metrics, status);
+                if let Some(class) = ErrorType::of(status) {
+                    metrics.api_errors.touch(&[class.name(), route, &status.to_string()]);
+                }
+            }
+        }
+        let other = Route::new(&metrics, OTHER_ROUTE);
+        for method in 0..METHODS.len() {
+            other.operation(&metrics, method).requests(&metrics, StatusCode::NOT_FOUND.as_u16());
+        }
+        metrics.api_errors.touch(&[ErrorType::NotFound.name(), OTHER_ROUTE, "404"]);
+        Self(Arc::new(Handles { metrics, routes, other }))
+    }
+}
+
+impl<S> Layer<S> for HttpLayer {
+    type Service = HttpService<S>;
+    fn layer(&self, inner: S) -> HttpService<S> {
+        HttpService { inner, handles: self.0.clone() }
+    }
+}
+
+/// A service whose answers are measured.
+#[derive(Clone)]
+pub struct HttpService<S> {
+    inner: S,
+    handles: Arc<Handles>,
+}
+
+impl<S> Service<Request<Body>> for HttpService<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>>,
+{
+    type Response = Response<MeasuredBody>;
+    type Error = S::Error;
+    type Future = MeasuredFuture<S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<Body>) -> Self::Future {
+        let (request, measurement) = Measurement::start(&self.handles, request);
+        MeasuredFuture { inner: self.inner.call(request), measurement: Some(measurement) }
+    }
+}
+
+pin_project! {
+    /// Waits for the answer's head; dropped before that, the client has left.
+    pub struct MeasuredFuture<F> {
+        #[pin]
+        inner: F,
+        measurement: Option<Measurement>,
+    }
+}
+
+impl<F, E> Future for MeasuredFuture<F>
+where
+    F: Future<Output = Result<Response<Body>, E>>,
+{
+    type Output = Result<Response<MeasuredBody>, E>;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.inner.poll(context))?;
+        let mut measurement = this.measurement.take().expect("a future is not polled after it is ready");
+        let (parts, body) = response.into_parts();
+        measurement.status = Some(parts.status.as_u16());
+        measurement.error = parts.extensions.get::<ErrorType>().copied();
+        measurement.complete = body.is_end_stream() || measurement.bodiless || parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        Poll::Ready(Ok(Response::from_parts(parts, MeasuredBody { inner: body, measurement })))
+    }
+}
+
+/// An answer's body that is counted while it is sent and reports when it is dropped.
+pub struct MeasuredBody {
+    inner: Body,
+    measurement: Measurement,
+}
+
+impl HttpBody for MeasuredBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        if let Some(Ok(frame)) = &frame {
+            self.measurement.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+        }
+        self.measurement.complete |= frame.is_none() || self.inner.is_end_stream();
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// One request under way: reports on drop, and so also when its future is cancelled.
+struct Measurement {
+    layer: Arc<Handles>,
+    operation: Arc<OperationHandles>,
+    start: Instant,
+    received: Received,
+    sent: u64,
+    status: Option<u16>,
+    error: Option<ErrorType>,
+    /// The protocol sends no body for this request, however long the answer says it is.
+    bodiless: bool,
+    complete: bool,
+    _in_flight: Held,
+}
+
+impl Measurement {
+    fn start(handles: &Arc<Handles>, request: Request<Body>) -> (Request<Body>, Self) {
+        let operation = handles.operation(request.method(), request.extensions().get::<MatchedPath>());
+        let bodiless = request.method() == Method::HEAD;
+        let (request, received) = Received::of(request);
+        let measurement = Self {
+            layer: handles.clone(),
+            operation,
+            start: Instant::now(),
+            received,
+            sent: 0,
+            status: None,
+            error: None,
+            bodiless,
+            complete: false,
+            _in_flight: handles.metrics.http_requests_in_flight.hold(()),
+        };
+        (request, measurement)
+    }
+}
+
+impl Drop for Measurement {
+    #[expect(clippy::cast_precision_loss, reason = "a body of 2^53 bytes does not occur")]
+    fn drop(&mut self) {
+        let Self { layer, operation, .. } = self;
+        let status = self.status.filter(|_| self.complete).unwrap_or(CLIENT_LEFT);
+        operation.requests(&layer.metrics, status).increment(1);
+        operation.duration.record(self.start.elapsed().as_secs_f64());
+        operation.request_size.record(self.received.bytes() as f64);
+        operation.response_size.record(self.sent as f64);
+        if status == CLIENT_LEFT {
+            layer.metrics.http_requests_cancelled.with(&[&operation.route]).increment(1);
+        }
+        let class = if status == CLIENT_LEFT { None } else { self.error };
+        if let Some(class) = class.or_else(|| ErrorType::of(status)) {
+            layer.metrics.api_errors.with(&[class.name(), &operation.route, &status.to_string()]).increment(1);
+        }
+    }
+}
+
+/// The size of a request's body: known from its length, or counted while it is read.
+enum Received {
+    Known(u64),
+    Counted(Arc<AtomicU64>),
+}
+
+impl Received {
+    fn of(request: Request<Body>) -> (Request<Body>, Self) {
+        if let Some(length) = request.body().size_hint().exact() {
+            return (request, Self::Known(length));
+        }
+        let bytes = Arc::new(AtomicU64::new(0));
+        let request = request.map(|inner| Body::new(CountedBody { inner, bytes: bytes.clone() }));
+        (request, Self::Counted(bytes))
+    }
+
+    fn bytes(&self) -> u64 {
+        match self {
+            Self::Known(bytes) => *bytes,
+            Self::Counted(bytes) => bytes.load(Ordering::Relaxed),
+        }
+    }
+}
+
+struct CountedBody {
+    inner: Body,
+    bytes: Arc<AtomicU64>,
+}
+
+impl HttpBody for CountedBody {
+    type Data = Bytes;
+    type Error = axum::Error;
+
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
+            self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+}
+
+struct Handles {
+    metrics: Metrics,
+    routes: HashMap<Box<str>, Route>,
+    other: Route,
+}
+
+impl Handles {
+    fn operation(&self, method: &Method, route: Option<&MatchedPath>) -> Arc<OperationHandles> {
+        let method = method_index(method.as_str());
+        match route.and_then(|path| self.routes.get(path.as_str())) {
+            Some(route) => {
+                let declared = if route.methods[method].get().is_some() { method } else { METHODS.len() - 1 };
+                route.operation(&self.metrics, declared).clone()
+            }
+            None => self.other.operation(&self.metrics, method).clone(),
+        }
+    }
+}
+
+struct Route {
+    template: Arc<str>,
+    methods: [OnceLock<Arc<OperationHandles>>; METHODS.len()],
+}
+
+impl Route {
+    fn new(metrics: &Metrics, template: &str) -> Self {
+        metrics.http_requests_cancelled.touch(&[template]);
+        Self { template: template.into(), methods: Default::default() }
+    }
+
+    fn operation(&self, metrics: &Metrics, method: usize) -> &Arc<OperationHandles> {
+        self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(metrics, METHODS[method], &self.template)))
+    }
+}
+
+struct OperationHandles {
+    method: &'static str,
+    route: Arc<str>,
+    duration: metrics::Histogram,
+    request_size: metrics::Histogram,
+    response_size: metrics::Histogram,
+    /// By status, from 100 on.
+    requests: Box<[OnceLock<metrics::Counter>]>,
+}
+
+impl OperationHandles {
+    fn new(metrics: &Metrics, method: &'static str, route: &Arc<str>) -> Self {
+        let labels = [method, route];
+        Self {
+            method,
+            route: route.clone(),
+            duration: metrics.http_request_duration.with(&labels),
+            request_size: metrics.http_request_size.with(&labels),
+            response_size: metrics.http_response_size.with(&labels),
+            requests: (100..600).map(|_| OnceLock::new()).collect(),
+        }
+    }
+
+    fn requests(&self, metrics: &Metrics, status: u16) -> &metrics::Counter {
+        let slot = usize::from(status.clamp(100, 599)) - 100;
+        self.requests[slot].get_or_init(|| metrics.http_requests.with(&[self.method, &self.route, &status.to_string()]))
+    }
+}
+
+fn method_index(method: &str) -> usize {
+    METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1)
+}
+
+impl ErrorType {
+    /// The class of an answer that carries no problem of ours; `None` for a success.
+    #[must_use]
+    pub fn of(status: u16) -> Option<Self> {
+        Some(match status {
+            ..400 => return None,
+            401 => Self::Authentication,
+            403 => Self::Authorization,
+            404 => Self::NotFound,
+            405 => Self::Method,
+            408 | 504 => Self::Timeout,
+            409 => Self::Conflict,
+            412 | 428 => Self::Precondition,
+            413 | 431 => Self::TooLarge,
+            415 => Self::MediaType,
+            422 => Self::Validation,
+            429 => Self::RateLimit,
+            CLIENT_LEFT => Self::Cancelled,
+            503 => Self::Unavailable,
+            400..500 => Self::BadRequest,
+            500.. => Self::Internal,
+        })
+    }
+
+    fn name(self) -> &'static str {
+        Self::all()[self.index()][0]
+    }
+}

@@ -1,0 +1,222 @@
+//! The kinds of metric, typed by their labels; the only user of the `metrics` facade.
+//!
+//! A metric over a closed label set holds one handle per value set, made at start: an update is an index and an
+//! atomic, and every series exists at zero. A *family* makes handles on demand, for labels that only the router knows.
+
+use std::marker::PhantomData;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use metrics::{Key, Label, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::PrometheusRecorder;
+
+use super::labels::{Keys, Labels};
+
+static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+
+/// Makes handles bound to one recorder.
+#[derive(Clone)]
+pub struct Registrar {
+    recorder: Arc<PrometheusRecorder>,
+    prefix: Arc<str>,
+}
+
+impl Registrar {
+    pub(super) fn new(recorder: PrometheusRecorder, prefix: &str) -> Self {
+        Self { recorder: Arc::new(recorder), prefix: prefix.into() }
+    }
+
+    fn key(&self, name: &str, keys: &[&'static str], values: &[&str]) -> Key {
+        let labels: Vec<Label> = keys.iter().zip(values).map(|(key, value)| Label::new(*key, (*value).to_owned())).collect();
+        Key::from_parts(format!("{}{name}", self.prefix), labels)
+    }
+}
+
+/// How the catalogue makes a metric of one row.
+pub trait Kind {
+    /// The label type of the metric.
+    type Labels: Keys;
+    /// The word that stands in the `# TYPE` line.
+    const TYPE: &'static str;
+    /// Makes the metric, and with it every series of a closed label set.
+    fn register(registrar: &Registrar, name: &'static str) -> Self;
+    /// The value sets that are known without a router.
+    fn series() -> Vec<Vec<&'static str>>;
+}
+
+macro_rules! closed_kind {
+    ($(#[$meta:meta])* $kind:ident, $type:literal, $handle:ty, $register:ident) => {
+        $(#[$meta])*
+        pub struct $kind<L> { handles: Box<[$handle]>, labels: PhantomData<fn(L)> }
+
+        impl<L: Labels> Kind for $kind<L> {
+            type Labels = L;
+            const TYPE: &'static str = $type;
+            fn register(registrar: &Registrar, name: &'static str) -> Self {
+                let keys = L::keys();
+                let handles = L::all().iter()
+                    .map(|values| registrar.recorder.$register(&registrar.key(name, &keys, values), &METADATA))
+                    .collect();
+                Self { handles, labels: PhantomData }
+            }
+            fn series() -> Vec<Vec<&'static str>> { L::all() }
+        }
+    };
+}
+
+closed_kind! {
+    /// A count of events that only grows.
+    Counter, "counter", metrics::Counter, register_counter
+}
+closed_kind! {
+    /// A value of this moment.
+    Gauge, "gauge", metrics::Gauge, register_gauge
+}
+closed_kind! {
+    /// A distribution over fixed buckets: the catalogue's row names them.
+    Histogram, "histogram", metrics::Histogram, register_histogram
+}
+closed_kind! {
+    /// Quantiles over a sliding window as long as a scrape interval. Not to be added up over replicas.
+    Summary, "summary", metrics::Histogram, register_histogram
+}
+
+impl<L: Labels> Counter<L> {
+    /// Counts one event.
+    pub fn increment(&self, labels: L) {
+        self.handles[labels.index()].increment(1);
+    }
+
+    /// Takes over a total that is counted elsewhere, such as by the kernel.
+    pub fn absolute(&self, labels: L, total: u64) {
+        self.handles[labels.index()].absolute(total);
+    }
+}
+
+impl<L: Labels> Gauge<L> {
+    /// Sets the value.
+    pub fn set(&self, labels: L, value: f64) {
+        self.handles[labels.index()].set(value);
+    }
+
+    /// Counts one more until the guard is dropped.
+    pub fn hold(&self, labels: L) -> Held {
+        let handle = self.handles[labels.index()].clone();
+        handle.increment(1.0);
+        Held(handle)
+    }
+}
+
+impl<L: Labels> Histogram<L> {
+    /// Records one observation, in the metric's base unit.
+    pub fn record(&self, labels: L, value: f64) {
+        self.handles[labels.index()].record(value);
+    }
+
+    /// Records the seconds until the guard is dropped, however that comes about.
+    pub fn time(&self, labels: L) -> Timer {
+        Timer { handle: self.handles[labels.index()].clone(), start: Instant::now() }
+    }
+}
+
+impl<L: Labels> Summary<L> {
+    /// Records one observation, in the metric's base unit.
+    pub fn record(&self, labels: L, value: f64) {
+        self.handles[labels.index()].record(value);
+    }
+}
+
+/// One unit of a gauge, given back on drop.
+pub struct Held(metrics::Gauge);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
+}
+
+/// Records the seconds from its making to its drop, so that cancelled futures report too.
+pub struct Timer {
+    handle: metrics::Histogram,
+    start: Instant,
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        self.handle.record(self.start.elapsed().as_secs_f64());
+    }
+}
+
+/// A counter in fractions, such as seconds of CPU, which the exporter's own whole-number counters would truncate.
+pub struct FloatCounter {
+    name: String,
+    bits: AtomicU64,
+}
+
+impl Kind for FloatCounter {
+    type Labels = ();
+    const TYPE: &'static str = "counter";
+    fn register(registrar: &Registrar, name: &'static str) -> Self {
+        Self { name: format!("{}{name}", registrar.prefix), bits: AtomicU64::new(0) }
+    }
+    fn series() -> Vec<Vec<&'static str>> {
+        <()>::all()
+    }
+}
+
+impl FloatCounter {
+    /// Takes over a total that is counted elsewhere.
+    pub fn absolute(&self, total: f64) {
+        self.bits.store(total.to_bits(), Ordering::Relaxed);
+    }
+
+    /// The metric in the text exposition format.
+    pub(super) fn render(&self, help: &str) -> String {
+        let Self { name, bits } = self;
+        format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", f64::from_bits(bits.load(Ordering::Relaxed)))
+    }
+}
+
+macro_rules! family_kind {
+    ($(#[$meta:meta])* $kind:ident, $type:literal, $handle:ty, $register:ident) => {
+        $(#[$meta])*
+        pub struct $kind<K> { registrar: Registrar, name: &'static str, keys: Vec<&'static str>, labels: PhantomData<fn(K)> }
+
+        impl<K: Keys> Kind for $kind<K> {
+            type Labels = K;
+            const TYPE: &'static str = $type;
+            fn register(registrar: &Registrar, name: &'static str) -> Self {
+                Self { registrar: registrar.clone(), name, keys: K::keys(), labels: PhantomData }
+            }
+            fn series() -> Vec<Vec<&'static str>> { Vec::new() }
+        }
+
+        impl<K: Keys> $kind<K> {
+            /// The handle of one series. Values come from closed sets or route templates, never from a client.
+            pub fn with(&self, values: &[&str]) -> $handle {
+                self.registrar.recorder.$register(&self.registrar.key(self.name, &self.keys, values), &METADATA)
+            }
+        }
+    };
+}
+
+impl<K: Keys> CounterFamily<K> {
+    /// Makes a series exist, at zero until its first event.
+    pub fn touch(&self, values: &[&str]) {
+        self.with(values).increment(0);
+    }
+}
+
+family_kind! {
+    /// Counters over route templates.
+    CounterFamily, "counter", metrics::Counter, register_counter
+}
+family_kind! {
+    /// Gauges over values known at start.
+    GaugeFamily, "gauge", metrics::Gauge, register_gauge
+}
+family_kind! {
+    /// Histograms over route templates.
+    HistogramFamily, "histogram", metrics::Histogram, register_histogram
+}

@@ -1,0 +1,65 @@
+//! The async runtime: how late its timers are, how busy its workers. Only figures that a plain build of Tokio gives.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::{Builder, Handle, Runtime};
+
+use crate::metrics::Metrics;
+
+/// The probe sleeps this long and reports how much longer it was; the timer wheel itself adds about 1 ms.
+const PROBE: Duration = Duration::from_millis(10);
+const READ_EVERY: Duration = Duration::from_secs(5);
+
+/// Threads that the runtime has started and not ended: workers and blocking ones.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+/// The runtime of a process, its threads counted.
+///
+/// # Errors
+/// When the operating system gives no threads.
+pub fn build() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .on_thread_start(|| {
+            THREADS.fetch_add(1, Ordering::Relaxed);
+        })
+        .on_thread_stop(|| {
+            THREADS.fetch_sub(1, Ordering::Relaxed);
+        })
+        .build()
+}
+
+/// Measures the scheduling delay for ever.
+pub async fn probe_delay(metrics: Metrics) {
+    loop {
+        let start = Instant::now();
+        tokio::time::sleep(PROBE).await;
+        let late = start.elapsed().saturating_sub(PROBE).as_secs_f64();
+        metrics.runtime_scheduling_delay.record((), late);
+        metrics.runtime_scheduling_delay_quantile.record((), late);
+    }
+}
+
+/// Reads the runtime's own figures for ever.
+#[expect(clippy::cast_precision_loss, reason = "counts of tasks and threads stay far below 2^53")]
+pub async fn read_figures(metrics: Metrics) {
+    let runtime = Handle::current().metrics();
+    let workers = runtime.num_workers();
+    metrics.runtime_workers.set((), workers as f64);
+    let busy = || (0..workers).map(|worker| runtime.worker_total_busy_duration(worker)).sum::<Duration>();
+    let (mut last_busy, mut last_read) = (busy(), Instant::now());
+    let mut ticks = tokio::time::interval(READ_EVERY);
+    loop {
+        ticks.tick().await;
+        metrics.runtime_tasks_alive.set((), runtime.num_alive_tasks() as f64);
+        metrics.runtime_global_queue_depth.set((), runtime.global_queue_depth() as f64);
+        metrics.runtime_blocking_threads.set((), THREADS.load(Ordering::Relaxed).saturating_sub(workers) as f64);
+        let (now_busy, now) = (busy(), Instant::now());
+        let available = (now - last_read).as_secs_f64() * workers as f64;
+        if available > 0.0 {
+            metrics.runtime_worker_busy_ratio.set((), ((now_busy - last_busy).as_secs_f64() / available).min(1.0));
+        }
+        (last_busy, last_read) = (now_busy, now);
+    }
+}

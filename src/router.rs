@@ -1,0 +1,99 @@
+//! The routes of the features and of the operators, and the layers that every request passes, in their order.
+
+use axum::http::HeaderValue;
+use axum::http::header::CONTENT_SECURITY_POLICY;
+use axum::response::{IntoResponse, Response};
+use axum::{Router, middleware};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::csrf::{CsrfLayer, ProtectionError};
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation as Documented;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_swagger_ui::SwaggerUi;
+
+use crate::http::{ApiError, Code, layers};
+use crate::metrics::http::{HttpLayer, Operation};
+use crate::state::AppState;
+use crate::{features, operations};
+
+/// Where the description of the interface is.
+const DESCRIPTION: &str = "/api/openapi.json";
+/// Where it can be read and tried.
+const DOCS: &str = "/api/docs";
+/// Swagger UI sets styles on its elements; its scripts come from here.
+const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+/// The interface's description, to which every documented handler adds itself.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Vitrine", description = "A studio of dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
+    tags(
+        (name = "accounts", description = "Sign up, sign in, sessions"),
+        (name = "projects", description = "Projects and their members"),
+        (name = "operations", description = "For operators"),
+    )
+)]
+struct Description;
+
+/// Every route of the service.
+#[must_use]
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(Description::openapi()).merge(features::routes()).merge(operations::routes())
+}
+
+/// The description of every route, as it is served.
+#[must_use]
+pub fn description() -> utoipa::openapi::OpenApi {
+    routes().split_for_parts().1
+}
+
+/// Puts the layers around routes.
+///
+/// # Errors
+/// When `PUBLIC_URL` is no origin.
+pub fn build(routes: OpenApiRouter<AppState>, state: AppState) -> Result<Router, tower_http::csrf::ConfigError> {
+    let (router, description) = routes.split_for_parts();
+    let measured = HttpLayer::new(state.metrics.clone(), &operations_of(&description));
+    let refuse_cross_site = CsrfLayer::new()
+        .add_trusted_origin(state.config.public_url.origin().ascii_serialization())?
+        .with_rejection_response(|error: ProtectionError| ApiError::new(Code::CrossSite).source(error).into_response());
+    let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, description)).layer(middleware::map_response(allow_docs));
+    Ok(router
+        .merge(docs)
+        .fallback(async || ApiError::new(Code::NotFound))
+        .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed))
+        // From the innermost to the outermost.
+        // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
+        .layer(refuse_cross_site)
+        // An answer has a deadline.
+        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
+        // A panic ends its request, not the process.
+        .layer(CatchPanicLayer::custom(layers::panicked))
+        // Sees every answer that the layers inside make.
+        .layer(measured)
+        // Problems and log lines of the layers inside name the request.
+        .layer(middleware::from_fn_with_state(state.clone(), layers::identify))
+        .with_state(state))
+}
+
+async fn allow_docs(mut response: Response) -> Response {
+    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
+    response
+}
+
+/// The label domain of the HTTP metrics: what the description says that there is.
+fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (route, item) in &description.paths.paths {
+        let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
+        for (method, documented) in methods {
+            let Some(documented) = documented else { continue };
+            operations.push(Operation { method: method.to_owned(), route: route.clone(), statuses: statuses(documented) });
+        }
+    }
+    operations
+}
+
+fn statuses(documented: &Documented) -> Vec<u16> {
+    documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect()
+}

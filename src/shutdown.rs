@@ -1,0 +1,16 @@
+//! The way out, phase by phase: unready, wait for the edge to see it, stop accepting, finish what is in flight,
+//! end the tasks, close the pools. The phases are called by [`App::run`](crate::app::App::run).
+
+use tokio::signal::unix::{SignalKind, signal as listen};
+
+/// Ends when the operating system asks the process to end: SIGTERM or SIGINT.
+pub async fn signal() {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt())) else {
+        // Without signal handlers the default action ends the process, ungracefully.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: leaving"),
+        _ = interrupt.recv() => tracing::info!("SIGINT: leaving"),
+    }
+}

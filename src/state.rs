@@ -1,0 +1,33 @@
+//! What every handler can reach. Cheap to clone.
+
+use std::sync::Arc;
+
+use crate::cache::Cache;
+use crate::config::Config;
+use crate::db::Db;
+use crate::features::accounts::Accounts;
+use crate::features::projects::Projects;
+use crate::health::Health;
+use crate::metrics::Metrics;
+use crate::metrics::exporter::Exporter;
+
+/// The parts of one application.
+#[derive(Clone)]
+pub struct AppState {
+    /// What was configured.
+    pub config: Arc<Config>,
+    /// What counts.
+    pub metrics: Metrics,
+    /// What renders the counts.
+    pub exporter: Exporter,
+    /// Postgres.
+    pub db: Db,
+    /// Redis as a cache.
+    pub cache: Cache,
+    /// What readiness rests on.
+    pub health: Health,
+    /// The accounts service.
+    pub accounts: Accounts,
+    /// The projects service.
+    pub projects: Projects,
+}

@@ -1,0 +1,53 @@
+//! Background tasks that run as long as the service: one that ends is a failure, counted, and ends the service.
+
+use tokio::task::JoinSet;
+
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Severity, SystemError};
+
+/// The tasks of one application. Dropped, it ends them.
+pub struct Tasks {
+    running: JoinSet<&'static str>,
+    metrics: Metrics,
+}
+
+/// A task that was to run for ever has ended.
+#[derive(Debug, thiserror::Error)]
+#[error("the background task ended: {0}")]
+pub struct TaskEnded(String);
+
+impl Tasks {
+    /// No task yet.
+    #[must_use]
+    pub fn new(metrics: Metrics) -> Self {
+        Self { running: JoinSet::new(), metrics }
+    }
+
+    /// Starts a task that is meant never to end.
+    pub fn spawn<F>(&mut self, name: &'static str, task: F)
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        self.running.spawn(async move {
+            task.await;
+            name
+        });
+    }
+
+    /// Waits until a task ends, which is a failure.
+    pub async fn failed(&mut self) -> TaskEnded {
+        let ended = match self.running.join_next().await {
+            Some(Ok(name)) => name.to_owned(),
+            Some(Err(error)) => error.to_string(),
+            None => return std::future::pending().await,
+        };
+        self.metrics.unhandled_rejections.increment(());
+        self.metrics.system_errors.increment((SystemError::Task, Severity::Critical));
+        TaskEnded(ended)
+    }
+
+    /// Ends every task.
+    pub async fn end(mut self) {
+        self.running.shutdown().await;
+    }
+}

@@ -1,0 +1,41 @@
+//! Log lines and the panic hook. Metrics belong to [`metrics`](crate::metrics).
+
+use std::sync::OnceLock;
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::{Config, LogFormat};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Severity, SystemError};
+
+/// Where the hook of this process counts panics: with the first application that is built in it.
+static PANICS: OnceLock<Metrics> = OnceLock::new();
+
+/// Starts logging to standard output, one line an event.
+pub fn init(config: &Config) {
+    let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
+    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
+    let started = match config.log_format {
+        LogFormat::Json => lines.json().flatten_event(true).with_span_list(false).try_init(),
+        LogFormat::Text => lines.compact().try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging was started before");
+    }
+}
+
+/// Counts and logs panics from now on, wherever they are. The message may hold what a client sent: it stays in the log.
+pub fn watch_panics(metrics: &Metrics) {
+    if PANICS.set(metrics.clone()).is_err() {
+        return;
+    }
+    std::panic::set_hook(Box::new(|panic| {
+        if let Some(metrics) = PANICS.get() {
+            metrics.uncaught_exceptions.increment(());
+            metrics.system_errors.increment((SystemError::Panic, Severity::Critical));
+        }
+        let location = panic.location().map(ToString::to_string);
+        let message = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(location, message, backtrace = %std::backtrace::Backtrace::capture(), "panic");
+    }));
+}
