@@ -48,7 +48,7 @@ impl App {
     ///
     /// # Errors
     /// As [`Self::build`].
-    pub fn build_with(config: Config, routes: OpenApiRouter<AppState>) -> Result<Self, AppError> {
+    pub fn build_with(config: Config, interface: OpenApiRouter<AppState>) -> Result<Self, AppError> {
         let exporter = Exporter::new(&config.metrics_prefix)?;
         let metrics = exporter.metrics();
         telemetry::watch_panics(&metrics);
@@ -62,7 +62,7 @@ impl App {
         let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
         let health = Health::new(metrics.clone());
         let state = AppState { config: Arc::new(config), metrics, exporter, db, cache, health, accounts, projects };
-        let router = router::build(routes, state.clone())?;
+        let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, state })
     }
 

@@ -21,7 +21,7 @@ fn main() -> ExitCode {
                 Verb::Migrate => App::build(cli.config)?.migrate().await,
                 Verb::Healthcheck => health::ask(cli.config.listen_address.port()).await,
                 Verb::Config if cli.check => Ok(()),
-                Verb::Config => Ok(print!("{}", Cli::command().render_long_help())),
+                Verb::Config => Cli::command().print_long_help().map_err(Into::into),
             }
         })
     });

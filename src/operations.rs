@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// The process serves.
 #[derive(Serialize, ToSchema)]
-struct Status {
+struct Alive {
     status: &'static str,
     version: &'static str,
     /// Seconds since the start.
@@ -46,9 +46,9 @@ struct Status {
 }
 
 /// Whether the process serves
-#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = Status)))]
-async fn health(State(state): State<AppState>) -> Json<Status> {
-    Json(Status { status: "ok", version: env!("CARGO_PKG_VERSION"), uptime: state.health.uptime().as_secs() })
+#[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = Alive)))]
+async fn health(State(state): State<AppState>) -> Json<Alive> {
+    Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION"), uptime: state.health.uptime().as_secs() })
 }
 
 /// Whether the event loop turns; depends on nothing else
@@ -95,7 +95,7 @@ async fn api_metrics(state: State<AppState>, token: Option<TypedHeader<Authoriza
 
 /// What is running.
 #[derive(Serialize, ToSchema)]
-struct Version {
+struct Running {
     name: &'static str,
     version: &'static str,
     revision: &'static str,
@@ -104,8 +104,8 @@ struct Version {
 }
 
 /// What is running
-#[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Version)))]
-async fn version(State(state): State<AppState>) -> Json<Version> {
+#[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Running)))]
+async fn version(State(state): State<AppState>) -> Json<Running> {
     let replica = state.config.replica.clone();
-    Json(Version { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), revision: REVISION, rustc: RUSTC, replica })
+    Json(Running { name: env!("CARGO_PKG_NAME"), version: env!("CARGO_PKG_VERSION"), revision: REVISION, rustc: RUSTC, replica })
 }

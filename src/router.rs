@@ -20,6 +20,8 @@ use crate::{features, operations};
 const DESCRIPTION: &str = "/api/openapi.json";
 /// Where it can be read and tried.
 const DOCS: &str = "/api/docs";
+/// Everything below it.
+const DOCS_FILES: &str = "/api/docs/{*rest}";
 /// Swagger UI sets styles on its elements; its scripts come from here.
 const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
@@ -51,8 +53,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
 ///
 /// # Errors
 /// When `PUBLIC_URL` is no origin.
-pub fn build(routes: OpenApiRouter<AppState>, state: AppState) -> Result<Router, tower_http::csrf::ConfigError> {
-    let (router, description) = routes.split_for_parts();
+pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, tower_http::csrf::ConfigError> {
+    let (router, description) = interface.split_for_parts();
     let measured = HttpLayer::new(state.metrics.clone(), &operations_of(&description));
     let refuse_cross_site = CsrfLayer::new()
         .add_trusted_origin(state.config.public_url.origin().ascii_serialization())?
@@ -83,15 +85,21 @@ async fn allow_docs(mut response: Response) -> Response {
 
 /// The label domain of the HTTP metrics: what the description says that there is.
 fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
-    let mut operations = Vec::new();
+    // The pages of the description describe themselves nowhere.
+    let mut operations = vec![page(DESCRIPTION, DESCRIPTION), page(DOCS, DOCS), page(DOCS_FILES, DOCS)];
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {
             let Some(documented) = documented else { continue };
-            operations.push(Operation { method: method.to_owned(), route: route.clone(), statuses: statuses(documented) });
+            let (matched, route) = (route.clone(), route.clone());
+            operations.push(Operation { method: method.to_owned(), matched, route, statuses: statuses(documented) });
         }
     }
     operations
+}
+
+fn page(matched: &str, route: &str) -> Operation {
+    Operation { method: "GET".to_owned(), matched: matched.to_owned(), route: route.to_owned(), statuses: vec![200] }
 }
 
 fn statuses(documented: &Documented) -> Vec<u16> {

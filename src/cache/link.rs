@@ -74,9 +74,12 @@ impl Link {
             Some(connection) => self.run_on(connection, label, command).await,
             None => Err(Away::Disconnected),
         };
-        if let Err(Away::Timeout) | Err(Away::Failed(_)) = &result
-            && !matches!(&result, Err(Away::Failed(error)) if !error.is_unrecoverable_error() && !error.is_io_error())
-        {
+        let broken = match &result {
+            Err(Away::Timeout) => true,
+            Err(Away::Failed(error)) => error.is_unrecoverable_error() || error.is_io_error(),
+            Ok(_) | Err(Away::Disconnected) => false,
+        };
+        if broken {
             self.set(None);
             self.0.lost.notify_one();
         }

@@ -33,7 +33,7 @@ impl CacheType {
     /// together do not end together.
     const fn time_to_live(self) -> Duration {
         match self {
-            Self::Session | Self::User => Duration::from_secs(60),
+            Self::Session | Self::User => Duration::from_mins(1),
             Self::Project => Duration::from_secs(30),
         }
     }

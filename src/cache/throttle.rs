@@ -54,12 +54,12 @@ impl Throttle {
         let key = self.key(limiter, subject);
         let mut command = script(TAKE, &key);
         command.arg(millis(self.window));
-        let (count, left) = match self.link.run::<(u32, u64)>(RedisCommand::Eval, &command).await {
-            Ok((count, left)) => (count, Duration::from_millis(left)),
-            Err(_) => {
-                let count = self.local.get_with(key, async { Arc::default() }).await;
-                (count.fetch_add(1, Ordering::Relaxed) + 1, self.window)
-            }
+        let counted = self.link.run::<(u32, u64)>(RedisCommand::Eval, &command).await;
+        let (count, left) = if let Ok((count, left)) = counted {
+            (count, Duration::from_millis(left))
+        } else {
+            let count = self.local.get_with(key, async { Arc::default() }).await;
+            (count.fetch_add(1, Ordering::Relaxed) + 1, self.window)
         };
         if count <= limit {
             return Ok(());

@@ -43,7 +43,7 @@ impl Conn {
     ///
     /// # Errors
     /// As [`StoreError`] says.
-    pub async fn optional<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<Option<O>, StoreError>
+    pub async fn optional<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<Option<O>, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
         O: Send + Unpin,
@@ -55,7 +55,7 @@ impl Conn {
     ///
     /// # Errors
     /// As [`StoreError`] says.
-    pub async fn one<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<O, StoreError>
+    pub async fn one<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<O, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
         O: Send + Unpin,
@@ -67,7 +67,7 @@ impl Conn {
     ///
     /// # Errors
     /// As [`StoreError`] says.
-    pub async fn all<'q, F, O>(&mut self, query: Query, statement: Mapped<'q, F>) -> Result<Vec<O>, StoreError>
+    pub async fn all<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<Vec<O>, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
         O: Send + Unpin,

@@ -23,7 +23,7 @@ pub enum StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
-    /// Sorts by SQLSTATE (PostgreSQL documentation, appendix A).
+    /// Sorts by `SQLSTATE` (Postgres documentation, appendix A).
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else {
             return match error {

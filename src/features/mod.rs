@@ -8,6 +8,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::AppState;
 
 /// The routes of every feature.
+#[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().merge(accounts::routes()).merge(projects::routes())
 }

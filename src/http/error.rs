@@ -66,7 +66,7 @@ codes! {
     UnsupportedMediaType = 415 "unsupported_media_type" MediaType "The body must be application/json";
     ValidationFailed = 422 "validation_failed" Validation "Some fields are not acceptable";
     IdempotencyMismatch = 422 "idempotency_key_reused" Validation "The key was used for another request";
-    PreconditionRequired = 428 "precondition_required" Precondition "Send If-Match with the ETag that you read";
+    PreconditionRequired = 428 "precondition_required" Precondition "Send If-Match with the entity tag that you read";
     TooManyAttempts = 429 "too_many_attempts" RateLimit "Too many attempts";
     Internal = 500 "internal" Internal "Something went wrong here";
     Unavailable = 503 "unavailable" Unavailable "A part of the service is away";

@@ -70,7 +70,6 @@ pub async fn limit_time(State(state): State<AppState>, request: Request, next: N
 
 /// The answer to a request whose handler panicked. The panic hook has logged and counted it.
 #[must_use]
-#[expect(clippy::needless_pass_by_value, reason = "the layer's signature")]
 pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Internal).into_response()
 }

@@ -1,6 +1,6 @@
 //! Keyset paging: `?limit=20&cursor=…`, answered as `{items, next_cursor}`.
 //!
-//! Lists run from new to old by identifier (UUIDv7 sorts by time), so a cursor is the last identifier seen.
+//! Lists run from new to old by identifier (version 7 sorts by time), so a cursor is the last identifier seen.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -2,8 +2,7 @@
 //! (IETF draft-ietf-httpapi-idempotency-key-header).
 
 use axum::extract::FromRequestParts;
-use axum::http::HeaderValue;
-use axum::http::header::{HeaderName, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 
 use super::error::{ApiError, Code};
@@ -13,10 +12,10 @@ use crate::state::AppState;
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
 
-/// The entity tag of a version.
+/// The header with the entity tag of a version.
 #[must_use]
-pub fn etag(version: i64) -> HeaderValue {
-    HeaderValue::try_from(format!("\"{version}\"")).expect("digits in quotes are a header value")
+pub fn etag(version: i64) -> [(HeaderName, String); 1] {
+    [(ETAG, format!("\"{version}\""))]
 }
 
 /// The versions on which a change is conditional: a change without any is refused (RFC 6585, 428).

@@ -36,7 +36,9 @@ const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OP
 pub struct Operation {
     /// Upper-case method.
     pub method: String,
-    /// Route template.
+    /// Route template as the router matches it.
+    pub matched: String,
+    /// Route template as the label tells it.
     pub route: String,
     /// Documented statuses.
     pub statuses: Vec<u16>,
@@ -51,8 +53,8 @@ impl HttpLayer {
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
-        for Operation { method, route, statuses } in operations {
-            let entry = routes.entry(route.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
+        for Operation { method, matched, route, statuses } in operations {
+            let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
             let handles = entry.operation(&metrics, method_index(method));
             for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
                 handles.requests(&metrics, status);

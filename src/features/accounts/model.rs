@@ -45,7 +45,7 @@ impl Role {
 /// An account, as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// Identifier (UUIDv7).
+    /// Identifier (version 7: sorts by time).
     pub id: Uuid,
     /// Address, compared without regard to case.
     pub email: String,

@@ -82,7 +82,7 @@ impl Accounts {
     }
 
     /// Signs somebody up.
-    pub async fn register(&self, new: NewUser, repeatable: Option<Named>) -> Result<User, AccountError> {
+    pub(super) async fn register(&self, new: NewUser, repeatable: Option<Named>) -> Result<User, AccountError> {
         let Inner { db, passwords, metrics, .. } = &*self.0;
         let hash = passwords.hash(new.password.clone()).await?;
         let mut tx = db.begin().await?;
@@ -104,11 +104,11 @@ impl Accounts {
     }
 
     /// Signs somebody in. The attempt is counted before the password is looked at and given back when it is right.
-    pub async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
+    pub(super) async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
         let Inner { db, throttle, limits, metrics, .. } = &*self.0;
         let account = subject(&credentials.email.to_lowercase());
-        let address = subject(&address.to_string());
-        let mut taken = throttle.take(Limiter::LoginAddress, &address, limits.per_address).await;
+        let client = subject(&address.to_string());
+        let mut taken = throttle.take(Limiter::LoginAddress, &client, limits.per_address).await;
         if taken.is_ok() {
             taken = throttle.take(Limiter::LoginAccount, &account, limits.per_account).await;
         }
@@ -118,14 +118,14 @@ impl Accounts {
             events::login_failed(metrics);
             return Err(AccountError::InvalidCredentials);
         };
-        let token = Token::generate();
+        let secret = Token::generate();
         let mut conn = db.acquire().await?;
-        let session = store::insert_session(&mut conn, user.id, &token.hash(), &credentials.device, limits.lifetime).await?;
+        let session = store::insert_session(&mut conn, user.id, &secret.hash(), &credentials.device, limits.lifetime).await?;
         drop(conn);
         throttle.give_back(Limiter::LoginAccount, &account).await;
-        throttle.give_back(Limiter::LoginAddress, &address).await;
+        throttle.give_back(Limiter::LoginAddress, &client).await;
         events::logged_in(metrics, user.id, session.id);
-        Ok(SignedIn { token, expires_at: session.expires_at, user })
+        Ok(SignedIn { token: secret, expires_at: session.expires_at, user })
     }
 
     /// The account whose password it is. Holds no connection while it hashes.
@@ -147,7 +147,7 @@ impl Accounts {
     }
 
     /// The session of a token, and whose it is.
-    pub async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
+    pub(super) async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
         let found = match Token::parse(token) {
             Some(token) => self.session(token.hash()).await?,
             None => None,
@@ -182,20 +182,20 @@ impl Accounts {
     }
 
     /// A part of the sessions of a user that have not ended.
-    pub async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
+    pub(super) async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
         let Inner { db, limits, .. } = &*self.0;
         Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
     }
 
     /// Ends one session of a user.
-    pub async fn end_session(&self, user: Uuid, session: Uuid) -> Result<(), AccountError> {
+    pub(super) async fn end_session(&self, user: Uuid, session: Uuid) -> Result<(), AccountError> {
         let ended = store::delete_session(&mut self.0.db.acquire().await?, user, session).await?;
         self.forget(user, &[ended.ok_or(AccountError::NoSuchSession)?]).await;
         Ok(())
     }
 
     /// Ends every session of a user.
-    pub async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
+    pub(super) async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
         let ended = store::delete_sessions(&mut self.0.db.acquire().await?, user).await?;
         self.forget(user, &ended).await;
         Ok(())

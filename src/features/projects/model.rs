@@ -202,6 +202,11 @@ impl ProjectChange {
         let description = description.map(|text| fields.paragraph("description", text, DESCRIPTION_LENGTH));
         fields.finish(Self { name, description, visibility })
     }
+
+    /// Whether nothing shall become different.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self { name: None, description: None, visibility: None })
+    }
 }
 
 #[cfg(test)]

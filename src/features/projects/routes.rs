@@ -2,8 +2,8 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::header::{ETAG, LOCATION};
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -80,7 +80,7 @@ impl From<Seen> for ProjectView {
 
 /// A project with its entity tag.
 fn tagged(seen: Seen) -> Response {
-    ([(ETAG, etag(seen.project.version))], Json(ProjectView::from(seen))).into_response()
+    (etag(seen.project.version), Json(ProjectView::from(seen))).into_response()
 }
 
 /// The projects that the account is a member of
@@ -145,7 +145,7 @@ async fn read(
 ) -> Result<Response, ApiError> {
     let seen = state.projects.read(&user, id).await?;
     if known.has(seen.project.version) {
-        return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag(seen.project.version))]).into_response());
+        return Ok((StatusCode::NOT_MODIFIED, etag(seen.project.version)).into_response());
     }
     Ok(tagged(seen))
 }

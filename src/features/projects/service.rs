@@ -74,7 +74,7 @@ impl Projects {
     }
 
     /// Creates a project that the user owns.
-    pub async fn create(&self, user: &User, new: NewProject, repeatable: Option<Named>) -> Result<Project, ProjectError> {
+    pub(super) async fn create(&self, user: &User, new: NewProject, repeatable: Option<Named>) -> Result<Project, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         if let Some(named) = &repeatable
             && let Claim::Replay(project) = named.claim(&mut tx).await?
@@ -92,12 +92,12 @@ impl Projects {
     }
 
     /// A part of the projects that the user is a member of.
-    pub async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
+    pub(super) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
         Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
     }
 
     /// A project that the user may read.
-    pub async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
         let Inner { db, cache, .. } = &*self.0;
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.get_or_load(CacheType::Project, &id.to_string(), load).await?;
@@ -107,11 +107,14 @@ impl Projects {
     }
 
     /// Changes a project, if it is still what the user read.
-    pub async fn change(&self, user: &User, id: Uuid, change: ProjectChange, expected: &IfMatch) -> Result<Seen, ProjectError> {
+    pub(super) async fn change(&self, user: &User, id: Uuid, change: ProjectChange, expected: &IfMatch) -> Result<Seen, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Change).await?;
         if !expected.admits(before.project.version) {
             return Err(ProjectError::Changed);
+        }
+        if change.is_empty() {
+            return Ok(before);
         }
         let project = store::update(&mut tx, id, &change).await?;
         tx.commit().await?;
@@ -121,7 +124,7 @@ impl Projects {
     }
 
     /// Deletes a project and everything in it.
-    pub async fn delete(&self, user: &User, id: Uuid) -> Result<(), ProjectError> {
+    pub(super) async fn delete(&self, user: &User, id: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         hold(&mut tx, user, id, Action::Manage).await?;
         store::delete(&mut tx, id).await?;
@@ -132,7 +135,7 @@ impl Projects {
     }
 
     /// A part of the members of a project that the user is a member of.
-    pub async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
+    pub(super) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
         let seen = self.read(user, id).await?;
         if seen.role.is_none() && !is_admin(user) {
             return Err(ProjectError::Forbidden);
@@ -141,7 +144,7 @@ impl Projects {
     }
 
     /// Makes an account a member, or gives a member another role.
-    pub async fn add_member(
+    pub(super) async fn add_member(
         &self,
         user: &User,
         id: Uuid,
@@ -176,7 +179,7 @@ impl Projects {
     }
 
     /// Ends a membership: an owner ends any but its own, a member its own.
-    pub async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
+    pub(super) async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let action = if member == user.id { Action::Read } else { Action::Manage };
         let seen = hold(&mut tx, user, id, action).await?;

@@ -58,7 +58,7 @@ pub async fn read_figures(metrics: Metrics) {
         let (now_busy, now) = (busy(), Instant::now());
         let available = (now - last_read).as_secs_f64() * workers as f64;
         if available > 0.0 {
-            metrics.runtime_worker_busy_ratio.set((), ((now_busy - last_busy).as_secs_f64() / available).min(1.0));
+            metrics.runtime_worker_busy_ratio.set((), (now_busy.saturating_sub(last_busy).as_secs_f64() / available).min(1.0));
         }
         (last_busy, last_read) = (now_busy, now);
     }
