@@ -125,12 +125,8 @@ async fn create(
     let new = NewProject::parse(&body.name, body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
     let named = key.map(|key| Named::new(user.id, key, "create project", &new));
     let project = state.projects.create(&user, new, named).await?;
-    let location =
-        HeaderValue::try_from(format!("/api/projects/{}", project.id)).map_err(|error| ApiError::new(Code::Internal).source(error))?;
-    let mut response = tagged(Seen { project, role: Some(Role::Owner) });
-    *response.status_mut() = StatusCode::CREATED;
-    response.headers_mut().insert(LOCATION, location);
-    Ok(response)
+    let location = [(LOCATION, format!("/api/projects/{}", project.id))];
+    Ok((StatusCode::CREATED, location, tagged(Seen { project, role: Some(Role::Owner) })).into_response())
 }
 
 /// Reads a project
