@@ -51,8 +51,10 @@ fn check(command: &mut Command) -> Result<Outcome> {
         return Ok(Outcome::passed());
     }
     eprintln!("{}", said.text);
-    let first = said.text.lines().find(|line| !line.trim().is_empty());
-    Ok(Outcome::failed(first.unwrap_or_default()))
+    let is_reason = |line: &&str| ["FAILED", "rror", "err="].iter().any(|word| line.contains(word));
+    let mut lines = said.text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let reason = lines.clone().find(is_reason).or_else(|| lines.next_back());
+    Ok(Outcome::failed(reason.unwrap_or_default()))
 }
 
 /// One check per file of a folder, of which there must be some.

@@ -1,8 +1,11 @@
 //! `cargo xtask test`: every test, and every check of the files that other programs read.
 //! Formatting, lints and the proofs that need a running stack are `ci`'s.
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Context, Result};
 
@@ -20,7 +23,7 @@ pub struct Args {
     /// Install what is missing.
     #[arg(long)]
     install: bool,
-    /// Arguments for `cargo nextest run`; given any, only those tests run.
+    /// Arguments for `cargo nextest run` in place of `--workspace`; given any, nothing else runs.
     #[arg(last = true)]
     nextest: Vec<String>,
 }
@@ -40,7 +43,7 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// Adds every test to a report.
 pub fn all(report: &mut Report) -> Result<()> {
-    report.step("rust tests", || rust(&[]))?;
+    report.step("rust tests", || rust(&["--workspace".to_owned()]))?;
     report.step("doc tests", doc)?;
     checks::all(report)
 }
@@ -53,7 +56,7 @@ fn rust(args: &[String]) -> Result<Outcome> {
     let _ = fs::remove_file(&results);
     let success = run_task(
         cargo()
-            .args(["nextest", "run", "--workspace"])
+            .args(["nextest", "run"])
             .args(args)
             .env("PATH", path_with_nextest()?)
             .env("DATABASE_URL", &postgres.url)
@@ -71,13 +74,12 @@ fn rust(args: &[String]) -> Result<Outcome> {
     })
 }
 
-/// Cargo finds its subcommands on PATH; ours may lie elsewhere.
-fn path_with_nextest() -> Result<std::ffi::OsString> {
+/// Cargo finds its subcommands on PATH; ours may lie elsewhere. At the end, so that it brings no other cargo.
+fn path_with_nextest() -> Result<OsString> {
     let nextest = NEXTEST.path()?;
-    let folder = nextest.parent().map(Path::to_path_buf);
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders: Vec<PathBuf> = folder.into_iter().chain(std::env::split_paths(&path)).collect();
-    Ok(std::env::join_paths(folders)?)
+    let path = env::var_os("PATH").unwrap_or_default();
+    let folders = env::split_paths(&path).chain(nextest.parent().map(Path::to_path_buf));
+    Ok(env::join_paths(folders)?)
 }
 
 fn doc() -> Result<Outcome> {
@@ -96,7 +98,7 @@ fn doc() -> Result<Outcome> {
 }
 
 /// Cargo without a database at compile time: the committed query data must do.
-pub fn cargo() -> std::process::Command {
+pub fn cargo() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
     cargo
