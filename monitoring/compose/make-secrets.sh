@@ -1,0 +1,41 @@
+#!/bin/sh
+# Makes the passwords of docker-compose.yml at the first start and leaves them alone at every later one.
+# Each file belongs to the one user that reads it, so a service that mounts the folder reads its own secrets only.
+set -eu
+umask 077
+cd /run/vitrine
+chmod 711 .
+
+password() { # hexadecimal: fits URLs, JSON and configuration files as it is
+    head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
+}
+
+[ -s postgres_password ] || password >postgres_password
+[ -s redis_password ] || password >redis_password
+[ -s grafana_admin_password ] || password >grafana_admin_password
+postgres=$(cat postgres_password)
+redis=$(cat redis_password)
+
+# Written anew each time, so that a rotated password reaches all of them.
+give() { # give UID NAME < content
+    cat >"$2.new"
+    chmod 400 "$2.new"
+    chown "$1:$1" "$2.new"
+    mv "$2.new" "$2"
+}
+printf %s "postgres://vitrine:$postgres@postgres:5432/vitrine" | give 65532 database_url
+printf %s "redis://:$redis@redis:6379/0" | give 65532 redis_url
+printf %s "$postgres" | give 65534 postgres_exporter_password
+printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
+# Redis holds copies and counters only: bounded, the oldest go first, nothing is kept over a restart.
+give 999 redis.conf <<CONF
+requirepass $redis
+maxmemory 160mb
+maxmemory-policy allkeys-lru
+save ""
+appendonly no
+CONF
+chown 472:0 grafana_admin_password
+
+# Caddy does not run as the user whom its image gives the folder to.
+chown 1000:1000 /volumes/caddy-data
