@@ -6,6 +6,7 @@
 //! from [`http`], `db` and `cache`. Nothing here imports another module of Vitrine.
 
 pub mod catalogue;
+pub mod document;
 pub mod exporter;
 pub mod http;
 pub mod kinds;

@@ -1,0 +1,49 @@
+//! The catalogue for people: `docs/METRICS.md` is generated from it and checked by `tests/contract.rs`.
+
+use std::fmt::Write;
+
+use super::catalogue::{Row, rows};
+
+const HEAD: &str = "# Metrics\n\n\
+    Generated from `src/metrics/catalogue.rs` by `cargo xtask catalogue`; do not edit.\n\n\
+    Base units; every closed label set exists at zero before the first event. `route` is a route template or `other`,\n\
+    `method` is one that the route declares or `OTHER`, `status` is the three digits. No label ever holds text from a client.\n\
+    `METRICS_PREFIX` goes before every name. There is no garbage collector here: where Node's services show its pauses,\n\
+    see `process_heap_bytes` and `runtime_scheduling_delay_seconds`.\n";
+
+/// The catalogue as Markdown.
+#[must_use]
+pub fn markdown() -> String {
+    let mut text = HEAD.to_owned();
+    let mut section = "";
+    for row in rows() {
+        if row.section != section {
+            section = row.section;
+            text += &format!("\n## {section}\n\n| metric | kind | labels | meaning |\n| --- | --- | --- | --- |\n");
+        }
+        // Writing to a string cannot fail.
+        let _infallible = writeln!(text, "| `{}` | {} | {} | {} |", row.name, row.kind, labels(&row), meaning(&row));
+    }
+    text
+}
+
+fn labels(row: &Row) -> String {
+    if row.keys.is_empty() {
+        return "-".to_owned();
+    }
+    let label = |(position, key): (usize, &&str)| {
+        let mut values: Vec<&str> = row.series.iter().map(|values| values[position]).collect();
+        values.sort_unstable();
+        values.dedup();
+        if values.is_empty() { format!("`{key}`") } else { format!("`{key}` ({})", values.join(", ")) }
+    };
+    row.keys.iter().enumerate().map(label).collect::<Vec<_>>().join(" · ")
+}
+
+fn meaning(row: &Row) -> String {
+    if row.buckets.is_empty() {
+        return row.help.to_owned();
+    }
+    let bounds: Vec<String> = row.buckets.iter().map(ToString::to_string).collect();
+    format!("{}; buckets {}", row.help, bounds.join(" "))
+}

@@ -1,0 +1,122 @@
+//! Who may import what, read from the source: the rules of `docs/ARCHITECTURE.md`. What the compiler already holds,
+//! such as that a feature's modules are its own, is not repeated here.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// One source file: its path below `src/`, and its lines without comments.
+struct Source {
+    path: String,
+    text: String,
+    code: Vec<String>,
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut found = Vec::new();
+    collect(&root, &root, &mut found);
+    assert!(found.len() > 30, "the source was found");
+    found
+}
+
+fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path: PathBuf = entry.unwrap().path();
+        if path.is_dir() {
+            collect(root, &path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
+            found.push(Source { path: path.strip_prefix(root).unwrap().display().to_string(), text, code });
+        }
+    }
+}
+
+/// Every line outside the places that `allowed` names that mentions one of the paths.
+fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| !allowed(&source.path)) {
+        for line in &source.code {
+            if paths.iter().any(|path| mentions_path(line, path)) {
+                wrong.push(format!("{}: {}", source.path, line.trim()));
+            }
+        }
+    }
+    wrong
+}
+
+/// Whether the path stands in the line as a whole name, not as the end or the middle of another.
+fn mentions_path(line: &str, path: &str) -> bool {
+    let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
+    line.match_indices(path).any(|(at, _)| !line[..at].ends_with(is_part))
+}
+
+fn file_name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
+}
+
+fn assert_none(wrong: &[String]) {
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn sql_stays_in_the_database_module_and_the_stores() {
+    assert_none(&mentions(&["sqlx::"], |path| path.starts_with("db/") || file_name(path) == "store.rs"));
+}
+
+#[test]
+fn redis_stays_in_the_cache() {
+    assert_none(&mentions(&["redis::"], |path| path.starts_with("cache/")));
+}
+
+#[test]
+fn rules_know_no_http_framework() {
+    let rules = ["model.rs", "store.rs", "service.rs", "events.rs"];
+    assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));
+}
+
+#[test]
+fn the_metrics_facade_stays_in_the_metrics_module() {
+    let facade = ["use metrics::", "metrics::counter!", "metrics::gauge!", "metrics::histogram!", "metrics_exporter_prometheus::"];
+    assert_none(&mentions(&facade, |path| path.starts_with("metrics/") || path == "main.rs"));
+}
+
+#[test]
+fn the_metrics_module_imports_nothing_else_of_ours() {
+    let mut wrong = mentions(&["crate::"], |path| !path.starts_with("metrics/"));
+    wrong.retain(|line| !line.contains("crate::metrics"));
+    assert_none(&wrong);
+}
+
+#[test]
+fn only_what_puts_the_parts_together_knows_the_features() {
+    let assembly = ["app.rs", "router.rs", "state.rs", "fleet.rs", "lib.rs"];
+    assert_none(&mentions(&["crate::features", "vitrine::features"], |path| path.starts_with("features/") || assembly.contains(&path)));
+}
+
+#[test]
+fn the_layers_of_a_feature_point_downwards() {
+    let below_routes = ["model.rs", "store.rs", "service.rs", "events.rs", "password.rs"];
+    assert_none(&mentions(&["super::routes", "super::guard"], |path| !below_routes.contains(&file_name(path))));
+    assert_none(&mentions(&["super::service"], |path| !["model.rs", "store.rs", "events.rs"].contains(&file_name(path))));
+    assert_none(&mentions(&["super::store", "super::events"], |path| !["model.rs", "routes.rs"].contains(&file_name(path))));
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    assert_none(&mentions(&["std::env::", "env::var"], |path| path == "config.rs"));
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    let silent: Vec<String> =
+        sources().iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path.clone()).collect();
+    assert_none(&silent);
+}
+
+#[test]
+fn a_mention_is_a_whole_path() {
+    assert!(mentions_path("use redis::Cmd;", "redis::"));
+    assert!(!mentions_path("use socketioxide_redis::Driver;", "redis::"));
+    assert!(!mentions_path("use crate::metrics::labels;", "metrics::counter!"));
+}
