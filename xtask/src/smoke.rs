@@ -137,7 +137,7 @@ fn all_up(prometheus: &str) -> Result<Outcome> {
     ensure!(!targets.is_empty(), "Prometheus has no targets");
     let down = targets.iter().find(|target| !target.up);
     if let Some(target) = down {
-        bail!("{} {}: {}", target.job, target.url, target.error);
+        bail!("{target}");
     }
     Ok(Outcome::passed().with_note(format!("{} targets", targets.len())))
 }

@@ -1,6 +1,7 @@
 //! The whole stack as local processes: what is started with which arguments, in which order, and
 //! when it is healthy. Which ports: `ports`. Which configuration: `configuration`.
 
+use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -12,7 +13,7 @@ use crate::configuration;
 use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
-use crate::process::{Daemon, Process, interrupted, wait_until};
+use crate::process::{Daemon, Process, wait_until};
 use crate::stores::{self, Durability, Place};
 use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
@@ -244,6 +245,7 @@ impl Stack {
             .env("GF_PATHS_PROVISIONING", config.join("provisioning"))
             .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
             .env("GF_AUTH_ANONYMOUS_ENABLED", "true")
+            .env("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", config.join("dashboards/overview.json"))
             .env("GF_ANALYTICS_REPORTING_ENABLED", "false")
             .env("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
             .start()?;
@@ -255,23 +257,19 @@ impl Stack {
     fn await_targets(&mut self) -> Result<()> {
         say("every target is scraped");
         let url = self.plan.ports.url(Port::Prometheus)?;
+        let mut missing = String::new();
         let waited = wait_until("every target UP", SCRAPE_LIMIT, || {
             self.check()?;
             let targets = targets(&url)?;
+            let down = targets.iter().filter(|target| !target.up);
+            missing = down.map(Target::to_string).collect::<Vec<_>>().join("\n");
             // It knows of none at first.
-            Ok(!targets.is_empty() && targets.iter().all(|target| target.up))
+            Ok(!targets.is_empty() && missing.is_empty())
         });
-        if let Err(error) = &waited
-            && !interrupted()
-        {
-            let down: Vec<String> = targets(&url)?
-                .into_iter()
-                .filter(|target| !target.up)
-                .map(|target| format!("{} {}: {}", target.job, target.url, target.error))
-                .collect();
-            bail!("{error}\n{}", down.join("\n"));
+        if let Err(error) = waited {
+            bail!("{error}\n{missing}");
         }
-        waited
+        Ok(())
     }
 
     /// Fails when any of its processes has ended.
@@ -332,6 +330,12 @@ pub struct Target {
     pub up: bool,
     /// Why not.
     pub error: String,
+}
+
+impl Display for Target {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}: {}", self.job, self.url, self.error)
+    }
 }
 
 /// All targets of the Prometheus at `url`.

