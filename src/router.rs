@@ -5,7 +5,7 @@ use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::csrf::{CsrfLayer, ProtectionError};
+use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation as Documented;
 use utoipa_axum::router::OpenApiRouter;
@@ -53,29 +53,46 @@ pub fn description() -> utoipa::openapi::OpenApi {
 ///
 /// # Errors
 /// When `PUBLIC_URL` is no origin.
-pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, tower_http::csrf::ConfigError> {
+pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
+    let operations = operations_of(interface.get_openapi());
+    let measured = HttpLayer::new(state.metrics.clone(), &operations);
+    layered(interface, state, |router| router.layer(measured))
+}
+
+/// The same without the metrics layer: what `benches/overhead.rs` compares with.
+///
+/// # Errors
+/// As [`build`].
+pub fn build_unmeasured(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
+    layered(interface, state, |router| router)
+}
+
+fn layered(
+    interface: OpenApiRouter<AppState>,
+    state: AppState,
+    measure: impl FnOnce(Router<AppState>) -> Router<AppState>,
+) -> Result<Router, ConfigError> {
     let (router, description) = interface.split_for_parts();
-    let measured = HttpLayer::new(state.metrics.clone(), &operations_of(&description));
     let refuse_cross_site = CsrfLayer::new()
         .add_trusted_origin(state.config.public_url.origin().ascii_serialization())?
         .with_rejection_response(|error: ProtectionError| ApiError::new(Code::CrossSite).source(error).into_response());
     let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, description)).layer(middleware::map_response(allow_docs));
-    Ok(router
+    // From the innermost to the outermost.
+    let router = router
         .merge(docs)
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed))
-        // From the innermost to the outermost.
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
         .layer(refuse_cross_site)
         // An answer has a deadline.
         .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
         // A panic ends its request, not the process.
-        .layer(CatchPanicLayer::custom(layers::panicked))
-        // Sees every answer that the layers inside make.
-        .layer(measured)
+        .layer(CatchPanicLayer::custom(layers::panicked));
+    // Sees every answer that the layers inside make.
+    let router = measure(router)
         // Problems and log lines of the layers inside name the request.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::identify))
-        .with_state(state))
+        .layer(middleware::from_fn_with_state(state.clone(), layers::identify));
+    Ok(router.with_state(state))
 }
 
 async fn allow_docs(mut response: Response) -> Response {

@@ -130,10 +130,7 @@ labels! {
         Ping ["ping"],
         Get ["get"],
         Set ["set"],
-        Del ["del"],
         Eval ["eval"],
-        Pipeline ["pipeline"],
-        Other ["other"],
     }
 }
 
@@ -216,7 +213,6 @@ labels! {
         Redis ["redis"],
         Migration ["migration"],
         Accept ["accept"],
-        Internal ["internal"],
     }
 }
 

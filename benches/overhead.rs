@@ -1,0 +1,130 @@
+//! What measuring costs, as ratios within one run: the same routes with and without the metrics layer, alternating.
+//!
+//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints and asserts nothing: a machine that is busy
+//! with something else must not fail a build.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use clap::Parser;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_util::sync::CancellationToken;
+use vitrine::app::App;
+use vitrine::config::Cli;
+use vitrine::router;
+use vitrine::server::{self, Limits};
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const ROUNDS: usize = 9;
+const ROUND: Duration = Duration::from_secs(2);
+const CONNECTIONS: usize = 32;
+const RENDERS: usize = 20;
+const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+fn main() -> Result<()> {
+    let runtime = vitrine::metrics::samplers::runtime::build()?;
+    runtime.block_on(throughput())?;
+    drop(runtime);
+    start_and_memory()
+}
+
+/// Requests per second of `GET /health` with the layer, as a share of those without.
+async fn throughput() -> Result<()> {
+    let app = App::build(Cli::parse_from(["vitrine", "--listen-address=127.0.0.1:0"]).config)?;
+    let state = app.state().clone();
+    let exporter = state.exporter.clone();
+    tokio::spawn(exporter.clone().upkeep());
+    let measured = start(router::build(router::routes(), state.clone())?, &app).await?;
+    let bare = start(router::build_unmeasured(router::routes(), state)?, &app).await?;
+    for address in [measured, bare] {
+        load(address).await?;
+    }
+    let mut shares = Vec::new();
+    for _ in 0..ROUNDS {
+        let (with, without) = (load(measured).await?, load(bare).await?);
+        shares.push(with / without);
+        println!("GET /health: {with:.0}/s measured, {without:.0}/s bare: {:.1} %", 100.0 * with / without);
+    }
+    println!("median share of the bare throughput: {:.1} %", 100.0 * median(shares));
+
+    let (mut renders, mut text) = (Vec::new(), String::new());
+    for _ in 0..RENDERS {
+        let start = Instant::now();
+        text = exporter.render();
+        renders.push(start.elapsed().as_secs_f64());
+    }
+    let series = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count();
+    println!("/metrics: {series} series, {} bytes, rendered in {:.2} ms (median)", text.len(), 1e3 * median(renders));
+    Ok(())
+}
+
+async fn start(router: Router, app: &App) -> Result<SocketAddr> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let limits = Limits { connections: 1024, header_timeout: Duration::from_mins(1), drain_timeout: Duration::ZERO };
+    tokio::spawn(server::serve(listener, router, limits, app.state().metrics.clone(), CancellationToken::new()));
+    Ok(address)
+}
+
+/// Requests per second over one round, each connection one request at a time.
+async fn load(address: SocketAddr) -> Result<f64> {
+    let until = Instant::now() + ROUND;
+    let clients: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(client(address, until))).collect();
+    let mut requests = 0_u32;
+    for client in clients {
+        requests += client.await??;
+    }
+    Ok(f64::from(requests) / ROUND.as_secs_f64())
+}
+
+async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
+    let mut stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (mut requests, mut answer) = (0, [0; 2048]);
+    while Instant::now() < until {
+        stream.write_all(REQUEST).await?;
+        let mut length = 0;
+        // The answer is one small JSON object.
+        while !answer[..length].ends_with(b"}") {
+            length += stream.read(&mut answer[length..]).await?;
+        }
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "the service answers");
+        requests += 1;
+    }
+    Ok(requests)
+}
+
+/// Time from the start of the program to readiness, and its memory when nothing happens.
+fn start_and_memory() -> Result<()> {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+    let address = format!("127.0.0.1:{port}");
+    let program = env!("CARGO_BIN_EXE_vitrine");
+    let start = Instant::now();
+    let mut replica = Command::new(program).env("LISTEN_ADDRESS", &address).env("DRAIN_DELAY", "0s").stdout(Stdio::null()).spawn()?;
+    let probe = || Command::new(program).arg("healthcheck").env("LISTEN_ADDRESS", &address).stdout(Stdio::null()).status();
+    while !probe()?.success() {
+        std::thread::yield_now();
+    }
+    println!("ready after {} ms", start.elapsed().as_millis());
+    // Idle memory is what remains after a while of idling: here a pause is the thing that is measured.
+    std::thread::park_timeout(Duration::from_secs(10));
+    let status = std::fs::read_to_string(format!("/proc/{}/status", replica.id()))?;
+    let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");
+    println!("idle: {resident}");
+    replica.kill()?;
+    replica.wait()?;
+    Ok(())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
