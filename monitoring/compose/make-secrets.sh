@@ -35,7 +35,11 @@ maxmemory-policy allkeys-lru
 save ""
 appendonly no
 CONF
+# In a volume of its own, since which user reads it is the image's choice.
+printf %s "$postgres" >/run/postgres/password
+chmod 444 /run/postgres/password
+chmod 755 /run/postgres
 chown 472:0 grafana_admin_password
 
-# Caddy does not run as the user whom its image gives the folder to.
+# Certificates: a new volume belongs to root, and Caddy is not root.
 chown 1000:1000 /volumes/caddy-data
