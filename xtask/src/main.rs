@@ -56,6 +56,8 @@ verbs! {
     Down => down,
     Test => test,
     Ci => ci,
+    Catalogue => catalogue,
+    Overhead => overhead,
     Sqlx => sqlx,
     Stores => stores,
 }

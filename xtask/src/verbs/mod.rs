@@ -1,7 +1,9 @@
 //! One file per verb; each has its `Args` and a `run` that answers whether all passed.
 
+pub mod catalogue;
 pub mod ci;
 pub mod down;
+pub mod overhead;
 pub mod sqlx;
 pub mod stores;
 pub mod test;

@@ -1,0 +1,30 @@
+//! `cargo xtask catalogue`: the documents that the code generates, written anew or, with `--check`, compared.
+//! What they hold and how they are compared belongs to `tests/contract.rs`.
+
+use anyhow::Result;
+
+use crate::process::run as run_task;
+use crate::report::{Outcome, Report};
+use crate::verbs::test::cargo;
+
+/// Write docs/METRICS.md and docs/openapi.json anew, and check names in rules and dashboards against them.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Write nothing: fail when a document is not what the code says.
+    #[arg(long)]
+    check: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    let mut report = Report::new("catalogue");
+    report.step("contract tests", || {
+        let mut tests = cargo();
+        tests.args(["test", "--quiet", "--test", "contract"]);
+        if !args.check {
+            tests.env("UPDATE_GENERATED", "1");
+        }
+        Ok(if run_task(&mut tests)? { Outcome::passed() } else { Outcome::failed("see above") })
+    })?;
+    report.finish()
+}

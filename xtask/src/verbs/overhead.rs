@@ -1,0 +1,32 @@
+//! `cargo xtask overhead`: what measuring costs, by the benchmark `benches/overhead.rs` with stores of its own.
+//! It reports figures and judges none: they depend on what else the machine does.
+
+use anyhow::Result;
+
+use crate::process::run as run_task;
+use crate::report::{Outcome, Report};
+use crate::tools::{INITDB, REDIS, require};
+use crate::verbs::test::cargo;
+use crate::{paths, stores};
+
+/// Compare the service with and without its metrics layer, in one run.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&[&INITDB, &REDIS], args.install)?;
+    let mut report = Report::new("overhead");
+    report.step("benchmark", || {
+        let folder = paths::temporary("overhead")?;
+        let (postgres, redis) = stores::disposable(folder.path())?;
+        let mut bench = cargo();
+        bench.args(["bench", "--bench", "overhead"]).env("DATABASE_URL", &postgres.url).env("REDIS_URL", &redis.url);
+        Ok(if run_task(&mut bench)? { Outcome::passed().with_note("figures above") } else { Outcome::failed("the benchmark did not end") })
+    })?;
+    report.finish()
+}
