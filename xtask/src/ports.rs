@@ -118,6 +118,12 @@ impl Ports {
         Self { table }
     }
 
+    /// The same without a service that is not going to run.
+    pub fn without(mut self, absent: Port) -> Self {
+        self.table.retain(|(port, _)| *port != absent);
+        self
+    }
+
     /// The port of a service.
     pub fn of(&self, wanted: Port) -> Result<u16> {
         self.table

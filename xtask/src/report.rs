@@ -33,6 +33,18 @@ impl Outcome {
         Self { failed: 1, note: why.into(), ..Self::default() }
     }
 
+    /// What a program says of itself in a last line such as `3 passed, 0 failed` or `0 passed, 0 failed, 1 skipped`.
+    pub fn from_summary(text: &str) -> Option<Self> {
+        let line = text.trim_end().lines().next_back()?;
+        let count = |word: &str| -> Option<u64> {
+            let part = line.split(", ").find(|part| part.ends_with(word))?;
+            part.split(' ').next()?.parse().ok()
+        };
+        let skipped = count(" skipped").unwrap_or_default();
+        let note = if skipped > 0 { format!("{skipped} SKIPPED") } else { String::new() };
+        Some(Self { passed: count(" passed")?, failed: count(" failed")?, note })
+    }
+
     /// Adds a word.
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
@@ -176,6 +188,14 @@ mod tests {
         let row = report.table().lines().nth(2).unwrap().to_owned();
         assert!(row.starts_with("broken  FAILED"), "{row}");
         assert!(row.ends_with("no luck"), "{row}");
+    }
+
+    #[test]
+    fn a_summary_is_read_from_the_last_line() {
+        let outcome = |passed, failed, note: &str| Some(Outcome { passed, failed, note: note.to_owned() });
+        assert_eq!(Outcome::from_summary("7 passed\n12 passed, 1 failed\n"), outcome(12, 1, ""));
+        assert_eq!(Outcome::from_summary("0 passed, 0 failed, 1 skipped"), outcome(0, 0, "1 SKIPPED"));
+        assert_eq!(Outcome::from_summary("killed"), None);
     }
 
     #[test]

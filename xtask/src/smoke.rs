@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, get, send};
 use crate::paths::{self, STACK_VARIABLE};
-use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::ports::{MAX_REPLICAS, Port};
 use crate::process::{capture_ok, last_lines, task};
 use crate::report::{Outcome, Report};
 use crate::stack::{self, targets};
@@ -20,7 +20,7 @@ use crate::stack::{self, targets};
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("smoke")?;
-    let ports = Ports::fixed(MAX_REPLICAS);
+    let ports = stack::fixed_ports(MAX_REPLICAS);
     let edge = ports.url(Port::Edge)?;
     let prometheus = ports.url(Port::Prometheus)?;
 

@@ -25,11 +25,17 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 /// Two scrape intervals and a little.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
 /// Above the application's drain delay and drain time together.
-const DRAIN_GRACE: Duration = Duration::from_secs(30);
+const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
 /// What must be there before a stack can start.
 pub const PROGRAMS: [&Tool; 9] =
     [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
+
+/// Compose's ports, of the services that a stack here has.
+pub fn fixed_ports(replicas: u16) -> Ports {
+    let ports = Ports::fixed(replicas);
+    if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) }
+}
 
 /// What a stack is started from.
 pub struct Plan {

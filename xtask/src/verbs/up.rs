@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 
 use crate::background::{Slot, is_background};
 use crate::paths;
-use crate::ports::{MAX_REPLICAS, Ports};
+use crate::ports::MAX_REPLICAS;
 use crate::process::{interrupted, pause, run as run_task, task};
-use crate::stack::{PROGRAMS, Plan, Stack};
+use crate::stack::{PROGRAMS, Plan, Stack, fixed_ports};
 use crate::tools::require;
 
 /// There is one stack per checkout.
@@ -51,7 +51,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let held = SLOT.hold()?;
     let mut stack = Stack::start(Plan {
         folder: paths::stack(),
-        ports: Ports::fixed(args.replicas),
+        ports: fixed_ports(args.replicas),
         replicas: args.replicas,
         binary: binary(args.release),
     })?;
