@@ -16,7 +16,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::paths;
-use crate::process::{last_lines, pause, sleep};
+use crate::process::{last_lines, own_program, pause, sleep};
 
 /// Set for the background process, so that it does not detach again.
 const MARK: &str = "VITRINE_XTASK_BACKGROUND";
@@ -98,7 +98,7 @@ impl Slot {
         let _ = fs::remove_file(&ready);
         let log_path = self.file("log");
         let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
-        let mut child = Command::new(env::current_exe()?)
+        let mut child = Command::new(own_program())
             .args(env::args_os().skip(1))
             .env(MARK, "1")
             .process_group(0)

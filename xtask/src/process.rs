@@ -85,6 +85,11 @@ pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> 
     command
 }
 
+/// This program, also when cargo has meanwhile put a newer one in its place.
+pub fn own_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
+}
+
 /// A command that is waited for by [`run`] or [`capture`].
 pub fn task(program: impl AsRef<OsStr>) -> Command {
     command(program, None, Signal::TERM)
@@ -194,6 +199,7 @@ pub struct Process {
     pub name: String,
     child: Child,
     pid: Pid,
+    /// Daemons have one, tasks have none.
     log: Option<PathBuf>,
     stop: Signal,
     grace: Duration,
@@ -202,7 +208,9 @@ pub struct Process {
 impl Process {
     fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("cannot start {name}: {command:?}"))?;
-        Ok(Self { name: name.to_owned(), pid: Pid::from_child(&child), child, log, stop: Signal::TERM, grace: Duration::from_secs(10) })
+        let pid = Pid::from_child(&child);
+        // A task may have much to clean up; a daemon's grace is set by who starts it.
+        Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1) })
     }
 
     /// Waits for its end; an interrupt ends the wait with an error (and the child with the value).
@@ -248,7 +256,12 @@ impl Process {
     /// Asks it to stop without waiting for it.
     pub fn ask_to_stop(&self) {
         // It may have ended by itself: then there is nothing to ask.
-        let _ = kill_process(self.pid, self.stop);
+        let _ = match self.log {
+            // A daemon tells its own workers.
+            Some(_) => kill_process(self.pid, self.stop),
+            // A task's tools are told as by Ctrl-C: a shell waits for them before it cleans up.
+            None => kill_process_group(self.pid, self.stop),
+        };
     }
 
     /// Stops it: the signal, its grace period, then the whole group by force.

@@ -3,9 +3,9 @@
 //! developer's data stays as it is.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::http::{Answer, get, send};
 use crate::paths::{self, STACK_VARIABLE};
 use crate::ports::{MAX_REPLICAS, Port};
-use crate::process::{capture_ok, last_lines, task};
+use crate::process::{capture_ok, last_lines, own_program, task};
 use crate::report::{Outcome, Report};
 use crate::stack::{self, targets};
 
@@ -67,14 +67,13 @@ impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.stopped {
             // Not by way of `process`, whose waits end when someone interrupts us: as now, perhaps.
-            let _ = env::current_exe()
-                .and_then(|program| std::process::Command::new(program).arg("down").env(STACK_VARIABLE, self.folder).status());
+            let _ = Command::new(own_program()).arg("down").env(STACK_VARIABLE, self.folder).status();
         }
     }
 }
 
 fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
-    let text = capture_ok(task(env::current_exe()?).args(args).env(STACK_VARIABLE, folder));
+    let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder));
     // All of a failed start's output is in the error; its end says why.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
 }
