@@ -1,0 +1,9 @@
+//! The service from outside, as clients, operators and failing stores see it: one file a subject.
+//!
+//! Postgres and Redis come from `DATABASE_URL` (a superuser's, of any database) and `REDIS_URL`:
+//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service
+//! the way `main` does. Nothing here sleeps or asserts a time: a condition has a deadline, see `support::eventually`.
+
+mod support;
+
+mod accounts;

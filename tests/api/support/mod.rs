@@ -1,0 +1,49 @@
+//! What the stories are told with: an application, its users, a scrape, a raw client, a proxy that fails on demand.
+
+pub mod answer;
+pub mod app;
+pub mod program;
+pub mod proxy;
+pub mod raw;
+pub mod routes;
+pub mod scrape;
+pub mod stores;
+pub mod users;
+
+use std::time::{Duration, Instant};
+
+pub use answer::{Answer, Ask};
+pub use app::TestApp;
+pub use proxy::{Mode, Proxy};
+pub use raw::Raw;
+pub use scrape::Scrape;
+pub use stores::Stores;
+pub use users::User;
+
+/// Generous, because the machine may be busy with other tests: it ends a test that would hang, and measures nothing.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// What `design/reliability` promises for the way back after a store has returned.
+pub const RECOVERY: Duration = Duration::from_secs(5);
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// Waits until `probe` answers something.
+pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
+    within(PATIENCE, what, probe).await
+}
+
+/// Waits until `probe` answers something, for so long.
+pub async fn within<T>(limit: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
+    let deadline = Instant::now() + limit;
+    loop {
+        if let Some(answer) = probe().await {
+            return answer;
+        }
+        assert!(Instant::now() < deadline, "did not come about: {what}");
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// Something for `Option`-shaped probes.
+pub fn when(condition: bool) -> Option<()> {
+    condition.then_some(())
+}

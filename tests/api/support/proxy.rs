@@ -1,0 +1,151 @@
+//! A TCP proxy before a store that fails on demand: failures are made, not mocked.
+//!
+//! Each proxy listens on a loopback address of its own, so that nobody takes its port while it refuses.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use url::Url;
+
+use super::{eventually, when};
+
+/// How a proxy behaves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Everything passes.
+    Pass,
+    /// Nobody listens, and what was open has broken: the store was stopped.
+    Refuse,
+    /// Connections are made and nothing passes in either direction: the store is frozen, or the network swallows.
+    Hang,
+    /// The store hears everything and is not heard.
+    HoldAnswers,
+    /// Each piece passes after this long.
+    Slow(Duration),
+}
+
+#[derive(Clone, Copy)]
+struct State {
+    mode: Mode,
+    /// Grows when every open connection is to break.
+    generation: u64,
+}
+
+/// A running proxy.
+pub struct Proxy {
+    pub address: SocketAddr,
+    state: watch::Sender<State>,
+    accepting: JoinHandle<()>,
+}
+
+impl Proxy {
+    /// Before the store at `url`.
+    pub async fn before(url: &Url, mode: Mode) -> Self {
+        let upstream = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
+        let [_, a, b, c, ..] = rand::random::<[u8; 8]>();
+        let listener = TcpListener::bind((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let (state, watched) = watch::channel(State { mode, generation: 0 });
+        let accepting = tokio::spawn(accept(listener, upstream, watched));
+        let proxy = Self { address, state, accepting };
+        proxy.settle(mode).await;
+        proxy
+    }
+
+    /// Behaves so from now on.
+    pub async fn set(&self, mode: Mode) {
+        self.state.send_modify(|state| {
+            state.generation += u64::from(mode == Mode::Refuse);
+            state.mode = mode;
+        });
+        self.settle(mode).await;
+    }
+
+    /// Breaks every open connection; new ones are served.
+    pub fn cut(&self) {
+        self.state.send_modify(|state| state.generation += 1);
+    }
+
+    /// Listening ends and begins in a task: waits until it has.
+    async fn settle(&self, mode: Mode) {
+        eventually("the proxy behaves as told", async || {
+            when(TcpStream::connect(self.address).await.is_err() == (mode == Mode::Refuse))
+        })
+        .await;
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch::Receiver<State>) {
+    let address = listener.local_addr().unwrap();
+    let mut listener = Some(listener);
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        if state.borrow_and_update().mode == Mode::Refuse {
+            drop(listener.take());
+            if state.changed().await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let open = match listener.take() {
+            Some(open) => open,
+            None => TcpListener::bind(address).await.expect("the proxy's address is its own"),
+        };
+        tokio::select! {
+            accepted = open.accept() => {
+                if let Ok((client, _)) = accepted {
+                    connections.spawn(serve(client, upstream.clone(), state.clone()));
+                }
+            }
+            changed = state.changed() => if changed.is_err() { return },
+        }
+        listener = Some(open);
+    }
+}
+
+async fn serve(client: TcpStream, upstream: (String, u16), mut state: watch::Receiver<State>) {
+    let generation = state.borrow_and_update().generation;
+    let mut watched = state.clone();
+    let relay = async {
+        // A frozen store accepts in the kernel and says nothing.
+        if state.wait_for(|state| !matches!(state.mode, Mode::Hang)).await.is_err() {
+            return;
+        }
+        let Ok(store) = TcpStream::connect(upstream).await else { return };
+        let ((from_client, to_client), (from_store, to_store)) = (client.into_split(), store.into_split());
+        tokio::select! {
+            () = copy(from_client, to_store, state.clone(), |mode| !matches!(mode, Mode::Hang)) => {}
+            () = copy(from_store, to_client, state.clone(), |mode| !matches!(mode, Mode::Hang | Mode::HoldAnswers)) => {}
+        }
+    };
+    tokio::select! {
+        () = relay => {}
+        _ = watched.wait_for(|state| state.generation != generation) => {}
+    }
+}
+
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>, passes: impl Fn(Mode) -> bool) {
+    let mut buffer = vec![0; 16 << 10];
+    loop {
+        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
+        let Ok(mode) = state.wait_for(|state| passes(state.mode)).await.map(|state| state.mode) else { return };
+        if let Mode::Slow(delay) = mode {
+            tokio::time::sleep(delay).await;
+        }
+        if to.write_all(&buffer[..length]).await.is_err() {
+            return;
+        }
+    }
+}

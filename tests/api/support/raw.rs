@@ -1,0 +1,103 @@
+//! A connection on which a test writes what it likes and counts what comes back.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::Answer;
+
+/// A hang is a failure.
+const HANG: Duration = Duration::from_secs(20);
+
+/// A TCP connection, and what was read of it and not used.
+pub struct Raw {
+    stream: TcpStream,
+    read: Vec<u8>,
+}
+
+impl Raw {
+    pub async fn connect(address: SocketAddr) -> Self {
+        Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
+    }
+
+    pub async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.unwrap();
+    }
+
+    /// Sends as much as the other end takes.
+    pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
+        self.stream.write_all(bytes.as_ref()).await
+    }
+
+    /// One answer to a request that was not a HEAD; the rest stays for the next.
+    pub async fn answer(&mut self) -> Answer {
+        self.answer_to("GET").await.expect("an answer comes")
+    }
+
+    /// One answer to a request with this method; none when the connection ends before it.
+    pub async fn answer_to(&mut self, method: &str) -> Option<Answer> {
+        let head = self.until(b"\r\n\r\n").await?;
+        let head = String::from_utf8(head).expect("a head is text");
+        let mut lines = head.split("\r\n");
+        let status: u16 = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
+            headers.append(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
+        }
+        let length = headers.get("content-length").map(|value| value.to_str().unwrap().parse::<usize>().unwrap());
+        let body = if method == "HEAD" || matches!(status, 100..200 | 204 | 304) {
+            Vec::new()
+        } else if let Some(length) = length {
+            self.exactly(length).await
+        } else {
+            self.chunks().await
+        };
+        Some(Answer { status, headers, body })
+    }
+
+    /// What comes until the other end closes; a reset is an end too.
+    pub async fn rest(&mut self) -> Vec<u8> {
+        while self.more().await {}
+        std::mem::take(&mut self.read)
+    }
+
+    /// Waits until `needle` has come and answers everything up to its end.
+    pub async fn until(&mut self, needle: &[u8]) -> Option<Vec<u8>> {
+        loop {
+            if let Some(at) = self.read.windows(needle.len()).position(|window| window == needle) {
+                return Some(self.read.drain(..at + needle.len()).collect());
+            }
+            if !self.more().await {
+                return None;
+            }
+        }
+    }
+
+    async fn chunks(&mut self) -> Vec<u8> {
+        let mut body = Vec::new();
+        loop {
+            let line = self.until(b"\r\n").await.expect("a chunk's size");
+            let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim_end(), 16).expect("a chunk's size in hex");
+            body.extend(self.exactly(size).await);
+            self.exactly(2).await;
+            if size == 0 {
+                return body;
+            }
+        }
+    }
+
+    async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        while self.read.len() < length {
+            assert!(self.more().await, "the answer's body is whole: {} of {length}", self.read.len());
+        }
+        self.read.drain(..length).collect()
+    }
+
+    async fn more(&mut self) -> bool {
+        let read = tokio::time::timeout(HANG, self.stream.read_buf(&mut self.read)).await.expect("the connection does not hang");
+        read.is_ok_and(|bytes| bytes > 0)
+    }
+}

@@ -1,0 +1,125 @@
+//! A database and Redis keys that one test has for itself.
+
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sqlx::postgres::{PgPool, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use url::Url;
+use uuid::Uuid;
+
+const NAME: &str = "vitrine_test_";
+/// A database this old was left by a test that was killed.
+const LEFT_OVER_SECONDS: u64 = 600;
+
+/// The stores of one test; the database goes with the last clone.
+#[derive(Clone)]
+pub struct Stores(Arc<Inner>);
+
+struct Inner {
+    maintenance: Url,
+    database: String,
+    redis: Url,
+    prefix: String,
+    pool: PgPool,
+}
+
+impl Stores {
+    /// An empty database, to be migrated by the application, and a prefix that nobody else uses.
+    pub async fn new() -> Self {
+        let maintenance = variable("DATABASE_URL");
+        let unique = Uuid::new_v4().simple().to_string();
+        let database = format!("{NAME}{}_{}", now(), &unique[..12]);
+        let mut connection = PgConnection::connect(maintenance.as_str()).await.expect("DATABASE_URL answers");
+        remove_left_overs(&mut connection).await;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await.unwrap();
+        let pool = PgPoolOptions::new().max_connections(2).connect_lazy(with_path(&maintenance, &database).as_str()).unwrap();
+        Self(Arc::new(Inner { maintenance, database, redis: variable("REDIS_URL"), prefix: format!("test-{unique}"), pool }))
+    }
+
+    pub fn database_url(&self) -> Url {
+        with_path(&self.0.maintenance, &self.0.database)
+    }
+
+    pub fn redis_url(&self) -> Url {
+        self.0.redis.clone()
+    }
+
+    pub fn prefix(&self) -> &str {
+        &self.0.prefix
+    }
+
+    /// For looking at rows behind the application's back.
+    pub fn pool(&self) -> &PgPool {
+        &self.0.pool
+    }
+
+    /// The number that a statement answers.
+    pub async fn count(&self, statement: &'static str) -> i64 {
+        sqlx::query_scalar(statement).fetch_one(self.pool()).await.unwrap()
+    }
+
+    /// Changes rows behind the application's back; answers how many.
+    pub async fn execute(&self, statement: &'static str) -> u64 {
+        sqlx::query(statement).execute(self.pool()).await.unwrap().rows_affected()
+    }
+
+    /// Every row of every table of the features, to compare before and after.
+    pub async fn contents(&self) -> Vec<String> {
+        let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
+                   UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
+                   UNION ALL SELECT 'keys' || k::text FROM idempotency_keys k ORDER BY 1";
+        sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
+    }
+
+    /// A connection to Redis that is not the application's.
+    pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
+        redis::Client::open(self.0.redis.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
+    }
+}
+
+impl Drop for Inner {
+    /// Runs on a thread of its own: the test's runtime may be on its way out.
+    fn drop(&mut self) {
+        let (maintenance, database) = (self.maintenance.clone(), self.database.clone());
+        let dropped = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let mut connection = PgConnection::connect(maintenance.as_str()).await.unwrap();
+                drop_database(&mut connection, &database).await;
+            });
+        });
+        assert!(dropped.join().is_ok() || std::thread::panicking(), "the database {} was dropped", self.database);
+    }
+}
+
+async fn remove_left_overs(connection: &mut PgConnection) {
+    let names: Vec<String> =
+        sqlx::query_scalar("SELECT datname FROM pg_database WHERE starts_with(datname, $1)").bind(NAME).fetch_all(&mut *connection).await.unwrap();
+    for name in names {
+        let made = name[NAME.len()..].split('_').next().and_then(|seconds| seconds.parse::<u64>().ok());
+        if made.is_none_or(|made| made + LEFT_OVER_SECONDS < now()) {
+            drop_database(connection, &name).await;
+        }
+    }
+}
+
+async fn drop_database(connection: &mut PgConnection, name: &str) {
+    // Another test may be dropping the same left-over.
+    let _gone = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(connection).await;
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn variable(name: &str) -> Url {
+    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is wanted: eval \"$(cargo xtask stores --detach)\""));
+    Url::parse(&value).unwrap()
+}
+
+fn with_path(url: &Url, database: &str) -> Url {
+    let mut url = url.clone();
+    url.set_path(database);
+    url
+}
