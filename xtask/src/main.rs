@@ -1,10 +1,11 @@
 //! `cargo xtask <verb>`: one command per claim about Vitrine.
 //!
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
-//! `verbs/mod.rs` and one line in the list below. What verbs share lives beside this file:
-//! `tools` (which programs, where from), `process` (start and stop them), `stores` and `stack`
-//! (what runs together), `ports` (where it listens), `background` (what outlives its terminal),
-//! `report` (what a proof prints).
+//! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
+//! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
+//! `stores` and `stack` (what runs together), `configuration` (compose's files made local),
+//! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
+//! `http`, `paths`, and `report` (what a proof prints).
 
 mod background;
 mod checks;
