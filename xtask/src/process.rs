@@ -123,7 +123,9 @@ pub fn capture(command: &mut Command) -> Result<Captured> {
 
 /// Runs a task that must succeed; its output becomes the error when it does not.
 pub fn capture_ok(command: &mut Command) -> Result<String> {
-    let shown = format!("{command:?}");
+    // Without its environment, in which passwords are.
+    let words: Vec<String> = command.get_args().map(|word| word.display().to_string()).collect();
+    let shown = words.splitn(2, |word| word == "--").last().map_or_else(String::new, |words| words.join(" "));
     let captured = capture(command)?;
     ensure!(captured.success, "{shown} failed:\n{}", captured.text.trim_end());
     Ok(captured.text)
@@ -207,7 +209,7 @@ pub struct Process {
 
 impl Process {
     fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
-        let child = command.spawn().with_context(|| format!("cannot start {name}: {command:?}"))?;
+        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = Pid::from_child(&child);
         // A task may have much to clean up; a daemon's grace is set by who starts it.
         Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1) })
