@@ -107,7 +107,11 @@ impl Report {
         let width = width.unwrap_or_default();
         self.rows.iter().fold(String::new(), |mut text, row| {
             let Outcome { passed, failed, note } = &row.outcome;
-            let verdict = if *failed == 0 { "ok" } else { "FAILED" };
+            let verdict = match (passed, failed) {
+                (0, 0) => "-",
+                (_, 0) => "ok",
+                _ => "FAILED",
+            };
             let line = format!("{:width$}  {verdict:6}  {passed:>5} passed {failed:>3} failed {:>7.1} s  {note}", row.name, row.seconds);
             // Writing to a String cannot fail.
             let _ = writeln!(text, "{}", line.trim_end());
