@@ -29,14 +29,33 @@ impl Answer {
     }
 }
 
-fn agent() -> Agent {
-    Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(10)))
-        // A proxy of the environment must not come between us and our own processes.
-        .proxy(None)
-        .build()
-        .into()
+/// Keeps its connections, as a browser does.
+pub struct Client(Agent);
+
+impl Client {
+    /// A client without a connection yet.
+    pub fn new() -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(10)))
+            // A proxy of the environment must not come between us and our own processes.
+            .proxy(None);
+        Self(config.build().into())
+    }
+
+    /// Any method, with headers and a JSON body.
+    pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let sent = match body {
+            Some(body) => self.0.run(request.header("content-type", "application/json").body(body.to_string())?),
+            None => self.0.run(request.body(())?),
+        };
+        let mut answer = sent.with_context(|| format!("{method} {url}"))?;
+        Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body: answer.body_mut().read_to_string()? })
+    }
 }
 
 /// GET.
@@ -49,16 +68,7 @@ pub fn is_ok(url: &str) -> bool {
     get(url).is_ok_and(|answer| answer.status == 200)
 }
 
-/// Any method, with headers and a JSON body.
+/// Any method, with headers and a JSON body, on a connection of its own.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
-    let mut request = Request::builder().method(method).uri(url);
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let sent = match body {
-        Some(body) => agent().run(request.header("content-type", "application/json").body(body.to_string())?),
-        None => agent().run(request.body(())?),
-    };
-    let mut answer = sent.with_context(|| format!("{method} {url}"))?;
-    Ok(Answer { status: answer.status().as_u16(), headers: answer.headers().clone(), body: answer.body_mut().read_to_string()? })
+    Client::new().send(method, url, headers, body)
 }

@@ -59,6 +59,7 @@ verbs! {
     Ci => ci,
     Catalogue => catalogue,
     Overhead => overhead,
+    Roll => roll,
     Sqlx => sqlx,
     Stores => stores,
 }

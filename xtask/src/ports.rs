@@ -118,6 +118,13 @@ impl Ports {
         Self { table }
     }
 
+    /// Ports that are free now, for a stack beside that of `up`.
+    pub fn any(replicas: u16) -> Result<Self> {
+        let all = Port::all(replicas);
+        let numbers = free(all.len())?;
+        Ok(Self { table: all.into_iter().zip(numbers).collect() })
+    }
+
     /// The same without a service that is not going to run.
     pub fn without(mut self, absent: Port) -> Self {
         self.table.retain(|(port, _)| *port != absent);

@@ -266,6 +266,19 @@ impl Process {
         };
     }
 
+    /// Sends it a signal and waits for its end, within its grace period.
+    pub fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
+        kill_process(self.pid, signal)?;
+        let start = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait()? {
+                return Ok(status);
+            }
+            ensure!(start.elapsed() < self.grace, "{} does not end{}", self.name, self.log_tail());
+            pause()?;
+        }
+    }
+
     /// Stops it: the signal, its grace period, then the whole group by force.
     pub fn stop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {

@@ -4,9 +4,11 @@
 use std::fmt::{self, Display, Formatter};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::configuration;
@@ -61,6 +63,15 @@ pub struct Stack {
 impl Stack {
     /// Starts everything and waits until all of it is healthy and every target is scraped.
     pub fn start(plan: Plan) -> Result<Self> {
+        let mut stack = Self::start_service(plan)?;
+        stack.start_exporters()?;
+        stack.start_monitoring()?;
+        stack.await_targets()?;
+        Ok(stack)
+    }
+
+    /// Starts what answers users, and nothing that watches it.
+    pub fn start_service(plan: Plan) -> Result<Self> {
         plan.ports.ensure_free()?;
         let logs = plan.folder.join("logs");
         paths::ensure(&logs)?;
@@ -69,9 +80,6 @@ impl Stack {
         stack.start_stores()?;
         stack.start_replicas()?;
         stack.start_edge()?;
-        stack.start_exporters()?;
-        stack.start_monitoring()?;
-        stack.await_targets()?;
         Ok(stack)
     }
 
@@ -102,30 +110,51 @@ impl Stack {
 
     fn start_replicas(&mut self) -> Result<()> {
         say("replicas");
-        let ports = &self.plan.ports;
-        let secrets = self.secrets();
-        let mut replicas = Vec::new();
-        for number in 1..=self.plan.replicas {
-            let name = format!("backend-{number}");
-            let replica = self
-                .daemon(&name, &self.plan.binary)
-                .args(["serve"])
-                .env("REPLICA", &name)
-                .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
-                .env("PUBLIC_URL", format!("http://localhost:{}", ports.of(Port::Edge)?))
-                .env("DATABASE_URL_FILE", secrets.join("database_url"))
-                .env("REDIS_URL_FILE", secrets.join("redis_url"))
-                .grace(DRAIN_GRACE)
-                .start()?;
-            replicas.push(replica);
-        }
         // All start at once, as in compose; only then each is waited for.
+        let mut replicas = (1..=self.plan.replicas).map(|number| self.launch_replica(number)).collect::<Result<Vec<_>>>()?;
         for (number, replica) in (1..).zip(&mut replicas) {
-            let ready = format!("{}/health/ready", ports.url(Port::Backend(number))?);
-            replica.wait_ready(START_LIMIT, || http::is_ok(&ready))?;
+            self.await_replica(number, replica)?;
         }
         self.phases.push(replicas);
         Ok(())
+    }
+
+    fn launch_replica(&self, number: u16) -> Result<Process> {
+        let (ports, secrets) = (&self.plan.ports, self.secrets());
+        let name = format!("backend-{number}");
+        self.daemon(&name, &self.plan.binary)
+            .args(["serve"])
+            .env("REPLICA", &name)
+            .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
+            .env("PUBLIC_URL", format!("http://localhost:{}", ports.of(Port::Edge)?))
+            .env("DATABASE_URL_FILE", secrets.join("database_url"))
+            .env("REDIS_URL_FILE", secrets.join("redis_url"))
+            .grace(DRAIN_GRACE)
+            .start()
+    }
+
+    fn await_replica(&self, number: u16, replica: &mut Process) -> Result<()> {
+        let ready = format!("{}/health/ready", self.plan.ports.url(Port::Backend(number))?);
+        replica.wait_ready(START_LIMIT, || http::is_ok(&ready))
+    }
+
+    /// Ends a replica by a signal and starts another in its place; answers how the first ended.
+    pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
+        let status = self.replica(number)?.end(signal)?;
+        let mut successor = self.launch_replica(number)?;
+        self.await_replica(number, &mut successor)?;
+        *self.replica(number)? = successor;
+        Ok(status)
+    }
+
+    fn replica(&mut self, number: u16) -> Result<&mut Process> {
+        let name = format!("backend-{number}");
+        self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("there is no {name}"))
+    }
+
+    /// The edge's address.
+    pub fn edge(&self) -> Result<String> {
+        self.plan.ports.url(Port::Edge)
     }
 
     fn start_edge(&mut self) -> Result<()> {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use rustix::process::Signal;
 
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
@@ -11,7 +12,7 @@ use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack};
 
 use super::test::cargo;
-use super::{sqlx, test};
+use super::{roll, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -51,6 +52,8 @@ pub fn run(args: &Args) -> Result<bool> {
         })
     })?;
     smoke::all(&mut report)?;
+    roll::add(&mut report, Signal::TERM)?;
+    roll::add(&mut report, Signal::KILL)?;
     compose(&mut report)?;
     report.finish()
 }

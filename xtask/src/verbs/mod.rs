@@ -4,6 +4,7 @@ pub mod catalogue;
 pub mod ci;
 pub mod down;
 pub mod overhead;
+pub mod roll;
 pub mod sqlx;
 pub mod stores;
 pub mod test;

@@ -71,7 +71,7 @@ pub fn run(args: &Args) -> Result<bool> {
 }
 
 /// Builds the application from the committed query data, so that no database is needed for it.
-fn build(release: bool) -> Result<()> {
+pub fn build(release: bool) -> Result<()> {
     let mut cargo = task("cargo");
     cargo.args(["build", "--package", "vitrine", "--bin", "vitrine"]).env("SQLX_OFFLINE", "true").current_dir(paths::root());
     if release {
@@ -81,7 +81,8 @@ fn build(release: bool) -> Result<()> {
     Ok(())
 }
 
-fn binary(release: bool) -> PathBuf {
+/// Where that puts it.
+pub fn binary(release: bool) -> PathBuf {
     let profile = if release { "release" } else { "debug" };
     paths::target().join(profile).join("vitrine")
 }
