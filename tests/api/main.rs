@@ -7,3 +7,10 @@
 mod support;
 
 mod accounts;
+mod authorisation;
+mod idempotency;
+mod members;
+mod paging;
+mod projects;
+mod sessions;
+mod throttle;

@@ -3,6 +3,7 @@
 //! Each proxy listens on a loopback address of its own, so that nobody takes its port while it refuses.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,7 +16,7 @@ use url::Url;
 use super::{eventually, when};
 
 /// How a proxy behaves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
     /// Everything passes.
     Pass,
@@ -23,17 +24,18 @@ pub enum Mode {
     Refuse,
     /// Connections are made and nothing passes in either direction: the store is frozen, or the network swallows.
     Hang,
-    /// The store hears everything and is not heard.
-    HoldAnswers,
+    /// An answer of the store that holds these bytes is held back, and everything after it on that connection.
+    HoldAnswersWith(Vec<u8>),
     /// Each piece passes after this long.
     Slow(Duration),
 }
 
-#[derive(Clone, Copy)]
 struct State {
     mode: Mode,
     /// Grows when every open connection is to break.
     generation: u64,
+    /// Pieces that are held back at this moment.
+    held: AtomicUsize,
 }
 
 /// A running proxy.
@@ -50,10 +52,10 @@ impl Proxy {
         let [_, a, b, c, ..] = rand::random::<[u8; 8]>();
         let listener = TcpListener::bind((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, watched) = watch::channel(State { mode, generation: 0 });
+        let (state, watched) = watch::channel(State { mode: mode.clone(), generation: 0, held: AtomicUsize::new(0) });
         let accepting = tokio::spawn(accept(listener, upstream, watched));
         let proxy = Self { address, state, accepting };
-        proxy.settle(mode).await;
+        proxy.settle(&mode).await;
         proxy
     }
 
@@ -61,9 +63,14 @@ impl Proxy {
     pub async fn set(&self, mode: Mode) {
         self.state.send_modify(|state| {
             state.generation += u64::from(mode == Mode::Refuse);
-            state.mode = mode;
+            state.mode = mode.clone();
         });
-        self.settle(mode).await;
+        self.settle(&mode).await;
+    }
+
+    /// Waits until something is held back.
+    pub async fn until_holding(&self) {
+        eventually("the proxy holds something back", async || when(self.state.borrow().held.load(Ordering::Relaxed) > 0)).await;
     }
 
     /// Breaks every open connection; new ones are served.
@@ -72,9 +79,9 @@ impl Proxy {
     }
 
     /// Listening ends and begins in a task: waits until it has.
-    async fn settle(&self, mode: Mode) {
+    async fn settle(&self, mode: &Mode) {
         eventually("the proxy behaves as told", async || {
-            when(TcpStream::connect(self.address).await.is_err() == (mode == Mode::Refuse))
+            when(TcpStream::connect(self.address).await.is_err() == (*mode == Mode::Refuse))
         })
         .await;
     }
@@ -120,14 +127,18 @@ async fn serve(client: TcpStream, upstream: (String, u16), mut state: watch::Rec
     let mut watched = state.clone();
     let relay = async {
         // A frozen store accepts in the kernel and says nothing.
-        if state.wait_for(|state| !matches!(state.mode, Mode::Hang)).await.is_err() {
+        if state.wait_for(|state| state.mode != Mode::Hang).await.is_err() {
             return;
         }
         let Ok(store) = TcpStream::connect(upstream).await else { return };
         let ((from_client, to_client), (from_store, to_store)) = (client.into_split(), store.into_split());
         tokio::select! {
-            () = copy(from_client, to_store, state.clone(), |mode| !matches!(mode, Mode::Hang)) => {}
-            () = copy(from_store, to_client, state.clone(), |mode| !matches!(mode, Mode::Hang | Mode::HoldAnswers)) => {}
+            () = copy(from_client, to_store, state.clone(), |mode, _| *mode != Mode::Hang) => {}
+            () = copy(from_store, to_client, state.clone(), |mode, piece| match mode {
+                Mode::Hang => false,
+                Mode::HoldAnswersWith(needle) => !piece.windows(needle.len()).any(|window| window == needle),
+                Mode::Pass | Mode::Refuse | Mode::Slow(_) => true,
+            }) => {}
         }
     };
     tokio::select! {
@@ -136,15 +147,24 @@ async fn serve(client: TcpStream, upstream: (String, u16), mut state: watch::Rec
     }
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>, passes: impl Fn(Mode) -> bool) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>, passes: impl Fn(&Mode, &[u8]) -> bool) {
     let mut buffer = vec![0; 16 << 10];
     loop {
         let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        let Ok(mode) = state.wait_for(|state| passes(state.mode)).await.map(|state| state.mode) else { return };
-        if let Mode::Slow(delay) = mode {
+        let piece = &buffer[..length];
+        if !passes(&state.borrow().mode, piece) {
+            state.borrow().held.fetch_add(1, Ordering::Relaxed);
+            let released = state.wait_for(|state| passes(&state.mode, piece)).await.map(drop);
+            state.borrow().held.fetch_sub(1, Ordering::Relaxed);
+            if released.is_err() {
+                return;
+            }
+        }
+        let delay = if let Mode::Slow(delay) = state.borrow().mode { Some(delay) } else { None };
+        if let Some(delay) = delay {
             tokio::time::sleep(delay).await;
         }
-        if to.write_all(&buffer[..length]).await.is_err() {
+        if to.write_all(piece).await.is_err() {
             return;
         }
     }
