@@ -1,0 +1,157 @@
+//! The limits on failed logins: per account and per address, over the fleet, and without Redis.
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::support::app::through;
+use crate::support::users::PASSWORD;
+use crate::support::{Answer, Ask, Mode, Proxy, Stores, TestApp};
+
+const WRONG: &str = "not the password";
+
+#[track_caller]
+fn assert_throttled(answer: Answer) {
+    let answer = answer.problem(429, "too_many_attempts");
+    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After in seconds");
+    assert!((1..=901).contains(&seconds), "{seconds}");
+}
+
+async fn login_from(app: &TestApp, forwarded: &str, email: &str) -> Answer {
+    let body = json!({ "email": email, "password": WRONG });
+    app.post("/api/auth/login").header("x-forwarded-for", forwarded).json(&body).answer().await
+}
+
+/// Three wrong passwords are answered, and nothing more, in whatever case the address is written.
+async fn assert_limit_of_three(app: &TestApp) {
+    app.register("ada@example.com").await;
+    app.register("bob@example.com").await;
+    let before = app.settled().await;
+    for email in ["ada@example.com", "ADA@example.com", " ada@Example.com"] {
+        app.login(email, WRONG).await.problem(401, "invalid_credentials");
+    }
+    assert_throttled(app.login("ada@example.com", WRONG).await);
+    assert_throttled(app.login("Ada@example.com", PASSWORD).await);
+    app.login("bob@example.com", PASSWORD).await.expect(200);
+    let after = app.settled().await;
+    assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "login_account")]), 2.0);
+    assert_eq!(after.since(&before, "auth_attempts_total", &[("status", "throttled")]), 2.0);
+    assert_eq!(after.since(&before, "auth_attempts_total", &[("status", "failure")]), 3.0);
+    assert_eq!(after.since(&before, "api_errors_total", &[("type", "rate_limit"), ("status", "429")]), 2.0);
+}
+
+#[tokio::test]
+async fn an_account_is_throttled_after_so_many_wrong_passwords() {
+    let app = TestApp::with(&["--login-attempts-per-account=3"]).await;
+    assert_limit_of_three(&app).await;
+    // An account that does not exist answers no differently.
+    for _ in 0..3 {
+        app.login("nobody@example.com", WRONG).await.problem(401, "invalid_credentials");
+    }
+    assert_throttled(app.login("nobody@example.com", WRONG).await);
+}
+
+#[tokio::test]
+async fn an_account_is_throttled_while_redis_is_away() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
+    let redis = through("redis-url", &stores.redis_url(), proxy.address);
+    let app = TestApp::on(&stores, &[&redis, "--login-attempts-per-account=3"]).await;
+    assert_limit_of_three(&app).await;
+}
+
+#[tokio::test]
+async fn an_account_is_throttled_while_redis_hangs() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Hang).await;
+    let redis = through("redis-url", &stores.redis_url(), proxy.address);
+    let app = TestApp::on(&stores, &[&redis, "--login-attempts-per-account=3"]).await;
+    assert_limit_of_three(&app).await;
+}
+
+#[tokio::test]
+async fn attempts_are_counted_over_the_fleet() {
+    let stores = Stores::new().await;
+    let arguments = ["--login-attempts-per-account=3"];
+    let (one, two) = (TestApp::on(&stores, &arguments).await, TestApp::on(&stores, &arguments).await);
+    for app in [&one, &two, &one] {
+        app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    }
+    assert_throttled(two.login("ada@example.com", WRONG).await);
+    assert_throttled(one.login("ada@example.com", WRONG).await);
+}
+
+async fn assert_given_back(app: &TestApp) {
+    app.register("ada@example.com").await;
+    for _ in 0..2 {
+        app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    }
+    for _ in 0..5 {
+        app.login("ada@example.com", PASSWORD).await.expect(200);
+    }
+    // Wrong ones before are not forgotten either.
+    app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    assert_throttled(app.login("ada@example.com", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn a_right_password_gives_its_attempt_back() {
+    assert_given_back(&TestApp::with(&["--login-attempts-per-account=3", "--login-attempts-per-address=4"]).await).await;
+}
+
+#[tokio::test]
+async fn a_right_password_gives_its_attempt_back_while_redis_is_away() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
+    let redis = through("redis-url", &stores.redis_url(), proxy.address);
+    assert_given_back(&TestApp::on(&stores, &[&redis, "--login-attempts-per-account=3", "--login-attempts-per-address=4"]).await).await;
+}
+
+#[tokio::test]
+async fn fifty_wrong_passwords_at_once_do_not_pass_the_limit() {
+    let app = TestApp::with(&["--login-attempts-per-account=4"]).await;
+    app.register("ada@example.com").await.expect(201);
+    let answers = join_all((0..50).map(|_| app.login("ada@example.com", WRONG))).await;
+    let count = |status| answers.iter().filter(|answer| answer.status == status).count();
+    assert_eq!((count(401), count(429)), (4, 46));
+    assert_throttled(app.login("ada@example.com", PASSWORD).await);
+}
+
+#[tokio::test]
+async fn an_address_is_throttled_over_accounts_and_others_are_not() {
+    let app = TestApp::with(&["--login-attempts-per-address=2"]).await;
+    for email in ["a@example.com", "b@example.com"] {
+        login_from(&app, "203.0.113.1", email).await.problem(401, "invalid_credentials");
+    }
+    let before = app.settled().await;
+    assert_throttled(login_from(&app, "203.0.113.1", "c@example.com").await);
+    // The trusted proxy appended the last address; what stands before it is the client's own claim.
+    assert_throttled(login_from(&app, "198.51.100.9, 203.0.113.1", "d@example.com").await);
+    assert_throttled(login_from(&app, "::ffff:203.0.113.1", "e@example.com").await);
+    let after = app.settled().await;
+    assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "login_address")]), 3.0);
+    login_from(&app, "203.0.113.2", "c@example.com").await.problem(401, "invalid_credentials");
+    login_from(&app, "not an address", "c@example.com").await.problem(401, "invalid_credentials");
+}
+
+#[tokio::test]
+async fn an_address_that_an_untrusted_peer_claims_is_not_believed() {
+    let app = TestApp::with(&["--login-attempts-per-address=2", "--trusted-proxies=10.0.0.0/8"]).await;
+    for (forwarded, email) in [("203.0.113.1", "a@example.com"), ("203.0.113.2", "b@example.com")] {
+        login_from(&app, forwarded, email).await.problem(401, "invalid_credentials");
+    }
+    assert_throttled(login_from(&app, "203.0.113.3", "c@example.com").await);
+}
+
+#[tokio::test]
+async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
+    let app = TestApp::start().await;
+    login_from(&app, "203.0.113.77", "secretive@example.com").await.problem(401, "invalid_credentials");
+    let mut redis = app.stores.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", app.stores.prefix())).query_async(&mut redis).await.unwrap();
+    assert_eq!(keys.len(), 2, "{keys:?}");
+    for key in &keys {
+        assert!(!key.contains("203.0.113.77") && !key.contains("secretive"), "{key}");
+        let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();
+        assert!(left > 0, "{key} ends by itself");
+    }
+}
