@@ -16,7 +16,13 @@ const ROUTES: [Route; 8] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
-    (Method::PATCH, "/api/projects/{id}", Some(|| json!({ "name": "New" })), [401, 404, 403, 200, 200, 200], [401, 403, 403, 200, 200, 200]),
+    (
+        Method::PATCH,
+        "/api/projects/{id}",
+        Some(|| json!({ "name": "New" })),
+        [401, 404, 403, 200, 200, 200],
+        [401, 403, 403, 200, 200, 200],
+    ),
     (Method::GET, "/api/projects/{id}/members", None, [401, 404, 200, 200, 200, 200], [401, 403, 200, 200, 200, 200]),
     (
         Method::POST,
@@ -111,7 +117,8 @@ async fn the_table_names_every_route_of_projects_there_is() {
     for (path, item) in described["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/api/projects")) {
         documented.extend(item.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())));
     }
-    let mut tested: Vec<_> = ROUTES.iter().map(|(method, path, ..)| format!("{method} {}", path.replace("{member}", "{user_id}"))).collect();
+    let mut tested: Vec<_> =
+        ROUTES.iter().map(|(method, path, ..)| format!("{method} {}", path.replace("{member}", "{user_id}"))).collect();
     documented.sort();
     tested.sort();
     assert_eq!(tested, documented);

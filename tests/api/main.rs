@@ -8,8 +8,10 @@ mod support;
 
 mod accounts;
 mod authorisation;
+mod bad_input;
 mod idempotency;
 mod members;
+mod metrics;
 mod paging;
 mod projects;
 mod sessions;

@@ -54,9 +54,8 @@ async fn a_client_that_has_the_version_is_not_sent_it_again() {
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;
     let id = project["id"].as_str().unwrap();
-    let read = async |known: &str| {
-        app.as_user(&ada, Method::GET, &format!("/api/projects/{id}")).header("if-none-match", known).answer().await
-    };
+    let read =
+        async |known: &str| app.as_user(&ada, Method::GET, &format!("/api/projects/{id}")).header("if-none-match", known).answer().await;
     for known in ["\"1\"", "W/\"1\"", "\"7\", \"1\"", "*"] {
         let answer = read(known).await.expect(304);
         assert_eq!((answer.body.len(), answer.header("etag")), (0, "\"1\""), "{known}");
@@ -109,7 +108,8 @@ async fn of_changes_to_the_same_version_exactly_one_wins() {
     let id = project["id"].as_str().unwrap();
     for version in 1..=3 {
         let etag = format!("\"{version}\"");
-        let changes = (0..10).map(|index| change(&replicas[index % 2], &ada, id, &etag, json!({ "name": format!("name {version}.{index}") })));
+        let changes =
+            (0..10).map(|index| change(&replicas[index % 2], &ada, id, &etag, json!({ "name": format!("name {version}.{index}") })));
         let answers = join_all(changes).await;
         let winners: Vec<_> = answers.iter().filter(|answer| answer.status == 200).collect();
         assert_eq!(winners.len(), 1, "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());

@@ -63,11 +63,11 @@ async fn a_logout_ends_one_session_and_logout_all_every_one_of_the_account() {
 #[tokio::test]
 async fn a_session_that_is_too_old_or_was_idle_too_long_is_refused() {
     let app = TestApp::start().await;
-    for age in [
-        "UPDATE auth_sessions SET expires_at = now() - interval '1 second'",
-        "UPDATE auth_sessions SET last_seen_at = now() - interval '8 days'",
+    for (name, age) in [
+        ("old", "UPDATE auth_sessions SET expires_at = now() - interval '1 second'"),
+        ("idle", "UPDATE auth_sessions SET last_seen_at = now() - interval '8 days'"),
     ] {
-        let ada = app.user(&format!("ada{}", age.len())).await;
+        let ada = app.user(name).await;
         app.stores.execute(age).await;
         app.me(&ada.token).await.problem(401, "invalid_token");
         let fresh = app.token(&ada.email).await;

@@ -11,8 +11,8 @@ use url::Url;
 use utoipa_axum::router::OpenApiRouter;
 use vitrine::app::{App, AppError};
 use vitrine::config::{Cli, Config};
-use vitrine::router;
 use vitrine::state::AppState;
+use vitrine::{router, telemetry};
 
 use super::answer::Ask;
 use super::{Raw, Scrape, Stores, eventually, when};
@@ -57,6 +57,8 @@ impl TestApp {
     /// One more replica on these stores, ready or not.
     pub fn launch(stores: &Stores, arguments: &[&str], routes: Option<OpenApiRouter<AppState>>) -> Self {
         let config = configuration(stores, arguments);
+        // The panic hook writes to the log: without one, a failed assertion would say nothing.
+        telemetry::init(&config);
         let app = match routes {
             Some(routes) => App::build_with(config, router::routes().merge(routes)),
             None => App::build(config),
@@ -147,6 +149,8 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("database-max-connections", "5".to_owned()),
         ("redis-url", stores.redis_url().into()),
         ("redis-key-prefix", stores.prefix().to_owned()),
+        ("log", "error".to_owned()),
+        ("log-format", "text".to_owned()),
         ("drain-delay", "0s".to_owned()),
         ("drain-timeout", "5s".to_owned()),
     ];

@@ -80,10 +80,8 @@ impl Proxy {
 
     /// Listening ends and begins in a task: waits until it has.
     async fn settle(&self, mode: &Mode) {
-        eventually("the proxy behaves as told", async || {
-            when(TcpStream::connect(self.address).await.is_err() == (*mode == Mode::Refuse))
-        })
-        .await;
+        eventually("the proxy behaves as told", async || when(TcpStream::connect(self.address).await.is_err() == (*mode == Mode::Refuse)))
+            .await;
     }
 }
 

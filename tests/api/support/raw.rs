@@ -42,7 +42,8 @@ impl Raw {
         let head = self.until(b"\r\n\r\n").await?;
         let head = String::from_utf8(head).expect("a head is text");
         let mut lines = head.split("\r\n");
-        let status: u16 = lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
+        let status: u16 =
+            lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
         let mut headers = HeaderMap::new();
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());

@@ -94,8 +94,11 @@ impl Drop for Inner {
 }
 
 async fn remove_left_overs(connection: &mut PgConnection) {
-    let names: Vec<String> =
-        sqlx::query_scalar("SELECT datname FROM pg_database WHERE starts_with(datname, $1)").bind(NAME).fetch_all(&mut *connection).await.unwrap();
+    let names: Vec<String> = sqlx::query_scalar("SELECT datname FROM pg_database WHERE starts_with(datname, $1)")
+        .bind(NAME)
+        .fetch_all(&mut *connection)
+        .await
+        .unwrap();
     for name in names {
         let made = name[NAME.len()..].split('_').next().and_then(|seconds| seconds.parse::<u64>().ok());
         if made.is_none_or(|made| made + LEFT_OVER_SECONDS < now()) {

@@ -1,0 +1,321 @@
+//! Whatever is malformed, too large, unknown or not allowed: a clear problem, no effect, one count, never a 500.
+
+use reqwest::header::{HeaderName, HeaderValue};
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+
+use crate::support::{Answer, Ask, Raw, TestApp, User};
+
+const JSON: &str = "application/json";
+const OWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
+
+/// A stage for tables of bad requests: somebody with a project.
+struct Stage {
+    app: TestApp,
+    ada: User,
+    project: String,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let app = TestApp::start().await;
+        let ada = app.user("ada").await;
+        let project = app.project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
+        Self { app, ada, project }
+    }
+
+    fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> RequestBuilder {
+        self.app.post(path).bearer_auth(&self.ada.token).header("content-type", JSON).body(body)
+    }
+
+    /// Sends it: a problem of this code, nothing changed, counted once on this route.
+    async fn refuses(&self, what: &str, request: RequestBuilder, route: &str, status: u16, code: &str) -> Answer {
+        self.refuses_answer(what, async || request.answer().await, route, status, code).await
+    }
+
+    async fn refuses_answer(&self, what: &str, send: impl AsyncFnOnce() -> Answer, route: &str, status: u16, code: &str) -> Answer {
+        let (rows, before) = (self.app.stores.contents().await, self.app.settled().await);
+        let answer = send().await;
+        assert_eq!((answer.status, answer.json()["code"].as_str()), (status, Some(code)), "{what}: {}", answer.text());
+        let answer = answer.problem(status, code);
+        let after = self.app.settled().await;
+        assert_eq!(self.app.stores.contents().await, rows, "{what} changed something");
+        let (route_label, status_label) = (("route", route), status.to_string());
+        let answered = after.since(&before, "http_requests_total", &[route_label, ("status", &status_label)]);
+        let told = after.since(&before, "api_errors_total", &[route_label, ("status", &status_label)]);
+        assert_eq!((answered, told), (1.0, 1.0), "{what}: {:?}", after.grown(&before, "http_requests_total"));
+        let others = after.since(&before, "http_requests_total", &[]) - after.since(&before, "http_requests_total", &[("route", "/metrics")]);
+        assert_eq!(others, 1.0, "{what}: {:?}", after.grown(&before, "http_requests_total"));
+        assert_eq!(after.since(&before, "api_errors_total", &[]), 1.0, "{what}: {:?}", after.grown(&before, "api_errors_total"));
+        answer
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_not_json_are_malformed() {
+    let stage = Stage::set().await;
+    let deep = "[".repeat(100_000);
+    let bodies: [(&str, Vec<u8>); 14] = [
+        ("nothing", b"".to_vec()),
+        ("an open brace", b"{".to_vec()),
+        ("text", b"name=One".to_vec()),
+        ("something after the end", br#"{"name":"x"} x"#.to_vec()),
+        ("two values", br#"{"name":"x"}{"name":"y"}"#.to_vec()),
+        ("single quotes", b"{'name':'x'}".to_vec()),
+        ("a comma at the end", br#"{"name":"x",}"#.to_vec()),
+        ("a comment", br#"/* */{"name":"x"}"#.to_vec()),
+        ("a byte order mark", b"\xef\xbb\xbf{\"name\":\"x\"}".to_vec()),
+        ("a bare control character", b"{\"name\":\"a\x01b\"}".to_vec()),
+        ("invalid UTF-8", b"{\"name\":\"a\xff\xfeb\"}".to_vec()),
+        ("half a surrogate pair", br#"{"name":"\ud800"}"#.to_vec()),
+        ("NaN", br#"{"name":NaN}"#.to_vec()),
+        ("UTF-16", "{\"name\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
+    ];
+    for (what, body) in bodies {
+        stage.refuses(what, stage.post("/api/projects", body), "/api/projects", 400, "malformed_json").await;
+    }
+    for (what, body) in [("deep nesting", deep.clone()), ("deep nesting in a field", format!("{{\"name\":{deep}"))] {
+        let answer = stage.post("/api/projects", body).answer().await;
+        assert!(matches!(answer.status, 400 | 422), "{what}: {} {}", answer.status, answer.text());
+    }
+    stage.refuses("a huge exponent", stage.post("/api/projects", r#"{"name":1e999}"#), "/api/projects", 400, "malformed_json").await;
+}
+
+#[tokio::test]
+async fn bodies_of_the_wrong_shape_name_the_field() {
+    let stage = Stage::set().await;
+    let (create, register, login) = ("/api/projects", "/api/auth/register", "/api/auth/login");
+    let long = |length: usize| "x".repeat(length);
+    let cases = [
+        (create, json!({}), "name", "required"),
+        (create, json!({ "name": null }), "name", "invalid"),
+        (create, json!({ "name": 5 }), "name", "invalid"),
+        (create, json!({ "name": ["x"] }), "name", "invalid"),
+        (create, json!({ "name": { "x": 1 } }), "name", "invalid"),
+        (create, json!({ "name": true }), "name", "invalid"),
+        (create, json!({ "name": "" }), "name", "too_short"),
+        (create, json!({ "name": " \t\u{a0} " }), "name", "too_short"),
+        (create, json!({ "name": long(81) }), "name", "too_long"),
+        (create, json!({ "name": "é".repeat(81) }), "name", "too_long"),
+        (create, json!({ "name": "a\u{0}b" }), "name", "control_character"),
+        (create, json!({ "name": "a\nb" }), "name", "control_character"),
+        (create, json!({ "name": "a\u{7f}b" }), "name", "control_character"),
+        (create, json!({ "name": "a\u{85}b" }), "name", "control_character"),
+        (create, json!({ "name": "x", "description": null }), "description", "invalid"),
+        (create, json!({ "name": "x", "description": long(2001) }), "description", "too_long"),
+        (create, json!({ "name": "x", "description": "a\u{0}b" }), "description", "control_character"),
+        (create, json!({ "name": "x", "visibility": null }), "visibility", "invalid"),
+        (create, json!({ "name": "x", "visibility": "secret" }), "visibility", "invalid"),
+        (create, json!({ "name": "x", "visibility": "Public" }), "visibility", "invalid"),
+        (create, json!({ "name": "x", "visibility": 1 }), "visibility", "invalid"),
+        (create, json!({ "name": "x", "owner_id": OWN_ID }), "owner_id", "unknown"),
+        (create, json!({ "name": "x", "Name": "y" }), "Name", "unknown"),
+        (create, json!({ "name": "x", "__proto__": {} }), "__proto__", "unknown"),
+        (register, json!({ "password": "correct horse battery", "display_name": "A" }), "email", "required"),
+        (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "A", "role": "admin" }), "role", "unknown"),
+        (register, json!({ "email": "a@b.cc", "password": 12_345_678, "display_name": "A" }), "password", "invalid"),
+        (register, json!({ "email": "a@b.cc", "password": "short", "display_name": "A" }), "password", "too_short"),
+        (register, json!({ "email": "a@b.cc", "password": long(129), "display_name": "A" }), "password", "too_long"),
+        (register, json!({ "email": "a@b.cc", "password": "PassWord1", "display_name": "A" }), "password", "too_common"),
+        (register, json!({ "email": "nobody", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
+        (register, json!({ "email": "a@localhost", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
+        (register, json!({ "email": "a@b.cc\u{0}", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
+        (register, json!({ "email": "a\r\nBcc: x@b.cc", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
+        (register, json!({ "email": format!("{}@b.cc", long(250)), "password": "correct horse battery", "display_name": "A" }), "email", "too_long"),
+        (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "\u{0}" }), "display_name", "control_character"),
+        (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": long(81) }), "display_name", "too_long"),
+        (login, json!({ "email": "", "password": "x" }), "email", "too_short"),
+        (login, json!({ "email": "a\u{0}@b.cc", "password": "x" }), "email", "control_character"),
+        (login, json!({ "email": long(255), "password": "x" }), "email", "too_long"),
+        (login, json!({ "email": "a@b.cc", "password": long(129) }), "password", "too_long"),
+        (login, json!({ "email": "a@b.cc", "password": null }), "password", "invalid"),
+        (login, json!({ "email": "a@b.cc", "password": "x", "device": long(121) }), "device", "too_long"),
+        (login, json!({ "email": "a@b.cc", "password": "x", "device": "\u{0}" }), "device", "control_character"),
+    ];
+    for (path, body, field, code) in cases {
+        let what = format!("{path} {}", body.to_string().chars().take(120).collect::<String>());
+        let answer = stage.refuses(&what, stage.post(path, body.to_string()), path, 422, "validation_failed").await;
+        assert_eq!(answer.field_code(field).as_deref(), Some(code), "{what}: {}", answer.text());
+    }
+    for (body, field, code) in [
+        (r#"{"name":"x","name":"y"}"#, "name", "duplicate"),
+        (r#"{"name":123456789012345678901234567890}"#, "name", "invalid"),
+        (r#"{"name":-0.0}"#, "name", "invalid"),
+    ] {
+        let answer = stage.refuses(body, stage.post(create, body), create, 422, "validation_failed").await;
+        assert_eq!(answer.field_code(field).as_deref(), Some(code), "{}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn a_list_is_no_object() {
+    let stage = Stage::set().await;
+    for body in [r#"["a name"]"#, "[]", "\"x\"", "5", "null", r#"[{"name":"x"}]"#] {
+        stage.refuses(body, stage.post("/api/projects", body), "/api/projects", 422, "validation_failed").await;
+    }
+    let body = json!(["eve@example.com", "correct horse battery", "Eve"]).to_string();
+    stage.refuses("a sign-up as a list", stage.post("/api/auth/register", body), "/api/auth/register", 422, "validation_failed").await;
+}
+
+#[tokio::test]
+async fn what_a_change_or_a_membership_may_not_be_is_refused() {
+    let stage = Stage::set().await;
+    let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", stage.project));
+    for (body, field) in [(json!({ "name": null }), "name"), (json!({ "name": "" }), "name"), (json!({ "slug": "x" }), "slug"), (json!({ "version": 9 }), "version")] {
+        let request = stage.app.patch(&path).bearer_auth(&stage.ada.token).header("if-match", "*").json(&body);
+        let answer = stage.refuses(&body.to_string(), request, route, 422, "validation_failed").await;
+        assert!(answer.field_code(field).is_some(), "{}", answer.text());
+    }
+    let (route, path) = ("/api/projects/{id}/members", format!("/api/projects/{}/members", stage.project));
+    let long = format!("{}@example.com", "x".repeat(5000));
+    for (body, field) in [
+        (json!({ "email": "a@b.cc" }), "role"),
+        (json!({ "email": "a@b.cc", "role": "king" }), "role"),
+        (json!({ "email": "a@b.cc", "role": ["viewer"] }), "role"),
+        (json!({ "email": null, "role": "viewer" }), "email"),
+        (json!({ "email": "a\u{0}b@example.com", "role": "viewer" }), "email"),
+        (json!({ "email": long, "role": "viewer" }), "email"),
+    ] {
+        let what = body.to_string().chars().take(100).collect::<String>();
+        let answer = stage.refuses(&what, stage.post(&path, body.to_string()), route, 422, "validation_failed").await;
+        assert!(answer.field_code(field).is_some(), "{what}: {}", answer.text());
+    }
+}
+
+#[tokio::test]
+async fn only_json_is_read() {
+    let stage = Stage::set().await;
+    let body = r#"{"name":"x"}"#;
+    for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", "", "text/json"] {
+        let request = stage.app.post("/api/projects").bearer_auth(&stage.ada.token).header("content-type", media).body(body);
+        stage.refuses(media, request, "/api/projects", 415, "unsupported_media_type").await;
+    }
+    let request = stage.app.post("/api/projects").bearer_auth(&stage.ada.token).body(body);
+    stage.refuses("no content type", request, "/api/projects", 415, "unsupported_media_type").await;
+    for media in ["application/json; charset=utf-8", "Application/JSON"] {
+        stage.app.post("/api/projects").bearer_auth(&stage.ada.token).header("content-type", media).body(body).answer().await.expect(201);
+    }
+}
+
+#[tokio::test]
+async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
+    let stage = Stage::set().await;
+    let large = vec![b' '; 3 << 20];
+    stage.refuses("3 MB, declared", stage.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large").await;
+    let mut raw = stage.app.raw().await;
+    let chunked = async || {
+        send_chunked(&mut raw, &stage.ada.token, &large).await;
+        raw.answer().await
+    };
+    stage.refuses_answer("3 MB, chunked", chunked, "/api/projects", 413, "payload_too_large").await;
+    // The same connection serves on: nothing of the body is taken for a request.
+    raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    raw.answer().await.expect(200);
+
+    let exactly = |length: usize| {
+        let mut body = br#"{"name":"x"}"#.to_vec();
+        body.resize(length, b' ');
+        stage.post("/api/projects", body)
+    };
+    exactly(1 << 20).answer().await.expect(201);
+    stage.refuses("one byte too many", exactly((1 << 20) + 1), "/api/projects", 413, "payload_too_large").await;
+}
+
+async fn send_chunked(raw: &mut Raw, token: &str, body: &[u8]) {
+    let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    raw.send(head).await;
+    for piece in body.chunks(60_000) {
+        raw.send(format!("{:x}\r\n", piece.len())).await;
+        raw.send(piece).await;
+        raw.send("\r\n").await;
+    }
+    raw.send("0\r\n\r\n").await;
+}
+
+#[tokio::test]
+async fn a_body_without_end_is_given_up() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let mut raw = app.raw().await;
+    let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n", ada.token);
+    raw.send(head).await;
+    let (piece, mut sent) = (format!("10000\r\n{}\r\n", " ".repeat(0x10000)), 0_usize);
+    while raw.try_send(&piece).await.is_ok() {
+        sent += piece.len();
+        assert!(sent < 64 << 20, "the server reads on and on");
+    }
+    let answered = app.settled().await.get("http_requests_total", &[("route", "/api/projects"), ("method", "POST")]);
+    assert_eq!(answered, 1.0);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_incomplete() {
+    let stage = Stage::set().await;
+    let mut raw = stage.app.raw().await;
+    let send = async || {
+        let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n", stage.ada.token);
+        raw.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"nam\r\nnonsense\r\n")).await;
+        raw.answer().await
+    };
+    stage.refuses_answer("a broken chunk", send, "/api/projects", 400, "incomplete_body").await;
+}
+
+#[tokio::test]
+async fn unknown_routes_and_odd_identifiers_name_nothing() {
+    let stage = Stage::set().await;
+    let get = |path: &str| stage.app.get(path).bearer_auth(&stage.ada.token);
+    let long = format!("/{}", "x".repeat(4000));
+    for path in ["/nope", "/", "/api", "/api/", "/api/projects/", "//api/projects", "/API/projects", "/api/projects/a/b/c/d", "/%00", "/%ff%fe", "/api/projects%2f", "/metrics/x", "/.env", &long] {
+        stage.refuses(path, get(path), "other", 404, "not_found").await;
+    }
+    for id in ["abc", "0", "-1", "%00", "%ff", "..%2f..%2fmetrics", "019f0000-0000-7000-8000-00000000000", "%F0%9F%A6%80", OWN_ID, &"9".repeat(3000)] {
+        stage.refuses(id, get(&format!("/api/projects/{id}")), "/api/projects/{id}", 404, "not_found").await;
+    }
+    let path = format!("/api/projects/{}/members/abc", stage.project);
+    let request = stage.app.delete(&path).bearer_auth(&stage.ada.token);
+    stage.refuses(&path, request, "/api/projects/{id}/members/{user_id}", 404, "not_found").await;
+    let request = stage.app.delete("/api/auth/sessions/abc").bearer_auth(&stage.ada.token);
+    stage.refuses("a session's odd id", request, "/api/auth/sessions/{id}", 404, "not_found").await;
+}
+
+#[tokio::test]
+async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
+    let stage = Stage::set().await;
+    let (project, brew) = (format!("/api/projects/{}", stage.project), Method::from_bytes(b"BREW").unwrap());
+    let cases = [
+        (Method::PUT, "/api/projects", "/api/projects", "GET"),
+        (Method::DELETE, "/api/projects", "/api/projects", "POST"),
+        (Method::POST, &project, "/api/projects/{id}", "PATCH"),
+        (brew, "/api/auth/login", "/api/auth/login", "POST"),
+        (Method::GET, "/api/auth/login", "/api/auth/login", "POST"),
+        (Method::POST, "/metrics", "/metrics", "GET"),
+        (Method::DELETE, "/health/ready", "/health/ready", "GET"),
+    ];
+    for (method, path, route, allowed) in cases {
+        let what = format!("{method} {path}");
+        let request = stage.app.request(method, path).bearer_auth(&stage.ada.token);
+        let answer = if route == "/metrics" { request.answer().await.problem(405, "method_not_allowed") } else { stage.refuses(&what, request, route, 405, "method_not_allowed").await };
+        // RFC 9110, 15.5.6: an answer of 405 names them.
+        assert!(answer.header("allow").contains(allowed), "{what}: Allow: {}", answer.header("allow"));
+    }
+}
+
+#[tokio::test]
+async fn headers_that_are_not_understood_are_refused_or_ignored_never_a_failure() {
+    let stage = Stage::set().await;
+    let path = format!("/api/projects/{}", stage.project);
+    for header in ["if-match", "if-none-match", "idempotency-key"] {
+        let value = HeaderValue::from_bytes(b"\xff\xfe").unwrap();
+        let name = HeaderName::from_static(header);
+        let (request, route) = match header {
+            "if-match" => (stage.app.patch(&path).json(&json!({ "name": "x" })), "/api/projects/{id}"),
+            "if-none-match" => (stage.app.get(&path), "/api/projects/{id}"),
+            _ => (stage.app.post("/api/projects").json(&json!({ "name": "x" })), "/api/projects"),
+        };
+        stage.refuses(header, request.bearer_auth(&stage.ada.token).header(name, value), route, 400, "invalid_header").await;
+    }
+    for (name, value) in [("x-forwarded-for", &b"\xff, ,,"[..]), ("cookie", b"\xff=;;=;"), ("accept", b"\xff"), ("range", b"bytes=9-1"), ("accept-encoding", b"x;q=9"), ("te", b"x")] {
+        let request = stage.app.get("/api/auth/me").bearer_auth(&stage.ada.token).header(name, HeaderValue::from_bytes(value).unwrap());
+        request.answer().await.expect(200);
+    }
+}
