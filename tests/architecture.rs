@@ -1,6 +1,8 @@
 //! Who may import what, read from the source: the rules of `docs/ARCHITECTURE.md`. What the compiler already holds,
 //! such as that a feature's modules are its own, is not repeated here.
 
+#![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

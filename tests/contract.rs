@@ -2,6 +2,8 @@
 //!
 //! `UPDATE_GENERATED=1 cargo test --test contract` (`cargo xtask catalogue`) writes the generated documents anew.
 
+#![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
