@@ -6,8 +6,9 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
-use utoipa::OpenApi;
 use utoipa::openapi::path::Operation as Documented;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
@@ -33,9 +34,21 @@ const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src '
         (name = "accounts", description = "Sign up, sign in, sessions"),
         (name = "projects", description = "Projects and their members"),
         (name = "operations", description = "For operators"),
-    )
+    ),
+    modifiers(&Credentials)
 )]
 struct Description;
+
+/// How a client proves who it is.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
+        let schemes = &mut description.components.get_or_insert_default().security_schemes;
+        schemes.insert("token".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
+        schemes.insert("cookie".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("vitrine"))).into());
+    }
+}
 
 /// Every route of the service.
 #[must_use]

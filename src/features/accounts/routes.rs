@@ -132,7 +132,7 @@ async fn login(
 }
 
 /// Ends this session
-#[utoipa::path(post, path = "/api/auth/logout", tag = "accounts",
+#[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn logout(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     match state.accounts.end_session(current.user.id, current.session).await {
@@ -144,7 +144,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
 }
 
 /// Ends every session of the account
-#[utoipa::path(post, path = "/api/auth/logout-all", tag = "accounts",
+#[utoipa::path(post, path = "/api/auth/logout-all", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     state.accounts.end_sessions(current.user.id).await?;
@@ -152,7 +152,7 @@ async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: Co
 }
 
 /// Who is signed in
-#[utoipa::path(get, path = "/api/auth/me", tag = "accounts",
+#[utoipa::path(get, path = "/api/auth/me", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = User), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn me(current: CurrentUser) -> Json<User> {
     Json(current.user)
@@ -174,7 +174,7 @@ struct SessionView {
 }
 
 /// The sessions of the account that have not ended
-#[utoipa::path(get, path = "/api/auth/sessions", tag = "accounts", params(PageQuery),
+#[utoipa::path(get, path = "/api/auth/sessions", tag = "accounts", security(("token" = []), ("cookie" = [])), params(PageQuery),
     responses((status = 200, body = Page<SessionView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn sessions(
     State(state): State<AppState>,
@@ -195,7 +195,7 @@ async fn sessions(
 }
 
 /// Ends one session of the account
-#[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "accounts", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "accounts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn end_session(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
     state.accounts.end_session(current.user.id, id).await?;
