@@ -24,8 +24,13 @@ impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
         if !is_json(&parts) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
+        // serde would read the fields of an object from a list as well.
+        if !bytes.trim_ascii_start().starts_with(b"{") && is_json_text(&bytes) {
+            let (field, message) = (".".to_owned(), "wants an object".to_owned());
+            return Err(ApiError::validation(vec![FieldError { field, code: "invalid", message }]));
+        }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape_error(&error))?;
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape_error(&error, &bytes))?;
         deserializer.end().map_err(|error| ApiError::new(Code::MalformedJson).detail(error.to_string()))?;
         Ok(Self(value))
     }
@@ -56,9 +61,14 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     Ok(bytes)
 }
 
-fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+fn is_json_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
+}
+
+fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> ApiError {
     let inner = error.inner();
-    if !inner.is_data() {
+    // An enum that is not a string is a syntax error to serde_json, and yet the body is JSON.
+    if !inner.is_data() && !is_json_text(bytes) {
         return ApiError::new(Code::MalformedJson).detail(inner.to_string());
     }
     let message = inner.to_string();
