@@ -11,6 +11,8 @@ use crate::http::fields::Fields;
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=80;
 const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=2000;
 const SLUG_LENGTH: usize = 60;
+/// As long as an account's address may be.
+const EMAIL_LENGTH: std::ops::RangeInclusive<usize> = 1..=254;
 /// Members of one project, the owner included.
 pub const MAX_MEMBERS: usize = 100;
 
@@ -122,6 +124,13 @@ pub struct Member {
     pub role: Role,
     #[serde(with = "time::serde::rfc3339")]
     pub added_at: OffsetDateTime,
+}
+
+/// The address of an account that shall become a member, if it can be one.
+pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
+    let mut fields = Fields::default();
+    let email = fields.line("email", text, EMAIL_LENGTH);
+    fields.finish(email)
 }
 
 /// What may be wanted of a project.

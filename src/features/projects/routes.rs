@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::model::{Member, NewProject, Project, ProjectChange, Role, Seen, Visibility};
+use super::model::{Member, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
 use crate::db::idempotency::Named;
 use crate::features::accounts::CurrentUser;
@@ -84,7 +84,7 @@ fn tagged(seen: Seen) -> Response {
 }
 
 /// The projects that the account is a member of
-#[utoipa::path(get, path = "/api/projects", tag = "projects", params(PageQuery),
+#[utoipa::path(get, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), params(PageQuery),
     responses((status = 200, body = Page<ProjectView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn list(
     State(state): State<AppState>,
@@ -111,7 +111,7 @@ struct CreateProject {
 }
 
 /// Creates a project
-#[utoipa::path(post, path = "/api/projects", tag = "projects", request_body = CreateProject,
+#[utoipa::path(post, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = CreateProject,
     params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
     responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
@@ -130,7 +130,7 @@ async fn create(
 }
 
 /// Reads a project
-#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
         (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn read(
@@ -162,7 +162,7 @@ struct ChangeProject {
 }
 
 /// Changes a project that is still what the client read
-#[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", request_body = ChangeProject,
+#[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag that was read")),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 413, body = Problem),
@@ -179,7 +179,7 @@ async fn change(
 }
 
 /// Deletes a project and everything in it
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", params(("id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn delete(
     State(state): State<AppState>,
@@ -208,7 +208,7 @@ impl From<Member> for MemberView {
 }
 
 /// The members of a project
-#[utoipa::path(get, path = "/api/projects/{id}/members", tag = "projects", params(("id" = Uuid, Path), PageQuery),
+#[utoipa::path(get, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<MemberView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 503, body = Problem)))]
 async fn members(
@@ -240,7 +240,7 @@ struct AddMember {
 }
 
 /// Makes an account a member, or gives a member another role
-#[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", request_body = AddMember,
+#[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = AddMember,
     params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
     responses((status = 201, body = MemberView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
@@ -252,17 +252,18 @@ async fn add_member(
     IdempotencyKey(key): IdempotencyKey,
     ApiJson(body): ApiJson<AddMember>,
 ) -> Result<(StatusCode, Json<MemberView>), ApiError> {
+    let email = member_email(&body.email).map_err(ApiError::validation)?;
     let named = key.map(|key| Named::new(user.id, key, "add member", &(id, &body)));
     let role = match body.role {
         GivenRole::Viewer => Role::Viewer,
         GivenRole::Editor => Role::Editor,
     };
-    let member = state.projects.add_member(&user, id, body.email.trim(), role, named).await?;
+    let member = state.projects.add_member(&user, id, &email, role, named).await?;
     Ok((StatusCode::CREATED, Json(member.into())))
 }
 
 /// Ends a membership
-#[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
+#[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
     responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
 async fn remove_member(
