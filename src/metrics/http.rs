@@ -214,27 +214,21 @@ impl Drop for Measurement {
     }
 }
 
-/// The size of a request's body: known from its length, or counted while it is read.
-enum Received {
-    Known(u64),
-    Counted(Arc<AtomicU64>),
-}
+/// The size of a request's body, counted while it is read: the length that a client announces is a claim.
+struct Received(Option<Arc<AtomicU64>>);
 
 impl Received {
     fn of(request: Request<Body>) -> (Request<Body>, Self) {
-        if let Some(length) = request.body().size_hint().exact() {
-            return (request, Self::Known(length));
+        if request.body().is_end_stream() {
+            return (request, Self(None));
         }
         let bytes = Arc::new(AtomicU64::new(0));
         let request = request.map(|inner| Body::new(CountedBody { inner, bytes: bytes.clone() }));
-        (request, Self::Counted(bytes))
+        (request, Self(Some(bytes)))
     }
 
     fn bytes(&self) -> u64 {
-        match self {
-            Self::Known(bytes) => *bytes,
-            Self::Counted(bytes) => bytes.load(Ordering::Relaxed),
-        }
+        self.0.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed))
     }
 }
 
@@ -257,6 +251,10 @@ impl HttpBody for CountedBody {
 
     fn is_end_stream(&self) -> bool {
         self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
     }
 }
 
