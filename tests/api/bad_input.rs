@@ -44,7 +44,8 @@ impl Stage {
         let answered = after.since(&before, "http_requests_total", &[route_label, ("status", &status_label)]);
         let told = after.since(&before, "api_errors_total", &[route_label, ("status", &status_label)]);
         assert_eq!((answered, told), (1.0, 1.0), "{what}: {:?}", after.grown(&before, "http_requests_total"));
-        let others = after.since(&before, "http_requests_total", &[]) - after.since(&before, "http_requests_total", &[("route", "/metrics")]);
+        let others =
+            after.since(&before, "http_requests_total", &[]) - after.since(&before, "http_requests_total", &[("route", "/metrics")]);
         assert_eq!(others, 1.0, "{what}: {:?}", after.grown(&before, "http_requests_total"));
         assert_eq!(after.since(&before, "api_errors_total", &[]), 1.0, "{what}: {:?}", after.grown(&before, "api_errors_total"));
         answer
@@ -55,7 +56,7 @@ impl Stage {
 async fn bodies_that_are_not_json_are_malformed() {
     let stage = Stage::set().await;
     let deep = "[".repeat(100_000);
-    let bodies: [(&str, Vec<u8>); 14] = [
+    let bodies: [(&str, Vec<u8>); 13] = [
         ("nothing", b"".to_vec()),
         ("an open brace", b"{".to_vec()),
         ("text", b"name=One".to_vec()),
@@ -67,7 +68,6 @@ async fn bodies_that_are_not_json_are_malformed() {
         ("a byte order mark", b"\xef\xbb\xbf{\"name\":\"x\"}".to_vec()),
         ("a bare control character", b"{\"name\":\"a\x01b\"}".to_vec()),
         ("invalid UTF-8", b"{\"name\":\"a\xff\xfeb\"}".to_vec()),
-        ("half a surrogate pair", br#"{"name":"\ud800"}"#.to_vec()),
         ("NaN", br#"{"name":NaN}"#.to_vec()),
         ("UTF-16", "{\"name\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
     ];
@@ -78,7 +78,6 @@ async fn bodies_that_are_not_json_are_malformed() {
         let answer = stage.post("/api/projects", body).answer().await;
         assert!(matches!(answer.status, 400 | 422), "{what}: {} {}", answer.status, answer.text());
     }
-    stage.refuses("a huge exponent", stage.post("/api/projects", r#"{"name":1e999}"#), "/api/projects", 400, "malformed_json").await;
 }
 
 #[tokio::test]
@@ -112,17 +111,42 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
         (create, json!({ "name": "x", "Name": "y" }), "Name", "unknown"),
         (create, json!({ "name": "x", "__proto__": {} }), "__proto__", "unknown"),
         (register, json!({ "password": "correct horse battery", "display_name": "A" }), "email", "required"),
-        (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "A", "role": "admin" }), "role", "unknown"),
+        (
+            register,
+            json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "A", "role": "admin" }),
+            "role",
+            "unknown",
+        ),
         (register, json!({ "email": "a@b.cc", "password": 12_345_678, "display_name": "A" }), "password", "invalid"),
         (register, json!({ "email": "a@b.cc", "password": "short", "display_name": "A" }), "password", "too_short"),
         (register, json!({ "email": "a@b.cc", "password": long(129), "display_name": "A" }), "password", "too_long"),
         (register, json!({ "email": "a@b.cc", "password": "PassWord1", "display_name": "A" }), "password", "too_common"),
         (register, json!({ "email": "nobody", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
         (register, json!({ "email": "a@localhost", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
-        (register, json!({ "email": "a@b.cc\u{0}", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
-        (register, json!({ "email": "a\r\nBcc: x@b.cc", "password": "correct horse battery", "display_name": "A" }), "email", "invalid"),
-        (register, json!({ "email": format!("{}@b.cc", long(250)), "password": "correct horse battery", "display_name": "A" }), "email", "too_long"),
-        (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "\u{0}" }), "display_name", "control_character"),
+        (
+            register,
+            json!({ "email": "a@b.cc\u{0}", "password": "correct horse battery", "display_name": "A" }),
+            "email",
+            "control_character",
+        ),
+        (
+            register,
+            json!({ "email": "a\r\nBcc: x@b.cc", "password": "correct horse battery", "display_name": "A" }),
+            "email",
+            "control_character",
+        ),
+        (
+            register,
+            json!({ "email": format!("{}@b.cc", long(250)), "password": "correct horse battery", "display_name": "A" }),
+            "email",
+            "too_long",
+        ),
+        (
+            register,
+            json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": "\u{0}" }),
+            "display_name",
+            "control_character",
+        ),
         (register, json!({ "email": "a@b.cc", "password": "correct horse battery", "display_name": long(81) }), "display_name", "too_long"),
         (login, json!({ "email": "", "password": "x" }), "email", "too_short"),
         (login, json!({ "email": "a\u{0}@b.cc", "password": "x" }), "email", "control_character"),
@@ -141,6 +165,9 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
         (r#"{"name":"x","name":"y"}"#, "name", "duplicate"),
         (r#"{"name":123456789012345678901234567890}"#, "name", "invalid"),
         (r#"{"name":-0.0}"#, "name", "invalid"),
+        (r#"{"name":1e999}"#, "name", "invalid"),
+        // The grammar of JSON allows it; no text holds it.
+        (r#"{"name":"\ud800"}"#, "name", "invalid"),
     ] {
         let answer = stage.refuses(body, stage.post(create, body), create, 422, "validation_failed").await;
         assert_eq!(answer.field_code(field).as_deref(), Some(code), "{}", answer.text());
@@ -161,7 +188,12 @@ async fn a_list_is_no_object() {
 async fn what_a_change_or_a_membership_may_not_be_is_refused() {
     let stage = Stage::set().await;
     let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", stage.project));
-    for (body, field) in [(json!({ "name": null }), "name"), (json!({ "name": "" }), "name"), (json!({ "slug": "x" }), "slug"), (json!({ "version": 9 }), "version")] {
+    for (body, field) in [
+        (json!({ "name": null }), "name"),
+        (json!({ "name": "" }), "name"),
+        (json!({ "slug": "x" }), "slug"),
+        (json!({ "version": 9 }), "version"),
+    ] {
         let request = stage.app.patch(&path).bearer_auth(&stage.ada.token).header("if-match", "*").json(&body);
         let answer = stage.refuses(&body.to_string(), request, route, 422, "validation_failed").await;
         assert!(answer.field_code(field).is_some(), "{}", answer.text());
@@ -186,7 +218,9 @@ async fn what_a_change_or_a_membership_may_not_be_is_refused() {
 async fn only_json_is_read() {
     let stage = Stage::set().await;
     let body = r#"{"name":"x"}"#;
-    for media in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", "", "text/json"] {
+    for media in
+        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", "", "text/json"]
+    {
         let request = stage.app.post("/api/projects").bearer_auth(&stage.ada.token).header("content-type", media).body(body);
         stage.refuses(media, request, "/api/projects", 415, "unsupported_media_type").await;
     }
@@ -222,7 +256,9 @@ async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
 }
 
 async fn send_chunked(raw: &mut Raw, token: &str, body: &[u8]) {
-    let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n");
+    let head = format!(
+        "POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
     raw.send(head).await;
     for piece in body.chunks(60_000) {
         raw.send(format!("{:x}\r\n", piece.len())).await;
@@ -237,7 +273,10 @@ async fn a_body_without_end_is_given_up() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let mut raw = app.raw().await;
-    let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n", ada.token);
+    let head = format!(
+        "POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\nTransfer-Encoding: chunked\r\n\r\n",
+        ada.token
+    );
     raw.send(head).await;
     let (piece, mut sent) = (format!("10000\r\n{}\r\n", " ".repeat(0x10000)), 0_usize);
     while raw.try_send(&piece).await.is_ok() {
@@ -253,7 +292,8 @@ async fn a_body_that_ends_early_is_incomplete() {
     let stage = Stage::set().await;
     let mut raw = stage.app.raw().await;
     let send = async || {
-        let head = format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n", stage.ada.token);
+        let head =
+            format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n", stage.ada.token);
         raw.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"nam\r\nnonsense\r\n")).await;
         raw.answer().await
     };
@@ -265,10 +305,36 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
     let stage = Stage::set().await;
     let get = |path: &str| stage.app.get(path).bearer_auth(&stage.ada.token);
     let long = format!("/{}", "x".repeat(4000));
-    for path in ["/nope", "/", "/api", "/api/", "/api/projects/", "//api/projects", "/API/projects", "/api/projects/a/b/c/d", "/%00", "/%ff%fe", "/api/projects%2f", "/metrics/x", "/.env", &long] {
+    for path in [
+        "/nope",
+        "/",
+        "/api",
+        "/api/",
+        "/api/projects/",
+        "//api/projects",
+        "/API/projects",
+        "/api/projects/a/b/c/d",
+        "/%00",
+        "/%ff%fe",
+        "/api/projects%2f",
+        "/metrics/x",
+        "/.env",
+        &long,
+    ] {
         stage.refuses(path, get(path), "other", 404, "not_found").await;
     }
-    for id in ["abc", "0", "-1", "%00", "%ff", "..%2f..%2fmetrics", "019f0000-0000-7000-8000-00000000000", "%F0%9F%A6%80", OWN_ID, &"9".repeat(3000)] {
+    for id in [
+        "abc",
+        "0",
+        "-1",
+        "%00",
+        "%ff",
+        "..%2f..%2fmetrics",
+        "019f0000-0000-7000-8000-00000000000",
+        "%F0%9F%A6%80",
+        OWN_ID,
+        &"9".repeat(3000),
+    ] {
         stage.refuses(id, get(&format!("/api/projects/{id}")), "/api/projects/{id}", 404, "not_found").await;
     }
     let path = format!("/api/projects/{}/members/abc", stage.project);
@@ -294,7 +360,11 @@ async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
     for (method, path, route, allowed) in cases {
         let what = format!("{method} {path}");
         let request = stage.app.request(method, path).bearer_auth(&stage.ada.token);
-        let answer = if route == "/metrics" { request.answer().await.problem(405, "method_not_allowed") } else { stage.refuses(&what, request, route, 405, "method_not_allowed").await };
+        let answer = if route == "/metrics" {
+            request.answer().await.problem(405, "method_not_allowed")
+        } else {
+            stage.refuses(&what, request, route, 405, "method_not_allowed").await
+        };
         // RFC 9110, 15.5.6: an answer of 405 names them.
         assert!(answer.header("allow").contains(allowed), "{what}: Allow: {}", answer.header("allow"));
     }
@@ -314,7 +384,14 @@ async fn headers_that_are_not_understood_are_refused_or_ignored_never_a_failure(
         };
         stage.refuses(header, request.bearer_auth(&stage.ada.token).header(name, value), route, 400, "invalid_header").await;
     }
-    for (name, value) in [("x-forwarded-for", &b"\xff, ,,"[..]), ("cookie", b"\xff=;;=;"), ("accept", b"\xff"), ("range", b"bytes=9-1"), ("accept-encoding", b"x;q=9"), ("te", b"x")] {
+    for (name, value) in [
+        ("x-forwarded-for", &b"\xff, ,,"[..]),
+        ("cookie", b"\xff=;;=;"),
+        ("accept", b"\xff"),
+        ("range", b"bytes=9-1"),
+        ("accept-encoding", b"x;q=9"),
+        ("te", b"x"),
+    ] {
         let request = stage.app.get("/api/auth/me").bearer_auth(&stage.ada.token).header(name, HeaderValue::from_bytes(value).unwrap());
         request.answer().await.expect(200);
     }

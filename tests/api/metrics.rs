@@ -131,7 +131,9 @@ async fn an_answer_to_head_has_no_body_and_is_whole() {
     let expected = [one("OTHER", "/health", 200), one("OTHER", "/version", 200), one("HEAD", "other", 404)];
     assert_eq!(requests(&before, &after), expected.into_iter().flatten().collect());
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0);
-    let bodies = |scrape: &Scrape| scrape.get("http_response_size_bytes_sum", &[]) - scrape.get("http_response_size_bytes_sum", &[("route", "/metrics")]);
+    let bodies = |scrape: &Scrape| {
+        scrape.get("http_response_size_bytes_sum", &[]) - scrape.get("http_response_size_bytes_sum", &[("route", "/metrics")])
+    };
     assert_eq!(bodies(&after) - bodies(&before), 0.0);
 }
 
@@ -200,7 +202,10 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
                 2 => format!("/health?{round}={index}"),
                 _ => format!("/api/auth/sessions/{round}{index}"),
             };
-            let request = app.request(method, &path).header("x-request-id", format!("r{round}-{index}")).header("user-agent", format!("{round}{index}"));
+            let request = app
+                .request(method, &path)
+                .header("x-request-id", format!("r{round}-{index}"))
+                .header("user-agent", format!("{round}{index}"));
             async move { request.answer().await }
         }))
         .await;
@@ -209,7 +214,8 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
     let after = app.settled().await.series();
     let made: Vec<_> = after.difference(&before).collect();
     for (name, labels) in &made {
-        let is_other = labels.get("method").is_some_and(|method| method == "OTHER") || labels.get("route").is_some_and(|route| route == "other");
+        let is_other =
+            labels.get("method").is_some_and(|method| method == "OTHER") || labels.get("route").is_some_and(|route| route == "other");
         let is_405 = labels.get("status").is_some_and(|status| status == "405");
         assert!(is_other || is_405, "{name} {labels:?}");
     }
@@ -243,12 +249,16 @@ async fn every_closed_label_set_is_there_before_the_first_event() {
         for (method, operation) in item.as_object().unwrap() {
             let method = method.to_uppercase();
             for status in operation["responses"].as_object().unwrap().keys() {
-                assert!(scrape.has("http_requests_total", &[("method", &method), ("route", path), ("status", status)]), "{method} {path} {status}");
+                assert!(
+                    scrape.has("http_requests_total", &[("method", &method), ("route", path), ("status", status)]),
+                    "{method} {path} {status}"
+                );
             }
             assert!(scrape.has("http_request_duration_seconds_count", &[("method", &method), ("route", path)]), "{method} {path}");
         }
     }
-    for name in ["users_registered_total", "projects_created_total", "auth_attempts_total", "uncaught_exceptions_total", "db_queries_total"] {
+    for name in ["users_registered_total", "projects_created_total", "auth_attempts_total", "uncaught_exceptions_total", "db_queries_total"]
+    {
         let counted = if name == "db_queries_total" { scrape.get(name, &[("status", "error")]) } else { scrape.get(name, &[]) };
         assert_eq!(counted, 0.0, "{name}");
     }
@@ -261,7 +271,8 @@ async fn prometheus_own_check_accepts_the_text() {
     let ada = app.user("ada").await;
     app.project(&ada, "One", "private").await;
     let text = app.scrape().await.text;
-    let Ok(mut check) = Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
+    let Ok(mut check) =
+        Command::new("promtool").args(["check", "metrics"]).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()
     else {
         eprintln!("SKIPPED: promtool is not installed (Debian package `prometheus`)");
         return;
@@ -316,7 +327,9 @@ async fn cache_and_redis_figures_follow_what_happens() {
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects")]), 0.0);
     app.patch(&path).bearer_auth(&ada.token).header("if-match", "*").json(&json!({ "name": "Two" })).answer().await.expect(200);
     let last = app.settled().await;
-    for (operation, table) in [("begin", "transaction"), ("select", "projects"), ("select", "project_members"), ("update", "projects"), ("commit", "transaction")] {
+    for (operation, table) in
+        [("begin", "transaction"), ("select", "projects"), ("select", "project_members"), ("update", "projects"), ("commit", "transaction")]
+    {
         let labels = [("operation", operation), ("table", table), ("status", "success")];
         assert_eq!(last.since(&after, "db_queries_total", &labels), 1.0, "{labels:?}");
     }
