@@ -104,17 +104,22 @@ impl Drop for Conn {
         let Some(connection) = self.connection.take() else { return };
         if self.busy {
             drop(connection.detach());
-        } else if self.in_transaction {
-            tokio::spawn(roll_back(connection, self.deadline));
+        } else {
+            tokio::spawn(give_back(connection, self.in_transaction, self.deadline));
         }
     }
 }
 
-async fn roll_back(mut connection: PoolConnection<Postgres>, deadline: Duration) {
-    let rollback = tokio::time::timeout(deadline, sqlx::query("ROLLBACK").execute(&mut *connection)).await;
-    if !matches!(rollback, Ok(Ok(_))) {
-        drop(connection.detach().close_hard().await);
+async fn give_back(mut connection: PoolConnection<Postgres>, in_transaction: bool, deadline: Duration) {
+    if in_transaction {
+        let rollback = tokio::time::timeout(deadline, sqlx::query("ROLLBACK").execute(&mut *connection)).await;
+        if !matches!(rollback, Ok(Ok(_))) {
+            drop(connection.detach().close_hard().await);
+            return;
+        }
     }
+    // sqlx asks the connection for a sign of life first, and would wait for it for ever.
+    let _in_time = tokio::time::timeout(deadline, connection.return_to_pool()).await;
 }
 
 async fn observe<T>(
@@ -130,8 +135,9 @@ async fn observe<T>(
         report.status = QueryStatus::Timeout;
         return Err(StoreError::Timeout);
     };
-    *busy = false;
     let result = result.map_err(StoreError::from);
+    // A connection on which the database is away, or read-only after a failover, is not one to keep.
+    *busy = matches!(result, Err(StoreError::Unavailable(_)));
     report.status = match &result {
         // A uniqueness rule that refuses a row is an answer, not a failure of the database.
         Ok(_) | Err(StoreError::Conflict(_)) => QueryStatus::Success,
