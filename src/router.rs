@@ -21,6 +21,8 @@ use crate::{features, operations};
 const DESCRIPTION: &str = "/api/openapi.json";
 /// Where it can be read and tried.
 const DOCS: &str = "/api/docs";
+/// The page itself.
+const DOCS_PAGE: &str = "/api/docs/";
 /// Everything below it.
 const DOCS_FILES: &str = "/api/docs/{*rest}";
 /// Swagger UI sets styles on its elements; its scripts come from here.
@@ -116,7 +118,7 @@ async fn allow_docs(mut response: Response) -> Response {
 /// The label domain of the HTTP metrics: what the description says that there is.
 fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
     // The pages of the description describe themselves nowhere.
-    let mut operations = vec![page(DESCRIPTION, DESCRIPTION), page(DOCS, DOCS), page(DOCS_FILES, DOCS)];
+    let mut operations = vec![page(DESCRIPTION, DESCRIPTION), page(DOCS, DOCS), page(DOCS_PAGE, DOCS), page(DOCS_FILES, DOCS)];
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {
