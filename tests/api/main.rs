@@ -4,12 +4,17 @@
 //! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service
 //! the way `main` does. Nothing here sleeps or asserts a time: a condition has a deadline, see `support::eventually`.
 
+#![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
+#![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are whole numbers told as floats")]
+
 mod support;
 
 mod accounts;
 mod authorisation;
 mod bad_input;
 mod idempotency;
+mod chaos_postgres;
+mod health;
 mod members;
 mod metrics;
 mod paging;

@@ -3,7 +3,8 @@
 //! Each proxy listens on a loopback address of its own, so that nobody takes its port while it refuses.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -16,9 +17,10 @@ use url::Url;
 use super::{eventually, when};
 
 /// How a proxy behaves.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
     /// Everything passes.
+    #[default]
     Pass,
     /// Nobody listens, and what was open has broken: the store was stopped.
     Refuse,
@@ -30,10 +32,16 @@ pub enum Mode {
     Slow(Duration),
 }
 
+#[derive(Default)]
 struct State {
     mode: Mode,
-    /// Grows when every open connection is to break.
+    /// Grows when every open connection is to break, or to fall silent for ever.
     generation: u64,
+    /// Connections of earlier generations fall silent rather than break.
+    lost_before: u64,
+    listening: AtomicBool,
+    /// Connections that were made so far.
+    made: AtomicUsize,
     /// Pieces that are held back at this moment.
     held: AtomicUsize,
 }
@@ -52,7 +60,7 @@ impl Proxy {
         let [_, a, b, c, ..] = rand::random::<[u8; 8]>();
         let listener = TcpListener::bind((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (state, watched) = watch::channel(State { mode: mode.clone(), generation: 0, held: AtomicUsize::new(0) });
+        let (state, watched) = watch::channel(State { mode: mode.clone(), ..State::default() });
         let accepting = tokio::spawn(accept(listener, upstream, watched));
         let proxy = Self { address, state, accepting };
         proxy.settle(&mode).await;
@@ -75,13 +83,34 @@ impl Proxy {
 
     /// Breaks every open connection; new ones are served.
     pub fn cut(&self) {
-        self.state.send_modify(|state| state.generation += 1);
+        self.leave_behind(false);
+    }
+
+    /// Every open connection falls silent for ever, as when the network has forgotten it; new ones are served.
+    pub fn lose(&self) {
+        self.leave_behind(true);
+    }
+
+    fn leave_behind(&self, silently: bool) {
+        self.state.send_modify(|state| {
+            state.generation += 1;
+            if silently {
+                state.lost_before = state.generation;
+            }
+        });
+    }
+
+    /// How many connections were made so far.
+    pub fn connections(&self) -> usize {
+        self.state.borrow().made.load(Ordering::Relaxed)
     }
 
     /// Listening ends and begins in a task: waits until it has.
     async fn settle(&self, mode: &Mode) {
-        eventually("the proxy behaves as told", async || when(TcpStream::connect(self.address).await.is_err() == (*mode == Mode::Refuse)))
-            .await;
+        eventually("the proxy behaves as told", async || {
+            when(self.state.borrow().listening.load(Ordering::Relaxed) == (*mode != Mode::Refuse))
+        })
+        .await;
     }
 }
 
@@ -99,6 +128,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
         while connections.try_join_next().is_some() {}
         if state.borrow_and_update().mode == Mode::Refuse {
             drop(listener.take());
+            state.borrow().listening.store(false, Ordering::Relaxed);
             if state.changed().await.is_err() {
                 return;
             }
@@ -108,9 +138,11 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
             Some(open) => open,
             None => TcpListener::bind(address).await.expect("the proxy's address is its own"),
         };
+        state.borrow().listening.store(true, Ordering::Relaxed);
         tokio::select! {
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
+                    state.borrow().made.fetch_add(1, Ordering::Relaxed);
                     connections.spawn(serve(client, upstream.clone(), state.clone()));
                 }
             }
@@ -139,10 +171,22 @@ async fn serve(client: TcpStream, upstream: (String, u16), mut state: watch::Rec
             }) => {}
         }
     };
+    let mut relay = pin!(relay);
     tokio::select! {
-        () = relay => {}
-        _ = watched.wait_for(|state| state.generation != generation) => {}
+        biased;
+        is_lost = left_behind(&mut watched, generation) => {
+            if is_lost {
+                // The sockets stay open in the relay, which is not polled again.
+                std::future::pending::<()>().await;
+            }
+        }
+        () = relay.as_mut() => {}
     }
+}
+
+/// Waits until connections of this generation are left behind; whether they fall silent.
+async fn left_behind(state: &mut watch::Receiver<State>, generation: u64) -> bool {
+    state.wait_for(|state| state.generation != generation).await.is_ok_and(|state| state.lost_before > generation)
 }
 
 async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut state: watch::Receiver<State>, passes: impl Fn(&Mode, &[u8]) -> bool) {

@@ -1,0 +1,329 @@
+//! Postgres away, frozen, cut off, lost, slow, read-only: a clear 503 in time, and back by itself.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::{Method, RequestBuilder};
+use serde_json::json;
+use sqlx::AssertSqlSafe;
+
+use crate::support::app::through;
+use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
+
+/// What a client waits for an answer, however Postgres fails.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(3);
+
+/// An application whose Postgres can be made to fail, and somebody with a project.
+struct Stage {
+    app: TestApp,
+    postgres: Proxy,
+    ada: User,
+    project: String,
+}
+
+impl Stage {
+    async fn set(arguments: &[&str]) -> Self {
+        let stores = Stores::new().await;
+        let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+        let database = through("database-url", &stores.database_url(), postgres.address);
+        let app = TestApp::on(&stores, &[&[&*database], arguments].concat()).await;
+        let ada = app.user("ada").await;
+        let project = app.project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
+        app.me(&ada.token).await.expect(200);
+        Self { app, postgres, ada, project }
+    }
+
+    fn ask(&self, method: Method, path: &str) -> RequestBuilder {
+        self.app.as_user(&self.ada, method, path).timeout(CLIENT_PATIENCE)
+    }
+
+    fn path(&self) -> String {
+        format!("/api/projects/{}", self.project)
+    }
+
+    /// A change of the project.
+    fn change(&self, name: &str) -> RequestBuilder {
+        self.ask(Method::PATCH, &self.path()).header("if-match", "*").json(&json!({ "name": name }))
+    }
+
+    /// One request for each way in which the service uses Postgres.
+    fn requests(&self) -> Vec<RequestBuilder> {
+        let login = json!({ "email": "ada@example.com", "password": "not the password" });
+        let register = json!({ "email": "bob@example.com", "password": "correct horse battery", "display_name": "Bob" });
+        vec![
+            self.ask(Method::GET, "/api/projects"),
+            self.ask(Method::POST, "/api/projects").json(&json!({ "name": "Two" })),
+            self.change("New"),
+            self.ask(Method::GET, &format!("{}/members", self.path())),
+            self.ask(Method::GET, "/api/auth/sessions"),
+            self.ask(Method::POST, "/api/auth/login").json(&login),
+            self.ask(Method::POST, "/api/auth/register").json(&register),
+            // Nobody's, so that no cache knows it.
+            self.app.get("/api/auth/me").timeout(CLIENT_PATIENCE).bearer_auth("A".repeat(43)),
+        ]
+    }
+
+    /// Every use of Postgres is answered in time with a 503, and the process stays alive.
+    async fn assert_unavailable(&self) {
+        let rows = self.app.stores.contents().await;
+        let answers = join_all(self.requests().into_iter().map(Ask::try_answer)).await;
+        for answer in answers {
+            let answer = answer.expect("an answer within the client's patience").problem(503, "unavailable");
+            assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
+            assert!(answer.json().get("detail").is_none(), "a cause is not for clients: {}", answer.text());
+        }
+        self.app.get("/health/live").answer().await.expect(200);
+        assert_eq!(self.app.stores.contents().await, rows);
+    }
+
+    /// Everything works again, no connection of the pool is lost, and no request was a 500.
+    async fn assert_recovers(&self) {
+        within(RECOVERY, "requests are answered again", async || {
+            when(self.ask(Method::GET, "/api/projects").try_answer().await.is_ok_and(|answer| answer.status == 200))
+        })
+        .await;
+        self.app.until_status(RECOVERY, "ready").await;
+        let answers = join_all((0..20).map(|_| self.ask(Method::GET, "/api/projects").answer())).await;
+        assert!(answers.iter().all(|answer| answer.status == 200), "{:?}", answers.iter().map(|answer| answer.status).collect::<Vec<_>>());
+        self.assert_pool_is_whole().await;
+        assert_eq!(self.app.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
+    }
+
+    async fn assert_pool_is_whole(&self) {
+        eventually("no connection of the pool is in use", async || {
+            when(self.app.scrape().await.get("db_connection_pool_size", &[("state", "used")]) == 0.0)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn postgres_is_stopped_and_comes_back() {
+    let stage = Stage::set(&[]).await;
+    let before = stage.app.settled().await;
+    stage.postgres.set(Mode::Refuse).await;
+    stage.assert_unavailable().await;
+    stage.app.until_status(RECOVERY, "unready").await;
+    stage.assert_unavailable().await;
+    stage.postgres.set(Mode::Pass).await;
+    stage.assert_recovers().await;
+    let after = stage.app.settled().await;
+    assert!(after.since(&before, "system_errors_total", &[("error_type", "database")]) >= 1.0);
+    assert!(after.since(&before, "api_errors_total", &[("type", "unavailable"), ("status", "503")]) >= 16.0);
+}
+
+#[tokio::test]
+async fn postgres_hangs_and_goes_on() {
+    let stage = Stage::set(&[]).await;
+    stage.postgres.set(Mode::Hang).await;
+    stage.assert_unavailable().await;
+    stage.app.until_status(RECOVERY, "unready").await;
+    stage.assert_unavailable().await;
+    stage.postgres.set(Mode::Pass).await;
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn postgres_hangs_while_statements_run() {
+    let stage = Stage::set(&[]).await;
+    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let before = stage.app.settled().await;
+    let change = stage.change("New").try_answer();
+    let hanging = async {
+        until_blocked(&stage).await;
+        stage.postgres.set(Mode::Hang).await;
+    };
+    let (answer, ()) = tokio::join!(change, hanging);
+    answer.expect("an answer within the client's patience").problem(503, "unavailable");
+    let after = stage.app.settled().await;
+    assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
+    lock.rollback().await.unwrap();
+    stage.postgres.set(Mode::Pass).await;
+    stage.assert_recovers().await;
+}
+
+/// Waits until a statement of the application waits for a lock.
+async fn until_blocked(stage: &Stage) {
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("a statement waits for the lock", async || when(stage.app.stores.count(blocked).await > 0)).await;
+}
+
+#[tokio::test]
+async fn connections_to_postgres_break_and_nobody_sees_a_500() {
+    let stage = Stage::set(&[]).await;
+    for _ in 0..5 {
+        join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        stage.postgres.cut();
+        let answers = join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)));
+    }
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn postgres_ends_every_connection_and_nobody_sees_a_500() {
+    let stage = Stage::set(&[]).await;
+    for _ in 0..3 {
+        join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vitrine-%'";
+        stage.app.stores.execute(end).await;
+        let answers = join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)));
+    }
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn connections_that_the_network_has_forgotten_are_given_up() {
+    let stage = Stage::set(&[]).await;
+    join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+    stage.postgres.lose();
+    let answers = join_all((0..20).map(|_| stage.ask(Method::GET, "/api/projects").try_answer())).await;
+    for answer in answers {
+        let status = answer.expect("an answer within the client's patience").status;
+        assert!(matches!(status, 200 | 503), "{status}");
+    }
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn a_replica_whose_first_connection_is_lost_gets_ready_all_the_same() {
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Hang).await;
+    let app = TestApp::launch(&stores, &[&through("database-url", &stores.database_url(), postgres.address)], None);
+    app.get("/health/ready").answer().await.expect(503);
+    eventually("the replica tries to connect", async || when(postgres.connections() > 0)).await;
+    postgres.lose();
+    postgres.set(Mode::Pass).await;
+    app.until_status(RECOVERY, "ready").await;
+}
+
+#[tokio::test]
+async fn postgres_that_is_slow_is_slow_and_no_failure() {
+    let stage = Stage::set(&[]).await;
+    let before = stage.app.settled().await;
+    stage.postgres.set(Mode::Slow(Duration::from_millis(20))).await;
+    for request in [stage.ask(Method::GET, "/api/projects"), stage.change("New"), stage.ask(Method::GET, "/api/auth/sessions")] {
+        request.answer().await.expect(200);
+    }
+    let after = stage.app.settled().await;
+    assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
+    let of_selects = [("operation", "update"), ("table", "projects")];
+    assert!(after.since(&before, "db_query_duration_seconds_sum", &of_selects) >= 0.04, "both ways through the proxy are in the duration");
+}
+
+#[tokio::test]
+async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
+    let stage = Stage::set(&[]).await;
+    let database = stage.app.stores.database_url().path().trim_start_matches('/').to_owned();
+    let alter = async |setting: &str| {
+        sqlx::query(AssertSqlSafe(format!("ALTER DATABASE {database} {setting}"))).execute(stage.app.stores.pool()).await.unwrap();
+    };
+    alter("SET default_transaction_read_only = on").await;
+    stage.postgres.cut();
+    eventually("reads are answered by new connections", async || {
+        when(stage.ask(Method::GET, "/api/projects").answer().await.status == 200)
+    })
+    .await;
+    stage.change("New").answer().await.problem(503, "unavailable");
+    sqlx::raw_sql(AssertSqlSafe(format!("SET default_transaction_read_only = off; ALTER DATABASE {database} RESET default_transaction_read_only")))
+        .execute(stage.app.stores.pool())
+        .await
+        .unwrap();
+    within(RECOVERY, "writes are accepted again", async || when(stage.change("New").answer().await.status == 200)).await;
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_its_statement_and_gives_its_place_back() {
+    let stage = Stage::set(&["--database-max-connections=1", "--database-statement-timeout=15s"]).await;
+    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let before = stage.app.settled().await;
+    let mut raw = stage.app.raw().await;
+    let body = r#"{"name":"New"}"#;
+    let head = format!("PATCH {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nIf-Match: *\r\n", stage.path(), stage.ada.token);
+    raw.send(format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
+    until_blocked(&stage).await;
+    drop(raw);
+    let after = stage.app.settled().await;
+    let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
+    assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
+    assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
+    // The only place of the pool is free while Postgres still waits for the lock.
+    stage.ask(Method::GET, "/api/projects").answer().await.expect(200);
+    lock.rollback().await.unwrap();
+    stage.assert_pool_is_whole().await;
+    assert_eq!(stage.app.stores.count("SELECT version FROM projects").await, 1, "what was cancelled has no effect");
+}
+
+#[tokio::test]
+async fn a_statement_that_takes_too_long_is_ended_by_postgres() {
+    let stage = Stage::set(&["--database-statement-timeout=300ms"]).await;
+    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let before = stage.app.settled().await;
+    stage.change("New").answer().await.problem(503, "unavailable");
+    let after = stage.app.settled().await;
+    assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
+    let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    eventually("Postgres has given it up", async || when(stage.app.stores.count(blocked).await == 0)).await;
+    lock.rollback().await.unwrap();
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn a_pool_that_is_used_up_sheds_and_recovers() {
+    let stage = Stage::set(&["--database-max-connections=1", "--database-acquire-timeout=200ms", "--database-statement-timeout=15s"]).await;
+    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
+    let blocked = async { stage.app.as_user(&stage.ada, Method::PATCH, &stage.path()).header("if-match", "*").json(&json!({ "name": "New" })).answer().await };
+    let meanwhile = async {
+        until_blocked(&stage).await;
+        let before = stage.app.scrape().await;
+        let answers = join_all((0..10).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        for answer in answers {
+            answer.problem(503, "unavailable");
+        }
+        // A pool that is busy is no dead database.
+        stage.app.until_status(RECOVERY, "ready").await;
+        let after = stage.app.scrape().await;
+        assert!(after.since(&before, "db_pool_wait_seconds_count", &[]) >= 10.0);
+        lock.rollback().await.unwrap();
+    };
+    let (changed, ()) = tokio::join!(blocked, meanwhile);
+    changed.expect(200);
+    stage.assert_recovers().await;
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_is_there_and_what_was_repeated_is_there_once() {
+    let stage = Stage::set(&[]).await;
+    let create = |number: usize| {
+        let request = stage.ask(Method::POST, "/api/projects").header("idempotency-key", format!("k-{number}"));
+        request.json(&json!({ "name": format!("number {number}") }))
+    };
+    let creating = join_all((0..30).map(|number| async move {
+        eventually("a repeated request succeeds", async || match create(number).try_answer().await {
+            Ok(answer) if answer.status == 201 => Some(answer.json()["id"].as_str().unwrap().to_owned()),
+            Ok(answer) => {
+                assert!(matches!(answer.status, 409 | 503), "{}", answer.text());
+                None
+            }
+            Err(_) => None,
+        })
+        .await
+    }));
+    let failing = async {
+        for _ in 0..5 {
+            stage.postgres.cut();
+            stage.ask(Method::GET, "/api/projects").answer().await;
+        }
+    };
+    let (ids, ()) = tokio::join!(creating, failing);
+    assert_eq!(stage.app.stores.count("SELECT count(*) FROM projects WHERE name LIKE 'number %'").await, 30);
+    let stored: Vec<String> = sqlx::query_scalar("SELECT id::text FROM projects").fetch_all(stage.app.stores.pool()).await.unwrap();
+    assert!(ids.iter().all(|id| stored.contains(id)));
+    stage.assert_recovers().await;
+}

@@ -1,0 +1,195 @@
+//! What operators and the edge are told: ready or not, draining, which version, and the metrics token.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tokio::net::TcpStream;
+
+use crate::support::app::through;
+use crate::support::routes::misbehaving;
+use crate::support::{Ask, Mode, Proxy, RECOVERY, Raw, Stores, TestApp, eventually, when};
+
+/// The first half of a request: it is in flight until the second is sent.
+const HALF: &str = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":\"ada@exampl";
+const OTHER_HALF: &str = "e.com\",\"password\":\"wrong one\"}";
+
+async fn half_a_request(app: &TestApp) -> Raw {
+    let mut raw = app.raw().await;
+    raw.send(HALF).await;
+    eventually("half a request is in flight", async || when(app.scrape().await.get("http_requests_in_flight", &[]) >= 2.0)).await;
+    raw
+}
+
+#[tokio::test]
+async fn a_replica_starts_without_its_stores_and_gets_ready_by_itself() {
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Refuse).await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
+    let arguments = [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
+    let app = TestApp::launch(&stores, &arguments.each_ref().map(String::as_str), None);
+
+    let readiness = app.get("/health/ready").answer().await.expect(503).json();
+    assert_eq!((&readiness["status"], &readiness["checks"]["postgres"]["required"]), (&"unready".into(), &true.into()), "{readiness}");
+    assert_eq!((&readiness["checks"]["postgres"]["status"], &readiness["checks"]["redis"]["status"]), (&"down".into(), &"down".into()));
+    app.get("/health/live").answer().await.expect(200);
+    assert_eq!(app.get("/health").answer().await.expect(200).json()["status"], "ok");
+    let refused = app.login("ada@example.com", "whatever it is").await.problem(503, "unavailable");
+    assert!(!refused.header("retry-after").is_empty());
+    let scrape = app.scrape().await;
+    assert_eq!((scrape.get("service_ready", &[("dependency", "all")]), scrape.get("service_ready", &[("dependency", "postgres")])), (0.0, 0.0));
+
+    postgres.set(Mode::Pass).await;
+    app.until_status(RECOVERY, "degraded").await;
+    app.register("ada@example.com").await.expect(201);
+    redis.set(Mode::Pass).await;
+    app.until_status(RECOVERY, "ready").await;
+    let scrape = app.scrape().await;
+    for dependency in ["all", "postgres", "redis"] {
+        assert_eq!(scrape.get("service_ready", &[("dependency", dependency)]), 1.0, "{dependency}");
+    }
+}
+
+#[tokio::test]
+async fn without_redis_a_replica_is_ready_and_says_that_it_is_degraded() {
+    let stores = Stores::new().await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let app = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
+    app.until_status(RECOVERY, "ready").await;
+    redis.set(Mode::Refuse).await;
+    app.until_status(RECOVERY, "degraded").await;
+    let readiness = app.get("/health/ready").answer().await.expect(200).json();
+    assert_eq!((&readiness["checks"]["redis"]["status"], &readiness["checks"]["redis"]["last_error"]), (&"down".into(), &"unavailable".into()));
+    assert_eq!(readiness["checks"]["postgres"]["status"], "up");
+    eventually("the gauges say so", async || {
+        let scrape = app.scrape().await;
+        when(scrape.get("service_ready", &[("dependency", "redis")]) == 0.0 && scrape.get("service_ready", &[("dependency", "all")]) == 1.0)
+    })
+    .await;
+    redis.set(Mode::Pass).await;
+    app.until_status(RECOVERY, "ready").await;
+}
+
+#[tokio::test]
+async fn a_replica_that_leaves_says_so_at_once_and_finishes_what_is_in_flight() {
+    let app = TestApp::with(&["--drain-delay=1s"]).await;
+    let mut in_flight = half_a_request(&app).await;
+    let mut idle = app.raw().await;
+    idle.send("GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    idle.answer().await.expect(200);
+
+    app.stop();
+    eventually("readiness says that it leaves", async || {
+        let answer = app.get("/health/ready").answer().await;
+        when(answer.status == 503 && answer.json()["status"] == "draining")
+    })
+    .await;
+    assert_eq!(app.scrape().await.get("service_draining", &[]), 1.0);
+    // Until the edge has seen it, it serves on.
+    app.get("/health").answer().await.expect(200);
+
+    eventually("new connections are refused", async || when(TcpStream::connect(app.address).await.is_err())).await;
+    assert_eq!(idle.rest().await, b"", "an idle connection is closed");
+    in_flight.send(OTHER_HALF).await;
+    let answer = in_flight.answer().await.problem(401, "invalid_credentials");
+    assert_eq!(answer.header("connection"), "close");
+    assert!(app.leave().await.is_ok());
+}
+
+#[tokio::test]
+async fn a_request_that_never_ends_does_not_keep_a_replica() {
+    let app = TestApp::with_routes(misbehaving(), &["--drain-timeout=200ms"]).await;
+    let mut raw = app.raw().await;
+    raw.send("GET /test/endless HTTP/1.1\r\nHost: x\r\n\r\n").await;
+    raw.until(b"and so on").await.unwrap();
+    assert!(app.leave().await.is_ok());
+}
+
+#[tokio::test]
+async fn replicas_that_start_together_bring_the_schema_up_to_date_once() {
+    let stores = Stores::new().await;
+    let apps: Vec<_> = (0..3).map(|_| TestApp::launch(&stores, &[], None)).collect();
+    join_all(apps.iter().map(TestApp::until_ready)).await;
+    let migrations = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap().count();
+    let applied = stores.count("SELECT count(*) FROM _sqlx_migrations WHERE success").await;
+    assert_eq!(usize::try_from(applied).unwrap(), migrations);
+    for app in &apps {
+        assert_eq!(app.scrape().await.get("system_errors_total", &[("error_type", "migration")]), 0.0);
+    }
+    apps[0].register("ada@example.com").await.expect(201);
+    apps[2].login("ada@example.com", crate::support::users::PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn one_replica_at_a_time_counts_for_the_fleet() {
+    let stores = Stores::new().await;
+    let (one, two) = (TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await);
+    one.user("ada").await;
+    one.token("ada@example.com").await;
+    let sessions = async |app: &TestApp| app.scrape().await.get("auth_sessions_active", &[]);
+    eventually("the fleet's sum is true", async || when(sessions(&one).await + sessions(&two).await == 2.0)).await;
+    let (leader, other) = if sessions(&one).await == 2.0 { (one, two) } else { (two, one) };
+    // A leader that leaves hands over at once, not when its term is over.
+    leader.leave().await.unwrap();
+    assert_eq!(stores.count("SELECT count(*) FROM leases WHERE until > now()").await, 0);
+    eventually("the other one counts", async || when(sessions(&other).await == 2.0)).await;
+}
+
+#[tokio::test]
+async fn metrics_ask_for_their_token_under_every_name() {
+    let app = TestApp::with(&["--metrics-token=a-token-that-is-long-enough"]).await;
+    for path in ["/metrics", "/health/metrics", "/api/metrics"] {
+        app.get(path).answer().await.problem(401, "unauthenticated");
+        for wrong in ["a-token-that-is-long-enoug", "A-token-that-is-long-enough", "x"] {
+            app.get(path).bearer_auth(wrong).answer().await.problem(401, "invalid_token");
+        }
+        let answer = app.get(path).bearer_auth("a-token-that-is-long-enough").answer().await.expect(200);
+        assert_eq!(answer.header("content-type"), "text/plain; version=0.0.4; charset=utf-8");
+        assert!(answer.text().contains("http_requests_total{") && !answer.text().contains("long-enough"));
+    }
+    let ready = app.get("/health/ready").answer().await.expect(200);
+    assert!(!ready.text().contains("long-enough"));
+}
+
+#[tokio::test]
+async fn an_operator_learns_what_is_running() {
+    let app = TestApp::with(&["--replica=backend-7"]).await;
+    let version = app.get("/version").answer().await.expect(200);
+    let running = version.json();
+    assert_eq!((&running["name"], &running["replica"]), (&"vitrine".into(), &"backend-7".into()));
+    assert_eq!(running["version"], env!("CARGO_PKG_VERSION"));
+    for field in ["revision", "rustc"] {
+        assert!(running[field].as_str().is_some_and(|text| !text.is_empty()), "{running}");
+    }
+    assert_eq!(version.header("x-served-by"), "backend-7");
+    let health = app.get("/health").answer().await.expect(200).json();
+    assert_eq!((&health["status"], health["uptime"].is_u64()), (&"ok".into(), true), "{health}");
+    assert_eq!(app.get("/health/live").answer().await.expect(200).text(), "ok");
+}
+
+#[tokio::test]
+async fn the_interface_describes_itself() {
+    let app = TestApp::start().await;
+    let description = app.get("/api/openapi.json").answer().await.expect(200).json();
+    assert_eq!(description["info"]["title"], "Vitrine");
+    assert!(description["paths"]["/api/projects/{id}"]["patch"].is_object());
+    let page = app.get("/api/docs/").answer().await.expect(200);
+    assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
+    for line in page.text().lines().filter(|line| line.contains("src=") || line.contains("href=")) {
+        assert!(!line.contains("http://") && !line.contains("https://"), "the page loads nothing from elsewhere: {line}");
+    }
+    let counted = app.settled().await;
+    assert_eq!(counted.get("http_requests_total", &[("route", "/api/openapi.json"), ("status", "200")]), 1.0);
+    assert_eq!(counted.get("http_requests_total", &[("route", "other")]), 0.0);
+}
+
+#[tokio::test]
+async fn a_probe_costs_the_stores_nothing() {
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let app = TestApp::on(&stores, &[&through("database-url", &stores.database_url(), postgres.address)]).await;
+    postgres.set(Mode::Hang).await;
+    // Each is answered from what is known, however long Postgres hangs.
+    let probes = join_all((0..200).map(|_| app.get("/health/ready").timeout(Duration::from_secs(3)).answer())).await;
+    assert_eq!(probes.len(), 200);
+    app.until_status(RECOVERY, "unready").await;
+}
