@@ -1,0 +1,243 @@
+//! Redis away, frozen, cut off: nothing is wrong, only slower, and what ended meanwhile stays ended.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::app::through;
+use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
+
+/// A replica whose Redis can be made to fail, one whose Redis never does, and somebody with a project.
+struct Stage {
+    fragile: TestApp,
+    sound: TestApp,
+    redis: Proxy,
+    ada: User,
+    path: String,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let stores = Stores::new().await;
+        let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+        let fragile = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
+        let sound = TestApp::on(&stores, &[]).await;
+        fragile.until_status(RECOVERY, "ready").await;
+        sound.until_status(RECOVERY, "ready").await;
+        let ada = fragile.user("ada").await;
+        let project = fragile.project(&ada, "name 0", "private").await;
+        let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
+        Self { fragile, sound, redis, ada, path }
+    }
+
+    async fn read(&self, app: &TestApp) -> Value {
+        app.as_user(&self.ada, Method::GET, &self.path).timeout(Duration::from_secs(3)).answer().await.expect(200).json()
+    }
+
+    async fn rename(&self, app: &TestApp, name: &str) {
+        let change = app.as_user(&self.ada, Method::PATCH, &self.path).header("if-match", "*").json(&json!({ "name": name }));
+        change.answer().await.expect(200);
+    }
+
+    /// Reads are true and counted as errors of the cache, never of the client.
+    async fn assert_goes_on(&self, name: &str) {
+        let before = self.fragile.settled().await;
+        self.read(&self.fragile).await;
+        self.rename(&self.fragile, name).await;
+        assert_eq!(self.read(&self.fragile).await["name"], name);
+        join_all((0..20).map(|_| self.read(&self.fragile))).await;
+        let after = self.fragile.settled().await;
+        for kind in ["session", "user", "project"] {
+            assert!(after.since(&before, "cache_errors_total", &[("cache_type", kind)]) >= 20.0, "{kind}");
+        }
+        assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
+        assert_eq!(after.since(&before, "cache_hits_total", &[]), 0.0);
+        assert_eq!(after.get("redis_connections_active", &[]), 0.0);
+    }
+
+    /// The cache is used again, and answers nothing that has changed since.
+    async fn assert_recovers(&self, name: &str) {
+        self.fragile.until_status(RECOVERY, "ready").await;
+        for app in [&self.fragile, &self.sound] {
+            assert_eq!(self.read(app).await["name"], name);
+        }
+        within(RECOVERY, "the cache is used again", async || {
+            let before = self.fragile.settled().await;
+            assert_eq!(self.read(&self.fragile).await["name"], name);
+            let after = self.fragile.settled().await;
+            // The project was changed: what marks that keeps it out of the cache for some seconds.
+            when(["session", "user"].iter().all(|kind| after.since(&before, "cache_hits_total", &[("cache_type", kind)]) == 1.0))
+        })
+        .await;
+        assert_eq!(self.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]), 1.0);
+    }
+}
+
+#[tokio::test]
+async fn redis_is_stopped_and_comes_back() {
+    let stage = Stage::set().await;
+    stage.read(&stage.fragile).await;
+    let before = stage.fragile.settled().await;
+    stage.redis.set(Mode::Refuse).await;
+    stage.fragile.until_status(RECOVERY, "degraded").await;
+    stage.assert_goes_on("name 1").await;
+    stage.redis.set(Mode::Pass).await;
+    stage.assert_recovers("name 1").await;
+    let after = stage.fragile.settled().await;
+    assert!(after.since(&before, "redis_commands_total", &[("command", "connect"), ("status", "error")]) >= 1.0);
+    assert!(after.since(&before, "system_errors_total", &[("error_type", "redis"), ("severity", "warning")]) >= 1.0);
+}
+
+#[tokio::test]
+async fn redis_hangs_and_goes_on() {
+    let stage = Stage::set().await;
+    stage.read(&stage.fragile).await;
+    stage.redis.set(Mode::Hang).await;
+    // The first to notice wait for a command's time limit, the others for nothing.
+    stage.read(&stage.fragile).await;
+    stage.fragile.until_status(RECOVERY, "degraded").await;
+    stage.assert_goes_on("name 1").await;
+    stage.redis.set(Mode::Pass).await;
+    stage.assert_recovers("name 1").await;
+}
+
+#[tokio::test]
+async fn connections_to_redis_break_or_are_lost_and_nobody_notices() {
+    let stage = Stage::set().await;
+    for round in 0..4 {
+        let name = format!("name {}", round + 1);
+        stage.read(&stage.fragile).await;
+        if round % 2 == 0 { stage.redis.cut() } else { stage.redis.lose() }
+        stage.rename(&stage.fragile, &name).await;
+        assert_eq!(stage.read(&stage.fragile).await["name"], name);
+        stage.assert_recovers(&name).await;
+    }
+    assert_eq!(stage.fragile.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
+}
+
+#[tokio::test]
+async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
+    let stage = Stage::set().await;
+    stage.read(&stage.fragile).await;
+    let mut redis = stage.fragile.stores.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", stage.fragile.stores.prefix())).query_async(&mut redis).await.unwrap();
+    assert!(!keys.is_empty());
+    for key in &keys {
+        // Not a string any more: every command on it is an error of Redis.
+        redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
+    }
+    let before = stage.fragile.settled().await;
+    stage.read(&stage.fragile).await;
+    let after = stage.fragile.settled().await;
+    assert_eq!(after.since(&before, "cache_errors_total", &[]), 3.0);
+    assert_eq!(after.get("redis_connections_active", &[]), 1.0, "an error of a command is none of the connection");
+    for key in &keys {
+        redis::cmd("SET").arg(key).arg("{\"not\": \"ours\"}").query_async::<()>(&mut redis).await.unwrap();
+    }
+    assert_eq!(stage.read(&stage.fragile).await["name"], "name 0");
+    for key in &keys {
+        redis::cmd("DEL").arg(key).query_async::<()>(&mut redis).await.unwrap();
+    }
+    assert_eq!(stage.read(&stage.fragile).await["name"], "name 0");
+    stage.rename(&stage.sound, "name 1").await;
+    stage.assert_recovers("name 1").await;
+}
+
+/// What ended while this replica could not tell Redis is never believed again by it, and soon by nobody.
+async fn assert_revocation_survives(failure: Mode) {
+    let stage = Stage::set().await;
+    let token = &stage.ada.token;
+    for app in [&stage.fragile, &stage.sound] {
+        app.me(token).await.expect(200);
+    }
+    stage.redis.set(failure).await;
+    stage.fragile.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
+    stage.fragile.me(token).await.problem(401, "invalid_token");
+    stage.redis.set(Mode::Pass).await;
+    within(RECOVERY, "Redis is used again", async || {
+        // At no moment of the way back may the cached session be believed.
+        stage.fragile.me(token).await.problem(401, "invalid_token");
+        when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 1.0)
+    })
+    .await;
+    stage.fragile.me(token).await.problem(401, "invalid_token");
+    stage.sound.me(token).await.problem(401, "invalid_token");
+}
+
+#[tokio::test]
+async fn a_session_that_ended_while_redis_was_away_is_not_believed_when_it_is_back() {
+    assert_revocation_survives(Mode::Refuse).await;
+}
+
+#[tokio::test]
+async fn a_session_that_ended_while_redis_hung_is_not_believed_when_it_goes_on() {
+    assert_revocation_survives(Mode::Hang).await;
+}
+
+#[tokio::test]
+async fn many_sessions_that_ended_while_redis_was_away_are_all_told() {
+    let stage = Stage::set().await;
+    let mut tokens = vec![stage.ada.token.clone()];
+    for _ in 0..5 {
+        tokens.push(stage.fragile.token(&stage.ada.email).await);
+    }
+    join_all(tokens.iter().map(|token| stage.sound.me(token))).await;
+    stage.redis.set(Mode::Refuse).await;
+    stage.fragile.until_status(RECOVERY, "degraded").await;
+    stage.fragile.post("/api/auth/logout-all").bearer_auth(&stage.ada.token).answer().await.expect(204);
+    stage.redis.set(Mode::Pass).await;
+    stage.fragile.until_status(RECOVERY, "ready").await;
+    for app in [&stage.fragile, &stage.sound] {
+        for token in &tokens {
+            app.me(token).await.problem(401, "invalid_token");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_member_who_was_removed_while_redis_was_away_stays_removed_when_it_is_back() {
+    let stage = Stage::set().await;
+    let bob = stage.sound.user("bob").await;
+    let id = stage.path.rsplit('/').next().unwrap();
+    stage.sound.add_member(&stage.ada, id, &bob, "viewer").await.expect(201);
+    let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &stage.path).answer().await;
+    for app in [&stage.fragile, &stage.sound] {
+        read(app).await.expect(200);
+    }
+    stage.redis.set(Mode::Refuse).await;
+    stage.fragile.as_user(&stage.ada, Method::DELETE, &format!("{}/members/{}", stage.path, bob.id)).answer().await.expect(204);
+    read(&stage.fragile).await.problem(404, "not_found");
+    stage.redis.set(Mode::Pass).await;
+    stage.fragile.until_status(RECOVERY, "ready").await;
+    for app in [&stage.fragile, &stage.sound] {
+        read(app).await.problem(404, "not_found");
+    }
+}
+
+#[tokio::test]
+async fn both_stores_fail_at_once_and_come_back() {
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let arguments = [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
+    let app = TestApp::on(&stores, &arguments.each_ref().map(String::as_str)).await;
+    let ada = app.user("ada").await;
+    app.me(&ada.token).await.expect(200);
+    postgres.set(Mode::Hang).await;
+    redis.set(Mode::Hang).await;
+    let answers = join_all((0..10).map(|_| app.get("/api/auth/me").bearer_auth(&ada.token).timeout(Duration::from_secs(3)).try_answer())).await;
+    for answer in answers {
+        let status = answer.expect("an answer within the client's patience").status;
+        assert!(matches!(status, 200 | 503), "{status}");
+    }
+    app.get("/health/live").answer().await.expect(200);
+    redis.set(Mode::Pass).await;
+    postgres.set(Mode::Pass).await;
+    within(RECOVERY, "the session is known again", async || when(app.me(&ada.token).await.status == 200)).await;
+    eventually("no connection of the pool is in use", async || {
+        when(app.scrape().await.get("db_connection_pool_size", &[("state", "used")]) == 0.0)
+    })
+    .await;
+}

@@ -1,0 +1,210 @@
+//! The real binary: what it asks of its environment, what it never says, and how it ends.
+
+use tokio::net::TcpStream;
+
+use crate::support::program::{Program, run, said, vitrine};
+use crate::support::users::PASSWORD;
+use crate::support::{Raw, Stores, eventually, when};
+
+const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1:1/db");
+const REDIS: (&str, &str) = ("REDIS_URL", "redis://:hunter2hunter2@127.0.0.1:1");
+const CHECK: [&str; 2] = ["config", "--check"];
+
+/// Refused, with the variable's name and without the secret.
+#[track_caller]
+fn assert_refused(name: &str, variables: &[(&str, &str)]) {
+    let output = run(&CHECK, variables);
+    let said = said(&output);
+    assert!(!output.status.success(), "{variables:?}: {said}");
+    let option = format!("--{}", name.to_lowercase().replace('_', "-"));
+    assert!(said.contains(name) || said.contains(&option), "{name} is named: {said}");
+    assert!(!said.contains("hunter2"), "a secret is told: {said}");
+}
+
+#[test]
+fn a_configuration_that_can_be_used_passes() {
+    let output = run(&CHECK, &[DATABASE, REDIS]);
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(!said(&output).contains("hunter2"));
+}
+
+#[test]
+fn a_variable_that_is_missing_is_named() {
+    assert_refused("DATABASE_URL", &[REDIS]);
+    assert_refused("REDIS_URL", &[DATABASE]);
+}
+
+#[test]
+fn a_variable_that_cannot_be_used_is_named_and_no_secret_told() {
+    for (name, value) in [
+        ("DATABASE_URL", "not a url hunter2hunter2"),
+        ("DATABASE_URL", "mysql://somebody:hunter2hunter2@127.0.0.1/db"),
+        ("DATABASE_URL", "postgres://somebody:hunter2hunter2@127.0.0.1:99999/db"),
+        ("DATABASE_URL", ""),
+        ("REDIS_URL", "http://:hunter2hunter2@127.0.0.1"),
+        ("REDIS_URL", "hunter2hunter2"),
+        ("ENVIRONMENT", "moon"),
+        ("LISTEN_ADDRESS", "nowhere"),
+        ("LISTEN_ADDRESS", "127.0.0.1"),
+        ("PUBLIC_URL", "ftp://vitrine.example"),
+        ("PUBLIC_URL", "vitrine.example"),
+        ("TRUSTED_PROXIES", "here"),
+        ("TRUSTED_PROXIES", "10.0.0.0/99"),
+        ("DATABASE_MAX_CONNECTIONS", "0"),
+        ("DATABASE_MAX_CONNECTIONS", "many"),
+        ("DATABASE_STATEMENT_TIMEOUT", "5"),
+        ("DRAIN_DELAY", "soon"),
+        ("REQUEST_TIMEOUT", "-1s"),
+        ("SESSION_LIFETIME", "1 fortnight"),
+        ("BODY_LIMIT", "-1"),
+        ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1.5"),
+        ("METRICS_PREFIX", "9-lives"),
+        ("LOG", "vitrine=loudly"),
+        ("LOG_FORMAT", "xml"),
+    ] {
+        let given = [DATABASE, REDIS].into_iter().filter(|(other, _)| *other != name);
+        assert_refused(name, &given.chain([(name, value)]).collect::<Vec<_>>());
+    }
+}
+
+#[test]
+fn a_secret_may_come_from_a_file() {
+    let folder = tempdir();
+    let write = |name: &str, text: &str| {
+        let path = folder.0.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.display().to_string()
+    };
+    let (database, redis, token) = (write("database", &format!("{}\n", DATABASE.1)), write("redis", REDIS.1), write("token", "short"));
+    let files = [("DATABASE_URL_FILE", &*database), ("REDIS_URL_FILE", &*redis)];
+    let output = run(&CHECK, &files);
+    assert!(output.status.success(), "{}", said(&output));
+    let production = [files[0], files[1], ("METRICS_TOKEN_FILE", &*token), ("ENVIRONMENT", "production")];
+    assert_refused("METRICS_TOKEN", &production);
+    let missing = folder.0.join("missing").display().to_string();
+    assert_refused("DATABASE_URL_FILE", &[("DATABASE_URL_FILE", &missing), REDIS]);
+    let wrong = write("wrong", "mysql://somebody:hunter2hunter2@127.0.0.1/db\n");
+    assert_refused("DATABASE_URL", &[("DATABASE_URL_FILE", &wrong), REDIS]);
+    assert_refused("DATABASE_URL", &[("DATABASE_URL_FILE", &write("empty", "\n")), REDIS]);
+}
+
+#[test]
+fn production_refuses_secrets_that_stand_in_examples() {
+    for password in ["vitrine", "postgres", "password", "secret", "changeme", "admin"] {
+        let (database, redis) = (format!("postgres://vitrine:{password}@127.0.0.1/db"), format!("redis://:{password}@127.0.0.1"));
+        let (database, redis) = (("DATABASE_URL", &*database), ("REDIS_URL", &*redis));
+        let production = ("ENVIRONMENT", "production");
+        assert_refused("DATABASE_URL", &[database, REDIS, production]);
+        assert_refused("REDIS_URL", &[DATABASE, redis, production]);
+        assert!(run(&CHECK, &[database, redis]).status.success(), "development may");
+    }
+    assert!(run(&CHECK, &[DATABASE, REDIS, ("ENVIRONMENT", "production")]).status.success());
+    assert_refused("METRICS_TOKEN", &[DATABASE, REDIS, ("ENVIRONMENT", "production"), ("METRICS_TOKEN", "hunter2")]);
+}
+
+#[test]
+fn printing_the_configuration_tells_no_secret() {
+    for arguments in [&["config"][..], &["--help"], &["--version"]] {
+        let output = run(arguments, &[DATABASE, REDIS, ("METRICS_TOKEN", "hunter2hunter2hunter2")]);
+        assert!(output.status.success() && !output.stdout.is_empty(), "{}", said(&output));
+        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+    }
+    let printed = said(&run(&["config"], &[DATABASE, REDIS]));
+    for name in ["DATABASE_URL", "REQUEST_TIMEOUT", "LOGIN_WINDOW", "METRICS_PREFIX"] {
+        assert!(printed.contains(name), "{name}");
+    }
+}
+
+#[test]
+fn a_program_that_cannot_start_says_why_without_the_secret() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&["serve"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", &address)]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("in use") && !said(&output).contains("hunter2"), "{}", said(&output));
+    for url in ["redis://:hunter2hunter2@127.0.0.1/not-a-number", "redis://:hunter2hunter2@"] {
+        let output = run(&["serve"], &[DATABASE, ("REDIS_URL", url), ("LISTEN_ADDRESS", "127.0.0.1:0")]);
+        assert!(!output.status.success() && !said(&output).contains("hunter2"), "{}", said(&output));
+    }
+    let output = run(&["migrate"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", "127.0.0.1:0")]);
+    assert!(!output.status.success() && !said(&output).contains("hunter2"), "{}", said(&output));
+    let output = run(&["healthcheck"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", "127.0.0.1:1")]);
+    assert_eq!(output.status.code(), Some(1));
+}
+
+#[tokio::test]
+async fn migrate_brings_the_schema_up_to_date_and_ends() {
+    let stores = Stores::new().await;
+    let (database, redis) = (stores.database_url(), stores.redis_url());
+    let variables = [("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("LISTEN_ADDRESS", "127.0.0.1:0")];
+    for _ in 0..2 {
+        let output = tokio::task::spawn_blocking({
+            let mut command = vitrine(&["migrate"], &variables);
+            move || command.output().unwrap()
+        });
+        let output = output.await.unwrap();
+        assert!(output.status.success(), "{}", said(&output));
+        assert_eq!(stores.count("SELECT count(*) FROM users").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn sigterm_loses_no_request_and_ends_with_success() {
+    let stores = Stores::new().await;
+    let mut program = Program::serve(&stores, &[("DRAIN_DELAY", "500ms"), ("DRAIN_TIMEOUT", "15s"), ("REPLICA", "backend-3")]).await;
+    let ask = async |path: &str| {
+        let mut raw = Raw::connect(program.address).await;
+        raw.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")).await;
+        raw.answer().await
+    };
+    eventually("the program is ready", async || when(ask("/health/ready").await.status == 200)).await;
+    assert_eq!(ask("/version").await.expect(200).json()["replica"], "backend-3");
+    let port = program.address.to_string();
+    let (database, redis) = (stores.database_url(), stores.redis_url());
+    let probe = [("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("LISTEN_ADDRESS", &*port)];
+    assert!(run(&["healthcheck"], &probe).status.success());
+
+    // In flight: a sign-up whose body is not all there yet.
+    let body = format!(r#"{{"email":"canary@example.com","password":"{PASSWORD}","display_name":"Canary"}}"#);
+    let head = format!("POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let mut in_flight = Raw::connect(program.address).await;
+    in_flight.send(format!("{head}{}", &body[..20])).await;
+    eventually("it is in flight", async || when(ask("/metrics").await.text().contains("\nhttp_requests_in_flight 2\n"))).await;
+
+    program.signal("TERM");
+    eventually("new connections are refused", async || when(TcpStream::connect(program.address).await.is_err())).await;
+    assert!(!run(&["healthcheck"], &probe).status.success());
+    in_flight.send(&body[20..]).await;
+    in_flight.answer().await.expect(201);
+    assert_eq!(program.end().await.code(), Some(0));
+    assert_eq!(stores.count("SELECT count(*) FROM users").await, 1);
+    let log = program.log();
+    assert!(log.contains("SIGTERM") && log.contains("user registered"), "{log}");
+    for secret in ["canary@example.com", PASSWORD, database.password().unwrap(), redis.password().unwrap()] {
+        assert!(!log.contains(secret), "the log holds {secret}");
+    }
+}
+
+#[tokio::test]
+async fn a_program_without_its_stores_ends_on_sigint_all_the_same() {
+    let stores = Stores::new().await;
+    let variables = [("DATABASE_URL", DATABASE.1), ("REDIS_URL", REDIS.1), ("DRAIN_DELAY", "0s")];
+    let mut program = Program::serve(&stores, &variables).await;
+    program.signal("INT");
+    assert_eq!(program.end().await.code(), Some(0), "{}", program.log());
+    assert!(!program.log().contains("hunter2"), "{}", program.log());
+}
+
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _gone = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+fn tempdir() -> Folder {
+    let path = std::env::temp_dir().join(format!("vitrine-test-{}", uuid::Uuid::new_v4()));
+    std::fs::create_dir(&path).unwrap();
+    Folder(path)
+}
