@@ -103,9 +103,9 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Signs somebody in. The attempt is counted before the password is looked at and given back when it is right.
+    /// Signs somebody in. The attempt is counted before the password is looked at and given back unless it is wrong.
     pub(super) async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
-        let Inner { db, throttle, limits, metrics, .. } = &*self.0;
+        let Inner { throttle, limits, metrics, .. } = &*self.0;
         let account = subject(&credentials.email.to_lowercase());
         let client = subject(&address.to_string());
         let mut taken = throttle.take(Limiter::LoginAddress, &client, limits.per_address).await;
@@ -114,16 +114,24 @@ impl Accounts {
         }
         taken.inspect_err(|_| events::login_throttled(metrics))?;
 
-        let Some(user) = self.verified(&credentials).await? else {
+        let outcome = self.sign_in(&credentials).await;
+        // Only a wrong password counts: what fails on our side is not the client's doing.
+        if !matches!(outcome, Err(AccountError::InvalidCredentials)) {
+            throttle.give_back(Limiter::LoginAccount, &account).await;
+            throttle.give_back(Limiter::LoginAddress, &client).await;
+        }
+        outcome
+    }
+
+    async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
+        let Inner { db, limits, metrics, .. } = &*self.0;
+        let Some(user) = self.verified(credentials).await? else {
             events::login_failed(metrics);
             return Err(AccountError::InvalidCredentials);
         };
         let secret = Token::generate();
         let mut conn = db.acquire().await?;
         let session = store::insert_session(&mut conn, user.id, &secret.hash(), &credentials.device, limits.lifetime).await?;
-        drop(conn);
-        throttle.give_back(Limiter::LoginAccount, &account).await;
-        throttle.give_back(Limiter::LoginAddress, &client).await;
         events::logged_in(metrics, user.id, session.id);
         Ok(SignedIn { token: secret, expires_at: session.expires_at, user })
     }
