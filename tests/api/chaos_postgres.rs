@@ -227,10 +227,12 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
     })
     .await;
     stage.change("New").answer().await.problem(503, "unavailable");
-    sqlx::raw_sql(AssertSqlSafe(format!("SET default_transaction_read_only = off; ALTER DATABASE {database} RESET default_transaction_read_only")))
-        .execute(stage.app.stores.pool())
-        .await
-        .unwrap();
+    sqlx::raw_sql(AssertSqlSafe(format!(
+        "SET default_transaction_read_only = off; ALTER DATABASE {database} RESET default_transaction_read_only"
+    )))
+    .execute(stage.app.stores.pool())
+    .await
+    .unwrap();
     within(RECOVERY, "writes are accepted again", async || when(stage.change("New").answer().await.status == 200)).await;
     stage.assert_recovers().await;
 }
@@ -278,7 +280,9 @@ async fn a_pool_that_is_used_up_sheds_and_recovers() {
     let stage = Stage::set(&["--database-max-connections=1", "--database-acquire-timeout=200ms", "--database-statement-timeout=15s"]).await;
     let mut lock = stage.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let blocked = async { stage.app.as_user(&stage.ada, Method::PATCH, &stage.path()).header("if-match", "*").json(&json!({ "name": "New" })).answer().await };
+    let blocked = async {
+        stage.app.as_user(&stage.ada, Method::PATCH, &stage.path()).header("if-match", "*").json(&json!({ "name": "New" })).answer().await
+    };
     let meanwhile = async {
         until_blocked(&stage).await;
         let before = stage.app.scrape().await;

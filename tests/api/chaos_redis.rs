@@ -109,7 +109,11 @@ async fn connections_to_redis_break_or_are_lost_and_nobody_notices() {
     for round in 0..4 {
         let name = format!("name {}", round + 1);
         stage.read(&stage.fragile).await;
-        if round % 2 == 0 { stage.redis.cut() } else { stage.redis.lose() }
+        if round % 2 == 0 {
+            stage.redis.cut();
+        } else {
+            stage.redis.lose();
+        }
         stage.rename(&stage.fragile, &name).await;
         assert_eq!(stage.read(&stage.fragile).await["name"], name);
         stage.assert_recovers(&name).await;
@@ -221,13 +225,15 @@ async fn both_stores_fail_at_once_and_come_back() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
-    let arguments = [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
+    let arguments =
+        [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
     let app = TestApp::on(&stores, &arguments.each_ref().map(String::as_str)).await;
     let ada = app.user("ada").await;
     app.me(&ada.token).await.expect(200);
     postgres.set(Mode::Hang).await;
     redis.set(Mode::Hang).await;
-    let answers = join_all((0..10).map(|_| app.get("/api/auth/me").bearer_auth(&ada.token).timeout(Duration::from_secs(3)).try_answer())).await;
+    let answers =
+        join_all((0..10).map(|_| app.get("/api/auth/me").bearer_auth(&ada.token).timeout(Duration::from_secs(3)).try_answer())).await;
     for answer in answers {
         let status = answer.expect("an answer within the client's patience").status;
         assert!(matches!(status, 200 | 503), "{status}");

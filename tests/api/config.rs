@@ -166,7 +166,8 @@ async fn sigterm_loses_no_request_and_ends_with_success() {
 
     // In flight: a sign-up whose body is not all there yet.
     let body = format!(r#"{{"email":"canary@example.com","password":"{PASSWORD}","display_name":"Canary"}}"#);
-    let head = format!("POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
+    let head =
+        format!("POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
     let mut in_flight = Raw::connect(program.address).await;
     in_flight.send(format!("{head}{}", &body[..20])).await;
     eventually("it is in flight", async || when(ask("/metrics").await.text().contains("\nhttp_requests_in_flight 2\n"))).await;

@@ -10,7 +10,8 @@ use crate::support::routes::misbehaving;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Raw, Stores, TestApp, eventually, when};
 
 /// The first half of a request: it is in flight until the second is sent.
-const HALF: &str = "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":\"ada@exampl";
+const HALF: &str =
+    "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":\"ada@exampl";
 const OTHER_HALF: &str = "e.com\",\"password\":\"wrong one\"}";
 
 async fn half_a_request(app: &TestApp) -> Raw {
@@ -25,7 +26,8 @@ async fn a_replica_starts_without_its_stores_and_gets_ready_by_itself() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Refuse).await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
-    let arguments = [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
+    let arguments =
+        [through("database-url", &stores.database_url(), postgres.address), through("redis-url", &stores.redis_url(), redis.address)];
     let app = TestApp::launch(&stores, &arguments.each_ref().map(String::as_str), None);
 
     let readiness = app.get("/health/ready").answer().await.expect(503).json();
@@ -36,7 +38,10 @@ async fn a_replica_starts_without_its_stores_and_gets_ready_by_itself() {
     let refused = app.login("ada@example.com", "whatever it is").await.problem(503, "unavailable");
     assert!(!refused.header("retry-after").is_empty());
     let scrape = app.scrape().await;
-    assert_eq!((scrape.get("service_ready", &[("dependency", "all")]), scrape.get("service_ready", &[("dependency", "postgres")])), (0.0, 0.0));
+    assert_eq!(
+        (scrape.get("service_ready", &[("dependency", "all")]), scrape.get("service_ready", &[("dependency", "postgres")])),
+        (0.0, 0.0)
+    );
 
     postgres.set(Mode::Pass).await;
     app.until_status(RECOVERY, "degraded").await;
@@ -58,7 +63,10 @@ async fn without_redis_a_replica_is_ready_and_says_that_it_is_degraded() {
     redis.set(Mode::Refuse).await;
     app.until_status(RECOVERY, "degraded").await;
     let readiness = app.get("/health/ready").answer().await.expect(200).json();
-    assert_eq!((&readiness["checks"]["redis"]["status"], &readiness["checks"]["redis"]["last_error"]), (&"down".into(), &"unavailable".into()));
+    assert_eq!(
+        (&readiness["checks"]["redis"]["status"], &readiness["checks"]["redis"]["last_error"]),
+        (&"down".into(), &"unavailable".into())
+    );
     assert_eq!(readiness["checks"]["postgres"]["status"], "up");
     eventually("the gauges say so", async || {
         let scrape = app.scrape().await;

@@ -53,7 +53,7 @@ async fn a_connection_that_is_idle_too_long_is_closed() {
 #[tokio::test]
 async fn heads_that_are_too_large_are_refused() {
     let app = TestApp::start().await;
-    let many: String = (0..150).map(|index| format!("X-{index}: y\r\n")).collect();
+    let many = (0..150).map(|index| format!("X-{index}: y\r\n")).collect::<Vec<_>>().concat();
     let long = format!("X-Long: {}\r\n", "y".repeat(300_000));
     let path = format!("/{}", "x".repeat(300_000));
     for (target, headers) in [("/health", &*many), ("/health", &*long), (&*path, "")] {
@@ -63,7 +63,7 @@ async fn heads_that_are_too_large_are_refused() {
         let answered = String::from_utf8_lossy(&raw.rest().await).into_owned();
         assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431") || answered.starts_with("HTTP/1.1 414"), "{answered}");
     }
-    let few: String = (0..80).map(|index| format!("X-{index}: y\r\n")).collect();
+    let few = (0..80).map(|index| format!("X-{index}: y\r\n")).collect::<Vec<_>>().concat();
     let mut raw = app.raw().await;
     raw.send(format!("GET /health HTTP/1.1\r\nHost: x\r\n{few}\r\n")).await;
     raw.answer().await.expect(200);
@@ -103,11 +103,12 @@ async fn requests_that_are_sent_at_once_are_answered_in_their_order() {
     let app = TestApp::start().await;
     let mut raw = app.raw().await;
     let requests: Vec<_> = [("/health", 200), ("/nope", 404), ("/api/auth/me", 401), ("/version", 200)].repeat(5);
-    let text: String = requests
+    let text = requests
         .iter()
         .enumerate()
         .map(|(index, (path, _))| format!("GET {path} HTTP/1.1\r\nHost: x\r\nX-Request-ID: r-{index}\r\n\r\n"))
-        .collect();
+        .collect::<Vec<_>>()
+        .concat();
     raw.send(text).await;
     for (index, (_, status)) in requests.iter().enumerate() {
         let answer = raw.answer().await.expect(*status);
@@ -133,7 +134,9 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 #[tokio::test]
 async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
     let app = TestApp::start().await;
-    let ask = async |id: &str| app.get("/nope").header("x-request-id", id).answer().await.problem(404, "not_found").header("x-request-id").to_owned();
+    let ask = async |id: &str| {
+        app.get("/nope").header("x-request-id", id).answer().await.problem(404, "not_found").header("x-request-id").to_owned()
+    };
     let longest = "a".repeat(64);
     for harmless in ["r-1", "0", &longest, "019f0000-0000-7000-8000-000000000000"] {
         assert_eq!(ask(harmless).await, harmless);
@@ -174,9 +177,17 @@ async fn writes_that_another_site_makes_a_browser_send_are_refused() {
         answer.problem(403, "cross_site_request");
     }
     let before = app.settled().await;
-    app.post("/api/auth/logout").header("cookie", &cookie).header("sec-fetch-site", "cross-site").answer().await.problem(403, "cross_site_request");
+    app.post("/api/auth/logout")
+        .header("cookie", &cookie)
+        .header("sec-fetch-site", "cross-site")
+        .answer()
+        .await
+        .problem(403, "cross_site_request");
     let after = app.settled().await;
-    assert_eq!(after.since(&before, "api_errors_total", &[("type", "authorization"), ("route", "/api/auth/logout"), ("status", "403")]), 1.0);
+    assert_eq!(
+        after.since(&before, "api_errors_total", &[("type", "authorization"), ("route", "/api/auth/logout"), ("status", "403")]),
+        1.0
+    );
     assert_eq!(app.stores.contents().await, rows);
 
     let own: [&[(&str, &str)]; 4] =
@@ -225,7 +236,8 @@ async fn every_answer_carries_the_headers_that_protect_it() {
 async fn no_other_origin_may_read_answers() {
     let app = TestApp::start().await;
     for method in [Method::GET, Method::OPTIONS] {
-        let request = app.request(method, "/api/projects").header("origin", "https://evil.example").header("access-control-request-method", "POST");
+        let request =
+            app.request(method, "/api/projects").header("origin", "https://evil.example").header("access-control-request-method", "POST");
         let answer = request.answer().await;
         assert_eq!(answer.header("access-control-allow-origin"), "");
     }

@@ -112,7 +112,7 @@ async fn forged_malformed_and_truncated_tokens_prove_nothing() {
         app.get("/api/auth/me").header("authorization", header).answer().await.expect(401);
     }
     let hash: Vec<u8> = sqlx::query_scalar("SELECT token_hash FROM auth_sessions").fetch_one(app.stores.pool()).await.unwrap();
-    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = hash.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat();
     app.me(&hex).await.problem(401, "invalid_token");
     let after = app.settled().await;
     let failures = after.since(&before, "auth_attempts_total", &[("method", "token"), ("status", "failure")]);

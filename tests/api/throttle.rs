@@ -5,7 +5,7 @@ use serde_json::json;
 
 use crate::support::app::through;
 use crate::support::users::PASSWORD;
-use crate::support::{Answer, Ask, Mode, Proxy, Stores, TestApp};
+use crate::support::{Answer, Ask, Mode, Proxy, RECOVERY, Stores, TestApp, when, within};
 
 const WRONG: &str = "not the password";
 
@@ -154,4 +154,28 @@ async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
         let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();
         assert!(left > 0, "{key} ends by itself");
     }
+}
+
+#[tokio::test]
+async fn attempts_that_failed_on_our_side_are_not_counted() {
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let database = through("database-url", &stores.database_url(), postgres.address);
+    let app = TestApp::on(&stores, &[&database, "--login-attempts-per-account=3", "--login-attempts-per-address=4"]).await;
+    app.register("ada@example.com").await.expect(201);
+    app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    postgres.set(Mode::Refuse).await;
+    for _ in 0..6 {
+        app.login("ada@example.com", PASSWORD).await.problem(503, "unavailable");
+    }
+    postgres.set(Mode::Pass).await;
+    within(RECOVERY, "who knows the password gets in", async || {
+        let answer = app.login("ada@example.com", PASSWORD).await;
+        assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
+        when(answer.status == 200)
+    })
+    .await;
+    app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
+    assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }

@@ -35,9 +35,14 @@ impl Program {
     /// Starts it on a free port and waits until it says where it listens.
     pub async fn serve(stores: &Stores, variables: &[(&str, &str)]) -> Self {
         let (database, redis) = (stores.database_url(), stores.redis_url());
-        let standard =
-            [("LISTEN_ADDRESS", "127.0.0.1:0"), ("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("REDIS_KEY_PREFIX", stores.prefix())];
-        let mut child = vitrine(&["serve"], &[&standard, variables].concat()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
+        let standard = [
+            ("LISTEN_ADDRESS", "127.0.0.1:0"),
+            ("DATABASE_URL", database.as_str()),
+            ("REDIS_URL", redis.as_str()),
+            ("REDIS_KEY_PREFIX", stores.prefix()),
+        ];
+        let mut child =
+            vitrine(&["serve"], &[&standard, variables].concat()).stdout(Stdio::piped()).stderr(Stdio::inherit()).spawn().unwrap();
         let (output, lines) = (BufReader::new(child.stdout.take().unwrap()), Arc::new(Mutex::new(Vec::new())));
         let written = lines.clone();
         std::thread::spawn(move || {
@@ -47,7 +52,9 @@ impl Program {
         });
         let address = eventually("the program says where it listens", async || {
             let lines = lines.lock().unwrap();
-            let line: serde_json::Value = lines.iter().find_map(|line| serde_json::from_str(line).ok().filter(|line: &serde_json::Value| line["address"].is_string()))?;
+            let line: serde_json::Value = lines
+                .iter()
+                .find_map(|line| serde_json::from_str(line).ok().filter(|line: &serde_json::Value| line["address"].is_string()))?;
             line["address"].as_str()?.parse().ok()
         })
         .await;
