@@ -148,6 +148,7 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
     let ada = one.user("ada").await;
     let session: Uuid = sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_one(stores.pool()).await.unwrap();
 
+    let before = two.settled().await;
     // The other replica has read the row and not heard of it yet.
     proxy.set(Mode::HoldAnswersWith(session.as_bytes().to_vec())).await;
     let loading = two.get("/api/auth/me").bearer_auth(&ada.token).answer();
@@ -158,6 +159,8 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
     };
     let (loaded, ()) = tokio::join!(loading, ending);
     loaded.problem(401, "invalid_token");
+    let loads = [("operation", "update"), ("table", "auth_sessions")];
+    assert_eq!(two.settled().await.since(&before, "db_queries_total", &loads), 2.0, "it looked again");
     two.me(&ada.token).await.problem(401, "invalid_token");
     one.me(&ada.token).await.problem(401, "invalid_token");
 }
@@ -175,4 +178,33 @@ async fn fifty_requests_at_once_load_a_session_once() {
     let session = [("cache_type", "session")];
     let look_ups = after.since(&before, "cache_hits_total", &session) + after.since(&before, "cache_misses_total", &session);
     assert_eq!(look_ups, 50.0);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_spoil_a_load_that_others_wait_for() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let database = through("database-url", &stores.database_url(), proxy.address);
+    let app = TestApp::on(&stores, &[&database, "--database-statement-timeout=15s"]).await;
+    let ada = app.user("ada").await;
+    let session: Uuid = sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_one(stores.pool()).await.unwrap();
+    let before = app.settled().await;
+    proxy.set(Mode::HoldAnswersWith(session.as_bytes().to_vec())).await;
+    let ask = async || {
+        let mut raw = app.raw().await;
+        raw.send(format!("GET /api/auth/me HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\n\r\n", ada.token)).await;
+        raw
+    };
+    let first = ask().await;
+    proxy.until_holding().await;
+    let mut others = [ask().await, ask().await];
+    let misses = async || app.scrape().await.since(&before, "cache_misses_total", &[("cache_type", "session")]);
+    eventually("the others wait for the same load", async || when(misses().await == 3.0)).await;
+    drop(first);
+    let cancelled = [("table", "auth_sessions"), ("status", "cancelled")];
+    eventually("the first is given up", async || when(app.scrape().await.since(&before, "db_queries_total", &cancelled) == 1.0)).await;
+    proxy.set(Mode::Pass).await;
+    for other in &mut others {
+        other.answer().await.expect(200);
+    }
 }
