@@ -1,5 +1,7 @@
 //! The routes of the features and of the operators, and the layers that every request passes, in their order.
 
+use std::any::Any;
+
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::{IntoResponse, Response};
@@ -71,7 +73,8 @@ pub fn description() -> utoipa::openapi::OpenApi {
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
     let operations = operations_of(interface.get_openapi());
     let measured = HttpLayer::new(state.metrics.clone(), &operations);
-    layered(interface, state, |router| router.layer(measured))
+    // In one step with the layer inside it: each step boxes its futures and bodies anew.
+    layered(interface, state, |router, panics| router.layer((measured, panics)))
 }
 
 /// The same without the metrics layer: what `benches/overhead.rs` compares with.
@@ -79,13 +82,15 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
 /// # Errors
 /// As [`build`].
 pub fn build_unmeasured(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
-    layered(interface, state, |router| router)
+    layered(interface, state, Router::layer)
 }
+
+type PanicHandler = fn(Box<dyn Any + Send>) -> Response;
 
 fn layered(
     interface: OpenApiRouter<AppState>,
     state: AppState,
-    measure: impl FnOnce(Router<AppState>) -> Router<AppState>,
+    observe: impl FnOnce(Router<AppState>, CatchPanicLayer<PanicHandler>) -> Router<AppState>,
 ) -> Result<Router, ConfigError> {
     let (router, description) = interface.split_for_parts();
     let refuse_cross_site = CsrfLayer::new()
@@ -100,11 +105,9 @@ fn layered(
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
         .layer(refuse_cross_site)
         // An answer has a deadline.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
-        // A panic ends its request, not the process.
-        .layer(CatchPanicLayer::custom(layers::panicked));
-    // Sees every answer that the layers inside make.
-    let router = measure(router)
+        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time));
+    // A panic ends its request, not the process; around that, measurement sees every answer that is made inside.
+    let router = observe(router, CatchPanicLayer::custom(layers::panicked as PanicHandler))
         // Problems and log lines of the layers inside name the request.
         .layer(middleware::from_fn_with_state(state.clone(), layers::identify));
     Ok(router.with_state(state))

@@ -14,6 +14,7 @@ use std::time::Instant;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::MatchedPath;
 use axum::http::{Method, Request, Response, StatusCode};
+use bytes::Buf;
 use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
@@ -86,11 +87,12 @@ pub struct HttpService<S> {
     handles: Arc<Handles>,
 }
 
-impl<S> Service<Request<Body>> for HttpService<S>
+impl<S, B> Service<Request<Body>> for HttpService<S>
 where
-    S: Service<Request<Body>, Response = Response<Body>>,
+    S: Service<Request<Body>, Response = Response<B>>,
+    B: HttpBody,
 {
-    type Response = Response<MeasuredBody>;
+    type Response = Response<MeasuredBody<B>>;
     type Error = S::Error;
     type Future = MeasuredFuture<S::Future>;
 
@@ -113,11 +115,12 @@ pin_project! {
     }
 }
 
-impl<F, E> Future for MeasuredFuture<F>
+impl<F, B, E> Future for MeasuredFuture<F>
 where
-    F: Future<Output = Result<Response<Body>, E>>,
+    F: Future<Output = Result<Response<B>, E>>,
+    B: HttpBody,
 {
-    type Output = Result<Response<MeasuredBody>, E>;
+    type Output = Result<Response<MeasuredBody<B>>, E>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
@@ -131,22 +134,26 @@ where
     }
 }
 
-/// An answer's body that is counted while it is sent and reports when it is dropped.
-pub struct MeasuredBody {
-    inner: Body,
-    measurement: Measurement,
+pin_project! {
+    /// An answer's body that is counted while it is sent and reports when it is dropped.
+    pub struct MeasuredBody<B> {
+        #[pin]
+        inner: B,
+        measurement: Measurement,
+    }
 }
 
-impl HttpBody for MeasuredBody {
-    type Data = Bytes;
-    type Error = axum::Error;
+impl<B: HttpBody> HttpBody for MeasuredBody<B> {
+    type Data = B::Data;
+    type Error = B::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+    fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
+        let mut this = self.project();
+        let frame = ready!(this.inner.as_mut().poll_frame(context));
         if let Some(Ok(frame)) = &frame {
-            self.measurement.sent += frame.data_ref().map_or(0, |data| data.len() as u64);
+            this.measurement.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
         }
-        self.measurement.complete |= frame.is_none() || self.inner.is_end_stream();
+        this.measurement.complete |= frame.is_none() || this.inner.is_end_stream();
         Poll::Ready(frame)
     }
 
