@@ -20,7 +20,9 @@ impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        let bytes = read(body, state.config.body_limit).await?;
+        // Half of the answer's time, so that a slow client is told so and not counted as our failure.
+        let arrived = tokio::time::timeout(state.config.request_timeout / 2, read(body, state.config.body_limit)).await;
+        let bytes = arrived.map_err(|_| ApiError::new(Code::RequestTimeout))??;
         if !is_json(&parts) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
