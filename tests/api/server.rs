@@ -42,6 +42,20 @@ async fn many_slow_heads_at_once_hurt_nobody_and_are_all_closed() {
 }
 
 #[tokio::test]
+async fn a_body_that_comes_too_slowly_is_the_client_s_failure_and_not_ours() {
+    let app = TestApp::with(&["--request-timeout=1s"]).await;
+    let before = app.settled().await;
+    let mut raw = app.raw().await;
+    raw.send("POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":").await;
+    raw.answer().await.problem(408, "body_timeout");
+    assert_eq!(raw.rest().await, b"", "nothing of the rest is taken for a request");
+    let after = app.settled().await;
+    let login = ("route", "/api/auth/login");
+    assert_eq!(after.since(&before, "http_requests_total", &[login, ("status", "408")]), 1.0);
+    assert_eq!(after.since(&before, "api_errors_total", &[login, ("type", "timeout"), ("status", "408")]), 1.0);
+}
+
+#[tokio::test]
 async fn a_connection_that_is_idle_too_long_is_closed() {
     let app = TestApp::with(&["--header-timeout=300ms"]).await;
     let mut raw = app.raw().await;
