@@ -3,14 +3,18 @@
 
 use tokio::signal::unix::{SignalKind, signal as listen};
 
-/// Ends when the operating system asks the process to end: SIGTERM or SIGINT.
-pub async fn signal() {
-    let (Ok(mut terminate), Ok(mut interrupt)) = (listen(SignalKind::terminate()), listen(SignalKind::interrupt())) else {
-        // Without signal handlers the default action ends the process, ungracefully.
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: leaving"),
-        _ = interrupt.recv() => tracing::info!("SIGINT: leaving"),
+/// Ends when the operating system asks the process to end: SIGTERM or SIGINT. Listens from the call on, not from the
+/// first poll: a signal in between would end the process ungracefully.
+pub fn signal() -> impl Future<Output = ()> {
+    let signals = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
+    async {
+        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
+            // Without signal handlers the default action ends the process, ungracefully.
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("SIGTERM: leaving"),
+            _ = interrupt.recv() => tracing::info!("SIGINT: leaving"),
+        }
     }
 }

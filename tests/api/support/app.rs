@@ -18,7 +18,7 @@ use super::answer::Ask;
 use super::{Raw, Scrape, Stores, eventually, when};
 
 /// No request of a test may take longer, whatever has failed: a hang is a failure.
-const HANG: Duration = Duration::from_secs(15);
+const HANG: Duration = Duration::from_secs(30);
 
 /// A running application.
 pub struct TestApp {

@@ -21,7 +21,7 @@ pub use stores::Stores;
 pub use users::User;
 
 /// Generous, because the machine may be busy with other tests: it ends a test that would hang, and measures nothing.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// What `design/reliability` promises for the way back after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(10);

@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use super::Answer;
 
 /// A hang is a failure.
-const HANG: Duration = Duration::from_secs(20);
+const HANG: Duration = Duration::from_secs(30);
 
 /// A TCP connection, and what was read of it and not used.
 pub struct Raw {
