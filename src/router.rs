@@ -1,6 +1,7 @@
 //! The routes of the features and of the operators, and the layers that every request passes, in their order.
 
 use std::any::Any;
+use std::collections::BTreeSet;
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -137,6 +138,11 @@ fn page(matched: &str, route: &str) -> Operation {
     Operation { method: "GET".to_owned(), matched: matched.to_owned(), route: route.to_owned(), statuses: vec![200] }
 }
 
+/// What is documented, and what the layers and extractors may answer in place of it.
 fn statuses(documented: &Documented) -> Vec<u16> {
-    documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect()
+    let own = documented.responses.responses.keys().filter_map(|status| status.parse().ok());
+    let any = [Code::Internal, Code::Timeout].map(Code::status);
+    let with_body = documented.request_body.iter().map(|_| Code::RequestTimeout.status());
+    let all: BTreeSet<u16> = own.chain(any).chain(with_body).collect();
+    all.into_iter().collect()
 }

@@ -8,7 +8,7 @@ use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
 use super::model::User;
-use super::routes::cookie_name;
+use crate::config::Config;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
@@ -30,4 +30,9 @@ impl FromRequestParts<AppState> for CurrentUser {
         let (session, user) = state.accounts.authenticate(&token).await?;
         Ok(Self { user, session: session.id })
     }
+}
+
+/// Behind TLS the name itself binds the cookie to this host (draft-ietf-httpbis-rfc6265bis, `__Host-`).
+pub fn cookie_name(config: &Config) -> &'static str {
+    if config.secure() { "__Host-vitrine" } else { "vitrine" }
 }

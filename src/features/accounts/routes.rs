@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::guard::CurrentUser;
+use super::guard::{CurrentUser, cookie_name};
 use super::model::{Credentials, NewUser, SessionEntry, User};
 use super::password::PasswordError;
 use super::service::AccountError;
@@ -52,11 +52,6 @@ impl From<AccountError> for ApiError {
             AccountError::Store(error) => error.into(),
         }
     }
-}
-
-/// Behind TLS the name itself binds the cookie to this host (draft-ietf-httpbis-rfc6265bis, `__Host-`).
-pub fn cookie_name(config: &Config) -> &'static str {
-    if config.secure() { "__Host-vitrine" } else { "vitrine" }
 }
 
 fn cookie(config: &Config, token: String) -> Cookie<'static> {

@@ -139,13 +139,8 @@ impl Accounts {
     /// The account whose password it is. Holds no connection while it hashes.
     async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
         let Inner { db, passwords, .. } = &*self.0;
-        let mut conn = db.acquire().await?;
-        let user = store::user_by_email(&mut conn, &credentials.email).await?;
-        let stored = match &user {
-            Some(user) => store::password_hash(&mut conn, user.id).await?,
-            None => None,
-        };
-        drop(conn);
+        let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
+        let stored = stored.flatten();
         let verdict = passwords.verify(credentials.password.clone(), stored).await?;
         if let (Verdict::RightButOld, Some(user)) = (verdict, &user) {
             let hash = passwords.hash(credentials.password.clone()).await?;

@@ -53,10 +53,19 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
-/// The account's password hash; null for one that signs in elsewhere.
-pub async fn password_hash(conn: &mut Conn, id: Uuid) -> Result<Option<String>, StoreError> {
-    let select = sqlx::query!("SELECT password_hash FROM users WHERE id = $1", id).map(|row| row.password_hash);
-    Ok(conn.optional(Query::SelectUsers, select).await?.flatten())
+/// An account and its password hash, which is none for one that signs in elsewhere. One statement, so that an
+/// account that is there takes as long as one that is not.
+pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
+    let select = sqlx::query!(
+        r#"SELECT id, email::text AS "email!", display_name, role, created_at, password_hash FROM users WHERE email = $1::text::citext"#,
+        email
+    );
+    let row = conn.optional(Query::SelectUsers, select).await?;
+    Ok(row.map(|row| {
+        let role = Role::parse(&row.role);
+        let user = User { id: row.id, email: row.email, display_name: row.display_name, role, created_at: row.created_at };
+        (user, row.password_hash)
+    }))
 }
 
 pub async fn update_password_hash(conn: &mut Conn, id: Uuid, hash: &str) -> Result<(), StoreError> {
