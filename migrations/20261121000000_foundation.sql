@@ -52,7 +52,7 @@ CREATE INDEX project_members_user_id_idx ON project_members (user_id, project_id
 CREATE UNIQUE INDEX project_members_one_owner_idx ON project_members (project_id) WHERE role = 'owner';
 
 CREATE TABLE idempotency_keys (
-    -- The user, or nil for requests without one.
+    -- The user, or what stands for one in requests without a session.
     scope uuid NOT NULL,
     key text NOT NULL,
     fingerprint bytea NOT NULL,

@@ -56,12 +56,12 @@ impl App {
         listener.set_nonblocking(true)?;
         let db = Db::new(&config, metrics.clone())?;
         let link = Link::new(&config, metrics.clone())?;
-        let cache = Cache::new(link.clone(), &config.redis_key_prefix, metrics.clone());
+        let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
+        let projects = Projects::new(db.clone(), cache, accounts.clone(), metrics.clone());
         let health = Health::new(metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, cache, health, accounts, projects };
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, state })
     }
@@ -109,19 +109,23 @@ impl App {
         tasks.spawn("fleet", fleet.clone().lead());
 
         let stop_accepting = CancellationToken::new();
-        let limits =
-            Limits { connections: config.max_connections, header_timeout: config.header_timeout, drain_timeout: config.drain_timeout };
-        let server = tokio::spawn(server::serve(listener, router, limits, metrics, stop_accepting.clone()));
+        let limits = Limits {
+            connections: config.max_connections as usize,
+            header_timeout: config.header_timeout,
+            drain_timeout: config.drain_timeout,
+        };
+        let mut server = tokio::spawn(server::serve(listener, router, limits, metrics, stop_accepting.clone()));
 
-        let failure = tokio::select! {
-            () = stop => None,
-            failure = tasks.failed() => Some(failure),
+        let (failure, serving) = tokio::select! {
+            () = stop => (None, true),
+            failure = tasks.failed() => (Some(failure), true),
+            ended = &mut server => (Some(tasks.lost("server", ended.err())), false),
         };
         health.drain();
+        fleet.resign().await;
         tokio::time::sleep(config.drain_delay).await;
         stop_accepting.cancel();
-        let finished = server.await.unwrap_or(false);
-        fleet.resign().await;
+        let finished = serving && server.await.unwrap_or(false);
         tasks.end().await;
         db.close().await;
         tracing::info!(finished, "left");

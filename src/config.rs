@@ -17,6 +17,9 @@ const SECRETS: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN"];
 /// Passwords that stand in examples.
 const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
 
+/// Above any limit that makes sense, below what Postgres' intervals hold.
+const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
+
 /// Where the service runs: what is merely unwise in development is refused in production.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Environment {
@@ -61,10 +64,10 @@ pub struct Config {
     #[arg(long, env = "DATABASE_MAX_CONNECTIONS", value_name = "DATABASE_MAX_CONNECTIONS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1000))]
     pub database_max_connections: u32,
     /// Longest wait for a connection of the pool
-    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", value_name = "DATABASE_ACQUIRE_TIMEOUT", default_value = "1s", value_parser = duration)]
+    #[arg(long, env = "DATABASE_ACQUIRE_TIMEOUT", value_name = "DATABASE_ACQUIRE_TIMEOUT", default_value = "1s", value_parser = limit)]
     pub database_acquire_timeout: Duration,
     /// Longest time of one statement; Postgres itself ends it then
-    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = duration)]
+    #[arg(long, env = "DATABASE_STATEMENT_TIMEOUT", value_name = "DATABASE_STATEMENT_TIMEOUT", default_value = "1500ms", value_parser = limit)]
     pub database_statement_timeout: Duration,
 
     /// Redis, as redis://:password@host:port/number (secret)
@@ -74,21 +77,21 @@ pub struct Config {
     #[arg(long, env = "REDIS_KEY_PREFIX", value_name = "REDIS_KEY_PREFIX", default_value = "vitrine")]
     pub redis_key_prefix: String,
     /// Longest time of one Redis command
-    #[arg(long, env = "REDIS_TIMEOUT", value_name = "REDIS_TIMEOUT", default_value = "250ms", value_parser = duration)]
+    #[arg(long, env = "REDIS_TIMEOUT", value_name = "REDIS_TIMEOUT", default_value = "250ms", value_parser = limit)]
     pub redis_timeout: Duration,
 
     /// Longest time from a request's head to its answer's head
-    #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = duration)]
+    #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
     /// Longest time that a client may take to send a request's head, or leave a connection idle
-    #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = duration)]
+    #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = limit)]
     pub header_timeout: Duration,
     /// Largest request body in bytes
     #[arg(long, env = "BODY_LIMIT", value_name = "BODY_LIMIT", default_value = "1048576")]
     pub body_limit: usize,
     /// Most TCP connections at once; more wait in the kernel's queue
-    #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192")]
-    pub max_connections: usize,
+    #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub max_connections: u32,
     /// Time between telling the edge that the replica leaves and refusing connections
     #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
@@ -97,10 +100,10 @@ pub struct Config {
     pub drain_timeout: Duration,
 
     /// A session that is not used for this long ends
-    #[arg(long, env = "SESSION_IDLE_TIMEOUT", value_name = "SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = duration)]
+    #[arg(long, env = "SESSION_IDLE_TIMEOUT", value_name = "SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = limit)]
     pub session_idle_timeout: Duration,
     /// A session ends this long after its login
-    #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = duration)]
+    #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = limit)]
     pub session_lifetime: Duration,
     /// Failed logins of one account within the window before it is throttled
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10")]
@@ -109,7 +112,7 @@ pub struct Config {
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ADDRESS", value_name = "LOGIN_ATTEMPTS_PER_ADDRESS", default_value = "100")]
     pub login_attempts_per_address: u32,
     /// Window in which failed logins are counted
-    #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = duration)]
+    #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = limit)]
     pub login_window: Duration,
 
     /// Bearer token that the metrics routes ask for; open without one (secret)
@@ -133,7 +136,7 @@ impl Config {
     /// A sentence that names the variable and what it wants.
     pub fn check(&self) -> Result<(), String> {
         for (name, url, schemes) in
-            [("DATABASE_URL", &self.database_url, ["postgres", "postgresql"]), ("REDIS_URL", &self.redis_url, ["redis", "rediss"])]
+            [("DATABASE_URL", &self.database_url, ["postgres", "postgresql"]), ("REDIS_URL", &self.redis_url, ["redis", "redis"])]
         {
             let url = Url::parse(url.expose_secret()).map_err(|error| format!("{name} wants a URL: {error}"))?;
             if !schemes.contains(&url.scheme()) {
@@ -225,5 +228,11 @@ impl Cli {
 }
 
 fn duration(text: &str) -> Result<Duration, String> {
-    humantime::parse_duration(text).map_err(|error| format!("wants a duration such as 500ms, 5s or 7d: {error}"))
+    let duration = humantime::parse_duration(text).map_err(|error| format!("wants a duration such as 500ms, 5s or 7d: {error}"))?;
+    if duration > LONGEST { Err("wants at most 10 years".to_owned()) } else { Ok(duration) }
+}
+
+/// A limit of no time at all would refuse everything, or, to Postgres, nothing.
+fn limit(text: &str) -> Result<Duration, String> {
+    duration(text).and_then(|limit| if limit.is_zero() { Err("wants more than no time".to_owned()) } else { Ok(limit) })
 }

@@ -56,9 +56,9 @@ impl Fleet {
         if !lease::hold(&mut conn, LEASE, self.me, TERM).await? {
             return Ok(false);
         }
+        self.accounts.report(&mut conn).await?;
         idempotency::forget_old(&mut conn).await?;
         self.accounts.end_expired(&mut conn).await?;
-        self.accounts.report(&mut conn).await?;
         Ok(true)
     }
 }

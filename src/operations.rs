@@ -2,12 +2,11 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum_extra::TypedHeader;
-use axum_extra::headers::Authorization;
 use axum_extra::headers::authorization::Bearer;
+use axum_extra::headers::{Authorization, HeaderMapExt};
 use secrecy::ExposeSecret;
 use serde::Serialize;
 use subtle::ConstantTimeEq;
@@ -69,9 +68,9 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
 /// What Prometheus scrapes
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
-async fn metrics(State(state): State<AppState>, token: Option<TypedHeader<Authorization<Bearer>>>) -> Result<Response, ApiError> {
+async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     if let Some(wanted) = &state.config.metrics_token {
-        let given = token.ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+        let given = headers.typed_get::<Authorization<Bearer>>().ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
         if !bool::from(given.token().as_bytes().ct_eq(wanted.expose_secret().as_bytes())) {
             return Err(ApiError::new(Code::InvalidToken));
         }
@@ -82,15 +81,15 @@ async fn metrics(State(state): State<AppState>, token: Option<TypedHeader<Author
 /// The same as `/metrics`
 #[utoipa::path(get, path = "/health/metrics", tag = "operations",
     responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
-async fn health_metrics(state: State<AppState>, token: Option<TypedHeader<Authorization<Bearer>>>) -> Result<Response, ApiError> {
-    metrics(state, token).await
+async fn health_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    metrics(state, headers).await
 }
 
 /// The same as `/metrics`
 #[utoipa::path(get, path = "/api/metrics", tag = "operations",
     responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
-async fn api_metrics(state: State<AppState>, token: Option<TypedHeader<Authorization<Bearer>>>) -> Result<Response, ApiError> {
-    metrics(state, token).await
+async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
+    metrics(state, headers).await
 }
 
 /// What is running.

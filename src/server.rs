@@ -23,7 +23,7 @@ use tower::ServiceExt;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// After an error of `accept` other than a connection's own, such as too many open files.
+/// After an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use crate::cache::Cache;
 use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
@@ -22,8 +21,6 @@ pub struct AppState {
     pub exporter: Exporter,
     /// Postgres.
     pub db: Db,
-    /// Redis as a cache.
-    pub cache: Cache,
     /// What readiness rests on.
     pub health: Health,
     /// The accounts service.

@@ -1,6 +1,6 @@
 //! Background tasks that run as long as the service: one that ends is a failure, counted, and ends the service.
 
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
@@ -41,6 +41,16 @@ impl Tasks {
             Some(Err(error)) => error.to_string(),
             None => return std::future::pending().await,
         };
+        self.count(ended)
+    }
+
+    /// Notes that a task that is not among these ended too early, which is a failure as well.
+    #[must_use]
+    pub fn lost(&self, name: &str, error: Option<JoinError>) -> TaskEnded {
+        self.count(error.map_or_else(|| name.to_owned(), |error| error.to_string()))
+    }
+
+    fn count(&self, ended: String) -> TaskEnded {
         self.metrics.unhandled_rejections.increment(());
         self.metrics.system_errors.increment((SystemError::Task, Severity::Critical));
         TaskEnded(ended)

@@ -4,6 +4,7 @@
 //! request nothing. Every command and every attempt to connect is measured here.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,9 @@ pub enum Away {
     Failed(#[from] redis::RedisError),
 }
 
+/// A connection and its number, so that a straggler of an old one does not condemn the new one.
+type Numbered = (u64, MultiplexedConnection);
+
 /// A handle on the connection; clones share it.
 #[derive(Clone)]
 pub struct Link(Arc<Inner>);
@@ -41,10 +45,11 @@ pub struct Link(Arc<Inner>);
 struct Inner {
     client: Client,
     timeout: Duration,
-    connection: RwLock<Option<MultiplexedConnection>>,
+    connection: RwLock<Option<Numbered>>,
     /// Commands to run before the next connection is used, by key, and when they no longer matter.
     owed: Mutex<HashMap<String, (Cmd, Instant)>>,
     lost: Notify,
+    connections: AtomicU64,
     metrics: Metrics,
 }
 
@@ -60,6 +65,7 @@ impl Link {
             connection: RwLock::default(),
             owed: Mutex::default(),
             lost: Notify::new(),
+            connections: AtomicU64::new(0),
             metrics,
         })))
     }
@@ -70,17 +76,15 @@ impl Link {
     /// [`Away`]; whether the command had its effect is then not known.
     pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, Away> {
         let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let result = match connection {
-            Some(connection) => self.run_on(connection, label, command).await,
-            None => Err(Away::Disconnected),
-        };
+        let Some((number, connection)) = connection else { return Err(Away::Disconnected) };
+        let result = self.run_on(connection, label, command).await;
         let broken = match &result {
             Err(Away::Timeout) => true,
             Err(Away::Failed(error)) => error.is_unrecoverable_error() || error.is_io_error(),
             Ok(_) | Err(Away::Disconnected) => false,
         };
         if broken {
-            self.set(None);
+            self.replace(None, |current| current == Some(number));
             self.0.lost.notify_one();
         }
         Ok(T::from_redis_value(result?).map_err(redis::RedisError::from)?)
@@ -89,9 +93,12 @@ impl Link {
     /// Runs the command on the next connection before anything else, unless `matters_for` has passed by then.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
-        self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).insert(key, (command, until));
-        // What is owed must be paid before the cache is read again.
-        self.set(None);
+        let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        owed.retain(|_, (_, until)| *until > Instant::now());
+        owed.insert(key, (command, until));
+        // What is owed must be paid before the cache is read again: no connection is published meanwhile.
+        self.replace(None, |_| true);
+        drop(owed);
         self.0.lost.notify_one();
     }
 
@@ -123,22 +130,32 @@ impl Link {
             tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
         });
         let Ok(connection) = connection.await else { return };
-        if self.pay(&connection).await.is_ok() {
-            self.set(Some(connection));
+        if let Err(error) = self.pay_and_publish(connection).await {
+            tracing::debug!(error = &error as &dyn std::error::Error, "what is owed to Redis could not be paid");
         }
     }
 
-    /// Runs what is owed on a connection that nobody else uses yet.
-    async fn pay(&self, connection: &MultiplexedConnection) -> Result<(), Away> {
+    /// Runs what is owed on a connection that nobody else uses yet, then lets everybody use it.
+    async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), Away> {
         loop {
             let next = {
                 let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
                 owed.retain(|_, (_, until)| *until > Instant::now());
-                owed.iter().next().map(|(key, (command, _))| (key.clone(), command.clone()))
+                let next = owed.iter().next().map(|(key, (command, until))| (key.clone(), command.clone(), *until));
+                if next.is_none() {
+                    // Under the lock: nothing can become owed between the look and the publication.
+                    let number = self.0.connections.fetch_add(1, Ordering::Relaxed);
+                    self.replace(Some((number, connection.clone())), |_| true);
+                }
+                next
             };
-            let Some((key, command)) = next else { return Ok(()) };
+            let Some((key, command, until)) = next else { return Ok(()) };
             self.run_on(connection.clone(), RedisCommand::Set, &command).await?;
-            self.0.owed.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+            let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            // A later debt of the same key is not paid by this.
+            if owed.get(&key).is_some_and(|(_, later)| *later == until) {
+                owed.remove(&key);
+            }
         }
     }
 
@@ -159,9 +176,15 @@ impl Link {
         result
     }
 
-    fn set(&self, connection: Option<MultiplexedConnection>) {
+    /// Puts another connection, or none, in the place of the current one, if `may` says so of its number.
+    fn replace(&self, connection: Option<Numbered>, may: impl FnOnce(Option<u64>) -> bool) {
         let connected = connection.is_some();
-        let before = std::mem::replace(&mut *self.0.connection.write().unwrap_or_else(PoisonError::into_inner), connection);
+        let mut current = self.0.connection.write().unwrap_or_else(PoisonError::into_inner);
+        if !may(current.as_ref().map(|(number, _)| *number)) {
+            return;
+        }
+        let before = std::mem::replace(&mut *current, connection);
+        drop(current);
         self.0.metrics.redis_connections_active.set(RedisRole::Commands, f64::from(u8::from(connected)));
         if before.is_some() != connected {
             if connected {

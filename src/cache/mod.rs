@@ -8,6 +8,7 @@ mod link;
 pub mod throttle;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use moka::future::Cache as Flights;
@@ -20,13 +21,15 @@ pub use link::{Away, Link};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
 
-/// Longer than the longest load: the waits for a connection and for a statement.
-const TOMBSTONE: Duration = Duration::from_secs(5);
+/// What a busy machine may add to the longest load.
+const TOMBSTONE_MARGIN: Duration = Duration::from_secs(1);
 /// No JSON text begins so.
 const TOMBSTONE_MARK: char = '!';
 /// A load that changes overtake this often answers what it has: there will never be a quiet moment.
 const MAX_LOADS: u32 = 3;
 const FLIGHTS: u64 = 10_000;
+/// A flight whose callers have all left is forgotten after this.
+const FLIGHT_MEMORY: Duration = Duration::from_secs(1);
 
 impl CacheType {
     /// How long an entry is believed; each entry's own time is up to a tenth shorter, so that entries that were made
@@ -53,6 +56,10 @@ pub struct Cache {
     link: Link,
     prefix: Arc<str>,
     flights: Flights<String, Option<Arc<str>>>,
+    /// Removals so far: a load that began before one is not shared with who asks after it.
+    removals: Arc<AtomicU64>,
+    /// Longer than the longest load.
+    tombstone: Duration,
     metrics: Metrics,
 }
 
@@ -65,10 +72,11 @@ enum Entry {
 }
 
 impl Cache {
-    /// A cache over a link, all keys below `prefix`.
+    /// A cache over a link, all keys below `prefix`, of things that are loaded within `longest_load`.
     #[must_use]
-    pub fn new(link: Link, prefix: &str, metrics: Metrics) -> Self {
-        Self { link, prefix: prefix.into(), flights: Flights::new(FLIGHTS), metrics }
+    pub fn new(link: Link, prefix: &str, longest_load: Duration, metrics: Metrics) -> Self {
+        let flights = Flights::builder().max_capacity(FLIGHTS).time_to_live(FLIGHT_MEMORY).build();
+        Self { link, prefix: prefix.into(), flights, removals: Arc::default(), tombstone: longest_load + TOMBSTONE_MARGIN, metrics }
     }
 
     /// The cached value, or what `load` answers; absence is not cached.
@@ -90,9 +98,11 @@ impl Cache {
             return Ok(Some(value));
         }
         self.metrics.cache_misses.increment(cache);
-        let flight = self.flights.try_get_with_by_ref(&key, self.load_and_store(cache, &key, entry, &load)).await;
-        self.flights.invalidate(&key).await;
-        let text = flight.map_err(|error| E::clone(&error))?;
+        let seen = if let Entry::Gone(Some(tombstone)) = &entry { tombstone.as_str() } else { "" };
+        let flight = format!("{key} {} {seen}", self.removals.load(Ordering::Acquire));
+        let shared = self.flights.try_get_with_by_ref(&flight, self.load_and_store(cache, &key, entry, &load)).await;
+        self.flights.invalidate(&flight).await;
+        let text = shared.map_err(|error| E::clone(&error))?;
         Ok(text.and_then(|text| serde_json::from_str(&text).ok()))
     }
 
@@ -119,12 +129,18 @@ impl Cache {
         load().await.map(|value| value.and_then(|value| serde_json::to_string(&value).ok()).map(Into::into))
     }
 
+    /// Prepares the removal of entries that a change is about to make untrue: to be made before the change is committed.
+    pub fn removal(&self, cache: CacheType, ids: impl IntoIterator<Item = String>) -> Removal {
+        Removal { cache: self.clone(), kind: cache, ids: ids.into_iter().collect() }
+    }
+
     /// Makes sure that no replica answers the entry any more.
-    pub async fn remove(&self, cache: CacheType, id: &str) {
+    async fn remove(&self, cache: CacheType, id: &str) {
+        self.removals.fetch_add(1, Ordering::AcqRel);
         let key = self.key(cache, id);
         let tombstone = format!("{TOMBSTONE_MARK}{}", Uuid::new_v4());
         let mut command = redis::cmd("SET");
-        command.arg(&key).arg(&tombstone).arg("PX").arg(millis(TOMBSTONE));
+        command.arg(&key).arg(&tombstone).arg("PX").arg(millis(self.tombstone));
         if self.link.run::<()>(RedisCommand::Set, &command).await.is_err() {
             self.metrics.cache_errors.increment(cache);
             self.link.run_before_next_use(key, command, cache.time_to_live());
@@ -157,6 +173,40 @@ impl Cache {
 
     fn key(&self, cache: CacheType, id: &str) -> String {
         format!("{}:cache:{}:{id}", self.prefix, cache.key_part())
+    }
+}
+
+/// Entries to remove when a change is done. Dropped before that, because the client left or the outcome of the commit is
+/// not known, it removes them in the background: what may have become true must reach the caches.
+#[must_use]
+pub struct Removal {
+    cache: Cache,
+    kind: CacheType,
+    ids: Vec<String>,
+}
+
+impl Removal {
+    /// Removes the entries.
+    pub async fn finish(mut self) {
+        while let Some(id) = self.ids.last() {
+            self.cache.remove(self.kind, id).await;
+            self.ids.pop();
+        }
+    }
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if self.ids.is_empty() {
+            return;
+        }
+        let mut unfinished = Self { cache: self.cache.clone(), kind: self.kind, ids: std::mem::take(&mut self.ids) };
+        // Without a runtime the process is on its way out, and the entries end by themselves.
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(unfinished.finish());
+        } else {
+            unfinished.ids.clear();
+        }
     }
 }
 

@@ -17,7 +17,7 @@ use crate::metrics::labels::{Limiter, RedisCommand};
 const TAKE: &str = "local n = redis.call('INCR', KEYS[1])
 if n == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) end
 return {n, redis.call('PTTL', KEYS[1])}";
-/// Counts one less, but never below none and never into a new window.
+/// Counts one less, but never below none.
 const GIVE_BACK: &str = "if (tonumber(redis.call('GET', KEYS[1])) or 0) > 0 then redis.call('DECR', KEYS[1]) end return 0";
 const LOCAL_KEYS: u64 = 100_000;
 

@@ -90,11 +90,16 @@ impl Named {
     }
 }
 
-/// Forgets results older than [`KEEP`].
+/// Forgets results older than [`KEEP`], at most a thousand.
 ///
 /// # Errors
 /// When the store fails.
 pub async fn forget_old(conn: &mut Conn) -> Result<u64, StoreError> {
     let before = time::OffsetDateTime::now_utc() - KEEP;
-    conn.execute(Query::DeleteIdempotencyKeys, sqlx::query!("DELETE FROM idempotency_keys WHERE created_at < $1", before)).await
+    // In bites that end within the statement's limit, however much there is.
+    let delete = sqlx::query!(
+        "DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 LIMIT 1000)",
+        before
+    );
+    conn.execute(Query::DeleteIdempotencyKeys, delete).await
 }

@@ -23,6 +23,8 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
 /// The network may add this much to a statement's own limit before the connection is given up.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
+/// Far above any migration that leaves old replicas working.
+const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -98,7 +100,9 @@ impl Db {
         let start = Instant::now();
         let unlimited =
             PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout).connect_with(self.options.clone()).await?;
-        MIGRATOR.run(&unlimited).await?;
+        // A silent partition would keep the replica waiting for ever; dropped, the attempt is made anew.
+        let done = tokio::time::timeout(MIGRATE_TIMEOUT, MIGRATOR.run(&unlimited)).await;
+        done.map_err(|_| sqlx::Error::PoolTimedOut)??;
         unlimited.close().await;
         tracing::info!(milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "schema is up to date");
         Ok(())
@@ -115,6 +119,12 @@ impl Db {
             gauge.set(PoolState::Used, f64::from(size.saturating_sub(idle)));
             gauge.set(PoolState::Max, f64::from(self.pool.options().get_max_connections()));
         }
+    }
+
+    /// The longest time that a load of one or two statements may take.
+    #[must_use]
+    pub fn longest_load(&self) -> Duration {
+        self.acquire_timeout + DEADLINE_MARGIN + 2 * self.deadline
     }
 
     /// Closes every connection, those in use when they come back.

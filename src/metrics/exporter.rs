@@ -1,6 +1,6 @@
 //! From the catalogue to the text that Prometheus reads: recorder, buckets, HELP, upkeep.
 //!
-//! What is measured belongs to [`catalogue`](super::catalogue); the route that serves it to `features::operations`.
+//! What is measured belongs to [`catalogue`](super::catalogue); the route that serves it to `operations`.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -59,7 +59,7 @@ impl HttpLayer {
             let handles = entry.operation(&metrics, method_index(method));
             for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
                 handles.requests(&metrics, status);
-                if let Some(class) = ErrorType::of(status) {
+                for class in ErrorType::all_of(status) {
                     metrics.api_errors.touch(&[class.name(), route, &status.to_string()]);
                 }
             }
@@ -355,6 +355,12 @@ impl ErrorType {
             400..500 => Self::BadRequest,
             500.. => Self::Internal,
         })
+    }
+
+    /// Every class that an answer with this status may have.
+    fn all_of(status: u16) -> impl Iterator<Item = Self> {
+        let also = (status == 503).then_some(Self::Timeout);
+        Self::of(status).into_iter().chain(also)
     }
 
     fn name(self) -> &'static str {

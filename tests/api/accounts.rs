@@ -131,19 +131,23 @@ async fn a_weak_old_hash_is_made_anew_at_the_next_login() {
 async fn a_sign_up_that_is_sent_again_has_one_effect_and_one_answer() {
     let app = TestApp::start().await;
     let before = app.settled().await;
-    let send = async |email: &str| {
-        let body = json!({ "email": email, "password": PASSWORD, "display_name": "Ada" });
+    let send = async |email: &str, password: &str, name: &str| {
+        let body = json!({ "email": email, "password": password, "display_name": name });
         app.post("/api/auth/register").header("idempotency-key", "k-1").json(&body).answer().await
     };
-    let first = send("ada@example.com").await.expect(201);
-    let second = send("ada@example.com").await.expect(201);
+    let first = send("ada@example.com", PASSWORD, "Ada").await.expect(201);
+    let second = send("ada@example.com", PASSWORD, "Ada").await.expect(201);
     assert_eq!(first.json(), second.json());
-    send("eve@example.com").await.problem(422, "idempotency_key_reused");
-    assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 1);
+    send("ada@example.com", PASSWORD, "Eve").await.problem(422, "idempotency_key_reused");
+    // Whoever does not know the password is not told that it was set.
+    send("ada@example.com", "another long pass phrase", "Ada").await.problem(422, "idempotency_key_reused");
+    // Strangers may think of the same key.
+    send("eve@example.com", PASSWORD, "Eve").await.expect(201);
+    assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 2);
     assert_eq!(app.stores.count("SELECT count(*) FROM idempotency_keys WHERE result::text LIKE '%argon2%'").await, 0);
     let after = app.settled().await;
-    assert_eq!(after.since(&before, "users_registered_total", &[]), 1.0);
-    assert_eq!(after.since(&before, "idempotent_replays_total", &[]), 1.0);
+    assert_eq!(after.since(&before, "users_registered_total", &[]), 2.0);
+    assert_eq!(after.since(&before, "idempotent_replays_total", &[]), 2.0);
 }
 
 #[tokio::test]

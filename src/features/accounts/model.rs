@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use email_address::EmailAddress;
+use email_address::{EmailAddress, Options};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -71,7 +71,8 @@ impl NewUser {
     pub fn parse(email: &str, password: SecretString, display_name: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = fields.line("email", email, 3..=EMAIL_LENGTH);
-        if !EmailAddress::is_valid(&email) || !email.rsplit('@').next().is_some_and(|domain| domain.contains('.')) {
+        let rules = Options::default().without_display_text().without_domain_literal().with_required_tld();
+        if EmailAddress::parse_with_options(&email, rules).is_err() {
             fields.refuse("email", "invalid", "wants an address such as ada@example.com");
         }
         let display_name = fields.line("display_name", display_name, NAME_LENGTH);

@@ -7,6 +7,7 @@ use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::{Cookie, SameSite};
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -81,9 +82,15 @@ async fn register(
 ) -> Result<(StatusCode, Json<User>), ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
     // The password stays out of the fingerprint: a fast hash of it would be stored.
-    let named = key.map(|key| Named::new(Uuid::nil(), key, "register", &(&new.email, &new.display_name)));
+    let named = key.map(|key| Named::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
     let user = state.accounts.register(new, named).await?;
     Ok((StatusCode::CREATED, Json(user)))
+}
+
+/// Without a session a key belongs to the address that it is used for, so that strangers' keys do not meet.
+fn scope_of(email: &str) -> Uuid {
+    let hash: [u8; 32] = Sha256::digest(email.to_lowercase()).into();
+    Uuid::from_u128(u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16])))
 }
 
 /// Someone signs in.

@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -89,7 +90,13 @@ impl Accounts {
         if let Some(named) = &repeatable
             && let Claim::Replay(user) = named.claim(&mut tx).await?
         {
-            return Ok(user);
+            // The password is not in the fingerprint: whoever repeats the request must know it.
+            let stored = store::credentials(&mut tx, &new.email).await?.and_then(|(_, stored)| stored);
+            drop(tx);
+            return match passwords.verify(new.password, stored).await? {
+                Verdict::Wrong => Err(Refusal::Mismatch.into()),
+                Verdict::Right | Verdict::RightButOld => Ok(user),
+            };
         }
         let user = match store::insert_user(&mut tx, &new, &hash).await {
             Err(StoreError::Conflict(rule)) if rule == "users_email_key" => return Err(AccountError::EmailTaken),
@@ -107,10 +114,14 @@ impl Accounts {
     pub(super) async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
         let Inner { throttle, limits, metrics, .. } = &*self.0;
         let account = subject(&credentials.email.to_lowercase());
-        let client = subject(&address.to_string());
+        let client = subject(&network(address));
         let mut taken = throttle.take(Limiter::LoginAddress, &client, limits.per_address).await;
         if taken.is_ok() {
             taken = throttle.take(Limiter::LoginAccount, &account, limits.per_account).await;
+            if taken.is_err() {
+                // Nothing is tried: others at this address keep their attempts.
+                throttle.give_back(Limiter::LoginAddress, &client).await;
+            }
         }
         taken.inspect_err(|_| events::login_throttled(metrics))?;
 
@@ -143,8 +154,15 @@ impl Accounts {
         let stored = stored.flatten();
         let verdict = passwords.verify(credentials.password.clone(), stored).await?;
         if let (Verdict::RightButOld, Some(user)) = (verdict, &user) {
-            let hash = passwords.hash(credentials.password.clone()).await?;
-            store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
+            let renewed = async {
+                let hash = passwords.hash(credentials.password.clone()).await?;
+                store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
+                Ok::<_, AccountError>(())
+            };
+            // The next login tries again; this one is right either way.
+            if let Err(error) = renewed.await {
+                tracing::warn!(error = &error as &dyn std::error::Error, "an old password hash was not renewed");
+            }
         }
         Ok(user.filter(|_| verdict != Verdict::Wrong))
     }
@@ -192,23 +210,25 @@ impl Accounts {
 
     /// Ends one session of a user.
     pub(super) async fn end_session(&self, user: Uuid, session: Uuid) -> Result<(), AccountError> {
-        let ended = store::delete_session(&mut self.0.db.acquire().await?, user, session).await?;
-        self.forget(user, &[ended.ok_or(AccountError::NoSuchSession)?]).await;
-        Ok(())
+        let mut tx = self.0.db.begin().await?;
+        let ended = store::delete_session(&mut tx, user, session).await?;
+        self.forget(tx, user, &[ended.ok_or(AccountError::NoSuchSession)?]).await
     }
 
     /// Ends every session of a user.
     pub(super) async fn end_sessions(&self, user: Uuid) -> Result<(), AccountError> {
-        let ended = store::delete_sessions(&mut self.0.db.acquire().await?, user).await?;
-        self.forget(user, &ended).await;
-        Ok(())
+        let mut tx = self.0.db.begin().await?;
+        let ended = store::delete_sessions(&mut tx, user).await?;
+        self.forget(tx, user, &ended).await
     }
 
-    async fn forget(&self, user: Uuid, tokens: &[TokenHash]) {
-        for token in tokens {
-            self.0.cache.remove(CacheType::Session, &token.cache_id()).await;
-        }
+    /// Commits the end of sessions and makes every replica know it.
+    async fn forget(&self, tx: Conn, user: Uuid, tokens: &[TokenHash]) -> Result<(), AccountError> {
+        let removal = self.0.cache.removal(CacheType::Session, tokens.iter().map(TokenHash::cache_id));
+        tx.commit().await?;
+        removal.finish().await;
         events::sessions_ended(user, tokens.len());
+        Ok(())
     }
 
     /// Removes sessions that ended by themselves.
@@ -233,6 +253,12 @@ impl Accounts {
     pub fn report_nothing(&self) {
         events::sessions_counted(&self.0.metrics, 0);
     }
+}
+
+/// Who a limit takes for one client: an address, or the IPv6 network of 64 bits that one subscriber is given.
+fn network(address: IpAddr) -> String {
+    let length = if address.is_ipv6() { 64 } else { 32 };
+    IpNet::new(address, length).map_or_else(|_| address.to_string(), |network| network.trunc().to_string())
 }
 
 /// What a limit knows somebody by: neither an address nor an e-mail is kept in Redis.

@@ -132,8 +132,12 @@ pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<TokenHas
     Ok(conn.all(Query::DeleteAuthSessions, delete).await?.into_iter().map(|row| TokenHash(row.token_hash)).collect())
 }
 
+/// Removes sessions that are over, at most a thousand, so that it ends within the statement's limit.
 pub async fn delete_expired_sessions(conn: &mut Conn) -> Result<u64, StoreError> {
-    conn.execute(Query::DeleteAuthSessions, sqlx::query!("DELETE FROM auth_sessions WHERE expires_at <= now()")).await
+    let delete = sqlx::query!(
+        "DELETE FROM auth_sessions WHERE id IN (SELECT id FROM auth_sessions WHERE expires_at <= now() ORDER BY expires_at LIMIT 1000)"
+    );
+    conn.execute(Query::DeleteAuthSessions, delete).await
 }
 
 pub async fn count_sessions(conn: &mut Conn, idle: Duration) -> Result<i64, StoreError> {

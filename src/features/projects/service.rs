@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
 use super::{events, store};
-use crate::cache::Cache;
+use crate::cache::{Cache, Removal};
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
@@ -117,8 +117,9 @@ impl Projects {
             return Ok(before);
         }
         let project = store::update(&mut tx, id, &change).await?;
+        let removal = self.removal(id);
         tx.commit().await?;
-        self.forget(id).await;
+        removal.finish().await;
         events::changed(id, user.id, project.version);
         Ok(Seen { project, role: before.role })
     }
@@ -128,8 +129,9 @@ impl Projects {
         let mut tx = self.0.db.begin().await?;
         hold(&mut tx, user, id, Action::Manage).await?;
         store::delete(&mut tx, id).await?;
+        let removal = self.removal(id);
         tx.commit().await?;
-        self.forget(id).await;
+        removal.finish().await;
         events::deleted(id, user.id);
         Ok(())
     }
@@ -172,8 +174,9 @@ impl Projects {
         if let Some(named) = &repeatable {
             named.record(&mut tx, &member).await?;
         }
+        let removal = self.removal(id);
         tx.commit().await?;
-        self.forget(id).await;
+        removal.finish().await;
         events::member_added(id, member.user_id, role);
         Ok(member)
     }
@@ -188,14 +191,15 @@ impl Projects {
         }
         store::role(&mut tx, id, member).await?.ok_or(ProjectError::NoSuchMember)?;
         store::delete_member(&mut tx, id, member).await?;
+        let removal = self.removal(id);
         tx.commit().await?;
-        self.forget(id).await;
+        removal.finish().await;
         events::member_removed(id, member);
         Ok(())
     }
 
-    async fn forget(&self, id: Uuid) {
-        self.0.cache.remove(CacheType::Project, &id.to_string()).await;
+    fn removal(&self, id: Uuid) -> Removal {
+        self.0.cache.removal(CacheType::Project, [id.to_string()])
     }
 }
 

@@ -51,9 +51,11 @@ mod linux {
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
             metrics.process_max_fds.set((), limit as f64);
         }
-        let io = process.io()?;
-        metrics.process_disk_read.absolute((), io.read_bytes);
-        metrics.process_disk_written.absolute((), io.write_bytes);
+        // Refused in some containers: the figures after it are not.
+        if let Ok(io) = process.io() {
+            metrics.process_disk_read.absolute((), io.read_bytes);
+            metrics.process_disk_written.absolute((), io.write_bytes);
+        }
         let interfaces = process.dev_status()?;
         metrics.process_network_receive.absolute((), interfaces.values().map(|interface| interface.recv_bytes).sum());
         metrics.process_network_transmit.absolute((), interfaces.values().map(|interface| interface.sent_bytes).sum());
