@@ -149,7 +149,7 @@ fn pip(wheels: &[&str]) -> Result<()> {
 }
 
 fn compile(name: &str, version: &str) -> Result<()> {
-    say(&format!("crates.io: {name} {version} (compiles for some minutes)"));
+    say(&format!("crate registry: {name} {version} (compiles for some minutes)"));
     let flags = ["install", name, "--version", version, "--locked", "--quiet", "--root"];
     ensure!(run(task("cargo").args(flags).arg(paths::tools()))?, "cargo install {name} failed");
     Ok(())
