@@ -12,6 +12,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::metrics::labels::DriverName;
+
 /// Secrets, each of which `<NAME>_FILE` may give.
 const SECRETS: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN"];
 /// Passwords that stand in examples.
@@ -115,6 +117,46 @@ pub struct Config {
     #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = limit)]
     pub login_window: Duration,
 
+    /// What runs environments; sim needs no container engine
+    #[arg(long, env = "ENVIRONMENT_DRIVER", value_name = "ENVIRONMENT_DRIVER", default_value = "sim")]
+    pub environment_driver: DriverName,
+    /// First part of the names of containers; replicas that share a database share it
+    #[arg(long, env = "ENVIRONMENT_NAMESPACE", value_name = "ENVIRONMENT_NAMESPACE", default_value = "vitrine")]
+    pub environment_namespace: String,
+    /// Longest time of one call of the driver; a pull and an installation may take ten times as long
+    #[arg(long, env = "ENVIRONMENT_TIMEOUT", value_name = "ENVIRONMENT_TIMEOUT", default_value = "10s", value_parser = limit)]
+    pub environment_timeout: Duration,
+    /// Environments that a project may have
+    #[arg(long, env = "ENVIRONMENTS_PER_PROJECT", value_name = "ENVIRONMENTS_PER_PROJECT", default_value = "20")]
+    pub environments_per_project: u32,
+    /// Environments that an account may have made and not deleted
+    #[arg(long, env = "ENVIRONMENTS_PER_USER", value_name = "ENVIRONMENTS_PER_USER", default_value = "50")]
+    pub environments_per_user: u32,
+    /// Lines that an environment may write in one second; the rest of that second is dropped
+    #[arg(long, env = "LOG_LINES_PER_SECOND", value_name = "LOG_LINES_PER_SECOND", default_value = "5000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub log_lines_per_second: u32,
+    /// Lines of an environment's log that are kept
+    #[arg(long, env = "LOG_LINES_KEPT", value_name = "LOG_LINES_KEPT", default_value = "10000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub log_lines_kept: u32,
+    /// Socket of the container engine, for the driver docker
+    #[arg(long, env = "DOCKER_HOST", value_name = "DOCKER_HOST", default_value = "unix:///var/run/docker.sock")]
+    pub docker_host: Url,
+    /// Mean time of a call of the driver sim
+    #[arg(long, env = "SIM_LATENCY", value_name = "SIM_LATENCY", default_value = "200ms", value_parser = duration)]
+    pub sim_latency: Duration,
+    /// Share of the calls of the driver sim that fail, 0 to 1
+    #[arg(long, env = "SIM_FAILURE_RATE", value_name = "SIM_FAILURE_RATE", default_value = "0.02")]
+    pub sim_failure_rate: f64,
+    /// Log lines that a container of the driver sim writes in a second, on average
+    #[arg(long, env = "SIM_LINES_PER_SECOND", value_name = "SIM_LINES_PER_SECOND", default_value = "1")]
+    pub sim_lines_per_second: f64,
+    /// Seed of what the driver sim makes up; the same seed makes the same
+    #[arg(long, env = "SIM_SEED", value_name = "SIM_SEED", default_value = "1")]
+    pub sim_seed: u64,
+    /// Background jobs that this replica does at once
+    #[arg(long, env = "JOB_WORKERS", value_name = "JOB_WORKERS", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub job_workers: u32,
+
     /// Bearer token that the metrics routes ask for; open without one (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
@@ -157,6 +199,20 @@ impl Config {
             || self.metrics_prefix.starts_with(|c: char| c.is_ascii_digit())
         {
             return Err("METRICS_PREFIX wants letters, digits and underscores, a letter first".to_owned());
+        }
+        let namespace = &self.environment_namespace;
+        let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if !namespace.chars().all(is_name) || !namespace.starts_with(|c: char| c.is_ascii_alphanumeric()) || namespace.len() > 40 {
+            return Err("ENVIRONMENT_NAMESPACE wants lower-case letters, digits and hyphens, at most 40".to_owned());
+        }
+        if self.docker_host.scheme() != "unix" {
+            return Err("DOCKER_HOST wants a socket such as unix:///var/run/docker.sock".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.sim_failure_rate) {
+            return Err("SIM_FAILURE_RATE wants 0 to 1".to_owned());
+        }
+        if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
+            return Err("SIM_LINES_PER_SECOND wants 0.001 to 100000".to_owned());
         }
         tracing_subscriber::EnvFilter::try_new(&self.log)
             .map_err(|error| format!("LOG wants tracing directives such as info,vitrine=debug: {error}"))?;

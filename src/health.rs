@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::cache::Link;
 use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Dependency, Labels, Severity, SystemError};
+use crate::metrics::labels::{Dependency, Severity, SystemError};
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
@@ -87,7 +87,7 @@ impl Health {
             last_error: Some("not_checked"),
             failures: FAILURES_TO_BE_DOWN,
         };
-        let checks = BTreeMap::from([(name(Dependency::Postgres), unknown(true)), (name(Dependency::Redis), unknown(false))]);
+        let checks = BTreeMap::from([(Dependency::Postgres.name(), unknown(true)), (Dependency::Redis.name(), unknown(false))]);
         Self(Arc::new(Inner { started: Instant::now(), known: RwLock::new(Known { draining: false, checks }), metrics }))
     }
 
@@ -145,7 +145,7 @@ impl Health {
 
     fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
-        let Some(check) = known.checks.get_mut(name(dependency)) else { return };
+        let Some(check) = known.checks.get_mut(dependency.name()) else { return };
         check.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         check.failures = if result.is_ok() { 0 } else { check.failures.saturating_add(1) };
         check.last_error = result.err().or(check.last_error.filter(|_| check.status == "up"));
@@ -162,7 +162,7 @@ impl Health {
             if status == "up" {
                 check.last_error = None;
             }
-            tracing::info!(dependency = name(dependency), status, "dependency");
+            tracing::info!(dependency = dependency.name(), status, "dependency");
         }
         let up = status == "up";
         drop(known);
@@ -173,10 +173,6 @@ impl Health {
 
 fn redis(link: &Link) -> Result<(), &'static str> {
     if link.is_connected() { Ok(()) } else { Err("unavailable") }
-}
-
-fn name(dependency: Dependency) -> &'static str {
-    Dependency::all()[dependency.index()][0]
 }
 
 /// Asks the replica that listens on this machine whether it is ready: the probe of images without a shell.

@@ -10,6 +10,7 @@
 //! | [`http`] | problems, extractors, paging |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`metrics`] | the catalogue and everything that counts |
+//! | [`jobs`] | what must happen after an answer was given |
 //! | [`fleet`] | what one replica does for all |
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` holds this.
@@ -22,6 +23,7 @@ pub mod features;
 pub mod fleet;
 pub mod health;
 pub mod http;
+pub mod jobs;
 pub mod metrics;
 pub mod operations;
 pub mod router;

@@ -1,6 +1,7 @@
 //! What the service does: one folder a feature, one line here. Nothing below this folder imports a feature.
 
 pub mod accounts;
+pub mod environments;
 pub mod projects;
 
 use utoipa_axum::router::OpenApiRouter;

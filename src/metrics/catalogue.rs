@@ -3,8 +3,9 @@
 
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
-    AuthMethod, AuthStatus, Build, CacheType, Dependency, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, Keys, Limiter, Outcome,
-    PoolState, Query, QueryStatus, RedisCommand, RedisRole, Severity, SystemError,
+    AuthMethod, AuthStatus, Build, CacheType, Dependency, DriverAnswer, DriverCall, Ending, EnvironmentStatus, Extension, Heap, HttpAnswer,
+    HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Outcome, PoolState, Query, QueryStatus,
+    RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SystemError,
 };
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -13,6 +14,8 @@ const RESPONSE_BYTES: &[f64] = &[100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5];
 const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
+const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// What the catalogue says of one metric.
 pub struct Row {
@@ -162,6 +165,32 @@ catalogue! {
         auth_attempts: Counter<(AuthMethod, AuthStatus)> = "auth_attempts_total";
         /// Sessions that have not ended, over the whole fleet; reported by one replica at a time
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
+    }
+    "Environments" {
+        /// Environments by status, over the whole fleet; reported by one replica at a time
+        environments: Gauge<EnvironmentStatus> = "environments";
+        /// Calls of the driver of environments, by outcome; `sim` is the simulated driver
+        docker_operations: CounterFamily<DriverAnswer> = "docker_operations_total";
+        /// Time of a call of the driver of environments in seconds
+        docker_operation_duration: HistogramFamily<DriverCall> = "docker_operation_duration_seconds", DRIVER_SECONDS;
+        /// Sessions in environments, over the whole fleet; reported by one replica at a time. Closed ones are remembered for a week
+        workspace_sessions: Gauge<(SessionType, SessionStatus)> = "workspace_sessions";
+        /// Installations of extensions that were tried to their end
+        extension_installations: Counter<(Extension, Ending)> = "extension_installations_total";
+        /// Lines of environments' logs that were stored
+        log_entries: Counter<LogStream> = "log_entries_total";
+        /// Lines of environments' logs that were not stored because an environment wrote too many in one second
+        log_entries_dropped: Counter<()> = "log_entries_dropped_total";
+    }
+    "Jobs" {
+        /// Attempts at background jobs, by how they ended
+        jobs: Counter<(JobKind, JobOutcome)> = "jobs_total";
+        /// Time of an attempt at a background job in seconds
+        job_duration: Histogram<JobKind> = "job_duration_seconds", JOB_SECONDS;
+        /// Background jobs that have not ended, over the whole fleet; reported by one replica at a time
+        jobs_pending: Gauge<JobKind> = "jobs_pending";
+        /// How long the longest-waiting job has been due in seconds, over the whole fleet; reported by one replica at a time
+        jobs_oldest_due: Gauge<()> = "jobs_oldest_due_seconds";
     }
     "Limits" {
         /// Attempts that a limit refused

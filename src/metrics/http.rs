@@ -21,7 +21,7 @@ use tower::{Layer, Service};
 
 use super::Metrics;
 use super::kinds::Held;
-use super::labels::{ErrorType, Labels};
+use super::labels::ErrorType;
 
 /// The label for a request that no route matches.
 pub const OTHER_ROUTE: &str = "other";
@@ -361,9 +361,5 @@ impl ErrorType {
     fn all_of(status: u16) -> impl Iterator<Item = Self> {
         let also = (status == 503).then_some(Self::Timeout);
         Self::of(status).into_iter().chain(also)
-    }
-
-    fn name(self) -> &'static str {
-        Self::all()[self.index()][0]
     }
 }

@@ -21,19 +21,32 @@ pub trait Labels: Keys + Copy {
 
 /// Declares a closed label set: the keys, then one line per member with a value for each key.
 macro_rules! labels {
-    ($(#[$meta:meta])* $name:ident [$($key:literal),+] { $($member:ident [$($value:literal),+],)+ }) => {
+    ($(#[$meta:meta])* $name:ident [$($key:literal),+] { $($member:ident [$first:literal $(, $value:literal)*],)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name { $(#[doc = concat!($("`", $value, "` ",)+)] $member,)+ }
+        pub enum $name { $(#[doc = concat!("`", $first, "`" $(, " `", $value, "`")*)] $member,)+ }
+
+        impl $name {
+            /// Every member, in index order.
+            pub const MEMBERS: &'static [Self] = &[$(Self::$member),+];
+
+            /// The value of the first label: how the member is told outside of metrics as well.
+            #[must_use]
+            pub const fn name(self) -> &'static str { match self { $(Self::$member => $first,)+ } }
+
+            /// The first member that is told so.
+            #[must_use]
+            pub fn named(name: &str) -> Option<Self> { Self::MEMBERS.iter().copied().find(|member| member.name() == name) }
+        }
 
         impl Keys for $name {
             fn keys() -> Vec<&'static str> { vec![$($key),+] }
         }
 
         impl Labels for $name {
-            const COUNT: usize = [$(Self::$member),+].len();
+            const COUNT: usize = Self::MEMBERS.len();
             fn index(self) -> usize { self as usize }
-            fn all() -> Vec<Vec<&'static str>> { vec![$(vec![$($value),+]),+] }
+            fn all() -> Vec<Vec<&'static str>> { vec![$(vec![$first $(, $value)*]),+] }
         }
     };
 }
@@ -100,6 +113,14 @@ route_keys! {
 route_keys! {
     /// What is running.
     Build ["version", "revision", "rustc"]
+}
+route_keys! {
+    /// One kind of call of the driver of environments; a replica has one driver.
+    DriverCall ["driver", "operation"]
+}
+route_keys! {
+    /// The end of a call of the driver of environments.
+    DriverAnswer ["driver", "operation", "status"]
 }
 
 labels! {
@@ -182,6 +203,28 @@ labels! {
         InsertIdempotencyKeys ["insert", "idempotency_keys"],
         DeleteIdempotencyKeys ["delete", "idempotency_keys"],
         UpdateLeases ["update", "leases"],
+        SelectJobs ["select", "jobs"],
+        InsertJobs ["insert", "jobs"],
+        UpdateJobs ["update", "jobs"],
+        DeleteJobs ["delete", "jobs"],
+        SelectEnvironments ["select", "environments"],
+        InsertEnvironments ["insert", "environments"],
+        UpdateEnvironments ["update", "environments"],
+        DeleteEnvironments ["delete", "environments"],
+        SelectEnvSessions ["select", "env_sessions"],
+        InsertEnvSessions ["insert", "env_sessions"],
+        UpdateEnvSessions ["update", "env_sessions"],
+        DeleteEnvSessions ["delete", "env_sessions"],
+        SelectExtensionInstalls ["select", "extension_installs"],
+        InsertExtensionInstalls ["insert", "extension_installs"],
+        UpdateExtensionInstalls ["update", "extension_installs"],
+        DeleteExtensionInstalls ["delete", "extension_installs"],
+        SelectLogEntries ["select", "log_entries"],
+        InsertLogEntries ["insert", "log_entries"],
+        DeleteLogEntries ["delete", "log_entries"],
+        UpdateLogStreams ["update", "log_streams"],
+        SelectSimContainers ["select", "sim_containers"],
+        UpdateSimContainers ["update", "sim_containers"],
     }
 }
 
@@ -240,6 +283,7 @@ labels! {
     Dependency ["dependency"] {
         Postgres ["postgres"],
         Redis ["redis"],
+        EnvironmentDriver ["environment_driver"],
         All ["all"],
     }
 }
@@ -267,6 +311,120 @@ labels! {
         LoginAccount ["login_account"],
         LoginAddress ["login_address"],
         PasswordHashing ["password_hashing"],
+    }
+}
+
+labels! {
+    /// What runs environments.
+    #[derive(clap::ValueEnum)]
+    DriverName ["driver"] {
+        Docker ["docker"],
+        Sim ["sim"],
+    }
+}
+
+labels! {
+    /// A call of the driver of environments.
+    DriverOperation ["operation"] {
+        Ping ["ping"],
+        Pull ["pull"],
+        Create ["create"],
+        Start ["start"],
+        Stop ["stop"],
+        Restart ["restart"],
+        Remove ["remove"],
+        Exec ["exec"],
+        Logs ["logs"],
+        Inspect ["inspect"],
+        List ["list"],
+    }
+}
+
+labels! {
+    /// Where an environment stands.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    EnvironmentStatus ["status"] {
+        Creating ["creating"],
+        Starting ["starting"],
+        Running ["running"],
+        Stopping ["stopping"],
+        Stopped ["stopped"],
+        Error ["error"],
+        Deleting ["deleting"],
+    }
+}
+
+labels! {
+    /// What a session in an environment is for.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    SessionType ["type"] {
+        Vscode ["vscode"],
+        Tmux ["tmux"],
+        Shell ["shell"],
+    }
+}
+
+labels! {
+    /// Whether a session in an environment goes on.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    SessionStatus ["status"] {
+        Active ["active"],
+        Closed ["closed"],
+    }
+}
+
+labels! {
+    /// What can be installed in an environment.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "kebab-case")]
+    Extension ["extension"] {
+        ShellPrompt ["shell-prompt"],
+        GitAliases ["git-aliases"],
+        EditorDefaults ["editor-defaults"],
+        Heartbeat ["heartbeat"],
+        NodeTools ["node-tools"],
+        CargoTools ["cargo-tools"],
+    }
+}
+
+labels! {
+    /// Where a line of an environment's log comes from; `system` is Vitrine itself.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    LogStream ["stream"] {
+        Stdout ["stdout"],
+        Stderr ["stderr"],
+        System ["system"],
+    }
+}
+
+labels! {
+    /// What a job does.
+    JobKind ["kind"] {
+        EnvironmentChange ["environment_change"],
+        ExtensionChange ["extension_change"],
+        EnvironmentReconcile ["environment_reconcile"],
+    }
+}
+
+labels! {
+    /// How one attempt at a job ended: `lost` is one whose lease ended before it did.
+    JobOutcome ["outcome"] {
+        Success ["success"],
+        Retry ["retry"],
+        Dead ["dead"],
+        Lost ["lost"],
+    }
+}
+
+labels! {
+    /// How an operation ended, where the word for the bad end is failure.
+    Ending ["status"] {
+        Success ["success"],
+        Failure ["failure"],
     }
 }
 

@@ -1,0 +1,168 @@
+//! The configured driver, every call measured and with a deadline. Which drivers there are: the module above.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Container, Driver, DriverError, Exit, Image, Lines, Script};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{DriverName, DriverOperation, Ending};
+
+/// A ping that takes longer is a failed one: it decides what readiness says.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
+/// A pull moves hundreds of megabytes, and an installation runs programs: they may take so many times as long.
+const LONG_CALL: u32 = 10;
+
+/// The way to the driver; clones share it.
+#[derive(Clone)]
+pub struct Engine(Arc<Inner>);
+
+struct Inner {
+    driver: Box<dyn Driver>,
+    timeout: Duration,
+    metrics: Metrics,
+}
+
+impl Engine {
+    /// An engine whose calls take at most `timeout`.
+    #[must_use]
+    pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {
+        let name = driver.name().name();
+        for operation in DriverOperation::MEMBERS {
+            for ending in Ending::MEMBERS {
+                metrics.docker_operations.touch(&[name, operation.name(), ending.name()]);
+            }
+            // Made here, so that it is there before the first call.
+            drop(metrics.docker_operation_duration.with(&[name, operation.name()]));
+        }
+        Self(Arc::new(Inner { driver, timeout, metrics }))
+    }
+
+    /// Which driver it is.
+    #[must_use]
+    pub fn name(&self) -> DriverName {
+        self.0.driver.name()
+    }
+
+    /// See [`Driver::ping`].
+    ///
+    /// # Errors
+    /// As [`DriverError`] says, here and below.
+    pub async fn ping(&self) -> Result<(), DriverError> {
+        self.call(DriverOperation::Ping, PING_TIMEOUT.min(self.0.timeout), self.0.driver.ping()).await
+    }
+
+    /// See [`Driver::pull`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn pull(&self, image: Image) -> Result<(), DriverError> {
+        self.call(DriverOperation::Pull, self.0.timeout * LONG_CALL, self.0.driver.pull(image)).await
+    }
+
+    /// See [`Driver::create`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
+        self.call(DriverOperation::Create, self.0.timeout, self.0.driver.create(environment, image)).await
+    }
+
+    /// See [`Driver::start`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn start(&self, environment: Uuid) -> Result<(), DriverError> {
+        self.call(DriverOperation::Start, self.0.timeout, self.0.driver.start(environment)).await
+    }
+
+    /// See [`Driver::stop`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn stop(&self, environment: Uuid) -> Result<(), DriverError> {
+        self.call(DriverOperation::Stop, self.0.timeout, self.0.driver.stop(environment)).await
+    }
+
+    /// See [`Driver::restart`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
+        self.call(DriverOperation::Restart, self.0.timeout, self.0.driver.restart(environment)).await
+    }
+
+    /// See [`Driver::remove`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {
+        self.call(DriverOperation::Remove, self.0.timeout, self.0.driver.remove(environment)).await
+    }
+
+    /// See [`Driver::inspect`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError> {
+        self.call(DriverOperation::Inspect, self.0.timeout, self.0.driver.inspect(environment)).await
+    }
+
+    /// See [`Driver::list`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn list(&self) -> Result<Vec<Container>, DriverError> {
+        self.call(DriverOperation::List, self.0.timeout, self.0.driver.list()).await
+    }
+
+    /// See [`Driver::exec`].
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
+        self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL, self.0.driver.exec(environment, script)).await
+    }
+
+    /// See [`Driver::logs`]; what is measured is the opening.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {
+        self.call(DriverOperation::Logs, self.0.timeout, self.0.driver.logs(environment, since)).await
+    }
+
+    async fn call<T>(
+        &self,
+        operation: DriverOperation,
+        limit: Duration,
+        call: impl Future<Output = Result<T, DriverError>>,
+    ) -> Result<T, DriverError> {
+        let mut report = Report { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
+        let result = tokio::time::timeout(limit, call).await.unwrap_or(Err(DriverError::Timeout));
+        match &result {
+            Ok(_) => report.ending = Ending::Success,
+            Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver failed"),
+        }
+        result
+    }
+}
+
+/// Reports on drop, and so also when the call is cancelled.
+struct Report<'a> {
+    engine: &'a Engine,
+    operation: DriverOperation,
+    start: Instant,
+    ending: Ending,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let Inner { driver, metrics, .. } = &*self.engine.0;
+        let (name, operation) = (driver.name().name(), self.operation.name());
+        metrics.docker_operation_duration.with(&[name, operation]).record(self.start.elapsed().as_secs_f64());
+        metrics.docker_operations.with(&[name, operation, self.ending.name()]).increment(1);
+    }
+}

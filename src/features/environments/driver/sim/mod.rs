@@ -1,0 +1,153 @@
+//! The simulated driver: containers are rows that every replica sees, log lines are made up as time passes. Latencies,
+//! failures and lines come from a seed, so that the same seed makes the same.
+
+mod lines;
+mod store;
+
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::{Container, Driver, DriverError, Exit, Image, Lines, Script};
+use crate::config::Config;
+use crate::db::{Conn, Db, StoreError};
+use crate::metrics::labels::DriverName;
+
+/// What a shell answers when it does not find a program.
+const NOT_FOUND: i64 = 127;
+
+/// The simulated driver.
+pub struct Sim {
+    db: Db,
+    namespace: String,
+    latency: Duration,
+    failure_rate: f64,
+    lines: lines::Source,
+    random: Mutex<StdRng>,
+}
+
+impl From<StoreError> for DriverError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) | StoreError::Timeout => Self::Unavailable(error.to_string()),
+            StoreError::Contended | StoreError::Conflict(_) | StoreError::Internal(_) => Self::Failed(error.to_string()),
+        }
+    }
+}
+
+impl Sim {
+    /// A driver whose containers are in the database.
+    #[must_use]
+    pub fn new(config: &Config, db: Db) -> Self {
+        let lines = lines::Source { seed: config.sim_seed, per_second: config.sim_lines_per_second };
+        Self {
+            db,
+            namespace: config.environment_namespace.clone(),
+            latency: config.sim_latency,
+            failure_rate: config.sim_failure_rate,
+            lines,
+            random: Mutex::new(StdRng::seed_from_u64(config.sim_seed)),
+        }
+    }
+
+    /// Takes the time of a call, may fail it, and answers a connection for its effect.
+    async fn act(&self) -> Result<Conn, DriverError> {
+        let (pause, fails) = {
+            let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+            (self.latency.mul_f64(random.random_range(0.5..1.5)), random.random_bool(self.failure_rate))
+        };
+        tokio::time::sleep(pause).await;
+        if fails {
+            return Err(DriverError::Failed("as SIM_FAILURE_RATE wants it".to_owned()));
+        }
+        Ok(self.db.acquire().await?)
+    }
+}
+
+fn there(changed: u64) -> Result<(), DriverError> {
+    if changed == 0 { Err(DriverError::NoContainer) } else { Ok(()) }
+}
+
+#[async_trait]
+impl Driver for Sim {
+    fn name(&self) -> DriverName {
+        DriverName::Sim
+    }
+
+    async fn ping(&self) -> Result<(), DriverError> {
+        Ok(())
+    }
+
+    async fn pull(&self, _: Image) -> Result<(), DriverError> {
+        self.act().await.map(drop)
+    }
+
+    async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
+        store::insert(&mut self.act().await?, &self.namespace, environment, image.reference()).await?;
+        Ok(format!("{}-{environment}", self.namespace))
+    }
+
+    async fn start(&self, environment: Uuid) -> Result<(), DriverError> {
+        there(store::start(&mut self.act().await?, &self.namespace, environment).await?)
+    }
+
+    async fn stop(&self, environment: Uuid) -> Result<(), DriverError> {
+        there(store::stop(&mut self.act().await?, &self.namespace, environment).await?)
+    }
+
+    async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
+        let mut conn = self.act().await?;
+        there(store::stop(&mut conn, &self.namespace, environment).await?)?;
+        there(store::start(&mut conn, &self.namespace, environment).await?)
+    }
+
+    async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {
+        Ok(store::delete(&mut self.act().await?, &self.namespace, environment).await?)
+    }
+
+    async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError> {
+        let found = store::find(&mut self.act().await?, &self.namespace, environment).await?;
+        Ok(found.map(|row| row.container(&self.namespace)))
+    }
+
+    async fn list(&self) -> Result<Vec<Container>, DriverError> {
+        let all = store::all(&mut self.act().await?, &self.namespace).await?;
+        Ok(all.into_iter().map(|row| row.container(&self.namespace)).collect())
+    }
+
+    async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
+        let found = store::find(&mut self.act().await?, &self.namespace, environment).await?.ok_or(DriverError::NoContainer)?;
+        if !found.is_running() {
+            return Err(DriverError::Refused("the container is not running".to_owned()));
+        }
+        let missing = script.requires.filter(|program| !Image::named(&found.image).is_some_and(|image| image.has(program)));
+        Ok(match missing {
+            Some(program) => Exit { code: NOT_FOUND, output: format!("{program} is not in this image") },
+            None => Exit { code: 0, output: String::new() },
+        })
+    }
+
+    async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {
+        let found = store::find(&mut self.act().await?, &self.namespace, environment).await?.ok_or(DriverError::NoContainer)?;
+        let Some(started_at) = found.started_at else { return Ok(Box::pin(futures_util::stream::empty())) };
+        let (db, namespace) = (self.db.clone(), self.namespace.clone());
+        // When this run of the container ended, or nothing while it goes on.
+        let ended_at = move || {
+            let (db, namespace) = (db.clone(), namespace.clone());
+            async move {
+                let now = store::find(&mut db.acquire().await?, &namespace, environment).await?;
+                Ok(match now {
+                    Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
+                    Some(row) if row.started_at == Some(started_at) => row.stopped_at,
+                    _ => Some(OffsetDateTime::now_utc()),
+                })
+            }
+        };
+        Ok(self.lines.follow(environment, started_at, since, ended_at))
+    }
+}

@@ -1,0 +1,96 @@
+//! The statements on `sim_containers`. Those that change something answer how many containers there were to change.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::super::{Container, ContainerState};
+use crate::db::{Conn, StoreError};
+use crate::metrics::labels::Query;
+
+/// A container as the table has it.
+pub struct Row {
+    pub environment_id: Uuid,
+    pub image: String,
+    pub state: String,
+    pub exit_code: Option<i64>,
+    pub started_at: Option<OffsetDateTime>,
+    pub stopped_at: Option<OffsetDateTime>,
+}
+
+impl Row {
+    pub fn is_running(&self) -> bool {
+        self.state == "running"
+    }
+
+    pub fn container(&self, namespace: &str) -> Container {
+        let state = match self.state.as_str() {
+            "created" => ContainerState::Created,
+            "running" => ContainerState::Running,
+            _ => ContainerState::Exited { code: self.exit_code.unwrap_or_default() },
+        };
+        Container { environment: self.environment_id, reference: format!("{namespace}-{}", self.environment_id), state }
+    }
+}
+
+/// Leaves one that is there as it is.
+pub async fn insert(conn: &mut Conn, namespace: &str, environment: Uuid, image: &str) -> Result<(), StoreError> {
+    let insert = sqlx::query!(
+        "INSERT INTO sim_containers (namespace, environment_id, image, state) VALUES ($1, $2, $3, 'created') ON CONFLICT DO NOTHING",
+        namespace,
+        environment,
+        image
+    );
+    conn.execute(Query::UpdateSimContainers, insert).await.map(drop)
+}
+
+/// Leaves one that runs as it is.
+pub async fn start(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE sim_containers
+         SET state = 'running', exit_code = NULL, stopped_at = NULL,
+             started_at = CASE WHEN state = 'running' THEN started_at ELSE clock_timestamp() END
+         WHERE namespace = $1 AND environment_id = $2",
+        namespace,
+        environment
+    );
+    conn.execute(Query::UpdateSimContainers, update).await
+}
+
+/// Leaves one that does not run as it is.
+pub async fn stop(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE sim_containers
+         SET state = CASE WHEN state = 'running' THEN 'exited' ELSE state END,
+             exit_code = CASE WHEN state = 'running' THEN 0 ELSE exit_code END,
+             stopped_at = CASE WHEN state = 'running' THEN clock_timestamp() ELSE stopped_at END
+         WHERE namespace = $1 AND environment_id = $2",
+        namespace,
+        environment
+    );
+    conn.execute(Query::UpdateSimContainers, update).await
+}
+
+pub async fn delete(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM sim_containers WHERE namespace = $1 AND environment_id = $2", namespace, environment);
+    conn.execute(Query::UpdateSimContainers, delete).await.map(drop)
+}
+
+pub async fn find(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<Option<Row>, StoreError> {
+    let select = sqlx::query_as!(
+        Row,
+        "SELECT environment_id, image, state, exit_code, started_at, stopped_at FROM sim_containers
+         WHERE namespace = $1 AND environment_id = $2",
+        namespace,
+        environment
+    );
+    conn.optional(Query::SelectSimContainers, select).await
+}
+
+pub async fn all(conn: &mut Conn, namespace: &str) -> Result<Vec<Row>, StoreError> {
+    let select = sqlx::query_as!(
+        Row,
+        "SELECT environment_id, image, state, exit_code, started_at, stopped_at FROM sim_containers WHERE namespace = $1",
+        namespace
+    );
+    conn.all(Query::SelectSimContainers, select).await
+}

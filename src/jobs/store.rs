@@ -1,0 +1,152 @@
+//! The statements on `jobs`. What they are for is said in the module above.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::{Job, MAX_ATTEMPTS};
+use crate::db::{Conn, StoreError};
+use crate::metrics::labels::{JobKind, Query};
+
+/// How many jobs of a kind have not ended.
+pub struct Pending {
+    pub kind: String,
+    pub count: i64,
+    /// How long the one that waits longest has been due.
+    pub seconds_due: f64,
+}
+
+/// Nothing when the unique key is taken.
+pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<&str>, unique_key: Option<&str>) -> Result<(), StoreError> {
+    let insert = sqlx::query!(
+        "INSERT INTO jobs (kind, payload, lane, unique_key) VALUES ($1, $2, $3, $4)
+         ON CONFLICT (unique_key) WHERE died_at IS NULL DO NOTHING",
+        kind.name(),
+        payload,
+        lane,
+        unique_key
+    );
+    tx.execute(Query::InsertJobs, insert).await.map(drop)
+}
+
+/// Makes the jobs of a lane due that wait for another try.
+pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
+    let update =
+        sqlx::query!("UPDATE jobs SET run_at = now() WHERE lane = $1 AND died_at IS NULL AND lease_until IS NULL AND run_at > now()", lane);
+    tx.execute(Query::UpdateJobs, update).await.map(drop)
+}
+
+/// Leases up to `limit` due jobs of these kinds, the first of each lane only.
+pub async fn lease(conn: &mut Conn, owner: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
+    let update = sqlx::query!(
+        "WITH due AS MATERIALIZED (
+             SELECT id FROM jobs j
+             WHERE died_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now()) AND kind = ANY($3)
+               AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.lane = j.lane AND earlier.id < j.id AND earlier.died_at IS NULL)
+             ORDER BY run_at, id LIMIT $4
+             FOR UPDATE SKIP LOCKED
+         )
+         UPDATE jobs SET lease_owner = $1, lease_until = now() + make_interval(secs => $2), attempts = attempts + 1
+         FROM due WHERE jobs.id = due.id
+         RETURNING jobs.id, kind, payload, attempts",
+        owner,
+        term.as_secs_f64(),
+        kinds,
+        limit
+    );
+    let rows = conn.all(Query::UpdateJobs, update).await?;
+    let jobs = rows.into_iter().filter_map(|row| {
+        let kind = JobKind::named(&row.kind)?;
+        Some(Job { id: row.id, kind, payload: row.payload, attempt: row.attempts, owner, completed: Arc::default() })
+    });
+    Ok(jobs.collect())
+}
+
+/// False when the lease has been lost.
+pub async fn renew(conn: &mut Conn, job: &Job, term: Duration) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE jobs SET lease_until = now() + make_interval(secs => $4)
+         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        job.id,
+        job.owner,
+        job.attempt,
+        term.as_secs_f64()
+    );
+    Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
+}
+
+/// False when the lease has been lost.
+pub async fn delete(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
+    let delete = sqlx::query!(
+        "DELETE FROM jobs WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        job.id,
+        job.owner,
+        job.attempt
+    );
+    Ok(conn.execute(Query::DeleteJobs, delete).await? == 1)
+}
+
+/// Gives the job back for another try.
+pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, run_at = now() + make_interval(secs => $4), last_error = $5
+         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        job.id,
+        job.owner,
+        job.attempt,
+        pause.as_secs_f64(),
+        error
+    );
+    conn.execute(Query::UpdateJobs, update).await.map(drop)
+}
+
+/// False when the lease has been lost.
+pub async fn bury(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, died_at = now(), last_error = $4
+         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        job.id,
+        job.owner,
+        job.attempt,
+        error
+    );
+    Ok(tx.execute(Query::UpdateJobs, update).await? == 1)
+}
+
+/// Gives back every job of a replica that leaves; the attempts that it broke off do not count.
+pub async fn release(conn: &mut Conn, owner: Uuid) -> Result<u64, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_owner = $1 AND died_at IS NULL",
+        owner
+    );
+    conn.execute(Query::UpdateJobs, update).await
+}
+
+pub async fn pending(conn: &mut Conn) -> Result<Vec<Pending>, StoreError> {
+    let select = sqlx::query_as!(
+        Pending,
+        r#"SELECT kind, count(*) AS "count!", greatest(0, extract(epoch FROM now() - min(run_at)))::float8 AS "seconds_due!"
+           FROM jobs WHERE died_at IS NULL GROUP BY kind"#
+    );
+    conn.all(Query::SelectJobs, select).await
+}
+
+/// Forgets jobs that died a month ago, at most a thousand.
+pub async fn forget_dead(conn: &mut Conn) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE died_at < now() - interval '30 days' LIMIT 1000)");
+    conn.execute(Query::DeleteJobs, delete).await.map(drop)
+}
+
+impl Job {
+    /// Whether no further attempt may be made, this one included: its replicas died in all of them.
+    pub fn is_exhausted(&self) -> bool {
+        self.attempt > MAX_ATTEMPTS
+    }
+
+    /// Whether this is the last attempt.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt >= MAX_ATTEMPTS
+    }
+}
