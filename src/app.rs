@@ -14,9 +14,12 @@ use crate::cache::{Cache, Link};
 use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
+use crate::features::environments::driver::Engine;
+use crate::features::environments::{Environments, watch_engine};
 use crate::features::projects::Projects;
 use crate::fleet::Fleet;
 use crate::health::Health;
+use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::server::{self, Limits};
@@ -32,6 +35,8 @@ pub struct App {
     listener: StdListener,
     router: Router,
     link: Link,
+    engine: Engine,
+    workers: Workers,
     state: AppState,
 }
 
@@ -60,10 +65,14 @@ impl App {
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
         let projects = Projects::new(db.clone(), cache, accounts.clone(), metrics.clone());
-        let health = Health::new(metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects };
+        let engine = Engine::of(&config, &db, metrics.clone())?;
+        let queue = Queue::default();
+        let environments = Environments::new(db.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
+        let workers = Workers::new(queue, db.clone(), config.job_workers as usize, environments.handlers(), metrics.clone());
+        let health = Health::new(engine.name(), metrics.clone());
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects, environments };
         let router = router::build(interface, state.clone())?;
-        Ok(Self { listener, router, link, state })
+        Ok(Self { listener, router, link, engine, workers, state })
     }
 
     /// Where the service listens.
@@ -93,13 +102,13 @@ impl App {
     /// # Errors
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self { listener, router, link, state } = self;
-        let AppState { config, metrics, exporter, db, health, accounts, .. } = state;
+        let Self { listener, router, link, engine, workers, state } = self;
+        let AppState { config, metrics, exporter, db, health, accounts, environments, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
-        let fleet = Fleet::new(db.clone(), accounts, health.clone());
+        let fleet = Fleet::new(db.clone(), accounts, environments, health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
@@ -107,6 +116,8 @@ impl App {
         tasks.spawn("redis", link.clone().keep_connected());
         tasks.spawn("health", health.clone().watch(db.clone(), link));
         tasks.spawn("fleet", fleet.clone().lead());
+        tasks.spawn("environment driver", watch_engine(engine, health.clone()));
+        tasks.spawn("jobs", workers.clone().work());
 
         let stop_accepting = CancellationToken::new();
         let limits = Limits {
@@ -127,6 +138,7 @@ impl App {
         stop_accepting.cancel();
         let finished = serving && server.await.unwrap_or(false);
         tasks.end().await;
+        workers.leave(config.drain_timeout).await;
         db.close().await;
         tracing::info!(finished, "left");
         failure.map_or(Ok(()), |failure| Err(failure.into()))

@@ -8,7 +8,10 @@ use uuid::Uuid;
 
 use crate::db::{Db, StoreError, idempotency, lease};
 use crate::features::accounts::Accounts;
+use crate::features::environments::Environments;
 use crate::health::Health;
+use crate::jobs;
+use crate::metrics::Metrics;
 
 const LEASE: &str = "fleet";
 const TERM: Duration = Duration::from_secs(15);
@@ -20,14 +23,16 @@ pub struct Fleet {
     me: Uuid,
     db: Db,
     accounts: Accounts,
+    environments: Environments,
     health: Health,
+    metrics: Metrics,
 }
 
 impl Fleet {
     /// A member that does not lead yet.
     #[must_use]
-    pub fn new(db: Db, accounts: Accounts, health: Health) -> Self {
-        Self { me: Uuid::new_v4(), db, accounts, health }
+    pub fn new(db: Db, accounts: Accounts, environments: Environments, health: Health, metrics: Metrics) -> Self {
+        Self { me: Uuid::new_v4(), db, accounts, environments, health, metrics }
     }
 
     /// Leads while it holds the lease, for ever.
@@ -37,14 +42,14 @@ impl Fleet {
         loop {
             rounds.tick().await;
             if !self.health.readiness().is_ready() || !matches!(self.round().await, Ok(true)) {
-                self.accounts.report_nothing();
+                self.report_nothing();
             }
         }
     }
 
     /// Gives the lease back, so that another replica leads at once.
     pub async fn resign(&self) {
-        self.accounts.report_nothing();
+        self.report_nothing();
         let resigned = async { lease::release(&mut self.db.acquire().await?, LEASE, self.me).await };
         if let Err(error) = resigned.await {
             tracing::debug!(error = &error as &dyn std::error::Error, "the lease will end by itself");
@@ -57,8 +62,15 @@ impl Fleet {
             return Ok(false);
         }
         self.accounts.report(&mut conn).await?;
+        self.environments.report(&mut conn).await?;
+        jobs::report(&mut conn, &self.metrics).await?;
         idempotency::forget_old(&mut conn).await?;
         self.accounts.end_expired(&mut conn).await?;
         Ok(true)
+    }
+    fn report_nothing(&self) {
+        self.accounts.report_nothing();
+        self.environments.report_nothing();
+        jobs::report_nothing(&self.metrics);
     }
 }

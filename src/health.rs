@@ -1,6 +1,6 @@
 //! What readiness rests on, checked in the background so that a probe costs nothing and cannot pile up.
 //!
-//! Postgres is required; Redis degrades the service and does not fail it. The routes are in [`operations`](crate::operations).
+//! Postgres is required; Redis and the driver of environments degrade the service and do not fail it. The routes are in [`operations`](crate::operations).
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -16,7 +16,7 @@ use utoipa::ToSchema;
 use crate::cache::Link;
 use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Dependency, Severity, SystemError};
+use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
@@ -39,6 +39,9 @@ pub struct Check {
     pub since: OffsetDateTime,
     /// Class of the last failure, if there was one.
     pub last_error: Option<&'static str>,
+    /// Which one it is, where there are several.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<&'static str>,
     #[serde(skip)]
     failures: u32,
 }
@@ -78,16 +81,21 @@ struct Known {
 impl Health {
     /// Nothing is up until it was seen to be.
     #[must_use]
-    pub fn new(metrics: Metrics) -> Self {
+    pub fn new(driver: DriverName, metrics: Metrics) -> Self {
         let unknown = |required| Check {
             status: "down",
             required,
             latency_ms: 0,
             since: OffsetDateTime::now_utc(),
             last_error: Some("not_checked"),
+            detail: None,
             failures: FAILURES_TO_BE_DOWN,
         };
-        let checks = BTreeMap::from([(Dependency::Postgres.name(), unknown(true)), (Dependency::Redis.name(), unknown(false))]);
+        let checks = BTreeMap::from([
+            (Dependency::Postgres.name(), unknown(true)),
+            (Dependency::Redis.name(), unknown(false)),
+            (Dependency::EnvironmentDriver.name(), Check { detail: Some(driver.name()), ..unknown(false) }),
+        ]);
         Self(Arc::new(Inner { started: Instant::now(), known: RwLock::new(Known { draining: false, checks }), metrics }))
     }
 
@@ -143,7 +151,8 @@ impl Health {
         }
     }
 
-    fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
+    /// Takes note of one check of a dependency.
+    pub fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         let Some(check) = known.checks.get_mut(dependency.name()) else { return };
         check.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);

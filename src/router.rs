@@ -38,6 +38,7 @@ const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src '
     tags(
         (name = "accounts", description = "Sign up, sign in, sessions"),
         (name = "projects", description = "Projects and their members"),
+        (name = "environments", description = "Environments, their sessions, extensions and logs"),
         (name = "operations", description = "For operators"),
     ),
     modifiers(&Credentials)

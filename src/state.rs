@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
+use crate::features::environments::Environments;
 use crate::features::projects::Projects;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -27,4 +28,6 @@ pub struct AppState {
     pub accounts: Accounts,
     /// The projects service.
     pub projects: Projects,
+    /// The environments service.
+    pub environments: Environments,
 }

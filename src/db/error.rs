@@ -22,6 +22,14 @@ pub enum StoreError {
     Internal(#[source] Arc<sqlx::Error>),
 }
 
+impl StoreError {
+    /// A row holds a value that this version does not know: a newer replica has written it.
+    #[must_use]
+    pub fn unknown(column: &str, value: &str) -> Self {
+        Self::from(sqlx::Error::Decode(format!("the {column} {value} is not known here").into()))
+    }
+}
+
 impl From<sqlx::Error> for StoreError {
     /// Sorts by `SQLSTATE` (Postgres documentation, appendix A).
     fn from(error: sqlx::Error) -> Self {

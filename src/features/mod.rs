@@ -11,5 +11,5 @@ use crate::state::AppState;
 /// The routes of every feature.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(accounts::routes()).merge(projects::routes())
+    OpenApiRouter::new().merge(accounts::routes()).merge(projects::routes()).merge(environments::routes())
 }

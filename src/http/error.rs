@@ -60,6 +60,13 @@ codes! {
     EmailTaken = 409 "email_taken" Conflict "An account has this e-mail";
     OwnerRequired = 409 "owner_required" Conflict "A project keeps its owner";
     TooManyMembers = 409 "too_many_members" Conflict "The project has as many members as it may have";
+    EnvironmentBusy = 409 "environment_busy" Conflict "Another operation on the environment is under way";
+    EnvironmentRunning = 409 "environment_running" Conflict "The environment is running";
+    EnvironmentNotRunning = 409 "environment_not_running" Conflict "The environment is not running";
+    EnvironmentNameTaken = 409 "environment_name_taken" Conflict "The project has an environment of this name";
+    TooManyEnvironments = 409 "too_many_environments" Conflict "There are as many environments as there may be";
+    TooManySessions = 409 "too_many_sessions" Conflict "The environment has as many sessions as it may have";
+    OtherDriver = 409 "other_driver" Conflict "The environment is run by a driver that is not here";
     IdempotencyInProgress = 409 "idempotency_in_progress" Conflict "A request with this key is being answered";
     PreconditionFailed = 412 "precondition_failed" Precondition "It was changed since you read it";
     PayloadTooLarge = 413 "payload_too_large" TooLarge "The body is too large";

@@ -316,7 +316,8 @@ labels! {
 
 labels! {
     /// What runs environments.
-    #[derive(clap::ValueEnum)]
+    #[derive(clap::ValueEnum, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
     DriverName ["driver"] {
         Docker ["docker"],
         Sim ["sim"],

@@ -11,5 +11,6 @@ mod routes;
 mod service;
 mod store;
 
+pub use model::Action;
 pub use routes::routes;
-pub use service::Projects;
+pub use service::{ProjectError, Projects};

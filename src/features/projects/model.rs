@@ -136,8 +136,13 @@ pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
 /// What may be wanted of a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
+    /// See the project.
     Read,
+    /// See what is in it: members, environments.
+    Enter,
+    /// Change it, and what is in it.
     Change,
+    /// Decide about members and its end.
     Manage,
 }
 
@@ -154,7 +159,7 @@ impl Seen {
     /// Whether the account that sees the project may do this with it.
     pub fn allows(&self, action: Action, is_admin: bool) -> Result<(), Refused> {
         let needed = match action {
-            Action::Read => Role::Viewer,
+            Action::Read | Action::Enter => Role::Viewer,
             Action::Change => Role::Editor,
             Action::Manage => Role::Owner,
         };

@@ -24,24 +24,34 @@ const SLUG_TRIES: usize = 5;
 /// Why a project's request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
+    /// There is none, or none that the user may know of.
     #[error("there is no such project")]
     NoSuchProject,
+    /// Nobody of that name is in the project.
     #[error("there is no such member")]
     NoSuchMember,
+    /// The address is no account's.
     #[error("no account has this e-mail")]
     NoSuchUser,
+    /// The user sees the project and may not do this.
     #[error("the role does not allow it")]
     Forbidden,
+    /// The user has read an older version.
     #[error("the project was changed since")]
     Changed,
+    /// The owner would have gone or changed.
     #[error("a project keeps its owner")]
     OwnerRequired,
+    /// It has as many members as it may.
     #[error("the project is full")]
     Full,
+    /// Chance found none within its tries.
     #[error("no slug was free")]
     NoSlug,
+    /// The request's key stands in the way.
     #[error(transparent)]
     Repeated(#[from] Refusal),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -98,12 +108,32 @@ impl Projects {
 
     /// A project that the user may read.
     pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+        self.look(user, id, Action::Read).await
+    }
+
+    /// Whether the user may do this with the project; for what reads.
+    ///
+    /// # Errors
+    /// When there is no such project for the user, or the role does not allow it.
+    pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
+        self.look(user, id, action).await.map(drop)
+    }
+
+    async fn look(&self, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
         let Inner { db, cache, .. } = &*self.0;
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.get_or_load(CacheType::Project, &id.to_string(), load).await?;
         let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);
-        seen.allows(Action::Read, is_admin(user))?;
+        seen.allows(action, is_admin(user))?;
         Ok(seen)
+    }
+
+    /// As [`Self::permit`], for what writes: the project is held against changes until the transaction ends.
+    ///
+    /// # Errors
+    /// As [`Self::permit`].
+    pub async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
+        hold(tx, user, id, action).await.map(drop)
     }
 
     /// Changes a project, if it is still what the user read.
@@ -138,10 +168,7 @@ impl Projects {
 
     /// A part of the members of a project that the user is a member of.
     pub(super) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
-        let seen = self.read(user, id).await?;
-        if seen.role.is_none() && !is_admin(user) {
-            return Err(ProjectError::Forbidden);
-        }
+        self.permit(user, id, Action::Enter).await?;
         Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
     }
 

@@ -153,6 +153,8 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("log-format", "text".to_owned()),
         ("drain-delay", "0s".to_owned()),
         ("drain-timeout", "5s".to_owned()),
+        ("sim-latency", "5ms".to_owned()),
+        ("sim-failure-rate", "0".to_owned()),
     ];
     let is_given = |name: &str| arguments.iter().any(|argument| argument.starts_with(&format!("--{name}=")));
     let standard = standard.iter().filter(|(name, _)| !is_given(name)).map(|(name, value)| format!("--{name}={value}"));

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod environments;
 pub mod program;
 pub mod proxy;
 pub mod raw;
@@ -14,6 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use answer::{Answer, Ask};
 pub use app::TestApp;
+pub use environments::Studio;
 pub use proxy::{Mode, Proxy};
 pub use raw::Raw;
 pub use scrape::Scrape;

@@ -68,7 +68,10 @@ impl Stores {
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
-                   UNION ALL SELECT 'keys' || k::text FROM idempotency_keys k ORDER BY 1";
+                   UNION ALL SELECT 'keys' || k::text FROM idempotency_keys k UNION ALL SELECT 'environments' || e::text FROM environments e
+                   UNION ALL SELECT 'env_sessions' || s::text FROM env_sessions s
+                   UNION ALL SELECT 'installs' || i::text FROM extension_installs i
+                   UNION ALL SELECT 'jobs' || j.payload::text FROM jobs j WHERE kind <> 'environment_reconcile' ORDER BY 1";
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
 

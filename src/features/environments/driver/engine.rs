@@ -6,7 +6,9 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Container, Driver, DriverError, Exit, Image, Lines, Script};
+use super::{Container, Driver, DriverError, Exit, Image, Lines, Script, Sim};
+use crate::config::Config;
+use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{DriverName, DriverOperation, Ending};
 
@@ -26,6 +28,18 @@ struct Inner {
 }
 
 impl Engine {
+    /// The engine that is configured.
+    ///
+    /// # Errors
+    /// When what is configured can be nowhere.
+    pub fn of(config: &Config, db: &Db, metrics: Metrics) -> Result<Self, DriverError> {
+        let driver: Box<dyn Driver> = match config.environment_driver {
+            DriverName::Docker => return Err(DriverError::Refused("not yet".into())),
+            DriverName::Sim => Box::new(Sim::new(config, db.clone())),
+        };
+        Ok(Self::new(driver, config.environment_timeout, metrics))
+    }
+
     /// An engine whose calls take at most `timeout`.
     #[must_use]
     pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {

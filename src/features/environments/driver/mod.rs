@@ -39,6 +39,12 @@ pub enum DriverError {
     Refused(String),
 }
 
+/// The name of an environment's container, by which every driver finds it.
+#[must_use]
+pub fn container_name(namespace: &str, environment: Uuid) -> String {
+    format!("{namespace}-{environment}")
+}
+
 /// What a container is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {

@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Container, Driver, DriverError, Exit, Image, Lines, Script};
+use super::{Container, Driver, DriverError, Exit, Image, Lines, Script, container_name};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::DriverName;
@@ -89,7 +89,7 @@ impl Driver for Sim {
 
     async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
         store::insert(&mut self.act().await?, &self.namespace, environment, image.reference()).await?;
-        Ok(format!("{}-{environment}", self.namespace))
+        Ok(container_name(&self.namespace, environment))
     }
 
     async fn start(&self, environment: Uuid) -> Result<(), DriverError> {

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::{Container, ContainerState};
+use super::super::{Container, ContainerState, container_name};
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::Query;
 
@@ -28,7 +28,7 @@ impl Row {
             "running" => ContainerState::Running,
             _ => ContainerState::Exited { code: self.exit_code.unwrap_or_default() },
         };
-        Container { environment: self.environment_id, reference: format!("{namespace}-{}", self.environment_id), state }
+        Container { environment: self.environment_id, reference: container_name(namespace, self.environment_id), state }
     }
 }
 

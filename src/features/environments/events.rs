@@ -1,0 +1,64 @@
+//! The facts of environments: each is one log line and, where it matters, one count.
+
+use uuid::Uuid;
+
+use super::model::Environment;
+use super::state::{Operation, Status};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Ending, Extension, SessionStatus, SessionType};
+
+pub fn began(environment: &Environment, user: Uuid, operation: Operation) {
+    let Environment { id, status, .. } = environment;
+    tracing::info!(environment = %id, %user, operation = operation.name(), status = status.name(), "operation began");
+}
+
+pub fn done(environment: Uuid, operation: Operation) {
+    tracing::info!(%environment, operation = operation.name(), "operation done");
+}
+
+pub fn given_up(environment: Uuid, operation: Operation, reason: &str) {
+    tracing::warn!(%environment, operation = operation.name(), reason, "operation given up");
+}
+
+pub fn overtaken(environment: Uuid, operation: Operation) {
+    tracing::info!(%environment, operation = operation.name(), "operation overtaken by another");
+}
+
+pub fn reconciled(environment: Uuid, from: Status, to: Status, reason: &str) {
+    tracing::warn!(%environment, from = from.name(), to = to.name(), reason, "environment was not what it was said to be");
+}
+
+pub fn orphan_removed(environment: Uuid) {
+    tracing::warn!(%environment, "container without an environment removed");
+}
+
+pub fn extension_tried(metrics: &Metrics, environment: Uuid, extension: Extension, failure: Option<&str>) {
+    let ending = if failure.is_none() { Ending::Success } else { Ending::Failure };
+    metrics.extension_installations.increment((extension, ending));
+    tracing::info!(%environment, extension = extension.name(), failure, "extension installation ended");
+}
+
+pub fn removal_tried(environment: Uuid, extension: Extension, failure: Option<&str>) {
+    tracing::info!(%environment, extension = extension.name(), failure, "extension removal ended");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+pub fn counted(metrics: &Metrics, counts: &[(Option<Status>, i64)]) {
+    for status in Status::MEMBERS {
+        let count = counts.iter().find(|(counted, _)| *counted == Some(*status)).map_or(0, |(_, count)| *count);
+        metrics.environments.set(*status, count as f64);
+    }
+}
+
+pub fn session_opened(session: &Uuid, environment: Uuid, user: Uuid, kind: SessionType) {
+    tracing::info!(%session, %environment, %user, kind = kind.name(), "session opened");
+}
+
+pub fn session_closed(session: &Uuid, environment: Uuid, user: Uuid) {
+    tracing::info!(%session, %environment, %user, "session closed");
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
+pub fn sessions_counted(metrics: &Metrics, kind: SessionType, status: SessionStatus, count: i64) {
+    metrics.workspace_sessions.set((kind, status), count as f64);
+}

@@ -1,0 +1,84 @@
+//! What can be installed: for each extension its words for people and its scripts. Scripts are fixed text for a POSIX
+//! shell, need no network, may be repeated, and write below `$HOME` only.
+
+use super::super::driver::Script;
+use crate::metrics::labels::Extension;
+
+/// What is known of an extension.
+pub struct Row {
+    /// One line for people.
+    pub title: &'static str,
+    /// What it does, in a sentence.
+    pub description: &'static str,
+    pub install: Script,
+    pub remove: Script,
+}
+
+const fn anywhere(text: &'static str) -> Script {
+    Script { requires: None, text }
+}
+
+const fn with(program: &'static str, text: &'static str) -> Script {
+    Script { requires: Some(program), text }
+}
+
+/// The row of an extension.
+pub const fn row(extension: Extension) -> Row {
+    match extension {
+        Extension::ShellPrompt => Row {
+            title: "Shell prompt",
+            description: "Shows the working directory in the prompt of every shell.",
+            install: anywhere(r#"set -e; mkdir -p "$HOME"; printf '%s\n' "PS1='\w \$ '" > "$HOME/.profile""#),
+            remove: anywhere(r#"rm -f "$HOME/.profile""#),
+        },
+        Extension::GitAliases => Row {
+            title: "Git aliases",
+            description: "Short names for the commands of Git that are used most.",
+            install: anywhere(
+                r#"set -e; mkdir -p "$HOME/.config/git"
+                   printf '[alias]\n\tst = status\n\tci = commit\n\tlg = log --graph --oneline\n' > "$HOME/.config/git/config""#,
+            ),
+            remove: anywhere(r#"rm -f "$HOME/.config/git/config""#),
+        },
+        Extension::EditorDefaults => Row {
+            title: "Editor defaults",
+            description: "An EditorConfig file for everything below the home directory.",
+            install: anywhere(
+                r#"set -e; mkdir -p "$HOME"
+                   printf 'root = true\n\n[*]\ncharset = utf-8\nend_of_line = lf\ninsert_final_newline = true\n' > "$HOME/.editorconfig""#,
+            ),
+            remove: anywhere(r#"rm -f "$HOME/.editorconfig""#),
+        },
+        Extension::Heartbeat => Row {
+            title: "Heartbeat",
+            description: "Writes a line to the environment's log every five seconds.",
+            install: anywhere(
+                r#"set -e; mkdir -p "$HOME"
+                   if [ -f "$HOME/.heartbeat" ] && kill -0 "$(cat "$HOME/.heartbeat")" 2>/dev/null; then exit 0; fi
+                   (while :; do echo heartbeat; sleep 5; done) >/proc/1/fd/1 2>&1 </dev/null &
+                   echo $! > "$HOME/.heartbeat""#,
+            ),
+            remove: anywhere(
+                r#"if [ -f "$HOME/.heartbeat" ]; then kill "$(cat "$HOME/.heartbeat")" 2>/dev/null; rm -f "$HOME/.heartbeat"; fi"#,
+            ),
+        },
+        Extension::NodeTools => Row {
+            title: "Node tools",
+            description: "Lets npm install programs without being root. Needs an image with Node.js.",
+            install: with(
+                "node",
+                r#"set -e; mkdir -p "$HOME/.npm-global"; printf 'prefix=%s\n' "$HOME/.npm-global" > "$HOME/.npmrc"; node --version"#,
+            ),
+            remove: anywhere(r#"rm -rf "$HOME/.npmrc" "$HOME/.npm-global""#),
+        },
+        Extension::CargoTools => Row {
+            title: "Cargo tools",
+            description: "Keeps Cargo's registry and its target directory below the home directory. Needs an image with Rust.",
+            install: with(
+                "cargo",
+                r#"set -e; mkdir -p "$HOME/.cargo"; printf '[build]\ntarget-dir = "%s/target"\n' "$HOME" > "$HOME/.cargo/config.toml"; cargo --version"#,
+            ),
+            remove: anywhere(r#"rm -f "$HOME/.cargo/config.toml""#),
+        },
+    }
+}

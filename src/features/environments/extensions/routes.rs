@@ -1,0 +1,112 @@
+//! The HTTP interface of extensions: `/api/extensions`, `/api/environments/{id}/extensions*`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::catalogue;
+use super::model::{Extension, Install, InstallStatus};
+use super::service::Removal;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::ApiPath;
+use crate::http::page::Page;
+use crate::http::{ApiError, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(available)).routes(routes!(list)).routes(routes!(want, unwant))
+}
+
+/// What can be installed.
+#[derive(Serialize, ToSchema)]
+#[schema(as = AvailableExtension)]
+struct AvailableView {
+    extension: Extension,
+    title: &'static str,
+    description: &'static str,
+    /// A program that the environment's image must have.
+    requires: Option<&'static str>,
+}
+
+/// An extension of an environment.
+#[derive(Serialize, ToSchema)]
+#[schema(as = InstalledExtension)]
+struct InstallView {
+    extension: Extension,
+    status: InstallStatus,
+    /// Why it failed.
+    reason: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+impl From<Install> for InstallView {
+    fn from(Install { extension, status, reason, created_at, updated_at }: Install) -> Self {
+        Self { extension, status, reason, created_at, updated_at }
+    }
+}
+
+/// What can be installed
+#[utoipa::path(get, path = "/api/extensions", tag = "environments", security(("token" = []), ("cookie" = [])),
+    responses((status = 200, body = Page<AvailableView>), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn available(_: CurrentUser) -> Json<Page<AvailableView>> {
+    let items = Extension::MEMBERS.iter().map(|extension| {
+        let catalogue::Row { title, description, install, .. } = catalogue::row(*extension);
+        AvailableView { extension: *extension, title, description, requires: install.requires }
+    });
+    Json(Page { items: items.collect(), next_cursor: None })
+}
+
+/// The extensions of an environment
+#[utoipa::path(get, path = "/api/environments/{id}/extensions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = Page<InstallView>), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Json<Page<InstallView>>, ApiError> {
+    let installs = state.environments.extensions(&user, id).await?;
+    Ok(Json(Page { items: installs.into_iter().map(Into::into).collect(), next_cursor: None }))
+}
+
+/// Installs an extension, now or when the environment runs next
+#[utoipa::path(put, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
+    params(("id" = Uuid, Path), ("extension" = Extension, Path)),
+    responses((status = 200, body = InstallView, description = "It is installed"), (status = 202, body = InstallView, description = "It will be"),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn want(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath((id, extension)): ApiPath<(Uuid, Extension)>,
+) -> Result<(StatusCode, Json<InstallView>), ApiError> {
+    let install = state.environments.want(&user, id, extension).await?;
+    let status = if install.status == InstallStatus::Installed { StatusCode::OK } else { StatusCode::ACCEPTED };
+    Ok((status, Json(install.into())))
+}
+
+/// Removes an extension, now or when the environment runs next
+#[utoipa::path(delete, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
+    params(("id" = Uuid, Path), ("extension" = Extension, Path)),
+    responses((status = 202, body = InstallView, description = "It will be removed"), (status = 204, description = "It is gone"),
+        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn unwant(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath((id, extension)): ApiPath<(Uuid, Extension)>,
+) -> Result<Response, ApiError> {
+    Ok(match state.environments.unwant(&user, id, extension).await? {
+        Removal::Done => StatusCode::NO_CONTENT.into_response(),
+        Removal::Begun(install) => (StatusCode::ACCEPTED, Json(InstallView::from(install))).into_response(),
+    })
+}

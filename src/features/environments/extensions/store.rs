@@ -1,0 +1,97 @@
+//! The statements on `extension_installs`. Absence is `Ok(None)`; rules are the service's.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{Extension, Install, InstallStatus};
+use crate::db::{Conn, StoreError};
+use crate::metrics::labels::Query;
+
+struct InstallRow {
+    extension: String,
+    status: String,
+    reason: Option<String>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<InstallRow> for Install {
+    type Error = StoreError;
+
+    fn try_from(row: InstallRow) -> Result<Self, StoreError> {
+        let InstallRow { extension, status, reason, created_at, updated_at } = row;
+        let extension = Extension::named(&extension).ok_or_else(|| StoreError::unknown("extension", &extension))?;
+        Ok(Self { extension, status: InstallStatus::parse(&status), reason, created_at, updated_at })
+    }
+}
+
+/// Makes or changes the row of an extension.
+pub async fn put(tx: &mut Conn, environment: Uuid, extension: Extension, status: InstallStatus) -> Result<Install, StoreError> {
+    let insert = sqlx::query_as!(
+        InstallRow,
+        "INSERT INTO extension_installs (environment_id, extension, status) VALUES ($1, $2, $3)
+         ON CONFLICT (environment_id, extension) DO UPDATE SET status = excluded.status, reason = NULL, updated_at = now()
+         RETURNING extension, status, reason, created_at, updated_at",
+        environment,
+        extension.name(),
+        status.as_str()
+    );
+    tx.one(Query::InsertExtensionInstalls, insert).await?.try_into()
+}
+
+pub async fn find(conn: &mut Conn, environment: Uuid, extension: Extension) -> Result<Option<Install>, StoreError> {
+    let select = sqlx::query_as!(
+        InstallRow,
+        "SELECT extension, status, reason, created_at, updated_at FROM extension_installs WHERE environment_id = $1 AND extension = $2",
+        environment,
+        extension.name()
+    );
+    conn.optional(Query::SelectExtensionInstalls, select).await?.map(TryInto::try_into).transpose()
+}
+
+/// The extensions of an environment, by name.
+pub async fn of_environment(conn: &mut Conn, environment: Uuid) -> Result<Vec<Install>, StoreError> {
+    let select = sqlx::query_as!(
+        InstallRow,
+        "SELECT extension, status, reason, created_at, updated_at FROM extension_installs WHERE environment_id = $1 ORDER BY extension",
+        environment
+    );
+    conn.all(Query::SelectExtensionInstalls, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Changes the status if it still is `from`; answers whether it was.
+pub async fn end(
+    tx: &mut Conn,
+    environment: Uuid,
+    extension: Extension,
+    from: InstallStatus,
+    to: InstallStatus,
+    reason: Option<&str>,
+) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE extension_installs SET status = $4, reason = $5, updated_at = now()
+         WHERE environment_id = $1 AND extension = $2 AND status = $3",
+        environment,
+        extension.name(),
+        from.as_str(),
+        to.as_str(),
+        reason
+    );
+    Ok(tx.execute(Query::UpdateExtensionInstalls, update).await? == 1)
+}
+
+pub async fn delete(tx: &mut Conn, environment: Uuid, extension: Extension) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM extension_installs WHERE environment_id = $1 AND extension = $2", environment, extension.name());
+    tx.execute(Query::DeleteExtensionInstalls, delete).await.map(drop)
+}
+
+/// A new container has nothing installed: what was is wanted again, and what was to be removed is gone.
+pub async fn forget_installed(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
+    let delete = sqlx::query!("DELETE FROM extension_installs WHERE environment_id = $1 AND status = 'removing'", environment);
+    tx.execute(Query::DeleteExtensionInstalls, delete).await?;
+    let update = sqlx::query!(
+        "UPDATE extension_installs SET status = 'pending', updated_at = now() WHERE environment_id = $1 AND status = 'installed'",
+        environment
+    );
+    tx.execute(Query::UpdateExtensionInstalls, update).await.map(drop)
+}

@@ -1,0 +1,86 @@
+//! The job that compares what is stored with what the driver has: containers that died, were removed, were started by
+//! somebody else, or belong to nothing. The leader asks for it every few seconds.
+
+use std::collections::HashMap;
+
+use async_trait::async_trait;
+use uuid::Uuid;
+
+use super::driver::{Container, DriverError};
+use super::model::Environment;
+use super::service::{Environments, Parts};
+use super::state::{Status, observed};
+use super::{events, logs, sessions, store};
+use crate::db::{Conn, StoreError};
+use crate::jobs::{Failure, Handler, Job, NewJob};
+use crate::metrics::labels::JobKind;
+
+/// The job: one at a time in the whole fleet.
+pub fn job() -> NewJob {
+    NewJob::new(JobKind::EnvironmentReconcile, &()).unique("environment_reconcile")
+}
+
+/// Does the job.
+pub struct Reconcile(pub Environments);
+
+#[async_trait]
+impl Handler for Reconcile {
+    async fn run(&self, _: &Job) -> Result<(), Failure> {
+        let Parts { db, engine, .. } = self.0.parts();
+        // Containers first: an environment that is stored later than they were listed has not lost its own.
+        let containers = match engine.list().await {
+            Ok(containers) => containers,
+            // Health tells of it, and the next round is soon.
+            Err(DriverError::Unavailable(_) | DriverError::Timeout) => return Ok(()),
+            Err(error) => return Err(error.into()),
+        };
+        let mut containers: HashMap<Uuid, Container> = containers.into_iter().map(|container| (container.environment, container)).collect();
+        let environments = store::of_driver(&mut db.acquire().await?, engine.name()).await?;
+        for environment in environments {
+            let listed = containers.remove(&environment.id);
+            if observed(environment.status, listed.map(|container| container.state)).is_some() {
+                self.correct(&environment).await?;
+            }
+        }
+        for orphan in containers.into_keys() {
+            self.remove_orphan(orphan).await?;
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+impl Reconcile {
+    /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
+    async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
+        let Parts { db, engine, .. } = self.0.parts();
+        let container = engine.inspect(seen.id).await?;
+        let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
+        let mut tx = db.begin().await?;
+        let now = store::lock(&mut tx, seen.id).await?;
+        if now.is_none_or(|now| now.version != seen.version) {
+            return Ok(());
+        }
+        store::set_status(&mut tx, seen.id, status, (status == Status::Error).then_some(reason.as_str()), None).await?;
+        if seen.status == Status::Running {
+            sessions::close_all(&mut tx, seen.id).await?;
+        }
+        logs::append_system(&mut tx, seen.id, &reason).await?;
+        tx.commit().await?;
+        events::reconciled(seen.id, seen.status, status, &reason);
+        Ok(())
+    }
+
+    /// Removes the container of an environment that is gone, for instance with its project.
+    async fn remove_orphan(&self, environment: Uuid) -> Result<(), Failure> {
+        let Parts { db, engine, .. } = self.0.parts();
+        if store::find(&mut db.acquire().await?, environment).await?.is_none() {
+            engine.remove(environment).await?;
+            events::orphan_removed(environment);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,194 @@
+//! The HTTP interface of environments: `/api/projects/{id}/environments`, `/api/environments/{id}*`. Sessions,
+//! extensions and logs have files of their own.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::driver::Image;
+use super::model::{Environment, NewEnvironment};
+use super::service::EnvironmentError;
+use super::state::{Illegal, Operation, Status};
+use super::{extensions, logs, sessions};
+use crate::db::idempotency::Named;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::IdempotencyKey;
+use crate::http::{ApiError, Code, Problem};
+use crate::metrics::labels::DriverName;
+use crate::state::AppState;
+
+/// The routes of the feature.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, delete))
+        .routes(routes!(start))
+        .routes(routes!(stop))
+        .routes(routes!(restart))
+        .merge(sessions::routes())
+        .merge(extensions::routes())
+        .merge(logs::routes())
+}
+
+impl From<EnvironmentError> for ApiError {
+    fn from(error: EnvironmentError) -> Self {
+        match error {
+            EnvironmentError::NoSuchEnvironment | EnvironmentError::NoSuchSession | EnvironmentError::NotInstalled => {
+                Self::new(Code::NotFound)
+            }
+            EnvironmentError::Illegal(Illegal::Absent) => Self::new(Code::NotFound),
+            EnvironmentError::Illegal(Illegal::Busy) => Self::new(Code::EnvironmentBusy),
+            EnvironmentError::Illegal(Illegal::Running) => Self::new(Code::EnvironmentRunning),
+            EnvironmentError::Illegal(Illegal::NotRunning) => Self::new(Code::EnvironmentNotRunning),
+            EnvironmentError::OtherDriver => Self::new(Code::OtherDriver),
+            EnvironmentError::NameTaken => Self::new(Code::EnvironmentNameTaken),
+            EnvironmentError::ProjectFull(most) => {
+                Self::new(Code::TooManyEnvironments).detail(format!("A project may have {most}: delete one first"))
+            }
+            EnvironmentError::UserFull(most) => {
+                Self::new(Code::TooManyEnvironments).detail(format!("An account may have made {most}: delete one first"))
+            }
+            EnvironmentError::SessionsFull(most) => {
+                Self::new(Code::TooManySessions).detail(format!("An environment may have {most} at once: close one first"))
+            }
+            EnvironmentError::Project(error) => error.into(),
+            EnvironmentError::Repeated(refusal) => refusal.into(),
+            EnvironmentError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// An environment of a project.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Environment)]
+struct EnvironmentView {
+    id: Uuid,
+    project_id: Uuid,
+    name: String,
+    image: Image,
+    driver: DriverName,
+    status: Status,
+    /// Why the status is `error`.
+    last_error: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+impl From<Environment> for EnvironmentView {
+    fn from(environment: Environment) -> Self {
+        let Environment { id, project_id, name, image, driver, status, last_error, container: _, version: _, created_at, updated_at } =
+            environment;
+        Self { id, project_id, name, image, driver, status, last_error, created_at, updated_at }
+    }
+}
+
+/// The environments of a project
+#[utoipa::path(get, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<EnvironmentView>), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<EnvironmentView>>, ApiError> {
+    let slice = query.slice()?;
+    let environments = state.environments.list(&user, id, slice).await?;
+    Ok(Json(slice.page(environments, |environment| environment.id, EnvironmentView::from)))
+}
+
+/// An environment to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateEnvironment {
+    /// No other environment of the project may have it.
+    #[schema(min_length = 1, max_length = 60)]
+    name: String,
+    image: Image,
+}
+
+/// Creates an environment, which is `stopped` when it is there
+#[utoipa::path(post, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = CreateEnvironment,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn create(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<CreateEnvironment>,
+) -> Result<Response, ApiError> {
+    let new = NewEnvironment::parse(&body.name, body.image).map_err(ApiError::validation)?;
+    let named = key.map(|key| Named::new(user.id, key, "create environment", &(id, &new)));
+    let environment = state.environments.create(&user, id, new, named).await?;
+    let location = [(LOCATION, format!("/api/environments/{}", environment.id))];
+    Ok((StatusCode::CREATED, location, Json(EnvironmentView::from(environment))).into_response())
+}
+
+/// Reads an environment
+#[utoipa::path(get, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+async fn read(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Json<EnvironmentView>, ApiError> {
+    Ok(Json(state.environments.read(&user, id).await?.into()))
+}
+
+/// Deletes an environment and everything in it, whatever is under way
+#[utoipa::path(delete, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
+    begin(state, user, id, Operation::Delete).await
+}
+
+/// Starts an environment that is stopped or in error
+#[utoipa::path(post, path = "/api/environments/{id}/start", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
+    begin(state, user, id, Operation::Start).await
+}
+
+/// Stops a running environment and closes its sessions
+#[utoipa::path(post, path = "/api/environments/{id}/stop", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
+    begin(state, user, id, Operation::Stop).await
+}
+
+/// Stops a running environment, closes its sessions and starts it again
+#[utoipa::path(post, path = "/api/environments/{id}/restart", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn restart(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
+    begin(state, user, id, Operation::Restart).await
+}
+
+async fn begin(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    operation: Operation,
+) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
+    let environment = state.environments.begin(&user, id, operation).await?;
+    Ok((StatusCode::ACCEPTED, Json(environment.into())))
+}

@@ -1,0 +1,204 @@
+//! The rules of environments; see the feature's `mod.rs`.
+//!
+//! A request changes the status and writes the job that makes it true, in one transaction. The job is `work`'s, what
+//! became true without one `reconcile`'s.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::driver::Engine;
+use super::extensions::ChangeExtension;
+use super::model::{Environment, NewEnvironment, Quotas};
+use super::reconcile::{self, Reconcile};
+use super::state::{Illegal, Operation, Status};
+use super::work::{Change, ChangeEnvironment};
+use super::{events, logs, sessions, store};
+use crate::config::Config;
+use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::{Conn, Db, StoreError};
+use crate::features::accounts::User;
+use crate::features::projects::{Action, ProjectError, Projects};
+use crate::http::page::Slice;
+use crate::jobs::{Handler, Queue};
+use crate::metrics::Metrics;
+use crate::metrics::labels::JobKind;
+
+/// Why a request for environments is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum EnvironmentError {
+    #[error("there is no such environment")]
+    NoSuchEnvironment,
+    #[error("there is no such session")]
+    NoSuchSession,
+    #[error("the extension is not installed")]
+    NotInstalled,
+    #[error(transparent)]
+    Illegal(#[from] Illegal),
+    #[error("the environment is run by another driver")]
+    OtherDriver,
+    #[error("the project has an environment of this name")]
+    NameTaken,
+    #[error("the project has {0} environments")]
+    ProjectFull(u32),
+    #[error("the account has made {0} environments")]
+    UserFull(u32),
+    #[error("the environment has {0} sessions")]
+    SessionsFull(u32),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Repeated(#[from] Refusal),
+    #[error(transparent)]
+    Store(StoreError),
+}
+
+impl From<StoreError> for EnvironmentError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(rule) if rule == "environments_name_key" => Self::NameTaken,
+            error => Self::Store(error),
+        }
+    }
+}
+
+/// The environments service; clones share it.
+#[derive(Clone)]
+pub struct Environments(Arc<Parts>);
+
+/// What the service works with.
+pub(super) struct Parts {
+    pub db: Db,
+    pub engine: Engine,
+    pub projects: Projects,
+    pub queue: Queue,
+    pub quotas: Quotas,
+    /// First part of the names of containers.
+    pub namespace: String,
+    pub metrics: Metrics,
+}
+
+impl Environments {
+    /// The service over its stores, its driver and the projects to which environments belong.
+    #[must_use]
+    pub fn new(db: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
+        let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
+        let namespace = config.environment_namespace.clone();
+        Self(Arc::new(Parts { db, engine, projects, queue, quotas, namespace, metrics }))
+    }
+
+    /// What does the jobs of this feature.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![
+            (JobKind::EnvironmentChange, Arc::new(ChangeEnvironment(self.clone()))),
+            (JobKind::ExtensionChange, Arc::new(ChangeExtension(self.clone()))),
+            (JobKind::EnvironmentReconcile, Arc::new(Reconcile(self.clone()))),
+        ]
+    }
+
+    /// What the service works with.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// Creates an environment in a project.
+    pub(super) async fn create(
+        &self,
+        user: &User,
+        project: Uuid,
+        new: NewEnvironment,
+        repeatable: Option<Named>,
+    ) -> Result<Environment, EnvironmentError> {
+        let Parts { db, engine, projects, queue, quotas, .. } = self.parts();
+        let mut tx = db.begin().await?;
+        projects.hold(&mut tx, user, project, Action::Change).await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(environment) = named.claim(&mut tx).await?
+        {
+            return Ok(environment);
+        }
+        let (of_project, of_user) = store::counts(&mut tx, project, user.id).await?;
+        if of_project >= i64::from(quotas.per_project) {
+            return Err(EnvironmentError::ProjectFull(quotas.per_project));
+        }
+        if of_user >= i64::from(quotas.per_user) {
+            return Err(EnvironmentError::UserFull(quotas.per_user));
+        }
+        let status = Operation::Create.begin(None)?;
+        let environment = store::insert(&mut tx, project, user.id, &new, engine.name(), status).await?;
+        logs::open(&mut tx, environment.id).await?;
+        queue.enqueue(&mut tx, &Change::job(&environment, Operation::Create)).await?;
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &environment).await?;
+        }
+        tx.commit().await?;
+        queue.wake();
+        events::began(&environment, user.id, Operation::Create);
+        Ok(environment)
+    }
+
+    /// A part of the environments of a project.
+    pub(super) async fn list(&self, user: &User, project: Uuid, slice: Slice) -> Result<Vec<Environment>, EnvironmentError> {
+        let Parts { db, projects, .. } = self.parts();
+        projects.permit(user, project, Action::Enter).await?;
+        Ok(store::of_project(&mut db.acquire().await?, project, slice).await?)
+    }
+
+    /// An environment that the user may see.
+    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
+        let Parts { db, projects, .. } = self.parts();
+        let found = store::find(&mut db.acquire().await?, id).await?;
+        let environment = found.ok_or(EnvironmentError::NoSuchEnvironment)?;
+        projects.permit(user, environment.project_id, Action::Enter).await?;
+        Ok(environment)
+    }
+
+    /// Begins an operation on an environment; a job does it.
+    pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
+        let Parts { db, engine, queue, .. } = self.parts();
+        let mut tx = db.begin().await?;
+        let before = self.hold(&mut tx, user, id, Action::Change).await?;
+        let status = operation.begin(Some(before.status))?;
+        // Nothing here could make the operation true; only forgetting it needs no driver.
+        if before.driver != engine.name() && operation != Operation::Delete {
+            return Err(EnvironmentError::OtherDriver);
+        }
+        if before.status == Status::Running {
+            sessions::close_all(&mut tx, id).await?;
+        }
+        let environment = store::set_status(&mut tx, id, status, None, None).await?;
+        queue.enqueue(&mut tx, &Change::job(&environment, operation)).await?;
+        tx.commit().await?;
+        queue.wake();
+        events::began(&environment, user.id, operation);
+        Ok(environment)
+    }
+
+    /// The environment, held against other changes, if the user may do this with its project.
+    pub(super) async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
+        // The project first, as everybody who holds both: whoever deletes one comes that way.
+        let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;
+        self.parts().projects.hold(tx, user, seen.project_id, action).await?;
+        store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
+    }
+
+    /// Reports the environments and sessions of the whole fleet, and tidies: for one replica at a time.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn report(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let Parts { queue, metrics, .. } = self.parts();
+        events::counted(metrics, &store::count_by_status(conn).await?);
+        sessions::report(conn, metrics).await?;
+        queue.enqueue(conn, &reconcile::job()).await?;
+        queue.wake();
+        Ok(())
+    }
+
+    /// Reports that another replica reports.
+    pub fn report_nothing(&self) {
+        events::counted(&self.0.metrics, &[]);
+        sessions::report_nothing(&self.0.metrics);
+    }
+}

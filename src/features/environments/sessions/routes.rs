@@ -1,0 +1,102 @@
+//! The HTTP interface of sessions: `/api/environments/{id}/sessions`, `/api/sessions/{id}`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::model::{Session, SessionStatus, SessionType};
+use crate::db::idempotency::Named;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::IdempotencyKey;
+use crate::http::{ApiError, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, open)).routes(routes!(close))
+}
+
+/// A session in an environment.
+#[derive(Serialize, ToSchema)]
+#[schema(as = WorkspaceSession)]
+struct SessionView {
+    id: Uuid,
+    environment_id: Uuid,
+    user_id: Uuid,
+    r#type: SessionType,
+    status: SessionStatus,
+    /// Opens an editor that is attached to the environment; null for terminals and for sessions that have ended.
+    link: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    closed_at: Option<OffsetDateTime>,
+}
+
+impl SessionView {
+    fn of(state: &AppState, session: Session) -> Self {
+        let link = state.environments.link(&session);
+        let Session { id, environment_id, user_id, kind, status, created_at, closed_at } = session;
+        Self { id, environment_id, user_id, r#type: kind, status, link, created_at, closed_at }
+    }
+}
+
+/// The sessions in an environment
+#[utoipa::path(get, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
+    responses((status = 200, body = Page<SessionView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<SessionView>>, ApiError> {
+    let slice = query.slice()?;
+    let sessions = state.environments.sessions(&user, id, slice).await?;
+    Ok(Json(slice.page(sessions, |session| session.id, |session| SessionView::of(&state, session))))
+}
+
+/// A session to be.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct OpenSession {
+    r#type: SessionType,
+}
+
+/// Opens a session in a running environment
+#[utoipa::path(post, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = OpenSession,
+    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = SessionView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn open(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<OpenSession>,
+) -> Result<(StatusCode, Json<SessionView>), ApiError> {
+    let named = key.map(|key| Named::new(user.id, key, "open session", &(id, &body)));
+    let session = state.environments.open_session(&user, id, body.r#type, named).await?;
+    Ok((StatusCode::CREATED, Json(SessionView::of(&state, session))))
+}
+
+/// Closes a session
+#[utoipa::path(delete, path = "/api/sessions/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn close(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<StatusCode, ApiError> {
+    state.environments.close_session(&user, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,94 @@
+//! The rules of sessions; see the module.
+
+use uuid::Uuid;
+
+use super::super::driver::container_name;
+use super::super::events;
+use super::super::service::{EnvironmentError, Environments, Parts};
+use super::super::state::{Illegal, Status};
+use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType};
+use super::store;
+use crate::db::idempotency::{Claim, Named};
+use crate::db::{Conn, StoreError};
+use crate::features::accounts::User;
+use crate::features::projects::Action;
+use crate::http::page::Slice;
+use crate::metrics::Metrics;
+
+impl Environments {
+    /// Opens a session in a running environment.
+    pub(super) async fn open_session(
+        &self,
+        user: &User,
+        environment: Uuid,
+        kind: SessionType,
+        repeatable: Option<Named>,
+    ) -> Result<Session, EnvironmentError> {
+        let mut tx = self.parts().db.begin().await?;
+        let held = self.hold(&mut tx, user, environment, Action::Change).await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(session) = named.claim(&mut tx).await?
+        {
+            return Ok(session);
+        }
+        if held.status != Status::Running {
+            return Err(Illegal::NotRunning.into());
+        }
+        if store::count_active(&mut tx, environment).await? >= i64::from(MAX_SESSIONS) {
+            return Err(EnvironmentError::SessionsFull(MAX_SESSIONS));
+        }
+        let session = store::insert(&mut tx, environment, user.id, kind).await?;
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &session).await?;
+        }
+        tx.commit().await?;
+        events::session_opened(&session.id, environment, user.id, kind);
+        Ok(session)
+    }
+
+    /// A part of the sessions in an environment.
+    pub(super) async fn sessions(&self, user: &User, environment: Uuid, slice: Slice) -> Result<Vec<Session>, EnvironmentError> {
+        self.read(user, environment).await?;
+        Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, slice).await?)
+    }
+
+    /// Closes a session: a member its own, whoever manages the project any.
+    pub(super) async fn close_session(&self, user: &User, id: Uuid) -> Result<(), EnvironmentError> {
+        let Parts { db, projects, .. } = self.parts();
+        let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
+        let environment = self.read(user, session.environment_id).await?;
+        if session.user_id != user.id {
+            projects.permit(user, environment.project_id, Action::Manage).await?;
+        }
+        store::close(&mut db.acquire().await?, id).await?;
+        events::session_closed(&id, session.environment_id, user.id);
+        Ok(())
+    }
+
+    /// The link by which an editor attaches to a session.
+    pub(super) fn link(&self, session: &Session) -> Option<String> {
+        session.link(&container_name(&self.parts().namespace, session.environment_id))
+    }
+}
+
+/// Reports the sessions of the whole fleet and forgets those that ended long ago.
+///
+/// # Errors
+/// When the store fails.
+pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError> {
+    let counts = store::counts(conn).await?;
+    for (kind, status) in every() {
+        let count = counts.iter().find(|counted| (counted.0, counted.1) == (Some(kind), Some(status))).map_or(0, |counted| counted.2);
+        events::sessions_counted(metrics, kind, status, count);
+    }
+    store::forget_closed(conn).await
+}
+
+/// Reports that another replica reports.
+pub fn report_nothing(metrics: &Metrics) {
+    every().for_each(|(kind, status)| events::sessions_counted(metrics, kind, status, 0));
+}
+
+fn every() -> impl Iterator<Item = (SessionType, SessionStatus)> {
+    SessionType::MEMBERS.iter().flat_map(|kind| SessionStatus::MEMBERS.iter().map(|status| (*kind, *status)))
+}

@@ -1,0 +1,134 @@
+//! Where an environment stands and what may come next: the state machine, as pure functions of the status.
+
+use serde::{Deserialize, Serialize};
+
+use super::driver::ContainerState;
+pub use crate::metrics::labels::EnvironmentStatus as Status;
+
+/// What can be done with an environment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    Create,
+    Start,
+    Stop,
+    Restart,
+    Delete,
+}
+
+/// Why an operation may not begin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Illegal {
+    #[error("there is no environment")]
+    Absent,
+    #[error("another operation is under way")]
+    Busy,
+    #[error("the environment is running")]
+    Running,
+    #[error("the environment is not running")]
+    NotRunning,
+}
+
+impl Operation {
+    /// The operation as log lines tell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Start => "start",
+            Self::Stop => "stop",
+            Self::Restart => "restart",
+            Self::Delete => "delete",
+        }
+    }
+
+    /// The status while the operation is under way, from where the environment stands; `None` is one that is to be.
+    pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
+        let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
+        match (self, from) {
+            // Whatever is under way is overtaken: nobody should have to wait for what is not wanted any more.
+            (Self::Delete, Status::Deleting) => Err(Illegal::Busy),
+            (Self::Delete, _) => Ok(Status::Deleting),
+            (Self::Create, _) | (_, Status::Creating | Status::Starting | Status::Stopping | Status::Deleting) => Err(Illegal::Busy),
+            (Self::Start, Status::Stopped | Status::Error) | (Self::Restart, Status::Running) => Ok(Status::Starting),
+            (Self::Start, Status::Running) => Err(Illegal::Running),
+            (Self::Stop, Status::Running) => Ok(Status::Stopping),
+            (Self::Stop | Self::Restart, Status::Stopped | Status::Error) => Err(Illegal::NotRunning),
+        }
+    }
+
+    /// The status when the operation has been done; `None` when there is no environment any more.
+    pub const fn done(self) -> Option<Status> {
+        match self {
+            Self::Create | Self::Stop => Some(Status::Stopped),
+            Self::Start | Self::Restart => Some(Status::Running),
+            Self::Delete => None,
+        }
+    }
+}
+
+/// What the driver's word makes of a status: the status that is true, and why, when it is another.
+pub fn observed(status: Status, container: Option<ContainerState>) -> Option<(Status, String)> {
+    match (status, container) {
+        // A job is at work and knows better.
+        (Status::Creating | Status::Starting | Status::Stopping | Status::Deleting, _)
+        | (Status::Running, Some(ContainerState::Running))
+        | (Status::Stopped, Some(ContainerState::Created | ContainerState::Exited { .. }))
+        | (Status::Error, None | Some(ContainerState::Created | ContainerState::Exited { .. })) => None,
+        (Status::Running, Some(ContainerState::Exited { code })) => Some((Status::Error, format!("the container ended with code {code}"))),
+        (Status::Running, Some(ContainerState::Created)) => Some((Status::Error, "the container was replaced".to_owned())),
+        (Status::Running | Status::Stopped, None) => Some((Status::Error, "the container was removed".to_owned())),
+        (Status::Stopped | Status::Error, Some(ContainerState::Running)) => Some((Status::Running, "the container is running".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OPERATIONS: [Operation; 5] = [Operation::Create, Operation::Start, Operation::Stop, Operation::Restart, Operation::Delete];
+
+    #[test]
+    fn every_move_is_legal_or_has_its_reason() {
+        use Illegal::{Absent, Busy, NotRunning, Running};
+        use Status::{Creating, Deleting, Starting, Stopping};
+        // In the order of the operations above.
+        let table = [
+            (None, [Ok(Creating), Err(Absent), Err(Absent), Err(Absent), Err(Absent)]),
+            (Some(Creating), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
+            (Some(Starting), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
+            (Some(Status::Running), [Err(Busy), Err(Running), Ok(Stopping), Ok(Starting), Ok(Deleting)]),
+            (Some(Stopping), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
+            (Some(Status::Stopped), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
+            (Some(Status::Error), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
+            (Some(Deleting), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Err(Busy)]),
+        ];
+        assert_eq!(table.len(), Status::MEMBERS.len() + 1);
+        for (from, expected) in table {
+            for (operation, expected) in OPERATIONS.into_iter().zip(expected) {
+                assert_eq!(operation.begin(from), expected, "{operation:?} from {from:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_operation_ends_where_nothing_is_under_way() {
+        for operation in OPERATIONS {
+            let done = operation.done();
+            assert!(done.is_none_or(|status| matches!(status, Status::Running | Status::Stopped)), "{operation:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_observed_is_settled_at_once() {
+        let containers = [None, Some(ContainerState::Created), Some(ContainerState::Running), Some(ContainerState::Exited { code: 137 })];
+        for status in Status::MEMBERS {
+            for container in containers {
+                if let Some((next, reason)) = observed(*status, container) {
+                    assert_ne!(next, *status, "{container:?}");
+                    assert!(!reason.is_empty());
+                    assert_eq!(observed(next, container), None, "{status:?} with {container:?} stays {next:?}");
+                }
+            }
+        }
+    }
+}

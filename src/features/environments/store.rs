@@ -1,0 +1,156 @@
+//! The statements on `environments`. Absence is `Ok(None)`; rules are the service's.
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::driver::Image;
+use super::model::{Environment, NewEnvironment};
+use super::state::Status;
+use crate::db::{Conn, StoreError};
+use crate::http::page::Slice;
+use crate::metrics::labels::{DriverName, Query};
+
+struct EnvironmentRow {
+    id: Uuid,
+    project_id: Uuid,
+    name: String,
+    image: String,
+    driver: String,
+    status: String,
+    last_error: Option<String>,
+    container: Option<String>,
+    version: i64,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<EnvironmentRow> for Environment {
+    type Error = StoreError;
+
+    fn try_from(row: EnvironmentRow) -> Result<Self, StoreError> {
+        let EnvironmentRow { id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at } = row;
+        let image = Image::named(&image).ok_or_else(|| StoreError::unknown("image", &image))?;
+        let driver = DriverName::named(&driver).ok_or_else(|| StoreError::unknown("driver", &driver))?;
+        let status = Status::named(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        Ok(Self { id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at })
+    }
+}
+
+/// Fails with the conflict `environments_name_key` when the project has one of this name.
+pub async fn insert(
+    tx: &mut Conn,
+    project: Uuid,
+    user: Uuid,
+    new: &NewEnvironment,
+    driver: DriverName,
+    status: Status,
+) -> Result<Environment, StoreError> {
+    let insert = sqlx::query_as!(
+        EnvironmentRow,
+        "INSERT INTO environments (id, project_id, created_by, name, image, driver, status) VALUES ($1, $2, $3, $4, $5, $6, $7)
+         RETURNING id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at",
+        Uuid::now_v7(),
+        project,
+        user,
+        new.name,
+        new.image.reference(),
+        driver.name(),
+        status.name()
+    );
+    tx.one(Query::InsertEnvironments, insert).await?.try_into()
+}
+
+pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreError> {
+    let select = sqlx::query_as!(
+        EnvironmentRow,
+        "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at
+         FROM environments WHERE id = $1",
+        id
+    );
+    conn.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
+}
+
+/// The environment, held against other changes until the transaction ends.
+pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreError> {
+    let select = sqlx::query_as!(
+        EnvironmentRow,
+        "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at
+         FROM environments WHERE id = $1 FOR UPDATE",
+        id
+    );
+    tx.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
+}
+
+/// A part of the environments of a project.
+pub async fn of_project(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<Vec<Environment>, StoreError> {
+    let select = sqlx::query_as!(
+        EnvironmentRow,
+        "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at
+         FROM environments WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
+        project,
+        slice.before,
+        slice.limit
+    );
+    conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
+/// Every environment that a driver runs.
+pub async fn of_driver(conn: &mut Conn, driver: DriverName) -> Result<Vec<Environment>, StoreError> {
+    let select = sqlx::query_as!(
+        EnvironmentRow,
+        "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at
+         FROM environments WHERE driver = $1",
+        driver.name()
+    );
+    conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
+/// How many environments the project has, and how many the account has made; held against other creations of the
+/// account until the transaction ends.
+pub async fn counts(tx: &mut Conn, project: Uuid, user: Uuid) -> Result<(i64, i64), StoreError> {
+    let hold = sqlx::query!(
+        r#"SELECT pg_advisory_xact_lock(hashtextextended('environments of ' || $1::text, 0))::text AS "held""#,
+        user.to_string()
+    );
+    tx.one(Query::SelectEnvironments, hold).await?;
+    let count = sqlx::query!(
+        r#"SELECT count(*) FILTER (WHERE project_id = $1) AS "of_project!", count(*) FILTER (WHERE created_by = $2) AS "of_user!"
+           FROM environments WHERE project_id = $1 OR created_by = $2"#,
+        project,
+        user
+    );
+    let row = tx.one(Query::SelectEnvironments, count).await?;
+    Ok((row.of_project, row.of_user))
+}
+
+/// Changes the status, and with it the version. A `container` of `None` leaves what is known of it.
+pub async fn set_status(
+    tx: &mut Conn,
+    id: Uuid,
+    status: Status,
+    last_error: Option<&str>,
+    container: Option<&str>,
+) -> Result<Environment, StoreError> {
+    let update = sqlx::query_as!(
+        EnvironmentRow,
+        "UPDATE environments
+         SET status = $2, last_error = $3, container = coalesce($4, container), version = version + 1, updated_at = now()
+         WHERE id = $1
+         RETURNING id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at",
+        id,
+        status.name(),
+        last_error,
+        container
+    );
+    tx.one(Query::UpdateEnvironments, update).await?.try_into()
+}
+
+pub async fn delete(tx: &mut Conn, id: Uuid) -> Result<(), StoreError> {
+    tx.execute(Query::DeleteEnvironments, sqlx::query!("DELETE FROM environments WHERE id = $1", id)).await.map(drop)
+}
+
+/// How many environments there are, by status.
+pub async fn count_by_status(conn: &mut Conn) -> Result<Vec<(Option<Status>, i64)>, StoreError> {
+    let count = sqlx::query!(r#"SELECT status, count(*) AS "count!" FROM environments GROUP BY status"#);
+    Ok(conn.all(Query::SelectEnvironments, count).await?.into_iter().map(|row| (Status::named(&row.status), row.count)).collect())
+}

@@ -1,0 +1,25 @@
+//! Whether the engine answers, told to readiness: an engine that is away degrades a replica and does not fail it.
+
+use std::time::{Duration, Instant};
+
+use super::driver::{DriverError, Engine};
+use crate::health::Health;
+use crate::metrics::labels::Dependency;
+
+const PING_EVERY: Duration = Duration::from_millis(500);
+
+/// Pings the engine for ever.
+pub async fn watch_engine(engine: Engine, health: Health) {
+    let mut ticks = tokio::time::interval(PING_EVERY);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let start = Instant::now();
+        let result = engine.ping().await.map_err(|error| match error {
+            DriverError::Unavailable(_) => "unavailable",
+            DriverError::Timeout => "timeout",
+            DriverError::NoContainer | DriverError::Failed(_) | DriverError::Refused(_) => "internal",
+        });
+        health.note(Dependency::EnvironmentDriver, start.elapsed(), result);
+    }
+}

@@ -1,0 +1,74 @@
+//! Environments over several replicas: work is shared, none is lost, none is done twice, and what a replica leaves behind
+//! when it is killed is made true by the others.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::join_all;
+use futures_util::stream;
+
+use crate::support::program::Program;
+use crate::support::{Stores, Studio, TestApp, eventually, when, within};
+
+const MANY: [&str; 2] = ["--environments-per-project=1000", "--environments-per-user=1000"];
+/// Clients that ask at the same time.
+const CLIENTS: usize = 12;
+/// What is promised of a fleet that lost a replica.
+const TRUE_AGAIN: Duration = Duration::from_secs(30);
+
+/// Creates environments through these replicas in turn.
+async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<String> {
+    let each = stream::iter(0..count).map(async |number| {
+        let through = Studio { app: &replicas[number % replicas.len()], user: studio.user.clone(), project: studio.project.clone() };
+        through.environment(&format!("env-{number}")).await
+    });
+    each.buffer_unordered(CLIENTS).collect().await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn three_replicas_create_and_start_environments_each_once() {
+    let stores = Stores::new().await;
+    let arguments = [&MANY[..], &["--sim-latency=10ms"]].concat();
+    let replicas = join_all((0..3).map(|_| TestApp::on(&stores, &arguments))).await;
+    let studio = Studio::open(&replicas[0]).await;
+    let ids = create(&studio, &replicas, 100).await;
+    let started = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
+    assert!(started.all(async |answer| answer.status == 202).await);
+    let running = "SELECT count(*) FROM environments WHERE status = 'running'";
+    eventually("all of them run", async || when(stores.count(running).await == 100)).await;
+    assert_eq!(stores.count("SELECT count(*) FROM sim_containers WHERE state = 'running'").await, 100);
+    // Each call of the driver was made once, and every replica made some.
+    let scrapes = join_all(replicas.iter().map(TestApp::settled)).await;
+    for operation in ["create", "start"] {
+        let calls: Vec<f64> = scrapes.iter().map(|scrape| scrape.get("docker_operations_total", &[("operation", operation)])).collect();
+        assert_eq!(calls.iter().sum::<f64>(), 100.0, "{operation}: {calls:?}");
+        assert!(calls.iter().all(|calls| *calls > 0.0), "{operation}: {calls:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environment_in_a_true_state() {
+    let stores = Stores::new().await;
+    // The one that takes the requests does few jobs at once, so that the other has most of them when it dies.
+    let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=2"]].concat()).await;
+    let studio = Studio::open(&survivor).await;
+    let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;
+    let slow = [("SIM_LATENCY", "1s"), ("SIM_FAILURE_RATE", "0"), ("JOB_WORKERS", "40")];
+    let mut victim = Program::serve(&stores, &slow).await;
+    let busy = "SELECT count(*) FROM jobs WHERE lease_owner IS NOT NULL AND kind = 'environment_change'";
+    let starts = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
+    let (accepted, ()) = tokio::join!(
+        starts.all(async |answer| answer.status == 202),
+        eventually("many starts are under way", async || when(stores.count(busy).await >= 10)),
+    );
+    assert!(accepted);
+    victim.signal("KILL");
+    victim.end().await;
+    // True is what the driver says of each, with nothing under way and no job left.
+    let untrue = "SELECT count(*) FROM environments e LEFT JOIN sim_containers c ON c.environment_id = e.id
+                  WHERE e.status <> 'running' OR c.state IS DISTINCT FROM 'running'";
+    within(TRUE_AGAIN, "every environment is in a true state", async || when(stores.count(untrue).await == 0)).await;
+    assert_eq!(stores.count("SELECT count(*) FROM environments WHERE status = 'running'").await, 50);
+    let left = "SELECT count(*) FROM jobs WHERE kind = 'environment_change'";
+    eventually("no job is left", async || when(stores.count(left).await == 0)).await;
+}

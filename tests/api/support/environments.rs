@@ -1,0 +1,80 @@
+//! A user with a project, and what is done with its environments.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, TestApp, User, eventually, when};
+
+/// The project of one user.
+pub struct Studio<'a> {
+    pub app: &'a TestApp,
+    pub user: User,
+    pub project: String,
+}
+
+impl<'a> Studio<'a> {
+    /// Somebody new with a private project.
+    pub async fn open(app: &'a TestApp) -> Self {
+        let user = app.user("ada").await;
+        let project = app.project(&user, "One", "private").await["id"].as_str().unwrap().to_owned();
+        Self { app, user, project }
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.app.as_user(&self.user, method, path)
+    }
+
+    /// Asks for an environment.
+    pub async fn create(&self, name: &str) -> Answer {
+        let body = json!({ "name": name, "image": "busybox:1.37" });
+        self.request(Method::POST, &format!("/api/projects/{}/environments", self.project)).json(&body).answer().await
+    }
+
+    /// Creates an environment and waits until it is there; answers its identifier.
+    pub async fn environment(&self, name: &str) -> String {
+        let id = self.create(name).await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        self.until(&id, "stopped").await;
+        id
+    }
+
+    /// An environment that runs.
+    pub async fn running(&self, name: &str) -> String {
+        let id = self.environment(name).await;
+        self.operate(&id, "start").await.expect(202);
+        self.until(&id, "running").await;
+        id
+    }
+
+    /// `start`, `stop` or `restart`.
+    pub async fn operate(&self, id: &str, operation: &str) -> Answer {
+        self.request(Method::POST, &format!("/api/environments/{id}/{operation}")).answer().await
+    }
+
+    pub async fn read(&self, id: &str) -> Answer {
+        self.request(Method::GET, &format!("/api/environments/{id}")).answer().await
+    }
+
+    pub async fn delete(&self, id: &str) -> Answer {
+        self.request(Method::DELETE, &format!("/api/environments/{id}")).answer().await
+    }
+
+    /// Waits until an environment is there and answers it.
+    pub async fn until(&self, id: &str, status: &str) -> Value {
+        eventually(&format!("environment {id} is {status}"), async || {
+            let now = self.read(id).await.json();
+            (now["status"] == status).then_some(now)
+        })
+        .await
+    }
+
+    /// Waits until an environment is not there any more.
+    pub async fn until_gone(&self, id: &str) {
+        eventually(&format!("environment {id} is gone"), async || when(self.read(id).await.status == 404)).await;
+    }
+
+    /// Lines of Vitrine itself in an environment's log.
+    pub async fn system_lines(&self, id: &str) -> Vec<String> {
+        let statement = "SELECT line FROM log_entries WHERE environment_id = $1::uuid AND stream = 'system' ORDER BY seq";
+        sqlx::query_scalar(statement).bind(id).fetch_all(self.app.stores.pool()).await.unwrap()
+    }
+}
