@@ -1,3 +1,4 @@
 //! Environments.
 
 pub mod driver;
+pub mod logs;
