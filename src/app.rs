@@ -108,6 +108,7 @@ impl App {
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
+        let follower = environments.follower(&config);
         let fleet = Fleet::new(db.clone(), accounts, environments, health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
@@ -118,6 +119,7 @@ impl App {
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
         tasks.spawn("jobs", workers.clone().work());
+        tasks.spawn("logs", follower.clone().follow());
 
         let stop_accepting = CancellationToken::new();
         let limits = Limits {
@@ -137,6 +139,7 @@ impl App {
         tokio::time::sleep(config.drain_delay).await;
         stop_accepting.cancel();
         let finished = serving && server.await.unwrap_or(false);
+        follower.leave().await;
         tasks.end().await;
         workers.leave(config.drain_timeout).await;
         db.close().await;

@@ -23,6 +23,8 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
 /// The network may add this much to a statement's own limit before the connection is given up.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
+/// A replica that the network has forgotten keeps its locks no longer.
+const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 /// Far above any migration that leaves old replicas working.
 const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
@@ -49,7 +51,11 @@ impl Db {
     pub fn new(config: &Config, metrics: Metrics) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
         let options = options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging();
-        let limited = options.clone().options([("statement_timeout", config.database_statement_timeout.as_millis().to_string())]);
+        let milliseconds = |limit: Duration| limit.as_millis().to_string();
+        let limited = options.clone().options([
+            ("statement_timeout", milliseconds(config.database_statement_timeout)),
+            ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION)),
+        ]);
         let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
         Ok(Self {
             pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),

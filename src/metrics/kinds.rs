@@ -88,6 +88,11 @@ impl<L: Labels> Counter<L> {
         self.handles[labels.index()].increment(1);
     }
 
+    /// Counts so many events.
+    pub fn add(&self, labels: L, count: u64) {
+        self.handles[labels.index()].increment(count);
+    }
+
     /// Takes over a total that is counted elsewhere, such as by the kernel.
     pub fn absolute(&self, labels: L, total: u64) {
         self.handles[labels.index()].absolute(total);

@@ -56,7 +56,7 @@ impl Handler for Reconcile {
 impl Reconcile {
     /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { db, engine, .. } = self.0.parts();
+        let Parts { db, engine, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
         let mut tx = db.begin().await?;
@@ -70,6 +70,7 @@ impl Reconcile {
         }
         logs::append_system(&mut tx, seen.id, &reason).await?;
         tx.commit().await?;
+        logs::system_line_stored(metrics);
         events::reconciled(seen.id, seen.status, status, &reason);
         Ok(())
     }

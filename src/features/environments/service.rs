@@ -9,11 +9,12 @@ use uuid::Uuid;
 
 use super::driver::Engine;
 use super::extensions::ChangeExtension;
+use super::logs::Follower;
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
 use super::state::{Illegal, Operation, Status};
 use super::work::{Change, ChangeEnvironment};
-use super::{events, logs, sessions, store};
+use super::{events, sessions, store};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
@@ -127,7 +128,6 @@ impl Environments {
         }
         let status = Operation::Create.begin(None)?;
         let environment = store::insert(&mut tx, project, user.id, &new, engine.name(), status).await?;
-        logs::open(&mut tx, environment.id).await?;
         queue.enqueue(&mut tx, &Change::job(&environment, Operation::Create)).await?;
         if let Some(named) = &repeatable {
             named.record(&mut tx, &environment).await?;
@@ -181,6 +181,24 @@ impl Environments {
         let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;
         self.parts().projects.hold(tx, user, seen.project_id, action).await?;
         store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
+    }
+
+    /// Follows the logs of environments that run.
+    #[must_use]
+    pub fn follower(&self, config: &Config) -> Follower {
+        let Parts { db, engine, metrics, .. } = self.parts();
+        let this = self.clone();
+        // What its container has to say has ended: it may have died.
+        let on_end = move |_| drop(tokio::spawn(this.clone().reconcile_soon()));
+        Follower::new(db.clone(), engine.clone(), config, on_end, metrics.clone())
+    }
+
+    async fn reconcile_soon(self) {
+        let Parts { db, queue, .. } = self.parts();
+        let enqueued = async { queue.enqueue(&mut db.acquire().await?, &reconcile::job()).await };
+        if enqueued.await.is_ok() {
+            queue.wake();
+        }
     }
 
     /// Reports the environments and sessions of the whole fleet, and tidies: for one replica at a time.

@@ -105,11 +105,14 @@ pub async fn of_driver(conn: &mut Conn, driver: DriverName) -> Result<Vec<Enviro
     conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// How many environments the project has, and how many the account has made; held against other creations of the
-/// account until the transaction ends.
+/// How many environments the project has, and how many the account has made; held against other creations of both until
+/// the transaction ends.
 pub async fn counts(tx: &mut Conn, project: Uuid, user: Uuid) -> Result<(i64, i64), StoreError> {
+    // A statement of its own: what is counted must be seen after the locks are held.
     let hold = sqlx::query!(
-        r#"SELECT pg_advisory_xact_lock(hashtextextended('environments of ' || $1::text, 0))::text AS "held""#,
+        r#"SELECT pg_advisory_xact_lock(hashtextextended('environments in ' || $1::text, 0))::text AS "project",
+                  pg_advisory_xact_lock(hashtextextended('environments of ' || $2::text, 0))::text AS "user""#,
+        project.to_string(),
         user.to_string()
     );
     tx.one(Query::SelectEnvironments, hold).await?;

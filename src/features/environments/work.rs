@@ -72,6 +72,7 @@ impl Handler for ChangeEnvironment {
         }
         store::set_status(tx, environment.id, Status::Error, Some(reason), None).await?;
         logs::append_system(tx, environment.id, &format!("could not {}: {reason}", change.operation.name())).await?;
+        logs::system_line_stored(&self.0.parts().metrics);
         events::given_up(environment.id, change.operation, reason);
         Ok(())
     }
@@ -110,7 +111,7 @@ impl ChangeEnvironment {
 
     /// Stores what became true, together with the end of the job.
     async fn settle(&self, job: &Job, change: &Change, container: Option<&str>) -> Result<(), Failure> {
-        let Parts { db, queue, .. } = self.0.parts();
+        let Parts { db, queue, metrics, .. } = self.0.parts();
         let mut tx = db.begin().await?;
         let now = store::lock(&mut tx, change.environment).await?;
         let Some(environment) = now.filter(|environment| environment.version == change.version) else {
@@ -134,6 +135,9 @@ impl ChangeEnvironment {
         job.complete(&mut tx).await?;
         tx.commit().await?;
         queue.wake();
+        if change.operation != Operation::Delete {
+            logs::system_line_stored(metrics);
+        }
         events::done(change.environment, change.operation);
         Ok(())
     }

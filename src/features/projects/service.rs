@@ -128,12 +128,14 @@ impl Projects {
         Ok(seen)
     }
 
-    /// As [`Self::permit`], for what writes: the project is held against changes until the transaction ends.
+    /// As [`Self::permit`], for what writes: the project is held against changes until the transaction ends, and not
+    /// against others who hold it so.
     ///
     /// # Errors
     /// As [`Self::permit`].
     pub async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        hold(tx, user, id, action).await.map(drop)
+        let seen = store::share(tx, id, user.id).await?.ok_or(ProjectError::NoSuchProject)?;
+        Ok(seen.allows(action, is_admin(user))?)
     }
 
     /// Changes a project, if it is still what the user read.

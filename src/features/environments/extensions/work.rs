@@ -92,6 +92,7 @@ impl ChangeExtension {
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
+            logs::system_line_stored(&self.0.parts().metrics);
             self.tell(environment, extension, wanted, result.as_ref().err().map(String::as_str));
         }
         Ok(())

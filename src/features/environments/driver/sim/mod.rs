@@ -144,7 +144,8 @@ impl Driver for Sim {
                 Ok(match now {
                     Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
                     Some(row) if row.started_at == Some(started_at) => row.stopped_at,
-                    _ => Some(OffsetDateTime::now_utc()),
+                    // At the latest where another run began; of one that was removed no more is known.
+                    other => other.and_then(|row| row.started_at).or(Some(started_at)),
                 })
             }
         };

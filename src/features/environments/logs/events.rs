@@ -1,0 +1,34 @@
+//! The facts of logs: counts of lines, and who follows whom.
+
+use uuid::Uuid;
+
+use super::model::NewEntry;
+use crate::metrics::Metrics;
+use crate::metrics::labels::LogStream;
+
+/// Counts lines whose transaction was committed, and those that they say were dropped.
+pub fn stored<'a>(metrics: &Metrics, entries: impl Iterator<Item = &'a NewEntry>, dropped: u64) {
+    for entry in entries {
+        metrics.log_entries.increment(entry.stream);
+    }
+    metrics.log_entries_dropped.add((), dropped);
+}
+
+/// Counts a line of [`append_system`](super::append_system), after its transaction was committed.
+pub fn system_line_stored(metrics: &Metrics) {
+    metrics.log_entries.increment(LogStream::System);
+}
+
+pub fn claimed(environment: Uuid) {
+    tracing::debug!(%environment, "following the log");
+}
+
+pub fn claim_lost(environment: Uuid) {
+    tracing::info!(%environment, "another replica follows the log");
+}
+
+pub fn given_back(count: u64) {
+    if count > 0 {
+        tracing::info!(count, "logs given back to be followed elsewhere");
+    }
+}

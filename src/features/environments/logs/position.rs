@@ -1,0 +1,179 @@
+//! How far the output of a container was read: enough to go on after the last line that was stored, whoever does.
+//!
+//! An engine can be asked for the lines since a time, no more. Lines of one stream come in the order of their times, so
+//! the time of the last line and how many lines had exactly that time tell which lines of the answer are known.
+
+use serde::{Deserialize, Serialize};
+use time::{Duration, OffsetDateTime};
+
+use crate::features::environments::driver::Line;
+use crate::metrics::labels::LogStream;
+
+/// How much later than the lines after it a line of the other stream may be: engines note the time first and merge the
+/// streams then.
+const DISORDER: Duration = Duration::seconds(5);
+
+/// A place in the output of a container. As JSON it is `log_streams.position`: fields may be added, with a default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Position {
+    stdout: Mark,
+    stderr: Mark,
+    second: Second,
+}
+
+/// The last line of a stream.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Mark {
+    /// Its time, in nanoseconds since the Unix epoch.
+    at: i64,
+    /// Lines so far with exactly this time.
+    lines: u32,
+}
+
+/// What was written within the last second of the environment's own clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+struct Second {
+    /// In seconds since the Unix epoch.
+    start: i64,
+    kept: u32,
+    dropped: u32,
+    /// Of the dropped ones, those that the log tells of.
+    told: u32,
+}
+
+impl Position {
+    /// Since when an engine has to be asked for what comes next.
+    pub fn since(&self) -> OffsetDateTime {
+        let oldest = time_of(self.stdout.at.min(self.stderr.at));
+        oldest.max(self.newest().checked_sub(DISORDER).unwrap_or(oldest))
+    }
+
+    /// The time of the newest line.
+    pub fn newest(&self) -> OffsetDateTime {
+        time_of(self.stdout.at.max(self.stderr.at))
+    }
+
+    /// What tells known lines from new ones in an answer that begins at [`Self::since`].
+    pub fn known(&self) -> Known {
+        Known { stdout: self.stdout, stderr: self.stderr }
+    }
+
+    /// Whether the line begins another second.
+    pub fn is_left_by(&self, line: &Line) -> bool {
+        line.at.unix_timestamp() > self.second.start
+    }
+
+    /// Goes past a line; false when it is one too many of its second.
+    pub fn pass(&mut self, line: &Line, limit: u32) -> bool {
+        let mark = if line.stream == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        let at = nanoseconds(line.at);
+        *mark = if at > mark.at { Mark { at, lines: 1 } } else { Mark { lines: mark.lines.saturating_add(1), ..*mark } };
+        if self.is_left_by(line) {
+            self.second = Second { start: line.at.unix_timestamp(), ..Second::default() };
+        }
+        let is_kept = self.second.kept < limit;
+        let count = if is_kept { &mut self.second.kept } else { &mut self.second.dropped };
+        *count = count.saturating_add(1);
+        is_kept
+    }
+
+    /// How many lines were dropped that the log does not tell of.
+    pub fn untold(&self) -> u32 {
+        self.second.dropped - self.second.told.min(self.second.dropped)
+    }
+
+    /// Notes that the log tells of every dropped line.
+    pub fn tell(&mut self) {
+        self.second.told = self.second.dropped;
+    }
+}
+
+/// The lines of an answer that are known, which come first.
+#[derive(Debug)]
+pub struct Known {
+    stdout: Mark,
+    stderr: Mark,
+}
+
+impl Known {
+    /// Whether the next line of the answer is a known one.
+    pub fn includes(&mut self, line: &Line) -> bool {
+        let mark = if line.stream == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
+        let at = nanoseconds(line.at);
+        if at == mark.at && mark.lines > 0 {
+            mark.lines -= 1;
+            return true;
+        }
+        at < mark.at
+    }
+}
+
+/// A time of this age of the world fits: to the year 2262.
+fn nanoseconds(at: OffsetDateTime) -> i64 {
+    i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
+}
+
+fn time_of(nanoseconds: i64) -> OffsetDateTime {
+    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds.into()).unwrap_or(OffsetDateTime::UNIX_EPOCH)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(stream: LogStream, nanoseconds: i64) -> Line {
+        Line::new(stream, time_of(nanoseconds), b"")
+    }
+
+    /// Both streams, three lines of one time among them, and one stream a little ahead of the other.
+    fn output() -> Vec<Line> {
+        let times = [10, 20, 19, 20, 20, 20, 31, 30, 30, 45].map(|at| 1_700_000_000_000_000_000 + at);
+        let is_error = [0, 0, 1, 0, 1, 0, 0, 1, 1, 0].map(|error| error == 1);
+        times.into_iter().zip(is_error).map(|(at, error)| line(if error { LogStream::Stderr } else { LogStream::Stdout }, at)).collect()
+    }
+
+    #[test]
+    fn whoever_goes_on_from_a_position_reads_every_later_line_once() {
+        let all = output();
+        for stop in 0..=all.len() {
+            let mut position = Position::default();
+            for line in &all[..stop] {
+                assert!(position.pass(line, 100));
+            }
+            let stored = serde_json::to_value(position).unwrap();
+            let resumed: Position = serde_json::from_value(stored).unwrap();
+            let mut known = resumed.known();
+            let since = resumed.since();
+            let rest: Vec<&Line> = all.iter().filter(|line| line.at >= since).filter(|line| !known.includes(line)).collect();
+            assert_eq!(rest, all[stop..].iter().collect::<Vec<_>>(), "after {stop} lines");
+        }
+    }
+
+    #[test]
+    fn a_stream_that_is_silent_does_not_bring_back_what_the_other_wrote_long_ago() {
+        let mut position = Position::default();
+        position.pass(&line(LogStream::Stderr, 1_000_000_000), 100);
+        position.pass(&line(LogStream::Stdout, 3_600_000_000_000), 100);
+        assert_eq!(position.since(), time_of(3_595_000_000_000));
+    }
+
+    #[test]
+    fn a_second_holds_so_many_lines_and_counts_the_rest() {
+        let mut position = Position::default();
+        let second = |second: i64, lines: i64| (0..lines).map(move |n| line(LogStream::Stdout, (second * 1_000 + n) * 1_000_000));
+        let kept = second(7, 5).filter(|line| position.pass(line, 3)).count();
+        assert_eq!((kept, position.untold()), (3, 2));
+        position.tell();
+        assert_eq!(position.untold(), 0);
+        // Another stream's line of the second before is of this one.
+        assert!(!position.is_left_by(&line(LogStream::Stderr, 6_999_999_999)));
+        assert!(!position.pass(&line(LogStream::Stderr, 6_999_999_999), 3));
+        assert_eq!(position.untold(), 1);
+        let next = line(LogStream::Stdout, 8_000_000_000);
+        assert!(position.is_left_by(&next) && position.pass(&next, 3));
+        assert_eq!(position.untold(), 0);
+    }
+}

@@ -1,0 +1,96 @@
+//! The HTTP interface of logs: `/api/environments/{id}/logs`.
+
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::model::Entry;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::{ApiPath, ApiQuery};
+use crate::http::{ApiError, Code, Problem};
+use crate::metrics::labels::LogStream;
+use crate::state::AppState;
+
+const DEFAULT_LIMIT: i64 = 100;
+const MAX_LIMIT: i64 = 1000;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list))
+}
+
+/// A part of a log.
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct LogQuery {
+    /// Only entries after this number, as `next_after` told; the last ones unless told.
+    #[param(minimum = 0)]
+    after: Option<i64>,
+    /// Most entries to answer, 1 to 1000; 100 unless told.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<i64>,
+}
+
+impl LogQuery {
+    fn check(&self) -> Result<(Option<i64>, i64), ApiError> {
+        let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit wants 1 to {MAX_LIMIT}")));
+        }
+        if self.after.is_some_and(|after| after < 0) {
+            return Err(ApiError::new(Code::InvalidQuery).detail("after wants a number that a log answered"));
+        }
+        Ok((self.after, limit))
+    }
+}
+
+/// A line of an environment's log.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogEntry)]
+struct EntryView {
+    /// From 1 and without gaps: after a jump, older entries were dropped.
+    seq: i64,
+    stream: LogStream,
+    line: String,
+    /// By the clock of who wrote it.
+    #[serde(with = "time::serde::rfc3339")]
+    at: OffsetDateTime,
+}
+
+impl From<Entry> for EntryView {
+    fn from(Entry { seq, stream, line, at }: Entry) -> Self {
+        Self { seq, stream, line, at }
+    }
+}
+
+/// Entries of a log, oldest first.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LogEntries)]
+struct EntriesView {
+    items: Vec<EntryView>,
+    /// What to give as `after` to go on.
+    next_after: i64,
+}
+
+/// Reads the log of an environment
+#[utoipa::path(get, path = "/api/environments/{id}/logs", tag = "environments", security(("token" = []), ("cookie" = [])),
+    params(("id" = Uuid, Path), LogQuery),
+    responses((status = 200, body = EntriesView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiQuery(query): ApiQuery<LogQuery>,
+) -> Result<Json<EntriesView>, ApiError> {
+    let (after, limit) = query.check()?;
+    state.environments.read(&user, id).await?;
+    let entries = super::read(&mut state.db.acquire().await?, id, after, limit).await?;
+    let next_after = entries.last().map_or(after.unwrap_or_default(), |entry| entry.seq);
+    Ok(Json(EntriesView { items: entries.into_iter().map(Into::into).collect(), next_after }))
+}
