@@ -4,6 +4,7 @@
 //! call may be repeated: creating what is there, starting what runs, stopping what stands and removing what is gone
 //! all succeed. Nothing that a client sends reaches a container's configuration: it is made of an [`Image`].
 
+mod docker;
 mod engine;
 mod image;
 mod sim;
@@ -13,6 +14,7 @@ use futures_util::stream::BoxStream;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+pub use docker::Docker;
 pub use engine::Engine;
 pub use image::Image;
 pub use sim::Sim;

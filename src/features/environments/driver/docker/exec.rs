@@ -1,0 +1,102 @@
+//! Running a script in a container, and not longer than somebody waits for it.
+
+use std::time::Duration;
+
+use bollard::exec::{StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use futures_util::StreamExt;
+
+use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
+use super::error::status;
+
+/// Runs `$1` if there is a program `$2`. The engine cannot end what it runs for a caller that has left, but it closes
+/// the input: the watcher sees that and ends the script with everything it has started, itself included.
+const RUN: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
+    printf '%s is not in this image' "$2"
+    exit 127
+fi
+exec 3<&0
+{ read -r _ <&3; kill -s KILL 0; } >/dev/null 2>&1 &
+watcher=$!
+sh -c "$1" </dev/null 3<&-
+code=$?
+kill "$watcher"
+exit "$code""#;
+
+/// Between two looks at whether the engine knows how a script ended: it tells the end of the output first.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Runs a script to its end. Dropped, the script is killed.
+pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> Result<Exit, DriverError> {
+    let command = ["sh", "-c", RUN, "sh", script.text, script.requires.unwrap_or_default()];
+    let config = ExecConfig {
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        cmd: Some(command.map(str::to_owned).to_vec()),
+        ..ExecConfig::default()
+    };
+    let id = client.create_exec(container, config).await.map_err(not_running)?.id;
+    let mut output = Tail::default();
+    match client.start_exec(&id, None::<StartExecOptions>).await.map_err(not_running)? {
+        StartExecResults::Attached { output: mut said, input } => {
+            while let Some(piece) = said.next().await {
+                output.add(&piece?.into_bytes());
+            }
+            drop(input);
+        }
+        StartExecResults::Detached => return Err(DriverError::Failed("the script runs without us".to_owned())),
+    }
+    loop {
+        let ended = client.inspect_exec(&id).await?;
+        if let (Some(code), Some(false)) = (ended.exit_code, ended.running) {
+            return Ok(Exit { code, output: output.text() });
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn not_running(error: bollard::errors::Error) -> DriverError {
+    if status(&error) == Some(409) { DriverError::Refused("the container is not running".to_owned()) } else { error.into() }
+}
+
+/// The end of what was written.
+#[derive(Default)]
+struct Tail(Vec<u8>);
+
+impl Tail {
+    fn add(&mut self, piece: &[u8]) {
+        self.0.extend_from_slice(&piece[piece.len().saturating_sub(OUTPUT_LIMIT)..]);
+        self.0.drain(..self.0.len().saturating_sub(OUTPUT_LIMIT));
+    }
+
+    /// For people: characters that would move a terminal or that a database refuses are left out.
+    fn text(&self) -> String {
+        let mut text = String::from_utf8_lossy(&self.0).into_owned();
+        text.retain(|c| matches!(c, '\t' | '\n') || !c.is_control());
+        let start = text.ceil_char_boundary(text.len().saturating_sub(OUTPUT_LIMIT));
+        text.split_off(start)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_output_is_kept() {
+        let mut tail = Tail::default();
+        tail.add(&b"x".repeat(3 * OUTPUT_LIMIT));
+        tail.add("\u{1b}[31mno\0 space\n".as_bytes());
+        assert_eq!(tail.0.len(), OUTPUT_LIMIT);
+        assert!(tail.text().ends_with("x[31mno space\n"), "{}", tail.text());
+    }
+
+    #[test]
+    fn output_that_is_no_text_stays_within_its_limit() {
+        let mut tail = Tail::default();
+        tail.add(&b"\xff".repeat(OUTPUT_LIMIT));
+        assert!(tail.text().len() <= OUTPUT_LIMIT);
+        assert!(tail.text().ends_with('\u{fffd}'));
+    }
+}

@@ -1,0 +1,206 @@
+//! Following what a container writes: the engine's frames become lines.
+//!
+//! A frame holds the time, a space and what was written up to the end of the line. A line of more than 16 KiB comes in
+//! several frames, each with the time of the first; only the last one ends with the line. Only what a [`Line`] keeps is
+//! held of a line that does not end.
+
+use std::collections::VecDeque;
+
+use bollard::container::LogOutput;
+use bollard::query_parameters::LogsOptions;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::super::{DriverError, LINE_LIMIT, Line, Lines};
+use super::error::tell;
+use crate::metrics::labels::LogStream;
+
+/// The lines of a container from `since` on. A container that has gone meanwhile is an error of the first item.
+pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {
+    let options = LogsOptions {
+        follow: true,
+        stdout: true,
+        stderr: true,
+        timestamps: true,
+        // Whole seconds, and none beyond 2038: everything from the beginning is slower, not wrong.
+        since: i32::try_from(since.unix_timestamp()).unwrap_or_default().max(0),
+        ..LogsOptions::default()
+    };
+    let frames = client.logs(container, Some(options)).map(|frame| frame.map_err(DriverError::from)).boxed();
+    lines(frames, since)
+}
+
+/// Where a reader of frames is.
+struct Reader {
+    frames: BoxStream<'static, Result<LogOutput, DriverError>>,
+    since: OffsetDateTime,
+    stdout: Assembler,
+    stderr: Assembler,
+    ready: VecDeque<Line>,
+    has_ended: bool,
+}
+
+fn lines(frames: BoxStream<'static, Result<LogOutput, DriverError>>, since: OffsetDateTime) -> Lines {
+    let (stdout, stderr) = (Assembler::new(LogStream::Stdout), Assembler::new(LogStream::Stderr));
+    let reader = Reader { frames, since, stdout, stderr, ready: VecDeque::new(), has_ended: false };
+    Box::pin(stream::try_unfold(reader, async |mut reader| Ok(reader.next().await?.map(|line| (line, reader)))))
+}
+
+impl Reader {
+    async fn next(&mut self) -> Result<Option<Line>, DriverError> {
+        loop {
+            if let Some(line) = self.ready.pop_front() {
+                if line.at >= self.since {
+                    return Ok(Some(line));
+                }
+                continue;
+            }
+            if self.has_ended {
+                return Ok(None);
+            }
+            match self.frames.next().await.transpose()? {
+                Some(LogOutput::StdOut { message }) => self.stdout.add(&message, &mut self.ready)?,
+                Some(LogOutput::StdErr { message }) => self.stderr.add(&message, &mut self.ready)?,
+                Some(LogOutput::StdIn { message } | LogOutput::Console { message }) => {
+                    tell(&String::from_utf8_lossy(&message));
+                    return Err(DriverError::Failed("it cannot read the log".to_owned()));
+                }
+                // What the container wrote last need not end with a line's end.
+                None => {
+                    self.ready.extend(self.stdout.take());
+                    self.ready.extend(self.stderr.take());
+                    self.has_ended = true;
+                }
+            }
+        }
+    }
+}
+
+/// Makes the lines of one stream.
+struct Assembler {
+    stream: LogStream,
+    /// The time and the beginning of a line whose end has not come.
+    begun: Option<(OffsetDateTime, Vec<u8>)>,
+}
+
+impl Assembler {
+    fn new(stream: LogStream) -> Self {
+        Self { stream, begun: None }
+    }
+
+    fn add(&mut self, frame: &[u8], ready: &mut VecDeque<Line>) -> Result<(), DriverError> {
+        for piece in frame.split_inclusive(|byte| *byte == b'\n') {
+            let (at, text) = with_time(piece).ok_or_else(|| DriverError::Failed("a log line of its has no time".to_owned()))?;
+            // Another time: the program that began the line has ended without ending it.
+            if self.begun.as_ref().is_some_and(|(begun_at, _)| *begun_at != at) {
+                ready.extend(self.take());
+            }
+            let (_, line) = self.begun.get_or_insert_with(|| (at, Vec::new()));
+            let rest = text.strip_suffix(b"\n").unwrap_or(text);
+            line.extend_from_slice(&rest[..rest.len().min(LINE_LIMIT - line.len())]);
+            if rest.len() < text.len() {
+                ready.extend(self.take());
+            }
+        }
+        Ok(())
+    }
+
+    fn take(&mut self) -> Option<Line> {
+        self.begun.take().map(|(at, bytes)| Line::new(self.stream, at, &bytes))
+    }
+}
+
+/// The time before the first space, and what follows.
+fn with_time(piece: &[u8]) -> Option<(OffsetDateTime, &[u8])> {
+    let space = piece.iter().position(|byte| *byte == b' ')?;
+    let at = OffsetDateTime::parse(str::from_utf8(&piece[..space]).ok()?, &Rfc3339).ok()?;
+    Some((at, &piece[space + 1..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use time::macros::datetime;
+
+    use super::*;
+
+    fn out(text: impl Into<Vec<u8>>) -> LogOutput {
+        LogOutput::StdOut { message: text.into().into() }
+    }
+
+    fn error(text: &str) -> LogOutput {
+        LogOutput::StdErr { message: text.to_owned().into() }
+    }
+
+    async fn read(frames: Vec<LogOutput>, since: OffsetDateTime) -> Vec<Result<Line, DriverError>> {
+        lines(stream::iter(frames).map(Ok).boxed(), since).collect().await
+    }
+
+    async fn texts(frames: Vec<LogOutput>) -> Vec<String> {
+        read(frames, OffsetDateTime::UNIX_EPOCH).await.into_iter().map(|line| line.unwrap().text).collect()
+    }
+
+    #[tokio::test]
+    async fn frames_become_lines_with_their_stream_and_time() {
+        let read = read(
+            vec![out("2026-11-21T10:00:00.000000001Z one\n"), error("2026-11-21T10:00:00.000000002Z two\n")],
+            OffsetDateTime::UNIX_EPOCH,
+        );
+        let [one, two] = read.await.try_into().unwrap();
+        assert_eq!(one.unwrap(), Line::new(LogStream::Stdout, datetime!(2026-11-21 10:00:00.000000001 UTC), b"one"));
+        assert_eq!(two.unwrap(), Line::new(LogStream::Stderr, datetime!(2026-11-21 10:00:00.000000002 UTC), b"two"));
+    }
+
+    #[tokio::test]
+    async fn parts_of_a_line_are_put_together_and_the_streams_kept_apart() {
+        let read = texts(vec![
+            out("2026-11-21T10:00:00.1Z be"),
+            error("2026-11-21T10:00:00.2Z other\n"),
+            out("2026-11-21T10:00:00.1Z gun\n"),
+            out("2026-11-21T10:00:00.3Z a\n2026-11-21T10:00:00.4Z \n2026-11-21T10:00:00.5Z c"),
+        ]);
+        assert_eq!(read.await, ["other", "begun", "a", "", "c"]);
+    }
+
+    #[tokio::test]
+    async fn a_line_that_was_not_ended_does_not_swallow_the_next() {
+        let read = texts(vec![out("2026-11-21T10:00:00.1Z last words"), out("2026-11-21T10:05:00.1Z ready\n")]);
+        assert_eq!(read.await, ["last words", "ready"]);
+    }
+
+    #[tokio::test]
+    async fn lines_before_the_wanted_time_are_left_out() {
+        let frames = (0..4).map(|n| out(format!("2026-11-21T10:00:00.{n}Z {n}\n"))).collect();
+        let read = read(frames, datetime!(2026-11-21 10:00:00.2 UTC)).await;
+        assert_eq!(read.into_iter().map(|line| line.unwrap().text).collect::<Vec<_>>(), ["2", "3"]);
+    }
+
+    #[test]
+    fn a_line_without_an_end_takes_no_more_memory_than_a_line() {
+        let (mut assembler, mut ready) = (Assembler::new(LogStream::Stdout), VecDeque::new());
+        let frame = [b"2026-11-21T10:00:00.1Z ".as_slice(), &b"x".repeat(16 << 10)].concat();
+        for _ in 0..100 {
+            assembler.add(&frame, &mut ready).unwrap();
+        }
+        assert!(ready.is_empty());
+        assert_eq!(assembler.begun.as_ref().unwrap().1.len(), LINE_LIMIT);
+        assembler.add(b"2026-11-21T10:00:00.1Z \n", &mut ready).unwrap();
+        assert_eq!(ready.pop_front().unwrap().text.len(), LINE_LIMIT);
+    }
+
+    #[tokio::test]
+    async fn what_is_no_line_is_an_error_and_the_end() {
+        for frame in [out("no time\n"), out(b"\xff\xff \n".to_vec()), LogOutput::Console { message: "torn".into() }] {
+            let read = read(vec![frame, out("2026-11-21T10:00:00.1Z after\n")], OffsetDateTime::UNIX_EPOCH).await;
+            assert!(matches!(&read[..], [Err(DriverError::Failed(_))]), "{read:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_line_that_a_broken_connection_cut_is_not_told() {
+        let cut = Err(DriverError::Unavailable("the connection broke".to_owned()));
+        let frames = stream::iter([Ok(out("2026-11-21T10:00:00.1Z half a li")), cut]);
+        let read: Vec<_> = lines(frames.boxed(), OffsetDateTime::UNIX_EPOCH).collect().await;
+        assert!(matches!(&read[..], [Err(DriverError::Unavailable(_))]), "{read:?}");
+    }
+}

@@ -1,0 +1,223 @@
+//! The driver `docker`: containers of an engine that speaks the Docker Engine API on a Unix socket.
+//!
+//! - A client is made for each call. It costs nothing, since bollard keeps no connection open, and so the engine may
+//!   be away, come back and be another at any time.
+//! - bollard asks without a version in the path, and the engine answers in its own: there is nothing to negotiate, and
+//!   what is asked here has been the same since version 1.41.
+//! - Deadlines are [`Engine`](super::Engine)'s.
+
+mod error;
+mod exec;
+mod logs;
+mod spec;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bollard::API_DEFAULT_VERSION;
+use bollard::models::{ContainerInspectResponse, ContainerStateStatusEnum, NetworkConnectRequest, NetworkDisconnectRequest};
+use bollard::query_parameters::{CreateContainerOptions, CreateImageOptions, ListContainersOptions, RemoveContainerOptions};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use self::error::status;
+use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Script};
+use crate::config::Config;
+use crate::metrics::labels::DriverName;
+
+/// Seconds that bollard waits for the head of an answer: longer than any deadline of `Engine`'s.
+const NO_LIMIT: u64 = 24 * 3600;
+/// Between two looks at what another call is doing.
+const PAUSE: Duration = Duration::from_millis(50);
+/// Containers that are looked at together.
+const AT_ONCE: usize = 8;
+
+/// The driver of a Docker engine.
+pub struct Docker {
+    socket: String,
+    namespace: String,
+}
+
+impl Docker {
+    /// A driver of the engine at `DOCKER_HOST`, which need not be there yet.
+    ///
+    /// # Errors
+    /// [`DriverError::Refused`] when `DOCKER_HOST` names no socket.
+    pub fn new(config: &Config) -> Result<Self, DriverError> {
+        let path = config.docker_host.to_file_path().ok().and_then(|path| path.into_os_string().into_string().ok());
+        let socket = path.ok_or_else(|| DriverError::Refused("DOCKER_HOST names no socket".to_owned()))?;
+        Ok(Self { socket, namespace: config.environment_namespace.clone() })
+    }
+
+    fn client(&self) -> Result<bollard::Docker, DriverError> {
+        Ok(bollard::Docker::connect_with_unix(&self.socket, NO_LIMIT, API_DEFAULT_VERSION)?)
+    }
+
+    fn container_name(&self, environment: Uuid) -> String {
+        spec::container_name(&self.namespace, environment)
+    }
+
+    async fn find(&self, client: &bollard::Docker, environment: Uuid) -> Result<Option<Container>, DriverError> {
+        match client.inspect_container(&self.container_name(environment), None).await {
+            Ok(found) => container(environment, found),
+            Err(error) if status(&error) == Some(404) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Makes the namespace's network if it is not there.
+    async fn have_network(&self, client: &bollard::Docker) -> Result<(), DriverError> {
+        if self.has_network(client).await? {
+            return Ok(());
+        }
+        match client.create_network(spec::network(&self.namespace)).await {
+            Ok(_) => Ok(()),
+            // Another replica may have made it meanwhile.
+            Err(_) if self.has_network(client).await? => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn has_network(&self, client: &bollard::Docker) -> Result<bool, DriverError> {
+        match client.inspect_network(&spec::network_name(&self.namespace), None).await {
+            Ok(network) if network.internal == Some(true) => Ok(true),
+            Ok(_) => Err(DriverError::Refused("the network of this namespace leads outside: it is not ours".to_owned())),
+            Err(error) if status(&error) == Some(404) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Mends what an engine answered 404 for, although the container is there: its network was removed, as a prune does
+    /// while every container stands, and one of the same name is another to the engine.
+    async fn rejoin_network(&self, client: &bollard::Docker, environment: Uuid) -> Result<(), DriverError> {
+        self.find(client, environment).await?.ok_or(DriverError::NoContainer)?;
+        self.have_network(client).await?;
+        let (network, container) = (spec::network_name(&self.namespace), self.container_name(environment));
+        let leave = NetworkDisconnectRequest { container: container.clone(), force: Some(true) };
+        // It may have left in an attempt that went no further.
+        let _left = client.disconnect_network(&network, leave).await;
+        Ok(client.connect_network(&network, NetworkConnectRequest { container, endpoint_config: None }).await?)
+    }
+}
+
+/// The container as the engine tells it; one that is being removed is as good as gone.
+fn container(environment: Uuid, found: ContainerInspectResponse) -> Result<Option<Container>, DriverError> {
+    use ContainerStateStatusEnum as Status;
+    let told = found.state.unwrap_or_default();
+    let state = match told.status {
+        Some(Status::CREATED) => ContainerState::Created,
+        Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::STOPPING) => ContainerState::Running,
+        Some(Status::EXITED | Status::DEAD) => ContainerState::Exited { code: told.exit_code.unwrap_or_default() },
+        Some(Status::REMOVING) => return Ok(None),
+        Some(Status::EMPTY) | None => return Err(DriverError::Failed("it does not say what a container is doing".to_owned())),
+    };
+    Ok(Some(Container { environment, reference: found.id.unwrap_or_default(), state }))
+}
+
+#[async_trait]
+impl Driver for Docker {
+    fn name(&self) -> DriverName {
+        DriverName::Docker
+    }
+
+    async fn ping(&self) -> Result<(), DriverError> {
+        Ok(self.client()?.ping().await.map(drop)?)
+    }
+
+    async fn pull(&self, image: Image) -> Result<(), DriverError> {
+        let client = self.client()?;
+        match client.inspect_image(image.reference()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if status(&error) == Some(404) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let wanted = CreateImageOptions { from_image: Some(image.reference().to_owned()), ..CreateImageOptions::default() };
+        match client.create_image(Some(wanted), None, None).try_for_each(async |_| Ok(())).await {
+            Err(error) if status(&error) == Some(404) => Err(DriverError::Refused("the registry does not have the image".to_owned())),
+            pulled => Ok(pulled?),
+        }
+    }
+
+    async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
+        let client = self.client()?;
+        self.have_network(&client).await?;
+        loop {
+            let options = CreateContainerOptions { name: Some(self.container_name(environment)), ..CreateContainerOptions::default() };
+            match client.create_container(Some(options), spec::container(&self.namespace, environment, image)).await {
+                Ok(made) => return Ok(made.id),
+                Err(error) if status(&error) == Some(404) => {
+                    return Err(DriverError::Refused("the image is not there: it has to be pulled first".to_owned()));
+                }
+                Err(error) if status(&error) == Some(409) => {}
+                Err(error) => return Err(error.into()),
+            }
+            // The name is taken: by the container, or by one that another call is making or removing.
+            match self.find(&client, environment).await? {
+                Some(found) => return Ok(found.reference),
+                None => tokio::time::sleep(PAUSE).await,
+            }
+        }
+    }
+
+    async fn start(&self, environment: Uuid) -> Result<(), DriverError> {
+        let (client, name) = (self.client()?, self.container_name(environment));
+        match client.start_container(&name, None).await {
+            Err(error) if status(&error) == Some(404) => self.rejoin_network(&client, environment).await?,
+            started => return Ok(started?),
+        }
+        Ok(client.start_container(&name, None).await?)
+    }
+
+    async fn stop(&self, environment: Uuid) -> Result<(), DriverError> {
+        Ok(self.client()?.stop_container(&self.container_name(environment), None).await?)
+    }
+
+    async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
+        let (client, name) = (self.client()?, self.container_name(environment));
+        match client.restart_container(&name, None).await {
+            Err(error) if status(&error) == Some(404) => self.rejoin_network(&client, environment).await?,
+            restarted => return Ok(restarted?),
+        }
+        Ok(client.restart_container(&name, None).await?)
+    }
+
+    async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {
+        let (client, name) = (self.client()?, self.container_name(environment));
+        loop {
+            let options = RemoveContainerOptions { force: true, v: true, link: false };
+            match client.remove_container(&name, Some(options)).await {
+                Err(error) if status(&error) == Some(404) => return Ok(()),
+                // Another call is removing it: it is not gone before that has ended.
+                Err(error) if status(&error) == Some(409) => tokio::time::sleep(PAUSE).await,
+                removed => return Ok(removed?),
+            }
+        }
+    }
+
+    async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError> {
+        self.find(&self.client()?, environment).await
+    }
+
+    async fn list(&self) -> Result<Vec<Container>, DriverError> {
+        let client = self.client()?;
+        let label = format!("{}={}", spec::NAMESPACE_LABEL, self.namespace);
+        let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
+        let all = client.list_containers(Some(ListContainersOptions { all: true, filters, ..ListContainersOptions::default() })).await?;
+        let environments = all.into_iter().filter_map(|one| one.labels?.get(spec::ENVIRONMENT_LABEL)?.parse().ok());
+        // The list tells no exit codes. What has gone meanwhile is not in it.
+        let containers = stream::iter(environments).map(|environment| self.find(&client, environment)).buffer_unordered(AT_ONCE);
+        containers.try_filter_map(async |container| Ok(container)).try_collect().await
+    }
+
+    async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
+        exec::run(&self.client()?, &self.container_name(environment), script).await
+    }
+
+    async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {
+        let client = self.client()?;
+        self.find(&client, environment).await?.ok_or(DriverError::NoContainer)?;
+        Ok(logs::follow(&client, &self.container_name(environment), since))
+    }
+}
