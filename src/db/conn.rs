@@ -8,6 +8,7 @@ use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, Query as Statement};
 use sqlx::{Connection, Postgres};
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::StoreError;
 use crate::metrics::Metrics;
@@ -18,6 +19,8 @@ type Mapped<'q, F> = Map<'q, Postgres, F, PgArguments>;
 /// A connection of the pool, within a transaction or not.
 pub struct Conn {
     connection: Option<PoolConnection<Postgres>>,
+    /// Of a connection for background work: its part of what that may hold.
+    share: Option<OwnedSemaphorePermit>,
     /// A statement was begun and has not ended.
     busy: bool,
     in_transaction: bool,
@@ -35,8 +38,13 @@ macro_rules! observed {
 }
 
 impl Conn {
-    pub(super) fn new(connection: PoolConnection<Postgres>, deadline: Duration, metrics: Metrics) -> Self {
-        Self { connection: Some(connection), busy: false, in_transaction: false, deadline, metrics }
+    pub(super) fn new(
+        connection: PoolConnection<Postgres>,
+        share: Option<OwnedSemaphorePermit>,
+        deadline: Duration,
+        metrics: Metrics,
+    ) -> Self {
+        Self { connection: Some(connection), share, busy: false, in_transaction: false, deadline, metrics }
     }
 
     /// The row, if there is one.
@@ -105,12 +113,17 @@ impl Drop for Conn {
         if self.busy {
             drop(connection.detach());
         } else {
-            tokio::spawn(give_back(connection, self.in_transaction, self.deadline));
+            tokio::spawn(give_back(connection, self.share.take(), self.in_transaction, self.deadline));
         }
     }
 }
 
-async fn give_back(mut connection: PoolConnection<Postgres>, in_transaction: bool, deadline: Duration) {
+async fn give_back(
+    mut connection: PoolConnection<Postgres>,
+    _share: Option<OwnedSemaphorePermit>,
+    in_transaction: bool,
+    deadline: Duration,
+) {
     if in_transaction {
         let rollback = tokio::time::timeout(deadline, sqlx::query("ROLLBACK").execute(&mut *connection)).await;
         if !matches!(rollback, Ok(Ok(_))) {

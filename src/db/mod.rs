@@ -8,11 +8,13 @@ mod error;
 pub mod idempotency;
 pub mod lease;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use tokio::sync::Semaphore;
 
 pub use conn::Conn;
 pub use error::StoreError;
@@ -40,6 +42,8 @@ pub struct Db {
     options: PgConnectOptions,
     deadline: Duration,
     acquire_timeout: Duration,
+    /// Of background work: the connections that it may hold at once.
+    share: Option<Arc<Semaphore>>,
     metrics: Metrics,
 }
 
@@ -63,8 +67,17 @@ impl Db {
             options,
             deadline: config.database_statement_timeout + DEADLINE_MARGIN,
             acquire_timeout: config.database_acquire_timeout,
+            share: None,
             metrics,
         })
+    }
+
+    /// The same for background work, which waits rather than hold more than half of the connections: requests find the
+    /// other half. One future must not hold two of these at once.
+    #[must_use]
+    pub fn for_background(&self) -> Self {
+        let half = (self.pool.options().get_max_connections() / 2).max(1);
+        Self { share: Some(Arc::new(Semaphore::new(half as usize))), ..self.clone() }
     }
 
     /// Takes a connection.
@@ -72,10 +85,14 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
+        let share = match &self.share {
+            Some(share) => share.clone().acquire_owned().await.ok(),
+            None => None,
+        };
         let _wait = self.metrics.db_pool_wait.time(());
         let acquired = tokio::time::timeout(self.acquire_timeout + DEADLINE_MARGIN, self.pool.acquire()).await;
         let connection = acquired.map_err(|_| StoreError::Timeout)?.map_err(|error| self.failed(error))?;
-        Ok(Conn::new(connection, self.deadline, self.metrics.clone()))
+        Ok(Conn::new(connection, share, self.deadline, self.metrics.clone()))
     }
 
     /// Takes a connection and opens a transaction, which ends with [`Conn::commit`] or is rolled back on drop.
@@ -94,7 +111,7 @@ impl Db {
     /// When it gives none within the limits of any other statement.
     pub async fn ping(&self) -> Result<(), StoreError> {
         let connection = self.probe.acquire().await.map_err(StoreError::from)?;
-        let mut conn = Conn::new(connection, self.deadline, self.metrics.clone());
+        let mut conn = Conn::new(connection, None, self.deadline, self.metrics.clone());
         conn.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
     }
 

@@ -26,7 +26,7 @@ pub struct Reconcile(pub Environments);
 #[async_trait]
 impl Handler for Reconcile {
     async fn run(&self, _: &Job) -> Result<(), Failure> {
-        let Parts { db, engine, .. } = self.0.parts();
+        let Parts { background, engine, .. } = self.0.parts();
         // Containers first: an environment that is stored later than they were listed has not lost its own.
         let containers = match engine.list().await {
             Ok(containers) => containers,
@@ -35,7 +35,7 @@ impl Handler for Reconcile {
             Err(error) => return Err(error.into()),
         };
         let mut containers: HashMap<Uuid, Container> = containers.into_iter().map(|container| (container.environment, container)).collect();
-        let environments = store::of_driver(&mut db.acquire().await?, engine.name()).await?;
+        let environments = store::of_driver(&mut background.acquire().await?, engine.name()).await?;
         for environment in environments {
             let listed = containers.remove(&environment.id);
             if observed(environment.status, listed.map(|container| container.state)).is_some() {
@@ -56,10 +56,10 @@ impl Handler for Reconcile {
 impl Reconcile {
     /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { db, engine, metrics, .. } = self.0.parts();
+        let Parts { background, engine, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
-        let mut tx = db.begin().await?;
+        let mut tx = background.begin().await?;
         let now = store::lock(&mut tx, seen.id).await?;
         if now.is_none_or(|now| now.version != seen.version) {
             return Ok(());
@@ -77,8 +77,8 @@ impl Reconcile {
 
     /// Removes the container of an environment that is gone, for instance with its project.
     async fn remove_orphan(&self, environment: Uuid) -> Result<(), Failure> {
-        let Parts { db, engine, .. } = self.0.parts();
-        if store::find(&mut db.acquire().await?, environment).await?.is_none() {
+        let Parts { background, engine, .. } = self.0.parts();
+        if store::find(&mut background.acquire().await?, environment).await?.is_none() {
             engine.remove(environment).await?;
             events::orphan_removed(environment);
         }

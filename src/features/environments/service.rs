@@ -70,6 +70,8 @@ pub struct Environments(Arc<Parts>);
 /// What the service works with.
 pub(super) struct Parts {
     pub db: Db,
+    /// For what runs behind the requests.
+    pub background: Db,
     pub engine: Engine,
     pub projects: Projects,
     pub queue: Queue,
@@ -85,7 +87,7 @@ impl Environments {
     pub fn new(db: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
-        Self(Arc::new(Parts { db, engine, projects, queue, quotas, namespace, metrics }))
+        Self(Arc::new(Parts { background: db.for_background(), db, engine, projects, queue, quotas, namespace, metrics }))
     }
 
     /// What does the jobs of this feature.
@@ -194,8 +196,8 @@ impl Environments {
     }
 
     async fn reconcile_soon(self) {
-        let Parts { db, queue, .. } = self.parts();
-        let enqueued = async { queue.enqueue(&mut db.acquire().await?, &reconcile::job()).await };
+        let Parts { background, queue, .. } = self.parts();
+        let enqueued = async { queue.enqueue(&mut background.acquire().await?, &reconcile::job()).await };
         if enqueued.await.is_ok() {
             queue.wake();
         }

@@ -52,8 +52,8 @@ pub struct ChangeEnvironment(pub Environments);
 impl Handler for ChangeEnvironment {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         let change: Change = job.payload()?;
-        let Parts { db, engine, .. } = self.0.parts();
-        let found = store::find(&mut db.acquire().await?, change.environment).await?;
+        let Parts { background, engine, .. } = self.0.parts();
+        let found = store::find(&mut background.acquire().await?, change.environment).await?;
         // When its project was deleted, a container of it may still be there.
         let Some(environment) = found else { return Ok(engine.remove(change.environment).await?) };
         if environment.version != change.version {
@@ -111,8 +111,8 @@ impl ChangeEnvironment {
 
     /// Stores what became true, together with the end of the job.
     async fn settle(&self, job: &Job, change: &Change, container: Option<&str>) -> Result<(), Failure> {
-        let Parts { db, queue, metrics, .. } = self.0.parts();
-        let mut tx = db.begin().await?;
+        let Parts { background, queue, metrics, .. } = self.0.parts();
+        let mut tx = background.begin().await?;
         let now = store::lock(&mut tx, change.environment).await?;
         let Some(environment) = now.filter(|environment| environment.version == change.version) else {
             events::overtaken(change.environment, change.operation);

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Container, Driver, DriverError, Exit, Image, Lines, Script, Sim};
+use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Script, Sim};
 use crate::config::Config;
 use crate::db::Db;
 use crate::metrics::Metrics;
@@ -34,8 +34,8 @@ impl Engine {
     /// When what is configured can be nowhere.
     pub fn of(config: &Config, db: &Db, metrics: Metrics) -> Result<Self, DriverError> {
         let driver: Box<dyn Driver> = match config.environment_driver {
-            DriverName::Docker => return Err(DriverError::Refused("not yet".into())),
-            DriverName::Sim => Box::new(Sim::new(config, db.clone())),
+            DriverName::Docker => Box::new(Docker::new(config)?),
+            DriverName::Sim => Box::new(Sim::new(config, db.for_background())),
         };
         Ok(Self::new(driver, config.environment_timeout, metrics))
     }

@@ -45,8 +45,8 @@ impl Handler for ChangeExtension {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         let change: Change = job.payload()?;
         let Change { environment, extension } = change;
-        let Parts { db, engine, .. } = self.0.parts();
-        let mut conn = db.acquire().await?;
+        let Parts { background, engine, .. } = self.0.parts();
+        let mut conn = background.acquire().await?;
         let running = environments::find(&mut conn, environment).await?.is_some_and(|found| found.status == Status::Running);
         let wanted = store::find(&mut conn, environment, extension).await?.map(|install| install.status);
         drop(conn);
@@ -75,7 +75,7 @@ impl ChangeExtension {
     async fn settle(&self, job: &Job, change: &Change, wanted: InstallStatus, exit: &Exit) -> Result<(), Failure> {
         let Change { environment, extension } = *change;
         let result = if exit.code == 0 { Ok(()) } else { Err(reason(exit)) };
-        let mut tx = self.0.parts().db.begin().await?;
+        let mut tx = self.0.parts().background.begin().await?;
         let (next, line) = match (&result, wanted) {
             (Ok(()), InstallStatus::Removing) => (InstallStatus::Removing, format!("extension {} removed", extension.name())),
             (Ok(()), _) => (InstallStatus::Installed, format!("extension {} installed", extension.name())),

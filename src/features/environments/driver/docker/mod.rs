@@ -23,7 +23,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::error::status;
-use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Script};
+use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Script, container_name};
 use crate::config::Config;
 use crate::metrics::labels::DriverName;
 
@@ -56,7 +56,7 @@ impl Docker {
     }
 
     fn container_name(&self, environment: Uuid) -> String {
-        spec::container_name(&self.namespace, environment)
+        container_name(&self.namespace, environment)
     }
 
     async fn find(&self, client: &bollard::Docker, environment: Uuid) -> Result<Option<Container>, DriverError> {

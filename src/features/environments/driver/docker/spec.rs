@@ -40,11 +40,6 @@ while :; do
     wait "$!"
 done"#;
 
-/// The container's name, by which every call finds it.
-pub fn container_name(namespace: &str, environment: Uuid) -> String {
-    format!("{namespace}-{environment}")
-}
-
 /// The name of the network that a namespace's containers are on.
 pub fn network_name(namespace: &str) -> String {
     format!("{namespace}-environments")
