@@ -53,8 +53,7 @@ struct Container {
 impl Engine {
     /// The engine at `DOCKER_HOST`, or at the usual place.
     pub fn find() -> Result<Self> {
-        let host = env::var(HOST_VARIABLE).ok().filter(|host| !host.is_empty());
-        Self::at(host.as_deref().unwrap_or(DEFAULT_HOST))
+        Self::at(chosen().as_deref().unwrap_or(DEFAULT_HOST))
     }
 
     fn at(host: &str) -> Result<Self> {
@@ -65,31 +64,31 @@ impl Engine {
         Ok(engine)
     }
 
-    /// As [`Engine::find`]; where none answers, the program of [`provider`] may start one.
+    /// As [`Engine::find`]; where none answers at the usual place, the program of [`provider`] may start one.
     fn find_or_start() -> Result<Self> {
-        let missing = match Self::find() {
-            Ok(engine) => return Ok(engine),
-            Err(missing) => missing,
-        };
-        let Some(program) = provider("engine") else { return Err(missing) };
-        capture_ok(&mut task(program))?;
-        Self::find()
+        match (Self::find(), provider("engine")) {
+            (Err(_), Some(program)) if chosen().is_none() => {
+                capture_ok(&mut task(program))?;
+                Self::find()
+            }
+            (found, _) => found,
+        }
     }
 
     /// An engine, or an error that says how to get one; with `install` it is installed and started where that can be done.
     pub fn require(install: bool) -> Result<Self> {
         let missing = match Self::find_or_start() {
-            Ok(engine) => return Ok(engine),
-            Err(missing) => format!("{missing:#}"),
+            // What was chosen is not replaced by something else.
+            Err(missing) if chosen().is_none() => format!("{missing:#} ({HOST_VARIABLE}=unix://… names another)"),
+            found => return found,
         };
         tools::require(&[&DOCKERD], install).map_err(|error| anyhow!("{missing}\n{error}"))?;
-        let start = "service docker start";
         ensure!(
             install && geteuid().is_root(),
-            "{missing}\nRoot starts it with `{start}`; it lets root and the members of the group docker in"
+            "{missing}\nRoot starts it with `service docker start`; root and the members of the group docker may use it"
         );
         capture_ok(task("service").args(["docker", "start"]))?;
-        wait_until(start, Duration::from_secs(30), || Ok(Self::find().is_ok()))?;
+        wait_until("an answer of the Docker engine", Duration::from_secs(30), || Ok(Self::find().is_ok()))?;
         Self::find()
     }
 
@@ -203,6 +202,11 @@ impl Engine {
         let status = head.split(' ').nth(1).context("the answer has no status")?;
         Ok((status.parse()?, body.to_owned()))
     }
+}
+
+/// The engine that the user chose, if any.
+fn chosen() -> Option<String> {
+    env::var(HOST_VARIABLE).ok().filter(|host| !host.is_empty())
 }
 
 /// The namespace of the stack in a folder, so that two checkouts can share an engine.
