@@ -41,5 +41,6 @@ chmod 444 /run/postgres/password
 chmod 755 /run/postgres
 chown 472:0 grafana_admin_password
 
-# Certificates: a new volume belongs to root, and Caddy is not root.
-chown 1000:1000 /volumes/caddy-data
+# A new volume belongs to root, and neither Caddy nor the engine is root. Who is in the engine's group may use its socket.
+chown 1000:1000 /volumes/caddy-data /volumes/engine-socket
+chmod 750 /volumes/engine-socket

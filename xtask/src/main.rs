@@ -3,13 +3,14 @@
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
 //! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `configuration` (compose's files made local),
+//! `stores` and `stack` (what runs together), `engine` (what runs environments), `configuration` (compose's files made local),
 //! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
 //! `http`, `paths`, and `report` (what a proof prints).
 
 mod background;
 mod checks;
 mod configuration;
+mod engine;
 mod http;
 mod paths;
 mod ports;

@@ -12,6 +12,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::configuration;
+use crate::engine::{self, Engine};
 use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
@@ -49,6 +50,8 @@ pub struct Plan {
     pub replicas: u16,
     /// The application.
     pub binary: PathBuf,
+    /// What runs environments; without one they are simulated.
+    pub engine: Option<Engine>,
 }
 
 /// A running stack; dropping it stops it.
@@ -122,15 +125,22 @@ impl Stack {
     fn launch_replica(&self, number: u16) -> Result<Process> {
         let (ports, secrets) = (&self.plan.ports, self.secrets());
         let name = format!("backend-{number}");
-        self.daemon(&name, &self.plan.binary)
+        let mut replica = self
+            .daemon(&name, &self.plan.binary)
             .args(["serve"])
             .env("REPLICA", &name)
             .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
             .env("PUBLIC_URL", format!("http://localhost:{}", ports.of(Port::Edge)?))
             .env("DATABASE_URL_FILE", secrets.join("database_url"))
             .env("REDIS_URL_FILE", secrets.join("redis_url"))
-            .grace(DRAIN_GRACE)
-            .start()
+            .grace(DRAIN_GRACE);
+        if let Some(engine) = &self.plan.engine {
+            replica = replica
+                .env("ENVIRONMENT_DRIVER", "docker")
+                .env(engine::HOST_VARIABLE, &engine.host)
+                .env("ENVIRONMENT_NAMESPACE", engine::namespace(&self.plan.folder));
+        }
+        replica.start()
     }
 
     fn await_replica(&self, number: u16, replica: &mut Process) -> Result<()> {
@@ -338,6 +348,11 @@ impl Stack {
         for (name, file) in [("Postgres", "database_url"), ("Redis", "redis_url")] {
             rows.push((name, fs::read_to_string(self.secrets().join(file))?));
         }
+        let environments = self.plan.engine.as_ref().map_or_else(
+            || "simulated".to_owned(),
+            |engine| format!("Docker Engine {}, containers {}-*", engine.version, engine::namespace(&self.plan.folder)),
+        );
+        rows.push(("Environments", environments));
         rows.push(("Logs", self.logs.display().to_string()));
         let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:18} {place}\n")).collect();
         Ok(lines.concat())
@@ -351,6 +366,12 @@ impl Drop for Stack {
         while let Some(phase) = self.phases.pop() {
             phase.iter().for_each(Process::ask_to_stop);
             drop(phase);
+        }
+        // After the replicas, which could start another.
+        if let Some(engine) = &self.plan.engine
+            && let Err(error) = engine.stop(&engine::namespace(&self.plan.folder))
+        {
+            eprintln!("environments may still run: {error:#}");
         }
     }
 }

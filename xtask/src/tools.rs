@@ -71,6 +71,8 @@ pub const MAILDEV: Tool =
     Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
 /// The dashboards. No package source has it, so a stack does without when it is not there.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
+/// Runs environments in containers.
+pub const DOCKERD: Tool = debian("dockerd", "docker.io");
 /// Runs the tests.
 pub const NEXTEST: Tool = Tool {
     name: "cargo-nextest",
@@ -154,7 +156,8 @@ fn install_lines(tools: &[&Tool]) -> Vec<String> {
     lines
 }
 
-fn is_executable(path: &Path) -> bool {
+/// Whether a path is a program.
+pub fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 

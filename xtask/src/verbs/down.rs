@@ -1,10 +1,11 @@
-//! `cargo xtask down`: stops what `up --detach` left running, and drops its data when asked.
+//! `cargo xtask down`: stops what `up --detach` left running, environments included, and drops its data when asked.
 
 use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 
+use crate::engine::{Engine, namespace};
 use crate::{paths, stores};
 
 use super::up::SLOT;
@@ -15,7 +16,7 @@ const LIMIT: Duration = Duration::from_mins(2);
 /// Stop the stack that `up --detach` started.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Drop its data, logs and secrets as well.
+    /// Drop its data, logs, secrets and the containers of its environments as well.
     #[arg(long)]
     reset: bool,
 }
@@ -24,6 +25,11 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
+    // A stack that was killed could not stop its environments. Without an engine there are none.
+    let engine = Engine::find().ok();
+    if let Some(engine) = &engine {
+        engine.stop(&namespace(&paths::stack()))?;
+    }
     if args.reset {
         // Held, so that nothing starts upon what is being dropped.
         let _held = SLOT.hold()?;
@@ -38,6 +44,9 @@ pub fn run(args: &Args) -> Result<bool> {
             if folder.exists() {
                 fs::remove_dir_all(&folder).with_context(|| format!("cannot drop {}", folder.display()))?;
             }
+        }
+        if let Some(engine) = engine {
+            engine.remove(&namespace(&paths::stack()))?;
         }
         eprintln!("data dropped");
     }

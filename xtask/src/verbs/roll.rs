@@ -51,6 +51,7 @@ pub fn add(report: &mut Report, signal: Signal) -> Result<()> {
             ports: Ports::any(MAX_REPLICAS)?,
             replicas: MAX_REPLICAS,
             binary: up::binary(false),
+            engine: None,
         })?;
         let edge = stack.edge()?;
         let token = sign_up(&edge)?;

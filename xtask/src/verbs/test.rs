@@ -9,6 +9,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
+use crate::engine::{Engine, HOST_VARIABLE};
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, PROMTOOL, REDIS, Tool, require};
@@ -36,32 +37,57 @@ pub fn run(args: &Args) -> Result<bool> {
         all(&mut report)?;
     } else {
         require(&[&INITDB, &REDIS, &NEXTEST], args.install)?;
-        report.step("rust tests", || rust(&args.nextest))?;
+        let engine = engine(&mut report)?;
+        report.step("rust tests", || rust(&args.nextest, engine.as_ref()))?;
     }
     report.finish()
 }
 
 /// Adds every test to a report.
 pub fn all(report: &mut Report) -> Result<()> {
-    report.step("rust tests", || rust(&["--workspace".to_owned()]))?;
+    let engine = engine(report)?;
+    report.step("rust tests", || rust(&["--workspace".to_owned()], engine.as_ref()))?;
     report.step("doc tests", doc)?;
     checks::all(report)
 }
 
-fn rust(args: &[String]) -> Result<Outcome> {
+/// The engine that the docker driver is tested with. A machine may have none: the other tests do without.
+fn engine(report: &mut Report) -> Result<Option<Engine>> {
+    let mut found = None;
+    report.step("engine", || {
+        Ok(match Engine::for_tests() {
+            Ok(engine) => {
+                let note = format!("Docker Engine {} at {}", engine.version, engine.host);
+                found = Some(engine);
+                Outcome::passed().with_note(note)
+            }
+            Err(error) => {
+                let note = format!("SKIPPED: {error}: the docker driver is NOT tested");
+                eprintln!("{error:#}\n{note}");
+                Outcome::default().with_note(note)
+            }
+        })
+    })?;
+    Ok(found)
+}
+
+fn rust(args: &[String], engine: Option<&Engine>) -> Result<Outcome> {
     let folder = paths::temporary("test")?;
     let (postgres, redis) = stores::disposable(folder.path())?;
     let results = paths::target().join("nextest/default/junit.xml");
     // Results of an earlier run must not pass for this one's.
     let _ = fs::remove_file(&results);
-    let success = run_task(
-        cargo()
-            .args(["nextest", "run"])
-            .args(args)
-            .env("PATH", path_with_nextest()?)
-            .env("DATABASE_URL", &postgres.url)
-            .env("REDIS_URL", &redis.url),
-    )?;
+    let mut tests = cargo();
+    tests
+        .args(["nextest", "run"])
+        .args(args)
+        .env("PATH", path_with_nextest()?)
+        .env("DATABASE_URL", &postgres.url)
+        .env("REDIS_URL", &redis.url)
+        // Tests of the docker driver run exactly when it is set.
+        .env_remove(HOST_VARIABLE)
+        .envs(engine.map(|engine| (HOST_VARIABLE, &engine.host)));
+    let success = run_task(&mut tests)?;
     let Ok(xml) = fs::read_to_string(&results) else {
         return Ok(Outcome::failed("the tests did not run"));
     };

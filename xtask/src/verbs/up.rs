@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 
 use crate::background::{Slot, is_background};
+use crate::engine::Engine;
 use crate::paths;
 use crate::ports::MAX_REPLICAS;
 use crate::process::{interrupted, pause, run as run_task, task};
@@ -17,6 +18,15 @@ use crate::tools::require;
 pub const SLOT: Slot = Slot::new("up");
 /// Above the sum of the waits of a start.
 const LIMIT: Duration = Duration::from_mins(5);
+
+/// What runs environments.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Environments {
+    /// Nothing: they are simulated.
+    Sim,
+    /// The machine's Docker engine.
+    Docker,
+}
 
 /// Start the whole stack as local processes on compose's ports.
 ///
@@ -35,12 +45,21 @@ pub struct Args {
     /// Build the application with optimisations.
     #[arg(long)]
     release: bool,
+    /// What runs environments.
+    #[arg(long, value_enum, default_value_t = Environments::Sim)]
+    environments: Environments,
 }
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     if !is_background() {
         require(&PROGRAMS, args.install)?;
+    }
+    let engine = match args.environments {
+        Environments::Sim => None,
+        Environments::Docker => Some(Engine::require(args.install)?),
+    };
+    if !is_background() {
         build(args.release)?;
         if args.detach {
             print!("{}", SLOT.launch(LIMIT)?);
@@ -54,6 +73,7 @@ pub fn run(args: &Args) -> Result<bool> {
         ports: fixed_ports(args.replicas),
         replicas: args.replicas,
         binary: binary(args.release),
+        engine,
     })?;
     let table = stack.table()?;
     held.ready(&table)?;
