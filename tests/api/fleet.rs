@@ -16,13 +16,17 @@ const CLIENTS: usize = 12;
 /// What is promised of a fleet that lost a replica.
 const TRUE_AGAIN: Duration = Duration::from_secs(30);
 
-/// Creates environments through these replicas in turn.
+/// Creates environments through these replicas in turn and waits until all are there; answers their identifiers.
 async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<String> {
     let each = stream::iter(0..count).map(async |number| {
         let through = Studio { app: &replicas[number % replicas.len()], user: studio.user.clone(), project: studio.project.clone() };
-        through.environment(&format!("env-{number}")).await
+        through.create(&format!("env-{number}")).await.expect(201).json()["id"].as_str().unwrap().to_owned()
     });
-    each.buffer_unordered(CLIENTS).collect().await
+    let ids: Vec<String> = each.buffer_unordered(CLIENTS).collect().await;
+    // One question, not one for each: what is looked at is how the fleet works, not how it is asked.
+    let creating = "SELECT count(*) FROM environments WHERE status <> 'stopped'";
+    eventually("all of them are there", async || when(studio.app.stores.count(creating).await == 0)).await;
+    ids
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
