@@ -10,7 +10,8 @@ use futures_util::stream;
 use crate::support::program::Program;
 use crate::support::{Stores, Studio, TestApp, eventually, when, within};
 
-const MANY: [&str; 2] = ["--environments-per-project=1000", "--environments-per-user=1000"];
+/// No quota, and time for a busy machine to open connections.
+const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-user=1000", "--database-acquire-timeout=10s"];
 /// Clients that ask at the same time.
 const CLIENTS: usize = 12;
 /// What is promised of a fleet that lost a replica.
