@@ -15,6 +15,7 @@ mod bad_input;
 mod chaos_postgres;
 mod chaos_redis;
 mod config;
+mod drivers;
 mod health;
 mod idempotency;
 mod members;

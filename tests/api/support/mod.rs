@@ -5,6 +5,7 @@ pub mod app;
 pub mod program;
 pub mod proxy;
 pub mod raw;
+pub mod rig;
 pub mod routes;
 pub mod scrape;
 pub mod stores;
