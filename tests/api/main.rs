@@ -15,6 +15,7 @@ mod bad_input;
 mod chaos_postgres;
 mod chaos_redis;
 mod config;
+mod drivers;
 mod environments;
 mod extensions;
 mod fleet;

@@ -6,6 +6,7 @@ pub mod environments;
 pub mod program;
 pub mod proxy;
 pub mod raw;
+pub mod rig;
 pub mod routes;
 pub mod scrape;
 pub mod stores;

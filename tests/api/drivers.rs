@@ -1,0 +1,275 @@
+//! What every driver of environments promises: the same stories on the simulated one and, where an engine is, on Docker.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vitrine::features::environments::driver::{ContainerState, DriverError, Exit, Line, Script};
+
+use crate::support::rig::{IMAGE, Rig, take, to_end};
+
+/// Each story as a test of each driver.
+macro_rules! on_every_driver {
+    ($($story:ident),* $(,)?) => {
+        mod sim {
+            use crate::support::rig::Rig;
+            $(#[tokio::test] async fn $story() { super::$story(&Rig::sim().await).await; })*
+        }
+        mod docker {
+            use crate::support::rig::Rig;
+            $(#[tokio::test] async fn $story() {
+                if let Some(rig) = Rig::docker().await { super::$story(&rig).await; }
+            })*
+        }
+    };
+}
+
+on_every_driver!(
+    a_container_is_made_once_however_often_it_is_asked_for,
+    starting_and_stopping_may_be_repeated,
+    a_restart_ends_in_a_running_container_from_everywhere,
+    removing_may_be_repeated_and_takes_a_running_container,
+    what_has_no_container_says_so,
+    a_script_runs_only_in_a_running_container,
+    a_script_whose_program_is_missing_says_which,
+    a_list_has_exactly_the_containers_of_its_namespace,
+    a_log_that_is_opened_again_goes_on_where_it_was_left,
+    a_log_ends_with_its_container_and_tells_all_of_it,
+    every_replica_sees_and_changes_the_same_containers,
+    a_call_that_is_dropped_leaves_nothing_half,
+    calls_at_the_same_time_make_one_container,
+    every_call_is_counted_once_with_its_end,
+);
+
+async fn a_container_is_made_once_however_often_it_is_asked_for(rig: &Rig) {
+    let environment = Uuid::now_v7();
+    let reference = rig.engine.create(environment, IMAGE).await.unwrap();
+    assert_eq!(rig.engine.create(environment, IMAGE).await.unwrap(), reference);
+    let container = rig.engine.inspect(environment).await.unwrap().unwrap();
+    assert_eq!((container.environment, &*container.reference, container.state), (environment, &*reference, ContainerState::Created));
+    rig.engine.start(environment).await.unwrap();
+    assert_eq!(rig.engine.create(environment, IMAGE).await.unwrap(), reference);
+    assert_eq!(rig.listed().await.len(), 1);
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+}
+
+async fn starting_and_stopping_may_be_repeated(rig: &Rig) {
+    let environment = rig.created().await;
+    rig.engine.stop(environment).await.unwrap();
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Created));
+    for _ in 0..2 {
+        rig.start(environment).await;
+        rig.engine.start(environment).await.unwrap();
+        assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+        for _ in 0..2 {
+            rig.engine.stop(environment).await.unwrap();
+            assert_eq!(rig.state(environment).await, Some(ContainerState::Exited { code: 0 }));
+        }
+    }
+}
+
+async fn a_restart_ends_in_a_running_container_from_everywhere(rig: &Rig) {
+    let environment = rig.created().await;
+    for _ in 0..2 {
+        let since = OffsetDateTime::now_utc();
+        rig.engine.restart(environment).await.unwrap();
+        assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+        rig.until_ready(environment, since).await;
+    }
+    rig.engine.stop(environment).await.unwrap();
+    rig.engine.restart(environment).await.unwrap();
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+}
+
+async fn removing_may_be_repeated_and_takes_a_running_container(rig: &Rig) {
+    for environment in [rig.created().await, rig.running().await] {
+        for _ in 0..2 {
+            rig.engine.remove(environment).await.unwrap();
+            assert_eq!(rig.state(environment).await, None);
+        }
+    }
+    assert_eq!(rig.listed().await, []);
+}
+
+async fn what_has_no_container_says_so(rig: &Rig) {
+    let nobody = Uuid::now_v7();
+    let none = |error: DriverError| assert!(matches!(error, DriverError::NoContainer), "{error}");
+    none(rig.engine.start(nobody).await.unwrap_err());
+    none(rig.engine.stop(nobody).await.unwrap_err());
+    none(rig.engine.restart(nobody).await.unwrap_err());
+    none(rig.exec(nobody, "true").await.unwrap_err());
+    none(rig.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("no lines"));
+    rig.engine.remove(nobody).await.unwrap();
+    assert_eq!(rig.engine.inspect(nobody).await.unwrap(), None);
+    rig.engine.ping().await.unwrap();
+    rig.engine.pull(IMAGE).await.unwrap();
+}
+
+async fn a_script_runs_only_in_a_running_container(rig: &Rig) {
+    let environment = rig.created().await;
+    let refused = |error: DriverError| assert_eq!(error.to_string(), "the engine refuses: the container is not running");
+    refused(rig.exec(environment, "true").await.unwrap_err());
+    rig.engine.start(environment).await.unwrap();
+    assert_eq!(rig.exec(environment, "true").await.unwrap(), Exit { code: 0, output: String::new() });
+    rig.engine.stop(environment).await.unwrap();
+    refused(rig.exec(environment, "true").await.unwrap_err());
+}
+
+async fn a_script_whose_program_is_missing_says_which(rig: &Rig) {
+    let environment = rig.running().await;
+    let script = Script { requires: Some("cargo"), text: "exit 3" };
+    let exit = rig.engine.exec(environment, &script).await.unwrap();
+    assert_eq!(exit, Exit { code: 127, output: "cargo is not in this image".to_owned() });
+}
+
+async fn a_list_has_exactly_the_containers_of_its_namespace(rig: &Rig) {
+    let neighbour = rig.neighbour().await;
+    let (mut here, there) = ([rig.created().await, rig.running().await, rig.running().await], [neighbour.created().await]);
+    rig.engine.stop(here[2]).await.unwrap();
+    here.sort();
+    let environments = async |rig: &Rig| rig.listed().await.iter().map(|container| container.environment).collect::<Vec<_>>();
+    assert_eq!(environments(rig).await, here);
+    assert_eq!(environments(&neighbour).await, there);
+    for container in rig.listed().await {
+        assert_eq!(rig.engine.inspect(container.environment).await.unwrap(), Some(container));
+    }
+    rig.engine.remove(here[1]).await.unwrap();
+    assert_eq!(environments(rig).await, [here[0], here[2]]);
+    assert_eq!(neighbour.engine.inspect(here[0]).await.unwrap(), None, "a neighbour's container is nobody's");
+}
+
+/// Has the container write many lines; a simulated one does of itself.
+async fn have_lines(rig: &Rig, environment: Uuid) {
+    let text = "n=0; while [ $n -lt 100 ]; do echo line $n >/proc/1/fd/1; n=$((n + 1)); done";
+    assert_eq!(rig.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
+}
+
+async fn a_log_that_is_opened_again_goes_on_where_it_was_left(rig: &Rig) {
+    let environment = rig.running().await;
+    have_lines(rig, environment).await;
+    let whole = take(&mut rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 90).await;
+    assert!(whole.is_sorted_by_key(|line| line.at), "no time runs backwards: {whole:?}");
+    let mut read: Vec<Line> = Vec::new();
+    for count in [1, 2, 30, 57] {
+        let since = read.last().map_or(OffsetDateTime::UNIX_EPOCH, |line| line.at);
+        let known = read.iter().filter(|line| line.at == since).count();
+        let mut lines = rig.lines(environment, since).await;
+        let again = take(&mut lines, known).await;
+        assert_eq!(again, read[read.len() - known..], "what was written at the very moment comes again");
+        read.extend(take(&mut lines, count).await);
+    }
+    assert_eq!(read, whole);
+}
+
+async fn a_log_ends_with_its_container_and_tells_all_of_it(rig: &Rig) {
+    let environment = rig.running().await;
+    let followed = tokio::spawn(to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await));
+    have_lines(rig, environment).await;
+    rig.engine.stop(environment).await.unwrap();
+    let followed = followed.await.unwrap();
+    assert!(!followed.is_empty());
+    let afterwards = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    assert_eq!(afterwards, followed, "the log of a container that has ended is whole, and ends");
+    let last = followed.last().unwrap();
+    let end = to_end(rig.lines(environment, last.at).await).await;
+    assert_eq!(end.last(), Some(last));
+    let after = last.at + time::Duration::nanoseconds(1);
+    assert_eq!(to_end(rig.lines(environment, after).await).await, []);
+}
+
+async fn every_replica_sees_and_changes_the_same_containers(rig: &Rig) {
+    let other = rig.replica();
+    let environment = rig.running().await;
+    assert_eq!(other.list().await.unwrap(), rig.listed().await);
+    assert_eq!(other.create(environment, IMAGE).await.unwrap(), rig.listed().await[0].reference);
+    other.stop(environment).await.unwrap();
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Exited { code: 0 }));
+    let mine = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    let others = to_end(other.logs(environment, OffsetDateTime::UNIX_EPOCH).await.unwrap()).await;
+    assert_eq!(mine, others);
+    other.remove(environment).await.unwrap();
+    assert_eq!(rig.state(environment).await, None);
+}
+
+async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
+    // From hardly begun to nearly or wholly done.
+    for milliseconds in [0, 1, 3, 10, 30, 100, 300] {
+        let moment = Duration::from_millis(milliseconds);
+        let environment = Uuid::now_v7();
+        let _dropped = tokio::time::timeout(moment, rig.engine.create(environment, IMAGE)).await;
+        rig.engine.create(environment, IMAGE).await.unwrap();
+        let since = OffsetDateTime::now_utc();
+        let _dropped = tokio::time::timeout(moment, rig.engine.start(environment)).await;
+        rig.engine.start(environment).await.unwrap();
+        rig.until_ready(environment, since).await;
+        let _dropped = tokio::time::timeout(moment, rig.engine.restart(environment)).await;
+        // What the engine has begun it ends; what it has not begun it leaves.
+        rig.engine.start(environment).await.unwrap();
+        let _dropped = tokio::time::timeout(moment, rig.engine.remove(environment)).await;
+        rig.engine.remove(environment).await.unwrap();
+        assert_eq!(rig.listed().await, []);
+    }
+}
+
+async fn calls_at_the_same_time_make_one_container(rig: &Rig) {
+    let (other, environment) = (rig.replica(), Uuid::now_v7());
+    // On a network that is not there yet either.
+    let made = tokio::join!(
+        rig.engine.create(environment, IMAGE),
+        other.create(environment, IMAGE),
+        rig.engine.create(environment, IMAGE),
+        other.create(environment, IMAGE),
+    );
+    let reference = made.0.unwrap();
+    for same in [made.1, made.2, made.3] {
+        assert_eq!(same.unwrap(), reference);
+    }
+    let (one, two) = tokio::join!(rig.engine.start(environment), other.start(environment));
+    one.and(two).unwrap();
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+    let (one, two) = tokio::join!(rig.engine.remove(environment), other.remove(environment));
+    one.and(two).unwrap();
+    assert_eq!(rig.listed().await, []);
+}
+
+async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
+    let before = rig.scrape();
+    let environment = Uuid::now_v7();
+    rig.engine.ping().await.unwrap();
+    rig.engine.pull(IMAGE).await.unwrap();
+    rig.engine.start(environment).await.unwrap_err();
+    rig.engine.create(environment, IMAGE).await.unwrap();
+    rig.engine.create(environment, IMAGE).await.unwrap();
+    rig.exec(environment, "true").await.unwrap_err();
+    rig.engine.start(environment).await.unwrap();
+    rig.exec(environment, "true").await.unwrap();
+    drop(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await);
+    rig.engine.inspect(environment).await.unwrap();
+    rig.engine.list().await.unwrap();
+    rig.engine.restart(environment).await.unwrap();
+    rig.engine.stop(environment).await.unwrap();
+    let error = rig.impatient(Duration::from_nanos(1)).inspect(environment).await.unwrap_err();
+    assert!(matches!(error, DriverError::Timeout), "{error}");
+    let cancelled = tokio::time::timeout(Duration::ZERO, rig.engine.list()).await;
+    assert!(cancelled.is_err(), "it cannot be done at once");
+    rig.engine.remove(environment).await.unwrap();
+    let expected = [
+        ("ping success", 1.0),
+        ("pull success", 1.0),
+        ("start failure", 1.0),
+        ("create success", 2.0),
+        ("exec failure", 1.0),
+        ("start success", 1.0),
+        ("exec success", 1.0),
+        ("logs success", 1.0),
+        ("inspect success", 1.0),
+        ("list success", 1.0),
+        ("restart success", 1.0),
+        ("stop success", 1.0),
+        ("inspect failure", 1.0),
+        ("list failure", 1.0),
+        ("remove success", 1.0),
+    ];
+    assert_eq!(rig.calls_since(&before), expected.map(|(call, count)| (call.to_owned(), count)).into_iter().collect::<BTreeMap<_, _>>());
+}

@@ -1,0 +1,231 @@
+//! A driver of environments behind its `Engine`, in a namespace that one test has for itself and that goes with it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use bollard::API_DEFAULT_VERSION;
+use bollard::query_parameters::{ListContainersOptions, RemoveContainerOptions};
+use futures_util::StreamExt;
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vitrine::config::Config;
+use vitrine::db::Db;
+use vitrine::features::environments::driver::{
+    Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Script, Sim,
+};
+use vitrine::metrics::exporter::Exporter;
+use vitrine::metrics::labels::DriverName;
+
+use super::app::configuration;
+use super::{Scrape, Stores, eventually};
+
+/// For calls that must succeed, on a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// The image that every engine of a test has.
+pub const IMAGE: Image = Image::Busybox;
+
+/// A driver, and what it counts.
+pub struct Rig {
+    pub engine: Engine,
+    exporter: Exporter,
+    config: Config,
+    stores: Stores,
+    /// Where the simulated driver has its containers.
+    db: Option<Db>,
+    _namespace: Option<Namespace>,
+}
+
+impl Rig {
+    /// The simulated driver, fast and without failures.
+    pub async fn sim() -> Self {
+        Self::new(&["--environment-driver=sim", "--sim-latency=0s", "--sim-failure-rate=0", "--sim-lines-per-second=200"]).await
+    }
+
+    /// The driver of the engine at `DOCKER_HOST`, if there is one.
+    pub async fn docker() -> Option<Self> {
+        if std::env::var_os("DOCKER_HOST").is_none() {
+            eprintln!("SKIPPED: DOCKER_HOST is not set: the docker driver is NOT tested");
+            return None;
+        }
+        Some(Self::new(&["--environment-driver=docker"]).await)
+    }
+
+    /// A driver as these arguments say.
+    pub async fn new(arguments: &[&str]) -> Self {
+        Self::on(Stores::new().await, arguments).await
+    }
+
+    async fn on(stores: Stores, arguments: &[&str]) -> Self {
+        let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
+        let config = configuration(&stores, &[arguments, &[&namespace]].concat());
+        let exporter = Exporter::new("").unwrap();
+        let mut db = None;
+        if config.environment_driver == DriverName::Sim {
+            let made = Db::new(&config, exporter.metrics()).unwrap();
+            made.migrate().await.unwrap();
+            db = Some(made);
+        }
+        let uses_engine = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
+        let namespace = (db.is_none() && uses_engine).then(|| Namespace::of(&config));
+        let engine = Engine::new(driver(&config, db.as_ref()), TIMEOUT, exporter.metrics());
+        Self { engine, exporter, config, stores, db, _namespace: namespace }
+    }
+
+    /// Another driver of the same namespace, as another replica has it, that counts into the same metrics.
+    pub fn replica(&self) -> Engine {
+        self.impatient(TIMEOUT)
+    }
+
+    /// Another driver of the same namespace, whose calls take no longer than this.
+    pub fn impatient(&self, timeout: Duration) -> Engine {
+        Engine::new(driver(&self.config, self.db.as_ref()), timeout, self.exporter.metrics())
+    }
+
+    /// The same kind of driver beside this one, in another namespace.
+    pub async fn neighbour(&self) -> Self {
+        let is_given = |argument: &String| !argument.starts_with("--environment-namespace=");
+        let arguments = [
+            format!("--environment-driver={}", self.config.environment_driver.name()),
+            format!("--docker-host={}", self.config.docker_host),
+            "--sim-latency=0s".to_owned(),
+            "--sim-failure-rate=0".to_owned(),
+        ];
+        let arguments: Vec<&str> = arguments.iter().filter(|argument| is_given(argument)).map(String::as_str).collect();
+        Self::on(self.stores.clone(), &arguments).await
+    }
+
+    pub fn namespace(&self) -> &str {
+        &self.config.environment_namespace
+    }
+
+    /// A new environment's container, stopped.
+    pub async fn created(&self) -> Uuid {
+        let environment = Uuid::now_v7();
+        self.engine.create(environment, IMAGE).await.unwrap();
+        environment
+    }
+
+    /// A new environment's container, started.
+    pub async fn running(&self) -> Uuid {
+        let environment = self.created().await;
+        self.start(environment).await;
+        environment
+    }
+
+    /// Starts a container that stands and waits until its program is at work.
+    pub async fn start(&self, environment: Uuid) {
+        let since = OffsetDateTime::now_utc();
+        self.engine.start(environment).await.unwrap();
+        self.until_ready(environment, since).await;
+    }
+
+    /// Waits until the container has written something since; before that it may not listen to signals yet.
+    pub async fn until_ready(&self, environment: Uuid, since: OffsetDateTime) {
+        take(&mut self.lines(environment, since).await, 1).await;
+    }
+
+    pub async fn state(&self, environment: Uuid) -> Option<ContainerState> {
+        self.engine.inspect(environment).await.unwrap().map(|container| container.state)
+    }
+
+    /// Every container of the namespace, in the order of their environments.
+    pub async fn listed(&self) -> Vec<Container> {
+        let mut containers = self.engine.list().await.unwrap();
+        containers.sort_by_key(|container| container.environment);
+        containers
+    }
+
+    pub async fn lines(&self, environment: Uuid, since: OffsetDateTime) -> Lines {
+        self.engine.logs(environment, since).await.unwrap()
+    }
+
+    pub async fn exec(&self, environment: Uuid, text: &'static str) -> Result<Exit, DriverError> {
+        self.engine.exec(environment, &Script { requires: None, text }).await
+    }
+
+    pub fn scrape(&self) -> Scrape {
+        Scrape::parse(&self.exporter.render())
+    }
+
+    /// How much each `operation status` has grown since, and each operation's measured calls, which must agree.
+    pub fn calls_since(&self, before: &Scrape) -> BTreeMap<String, f64> {
+        let now = self.scrape();
+        let driver = self.config.environment_driver.name();
+        let mut calls = BTreeMap::new();
+        let mut measured = BTreeMap::new();
+        for (labels, growth) in now.grown(before, "docker_operations_total") {
+            let value = |key: &str| labels.split(',').find_map(|pair| pair.strip_prefix(key)).unwrap().to_owned();
+            assert_eq!(value("driver="), driver);
+            *measured.entry(format!("driver={driver},operation={}", value("operation="))).or_default() += growth;
+            calls.insert(format!("{} {}", value("operation="), value("status=")), growth);
+        }
+        assert_eq!(now.grown(before, "docker_operation_duration_seconds_count"), measured);
+        calls
+    }
+}
+
+/// The next `count` lines.
+pub async fn take(lines: &mut Lines, count: usize) -> Vec<Line> {
+    let taken = lines.take(count).map(Result::unwrap).collect::<Vec<_>>();
+    let taken = tokio::time::timeout(TIMEOUT, taken).await.expect("the lines come");
+    assert_eq!(taken.len(), count, "the log ended early");
+    taken
+}
+
+/// Every line up to the end of the log.
+pub async fn to_end(lines: Lines) -> Vec<Line> {
+    tokio::time::timeout(TIMEOUT, lines.map(Result::unwrap).collect()).await.expect("the log ends")
+}
+
+fn driver(config: &Config, db: Option<&Db>) -> Box<dyn Driver> {
+    match db {
+        Some(db) => Box::new(Sim::new(config, db.clone())),
+        None => Box::new(Docker::new(config).unwrap()),
+    }
+}
+
+/// What the docker driver has made in a namespace: removed on drop, also when the test fails.
+struct Namespace {
+    name: String,
+    socket: String,
+}
+
+impl Namespace {
+    fn of(config: &Config) -> Self {
+        Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() }
+    }
+
+    async fn remove(&self) {
+        let client = client(&self.socket);
+        let filters = Some(HashMap::from([("label".to_owned(), vec![format!("vitrine.namespace={}", self.name)])]));
+        let options = ListContainersOptions { all: true, filters, ..ListContainersOptions::default() };
+        eventually("the engine is clean", async || {
+            for container in client.list_containers(Some(options.clone())).await.ok()? {
+                let options = RemoveContainerOptions { force: true, v: true, link: false };
+                client.remove_container(&container.id?, Some(options)).await.ok()?;
+            }
+            match client.remove_network(&format!("{}-environments", self.name)).await {
+                Err(bollard::errors::Error::DockerResponseServerError { status_code: 404, .. }) => Some(()),
+                _ => None,
+            }
+        })
+        .await;
+    }
+}
+
+impl Drop for Namespace {
+    /// Runs on a thread of its own: the test's runtime may be on its way out.
+    fn drop(&mut self) {
+        std::thread::scope(|scope| {
+            let removed = scope.spawn(|| {
+                tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.remove());
+            });
+            assert!(removed.join().is_ok() || std::thread::panicking(), "{} is removed", self.name);
+        });
+    }
+}
+
+/// The engine without the driver.
+pub fn client(socket: &str) -> bollard::Docker {
+    bollard::Docker::connect_with_unix(socket, 60, API_DEFAULT_VERSION).unwrap()
+}
