@@ -17,6 +17,7 @@ mod chaos_redis;
 mod config;
 mod health;
 mod idempotency;
+mod logs;
 mod members;
 mod metrics;
 mod paging;
