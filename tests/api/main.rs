@@ -21,6 +21,7 @@ mod extensions;
 mod fleet;
 mod health;
 mod idempotency;
+mod logs;
 mod members;
 mod metrics;
 mod paging;

@@ -66,12 +66,11 @@ impl Reader {
             };
             self.tell_dropped().await;
             // An engine that failed may have more to tell.
-            let has_ended = matches!(ended, Ok(()) | Err(DriverError::NoContainer));
-            let runs = self.look_again().await;
-            match (has_ended, runs) {
-                (true, false) => return,
-                (true, true) => (self.on_end)(environment),
-                (false, _) => {}
+            if matches!(ended, Ok(()) | Err(DriverError::NoContainer)) {
+                if !self.look_again().await {
+                    return;
+                }
+                (self.on_end)(environment);
             }
             tokio::time::sleep(PAUSE).await;
         }

@@ -99,7 +99,7 @@ where
             let now = OffsetDateTime::now_utc();
             match (self.ended_at)().await? {
                 Some(end) if end < line.at => return Ok(None),
-                Some(_) => self.looked_at = line.at,
+                Some(end) => self.looked_at = end,
                 None => self.looked_at = now,
             }
         }

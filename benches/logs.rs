@@ -1,0 +1,150 @@
+//! What following logs takes: lines per second that one replica stores, live and from behind, and its memory.
+//!
+//! Wants `DATABASE_URL` (a superuser's): `eval "$(cargo xtask stores --detach)"`, then `cargo bench --bench logs`. The
+//! simulated driver writes the lines in the same process, so its work is in the figures. It prints and asserts nothing.
+
+use std::error::Error;
+use std::time::{Duration, Instant};
+
+use clap::Parser;
+use procfs::WithCurrentSystemInfo;
+use secrecy::ExposeSecret;
+use sqlx::postgres::PgPool;
+use sqlx::{AssertSqlSafe, Connection, PgConnection};
+use tokio_util::task::AbortOnDropHandle;
+use url::Url;
+use uuid::Uuid;
+use vitrine::config::{Cli, Config};
+use vitrine::db::Db;
+use vitrine::features::environments::driver::{Engine, Image, Sim};
+use vitrine::features::environments::logs::{self, Follower};
+use vitrine::metrics::exporter::Exporter;
+
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
+
+const ENVIRONMENTS: u32 = 5;
+/// Lines per second that each environment writes.
+const RATES: [u32; 3] = [400, 1_000, 2_000];
+const WARM_UP: Duration = Duration::from_secs(5);
+const MEASURED: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// What was written before anybody followed.
+const BEHIND: Duration = Duration::from_mins(10);
+
+/// Everything of one measurement; the database goes with it.
+struct Stage {
+    maintenance: Url,
+    database: String,
+    pool: PgPool,
+    db: Db,
+    follower: Follower,
+}
+
+fn main() -> Result<()> {
+    let runtime = vitrine::metrics::samplers::runtime::build()?;
+    println!("{ENVIRONMENTS} environments, one replica{}", if cfg!(debug_assertions) { ", not optimised" } else { "" });
+    println!("{:>11} {:>10} {:>10} {:>6} {:>12} {:>11}", "", "written/s", "stored/s", "CPU", "RSS before", "RSS after");
+    for rate in RATES {
+        runtime.block_on(measure("live", rate, Duration::ZERO))?;
+    }
+    runtime.block_on(measure("behind", RATES[0], BEHIND))
+}
+
+async fn measure(what: &str, rate: u32, behind: Duration) -> Result<()> {
+    let stage = Stage::set(rate, behind).await?;
+    let following = AbortOnDropHandle::new(tokio::spawn(stage.follower.clone().follow()));
+    if behind.is_zero() {
+        tokio::time::sleep(WARM_UP).await;
+    }
+    let (start, (cpu_before, rss_before), stored_before) = (Instant::now(), process()?, stage.stored().await?);
+    let backlog = u64::from(ENVIRONMENTS * rate) * behind.as_secs();
+    let stored = loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let stored = stage.stored().await? - stored_before;
+        if start.elapsed() > MEASURED || (backlog > 0 && stored > backlog) {
+            break stored;
+        }
+    };
+    let (seconds, (cpu, rss)) = (start.elapsed().as_secs_f64(), process()?);
+    println!(
+        "{what:>11} {:>10} {:>10.0} {:>4.0} % {:>9.1} MB {:>8.1} MB",
+        ENVIRONMENTS * rate,
+        f64::from(u32::try_from(stored)?) / seconds,
+        100.0 * (cpu - cpu_before) / seconds,
+        rss_before,
+        rss
+    );
+    drop(following);
+    stage.remove().await
+}
+
+/// CPU seconds so far and resident megabytes.
+#[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
+fn process() -> Result<(f64, f64)> {
+    let stat = procfs::process::Process::myself()?.stat()?;
+    let cpu = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
+    Ok((cpu, stat.rss_bytes().get() as f64 / 1e6))
+}
+
+impl Stage {
+    async fn set(rate: u32, behind: Duration) -> Result<Self> {
+        let given = Cli::parse_from(["vitrine"]).config;
+        let maintenance = Url::parse(given.database_url.expose_secret())?;
+        let database = format!("vitrine_bench_{}", Uuid::new_v4().simple());
+        let mut connection = PgConnection::connect(maintenance.as_str()).await?;
+        sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await?;
+        let mut url = maintenance.clone();
+        url.set_path(&database);
+        let mut config: Config = given;
+        config.database_url = url.as_str().into();
+        config.sim_latency = Duration::ZERO;
+        config.sim_failure_rate = 0.0;
+        config.sim_lines_per_second = rate.into();
+        let exporter = Exporter::new("")?;
+        let metrics = exporter.metrics();
+        tokio::spawn(exporter.upkeep());
+        let db = Db::new(&config, metrics.clone())?;
+        db.migrate().await?;
+        let pool = PgPool::connect(url.as_str()).await?;
+        let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
+        make_environments(&pool, &db, &engine, behind).await?;
+        let follower = Follower::new(db.clone(), engine, &config, |_| {}, metrics);
+        Ok(Self { maintenance, database, pool, db, follower })
+    }
+
+    async fn stored(&self) -> Result<u64> {
+        let total: i64 = sqlx::query_scalar("SELECT sum(last_seq)::bigint FROM log_streams").fetch_one(&self.pool).await?;
+        Ok(total.try_into()?)
+    }
+
+    async fn remove(self) -> Result<()> {
+        self.db.close().await;
+        self.pool.close().await;
+        let mut connection = PgConnection::connect(self.maintenance.as_str()).await?;
+        sqlx::query(AssertSqlSafe(format!("DROP DATABASE {} WITH (FORCE)", self.database))).execute(&mut connection).await?;
+        Ok(())
+    }
+}
+
+async fn make_environments(pool: &PgPool, db: &Db, engine: &Engine, behind: Duration) -> Result<()> {
+    let (user, project) = (Uuid::now_v7(), Uuid::now_v7());
+    sqlx::query("INSERT INTO users (id, email, display_name) VALUES ($1, 'ada@example.com', 'Ada')").bind(user).execute(pool).await?;
+    let insert = "INSERT INTO projects (id, owner_id, name, slug, visibility) VALUES ($1, $2, 'P', 'p', 'private')";
+    sqlx::query(insert).bind(project).bind(user).execute(pool).await?;
+    for number in 0..ENVIRONMENTS {
+        let environment = Uuid::now_v7();
+        let insert = "INSERT INTO environments (id, project_id, created_by, name, image, driver, status)
+                      VALUES ($1, $2, $3, $4, 'busybox:1.37', 'sim', 'running')";
+        let name = format!("number {number}");
+        sqlx::query(insert).bind(environment).bind(project).bind(user).bind(name).execute(pool).await?;
+        logs::open(&mut db.acquire().await?, environment).await?;
+        engine.create(environment, Image::Busybox).await?;
+        engine.start(environment).await?;
+    }
+    let earlier = "UPDATE sim_containers SET started_at = started_at - make_interval(secs => $1)";
+    sqlx::query(earlier).bind(behind.as_secs_f64()).execute(pool).await?;
+    Ok(())
+}
