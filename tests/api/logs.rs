@@ -81,7 +81,8 @@ impl Stage {
         .execute(self.stores.pool())
         .await
         .unwrap();
-        logs::open(&mut self.db.acquire().await.unwrap(), environment).await.unwrap();
+        let stream = "INSERT INTO log_streams (environment_id) VALUES ($1)";
+        sqlx::query(stream).bind(environment).execute(self.stores.pool()).await.unwrap();
         self.engine.create(environment, Image::Busybox).await.unwrap();
         self.start(environment).await;
         self.environments.push(environment);
