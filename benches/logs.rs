@@ -17,7 +17,7 @@ use uuid::Uuid;
 use vitrine::config::{Cli, Config};
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{Engine, Image, Sim};
-use vitrine::features::environments::logs::{self, Follower};
+use vitrine::features::environments::logs::Follower;
 use vitrine::metrics::exporter::Exporter;
 
 #[global_allocator]
@@ -110,7 +110,7 @@ impl Stage {
         db.migrate().await?;
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
-        make_environments(&pool, &db, &engine, behind).await?;
+        make_environments(&pool, &engine, behind).await?;
         let follower = Follower::new(db.clone(), engine, &config, |_| {}, metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }
@@ -129,7 +129,7 @@ impl Stage {
     }
 }
 
-async fn make_environments(pool: &PgPool, db: &Db, engine: &Engine, behind: Duration) -> Result<()> {
+async fn make_environments(pool: &PgPool, engine: &Engine, behind: Duration) -> Result<()> {
     let (user, project) = (Uuid::now_v7(), Uuid::now_v7());
     sqlx::query("INSERT INTO users (id, email, display_name) VALUES ($1, 'ada@example.com', 'Ada')").bind(user).execute(pool).await?;
     let insert = "INSERT INTO projects (id, owner_id, name, slug, visibility) VALUES ($1, $2, 'P', 'p', 'private')";

@@ -1,9 +1,10 @@
-//! Who may do what: every route of projects, asked by everybody, of a private and of a public project.
+//! Who may do what: every route of projects and of what is in them, asked by everybody, of a private and of a public
+//! project.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, TestApp, User};
+use crate::support::{Ask, TestApp, User, eventually, when};
 
 /// Who asks, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
@@ -11,8 +12,15 @@ const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner",
 /// One route: its method, path, body, and a status for each actor: private, then public.
 type Route = (Method, &'static str, Option<fn() -> Value>, [u16; 6], [u16; 6]);
 
+/// What members see.
+const SEEN_INSIDE: [u16; 6] = [401, 404, 200, 200, 200, 200];
+const SEEN_INSIDE_PUBLIC: [u16; 6] = [401, 403, 200, 200, 200, 200];
+/// What editors may do.
+const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
+const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
+
 /// Those that end something come last: they are asked of the same project.
-const ROUTES: [Route; 8] = [
+const ROUTES: [Route; 23] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
@@ -32,6 +40,35 @@ const ROUTES: [Route; 8] = [
         [401, 403, 403, 403, 201, 201],
     ),
     (Method::DELETE, "/api/projects/{id}/members/{member}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
+    (Method::GET, "/api/extensions", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
+    (Method::GET, "/api/projects/{id}/environments", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
+    (
+        Method::POST,
+        "/api/projects/{id}/environments",
+        Some(|| json!({ "name": "new", "image": "busybox:1.37" })),
+        [401, 404, 403, 201, 201, 201],
+        [401, 403, 403, 201, 201, 201],
+    ),
+    (Method::GET, "/api/environments/{env}", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
+    (Method::GET, "/api/environments/{env}/logs", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
+    (Method::GET, "/api/environments/{env}/sessions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
+    (Method::GET, "/api/environments/{env}/extensions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
+    // Who may do these hears that they cannot be done now.
+    (Method::POST, "/api/environments/{env}/start", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
+    (Method::POST, "/api/environments/{env}/stop", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
+    (Method::POST, "/api/environments/{env}/restart", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
+    (Method::POST, "/api/environments/{env}/sessions", Some(|| json!({ "type": "shell" })), REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
+    // A session of the other member.
+    (Method::DELETE, "/api/sessions/{session}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
+    (Method::PUT, "/api/environments/{env}/extensions/shell-prompt", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
+    (
+        Method::DELETE,
+        "/api/environments/{env}/extensions/shell-prompt",
+        None,
+        [401, 404, 403, 204, 204, 204],
+        [401, 403, 403, 204, 204, 204],
+    ),
+    (Method::DELETE, "/api/environments/{env}", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
     (Method::DELETE, "/api/projects/{id}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
 ];
 
@@ -67,15 +104,31 @@ async fn project(app: &TestApp, people: &People, visibility: &str) -> String {
     id.to_owned()
 }
 
+/// An environment that nothing here can start, and a session in it: what is asked of it changes nothing later.
+async fn environment(app: &TestApp, project: &str, people: &People) -> (String, String) {
+    let (environment, session) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
+    let insert = "INSERT INTO environments (id, project_id, created_by, name, image, driver, status)
+                  VALUES ($1::uuid, $2::uuid, $3::uuid, 'One', 'busybox:1.37', 'docker', 'stopped')";
+    let made = sqlx::query(insert).bind(&environment).bind(project).bind(&people.member.id).execute(app.stores.pool());
+    made.await.unwrap();
+    let insert = "INSERT INTO env_sessions (id, environment_id, user_id, type) VALUES ($1::uuid, $2::uuid, $3::uuid, 'shell')";
+    let made = sqlx::query(insert).bind(&session).bind(&environment).bind(&people.member.id).execute(app.stores.pool());
+    made.await.unwrap();
+    (environment, session)
+}
+
 async fn assert_table(visibility: &str) {
-    let app = TestApp::start().await;
+    // What is created stays as it is while the table is gone through.
+    let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h"]).await;
     let people = People::of(&app).await;
     let mut wrong = Vec::new();
     for (actor, name) in ACTORS.iter().enumerate() {
         let id = project(&app, &people, visibility).await;
+        let (env, session) = environment(&app, &id, &people).await;
         for (method, template, body, private, public) in &ROUTES {
             let expected = if visibility == "public" { public[actor] } else { private[actor] };
             let path = template.replace("{id}", &id).replace("{member}", &people.member.id);
+            let path = path.replace("{env}", &env).replace("{session}", &session);
             let mut request = app.request(method.clone(), &path).header("if-match", "*");
             if let Some(user) = &people.by_role[actor] {
                 request = request.bearer_auth(&user.token);
@@ -87,6 +140,10 @@ async fn assert_table(visibility: &str) {
             let answer = request.answer().await;
             if answer.status != expected {
                 wrong.push(format!("{method} {template} as {name}: {} instead of {expected}", answer.status));
+            }
+            if answer.status == 202 {
+                let jobs = "SELECT count(*) FROM jobs WHERE kind = 'environment_change' AND payload ->> 'operation' = 'delete'";
+                eventually("what was accepted is done", async || when(app.stores.count(jobs).await == 0)).await;
             }
             if answer.status >= 400 {
                 assert_eq!(app.stores.contents().await, before, "{method} {template} as {name} changed something");
@@ -110,15 +167,25 @@ async fn of_a_public_project_everybody_may_what_the_role_says() {
     assert_table("public").await;
 }
 
+/// Where routes begin that are of projects or of what is in them.
+const IN_PROJECTS: [&str; 4] = ["/api/projects", "/api/environments", "/api/sessions", "/api/extensions"];
+
+/// The template as the description has it.
+fn as_described(path: &str) -> String {
+    let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}");
+    named.replace("/shell-prompt", "/{extension}")
+}
+
 #[tokio::test]
-async fn the_table_names_every_route_of_projects_there_is() {
+async fn the_table_names_every_route_there_is_of_projects_and_what_is_in_them() {
     let described = serde_json::to_value(vitrine::router::description()).unwrap();
     let mut documented = Vec::new();
-    for (path, item) in described["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/api/projects")) {
+    for (path, item) in
+        described["paths"].as_object().unwrap().iter().filter(|(path, _)| IN_PROJECTS.iter().any(|start| path.starts_with(start)))
+    {
         documented.extend(item.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())));
     }
-    let mut tested: Vec<_> =
-        ROUTES.iter().map(|(method, path, ..)| format!("{method} {}", path.replace("{member}", "{user_id}"))).collect();
+    let mut tested: Vec<_> = ROUTES.iter().map(|(method, path, ..)| format!("{method} {}", as_described(path))).collect();
     documented.sort();
     tested.sort();
     assert_eq!(tested, documented);
