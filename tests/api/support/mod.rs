@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod engine;
 pub mod program;
 pub mod proxy;
 pub mod raw;
