@@ -2,6 +2,7 @@
 //! has every image, and fails on demand.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -83,11 +84,11 @@ impl FakeEngine {
     /// Behaves so from now on; what it holds stays.
     pub async fn set(&mut self, mode: Mode) {
         self.state.send_modify(|state| state.mode = mode.clone());
-        if matches!(mode, Mode::Refuse | Mode::Gone) {
-            if let Some(listening) = self.listening.take() {
-                listening.abort();
-                let _aborted = listening.await;
-            }
+        if matches!(mode, Mode::Refuse | Mode::Gone)
+            && let Some(listening) = self.listening.take()
+        {
+            listening.abort();
+            let _aborted = listening.await;
         }
         if mode == Mode::Gone {
             let _gone = std::fs::remove_file(&self.socket);
@@ -124,7 +125,7 @@ impl Drop for FakeEngine {
 }
 
 /// An answer as it goes over the wire.
-pub fn response(status: u16, body: impl ToString) -> String {
+pub fn response(status: u16, body: impl Display) -> String {
     let body = body.to_string();
     format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
