@@ -72,6 +72,11 @@ fn redis_stays_in_the_cache() {
 }
 
 #[test]
+fn the_container_engine_stays_in_its_driver() {
+    assert_none(&mentions(&["bollard::"], |path| path.starts_with("features/environments/driver/docker/")));
+}
+
+#[test]
 fn rules_know_no_http_framework() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs"];
     assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));

@@ -15,6 +15,8 @@ mod bad_input;
 mod chaos_postgres;
 mod chaos_redis;
 mod config;
+mod docker;
+mod docker_faults;
 mod drivers;
 mod environments;
 mod extensions;

@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod app;
 pub mod environments;
+pub mod engine;
 pub mod program;
 pub mod proxy;
 pub mod raw;

@@ -17,10 +17,19 @@ use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::DriverName;
 
 use super::app::configuration;
+use super::engine::{FakeEngine, Mode};
 use super::{Scrape, Stores, eventually};
 
 /// For calls that must succeed, on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
+/// The simulated driver without latency and failures, and a database that may be busy with other tests.
+const QUICK: [&str; 5] = [
+    "--sim-latency=0s",
+    "--sim-failure-rate=0",
+    "--sim-lines-per-second=200",
+    "--database-acquire-timeout=20s",
+    "--database-statement-timeout=20s",
+];
 /// The image that every engine of a test has.
 pub const IMAGE: Image = Image::Busybox;
 
@@ -32,13 +41,13 @@ pub struct Rig {
     stores: Stores,
     /// Where the simulated driver has its containers.
     db: Option<Db>,
-    _namespace: Option<Namespace>,
+    _made: Option<Namespace>,
 }
 
 impl Rig {
     /// The simulated driver, fast and without failures.
     pub async fn sim() -> Self {
-        Self::new(&["--environment-driver=sim", "--sim-latency=0s", "--sim-failure-rate=0", "--sim-lines-per-second=200"]).await
+        Self::new(&["--environment-driver=sim"]).await
     }
 
     /// The driver of the engine at `DOCKER_HOST`, if there is one.
@@ -50,48 +59,54 @@ impl Rig {
         Some(Self::new(&["--environment-driver=docker"]).await)
     }
 
-    /// A driver as these arguments say.
-    pub async fn new(arguments: &[&str]) -> Self {
+    /// The docker driver before an engine that is none.
+    pub async fn before(engine: &FakeEngine) -> Self {
+        Self::new(&["--environment-driver=docker", &format!("--docker-host={}", engine.host())]).await
+    }
+
+    async fn new(arguments: &[&str]) -> Self {
         Self::on(Stores::new().await, arguments).await
     }
 
     async fn on(stores: Stores, arguments: &[&str]) -> Self {
         let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-        let config = configuration(&stores, &[arguments, &[&namespace]].concat());
+        let config = configuration(&stores, &[&QUICK, arguments, &[&namespace]].concat());
         let exporter = Exporter::new("").unwrap();
-        let mut db = None;
-        if config.environment_driver == DriverName::Sim {
-            let made = Db::new(&config, exporter.metrics()).unwrap();
-            made.migrate().await.unwrap();
-            db = Some(made);
+        let (mut db, mut made) = (None, None);
+        match config.environment_driver {
+            DriverName::Sim => {
+                let migrated = Db::new(&config, exporter.metrics()).unwrap();
+                migrated.migrate().await.unwrap();
+                db = Some(migrated);
+            }
+            DriverName::Docker => made = Namespace::of(&config),
         }
-        let uses_engine = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
-        let namespace = (db.is_none() && uses_engine).then(|| Namespace::of(&config));
         let engine = Engine::new(driver(&config, db.as_ref()), TIMEOUT, exporter.metrics());
-        Self { engine, exporter, config, stores, db, _namespace: namespace }
+        Self { engine, exporter, config, stores, db, _made: made }
     }
 
     /// Another driver of the same namespace, as another replica has it, that counts into the same metrics.
     pub fn replica(&self) -> Engine {
-        self.impatient(TIMEOUT)
+        self.engine(&self.config, TIMEOUT)
     }
 
-    /// Another driver of the same namespace, whose calls take no longer than this.
-    pub fn impatient(&self, timeout: Duration) -> Engine {
-        Engine::new(driver(&self.config, self.db.as_ref()), timeout, self.exporter.metrics())
+    /// A driver that never answers, within calls that take no longer than this; it counts into the same metrics.
+    pub async fn silent(&self, timeout: Duration) -> (Engine, FakeEngine) {
+        let fake = FakeEngine::start(Mode::Hang).await;
+        let docker_host = fake.host().parse().unwrap();
+        let config = Config { sim_latency: Duration::from_hours(1), docker_host, ..self.config.clone() };
+        (self.engine(&config, timeout), fake)
     }
 
-    /// The same kind of driver beside this one, in another namespace.
+    fn engine(&self, config: &Config, timeout: Duration) -> Engine {
+        Engine::new(driver(config, self.db.as_ref()), timeout, self.exporter.metrics())
+    }
+
+    /// The same driver beside this one, in another namespace.
     pub async fn neighbour(&self) -> Self {
-        let is_given = |argument: &String| !argument.starts_with("--environment-namespace=");
-        let arguments = [
-            format!("--environment-driver={}", self.config.environment_driver.name()),
-            format!("--docker-host={}", self.config.docker_host),
-            "--sim-latency=0s".to_owned(),
-            "--sim-failure-rate=0".to_owned(),
-        ];
-        let arguments: Vec<&str> = arguments.iter().filter(|argument| is_given(argument)).map(String::as_str).collect();
-        Self::on(self.stores.clone(), &arguments).await
+        let driver = format!("--environment-driver={}", self.config.environment_driver.name());
+        let host = format!("--docker-host={}", self.config.docker_host);
+        Self::on(self.stores.clone(), &[&driver, &host]).await
     }
 
     pub fn namespace(&self) -> &str {
@@ -143,6 +158,11 @@ impl Rig {
         self.engine.exec(environment, &Script { requires: None, text }).await
     }
 
+    /// The way to the engine behind the driver's back.
+    pub fn client(&self) -> bollard::Docker {
+        client(self.config.docker_host.path())
+    }
+
     pub fn scrape(&self) -> Scrape {
         Scrape::parse(&self.exporter.render())
     }
@@ -191,8 +211,10 @@ struct Namespace {
 }
 
 impl Namespace {
-    fn of(config: &Config) -> Self {
-        Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() }
+    /// Nothing is left in an engine that is none.
+    fn of(config: &Config) -> Option<Self> {
+        let is_real = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
+        is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })
     }
 
     async fn remove(&self) {
@@ -225,7 +247,6 @@ impl Drop for Namespace {
     }
 }
 
-/// The engine without the driver.
-pub fn client(socket: &str) -> bollard::Docker {
+fn client(socket: &str) -> bollard::Docker {
     bollard::Docker::connect_with_unix(socket, 60, API_DEFAULT_VERSION).unwrap()
 }

@@ -31,6 +31,8 @@ use crate::metrics::labels::DriverName;
 const NO_LIMIT: u64 = 24 * 3600;
 /// Between two looks at what another call is doing.
 const PAUSE: Duration = Duration::from_millis(50);
+/// So often it is looked whether another call has made the network.
+const LOOKS: u32 = 40;
 /// Containers that are looked at together.
 const AT_ONCE: usize = 8;
 
@@ -69,15 +71,20 @@ impl Docker {
 
     /// Makes the namespace's network if it is not there.
     async fn have_network(&self, client: &bollard::Docker) -> Result<(), DriverError> {
-        if self.has_network(client).await? {
-            return Ok(());
+        let mut looks = LOOKS;
+        while !self.has_network(client).await? {
+            looks -= 1;
+            match client.create_network(spec::network(&self.namespace)).await {
+                Ok(_) => return Ok(()),
+                // Another call is making it: it is there in a moment.
+                Err(error) if matches!(status(&error), Some(403 | 409)) && looks > 0 => tokio::time::sleep(PAUSE).await,
+                Err(error) if status(&error) == Some(404) => {
+                    return Err(DriverError::Failed("it has no addresses left for a network".to_owned()));
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
-        match client.create_network(spec::network(&self.namespace)).await {
-            Ok(_) => Ok(()),
-            // Another replica may have made it meanwhile.
-            Err(_) if self.has_network(client).await? => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(())
     }
 
     async fn has_network(&self, client: &bollard::Docker) -> Result<bool, DriverError> {
@@ -175,12 +182,13 @@ impl Driver for Docker {
     }
 
     async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
-        let (client, name) = (self.client()?, self.container_name(environment));
-        match client.restart_container(&name, None).await {
-            Err(error) if status(&error) == Some(404) => self.rejoin_network(&client, environment).await?,
-            restarted => return Ok(restarted?),
+        let client = self.client()?;
+        let Err(error) = client.restart_container(&self.container_name(environment), None).await else { return Ok(()) };
+        match self.find(&client, environment).await? {
+            // Stopped and not started: what hinders that, a start may mend.
+            Some(found) if found.state != ContainerState::Running => self.start(environment).await,
+            _ => Err(error.into()),
         }
-        Ok(client.restart_container(&name, None).await?)
     }
 
     async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {

@@ -35,6 +35,8 @@ struct Follower<F> {
     ended_at: F,
     /// Until when the run is known to have gone on.
     looked_at: OffsetDateTime,
+    /// Whether it went on no longer.
+    has_ended: bool,
 }
 
 impl Source {
@@ -48,7 +50,7 @@ impl Source {
         while self.time(environment, started_at, next) < since {
             next += 1;
         }
-        let follower = Follower { source: self, environment, started_at, next, ended_at, looked_at: started_at };
+        let follower = Follower { source: self, environment, started_at, next, ended_at, looked_at: started_at, has_ended: false };
         Box::pin(stream::try_unfold(follower, Follower::step))
     }
 
@@ -93,17 +95,81 @@ where
         let line = self.source.line(self.environment, self.started_at, self.next);
         // A line may be told when the run is known to have gone on past its time.
         while self.looked_at < line.at {
-            let now = OffsetDateTime::now_utc();
-            let wait: Duration = (line.at - now).try_into().unwrap_or_default();
-            tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LOOK_EVERY)).await;
-            let now = OffsetDateTime::now_utc();
-            match (self.ended_at)().await? {
-                Some(end) if end < line.at => return Ok(None),
-                Some(end) => self.looked_at = end,
-                None => self.looked_at = now,
+            if self.has_ended {
+                return Ok(None);
             }
+            if let Ok(wait) = Duration::try_from(line.at - OffsetDateTime::now_utc()) {
+                tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LOOK_EVERY)).await;
+            }
+            let now = OffsetDateTime::now_utc();
+            let end = (self.ended_at)().await?;
+            self.has_ended = end.is_some();
+            self.looked_at = end.unwrap_or(now);
         }
         self.next += 1;
         Ok(Some((line, self)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::ready;
+
+    use futures_util::StreamExt;
+    use time::macros::datetime;
+
+    use super::*;
+
+    const STARTED: OffsetDateTime = datetime!(2026-11-21 10:00 UTC);
+
+    /// The lines of a run that took ten seconds.
+    async fn read(source: Source, environment: Uuid, since: OffsetDateTime) -> Vec<Line> {
+        let ended_at = || ready(Ok(Some(STARTED + time::Duration::seconds(10))));
+        source.follow(environment, STARTED, since, ended_at).map(Result::unwrap).collect().await
+    }
+
+    #[tokio::test]
+    async fn the_same_lines_are_read_from_wherever_a_follower_starts() {
+        for per_second in [0.7, 3.0, 50.0] {
+            let (source, environment) = (Source { seed: 1, per_second }, Uuid::from_u128(1));
+            let all = read(source, environment, OffsetDateTime::UNIX_EPOCH).await;
+            assert!(all.len() > 5, "{all:?}");
+            assert!(all.iter().all(|line| line.at >= STARTED && line.at <= STARTED + time::Duration::seconds(10)));
+            for (n, line) in all.iter().enumerate() {
+                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at the very moment is read");
+                assert_eq!(read(source, environment, line.at + time::Duration::nanoseconds(1)).await, all[n + 1..]);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn time_goes_forward_and_stays_near_the_rate() {
+        let source = Source { seed: 1, per_second: 50.0 };
+        let all = read(source, Uuid::from_u128(1), STARTED).await;
+        assert!(all.is_sorted_by_key(|line| line.at));
+        assert!((499..=501).contains(&all.len()), "{}", all.len());
+    }
+
+    #[tokio::test]
+    async fn the_seed_and_the_environment_make_the_lines() {
+        let texts = async |seed, environment| {
+            let lines = read(Source { seed, per_second: 3.0 }, Uuid::from_u128(environment), STARTED).await;
+            lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
+        };
+        assert_eq!(texts(1, 1).await, texts(1, 1).await);
+        assert_ne!(texts(1, 1).await, texts(2, 1).await);
+        assert_ne!(texts(1, 1).await, texts(1, 2).await);
+    }
+
+    #[tokio::test]
+    async fn a_run_that_goes_on_is_followed_until_it_ends() {
+        let (started_at, source) = (OffsetDateTime::now_utc(), Source { seed: 1, per_second: 1000.0 });
+        let looks = std::sync::atomic::AtomicU32::new(0);
+        let ended_at = move || {
+            let ends = looks.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 2;
+            ready(Ok(ends.then(|| started_at + time::Duration::milliseconds(30))))
+        };
+        let lines: Vec<_> = source.follow(Uuid::from_u128(1), started_at, started_at, ended_at).map(Result::unwrap).collect().await;
+        assert!(lines.len() >= 29 && lines.is_sorted_by_key(|line| line.at), "{}", lines.len());
     }
 }

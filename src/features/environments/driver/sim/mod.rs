@@ -101,9 +101,7 @@ impl Driver for Sim {
     }
 
     async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
-        let mut conn = self.act().await?;
-        there(store::stop(&mut conn, &self.namespace, environment).await?)?;
-        there(store::start(&mut conn, &self.namespace, environment).await?)
+        there(store::restart(&mut self.act().await?, &self.namespace, environment).await?)
     }
 
     async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {

@@ -56,6 +56,17 @@ pub async fn start(conn: &mut Conn, namespace: &str, environment: Uuid) -> Resul
     conn.execute(Query::UpdateSimContainers, update).await
 }
 
+/// A new run, whatever came before it.
+pub async fn restart(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE sim_containers SET state = 'running', exit_code = NULL, stopped_at = NULL, started_at = clock_timestamp()
+         WHERE namespace = $1 AND environment_id = $2",
+        namespace,
+        environment
+    );
+    conn.execute(Query::UpdateSimContainers, update).await
+}
+
 /// Leaves one that does not run as it is.
 pub async fn stop(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
     let update = sqlx::query!(

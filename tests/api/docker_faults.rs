@@ -1,0 +1,293 @@
+//! What the docker driver says to an engine, and makes of what an engine says and does not say.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use uuid::Uuid;
+use vitrine::features::environments::driver::{DriverError, Engine, Script};
+
+use crate::support::engine::{FakeEngine, Mode, response};
+use crate::support::rig::{IMAGE, Rig, to_end};
+
+/// What an engine says of itself, which is nobody else's business.
+const WORDS: &str = "dial tcp: proxy http://somebody:hunter2@10.0.0.1 in /var/lib/docker";
+
+/// How every call ends.
+async fn every_call(engine: &Engine) -> Vec<(&'static str, Result<(), DriverError>)> {
+    let environment = Uuid::now_v7();
+    vec![
+        ("ping", engine.ping().await),
+        ("pull", engine.pull(IMAGE).await),
+        ("create", engine.create(environment, IMAGE).await.map(drop)),
+        ("start", engine.start(environment).await),
+        ("stop", engine.stop(environment).await),
+        ("restart", engine.restart(environment).await),
+        ("remove", engine.remove(environment).await),
+        ("inspect", engine.inspect(environment).await.map(drop)),
+        ("list", engine.list().await.map(drop)),
+        ("exec", engine.exec(environment, &Script { requires: None, text: "true" }).await.map(drop)),
+        ("logs", engine.logs(environment, OffsetDateTime::UNIX_EPOCH).await.map(drop)),
+    ]
+}
+
+async fn assert_every_call(engine: &Engine, how: &str, is_right: impl Fn(&DriverError) -> bool) {
+    for (call, result) in every_call(engine).await {
+        let error = result.expect_err(call);
+        assert!(is_right(&error), "{how}: {call}: {error:?}");
+        assert!(error.to_string().len() < 100, "{how}: {call}: {error}");
+        assert!(!error.to_string().contains("hunter2"), "{how}: {call}: {error}");
+    }
+}
+
+fn is_unavailable(error: &DriverError) -> bool {
+    matches!(error, DriverError::Unavailable(_))
+}
+
+fn is_failed(error: &DriverError) -> bool {
+    matches!(error, DriverError::Failed(_))
+}
+
+#[tokio::test]
+async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let (environment, namespace) = (rig.created().await, rig.namespace());
+    rig.engine.start(environment).await.unwrap();
+    rig.created().await;
+    let asked: Vec<String> = fake.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
+    let (container, network) = (format!("{namespace}-{environment}"), format!("{namespace}-environments"));
+    assert_eq!(
+        asked[..6],
+        [
+            format!("GET /networks/{network}"),
+            "POST /networks/create".to_owned(),
+            format!("POST /containers/create?name={container}&platform="),
+            format!("POST /containers/{container}/start"),
+            format!("GET /networks/{network}"),
+            format!("POST /containers/create?name={}&platform=", rig.listed().await[1].reference.trim_start_matches("id-of-")),
+        ],
+        "no version stands in a path: every engine answers in its own"
+    );
+    let networks = fake.bodies("POST /networks/create");
+    let bridge = networks[0]["Options"]["com.docker.network.bridge.name"].as_str().unwrap();
+    assert!(bridge.len() == 15 && bridge.starts_with("vt-"), "{bridge}");
+    let expected = json!({
+        "Name": network,
+        "Driver": "bridge",
+        "Internal": true,
+        "EnableIPv6": false,
+        "Options": {
+            "com.docker.network.bridge.name": bridge,
+            "com.docker.network.bridge.enable_icc": "false",
+            "com.docker.network.bridge.inhibit_ipv4": "true",
+        },
+        "Labels": { "vitrine.namespace": namespace },
+    });
+    assert_eq!(networks, [expected]);
+    let command = "trap 'exit 0' TERM\nmkdir -p \"$HOME\"\necho \"ready: $0\"\nwhile :; do\n    sleep 3600 &\n    wait \"$!\"\ndone";
+    let expected = json!({
+        "Image": "busybox:1.37",
+        "Entrypoint": ["/bin/sh", "-c", command, "busybox:1.37"],
+        "User": "1000:1000",
+        "Env": ["HOME=/tmp/home"],
+        "WorkingDir": "/tmp",
+        "Labels": { "vitrine.namespace": namespace, "vitrine.environment": environment },
+        "StopSignal": "SIGTERM",
+        "StopTimeout": 3,
+        "HostConfig": {
+            "Memory": 536_870_912,
+            "MemorySwap": 536_870_912,
+            "NanoCpus": 1_000_000_000,
+            "PidsLimit": 256,
+            "Privileged": false,
+            "CapDrop": ["ALL"],
+            "SecurityOpt": ["no-new-privileges:true"],
+            "IpcMode": "private",
+            "CgroupnsMode": "private",
+            "NetworkMode": network,
+            "RestartPolicy": { "Name": "no" },
+            "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
+        },
+    });
+    assert_eq!(fake.bodies("POST /containers/create")[0], expected);
+    assert_eq!(fake.bodies("POST /containers/test-"), [Value::Null], "a start says nothing more");
+}
+
+#[tokio::test]
+async fn a_script_runs_with_the_privileges_of_its_container() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let environment = rig.created().await;
+    rig.engine.start(environment).await.unwrap();
+    rig.exec(environment, "echo hello").await.unwrap();
+    let [body] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).try_into().unwrap();
+    let command = body["Cmd"].as_array().unwrap();
+    assert_eq!((&command[..2], &command[3..]), (&[json!("sh"), json!("-c")][..], &[json!("sh"), json!("echo hello"), json!("")][..]));
+    let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd"], "no user, no privilege, no environment of its own");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
+    let mut fake = FakeEngine::start(Mode::Gone).await;
+    let rig = Rig::before(&fake).await;
+    for mode in [Mode::Gone, Mode::Refuse, Mode::Say(String::new())] {
+        fake.set(mode.clone()).await;
+        assert_every_call(&rig.engine, &format!("{mode:?}"), is_unavailable).await;
+        fake.set(Mode::Answer).await;
+        let environment = rig.created().await;
+        rig.engine.start(environment).await.unwrap();
+        rig.engine.remove(environment).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let before = rig.scrape();
+    let (silent, _hanging) = rig.silent(Duration::from_millis(10)).await;
+    assert_every_call(&silent, "hang", |error| matches!(error, DriverError::Timeout)).await;
+    let calls = rig.calls_since(&before);
+    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 11.0), "{calls:?}");
+    assert!(calls.keys().all(|call| call.ends_with(" failure")), "{calls:?}");
+    rig.engine.ping().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_engine_that_fails_has_failed_and_its_words_stay_here() {
+    let mut fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    for status in [500, 503] {
+        for body in [json!({ "message": WORDS }).to_string(), WORDS.to_owned(), String::new()] {
+            fake.set(Mode::Say(response(status, body))).await;
+            assert_every_call(&rig.engine, "a failure", is_failed).await;
+        }
+    }
+    fake.set(Mode::Say(response(400, json!({ "message": WORDS })))).await;
+    assert_every_call(&rig.engine, "a refusal", |error| matches!(error, DriverError::Refused(_))).await;
+    fake.set(Mode::Answer).await;
+    rig.created().await;
+}
+
+#[tokio::test]
+async fn what_is_no_engine_has_failed() {
+    let mut fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    fake.set(Mode::Say("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
+    assert_every_call(&rig.engine, "mail", is_failed).await;
+    for body in ["<html>hunter2</html>", "", "{", "7", "[{}]", "\u{0}\u{0}"] {
+        fake.set(Mode::Say(response(200, body))).await;
+        for (call, result) in every_call(&rig.engine).await {
+            // The rest is told by the status alone, or by a list that may be empty.
+            if ["create", "inspect", "exec", "logs"].contains(&call) {
+                assert!(is_failed(&result.unwrap_err()), "{body}: {call}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    rig.engine.pull(IMAGE).await.unwrap();
+    assert_eq!(fake.bodies("POST ").len(), 0, "an image that is there needs no registry");
+
+    fake.say_to("GET /images", response(404, json!({ "message": "no such image" })));
+    fake.say_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
+    rig.engine.pull(IMAGE).await.unwrap();
+    let asked = fake.requests().pop().unwrap();
+    assert_eq!((&*asked.path, asked.body), ("/images/create?fromImage=busybox%3A1.37&platform=", Value::Null));
+
+    let half = format!("{{\"status\":\"Pulling\"}}\r\n{}\r\n", json!({ "error": WORDS, "errorDetail": { "message": WORDS } }));
+    fake.say_to("POST /images", response(200, half));
+    let error = rig.engine.pull(IMAGE).await.unwrap_err();
+    assert_eq!(error.to_string(), "the engine failed: it gave up half-way");
+
+    fake.say_to("POST /images", response(404, json!({ "message": WORDS })));
+    let error = rig.engine.pull(IMAGE).await.unwrap_err();
+    assert_eq!(error.to_string(), "the engine refuses: the registry does not have the image");
+
+    fake.say_to("POST /containers/create", response(404, json!({ "message": "No such image: busybox:1.37" })));
+    let error = rig.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
+    assert_eq!(error.to_string(), "the engine refuses: the image is not there: it has to be pulled first");
+}
+
+#[tokio::test]
+async fn no_container_is_made_without_a_network_of_its_own() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    for (answers, message) in [
+        (
+            vec![("GET /networks/", 200, json!({ "Internal": false }))],
+            "the engine refuses: the network of this namespace leads outside: it is not ours",
+        ),
+        (
+            vec![("GET /networks/", 404, json!({})), ("POST /networks/", 404, json!({}))],
+            "the engine failed: it has no addresses left for a network",
+        ),
+        (vec![("POST /networks/", 403, json!({}))], "the engine refuses: it answers with status 403"),
+        (vec![("POST /networks/", 500, json!({}))], "the engine failed: it answers with status 500"),
+    ] {
+        for (beginning, status, body) in answers {
+            fake.say_to(beginning, response(status, body));
+        }
+        let error = rig.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
+        assert_eq!(error.to_string(), message);
+    }
+    assert_eq!(fake.bodies("POST /containers"), [] as [Value; 0]);
+}
+
+#[tokio::test]
+async fn a_log_that_breaks_off_says_so() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let environment = rig.created().await;
+    let frame =
+        |stream: u8, text: &str| format!("{}\0\0\0\0\0\0{}{text}", char::from(stream), char::from(u8::try_from(text.len()).unwrap()));
+    let frames =
+        [frame(1, "2026-11-21T10:00:00.1Z one\n"), frame(2, "2026-11-21T10:00:00.2Z two\n"), frame(1, "2026-11-21T10:00:00.3Z thr")]
+            .concat();
+    let log = format!("GET /containers/{}-{environment}/logs", rig.namespace());
+
+    fake.say_to(&log, response(200, &frames));
+    let whole = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    assert_eq!(whole.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["one", "two", "thr"]);
+    let asked = fake.requests().pop().unwrap().path;
+    assert!(asked.ends_with("/logs?follow=true&stdout=true&stderr=true&since=0&until=0&timestamps=true&tail=all"), "{asked}");
+
+    fake.say_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
+    let mut lines = rig.lines(environment, whole[1].at).await;
+    assert_eq!(lines.next().await.unwrap().unwrap(), whole[1]);
+    assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "half a line is none");
+    assert!(lines.next().await.is_none());
+
+    fake.say_to(&log, response(404, json!({ "message": WORDS })));
+    let mut lines = rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await;
+    assert!(matches!(lines.next().await, Some(Err(DriverError::NoContainer))), "it went between the look and the opening");
+}
+
+#[tokio::test]
+async fn a_container_in_a_state_of_passage_is_what_it_will_be() {
+    use vitrine::features::environments::driver::ContainerState::{Created, Exited, Running};
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let environment = rig.created().await;
+    for (status, state) in [
+        ("created", Some(Created)),
+        ("running", Some(Running)),
+        ("paused", Some(Running)),
+        ("restarting", Some(Running)),
+        ("exited", Some(Exited { code: 137 })),
+        ("dead", Some(Exited { code: 137 })),
+        ("removing", None),
+    ] {
+        let told = json!({ "Id": "id", "State": { "Status": status, "ExitCode": 137 } });
+        fake.say_to(&format!("GET /containers/{}-", rig.namespace()), response(200, told));
+        assert_eq!(rig.state(environment).await, state, "{status}");
+        assert_eq!(rig.listed().await.len(), usize::from(state.is_some()), "{status}");
+    }
+}

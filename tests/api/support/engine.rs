@@ -1,0 +1,251 @@
+//! A container engine that is none: it notes what it is asked, answers the calls of the docker driver as an engine that
+//! has every image, and fails on demand.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::watch;
+use tokio::task::{JoinHandle, JoinSet};
+use uuid::Uuid;
+
+/// How an engine behaves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// As an engine does.
+    Answer,
+    /// Its socket is there and nobody listens; what was open has broken.
+    Refuse,
+    /// As before, without a socket.
+    Gone,
+    /// It takes every request and says nothing.
+    Hang,
+    /// It says this to every request, and hangs up.
+    Say(String),
+}
+
+/// What it was asked.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Request {
+    pub method: String,
+    /// With the query.
+    pub path: String,
+    /// `Null` without one.
+    pub body: Value,
+}
+
+struct State {
+    mode: Mode,
+    requests: Vec<Request>,
+    /// What to say to requests whose `METHOD /path` begins so.
+    said: Vec<(String, String)>,
+    networks: BTreeMap<String, Value>,
+    containers: BTreeMap<String, Made>,
+}
+
+struct Made {
+    id: String,
+    labels: Value,
+    status: &'static str,
+}
+
+enum Reply {
+    Say(String),
+    /// The log of a container that writes nothing, until it stops.
+    Follow(String),
+}
+
+/// A running engine; its socket goes with it.
+pub struct FakeEngine {
+    socket: PathBuf,
+    state: Arc<watch::Sender<State>>,
+    listening: Option<JoinHandle<()>>,
+}
+
+impl FakeEngine {
+    pub async fn start(mode: Mode) -> Self {
+        let socket = std::env::temp_dir().join(format!("vitrine-test-{}.sock", Uuid::new_v4().simple()));
+        let state =
+            State { mode: Mode::Answer, requests: Vec::new(), said: Vec::new(), networks: BTreeMap::new(), containers: BTreeMap::new() };
+        let mut engine = Self { socket, state: Arc::new(watch::Sender::new(state)), listening: None };
+        engine.set(mode).await;
+        engine
+    }
+
+    /// For `DOCKER_HOST`.
+    pub fn host(&self) -> String {
+        format!("unix://{}", self.socket.display())
+    }
+
+    /// Behaves so from now on; what it holds stays.
+    pub async fn set(&mut self, mode: Mode) {
+        self.state.send_modify(|state| state.mode = mode.clone());
+        if matches!(mode, Mode::Refuse | Mode::Gone)
+            && let Some(listening) = self.listening.take()
+        {
+            listening.abort();
+            let _aborted = listening.await;
+        }
+        if mode == Mode::Gone {
+            let _gone = std::fs::remove_file(&self.socket);
+        } else if mode != Mode::Refuse && self.listening.is_none() {
+            let _left = std::fs::remove_file(&self.socket);
+            self.listening = Some(tokio::spawn(listen(UnixListener::bind(&self.socket).unwrap(), self.state.clone())));
+        }
+    }
+
+    /// Says this, whole, to every request whose method and path begin so, such as `POST /containers/create`.
+    pub fn say_to(&self, beginning: &str, response: String) {
+        self.state.send_modify(|state| state.said.push((beginning.to_owned(), response)));
+    }
+
+    /// Everything that it was asked.
+    pub fn requests(&self) -> Vec<Request> {
+        self.state.borrow().requests.clone()
+    }
+
+    /// Every body of a request whose method and path begin so.
+    pub fn bodies(&self, beginning: &str) -> Vec<Value> {
+        let wanted = |request: &Request| format!("{} {}", request.method, request.path).starts_with(beginning);
+        self.requests().into_iter().filter(wanted).map(|request| request.body).collect()
+    }
+}
+
+impl Drop for FakeEngine {
+    fn drop(&mut self) {
+        if let Some(listening) = &self.listening {
+            listening.abort();
+        }
+        let _gone = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// An answer as it goes over the wire.
+pub fn response(status: u16, body: impl Display) -> String {
+    let body = body.to_string();
+    format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+}
+
+async fn listen(listener: UnixListener, state: Arc<watch::Sender<State>>) {
+    let mut connections = JoinSet::new();
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        while connections.try_join_next().is_some() {}
+        connections.spawn(serve(stream, state.clone()));
+    }
+}
+
+async fn serve(mut stream: UnixStream, state: Arc<watch::Sender<State>>) {
+    // A client that leaves is its own business.
+    let Some(request) = read(&mut stream).await else { return };
+    let mut reply = None;
+    state.send_modify(|state| {
+        state.requests.push(request.clone());
+        reply = state.reply(&request);
+    });
+    match reply {
+        None => std::future::pending().await,
+        Some(Reply::Say(text)) => drop(stream.write_all(text.as_bytes()).await),
+        Some(Reply::Follow(name)) => {
+            let _left = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
+            let stands = |state: &State| state.containers.get(&name).is_none_or(|made| made.status != "running");
+            let mut state = state.subscribe();
+            let _stood = state.wait_for(stands).await;
+        }
+    }
+}
+
+async fn read(stream: &mut UnixStream) -> Option<Request> {
+    let mut read = Vec::new();
+    let head = loop {
+        if let Some(end) = read.windows(4).position(|window| window == b"\r\n\r\n") {
+            break read.drain(..end + 4).collect::<Vec<u8>>();
+        }
+        if stream.read_buf(&mut read).await.ok()? == 0 {
+            return None;
+        }
+    };
+    let head = String::from_utf8(head).unwrap();
+    let length = head.lines().find_map(|line| line.to_lowercase().strip_prefix("content-length: ")?.parse().ok()).unwrap_or(0);
+    while read.len() < length {
+        if stream.read_buf(&mut read).await.ok()? == 0 {
+            return None;
+        }
+    }
+    let mut words = head.split(' ').map(str::to_owned);
+    let (method, path) = (words.next()?, words.next()?);
+    let body = if read.is_empty() { Value::Null } else { serde_json::from_slice(&read).unwrap() };
+    Some(Request { method, path, body })
+}
+
+impl State {
+    /// What to say; nothing for nothing.
+    fn reply(&mut self, request: &Request) -> Option<Reply> {
+        match &self.mode {
+            Mode::Hang => return None,
+            Mode::Say(text) => return Some(Reply::Say(text.clone())),
+            Mode::Answer | Mode::Refuse | Mode::Gone => {}
+        }
+        let line = format!("{} {}", request.method, request.path);
+        if let Some((_, said)) = self.said.iter().rev().find(|(beginning, _)| line.starts_with(beginning)) {
+            return Some(Reply::Say(said.clone()));
+        }
+        let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
+        let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
+        let done = |is_there: bool| if is_there { response(204, "") } else { missing() };
+        let text = match (&*request.method, &*parts) {
+            ("GET", ["_ping"]) => response(200, "OK"),
+            ("GET", ["images", _, "json"]) => response(200, json!({ "Id": "sha256:0" })),
+            ("POST", ["networks", "create"]) => {
+                self.networks.insert(request.body["Name"].as_str().unwrap().to_owned(), request.body.clone());
+                response(201, json!({ "Id": "network", "Warning": "" }))
+            }
+            ("GET", ["networks", name]) => self.networks.get(*name).map_or_else(missing, |network| response(200, network)),
+            ("POST", ["containers", "create"]) => self.create(query, &request.body),
+            ("GET", ["containers", "json"]) => {
+                let list = self.containers.values().map(|made| json!({ "Id": made.id, "Labels": made.labels, "State": made.status }));
+                response(200, list.collect::<Value>())
+            }
+            ("GET", ["containers", name, "json"]) => self
+                .containers
+                .get(*name)
+                .map_or_else(missing, |made| response(200, json!({ "Id": made.id, "State": { "Status": made.status, "ExitCode": 0 } }))),
+            ("GET", ["containers", name, "logs"]) if self.containers.contains_key(*name) => return Some(Reply::Follow((*name).to_owned())),
+            ("POST", ["containers", name, "start" | "restart"]) => done(self.become_(name, "running")),
+            ("POST", ["containers", name, "stop"]) => done(self.become_(name, "exited")),
+            ("DELETE", ["containers", name]) => done(self.containers.remove(*name).is_some()),
+            ("POST", ["containers", name, "exec"]) => match self.containers.get(*name) {
+                Some(made) if made.status == "running" => response(201, json!({ "Id": "exec" })),
+                Some(_) => response(409, json!({ "message": "it is not running" })),
+                None => missing(),
+            },
+            ("POST", ["exec", _, "start"]) => "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_owned(),
+            ("GET", ["exec", _, "json"]) => response(200, json!({ "ExitCode": 0, "Running": false })),
+            _ => missing(),
+        };
+        Some(Reply::Say(text))
+    }
+
+    fn create(&mut self, query: &str, body: &Value) -> String {
+        let name = query.split('&').find_map(|pair| pair.strip_prefix("name=")).unwrap();
+        if self.containers.contains_key(name) {
+            return response(409, json!({ "message": "the name is in use" }));
+        }
+        let made = Made { id: format!("id-of-{name}"), labels: body["Labels"].clone(), status: "created" };
+        let answer = response(201, json!({ "Id": made.id, "Warnings": [] }));
+        self.containers.insert(name.to_owned(), made);
+        answer
+    }
+
+    fn become_(&mut self, name: &str, status: &'static str) -> bool {
+        self.containers.get_mut(name).map(|made| made.status = status).is_some()
+    }
+}
+
+fn missing() -> String {
+    response(404, json!({ "message": "no such thing" }))
+}
