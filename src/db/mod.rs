@@ -25,6 +25,8 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// Far above any migration that leaves old replicas working.
 const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);
+/// A replica that freezes in the middle of a transaction keeps what it locked no longer than this: well within a job's lease.
+const IDLE_IN_TRANSACTION_TIMEOUT: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
@@ -49,7 +51,10 @@ impl Db {
     pub fn new(config: &Config, metrics: Metrics) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
         let options = options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging();
-        let limited = options.clone().options([("statement_timeout", config.database_statement_timeout.as_millis().to_string())]);
+        let limited = options.clone().options([
+            ("statement_timeout", config.database_statement_timeout.as_millis().to_string()),
+            ("idle_in_transaction_session_timeout", IDLE_IN_TRANSACTION_TIMEOUT.as_millis().to_string()),
+        ]);
         let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
         Ok(Self {
             pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),
