@@ -10,7 +10,8 @@ CREATE TABLE jobs (
     unique_key text,
     run_at timestamptz NOT NULL DEFAULT now(),
     attempts integer NOT NULL DEFAULT 0,
-    lease_owner uuid,
+    -- Of the attempt under way: nobody else can end the job.
+    lease_id uuid,
     lease_until timestamptz,
     last_error text,
     created_at timestamptz NOT NULL DEFAULT now(),

@@ -25,7 +25,7 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
 /// The network may add this much to a statement's own limit before the connection is given up.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
-/// A replica that the network has forgotten keeps its locks no longer.
+/// A replica that freezes or is cut off in the middle of a transaction keeps its locks no longer: well within a job's lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 /// Far above any migration that leaves old replicas working.
 const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);

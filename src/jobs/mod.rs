@@ -3,14 +3,16 @@
 //! - A job is written in the transaction of its cause and deleted in the transaction of its effect ([`Job::complete`]):
 //!   it runs at least once, and has its effect once.
 //! - A replica leases a job and renews the lease while it works. When the replica dies, the lease ends and another
-//!   takes the job; a replica that lost its lease can no longer complete.
+//!   takes the job; a replica that lost its lease can no longer complete. Only the database's clock decides.
 //! - Jobs of a *lane* run one at a time in the order in which they were written. Of a *unique key* one job waits or runs.
 //! - A failed attempt is repeated after a random pause, longer each time. After [`MAX_ATTEMPTS`] the job is dead: it is
 //!   kept with its last error, and its handler says what that means ([`Handler::give_up`]).
 //!
 //! A new kind: one member of [`JobKind`], one [`Handler`] in its feature, one line in [`App::build`](crate::app::App::build).
 
+mod attempt;
 mod store;
+mod terms;
 mod worker;
 
 use std::sync::Arc;
@@ -24,6 +26,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub use terms::Terms;
 pub use worker::Workers;
 
 use crate::db::{Conn, StoreError};
@@ -55,7 +58,7 @@ impl NewJob {
         Self { lane: Some(lane.into()), ..self }
     }
 
-    /// Writes it only if no job with this key waits or runs.
+    /// Writes it only if no job with this key waits or runs: what arises while one runs does not run it again.
     #[must_use]
     pub fn unique(self, key: impl Into<String>) -> Self {
         Self { unique_key: Some(key.into()), ..self }
@@ -70,7 +73,7 @@ pub struct Queue {
 
 impl Queue {
     /// Writes a job in the transaction of its cause. Jobs of its lane that wait for another try become due, so that it
-    /// need not wait for them.
+    /// need not wait for them. Other writers to the lane wait until the transaction ends: to be called late in it.
     ///
     /// # Errors
     /// When the store fails.
@@ -97,7 +100,8 @@ pub struct Job {
     payload: Value,
     /// Attempts so far, this one included.
     attempt: i32,
-    owner: Uuid,
+    /// Never used twice, so that whoever has an older one can change nothing.
+    lease: Uuid,
     completed: Arc<AtomicBool>,
 }
 
@@ -116,7 +120,8 @@ impl Job {
         T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("the payload is of another shape: {error}")))
     }
 
-    /// Ends the job in the transaction of its effect. To be called last before the commit.
+    /// Ends the job in the transaction of its effect, once that is written. Only jobs that follow come after it: they
+    /// may have its unique key.
     ///
     /// # Errors
     /// [`Failure::LeaseLost`] when another replica may have the job: the transaction must be rolled back.
@@ -155,6 +160,7 @@ pub enum Failure {
 
 impl Failure {
     /// The next attempt may succeed.
+    #[expect(clippy::needless_pass_by_value, reason = "an error or a text is given as it is")]
     pub fn retry(reason: impl ToString) -> Self {
         Self::Retry { reason: reason.to_string(), after: None }
     }
@@ -170,10 +176,11 @@ impl From<StoreError> for Failure {
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
     /// Does the job. May be cancelled at any await, and repeated after that; ends with [`Job::complete`] in the
-    /// transaction of its effect, if it has one.
+    /// transaction of its effect, if it has one. A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
-    /// Says, in the transaction that buries the job, what it means that it was given up.
+    /// Says, in the transaction that buries the job, what it means that it was given up. While it fails the job stays,
+    /// and so does its lane; after [`MAX_ATTEMPTS`] more it is not asked again.
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError>;
 }
 

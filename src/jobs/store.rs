@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Job, MAX_ATTEMPTS};
+use super::Job;
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::{JobKind, Query};
 
@@ -14,14 +14,16 @@ use crate::metrics::labels::{JobKind, Query};
 pub struct Pending {
     pub kind: String,
     pub count: i64,
-    /// How long the one that waits longest has been due.
+    /// How long the one that waits longest has been due; those that run do not wait.
     pub seconds_due: f64,
 }
 
-/// Nothing when the unique key is taken.
+/// Nothing when the unique key is taken. Who writes to a lane holds its lock until the commit, so that the order of ids is
+/// the order of commits: a later job cannot be seen, and begun, before an earlier one.
 pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<&str>, unique_key: Option<&str>) -> Result<(), StoreError> {
     let insert = sqlx::query!(
-        "INSERT INTO jobs (kind, payload, lane, unique_key) VALUES ($1, $2, $3, $4)
+        "WITH lane AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext('jobs'), hashtext($3)))
+         INSERT INTO jobs (kind, payload, lane, unique_key) SELECT $1, $2, $3, $4 FROM lane
          ON CONFLICT (unique_key) WHERE died_at IS NULL DO NOTHING",
         kind.name(),
         payload,
@@ -38,8 +40,9 @@ pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
     tx.execute(Query::UpdateJobs, update).await.map(drop)
 }
 
-/// Leases up to `limit` due jobs of these kinds, the first of each lane only.
-pub async fn lease(conn: &mut Conn, owner: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
+/// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first that lives. That
+/// it is the first stays true once it was: so a row that changed meanwhile need only be looked at again by itself.
+pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
     let update = sqlx::query!(
         "WITH due AS MATERIALIZED (
              SELECT id FROM jobs j
@@ -48,10 +51,10 @@ pub async fn lease(conn: &mut Conn, owner: Uuid, term: Duration, kinds: &[String
              ORDER BY run_at, id LIMIT $4
              FOR UPDATE SKIP LOCKED
          )
-         UPDATE jobs SET lease_owner = $1, lease_until = now() + make_interval(secs => $2), attempts = attempts + 1
+         UPDATE jobs SET lease_id = $1, lease_until = now() + make_interval(secs => $2), attempts = attempts + 1
          FROM due WHERE jobs.id = due.id
          RETURNING jobs.id, kind, payload, attempts",
-        owner,
+        lease,
         term.as_secs_f64(),
         kinds,
         limit
@@ -59,7 +62,7 @@ pub async fn lease(conn: &mut Conn, owner: Uuid, term: Duration, kinds: &[String
     let rows = conn.all(Query::UpdateJobs, update).await?;
     let jobs = rows.into_iter().filter_map(|row| {
         let kind = JobKind::named(&row.kind)?;
-        Some(Job { id: row.id, kind, payload: row.payload, attempt: row.attempts, owner, completed: Arc::default() })
+        Some(Job { id: row.id, kind, payload: row.payload, attempt: row.attempts, lease, completed: Arc::default() })
     });
     Ok(jobs.collect())
 }
@@ -67,11 +70,10 @@ pub async fn lease(conn: &mut Conn, owner: Uuid, term: Duration, kinds: &[String
 /// False when the lease has been lost.
 pub async fn renew(conn: &mut Conn, job: &Job, term: Duration) -> Result<bool, StoreError> {
     let update = sqlx::query!(
-        "UPDATE jobs SET lease_until = now() + make_interval(secs => $4)
-         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        "UPDATE jobs SET lease_until = now() + make_interval(secs => $3)
+         WHERE id = $1 AND lease_id = $2",
         job.id,
-        job.owner,
-        job.attempt,
+        job.lease,
         term.as_secs_f64()
     );
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
@@ -79,55 +81,57 @@ pub async fn renew(conn: &mut Conn, job: &Job, term: Duration) -> Result<bool, S
 
 /// False when the lease has been lost.
 pub async fn delete(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
-    let delete = sqlx::query!(
-        "DELETE FROM jobs WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
-        job.id,
-        job.owner,
-        job.attempt
-    );
+    let delete = sqlx::query!("DELETE FROM jobs WHERE id = $1 AND lease_id = $2", job.id, job.lease);
     Ok(conn.execute(Query::DeleteJobs, delete).await? == 1)
 }
 
-/// Gives the job back for another try.
-pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> Result<(), StoreError> {
+/// Gives the job back for another try. False when the lease has been lost.
+pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
-        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, run_at = now() + make_interval(secs => $4), last_error = $5
-         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        "UPDATE jobs SET lease_id = NULL, lease_until = NULL, run_at = now() + make_interval(secs => $3), last_error = $4
+         WHERE id = $1 AND lease_id = $2",
         job.id,
-        job.owner,
-        job.attempt,
+        job.lease,
         pause.as_secs_f64(),
         error
     );
-    conn.execute(Query::UpdateJobs, update).await.map(drop)
+    Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
 /// False when the lease has been lost.
 pub async fn bury(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
-        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, died_at = now(), last_error = $4
-         WHERE id = $1 AND lease_owner = $2 AND attempts = $3 AND died_at IS NULL",
+        "UPDATE jobs SET lease_id = NULL, lease_until = NULL, died_at = now(), last_error = $3
+         WHERE id = $1 AND lease_id = $2",
         job.id,
-        job.owner,
-        job.attempt,
+        job.lease,
         error
     );
     Ok(tx.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// Gives back every job of a replica that leaves; the attempts that it broke off do not count.
-pub async fn release(conn: &mut Conn, owner: Uuid) -> Result<u64, StoreError> {
+/// Gives back a job whose attempt was broken off and does not count. False when the lease has been lost.
+pub async fn give_back(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     let update = sqlx::query!(
-        "UPDATE jobs SET lease_owner = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_owner = $1 AND died_at IS NULL",
-        owner
+        "UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE id = $1 AND lease_id = $2",
+        job.id,
+        job.lease
     );
-    conn.execute(Query::UpdateJobs, update).await
+    Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
+}
+
+/// Gives back every job of a lease of which the replica that asked for it has not heard.
+pub async fn give_back_all(conn: &mut Conn, lease: Uuid) -> Result<(), StoreError> {
+    let update = sqlx::query!("UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_id = $1", lease);
+    conn.execute(Query::UpdateJobs, update).await.map(drop)
 }
 
 pub async fn pending(conn: &mut Conn) -> Result<Vec<Pending>, StoreError> {
     let select = sqlx::query_as!(
         Pending,
-        r#"SELECT kind, count(*) AS "count!", greatest(0, extract(epoch FROM now() - min(run_at)))::float8 AS "seconds_due!"
+        r#"SELECT kind, count(*) AS "count!",
+                  greatest(0, extract(epoch FROM now() - min(run_at) FILTER (WHERE lease_until IS NULL OR lease_until < now())))::float8
+                      AS "seconds_due!"
            FROM jobs WHERE died_at IS NULL GROUP BY kind"#
     );
     conn.all(Query::SelectJobs, select).await
@@ -137,16 +141,4 @@ pub async fn pending(conn: &mut Conn) -> Result<Vec<Pending>, StoreError> {
 pub async fn forget_dead(conn: &mut Conn) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE died_at < now() - interval '30 days' LIMIT 1000)");
     conn.execute(Query::DeleteJobs, delete).await.map(drop)
-}
-
-impl Job {
-    /// Whether no further attempt may be made, this one included: its replicas died in all of them.
-    pub fn is_exhausted(&self) -> bool {
-        self.attempt > MAX_ATTEMPTS
-    }
-
-    /// Whether this is the last attempt.
-    pub fn is_last_attempt(&self) -> bool {
-        self.attempt >= MAX_ATTEMPTS
-    }
 }

@@ -1,0 +1,134 @@
+//! One attempt at a leased job: the handler runs while the lease is kept, and how it ended is stored.
+//!
+//! Whatever is stored names the lease: an attempt whose lease another replica has since taken changes nothing.
+
+use std::error::Error;
+use std::panic::AssertUnwindSafe;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
+use crate::db::StoreError;
+use crate::metrics::labels::JobOutcome;
+
+/// Longest reason that is stored.
+const LONGEST_REASON: usize = 500;
+
+impl Workers {
+    /// Attempts a job whose lease was asked for at `asked`, and counts how that ended.
+    pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
+        let inner = &*self.0;
+        let _timer = inner.metrics.job_duration.time(job.kind);
+        let result = tokio::select! {
+            biased;
+            () = self.keep_lease(job, asked) => Some(Err(Failure::LeaseLost)),
+            () = inner.broken_off.cancelled() => None,
+            result = self.run(job) => Some(result),
+        };
+        let outcome = timeout(inner.terms.lease, caught(self.conclude(job, result))).await;
+        let outcome = match outcome {
+            Ok(Some(Ok(outcome))) => outcome,
+            Ok(Some(Err(error))) => {
+                tracing::warn!(error = &error as &dyn Error, "how the job ended could not be stored: its lease will end");
+                JobOutcome::Lost
+            }
+            Ok(None) | Err(_) => {
+                tracing::error!("the job could not be given up: its lease will end");
+                JobOutcome::Lost
+            }
+        };
+        inner.metrics.jobs.increment((job.kind, outcome));
+    }
+
+    async fn run(&self, job: &Job) -> Result<(), Failure> {
+        if job.attempt > MAX_ATTEMPTS {
+            return Err(Failure::Permanent("its last attempt did not come to an end".to_owned()));
+        }
+        let Some(handler) = self.0.handlers.get(job.kind.name()) else { return Err(Failure::LeaseLost) };
+        let limit = self.0.terms.attempt;
+        match timeout(limit, caught(handler.run(job))).await {
+            Ok(Some(result)) => result,
+            Ok(None) => Err(Failure::retry("the handler panicked")),
+            Err(_) => Err(Failure::retry(format!("it took longer than {}", humantime::format_duration(limit)))),
+        }
+    }
+
+    /// Ends when the lease is lost or may soon be.
+    async fn keep_lease(&self, job: &Job, mut asked: Instant) {
+        loop {
+            match timeout_at(asked + self.0.terms.sure_for(), self.renew(job)).await {
+                Ok(Some(renewed)) => asked = renewed,
+                // There is no lease left to keep, and the handler is about to return.
+                Ok(None) if job.is_completed() => std::future::pending().await,
+                Ok(None) | Err(_) => return,
+            }
+        }
+    }
+
+    /// Renews the lease when it is time to: from when it counts, unless it is lost.
+    async fn renew(&self, job: &Job) -> Option<Instant> {
+        let terms = self.0.terms;
+        sleep(terms.renew_every()).await;
+        loop {
+            let asked = Instant::now();
+            let renewed = async { store::renew(&mut self.0.db.acquire().await?, job, terms.lease).await };
+            match renewed.await {
+                Ok(renewed) => return renewed.then_some(asked),
+                Err(error) => tracing::debug!(error = &error as &dyn Error, "the lease could not be renewed"),
+            }
+            sleep(terms.renew_again()).await;
+        }
+    }
+
+    /// Stores how the attempt ended; `None` is one that was broken off because the replica leaves.
+    async fn conclude(&self, job: &Job, result: Option<Result<(), Failure>>) -> Result<JobOutcome, StoreError> {
+        let db = &self.0.db;
+        let (stored, outcome) = match result {
+            Some(Ok(())) if job.is_completed() => return Ok(JobOutcome::Success),
+            // It had no effect in the database that could have completed it.
+            Some(Ok(())) => (store::delete(&mut db.acquire().await?, job).await?, JobOutcome::Success),
+            Some(Err(Failure::LeaseLost)) => return Ok(JobOutcome::Lost),
+            Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
+                tracing::info!(reason, "job failed and will be tried again");
+                let pause = self.0.terms.pause(job.attempt, after);
+                (store::retry(&mut db.acquire().await?, job, pause, &storable(&reason)).await?, JobOutcome::Retry)
+            }
+            Some(Err(error @ (Failure::Retry { .. } | Failure::Permanent(_)))) => {
+                let reason = storable(&error.to_string());
+                tracing::warn!(reason, "job failed for good");
+                (self.bury(job, &reason).await?, JobOutcome::Dead)
+            }
+            None => (store::give_back(&mut db.acquire().await?, job).await?, JobOutcome::Lost),
+        };
+        Ok(match stored {
+            true => outcome,
+            // The commit of its effect was made and not heard of.
+            false if job.is_completed() => JobOutcome::Success,
+            false => JobOutcome::Lost,
+        })
+    }
+
+    async fn bury(&self, job: &Job, reason: &str) -> Result<bool, StoreError> {
+        let mut tx = self.0.db.begin().await?;
+        match self.0.handlers.get(job.kind.name()) {
+            Some(handler) if job.attempt < 2 * MAX_ATTEMPTS => handler.give_up(job, &mut tx, reason).await?,
+            _ => tracing::error!("the job is buried without its handler, which could not give it up"),
+        }
+        if !store::bury(&mut tx, job, reason).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Nothing when it panicked.
+async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
+    AssertUnwindSafe(future).catch_unwind().await.ok()
+}
+
+/// Postgres takes no NUL, and a reason may be another side's text.
+fn storable(reason: &str) -> String {
+    reason.chars().filter(|c| *c != '\0').take(LONGEST_REASON).collect()
+}
