@@ -60,7 +60,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environme
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;
     let slow = [("SIM_LATENCY", "1s"), ("SIM_FAILURE_RATE", "0"), ("JOB_WORKERS", "40")];
     let mut victim = Program::serve(&stores, &slow).await;
-    let busy = "SELECT count(*) FROM jobs WHERE lease_owner IS NOT NULL AND kind = 'environment_change'";
+    let busy = "SELECT count(*) FROM jobs WHERE lease_id IS NOT NULL AND kind = 'environment_change'";
     let starts = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
     let (accepted, ()) = tokio::join!(
         starts.all(async |answer| answer.status == 202),

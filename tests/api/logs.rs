@@ -393,7 +393,7 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
     let (numbers, stored) = stage.stored(environment).await;
     assert_eq!(stored.len(), 200);
     let written = texts(&stage.written(environment, usize::MAX).await);
-    assert_eq!(*numbers.end(), (written.len() + 5) as i64, "lines of Vitrine's own have numbers too");
+    assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "lines of Vitrine's own have numbers too");
     assert!(stored == written[written.len() - 200..]);
 
     // A smaller log is made when it is next followed.

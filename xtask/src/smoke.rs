@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
@@ -13,9 +14,12 @@ use serde_json::{Value, json};
 use crate::http::{Answer, get, send};
 use crate::paths::{self, STACK_VARIABLE};
 use crate::ports::{MAX_REPLICAS, Port};
-use crate::process::{capture_ok, last_lines, own_program, task};
+use crate::process::{capture_ok, last_lines, own_program, task, wait_until};
 use crate::report::{Outcome, Report};
 use crate::stack::{self, targets};
+
+/// Above five attempts of a job, which a busy machine may take.
+const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
@@ -115,7 +119,37 @@ fn journey(edge: &str) -> Result<Outcome> {
     ensure!(read["name"] == "Second light", "the change is lost: {read}");
     let stranger = get(&place)?;
     ensure!(matches!(stranger.status, 401 | 404), "a stranger is answered {}", stranger.status);
-    Ok(Outcome::passed().with_note("register, login, create, list, change, read"))
+    live(edge, auth, &place)?;
+    Ok(Outcome::passed().with_note("register, login, create, list, change, read, an environment's life"))
+}
+
+/// The life of an environment: create, start, attach, install, read the log, stop, delete.
+fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
+    let post = |place: &str, body: Option<&Value>| send("POST", place, &[auth], body);
+    let new = json!({ "name": "first", "image": "busybox:1.37" });
+    let created = post(&format!("{project}/environments"), Some(&new))?;
+    expect(&created, 201, "create an environment")?;
+    let place = format!("{edge}{}", created.header("location"));
+    let until = |place: &str, what: &str, reached: &dyn Fn(&Answer) -> bool| {
+        wait_until(what, OPERATION_LIMIT, || Ok(reached(&send("GET", place, &[auth], None)?)))
+    };
+    let is = |status: &'static str| move |answer: &Answer| answer.json().is_ok_and(|now| now["status"] == status);
+
+    until(&place, "the environment is there", &is("stopped"))?;
+    expect(&post(&format!("{place}/stop"), None)?, 409, "stop what stands")?;
+    expect(&post(&format!("{place}/start"), None)?, 202, "start")?;
+    until(&place, "the environment runs", &is("running"))?;
+    let session = post(&format!("{place}/sessions"), Some(&json!({ "type": "vscode" })))?;
+    let session = expect(&session, 201, "open a session")?;
+    ensure!(session["link"].as_str().is_some_and(|link| link.starts_with("vscode://")), "no link: {session}");
+    expect(&send("PUT", &format!("{place}/extensions/shell-prompt"), &[auth], None)?, 202, "install")?;
+    let log = format!("{place}/logs?after=0&limit=1000");
+    until(&log, "the log tells of it", &|answer| answer.body.contains("extension shell-prompt installed"))?;
+    until(&log, "the log holds what the container wrote", &|answer| answer.body.contains("\"stream\":\"stdout\""))?;
+    expect(&post(&format!("{place}/stop"), None)?, 202, "stop")?;
+    until(&place, "the environment stands", &is("stopped"))?;
+    expect(&send("DELETE", &place, &[auth], None)?, 202, "delete")?;
+    until(&place, "the environment is gone", &|answer| answer.status == 404)
 }
 
 /// 30 requests without a cookie come to all replicas.

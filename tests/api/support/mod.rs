@@ -2,8 +2,8 @@
 
 pub mod answer;
 pub mod app;
-pub mod environments;
 pub mod engine;
+pub mod environments;
 pub mod program;
 pub mod proxy;
 pub mod raw;
