@@ -107,6 +107,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
             "IpcMode": "private",
             "CgroupnsMode": "private",
             "NetworkMode": network,
+            "Dns": ["127.0.0.1"],
             "RestartPolicy": { "Name": "no" },
             "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
         },

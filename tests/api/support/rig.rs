@@ -15,6 +15,7 @@ use vitrine::features::environments::driver::{
 };
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::DriverName;
+use vitrine::telemetry;
 
 use super::app::configuration;
 use super::engine::{FakeEngine, Mode};
@@ -23,7 +24,9 @@ use super::{Scrape, Stores, eventually};
 /// For calls that must succeed, on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The simulated driver without latency and failures, and a database that may be busy with other tests.
-const QUICK: [&str; 5] = [
+const QUICK: [&str; 6] = [
+    // The engine's own words are in the log.
+    "--log=info",
     "--sim-latency=0s",
     "--sim-failure-rate=0",
     "--sim-lines-per-second=200",
@@ -71,6 +74,7 @@ impl Rig {
     async fn on(stores: Stores, arguments: &[&str]) -> Self {
         let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let config = configuration(&stores, &[&QUICK, arguments, &[&namespace]].concat());
+        telemetry::init(&config);
         let exporter = Exporter::new("").unwrap();
         let (mut db, mut made) = (None, None);
         match config.environment_driver {

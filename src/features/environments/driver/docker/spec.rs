@@ -70,6 +70,8 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             ipc_mode: Some("private".to_owned()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             network_mode: Some(network_name(namespace)),
+            // Nobody, in the container itself: engines before 26 resolve names for it through the host.
+            dns: Some(vec!["127.0.0.1".to_owned()]),
             // What died stays so: the reconciler tells it, and its owner starts it.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
             log_config: Some(HostConfigLogConfig {
@@ -145,6 +147,7 @@ mod tests {
                     "IpcMode": "private",
                     "CgroupnsMode": "private",
                     "NetworkMode": "ns-environments",
+                    "Dns": ["127.0.0.1"],
                     "RestartPolicy": { "Name": "no" },
                     "LogConfig": { "Type": "json-file", "Config": { "max-size": "10m", "max-file": "3" } },
                 },
