@@ -140,8 +140,8 @@ impl App {
         stop_accepting.cancel();
         let finished = serving && server.await.unwrap_or(false);
         follower.leave().await;
-        tasks.end().await;
         workers.leave(config.drain_timeout).await;
+        tasks.end().await;
         db.close().await;
         tracing::info!(finished, "left");
         failure.map_or(Ok(()), |failure| Err(failure.into()))

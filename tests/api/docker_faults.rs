@@ -86,7 +86,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
         "Labels": { "vitrine.namespace": namespace },
     });
     assert_eq!(networks, [expected]);
-    let command = "trap 'exit 0' TERM\nmkdir -p \"$HOME\"\necho \"ready: $0\"\nwhile :; do\n    sleep 3600 &\n    wait \"$!\"\ndone";
+    let command = "trap 'exit 0' TERM\nmkdir -p \"$HOME\"\necho \"ready: $0\"\nfor program in \"$HOME\"/.start/*; do\n    [ -f \"$program\" ] && /bin/sh \"$program\" &\ndone\nwhile :; do\n    sleep 3600 &\n    wait \"$!\"\ndone";
     let expected = json!({
         "Image": "busybox:1.37",
         "Entrypoint": ["/bin/sh", "-c", command, "busybox:1.37"],
@@ -101,6 +101,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
             "MemorySwap": 536_870_912,
             "NanoCpus": 1_000_000_000,
             "PidsLimit": 256,
+                "OomScoreAdj": 500,
             "Privileged": false,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],

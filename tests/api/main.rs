@@ -19,6 +19,7 @@ mod docker;
 mod docker_faults;
 mod drivers;
 mod environments;
+mod environments_docker;
 mod extensions;
 mod fleet;
 mod health;

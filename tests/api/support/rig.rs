@@ -55,11 +55,7 @@ impl Rig {
 
     /// The driver of the engine at `DOCKER_HOST`, if there is one.
     pub async fn docker() -> Option<Self> {
-        if std::env::var_os("DOCKER_HOST").is_none() {
-            eprintln!("SKIPPED: DOCKER_HOST is not set: the docker driver is NOT tested");
-            return None;
-        }
-        Some(Self::new(&["--environment-driver=docker"]).await)
+        if has_engine() { Some(Self::new(&["--environment-driver=docker"]).await) } else { None }
     }
 
     /// The docker driver before an engine that is none.
@@ -188,6 +184,15 @@ impl Rig {
     }
 }
 
+/// Whether there is an engine to test with; says so loudly when there is none.
+pub fn has_engine() -> bool {
+    let has = std::env::var_os("DOCKER_HOST").is_some();
+    if !has {
+        eprintln!("SKIPPED: DOCKER_HOST is not set: the docker driver is NOT tested");
+    }
+    has
+}
+
 /// The next `count` lines.
 pub async fn take(lines: &mut Lines, count: usize) -> Vec<Line> {
     let taken = lines.take(count).map(Result::unwrap).collect::<Vec<_>>();
@@ -209,14 +214,14 @@ fn driver(config: &Config, db: Option<&Db>) -> Box<dyn Driver> {
 }
 
 /// What the docker driver has made in a namespace: removed on drop, also when the test fails.
-struct Namespace {
+pub struct Namespace {
     name: String,
     socket: String,
 }
 
 impl Namespace {
     /// Nothing is left in an engine that is none.
-    fn of(config: &Config) -> Option<Self> {
+    pub fn of(config: &Config) -> Option<Self> {
         let is_real = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
         is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })
     }

@@ -53,13 +53,14 @@ pub const fn row(extension: Extension) -> Row {
             title: "Heartbeat",
             description: "Writes a line to the environment's log every five seconds.",
             install: anywhere(
-                r#"set -e; mkdir -p "$HOME"
+                r#"set -e; mkdir -p "$HOME/.start"
                    if [ -f "$HOME/.heartbeat" ] && kill -0 "$(cat "$HOME/.heartbeat")" 2>/dev/null; then exit 0; fi
-                   (while :; do echo heartbeat; sleep 5; done) >/proc/1/fd/1 2>&1 </dev/null &
-                   echo $! > "$HOME/.heartbeat""#,
+                   echo 'echo $$ > "$HOME/.heartbeat"; while :; do echo heartbeat; sleep 5; done' > "$HOME/.start/heartbeat"
+                   /bin/sh "$HOME/.start/heartbeat" >/proc/1/fd/1 2>&1 </dev/null &"#,
             ),
             remove: anywhere(
-                r#"if [ -f "$HOME/.heartbeat" ]; then kill "$(cat "$HOME/.heartbeat")" 2>/dev/null; rm -f "$HOME/.heartbeat"; fi"#,
+                r#"rm -f "$HOME/.start/heartbeat"
+                   if [ -f "$HOME/.heartbeat" ]; then kill "$(cat "$HOME/.heartbeat")" 2>/dev/null; rm -f "$HOME/.heartbeat"; fi"#,
             ),
         },
         Extension::NodeTools => Row {

@@ -30,11 +30,14 @@ const USER: &str = "1000:1000";
 /// That user may write in /tmp and nowhere else, in every image.
 const HOME: &str = "/tmp/home";
 
-/// Process 1, for any POSIX shell; its name is the image's. It waits for a child because a shell runs a trap only
+/// Process 1, for any POSIX shell; its name is the image's. It starts what extensions have left to be started, and waits for a child because a shell runs a trap only
 /// between commands, and the sleep may be as long as it likes.
 const COMMAND: &str = r#"trap 'exit 0' TERM
 mkdir -p "$HOME"
 echo "ready: $0"
+for program in "$HOME"/.start/*; do
+    [ -f "$program" ] && /bin/sh "$program" &
+done
 while :; do
     sleep 3600 &
     wait "$!"
@@ -63,6 +66,8 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             memory_swap: Some(MEMORY),
             nano_cpus: Some(NANO_CPUS),
             pids_limit: Some(PIDS),
+            // When memory is short, an environment goes before the engine.
+            oom_score_adj: Some(500),
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
@@ -127,7 +132,7 @@ mod tests {
                 "Entrypoint": [
                     "/bin/sh",
                     "-c",
-                    "trap 'exit 0' TERM\nmkdir -p \"$HOME\"\necho \"ready: $0\"\nwhile :; do\n    sleep 3600 &\n    wait \"$!\"\ndone",
+                    "trap 'exit 0' TERM\nmkdir -p \"$HOME\"\necho \"ready: $0\"\nfor program in \"$HOME\"/.start/*; do\n    [ -f \"$program\" ] && /bin/sh \"$program\" &\ndone\nwhile :; do\n    sleep 3600 &\n    wait \"$!\"\ndone",
                     image.reference(),
                 ],
                 "User": "1000:1000",
@@ -141,6 +146,7 @@ mod tests {
                     "MemorySwap": 536_870_912,
                     "NanoCpus": 1_000_000_000,
                     "PidsLimit": 256,
+                    "OomScoreAdj": 500,
                     "Privileged": false,
                     "CapDrop": ["ALL"],
                     "SecurityOpt": ["no-new-privileges:true"],

@@ -1,0 +1,127 @@
+//! Environments on the docker driver, from a request to the engine: their life in a real one, and that no request reaches
+//! a container's configuration.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::support::app::configuration;
+use crate::support::engine::{FakeEngine, Mode};
+use crate::support::rig::{Namespace, has_engine};
+use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
+
+/// What would be seen in the engine's requests if a client's words came through.
+const MARK: &str = "mallory";
+
+async fn on_fake(engine: &FakeEngine) -> TestApp {
+    TestApp::with(&["--environment-driver=docker", &format!("--docker-host={}", engine.host())]).await
+}
+
+#[tokio::test]
+async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
+    let engine = FakeEngine::start(Mode::Answer).await;
+    let app = on_fake(&engine).await;
+    let studio = Studio::open(&app).await;
+    let path = format!("/api/projects/{}/environments", studio.project);
+
+    // What a container could be told, in every place of a body: refused.
+    for field in
+        ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
+    {
+        let body = json!({ "name": "web", "image": "busybox:1.37", field: MARK });
+        let refused = studio.request(Method::POST, &path).json(&body).answer().await.problem(422, "validation_failed");
+        assert_eq!(refused.field_code(field).as_deref(), Some("unknown"));
+    }
+    for image in ["mallory/evil:latest", "busybox:1.37 --privileged", "busybox:1.37\",\"HostConfig\":{\"Privileged\":true}"] {
+        let body = json!({ "name": "web", "image": image });
+        studio.request(Method::POST, &path).json(&body).answer().await.problem(422, "validation_failed");
+    }
+    // What a name may be: it stays with us.
+    let names = ["mallory --privileged", "mallory$(reboot)", "mallory\",\"HostConfig\":{\"Privileged\":true}", "../../mallory", "plain"];
+    let mut ids = Vec::new();
+    for name in names {
+        let id = studio.running(name).await;
+        studio.request(Method::PUT, &format!("/api/environments/{id}/extensions/shell-prompt")).answer().await.expect(202);
+        studio.request(Method::PUT, &format!("/api/environments/{id}/extensions/{MARK}")).answer().await.expect(404);
+        let session = json!({ "type": "shell", "command": MARK });
+        studio.request(Method::POST, &format!("/api/environments/{id}/sessions")).json(&session).answer().await.expect(422);
+        ids.push(id);
+    }
+
+    let mut bodies = engine.bodies("POST /containers/create");
+    assert_eq!(bodies.len(), names.len());
+    for body in &mut bodies {
+        let owner = body["Labels"]["vitrine.environment"].take();
+        assert!(ids.iter().any(|id| owner == *id.as_str()), "{owner}");
+        let host = &body["HostConfig"];
+        assert_eq!((&host["Privileged"], &host["CapDrop"]), (&json!(false), &json!(["ALL"])));
+        for absent in
+            ["Binds", "Mounts", "CapAdd", "Devices", "PidMode", "UTSMode", "UsernsMode", "VolumesFrom", "PortBindings", "ExtraHosts"]
+        {
+            assert_eq!(host[absent], Value::Null, "{absent}");
+        }
+        assert_eq!(host["SecurityOpt"], json!(["no-new-privileges:true"]));
+    }
+    let distinct: BTreeSet<String> = bodies.iter().map(Value::to_string).collect();
+    assert_eq!(distinct.len(), 1, "they differ in whose they are and in nothing else");
+    let asked = engine.requests();
+    assert!(!asked.iter().any(|request| request.path.contains(MARK) || request.body.to_string().contains(MARK)), "{asked:?}");
+}
+
+#[tokio::test]
+async fn an_engine_that_is_away_degrades_a_replica_and_does_not_fail_it() {
+    let mut engine = FakeEngine::start(Mode::Gone).await;
+    let app = on_fake(&engine).await;
+    let told = async |status: &str, driver: &str| {
+        let answer = app.get("/health/ready").answer().await;
+        assert_eq!(answer.status, 200);
+        let check = &answer.json()["checks"]["environment_driver"];
+        when(answer.json()["status"] == status && check["status"] == driver && check["detail"] == "docker")
+    };
+    eventually("readiness tells of it", async || told("degraded", "down").await).await;
+    assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
+    assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
+
+    // What is wanted meanwhile is tried until the engine is there.
+    let studio = Studio::open(&app).await;
+    let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    eventually("a call has failed", async || {
+        when(app.scrape().await.get("docker_operations_total", &[("operation", "pull"), ("status", "failure")]) >= 1.0)
+    })
+    .await;
+    engine.set(Mode::Answer).await;
+    eventually("readiness tells of its return", async || told("ready", "up").await).await;
+    studio.until(&id, "stopped").await;
+}
+
+#[tokio::test]
+async fn an_environment_lives_in_a_real_engine() {
+    if !has_engine() {
+        return;
+    }
+    let stores = Stores::new().await;
+    let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
+    let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s"];
+    let _made = Namespace::of(&configuration(&stores, &arguments)).expect("DOCKER_HOST is the default engine");
+    let app = TestApp::on(&stores, &arguments).await;
+    let studio = Studio::open(&app).await;
+
+    let id = studio.running("web").await;
+    let lines = async |wanted: &str| {
+        let log = studio.request(Method::GET, &format!("/api/environments/{id}/logs?after=0&limit=1000")).answer().await.expect(200).json();
+        let count = log["items"].as_array().unwrap().iter().filter(|entry| entry["line"] == wanted).count();
+        (count > 0).then_some(count)
+    };
+    eventually("the container's first line is stored", async || lines("ready: busybox:1.37").await).await;
+    studio.request(Method::PUT, &format!("/api/environments/{id}/extensions/heartbeat")).answer().await.expect(202);
+    eventually("the extension writes to the log", async || lines("heartbeat").await).await;
+    for operation in ["restart", "stop", "start"] {
+        studio.operate(&id, operation).await.expect(202);
+        studio.until(&id, if operation == "stop" { "stopped" } else { "running" }).await;
+    }
+    eventually("what was written before and after is stored once each", async || when(lines("ready: busybox:1.37").await? == 3)).await;
+    studio.delete(&id).await.expect(202);
+    studio.until_gone(&id).await;
+}
