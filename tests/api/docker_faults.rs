@@ -6,8 +6,10 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vitrine::features::environments::driver::{DriverError, Engine, Script};
+use vitrine::features::environments::driver::{Docker, DriverError, Engine, Script};
 
+use crate::support::Stores;
+use crate::support::app::configuration;
 use crate::support::engine::{FakeEngine, Mode, response};
 use crate::support::rig::{IMAGE, Rig, to_end};
 
@@ -142,6 +144,14 @@ async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
         let environment = rig.created().await;
         rig.engine.start(environment).await.unwrap();
         rig.engine.remove(environment).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn an_address_that_is_no_path_is_refused_before_anything_is_asked() {
+    for host in ["unix://elsewhere/docker.sock", "unix:docker.sock"] {
+        let config = configuration(&Stores::new().await, &["--environment-driver=docker", &format!("--docker-host={host}")]);
+        assert!(matches!(Docker::new(&config), Err(DriverError::Refused(_))), "{host}");
     }
 }
 
