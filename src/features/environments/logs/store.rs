@@ -20,9 +20,9 @@ pub const BITE: i64 = 5_000;
 /// As many entries as others may add between two of the writer's: their removal is left to it.
 const OTHERS: i64 = 100;
 
-/// Adds a line of Vitrine's own, the first one that there is in the log of any environment, in the transaction of what it tells of; after the commit it is to be counted with
-/// [`system_line_stored`](super::system_line_stored). What this adds beyond `LOG_LINES_KEPT` goes when the environment is
-/// next followed.
+/// Adds a line of Vitrine's own, in the transaction of what it tells of; after the commit it is to be counted with
+/// [`system_line_stored`](super::system_line_stored). The first one opens the log: nobody follows an environment that
+/// has none. What this adds beyond `LOG_LINES_KEPT` goes when the environment is next followed.
 ///
 /// # Errors
 /// When the store fails.
