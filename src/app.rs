@@ -118,8 +118,8 @@ impl App {
         tasks.spawn("health", health.clone().watch(db.clone(), link));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
-        tasks.spawn("jobs", workers.clone().work());
-        tasks.spawn("logs", follower.clone().follow());
+        tasks.spawn("jobs", after_migration(&health, workers.clone().work()));
+        tasks.spawn("logs", after_migration(&health, follower.clone().follow()));
 
         let stop_accepting = CancellationToken::new();
         let limits = Limits {
@@ -145,5 +145,14 @@ impl App {
         db.close().await;
         tracing::info!(finished, "left");
         failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+}
+
+/// What needs tables begins when they are there.
+fn after_migration(health: &Health, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
+    let health = health.clone();
+    async move {
+        health.migrated().await;
+        task.await;
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio_util::sync::CancellationToken;
 use utoipa::ToSchema;
 
 use crate::cache::Link;
@@ -70,6 +71,7 @@ pub struct Health(Arc<Inner>);
 struct Inner {
     started: Instant,
     known: RwLock<Known>,
+    migrated: CancellationToken,
     metrics: Metrics,
 }
 
@@ -96,7 +98,12 @@ impl Health {
             (Dependency::Redis.name(), unknown(false)),
             (Dependency::EnvironmentDriver.name(), Check { detail: Some(driver.name()), ..unknown(false) }),
         ]);
-        Self(Arc::new(Inner { started: Instant::now(), known: RwLock::new(Known { draining: false, checks }), metrics }))
+        Self(Arc::new(Inner {
+            started: Instant::now(),
+            known: RwLock::new(Known { draining: false, checks }),
+            migrated: CancellationToken::new(),
+            metrics,
+        }))
     }
 
     /// Time since the replica started.
@@ -119,6 +126,11 @@ impl Health {
         Readiness { status, checks: known.checks.clone() }
     }
 
+    /// Waits until the schema is up to date: before that, tables may be missing.
+    pub async fn migrated(&self) {
+        self.0.migrated.cancelled().await;
+    }
+
     /// Tells the edge to send no more requests.
     pub fn drain(&self) {
         self.0.known.write().unwrap_or_else(PoisonError::into_inner).draining = true;
@@ -135,6 +147,7 @@ impl Health {
             self.note(Dependency::Redis, Duration::ZERO, redis(&link));
             tokio::time::sleep(MIGRATE_PAUSE).await;
         }
+        self.0.migrated.cancel();
         let mut ticks = tokio::time::interval(CHECK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
