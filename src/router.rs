@@ -9,7 +9,8 @@ use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
-use utoipa::openapi::path::Operation as Documented;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation as Documented, ParameterIn};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -30,6 +31,12 @@ const DOCS_PAGE: &str = "/api/docs/";
 const DOCS_FILES: &str = "/api/docs/{*rest}";
 /// Swagger UI sets styles on its elements; its scripts come from here.
 const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+
+/// What any answer may turn into.
+const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
+/// How a body may be refused.
+const BODY: [Code; 5] =
+    [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 
 /// The interface's description, to which every documented handler adds itself.
 #[derive(OpenApi)]
@@ -123,27 +130,43 @@ async fn allow_docs(mut response: Response) -> Response {
 /// The label domain of the HTTP metrics: what the description says that there is.
 fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
     // The pages of the description describe themselves nowhere.
-    let mut operations = vec![page(DESCRIPTION, DESCRIPTION), page(DOCS, DOCS), page(DOCS_PAGE, DOCS), page(DOCS_FILES, DOCS)];
+    let mut operations = vec![
+        page(DESCRIPTION, DESCRIPTION, &[200]),
+        page(DOCS, DOCS, &[303]),
+        page(DOCS_PAGE, DOCS, &[200]),
+        page(DOCS_FILES, DOCS, &[200, 400, 404]),
+    ];
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {
             let Some(documented) = documented else { continue };
-            let (matched, route) = (route.clone(), route.clone());
-            operations.push(Operation { method: method.to_owned(), matched, route, statuses: statuses(documented) });
+            let (matched, route, has_body) = (route.clone(), route.clone(), documented.request_body.is_some());
+            operations.push(Operation { method: method.to_owned(), matched, route, has_body, statuses: statuses(method, documented) });
         }
     }
     operations
 }
 
-fn page(matched: &str, route: &str) -> Operation {
-    Operation { method: "GET".to_owned(), matched: matched.to_owned(), route: route.to_owned(), statuses: vec![200] }
+fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
+    let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
+    Operation { method: "GET".to_owned(), matched: matched.to_owned(), route: route.to_owned(), has_body: false, statuses }
 }
 
 /// What is documented, and what the layers and extractors may answer in place of it.
-fn statuses(documented: &Documented) -> Vec<u16> {
-    let own = documented.responses.responses.keys().filter_map(|status| status.parse().ok());
-    let any = [Code::Internal, Code::Timeout].map(Code::status);
-    let with_body = documented.request_body.iter().map(|_| Code::RequestTimeout.status());
-    let all: BTreeSet<u16> = own.chain(any).chain(with_body).collect();
-    all.into_iter().collect()
+fn statuses(method: &str, documented: &Documented) -> BTreeSet<u16> {
+    let own: BTreeSet<u16> = documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect();
+    let parameters = || documented.parameters.iter().flatten();
+    let takes = |place| parameters().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place));
+    let refusals: [(bool, &[Code]); 7] = [
+        (true, &ANY),
+        (method != "GET", &[Code::CrossSite]),
+        (documented.security.is_some(), &[Code::Unauthenticated]),
+        (takes(ParameterIn::Path), &[Code::NotFound]),
+        (takes(ParameterIn::Query), &[Code::InvalidQuery]),
+        // Who answers "not modified" reads a header, whether it is documented or not.
+        (takes(ParameterIn::Header) || own.contains(&304), &[Code::InvalidHeader]),
+        (documented.request_body.is_some(), &BODY),
+    ];
+    let possible = refusals.iter().filter(|(applies, _)| *applies).flat_map(|(_, codes)| codes.iter().map(|code| code.status()));
+    own.iter().copied().chain(possible).collect()
 }

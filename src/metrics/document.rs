@@ -6,6 +6,7 @@ const HEAD: &str = "# Metrics\n\n\
     Generated from `src/metrics/catalogue.rs` by `cargo xtask catalogue`; do not edit.\n\n\
     Base units; every closed label set exists at zero before the first event. `route` is a route template or `other`,\n\
     `method` is one that the route declares or `OTHER`, `status` is the three digits. No label ever holds text from a client.\n\
+    What no operation declares, `other` and `OTHER`, is counted and has no histograms.\n\
     `METRICS_PREFIX` goes before every name. There is no garbage collector here: where Node's services show its pauses,\n\
     see `process_heap_bytes` and `runtime_scheduling_delay_seconds`.\n";
 

@@ -1,10 +1,11 @@
 //! The outermost HTTP layer: it sees every answer, panics, timeouts, refusals and clients that leave included.
 //!
-//! The label values come from the operations that the router declares, so that no request can make a series:
-//! an unknown path is `other`, and a method that a route does not have is `OTHER`. Handles are made once per
-//! operation and held, because looking one up by name costs more than the rest of the layer.
+//! The label values come from the operations that the router declares, so that no client can choose one. What no
+//! operation declares, a path (`other`) or a route's method (`OTHER`), is only counted: it has no histogram. Handles
+//! are made once per operation and held, because looking one up by name costs more than the rest of the layer.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::mem;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -28,9 +29,11 @@ pub const OTHER_ROUTE: &str = "other";
 const OTHER_METHOD: &str = "OTHER";
 /// The status of a client that left before the end of its answer. Not registered with IANA; the field's custom.
 pub const CLIENT_LEFT: u16 = 499;
+/// The status of an answer whose body broke while it was sent.
+const BROKEN: u16 = 500;
 
-/// Methods with a label value of their own.
-const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
+/// Methods with a label value of their own, and the one for all others.
+pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
 
 /// One operation that the router declares: the label domain of the HTTP metrics.
 #[derive(Clone, Debug)]
@@ -41,8 +44,10 @@ pub struct Operation {
     pub matched: String,
     /// Route template as the label tells it.
     pub route: String,
-    /// Documented statuses.
-    pub statuses: Vec<u16>,
+    /// Whether the description declares a request body: the size of others is not measured.
+    pub has_body: bool,
+    /// Every status that it may answer with.
+    pub statuses: BTreeSet<u16>,
 }
 
 /// Adds measurement to a router; see the module.
@@ -50,13 +55,13 @@ pub struct Operation {
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Makes every series that the operations can produce, at zero.
+    /// Makes every series that requests for the operations can produce, at zero.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
-        for Operation { method, matched, route, statuses } in operations {
+        for Operation { method, matched, route, has_body, statuses } in operations {
             let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
-            let handles = entry.operation(&metrics, method_index(method));
+            let handles = entry.declare(&metrics, method_index(method), *has_body);
             for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
                 handles.requests(&metrics, status);
                 for class in ErrorType::all_of(status) {
@@ -66,7 +71,7 @@ impl HttpLayer {
         }
         let other = Route::new(&metrics, OTHER_ROUTE);
         for method in 0..METHODS.len() {
-            other.operation(&metrics, method).requests(&metrics, StatusCode::NOT_FOUND.as_u16());
+            other.operation(method).requests(&metrics, StatusCode::NOT_FOUND.as_u16());
         }
         metrics.api_errors.touch(&[ErrorType::NotFound.name(), OTHER_ROUTE, "404"]);
         Self(Arc::new(Handles { metrics, routes, other }))
@@ -129,7 +134,9 @@ where
         let (parts, body) = response.into_parts();
         measurement.status = Some(parts.status.as_u16());
         measurement.error = parts.extensions.get::<ErrorType>().copied();
-        measurement.complete = body.is_end_stream() || measurement.bodiless || parts.status == StatusCode::SWITCHING_PROTOCOLS;
+        if body.is_end_stream() || measurement.bodiless || parts.status == StatusCode::SWITCHING_PROTOCOLS {
+            measurement.end = End::Whole;
+        }
         Poll::Ready(Ok(Response::from_parts(parts, MeasuredBody { inner: body, measurement })))
     }
 }
@@ -149,12 +156,19 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        let frame = ready!(this.inner.as_mut().poll_frame(context));
-        if let Some(Ok(frame)) = &frame {
+        // Stays so when the poll does not come back: a panic.
+        let before = mem::replace(&mut this.measurement.end, End::Failed);
+        let frame = this.inner.as_mut().poll_frame(context);
+        if let Poll::Ready(Some(Ok(frame))) = &frame {
             this.measurement.sent += frame.data_ref().map_or(0, |data| data.remaining() as u64);
         }
-        this.measurement.complete |= frame.is_none() || this.inner.is_end_stream();
-        Poll::Ready(frame)
+        this.measurement.end = match &frame {
+            Poll::Ready(Some(Err(_))) => End::Failed,
+            Poll::Ready(None) => End::Whole,
+            _ if this.inner.is_end_stream() => End::Whole,
+            _ => before,
+        };
+        frame
     }
 
     fn is_end_stream(&self) -> bool {
@@ -164,6 +178,16 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
     }
+}
+
+/// How an answer ended, or would if it were dropped now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// The client did not wait for it.
+    Left,
+    /// Its body broke while it was sent: our failure, whatever the head has said.
+    Failed,
+    Whole,
 }
 
 /// One request under way: reports on drop, and so also when its future is cancelled.
@@ -177,7 +201,7 @@ struct Measurement {
     error: Option<ErrorType>,
     /// The protocol sends no body for this request, however long the answer says it is.
     bodiless: bool,
-    complete: bool,
+    end: End,
     _in_flight: Held,
 }
 
@@ -185,7 +209,8 @@ impl Measurement {
     fn start(handles: &Arc<Handles>, request: Request<Body>) -> (Request<Body>, Self) {
         let operation = handles.operation(request.method(), request.extensions().get::<MatchedPath>());
         let bodiless = request.method() == Method::HEAD;
-        let (request, received) = Received::of(request);
+        let is_sized = operation.histograms.as_ref().is_some_and(|histograms| histograms.request_size.is_some());
+        let (request, received) = if is_sized { Received::of(request) } else { (request, Received(None)) };
         let measurement = Self {
             layer: handles.clone(),
             operation,
@@ -195,7 +220,7 @@ impl Measurement {
             status: None,
             error: None,
             bodiless,
-            complete: false,
+            end: End::Left,
             _in_flight: handles.metrics.http_requests_in_flight.hold(()),
         };
         (request, measurement)
@@ -206,16 +231,23 @@ impl Drop for Measurement {
     #[expect(clippy::cast_precision_loss, reason = "a body of 2^53 bytes does not occur")]
     fn drop(&mut self) {
         let Self { layer, operation, .. } = self;
-        let status = self.status.filter(|_| self.complete).unwrap_or(CLIENT_LEFT);
+        let (status, class) = match (self.end, self.status) {
+            (End::Whole, Some(status)) => (status, self.error.or_else(|| ErrorType::of(status))),
+            (End::Failed, _) => (BROKEN, ErrorType::of(BROKEN)),
+            (End::Left | End::Whole, _) => (CLIENT_LEFT, ErrorType::of(CLIENT_LEFT)),
+        };
         operation.requests(&layer.metrics, status).increment(1);
-        operation.duration.record(self.start.elapsed().as_secs_f64());
-        operation.request_size.record(self.received.bytes() as f64);
-        operation.response_size.record(self.sent as f64);
+        if let Some(Histograms { duration, request_size, response_size }) = &operation.histograms {
+            duration.record(self.start.elapsed().as_secs_f64());
+            response_size.record(self.sent as f64);
+            if let Some(request_size) = request_size {
+                request_size.record(self.received.bytes() as f64);
+            }
+        }
         if status == CLIENT_LEFT {
             layer.metrics.http_requests_cancelled.with(&[&operation.route]).increment(1);
         }
-        let class = if status == CLIENT_LEFT { None } else { self.error };
-        if let Some(class) = class.or_else(|| ErrorType::of(status)) {
+        if let Some(class) = class {
             layer.metrics.api_errors.with(&[class.name(), &operation.route, &status.to_string()]).increment(1);
         }
     }
@@ -277,9 +309,9 @@ impl Handles {
         match route.and_then(|path| self.routes.get(path.as_str())) {
             Some(route) => {
                 let declared = if route.methods[method].get().is_some() { method } else { METHODS.len() - 1 };
-                route.operation(&self.metrics, declared).clone()
+                route.operation(declared).clone()
             }
-            None => self.other.operation(&self.metrics, method).clone(),
+            None => self.other.operation(method).clone(),
         }
     }
 }
@@ -295,32 +327,48 @@ impl Route {
         Self { template: template.into(), methods: Default::default() }
     }
 
-    fn operation(&self, metrics: &Metrics, method: usize) -> &Arc<OperationHandles> {
-        self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(metrics, METHODS[method], &self.template)))
+    fn declare(&self, metrics: &Metrics, method: usize, has_body: bool) -> &Arc<OperationHandles> {
+        self.methods[method].get_or_init(|| {
+            let histograms = Histograms::new(metrics, [METHODS[method], &self.template], has_body);
+            Arc::new(OperationHandles::new(METHODS[method], &self.template, Some(histograms)))
+        })
+    }
+
+    /// The handles of a method: without histograms when it was not declared.
+    fn operation(&self, method: usize) -> &Arc<OperationHandles> {
+        self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(METHODS[method], &self.template, None)))
+    }
+}
+
+/// The histograms of one declared operation.
+struct Histograms {
+    duration: metrics::Histogram,
+    /// Of an operation that declares a body.
+    request_size: Option<metrics::Histogram>,
+    response_size: metrics::Histogram,
+}
+
+impl Histograms {
+    fn new(metrics: &Metrics, labels: [&str; 2], has_body: bool) -> Self {
+        Self {
+            duration: metrics.http_request_duration.with(&labels),
+            request_size: has_body.then(|| metrics.http_request_size.with(&labels)),
+            response_size: metrics.http_response_size.with(&labels),
+        }
     }
 }
 
 struct OperationHandles {
     method: &'static str,
     route: Arc<str>,
-    duration: metrics::Histogram,
-    request_size: metrics::Histogram,
-    response_size: metrics::Histogram,
+    histograms: Option<Histograms>,
     /// By status, from 100 on.
     requests: Box<[OnceLock<metrics::Counter>]>,
 }
 
 impl OperationHandles {
-    fn new(metrics: &Metrics, method: &'static str, route: &Arc<str>) -> Self {
-        let labels = [method, route];
-        Self {
-            method,
-            route: route.clone(),
-            duration: metrics.http_request_duration.with(&labels),
-            request_size: metrics.http_request_size.with(&labels),
-            response_size: metrics.http_response_size.with(&labels),
-            requests: (100..600).map(|_| OnceLock::new()).collect(),
-        }
+    fn new(method: &'static str, route: &Arc<str>, histograms: Option<Histograms>) -> Self {
+        Self { method, route: route.clone(), histograms, requests: (100..600).map(|_| OnceLock::new()).collect() }
     }
 
     fn requests(&self, metrics: &Metrics, status: u16) -> &metrics::Counter {

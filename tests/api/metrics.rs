@@ -1,11 +1,12 @@
 //! What is counted: every request exactly once, however it ends, with labels that no client can choose.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use futures_util::future::join_all;
 use reqwest::Method;
+use reqwest::header::HeaderValue;
 use serde_json::json;
 use vitrine::metrics::catalogue;
 
@@ -53,9 +54,24 @@ async fn a_panic_in_the_middle_of_an_answer_is_counted_once_and_hurts_nobody_els
     let sent = raw.rest().await;
     assert!(!sent.ends_with(b"0\r\n\r\n"), "half an answer does not look whole");
     let after = app.settled().await;
-    assert_eq!(requests(&before, &after), one("GET", "/test/panic-late", 499));
+    assert_eq!(requests(&before, &after), one("GET", "/test/panic-late", 500));
     assert_eq!(after.since(&before, "uncaught_exceptions_total", &[]), 1.0);
     app.get("/health").answer().await.expect(200);
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_is_our_failure_and_not_a_client_that_left() {
+    let app = TestApp::with_routes(misbehaving(), &[]).await;
+    for route in ["/test/break-off", "/test/panic-late"] {
+        let before = app.settled().await;
+        let mut raw = app.raw().await;
+        raw.send(format!("GET {route} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
+        assert!(raw.rest().await.starts_with(b"HTTP/1.1 200 "), "{route}: the head has promised success");
+        let after = app.settled().await;
+        assert_eq!(requests(&before, &after), one("GET", route, 500));
+        assert_eq!(after.grown(&before, "api_errors_total"), one_error("internal", route, 500));
+        assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0, "{route}");
+    }
 }
 
 #[tokio::test]
@@ -131,10 +147,6 @@ async fn an_answer_to_head_has_no_body_and_is_whole() {
     let expected = [one("OTHER", "/health", 200), one("OTHER", "/version", 200), one("HEAD", "other", 404)];
     assert_eq!(requests(&before, &after), expected.into_iter().flatten().collect());
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0);
-    let bodies = |scrape: &Scrape| {
-        scrape.get("http_response_size_bytes_sum", &[]) - scrape.get("http_response_size_bytes_sum", &[("route", "/metrics")])
-    };
-    assert_eq!(bodies(&after) - bodies(&before), 0.0);
 }
 
 #[tokio::test]
@@ -205,7 +217,8 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
             let request = app
                 .request(method, &path)
                 .header("x-request-id", format!("r{round}-{index}"))
-                .header("user-agent", format!("{round}{index}"));
+                .header("user-agent", format!("{round}{index}"))
+                .header("sec-fetch-site", if index % 3 == 0 { "cross-site" } else { "none" });
             async move { request.answer().await }
         }))
         .await;
@@ -214,15 +227,77 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
     let after = app.settled().await.series();
     let made: Vec<_> = after.difference(&before).collect();
     for (name, labels) in &made {
-        let is_other =
-            labels.get("method").is_some_and(|method| method == "OTHER") || labels.get("route").is_some_and(|route| route == "other");
-        let is_405 = labels.get("status").is_some_and(|status| status == "405");
-        assert!(is_other || is_405, "{name} {labels:?}");
+        let has = |label: &str, value: &str| labels.get(label).is_some_and(|has| has == value);
+        match name.as_str() {
+            "http_requests_total" => assert!(has("method", "OTHER") || has("route", "other"), "{labels:?}"),
+            "api_errors_total" => assert!(has("status", "405") || has("status", "403"), "{labels:?}"),
+            _ => panic!("what no operation declares is only counted: {name} {labels:?}"),
+        }
     }
     attack(2).await;
     let later = app.settled().await.series();
     let made: Vec<_> = later.difference(&after).collect();
     assert!(made.is_empty(), "a second attack makes nothing: {made:?}");
+}
+
+#[tokio::test]
+async fn refusals_of_declared_methods_make_no_series() {
+    let app = TestApp::start().await;
+    let (ada, eve) = (app.user("ada").await, app.user("eve").await);
+    let project = app.project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
+    app.add_member(&ada, &project, &eve, "viewer").await.expect(201);
+    let before = app.settled().await;
+    let described = serde_json::to_value(vitrine::router::description()).unwrap();
+    let operations = described["paths"].as_object().unwrap().iter().flat_map(|(route, item)| {
+        item.as_object()
+            .unwrap()
+            .iter()
+            .map(move |(method, operation)| (route, method.to_uppercase(), operation.get("requestBody").is_some()))
+    });
+    for (route, method, has_body) in operations {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let ids = if route.contains('{') { &["odd", "%ff", "019f0000-0000-7000-8000-000000000000", project.as_str()][..] } else { &[""] };
+        for id in ids {
+            let path = ["id", "user_id", "extension"].iter().fold(route.clone(), |path, name| path.replace(&format!("{{{name}}}"), id));
+            let ask = || app.request(method.clone(), &path);
+            // Not everything that is asked as Eve is refused: her session shall outlive it.
+            let as_eve = || if route.contains("logout") { ask() } else { ask().bearer_auth(&eve.token) };
+            let json = || as_eve().header("content-type", "application/json");
+            let odd = || HeaderValue::from_bytes(b"\xff").unwrap();
+            let mut attempts = vec![
+                ask(),
+                ask().bearer_auth("nonsense"),
+                as_eve(),
+                as_eve().header("sec-fetch-site", "cross-site"),
+                as_eve().header("if-none-match", odd()),
+                as_eve().header("if-match", odd()).header("idempotency-key", odd()),
+                as_eve().query(&[("limit", "0"), ("after", "-1")]),
+                as_eve().query(&[("limit", "many"), ("cursor", "%"), ("after", "x")]),
+            ];
+            if has_body {
+                attempts.extend([
+                    json().body("{"),
+                    json().body("{}").header("if-match", "*"),
+                    json().body("[]").header("if-match", "\"0\""),
+                    json().body(vec![b' '; (1 << 20) + 1]).header("if-match", "*"),
+                    as_eve().body("{}").header("if-match", "*"),
+                    json().header("if-match", "*").json(&json!({ "name": "Two" })),
+                ]);
+            }
+            join_all(attempts.into_iter().map(Ask::answer)).await;
+        }
+    }
+    for path in ["/api/docs/%ff", "/api/docs/none", "/api/docs?x", "/api/docs/?x"] {
+        app.get(path).answer().await;
+    }
+    let after = app.settled().await;
+    let told: BTreeSet<_> =
+        after.grown(&before, "api_errors_total").into_keys().map(|series| series.split(',').nth(1).unwrap().to_owned()).collect();
+    let expected = [400, 401, 403, 404, 409, 413, 415, 422, 428].map(|status| format!("status={status}"));
+    assert!(expected.iter().all(|status| told.contains(status)), "{told:?}");
+    let (before, after) = (before.series(), after.series());
+    let made: Vec<_> = after.difference(&before).collect();
+    assert!(made.is_empty(), "{made:?}");
 }
 
 #[tokio::test]
@@ -254,7 +329,10 @@ async fn every_closed_label_set_is_there_before_the_first_event() {
                     "{method} {path} {status}"
                 );
             }
-            assert!(scrape.has("http_request_duration_seconds_count", &[("method", &method), ("route", path)]), "{method} {path}");
+            let labels = [("method", method.as_str()), ("route", path.as_str())];
+            assert!(scrape.has("http_request_duration_seconds_count", &labels), "{method} {path}");
+            let has_body = operation.get("requestBody").is_some();
+            assert_eq!(scrape.has("http_request_size_bytes_count", &labels), has_body, "{method} {path}");
         }
     }
     for name in ["users_registered_total", "projects_created_total", "auth_attempts_total", "uncaught_exceptions_total", "db_queries_total"]

@@ -1,6 +1,7 @@
 //! Routes that misbehave, merged into the service's own for the tests of the layers around them.
 
 use std::convert::Infallible;
+use std::io;
 use std::time::Duration;
 
 use axum::body::{Body, Bytes};
@@ -18,6 +19,7 @@ pub fn misbehaving() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(panics))
         .routes(routes!(panics_in_its_body))
+        .routes(routes!(breaks_off))
         .routes(routes!(never_answers))
         .routes(routes!(never_ends))
         .routes(routes!(echo))
@@ -37,6 +39,11 @@ async fn panics_in_its_body() -> Body {
     }))
 }
 
+#[utoipa::path(get, path = "/test/break-off", responses((status = 200)))]
+async fn breaks_off() -> Body {
+    Body::from_stream(stream::iter([Ok(Bytes::from_static(PIECE)), Err(io::Error::other("as told"))]))
+}
+
 #[utoipa::path(get, path = "/test/never", responses((status = 200)))]
 async fn never_answers() -> Response {
     std::future::pending().await
@@ -51,7 +58,7 @@ async fn never_ends() -> Body {
 }
 
 /// Answers with what it was sent.
-#[utoipa::path(post, path = "/test/echo", responses((status = 200)))]
+#[utoipa::path(post, path = "/test/echo", request_body = String, responses((status = 200)))]
 async fn echo(body: Bytes) -> Bytes {
     body
 }
