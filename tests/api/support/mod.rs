@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod jobs;
 pub mod program;
 pub mod proxy;
 pub mod raw;
