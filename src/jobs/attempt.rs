@@ -6,8 +6,10 @@ use std::error::Error;
 use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
+use super::worker::Inner;
 use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
 use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
@@ -18,27 +20,28 @@ const LONGEST_REASON: usize = 500;
 impl Workers {
     /// Attempts a job whose lease was asked for at `asked`, and counts how that ended.
     pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
-        let inner = &*self.0;
-        let _timer = inner.metrics.job_duration.time(job.kind);
+        let Inner { terms, broken_off, metrics, .. } = &*self.0;
+        let _timer = metrics.job_duration.time(job.kind);
+        let sure_until = watch::Sender::new(asked + terms.sure_for());
         let result = tokio::select! {
             biased;
-            () = self.keep_lease(job, asked) => Some(Err(Failure::LeaseLost)),
-            () = inner.broken_off.cancelled() => None,
+            () = self.keep_lease(job, &sure_until) => Some(Err(Failure::LeaseLost)),
+            () = broken_off.cancelled() => None,
             result = self.run(job) => Some(result),
         };
-        let outcome = timeout(inner.terms.lease, caught(self.conclude(job, result))).await;
-        let outcome = match outcome {
-            Ok(Some(Ok(outcome))) => outcome,
-            Ok(Some(Err(error))) => {
-                tracing::warn!(error = &error as &dyn Error, "how the job ended could not be stored: its lease will end");
+        let sure_until = *sure_until.borrow();
+        let outcome = match caught(timeout_at(sure_until, self.conclude(job, result.as_ref(), sure_until))).await {
+            Some(Ok(outcome)) => outcome,
+            Some(Err(_)) => {
+                tracing::warn!("how the job ended could not be stored: its lease will end");
                 JobOutcome::Lost
             }
-            Ok(None) | Err(_) => {
-                tracing::error!("the job could not be given up: its lease will end");
+            None => {
+                tracing::error!("the handler panicked when it was to give the job up: its lease will end");
                 JobOutcome::Lost
             }
         };
-        inner.metrics.jobs.increment((job.kind, outcome));
+        metrics.jobs.increment((job.kind, outcome));
     }
 
     async fn run(&self, job: &Job) -> Result<(), Failure> {
@@ -54,11 +57,12 @@ impl Workers {
         }
     }
 
-    /// Ends when the lease is lost or may soon be.
-    async fn keep_lease(&self, job: &Job, mut asked: Instant) {
+    /// Ends when the lease is lost or no longer sure.
+    async fn keep_lease(&self, job: &Job, sure_until: &watch::Sender<Instant>) {
         loop {
-            match timeout_at(asked + self.0.terms.sure_for(), self.renew(job)).await {
-                Ok(Some(renewed)) => asked = renewed,
+            let limit = *sure_until.borrow();
+            match timeout_at(limit, self.renew(job)).await {
+                Ok(Some(asked)) => drop(sure_until.send_replace(asked + self.0.terms.sure_for())),
                 // There is no lease left to keep, and the handler is about to return.
                 Ok(None) if job.is_completed() => std::future::pending().await,
                 Ok(None) | Err(_) => return,
@@ -77,35 +81,45 @@ impl Workers {
                 Ok(renewed) => return renewed.then_some(asked),
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "the lease could not be renewed"),
             }
-            sleep(terms.renew_again()).await;
+            sleep(terms.try_again()).await;
         }
     }
 
-    /// Stores how the attempt ended; `None` is one that was broken off because the replica leaves.
-    async fn conclude(&self, job: &Job, result: Option<Result<(), Failure>>) -> Result<JobOutcome, StoreError> {
+    /// Stores how the attempt ended, however often it takes; `None` is one that was broken off because the replica leaves.
+    async fn conclude(&self, job: &Job, result: Option<&Result<(), Failure>>, sure_until: Instant) -> JobOutcome {
+        loop {
+            match self.store(job, result).await {
+                Ok((true, outcome)) => return outcome,
+                // The commit of its effect was made and not heard of: nobody else can have ended the job yet.
+                Ok((false, _)) if job.is_completed() && Instant::now() < sure_until => return JobOutcome::Success,
+                Ok((false, _)) => return JobOutcome::Lost,
+                Err(error) => tracing::debug!(error = &error as &dyn Error, "how the job ended could not be stored"),
+            }
+            sleep(self.0.terms.try_again()).await;
+        }
+    }
+
+    /// False when it could not be stored because the lease has been lost.
+    async fn store(&self, job: &Job, result: Option<&Result<(), Failure>>) -> Result<(bool, JobOutcome), StoreError> {
         let db = &self.0.db;
-        let (stored, outcome) = match result {
-            Some(Ok(())) if job.is_completed() => return Ok(JobOutcome::Success),
+        Ok(match result {
+            Some(Ok(())) if job.is_completed() => (true, JobOutcome::Success),
             // It had no effect in the database that could have completed it.
             Some(Ok(())) => (store::delete(&mut db.acquire().await?, job).await?, JobOutcome::Success),
-            Some(Err(Failure::LeaseLost)) => return Ok(JobOutcome::Lost),
+            Some(Err(Failure::LeaseLost)) => (true, JobOutcome::Lost),
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
+                let pause = self.0.terms.pause(job.attempt, *after);
+                let stored = store::retry(&mut db.acquire().await?, job, pause, &storable(reason)).await?;
                 tracing::info!(reason, "job failed and will be tried again");
-                let pause = self.0.terms.pause(job.attempt, after);
-                (store::retry(&mut db.acquire().await?, job, pause, &storable(&reason)).await?, JobOutcome::Retry)
+                (stored, JobOutcome::Retry)
             }
             Some(Err(error @ (Failure::Retry { .. } | Failure::Permanent(_)))) => {
                 let reason = storable(&error.to_string());
+                let stored = self.bury(job, &reason).await?;
                 tracing::warn!(reason, "job failed for good");
-                (self.bury(job, &reason).await?, JobOutcome::Dead)
+                (stored, JobOutcome::Dead)
             }
             None => (store::give_back(&mut db.acquire().await?, job).await?, JobOutcome::Lost),
-        };
-        Ok(match stored {
-            true => outcome,
-            // The commit of its effect was made and not heard of.
-            false if job.is_completed() => JobOutcome::Success,
-            false => JobOutcome::Lost,
         })
     }
 

@@ -36,8 +36,8 @@ impl Terms {
         self.lease * 3 / 10
     }
 
-    /// After a renewal that failed.
-    pub(super) fn renew_again(&self) -> Duration {
+    /// After a renewal, or a note of how an attempt ended, that failed.
+    pub(super) fn try_again(&self) -> Duration {
         self.lease / 20
     }
 

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod app;
 pub mod engine;
 pub mod environments;
+pub mod jobs;
 pub mod program;
 pub mod proxy;
 pub mod raw;

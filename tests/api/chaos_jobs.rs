@@ -1,0 +1,220 @@
+//! Jobs when replicas are killed or frozen and when Postgres fails: none is lost, none has its effect twice.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use vitrine::db::{Conn, StoreError};
+use vitrine::jobs::{Failure, Handler, Job, Terms};
+use vitrine::metrics::labels::JobKind;
+
+use crate::support::jobs::{Gate, PATIENT, Replica, Stage, Work, job, quick, short_lease};
+use crate::support::{Mode, eventually, when};
+
+async fn effect(work: Work) -> Result<(), Failure> {
+    work.effect().await
+}
+
+#[tokio::test]
+async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {
+    let stage = Stage::set().await;
+    let gate = Gate::closed();
+    let mut killed = stage.replica(short_lease(), 1, gate.then_effect());
+    stage.enqueue(&[job("first").in_lane("lane"), job("second").in_lane("lane")]).await;
+    gate.reached().await;
+    let _other = stage.replica(short_lease(), 2, effect);
+    killed.kill();
+    stage.until_done().await;
+    assert_eq!(stage.effects().await, ["first", "second"]);
+    assert!(stage.holds("SELECT min(attempt) >= 2 FROM effects WHERE name = 'first'").await, "the attempt that died is counted");
+}
+
+#[tokio::test]
+async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_goes_on() {
+    let stage = Stage::set().await;
+    stage.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
+    // As if five replicas had died of it.
+    stage.stores.execute("UPDATE jobs SET attempts = 5, lease_id = gen_random_uuid(), lease_until = now() WHERE id = 1").await;
+    let replica = stage.replica(quick(), 1, async |work: Work| {
+        assert_ne!(work.name, "deadly", "it is not tried again");
+        work.effect().await
+    });
+    replica.until_attempts(&[("dead", 1), ("success", 1)]).await;
+    assert!(stage.holds("SELECT count(*) = 1 FROM given_up WHERE name = 'deadly'").await);
+}
+
+#[tokio::test]
+async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
+    let stage = Stage::set().await;
+    let (gate, answers) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
+    let frozen = stage.replica(short_lease(), 1, {
+        let (gate, answers) = (gate.clone(), answers.clone());
+        move |work: Work| {
+            let (gate, answers) = (gate.clone(), answers.clone());
+            async move {
+                // In a task of its own, because the attempt is broken off when the replica finds its lease lost.
+                let ended = tokio::spawn(async move {
+                    gate.pass().await;
+                    let answer = work.effect().await;
+                    answers.lock().unwrap().push(answer);
+                });
+                ended.await.unwrap();
+                Ok(())
+            }
+        }
+    });
+    stage.enqueue(&[job("once")]).await;
+    gate.reached().await;
+    let thaw = frozen.freeze().await;
+    let _other = stage.replica(short_lease(), 1, effect);
+    stage.until_done().await;
+    drop(thaw);
+    gate.open();
+    let answer = eventually("the frozen one has tried", async || answers.lock().unwrap().pop()).await;
+    assert!(matches!(answer, Err(Failure::LeaseLost)), "{answer:?}");
+    frozen.until_attempts(&[("lost", 1)]).await;
+    assert_eq!(stage.effects().await, ["once"]);
+}
+
+#[tokio::test]
+async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
+    let stage = Stage::set().await;
+    let gate = Gate::closed();
+    let frozen = stage.replica(short_lease(), 1, {
+        let gate = gate.clone();
+        move |work: Work| {
+            let gate = gate.clone();
+            async move {
+                let mut tx = work.begin().await?;
+                work.job.complete(&mut tx).await?;
+                gate.pass().await;
+                tx.commit().await?;
+                Ok(())
+            }
+        }
+    });
+    stage.enqueue(&[job("once")]).await;
+    gate.reached().await;
+    let thaw = frozen.freeze().await;
+    let other = stage.replica(short_lease(), 1, effect);
+    stage.until_done().await;
+    gate.open();
+    drop(thaw);
+    frozen.until_attempts(&[("lost", 1)]).await;
+    other.until_attempts(&[("success", 1)]).await;
+    assert_eq!(stage.effects().await, ["once"]);
+}
+
+/// Cannot say what it means that its job was given up.
+struct Speechless(fn());
+
+#[async_trait]
+impl Handler for Speechless {
+    async fn run(&self, _: &Job) -> Result<(), Failure> {
+        Err(Failure::Permanent("cannot be".to_owned()))
+    }
+
+    async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
+        (self.0)();
+        Err(StoreError::Contended)
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
+    let stage = Stage::set().await;
+    stage.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
+    stage.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
+    // As if they had been tried before.
+    stage.stores.execute("UPDATE jobs SET attempts = 7").await;
+    let replica = Replica::start(&stage.stores, &PATIENT, short_lease(), 2, |_, _| {
+        vec![
+            (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("as told")))),
+            (JobKind::ExtensionChange, Arc::new(Speechless(|| {}))),
+        ]
+    });
+    replica.until_attempts(&[("lost", 4), ("dead", 2)]).await;
+    assert!(stage.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
+}
+
+#[tokio::test]
+async fn jobs_go_on_when_postgres_is_back() {
+    for mode in [Mode::Refuse, Mode::Hang] {
+        let stage = Stage::set().await;
+        let postgres = stage.proxy(Mode::Pass).await;
+        let gate = Gate::closed();
+        let replica = stage.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
+        stage.enqueue(&[job("under way")]).await;
+        gate.reached().await;
+        postgres.set(mode).await;
+        stage.enqueue(&[job("written meanwhile")]).await;
+        // The lease ends, because it cannot be renewed.
+        replica.until_attempts(&[("lost", 1)]).await;
+        postgres.set(Mode::Pass).await;
+        gate.open();
+        stage.until_done().await;
+        let mut effects = stage.effects().await;
+        effects.sort();
+        assert_eq!(effects, ["under way", "written meanwhile"]);
+    }
+}
+
+#[tokio::test]
+async fn a_short_failure_of_postgres_breaks_nothing_off() {
+    let stage = Stage::set().await;
+    let (postgres, gate) = (stage.proxy(Mode::Pass).await, Gate::closed());
+    let terms = Terms { lease: Duration::from_secs(10), ..quick() };
+    let replica = stage.replica_with(&postgres.arguments, terms, 2, gate.then_effect());
+    stage.enqueue(&[job("under way")]).await;
+    gate.reached().await;
+    postgres.set(Mode::Refuse).await;
+    stage.until("a renewal has failed", "SELECT lease_until < now() + interval '6 seconds' FROM jobs").await;
+    postgres.set(Mode::Pass).await;
+    stage.until("the lease is renewed", "SELECT lease_until > now() + interval '8 seconds' FROM jobs").await;
+    gate.open();
+    replica.until_attempts(&[("success", 1)]).await;
+    assert!(stage.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
+}
+
+#[tokio::test]
+async fn leases_of_which_a_replica_never_heard_cost_no_attempt() {
+    let stage = Stage::set().await;
+    // The tag that Postgres answers to the statement that leases.
+    let postgres = stage.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
+    stage.enqueue(&[job("unheard of")]).await;
+    let replica = stage.replica_with(&postgres.arguments, quick(), 2, effect);
+    postgres.until_holding().await;
+    assert!(stage.holds("SELECT lease_id IS NOT NULL AND attempts = 1 FROM jobs").await);
+    postgres.lose();
+    postgres.set(Mode::Pass).await;
+    stage.until_done().await;
+    assert!(stage.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
+    replica.until_attempts(&[("success", 1)]).await;
+}
+
+#[tokio::test]
+async fn an_effect_whose_commit_was_not_heard_of_is_there_once() {
+    let stage = Stage::set().await;
+    let postgres = stage.proxy(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
+    let replica = stage.replica_with(&postgres.arguments, quick(), 2, effect);
+    stage.enqueue(&[job("once")]).await;
+    replica.until_attempts(&[("success", 1)]).await;
+    assert_eq!(stage.effects().await, ["once"]);
+    assert_eq!(replica.scrape().get("jobs_total", &[]), 1.0);
+}
+
+#[tokio::test]
+async fn a_replica_leaves_in_time_when_postgres_hangs() {
+    let stage = Stage::set().await;
+    let postgres = stage.proxy(Mode::Pass).await;
+    let gate = Gate::closed();
+    let replica = stage.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
+    stage.enqueue(&[job("under way")]).await;
+    gate.reached().await;
+    postgres.set(Mode::Hang).await;
+    replica.leave(Duration::ZERO).await;
+    let _other = stage.replica(short_lease(), 1, effect);
+    stage.until_done().await;
+    assert_eq!(stage.effects().await, ["under way"]);
+    eventually("the broken-off attempt is counted", async || when(replica.attempts("lost") == 1.0)).await;
+}

@@ -1,0 +1,322 @@
+//! Replicas that only do jobs: each with a runtime, a pool and metrics of its own, so that it can be killed and frozen.
+
+use std::ops::Deref;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use serde_json::json;
+use sqlx::postgres::PgRow;
+use sqlx::{AssertSqlSafe, Row};
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::{Notify, Semaphore};
+use vitrine::db::{Conn, Db, StoreError};
+use vitrine::jobs::{Failure, Handler, Job, NewJob, Queue, Terms, Workers};
+use vitrine::metrics::exporter::Exporter;
+use vitrine::metrics::labels::{JobKind, Query};
+
+use super::app::{configuration, through};
+use super::{Mode, Proxy, Scrape, Stores, eventually, when};
+
+/// What a handler of the tests works with.
+pub struct Work {
+    pub job: Job,
+    pub name: String,
+    pub db: Db,
+    pub queue: Queue,
+}
+
+impl Work {
+    /// A transaction in which the effect is written and the job is not completed.
+    pub async fn begin(&self) -> Result<Conn, Failure> {
+        let mut tx = self.db.begin().await?;
+        let insert = "INSERT INTO effects (name, attempt)
+                      VALUES ($1, coalesce((SELECT attempts FROM jobs WHERE died_at IS NULL AND payload ->> 'name' = $1), 0))";
+        tx.execute(Query::InsertJobs, sqlx::query(insert).bind(self.name.clone())).await?;
+        Ok(tx)
+    }
+
+    /// The effect and the end of the job, once.
+    pub async fn effect(&self) -> Result<(), Failure> {
+        let mut tx = self.begin().await?;
+        self.job.complete(&mut tx).await?;
+        Ok(tx.commit().await?)
+    }
+
+    /// Which attempt it is.
+    pub async fn attempt(&self) -> i32 {
+        let mut conn = self.db.acquire().await.unwrap();
+        let select = sqlx::query("SELECT attempts FROM jobs WHERE died_at IS NULL AND payload ->> 'name' = $1").bind(self.name.clone());
+        conn.one(Query::SelectJobs, select.try_map(|row: PgRow| row.try_get(0))).await.unwrap()
+    }
+}
+
+/// Where handlers wait until the test lets them go on.
+#[derive(Clone)]
+pub struct Gate {
+    reached: Arc<Notify>,
+    open: Arc<Semaphore>,
+}
+
+impl Gate {
+    pub fn closed() -> Self {
+        Self { reached: Arc::default(), open: Arc::new(Semaphore::new(0)) }
+    }
+
+    /// Of a handler: says that it is here and waits.
+    pub async fn pass(&self) {
+        self.reached.notify_one();
+        self.open.acquire().await.unwrap().forget();
+    }
+
+    /// Waits until a handler is here.
+    pub async fn reached(&self) {
+        self.reached.notified().await;
+    }
+
+    /// Lets one handler go on.
+    pub fn pass_one(&self) {
+        self.open.add_permits(1);
+    }
+
+    /// Stays open.
+    pub fn open(&self) {
+        self.open.add_permits(Semaphore::MAX_PERMITS / 2);
+    }
+
+    /// A handler that waits here before its effect.
+    pub fn then_effect(&self) -> impl Fn(Work) -> BoxFuture<'static, Result<(), Failure>> + Clone + use<> {
+        let gate = self.clone();
+        move |work: Work| {
+            let gate = gate.clone();
+            Box::pin(async move {
+                gate.pass().await;
+                work.effect().await
+            })
+        }
+    }
+}
+
+struct Doing<F> {
+    run: F,
+    db: Db,
+    queue: Queue,
+}
+
+#[async_trait]
+impl<F, R> Handler for Doing<F>
+where
+    F: Fn(Work) -> R + Send + Sync + 'static,
+    R: Future<Output = Result<(), Failure>> + Send,
+{
+    async fn run(&self, job: &Job) -> Result<(), Failure> {
+        let name = job.payload::<serde_json::Value>()?["name"].as_str().unwrap().to_owned();
+        (self.run)(Work { job: job.clone(), name, db: self.db.clone(), queue: self.queue.clone() }).await
+    }
+
+    async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
+        let name = job.payload::<serde_json::Value>().unwrap()["name"].as_str().unwrap().to_owned();
+        let insert = sqlx::query("INSERT INTO given_up (name, reason) VALUES ($1, $2)").bind(name).bind(reason.to_owned());
+        tx.execute(Query::InsertJobs, insert).await.map(drop)
+    }
+}
+
+/// A job of this name.
+pub fn job(name: &str) -> NewJob {
+    NewJob::new(JobKind::EnvironmentChange, &json!({ "name": name }))
+}
+
+/// Times for tests in which no lease ends by itself.
+pub fn quick() -> Terms {
+    Terms {
+        lease: Duration::from_hours(1),
+        look_every: Duration::from_millis(20),
+        first_pause: Duration::from_millis(10),
+        ..Terms::default()
+    }
+}
+
+/// Times for tests in which a lease ends.
+pub fn short_lease() -> Terms {
+    Terms { lease: Duration::from_secs(1), ..quick() }
+}
+
+/// A database that is slow because the machine is busy fails no test.
+pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
+
+/// A database with the schema, in which handlers leave marks, and a queue.
+pub struct Stage {
+    pub stores: Stores,
+    pub db: Db,
+    pub queue: Queue,
+}
+
+impl Stage {
+    pub async fn set() -> Self {
+        let stores = Stores::new().await;
+        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::new("").unwrap().metrics()).unwrap();
+        db.migrate().await.unwrap();
+        stores.execute("CREATE TABLE effects (id bigserial, name text NOT NULL, attempt integer NOT NULL)").await;
+        stores.execute("CREATE TABLE given_up (name text NOT NULL, reason text NOT NULL)").await;
+        Self { stores, db, queue: Queue::default() }
+    }
+
+    /// A way to Postgres that can be made to fail.
+    pub async fn proxy(&self, mode: Mode) -> Way {
+        let proxy = Proxy::before(&self.stores.database_url(), mode).await;
+        let database = through("database-url", &self.stores.database_url(), proxy.address);
+        // Short, because it is waited for; longer than a busy machine needs.
+        Way { proxy, arguments: vec![database, "--database-acquire-timeout=4s".to_owned(), "--database-statement-timeout=3s".to_owned()] }
+    }
+
+    /// Writes jobs in one transaction.
+    pub async fn enqueue(&self, jobs: &[NewJob]) {
+        let mut tx = self.db.begin().await.unwrap();
+        for job in jobs {
+            self.queue.enqueue(&mut tx, job).await.unwrap();
+        }
+        tx.commit().await.unwrap();
+    }
+
+    /// A replica that does every kind of job so.
+    pub fn replica<F, R>(&self, terms: Terms, slots: usize, run: F) -> Replica
+    where
+        F: Fn(Work) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        self.replica_with(&PATIENT, terms, slots, run)
+    }
+
+    /// A replica with other arguments.
+    pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], terms: Terms, slots: usize, run: F) -> Replica
+    where
+        F: Fn(Work) -> R + Clone + Send + Sync + 'static,
+        R: Future<Output = Result<(), Failure>> + Send + 'static,
+    {
+        Replica::start(&self.stores, arguments, terms, slots, |db, queue| {
+            let handler = |kind: &JobKind| -> (JobKind, Arc<dyn Handler>) {
+                (*kind, Arc::new(Doing { run: run.clone(), db: db.clone(), queue: queue.clone() }))
+            };
+            JobKind::MEMBERS.iter().map(handler).collect()
+        })
+    }
+
+    /// The names of the effects so far, in order.
+    pub async fn effects(&self) -> Vec<String> {
+        sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(self.stores.pool()).await.unwrap()
+    }
+
+    /// Waits until no job is left that lives.
+    pub async fn until_done(&self) {
+        self.until("no job waits or runs", "SELECT count(*) = 0 FROM jobs WHERE died_at IS NULL").await;
+    }
+
+    /// Waits until a statement answers true.
+    pub async fn until(&self, what: &str, statement: &str) {
+        eventually(what, async || when(self.holds(statement).await)).await;
+    }
+
+    /// Whether a statement answers true.
+    pub async fn holds(&self, statement: &str) -> bool {
+        sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(self.stores.pool()).await.unwrap()
+    }
+}
+
+/// A proxy before Postgres, and the arguments of a replica that goes through it.
+pub struct Way {
+    proxy: Proxy,
+    pub arguments: Vec<String>,
+}
+
+impl Deref for Way {
+    type Target = Proxy;
+
+    fn deref(&self) -> &Proxy {
+        &self.proxy
+    }
+}
+
+/// The workers of one replica; killed when dropped.
+pub struct Replica {
+    runtime: Option<Runtime>,
+    queue: Queue,
+    workers: Workers,
+    exporter: Exporter,
+}
+
+impl Replica {
+    /// On a runtime of one thread.
+    pub fn start(
+        stores: &Stores,
+        arguments: &[impl AsRef<str>],
+        terms: Terms,
+        slots: usize,
+        handlers: impl FnOnce(&Db, &Queue) -> Vec<(JobKind, Arc<dyn Handler>)>,
+    ) -> Self {
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let inside = runtime.enter();
+        let (exporter, queue) = (Exporter::new("").unwrap(), Queue::default());
+        let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
+        let db = Db::new(&configuration(stores, &arguments), exporter.metrics()).unwrap();
+        let handlers = handlers(&db, &queue);
+        let workers = Workers::with_terms(terms, queue.clone(), db, slots, handlers, exporter.metrics());
+        runtime.spawn(workers.clone().work());
+        drop(inside);
+        Self { runtime: Some(runtime), queue, workers, exporter }
+    }
+
+    /// Ends it like a power failure.
+    pub fn kill(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+
+    /// Stops its only thread, as SIGSTOP does, until the answer is dropped.
+    pub async fn freeze(&self) -> mpsc::Sender<()> {
+        let (thaw, frozen) = mpsc::channel::<()>();
+        let is_frozen = Arc::new(Notify::new());
+        let told = is_frozen.clone();
+        self.runtime.as_ref().expect("it lives").spawn(async move {
+            is_frozen.notify_one();
+            let _thawed = frozen.recv();
+        });
+        told.notified().await;
+        thaw
+    }
+
+    /// Leaves as at the end of the service.
+    pub async fn leave(&self, limit: Duration) {
+        let workers = self.workers.clone();
+        self.runtime.as_ref().expect("it lives").spawn(async move { workers.leave(limit).await }).await.unwrap();
+    }
+
+    pub fn queue(&self) -> &Queue {
+        &self.queue
+    }
+
+    /// Waits until so many attempts have ended so, and no others.
+    pub async fn until_attempts(&self, wanted: &[(&str, u32)]) {
+        let all = f64::from(wanted.iter().map(|(_, count)| count).sum::<u32>());
+        eventually("the attempts have ended", async || when(self.scrape().get("jobs_total", &[]) >= all)).await;
+        for (outcome, count) in wanted {
+            assert_eq!(self.attempts(outcome), f64::from(*count), "{outcome}: {:?}", self.scrape().grown(&Scrape::parse(""), "jobs_total"));
+        }
+    }
+
+    pub fn scrape(&self) -> Scrape {
+        Scrape::parse(&self.exporter.render())
+    }
+
+    /// Attempts of any kind that ended so.
+    pub fn attempts(&self, outcome: &str) -> f64 {
+        self.scrape().get("jobs_total", &[("outcome", outcome)])
+    }
+}
+
+impl Drop for Replica {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
