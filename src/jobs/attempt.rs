@@ -21,7 +21,7 @@ impl Workers {
     /// Attempts a job whose lease was asked for at `asked`, and counts how that ended.
     pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
         let Inner { terms, broken_off, metrics, .. } = &*self.0;
-        let _timer = metrics.job_duration.time(job.kind);
+        let timer = metrics.job_duration.time(job.kind);
         let sure_until = watch::Sender::new(asked + terms.sure_for());
         let result = tokio::select! {
             biased;
@@ -41,6 +41,7 @@ impl Workers {
                 JobOutcome::Lost
             }
         };
+        drop(timer);
         metrics.jobs.increment((job.kind, outcome));
     }
 

@@ -10,7 +10,7 @@ use serde_json::json;
 use sqlx::AssertSqlSafe;
 use vitrine::jobs::{self, Failure, NewJob, Terms};
 use vitrine::metrics::exporter::Exporter;
-use vitrine::metrics::labels::JobKind;
+use vitrine::metrics::labels::{JobKind, Query};
 
 use crate::support::jobs::{Gate, Stage, Work, job, quick};
 use crate::support::{Scrape, eventually, when};
@@ -259,7 +259,9 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
                 let mut tx = stage.db.begin().await.unwrap();
                 let job = job(&format!("{lane}/{writer}/{number}")).in_lane(lane.to_string());
                 stage.queue.enqueue(&mut tx, &job).await.unwrap();
-                tokio::task::yield_now().await;
+                // Some transactions are slow to commit.
+                let slow = sqlx::query("SELECT pg_sleep(greatest(0, random() - 0.8) / 5)");
+                tx.execute(Query::SelectJobs, slow).await.unwrap();
                 tx.commit().await.unwrap();
             }
         }
