@@ -175,7 +175,8 @@ impl From<StoreError> for Failure {
 /// Does the jobs of one kind.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Does the job. May be cancelled at any await, and repeated after that; ends with [`Job::complete`] in the
+    /// Does the job. May be cancelled at any await, and repeated after that; may not block its thread, since the lease is
+    /// renewed by the same task; ends with [`Job::complete`] in the
     /// transaction of its effect, if it has one. A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
