@@ -4,6 +4,7 @@
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::Method;
@@ -48,8 +49,14 @@ impl Stage {
     async fn set(environments: usize, lines_per_second: u32, arguments: &[&str]) -> Self {
         let stores = Stores::new().await;
         let sim = ["--sim-latency=0s".to_owned(), "--sim-failure-rate=0".to_owned(), format!("--sim-lines-per-second={lines_per_second}")];
-        let arguments: Vec<String> = sim.into_iter().chain(arguments.iter().map(|argument| (*argument).to_owned())).collect();
-        let (config, exporter) = (configured(&stores, &arguments), Exporter::new("").unwrap());
+        // However long a busy machine takes: what is compared must still be there.
+        let keeps_all = !arguments.iter().any(|argument| argument.starts_with("--log-lines-kept="));
+        let kept = keeps_all.then(|| "--log-lines-kept=10000000".to_owned());
+        let given = arguments.iter().map(|argument| (*argument).to_owned());
+        let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
+        let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new("").unwrap());
+        // The stage itself has no outage to ride out; the replicas keep the limit that they have.
+        config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
         db.migrate().await.unwrap();
         let engine = engine(&config, &db, &exporter);

@@ -66,7 +66,8 @@ async fn an_answer_that_breaks_off_is_our_failure_and_not_a_client_that_left() {
         let before = app.settled().await;
         let mut raw = app.raw().await;
         raw.send(format!("GET {route} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-        assert!(raw.rest().await.starts_with(b"HTTP/1.1 200 "), "{route}: the head has promised success");
+        // What of it arrives before the connection ends is chance; that it ends is not.
+        raw.rest().await;
         let after = app.settled().await;
         assert_eq!(requests(&before, &after), one("GET", route, 500));
         assert_eq!(after.grown(&before, "api_errors_total"), one_error("internal", route, 500));
