@@ -68,6 +68,7 @@ impl Fleet {
         self.accounts.end_expired(&mut conn).await?;
         Ok(true)
     }
+
     fn report_nothing(&self) {
         self.accounts.report_nothing();
         self.environments.report_nothing();

@@ -8,7 +8,7 @@
 //! - A failed attempt is repeated after a random pause, longer each time. After [`MAX_ATTEMPTS`] the job is dead: it is
 //!   kept with its last error, and its handler says what that means ([`Handler::give_up`]).
 //!
-//! A new kind: one member of [`JobKind`], one [`Handler`] in its feature, one line in [`App::build`](crate::app::App::build).
+//! A new kind: one member of [`JobKind`], one [`Handler`] and one line in its feature's `handlers()`.
 
 mod attempt;
 mod store;
@@ -193,7 +193,7 @@ pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError
     let pending = store::pending(conn).await?;
     for kind in JobKind::MEMBERS {
         let count = pending.iter().find(|pending| pending.kind == kind.name()).map_or(0, |pending| pending.count);
-        set(metrics, *kind, count);
+        metrics.jobs_pending.set_count(*kind, count);
     }
     let oldest = pending.iter().map(|pending| pending.seconds_due).fold(0.0, f64::max);
     metrics.jobs_oldest_due.set((), oldest);
@@ -203,12 +203,7 @@ pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError
 /// Reports that another replica reports.
 pub fn report_nothing(metrics: &Metrics) {
     for kind in JobKind::MEMBERS {
-        set(metrics, *kind, 0);
+        metrics.jobs_pending.set_count(*kind, 0);
     }
     metrics.jobs_oldest_due.set((), 0.0);
-}
-
-#[expect(clippy::cast_precision_loss, reason = "2^53 jobs do not occur")]
-fn set(metrics: &Metrics, kind: JobKind, count: i64) {
-    metrics.jobs_pending.set(kind, count as f64);
 }

@@ -105,6 +105,12 @@ impl<L: Labels> Gauge<L> {
         self.handles[labels.index()].set(value);
     }
 
+    /// Sets the value to a count of rows.
+    #[expect(clippy::cast_precision_loss, reason = "2^53 rows do not occur")]
+    pub fn set_count(&self, labels: L, count: i64) {
+        self.set(labels, count as f64);
+    }
+
     /// Counts one more until the guard is dropped.
     pub fn hold(&self, labels: L) -> Held {
         let handle = self.handles[labels.index()].clone();

@@ -37,7 +37,6 @@ pub fn sessions_ended(user: Uuid, count: usize) {
     tracing::info!(%user, count, "sessions ended");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
 pub fn sessions_counted(metrics: &Metrics, count: i64) {
-    metrics.auth_sessions_active.set((), count as f64);
+    metrics.auth_sessions_active.set_count((), count);
 }

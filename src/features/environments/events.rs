@@ -42,11 +42,10 @@ pub fn removal_tried(environment: Uuid, extension: Extension, failure: Option<&s
     tracing::info!(%environment, extension = extension.name(), failure, "extension removal ended");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
 pub fn counted(metrics: &Metrics, counts: &[(Option<Status>, i64)]) {
     for status in Status::MEMBERS {
         let count = counts.iter().find(|(counted, _)| *counted == Some(*status)).map_or(0, |(_, count)| *count);
-        metrics.environments.set(*status, count as f64);
+        metrics.environments.set_count(*status, count);
     }
 }
 
@@ -58,7 +57,6 @@ pub fn session_closed(session: &Uuid, environment: Uuid, user: Uuid) {
     tracing::info!(%session, %environment, %user, "session closed");
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a count of rows")]
 pub fn sessions_counted(metrics: &Metrics, kind: SessionType, status: SessionStatus, count: i64) {
-    metrics.workspace_sessions.set((kind, status), count as f64);
+    metrics.workspace_sessions.set_count((kind, status), count);
 }

@@ -134,8 +134,8 @@ impl Projects {
     /// # Errors
     /// As [`Self::permit`].
     pub async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        let seen = store::share(tx, id, user.id).await?.ok_or(ProjectError::NoSuchProject)?;
-        Ok(seen.allows(action, is_admin(user))?)
+        let project = store::share(tx, id).await?;
+        seen(tx, user, project, action).await.map(drop)
     }
 
     /// Changes a project, if it is still what the user read.
@@ -234,8 +234,14 @@ impl Projects {
 
 /// The project, held against other changes, if the user may do this with it.
 async fn hold(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
-    let project = store::lock(tx, id).await?.ok_or(ProjectError::NoSuchProject)?;
-    let seen = Seen { role: store::role(tx, id, user.id).await?, project };
+    let project = store::lock(tx, id).await?;
+    seen(tx, user, project, action).await
+}
+
+/// The project as the user sees it, if there is one and the user may do this with it.
+async fn seen(tx: &mut Conn, user: &User, project: Option<Project>, action: Action) -> Result<Seen, ProjectError> {
+    let project = project.ok_or(ProjectError::NoSuchProject)?;
+    let seen = Seen { role: store::role(tx, project.id, user.id).await?, project };
     seen.allows(action, is_admin(user))?;
     Ok(seen)
 }

@@ -80,16 +80,15 @@ pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreErr
     Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
 }
 
-/// The project as a user sees it, held against changes until the transaction ends, but not against others who hold it so.
-pub async fn share(conn: &mut Conn, id: Uuid, user: Uuid) -> Result<Option<Seen>, StoreError> {
+/// The project, held against changes until the transaction ends, but not against others who hold it so.
+pub async fn share(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
     let select = sqlx::query_as!(
         ProjectRow,
         "SELECT id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at
          FROM projects WHERE id = $1 FOR SHARE",
         id
     );
-    let Some(project) = conn.optional(Query::SelectProjects, select).await? else { return Ok(None) };
-    Ok(Some(Seen { role: role(conn, id, user).await?, project: project.into() }))
+    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
 }
 
 pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreError> {
