@@ -1,0 +1,1 @@
+//! Plays sign-in and social platforms.
