@@ -1,10 +1,10 @@
-//! Local copies of compose's monitoring configuration: the same files with other addresses.
+//! Local copies of compose's configuration, the monitoring's and the platforms': the same files with other addresses.
 //!
 //! Rules, templates and dashboards are copied unchanged. Edits are made on lines, not on parsed
 //! YAML, so that comments and order survive and a reader can compare the two.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
@@ -13,18 +13,20 @@ use crate::ports::{MAX_REPLICAS, Port, Ports};
 
 /// Scrape jobs of services that only containers bring.
 const CONTAINER_JOBS: [&str; 1] = ["cadvisor"];
+/// The platforms that are played here.
+const SIMULATED: &str = "platforms/simulated.toml";
 
 /// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
 pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> Result<()> {
     let source = paths::root().join("monitoring");
-    if folder.exists() {
-        // A rule that was deleted in the checkout must not live on in the copy.
-        fs::remove_dir_all(folder).with_context(|| format!("cannot renew {}", folder.display()))?;
-    }
     for part in ["prometheus", "alertmanager", "grafana"] {
-        let from = source.join(part);
+        let (from, to) = (source.join(part), folder.join(part));
+        if to.exists() {
+            // A rule that was deleted in the checkout must not live on in the copy.
+            fs::remove_dir_all(&to).with_context(|| format!("cannot renew {}", to.display()))?;
+        }
         if from.is_dir() {
-            copy(&from, &folder.join(part))?;
+            copy(&from, &to)?;
         }
     }
     edit(&folder.join("prometheus/prometheus.yml"), |text| prometheus(text, folder, ports, replicas, with_grafana))?;
@@ -37,6 +39,22 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
         })?;
     }
     Ok(())
+}
+
+/// Writes `platforms/simulated.toml` into `folder` and answers where it is; secrets lie in a folder of their own.
+pub fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> Result<PathBuf> {
+    let folder = folder.join("platforms");
+    paths::ensure(&folder)?;
+    let (source, copy) = (paths::root().join(SIMULATED), folder.join("simulated.toml"));
+    let text = fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
+    fs::write(&copy, platforms(&text, ports, secrets)?).with_context(|| format!("cannot write {}", copy.display()))?;
+    Ok(copy)
+}
+
+/// What browsers reach has another name than what replicas reach, and in containers another address.
+fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
+    let text = text.replace(&Ports::fixed(0).page(Port::ProviderSim)?, &ports.page(Port::ProviderSim)?);
+    Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))
 }
 
 fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> String {
@@ -177,6 +195,21 @@ rule_files: [/here/prometheus/rules/*.yml]
         assert!(text.contains("127.0.0.1:4003"), "{text}");
         assert!(text.contains("job_name: grafana"), "{text}");
         assert!(text.contains("127.0.0.1:3001"), "{text}");
+    }
+
+    #[test]
+    fn platforms_are_named_as_browsers_here_and_as_replicas_here_reach_them() {
+        let text = "issuer = \"http://localhost:4100/google\"\n\
+                    discovery_url = \"http://provider-sim:4100/google/.well-known/openid-configuration\"\n\
+                    client_secret_file = \"/run/vitrine/provider_sim_client_secret\"\n";
+        let ports = Ports::any(1).unwrap();
+        let number = ports.of(Port::ProviderSim).unwrap();
+        let expected = format!(
+            "issuer = \"http://localhost:{number}/google\"\n\
+             discovery_url = \"http://127.0.0.1:{number}/google/.well-known/openid-configuration\"\n\
+             client_secret_file = \"/here/secrets/provider_sim_client_secret\"\n"
+        );
+        assert_eq!(platforms(text, &ports, Path::new("/here/secrets")).unwrap(), expected);
     }
 
     #[test]

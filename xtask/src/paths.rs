@@ -3,10 +3,13 @@
 
 use std::env;
 use std::fs::{self, Permissions};
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tempfile::TempDir;
 
 /// The root of the checkout.
@@ -63,12 +66,20 @@ pub fn write_secret(path: &Path, text: &str) -> Result<()> {
 /// A password of 128 random bits, in letters that need no escaping in a URL.
 pub fn random_password() -> Result<String> {
     use std::fmt::Write as _;
-    use std::io::Read as _;
-    let mut bytes = [0_u8; 16];
-    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
-    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+    Ok(random::<16>()?.iter().fold(String::new(), |mut text, byte| {
         // Writing to a String cannot fail.
         let _ = write!(text, "{byte:02x}");
         text
     }))
+}
+
+/// A key of 256 random bits in Base64, as the application reads keys.
+pub fn random_key() -> Result<String> {
+    Ok(STANDARD.encode(random::<32>()?))
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    Ok(bytes)
 }

@@ -38,6 +38,8 @@ pub enum Port {
     MailSmtp,
     /// Where mail is read.
     MailPage,
+    /// The simulated platforms.
+    ProviderSim,
 }
 
 /// The most replicas that the monitoring's configuration can name.
@@ -61,6 +63,7 @@ impl Port {
             Self::NodeExporter,
             Self::MailSmtp,
             Self::MailPage,
+            Self::ProviderSim,
         ];
         all.extend((1..=replicas).map(Self::Backend));
         all
@@ -84,6 +87,7 @@ impl Port {
             Self::NodeExporter => ("node-exporter", 9100),
             Self::MailSmtp => ("maildev", 1025),
             Self::MailPage => ("maildev", 1080),
+            Self::ProviderSim => ("provider-sim", 4100),
         };
         (host.to_owned(), port)
     }
@@ -161,6 +165,11 @@ impl Ports {
             bail!("{}", taken.join("\n"));
         }
         Ok(())
+    }
+
+    /// `http://localhost:<port>` of a service that has a page, as people and browsers name it.
+    pub fn page(&self, port: Port) -> Result<String> {
+        Ok(format!("http://localhost:{}", self.of(port)?))
     }
 
     /// A text of compose's configuration with every `service:port` in it replaced by the address here.

@@ -1,32 +1,32 @@
 //! The whole stack as local processes: what is started with which arguments, in which order, and
-//! when it is healthy. Which ports: `ports`. Which configuration: `configuration`.
+//! when it is healthy. Which ports: `ports`. Which configuration: `configuration`. What watches: `stack/monitoring`.
 
-use std::fmt::{self, Display, Formatter};
+mod monitoring;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use rustix::process::Signal;
-use serde_json::Value;
 
 use crate::configuration;
 use crate::engine::{self, Engine};
 use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
-use crate::process::{Daemon, Process, wait_until};
+use crate::process::{Daemon, Process};
 use crate::stores::{self, Durability, Place};
 use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
+pub use monitoring::targets;
+
 /// The environment variable by which every process of a stack can be told from others.
 pub const MARK: &str = "VITRINE_STACK";
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// Two scrape intervals and a little.
-const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
 /// Above the application's drain delay and drain time together.
 const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
@@ -78,9 +78,10 @@ impl Stack {
         plan.ports.ensure_free()?;
         let logs = plan.folder.join("logs");
         paths::ensure(&logs)?;
-        let password = lasting_password(&plan.folder)?;
+        let password = lasting(&plan.folder, "password", paths::random_password)?;
         let mut stack = Self { plan, password, logs, phases: Vec::new() };
         stack.start_stores()?;
+        stack.start_platforms()?;
         stack.start_replicas()?;
         stack.start_edge()?;
         Ok(stack)
@@ -111,6 +112,25 @@ impl Stack {
         Ok(())
     }
 
+    fn start_platforms(&mut self) -> Result<()> {
+        say("simulated platforms");
+        let ports = &self.plan.ports;
+        lasting(&self.plan.folder, "token_keys", paths::random_key)?;
+        lasting(&self.plan.folder, "provider_sim_client_secret", paths::random_password)?;
+        configuration::write_platforms(&self.config(), ports, &self.secrets())?;
+        let mut platforms = self
+            .daemon("provider-sim", &self.plan.binary.with_file_name("provider-sim"))
+            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
+            .env("PUBLIC_URL", ports.page(Port::ProviderSim)?)
+            .env("CLIENT_SECRET_FILE", self.secrets().join("provider_sim_client_secret"))
+            .env("CALLBACK_BASE", format!("{}/api/oauth", ports.page(Port::Edge)?))
+            .start()?;
+        let health = format!("{}/health", ports.url(Port::ProviderSim)?);
+        platforms.wait_ready(START_LIMIT, || http::is_ok(&health))?;
+        self.phases.push(vec![platforms]);
+        Ok(())
+    }
+
     fn start_replicas(&mut self) -> Result<()> {
         say("replicas");
         // All start at once, as in compose; only then each is waited for.
@@ -130,9 +150,11 @@ impl Stack {
             .args(["serve"])
             .env("REPLICA", &name)
             .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
-            .env("PUBLIC_URL", format!("http://localhost:{}", ports.of(Port::Edge)?))
+            .env("PUBLIC_URL", ports.page(Port::Edge)?)
             .env("DATABASE_URL_FILE", secrets.join("database_url"))
             .env("REDIS_URL_FILE", secrets.join("redis_url"))
+            .env("PLATFORMS_FILE", self.config().join("platforms/simulated.toml"))
+            .env("TOKEN_KEYS_FILE", secrets.join("token_keys"))
             .grace(DRAIN_GRACE);
         if let Some(engine) = &self.plan.engine {
             replica = replica
@@ -193,130 +215,6 @@ impl Stack {
         Ok(())
     }
 
-    fn start_exporters(&mut self) -> Result<()> {
-        say("exporters, mail sink");
-        let ports = &self.plan.ports;
-        let listen = |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
-        let postgres = format!("postgres://vitrine:{}@{}/vitrine?sslmode=disable", self.password, ports.address(Port::Postgres)?);
-        let mut exporters = vec![
-            (
-                self.daemon("postgres-exporter", &POSTGRES_EXPORTER.path()?)
-                    .args([listen(Port::PostgresExporter)?])
-                    .env("DATA_SOURCE_NAME", postgres)
-                    .start()?,
-                format!("{}/metrics", ports.url(Port::PostgresExporter)?),
-            ),
-            (
-                self.daemon("redis-exporter", &REDIS_EXPORTER.path()?)
-                    .args([listen(Port::RedisExporter)?])
-                    .env("REDIS_ADDR", format!("redis://{}", ports.address(Port::Redis)?))
-                    .env("REDIS_PASSWORD", &self.password)
-                    .start()?,
-                format!("{}/metrics", ports.url(Port::RedisExporter)?),
-            ),
-            (
-                self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
-                format!("{}/metrics", ports.url(Port::NodeExporter)?),
-            ),
-            (
-                self.daemon("maildev", &MAILDEV.path()?)
-                    .args(["--ip", "127.0.0.1", "--web-ip", "127.0.0.1"])
-                    .args(["--smtp".into(), ports.of(Port::MailSmtp)?.to_string()])
-                    .args(["--web".into(), ports.of(Port::MailPage)?.to_string()])
-                    .start()?,
-                format!("{}/healthz", ports.url(Port::MailPage)?),
-            ),
-        ];
-        for (process, url) in &mut exporters {
-            process.wait_ready(START_LIMIT, || http::is_ok(url))?;
-        }
-        self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
-        Ok(())
-    }
-
-    fn start_monitoring(&mut self) -> Result<()> {
-        say("alertmanager, prometheus");
-        let ports = &self.plan.ports;
-        let grafana = GRAFANA.find();
-        let config = self.plan.folder.join("config");
-        configuration::write(&config, ports, self.plan.replicas, grafana.is_some())?;
-
-        let url = ports.url(Port::Alertmanager)?;
-        let mut alertmanager = self
-            .daemon("alertmanager", &ALERTMANAGER.path()?)
-            .args([
-                format!("--config.file={}", config.join("alertmanager/alertmanager.yml").display()),
-                format!("--storage.path={}", self.data("alertmanager")?.display()),
-                format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
-                format!("--web.external-url=http://localhost:{}", ports.of(Port::Alertmanager)?),
-                // One instance has no peers to gossip with.
-                "--cluster.listen-address=".to_owned(),
-            ])
-            .start()?;
-        alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
-
-        let url = ports.url(Port::Prometheus)?;
-        let mut prometheus = self
-            .daemon("prometheus", &PROMETHEUS.path()?)
-            .args([
-                format!("--config.file={}", config.join("prometheus/prometheus.yml").display()),
-                format!("--storage.tsdb.path={}", self.data("prometheus")?.display()),
-                "--storage.tsdb.retention.time=30d".to_owned(),
-                "--storage.tsdb.retention.size=5GB".to_owned(),
-                format!("--web.listen-address={}", ports.address(Port::Prometheus)?),
-                format!("--web.external-url=http://localhost:{}", ports.of(Port::Prometheus)?),
-                "--web.enable-remote-write-receiver".to_owned(),
-                "--web.enable-lifecycle".to_owned(),
-            ])
-            .start()?;
-        prometheus.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
-        self.phases.push(vec![alertmanager, prometheus]);
-        if let Some(program) = grafana {
-            self.start_grafana(&program)?;
-        }
-        Ok(())
-    }
-
-    fn start_grafana(&mut self, program: &Path) -> Result<()> {
-        say("grafana");
-        let config = self.plan.folder.join("config/grafana");
-        let url = self.plan.ports.url(Port::Grafana)?;
-        let mut grafana = self
-            .daemon("grafana", program)
-            .args(["server", "--homepath", "/usr/share/grafana"])
-            .env("GF_SERVER_HTTP_ADDR", "127.0.0.1")
-            .env("GF_SERVER_HTTP_PORT", self.plan.ports.of(Port::Grafana)?.to_string())
-            .env("GF_PATHS_DATA", self.data("grafana")?)
-            .env("GF_PATHS_PROVISIONING", config.join("provisioning"))
-            .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
-            .env("GF_AUTH_ANONYMOUS_ENABLED", "true")
-            .env("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", config.join("dashboards/overview.json"))
-            .env("GF_ANALYTICS_REPORTING_ENABLED", "false")
-            .env("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
-            .start()?;
-        grafana.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/api/health")))?;
-        self.phases.push(vec![grafana]);
-        Ok(())
-    }
-
-    fn await_targets(&mut self) -> Result<()> {
-        say("every target is scraped");
-        let url = self.plan.ports.url(Port::Prometheus)?;
-        let mut missing = String::new();
-        let waited = wait_until("every target UP", SCRAPE_LIMIT, || {
-            self.check()?;
-            let targets = targets(&url)?;
-            let down = targets.iter().filter(|target| !target.up);
-            missing = down.map(Target::to_string).collect::<Vec<_>>().join("\n");
-            // It knows of none at first.
-            Ok(!targets.is_empty() && missing.is_empty())
-        });
-        if let Err(error) = waited {
-            bail!("{error}\n{missing}");
-        }
-        Ok(())
-    }
-
     /// Fails when any of its processes has ended.
     pub fn check(&mut self) -> Result<()> {
         self.phases.iter_mut().flatten().try_for_each(Process::check)
@@ -327,19 +225,24 @@ impl Stack {
         secrets_of(&self.plan.folder)
     }
 
+    /// Where its generated configuration lies.
+    fn config(&self) -> PathBuf {
+        self.plan.folder.join("config")
+    }
+
     /// The URLs and credentials, one a line.
     pub fn table(&self) -> Result<String> {
         let ports = &self.plan.ports;
-        let local = |port| Ok::<_, anyhow::Error>(format!("http://localhost:{}", ports.of(port)?));
         let mut rows = vec![
-            ("Vitrine", local(Port::Edge)?),
-            ("API documentation", format!("{}/api/docs", local(Port::Edge)?)),
-            ("Prometheus", local(Port::Prometheus)?),
-            ("Alertmanager", local(Port::Alertmanager)?),
-            ("Mail sink", local(Port::MailPage)?),
+            ("Vitrine", ports.page(Port::Edge)?),
+            ("API documentation", format!("{}/api/docs", ports.page(Port::Edge)?)),
+            ("Simulated platforms", ports.page(Port::ProviderSim)?),
+            ("Prometheus", ports.page(Port::Prometheus)?),
+            ("Alertmanager", ports.page(Port::Alertmanager)?),
+            ("Mail sink", ports.page(Port::MailPage)?),
         ];
         if GRAFANA.find().is_some() {
-            let login = format!("{}  (admin, {})", local(Port::Grafana)?, self.password);
+            let login = format!("{}  (admin, {})", ports.page(Port::Grafana)?, self.password);
             rows.push(("Grafana", login));
         }
         for number in 1..=self.plan.replicas {
@@ -354,7 +257,7 @@ impl Stack {
         );
         rows.push(("Environments", environments));
         rows.push(("Logs", self.logs.display().to_string()));
-        let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:18} {place}\n")).collect();
+        let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:19} {place}\n")).collect();
         Ok(lines.concat())
     }
 }
@@ -376,55 +279,21 @@ impl Drop for Stack {
     }
 }
 
-/// What Prometheus scrapes.
-pub struct Target {
-    /// Its job.
-    pub job: String,
-    /// Its address.
-    pub url: String,
-    /// Whether the last scrape worked.
-    pub up: bool,
-    /// Why not.
-    pub error: String,
-}
-
-impl Display for Target {
-    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
-        write!(out, "{} {}: {}", self.job, self.url, self.error)
-    }
-}
-
-/// All targets of the Prometheus at `url`.
-pub fn targets(url: &str) -> Result<Vec<Target>> {
-    let answer = http::get(&format!("{url}/api/v1/targets?state=active"))?.json()?;
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let targets = answer["data"]["activeTargets"].as_array().context("Prometheus answered no list of targets")?;
-    Ok(targets
-        .iter()
-        .map(|target| Target {
-            job: text(&target["labels"]["job"]),
-            url: text(&target["scrapeUrl"]),
-            up: target["health"] == "up",
-            error: text(&target["lastError"]),
-        })
-        .collect())
-}
-
 fn secrets_of(folder: &Path) -> PathBuf {
     folder.join("secrets")
 }
 
-/// The password of this stack's stores, which lasts as long as their data.
-fn lasting_password(folder: &Path) -> Result<String> {
+/// A secret of this stack, made at its first start; it lasts as long as the data.
+fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<String> {
     let secrets = secrets_of(folder);
     paths::ensure(&secrets)?;
-    let file = secrets.join("password");
-    if let Ok(password) = fs::read_to_string(&file) {
-        return Ok(password);
+    let file = secrets.join(name);
+    if let Ok(secret) = fs::read_to_string(&file) {
+        return Ok(secret);
     }
-    let password = paths::random_password()?;
-    paths::write_secret(&file, &password)?;
-    Ok(password)
+    let secret = make()?;
+    paths::write_secret(&file, &secret)?;
+    Ok(secret)
 }
 
 fn say(what: &str) {

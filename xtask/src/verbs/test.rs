@@ -4,7 +4,7 @@
 use std::env;
 use std::ffi::OsString;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result};
@@ -12,11 +12,29 @@ use anyhow::{Context, Result};
 use crate::engine::{Engine, HOST_VARIABLE};
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
-use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, PROMTOOL, REDIS, Tool, require};
+use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDIS, Tool, require};
 use crate::{checks, paths, stores};
 
-/// What must be there before it can start.
-pub const PROGRAMS: [&Tool; 6] = [&INITDB, &REDIS, &NEXTEST, &PROMTOOL, &AMTOOL, &CADDY];
+/// What the Rust tests need.
+const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
+/// What the checks need.
+const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
+/// What they can do without; installed on demand only.
+const OPTIONAL: [&Tool; 1] = [&OIDC_PROVIDER];
+/// Tells tests where the library of [`OIDC_PROVIDER`] lies: a folder `node_modules`.
+const PROVIDER_VARIABLE: &str = "OIDC_PROVIDER";
+
+/// What all of it needs, and with `install` what it can do without.
+pub fn programs(install: bool) -> Vec<&'static Tool> {
+    rust_programs(install).into_iter().chain(FOR_CHECKS).collect()
+}
+
+fn rust_programs(install: bool) -> Vec<&'static Tool> {
+    FOR_RUST.into_iter().chain(OPTIONAL.into_iter().filter(|_| install)).collect()
+}
+
+/// What some tests need beside the stores, each with the variable that tells them of it; without it they do not run.
+type Extras = Vec<(&'static str, OsString)>;
 
 /// Run every test with a private Postgres and Redis.
 #[derive(clap::Args)]
@@ -33,22 +51,28 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("test");
     if args.nextest.is_empty() {
-        require(&PROGRAMS, args.install)?;
+        require(&programs(args.install), args.install)?;
         all(&mut report)?;
     } else {
-        require(&[&INITDB, &REDIS, &NEXTEST], args.install)?;
-        let engine = engine(&mut report)?;
-        report.step("rust tests", || rust(&args.nextest, engine.as_ref()))?;
+        require(&rust_programs(args.install), args.install)?;
+        let extras = extras(&mut report)?;
+        report.step("rust tests", || rust(&args.nextest, &extras))?;
     }
     report.finish()
 }
 
 /// Adds every test to a report.
 pub fn all(report: &mut Report) -> Result<()> {
-    let engine = engine(report)?;
-    report.step("rust tests", || rust(&["--workspace".to_owned()], engine.as_ref()))?;
+    let extras = extras(report)?;
+    report.step("rust tests", || rust(&["--workspace".to_owned()], &extras))?;
     report.step("doc tests", doc)?;
     checks::all(report)
+}
+
+fn extras(report: &mut Report) -> Result<Extras> {
+    let engine = engine(report)?.map(|engine| (HOST_VARIABLE, engine.host.into()));
+    let provider = oidc_provider(report)?.map(|folder| (PROVIDER_VARIABLE, folder.into()));
+    Ok(engine.into_iter().chain(provider).collect())
 }
 
 /// The engine that the docker driver is tested with. A machine may have none: the other tests do without.
@@ -71,7 +95,23 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
     Ok(found)
 }
 
-fn rust(args: &[String], engine: Option<&Engine>) -> Result<Outcome> {
+/// Where the provider lies that signing in is tested with. A machine may do without Node.js.
+fn oidc_provider(report: &mut Report) -> Result<Option<PathBuf>> {
+    let mut found = None;
+    report.step("oidc provider", || {
+        found = OIDC_PROVIDER.find().and_then(|library| library.parent().map(Path::to_path_buf));
+        Ok(if let Some(folder) = &found {
+            Outcome::passed().with_note(format!("{} in {}", OIDC_PROVIDER.name, folder.display()))
+        } else {
+            let note = "SKIPPED: no OpenID Connect provider here (--install gets one): signing in is NOT tested with a real one";
+            eprintln!("{note}");
+            Outcome::default().with_note(note)
+        })
+    })?;
+    Ok(found)
+}
+
+fn rust(args: &[String], extras: &Extras) -> Result<Outcome> {
     let folder = paths::temporary("test")?;
     let (postgres, redis) = stores::disposable(folder.path())?;
     let results = paths::target().join("nextest/default/junit.xml");
@@ -84,9 +124,10 @@ fn rust(args: &[String], engine: Option<&Engine>) -> Result<Outcome> {
         .env("PATH", path_with_nextest()?)
         .env("DATABASE_URL", &postgres.url)
         .env("REDIS_URL", &redis.url)
-        // Tests of the docker driver run exactly when it is set.
+        // The tests that need an extra run exactly when its variable is set.
         .env_remove(HOST_VARIABLE)
-        .envs(engine.map(|engine| (HOST_VARIABLE, &engine.host)));
+        .env_remove(PROVIDER_VARIABLE)
+        .envs(extras.iter().map(|(name, value)| (name, value)));
     let success = run_task(&mut tests)?;
     let Ok(xml) = fs::read_to_string(&results) else {
         return Ok(Outcome::failed("the tests did not run"));

@@ -90,10 +90,13 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// Builds the application from the committed query data, so that no database is needed for it.
+/// Builds the application and the simulator of platforms from the committed query data, so that no database is needed for it.
 pub fn build(release: bool) -> Result<()> {
     let mut cargo = task("cargo");
-    cargo.args(["build", "--package", "vitrine", "--bin", "vitrine"]).env("SQLX_OFFLINE", "true").current_dir(paths::root());
+    cargo
+        .args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"])
+        .env("SQLX_OFFLINE", "true")
+        .current_dir(paths::root());
     if release {
         cargo.arg("--release");
     }
@@ -101,7 +104,7 @@ pub fn build(release: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where that puts it.
+/// Where that puts the application; the simulator lies beside it.
 pub fn binary(release: bool) -> PathBuf {
     let profile = if release { "release" } else { "debug" };
     paths::target().join(profile).join("vitrine")

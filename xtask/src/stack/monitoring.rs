@@ -1,0 +1,179 @@
+//! What watches the service: exporters, the mail sink, Alertmanager, Prometheus, Grafana where it is there, and whether
+//! every target is scraped. With which configuration is said in `configuration`.
+
+use std::fmt::{self, Display, Formatter};
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use super::{START_LIMIT, Stack, say};
+use crate::configuration;
+use crate::http;
+use crate::ports::Port;
+use crate::process::wait_until;
+use crate::tools::{ALERTMANAGER, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
+
+/// Two scrape intervals and a little.
+const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
+
+impl Stack {
+    pub(super) fn start_exporters(&mut self) -> Result<()> {
+        say("exporters, mail sink");
+        let ports = &self.plan.ports;
+        let listen = |port| Ok::<_, anyhow::Error>(format!("--web.listen-address={}", ports.address(port)?));
+        let postgres = format!("postgres://vitrine:{}@{}/vitrine?sslmode=disable", self.password, ports.address(Port::Postgres)?);
+        let mut exporters = vec![
+            (
+                self.daemon("postgres-exporter", &POSTGRES_EXPORTER.path()?)
+                    .args([listen(Port::PostgresExporter)?])
+                    .env("DATA_SOURCE_NAME", postgres)
+                    .start()?,
+                format!("{}/metrics", ports.url(Port::PostgresExporter)?),
+            ),
+            (
+                self.daemon("redis-exporter", &REDIS_EXPORTER.path()?)
+                    .args([listen(Port::RedisExporter)?])
+                    .env("REDIS_ADDR", format!("redis://{}", ports.address(Port::Redis)?))
+                    .env("REDIS_PASSWORD", &self.password)
+                    .start()?,
+                format!("{}/metrics", ports.url(Port::RedisExporter)?),
+            ),
+            (
+                self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
+                format!("{}/metrics", ports.url(Port::NodeExporter)?),
+            ),
+            (
+                self.daemon("maildev", &MAILDEV.path()?)
+                    .args(["--ip", "127.0.0.1", "--web-ip", "127.0.0.1"])
+                    .args(["--smtp".into(), ports.of(Port::MailSmtp)?.to_string()])
+                    .args(["--web".into(), ports.of(Port::MailPage)?.to_string()])
+                    .start()?,
+                format!("{}/healthz", ports.url(Port::MailPage)?),
+            ),
+        ];
+        for (process, url) in &mut exporters {
+            process.wait_ready(START_LIMIT, || http::is_ok(url))?;
+        }
+        self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
+        Ok(())
+    }
+
+    pub(super) fn start_monitoring(&mut self) -> Result<()> {
+        say("alertmanager, prometheus");
+        let ports = &self.plan.ports;
+        let grafana = GRAFANA.find();
+        let config = self.config();
+        configuration::write(&config, ports, self.plan.replicas, grafana.is_some())?;
+
+        let url = ports.url(Port::Alertmanager)?;
+        let mut alertmanager = self
+            .daemon("alertmanager", &ALERTMANAGER.path()?)
+            .args([
+                format!("--config.file={}", config.join("alertmanager/alertmanager.yml").display()),
+                format!("--storage.path={}", self.data("alertmanager")?.display()),
+                format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
+                format!("--web.external-url={}", ports.page(Port::Alertmanager)?),
+                // One instance has no peers to gossip with.
+                "--cluster.listen-address=".to_owned(),
+            ])
+            .start()?;
+        alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
+
+        let url = ports.url(Port::Prometheus)?;
+        let mut prometheus = self
+            .daemon("prometheus", &PROMETHEUS.path()?)
+            .args([
+                format!("--config.file={}", config.join("prometheus/prometheus.yml").display()),
+                format!("--storage.tsdb.path={}", self.data("prometheus")?.display()),
+                "--storage.tsdb.retention.time=30d".to_owned(),
+                "--storage.tsdb.retention.size=5GB".to_owned(),
+                format!("--web.listen-address={}", ports.address(Port::Prometheus)?),
+                format!("--web.external-url={}", ports.page(Port::Prometheus)?),
+                "--web.enable-remote-write-receiver".to_owned(),
+                "--web.enable-lifecycle".to_owned(),
+            ])
+            .start()?;
+        prometheus.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
+        self.phases.push(vec![alertmanager, prometheus]);
+        if let Some(program) = grafana {
+            self.start_grafana(&program)?;
+        }
+        Ok(())
+    }
+
+    fn start_grafana(&mut self, program: &Path) -> Result<()> {
+        say("grafana");
+        let config = self.config().join("grafana");
+        let url = self.plan.ports.url(Port::Grafana)?;
+        let mut grafana = self
+            .daemon("grafana", program)
+            .args(["server", "--homepath", "/usr/share/grafana"])
+            .env("GF_SERVER_HTTP_ADDR", "127.0.0.1")
+            .env("GF_SERVER_HTTP_PORT", self.plan.ports.of(Port::Grafana)?.to_string())
+            .env("GF_PATHS_DATA", self.data("grafana")?)
+            .env("GF_PATHS_PROVISIONING", config.join("provisioning"))
+            .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
+            .env("GF_AUTH_ANONYMOUS_ENABLED", "true")
+            .env("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH", config.join("dashboards/overview.json"))
+            .env("GF_ANALYTICS_REPORTING_ENABLED", "false")
+            .env("GF_ANALYTICS_CHECK_FOR_UPDATES", "false")
+            .start()?;
+        grafana.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/api/health")))?;
+        self.phases.push(vec![grafana]);
+        Ok(())
+    }
+
+    pub(super) fn await_targets(&mut self) -> Result<()> {
+        say("every target is scraped");
+        let url = self.plan.ports.url(Port::Prometheus)?;
+        let mut missing = String::new();
+        let waited = wait_until("every target UP", SCRAPE_LIMIT, || {
+            self.check()?;
+            let targets = targets(&url)?;
+            let down = targets.iter().filter(|target| !target.up);
+            missing = down.map(Target::to_string).collect::<Vec<_>>().join("\n");
+            // It knows of none at first.
+            Ok(!targets.is_empty() && missing.is_empty())
+        });
+        if let Err(error) = waited {
+            bail!("{error}\n{missing}");
+        }
+        Ok(())
+    }
+}
+
+/// What Prometheus scrapes.
+pub struct Target {
+    /// Its job.
+    pub job: String,
+    /// Its address.
+    pub url: String,
+    /// Whether the last scrape worked.
+    pub up: bool,
+    /// Why not.
+    pub error: String,
+}
+
+impl Display for Target {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        write!(out, "{} {}: {}", self.job, self.url, self.error)
+    }
+}
+
+/// All targets of the Prometheus at `url`.
+pub fn targets(url: &str) -> Result<Vec<Target>> {
+    let answer = http::get(&format!("{url}/api/v1/targets?state=active"))?.json()?;
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    let targets = answer["data"]["activeTargets"].as_array().context("Prometheus answered no list of targets")?;
+    Ok(targets
+        .iter()
+        .map(|target| Target {
+            job: text(&target["labels"]["job"]),
+            url: text(&target["scrapeUrl"]),
+            up: target["health"] == "up",
+            error: text(&target["lastError"]),
+        })
+        .collect())
+}
