@@ -29,6 +29,7 @@ mod jobs;
 mod logs;
 mod members;
 mod metrics;
+mod oidc_provider;
 mod paging;
 mod projects;
 mod server;

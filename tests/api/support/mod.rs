@@ -5,6 +5,7 @@ pub mod app;
 pub mod engine;
 pub mod environments;
 pub mod jobs;
+pub mod oidc_provider;
 pub mod program;
 pub mod proxy;
 pub mod raw;

@@ -1,0 +1,97 @@
+//! The real provider of the tests itself: what the stories of signing in rely on.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+use url::Url;
+
+use crate::support::oidc_provider::OidcProvider;
+use crate::support::{Answer, Ask};
+
+const CALLBACK: &str = "http://localhost:8080/api/oauth/google/callback";
+const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
+
+/// The address at which a client asks for authorization.
+fn authorization(provider: &OidcProvider, endpoint: &Value, with_challenge: bool) -> String {
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
+    let mut url = Url::parse(endpoint.as_str().unwrap()).unwrap();
+    url.query_pairs_mut()
+        .append_pair("client_id", &provider.client_id)
+        .append_pair("redirect_uri", CALLBACK)
+        .append_pair("response_type", "code")
+        .append_pair("scope", "openid email profile")
+        .append_pair("state", "some-state")
+        .append_pair("nonce", "some-nonce");
+    if with_challenge {
+        url.query_pairs_mut().append_pair("code_challenge", &challenge).append_pair("code_challenge_method", "S256");
+    }
+    url.into()
+}
+
+fn parameter(url: &Url, name: &str) -> Option<String> {
+    url.query_pairs().find(|(key, _)| key == name).map(|(_, value)| value.into_owned())
+}
+
+fn client() -> reqwest::Client {
+    let _installed = rustls::crypto::ring::default_provider().install_default();
+    reqwest::Client::builder().no_proxy().build().unwrap()
+}
+
+async fn discovery(provider: &OidcProvider) -> Value {
+    client().get(format!("{}/.well-known/openid-configuration", provider.issuer)).answer().await.expect(200).json()
+}
+
+/// Posts a form to an endpoint, as the client.
+async fn post(provider: &OidcProvider, endpoint: &Value, fields: &[(&str, &str)]) -> Answer {
+    let form = url::form_urlencoded::Serializer::new(String::new())
+        .extend_pairs(fields)
+        .append_pair("client_id", &provider.client_id)
+        .append_pair("client_secret", &provider.client_secret)
+        .finish();
+    client().post(endpoint.as_str().unwrap()).header("content-type", "application/x-www-form-urlencoded").body(form).answer().await
+}
+
+fn claims(id_token: &Value) -> Value {
+    let payload = id_token.as_str().unwrap().split('.').nth(1).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn somebody_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_revoked() {
+    let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
+    let discovered = discovery(&provider).await;
+    assert_eq!(discovered["issuer"], provider.issuer);
+
+    let back = provider.login(&authorization(&provider, &discovered["authorization_endpoint"], true)).await;
+    assert!(back.as_str().starts_with(CALLBACK), "{back}");
+    assert_eq!(parameter(&back, "state").as_deref(), Some("some-state"));
+    assert_eq!(parameter(&back, "iss").as_ref(), Some(&provider.issuer));
+    let code = parameter(&back, "code").expect("a code");
+
+    let token = &discovered["token_endpoint"];
+    let exchange = [("grant_type", "authorization_code"), ("code", &code), ("redirect_uri", CALLBACK), ("code_verifier", VERIFIER)];
+    let tokens = post(&provider, token, &exchange).await.expect(200).json();
+    let claims = claims(&tokens["id_token"]);
+    assert_eq!(
+        (&claims["nonce"], &claims["email"], &claims["email_verified"]),
+        (&"some-nonce".into(), &"ada@example.com".into(), &true.into())
+    );
+
+    let refresh = async |with: &Value| {
+        post(&provider, token, &[("grant_type", "refresh_token"), ("refresh_token", with.as_str().expect("a refresh token"))]).await
+    };
+    let first = &tokens["refresh_token"];
+    let second = &refresh(first).await.expect(200).json()["refresh_token"];
+    assert_ne!(first, second);
+    post(&provider, &discovered["revocation_endpoint"], &[("token", second.as_str().unwrap())]).await.expect(200);
+    assert_eq!(refresh(second).await.expect(400).json()["error"], "invalid_grant");
+}
+
+#[tokio::test]
+async fn the_real_provider_gives_no_code_without_a_challenge() {
+    let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
+    let discovered = discovery(&provider).await;
+    let back = provider.login(&authorization(&provider, &discovered["authorization_endpoint"], false)).await;
+    assert_eq!((parameter(&back, "error").as_deref(), parameter(&back, "code")), (Some("invalid_request"), None), "{back}");
+}
