@@ -1,4 +1,4 @@
-# The image of one replica: the program and the C library, no shell, not root.
+# The image of one replica, and of the simulator of platforms: a program and the C library, no shell, not root.
 # Built by docker-compose.yml; by hand: docker build --build-arg REVISION="$(git rev-parse HEAD)" -t vitrine .
 
 FROM rust:1.95-bookworm AS build
@@ -6,15 +6,27 @@ ARG PROFILE=release
 ARG REVISION=unknown
 WORKDIR /src
 COPY . .
-# Dependencies stay compiled in the cache mounts, so a change of the sources compiles this package alone.
+# Dependencies stay compiled in the cache mounts, so a change of the sources compiles these packages alone.
 # Checked SQL is read from .sqlx: no database is there. Function names stay for backtraces, the rest goes.
 RUN --mount=type=cache,id=vitrine-registry,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=vitrine-target,target=/src/target,sharing=locked \
     SQLX_OFFLINE=true VITRINE_REVISION="$REVISION" \
-    cargo build --locked --package vitrine --bin vitrine --profile "$PROFILE" \
+    cargo build --locked --package vitrine --package provider-sim --bins --profile "$PROFILE" \
     && case "$PROFILE" in dev) out=debug ;; *) out="$PROFILE" ;; esac \
-    && strip --strip-debug --output-file=/vitrine "target/$out/vitrine"
+    && for program in vitrine provider-sim; do \
+        strip --strip-debug --output-file="/$program" "target/$out/$program" || exit; \
+    done
 
+FROM gcr.io/distroless/cc-debian12:nonroot AS provider-sim
+COPY --from=build /provider-sim /usr/local/bin/provider-sim
+USER 65532:65532
+ENV LISTEN_ADDRESS=0.0.0.0:4100
+EXPOSE 4100
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["/usr/local/bin/provider-sim", "healthcheck"]
+ENTRYPOINT ["/usr/local/bin/provider-sim"]
+CMD ["serve"]
+
+# The last one, which is built when none is named.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /vitrine /usr/local/bin/vitrine
 USER 65532:65532

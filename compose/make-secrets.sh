@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the passwords of docker-compose.yml at the first start and leaves them alone at every later one.
+# Makes the passwords and keys of docker-compose.yml at the first start and leaves them alone at every later one.
 # Each file belongs to the one user that reads it, so a service that mounts the folder reads its own secrets only.
 set -eu
 umask 077
@@ -13,6 +13,7 @@ password() { # hexadecimal: fits URLs, JSON and configuration files as it is
 [ -s postgres_password ] || password >postgres_password
 [ -s redis_password ] || password >redis_password
 [ -s grafana_admin_password ] || password >grafana_admin_password
+[ -s provider_sim_client_secret ] || password >provider_sim_client_secret
 postgres=$(cat postgres_password)
 redis=$(cat redis_password)
 
@@ -25,6 +26,7 @@ give() { # give UID NAME < content
 }
 printf %s "postgres://vitrine:$postgres@postgres:5432/vitrine" | give 65532 database_url
 printf %s "redis://:$redis@redis:6379/0" | give 65532 redis_url
+give 65531 provider_sim_own_secret <provider_sim_client_secret
 printf %s "$postgres" | give 65534 postgres_exporter_password
 printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
 # Redis holds copies and counters only: bounded, the oldest go first, nothing is kept over a restart.
@@ -40,6 +42,9 @@ printf %s "$postgres" >/run/postgres/password
 chmod 444 /run/postgres/password
 chmod 755 /run/postgres
 chown 472:0 grafana_admin_password
+chown 65532:65532 provider_sim_client_secret
+# Made whole or not at all, and only once: with another key, what is sealed could not be opened.
+[ -s token_keys ] || head -c 32 /dev/urandom | base64 | give 65532 token_keys
 
 # A new volume belongs to root, and neither Caddy nor the engine is root. Who is in the engine's group may use its socket.
 chown 1000:1000 /volumes/caddy-data /volumes/engine-socket
