@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod environments;
+pub mod oauth;
 pub mod projects;
 
 use utoipa_axum::router::OpenApiRouter;
