@@ -38,6 +38,7 @@ impl CacheType {
         match self {
             Self::Session | Self::User => Duration::from_mins(1),
             Self::Project => Duration::from_secs(30),
+            Self::Insights => Duration::from_mins(5),
         }
     }
 
@@ -46,6 +47,7 @@ impl CacheType {
             Self::Session => "session",
             Self::User => "user",
             Self::Project => "project",
+            Self::Insights => "insights",
         }
     }
 }
