@@ -85,9 +85,6 @@ pub enum SettingsError {
         /// What is wrong.
         message: &'static str,
     },
-    /// There is no way to any platform.
-    #[error("the HTTP client cannot be made")]
-    Client(#[from] reqwest::Error),
 }
 
 #[derive(Clone, Copy, Deserialize)]
