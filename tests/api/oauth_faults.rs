@@ -150,6 +150,7 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
         });
         let stores = crate::support::Stores::new().await;
         let config = crate::support::app::configuration(&stores, &arguments.each_ref().map(String::as_str));
+        vitrine::telemetry::init(&config);
         let error = vitrine::app::App::build(config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(complaint), "{to}: {error}");
         assert!(!error.contains("simulated"), "{error}");
