@@ -31,9 +31,9 @@ pub trait Place: Sized + PartialEq {
     /// Before the newest item that there can be.
     fn start() -> Self;
     /// What a cursor holds.
-    fn to_bytes(&self) -> Vec<u8>;
+    fn to_cursor(&self) -> Vec<u8>;
     /// The place that a cursor holds, if it is one of this kind.
-    fn from_bytes(bytes: &[u8]) -> Option<Self>;
+    fn from_cursor(bytes: &[u8]) -> Option<Self>;
 }
 
 impl Place for Uuid {
@@ -41,11 +41,11 @@ impl Place for Uuid {
         Self::max()
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    fn to_cursor(&self) -> Vec<u8> {
         self.as_bytes().to_vec()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    fn from_cursor(bytes: &[u8]) -> Option<Self> {
         Self::from_slice(bytes).ok()
     }
 }
@@ -64,12 +64,12 @@ impl Place for Moment {
         Self { at: time::PrimitiveDateTime::MAX.assume_utc(), id: Uuid::max() }
     }
 
-    fn to_bytes(&self) -> Vec<u8> {
+    fn to_cursor(&self) -> Vec<u8> {
         let micros = u64::try_from(self.at.unix_timestamp_nanos() / 1000).unwrap_or_default();
         [&micros.to_be_bytes(), self.id.as_bytes().as_slice()].concat()
     }
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
+    fn from_cursor(bytes: &[u8]) -> Option<Self> {
         let (micros, id) = bytes.split_first_chunk()?;
         let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(u64::from_be_bytes(*micros)) * 1000).ok()?;
         Some(Self { at, id: Uuid::from_slice(id).ok()? })
@@ -123,13 +123,13 @@ impl<P: Place> Slice<P> {
         let size = usize::try_from(self.limit - 1).unwrap_or_default();
         let more = rows.len() > size;
         rows.truncate(size);
-        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(place(last).to_bytes()));
+        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(place(last).to_cursor()));
         Page { items: rows.into_iter().map(view).collect(), next_cursor }
     }
 }
 
 fn decode<P: Place>(cursor: &str) -> Option<P> {
-    P::from_bytes(&URL_SAFE_NO_PAD.decode(cursor).ok()?)
+    P::from_cursor(&URL_SAFE_NO_PAD.decode(cursor).ok()?)
 }
 
 #[cfg(test)]
@@ -140,13 +140,13 @@ mod tests {
     fn a_moment_survives_its_way_into_a_cursor_and_back() {
         let at = OffsetDateTime::from_unix_timestamp_nanos(1_795_000_000_123_456_000).unwrap();
         let moment = Moment { at, id: Uuid::from_u128(7) };
-        assert_eq!(Moment::from_bytes(&moment.to_bytes()), Some(moment));
+        assert_eq!(Moment::from_cursor(&moment.to_cursor()), Some(moment));
     }
 
     #[test]
     fn a_cursor_of_another_list_or_of_no_time_is_none() {
-        assert_eq!(Moment::from_bytes(Uuid::max().as_bytes()), None);
-        assert_eq!(Moment::from_bytes(&[0xff; 24]), None, "after the year 9999");
-        assert_eq!(Uuid::from_bytes(&Moment::start().to_bytes()), None);
+        assert_eq!(Moment::from_cursor(Uuid::max().as_bytes()), None);
+        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "after the year 9999");
+        assert_eq!(Uuid::from_cursor(&Moment::start().to_cursor()), None);
     }
 }

@@ -24,6 +24,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::state::AppState;
 
 /// The routes of the feature.
+#[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     routes::routes().merge(showcase::routes())
 }
