@@ -5,9 +5,17 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::app::through;
-use crate::support::{Answer, Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when};
+use crate::support::{Answer, Ask, Mode, Proxy, RECOVERY, Scrape, Stores, TestApp, User, eventually, when};
 
 const KIND: [(&str, &str); 1] = [("cache_type", "showcase")];
+
+/// What visitors have cost the store.
+fn statements(after: &Scrape, before: &Scrape) -> f64 {
+    ["projects", "project_members", "users", "auth_sessions"]
+        .iter()
+        .map(|table| after.since(before, "db_queries_total", &[("table", table)]))
+        .sum()
+}
 
 /// Publishes a new project; answers its path.
 async fn published(app: &TestApp, owner: &User, name: &str) -> String {
@@ -110,11 +118,11 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     // After the year 9999; the same, negative to whoever reads it with a sign.
     let (late, later) = ("A____________________________w", "_".repeat(32));
     let too_long = format!("{cursor}AAAA");
-    for forged in ["", "x", "!!", "AAAA", of_projects, &cursor[4..], &too_long, late, &later, &"A".repeat(3000), "%00", "old-1"] {
+    for forged in ["", "x", "!!", "AAAA", of_projects, &cursor[4..], &too_long, late, &later, &"A".repeat(3000), "%00", "%ff", "old-1"] {
         app.get(&format!("/api/showcase?cursor={forged}")).answer().await.problem(400, "invalid_cursor");
     }
     app.as_user(&ada, Method::GET, &format!("/api/projects?cursor={cursor}")).answer().await.problem(400, "invalid_cursor");
-    for query in ["limit=0", "limit=101", "limit=x", "cursor=%ff"] {
+    for query in ["limit=0", "limit=101", "limit=x"] {
         app.get(&format!("/api/showcase?{query}")).answer().await.problem(400, "invalid_query");
     }
     // A place that somebody invents is a place in the same list: 1970, and no more.
@@ -130,8 +138,7 @@ async fn what_is_nobodys_slug_shows_nothing_and_asks_no_store() {
         app.get(&format!("/api/showcase/{slug}")).answer().await.problem(404, "not_found");
     }
     let after = app.settled().await;
-    let asked = after.since(&before, "db_queries_total", &[("table", "projects")]) + after.since(&before, "cache_misses_total", &KIND);
-    assert_eq!(asked, 0.0);
+    assert_eq!(statements(&after, &before) + after.since(&before, "cache_misses_total", &KIND), 0.0);
 }
 
 /// What the passing of time does: entries of the showcase and marks of their removal end.
@@ -156,7 +163,7 @@ async fn warm(replicas: &[TestApp; 2], slug: &str) {
         replica.get(&one).answer().await.expect(200);
         let after = replica.settled().await;
         assert_eq!(after.since(&before, "cache_hits_total", &KIND), 2.0);
-        assert_eq!(after.since(&before, "db_queries_total", &[]), 0.0, "nothing else is asked");
+        assert_eq!(statements(&after, &before), 0.0);
     }
 }
 
@@ -250,7 +257,7 @@ async fn only_what_is_asked_for_most_is_cached() {
     let look_ups = after.since(&before, "cache_misses_total", &KIND) + after.since(&before, "cache_hits_total", &KIND);
     assert_eq!(look_ups, 0.0);
     // Nobody needs an account, and so nothing else is looked up.
-    assert_eq!(after.since(&before, "db_queries_total", &[]), 3.0);
+    assert_eq!(statements(&after, &before), 3.0);
 }
 
 #[tokio::test]
@@ -326,5 +333,5 @@ async fn a_crowd_of_visitors_costs_the_store_one_statement() {
         when(after.since(&before, "cache_hits_total", &KIND) + after.since(&before, "cache_misses_total", &KIND) == 50.0)
     })
     .await;
-    assert_eq!(app.settled().await.since(&before, "db_queries_total", &[("table", "projects")]), 1.0);
+    assert_eq!(statements(&app.settled().await, &before), 1.0);
 }
