@@ -46,6 +46,7 @@ const BODY: [Code; 5] =
         (name = "accounts", description = "Sign up, sign in, sessions"),
         (name = "oauth", description = "Signing in by platforms, and the accounts that are linked there"),
         (name = "projects", description = "Projects and their members"),
+        (name = "showcase", description = "What is published, for everybody"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
         (name = "operations", description = "For operators"),
     ),

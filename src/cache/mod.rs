@@ -38,6 +38,7 @@ impl CacheType {
         match self {
             Self::Session | Self::User => Duration::from_mins(1),
             Self::Project => Duration::from_secs(30),
+            Self::Showcase => Duration::from_secs(15),
             Self::Insights => Duration::from_mins(5),
         }
     }
@@ -47,6 +48,7 @@ impl CacheType {
             Self::Session => "session",
             Self::User => "user",
             Self::Project => "project",
+            Self::Showcase => "showcase",
             Self::Insights => "insights",
         }
     }

@@ -81,6 +81,8 @@ codes! {
     RefreshInProgress = 409 "refresh_in_progress" Conflict "The link is being refreshed";
     NotPublished = 409 "not_published" Conflict "The project is not published";
     OwnerRequired = 409 "owner_required" Conflict "A project keeps its owner";
+    SlugTaken = 409 "slug_taken" Conflict "A project has this slug";
+    AlreadyPublished = 409 "already_published" Conflict "The project is published under another slug";
     TooManyMembers = 409 "too_many_members" Conflict "The project has as many members as it may have";
     EnvironmentBusy = 409 "environment_busy" Conflict "Another operation on the environment is under way";
     EnvironmentRunning = 409 "environment_running" Conflict "The environment is running";

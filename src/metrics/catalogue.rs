@@ -214,6 +214,8 @@ catalogue! {
         users_registered: Counter<()> = "users_registered_total";
         /// Projects created
         projects_created: Counter<()> = "projects_created_total";
+        /// Projects that entered the showcase, each time that they did
+        projects_published: Counter<()> = "projects_published_total";
         /// Posts created; each goes to one platform or more
         posts_created: Counter<()> = "posts_created_total";
     }

@@ -188,6 +188,7 @@ labels! {
         Session ["session"],
         User ["user"],
         Project ["project"],
+        Showcase ["showcase"],
         Insights ["insights"],
     }
 }

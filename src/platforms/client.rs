@@ -3,13 +3,21 @@
 //! A redirect would carry a token or a code to wherever the answer says (RFC 9700, 4.11). What a call says is for [`api`](super::api)
 //! and the feature `oauth`.
 
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
 use openidconnect::AsyncHttpClient;
 use openidconnect::http;
+use openidconnect::http::header::{HeaderValue, USER_AGENT};
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
@@ -22,6 +30,11 @@ pub type Response = http::Response<Vec<u8>>;
 /// No answer that we read is anywhere near as long.
 const ANSWER_LIMIT: usize = 512 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// GitHub refuses who does not say.
+const NAME: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
+
+/// A connection for each call: they are rare, and one that cannot be repeated must not meet a connection that is just closing.
+type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
 /// Why a call has no answer.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -40,20 +53,18 @@ pub enum CallError {
 /// The way to all platforms; clones share it.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    http: Connections,
     metrics: Metrics,
 }
 
 impl Client {
-    pub(super) fn new(metrics: Metrics) -> reqwest::Result<Self> {
-        // Set by whoever is first; it is the same one.
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(CONNECT_TIMEOUT)
-            .user_agent(concat!("vitrine/", env!("CARGO_PKG_VERSION")))
-            .build()?;
-        Ok(Self { http, metrics })
+    pub(super) fn new(metrics: Metrics) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.enforce_http(false);
+        let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+        let http = Http::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
+        Self { http, metrics }
     }
 
     /// One call, answered until `deadline` or not at all. Any status is an answer.
@@ -76,25 +87,20 @@ impl Client {
             Err(CallError::TooLong) => ApiStatus::Failed,
         };
         if let Err(error) = &answer {
-            tracing::info!(platform = platform.name(), endpoint = endpoint.name(), error = error as &dyn std::error::Error, "platform");
+            tracing::info!(platform = platform.name(), endpoint = endpoint.name(), error = error as &dyn Error, "platform");
         }
         answer
     }
 
     async fn send(&self, request: Request) -> Result<Response, CallError> {
-        let unreachable = |error: reqwest::Error| CallError::Unreachable(innermost(&error));
-        let request = reqwest::Request::try_from(request).map_err(unreachable)?;
-        let mut answer = self.http.execute(request).await.map_err(unreachable)?;
-        let mut response = http::Response::new(Vec::new());
-        *response.status_mut() = answer.status();
-        *response.headers_mut() = std::mem::take(answer.headers_mut());
-        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if response.body().len() + chunk.len() > ANSWER_LIMIT {
-                return Err(CallError::TooLong);
-            }
-            response.body_mut().extend_from_slice(&chunk);
-        }
-        Ok(response)
+        let mut request = request.map(Full::from);
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
+        let answer = self.http.request(request).await.map_err(|error| CallError::Unreachable(innermost(&error)))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { CallError::TooLong } else { CallError::Unreachable(innermost(&*error)) }
+        })?;
+        Ok(http::Response::from_parts(head, body.to_bytes().to_vec()))
     }
 
     /// The way to one endpoint, for libraries that bring their own requests.
@@ -128,7 +134,7 @@ fn status(status: http::StatusCode) -> ApiStatus {
 }
 
 /// The cause; what is around it names the address, which may hold a code.
-fn innermost(error: &dyn std::error::Error) -> String {
+fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
 

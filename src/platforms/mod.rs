@@ -45,7 +45,7 @@ impl Platforms {
                 drop(metrics.social_api_duration.with(&[platform.name(), endpoint.name()]));
             }
         }
-        Ok(Self(Arc::new(Inner { settings, client: Client::new(metrics.clone())? })))
+        Ok(Self(Arc::new(Inner { settings, client: Client::new(metrics.clone()) })))
     }
 
     /// Every configured platform, in the order of their names.

@@ -75,8 +75,13 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("PLATFORMS_FILE wants one table a platform: {0}")]
-    Malformed(#[from] toml::de::Error),
+    #[error("PLATFORMS_FILE wants one table a platform; line {line}: {message}")]
+    Malformed {
+        /// Where.
+        line: usize,
+        /// What is wrong. The line itself may hold a secret.
+        message: String,
+    },
     /// A platform lacks something.
     #[error("PLATFORMS_FILE: {platform} {message}")]
     Incomplete {
@@ -85,9 +90,6 @@ pub enum SettingsError {
         /// What is wrong.
         message: &'static str,
     },
-    /// There is no way to any platform.
-    #[error("the HTTP client cannot be made")]
-    Client(#[from] reqwest::Error),
 }
 
 #[derive(Clone, Copy, Deserialize)]
@@ -120,12 +122,16 @@ struct Table {
 
 /// Reads the file.
 pub fn read(path: &Path, environment: Environment) -> Result<BTreeMap<Platform, Settings>, SettingsError> {
-    let tables: BTreeMap<Platform, Table> = toml::from_str(&text(path)?)?;
+    let text = read_text(path)?;
+    let tables: BTreeMap<Platform, Table> = toml::from_str(&text).map_err(|error| SettingsError::Malformed {
+        line: text[..error.span().map_or(0, |span| span.start)].lines().count().max(1),
+        message: error.message().to_owned(),
+    })?;
     let folder = path.parent().unwrap_or(Path::new(""));
     tables.into_iter().map(|(platform, table)| Ok((platform, table.settings(platform, folder, environment)?))).collect()
 }
 
-fn text(path: &Path) -> Result<String, SettingsError> {
+fn read_text(path: &Path) -> Result<String, SettingsError> {
     std::fs::read_to_string(path).map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })
 }
 
@@ -153,11 +159,11 @@ impl Table {
                 }
             }
         };
-        if api_url.is_none() && (self.post || matches!(authority, Authority::OAuth2 { .. })) {
-            return Err(refuse("wants an api_url"));
-        }
         if self.post && !matches!(platform, Platform::Mastodon | Platform::Linkedin | Platform::X) {
             return Err(refuse("has no API for posts that Vitrine speaks"));
+        }
+        if api_url.is_none() && (self.post || matches!(authority, Authority::OAuth2 { .. })) {
+            return Err(refuse("wants an api_url"));
         }
         if matches!(authority, Authority::OAuth2 { .. }) && !matches!(platform, Platform::Github | Platform::Mastodon | Platform::X) {
             return Err(refuse("wants the kind oidc"));
@@ -170,7 +176,7 @@ impl Table {
                 return Err(refuse("wants a client_secret_file in production"));
             }
             (Some(secret), None) => secret,
-            (None, Some(file)) => text(&folder.join(file))?.trim().into(),
+            (None, Some(file)) => read_text(&folder.join(file))?.trim().into(),
             _ => return Err(refuse("wants a client_secret_file or a client_secret")),
         };
         Ok(Settings {

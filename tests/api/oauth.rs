@@ -154,7 +154,10 @@ async fn an_unlinked_account_is_revoked_at_its_platform() {
         browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
         assert!(browser.accounts(&app).await.is_empty());
         eventually("the platform has been told", async || when(platforms.count(platform, "revocations").await > 0)).await;
-        eventually("the job has ended", async || when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)).await;
+        eventually("the job has ended", async || {
+            when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)
+        })
+        .await;
         assert_eq!(operations(&app.settled().await, &before, platform, "revoke", "success"), 1.0);
         browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.problem(404, "not_found");
     }

@@ -20,9 +20,12 @@ impl Scene {
     /// What is stored of anybody.
     async fn stored(&self) -> Vec<i64> {
         let mut counts = Vec::new();
-        for statement in
-            ["SELECT count(*) FROM users", "SELECT count(*) FROM auth_sessions", "SELECT count(*) FROM social_accounts", "SELECT count(*) FROM jobs WHERE kind = 'token_revocation'"]
-        {
+        for statement in [
+            "SELECT count(*) FROM users",
+            "SELECT count(*) FROM auth_sessions",
+            "SELECT count(*) FROM social_accounts",
+            "SELECT count(*) FROM jobs WHERE kind = 'token_revocation'",
+        ] {
             counts.push(self.app.stores.count(statement).await);
         }
         counts
@@ -179,7 +182,11 @@ async fn a_code_of_somebody_else_or_none_is_refused() {
     for platform in ["google", "github"] {
         // A code that an attacker got in a browser of the own: PKCE binds it to that one.
         let stolen = Browser::new().until_back(app, platform, "mallory").await;
-        let code = url::form_urlencoded::parse(stolen.split_once('?').unwrap().1.as_bytes()).find(|(name, _)| name == "code").unwrap().1.into_owned();
+        let code = url::form_urlencoded::parse(stolen.split_once('?').unwrap().1.as_bytes())
+            .find(|(name, _)| name == "code")
+            .unwrap()
+            .1
+            .into_owned();
         for hostile in [Some(code.as_str()), Some("made-up"), Some(""), None] {
             let mut victim = Browser::new();
             let back = victim.until_back(app, platform, "victim").await;
@@ -219,7 +226,16 @@ async fn who_says_no_is_not_signed_in() {
 #[tokio::test]
 async fn an_address_that_leads_elsewhere_is_not_returned_to() {
     let scene = Scene::new().await;
-    let hostile = ["https://evil.example", "//evil.example", "/\\evil.example", "/%09/evil.example", "javascript:alert(1)", "%2F%2Fevil.example", "", "/.//evil.example"];
+    let hostile = [
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "/%09/evil.example",
+        "javascript:alert(1)",
+        "%2F%2Fevil.example",
+        "",
+        "/.//evil.example",
+    ];
     for return_to in hostile {
         let answer = scene.app.get(&format!("/api/oauth/google/start?return_to={return_to}")).answer().await;
         assert!(answer.header("set-cookie").is_empty());

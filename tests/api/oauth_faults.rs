@@ -29,8 +29,15 @@ async fn a_platform_that_is_away_is_said_to_be_and_sessions_go_on() {
             assert!(!answer.header("retry-after").is_empty());
             answer.problem(503, "platform_unavailable");
             let now = app.settled().await;
-            assert_eq!(now.since(&before, "social_api_calls_total", &[("platform", platform), ("endpoint", "token"), ("status", status)]), 1.0, "{outage}");
-            assert_eq!(now.since(&before, "oauth_operations_total", &[("platform", platform), ("operation", "callback"), ("status", "failure")]), 1.0);
+            assert_eq!(
+                now.since(&before, "social_api_calls_total", &[("platform", platform), ("endpoint", "token"), ("status", status)]),
+                1.0,
+                "{outage}"
+            );
+            assert_eq!(
+                now.since(&before, "oauth_operations_total", &[("platform", platform), ("operation", "callback"), ("status", "failure")]),
+                1.0
+            );
             // It is not a proof that failed.
             assert_eq!(now.since(&before, "auth_attempts_total", &[("method", "oauth")]), 0.0);
             signed_in.me(&app).await.expect(200);
@@ -104,7 +111,10 @@ async fn a_revocation_waits_until_the_platform_is_back() {
     platforms.turn("x", json!({})).await;
     eventually("the platform has been told", async || when(platforms.count("x", "revocations").await > 0)).await;
     // The sealed tokens leave the database with their job.
-    eventually("the job has ended", async || when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)).await;
+    eventually("the job has ended", async || {
+        when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)
+    })
+    .await;
 }
 
 #[tokio::test]
@@ -140,6 +150,7 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
         });
         let stores = crate::support::Stores::new().await;
         let config = crate::support::app::configuration(&stores, &arguments.each_ref().map(String::as_str));
+        vitrine::telemetry::init(&config);
         let error = vitrine::app::App::build(config).err().map(|error| error.to_string()).unwrap_or_default();
         assert!(error.contains(complaint), "{to}: {error}");
         assert!(!error.contains("simulated"), "{error}");

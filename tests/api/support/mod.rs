@@ -32,6 +32,8 @@ pub use users::User;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What `design/reliability` promises for the way back after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);
+/// Arguments for stories in which many wait for one row: on a busy machine that takes longer than a request may wait.
+pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until `probe` answers something.
