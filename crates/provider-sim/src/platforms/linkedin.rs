@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,7 +10,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, body, publish};
+use super::{Problem, Received, publish, read};
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
@@ -62,15 +61,10 @@ enum LifecycleState {
     Published,
 }
 
-async fn share(
-    State(provider): State<Arc<Provider>>,
-    caller: Caller,
-    headers: HeaderMap,
-    new: Result<Json<NewPost>, JsonRejection>,
-) -> Result<Response, Problem> {
+async fn share(State(provider): State<Arc<Provider>>, caller: Caller, headers: HeaderMap, new: Received) -> Result<Response, Problem> {
     caller.require(&["w_member_social"])?;
     versions(&headers)?;
-    let new = body(&provider, new)?;
+    let new: NewPost = read(&provider, new)?;
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
     if new.author != format!("urn:li:person:{}", caller.account().subject(Platform::Linkedin)) {
         return refuse(StatusCode::FORBIDDEN, "author is not whose token this is");
