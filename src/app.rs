@@ -16,12 +16,15 @@ use crate::db::Db;
 use crate::features::accounts::Accounts;
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{Environments, watch_engine};
+use crate::features::oauth::Oauth;
+use crate::features::posts::{self, Posts};
 use crate::features::projects::Projects;
 use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
+use crate::platforms::Platforms;
 use crate::server::{self, Limits};
 use crate::state::AppState;
 use crate::tasks::Tasks;
@@ -64,13 +67,30 @@ impl App {
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache, accounts.clone(), metrics.clone());
+        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
         let engine = Engine::of(&config, &db, metrics.clone())?;
         let queue = Queue::default();
-        let environments = Environments::new(db.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
-        let workers = Workers::new(queue, db.clone(), config.job_workers as usize, environments.handlers(), metrics.clone());
+        // One for all, so that the jobs of all features together leave half of the connections to requests.
+        let background = db.for_background();
+        let environments =
+            Environments::new(db.clone(), background.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
+        let platforms = Platforms::of(&config, &metrics)?;
+        let posts = Posts::new(posts::Parts {
+            db: db.clone(),
+            background,
+            cache,
+            projects: projects.clone(),
+            oauth: Oauth,
+            platforms,
+            queue: queue.clone(),
+            public_url: config.public_url.clone(),
+            timeout: config.platform_timeout,
+            metrics: metrics.clone(),
+        });
+        let handlers = [environments.handlers(), posts.handlers()].concat();
+        let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects, environments };
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects, environments, posts };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }

@@ -46,6 +46,7 @@ const BODY: [Code; 5] =
         (name = "accounts", description = "Sign up, sign in, sessions"),
         (name = "projects", description = "Projects and their members"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
+        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
         (name = "operations", description = "For operators"),
     ),
     modifiers(&Credentials)

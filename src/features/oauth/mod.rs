@@ -8,5 +8,7 @@
 //! - What is unlinked is revoked at the platform by a job, so that a platform that is away holds nobody up.
 
 mod access;
+mod linked;
 
 pub use access::{Access, AccessError, Oauth};
+pub use linked::Linked;
