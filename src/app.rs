@@ -67,30 +67,31 @@ impl App {
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
-        let engine = Engine::of(&config, &db, metrics.clone())?;
+        let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // One for all, so that the jobs of all features together leave half of the connections to requests.
         let background = db.for_background();
+        let oauth =
+            Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
+        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
+        let engine = Engine::of(&config, &db, metrics.clone())?;
         let environments =
             Environments::new(db.clone(), background.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
-        let platforms = Platforms::of(&config, &metrics)?;
         let posts = Posts::new(posts::Parts {
             db: db.clone(),
             background,
             cache,
             projects: projects.clone(),
-            oauth: Oauth,
+            oauth: oauth.clone(),
             platforms,
             queue: queue.clone(),
             public_url: config.public_url.clone(),
-            timeout: config.platform_timeout,
             metrics: metrics.clone(),
         });
-        let handlers = [environments.handlers(), posts.handlers()].concat();
+        let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects, environments, posts };
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, oauth, projects, environments, posts };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }
@@ -123,13 +124,13 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, health, accounts, environments, .. } = state;
+        let AppState { config, metrics, exporter, db, health, accounts, oauth, environments, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
         let follower = environments.follower(&config);
-        let fleet = Fleet::new(db.clone(), accounts, environments, health.clone(), metrics.clone());
+        let fleet = Fleet::new(db.clone(), accounts, oauth, environments, health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));

@@ -13,6 +13,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::metrics::labels::DriverName;
+use crate::sealing::Keyring;
 
 /// Secrets, each of which `<NAME>_FILE` may give.
 const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "TOKEN_KEYS"];
@@ -226,6 +227,11 @@ impl Config {
         }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND wants 0.001 to 100000".to_owned());
+        }
+        match &self.token_keys {
+            Some(keys) => drop(Keyring::parse(keys).map_err(|error| error.to_string())?),
+            None if self.platforms_file.is_some() => return Err("TOKEN_KEYS wants a key as soon as there are platforms".to_owned()),
+            None => {}
         }
         tracing_subscriber::EnvFilter::try_new(&self.log)
             .map_err(|error| format!("LOG wants tracing directives such as info,vitrine=debug: {error}"))?;

@@ -13,5 +13,10 @@ use crate::state::AppState;
 /// The routes of every feature.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(accounts::routes()).merge(projects::routes()).merge(environments::routes()).merge(posts::routes())
+    OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(oauth::routes())
+        .merge(projects::routes())
+        .merge(environments::routes())
+        .merge(posts::routes())
 }

@@ -58,7 +58,7 @@ codes! {
     OauthTokenExpired = 400 "oauth_token_expired" Authentication "The statement of identity has expired";
     OauthTokenInvalid = 400 "oauth_token_invalid" Authentication "The statement of identity cannot be trusted";
     OauthCodeRefused = 400 "oauth_code_refused" Authentication "The platform does not accept its own code";
-    ReturnToRefused = 400 "return_to_refused" BadRequest "return_to must be a path of this service";
+    ReturnToRefused = 400 "return_to_refused" BadRequest "The address to return to must be a path of this service";
     IncompleteBody = 400 "incomplete_body" BadRequest "The body ended early";
     Unauthenticated = 401 "unauthenticated" Authentication "Sign in first";
     InvalidToken = 401 "invalid_token" Authentication "The session is unknown or has ended";
@@ -183,6 +183,12 @@ impl ApiError {
         self
     }
 
+    /// The status that it will be answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn log(&self, id: &str) {
         let source = self.source.as_deref().map(|source| source as &dyn Error);
         match self.code.status() {
@@ -219,6 +225,7 @@ impl IntoResponse for ApiError {
         let context = RequestContext::current();
         let (trace_id, instance) = context.map_or_else(Default::default, |context| (context.id.to_string(), context.path.to_string()));
         self.log(&trace_id);
+        let status = self.status();
         let Self { code, detail, errors, retry_after, source: _ } = self;
         let problem = Problem {
             kind: format!("about:blank#{}", code.as_str()),
@@ -230,7 +237,6 @@ impl IntoResponse for ApiError {
             trace_id,
             errors,
         };
-        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -1,3 +1,86 @@
-//! The simulator as a program.
+//! The simulator as a program: reads its configuration, runs until it is told to stop, decides the exit code.
 
-fn main() {}
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use provider_sim::{Config, Simulator};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Longest time for the answer of a health check.
+const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+
+#[derive(Parser)]
+#[command(name = "provider-sim", version, about = "Plays sign-in and social platforms, faults included: nothing in it is real")]
+struct Cli {
+    #[command(subcommand)]
+    verb: Option<Verb>,
+    #[command(flatten)]
+    config: Config,
+}
+
+#[derive(Clone, Copy, Subcommand)]
+enum Verb {
+    /// Answer requests until told to stop (the default)
+    Serve,
+    /// Ask the simulator on this machine whether it answers: exit code 0 or 1
+    Healthcheck,
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let mut cli = Cli::parse();
+    if let Err(message) = cli.config.read_secret() {
+        Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
+    }
+    let outcome = match cli.verb.unwrap_or(Verb::Serve) {
+        Verb::Serve => serve(cli.config).await,
+        Verb::Healthcheck => ask(cli.config.listen_address).await,
+    };
+    outcome.map_or_else(
+        |error| {
+            eprintln!("provider-sim ends with a failure: {error}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
+}
+
+async fn serve(config: Config) -> io::Result<()> {
+    // Before anything that takes time: as process 1 of a container, signals without a handler are ignored.
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let simulator = Simulator::start(config).await?;
+    eprintln!("provider-sim listens on http://{}", simulator.address());
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    eprintln!("provider-sim leaves");
+    simulator.stop().await;
+    Ok(())
+}
+
+/// Asks the simulator that listens on an address of this machine for its health.
+async fn ask(mut address: SocketAddr) -> io::Result<()> {
+    if address.ip().is_unspecified() {
+        let loopback = if address.is_ipv4() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { IpAddr::from(Ipv6Addr::LOCALHOST) };
+        address.set_ip(loopback);
+    }
+    let answer = tokio::time::timeout(ASK_TIMEOUT, async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await?;
+        io::Result::Ok(answer)
+    })
+    .await??;
+    if answer.starts_with("HTTP/1.1 200 ") {
+        Ok(())
+    } else {
+        Err(io::Error::other(answer.lines().next().unwrap_or("no answer").to_owned()))
+    }
+}

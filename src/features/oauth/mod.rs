@@ -8,7 +8,34 @@
 //! - What is unlinked is revoked at the platform by a job, so that a platform that is away holds nobody up.
 
 mod access;
-mod linked;
+mod discovery;
+mod events;
+mod flow;
+mod identity;
+mod model;
+mod provider;
+mod routes;
+mod service;
+mod store;
+mod vault;
+mod work;
 
-pub use access::{Access, AccessError, Oauth};
-pub use linked::Linked;
+use std::sync::Arc;
+
+pub use access::{Access, AccessError};
+pub use identity::Distrust;
+pub use model::{Account, Status};
+pub use provider::ProviderError;
+pub use routes::routes;
+pub use service::Oauth;
+
+use crate::jobs::Handler;
+use crate::metrics::labels::JobKind;
+
+impl Oauth {
+    /// What does this feature's jobs.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![(JobKind::TokenRevocation, Arc::new(work::RevokeTokens(self.clone())))]
+    }
+}

@@ -1,7 +1,6 @@
 //! The rules of posts; see the feature's `mod.rs`. What delivers them is `work`, what reads figures `insights`.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use url::Url;
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::cache::Cache;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Db, StoreError};
 use crate::features::accounts::User;
-use crate::features::oauth::Oauth;
+use crate::features::oauth::{Oauth, Status};
 use crate::features::projects::{Action, ProjectError, Projects};
 use crate::http::FieldError;
 use crate::http::page::Slice;
@@ -65,8 +64,6 @@ pub struct Parts {
     pub queue: Queue,
     /// Where browsers find projects.
     pub public_url: Url,
-    /// Longest time that platforms get within one request.
-    pub timeout: Duration,
     /// What counts.
     pub metrics: Metrics,
 }
@@ -106,10 +103,12 @@ impl Posts {
         }
         let link = self.link(&slug.ok_or(PostError::NotPublished)?);
         new.fit(&link).map_err(PostError::Unfit)?;
+        let accounts = oauth.accounts(&mut tx, user.id).await?;
         for platform in &new.platforms {
-            let linked = oauth.linked(&mut tx, user.id, *platform).await?.ok_or(PostError::NotLinked(*platform))?;
-            if !linked.is_active {
-                return Err(PostError::LinkExpired(*platform));
+            match accounts.iter().find(|account| account.platform == *platform).map(|account| account.status) {
+                Some(Status::Active) => {}
+                Some(Status::Expired) => return Err(PostError::LinkExpired(*platform)),
+                None => return Err(PostError::NotLinked(*platform)),
             }
         }
         let post = store::insert(&mut tx, user.id, &new, &link).await?;

@@ -7,20 +7,17 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::acting::Acting;
+use super::acting::{ActError, Acting};
 use super::model::Announcement;
 use super::service::{Parts, Posts};
 use super::{events, store};
 use crate::db::{Conn, StoreError};
-use crate::features::oauth::AccessError;
 use crate::jobs::{Failure, Handler, Job, MAX_ATTEMPTS, NewJob};
 use crate::metrics::labels::{JobKind, Platform};
-use crate::platforms::api::{ApiFailure, Message, Published};
+use crate::platforms::api::{Message, Published};
 
 /// Longest time that a platform gets for one attempt, renewing the token included.
 const TIMEOUT: Duration = Duration::from_secs(10);
-/// How long a platform is left alone that asks for fewer requests and does not say for how long: `LinkedIn` never does.
-const UNTOLD: Duration = Duration::from_mins(1);
 
 /// What a job is to do.
 #[derive(Debug, Serialize, Deserialize)]
@@ -109,22 +106,12 @@ impl DeliverPost {
     }
 }
 
-impl From<AccessError> for Failure {
-    fn from(error: AccessError) -> Self {
+impl From<ActError> for Failure {
+    fn from(error: ActError) -> Self {
         match error {
-            AccessError::NotLinked | AccessError::Expired => Self::Permanent(error.to_string()),
-            AccessError::Busy | AccessError::Store(_) => Self::retry(error),
-            AccessError::Platform(failure) => failure.into(),
-        }
-    }
-}
-
-impl From<ApiFailure> for Failure {
-    fn from(failure: ApiFailure) -> Self {
-        match failure {
-            ApiFailure::RateLimited { after } => Self::Retry { reason: failure.to_string(), after: after.or(Some(UNTOLD)) },
-            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::retry(failure),
-            ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::Permanent(failure.to_string()),
+            ActError::Later { reason, after } => Self::Retry { reason, after },
+            ActError::Store(error) => error.into(),
+            ActError::NotLinked | ActError::LinkExpired | ActError::Refused(_) => Self::Permanent(error.to_string()),
         }
     }
 }

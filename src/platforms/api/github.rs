@@ -14,7 +14,8 @@ struct User {
 
 #[derive(Deserialize)]
 struct Email {
-    email: String,
+    #[serde(rename = "email")]
+    address: String,
     primary: bool,
     verified: bool,
 }
@@ -23,6 +24,6 @@ struct Email {
 pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     let user: User = session.get(ApiEndpoint::Identity, "user").await?;
     let emails: Vec<Email> = session.get(ApiEndpoint::Identity, "user/emails").await?;
-    let email = emails.into_iter().find(|email| email.primary && email.verified).map(|email| email.email);
+    let email = emails.into_iter().find(|email| email.primary && email.verified).map(|email| email.address);
     Ok(Identity { subject: user.id.to_string(), name: user.name.unwrap_or_else(|| user.login.clone()), handle: user.login, email })
 }

@@ -1,0 +1,86 @@
+//! Configuration: every variable with its type, default and effect. `provider-sim --help` prints them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use clap::Args;
+use url::Url;
+
+use crate::knobs::Knobs;
+use crate::platform::Platform;
+
+/// What a simulator is told at its start. [`Config::default`] is for tests: a free port of the loopback interface.
+#[derive(Args, Clone, Debug)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
+    pub listen_address: SocketAddr,
+    /// Address under which browsers reach the simulator, and of which issuers are made; without one, where it listens
+    #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:4100", value_parser = address)]
+    pub public_url: Option<Url>,
+    /// The name under which Vitrine is registered on every platform
+    #[arg(long, env = "CLIENT_ID", value_name = "CLIENT_ID", default_value = "vitrine")]
+    pub client_id: String,
+    /// What proves that it is Vitrine (secret)
+    #[arg(long, env = "CLIENT_SECRET", value_name = "CLIENT_SECRET", default_value = "simulated", hide_env_values = true)]
+    pub client_secret: String,
+    /// A file with that secret, instead of it
+    #[arg(long, env = "CLIENT_SECRET_FILE", value_name = "CLIENT_SECRET_FILE")]
+    pub client_secret_file: Option<PathBuf>,
+    /// The one redirect URI of a platform is `{CALLBACK_BASE}/{platform}/callback`
+    #[arg(long, env = "CALLBACK_BASE", value_name = "CALLBACK_BASE", default_value = "http://localhost:8080/api/oauth", value_parser = address)]
+    pub callback_base: Url,
+    /// A JSON file with knobs to start with: `{"google": {"latency_ms": 300}}`
+    #[arg(long, env = "KNOBS_FILE", value_name = "KNOBS_FILE")]
+    pub knobs_file: Option<PathBuf>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let callback_base = Url::parse("http://localhost:8080/api/oauth");
+        Self {
+            listen_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            public_url: None,
+            client_id: "vitrine".to_owned(),
+            client_secret: "simulated".to_owned(),
+            client_secret_file: None,
+            callback_base: callback_base.expect("the address is well formed"),
+            knobs_file: None,
+        }
+    }
+}
+
+impl Config {
+    /// Takes the secret from its file, if one is named.
+    ///
+    /// # Errors
+    /// A sentence that names the variable and what it wants.
+    pub fn read_secret(&mut self) -> Result<(), String> {
+        let Some(path) = &self.client_secret_file else { return Ok(()) };
+        let secret =
+            fs::read_to_string(path).map_err(|error| format!("CLIENT_SECRET_FILE wants a readable file; {}: {error}", path.display()))?;
+        secret.trim_end().clone_into(&mut self.client_secret);
+        Ok(())
+    }
+
+    /// The knobs of the file, none without one.
+    pub(crate) fn knobs(&self) -> io::Result<BTreeMap<Platform, Knobs>> {
+        let Some(path) = &self.knobs_file else { return Ok(BTreeMap::new()) };
+        let refuse = |reason: String| io::Error::other(format!("KNOBS_FILE wants knobs of platforms; {}: {reason}", path.display()));
+        let text = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
+        let all: BTreeMap<Platform, Knobs> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
+        for (platform, knobs) in &all {
+            knobs.check(*platform).map_err(|reason| refuse(format!("{}: {reason}", platform.name())))?;
+        }
+        Ok(all)
+    }
+}
+
+fn address(text: &str) -> Result<Url, String> {
+    let url = Url::parse(text).map_err(|error| format!("wants a URL: {error}"))?;
+    let plain = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() && url.fragment().is_none();
+    if plain { Ok(url) } else { Err("wants an http or https address without query and fragment".to_owned()) }
+}

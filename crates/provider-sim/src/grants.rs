@@ -1,0 +1,184 @@
+//! What people allowed, and the codes and tokens that stand for it. Time is an argument: nothing here asks a clock.
+//!
+//! A code and all tokens that come of it are a family. A family that has ended takes all of them along.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest, Sha256};
+
+use crate::account::Account;
+
+/// How long a code may be used.
+const CODE_LIFETIME: Duration = Duration::from_mins(1);
+
+/// What somebody allowed.
+#[derive(Debug)]
+pub struct Grant {
+    /// Who.
+    pub account: Account,
+    /// To do what.
+    pub scopes: Vec<&'static str>,
+    /// What the client wants to find in the ID token.
+    pub nonce: Option<String>,
+    /// SHA-256 of the verifier, as RFC 7636 writes it.
+    pub challenge: String,
+    /// Where the code was sent.
+    pub redirect_uri: String,
+}
+
+/// Codes and tokens of a platform.
+#[derive(Default)]
+pub struct Grants {
+    codes: HashMap<String, Code>,
+    families: HashMap<Family, Arc<Grant>>,
+    access_tokens: HashMap<String, AccessToken>,
+    refresh_tokens: HashMap<String, RefreshToken>,
+    last: Family,
+}
+
+type Family = u64;
+/// Fresh tokens, what they go back to, and what they are for.
+type Refreshed = (Tokens, Arc<Grant>, Vec<&'static str>);
+
+struct Code {
+    family: Family,
+    grant: Arc<Grant>,
+    ends: Instant,
+    used: bool,
+}
+
+struct AccessToken {
+    family: Family,
+    scopes: Vec<&'static str>,
+    ends: Instant,
+}
+
+struct RefreshToken {
+    family: Family,
+    used: bool,
+}
+
+/// Fresh tokens.
+pub struct Tokens {
+    /// For the API.
+    pub access: String,
+    /// For fresh ones.
+    pub refresh: String,
+}
+
+/// Why a code or a refresh token is not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// Nobody was given it, or it has ended.
+    Unknown,
+    /// It came a second time: what came of it the first time has ended now.
+    Reused,
+    /// It was sent to another address.
+    RedirectUri,
+    /// The verifier does not fit the challenge.
+    Verifier,
+    /// More is wanted than was allowed.
+    Scope,
+}
+
+impl Grants {
+    /// A code for what somebody allowed.
+    pub fn issue_code(&mut self, grant: Grant, now: Instant) -> String {
+        self.last += 1;
+        let code = secret();
+        self.codes.insert(code.clone(), Code { family: self.last, grant: Arc::new(grant), ends: now + CODE_LIFETIME, used: false });
+        code
+    }
+
+    /// A code that was used already, which is worth nothing.
+    pub fn issue_used_code(&mut self, grant: Grant, now: Instant) -> String {
+        let code = self.issue_code(grant, now);
+        if let Some(code) = self.codes.get_mut(&code) {
+            code.used = true;
+        }
+        code
+    }
+
+    /// Tokens for a code. Any attempt uses it up (RFC 6749, 4.1.2).
+    pub fn redeem(
+        &mut self,
+        code: &str,
+        redirect_uri: &str,
+        verifier: &str,
+        lifetime: Duration,
+        now: Instant,
+    ) -> Result<(Tokens, Arc<Grant>), Refused> {
+        let code = self.codes.get_mut(code).ok_or(Refused::Unknown)?;
+        if code.used {
+            self.families.remove(&code.family);
+            return Err(Refused::Reused);
+        }
+        code.used = true;
+        let (family, grant) = (code.family, code.grant.clone());
+        if now >= code.ends {
+            return Err(Refused::Unknown);
+        }
+        if redirect_uri != grant.redirect_uri {
+            return Err(Refused::RedirectUri);
+        }
+        if URL_SAFE_NO_PAD.encode(Sha256::digest(verifier)) != grant.challenge {
+            return Err(Refused::Verifier);
+        }
+        self.families.insert(family, grant.clone());
+        Ok((self.issue_tokens(family, grant.scopes.clone(), lifetime, now), grant))
+    }
+
+    /// Tokens for the newest refresh token of a family, which is used up. Less than was allowed may be wanted (RFC 6749, 6).
+    pub fn refresh(
+        &mut self,
+        token: &str,
+        wanted: Option<Vec<&'static str>>,
+        lifetime: Duration,
+        now: Instant,
+    ) -> Result<Refreshed, Refused> {
+        let token = self.refresh_tokens.get_mut(token).ok_or(Refused::Unknown)?;
+        let family = token.family;
+        if token.used {
+            // Either the client or a thief has the newer one: nobody can tell which (RFC 9700, 4.14.2).
+            self.families.remove(&family);
+            return Err(Refused::Reused);
+        }
+        let grant = self.families.get(&family).ok_or(Refused::Unknown)?.clone();
+        let scopes = wanted.unwrap_or_else(|| grant.scopes.clone());
+        if scopes.iter().any(|scope| !grant.scopes.contains(scope)) {
+            return Err(Refused::Scope);
+        }
+        token.used = true;
+        Ok((self.issue_tokens(family, scopes.clone(), lifetime, now), grant, scopes))
+    }
+
+    /// Whose access token this is and what it may be used for, if it still may be.
+    pub fn access(&self, token: &str, now: Instant) -> Option<(Arc<Grant>, Vec<&'static str>)> {
+        let token = self.access_tokens.get(token).filter(|token| now < token.ends)?;
+        Some((self.families.get(&token.family)?.clone(), token.scopes.clone()))
+    }
+
+    /// Ends a token: an access token alone, a refresh token with its whole family (RFC 7009, 2.1). Tells whether there was one.
+    pub fn revoke(&mut self, token: &str) -> bool {
+        if let Some(token) = self.refresh_tokens.get(token) {
+            return self.families.remove(&token.family).is_some();
+        }
+        self.access_tokens.remove(token).is_some_and(|token| self.families.contains_key(&token.family))
+    }
+
+    fn issue_tokens(&mut self, family: Family, scopes: Vec<&'static str>, lifetime: Duration, now: Instant) -> Tokens {
+        let tokens = Tokens { access: secret(), refresh: secret() };
+        self.access_tokens.insert(tokens.access.clone(), AccessToken { family, scopes, ends: now + lifetime });
+        self.refresh_tokens.insert(tokens.refresh.clone(), RefreshToken { family, used: false });
+        tokens
+    }
+}
+
+/// 256 random bits.
+fn secret() -> String {
+    URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
+}

@@ -1,0 +1,154 @@
+//! The authorization endpoint: checks the request, asks the person, sends the answer back by the browser.
+//!
+//! A request whose client or redirect URI is wrong gets a page: to redirect would make this an open redirector (RFC 6749, 4.1.2.1).
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{RawForm, RawQuery, State};
+use axum::http::header::{CACHE_CONTROL, REFERRER_POLICY};
+use axum::response::{IntoResponse, Redirect, Response};
+use url::Url;
+
+use super::parameters::Parameters;
+use super::{ANOTHER_ISSUER, scopes};
+use crate::account::Account;
+use crate::grants::Grant;
+use crate::knobs::Lie;
+use crate::pages;
+use crate::provider::Provider;
+
+/// Length of a SHA-256 in base64url without padding (RFC 7636, 4.2).
+const CHALLENGE_LENGTH: usize = 43;
+/// What the form hands on.
+const HANDED_ON: [&str; 8] =
+    ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"];
+
+/// A request that can be asked about.
+struct Ask {
+    scopes: Vec<&'static str>,
+    challenge: String,
+    nonce: Option<String>,
+    state: Option<String>,
+}
+
+/// Why it cannot.
+enum Refusal {
+    /// Nobody who could be told safely.
+    Page(String),
+    /// The client is told.
+    Client { error: &'static str, description: String, state: Option<String> },
+}
+
+/// The consent page.
+pub async fn show(State(provider): State<Arc<Provider>>, RawQuery(query): RawQuery) -> Response {
+    let parameters = Parameters::read(query.unwrap_or_default().as_bytes());
+    match Ask::read(&provider, &parameters) {
+        Ok(ask) => {
+            let hidden = HANDED_ON.into_iter().filter_map(|name| Some((name, parameters.get(name)?)));
+            pages::consent(provider.platform, &provider.site.config.client_id, &ask.scopes, hidden)
+        }
+        Err(refusal) => refusal.answer(&provider),
+    }
+}
+
+/// What the person decided.
+pub async fn decide(State(provider): State<Arc<Provider>>, RawForm(body): RawForm) -> Response {
+    let parameters = Parameters::read(&body);
+    decision(&provider, &parameters).unwrap_or_else(|refusal| refusal.answer(&provider))
+}
+
+fn decision(provider: &Provider, parameters: &Parameters) -> Result<Response, Refusal> {
+    let ask = Ask::read(provider, parameters)?;
+    match parameters.get("decision") {
+        Some("approve") => {
+            let account =
+                Account::new(parameters.get("account"), parameters.get("email")).map_err(|wish| Refusal::Page(wish.to_owned()))?;
+            Ok(approve(provider, ask, account))
+        }
+        Some("deny") => {
+            provider.state().counts.denials += 1;
+            Err(Refusal::Client { error: "access_denied", description: "the account's owner said no".to_owned(), state: ask.state })
+        }
+        _ => Err(Refusal::Page("decision wants approve or deny".to_owned())),
+    }
+}
+
+fn approve(provider: &Provider, ask: Ask, account: Account) -> Response {
+    let redirect_uri = provider.redirect_uri();
+    let grant = Grant { account, scopes: ask.scopes, nonce: ask.nonce, challenge: ask.challenge, redirect_uri };
+    let code = {
+        let mut state = provider.state();
+        state.counts.authorizations += 1;
+        if state.knobs.lie == Some(Lie::ReplayedCode) {
+            state.grants.issue_used_code(grant, Instant::now())
+        } else {
+            state.grants.issue_code(grant, Instant::now())
+        }
+    };
+    send_back(provider, &[("code", &code)], ask.state.as_deref())
+}
+
+impl Ask {
+    fn read(provider: &Provider, parameters: &Parameters) -> Result<Self, Refusal> {
+        let page = |reason: String| Err(Refusal::Page(reason));
+        match parameters.repeated() {
+            Some(name @ ("client_id" | "redirect_uri")) => return page(format!("{name} comes twice")),
+            _ if parameters.get("client_id") != Some(&*provider.site.config.client_id) => {
+                return page(format!("no client is registered as “{}”", parameters.get("client_id").unwrap_or_default()));
+            }
+            _ if parameters.get("redirect_uri") != Some(&*provider.redirect_uri()) => {
+                return page(format!("redirect_uri “{}” is not the registered one", parameters.get("redirect_uri").unwrap_or_default()));
+            }
+            _ => {}
+        }
+        let state = parameters.get("state").map(str::to_owned);
+        let refuse = |error, description: &str| Refusal::Client { error, description: description.to_owned(), state: state.clone() };
+        if let Some(name) = parameters.repeated() {
+            return Err(refuse("invalid_request", &format!("{name} comes twice")));
+        }
+        if parameters.get("response_type") != Some("code") {
+            return Err(refuse("unsupported_response_type", "response_type wants code"));
+        }
+        if parameters.get("code_challenge_method") != Some("S256") {
+            return Err(refuse("invalid_request", "code_challenge_method wants S256"));
+        }
+        let challenge = parameters.get("code_challenge").unwrap_or_default();
+        if challenge.len() != CHALLENGE_LENGTH || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
+            return Err(refuse("invalid_request", "code_challenge wants a SHA-256 in base64url"));
+        }
+        let scopes = scopes::read(provider.platform, parameters.get("scope").unwrap_or_default())
+            .map_err(|_| refuse("invalid_scope", "scope names one that the platform does not know"))?;
+        Ok(Self { scopes, challenge: challenge.to_owned(), nonce: parameters.get("nonce").map(str::to_owned), state })
+    }
+}
+
+impl Refusal {
+    fn answer(self, provider: &Provider) -> Response {
+        match self {
+            Self::Page(reason) => pages::refusal(provider.platform, &reason),
+            Self::Client { error, description, state } => {
+                send_back(provider, &[("error", error), ("error_description", &description)], state.as_deref())
+            }
+        }
+    }
+}
+
+/// To the client, by the browser.
+fn send_back(provider: &Provider, answer: &[(&str, &str)], state: Option<&str>) -> Response {
+    let redirect_uri = provider.redirect_uri();
+    let Ok(mut url) = Url::parse(&redirect_uri) else {
+        return pages::refusal(provider.platform, "the registered redirect URI is not an address");
+    };
+    url.query_pairs_mut().extend_pairs(answer).extend_pairs(state.map(|state| ("state", state)));
+    if provider.platform.is_oidc() {
+        let lie = provider.state().knobs.lie;
+        match lie {
+            Some(Lie::NoIssParameter) => {}
+            Some(Lie::IssParameter) => drop(url.query_pairs_mut().append_pair("iss", ANOTHER_ISSUER)),
+            _ => drop(url.query_pairs_mut().append_pair("iss", &provider.issuer())),
+        }
+    }
+    // The address holds the code: nobody keeps it, nobody is told it.
+    ([(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")], Redirect::to(url.as_str())).into_response()
+}

@@ -1,0 +1,57 @@
+//! Who calls an API: the holder of an access token (RFC 6750), as often as the account may.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::account::Account;
+use crate::grants::Grant;
+use crate::platform::Platform;
+use crate::platforms::Problem;
+use crate::provider::Provider;
+
+/// Whoever an access token stands for. As an argument of a handler it is a check.
+pub struct Caller {
+    /// What somebody allowed.
+    pub grant: Arc<Grant>,
+    /// What of it this token is for.
+    pub scopes: Vec<&'static str>,
+    platform: Platform,
+}
+
+impl Caller {
+    /// Whose account this is.
+    pub fn account(&self) -> &Account {
+        &self.grant.account
+    }
+
+    /// That the token is for one of these scopes.
+    ///
+    /// # Errors
+    /// 403 with `insufficient_scope`.
+    pub fn require(&self, any: &[&str]) -> Result<(), Problem> {
+        if self.scopes.iter().any(|scope| any.contains(scope)) { Ok(()) } else { Err(Problem::insufficient_scope(self.platform, any)) }
+    }
+}
+
+impl FromRequestParts<Arc<Provider>> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, provider: &Arc<Provider>) -> Result<Self, Problem> {
+        let platform = provider.platform;
+        let Some(header) = parts.headers.get(AUTHORIZATION) else { return Err(Problem::no_token(platform)) };
+        let (scheme, token) = header.to_str().ok().and_then(|header| header.split_once(' ')).unwrap_or_default();
+        if !scheme.eq_ignore_ascii_case("bearer") {
+            return Err(Problem::no_token(platform));
+        }
+        let mut state = provider.state();
+        let (grant, scopes) = state.grants.access(token.trim(), Instant::now()).ok_or_else(|| Problem::invalid_token(platform))?;
+        if let Some(limit) = state.knobs.rate_limit {
+            state.calls.admit(&grant.account.name, limit, Instant::now()).map_err(|seconds| Problem::rate_limited(platform, seconds))?;
+        }
+        Ok(Self { grant, scopes, platform })
+    }
+}

@@ -1,0 +1,50 @@
+//! The one client, and how it proves itself: with its name and secret in a header or in the form (RFC 6749, 2.3.1), not in both.
+
+use axum::http::HeaderMap;
+use axum::http::header::AUTHORIZATION;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use url::form_urlencoded;
+
+use super::error::OAuthError;
+use super::parameters::Parameters;
+use crate::config::Config;
+
+/// Whether the request is Vitrine's.
+///
+/// # Errors
+/// `invalid_client`, and `invalid_request` for two proofs.
+pub fn authenticate(config: &Config, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
+    let (name, secret) = match (headers.get(AUTHORIZATION), form.get("client_secret")) {
+        (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client proves itself twice".to_owned())),
+        (Some(header), None) => {
+            let proof = header.to_str().ok().and_then(basic).ok_or(OAuthError::InvalidClient("the header is not of the scheme Basic"))?;
+            if form.get("client_id").is_some_and(|name| name != proof.0) {
+                return Err(OAuthError::InvalidRequest("client_id is not the one of the header".to_owned()));
+            }
+            proof
+        }
+        (None, Some(secret)) => (form.require("client_id")?.to_owned(), secret.to_owned()),
+        (None, None) => return Err(OAuthError::InvalidClient("the client does not prove itself")),
+    };
+    if name == config.client_id && secret == config.client_secret {
+        Ok(())
+    } else {
+        Err(OAuthError::InvalidClient("the client or its secret is wrong"))
+    }
+}
+
+/// Name and secret, each of which is encoded as in a form before both are joined.
+fn basic(header: &str) -> Option<(String, String)> {
+    let (scheme, encoded) = header.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("basic") {
+        return None;
+    }
+    let text = String::from_utf8(STANDARD.decode(encoded.trim()).ok()?).ok()?;
+    let (name, secret) = text.split_once(':')?;
+    Some((decode(name)?, decode(secret)?))
+}
+
+fn decode(text: &str) -> Option<String> {
+    form_urlencoded::parse(text.as_bytes()).next().map(|(text, _)| text.into_owned())
+}

@@ -1,0 +1,43 @@
+//! Each platform as an authorization server: RFC 6749 with PKCE (7636), revocation (7009), the issuer in answers (9207) and `OpenID` Connect.
+
+mod authorize;
+mod bearer;
+mod claims;
+mod client;
+mod discovery;
+mod error;
+mod parameters;
+mod revoke;
+mod scopes;
+mod token;
+mod userinfo;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::routing::{get, post};
+
+pub use bearer::Caller;
+
+use crate::platform::Platform;
+use crate::provider::Provider;
+
+/// What stands for another issuer in the lies about issuers.
+const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
+
+/// What people see.
+pub fn pages() -> Router<Arc<Provider>> {
+    Router::new().route("/oauth/authorize", get(authorize::show).post(authorize::decide))
+}
+
+/// What programs call.
+pub fn calls(platform: Platform) -> Router<Arc<Provider>> {
+    let calls = Router::new().route("/oauth/token", post(token::issue)).route("/oauth/revoke", post(revoke::revoke));
+    if !platform.is_oidc() {
+        return calls;
+    }
+    calls
+        .route("/.well-known/openid-configuration", get(discovery::document))
+        .route("/oauth/jwks", get(discovery::keys))
+        .route("/oauth/userinfo", get(userinfo::userinfo).post(userinfo::userinfo))
+}

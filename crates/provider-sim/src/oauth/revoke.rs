@@ -1,0 +1,25 @@
+//! The revocation endpoint (RFC 7009): a token that is not there is revoked as well.
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode};
+
+use super::client;
+use super::error::OAuthError;
+use super::parameters::Form;
+use crate::provider::Provider;
+
+/// Ends a token.
+///
+/// # Errors
+/// For another client, and without a token.
+pub async fn revoke(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<StatusCode, OAuthError> {
+    client::authenticate(&provider.site.config, &headers, &form)?;
+    let token = form.require("token")?;
+    let mut state = provider.state();
+    if state.grants.revoke(token) {
+        state.counts.revocations += 1;
+    }
+    Ok(StatusCode::OK)
+}

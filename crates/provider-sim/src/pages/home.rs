@@ -1,0 +1,58 @@
+//! The page at the root: what this is, what is wrong with each platform, what has happened there.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use axum::http::StatusCode;
+use axum::response::Response;
+use serde_json::Value;
+
+use super::{escape, page};
+use crate::counts::Counts;
+use crate::knobs::Knobs;
+use crate::platform::Platform;
+
+/// Tells of all platforms.
+pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>) -> Response {
+    let mut body = INTRODUCTION.to_owned();
+    let rows = |of: &dyn Fn(&(Knobs, Counts)) -> Value| -> Vec<(Platform, Value)> {
+        platforms.iter().map(|(platform, known)| (*platform, of(known))).collect()
+    };
+    table(&mut body, "Knobs", &rows(&|(knobs, _)| serde_json::to_value(knobs).unwrap_or_default()));
+    table(&mut body, "Counts", &rows(&|(_, counts)| serde_json::to_value(counts).unwrap_or_default()));
+    page(StatusCode::OK, "Simulated platforms", &body)
+}
+
+/// A row for each platform, a column for each field.
+fn table(body: &mut String, caption: &str, rows: &[(Platform, Value)]) {
+    let fields: Vec<&String> = rows.first().and_then(|(_, value)| value.as_object()).into_iter().flat_map(|object| object.keys()).collect();
+    let _ = write!(
+        body,
+        "<div class=\"scroll\" tabindex=\"0\">\n<table>\n<caption>{caption}</caption>\n<thead><tr><th scope=\"col\">Platform</th>"
+    );
+    for field in &fields {
+        let _ = write!(body, "<th scope=\"col\">{}</th>", escape(field));
+    }
+    body.push_str("</tr></thead>\n<tbody>\n");
+    for (platform, value) in rows {
+        let _ = write!(body, "<tr><th scope=\"row\">{}</th>", platform.title());
+        for field in &fields {
+            let text = match &value[*field] {
+                Value::Null => "none".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            };
+            let _ = write!(body, "<td>{}</td>", escape(&text));
+        }
+        body.push_str("</tr>\n");
+    }
+    body.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
+<p>This program plays six platforms for Vitrine, so that signing in and posting can be tried and broken without anybody else's
+computers. Its accounts are whoever you name, its posts are seen by nobody, and all of it is gone when it stops.</p>
+<p class="quiet">To make something go wrong: <code>PUT /knobs/{platform}</code>; to end it: <code>DELETE /knobs</code>.
+In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts of Mastodon</a>,
+<a href="/linkedin/posts">of LinkedIn</a>, <a href="/x/posts">of X</a>.</p>
+"#;

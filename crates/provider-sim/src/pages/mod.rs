@@ -1,0 +1,75 @@
+//! The pages, which people see. Whatever comes from a request passes [`escape`].
+
+mod consent;
+mod home;
+
+use std::fmt;
+
+use axum::http::StatusCode;
+use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY};
+use axum::response::{Html, IntoResponse, Response};
+
+pub use consent::consent;
+pub use home::home;
+
+use crate::platform::Platform;
+
+const STYLE: &str = include_str!("style.css");
+/// Nothing is loaded from elsewhere, and no page may frame these. The form's answer goes to the client, so forms are left alone.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
+
+/// Text that means itself in HTML, between tags and in quoted attributes.
+pub struct Escaped<'a>(&'a str);
+
+/// Marks text for HTML.
+pub fn escape(text: &str) -> Escaped<'_> {
+    Escaped(text)
+}
+
+impl fmt::Display for Escaped<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use fmt::Write;
+        self.0.chars().try_for_each(|c| match c {
+            '&' => formatter.write_str("&amp;"),
+            '<' => formatter.write_str("&lt;"),
+            '>' => formatter.write_str("&gt;"),
+            '"' => formatter.write_str("&quot;"),
+            '\'' => formatter.write_str("&#39;"),
+            c => formatter.write_char(c),
+        })
+    }
+}
+
+/// A request that cannot be answered to the client.
+pub fn refusal(platform: Platform, reason: &str) -> Response {
+    let body = format!(
+        "<h1>This sign-in cannot go on</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} sends nobody anywhere when it is asked so.</p>",
+        escape(reason),
+        platform.title()
+    );
+    page(StatusCode::BAD_REQUEST, "This sign-in cannot go on", &body)
+}
+
+/// A whole page around some HTML.
+fn page(status: StatusCode, title: &str, body: &str) -> Response {
+    let html = format!(
+        r#"<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="robots" content="noindex">
+<title>{title} - simulator</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<p class="banner" role="note"><strong>Simulator: nothing here is real.</strong></p>
+<main>
+{body}
+</main>
+</body>
+</html>
+"#
+    );
+    (status, [(CACHE_CONTROL, "no-store"), (CONTENT_SECURITY_POLICY, POLICY)], Html(html)).into_response()
+}

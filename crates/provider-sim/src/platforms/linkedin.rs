@@ -1,0 +1,105 @@
+//! `LinkedIn`: posts and followers. <https://learn.microsoft.com/linkedin/marketing/community-management/shares/posts-api>
+
+use std::sync::Arc;
+
+use axum::extract::State;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Problem, body, publish};
+use crate::oauth::Caller;
+use crate::platform::Platform;
+use crate::provider::Provider;
+
+const LONGEST_COMMENTARY: usize = 3000;
+
+pub fn routes() -> Router<Arc<Provider>> {
+    Router::new().route("/rest/posts", post(share)).route("/rest/memberFollowersCount", get(followers))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct NewPost {
+    author: String,
+    commentary: String,
+    #[expect(dead_code, reason = "it has to be there and to be one of its values")]
+    visibility: Visibility,
+    #[expect(dead_code, reason = "as visibility")]
+    distribution: Distribution,
+    #[expect(dead_code, reason = "as visibility")]
+    lifecycle_state: LifecycleState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum Visibility {
+    Public,
+    Connections,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Distribution {
+    #[expect(dead_code, reason = "as visibility")]
+    feed_distribution: FeedDistribution,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum FeedDistribution {
+    MainFeed,
+    None,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+enum LifecycleState {
+    Published,
+}
+
+async fn share(
+    State(provider): State<Arc<Provider>>,
+    caller: Caller,
+    headers: HeaderMap,
+    new: Result<Json<NewPost>, JsonRejection>,
+) -> Result<Response, Problem> {
+    caller.require(&["w_member_social"])?;
+    versions(&headers)?;
+    let new = body(&provider, new)?;
+    let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
+    if new.author != format!("urn:li:person:{}", caller.account().subject(Platform::Linkedin)) {
+        return refuse(StatusCode::FORBIDDEN, "author is not whose token this is");
+    }
+    if new.commentary.chars().count() > LONGEST_COMMENTARY {
+        return refuse(StatusCode::UNPROCESSABLE_ENTITY, "commentary has more than 3000 characters");
+    }
+    let post = publish(&provider, &caller, &headers, &new.commentary)?;
+    Ok((StatusCode::CREATED, [("x-restli-id", format!("urn:li:share:{}", post.id))]).into_response())
+}
+
+async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
+    caller.require(&["r_member_profileAnalytics"])?;
+    Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
+}
+
+/// Every call of the API names the month of the version that it speaks.
+fn versions(headers: &HeaderMap) -> Result<(), Problem> {
+    let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+    let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
+    match text("linkedin-version") {
+        None => return refuse(StatusCode::BAD_REQUEST, "the header LinkedIn-Version is missing"),
+        Some(version) if version.len() != 6 || !version.bytes().all(|byte| byte.is_ascii_digit()) => {
+            return refuse(StatusCode::UPGRADE_REQUIRED, "LinkedIn-Version wants a month such as 202506");
+        }
+        Some(_) => {}
+    }
+    match text("x-restli-protocol-version") {
+        Some("2.0.0") => Ok(()),
+        _ => refuse(StatusCode::BAD_REQUEST, "X-Restli-Protocol-Version wants 2.0.0"),
+    }
+}

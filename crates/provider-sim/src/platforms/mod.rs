@@ -1,0 +1,56 @@
+//! Each platform's own API, one file a platform: who somebody is, posts, figures. What they share is here: how calls are refused, in
+//! each platform's own words, and what a post is.
+
+mod github;
+mod linkedin;
+mod mastodon;
+mod problem;
+mod x;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::Router;
+use axum::extract::rejection::JsonRejection;
+use axum::http::{HeaderMap, StatusCode};
+use time::OffsetDateTime;
+
+pub use problem::Problem;
+
+use crate::oauth::Caller;
+use crate::platform::Platform;
+use crate::posts::{Post, Published};
+use crate::provider::Provider;
+
+/// The API of a platform. Those that have none state who somebody is in ID tokens.
+pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
+    match platform {
+        Platform::Github => github::routes(),
+        Platform::Mastodon => mastodon::routes(),
+        Platform::Linkedin => linkedin::routes(),
+        Platform::X => x::routes(),
+        Platform::Gitlab | Platform::Google => Router::new(),
+    }
+}
+
+/// What a request says, if it fits.
+fn body<T>(provider: &Provider, body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
+    body.map(|Json(body)| body).map_err(|rejection| Problem::new(provider.platform, rejection.status(), &rejection.body_text()))
+}
+
+/// Makes a post, unless the request's `Idempotency-Key` made it before.
+fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
+    let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
+    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key wants plain text"))?;
+    let mut state = provider.state();
+    Ok(match state.posts.publish(&caller.account().name, text, key, OffsetDateTime::now_utc()) {
+        Published::Made(post) => {
+            state.counts.posts += 1;
+            post
+        }
+        Published::Repeated(post) => {
+            state.counts.repeated_posts += 1;
+            post
+        }
+    })
+}

@@ -1,0 +1,72 @@
+//! How a platform refuses a call of its API: what is wrong is the same everywhere, each platform says it in its own JSON.
+
+use axum::Json;
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+use crate::platform::Platform;
+
+/// A refusal.
+#[derive(Debug)]
+pub struct Problem {
+    platform: Platform,
+    status: StatusCode,
+    message: String,
+    header: Option<(HeaderName, String)>,
+}
+
+impl Problem {
+    /// With a sentence for developers.
+    pub fn new(platform: Platform, status: StatusCode, message: &str) -> Self {
+        Self { platform, status, message: message.to_owned(), header: None }
+    }
+
+    /// There is no token (RFC 6750, 3.1: then nothing is said of what is wrong with it).
+    pub fn no_token(platform: Platform) -> Self {
+        Self::new(platform, StatusCode::UNAUTHORIZED, "an access token is needed").challenge("")
+    }
+
+    /// The token is worth nothing.
+    pub fn invalid_token(platform: Platform) -> Self {
+        Self::new(platform, StatusCode::UNAUTHORIZED, "the access token is unknown, revoked or has expired")
+            .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or has expired""#)
+    }
+
+    /// The token is for something else.
+    pub fn insufficient_scope(platform: Platform, any: &[&str]) -> Self {
+        Self::new(platform, StatusCode::FORBIDDEN, &format!("the access token is not for {}", any.join(" or ")))
+            .challenge(&format!(r#", error="insufficient_scope", scope="{}""#, any[0]))
+    }
+
+    /// The account calls too often.
+    pub fn rate_limited(platform: Platform, seconds: u64) -> Self {
+        let mut problem = Self::new(platform, StatusCode::TOO_MANY_REQUESTS, "the account calls too often");
+        problem.header = Some((RETRY_AFTER, seconds.to_string()));
+        problem
+    }
+
+    fn challenge(mut self, details: &str) -> Self {
+        self.header = Some((WWW_AUTHENTICATE, format!(r#"Bearer realm="{}"{details}"#, self.platform.name())));
+        self
+    }
+
+    fn body(&self) -> Value {
+        let (status, message) = (self.status.as_u16(), &self.message);
+        let title = self.status.canonical_reason().unwrap_or_default();
+        match self.platform {
+            Platform::Github => json!({ "message": message, "status": status.to_string() }),
+            Platform::Gitlab | Platform::Google => json!({ "error": title.to_lowercase().replace(' ', "_"), "error_description": message }),
+            Platform::Mastodon => json!({ "error": message }),
+            Platform::Linkedin => json!({ "message": message, "status": status }),
+            Platform::X => json!({ "title": title, "detail": message, "type": "about:blank", "status": status }),
+        }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        (self.status, self.header.clone().map(|header| [header]), Json(self.body())).into_response()
+    }
+}

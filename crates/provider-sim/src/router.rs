@@ -1,0 +1,30 @@
+//! Which route is whose, and what lies around it: a platform's own routes can be made to fail, the simulator's cannot.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::middleware::from_fn_with_state as layer;
+
+use crate::control;
+use crate::provider::Provider;
+use crate::{counts, faults, oauth, platforms};
+
+/// Every route.
+pub fn build(providers: Vec<Arc<Provider>>) -> Router {
+    let mut router = Router::new();
+    for provider in &providers {
+        router = router.nest(&format!("/{}", provider.platform.name()), platform(provider));
+    }
+    router.merge(control::routes(providers.into()))
+}
+
+fn platform(provider: &Arc<Provider>) -> Router {
+    oauth::calls(provider.platform)
+        .merge(platforms::routes(provider.platform))
+        .layer(layer(provider.clone(), faults::trouble))
+        .merge(oauth::pages())
+        .layer(layer(provider.clone(), faults::outage))
+        .layer(layer(provider.clone(), counts::observe))
+        .merge(control::posts())
+        .with_state(provider.clone())
+}
