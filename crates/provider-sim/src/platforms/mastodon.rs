@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{Problem, body, publish};
+use super::{Problem, body, length, publish};
 use crate::account::Account;
 use crate::oauth::Caller;
 use crate::pages::escape;
@@ -59,7 +59,7 @@ async fn status(
     if new.status.trim().is_empty() {
         return Err(refuse("Validation failed: Text can't be blank"));
     }
-    if new.status.chars().count() > LONGEST_STATUS {
+    if length(&new.status) > LONGEST_STATUS {
         return Err(refuse("Validation failed: Text character limit of 500 exceeded"));
     }
     let post = publish(&provider, &caller, &headers, &new.status)?;

@@ -38,6 +38,12 @@ fn body<T>(provider: &Provider, body: Result<Json<T>, JsonRejection>) -> Result<
     body.map(|Json(body)| body).map_err(|rejection| Problem::new(provider.platform, rejection.status(), &rejection.body_text()))
 }
 
+/// How many characters a text has where every link counts for 23, as X and Mastodon count.
+fn length(text: &str) -> usize {
+    let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
+    text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
+}
+
 /// Makes a post, unless the request's `Idempotency-Key` made it before.
 fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
