@@ -34,7 +34,6 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 }
 
 fn client() -> reqwest::Client {
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 

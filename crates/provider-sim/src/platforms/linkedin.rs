@@ -69,16 +69,27 @@ async fn share(State(provider): State<Arc<Provider>>, caller: Caller, headers: H
     if new.author != format!("urn:li:person:{}", caller.account().subject(Platform::Linkedin)) {
         return refuse(StatusCode::FORBIDDEN, "author is not whose token this is");
     }
-    if new.commentary.chars().count() > LONGEST_COMMENTARY {
+    let text = shown(&new.commentary);
+    if text.chars().count() > LONGEST_COMMENTARY {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "commentary has more than 3000 characters");
     }
-    let post = publish(&provider, &caller, &headers, &new.commentary)?;
+    let post = publish(&provider, &caller, &headers, &text)?;
     Ok((StatusCode::CREATED, [("x-restli-id", format!("urn:li:share:{}", post.id))]).into_response())
 }
 
 async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
     caller.require(&["r_member_profileAnalytics"])?;
     Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
+}
+
+/// What is read in a notation in which a backslash makes the next character mean nothing but itself ("little text format").
+fn shown(commentary: &str) -> String {
+    let mut shown = String::new();
+    let mut characters = commentary.chars();
+    while let Some(character) = characters.next() {
+        shown.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    shown
 }
 
 /// Every call of the API names the month of the version that it speaks.

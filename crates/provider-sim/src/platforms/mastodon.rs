@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{Problem, Received, publish, read};
+use super::{Problem, Received, length, publish, read};
 use crate::account::Account;
 use crate::oauth::Caller;
 use crate::pages::escape;
@@ -53,7 +53,7 @@ async fn status(State(provider): State<Arc<Provider>>, caller: Caller, headers: 
     if new.status.trim().is_empty() {
         return Err(refuse("Validation failed: Text can't be blank"));
     }
-    if new.status.chars().count() > LONGEST_STATUS {
+    if length(&new.status) > LONGEST_STATUS {
         return Err(refuse("Validation failed: Text character limit of 500 exceeded"));
     }
     let post = publish(&provider, &caller, &headers, &new.status)?;

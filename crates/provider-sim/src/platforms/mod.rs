@@ -38,6 +38,12 @@ fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<T, P
     body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
 }
 
+/// How many characters a text has where every link counts for 23, as X and Mastodon count.
+fn length(text: &str) -> usize {
+    let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
+    text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
+}
+
 /// Makes a post, unless the request's `Idempotency-Key` made it before.
 fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();

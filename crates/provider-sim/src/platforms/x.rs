@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, Received, publish, read};
+use super::{Problem, Received, length, publish, read};
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
@@ -59,7 +59,7 @@ async fn tweet(
     if text.trim().is_empty() {
         return Err(refuse("text is empty"));
     }
-    if text.chars().count() > LONGEST_POST {
+    if length(&text) > LONGEST_POST {
         return Err(refuse("text has more than 280 characters"));
     }
     let post = publish(&provider, &caller, &headers, &text)?;
