@@ -51,12 +51,6 @@ impl Platform {
         }
     }
 
-    /// The platform of that name.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|platform| platform.name() == name)
-    }
-
     /// Whether it states who somebody is in a signed token (`OpenID` Connect) rather than by an API of its own.
     #[must_use]
     pub const fn is_oidc(self) -> bool {

@@ -44,6 +44,7 @@ fn text(value: &Value) -> String {
     match value {
         Value::Null => "none".to_owned(),
         Value::String(text) => text.clone(),
+        Value::Object(fields) => fields.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", "),
         other => other.to_string(),
     }
 }
