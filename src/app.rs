@@ -16,12 +16,14 @@ use crate::db::Db;
 use crate::features::accounts::Accounts;
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{Environments, watch_engine};
+use crate::features::oauth::Oauth;
 use crate::features::projects::Projects;
 use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
+use crate::platforms::Platforms;
 use crate::server::{self, Limits};
 use crate::state::AppState;
 use crate::tasks::Tasks;
@@ -64,13 +66,16 @@ impl App {
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
+        let platforms = Platforms::of(&config, &metrics)?;
+        let queue = Queue::default();
+        let oauth = Oauth::new(db.clone(), accounts.clone(), platforms, queue.clone(), &config, metrics.clone())?;
         let projects = Projects::new(db.clone(), cache, accounts.clone(), metrics.clone());
         let engine = Engine::of(&config, &db, metrics.clone())?;
-        let queue = Queue::default();
         let environments = Environments::new(db.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
-        let workers = Workers::new(queue, db.clone(), config.job_workers as usize, environments.handlers(), metrics.clone());
+        let handlers = [environments.handlers(), oauth.handlers()].into_iter().flatten().collect();
+        let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, projects, environments };
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, oauth, projects, environments };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }
@@ -103,13 +108,13 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, health, accounts, environments, .. } = state;
+        let AppState { config, metrics, exporter, db, health, accounts, oauth, environments, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
         let follower = environments.follower(&config);
-        let fleet = Fleet::new(db.clone(), accounts, environments, health.clone(), metrics.clone());
+        let fleet = Fleet::new(db.clone(), accounts, oauth, environments, health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));

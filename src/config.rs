@@ -4,7 +4,7 @@
 //! variable and what it wants, never the value of a secret. Nothing else in Vitrine reads the environment.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -13,9 +13,10 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use crate::metrics::labels::DriverName;
+use crate::sealing::Keyring;
 
 /// Secrets, each of which `<NAME>_FILE` may give.
-const SECRETS: [&str; 3] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN"];
+const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "TOKEN_KEYS"];
 /// Passwords that stand in examples.
 const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
 
@@ -157,6 +158,19 @@ pub struct Config {
     #[arg(long, env = "JOB_WORKERS", value_name = "JOB_WORKERS", default_value = "8", value_parser = clap::value_parser!(u32).range(1..=100))]
     pub job_workers: u32,
 
+    /// File of the platforms that one may sign in by or post on, as TOML; none without one
+    #[arg(long, env = "PLATFORMS_FILE", value_name = "PLATFORMS_FILE")]
+    pub platforms_file: Option<PathBuf>,
+    /// Keys that seal what platforms entrust to us, one a line: 32 random bytes in base64; the first seals, all open (secret)
+    #[arg(long, env = "TOKEN_KEYS", value_name = "TOKEN_KEYS", hide_env_values = true)]
+    pub token_keys: Option<SecretString>,
+    /// Longest time that platforms get within one request
+    #[arg(long, env = "PLATFORM_TIMEOUT", value_name = "PLATFORM_TIMEOUT", default_value = "4s", value_parser = limit)]
+    pub platform_timeout: Duration,
+    /// How long signing in at a platform may take
+    #[arg(long, env = "OAUTH_LIFETIME", value_name = "OAUTH_LIFETIME", default_value = "10m", value_parser = limit)]
+    pub oauth_lifetime: Duration,
+
     /// Bearer token that the metrics routes ask for; open without one (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
@@ -213,6 +227,11 @@ impl Config {
         }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND wants 0.001 to 100000".to_owned());
+        }
+        match &self.token_keys {
+            Some(keys) => drop(Keyring::parse(keys).map_err(|error| error.to_string())?),
+            None if self.platforms_file.is_some() => return Err("TOKEN_KEYS wants a key as soon as there are platforms".to_owned()),
+            None => {}
         }
         tracing_subscriber::EnvFilter::try_new(&self.log)
             .map_err(|error| format!("LOG wants tracing directives such as info,vitrine=debug: {error}"))?;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::db::{Db, StoreError, idempotency, lease};
 use crate::features::accounts::Accounts;
 use crate::features::environments::Environments;
+use crate::features::oauth::Oauth;
 use crate::health::Health;
 use crate::jobs;
 use crate::metrics::Metrics;
@@ -23,6 +24,7 @@ pub struct Fleet {
     me: Uuid,
     db: Db,
     accounts: Accounts,
+    oauth: Oauth,
     environments: Environments,
     health: Health,
     metrics: Metrics,
@@ -31,8 +33,8 @@ pub struct Fleet {
 impl Fleet {
     /// A member that does not lead yet.
     #[must_use]
-    pub fn new(db: Db, accounts: Accounts, environments: Environments, health: Health, metrics: Metrics) -> Self {
-        Self { me: Uuid::new_v4(), db, accounts, environments, health, metrics }
+    pub fn new(db: Db, accounts: Accounts, oauth: Oauth, environments: Environments, health: Health, metrics: Metrics) -> Self {
+        Self { me: Uuid::new_v4(), db, accounts, oauth, environments, health, metrics }
     }
 
     /// Leads while it holds the lease, for ever.
@@ -66,6 +68,7 @@ impl Fleet {
         jobs::report(&mut conn, &self.metrics).await?;
         idempotency::forget_old(&mut conn).await?;
         self.accounts.end_expired(&mut conn).await?;
+        self.oauth.tidy_up(&mut conn).await?;
         Ok(true)
     }
 

@@ -9,6 +9,7 @@
 //! | [`features`] | what the service does: one folder each |
 //! | [`http`] | problems, extractors, paging |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
+//! | [`platforms`], [`sealing`] | sites with accounts of their own: the way to them, and how their tokens are kept |
 //! | [`metrics`] | the catalogue and everything that counts |
 //! | [`jobs`] | what must happen after an answer was given |
 //! | [`fleet`] | what one replica does for all |
@@ -26,7 +27,9 @@ pub mod http;
 pub mod jobs;
 pub mod metrics;
 pub mod operations;
+pub mod platforms;
 pub mod router;
+pub mod sealing;
 pub mod server;
 pub mod shutdown;
 pub mod state;

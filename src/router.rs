@@ -44,7 +44,9 @@ const BODY: [Code; 5] =
     info(title = "Vitrine", description = "A studio of dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
     tags(
         (name = "accounts", description = "Sign up, sign in, sessions"),
+        (name = "oauth", description = "Signing in by platforms, and the accounts that are linked there"),
         (name = "projects", description = "Projects and their members"),
+        (name = "showcase", description = "What is published, for everybody"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
         (name = "operations", description = "For operators"),
     ),

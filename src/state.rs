@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
 use crate::features::environments::Environments;
+use crate::features::oauth::Oauth;
 use crate::features::projects::Projects;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -26,6 +27,8 @@ pub struct AppState {
     pub health: Health,
     /// The accounts service.
     pub accounts: Accounts,
+    /// The service of signing in and linking by platforms.
+    pub oauth: Oauth,
     /// The projects service.
     pub projects: Projects,
     /// The environments service.

@@ -38,6 +38,8 @@ impl CacheType {
         match self {
             Self::Session | Self::User => Duration::from_mins(1),
             Self::Project => Duration::from_secs(30),
+            Self::Showcase => Duration::from_secs(15),
+            Self::Insights => Duration::from_mins(5),
         }
     }
 
@@ -46,6 +48,8 @@ impl CacheType {
             Self::Session => "session",
             Self::User => "user",
             Self::Project => "project",
+            Self::Showcase => "showcase",
+            Self::Insights => "insights",
         }
     }
 }

@@ -48,17 +48,41 @@ codes! {
     InvalidQuery = 400 "invalid_query" BadRequest "A query parameter is not understood";
     InvalidCursor = 400 "invalid_cursor" BadRequest "The cursor is not one that a list answered";
     InvalidHeader = 400 "invalid_header" BadRequest "A header is not understood";
+    OauthStateMissing = 400 "oauth_state_missing" Authentication "This browser has begun no sign-in with the platform";
+    OauthStateMismatch = 400 "oauth_state_mismatch" Authentication "The answer belongs to another sign-in";
+    OauthStateExpired = 400 "oauth_state_expired" Authentication "The sign-in was begun too long ago";
+    OauthStateUsed = 400 "oauth_state_used" Authentication "The sign-in has been finished before";
+    OauthIssuerMismatch = 400 "oauth_issuer_mismatch" Authentication "The answer comes from another issuer";
+    OauthAudienceMismatch = 400 "oauth_audience_mismatch" Authentication "The identity was stated for somebody else";
+    OauthNonceMismatch = 400 "oauth_nonce_mismatch" Authentication "The identity was stated for another sign-in";
+    OauthTokenExpired = 400 "oauth_token_expired" Authentication "The statement of identity has expired";
+    OauthTokenInvalid = 400 "oauth_token_invalid" Authentication "The statement of identity cannot be trusted";
+    OauthCodeRefused = 400 "oauth_code_refused" Authentication "The platform does not accept its own code";
+    ReturnToRefused = 400 "return_to_refused" BadRequest "The address to return to must be a path of this service";
     IncompleteBody = 400 "incomplete_body" BadRequest "The body ended early";
     Unauthenticated = 401 "unauthenticated" Authentication "Sign in first";
     InvalidToken = 401 "invalid_token" Authentication "The session is unknown or has ended";
     InvalidCredentials = 401 "invalid_credentials" Authentication "E-mail or password is wrong";
     Forbidden = 403 "forbidden" Authorization "Your role does not allow this";
+    OauthDenied = 403 "oauth_denied" Authorization "The platform did not give its consent";
+    EmailUnverified = 403 "email_unverified" Authorization "The platform vouches for no e-mail of this account";
     CrossSite = 403 "cross_site_request" Authorization "The request came from another site";
     NotFound = 404 "not_found" NotFound "There is nothing here";
     MethodNotAllowed = 405 "method_not_allowed" Method "The route does not know this method";
     RequestTimeout = 408 "body_timeout" Timeout "The body did not arrive in time";
     EmailTaken = 409 "email_taken" Conflict "An account has this e-mail";
+    IdentityTaken = 409 "identity_taken" Conflict "This identity is linked to another account";
+    PlatformTaken = 409 "platform_taken" Conflict "The account is linked to another identity of this platform";
+    SignedInAsOther = 409 "signed_in_as_other" Conflict "The link was begun by somebody who is not signed in any more";
+    LastSignIn = 409 "last_sign_in" Conflict "The account could not be signed in to any more";
+    NotLinked = 409 "not_linked" Conflict "The account is not linked to this platform";
+    LinkExpired = 409 "link_expired" Conflict "The platform asks to be linked again";
+    RefreshUnsupported = 409 "refresh_unsupported" Conflict "The platform gave nothing to refresh with";
+    RefreshInProgress = 409 "refresh_in_progress" Conflict "The link is being refreshed";
+    NotPublished = 409 "not_published" Conflict "The project is not published";
     OwnerRequired = 409 "owner_required" Conflict "A project keeps its owner";
+    SlugTaken = 409 "slug_taken" Conflict "A project has this slug";
+    AlreadyPublished = 409 "already_published" Conflict "The project is published under another slug";
     TooManyMembers = 409 "too_many_members" Conflict "The project has as many members as it may have";
     EnvironmentBusy = 409 "environment_busy" Conflict "Another operation on the environment is under way";
     EnvironmentRunning = 409 "environment_running" Conflict "The environment is running";
@@ -77,6 +101,7 @@ codes! {
     TooManyAttempts = 429 "too_many_attempts" RateLimit "Too many attempts";
     Internal = 500 "internal" Internal "Something went wrong here";
     Unavailable = 503 "unavailable" Unavailable "A part of the service is away";
+    PlatformUnavailable = 503 "platform_unavailable" Unavailable "The platform is away";
     Overloaded = 503 "overloaded" Unavailable "The service is busy";
     Timeout = 503 "timeout" Timeout "The answer took too long";
 }
@@ -160,6 +185,12 @@ impl ApiError {
         self
     }
 
+    /// The status that it will be answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
     fn log(&self, id: &str) {
         let source = self.source.as_deref().map(|source| source as &dyn Error);
         match self.code.status() {
@@ -196,6 +227,7 @@ impl IntoResponse for ApiError {
         let context = RequestContext::current();
         let (trace_id, instance) = context.map_or_else(Default::default, |context| (context.id.to_string(), context.path.to_string()));
         self.log(&trace_id);
+        let status = self.status();
         let Self { code, detail, errors, retry_after, source: _ } = self;
         let problem = Problem {
             kind: format!("about:blank#{}", code.as_str()),
@@ -207,7 +239,6 @@ impl IntoResponse for ApiError {
             trace_id,
             errors,
         };
-        let status = StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = (status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));

@@ -1,10 +1,12 @@
 //! Keyset paging: `?limit=20&cursor=…`, answered as `{items, next_cursor}`.
 //!
-//! Lists run from new to old by identifier (version 7 sorts by time), so a cursor is the last identifier seen.
+//! Lists run from new to old, most by identifier (version 7 sorts by time), so a cursor is the place of the last item
+//! seen. It is not a secret and grants nothing: who invents one reads the same list from another place.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -24,11 +26,61 @@ pub struct PageQuery {
     cursor: Option<String>,
 }
 
+/// A place in a list.
+pub trait Place: Sized + PartialEq {
+    /// Before the newest item that there can be.
+    fn start() -> Self;
+    /// What a cursor holds.
+    fn to_cursor(&self) -> Vec<u8>;
+    /// The place that a cursor holds, if it is one of this kind.
+    fn from_cursor(bytes: &[u8]) -> Option<Self>;
+}
+
+impl Place for Uuid {
+    fn start() -> Self {
+        Self::max()
+    }
+
+    fn to_cursor(&self) -> Vec<u8> {
+        self.as_bytes().to_vec()
+    }
+
+    fn from_cursor(bytes: &[u8]) -> Option<Self> {
+        Self::from_slice(bytes).ok()
+    }
+}
+
+/// A place in a list that runs by a time, and by identifier where times are equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// From 1970 to 9999, in whole microseconds, as Postgres has it.
+    pub at: OffsetDateTime,
+    /// Of the item.
+    pub id: Uuid,
+}
+
+impl Place for Moment {
+    fn start() -> Self {
+        Self { at: time::PrimitiveDateTime::MAX.assume_utc(), id: Uuid::max() }
+    }
+
+    fn to_cursor(&self) -> Vec<u8> {
+        let micros = u64::try_from(self.at.unix_timestamp_nanos() / 1000).unwrap_or_default();
+        [&micros.to_be_bytes(), self.id.as_bytes().as_slice()].concat()
+    }
+
+    fn from_cursor(bytes: &[u8]) -> Option<Self> {
+        let (micros, id) = bytes.split_first_chunk()?;
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(u64::from_be_bytes(*micros)) * 1000).ok()?;
+        Some(Self { at, id: Uuid::from_slice(id).ok()? })
+    }
+}
+
 /// A part of a list that a store is asked for.
 #[derive(Clone, Copy, Debug)]
-pub struct Slice {
+pub struct Slice<P = Uuid> {
     /// Only what is older than this.
-    pub before: Uuid,
+    pub before: P,
     /// One more than the page holds: whether it comes tells if there is a next page.
     pub limit: i64,
 }
@@ -47,30 +99,54 @@ impl PageQuery {
     ///
     /// # Errors
     /// `invalid_query` for a limit outside 1 to 100, `invalid_cursor` for a cursor that no list answered.
-    pub fn slice(&self) -> Result<Slice, ApiError> {
+    pub fn slice<P: Place>(&self) -> Result<Slice<P>, ApiError> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit wants 1 to {MAX_LIMIT}")));
         }
         let before = match &self.cursor {
-            None => Uuid::max(),
+            None => P::start(),
             Some(cursor) => decode(cursor).ok_or_else(|| ApiError::new(Code::InvalidCursor))?,
         };
         Ok(Slice { before, limit: i64::from(limit) + 1 })
     }
 }
 
-impl Slice {
+impl<P: Place> Slice<P> {
+    /// Whether it is the first page of the usual size: what is asked for when nothing is said.
+    pub fn is_usual(&self) -> bool {
+        self.before == P::start() && self.limit == i64::from(DEFAULT_LIMIT) + 1
+    }
+
     /// The page of what a store answered.
-    pub fn page<T, V>(self, mut rows: Vec<T>, id: impl Fn(&T) -> Uuid, view: impl Fn(T) -> V) -> Page<V> {
+    pub fn page<T, V>(self, mut rows: Vec<T>, place: impl Fn(&T) -> P, view: impl Fn(T) -> V) -> Page<V> {
         let size = usize::try_from(self.limit - 1).unwrap_or_default();
         let more = rows.len() > size;
         rows.truncate(size);
-        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(id(last).as_bytes()));
+        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(place(last).to_cursor()));
         Page { items: rows.into_iter().map(view).collect(), next_cursor }
     }
 }
 
-fn decode(cursor: &str) -> Option<Uuid> {
-    Uuid::from_slice(&URL_SAFE_NO_PAD.decode(cursor).ok()?).ok()
+fn decode<P: Place>(cursor: &str) -> Option<P> {
+    P::from_cursor(&URL_SAFE_NO_PAD.decode(cursor).ok()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_survives_its_way_into_a_cursor_and_back() {
+        let at = OffsetDateTime::from_unix_timestamp_nanos(1_795_000_000_123_456_000).unwrap();
+        let moment = Moment { at, id: Uuid::from_u128(7) };
+        assert_eq!(Moment::from_cursor(&moment.to_cursor()), Some(moment));
+    }
+
+    #[test]
+    fn a_cursor_of_another_list_or_of_no_time_is_none() {
+        assert_eq!(Moment::from_cursor(Uuid::max().as_bytes()), None);
+        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "after the year 9999");
+        assert_eq!(Uuid::from_cursor(&Moment::start().to_cursor()), None);
+    }
 }

@@ -1,6 +1,8 @@
 //! Headers that make a request conditional or repeatable: `ETag` and `If-Match` (RFC 9110), `Idempotency-Key`
 //! (IETF draft-ietf-httpapi-idempotency-key-header).
 
+use std::fmt::Display;
+
 use axum::extract::FromRequestParts;
 use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
@@ -12,9 +14,9 @@ use crate::state::AppState;
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
 
-/// The header with the entity tag of a version.
+/// The header with the entity tag of a version: no two representations that an address has had may share one.
 #[must_use]
-pub fn etag(version: i64) -> [(HeaderName, String); 1] {
+pub fn etag(version: impl Display) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{version}\""))]
 }
 
@@ -43,7 +45,7 @@ pub struct IfNoneMatch(Vec<String>);
 impl IfNoneMatch {
     /// Whether the client has this version.
     #[must_use]
-    pub fn has(&self, version: i64) -> bool {
+    pub fn has(&self, version: impl Display) -> bool {
         self.0.iter().any(|tag| tag == "*" || tag.trim_start_matches("W/") == format!("\"{version}\""))
     }
 }

@@ -4,8 +4,8 @@
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
     AuthMethod, AuthStatus, Build, CacheType, Dependency, DriverAnswer, DriverCall, Ending, EnvironmentStatus, Extension, Heap, HttpAnswer,
-    HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Outcome, PoolState, Query, QueryStatus,
-    RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SystemError,
+    HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Outcome, PlatformAnswer, PlatformCall,
+    PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SystemError,
 };
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -16,6 +16,8 @@ const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
+/// Up to the deadline of a call.
+const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// What the catalogue says of one metric.
@@ -167,6 +169,14 @@ catalogue! {
         /// Sessions that have not ended, over the whole fleet; reported by one replica at a time
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
     }
+    "Platforms" {
+        /// Steps of signing in or linking by a platform and of what follows from a link, by outcome; for configured platforms
+        oauth_operations: CounterFamily<PlatformOperation> = "oauth_operations_total";
+        /// Calls of platforms, by outcome; for configured platforms
+        social_api_calls: CounterFamily<PlatformAnswer> = "social_api_calls_total";
+        /// Time of a call of a platform in seconds, answered or not
+        social_api_duration: HistogramFamily<PlatformCall> = "social_api_duration_seconds", PLATFORM_SECONDS;
+    }
     "Environments" {
         /// Environments by status, over the whole fleet; reported by one replica at a time
         environments: Gauge<EnvironmentStatus> = "environments";
@@ -204,6 +214,10 @@ catalogue! {
         users_registered: Counter<()> = "users_registered_total";
         /// Projects created
         projects_created: Counter<()> = "projects_created_total";
+        /// Projects that entered the showcase, each time that they did
+        projects_published: Counter<()> = "projects_published_total";
+        /// Posts created; each goes to one platform or more
+        posts_created: Counter<()> = "posts_created_total";
     }
 }
 

@@ -119,6 +119,18 @@ route_keys! {
     DriverCall ["driver", "operation"]
 }
 route_keys! {
+    /// One step of signing in by a platform; a replica has the platforms that are configured.
+    PlatformOperation ["platform", "operation", "status"]
+}
+route_keys! {
+    /// One kind of call of a platform.
+    PlatformCall ["platform", "endpoint"]
+}
+route_keys! {
+    /// The end of a call of a platform.
+    PlatformAnswer ["platform", "endpoint", "status"]
+}
+route_keys! {
     /// The end of a call of the driver of environments.
     DriverAnswer ["driver", "operation", "status"]
 }
@@ -176,6 +188,8 @@ labels! {
         Session ["session"],
         User ["user"],
         Project ["project"],
+        Showcase ["showcase"],
+        Insights ["insights"],
     }
 }
 
@@ -225,6 +239,17 @@ labels! {
         UpdateLogStreams ["update", "log_streams"],
         SelectSimContainers ["select", "sim_containers"],
         UpdateSimContainers ["update", "sim_containers"],
+        InsertOauthCallbacks ["insert", "oauth_callbacks"],
+        DeleteOauthCallbacks ["delete", "oauth_callbacks"],
+        SelectSocialAccounts ["select", "social_accounts"],
+        InsertSocialAccounts ["insert", "social_accounts"],
+        UpdateSocialAccounts ["update", "social_accounts"],
+        DeleteSocialAccounts ["delete", "social_accounts"],
+        SelectPosts ["select", "posts"],
+        InsertPosts ["insert", "posts"],
+        SelectPostDeliveries ["select", "post_deliveries"],
+        InsertPostDeliveries ["insert", "post_deliveries"],
+        UpdatePostDeliveries ["update", "post_deliveries"],
     }
 }
 
@@ -293,6 +318,57 @@ labels! {
     AuthMethod ["method"] {
         Password ["password"],
         Token ["token"],
+        Oauth ["oauth"],
+    }
+}
+
+labels! {
+    /// A site with accounts of its own that Vitrine knows how to talk to.
+    #[derive(PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    Platform ["platform"] {
+        Github ["github"],
+        Gitlab ["gitlab"],
+        Google ["google"],
+        Mastodon ["mastodon"],
+        Linkedin ["linkedin"],
+        X ["x"],
+    }
+}
+
+labels! {
+    /// A step of signing in or linking by a platform, or of what follows from a link.
+    OauthOperation ["operation"] {
+        Start ["start"],
+        Callback ["callback"],
+        Refresh ["refresh"],
+        Revoke ["revoke"],
+    }
+}
+
+labels! {
+    /// What a platform is asked for.
+    ApiEndpoint ["endpoint"] {
+        Discovery ["discovery"],
+        Keys ["keys"],
+        Token ["token"],
+        Revocation ["revocation"],
+        Identity ["identity"],
+        Post ["post"],
+        Insights ["insights"],
+    }
+}
+
+labels! {
+    /// How a platform took a call: `refused` is a 4xx, `failed` a 5xx, `cancelled` a call that nobody waited for any more.
+    ApiStatus ["status"] {
+        Success ["success"],
+        Refused ["refused"],
+        RateLimited ["rate_limited"],
+        Failed ["failed"],
+        Timeout ["timeout"],
+        Unreachable ["unreachable"],
+        Cancelled ["cancelled"],
     }
 }
 
@@ -408,6 +484,8 @@ labels! {
         EnvironmentChange ["environment_change"],
         ExtensionChange ["extension_change"],
         EnvironmentReconcile ["environment_reconcile"],
+        TokenRevocation ["token_revocation"],
+        PostDelivery ["post_delivery"],
     }
 }
 

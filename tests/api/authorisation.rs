@@ -20,7 +20,7 @@ const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
 const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 
 /// Those that end something come last: they are asked of the same project.
-const ROUTES: [Route; 23] = [
+const ROUTES: [Route; 27] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
@@ -69,6 +69,11 @@ const ROUTES: [Route; 23] = [
         [401, 403, 403, 204, 204, 204],
     ),
     (Method::DELETE, "/api/environments/{env}", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
+    (Method::POST, "/api/projects/{id}/publish", Some(|| json!({})), [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
+    (Method::DELETE, "/api/projects/{id}/publish", None, [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
+    // What is published is everybody's to see.
+    (Method::GET, "/api/showcase", None, [200; 6], [200; 6]),
+    (Method::GET, "/api/showcase/shown", None, [200; 6], [200; 6]),
     (Method::DELETE, "/api/projects/{id}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
 ];
 
@@ -121,6 +126,9 @@ async fn assert_table(visibility: &str) {
     // What is created stays as it is while the table is gone through.
     let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h"]).await;
     let people = People::of(&app).await;
+    let shown = app.project(people.named("owner"), "Shown", "public").await;
+    let publish = format!("/api/projects/{}/publish", shown["id"].as_str().unwrap());
+    app.as_user(people.named("owner"), Method::POST, &publish).json(&json!({})).answer().await.expect(200);
     let mut wrong = Vec::new();
     for (actor, name) in ACTORS.iter().enumerate() {
         let id = project(&app, &people, visibility).await;
@@ -168,12 +176,12 @@ async fn of_a_public_project_everybody_may_what_the_role_says() {
 }
 
 /// Where routes begin that are of projects or of what is in them.
-const IN_PROJECTS: [&str; 4] = ["/api/projects", "/api/environments", "/api/sessions", "/api/extensions"];
+const IN_PROJECTS: [&str; 5] = ["/api/projects", "/api/showcase", "/api/environments", "/api/sessions", "/api/extensions"];
 
 /// The template as the description has it.
 fn as_described(path: &str) -> String {
     let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}");
-    named.replace("/shell-prompt", "/{extension}")
+    named.replace("/shell-prompt", "/{extension}").replace("/shown", "/{slug}")
 }
 
 #[tokio::test]

@@ -198,6 +198,22 @@ async fn what_a_change_or_a_membership_may_not_be_is_refused() {
         let answer = stage.refuses(&body.to_string(), request, route, 422, "validation_failed").await;
         assert!(answer.field_code(field).is_some(), "{}", answer.text());
     }
+    let (route, path) = ("/api/projects/{id}/publish", format!("/api/projects/{}/publish", stage.project));
+    for (body, field, code) in [
+        (json!({ "slug": null }), "slug", "invalid"),
+        (json!({ "slug": 123 }), "slug", "invalid"),
+        (json!({ "slug": ["abc"] }), "slug", "invalid"),
+        (json!({ "slug": "abc", "visibility": "public" }), "visibility", "unknown"),
+        (json!({ "Slug": "abc" }), "Slug", "unknown"),
+        (json!({ "slug": "a\u{0}b" }), "slug", "invalid"),
+        (json!([]), ".", "invalid"),
+        (json!("abc"), ".", "invalid"),
+    ] {
+        let what = format!("{path} {body}");
+        let answer = stage.refuses(&what, stage.post(&path, body.to_string()), route, 422, "validation_failed").await;
+        assert_eq!(answer.field_code(field).as_deref(), Some(code), "{what}: {}", answer.text());
+    }
+    stage.refuses("no body", stage.post(&path, ""), route, 400, "malformed_json").await;
     let (route, path) = ("/api/projects/{id}/members", format!("/api/projects/{}/members", stage.project));
     let long = format!("{}@example.com", "x".repeat(5000));
     for (body, field) in [
@@ -336,6 +352,9 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
         &"9".repeat(3000),
     ] {
         stage.refuses(id, get(&format!("/api/projects/{id}")), "/api/projects/{id}", 404, "not_found").await;
+    }
+    for slug in ["abc", "%00", "%ff", "..%2f..%2fmetrics", "A", "%F0%9F%A6%80", &"9".repeat(3000)] {
+        stage.refuses(slug, stage.app.get(&format!("/api/showcase/{slug}")), "/api/showcase/{slug}", 404, "not_found").await;
     }
     let path = format!("/api/projects/{}/members/abc", stage.project);
     let request = stage.app.delete(&path).bearer_auth(&stage.ada.token);

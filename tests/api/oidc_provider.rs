@@ -1,13 +1,14 @@
-//! The real provider of the tests itself: what the stories of signing in rely on.
+//! Signing in by a real provider, and what the stories of that rely on: what it gives, and what it refuses.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use reqwest::Method;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use url::Url;
 
 use crate::support::oidc_provider::OidcProvider;
-use crate::support::{Answer, Ask};
+use crate::support::{Answer, Ask, Browser, Platforms, eventually, when};
 
 const CALLBACK: &str = "http://localhost:8080/api/oauth/google/callback";
 const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
@@ -34,7 +35,6 @@ fn parameter(url: &Url, name: &str) -> Option<String> {
 }
 
 fn client() -> reqwest::Client {
-    let _installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().build().unwrap()
 }
 
@@ -55,6 +55,38 @@ async fn post(provider: &OidcProvider, endpoint: &Value, fields: &[(&str, &str)]
 fn claims(id_token: &Value) -> Value {
     let payload = id_token.as_str().unwrap().split('.').nth(1).unwrap();
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(payload).unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn a_real_provider_signs_somebody_in_refreshes_and_is_told_of_the_end() {
+    let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
+    let platforms = Platforms::start().await;
+    platforms.rewrite(|text| {
+        let (before, google) = text.split_once("[google]").unwrap();
+        let (_, after) = google.split_once("\n[").unwrap();
+        format!("{before}[google]\n{}\n[{after}", provider.settings())
+    });
+    let app = platforms.app().await;
+    let mut browser = Browser::new();
+    let location = browser.start(&app, "google").await;
+    let back = provider.login(&location).await;
+    browser.get(&app, &back[url::Position::BeforePath..]).await.expect(303);
+    assert_eq!(browser.me(&app).await.expect(200).json()["email"], "ada@example.com");
+
+    let account = browser.account(&app, "google").await;
+    assert_eq!((&account["subject"], &account["handle"], &account["status"]), (&"ada".into(), &"ada".into(), &"active".into()));
+    let id = account["id"].as_str().unwrap();
+    // Twice, since the first refresh token is worth nothing after the first time.
+    for _ in 0..2 {
+        browser.send(&app, Method::POST, &format!("/api/accounts/{id}/refresh")).await.expect(200);
+    }
+    browser.visit(&app, "github", "ada").await.expect(303);
+    browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
+    eventually("the provider has been told", async || {
+        let told = [("platform", "google"), ("operation", "revoke"), ("status", "success")];
+        when(app.scrape().await.get("oauth_operations_total", &told) == 1.0)
+    })
+    .await;
 }
 
 #[tokio::test]

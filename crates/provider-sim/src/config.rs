@@ -54,16 +54,13 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Takes the secret from its file, if one is named.
-    ///
-    /// # Errors
-    /// A sentence that names the variable and what it wants.
-    pub fn read_secret(&mut self) -> Result<(), String> {
-        let Some(path) = &self.client_secret_file else { return Ok(()) };
-        let secret =
-            fs::read_to_string(path).map_err(|error| format!("CLIENT_SECRET_FILE wants a readable file; {}: {error}", path.display()))?;
-        secret.trim_end().clone_into(&mut self.client_secret);
-        Ok(())
+    /// The client's secret, from its file if one is named.
+    pub(crate) fn secret(&self) -> io::Result<String> {
+        let Some(path) = &self.client_secret_file else { return Ok(self.client_secret.clone()) };
+        let refuse =
+            |reason: String| io::Error::other(format!("CLIENT_SECRET_FILE wants a file with a secret; {}: {reason}", path.display()));
+        let secret = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?.trim_end().to_owned();
+        if secret.is_empty() { Err(refuse("it is empty".to_owned())) } else { Ok(secret) }
     }
 
     /// The knobs of the file, none without one.

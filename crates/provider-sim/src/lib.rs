@@ -57,13 +57,13 @@ impl Simulator {
     /// Makes a key, listens and answers from then on.
     ///
     /// # Errors
-    /// When the address cannot be had, or the file of knobs is not what it should be.
+    /// When the address cannot be had, or a file that the configuration names is not what it should be.
     pub async fn start(config: Config) -> io::Result<Self> {
         let knobs = config.knobs()?;
         let listener = TcpListener::bind(config.listen_address).await?;
         let address = listener.local_addr()?;
         let keys = Keys::generate().await?;
-        let site = Arc::new(Site::new(config, address, keys));
+        let site = Arc::new(Site::new(config, address, keys)?);
         let providers: Vec<_> = Platform::ALL
             .into_iter()
             .map(|platform| Arc::new(Provider::new(platform, site.clone(), knobs.get(&platform).cloned().unwrap_or_default())))

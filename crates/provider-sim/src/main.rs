@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{Parser, Subcommand};
 use provider_sim::{Config, Simulator};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -33,10 +33,7 @@ enum Verb {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    let mut cli = Cli::parse();
-    if let Err(message) = cli.config.read_secret() {
-        Cli::command().error(clap::error::ErrorKind::ValueValidation, message).exit();
-    }
+    let cli = Cli::parse();
     let outcome = match cli.verb.unwrap_or(Verb::Serve) {
         Verb::Serve => serve(cli.config).await,
         Verb::Healthcheck => ask(cli.config.listen_address).await,

@@ -1,5 +1,6 @@
 //! One platform while the simulator runs: what it is, and what is remembered of it. No rules are here.
 
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,11 +15,14 @@ use crate::throttle::Throttle;
 
 /// What all platforms share.
 pub struct Site {
-    /// Who may ask for tokens, and where answers go.
-    pub config: Config,
+    /// The name of the one client.
+    pub client_id: String,
+    /// What proves that it is the client.
+    pub client_secret: String,
     /// What signs ID tokens.
     pub keys: Keys,
     public_url: String,
+    callback_base: String,
 }
 
 /// One platform.
@@ -47,9 +51,20 @@ pub struct State {
 
 impl Site {
     /// The site that listens on this address.
-    pub fn new(config: Config, address: SocketAddr, keys: Keys) -> Self {
-        let public_url = config.public_url.as_ref().map_or_else(|| format!("http://{address}"), ToString::to_string);
-        Self { config, keys, public_url: public_url.trim_end_matches('/').to_owned() }
+    ///
+    /// # Errors
+    /// When the file of the secret is not what it should be.
+    pub fn new(config: Config, address: SocketAddr, keys: Keys) -> io::Result<Self> {
+        let client_secret = config.secret()?;
+        let public_url = config.public_url.map_or_else(|| format!("http://{address}"), String::from);
+        let without_slash = |url: &str| url.trim_end_matches('/').to_owned();
+        Ok(Self {
+            client_id: config.client_id,
+            client_secret,
+            keys,
+            public_url: without_slash(&public_url),
+            callback_base: without_slash(config.callback_base.as_str()),
+        })
     }
 
     /// Where browsers find it, without a slash at the end.
@@ -76,7 +91,7 @@ impl Provider {
 
     /// The one address to which it sends answers.
     pub fn redirect_uri(&self) -> String {
-        format!("{}/{}/callback", self.site.config.callback_base.as_str().trim_end_matches('/'), self.platform.name())
+        format!("{}/{}/callback", self.site.callback_base, self.platform.name())
     }
 }
 

@@ -15,6 +15,15 @@ pub fn logged_in(metrics: &Metrics, user: Uuid, session: Uuid) {
     tracing::info!(%user, %session, "user logged in");
 }
 
+pub fn vouched_for(metrics: &Metrics, user: Uuid, session: Uuid) {
+    metrics.auth_attempts.increment((AuthMethod::Oauth, AuthStatus::Success));
+    tracing::info!(%user, %session, "user signed in by a platform");
+}
+
+pub fn not_vouched_for(metrics: &Metrics) {
+    metrics.auth_attempts.increment((AuthMethod::Oauth, AuthStatus::Failure));
+}
+
 pub fn login_failed(metrics: &Metrics) {
     metrics.auth_attempts.increment((AuthMethod::Password, AuthStatus::Failure));
     tracing::info!("login failed");

@@ -1,6 +1,7 @@
 //! Who makes a request. A handler that takes [`CurrentUser`] cannot be reached without a session.
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
 use axum_extra::headers::authorization::Bearer;
@@ -29,6 +30,21 @@ impl FromRequestParts<AppState> for CurrentUser {
         let token = bearer.or_else(cookie).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
         let (session, user) = state.accounts.authenticate(&token).await?;
         Ok(Self { user, session: session.id })
+    }
+}
+
+/// The user whose session came with the request, if any: a session that has ended is none.
+pub struct MaybeUser(pub Option<CurrentUser>);
+
+impl FromRequestParts<AppState> for MaybeUser {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        match CurrentUser::from_request_parts(parts, state).await {
+            Ok(current) => Ok(Self(Some(current))),
+            Err(error) if error.status() == StatusCode::UNAUTHORIZED => Ok(Self(None)),
+            Err(error) => Err(error),
+        }
     }
 }
 

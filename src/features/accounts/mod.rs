@@ -14,7 +14,7 @@ mod routes;
 mod service;
 mod store;
 
-pub use guard::CurrentUser;
-pub use model::{Role, User};
-pub use routes::routes;
-pub use service::Accounts;
+pub use guard::{CurrentUser, MaybeUser};
+pub use model::{Role, SignedIn, User, Vouched};
+pub use routes::{routes, session_cookie};
+pub use service::{AccountError, Accounts};

@@ -71,8 +71,7 @@ impl NewUser {
     pub fn parse(email: &str, password: SecretString, display_name: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = fields.line("email", email, 3..=EMAIL_LENGTH);
-        let rules = Options::default().without_display_text().without_domain_literal().with_required_tld();
-        if EmailAddress::parse_with_options(&email, rules).is_err() {
+        if !is_address(&email) {
             fields.refuse("email", "invalid", "wants an address such as ada@example.com");
         }
         let display_name = fields.line("display_name", display_name, NAME_LENGTH);
@@ -85,6 +84,34 @@ impl NewUser {
             fields.refuse("password", "too_common", "is among the first that an attacker tries");
         }
         fields.finish(Self { email, display_name, password })
+    }
+}
+
+fn is_address(email: &str) -> bool {
+    let rules = Options::default().without_display_text().without_domain_literal().with_required_tld();
+    EmailAddress::parse_with_options(email, rules).is_ok()
+}
+
+/// Someone for whose address a platform vouches.
+#[derive(Debug)]
+pub struct Vouched {
+    pub(super) email: String,
+    pub(super) display_name: String,
+}
+
+impl Vouched {
+    /// Takes over what the platform says; a name that is none of ours is made to fit. None when the address is none.
+    #[must_use]
+    pub fn new(email: &str, name: &str) -> Option<Self> {
+        let email = email.trim();
+        if !is_address(email) || email.chars().count() > EMAIL_LENGTH {
+            return None;
+        }
+        let name: String = name.chars().filter(|c| !c.is_control()).collect();
+        let name: String = name.trim().chars().take(*NAME_LENGTH.end()).collect();
+        let display_name =
+            if name.trim().is_empty() { email.split('@').next().unwrap_or_default().to_owned() } else { name.trim().to_owned() };
+        Some(Self { email: email.to_owned(), display_name })
     }
 }
 
@@ -166,10 +193,15 @@ pub struct SessionEntry {
     pub expires_at: OffsetDateTime,
 }
 
-/// A login that succeeded.
+/// Someone who has been proven, and the session that has begun.
 pub struct SignedIn {
+    /// For the client's eyes only.
     pub token: Token,
+    /// The session.
+    pub session: Uuid,
+    /// When it ends at the latest.
     pub expires_at: OffsetDateTime,
+    /// Whose it is.
     pub user: User,
 }
 

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::guard::{CurrentUser, cookie_name};
-use super::model::{Credentials, NewUser, SessionEntry, User};
+use super::model::{Credentials, NewUser, SessionEntry, SignedIn, User};
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
@@ -57,6 +57,14 @@ impl From<AccountError> for ApiError {
 
 fn cookie(config: &Config, token: String) -> Cookie<'static> {
     Cookie::build((cookie_name(config), token)).path("/").http_only(true).secure(config.secure()).same_site(SameSite::Lax).build()
+}
+
+/// The cookie by which a browser keeps a session.
+#[must_use]
+pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> {
+    let mut cookie = cookie(config, signed_in.token.expose().to_owned());
+    cookie.set_expires(signed_in.expires_at);
+    cookie
 }
 
 /// Someone signs up.
@@ -127,8 +135,7 @@ async fn login(
 ) -> Result<(CookieJar, Json<LoggedIn>), ApiError> {
     let credentials = Credentials::parse(&body.email, body.password, body.device.as_deref()).map_err(ApiError::validation)?;
     let signed_in = state.accounts.login(credentials, address).await?;
-    let mut cookie = cookie(&state.config, signed_in.token.expose().to_owned());
-    cookie.set_expires(signed_in.expires_at);
+    let cookie = session_cookie(&state.config, &signed_in);
     let answer = LoggedIn { token: signed_in.token.expose().to_owned(), expires_at: signed_in.expires_at, user: signed_in.user };
     Ok((jar.add(cookie), Json(answer)))
 }

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Credentials, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User};
+use super::model::{Credentials, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Verdict};
 use super::{events, store};
 use crate::cache::Cache;
@@ -24,20 +24,28 @@ use crate::metrics::labels::{CacheType, Limiter};
 /// Why an account's request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
+    /// Somebody else has the address.
     #[error("an account has this e-mail")]
     EmailTaken,
+    /// It is not told which.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
+    /// So is an account that is gone.
     #[error("the session is unknown or has ended")]
     InvalidToken,
+    /// Not one of the account.
     #[error("there is no such session")]
     NoSuchSession,
+    /// For so long.
     #[error("too many attempts")]
     Throttled(Duration),
+    /// Passwords cannot be looked at now.
     #[error(transparent)]
     Password(#[from] PasswordError),
+    /// The key of the request stands for another one.
     #[error(transparent)]
     Repeated(#[from] Refusal),
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -98,10 +106,7 @@ impl Accounts {
                 Verdict::Right | Verdict::RightButOld => Ok(user),
             };
         }
-        let user = match store::insert_user(&mut tx, &new, &hash).await {
-            Err(StoreError::Conflict(rule)) if rule == "users_email_key" => return Err(AccountError::EmailTaken),
-            inserted => inserted?,
-        };
+        let user = insert(&mut tx, &new.email, &new.display_name, Some(&hash)).await?;
         if let Some(named) = &repeatable {
             named.record(&mut tx, &user).await?;
         }
@@ -135,16 +140,62 @@ impl Accounts {
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
-        let Inner { db, limits, metrics, .. } = &*self.0;
+        let Inner { db, metrics, .. } = &*self.0;
         let Some(user) = self.verified(credentials).await? else {
             events::login_failed(metrics);
             return Err(AccountError::InvalidCredentials);
         };
-        let secret = Token::generate();
-        let mut conn = db.acquire().await?;
-        let session = store::insert_session(&mut conn, user.id, &secret.hash(), &credentials.device, limits.lifetime).await?;
-        events::logged_in(metrics, user.id, session.id);
-        Ok(SignedIn { token: secret, expires_at: session.expires_at, user })
+        let signed_in = self.begin_session(&mut db.acquire().await?, user, &credentials.device).await?;
+        events::logged_in(metrics, signed_in.user.id, signed_in.session);
+        Ok(signed_in)
+    }
+
+    /// Begins a session of somebody who has been proven, within a caller's transaction.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn begin_session(&self, conn: &mut Conn, user: User, device: &str) -> Result<SignedIn, StoreError> {
+        let token = Token::generate();
+        let session = store::insert_session(conn, user.id, &token.hash(), device, self.0.limits.lifetime).await?;
+        Ok(SignedIn { token, session: session.id, expires_at: session.expires_at, user })
+    }
+
+    /// Signs somebody up who has no password, because a platform vouches for the address, within a caller's transaction.
+    ///
+    /// # Errors
+    /// `EmailTaken` when an account has the address.
+    pub async fn register_vouched(&self, conn: &mut Conn, vouched: &Vouched) -> Result<User, AccountError> {
+        insert(conn, &vouched.email, &vouched.display_name, None).await
+    }
+
+    /// Takes note, after the commit, that somebody has signed in, or up, by a platform.
+    pub fn vouched_for(&self, signed_in: &SignedIn, is_new: bool) {
+        let (metrics, user) = (&self.0.metrics, signed_in.user.id);
+        if is_new {
+            events::registered(metrics, user);
+        }
+        events::vouched_for(metrics, user, signed_in.session);
+    }
+
+    /// Takes note that a platform did not prove somebody.
+    pub fn not_vouched_for(&self) {
+        events::not_vouched_for(&self.0.metrics);
+    }
+
+    /// Holds a user until the caller's transaction ends, and answers whether there is a password to sign in with.
+    ///
+    /// # Errors
+    /// `InvalidToken` when the account is gone.
+    pub async fn hold(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
+        store::hold_user(conn, user).await?.ok_or(AccountError::InvalidToken)
+    }
+
+    /// An account, within a caller's transaction.
+    ///
+    /// # Errors
+    /// `InvalidToken` when it is gone.
+    pub async fn find(&self, conn: &mut Conn, id: Uuid) -> Result<User, AccountError> {
+        store::user(conn, id).await?.ok_or(AccountError::InvalidToken)
     }
 
     /// The account whose password it is. Holds no connection while it hashes.
@@ -252,6 +303,13 @@ impl Accounts {
     /// Leaves the gauges of the whole fleet to another replica.
     pub fn report_nothing(&self) {
         events::sessions_counted(&self.0.metrics, 0);
+    }
+}
+
+async fn insert(conn: &mut Conn, email: &str, display_name: &str, password_hash: Option<&str>) -> Result<User, AccountError> {
+    match store::insert_user(conn, email, display_name, password_hash).await {
+        Err(StoreError::Conflict(rule)) if rule == "users_email_key" => Err(AccountError::EmailTaken),
+        inserted => Ok(inserted?),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{NewUser, Role, Session, SessionEntry, TokenHash, User};
+use super::model::{Role, Session, SessionEntry, TokenHash, User};
 use crate::db::{Conn, StoreError};
 use crate::http::page::Slice;
 use crate::metrics::labels::Query;
@@ -25,14 +25,14 @@ impl From<UserRow> for User {
 }
 
 /// Fails with the conflict `users_email_key` when the address is taken.
-pub async fn insert_user(conn: &mut Conn, new: &NewUser, password_hash: &str) -> Result<User, StoreError> {
+pub async fn insert_user(conn: &mut Conn, email: &str, display_name: &str, password_hash: Option<&str>) -> Result<User, StoreError> {
     let insert = sqlx::query_as!(
         UserRow,
         r#"INSERT INTO users (id, email, display_name, password_hash) VALUES ($1, $2::text::citext, $3, $4)
            RETURNING id, email::text AS "email!", display_name, role, created_at"#,
         Uuid::now_v7(),
-        new.email,
-        new.display_name,
+        email,
+        display_name,
         password_hash
     );
     conn.one(Query::InsertUsers, insert).await.map(Into::into)
@@ -42,6 +42,12 @@ pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError>
     let select =
         sqlx::query_as!(UserRow, r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE id = $1"#, id);
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
+}
+
+/// Holds a user until the transaction ends, and answers whether there is a password.
+pub async fn hold_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreError> {
+    let select = sqlx::query!(r#"SELECT password_hash IS NOT NULL AS "has_password!" FROM users WHERE id = $1 FOR NO KEY UPDATE"#, id);
+    Ok(conn.optional(Query::SelectUsers, select).await?.map(|row| row.has_password))
 }
 
 pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {

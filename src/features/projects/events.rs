@@ -14,6 +14,15 @@ pub fn changed(project: Uuid, user: Uuid, version: i64) {
     tracing::info!(%project, %user, version, "project changed");
 }
 
+pub fn published(metrics: &Metrics, project: Uuid, user: Uuid) {
+    metrics.projects_published.increment(());
+    tracing::info!(%project, %user, "project published");
+}
+
+pub fn unpublished(project: Uuid, user: Uuid) {
+    tracing::info!(%project, %user, "project unpublished");
+}
+
 pub fn deleted(project: Uuid, user: Uuid) {
     tracing::info!(%project, %user, "project deleted");
 }

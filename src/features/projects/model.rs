@@ -10,7 +10,6 @@ use crate::http::fields::Fields;
 
 const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=80;
 const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=2000;
-const SLUG_LENGTH: usize = 60;
 /// As long as an account's address may be.
 const EMAIL_LENGTH: std::ops::RangeInclusive<usize> = 1..=254;
 /// Members of one project, the owner included.
@@ -25,7 +24,7 @@ pub enum Role {
     Viewer,
     /// Reads and changes.
     Editor,
-    /// Reads, changes, manages members and deletes.
+    /// Reads, changes, manages members, publishes and deletes.
     Owner,
 }
 
@@ -93,6 +92,13 @@ pub struct Project {
     pub published_at: Option<OffsetDateTime>,
 }
 
+impl Project {
+    /// Whether it is in the showcase.
+    pub fn is_published(&self) -> bool {
+        self.published_at.is_some() && self.visibility == Visibility::Public
+    }
+}
+
 /// A project as one account sees it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {
@@ -142,7 +148,7 @@ pub enum Action {
     Enter,
     /// Change it, and what is in it.
     Change,
-    /// Decide about members and its end.
+    /// Decide about members, the showcase and its end.
     Manage,
 }
 
@@ -190,14 +196,6 @@ impl NewProject {
         let description = fields.paragraph("description", description.unwrap_or_default(), DESCRIPTION_LENGTH);
         fields.finish(Self { name, description, visibility: visibility.unwrap_or_default() })
     }
-
-    /// The name as part of an address: ASCII letters and digits of its words, hyphens between.
-    pub fn slug(&self) -> String {
-        let lower = self.name.to_lowercase();
-        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
-        let slug: String = words.join("-").chars().take(SLUG_LENGTH).collect();
-        if slug.is_empty() { "project".to_owned() } else { slug.trim_end_matches('-').to_owned() }
-    }
 }
 
 /// What of a project shall become different.
@@ -220,21 +218,5 @@ impl ProjectChange {
     /// Whether nothing shall become different.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self { name: None, description: None, visibility: None })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn slug(name: &str) -> String {
-        NewProject::parse(name, None, None).unwrap().slug()
-    }
-
-    #[test]
-    fn a_slug_keeps_what_an_address_can_hold() {
-        assert_eq!(slug("  Ünïcode & Söhne: 2nd Édition "), "n-code-s-hne-2nd-dition");
-        assert_eq!(slug("日本語"), "project");
-        assert_eq!(slug(&"a b".repeat(26)).len(), 60);
     }
 }

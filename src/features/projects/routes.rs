@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use super::model::{Member, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
+use super::slug::Slug;
 use crate::db::idempotency::Named;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
@@ -28,6 +29,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
         .routes(routes!(read, change, delete))
+        .routes(routes!(publish, unpublish))
         .routes(routes!(members, add_member))
         .routes(routes!(remove_member))
 }
@@ -45,6 +47,9 @@ impl From<ProjectError> for ApiError {
             ProjectError::OwnerRequired => Self::new(Code::OwnerRequired),
             ProjectError::Full => Self::new(Code::TooManyMembers),
             ProjectError::NoSlug => Self::new(Code::Overloaded).retry_after(1).source(error),
+            ProjectError::SlugTaken => Self::new(Code::SlugTaken),
+            ProjectError::UnfitSlug(errors) => Self::validation(errors),
+            ProjectError::AlreadyPublished => Self::new(Code::AlreadyPublished),
             ProjectError::Repeated(refusal) => refusal.into(),
             ProjectError::Store(error) => error.into(),
         }
@@ -162,6 +167,8 @@ struct ChangeProject {
 }
 
 /// Changes a project that is still what the client read
+///
+/// Making a published project private takes it out of the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag that was read")),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
@@ -188,6 +195,48 @@ async fn delete(
 ) -> Result<StatusCode, ApiError> {
     state.projects.delete(&user, id).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// How a project shall be published.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct PublishProject {
+    /// Words of lower-case letters a to z and digits, with single hyphens between; the slug that the project has unless told.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(min_length = 3, max_length = 60, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", nullable = false)]
+    slug: Option<String>,
+}
+
+/// Puts a project into the showcase, where everybody reads it
+///
+/// It becomes public. While it is published, its slug does not change: links hold. Sent again, the request changes nothing.
+#[utoipa::path(post, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = PublishProject,
+    params(("id" = Uuid, Path)),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn publish(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiJson(body): ApiJson<PublishProject>,
+) -> Result<Response, ApiError> {
+    let slug = body.slug.as_deref().map(Slug::parse).transpose().map_err(ApiError::validation)?;
+    Ok(tagged(state.projects.publish(&user, id, slug).await?))
+}
+
+/// Takes a project out of the showcase
+///
+/// It stays public. Sent again, the request changes nothing.
+#[utoipa::path(delete, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn unpublish(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Response, ApiError> {
+    Ok(tagged(state.projects.unpublish(&user, id).await?))
 }
 
 /// Somebody in a project.

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
-use super::{events, store};
+use super::slug::Slug;
+use super::{events, showcase, store};
 use crate::cache::{Cache, Removal};
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
+use crate::http::FieldError;
 use crate::http::page::Slice;
 use crate::http::precondition::IfMatch;
 use crate::metrics::Metrics;
@@ -48,12 +50,30 @@ pub enum ProjectError {
     /// Chance found none within its tries.
     #[error("no slug was free")]
     NoSlug,
+    /// Another project has the slug.
+    #[error("the slug is taken")]
+    SlugTaken,
+    /// The slug that the project has may not be published, and no other was chosen.
+    #[error("the slug may not be published")]
+    UnfitSlug(Vec<FieldError>),
+    /// The slug of what is published does not change.
+    #[error("the project is published under another slug")]
+    AlreadyPublished,
     /// The request's key stands in the way.
     #[error(transparent)]
     Repeated(#[from] Refusal),
     /// The store failed.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    Store(StoreError),
+}
+
+impl From<StoreError> for ProjectError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Conflict(rule) if rule == "projects_slug_key" => Self::SlugTaken,
+            error => Self::Store(error),
+        }
+    }
 }
 
 impl From<Refused> for ProjectError {
@@ -67,11 +87,12 @@ impl From<Refused> for ProjectError {
 
 /// The projects service.
 #[derive(Clone)]
-pub struct Projects(Arc<Inner>);
+pub struct Projects(Arc<Parts>);
 
-struct Inner {
-    db: Db,
-    cache: Cache,
+/// What the service works with.
+pub(super) struct Parts {
+    pub db: Db,
+    pub cache: Cache,
     accounts: Accounts,
     metrics: Metrics,
 }
@@ -80,7 +101,12 @@ impl Projects {
     /// The service over its stores.
     #[must_use]
     pub fn new(db: Db, cache: Cache, accounts: Accounts, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner { db, cache, accounts, metrics }))
+        Self(Arc::new(Parts { db, cache, accounts, metrics }))
+    }
+
+    /// What the service works with.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
     }
 
     /// Creates a project that the user owns.
@@ -120,7 +146,7 @@ impl Projects {
     }
 
     async fn look(&self, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
-        let Inner { db, cache, .. } = &*self.0;
+        let Parts { db, cache, .. } = self.parts();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.get_or_load(CacheType::Project, &id.to_string(), load).await?;
         let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);
@@ -149,21 +175,56 @@ impl Projects {
             return Ok(before);
         }
         let project = store::update(&mut tx, id, &change).await?;
-        let removal = self.removal(id);
+        let stale = self.stale(&before.project);
         tx.commit().await?;
-        removal.finish().await;
+        finish(stale).await;
         events::changed(id, user.id, project.version);
+        if before.project.is_published() && !project.is_published() {
+            events::unpublished(id, user.id);
+        }
+        Ok(Seen { project, role: before.role })
+    }
+
+    /// Puts a project into the showcase, under the slug that it has or another one. What is there stays as it is.
+    pub(super) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<Seen, ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        let before = hold(&mut tx, user, id, Action::Manage).await?;
+        if before.project.is_published() {
+            let is_other = slug.is_some_and(|slug| slug.as_str() != before.project.slug);
+            return if is_other { Err(ProjectError::AlreadyPublished) } else { Ok(before) };
+        }
+        let slug = slug.map_or_else(|| Slug::parse(&before.project.slug), Ok).map_err(ProjectError::UnfitSlug)?;
+        let project = store::publish(&mut tx, id, &slug).await?;
+        let stale = self.stale(&project);
+        tx.commit().await?;
+        finish(stale).await;
+        events::published(&self.0.metrics, id, user.id);
+        Ok(Seen { project, role: before.role })
+    }
+
+    /// Takes a project out of the showcase. What is not there stays as it is.
+    pub(super) async fn unpublish(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+        let mut tx = self.0.db.begin().await?;
+        let before = hold(&mut tx, user, id, Action::Manage).await?;
+        if !before.project.is_published() {
+            return Ok(before);
+        }
+        let project = store::unpublish(&mut tx, id).await?;
+        let stale = self.stale(&before.project);
+        tx.commit().await?;
+        finish(stale).await;
+        events::unpublished(id, user.id);
         Ok(Seen { project, role: before.role })
     }
 
     /// Deletes a project and everything in it.
     pub(super) async fn delete(&self, user: &User, id: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        hold(&mut tx, user, id, Action::Manage).await?;
+        let before = hold(&mut tx, user, id, Action::Manage).await?;
         store::delete(&mut tx, id).await?;
-        let removal = self.removal(id);
+        let stale = self.stale(&before.project);
         tx.commit().await?;
-        removal.finish().await;
+        finish(stale).await;
         events::deleted(id, user.id);
         Ok(())
     }
@@ -230,6 +291,17 @@ impl Projects {
     fn removal(&self, id: Uuid) -> Removal {
         self.0.cache.removal(CacheType::Project, [id.to_string()])
     }
+
+    /// Everything in the caches that a change of the project makes untrue: to be given it as it is while published.
+    fn stale(&self, project: &Project) -> [Removal; 2] {
+        [self.removal(project.id), showcase::removal(&self.0.cache, project)]
+    }
+}
+
+async fn finish(stale: [Removal; 2]) {
+    for removal in stale {
+        removal.finish().await;
+    }
 }
 
 /// The project, held against other changes, if the user may do this with it.
@@ -247,13 +319,13 @@ async fn seen(tx: &mut Conn, user: &User, project: Option<Project>, action: Acti
 }
 
 async fn insert_with_free_slug(tx: &mut Conn, owner: Uuid, new: &NewProject) -> Result<Project, ProjectError> {
-    let slug = new.slug();
+    let slug = Slug::of_name(&new.name);
     let mut candidate = slug.clone();
     for _ in 0..SLUG_TRIES {
         if let Some(project) = store::insert(tx, owner, new, &candidate).await? {
             return Ok(project);
         }
-        candidate = format!("{slug}-{:08x}", rand::random::<u32>());
+        candidate = slug.with_ending(rand::random());
     }
     Err(ProjectError::NoSlug)
 }

@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Member, NewProject, Project, ProjectChange, Role, Roster, Seen, Visibility};
+use super::slug::Slug;
 use crate::db::{Conn, StoreError};
 use crate::http::page::Slice;
 use crate::metrics::labels::Query;
@@ -43,7 +44,7 @@ impl From<MemberRow> for Member {
 }
 
 /// Nothing when the slug is taken.
-pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &str) -> Result<Option<Project>, StoreError> {
+pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &Slug) -> Result<Option<Project>, StoreError> {
     let insert = sqlx::query_as!(
         ProjectRow,
         "INSERT INTO projects (id, owner_id, name, slug, description, visibility) VALUES ($1, $2, $3, $4, $5, $6)
@@ -52,7 +53,7 @@ pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &str) 
         Uuid::now_v7(),
         owner,
         new.name,
-        slug,
+        slug.as_str(),
         new.description,
         new.visibility.as_str()
     );
@@ -133,13 +134,37 @@ pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result
     let update = sqlx::query_as!(
         ProjectRow,
         "UPDATE projects SET name = coalesce($2, name), description = coalesce($3, description), visibility = coalesce($4, visibility),
-                version = version + 1, updated_at = now()
+                published_at = CASE WHEN 'private' IN (visibility, $4) THEN NULL ELSE published_at END, version = version + 1, updated_at = now()
          WHERE id = $1
          RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
         id,
         change.name,
         change.description,
         change.visibility.map(Visibility::as_str)
+    );
+    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+}
+
+/// Fails with a conflict when another project has the slug.
+pub async fn publish(conn: &mut Conn, id: Uuid, slug: &Slug) -> Result<Project, StoreError> {
+    let update = sqlx::query_as!(
+        ProjectRow,
+        "UPDATE projects SET slug = $2, visibility = 'public', published_at = now(), version = version + 1, updated_at = now()
+         WHERE id = $1
+         RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
+        id,
+        slug.as_str()
+    );
+    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+}
+
+pub async fn unpublish(conn: &mut Conn, id: Uuid) -> Result<Project, StoreError> {
+    let update = sqlx::query_as!(
+        ProjectRow,
+        "UPDATE projects SET published_at = NULL, version = version + 1, updated_at = now()
+         WHERE id = $1
+         RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
+        id
     );
     conn.one(Query::UpdateProjects, update).await.map(Into::into)
 }

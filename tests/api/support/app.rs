@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, RequestBuilder};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -66,7 +67,7 @@ impl TestApp {
         .expect("the application is built");
         let (address, stop) = (app.address().unwrap(), CancellationToken::new());
         let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
-        let client = Client::builder().timeout(HANG).no_proxy().build().unwrap();
+        let client = Client::builder().timeout(HANG).redirect(Policy::none()).no_proxy().build().unwrap();
         Self { stores: stores.clone(), address, client, stop, running: Some(running) }
     }
 

@@ -6,6 +6,7 @@ pub mod engine;
 pub mod environments;
 pub mod jobs;
 pub mod oidc_provider;
+pub mod platforms;
 pub mod program;
 pub mod proxy;
 pub mod raw;
@@ -20,6 +21,7 @@ use std::time::{Duration, Instant};
 pub use answer::{Answer, Ask};
 pub use app::TestApp;
 pub use environments::Studio;
+pub use platforms::{Browser, Platforms};
 pub use proxy::{Mode, Proxy};
 pub use raw::Raw;
 pub use scrape::Scrape;
@@ -30,6 +32,8 @@ pub use users::User;
 const PATIENCE: Duration = Duration::from_mins(1);
 /// What `design/reliability` promises for the way back after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);
+/// Arguments for stories in which many wait for one row: on a busy machine that takes longer than a request may wait.
+pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until `probe` answers something.

@@ -49,6 +49,15 @@ impl OidcProvider {
         Some(Self { process, issuer, client_id, client_secret, redirect_uri: redirect_uri.to_owned() })
     }
 
+    /// Its table in a file of platforms, without the head.
+    pub fn settings(&self) -> String {
+        let Self { issuer, client_id, client_secret, .. } = self;
+        format!(
+            "kind = \"oidc\"\nissuer = \"{issuer}\"\nclient_id = \"{client_id}\"\nclient_secret = \"{client_secret}\"\n\
+             scopes = [\"openid\", \"email\", \"profile\"]\nsign_in = true\n"
+        )
+    }
+
     /// Where the provider sends the browser of somebody who follows this address, signs in as `ada` and consents:
     /// the redirect URI with a code, or with an error.
     pub async fn login(&self, authorization_url: &str) -> Url {
@@ -105,8 +114,6 @@ impl Page {
 
 impl Browser {
     fn new() -> Self {
-        // Whoever builds a client first in this process installs it; here nothing is encrypted.
-        let _installed = rustls::crypto::ring::default_provider().install_default();
         Self { client: Client::builder().no_proxy().redirect(Policy::none()).build().unwrap(), cookies: Vec::new() }
     }
 

@@ -46,7 +46,7 @@ pub async fn show(State(provider): State<Arc<Provider>>, RawQuery(query): RawQue
     match Ask::read(&provider, &parameters) {
         Ok(ask) => {
             let hidden = HANDED_ON.into_iter().filter_map(|name| Some((name, parameters.get(name)?)));
-            pages::consent(provider.platform, &provider.site.config.client_id, &ask.scopes, hidden)
+            pages::consent(provider.platform, &provider.site.client_id, &ask.scopes, hidden)
         }
         Err(refusal) => refusal.answer(&provider),
     }
@@ -94,7 +94,7 @@ impl Ask {
         let page = |reason: String| Err(Refusal::Page(reason));
         match parameters.repeated() {
             Some(name @ ("client_id" | "redirect_uri")) => return page(format!("{name} comes twice")),
-            _ if parameters.get("client_id") != Some(&*provider.site.config.client_id) => {
+            _ if parameters.get("client_id") != Some(&*provider.site.client_id) => {
                 return page(format!("no client is registered as “{}”", parameters.get("client_id").unwrap_or_default()));
             }
             _ if parameters.get("redirect_uri") != Some(&*provider.redirect_uri()) => {

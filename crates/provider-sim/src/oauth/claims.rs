@@ -41,7 +41,7 @@ pub async fn id_token(provider: &Provider, grant: &Grant, scopes: &[&str], nonce
     let now = OffsetDateTime::now_utc().unix_timestamp();
     let issued_at = if lie == Some(Lie::Expired) { now - LONG_AGO_S } else { now };
     let issuer = if lie == Some(Lie::Issuer) { ANOTHER_ISSUER.to_owned() } else { provider.issuer() };
-    let audience = if lie == Some(Lie::Audience) { "another-client" } else { &*provider.site.config.client_id };
+    let audience = if lie == Some(Lie::Audience) { "another-client" } else { &*provider.site.client_id };
     claims.insert("iss".to_owned(), issuer.into());
     claims.insert("aud".to_owned(), audience.into());
     claims.insert("iat".to_owned(), issued_at.into());

@@ -8,13 +8,13 @@ use url::form_urlencoded;
 
 use super::error::OAuthError;
 use super::parameters::Parameters;
-use crate::config::Config;
+use crate::provider::Site;
 
 /// Whether the request is Vitrine's.
 ///
 /// # Errors
 /// `invalid_client`, and `invalid_request` for two proofs.
-pub fn authenticate(config: &Config, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
+pub fn authenticate(site: &Site, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
     let (name, secret) = match (headers.get(AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client proves itself twice".to_owned())),
         (Some(header), None) => {
@@ -27,7 +27,7 @@ pub fn authenticate(config: &Config, headers: &HeaderMap, form: &Parameters) -> 
         (None, Some(secret)) => (form.require("client_id")?.to_owned(), secret.to_owned()),
         (None, None) => return Err(OAuthError::InvalidClient("the client does not prove itself")),
     };
-    if name == config.client_id && secret == config.client_secret {
+    if name == site.client_id && secret == site.client_secret {
         Ok(())
     } else {
         Err(OAuthError::InvalidClient("the client or its secret is wrong"))

@@ -15,7 +15,7 @@ use crate::provider::Provider;
 /// # Errors
 /// For another client, and without a token.
 pub async fn revoke(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<StatusCode, OAuthError> {
-    client::authenticate(&provider.site.config, &headers, &form)?;
+    client::authenticate(&provider.site, &headers, &form)?;
     let token = form.require("token")?;
     let mut state = provider.state();
     if state.grants.revoke(token) {

@@ -45,7 +45,7 @@ struct Issued {
 /// # Errors
 /// As RFC 6749, 5.2 says.
 pub async fn issue(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<Response, OAuthError> {
-    client::authenticate(&provider.site.config, &headers, &form)?;
+    client::authenticate(&provider.site, &headers, &form)?;
     let issued = match form.require("grant_type")? {
         "authorization_code" => redeem(&provider, &form),
         "refresh_token" => refresh(&provider, &form),

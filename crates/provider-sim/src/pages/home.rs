@@ -15,38 +15,37 @@ use crate::platform::Platform;
 /// Tells of all platforms.
 pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>) -> Response {
     let mut body = INTRODUCTION.to_owned();
-    let rows = |of: &dyn Fn(&(Knobs, Counts)) -> Value| -> Vec<(Platform, Value)> {
-        platforms.iter().map(|(platform, known)| (*platform, of(known))).collect()
+    let each = |of: fn(&(Knobs, Counts)) -> Option<Value>| -> Vec<(Platform, Value)> {
+        platforms.iter().map(|(platform, known)| (*platform, of(known).unwrap_or_default())).collect()
     };
-    table(&mut body, "Knobs", &rows(&|(knobs, _)| serde_json::to_value(knobs).unwrap_or_default()));
-    table(&mut body, "Counts", &rows(&|(_, counts)| serde_json::to_value(counts).unwrap_or_default()));
+    table(&mut body, "Knobs", &each(|(knobs, _)| serde_json::to_value(knobs).ok()));
+    table(&mut body, "Counts", &each(|(_, counts)| serde_json::to_value(counts).ok()));
     page(StatusCode::OK, "Simulated platforms", &body)
 }
 
-/// A row for each platform, a column for each field.
-fn table(body: &mut String, caption: &str, rows: &[(Platform, Value)]) {
-    let fields: Vec<&String> = rows.first().and_then(|(_, value)| value.as_object()).into_iter().flat_map(|object| object.keys()).collect();
-    let _ = write!(
-        body,
-        "<div class=\"scroll\" tabindex=\"0\">\n<table>\n<caption>{caption}</caption>\n<thead><tr><th scope=\"col\">Platform</th>"
-    );
-    for field in &fields {
-        let _ = write!(body, "<th scope=\"col\">{}</th>", escape(field));
+/// A column for each platform, a row for each field.
+fn table(body: &mut String, caption: &str, columns: &[(Platform, Value)]) {
+    let _ = write!(body, "<div class=\"scroll\" tabindex=\"0\">\n<table>\n<caption>{caption}</caption>\n<thead><tr><td></td>");
+    for (platform, _) in columns {
+        let _ = write!(body, "<th scope=\"col\">{}</th>", platform.title());
     }
     body.push_str("</tr></thead>\n<tbody>\n");
-    for (platform, value) in rows {
-        let _ = write!(body, "<tr><th scope=\"row\">{}</th>", platform.title());
-        for field in &fields {
-            let text = match &value[*field] {
-                Value::Null => "none".to_owned(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            };
-            let _ = write!(body, "<td>{}</td>", escape(&text));
+    for field in columns.first().and_then(|(_, value)| value.as_object()).into_iter().flat_map(|object| object.keys()) {
+        let _ = write!(body, "<tr><th scope=\"row\">{}</th>", escape(field));
+        for (_, value) in columns {
+            let _ = write!(body, "<td>{}</td>", escape(&text(&value[field])));
         }
         body.push_str("</tr>\n");
     }
     body.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+fn text(value: &Value) -> String {
+    match value {
+        Value::Null => "none".to_owned(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
 }
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>

@@ -43,7 +43,7 @@ impl fmt::Display for Escaped<'_> {
 /// A request that cannot be answered to the client.
 pub fn refusal(platform: Platform, reason: &str) -> Response {
     let body = format!(
-        "<h1>This sign-in cannot go on</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} sends nobody anywhere when it is asked so.</p>",
+        "<h1>This sign-in cannot go on</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} sends nobody on to an address that it was not told of.</p>",
         escape(reason),
         platform.title()
     );

@@ -1,0 +1,124 @@
+//! The authorization endpoint: who is asked, who is told, who is never redirected.
+
+use provider_sim::Platform;
+
+use crate::support::{Answer, Ask, Stage, VERIFIER, redirect_uri};
+
+#[tokio::test]
+async fn every_platform_sends_a_code_and_the_state_back_and_the_openid_ones_their_issuer() {
+    let stage = Stage::start().await;
+    for platform in Platform::ALL {
+        let answer = stage.consent(&Ask::of(platform)).await;
+        let (address, _) = answer.header("location").split_once('?').unwrap();
+        assert_eq!(address, redirect_uri(platform));
+        assert_eq!((answer.header("cache-control"), answer.header("referrer-policy")), ("no-store", "no-referrer"));
+        let parameters = answer.redirected();
+        assert_eq!(parameters["state"], "the-state", "{}", platform.name());
+        assert_eq!(parameters["code"].len(), 43);
+        assert_eq!(parameters.get("iss"), platform.is_oidc().then(|| stage.issuer(platform)).as_ref());
+        assert_eq!(stage.counts(platform).await.authorizations, 1);
+    }
+}
+
+#[tokio::test]
+async fn a_no_is_told_to_the_client_and_counted() {
+    let stage = Stage::start().await;
+    let parameters = stage.consent(&Ask::of(Platform::Gitlab).set("decision", "deny")).await.redirected();
+    assert_eq!(
+        (&*parameters["error"], &*parameters["state"], &*parameters["iss"]),
+        ("access_denied", "the-state", &*stage.issuer(Platform::Gitlab))
+    );
+    assert!(!parameters.contains_key("code"));
+    let counts = stage.counts(Platform::Gitlab).await;
+    assert_eq!((counts.authorizations, counts.denials), (0, 1));
+}
+
+#[tokio::test]
+async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirected_to() {
+    let stage = Stage::start().await;
+    let registered = redirect_uri(Platform::Google);
+    let others = [
+        format!("{registered}/"),
+        format!("{registered}/more"),
+        format!("{registered}?more"),
+        format!("{registered}#more"),
+        registered[..registered.len() - 1].to_owned(),
+        registered.replace("google", "github"),
+        registered.replace("localhost", "LOCALHOST"),
+        registered.replace("http:", "https:"),
+        registered.replace("localhost:8080", "localhost:8080@evil.example"),
+        "https://evil.example/".to_owned(),
+        "javascript:alert(1)".to_owned(),
+    ];
+    for other in others {
+        let ask = Ask::of(Platform::Google).set("redirect_uri", &other);
+        assert_is_page(&stage.get(&ask.page()).await, "redirect_uri", &other);
+        assert_is_page(&stage.consent(&ask).await, "redirect_uri", &other);
+        // A no would tell as well as a yes.
+        assert_is_page(&stage.consent(&ask.set("decision", "deny")).await, "redirect_uri", &other);
+    }
+    assert_is_page(&stage.get(&Ask::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
+    let twice = format!("{}&redirect_uri=https://evil.example/", Ask::of(Platform::Google).page());
+    assert_is_page(&stage.get(&twice).await, "redirect_uri comes twice", "twice");
+    assert_eq!(stage.counts(Platform::Google).await.authorizations, 0);
+}
+
+#[tokio::test]
+async fn an_unknown_client_is_never_redirected() {
+    let stage = Stage::start().await;
+    for ask in [Ask::of(Platform::X).set("client_id", "somebody"), Ask::of(Platform::X).without("client_id")] {
+        assert_is_page(&stage.get(&ask.page()).await, "no client", "");
+        assert_is_page(&stage.consent(&ask).await, "no client", "");
+    }
+}
+
+#[tokio::test]
+async fn what_else_is_wrong_with_a_request_is_told_to_the_client() {
+    let stage = Stage::start().await;
+    let ask = || Ask::of(Platform::Linkedin);
+    let wrong = [
+        (ask().without("response_type"), "unsupported_response_type"),
+        (ask().set("response_type", "token"), "unsupported_response_type"),
+        (ask().without("code_challenge"), "invalid_request"),
+        (ask().without("code_challenge_method"), "invalid_request"),
+        (ask().set("code_challenge_method", "plain").set("code_challenge", VERIFIER), "invalid_request"),
+        (ask().set("code_challenge", "too-short"), "invalid_request"),
+        (ask().set("code_challenge", &"+".repeat(43)), "invalid_request"),
+        (ask().set("scope", "openid everything"), "invalid_scope"),
+    ];
+    for (ask, error) in wrong {
+        for answer in [stage.get(&ask.page()).await, stage.consent(&ask).await] {
+            let parameters = answer.redirected();
+            assert_eq!((&*parameters["error"], &*parameters["state"]), (error, "the-state"));
+            assert_eq!(parameters["iss"], stage.issuer(Platform::Linkedin));
+            assert!(!parameters.contains_key("code"));
+        }
+    }
+    let twice = format!("{}&state=another", ask().page());
+    assert_eq!(stage.get(&twice).await.redirected()["error"], "invalid_request");
+}
+
+#[tokio::test]
+async fn a_form_that_does_not_fit_gets_a_page_and_no_code() {
+    let stage = Stage::start().await;
+    let ask = || Ask::of(Platform::Github);
+    for (ask, about) in [
+        (ask().set("account", " "), "account"),
+        (ask().set("account", &"a".repeat(65)), "account"),
+        (ask().set("account", "a\nb"), "account"),
+        (ask().set("email", "ada"), "email"),
+        (ask().set("email", "a da@example.com"), "email"),
+        (ask().set("decision", "perhaps"), "decision"),
+        (ask().without("decision"), "decision"),
+    ] {
+        assert_is_page(&stage.consent(&ask).await, about, "");
+    }
+    assert_eq!(stage.counts(Platform::Github).await.authorizations, 0);
+}
+
+fn assert_is_page(answer: &Answer, about: &str, what: &str) {
+    assert_eq!(answer.status, 400, "{what}: {}", answer.header("location"));
+    assert_eq!(answer.header("location"), "", "{what}");
+    assert!(answer.header("content-type").starts_with("text/html"));
+    assert!(answer.text.contains(about), "{what}: {}", answer.text);
+}

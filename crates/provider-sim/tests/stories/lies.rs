@@ -1,0 +1,218 @@
+//! The lies: each changes one thing, and a strict client finds that thing.
+
+use std::str::FromStr;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use openidconnect::core::{CoreIdToken, CoreIdTokenVerifier, CoreJsonWebKeySet};
+use openidconnect::{ClaimsVerificationError as Wrong, ClientId, ClientSecret, IssuerUrl, Nonce, SignatureVerificationError as Unsigned};
+use provider_sim::Platform;
+use serde_json::{Value, json};
+
+use crate::support::{Ask, Stage, Tokens};
+
+const OPENID: [Platform; 3] = [Platform::Gitlab, Platform::Google, Platform::Linkedin];
+
+impl Stage {
+    async fn lie(&self, platform: Platform, lie: &str) {
+        self.turn(platform, json!({ "lie": lie })).await;
+    }
+
+    /// What somebody else's client library says of an ID token.
+    async fn verdict(&self, platform: Platform, tokens: &Tokens) -> Result<(), Wrong> {
+        let keys: CoreJsonWebKeySet = serde_json::from_str(&self.get(&format!("{}/oauth/jwks", platform.name())).await.text).unwrap();
+        let verifier = CoreIdTokenVerifier::new_confidential_client(
+            ClientId::new("vitrine".to_owned()),
+            ClientSecret::new("simulated".to_owned()),
+            IssuerUrl::new(self.issuer(platform)).unwrap(),
+            keys,
+        );
+        let token = CoreIdToken::from_str(tokens.answer["id_token"].as_str().unwrap()).unwrap();
+        token.claims(&verifier, &Nonce::new("the-nonce".to_owned())).map(|_| ())
+    }
+
+    /// What differs in header and claims, and in what they say of time, between the truth and the lie.
+    async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
+        let ask = Ask::of(Platform::Google);
+        self.turn(Platform::Google, json!({})).await;
+        let truth = self.sign_in(&ask).await;
+        self.lie(Platform::Google, lie).await;
+        let told = self.sign_in(&ask).await;
+        let ((header, claims), (told_header, told_claims)) = (truth.id_token(), told.id_token());
+        let mut different = changed(&header, &told_header);
+        different.extend(changed(&without_times(&claims), &without_times(&told_claims)));
+        (different, told)
+    }
+}
+
+fn changed(one: &Value, other: &Value) -> Vec<String> {
+    let (one, other) = (one.as_object().unwrap(), other.as_object().unwrap());
+    let mut names: Vec<_> = one.keys().chain(other.keys()).filter(|name| one.get(*name) != other.get(*name)).cloned().collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+fn without_times(claims: &Value) -> Value {
+    let mut claims = claims.clone();
+    assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 600);
+    claims.as_object_mut().unwrap().retain(|name, _| name != "exp" && name != "iat");
+    claims
+}
+
+#[tokio::test]
+async fn without_a_lie_a_strict_client_finds_nothing_wrong() {
+    let stage = Stage::start().await;
+    for platform in OPENID {
+        let tokens = stage.sign_in(&Ask::of(platform)).await;
+        stage.verdict(platform, &tokens).await.unwrap();
+        let (header, claims) = tokens.id_token();
+        assert_eq!(header["alg"], "RS256");
+        let expected = json!({
+            "iss": stage.issuer(platform), "aud": "vitrine", "sub": claims["sub"], "nonce": "the-nonce", "email": "ada@example.com",
+            "email_verified": true, "name": "Ada", "preferred_username": "ada",
+        });
+        assert_eq!(without_times(&claims), expected);
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_another() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("issuer").await;
+    assert_eq!(different, ["iss"]);
+    assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::InvalidIssuer(_))));
+}
+
+#[tokio::test]
+async fn the_audience_is_another() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("audience").await;
+    assert_eq!(different, ["aud"]);
+    assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::InvalidAudience(_))));
+}
+
+#[tokio::test]
+async fn the_nonce_is_another_or_none() {
+    let stage = Stage::start().await;
+    for (lie, told) in [("nonce", Some(&json!("another-nonce"))), ("no_nonce", None)] {
+        let (different, tokens) = stage.differences(lie).await;
+        assert_eq!(different, ["nonce"]);
+        assert_eq!(tokens.id_token().1.get("nonce"), told);
+        assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::InvalidNonce(_))));
+    }
+}
+
+#[tokio::test]
+async fn the_token_has_expired() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("expired").await;
+    assert_eq!(different, [""; 0]);
+    assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::Expired(_))));
+    assert!(stage.takes(Platform::Google, &tokens.access).await, "the access token has not");
+}
+
+#[tokio::test]
+async fn the_token_is_not_signed_and_says_so() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("alg_none").await;
+    assert_eq!((different, &tokens.id_token().0["alg"]), (vec!["alg".to_owned()], &json!("none")));
+    assert!(tokens.answer["id_token"].as_str().unwrap().ends_with('.'));
+    let verdict = stage.verdict(Platform::Google, &tokens).await;
+    assert!(matches!(verdict, Err(Wrong::SignatureVerification(Unsigned::NoSignature))), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn the_token_is_signed_with_the_public_key_as_a_secret() {
+    use hmac::{Hmac, KeyInit, Mac};
+    use rsa::pkcs8::{EncodePublicKey, LineEnding};
+
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("hs256").await;
+    assert_eq!((different, &tokens.id_token().0["alg"]), (vec!["alg".to_owned()], &json!("HS256")));
+    assert!(stage.verdict(Platform::Google, &tokens).await.is_err());
+
+    // It is the attack and not noise: a client that takes the key for a secret would be deceived.
+    let key = &stage.get("google/oauth/jwks").await.json()["keys"][0];
+    let number = |name: &str| rsa::BigUint::from_bytes_be(&URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap());
+    let secret = rsa::RsaPublicKey::new(number("n"), number("e")).unwrap().to_public_key_pem(LineEnding::LF).unwrap();
+    let (text, signature) = tokens.answer["id_token"].as_str().unwrap().rsplit_once('.').unwrap();
+    let mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap().chain_update(text);
+    mac.verify_slice(&URL_SAFE_NO_PAD.decode(signature).unwrap()).unwrap();
+}
+
+#[tokio::test]
+async fn the_signature_does_not_fit() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("signature").await;
+    assert_eq!(different, [""; 0]);
+    let verdict = stage.verdict(Platform::Google, &tokens).await;
+    assert!(matches!(verdict, Err(Wrong::SignatureVerification(Unsigned::CryptoError(_)))), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn the_key_is_not_a_published_one() {
+    let stage = Stage::start().await;
+    let (different, tokens) = stage.differences("unknown_key").await;
+    assert_eq!(different, ["kid"]);
+    let verdict = stage.verdict(Platform::Google, &tokens).await;
+    assert!(matches!(verdict, Err(Wrong::SignatureVerification(Unsigned::NoMatchingKey))), "{verdict:?}");
+}
+
+#[tokio::test]
+async fn the_answer_names_another_issuer_or_none() {
+    let stage = Stage::start().await;
+    let ask = Ask::of(Platform::Gitlab);
+    for (lie, told) in [("iss_parameter", Some("https://another-issuer.invalid")), ("no_iss_parameter", None)] {
+        stage.lie(Platform::Gitlab, lie).await;
+        let parameters = stage.consent(&ask).await.redirected();
+        assert_eq!(parameters.get("iss").map(String::as_str), told);
+        assert_eq!(parameters["state"], "the-state");
+        let tokens = stage.redeem(Platform::Gitlab, &parameters["code"]).await.tokens();
+        stage.verdict(Platform::Gitlab, &tokens).await.unwrap();
+        let denial = stage.consent(&ask.clone().set("decision", "deny")).await.redirected();
+        assert_eq!(denial.get("iss").map(String::as_str), told);
+    }
+}
+
+#[tokio::test]
+async fn the_code_was_used_before() {
+    let stage = Stage::start().await;
+    for platform in Platform::ALL {
+        stage.lie(platform, "replayed_code").await;
+        let parameters = stage.consent(&Ask::of(platform)).await.redirected();
+        assert_eq!(parameters["state"], "the-state");
+        assert_eq!(parameters.contains_key("iss"), platform.is_oidc());
+        stage.redeem(platform, &parameters["code"]).await.is_refusal(400, "invalid_grant");
+    }
+}
+
+#[tokio::test]
+async fn the_email_address_is_not_verified_or_not_told() {
+    let stage = Stage::start().await;
+    for (lie, expected) in [("unverified_email", vec!["email_verified"]), ("no_email", vec!["email", "email_verified"])] {
+        let (different, tokens) = stage.differences(lie).await;
+        assert_eq!(different, expected);
+        stage.verdict(Platform::Google, &tokens).await.unwrap();
+        let told = stage.read("google/oauth/userinfo", &tokens.access).await.json();
+        let (_, claims) = tokens.id_token();
+        assert_eq!((told.get("email"), told.get("email_verified")), (claims.get("email"), claims.get("email_verified")));
+    }
+    let github = stage.sign_in(&Ask::of(Platform::Github)).await;
+    stage.lie(Platform::Github, "unverified_email").await;
+    assert_eq!(stage.read("github/user/emails", &github.access).await.json()[0]["verified"], false);
+    stage.lie(Platform::Github, "no_email").await;
+    assert_eq!(stage.read("github/user/emails", &github.access).await.json(), json!([]));
+}
+
+#[tokio::test]
+async fn the_discovery_document_is_of_another_issuer() {
+    let stage = Stage::start().await;
+    let path = "linkedin/.well-known/openid-configuration";
+    let truth = stage.get(path).await.json();
+    assert_eq!(truth["issuer"], stage.issuer(Platform::Linkedin));
+    stage.lie(Platform::Linkedin, "discovery_issuer").await;
+    assert_eq!(changed(&truth, &stage.get(path).await.json()), ["issuer"]);
+    let tokens = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    stage.verdict(Platform::Linkedin, &tokens).await.unwrap();
+}

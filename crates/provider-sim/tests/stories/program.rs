@@ -1,0 +1,87 @@
+//! The program: it reads its configuration from the environment, tells its health, and leaves when it is told to.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::process::{self, Child, ChildStderr, Command, ExitStatus, Stdio};
+
+use reqwest::Client;
+
+fn program() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_provider-sim"));
+    command.env_clear().env("LISTEN_ADDRESS", "127.0.0.1:0").stderr(Stdio::piped());
+    command
+}
+
+/// The running program, where it listens, and what else it will say.
+struct Running {
+    child: Child,
+    address: String,
+    said: BufReader<ChildStderr>,
+}
+
+impl Running {
+    fn start(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut line = String::new();
+        said.read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("provider-sim listens on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
+        Self { child, address, said }
+    }
+
+    fn health(&self) -> ExitStatus {
+        program().arg("healthcheck").env("LISTEN_ADDRESS", &self.address).stderr(Stdio::null()).status().unwrap()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+#[test]
+fn it_is_healthy_until_it_is_told_to_leave() {
+    for signal in ["-TERM", "-INT"] {
+        let mut running = Running::start(&mut program());
+        assert!(running.health().success());
+        assert!(Command::new("kill").args([signal, &running.child.id().to_string()]).status().unwrap().success());
+        assert!(running.child.wait().unwrap().success(), "{signal}");
+        let mut last = String::new();
+        running.said.read_line(&mut last).unwrap();
+        assert_eq!(last, "provider-sim leaves\n");
+        assert!(!running.health().success());
+    }
+}
+
+#[tokio::test]
+async fn its_secret_may_stand_in_a_file() {
+    let path = std::env::temp_dir().join(format!("provider-sim-secret-{}", process::id()));
+    fs::write(&path, "from a file\n").unwrap();
+    let running = Running::start(program().env("CLIENT_SECRET_FILE", &path));
+    let status = async |secret: &str| {
+        let request = Client::new().post(format!("http://{}/x/oauth/revoke", running.address));
+        request.basic_auth("vitrine", Some(secret)).form(&[("token", "any")]).send().await.unwrap().status().as_u16()
+    };
+    assert_eq!(status("simulated").await, 401);
+    // The header's parts are encoded as in a form (RFC 6749, 2.3.1).
+    assert_eq!(status("from+a+file").await, 200);
+    fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn it_does_not_start_with_a_configuration_that_it_does_not_understand() {
+    for (name, value) in [
+        ("CLIENT_SECRET_FILE", "/nowhere"),
+        ("KNOBS_FILE", "/nowhere"),
+        ("PUBLIC_URL", "ftp://example.com"),
+        ("CALLBACK_BASE", "nowhere"),
+        ("LISTEN_ADDRESS", "here"),
+    ] {
+        let output = program().env(name, value).output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.contains(name), "{name}: {said}");
+    }
+}

@@ -1,0 +1,121 @@
+//! What an `OpenID` provider says of itself (`OpenID` Connect Discovery), and the keys with which it signs.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use oauth2::http::header::ACCEPT;
+use oauth2::http::{self, Method};
+use oauth2::{AuthUrl, TokenUrl};
+use openidconnect::core::{
+    CoreAuthDisplay, CoreClaimName, CoreClaimType, CoreClientAuthMethod, CoreGrantType, CoreJsonWebKey, CoreJsonWebKeySet,
+    CoreJweContentEncryptionAlgorithm, CoreJweKeyManagementAlgorithm, CoreResponseMode, CoreResponseType, CoreSubjectIdentifierType,
+};
+use openidconnect::{AdditionalProviderMetadata, IssuerUrl, ProviderMetadata};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::identity::Distrust;
+use super::provider::ProviderError;
+use crate::metrics::labels::ApiEndpoint;
+use crate::platforms::{Authority, Client, Settings};
+
+/// Fields that the core document has not.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct More {
+    /// RFC 8414.
+    revocation_endpoint: Option<Url>,
+    /// RFC 9207.
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
+}
+
+impl AdditionalProviderMetadata for More {}
+
+type Document = ProviderMetadata<
+    More,
+    CoreAuthDisplay,
+    CoreClientAuthMethod,
+    CoreClaimName,
+    CoreClaimType,
+    CoreGrantType,
+    CoreJweContentEncryptionAlgorithm,
+    CoreJweKeyManagementAlgorithm,
+    CoreJsonWebKey,
+    CoreResponseMode,
+    CoreResponseType,
+    CoreSubjectIdentifierType,
+>;
+
+/// A document and its keys; clones share them.
+#[derive(Clone)]
+pub struct Metadata(Arc<(Document, CoreJsonWebKeySet)>);
+
+/// Asks a provider what it says of itself.
+pub async fn fetch(client: &Client, settings: &Settings, deadline: Instant) -> Result<Metadata, ProviderError> {
+    let Authority::Oidc { issuer, discovery_url } = &settings.authority else {
+        return Err(ProviderError::ClientRefused("it has no discovery document".to_owned()));
+    };
+    let document: Document = get(client, settings, ApiEndpoint::Discovery, discovery_url, deadline).await?;
+    // Whoever could name another issuer could be believed for it (OpenID Connect Discovery, 4.3).
+    if !is_same(issuer, document.issuer().as_str()) {
+        return Err(Distrust::Issuer.into());
+    }
+    let keys = get(client, settings, ApiEndpoint::Keys, document.jwks_uri().url(), deadline).await?;
+    Ok(Metadata(Arc::new((document, keys))))
+}
+
+async fn get<T: DeserializeOwned>(
+    client: &Client,
+    settings: &Settings,
+    endpoint: ApiEndpoint,
+    url: &Url,
+    deadline: Instant,
+) -> Result<T, ProviderError> {
+    let request = http::Request::builder().method(Method::GET).uri(url.as_str()).header(ACCEPT, "application/json");
+    let request = request.body(Vec::new()).map_err(|error| ProviderError::ClientRefused(error.to_string()))?;
+    let answer = client.call(settings.platform, endpoint, request, deadline).await?;
+    if !answer.status().is_success() {
+        return Err(ProviderError::Away { reason: format!("it answered with status {}", answer.status().as_u16()), after: None });
+    }
+    serde_json::from_slice(answer.body())
+        .map_err(|error| ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None })
+}
+
+/// Issuers are compared as they are written, but for the slash that a parsed address gains.
+pub fn is_same(expected: &Url, named: &str) -> bool {
+    named == expected.as_str() || (expected.path() == "/" && named == expected.as_str().trim_end_matches('/'))
+}
+
+impl Metadata {
+    pub fn authorization_endpoint(&self) -> AuthUrl {
+        self.0.0.authorization_endpoint().clone()
+    }
+
+    pub fn token_endpoint(&self) -> Result<TokenUrl, ProviderError> {
+        let missing = || ProviderError::ClientRefused("it names no token endpoint".to_owned());
+        self.0.0.token_endpoint().cloned().ok_or_else(missing)
+    }
+
+    pub fn revocation_endpoint(&self) -> Option<Url> {
+        self.0.0.additional_metadata().revocation_endpoint.clone()
+    }
+
+    /// Whether it says in every answer who it is.
+    pub fn names_issuer(&self) -> bool {
+        self.0.0.additional_metadata().authorization_response_iss_parameter_supported
+    }
+
+    /// Whether it takes this proof of who we are; `client_secret_basic` when it does not say.
+    pub fn takes(&self, method: &CoreClientAuthMethod) -> bool {
+        self.0.0.token_endpoint_auth_methods_supported().is_none_or(|methods| methods.contains(method))
+    }
+
+    pub fn issuer(&self) -> IssuerUrl {
+        self.0.0.issuer().clone()
+    }
+
+    pub fn keys(&self) -> CoreJsonWebKeySet {
+        self.0.1.clone()
+    }
+}

@@ -1,0 +1,73 @@
+//! The facts of signing in by platforms: each is one log line and one count. No token, state, subject or e-mail stands in either.
+
+use std::error::Error;
+
+use uuid::Uuid;
+
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Ending, OauthOperation, Platform};
+
+pub fn begun(metrics: &Metrics, platform: Platform) {
+    count(metrics, platform, OauthOperation::Start, Ending::Success);
+}
+
+pub fn not_begun(metrics: &Metrics, platform: Platform, reason: &(dyn Error + 'static)) {
+    count(metrics, platform, OauthOperation::Start, Ending::Failure);
+    tracing::info!(platform = platform.name(), error = reason, "sign-in not begun");
+}
+
+pub fn signed_in(metrics: &Metrics, platform: Platform, user: Uuid) {
+    count(metrics, platform, OauthOperation::Callback, Ending::Success);
+    tracing::info!(platform = platform.name(), %user, "platform vouched for user");
+}
+
+pub fn linked(metrics: &Metrics, platform: Platform, user: Uuid, account: Uuid) {
+    count(metrics, platform, OauthOperation::Callback, Ending::Success);
+    tracing::info!(platform = platform.name(), %user, %account, "account linked");
+}
+
+pub fn callback_refused(metrics: &Metrics, platform: Platform, reason: &(dyn Error + 'static)) {
+    count(metrics, platform, OauthOperation::Callback, Ending::Failure);
+    tracing::warn!(platform = platform.name(), error = reason, "sign-in refused");
+}
+
+pub fn unlinked(platform: Platform, user: Uuid, account: Uuid) {
+    tracing::info!(platform = platform.name(), %user, %account, "account unlinked");
+}
+
+pub fn refreshed(metrics: &Metrics, platform: Platform, account: Uuid) {
+    count(metrics, platform, OauthOperation::Refresh, Ending::Success);
+    tracing::info!(platform = platform.name(), %account, "tokens refreshed");
+}
+
+pub fn not_refreshed(metrics: &Metrics, platform: Platform, account: Uuid, reason: &(dyn Error + 'static)) {
+    count(metrics, platform, OauthOperation::Refresh, Ending::Failure);
+    tracing::warn!(platform = platform.name(), %account, error = reason, "tokens not refreshed");
+}
+
+pub fn revoked(metrics: &Metrics, platform: Platform, account: Uuid) {
+    count(metrics, platform, OauthOperation::Revoke, Ending::Success);
+    tracing::info!(platform = platform.name(), %account, "tokens revoked");
+}
+
+pub fn not_revoked(metrics: &Metrics, platform: Platform, account: Uuid, reason: &str) {
+    count(metrics, platform, OauthOperation::Revoke, Ending::Failure);
+    tracing::warn!(platform = platform.name(), %account, reason, "tokens not revoked");
+}
+
+pub fn resealed(count: usize) {
+    tracing::info!(count, "tokens sealed with the newest key");
+}
+
+/// Makes every series of a configured platform exist before its first event.
+pub fn touch(metrics: &Metrics, platform: Platform) {
+    for operation in OauthOperation::MEMBERS {
+        for ending in Ending::MEMBERS {
+            metrics.oauth_operations.touch(&[platform.name(), operation.name(), ending.name()]);
+        }
+    }
+}
+
+fn count(metrics: &Metrics, platform: Platform, operation: OauthOperation, ending: Ending) {
+    metrics.oauth_operations.with(&[platform.name(), operation.name(), ending.name()]).increment(1);
+}

@@ -1,0 +1,90 @@
+//! A sign-in under way: kept by the browser that began it, sealed, so that beginning one costs the service nothing and
+//! no other browser can end it. What a state is compared with never leaves this file unsealed.
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use oauth2::{CsrfToken, PkceCodeChallenge, PkceCodeVerifier};
+use openidconnect::Nonce;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::ReturnTo;
+use crate::metrics::labels::Platform;
+use crate::sealing::Keyring;
+
+/// Everything that the way back is judged by.
+#[derive(Serialize, Deserialize)]
+pub struct Flow {
+    pub platform: Platform,
+    state: String,
+    pub nonce: Nonce,
+    pub verifier: PkceCodeVerifier,
+    pub return_to: ReturnTo,
+    /// Whose account is to be linked; none signs in.
+    pub link: Option<Uuid>,
+    #[serde(with = "time::serde::timestamp")]
+    pub expires_at: OffsetDateTime,
+}
+
+/// Why a way back is not taken for the end of this flow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StateError {
+    #[error("this browser has begun no sign-in with the platform")]
+    Missing,
+    #[error("the state belongs to another sign-in")]
+    Mismatch,
+    #[error("the sign-in was begun too long ago")]
+    Expired,
+    #[error("the state has come back before")]
+    Used,
+}
+
+impl Flow {
+    /// A new one, and the challenge that the platform is shown (RFC 7636, S256).
+    pub fn new(platform: Platform, return_to: ReturnTo, link: Option<Uuid>, lifetime: std::time::Duration) -> (Self, PkceCodeChallenge) {
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let (state, nonce) = (CsrfToken::new_random_len(32).into_secret(), Nonce::new_random_len(32));
+        let expires_at = OffsetDateTime::now_utc() + lifetime;
+        (Self { platform, state, nonce, verifier, return_to, link, expires_at }, challenge)
+    }
+
+    /// What the platform gives back.
+    pub fn state(&self) -> CsrfToken {
+        CsrfToken::new(self.state.clone())
+    }
+
+    /// The value of the browser's cookie.
+    pub fn seal(&self, keys: &Keyring) -> String {
+        let text = serde_json::to_vec(self).unwrap_or_default();
+        URL_SAFE_NO_PAD.encode(keys.seal(&purpose(self.platform), &text))
+    }
+
+    /// The flow that a browser brings back, when `state` is its own and it is still time.
+    pub fn open(keys: &Keyring, platform: Platform, cookie: Option<&str>, state: Option<&str>) -> Result<Self, StateError> {
+        let cookie = cookie.ok_or(StateError::Missing)?;
+        let sealed = URL_SAFE_NO_PAD.decode(cookie).map_err(|_| StateError::Missing)?;
+        let text = keys.open(&purpose(platform), &sealed).map_err(|_| StateError::Missing)?;
+        let flow: Self = serde_json::from_slice(&text).map_err(|_| StateError::Missing)?;
+        let state = state.ok_or(StateError::Mismatch)?;
+        if !bool::from(flow.state.as_bytes().ct_eq(state.as_bytes())) {
+            return Err(StateError::Mismatch);
+        }
+        if flow.expires_at <= OffsetDateTime::now_utc() {
+            return Err(StateError::Expired);
+        }
+        Ok(flow)
+    }
+
+    /// By what the state is remembered when it has come back.
+    pub fn state_hash(&self) -> Vec<u8> {
+        Sha256::digest(&self.state).to_vec()
+    }
+}
+
+/// A cookie that one platform's flow was sealed for does not open for another (RFC 9700, 4.4: mix-up).
+fn purpose(platform: Platform) -> String {
+    format!("oauth flow with {}", platform.name())
+}

@@ -1,0 +1,74 @@
+//! Whether a signed statement of who somebody is can be believed (`OpenID` Connect Core, 3.1.3.7), and what it says.
+
+use openidconnect::core::{CoreIdToken, CoreIdTokenVerifier, CoreJwsSigningAlgorithm};
+use openidconnect::{ClaimsVerificationError, ClientId, ClientSecret, Nonce, SignatureVerificationError};
+use secrecy::ExposeSecret;
+
+use super::discovery::Metadata;
+use crate::platforms::Settings;
+use crate::platforms::api::Identity;
+
+/// Signed with a key that only the provider has; `none` and what is signed with our own secret are not.
+const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
+    CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
+    CoreJwsSigningAlgorithm::RsaSsaPssSha256,
+    CoreJwsSigningAlgorithm::EcdsaP256Sha256,
+    CoreJwsSigningAlgorithm::EdDsa,
+];
+
+/// Why a statement is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Distrust {
+    /// Wrong `iss`.
+    #[error("it comes from another issuer")]
+    Issuer,
+    /// Wrong `aud`.
+    #[error("it was made for somebody else")]
+    Audience,
+    /// Wrong or missing `nonce`.
+    #[error("it was made for another sign-in")]
+    Nonce,
+    /// `exp` has passed.
+    #[error("it has expired")]
+    Expired,
+    /// The provider may have a new key.
+    #[error("it is signed with a key that is not known")]
+    UnknownKey,
+    /// Whatever else is wrong.
+    #[error("it is not signed as it should be, or not whole")]
+    Invalid,
+}
+
+/// What a statement says, if it can be believed.
+pub fn read(settings: &Settings, metadata: &Metadata, statement: &CoreIdToken, nonce: &Nonce) -> Result<Identity, Distrust> {
+    let (client, secret) =
+        (ClientId::new(settings.client_id.clone()), ClientSecret::new(settings.client_secret.expose_secret().to_owned()));
+    let verifier =
+        CoreIdTokenVerifier::new_confidential_client(client, secret, metadata.issuer(), metadata.keys()).set_allowed_algs(ALGORITHMS);
+    let claims = statement.claims(&verifier, nonce).map_err(|error| {
+        tracing::warn!(
+            platform = settings.platform.name(),
+            error = &error as &dyn std::error::Error,
+            "a statement of identity is not believed"
+        );
+        distrust(&error)
+    })?;
+    let text = |value: Option<&str>| value.map(str::to_owned);
+    let email = claims.email().filter(|_| claims.email_verified() == Some(true)).map(|email| email.to_string());
+    let name = claims.name().and_then(|name| name.get(None)).map(|name| name.to_string());
+    let handle = text(claims.preferred_username().map(|name| name.as_str())).or_else(|| email.clone()).or_else(|| name.clone());
+    let subject = claims.subject().to_string();
+    Ok(Identity { handle: handle.unwrap_or_else(|| subject.clone()), name: name.unwrap_or_default(), subject, email })
+}
+
+fn distrust(error: &ClaimsVerificationError) -> Distrust {
+    match error {
+        ClaimsVerificationError::InvalidIssuer(_) => Distrust::Issuer,
+        ClaimsVerificationError::InvalidAudience(_) => Distrust::Audience,
+        ClaimsVerificationError::InvalidNonce(_) => Distrust::Nonce,
+        ClaimsVerificationError::Expired(_) => Distrust::Expired,
+        ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => Distrust::UnknownKey,
+        // The library may add reasons; none of them makes a statement believable.
+        _ => Distrust::Invalid,
+    }
+}

@@ -1,0 +1,300 @@
+//! What is said between us and the authority of one platform: the addresses, a code for tokens, who somebody is, a refresh, a revocation.
+//!
+//! The rules of accounts are the service's; how bytes get there is [`platforms`](crate::platforms)'.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use moka::future::Cache;
+use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use oauth2::http::{self, Method};
+use oauth2::{
+    AuthType, AuthUrl, AuthorizationCode, ClientId, ClientSecret, EndpointNotSet, EndpointSet, PkceCodeChallenge, PkceCodeVerifier,
+    RedirectUrl, RefreshToken, RequestTokenError, Scope, StandardRevocableToken, TokenResponse, TokenUrl,
+};
+use openidconnect::core::{CoreClientAuthMethod, CoreTokenResponse};
+use secrecy::{ExposeSecret, SecretString};
+use time::OffsetDateTime;
+use url::Url;
+
+use super::discovery::{self, Metadata};
+use super::flow::Flow;
+use super::identity::{self, Distrust};
+use super::model::Tokens;
+use crate::metrics::labels::{ApiEndpoint, Platform};
+use crate::platforms::api::{ApiFailure, Identity};
+use crate::platforms::{Authority, CallError, Platforms, Request, Settings};
+
+/// How long a discovery document and its keys are relied on.
+const METADATA_TIME: Duration = Duration::from_mins(10);
+
+/// Why a platform's authority did not do what it was asked for.
+#[derive(Debug, thiserror::Error)]
+pub enum ProviderError {
+    /// It is away, slow, overloaded, or says what is not understood: the same may succeed later.
+    #[error("the platform is away: {reason}")]
+    Away {
+        /// For the log.
+        reason: String,
+        /// When it wants to be asked again, if it said so.
+        after: Option<Duration>,
+    },
+    /// It does not take the code or the token that it gave.
+    #[error("the platform refused the grant")]
+    GrantRefused,
+    /// It does not take us for who we are: the settings are wrong.
+    #[error("the platform refused the client: {0}")]
+    ClientRefused(String),
+    /// What it says of somebody cannot be believed.
+    #[error(transparent)]
+    Distrusted(#[from] Distrust),
+}
+
+impl From<CallError> for ProviderError {
+    fn from(error: CallError) -> Self {
+        Self::Away { reason: error.to_string(), after: None }
+    }
+}
+
+impl From<ApiFailure> for ProviderError {
+    fn from(failure: ApiFailure) -> Self {
+        let reason = failure.to_string();
+        match failure {
+            ApiFailure::RateLimited { after } => Self::Away { reason, after },
+            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::Away { reason, after: None },
+            // It has given this token a moment ago.
+            ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::ClientRefused(reason),
+        }
+    }
+}
+
+type Client<Addresses = EndpointNotSet> = oauth2::Client<
+    BasicErrorResponse,
+    CoreTokenResponse,
+    BasicTokenIntrospectionResponse,
+    StandardRevocableToken,
+    BasicRevocationErrorResponse,
+    Addresses,
+    EndpointNotSet,
+    EndpointNotSet,
+    EndpointNotSet,
+    Addresses,
+>;
+
+/// The authorities of all platforms; clones share what is known of them.
+#[derive(Clone)]
+pub struct Providers {
+    platforms: Platforms,
+    public_url: Url,
+    metadata: Cache<Platform, Metadata>,
+}
+
+impl Providers {
+    pub fn new(platforms: Platforms, public_url: Url) -> Self {
+        let metadata = Cache::builder().time_to_live(METADATA_TIME).build();
+        Self { platforms, public_url, metadata }
+    }
+
+    /// The platforms that are configured.
+    pub fn platforms(&self) -> &Platforms {
+        &self.platforms
+    }
+
+    /// Where the browser is to go to be asked for consent.
+    pub async fn authorization_url(
+        &self,
+        settings: &Settings,
+        flow: &Flow,
+        challenge: PkceCodeChallenge,
+        deadline: Instant,
+    ) -> Result<Url, ProviderError> {
+        let client = self.client(settings, deadline).await?;
+        let request =
+            client.authorize_url(|| flow.state()).add_scopes(settings.scopes.iter().cloned().map(Scope::new)).set_pkce_challenge(challenge);
+        let request = match &settings.authority {
+            Authority::Oidc { .. } => request.add_extra_param("nonce", flow.nonce.secret().clone()),
+            Authority::OAuth2 { .. } => request,
+        };
+        Ok(request.url().0)
+    }
+
+    /// Checks that the answer comes from whom it was expected (RFC 9207).
+    pub async fn check_issuer(&self, settings: &Settings, issuer: Option<&str>, deadline: Instant) -> Result<(), ProviderError> {
+        let Authority::Oidc { issuer: expected, .. } = &settings.authority else { return Ok(()) };
+        let named = match issuer {
+            Some(issuer) => discovery::is_same(expected, issuer),
+            None => !self.metadata(settings, deadline).await?.names_issuer(),
+        };
+        if named { Ok(()) } else { Err(Distrust::Issuer.into()) }
+    }
+
+    /// The tokens for a code, and who it was given for.
+    pub async fn exchange(
+        &self,
+        settings: &Settings,
+        code: String,
+        verifier: PkceCodeVerifier,
+        flow_nonce: &openidconnect::Nonce,
+        deadline: Instant,
+    ) -> Result<(Tokens, Identity), ProviderError> {
+        let client = self.client(settings, deadline).await?;
+        let channel = self.platforms.client().channel(settings.platform, ApiEndpoint::Token, deadline);
+        let request = client.exchange_code(AuthorizationCode::new(code)).set_pkce_verifier(verifier);
+        let answer = request.request_async(&channel).await.map_err(|error| refusal(settings, error))?;
+        let tokens = tokens(settings, &answer);
+        let identity = match &settings.authority {
+            Authority::Oidc { .. } => {
+                let statement = answer.extra_fields().id_token().ok_or(Distrust::Invalid)?;
+                let metadata = self.metadata(settings, deadline).await?;
+                match identity::read(settings, &metadata, statement, flow_nonce) {
+                    // Signed with a key that is newer than what we know.
+                    Err(Distrust::UnknownKey) => {
+                        self.metadata.invalidate(&settings.platform).await;
+                        identity::read(settings, &self.metadata(settings, deadline).await?, statement, flow_nonce)?
+                    }
+                    read => read?,
+                }
+            }
+            Authority::OAuth2 { .. } => self.platforms.session(settings, &tokens.access, deadline).identity().await?,
+        };
+        Ok((tokens, identity))
+    }
+
+    /// New tokens for a refresh token, which works no more after this.
+    pub async fn refresh(&self, settings: &Settings, refresh: &SecretString, deadline: Instant) -> Result<Tokens, ProviderError> {
+        let client = self.client(settings, deadline).await?;
+        let channel = self.platforms.client().channel(settings.platform, ApiEndpoint::Token, deadline);
+        let refresh = RefreshToken::new(refresh.expose_secret().to_owned());
+        let answer = client.exchange_refresh_token(&refresh).request_async(&channel).await.map_err(|error| refusal(settings, error))?;
+        Ok(tokens(settings, &answer))
+    }
+
+    /// Ends a token (RFC 7009). False when the platform knows no way to.
+    pub async fn revoke(&self, settings: &Settings, token: &SecretString, hint: &str, deadline: Instant) -> Result<bool, ProviderError> {
+        let url = match &settings.authority {
+            Authority::OAuth2 { revocation_url, .. } => revocation_url.clone(),
+            Authority::Oidc { .. } => self.metadata(settings, deadline).await?.revocation_endpoint(),
+        };
+        let Some(url) = url else { return Ok(false) };
+        let authentication = self.authentication(settings, deadline).await?;
+        let request = revocation(settings, &url, token, hint, &authentication)?;
+        let answer = self.platforms.client().call(settings.platform, ApiEndpoint::Revocation, request, deadline).await?;
+        match answer.status().as_u16() {
+            200..300 => Ok(true),
+            status @ (408 | 429 | 500..) => Err(ProviderError::Away { reason: format!("it answered with status {status}"), after: None }),
+            status => Err(ProviderError::ClientRefused(format!("it answered with status {status}"))),
+        }
+    }
+
+    async fn metadata(&self, settings: &Settings, deadline: Instant) -> Result<Metadata, ProviderError> {
+        let fetch = discovery::fetch(self.platforms.client(), settings, deadline);
+        self.metadata.try_get_with(settings.platform, fetch).await.map_err(|error| match &*error {
+            ProviderError::Distrusted(distrust) => ProviderError::Distrusted(*distrust),
+            error => ProviderError::Away { reason: error.to_string(), after: None },
+        })
+    }
+
+    /// How a platform wants us to prove who we are.
+    async fn authentication(&self, settings: &Settings, deadline: Instant) -> Result<AuthType, ProviderError> {
+        let is_basic = match &settings.authority {
+            Authority::Oidc { .. } => self.metadata(settings, deadline).await?.takes(&CoreClientAuthMethod::ClientSecretBasic),
+            // What each one's documentation asks for.
+            Authority::OAuth2 { .. } => settings.platform == Platform::X,
+        };
+        Ok(if is_basic { AuthType::BasicAuth } else { AuthType::RequestBody })
+    }
+
+    async fn client(&self, settings: &Settings, deadline: Instant) -> Result<Client<EndpointSet>, ProviderError> {
+        let (authorization, token) = match &settings.authority {
+            Authority::Oidc { .. } => {
+                let metadata = self.metadata(settings, deadline).await?;
+                (metadata.authorization_endpoint(), metadata.token_endpoint()?)
+            }
+            Authority::OAuth2 { authorization_url, token_url, .. } => {
+                (AuthUrl::from_url(authorization_url.clone()), TokenUrl::from_url(token_url.clone()))
+            }
+        };
+        let callback = format!("{}/api/oauth/{}/callback", self.public_url.as_str().trim_end_matches('/'), settings.platform.name());
+        let callback = RedirectUrl::new(callback).map_err(|error| ProviderError::ClientRefused(error.to_string()))?;
+        Ok(<Client>::new(ClientId::new(settings.client_id.clone()))
+            .set_client_secret(ClientSecret::new(settings.client_secret.expose_secret().to_owned()))
+            .set_auth_type(self.authentication(settings, deadline).await?)
+            .set_auth_uri(authorization)
+            .set_token_uri(token)
+            .set_redirect_uri(callback))
+    }
+}
+
+fn revocation(
+    settings: &Settings,
+    url: &Url,
+    token: &SecretString,
+    hint: &str,
+    authentication: &AuthType,
+) -> Result<Request, ProviderError> {
+    let (id, secret) = (settings.client_id.as_str(), settings.client_secret.expose_secret());
+    let mut form = url::form_urlencoded::Serializer::new(String::new());
+    form.extend_pairs([("token", token.expose_secret()), ("token_type_hint", hint)]);
+    let mut request = http::Request::builder()
+        .method(Method::POST)
+        .uri(url.as_str())
+        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        .header(ACCEPT, "application/json");
+    if matches!(authentication, AuthType::BasicAuth) {
+        request = request.header(AUTHORIZATION, format!("Basic {}", STANDARD.encode(basic(id, secret))));
+    } else {
+        form.extend_pairs([("client_id", id), ("client_secret", secret)]);
+    }
+    request.body(form.finish().into_bytes()).map_err(|error| ProviderError::ClientRefused(error.to_string()))
+}
+
+/// Both are encoded as in a form first (RFC 6749, 2.3.1).
+fn basic(id: &str, secret: &str) -> String {
+    let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
+    format!("{}:{}", encoded(id), encoded(secret))
+}
+
+fn tokens(settings: &Settings, answer: &CoreTokenResponse) -> Tokens {
+    let given = answer.scopes().map(|scopes| scopes.iter().map(|scope| scope.to_string()).collect());
+    Tokens {
+        access: answer.access_token().secret().clone().into(),
+        refresh: answer.refresh_token().map(|token| token.secret().clone().into()),
+        expires_at: answer.expires_in().map(|time| OffsetDateTime::now_utc() + time),
+        // Not named means as asked for (RFC 6749, 5.1).
+        scopes: given.unwrap_or_else(|| settings.scopes.clone()),
+    }
+}
+
+fn refusal(settings: &Settings, error: RequestTokenError<CallError, BasicErrorResponse>) -> ProviderError {
+    match error {
+        RequestTokenError::ServerResponse(refusal) => refused(refusal.error()),
+        RequestTokenError::Request(error) => error.into(),
+        // GitHub refuses with status 200.
+        RequestTokenError::Parse(_, body) if said(&body, "error").is_some() => refused_as(&said(&body, "error").unwrap_or_default()),
+        RequestTokenError::Parse(_, body) if matches!(settings.authority, Authority::Oidc { .. }) && said(&body, "id_token").is_some() => {
+            Distrust::Invalid.into()
+        }
+        RequestTokenError::Parse(error, _) => ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None },
+        RequestTokenError::Other(reason) => ProviderError::Away { reason, after: None },
+    }
+}
+
+fn refused(error: &BasicErrorResponseType) -> ProviderError {
+    refused_as(error.as_ref())
+}
+
+/// RFC 6749, 5.2, and GitHub's own word for a bad code.
+fn refused_as(error: &str) -> ProviderError {
+    match error {
+        "invalid_grant" | "bad_verification_code" | "bad_refresh_token" => ProviderError::GrantRefused,
+        "temporarily_unavailable" | "server_error" => ProviderError::Away { reason: error.to_owned(), after: None },
+        other => ProviderError::ClientRefused(other.to_owned()),
+    }
+}
+
+fn said(body: &[u8], key: &str) -> Option<String> {
+    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
+    body.get(key)?.as_str().map(str::to_owned)
+}

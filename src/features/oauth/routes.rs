@@ -1,0 +1,263 @@
+//! The HTTP interface of signing in by platforms and of linked accounts: `/api/oauth/*`, `/api/accounts*`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::header::HeaderName;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum_extra::extract::CookieJar;
+use axum_extra::extract::cookie::{Cookie, SameSite};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::flow::StateError;
+use super::identity::Distrust;
+use super::model::{Account, Status};
+use super::provider::ProviderError;
+use super::service::{Answer, OauthError};
+use crate::config::Config;
+use crate::features::accounts::{CurrentUser, MaybeUser, session_cookie};
+use crate::http::extract::{ApiPath, ApiQuery};
+use crate::http::{ApiError, Code, Problem};
+use crate::metrics::labels::Platform;
+use crate::platforms::Settings;
+use crate::state::AppState;
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(platforms))
+        .routes(routes!(start))
+        .routes(routes!(callback))
+        .routes(routes!(accounts))
+        .routes(routes!(refresh))
+        .routes(routes!(unlink))
+}
+
+impl From<OauthError> for ApiError {
+    fn from(error: OauthError) -> Self {
+        match error {
+            OauthError::NoSuchPlatform | OauthError::NoSuchAccount => Self::new(Code::NotFound),
+            OauthError::LinkOnly => Self::new(Code::Unauthenticated).detail("One cannot sign in by this platform, only link it"),
+            OauthError::ReturnTo => Self::new(Code::ReturnToRefused),
+            OauthError::State(StateError::Missing) => Self::new(Code::OauthStateMissing),
+            OauthError::State(StateError::Mismatch) => Self::new(Code::OauthStateMismatch),
+            OauthError::State(StateError::Expired) => Self::new(Code::OauthStateExpired),
+            OauthError::State(StateError::Used) => Self::new(Code::OauthStateUsed),
+            OauthError::Denied(_) => Self::new(Code::OauthDenied),
+            OauthError::SignedInAsOther => Self::new(Code::SignedInAsOther),
+            OauthError::IdentityTaken => Self::new(Code::IdentityTaken),
+            OauthError::PlatformTaken => Self::new(Code::PlatformTaken),
+            OauthError::EmailUnverified => Self::new(Code::EmailUnverified),
+            OauthError::LastSignIn => Self::new(Code::LastSignIn),
+            OauthError::RefreshUnsupported => Self::new(Code::RefreshUnsupported),
+            OauthError::RefreshInProgress => Self::new(Code::RefreshInProgress),
+            OauthError::LinkExpired => Self::new(Code::LinkExpired),
+            OauthError::Provider(error) => error.into(),
+            OauthError::Account(error) => error.into(),
+            OauthError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<ProviderError> for ApiError {
+    fn from(error: ProviderError) -> Self {
+        match error {
+            ProviderError::Away { after, .. } => {
+                Self::new(Code::PlatformUnavailable).retry_after(after.map_or(5, |after| after.as_secs())).source(error)
+            }
+            ProviderError::ClientRefused(_) => Self::new(Code::PlatformUnavailable).retry_after(60).source(error),
+            ProviderError::GrantRefused => Self::new(Code::OauthCodeRefused),
+            ProviderError::Distrusted(distrust) => Self::new(match distrust {
+                Distrust::Issuer => Code::OauthIssuerMismatch,
+                Distrust::Audience => Code::OauthAudienceMismatch,
+                Distrust::Nonce => Code::OauthNonceMismatch,
+                Distrust::Expired => Code::OauthTokenExpired,
+                Distrust::UnknownKey | Distrust::Invalid => Code::OauthTokenInvalid,
+            }),
+        }
+    }
+}
+
+/// A platform that is configured.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PlatformInfo)]
+struct PlatformView {
+    platform: Platform,
+    /// Whether one may sign in by it.
+    sign_in: bool,
+    /// Whether one may post on it.
+    post: bool,
+}
+
+impl From<&Settings> for PlatformView {
+    fn from(settings: &Settings) -> Self {
+        Self { platform: settings.platform, sign_in: settings.sign_in, post: settings.post }
+    }
+}
+
+/// The platforms that are configured.
+#[derive(Serialize, ToSchema)]
+struct PlatformList {
+    items: Vec<PlatformView>,
+}
+
+/// The platforms that one may sign in by or post on
+#[utoipa::path(get, path = "/api/oauth/platforms", tag = "oauth", responses((status = 200, body = PlatformList)))]
+async fn platforms(State(state): State<AppState>) -> Json<PlatformList> {
+    Json(PlatformList { items: state.oauth.platforms().all().map(Into::into).collect() })
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct StartQuery {
+    /// Path of this service to which the browser is sent in the end.
+    #[param(max_length = 512, default = "/")]
+    return_to: Option<String>,
+}
+
+/// Sends the browser to a platform: to sign in, or, with a session, to link an account
+#[utoipa::path(get, path = "/api/oauth/{platform}/start", tag = "oauth", params(("platform" = Platform, Path), StartQuery),
+    security((), ("token" = []), ("cookie" = [])),
+    responses((status = 303, description = "To the platform"), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn start(
+    State(state): State<AppState>,
+    MaybeUser(current): MaybeUser,
+    jar: CookieJar,
+    headers: HeaderMap,
+    ApiPath(platform): ApiPath<Platform>,
+    ApiQuery(query): ApiQuery<StartQuery>,
+) -> Result<Response, ApiError> {
+    // Another site could have its own identity linked to whoever is signed in here.
+    if current.is_some() && headers.get(&SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(ApiError::new(Code::CrossSite));
+    }
+    let user = current.map(|current| current.user.id);
+    let started = state.oauth.start(platform, query.return_to.as_deref(), user).await?;
+    let jar = jar.add(flow_cookie(&state.config, platform, started.cookie));
+    Ok((jar, Redirect::to(started.location.as_str())).into_response())
+}
+
+#[derive(Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct CallbackQuery {
+    state: Option<String>,
+    code: Option<String>,
+    /// RFC 9207.
+    iss: Option<String>,
+    error: Option<String>,
+}
+
+/// Takes back the browser that a platform sends
+#[utoipa::path(get, path = "/api/oauth/{platform}/callback", tag = "oauth", params(("platform" = Platform, Path), CallbackQuery),
+    responses((status = 303, description = "To where the browser was to return"), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn callback(
+    State(state): State<AppState>,
+    MaybeUser(current): MaybeUser,
+    jar: CookieJar,
+    ApiPath(platform): ApiPath<Platform>,
+    ApiQuery(CallbackQuery { state: flow, code, iss, error }): ApiQuery<CallbackQuery>,
+) -> Response {
+    let user = current.map(|current| current.user.id);
+    let name = flow_cookie_name(&state.config, platform);
+    let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
+    let answer = Answer { state: flow, code, issuer: iss, error };
+    let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user).await;
+    // A flow that belongs to another tab goes on.
+    let goes_on = matches!(returned, Err(OauthError::State(StateError::Missing | StateError::Mismatch) | OauthError::Store(_)));
+    let jar = if goes_on { jar } else { jar.remove(flow_cookie(&state.config, platform, String::new())) };
+    match returned {
+        Ok(returned) => {
+            let jar = match &returned.signed_in {
+                Some(signed_in) => jar.add(session_cookie(&state.config, signed_in)),
+                None => jar,
+            };
+            (jar, Redirect::to(returned.return_to.as_str())).into_response()
+        }
+        Err(error) => (jar, ApiError::from(error)).into_response(),
+    }
+}
+
+/// Back from the platform a browser comes by a link, so that the cookie must be Lax; nothing but its own way back reads it.
+fn flow_cookie(config: &Config, platform: Platform, value: String) -> Cookie<'static> {
+    let lifetime = time::Duration::try_from(config.oauth_lifetime).unwrap_or(time::Duration::ZERO);
+    Cookie::build((flow_cookie_name(config, platform), value))
+        .path("/")
+        .http_only(true)
+        .secure(config.secure())
+        .same_site(SameSite::Lax)
+        .max_age(lifetime)
+        .build()
+}
+
+fn flow_cookie_name(config: &Config, platform: Platform) -> String {
+    let prefix = if config.secure() { "__Host-" } else { "" };
+    format!("{prefix}vitrine-oauth-{}", platform.name())
+}
+
+/// An account at a platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = LinkedAccount)]
+struct AccountView {
+    id: Uuid,
+    platform: Platform,
+    /// Who it is there.
+    subject: String,
+    /// What people call it there.
+    handle: String,
+    /// What Vitrine may do there.
+    scopes: Vec<String>,
+    status: Status,
+    /// When the platform's token ends; Vitrine refreshes it before.
+    #[serde(with = "time::serde::rfc3339::option")]
+    expires_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+}
+
+impl From<Account> for AccountView {
+    fn from(account: Account) -> Self {
+        let Account { id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at, user_id: _ } = account;
+        Self { id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at }
+    }
+}
+
+/// The linked accounts, the oldest first.
+#[derive(Serialize, ToSchema)]
+struct AccountList {
+    items: Vec<AccountView>,
+}
+
+/// The accounts at platforms that are linked
+#[utoipa::path(get, path = "/api/accounts", tag = "oauth", security(("token" = []), ("cookie" = [])),
+    responses((status = 200, body = AccountList), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn accounts(State(state): State<AppState>, current: CurrentUser) -> Result<Json<AccountList>, ApiError> {
+    let linked = state.oauth.linked(current.user.id).await?;
+    Ok(Json(AccountList { items: linked.into_iter().map(Into::into).collect() }))
+}
+
+/// Exchanges the tokens of a linked account for new ones
+#[utoipa::path(post, path = "/api/accounts/{id}/refresh", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = AccountView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 503, body = Problem)))]
+async fn refresh(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<Json<AccountView>, ApiError> {
+    Ok(Json(state.oauth.refresh(current.user.id, id).await?.into()))
+}
+
+/// Unlinks an account; its tokens are revoked at the platform
+#[utoipa::path(delete, path = "/api/accounts/{id}", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+async fn unlink(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
+    state.oauth.unlink(current.user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

@@ -1,0 +1,354 @@
+//! The rules of signing in and linking by platforms; see the feature's `mod.rs`. Tokens in use are `access`'.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use url::Url;
+use uuid::Uuid;
+
+use super::flow::{Flow, StateError};
+use super::identity::Distrust;
+use super::model::{Account, Identified, ReturnTo, Tokens};
+use super::provider::{ProviderError, Providers};
+use super::vault::Vault;
+use super::{events, store, work};
+use crate::config::Config;
+use crate::db::{Conn, Db, StoreError};
+use crate::features::accounts::{AccountError, Accounts, SignedIn, Vouched};
+use crate::jobs::Queue;
+use crate::metrics::Metrics;
+use crate::metrics::labels::Platform;
+use crate::platforms::api::Identity;
+use crate::platforms::{Platforms, Settings};
+use crate::sealing::{InvalidKeys, Keyring};
+
+/// Why signing in or linking is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum OauthError {
+    #[error("the platform is not configured")]
+    NoSuchPlatform,
+    #[error("there is no such account")]
+    NoSuchAccount,
+    #[error("one cannot sign in by this platform, only link it")]
+    LinkOnly,
+    #[error("the path to return to could lead elsewhere")]
+    ReturnTo,
+    #[error(transparent)]
+    State(#[from] StateError),
+    #[error("consent was not given: {0}")]
+    Denied(&'static str),
+    #[error("somebody else is signed in than who began the link")]
+    SignedInAsOther,
+    #[error("the identity is linked to another account")]
+    IdentityTaken,
+    #[error("the account is linked to another identity of this platform")]
+    PlatformTaken,
+    #[error("the platform vouches for no e-mail")]
+    EmailUnverified,
+    #[error("the account could not be signed in to any more")]
+    LastSignIn,
+    #[error("there is nothing to refresh with")]
+    RefreshUnsupported,
+    #[error("another refresh is under way")]
+    RefreshInProgress,
+    #[error("the account must be linked again")]
+    LinkExpired,
+    #[error(transparent)]
+    Provider(#[from] ProviderError),
+    #[error(transparent)]
+    Account(#[from] AccountError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The service; clones share it.
+#[derive(Clone)]
+pub struct Oauth(pub(super) Arc<Inner>);
+
+/// What the service is made of.
+pub struct Inner {
+    pub(super) db: Db,
+    /// For what no request waits for.
+    pub(super) background: Db,
+    accounts: Accounts,
+    pub(super) providers: Providers,
+    pub(super) vault: Vault,
+    pub(super) queue: Queue,
+    public_url: Url,
+    /// For everything that platforms do within one request.
+    timeout: Duration,
+    lifetime: Duration,
+    pub(super) metrics: Metrics,
+}
+
+/// Where the browser is sent, and what it is to bring back.
+pub struct Started {
+    pub location: Url,
+    pub cookie: String,
+}
+
+/// What a browser brings back from a platform.
+#[derive(Debug, Default)]
+pub struct Answer {
+    pub state: Option<String>,
+    pub code: Option<String>,
+    pub issuer: Option<String>,
+    pub error: Option<String>,
+}
+
+/// Where a browser that has come back is sent.
+pub struct Returned {
+    pub return_to: ReturnTo,
+    /// None when an account was linked.
+    pub signed_in: Option<SignedIn>,
+}
+
+impl Oauth {
+    /// # Errors
+    /// When `TOKEN_KEYS` holds no keys.
+    pub fn new(
+        db: Db,
+        accounts: Accounts,
+        platforms: Platforms,
+        queue: Queue,
+        config: &Config,
+        metrics: Metrics,
+    ) -> Result<Self, InvalidKeys> {
+        // Without platforms there is nothing to keep.
+        let keys = config.token_keys.as_ref().map_or_else(|| Ok(Keyring::ephemeral()), Keyring::parse)?;
+        for settings in platforms.all() {
+            events::touch(&metrics, settings.platform);
+        }
+        Ok(Self(Arc::new(Inner {
+            background: db.for_background(),
+            db,
+            accounts,
+            providers: Providers::new(platforms, config.public_url.clone()),
+            vault: Vault::new(keys),
+            queue,
+            public_url: config.public_url.clone(),
+            timeout: config.platform_timeout,
+            lifetime: config.oauth_lifetime,
+            metrics,
+        })))
+    }
+
+    /// Until when platforms may take for a request that begins now.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.0.timeout
+    }
+
+    /// The platforms that are configured.
+    #[must_use]
+    pub fn platforms(&self) -> &Platforms {
+        self.0.providers.platforms()
+    }
+
+    pub(super) fn settings(&self, platform: Platform) -> Result<&Settings, OauthError> {
+        self.platforms().get(platform).ok_or(OauthError::NoSuchPlatform)
+    }
+
+    /// Begins to sign somebody in, or to link the account of whoever is signed in.
+    pub(super) async fn start(&self, platform: Platform, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
+        let settings = self.settings(platform)?;
+        let started = self.begin(settings, return_to, user).await;
+        match &started {
+            Ok(_) => events::begun(&self.0.metrics, platform),
+            Err(error) => events::not_begun(&self.0.metrics, platform, error),
+        }
+        started
+    }
+
+    async fn begin(&self, settings: &Settings, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
+        let Inner { providers, vault, public_url, lifetime, .. } = &*self.0;
+        if user.is_none() && !settings.sign_in {
+            return Err(OauthError::LinkOnly);
+        }
+        let return_to = match return_to {
+            Some(text) => ReturnTo::parse(text, public_url).ok_or(OauthError::ReturnTo)?,
+            None => ReturnTo::default(),
+        };
+        let (flow, challenge) = Flow::new(settings.platform, return_to, user, *lifetime);
+        let location = providers.authorization_url(settings, &flow, challenge, self.deadline()).await?;
+        Ok(Started { location, cookie: flow.seal(vault.keys()) })
+    }
+
+    /// Ends what [`Self::start`] has begun, in the browser of `cookie`, where `user` is signed in.
+    pub(super) async fn finish(
+        &self,
+        platform: Platform,
+        cookie: Option<&str>,
+        answer: Answer,
+        user: Option<Uuid>,
+    ) -> Result<Returned, OauthError> {
+        let Inner { accounts, vault, metrics, .. } = &*self.0;
+        let settings = self.settings(platform)?;
+        let flow = Flow::open(vault.keys(), platform, cookie, answer.state.as_deref());
+        let links = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
+        let returned = match flow {
+            Ok(flow) => self.complete(settings, flow, answer, user).await,
+            Err(error) => Err(error.into()),
+        };
+        if let Err(error) = &returned {
+            events::callback_refused(metrics, platform, error);
+            if !links && error.is_a_failed_proof() {
+                accounts.not_vouched_for();
+            }
+        }
+        returned
+    }
+
+    async fn complete(&self, settings: &Settings, flow: Flow, answer: Answer, user: Option<Uuid>) -> Result<Returned, OauthError> {
+        let Inner { db, providers, .. } = &*self.0;
+        if !store::note_callback(&mut db.acquire().await?, &flow.state_hash(), flow.expires_at).await? {
+            return Err(StateError::Used.into());
+        }
+        if flow.link.is_some() && flow.link != user {
+            return Err(OauthError::SignedInAsOther);
+        }
+        let deadline = self.deadline();
+        providers.check_issuer(settings, answer.issuer.as_deref(), deadline).await?;
+        if let Some(error) = &answer.error {
+            return Err(refusal(error));
+        }
+        let code = answer.code.filter(|code| !code.is_empty()).ok_or(ProviderError::GrantRefused)?;
+        let (tokens, identity) = providers.exchange(settings, code, flow.verifier, &flow.nonce, deadline).await?;
+        let identified = Identified::new(settings.platform, settings.issuer(), &identity.subject, &identity.handle)
+            .ok_or(ProviderError::Distrusted(Distrust::Invalid))?;
+        let signed_in = match flow.link {
+            Some(user) => {
+                self.link(user, &identified, &tokens).await?;
+                None
+            }
+            None => Some(self.sign_in(&identified, &identity, &tokens).await?),
+        };
+        Ok(Returned { return_to: flow.return_to, signed_in })
+    }
+
+    async fn link(&self, user: Uuid, identified: &Identified, tokens: &Tokens) -> Result<(), OauthError> {
+        let Inner { db, accounts, metrics, .. } = &*self.0;
+        let mut tx = db.begin().await?;
+        accounts.hold(&mut tx, user).await?;
+        let account = match store::hold_identity(&mut tx, identified).await? {
+            Some(account) if account.user_id == user => self.renew_link(&mut tx, &account, identified, tokens).await?,
+            Some(_) => return Err(OauthError::IdentityTaken),
+            None => self.insert(&mut tx, user, identified, tokens).await?,
+        };
+        tx.commit().await?;
+        events::linked(metrics, identified.platform, user, account);
+        Ok(())
+    }
+
+    async fn sign_in(&self, identified: &Identified, identity: &Identity, tokens: &Tokens) -> Result<SignedIn, OauthError> {
+        let Inner { db, accounts, metrics, .. } = &*self.0;
+        let platform = identified.platform;
+        let mut tx = db.begin().await?;
+        let known = store::hold_identity(&mut tx, identified).await?;
+        let is_new = known.is_none();
+        let user = if let Some(account) = known {
+            self.renew_link(&mut tx, &account, identified, tokens).await?;
+            accounts.find(&mut tx, account.user_id).await?
+        } else {
+            let vouched =
+                identity.email.as_deref().and_then(|email| Vouched::new(email, &identity.name)).ok_or(OauthError::EmailUnverified)?;
+            let user = accounts.register_vouched(&mut tx, &vouched).await?;
+            self.insert(&mut tx, user.id, identified, tokens).await?;
+            user
+        };
+        let signed_in = accounts.begin_session(&mut tx, user, platform.name()).await?;
+        tx.commit().await?;
+        events::signed_in(metrics, platform, signed_in.user.id);
+        accounts.vouched_for(&signed_in, is_new);
+        Ok(signed_in)
+    }
+
+    async fn renew_link(&self, tx: &mut Conn, account: &Account, identified: &Identified, tokens: &Tokens) -> Result<Uuid, StoreError> {
+        store::renew(tx, account.id, &identified.handle, &self.0.vault.seal(account.id, tokens)).await?;
+        Ok(account.id)
+    }
+
+    async fn insert(&self, tx: &mut Conn, user: Uuid, identified: &Identified, tokens: &Tokens) -> Result<Uuid, OauthError> {
+        let id = Uuid::now_v7();
+        match store::insert(tx, id, user, identified, &self.0.vault.seal(id, tokens)).await {
+            Ok(()) => Ok(id),
+            Err(StoreError::Conflict(rule)) if rule == "social_accounts_identity_key" => Err(OauthError::IdentityTaken),
+            Err(StoreError::Conflict(rule)) if rule == "social_accounts_platform_key" => Err(OauthError::PlatformTaken),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The linked accounts of a user.
+    pub(super) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
+        Ok(store::of_user(&mut self.0.db.acquire().await?, user).await?)
+    }
+
+    /// Unlinks an account; the platform hears of it by a job.
+    pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
+        let Inner { db, accounts, queue, .. } = &*self.0;
+        let mut tx = db.begin().await?;
+        let has_password = accounts.hold(&mut tx, user).await?;
+        let linked = store::of_user(&mut tx, user).await?;
+        let account = linked.iter().find(|account| account.id == id).ok_or(OauthError::NoSuchAccount)?;
+        let signs_in = |account: &Account| self.platforms().get(account.platform).is_some_and(|settings| settings.sign_in);
+        if !has_password && !linked.iter().any(|other| other.id != id && signs_in(other)) {
+            return Err(OauthError::LastSignIn);
+        }
+        let kept = store::delete(&mut tx, id).await?.ok_or(OauthError::NoSuchAccount)?;
+        queue.enqueue(&mut tx, &work::revocation(account.platform, &kept)).await?;
+        tx.commit().await?;
+        queue.wake();
+        events::unlinked(account.platform, user, id);
+        Ok(())
+    }
+
+    /// Tidies up for the whole fleet: forgets what has expired, and seals some tokens anew after a change of keys.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn tidy_up(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        store::forget_callbacks(conn).await?;
+        let mut tx = self.0.db.begin().await?;
+        let count = self.0.vault.reseal(&mut tx).await?;
+        tx.commit().await?;
+        if count > 0 {
+            events::resealed(count);
+        }
+        Ok(())
+    }
+}
+
+impl OauthError {
+    /// Whether somebody was not proven, rather than us or the platform failing.
+    fn is_a_failed_proof(&self) -> bool {
+        match self {
+            Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {
+                true
+            }
+            Self::Provider(error) => matches!(error, ProviderError::GrantRefused | ProviderError::Distrusted(_)),
+            Self::NoSuchPlatform
+            | Self::NoSuchAccount
+            | Self::LinkOnly
+            | Self::ReturnTo
+            | Self::SignedInAsOther
+            | Self::PlatformTaken
+            | Self::LastSignIn
+            | Self::RefreshUnsupported
+            | Self::RefreshInProgress
+            | Self::LinkExpired
+            | Self::Account(_)
+            | Self::Store(_) => false,
+        }
+    }
+}
+
+/// RFC 6749, 4.1.2.1. What a browser brings is told to nobody: it may be anybody's text.
+fn refusal(error: &str) -> OauthError {
+    let away = |reason: &str| ProviderError::Away { reason: reason.to_owned(), after: None }.into();
+    match error {
+        "access_denied" => OauthError::Denied("access_denied"),
+        "temporarily_unavailable" => away("it says that it is temporarily unavailable"),
+        "server_error" => away("it says that it has failed"),
+        _ => OauthError::Denied("another error"),
+    }
+}

@@ -1,0 +1,228 @@
+//! The statements on `social_accounts` and `oauth_callbacks`. Absence is `Ok(None)`; rules are the service's.
+
+use std::time::Duration;
+
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::model::{Account, Identified, Status};
+use crate::db::{Conn, StoreError};
+use crate::metrics::labels::{Platform, Query};
+
+struct Row {
+    id: Uuid,
+    user_id: Uuid,
+    platform: String,
+    subject: String,
+    handle: String,
+    scopes: Vec<String>,
+    status: String,
+    expires_at: Option<OffsetDateTime>,
+    created_at: OffsetDateTime,
+    updated_at: OffsetDateTime,
+}
+
+impl TryFrom<Row> for Account {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        let Row { id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at } = row;
+        let platform = Platform::named(&platform).ok_or_else(|| StoreError::unknown("platform", &platform))?;
+        let status = Status::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        Ok(Self { id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at })
+    }
+}
+
+/// Sealed tokens, as they are stored.
+pub struct Sealed {
+    pub access: Vec<u8>,
+    pub refresh: Option<Vec<u8>>,
+    pub expires_at: Option<OffsetDateTime>,
+    pub scopes: Vec<String>,
+}
+
+/// What is stored of an account's tokens.
+pub struct Kept {
+    pub id: Uuid,
+    pub access: Vec<u8>,
+    pub refresh: Option<Vec<u8>>,
+}
+
+/// Notes that a state has come back. False when it has before.
+pub async fn note_callback(conn: &mut Conn, state_hash: &[u8], expires_at: OffsetDateTime) -> Result<bool, StoreError> {
+    let insert =
+        sqlx::query!("INSERT INTO oauth_callbacks (state_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", state_hash, expires_at);
+    Ok(conn.execute(Query::InsertOauthCallbacks, insert).await? == 1)
+}
+
+/// Forgets states whose cookies have expired, at most a thousand.
+pub async fn forget_callbacks(conn: &mut Conn) -> Result<(), StoreError> {
+    let delete = sqlx::query!(
+        "DELETE FROM oauth_callbacks WHERE state_hash IN (SELECT state_hash FROM oauth_callbacks WHERE expires_at < now() LIMIT 1000)"
+    );
+    conn.execute(Query::DeleteOauthCallbacks, delete).await.map(drop)
+}
+
+/// Holds the account of an identity until the transaction ends.
+pub async fn hold_identity(conn: &mut Conn, identified: &Identified) -> Result<Option<Account>, StoreError> {
+    let select = sqlx::query_as!(
+        Row,
+        "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at
+         FROM social_accounts WHERE platform = $1 AND issuer = $2 AND subject = $3 FOR UPDATE",
+        identified.platform.name(),
+        identified.issuer,
+        identified.subject
+    );
+    conn.optional(Query::SelectSocialAccounts, select).await?.map(TryInto::try_into).transpose()
+}
+
+/// Fails with the conflicts `social_accounts_identity_key` and `social_accounts_platform_key`.
+pub async fn insert(conn: &mut Conn, id: Uuid, user: Uuid, identified: &Identified, sealed: &Sealed) -> Result<(), StoreError> {
+    let insert = sqlx::query!(
+        "INSERT INTO social_accounts (id, user_id, platform, issuer, subject, handle, scopes, access_token, refresh_token, expires_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+        id,
+        user,
+        identified.platform.name(),
+        identified.issuer,
+        identified.subject,
+        identified.handle,
+        &sealed.scopes,
+        sealed.access,
+        sealed.refresh,
+        sealed.expires_at
+    );
+    conn.execute(Query::InsertSocialAccounts, insert).await.map(drop)
+}
+
+/// Takes over what a new consent gave; a refresh under way is overtaken.
+pub async fn renew(conn: &mut Conn, id: Uuid, handle: &str, sealed: &Sealed) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET handle = $2, scopes = $3, access_token = $4, refresh_token = COALESCE($5, refresh_token), expires_at = $6,
+             status = 'active', refresh_id = NULL, refresh_until = NULL, updated_at = now() WHERE id = $1",
+        id,
+        handle,
+        &sealed.scopes,
+        sealed.access,
+        sealed.refresh,
+        sealed.expires_at
+    );
+    conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
+}
+
+/// The accounts of a user, the oldest first.
+pub async fn of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreError> {
+    let select = sqlx::query_as!(
+        Row,
+        "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at
+         FROM social_accounts WHERE user_id = $1 ORDER BY id",
+        user
+    );
+    conn.all(Query::SelectSocialAccounts, select).await?.into_iter().map(TryInto::try_into).collect()
+}
+
+/// An account with its tokens.
+pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, Kept)>, StoreError> {
+    let select = sqlx::query!(
+        "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at, access_token, refresh_token
+         FROM social_accounts WHERE id = $1",
+        id
+    );
+    let Some(row) = conn.optional(Query::SelectSocialAccounts, select).await? else { return Ok(None) };
+    let kept = Kept { id, access: row.access_token, refresh: row.refresh_token };
+    let account = Row {
+        id,
+        user_id: row.user_id,
+        platform: row.platform,
+        subject: row.subject,
+        handle: row.handle,
+        scopes: row.scopes,
+        status: row.status,
+        expires_at: row.expires_at,
+        created_at: row.created_at,
+        updated_at: row.updated_at,
+    };
+    Ok(Some((account.try_into()?, kept)))
+}
+
+/// Which account a user has at a platform.
+pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<Option<Uuid>, StoreError> {
+    let select = sqlx::query!("SELECT id FROM social_accounts WHERE user_id = $1 AND platform = $2", user, platform.name());
+    Ok(conn.optional(Query::SelectSocialAccounts, select).await?.map(|row| row.id))
+}
+
+/// Takes an account away and answers its tokens.
+pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<Kept>, StoreError> {
+    let delete = sqlx::query!("DELETE FROM social_accounts WHERE id = $1 RETURNING access_token, refresh_token", id);
+    let deleted = conn.optional(Query::DeleteSocialAccounts, delete).await?;
+    Ok(deleted.map(|row| Kept { id, access: row.access_token, refresh: row.refresh_token }))
+}
+
+/// Claims the next refresh of an account. False while another one is under way, or when the tokens are not `known` any more.
+pub async fn claim_refresh(conn: &mut Conn, known: &Kept, claim: Uuid, term: Duration) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET refresh_id = $2, refresh_until = now() + make_interval(secs => $3)
+         WHERE id = $1 AND status = 'active' AND access_token = $4 AND (refresh_until IS NULL OR refresh_until < now())",
+        known.id,
+        claim,
+        term.as_secs_f64(),
+        known.access
+    );
+    Ok(conn.execute(Query::UpdateSocialAccounts, update).await? == 1)
+}
+
+/// Stores what a claimed refresh gave. False when the account is gone or was linked anew meanwhile.
+pub async fn refreshed(conn: &mut Conn, id: Uuid, claim: Uuid, sealed: &Sealed) -> Result<bool, StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET access_token = $3, refresh_token = COALESCE($4, refresh_token), expires_at = $5, scopes = $6,
+             refresh_id = NULL, refresh_until = NULL, updated_at = now() WHERE id = $1 AND refresh_id = $2",
+        id,
+        claim,
+        sealed.access,
+        sealed.refresh,
+        sealed.expires_at,
+        &sealed.scopes
+    );
+    Ok(conn.execute(Query::UpdateSocialAccounts, update).await? == 1)
+}
+
+/// Ends a claim without a refresh; the tokens are of no use any more when it `expired`.
+pub async fn release_refresh(conn: &mut Conn, id: Uuid, claim: Uuid, expired: bool) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET refresh_id = NULL, refresh_until = NULL, status = CASE WHEN $3 THEN 'expired' ELSE status END,
+             updated_at = CASE WHEN $3 THEN now() ELSE updated_at END WHERE id = $1 AND refresh_id = $2",
+        id,
+        claim,
+        expired
+    );
+    conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
+}
+
+/// Notes that the tokens that are `known` are of no use any more.
+pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET status = 'expired', updated_at = now() WHERE id = $1 AND access_token = $2",
+        known.id,
+        known.access
+    );
+    conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
+}
+
+/// Holds some accounts whose tokens another key than `mark`'s has sealed.
+pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<Kept>, StoreError> {
+    let select = sqlx::query!(
+        "SELECT id, access_token, refresh_token FROM social_accounts
+         WHERE status = 'active' AND (substring(access_token FROM 1 FOR 4) <> $1 OR substring(refresh_token FROM 1 FOR 4) <> $1)
+         LIMIT 100 FOR UPDATE SKIP LOCKED",
+        mark
+    );
+    let rows = conn.all(Query::SelectSocialAccounts, select).await?;
+    Ok(rows.into_iter().map(|row| Kept { id: row.id, access: row.access_token, refresh: row.refresh_token }).collect())
+}
+
+/// Takes over tokens that are the same, sealed anew.
+pub async fn reseal(conn: &mut Conn, kept: &Kept) -> Result<(), StoreError> {
+    let update =
+        sqlx::query!("UPDATE social_accounts SET access_token = $2, refresh_token = $3 WHERE id = $1", kept.id, kept.access, kept.refresh);
+    conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
+}

@@ -1,0 +1,64 @@
+//! The HTTP interface of the showcase: `/api/showcase*`. Nobody has to be signed in.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::model::Entry;
+use crate::http::extract::{ApiPath, ApiQuery};
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::{IfNoneMatch, etag};
+use crate::http::{ApiError, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
+}
+
+/// A published project.
+#[derive(Serialize, ToSchema)]
+#[schema(as = PublishedProject)]
+struct EntryView {
+    name: String,
+    slug: String,
+    description: String,
+    /// Display name of its owner.
+    owner: String,
+    #[serde(with = "time::serde::rfc3339")]
+    published_at: OffsetDateTime,
+}
+
+impl From<Entry> for EntryView {
+    fn from(Entry { id: _, version: _, name, slug, description, owner, published_at }: Entry) -> Self {
+        Self { name, slug, description, owner, published_at }
+    }
+}
+
+/// The published projects, newest publication first
+#[utoipa::path(get, path = "/api/showcase", tag = "showcase", params(PageQuery),
+    responses((status = 200, body = Page<EntryView>), (status = 400, body = Problem), (status = 503, body = Problem)))]
+async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery>) -> Result<Json<Page<EntryView>>, ApiError> {
+    let slice = query.slice()?;
+    let entries = state.projects.showcase(slice).await?;
+    Ok(Json(slice.page(entries, Entry::place, EntryView::from)))
+}
+
+/// Reads a published project
+#[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = String, Path)),
+    responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client has this version"),
+        (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn read(State(state): State<AppState>, known: IfNoneMatch, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
+    let entry = state.projects.published_as(&slug).await?;
+    let tag = etag(entry.tag());
+    if known.has(entry.tag()) {
+        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
+    }
+    Ok((tag, Json(EntryView::from(entry))).into_response())
+}

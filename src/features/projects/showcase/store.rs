@@ -1,0 +1,32 @@
+//! The statements of the showcase. Absence is `Ok(None)`. Each names the condition of the index that it reads by.
+
+use super::model::Entry;
+use crate::db::{Conn, StoreError};
+use crate::http::page::{Moment, Slice};
+use crate::metrics::labels::Query;
+
+/// A part of what is published.
+pub async fn published(conn: &mut Conn, slice: Slice<Moment>) -> Result<Vec<Entry>, StoreError> {
+    let select = sqlx::query_as!(
+        Entry,
+        r#"SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at AS "published_at!"
+         FROM projects p JOIN users u ON u.id = p.owner_id
+         WHERE p.published_at IS NOT NULL AND p.visibility = 'public' AND (p.published_at, p.id) < ($1, $2)
+         ORDER BY p.published_at DESC, p.id DESC LIMIT $3"#,
+        slice.before.at,
+        slice.before.id,
+        slice.limit
+    );
+    conn.all(Query::SelectProjects, select).await
+}
+
+pub async fn published_as(conn: &mut Conn, slug: &str) -> Result<Option<Entry>, StoreError> {
+    let select = sqlx::query_as!(
+        Entry,
+        r#"SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at AS "published_at!"
+         FROM projects p JOIN users u ON u.id = p.owner_id
+         WHERE p.slug = $1 AND p.published_at IS NOT NULL AND p.visibility = 'public'"#,
+        slug
+    );
+    conn.optional(Query::SelectProjects, select).await
+}

@@ -1,0 +1,125 @@
+//! Slugs: the part of an address that names a project to people. What may be one, and how a name becomes one.
+
+use crate::http::FieldError;
+use crate::http::fields::Fields;
+
+const LENGTH: std::ops::RangeInclusive<usize> = 3..=60;
+/// Words of the service's own addresses, now or likely: as a project's they would hide a page, or pass for one of ours.
+const RESERVED: [&str; 18] = [
+    "about", "account", "admin", "api", "assets", "delete", "docs", "edit", "health", "login", "logout", "metrics", "new", "projects",
+    "search", "settings", "showcase", "studio",
+];
+/// What makes a slug of a name that would make none.
+const FILLER: &str = "project";
+
+/// Text that may be a slug: lower-case ASCII letters and digits in words with single hyphens between, so that no two
+/// look alike and none needs escaping.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slug(String);
+
+impl Slug {
+    /// Checks what was sent: it is taken as it is or not at all.
+    pub fn parse(text: &str) -> Result<Self, Vec<FieldError>> {
+        let mut fields = Fields::default();
+        let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+        let length = text.chars().count();
+        if length < *LENGTH.start() {
+            fields.refuse("slug", "too_short", format!("wants at least {} characters", LENGTH.start()));
+        } else if length > *LENGTH.end() {
+            fields.refuse("slug", "too_long", format!("wants at most {} characters", LENGTH.end()));
+        } else if !text.split('-').all(is_word) {
+            fields.refuse("slug", "invalid", "wants words of lower-case letters a to z and digits, with single hyphens between");
+        } else if RESERVED.contains(&text) {
+            fields.refuse("slug", "reserved", "is a word of the service's own addresses");
+        }
+        fields.finish(Self(text.to_owned()))
+    }
+
+    /// The ASCII letters and digits of a name's words; and something more where that is not enough.
+    pub fn of_name(name: &str) -> Self {
+        let lower = name.to_lowercase();
+        let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+        let slug = cut(&words.join("-"), *LENGTH.end()).to_owned();
+        match Self::parse(&slug) {
+            Ok(slug) => slug,
+            Err(_) if slug.is_empty() => Self(FILLER.to_owned()),
+            Err(_) => Self(slug + "-" + FILLER),
+        }
+    }
+
+    /// Another one that begins the same, where that is taken.
+    pub fn with_ending(&self, ending: u32) -> Self {
+        let ending = format!("-{ending:08x}");
+        Self(cut(&self.0, LENGTH.end() - ending.len()).to_owned() + &ending)
+    }
+
+    /// The slug as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// The beginning of a text of ASCII that is not longer than this, without a hyphen at its end.
+fn cut(text: &str, length: usize) -> &str {
+    text.get(..length).unwrap_or(text).trim_end_matches('-')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(text: &str) -> Option<&'static str> {
+        Slug::parse(text).err().map(|errors| errors[0].code)
+    }
+
+    #[test]
+    fn a_slug_of_a_name_keeps_what_an_address_can_hold_and_may_be_chosen_too() {
+        for (name, slug) in [
+            ("  Ünïcode & Söhne: 2nd Édition ", "n-code-s-hne-2nd-dition"),
+            ("日本語", "project"),
+            ("x", "x-project"),
+            ("New", "new-project"),
+            ("--", "project"),
+        ] {
+            assert_eq!(Slug::of_name(name).as_str(), slug);
+            assert_eq!(refusal(slug), None, "{slug}");
+        }
+    }
+
+    #[test]
+    fn long_names_and_endings_stay_within_the_length() {
+        let long = Slug::of_name(&"a b".repeat(26));
+        assert_eq!(long.as_str().len(), 60);
+        for slug in [&long, &Slug::of_name(&format!("{} b", "a".repeat(50)))] {
+            let ended = slug.with_ending(u32::MAX);
+            assert_eq!(refusal(ended.as_str()), None, "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_slug_is_told_why() {
+        for (text, code) in [
+            ("", "too_short"),
+            ("ab", "too_short"),
+            ("Abc", "invalid"),
+            ("-abc", "invalid"),
+            ("abc-", "invalid"),
+            ("a--b", "invalid"),
+            ("a b", "invalid"),
+            ("a.b", "invalid"),
+            ("аbc", "invalid"),
+            ("a\0b", "invalid"),
+            ("admin", "reserved"),
+        ] {
+            assert_eq!(refusal(text), Some(code), "{text:?}");
+        }
+        assert_eq!(refusal(&"a".repeat(61)), Some("too_long"));
+    }
+
+    #[test]
+    fn every_reserved_word_would_be_a_slug_otherwise() {
+        for word in RESERVED {
+            assert_eq!(refusal(word), Some("reserved"), "{word}");
+        }
+    }
+}

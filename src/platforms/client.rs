@@ -1,0 +1,156 @@
+//! The way to platforms: every call has a deadline, a bound on its answer and a count, and follows no redirect.
+//!
+//! A redirect would carry a token or a code to wherever the answer says (RFC 9700, 4.11). What a call says is for [`api`](super::api)
+//! and the feature `oauth`.
+
+use std::error::Error;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client as Http;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use openidconnect::AsyncHttpClient;
+use openidconnect::http;
+use openidconnect::http::header::{HeaderValue, USER_AGENT};
+
+use crate::metrics::Metrics;
+use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
+
+/// What is sent.
+pub type Request = http::Request<Vec<u8>>;
+/// What comes back.
+pub type Response = http::Response<Vec<u8>>;
+
+/// No answer that we read is anywhere near as long.
+const ANSWER_LIMIT: usize = 512 << 10;
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
+/// GitHub refuses who does not say.
+const NAME: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
+
+/// A connection for each call: they are rare, and one that cannot be repeated must not meet a connection that is just closing.
+type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
+
+/// Why a call has no answer.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum CallError {
+    /// The platform cannot be reached, or broke off.
+    #[error("the platform cannot be reached: {0}")]
+    Unreachable(String),
+    /// It did not answer in time; the call may have had its effect.
+    #[error("the platform did not answer in time")]
+    Timeout,
+    /// It answers more than is read.
+    #[error("the platform's answer is too long")]
+    TooLong,
+}
+
+/// The way to all platforms; clones share it.
+#[derive(Clone)]
+pub struct Client {
+    http: Connections,
+    metrics: Metrics,
+}
+
+impl Client {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.set_connect_timeout(Some(CONNECT_TIMEOUT));
+        tcp.enforce_http(false);
+        let https = HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_http1().wrap_connector(tcp);
+        let http = Http::builder(TokioExecutor::new()).pool_max_idle_per_host(0).build(https);
+        Self { http, metrics }
+    }
+
+    /// One call, answered until `deadline` or not at all. Any status is an answer.
+    ///
+    /// # Errors
+    /// When there is no whole answer.
+    pub async fn call(
+        &self,
+        platform: Platform,
+        endpoint: ApiEndpoint,
+        request: Request,
+        deadline: Instant,
+    ) -> Result<Response, CallError> {
+        let mut report = Report { metrics: &self.metrics, platform, endpoint, start: Instant::now(), status: ApiStatus::Cancelled };
+        let answer = tokio::time::timeout_at(deadline.into(), self.send(request)).await.unwrap_or(Err(CallError::Timeout));
+        report.status = match &answer {
+            Ok(response) => status(response.status()),
+            Err(CallError::Timeout) => ApiStatus::Timeout,
+            Err(CallError::Unreachable(_)) => ApiStatus::Unreachable,
+            Err(CallError::TooLong) => ApiStatus::Failed,
+        };
+        if let Err(error) = &answer {
+            tracing::info!(platform = platform.name(), endpoint = endpoint.name(), error = error as &dyn Error, "platform");
+        }
+        answer
+    }
+
+    async fn send(&self, request: Request) -> Result<Response, CallError> {
+        let mut request = request.map(Full::from);
+        request.headers_mut().insert(USER_AGENT, HeaderValue::from_static(NAME));
+        let answer = self.http.request(request).await.map_err(|error| CallError::Unreachable(innermost(&error)))?;
+        let (head, body) = answer.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() { CallError::TooLong } else { CallError::Unreachable(innermost(&*error)) }
+        })?;
+        Ok(http::Response::from_parts(head, body.to_bytes().to_vec()))
+    }
+
+    /// The way to one endpoint, for libraries that bring their own requests.
+    #[must_use]
+    pub fn channel(&self, platform: Platform, endpoint: ApiEndpoint, deadline: Instant) -> Channel {
+        Channel(Arc::new((self.clone(), platform, endpoint, deadline)))
+    }
+}
+
+/// The way to one endpoint until a deadline.
+pub struct Channel(Arc<(Client, Platform, ApiEndpoint, Instant)>);
+
+impl<'c> AsyncHttpClient<'c> for Channel {
+    type Error = CallError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response, CallError>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request) -> Self::Future {
+        let (client, platform, endpoint, deadline) = &*self.0;
+        Box::pin(client.call(*platform, *endpoint, request, *deadline))
+    }
+}
+
+fn status(status: http::StatusCode) -> ApiStatus {
+    match status.as_u16() {
+        // A redirect is not followed, and so is no success.
+        200..300 => ApiStatus::Success,
+        429 => ApiStatus::RateLimited,
+        500.. => ApiStatus::Failed,
+        _ => ApiStatus::Refused,
+    }
+}
+
+/// The cause; what is around it names the address, which may hold a code.
+fn innermost(error: &dyn Error) -> String {
+    error.source().map_or_else(|| error.to_string(), innermost)
+}
+
+/// Reports on drop, and so also when nobody waits any more.
+struct Report<'a> {
+    metrics: &'a Metrics,
+    platform: Platform,
+    endpoint: ApiEndpoint,
+    start: Instant,
+    status: ApiStatus,
+}
+
+impl Drop for Report<'_> {
+    fn drop(&mut self) {
+        let (platform, endpoint) = (self.platform.name(), self.endpoint.name());
+        self.metrics.social_api_duration.with(&[platform, endpoint]).record(self.start.elapsed().as_secs_f64());
+        self.metrics.social_api_calls.with(&[platform, endpoint, self.status.name()]).increment(1);
+    }
+}

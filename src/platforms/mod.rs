@@ -1,0 +1,80 @@
+//! The platforms that are configured: where they are, the measured and bounded way to them, and how each one's own API is spoken.
+//!
+//! Who may sign in, whose tokens these are and what is posted belong to the features `oauth` and `posts`. To add a
+//! platform, add a member to [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
+
+pub mod api;
+mod client;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+pub use client::{CallError, Client, Request, Response};
+pub use settings::{Authority, Settings, SettingsError};
+
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
+
+/// The configured platforms; clones share them.
+#[derive(Clone)]
+pub struct Platforms(Arc<Inner>);
+
+struct Inner {
+    settings: BTreeMap<Platform, Settings>,
+    client: Client,
+}
+
+impl Platforms {
+    /// Those of the file that `PLATFORMS_FILE` names; none without one.
+    ///
+    /// # Errors
+    /// When the file cannot be read or does not say what a platform needs.
+    pub fn of(config: &Config, metrics: &Metrics) -> Result<Self, SettingsError> {
+        let settings = match &config.platforms_file {
+            Some(path) => settings::read(path, config.environment)?,
+            None => BTreeMap::new(),
+        };
+        for (platform, settings) in &settings {
+            for endpoint in settings.endpoints() {
+                for status in ApiStatus::MEMBERS {
+                    metrics.social_api_calls.touch(&[platform.name(), endpoint.name(), status.name()]);
+                }
+                // Made here, so that it is there before the first call.
+                drop(metrics.social_api_duration.with(&[platform.name(), endpoint.name()]));
+            }
+        }
+        Ok(Self(Arc::new(Inner { settings, client: Client::new(metrics.clone()) })))
+    }
+
+    /// Every configured platform, in the order of their names.
+    pub fn all(&self) -> impl Iterator<Item = &Settings> {
+        self.0.settings.values()
+    }
+
+    /// One platform, if it is configured.
+    #[must_use]
+    pub fn get(&self, platform: Platform) -> Option<&Settings> {
+        self.0.settings.get(&platform)
+    }
+
+    /// The way to all of them.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.0.client
+    }
+}
+
+impl Settings {
+    /// What this platform is ever asked for.
+    fn endpoints(&self) -> impl Iterator<Item = ApiEndpoint> + '_ {
+        let is_oidc = matches!(self.authority, Authority::Oidc { .. });
+        ApiEndpoint::MEMBERS.iter().copied().filter(move |endpoint| match endpoint {
+            ApiEndpoint::Discovery | ApiEndpoint::Keys => is_oidc,
+            ApiEndpoint::Identity => !is_oidc,
+            ApiEndpoint::Token | ApiEndpoint::Revocation => true,
+            ApiEndpoint::Post | ApiEndpoint::Insights => self.post,
+        })
+    }
+}

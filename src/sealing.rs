@@ -1,0 +1,147 @@
+//! Sealing: what must be stored and not be read by whoever reads the store (XChaCha20-Poly1305).
+//!
+//! A sealed text begins with the name of its key, so that keys can be replaced one after the other. It opens only for the
+//! purpose that it was sealed for: a text that is moved to another row stays shut.
+
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use secrecy::{ExposeSecret, SecretString};
+use sha2::{Digest, Sha256};
+
+const KEY_BYTES: usize = 32;
+const NAME_BYTES: usize = 4;
+const NONCE_BYTES: usize = 24;
+
+/// The keys; clones share them.
+#[derive(Clone)]
+pub struct Keyring(Arc<[Key]>);
+
+struct Key {
+    name: [u8; NAME_BYTES],
+    cipher: XChaCha20Poly1305,
+}
+
+/// Keys that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("TOKEN_KEYS wants one key a line, each 32 bytes in base64")]
+pub struct InvalidKeys;
+
+/// A sealed text that no key opens, or not for this purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("what was sealed cannot be opened")]
+pub struct Unopenable;
+
+impl Keyring {
+    /// Reads keys, one a line: the first seals, all open.
+    ///
+    /// # Errors
+    /// When there is none, or one has not the right length.
+    pub fn parse(text: &SecretString) -> Result<Self, InvalidKeys> {
+        let keys: Result<Vec<Key>, InvalidKeys> =
+            text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()).map(Key::parse).collect();
+        keys.and_then(|keys| if keys.is_empty() { Err(InvalidKeys) } else { Ok(Self(keys.into())) })
+    }
+
+    /// One that lasts as long as the process.
+    #[must_use]
+    pub fn ephemeral() -> Self {
+        Self([Key::new(&rand::random())].into())
+    }
+
+    /// Seals a text with the first key.
+    ///
+    /// # Panics
+    /// Never: only texts of many gigabytes cannot be sealed.
+    #[must_use]
+    pub fn seal(&self, purpose: &str, text: &[u8]) -> Vec<u8> {
+        let Key { name, cipher } = &self.0[0];
+        let nonce: [u8; NONCE_BYTES] = rand::random();
+        let payload = Payload { msg: text, aad: purpose.as_bytes() };
+        let sealed = cipher.encrypt(&XNonce::from(nonce), payload).expect("the text is short");
+        [&name[..], &nonce, &sealed].concat()
+    }
+
+    /// Opens a text that any of the keys sealed for this purpose.
+    ///
+    /// # Errors
+    /// When none did.
+    pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Unopenable> {
+        let (name, rest) = sealed.split_first_chunk::<NAME_BYTES>().ok_or(Unopenable)?;
+        let (nonce, text) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(Unopenable)?;
+        let key = self.0.iter().find(|key| key.name == *name).ok_or(Unopenable)?;
+        key.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: purpose.as_bytes() }).map_err(|_| Unopenable)
+    }
+
+    /// With which bytes everything begins that the first key has sealed.
+    #[must_use]
+    pub fn mark(&self) -> &[u8] {
+        &self.0[0].name
+    }
+}
+
+impl Key {
+    fn parse(line: &str) -> Result<Self, InvalidKeys> {
+        let bytes: [u8; KEY_BYTES] = STANDARD.decode(line).ok().and_then(|bytes| bytes.try_into().ok()).ok_or(InvalidKeys)?;
+        Ok(Self::new(&bytes))
+    }
+
+    fn new(bytes: &[u8; KEY_BYTES]) -> Self {
+        let hash: [u8; 32] = Sha256::digest(bytes).into();
+        Self { name: *hash.first_chunk().unwrap_or(&[0; NAME_BYTES]), cipher: XChaCha20Poly1305::new(bytes.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(byte: u8) -> String {
+        STANDARD.encode([byte; KEY_BYTES])
+    }
+
+    fn keyring(lines: &[u8]) -> Keyring {
+        let text: Vec<String> = lines.iter().map(|byte| line(*byte)).collect();
+        Keyring::parse(&text.join("\n").into()).unwrap()
+    }
+
+    #[test]
+    fn what_is_sealed_opens_for_its_purpose_only() {
+        let keys = keyring(&[1]);
+        let sealed = keys.seal("account 1", b"token");
+        assert_eq!(keys.open("account 1", &sealed).unwrap(), b"token");
+        assert_eq!(keys.open("account 2", &sealed), Err(Unopenable));
+        assert_ne!(sealed, keys.seal("account 1", b"token"));
+    }
+
+    #[test]
+    fn a_changed_or_cut_text_does_not_open() {
+        let keys = keyring(&[1]);
+        let sealed = keys.seal("p", b"token");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert_eq!(keys.open("p", &changed), Err(Unopenable), "byte {at}");
+            assert_eq!(keys.open("p", &sealed[..at]), Err(Unopenable), "cut at {at}");
+        }
+    }
+
+    #[test]
+    fn a_new_key_in_front_opens_what_the_old_one_sealed() {
+        let old = keyring(&[1]).seal("p", b"token");
+        let both = keyring(&[2, 1]);
+        assert_eq!(both.open("p", &old).unwrap(), b"token");
+        assert!(!old.starts_with(both.mark()) && both.seal("p", b"token").starts_with(both.mark()));
+        assert_eq!(keyring(&[2]).open("p", &old), Err(Unopenable));
+    }
+
+    #[test]
+    fn keys_of_the_wrong_length_are_refused() {
+        for text in ["", "\n", "c2hvcnQ=", "not base64", &format!("{}\nc2hvcnQ=", line(1))] {
+            assert!(Keyring::parse(&text.to_owned().into()).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! Platforms that are away, slow or broken: who is signed in stays so, and who wants to be is told within five seconds.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::{Ask, Browser, Platforms, TestApp, eventually, when};
+
+/// What the service promises.
+const PROMISE: Duration = Duration::from_secs(5);
+
+#[tokio::test]
+async fn a_platform_that_is_away_is_said_to_be_and_sessions_go_on() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let mut signed_in = Browser::new();
+    signed_in.visit(&app, "google", "ada").await.expect(303);
+    for (outage, status) in [("refuse", "unreachable"), ("hang", "timeout"), ("error", "failed")] {
+        for platform in ["google", "github"] {
+            let mut browser = Browser::new();
+            platforms.turn(platform, json!({})).await;
+            let back = browser.until_back(&app, platform, "grace").await;
+            platforms.turn(platform, json!({ "outage": outage })).await;
+            let before = app.settled().await;
+            let begun = Instant::now();
+            let answer = browser.get(&app, &back).await;
+            assert!(begun.elapsed() < PROMISE, "{outage}: {:?}", begun.elapsed());
+            assert!(!answer.header("retry-after").is_empty());
+            answer.problem(503, "platform_unavailable");
+            let now = app.settled().await;
+            assert_eq!(
+                now.since(&before, "social_api_calls_total", &[("platform", platform), ("endpoint", "token"), ("status", status)]),
+                1.0,
+                "{outage}"
+            );
+            assert_eq!(
+                now.since(&before, "oauth_operations_total", &[("platform", platform), ("operation", "callback"), ("status", "failure")]),
+                1.0
+            );
+            // It is not a proof that failed.
+            assert_eq!(now.since(&before, "auth_attempts_total", &[("method", "oauth")]), 0.0);
+            signed_in.me(&app).await.expect(200);
+        }
+    }
+    assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 1);
+}
+
+#[tokio::test]
+async fn a_platform_that_is_away_from_the_start_is_said_to_be_and_found_when_it_is_back() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    for outage in ["refuse", "hang", "error"] {
+        platforms.turn("gitlab", json!({ "outage": outage })).await;
+        let begun = Instant::now();
+        let answer = app.get("/api/oauth/gitlab/start").answer().await.problem(503, "platform_unavailable");
+        assert!(begun.elapsed() < PROMISE && !answer.header("retry-after").is_empty());
+        assert!(answer.header("set-cookie").is_empty());
+    }
+    platforms.turn("gitlab", json!({})).await;
+    Browser::new().visit(&app, "gitlab", "ada").await.expect(303);
+}
+
+#[tokio::test]
+async fn a_slow_platform_holds_up_nobody_else() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let mut slow = Browser::new();
+    let back = slow.until_back(&app, "google", "ada").await;
+    platforms.turn("google", json!({ "outage": "hang" })).await;
+    let (slow, quick) = tokio::join!(slow.get(&app, &back), async {
+        let begun = Instant::now();
+        for n in 0..5 {
+            Browser::new().visit(&app, "github", &format!("grace-{n}")).await.expect(303);
+        }
+        begun.elapsed()
+    });
+    slow.problem(503, "platform_unavailable");
+    assert!(quick < PROMISE, "{quick:?}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_refreshed_now_can_be_refreshed_later() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    for outage in ["refuse", "error"] {
+        platforms.turn("x", json!({ "outage": outage })).await;
+        browser.send(&app, Method::POST, &path).await.problem(503, "platform_unavailable");
+        assert_eq!(browser.account(&app, "x").await["status"], "active");
+    }
+    platforms.turn("x", json!({})).await;
+    browser.send(&app, Method::POST, &path).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_revocation_waits_until_the_platform_is_back() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let id = browser.account(&app, "x").await["id"].as_str().unwrap().to_owned();
+    platforms.turn("x", json!({ "outage": "error" })).await;
+    browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
+    let failed = [("platform", "x"), ("operation", "revoke"), ("status", "failure")];
+    eventually("an attempt has failed", async || when(app.scrape().await.get("oauth_operations_total", &failed) > 0.0)).await;
+    platforms.turn("x", json!({})).await;
+    eventually("the platform has been told", async || when(platforms.count("x", "revocations").await > 0)).await;
+    // The sealed tokens leave the database with their job.
+    eventually("the job has ended", async || {
+        when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn without_postgres_a_flow_is_not_used_up() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let mut browser = Browser::new();
+    let back = browser.until_back(&app, "google", "ada").await;
+    app.stores.execute("ALTER TABLE oauth_callbacks RENAME TO away").await;
+    browser.get(&app, &back).await.problem(500, "internal");
+    app.stores.execute("ALTER TABLE away RENAME TO oauth_callbacks").await;
+    browser.get(&app, &back).await.expect(303);
+}
+
+#[tokio::test]
+async fn settings_that_cannot_work_are_refused_at_the_start() {
+    let platforms = Platforms::start().await;
+    let table = [
+        ("kind = \"oidc\"", "kind = \"saml\"", "saml"),
+        ("[google]", "[facebook]", "facebook"),
+        ("client_secret = \"simulated\"", "", "wants a client_secret_file or a client_secret"),
+        ("client_secret = \"simulated\"", "client_secret_file = \"/nowhere\"", "/nowhere"),
+        ("scopes = [\"openid\", \"email\", \"profile\"]", "scopes = []", "wants the scope openid"),
+        ("sign_in = true", "sign_in = true\npost = true", "has no API for posts"),
+        ("sign_in = true", "sing_in = true", "sing_in"),
+    ];
+    let arguments = platforms.arguments();
+    for (from, to, complaint) in table {
+        let mut original = String::new();
+        platforms.rewrite(|text| {
+            original.clone_from(&text);
+            text.replacen(from, to, 1)
+        });
+        let stores = crate::support::Stores::new().await;
+        let config = crate::support::app::configuration(&stores, &arguments.each_ref().map(String::as_str));
+        vitrine::telemetry::init(&config);
+        let error = vitrine::app::App::build(config).err().map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains(complaint), "{to}: {error}");
+        assert!(!error.contains("simulated"), "{error}");
+        platforms.rewrite(|_| original);
+    }
+}
+
+#[tokio::test]
+async fn a_key_is_wanted_as_soon_as_there_are_platforms() {
+    let platforms = Platforms::start().await;
+    let [file, _] = platforms.arguments();
+    let stores = crate::support::Stores::new().await;
+    let mut config = crate::support::app::configuration(&stores, &[]);
+    config.platforms_file = Some(file.split_once('=').unwrap().1.into());
+    assert!(config.check().unwrap_err().contains("TOKEN_KEYS"));
+    config.token_keys = Some("c2hvcnQ=".to_owned().into());
+    assert!(config.check().unwrap_err().contains("32 bytes"));
+    let _ = TestApp::start().await;
+}

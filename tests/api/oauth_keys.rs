@@ -1,0 +1,87 @@
+//! Tokens at rest: nobody reads them in the database, and keys are replaced without anybody noticing.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use reqwest::Method;
+
+use crate::support::platforms::TOKEN_KEY;
+use crate::support::{Browser, Platforms, TestApp, eventually, when};
+
+/// An application on the same stores with other keys.
+async fn with_keys(app: &TestApp, platforms: &Platforms, keys: &str) -> TestApp {
+    let [file, _] = platforms.arguments();
+    TestApp::on(&app.stores, &[&file, &format!("--token-keys={keys}")]).await
+}
+
+async fn sealed(app: &TestApp) -> Vec<Vec<u8>> {
+    let select = "SELECT access_token FROM social_accounts UNION ALL SELECT refresh_token FROM social_accounts";
+    sqlx::query_scalar(select).fetch_all(app.stores.pool()).await.unwrap()
+}
+
+#[tokio::test]
+async fn no_token_can_be_read_in_the_database() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let sealed = sealed(&app).await;
+    let keys = vitrine::sealing::Keyring::parse(&TOKEN_KEY.to_owned().into()).unwrap();
+    let id = browser.account(&app, "x").await["id"].as_str().unwrap().to_owned();
+    let token = String::from_utf8(keys.open(&format!("access token of {id}"), &sealed[0]).unwrap()).unwrap();
+    assert!(token.len() >= 16 && token.is_ascii());
+    let encoded = STANDARD.encode(&token);
+    for row in app.stores.contents().await {
+        assert!(!row.contains(&token) && !row.contains(&encoded), "{row}");
+    }
+    // Nor does it open in another place.
+    assert!(keys.open(&format!("refresh token of {id}"), &sealed[0]).is_err());
+}
+
+#[tokio::test]
+async fn a_key_is_replaced_in_three_steps_and_nobody_notices() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    browser.visit(&app, "google", "grace").await.expect(303);
+    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    let new = STANDARD.encode([2; 32]);
+    let before = sealed(&app).await;
+    let stores = app.stores.clone();
+    app.leave().await.unwrap();
+
+    // The new key opens, and does not seal yet.
+    let app = TestApp::launch(&stores, &[&platforms.arguments()[0], &format!("--token-keys={TOKEN_KEY}\n{new}")], None);
+    app.until_ready().await;
+    browser.send(&app, Method::POST, &path).await.expect(200);
+    assert!(sealed(&app).await.iter().all(|token| token[..4] == before[0][..4]));
+
+    // It seals, also what was there.
+    let next = with_keys(&app, &platforms, &format!("{new}\n{TOKEN_KEY}")).await;
+    app.leave().await.unwrap();
+    eventually("everything is sealed anew", async || when(sealed(&next).await.iter().all(|token| token[..4] != before[0][..4]))).await;
+    browser.send(&next, Method::POST, &path).await.expect(200);
+
+    // The old one is gone.
+    let last = with_keys(&next, &platforms, &new).await;
+    next.leave().await.unwrap();
+    browser.send(&last, Method::POST, &path).await.expect(200);
+    assert_eq!(browser.account(&last, "google").await["status"], "active");
+    assert_eq!(platforms.count("x", "reused_refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn what_no_key_opens_any_more_is_to_be_linked_again() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let other = with_keys(&app, &platforms, &STANDARD.encode([3; 32])).await;
+    app.leave().await.unwrap();
+    eventually("the account has expired", async || when(browser.account(&other, "x").await["status"] == "expired")).await;
+    browser.visit(&other, "x", "grace").await.expect(303);
+    assert_eq!(browser.account(&other, "x").await["status"], "active");
+}

@@ -1,0 +1,259 @@
+//! Publishing: into the showcase and out of it, under which slug, and who else wanted it.
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Ask, PATIENT, Scrape, Stores, TestApp, User};
+
+/// A replica and somebody with a private project.
+struct Stage {
+    app: TestApp,
+    ada: User,
+    id: String,
+}
+
+impl Stage {
+    async fn set() -> Self {
+        let app = TestApp::start().await;
+        let ada = app.user("ada").await;
+        let id = made(&app, &ada, "First light").await;
+        Self { app, ada, id }
+    }
+
+    async fn publish(&self, body: Value) -> Answer {
+        publish(&self.app, &self.ada, &self.id, body).await
+    }
+
+    async fn unpublish(&self) -> Answer {
+        self.app.as_user(&self.ada, Method::DELETE, &format!("/api/projects/{}/publish", self.id)).answer().await
+    }
+
+    async fn shown(&self, slug: &str) -> Answer {
+        self.app.get(&format!("/api/showcase/{slug}")).answer().await
+    }
+}
+
+/// The identifier of a new private project.
+async fn made(app: &TestApp, owner: &User, name: &str) -> String {
+    app.project(owner, name, "private").await["id"].as_str().unwrap().to_owned()
+}
+
+async fn publish(app: &TestApp, user: &User, id: &str, body: Value) -> Answer {
+    app.post(&format!("/api/projects/{id}/publish")).bearer_auth(&user.token).json(&body).answer().await
+}
+
+fn published(after: &Scrape, before: &Scrape) -> f64 {
+    after.since(before, "projects_published_total", &[])
+}
+
+#[tokio::test]
+async fn a_published_project_is_public_until_it_is_private_and_shown_until_it_is_taken_out() {
+    let stage = Stage::set().await;
+    let before = stage.app.settled().await;
+    stage.shown("first-light").await.problem(404, "not_found");
+
+    let answer = stage.publish(json!({})).await.expect(200);
+    let project = answer.json();
+    assert_eq!((answer.header("etag"), &project["visibility"], &project["slug"]), ("\"2\"", &json!("public"), &json!("first-light")));
+    assert!(project["published_at"].is_string() && project["updated_at"] == project["published_at"], "{project}");
+    // Everything that is told of it, and so no identifier and no address of anybody.
+    let shown = json!({ "name": "First light", "slug": "first-light", "description": "", "owner": "Somebody", "published_at": project["published_at"] });
+    assert_eq!(stage.shown("first-light").await.expect(200).json(), shown);
+    assert_eq!(stage.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
+
+    let answer = stage.unpublish().await.expect(200);
+    let project = answer.json();
+    assert_eq!((answer.header("etag"), &project["visibility"], &project["published_at"]), ("\"3\"", &json!("public"), &Value::Null));
+    stage.shown("first-light").await.problem(404, "not_found");
+    assert_eq!(stage.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [], "next_cursor": null }));
+    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+}
+
+#[tokio::test]
+async fn what_is_published_or_not_already_stays_as_it_is() {
+    let stage = Stage::set().await;
+    let rows = stage.app.stores.contents().await;
+    let answer = stage.unpublish().await.expect(200);
+    assert_eq!((answer.header("etag"), &stage.app.stores.contents().await), ("\"1\"", &rows), "it was not published");
+
+    let first = stage.publish(json!({ "slug": "dawn" })).await.expect(200);
+    let (rows, before) = (stage.app.stores.contents().await, stage.app.settled().await);
+    for body in [json!({}), json!({ "slug": "dawn" })] {
+        let again = stage.publish(body).await.expect(200);
+        assert_eq!((again.header("etag"), again.json()), (first.header("etag"), first.json()));
+    }
+    stage.publish(json!({ "slug": "dusk" })).await.problem(409, "already_published");
+    assert_eq!(stage.app.stores.contents().await, rows);
+    assert_eq!(published(&stage.app.settled().await, &before), 0.0);
+
+    // Out of the showcase, no link holds any more: it may get another, and is counted again.
+    stage.unpublish().await.expect(200);
+    stage.publish(json!({ "slug": "dusk" })).await.expect(200);
+    assert_eq!(stage.shown("dusk").await.expect(200).json()["slug"], "dusk");
+    stage.shown("dawn").await.problem(404, "not_found");
+    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+}
+
+#[tokio::test]
+async fn many_who_publish_one_project_at_once_publish_it_once() {
+    let stores = Stores::new().await;
+    let replicas = [TestApp::on(&stores, &PATIENT).await, TestApp::on(&stores, &PATIENT).await];
+    let ada = replicas[0].user("ada").await;
+    let id = made(&replicas[0], &ada, "One").await;
+    let before = [replicas[0].settled().await, replicas[1].settled().await];
+    let answers = join_all((0..20).map(|index| publish(&replicas[index % 2], &ada, &id, json!({})))).await;
+    let first = answers[0].json();
+    for answer in &answers {
+        assert_eq!((answer.status, answer.header("etag"), answer.json()), (200, "\"2\"", first.clone()));
+    }
+    let counted = published(&replicas[0].settled().await, &before[0]) + published(&replicas[1].settled().await, &before[1]);
+    assert_eq!(counted, 1.0);
+}
+
+#[tokio::test]
+async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_are_told() {
+    let stores = Stores::new().await;
+    let replicas = [TestApp::on(&stores, &PATIENT).await, TestApp::on(&stores, &PATIENT).await];
+    let ada = replicas[0].user("ada").await;
+    let before = [replicas[0].settled().await, replicas[1].settled().await];
+    for round in 1..=3 {
+        let slug = format!("wanted-{round}");
+        let mut projects = Vec::new();
+        for index in 0..4 {
+            projects.push(made(&replicas[0], &ada, &format!("name {round} {index}")).await);
+        }
+        let races = projects.iter().enumerate().map(|(index, id)| publish(&replicas[index % 2], &ada, id, json!({ "slug": slug })));
+        let mut winners = Vec::new();
+        for (answer, id) in join_all(races).await.into_iter().zip(&projects) {
+            if answer.status == 200 {
+                winners.push(answer.json());
+                continue;
+            }
+            answer.problem(409, "slug_taken");
+            let loser = replicas[0].as_user(&ada, Method::GET, &format!("/api/projects/{id}")).answer().await.expect(200);
+            assert_eq!((loser.header("etag"), &loser.json()["visibility"]), ("\"1\"", &json!("private")));
+        }
+        assert_eq!(winners.len(), 1);
+        let shown = replicas[1].get(&format!("/api/showcase/{slug}")).answer().await.expect(200).json();
+        assert_eq!((&shown["name"], &shown["slug"]), (&winners[0]["name"], &json!(slug)));
+    }
+    let counted = published(&replicas[0].settled().await, &before[0]) + published(&replicas[1].settled().await, &before[1]);
+    assert_eq!(counted, 3.0);
+}
+
+#[tokio::test]
+async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
+    let stage = Stage::set().await;
+    let (rows, before) = (stage.app.stores.contents().await, stage.app.settled().await);
+    let (long, longer) = ("x".repeat(61), "x".repeat(10_000));
+    for (slug, code) in [
+        ("", "too_short"),
+        ("ab", "too_short"),
+        (" a ", "invalid"),
+        (&long, "too_long"),
+        (&longer, "too_long"),
+        ("First-light", "invalid"),
+        ("FIRST", "invalid"),
+        ("-first", "invalid"),
+        ("first-", "invalid"),
+        ("first--light", "invalid"),
+        ("---", "invalid"),
+        ("first_light", "invalid"),
+        ("first light", "invalid"),
+        (" first", "invalid"),
+        ("first\n", "invalid"),
+        ("first.light", "invalid"),
+        ("...", "invalid"),
+        ("../admin", "invalid"),
+        ("first/light", "invalid"),
+        ("first%2flight", "invalid"),
+        ("first\\light", "invalid"),
+        ("first\0light", "invalid"),
+        ("first'--", "invalid"),
+        // Look-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
+        ("pаypal", "invalid"),
+        ("gооd", "invalid"),
+        ("ｆirst", "invalid"),
+        ("first–light", "invalid"),
+        ("first٣", "invalid"),
+        ("fir\u{ad}st", "invalid"),
+        ("naïve", "invalid"),
+        ("🦀🦀🦀", "invalid"),
+        ("new", "reserved"),
+        ("admin", "reserved"),
+        ("api", "reserved"),
+        ("login", "reserved"),
+        ("search", "reserved"),
+    ] {
+        let what = slug.chars().take(20).collect::<String>();
+        let answer = stage.publish(json!({ "slug": slug })).await.problem(422, "validation_failed");
+        assert_eq!(answer.field_code("slug").as_deref(), Some(code), "{what:?}");
+        assert!(answer.body.len() < 1000, "what was sent is not sent back");
+    }
+    assert_eq!(stage.app.stores.contents().await, rows);
+    assert_eq!(published(&stage.app.settled().await, &before), 0.0);
+    for slug in ["abc", "000", "a-b", "news", &"x".repeat(60)] {
+        stage.publish(json!({ "slug": slug })).await.expect(200);
+        stage.shown(slug).await.expect(200);
+        stage.unpublish().await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_made_of_a_name_can_be_published_and_what_was_made_before_the_rules_is_asked_for_another() {
+    let stage = Stage::set().await;
+    for (name, slug) in [("New", "new-project"), ("日本語", "project"), ("x", "x-project"), (&"y".repeat(80), &"y".repeat(60))] {
+        let id = made(&stage.app, &stage.ada, name).await;
+        assert_eq!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
+    }
+    // The same long name again: its ending stays within the length.
+    let id = made(&stage.app, &stage.ada, &"y".repeat(80)).await;
+    assert!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
+
+    stage.app.stores.execute("UPDATE projects SET slug = 'new' WHERE slug = 'first-light'").await;
+    let rows = stage.app.stores.contents().await;
+    let answer = stage.publish(json!({})).await.problem(422, "validation_failed");
+    assert_eq!(answer.field_code("slug").as_deref(), Some("reserved"));
+    assert_eq!(stage.app.stores.contents().await, rows);
+    stage.publish(json!({ "slug": "first-light" })).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_slug_that_a_hidden_project_has_is_taken_too() {
+    let stage = Stage::set().await;
+    let eve = stage.app.user("eve").await;
+    let id = made(&stage.app, &eve, "Other").await;
+    let rows = stage.app.stores.contents().await;
+    publish(&stage.app, &eve, &id, json!({ "slug": "first-light" })).await.problem(409, "slug_taken");
+    assert_eq!(stage.app.stores.contents().await, rows);
+}
+
+#[tokio::test]
+async fn a_project_that_becomes_private_is_no_longer_published_and_one_that_becomes_public_is_not_yet() {
+    let stage = Stage::set().await;
+    let change = async |visibility: &str| {
+        let path = format!("/api/projects/{}", stage.id);
+        let request =
+            stage.app.patch(&path).bearer_auth(&stage.ada.token).header("if-match", "*").json(&json!({ "visibility": visibility }));
+        request.answer().await.expect(200).json()["published_at"].clone()
+    };
+    let at = stage.publish(json!({})).await.expect(200).json()["published_at"].clone();
+    assert_eq!(change("public").await, at, "nothing has changed for the showcase");
+    assert_eq!(change("private").await, Value::Null);
+    stage.shown("first-light").await.problem(404, "not_found");
+    assert_eq!(change("public").await, Value::Null);
+    stage.shown("first-light").await.problem(404, "not_found");
+
+    // An older replica knows nothing of the showcase: what it makes private is hidden all the same.
+    let before = stage.app.settled().await;
+    let hidden = "UPDATE projects SET visibility = 'private', published_at = now()";
+    stage.app.stores.execute(hidden).await;
+    stage.shown("first-light").await.problem(404, "not_found");
+    assert_eq!(change("public").await, Value::Null);
+    stage.shown("first-light").await.problem(404, "not_found");
+    stage.app.stores.execute(hidden).await;
+    stage.publish(json!({ "slug": "second-light" })).await.expect(200);
+    stage.shown("second-light").await.expect(200);
+    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+}

@@ -1,0 +1,202 @@
+//! Platforms that are played, and a browser that goes there and comes back.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use provider_sim::{Config, Simulator};
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder};
+use serde_json::{Value, json};
+use url::Url;
+use uuid::Uuid;
+
+use super::{Answer, Ask, TestApp};
+
+/// Where an application without other word says that browsers reach it.
+const PUBLIC_URL: &str = "http://localhost:8080";
+/// A key that tests seal with.
+pub const TOKEN_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+/// All six platforms, and the file that tells an application of them.
+pub struct Platforms {
+    pub simulator: Simulator,
+    file: PathBuf,
+    client: Client,
+}
+
+impl Platforms {
+    pub async fn start() -> Self {
+        let simulator = Simulator::start(Config::default()).await.expect("the simulator starts");
+        let file = std::env::temp_dir().join(format!("vitrine-platforms-{}.toml", Uuid::new_v4()));
+        std::fs::write(&file, settings(&simulator)).unwrap();
+        Self { simulator, file, client: Client::builder().no_proxy().build().unwrap() }
+    }
+
+    /// An application with stores of its own that knows these platforms.
+    pub async fn app(&self) -> TestApp {
+        TestApp::with(&self.arguments().each_ref().map(String::as_str)).await
+    }
+
+    /// What makes an application know them.
+    pub fn arguments(&self) -> [String; 2] {
+        [format!("--platforms-file={}", self.file.display()), format!("--token-keys={TOKEN_KEY}")]
+    }
+
+    /// Changes what the application is told, before it starts.
+    pub fn rewrite(&self, change: impl FnOnce(String) -> String) {
+        std::fs::write(&self.file, change(std::fs::read_to_string(&self.file).unwrap())).unwrap();
+    }
+
+    /// Makes a platform do something else than it should, and nothing that it did before.
+    pub async fn turn(&self, platform: &str, knobs: Value) {
+        let url = self.simulator.url(&format!("knobs/{platform}"));
+        self.client.put(url).json(&knobs).answer().await.expect(200);
+    }
+
+    /// What a platform has counted.
+    pub async fn count(&self, platform: &str, what: &str) -> u64 {
+        let counts = self.client.get(self.simulator.url("counts")).answer().await.expect(200).json();
+        counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
+    }
+
+    /// The posts that were made on a platform.
+    pub async fn posts(&self, platform: &str) -> Vec<Value> {
+        let posts = self.client.get(self.simulator.url(&format!("{platform}/posts"))).answer().await.expect(200).json();
+        posts.as_array().unwrap().clone()
+    }
+}
+
+impl Drop for Platforms {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.file);
+    }
+}
+
+/// The settings of the bundled file, at the addresses of this simulator.
+fn settings(simulator: &Simulator) -> String {
+    let at = |path: &str| simulator.url(path);
+    let secret = "client_id = \"vitrine\"\nclient_secret = \"simulated\"\n";
+    let oidc = |name: &str, more: &str| format!("[{name}]\nkind = \"oidc\"\nissuer = \"{}\"\n{secret}{more}\n", at(name));
+    let oauth2 = |name: &str, more: &str| {
+        let (authorize, token) = (at(&format!("{name}/oauth/authorize")), at(&format!("{name}/oauth/token")));
+        let (revoke, api) = (at(&format!("{name}/oauth/revoke")), at(name));
+        format!(
+            "[{name}]\nkind = \"oauth2\"\nauthorization_url = \"{authorize}\"\ntoken_url = \"{token}\"\nrevocation_url = \"{revoke}\"\napi_url = \"{api}\"\n{secret}{more}\n"
+        )
+    };
+    let sign_in = "scopes = [\"openid\", \"email\", \"profile\"]\nsign_in = true";
+    [
+        oidc("google", sign_in),
+        oidc("gitlab", sign_in),
+        oauth2("github", "scopes = [\"read:user\", \"user:email\"]\nsign_in = true"),
+        oauth2("mastodon", "scopes = [\"read:accounts\", \"write:statuses\"]\npost = true"),
+        oauth2("x", "scopes = [\"tweet.read\", \"tweet.write\", \"users.read\", \"offline.access\"]\npost = true"),
+        oidc(
+            "linkedin",
+            &format!("api_url = \"{}\"\nscopes = [\"openid\", \"profile\", \"email\", \"w_member_social\"]\npost = true", at("linkedin")),
+        ),
+    ]
+    .concat()
+}
+
+/// Keeps cookies, and follows no redirect unless told.
+pub struct Browser {
+    client: Client,
+    pub cookies: BTreeMap<String, String>,
+}
+
+impl Browser {
+    pub fn new() -> Self {
+        Self { client: Client::builder().redirect(Policy::none()).no_proxy().build().unwrap(), cookies: BTreeMap::new() }
+    }
+
+    /// The browser of somebody who has signed in.
+    pub fn of(token: &str) -> Self {
+        let mut browser = Self::new();
+        browser.cookies.insert("vitrine".to_owned(), token.to_owned());
+        browser
+    }
+
+    fn request(&self, method: Method, url: &str) -> RequestBuilder {
+        let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        self.client.request(method, url).header("cookie", cookies.join("; "))
+    }
+
+    /// Asks the application for a path, as a page of its own would.
+    pub async fn get(&mut self, app: &TestApp, path: &str) -> Answer {
+        let answer = self.request(Method::GET, &format!("http://{}{path}", app.address)).answer().await;
+        self.keep_cookies(&answer);
+        answer
+    }
+
+    fn keep_cookies(&mut self, answer: &Answer) {
+        for cookie in answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok()) {
+            let (name, value) = cookie.split(';').next().unwrap_or_default().split_once('=').unwrap();
+            if cookie.contains("Max-Age=0") {
+                self.cookies.remove(name);
+            } else {
+                self.cookies.insert(name.to_owned(), value.to_owned());
+            }
+        }
+    }
+
+    /// Begins at the application; answers where it sends the browser.
+    pub async fn start(&mut self, app: &TestApp, platform: &str) -> String {
+        self.start_for(app, platform, "/api/auth/me").await
+    }
+
+    pub async fn start_for(&mut self, app: &TestApp, platform: &str, return_to: &str) -> String {
+        let answer = self.get(app, &format!("/api/oauth/{platform}/start?return_to={return_to}")).await.expect(303);
+        answer.header("location").to_owned()
+    }
+
+    /// Says yes or no on a platform's page; answers where it sends the browser, as a path of the application.
+    pub async fn decide(&self, location: &str, account: &str, more: &[(&str, &str)]) -> String {
+        let url = Url::parse(location).unwrap();
+        let (page, asked) = (format!("{}{}", url.origin().ascii_serialization(), url.path()), url.query().unwrap_or_default());
+        let mut form = url::form_urlencoded::Serializer::new(asked.to_owned());
+        form.append_pair("account", account).extend_pairs(more);
+        if !more.iter().any(|(name, _)| *name == "decision") {
+            form.append_pair("decision", "approve");
+        }
+        let request = self.client.post(page).header("content-type", "application/x-www-form-urlencoded").body(form.finish());
+        let answer = request.answer().await.expect(303);
+        let back = answer.header("location");
+        back.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("not back to us: {back}")).to_owned()
+    }
+
+    /// The way there and up to the moment before the way back.
+    pub async fn until_back(&mut self, app: &TestApp, platform: &str, account: &str) -> String {
+        let location = self.start(app, platform).await;
+        self.decide(&location, account, &[]).await
+    }
+
+    /// The whole way; answers what the application says in the end.
+    pub async fn visit(&mut self, app: &TestApp, platform: &str, account: &str) -> Answer {
+        let back = self.until_back(app, platform, account).await;
+        self.get(app, &back).await
+    }
+
+    /// Who the application takes the browser for.
+    pub async fn me(&mut self, app: &TestApp) -> Answer {
+        self.get(app, "/api/auth/me").await
+    }
+
+    /// The accounts that are linked to whoever is signed in.
+    pub async fn accounts(&mut self, app: &TestApp) -> Vec<Value> {
+        self.get(app, "/api/accounts").await.expect(200).json()["items"].as_array().unwrap().clone()
+    }
+
+    /// The account of a platform that is linked.
+    pub async fn account(&mut self, app: &TestApp, platform: &str) -> Value {
+        let accounts = self.accounts(app).await;
+        accounts.into_iter().find(|account| account["platform"] == platform).unwrap_or(json!(null))
+    }
+
+    /// Changes something at the application, as a page of its own would.
+    pub async fn send(&mut self, app: &TestApp, method: Method, path: &str) -> Answer {
+        let answer = self.request(method, &format!("http://{}{path}", app.address)).answer().await;
+        self.keep_cookies(&answer);
+        answer
+    }
+}
