@@ -17,6 +17,7 @@ use crate::features::accounts::Accounts;
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{Environments, watch_engine};
 use crate::features::oauth::Oauth;
+use crate::features::posts::{self, Posts};
 use crate::features::projects::Projects;
 use crate::fleet::Fleet;
 use crate::health::Health;
@@ -68,14 +69,29 @@ impl App {
         let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        let oauth = Oauth::new(db.clone(), accounts.clone(), platforms, queue.clone(), &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache, accounts.clone(), metrics.clone());
+        // One for all, so that the jobs of all features together leave half of the connections to requests.
+        let background = db.for_background();
+        let oauth =
+            Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
+        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
         let engine = Engine::of(&config, &db, metrics.clone())?;
-        let environments = Environments::new(db.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
-        let handlers = [environments.handlers(), oauth.handlers()].into_iter().flatten().collect();
+        let environments =
+            Environments::new(db.clone(), background.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
+        let posts = Posts::new(posts::Parts {
+            db: db.clone(),
+            background,
+            cache,
+            projects: projects.clone(),
+            oauth: oauth.clone(),
+            platforms,
+            queue: queue.clone(),
+            public_url: config.public_url.clone(),
+            metrics: metrics.clone(),
+        });
+        let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, oauth, projects, environments };
+        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, oauth, projects, environments, posts };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }

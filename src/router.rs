@@ -48,6 +48,7 @@ const BODY: [Code; 5] =
         (name = "projects", description = "Projects and their members"),
         (name = "showcase", description = "What is published, for everybody"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
+        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
         (name = "operations", description = "For operators"),
     ),
     modifiers(&Credentials)

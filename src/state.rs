@@ -7,6 +7,7 @@ use crate::db::Db;
 use crate::features::accounts::Accounts;
 use crate::features::environments::Environments;
 use crate::features::oauth::Oauth;
+use crate::features::posts::Posts;
 use crate::features::projects::Projects;
 use crate::health::Health;
 use crate::metrics::Metrics;
@@ -33,4 +34,6 @@ pub struct AppState {
     pub projects: Projects,
     /// The environments service.
     pub environments: Environments,
+    /// The posts service.
+    pub posts: Posts,
 }

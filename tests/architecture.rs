@@ -77,6 +77,12 @@ fn the_container_engine_stays_in_its_driver() {
 }
 
 #[test]
+fn what_leads_to_other_services_stays_with_the_platforms() {
+    assert_none(&mentions(&["hyper_util::client::"], |path| path.starts_with("platforms/")));
+    assert_none(&mentions(&["openidconnect::", "oauth2::"], |path| path.starts_with("platforms/") || path.starts_with("features/oauth/")));
+}
+
+#[test]
 fn rules_know_no_http_framework() {
     let rules = ["model.rs", "store.rs", "service.rs", "events.rs"];
     assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));

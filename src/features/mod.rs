@@ -3,6 +3,7 @@
 pub mod accounts;
 pub mod environments;
 pub mod oauth;
+pub mod posts;
 pub mod projects;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -12,5 +13,10 @@ use crate::state::AppState;
 /// The routes of every feature.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().merge(accounts::routes()).merge(oauth::routes()).merge(projects::routes()).merge(environments::routes())
+    OpenApiRouter::new()
+        .merge(accounts::routes())
+        .merge(oauth::routes())
+        .merge(projects::routes())
+        .merge(environments::routes())
+        .merge(posts::routes())
 }

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::sync::watch;
@@ -110,7 +111,7 @@ impl Workers {
             Some(Err(Failure::LeaseLost)) => (true, JobOutcome::Lost),
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
                 let pause = self.0.terms.pause(job.attempt, *after);
-                let stored = store::retry(&mut db.acquire().await?, job, pause, &storable(reason)).await?;
+                let stored = self.put_back(job, pause, &storable(reason)).await?;
                 tracing::info!(reason, "job failed and will be tried again");
                 (stored, JobOutcome::Retry)
             }
@@ -122,6 +123,18 @@ impl Workers {
             }
             None => (store::give_back(&mut db.acquire().await?, job).await?, JobOutcome::Lost),
         })
+    }
+
+    async fn put_back(&self, job: &Job, pause: Duration, reason: &str) -> Result<bool, StoreError> {
+        let mut tx = self.0.db.begin().await?;
+        if let Some(handler) = self.0.handlers.get(job.kind.name()) {
+            handler.put_back(job, &mut tx, reason).await?;
+        }
+        if !store::retry(&mut tx, job, pause, reason).await? {
+            return Ok(false);
+        }
+        tx.commit().await?;
+        Ok(true)
     }
 
     async fn bury(&self, job: &Job, reason: &str) -> Result<bool, StoreError> {

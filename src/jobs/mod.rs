@@ -112,6 +112,13 @@ impl Job {
         self.kind
     }
 
+    /// Attempts so far, this one included, and those that died with their replica. Beyond [`MAX_ATTEMPTS`] it is not
+    /// attempted again, but given up.
+    #[must_use]
+    pub fn attempt(&self) -> i32 {
+        self.attempt
+    }
+
     /// What it was written with.
     ///
     /// # Errors
@@ -179,6 +186,12 @@ pub trait Handler: Send + Sync + 'static {
     /// renewed by the same task; ends with [`Job::complete`] in the
     /// transaction of its effect, if it has one. A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
+
+    /// Says, in the transaction that puts the job back, why there will be another attempt, for those who wait for the effect.
+    async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
+        let _nobody_waits = (job, tx, reason);
+        Ok(())
+    }
 
     /// Says, in the transaction that buries the job, what it means that it was given up. While it fails the job stays,
     /// and so does its lane; after [`MAX_ATTEMPTS`] more it is not asked again.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -11,6 +10,7 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde_json::json;
 
+use crate::body::{self, Received};
 use crate::counts::Counts;
 use crate::knobs::Knobs;
 use crate::pages;
@@ -54,13 +54,13 @@ async fn reset(State(providers): State<Providers>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn turn(State(providers): State<Providers>, Path(name): Path<String>, knobs: Result<Json<Knobs>, JsonRejection>) -> Response {
+async fn turn(State(providers): State<Providers>, Path(name): Path<String>, knobs: Received) -> Response {
     let Some(provider) = providers.iter().find(|provider| provider.platform.name() == name) else {
         return refuse(StatusCode::NOT_FOUND, "there is no such platform");
     };
-    let Json(knobs) = match knobs {
+    let knobs: Knobs = match body::read(knobs) {
         Ok(knobs) => knobs,
-        Err(rejection) => return refuse(rejection.status(), &rejection.body_text()),
+        Err((status, reason)) => return refuse(status, &reason),
     };
     if let Err(wish) = knobs.check(provider.platform) {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, &wish);

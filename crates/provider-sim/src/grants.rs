@@ -182,3 +182,54 @@ impl Grants {
 fn secret() -> String {
     URL_SAFE_NO_PAD.encode(rand::random::<[u8; 32]>())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const VERIFIER: &str = "verifier";
+    const ADDRESS: &str = "https://vitrine.example/callback";
+    const HOUR: Duration = Duration::from_hours(1);
+
+    fn grant() -> Grant {
+        Grant {
+            account: Account::new(None, None).unwrap(),
+            scopes: vec!["openid"],
+            nonce: None,
+            challenge: URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER)),
+            redirect_uri: ADDRESS.to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_code_lasts_a_minute() {
+        let (mut grants, now) = (Grants::default(), Instant::now());
+        let codes = [grants.issue_code(grant(), now), grants.issue_code(grant(), now)];
+        let in_time = now + Duration::from_secs(59);
+        assert!(grants.redeem(&codes[0], ADDRESS, VERIFIER, HOUR, in_time).is_ok());
+        assert_eq!(grants.redeem(&codes[1], ADDRESS, VERIFIER, HOUR, now + CODE_LIFETIME).err(), Some(Refused::Unknown));
+    }
+
+    #[test]
+    fn a_code_that_comes_again_after_its_time_still_ends_what_it_gave() {
+        let (mut grants, now) = (Grants::default(), Instant::now());
+        let code = grants.issue_code(grant(), now);
+        let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();
+        let later = now + CODE_LIFETIME * 2;
+        assert!(grants.access(&tokens.access, later).is_some());
+        assert_eq!(grants.redeem(&code, ADDRESS, VERIFIER, HOUR, later).err(), Some(Refused::Reused));
+        assert!(grants.access(&tokens.access, later).is_none());
+    }
+
+    #[test]
+    fn an_access_token_lasts_as_long_as_it_says_and_its_refresh_token_longer() {
+        let (mut grants, now) = (Grants::default(), Instant::now());
+        let code = grants.issue_code(grant(), now);
+        let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();
+        assert!(grants.access(&tokens.access, now + Duration::from_secs(3599)).is_some());
+        assert!(grants.access(&tokens.access, now + HOUR).is_none());
+        let (fresh, _, scopes) = grants.refresh(&tokens.refresh, None, HOUR, now + HOUR).ok().unwrap();
+        assert_eq!(scopes, ["openid"]);
+        assert!(grants.access(&fresh.access, now + HOUR).is_some());
+    }
+}

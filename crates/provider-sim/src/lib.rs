@@ -13,6 +13,7 @@
 //! Everything is in memory and gone at the end. Nothing here knows Vitrine but its callback address.
 
 mod account;
+mod body;
 mod config;
 mod control;
 mod counts;

@@ -28,3 +28,23 @@ impl Throttle {
         Err(wait.as_secs() + u64::from(wait.subsec_nanos() > 0))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_taken_again_when_the_oldest_leaves_the_window() {
+        let (mut throttle, start) = (Throttle::default(), Instant::now());
+        let limit = RateLimit { requests: 2, per_s: 10 };
+        let after = |milliseconds| start + Duration::from_millis(milliseconds);
+        assert_eq!(throttle.admit("ada", limit, start), Ok(()));
+        assert_eq!(throttle.admit("ada", limit, after(4_000)), Ok(()));
+        assert_eq!(throttle.admit("ada", limit, after(4_000)), Err(6));
+        assert_eq!(throttle.admit("ada", limit, after(4_500)), Err(6), "seconds are rounded up: nobody comes too soon");
+        assert_eq!(throttle.admit("grace", limit, after(4_500)), Ok(()));
+        assert_eq!(throttle.admit("ada", limit, after(9_999)), Err(1));
+        assert_eq!(throttle.admit("ada", limit, after(10_000)), Ok(()), "refused calls are not counted");
+        assert_eq!(throttle.admit("ada", limit, after(10_000)), Err(4));
+    }
+}

@@ -82,12 +82,12 @@ pub(super) struct Parts {
 }
 
 impl Environments {
-    /// The service over its stores, its driver and the projects to which environments belong.
+    /// The service over its stores, its driver and the projects to which environments belong; `background` is for its jobs.
     #[must_use]
-    pub fn new(db: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
+    pub fn new(db: Db, background: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
-        Self(Arc::new(Parts { background: db.for_background(), db, engine, projects, queue, quotas, namespace, metrics }))
+        Self(Arc::new(Parts { db, background, engine, projects, queue, quotas, namespace, metrics }))
     }
 
     /// What does the jobs of this feature.

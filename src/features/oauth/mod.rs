@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 pub use access::{Access, AccessError};
 pub use identity::Distrust;
+pub use model::{Account, Status};
 pub use provider::ProviderError;
 pub use routes::routes;
 pub use service::Oauth;

@@ -28,6 +28,7 @@ pub enum Status {
 
 impl Status {
     /// The status that the database holds.
+    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "active" => Some(Self::Active),
@@ -40,15 +41,25 @@ impl Status {
 /// An account at a platform.
 #[derive(Clone, Debug)]
 pub struct Account {
+    /// Ours.
     pub id: Uuid,
+    /// Whose it is here.
     pub user_id: Uuid,
+    /// Where it is.
     pub platform: Platform,
+    /// Whose it is there.
     pub subject: String,
+    /// What people call it there.
     pub handle: String,
+    /// What Vitrine may do there.
     pub scopes: Vec<String>,
+    /// Whether its tokens are taken.
     pub status: Status,
+    /// When the access token ends; none when the platform does not say.
     pub expires_at: Option<OffsetDateTime>,
+    /// Since when it is linked.
     pub created_at: OffsetDateTime,
+    /// Since when it is as it is.
     pub updated_at: OffsetDateTime,
 }
 

@@ -108,6 +108,7 @@ impl Oauth {
     /// When `TOKEN_KEYS` holds no keys.
     pub fn new(
         db: Db,
+        background: Db,
         accounts: Accounts,
         platforms: Platforms,
         queue: Queue,
@@ -120,8 +121,8 @@ impl Oauth {
             events::touch(&metrics, settings.platform);
         }
         Ok(Self(Arc::new(Inner {
-            background: db.for_background(),
             db,
+            background,
             accounts,
             providers: Providers::new(platforms, config.public_url.clone()),
             vault: Vault::new(keys),
@@ -280,7 +281,15 @@ impl Oauth {
 
     /// The linked accounts of a user.
     pub(super) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
-        Ok(store::of_user(&mut self.0.db.acquire().await?, user).await?)
+        Ok(self.accounts(&mut self.0.db.acquire().await?, user).await?)
+    }
+
+    /// The linked accounts of a user, whether tokens of theirs are taken or not.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn accounts(&self, conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreError> {
+        store::of_user(conn, user).await
     }
 
     /// Unlinks an account; the platform hears of it by a job.

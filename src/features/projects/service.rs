@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
+use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen, Visibility};
 use super::slug::Slug;
 use super::{events, showcase, store};
 use crate::cache::{Cache, Removal};
@@ -160,8 +160,18 @@ impl Projects {
     /// # Errors
     /// As [`Self::permit`].
     pub async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
+        self.hold_slug(tx, user, id, action).await.map(drop)
+    }
+
+    /// As [`Self::hold`]; answers under which slug the project is published, if it is.
+    ///
+    /// # Errors
+    /// As [`Self::permit`].
+    pub async fn hold_slug(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Option<String>, ProjectError> {
         let project = store::share(tx, id).await?;
-        seen(tx, user, project, action).await.map(drop)
+        let Seen { project, .. } = seen(tx, user, project, action).await?;
+        let is_published = project.published_at.is_some() && project.visibility == Visibility::Public;
+        Ok(is_published.then_some(project.slug))
     }
 
     /// Changes a project, if it is still what the user read.

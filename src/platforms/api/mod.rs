@@ -3,16 +3,23 @@
 //! One file a platform; what they share is here. Requests carry a token that the feature `oauth` keeps.
 
 mod github;
+mod linkedin;
 mod mastodon;
+mod message;
 mod x;
 
 use std::time::{Duration, Instant};
 
-use openidconnect::http::header::{ACCEPT, AUTHORIZATION, RETRY_AFTER};
+use openidconnect::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
 use openidconnect::http::{self, Method};
 use secrecy::{ExposeSecret, SecretString};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 use url::Url;
+
+pub use message::Message;
 
 use super::client::{CallError, Request, Response};
 use super::settings::below;
@@ -30,6 +37,24 @@ pub struct Identity {
     pub name: String,
     /// An address that the platform has verified.
     pub email: Option<String>,
+}
+
+/// A post that is out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// What the platform calls it: at most 200 characters.
+    pub remote_id: String,
+    /// Where it shows it: http or https, at most 200 characters.
+    pub url: Option<String>,
+}
+
+/// What an account has come to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insights {
+    /// How many follow it.
+    pub followers: u64,
+    /// How much it has posted, where the platform says so.
+    pub posts: Option<u64>,
 }
 
 /// Why a platform did not do what it was asked for.
@@ -89,10 +114,44 @@ impl Session<'_> {
         }
     }
 
+    /// Posts a message as the account that is called so there. Sent again with the same key, it makes no second post
+    /// where the platform knows such keys: Mastodon does for an hour. X and `LinkedIn` do not, but refuse to show the
+    /// same text twice.
+    ///
+    /// # Errors
+    /// As [`ApiFailure`] says; after `NoAnswer` and `NotUnderstood` the post may be out.
+    pub async fn publish(&self, message: &Message<'_>, subject: &str, key: &str) -> Result<Published, ApiFailure> {
+        let published = match self.settings.platform {
+            Platform::Mastodon => mastodon::publish(self, message, key).await?,
+            Platform::X => x::publish(self, message, key).await?,
+            Platform::Linkedin => linkedin::publish(self, message, subject, key).await?,
+            Platform::Github | Platform::Gitlab | Platform::Google => return Err(nothing_to_post_on()),
+        };
+        published.checked()
+    }
+
+    /// What the account that the token is for has come to.
+    ///
+    /// # Errors
+    /// As [`ApiFailure`] says.
+    pub async fn insights(&self) -> Result<Insights, ApiFailure> {
+        match self.settings.platform {
+            Platform::Mastodon => mastodon::insights(self).await,
+            Platform::X => x::insights(self).await,
+            Platform::Linkedin => linkedin::insights(self).await,
+            Platform::Github | Platform::Gitlab | Platform::Google => Err(nothing_to_post_on()),
+        }
+    }
+
     /// Reads a resource of the API.
     async fn get<T: DeserializeOwned>(&self, endpoint: ApiEndpoint, path: &str) -> Result<T, ApiFailure> {
-        let response = self.send(endpoint, self.request(Method::GET, path), Vec::new()).await?;
-        serde_json::from_slice(response.body()).map_err(|_| ApiFailure::NotUnderstood)
+        understood(&self.send(endpoint, self.request(Method::GET, path), Vec::new()).await?)
+    }
+
+    /// Sends a post.
+    async fn post(&self, request: http::request::Builder, key: &str, body: &impl Serialize) -> Result<Response, ApiFailure> {
+        let request = request.header(CONTENT_TYPE, "application/json").header("Idempotency-Key", key);
+        self.send(ApiEndpoint::Post, request, serde_json::to_vec(body).map_err(|_| ApiFailure::NotUnderstood)?).await
     }
 
     fn request(&self, method: Method, path: &str) -> http::request::Builder {
@@ -118,6 +177,24 @@ impl Session<'_> {
     }
 }
 
+impl Published {
+    /// What a platform says is not ours: only what can be stored and linked to is believed.
+    fn checked(self) -> Result<Self, ApiFailure> {
+        const LONGEST: usize = 200;
+        let fits = |text: &str| (1..=LONGEST).contains(&text.chars().count()) && !text.contains(char::is_control);
+        let is_web = |url: &String| fits(url) && Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if fits(&self.remote_id) && self.url.as_ref().is_none_or(is_web) { Ok(self) } else { Err(ApiFailure::NotUnderstood) }
+    }
+}
+
+fn nothing_to_post_on() -> ApiFailure {
+    ApiFailure::Refused("one cannot post there".to_owned())
+}
+
+fn understood<T: DeserializeOwned>(response: &Response) -> Result<T, ApiFailure> {
+    serde_json::from_slice(response.body()).map_err(|_| ApiFailure::NotUnderstood)
+}
+
 fn with_path(base: &Url, path: &str) -> Url {
     let (path, query) = path.split_once('?').map_or((path, None), |(path, query)| (path, Some(query)));
     let mut url = below(base, path);
@@ -125,9 +202,15 @@ fn with_path(base: &Url, path: &str) -> Url {
     url
 }
 
-/// Seconds only: no platform that we know sends a date (RFC 9110, 10.2.3).
+/// When the platform wants to be asked again. No platform that we know sends a date as `Retry-After` (RFC 9110, 10.2.3); X and
+/// Mastodon send none at all, and say when their limit is counted anew.
 fn retry_after(response: &Response) -> Option<Duration> {
-    response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::trim);
+    let until = |then: OffsetDateTime| Duration::try_from(then - OffsetDateTime::now_utc()).unwrap_or_default();
+    let seconds = || header(RETRY_AFTER.as_str())?.parse().ok().map(Duration::from_secs);
+    let of_x = || OffsetDateTime::from_unix_timestamp(header("x-rate-limit-reset")?.parse().ok()?).ok().map(until);
+    let of_mastodon = || OffsetDateTime::parse(header("x-ratelimit-reset")?, &Rfc3339).ok().map(until);
+    seconds().or_else(of_x).or_else(of_mastodon)
 }
 
 /// What the platform says for people, wherever its errors say it.

@@ -2,9 +2,11 @@
 
 pub mod answer;
 pub mod app;
+pub mod desk;
 pub mod engine;
 pub mod environments;
 pub mod jobs;
+pub mod liar;
 pub mod oidc_provider;
 pub mod platforms;
 pub mod program;
@@ -20,7 +22,9 @@ use std::time::{Duration, Instant};
 
 pub use answer::{Answer, Ask};
 pub use app::TestApp;
+pub use desk::Desk;
 pub use environments::Studio;
+pub use liar::Liar;
 pub use platforms::{Browser, Platforms};
 pub use proxy::{Mode, Proxy};
 pub use raw::Raw;

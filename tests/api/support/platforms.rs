@@ -9,6 +9,7 @@ use reqwest::{Client, Method, RequestBuilder};
 use serde_json::{Value, json};
 use url::Url;
 use uuid::Uuid;
+use vitrine::sealing::Keyring;
 
 use super::{Answer, Ask, TestApp};
 
@@ -59,6 +60,20 @@ impl Platforms {
         counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
     }
 
+    /// Ends a token of the account that an application has linked, behind its back: `access` alone, or with `refresh` all.
+    pub async fn revoke(&self, app: &TestApp, platform: &str, token: &str) {
+        let select =
+            "SELECT id::text, CASE WHEN $2 = 'access' THEN access_token ELSE refresh_token END FROM social_accounts WHERE platform = $1";
+        let select = sqlx::query_as(select).bind(platform).bind(token);
+        let (id, sealed): (String, Vec<u8>) = select.fetch_one(app.stores.pool()).await.unwrap();
+        let keys = Keyring::parse(&TOKEN_KEY.to_owned().into()).unwrap();
+        let opened = String::from_utf8(keys.open(&format!("{token} token of {id}"), &sealed).unwrap()).unwrap();
+        let form = [("client_id", "vitrine"), ("client_secret", "simulated"), ("token", &opened)];
+        let form = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
+        let request = self.client.post(self.simulator.url(&format!("{platform}/oauth/revoke"))).body(form);
+        request.header("content-type", "application/x-www-form-urlencoded").answer().await.expect(200);
+    }
+
     /// The posts that were made on a platform.
     pub async fn posts(&self, platform: &str) -> Vec<Value> {
         let posts = self.client.get(self.simulator.url(&format!("{platform}/posts"))).answer().await.expect(200).json();
@@ -93,7 +108,7 @@ fn settings(simulator: &Simulator) -> String {
         oauth2("x", "scopes = [\"tweet.read\", \"tweet.write\", \"users.read\", \"offline.access\"]\npost = true"),
         oidc(
             "linkedin",
-            &format!("api_url = \"{}\"\nscopes = [\"openid\", \"profile\", \"email\", \"w_member_social\"]\npost = true", at("linkedin")),
+            &format!("api_url = \"{}\"\nscopes = [\"openid\", \"profile\", \"email\", \"w_member_social\", \"r_member_profileAnalytics\"]\npost = true", at("linkedin")),
         ),
     ]
     .concat()

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
@@ -11,7 +10,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, body, publish};
+use super::{Problem, Received, publish, read};
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
@@ -62,29 +61,35 @@ enum LifecycleState {
     Published,
 }
 
-async fn share(
-    State(provider): State<Arc<Provider>>,
-    caller: Caller,
-    headers: HeaderMap,
-    new: Result<Json<NewPost>, JsonRejection>,
-) -> Result<Response, Problem> {
+async fn share(State(provider): State<Arc<Provider>>, caller: Caller, headers: HeaderMap, new: Received) -> Result<Response, Problem> {
     caller.require(&["w_member_social"])?;
     versions(&headers)?;
-    let new = body(&provider, new)?;
+    let new: NewPost = read(&provider, new)?;
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
     if new.author != format!("urn:li:person:{}", caller.account().subject(Platform::Linkedin)) {
         return refuse(StatusCode::FORBIDDEN, "author is not whose token this is");
     }
-    if new.commentary.chars().count() > LONGEST_COMMENTARY {
+    let text = shown(&new.commentary);
+    if text.chars().count() > LONGEST_COMMENTARY {
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, "commentary has more than 3000 characters");
     }
-    let post = publish(&provider, &caller, &headers, &new.commentary)?;
+    let post = publish(&provider, &caller, &headers, &text)?;
     Ok((StatusCode::CREATED, [("x-restli-id", format!("urn:li:share:{}", post.id))]).into_response())
 }
 
 async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
     caller.require(&["r_member_profileAnalytics"])?;
     Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
+}
+
+/// What is read in a notation in which a backslash makes the next character mean nothing but itself ("little text format").
+fn shown(commentary: &str) -> String {
+    let mut shown = String::new();
+    let mut characters = commentary.chars();
+    while let Some(character) = characters.next() {
+        shown.extend(if character == '\\' { characters.next() } else { Some(character) });
+    }
+    shown
 }
 
 /// Every call of the API names the month of the version that it speaks.

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::extract::State;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
@@ -11,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{Problem, body, publish};
+use super::{Problem, Received, length, publish, read};
 use crate::account::Account;
 use crate::oauth::Caller;
 use crate::pages::escape;
@@ -47,19 +46,14 @@ async fn verify_credentials(State(provider): State<Arc<Provider>>, caller: Calle
     Ok(Json(profile(&provider, caller.account())))
 }
 
-async fn status(
-    State(provider): State<Arc<Provider>>,
-    caller: Caller,
-    headers: HeaderMap,
-    new: Result<Json<NewStatus>, JsonRejection>,
-) -> Result<Json<Value>, Problem> {
+async fn status(State(provider): State<Arc<Provider>>, caller: Caller, headers: HeaderMap, new: Received) -> Result<Json<Value>, Problem> {
     caller.require(&["write:statuses", "write"])?;
-    let new = body(&provider, new)?;
+    let new: NewStatus = read(&provider, new)?;
     let refuse = |message| Problem::new(Platform::Mastodon, StatusCode::UNPROCESSABLE_ENTITY, message);
     if new.status.trim().is_empty() {
         return Err(refuse("Validation failed: Text can't be blank"));
     }
-    if new.status.chars().count() > LONGEST_STATUS {
+    if length(&new.status) > LONGEST_STATUS {
         return Err(refuse("Validation failed: Text character limit of 500 exceeded"));
     }
     let post = publish(&provider, &caller, &headers, &new.status)?;

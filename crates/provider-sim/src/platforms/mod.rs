@@ -9,14 +9,14 @@ mod x;
 
 use std::sync::Arc;
 
-use axum::Json;
 use axum::Router;
-use axum::extract::rejection::JsonRejection;
 use axum::http::{HeaderMap, StatusCode};
+use serde::de::DeserializeOwned;
 use time::OffsetDateTime;
 
 pub use problem::Problem;
 
+use crate::body::{self, Received};
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::posts::{Post, Published};
@@ -34,8 +34,14 @@ pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
 }
 
 /// What a request says, if it fits.
-fn body<T>(provider: &Provider, body: Result<Json<T>, JsonRejection>) -> Result<T, Problem> {
-    body.map(|Json(body)| body).map_err(|rejection| Problem::new(provider.platform, rejection.status(), &rejection.body_text()))
+fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<T, Problem> {
+    body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
+}
+
+/// How many characters a text has where every link counts for 23, as X and Mastodon count.
+fn length(text: &str) -> usize {
+    let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
+    text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
 }
 
 /// Makes a post, unless the request's `Idempotency-Key` made it before.

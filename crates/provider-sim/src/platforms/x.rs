@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::extract::rejection::JsonRejection;
 use axum::extract::{Query, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
@@ -10,7 +9,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, body, publish};
+use super::{Problem, Received, length, publish, read};
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
@@ -52,15 +51,15 @@ async fn tweet(
     State(provider): State<Arc<Provider>>,
     caller: Caller,
     headers: HeaderMap,
-    new: Result<Json<NewPost>, JsonRejection>,
+    new: Received,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     caller.require(&["tweet.write"])?;
-    let NewPost { text } = body(&provider, new)?;
+    let NewPost { text } = read(&provider, new)?;
     let refuse = |message| Problem::new(Platform::X, StatusCode::BAD_REQUEST, message);
     if text.trim().is_empty() {
         return Err(refuse("text is empty"));
     }
-    if text.chars().count() > LONGEST_POST {
+    if length(&text) > LONGEST_POST {
         return Err(refuse("text has more than 280 characters"));
     }
     let post = publish(&provider, &caller, &headers, &text)?;

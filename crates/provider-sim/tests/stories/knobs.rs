@@ -68,6 +68,7 @@ async fn knobs_that_make_no_sense_are_refused_and_turn_nothing() {
         ("mastodon", r#"{"lie": "no_email"}"#, 422, "lie"),
         ("google", "{", 400, "JSON"),
         ("google", "[]", 422, ""),
+        ("google", "[5]", 422, ""),
         ("orkut", "{}", 404, "platform"),
     ];
     for (name, body, status, about) in refused {

@@ -158,7 +158,8 @@ async fn a_body_that_does_not_fit_is_refused_and_posts_nothing() {
     for platform in POSTING {
         let author = stage.author(platform, "ada").await;
         let (path, body) = post(platform, &author.subject, "text");
-        for wrong in [json!(null), json!([]), json!("text"), json!({ "status": 1, "text": 1, "commentary": 1 }), json!({})] {
+        for wrong in [json!(null), json!([]), json!("text"), json!(["text"]), json!({ "status": 1, "text": 1, "commentary": 1 }), json!({})]
+        {
             let answer = stage.post_body(path, &author, &wrong, None).await;
             assert!([400, 422].contains(&answer.status), "{}: {wrong}: {}", platform.name(), answer.text);
         }

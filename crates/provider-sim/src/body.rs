@@ -1,0 +1,19 @@
+//! The bodies that are JSON: objects, whose fields fit.
+
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::http::StatusCode;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+/// A body as it arrives. Read as a value of its type at once, an array would do for an object.
+pub type Received = Result<Json<Map<String, Value>>, JsonRejection>;
+
+/// What a body says.
+///
+/// # Errors
+/// The status of the refusal, and a sentence that names the field.
+pub fn read<T: DeserializeOwned>(body: Received) -> Result<T, (StatusCode, String)> {
+    let Json(object) = body.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
+    serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))
+}

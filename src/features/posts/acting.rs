@@ -1,0 +1,89 @@
+//! Acting on a platform for a user: a token that the platform does not take is renewed once.
+
+use std::time::{Duration, Instant};
+
+use uuid::Uuid;
+
+use super::service::{Parts, Posts};
+use crate::db::StoreError;
+use crate::features::oauth::{Access, AccessError, ProviderError};
+use crate::platforms::Settings;
+use crate::platforms::api::{ApiFailure, Session};
+
+/// How long a platform is left alone that asks for fewer requests and does not say for how long: `LinkedIn` never does.
+const UNTOLD: Duration = Duration::from_mins(1);
+
+/// Why a platform did not do what a user wanted.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum ActError {
+    #[error("no account is linked")]
+    NotLinked,
+    #[error("the account must be linked again")]
+    LinkExpired,
+    /// The same may succeed later; at what time, if that is known.
+    #[error("{reason}")]
+    Later { reason: String, after: Option<Duration> },
+    /// It never will.
+    #[error("{0}")]
+    Refused(String),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A user's way to a platform, until a deadline.
+pub struct Acting<'a> {
+    parts: &'a Parts,
+    settings: &'a Settings,
+    deadline: Instant,
+    access: Access,
+    is_renewed: bool,
+}
+
+impl<'a> Acting<'a> {
+    /// With the token that is stored.
+    pub async fn begin(posts: &'a Posts, settings: &'a Settings, user: Uuid, deadline: Instant) -> Result<Self, ActError> {
+        let parts = posts.parts();
+        let access = parts.oauth.access(user, settings.platform, deadline).await?;
+        Ok(Self { parts, settings, deadline, access, is_renewed: false })
+    }
+
+    /// The platform's API.
+    pub fn session(&self) -> Session<'_> {
+        self.parts.platforms.session(self.settings, &self.access.token, self.deadline)
+    }
+
+    /// Who the user is there.
+    pub fn subject(&self) -> &str {
+        &self.access.subject
+    }
+
+    /// After a failure: either the same may be asked again, or the failure is final.
+    pub async fn recover(&mut self, failure: ApiFailure) -> Result<(), ActError> {
+        let later = |reason: String, after: Option<Duration>| Err(ActError::Later { reason, after });
+        let reason = failure.to_string();
+        match failure {
+            ApiFailure::Unauthorised if self.is_renewed => Err(ActError::LinkExpired),
+            ApiFailure::Unauthorised => {
+                self.access = self.parts.oauth.renew(&self.access, self.deadline).await?;
+                self.is_renewed = true;
+                Ok(())
+            }
+            ApiFailure::RateLimited { after } => later(reason, after.or(Some(UNTOLD))),
+            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => later(reason, None),
+            ApiFailure::Refused(_) => Err(ActError::Refused(reason)),
+        }
+    }
+}
+
+impl From<AccessError> for ActError {
+    fn from(error: AccessError) -> Self {
+        match error {
+            AccessError::NotLinked => Self::NotLinked,
+            AccessError::Expired | AccessError::Platform(ProviderError::GrantRefused) => Self::LinkExpired,
+            AccessError::Busy => Self::Later { reason: error.to_string(), after: None },
+            AccessError::Platform(ProviderError::Away { ref reason, after }) => Self::Later { reason: reason.clone(), after },
+            AccessError::Platform(ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => Self::Refused(error.to_string()),
+            AccessError::Store(error) => Self::Store(error),
+        }
+    }
+}

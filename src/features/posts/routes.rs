@@ -1,0 +1,192 @@
+//! The HTTP interface of posts: `/api/posts*` and `/api/insights/{platform}`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::insights::InsightsError;
+use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post};
+use super::service::PostError;
+use crate::db::idempotency::Named;
+use crate::features::accounts::CurrentUser;
+use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
+use crate::http::page::{Page, PageQuery};
+use crate::http::precondition::IdempotencyKey;
+use crate::http::{ApiError, Code, Problem};
+use crate::metrics::labels::Platform;
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(insights))
+}
+
+impl From<PostError> for ApiError {
+    fn from(error: PostError) -> Self {
+        match error {
+            PostError::NoSuchPost => Self::new(Code::NotFound),
+            PostError::NotPublished => Self::new(Code::NotPublished),
+            PostError::Unfit(errors) => Self::validation(errors),
+            PostError::NotLinked(_) => Self::new(Code::NotLinked).detail(error.to_string()),
+            PostError::LinkExpired(_) => Self::new(Code::LinkExpired).detail(error.to_string()),
+            PostError::Project(error) => error.into(),
+            PostError::Repeated(refusal) => refusal.into(),
+            PostError::Store(error) => error.into(),
+        }
+    }
+}
+
+impl From<InsightsError> for ApiError {
+    fn from(error: InsightsError) -> Self {
+        match error {
+            InsightsError::NotOffered => Self::new(Code::NotFound),
+            InsightsError::NotLinked(_) => Self::new(Code::NotLinked).detail(error.to_string()),
+            InsightsError::LinkExpired(_) => Self::new(Code::LinkExpired).detail(error.to_string()),
+            InsightsError::Unavailable { after, .. } => {
+                let seconds = after.as_secs() + u64::from(after.subsec_nanos() > 0);
+                Self::new(Code::PlatformUnavailable).retry_after(seconds).source(error)
+            }
+            InsightsError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// A post on one platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Delivery)]
+struct DeliveryView {
+    platform: Platform,
+    status: DeliveryStatus,
+    /// How often it was attempted so far.
+    attempts: i32,
+    /// Why it waits for another attempt, or failed.
+    last_error: Option<String>,
+    /// What the platform calls the post.
+    remote_id: Option<String>,
+    /// Where the platform shows it.
+    url: Option<String>,
+    #[serde(with = "time::serde::rfc3339")]
+    updated_at: OffsetDateTime,
+    #[serde(with = "time::serde::rfc3339::option")]
+    delivered_at: Option<OffsetDateTime>,
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at } = delivery;
+        Self { platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at }
+    }
+}
+
+/// A post, and what became of it on each platform.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Post)]
+struct PostView {
+    id: Uuid,
+    project_id: Uuid,
+    author_id: Uuid,
+    text: String,
+    #[serde(with = "time::serde::rfc3339")]
+    created_at: OffsetDateTime,
+    deliveries: Vec<DeliveryView>,
+}
+
+impl From<Post> for PostView {
+    fn from(Post { id, project_id, author_id, text, created_at, deliveries }: Post) -> Self {
+        Self { id, project_id, author_id, text, created_at, deliveries: deliveries.into_iter().map(Into::into).collect() }
+    }
+}
+
+/// The account's own posts
+#[utoipa::path(get, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), params(PageQuery),
+    responses((status = 200, body = Page<PostView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+async fn list(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Json<Page<PostView>>, ApiError> {
+    let slice = query.slice()?;
+    let posts = state.posts.list(&user, slice).await?;
+    Ok(Json(slice.page(posts, |post| post.id, PostView::from)))
+}
+
+/// A post to be.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreatePost {
+    /// A published project; a link to it becomes the last line.
+    project_id: Uuid,
+    /// Each platform has a limit of its own, the link included: `mastodon` 500, `x` 280, `linkedin` 3000.
+    #[schema(min_length = 1, max_length = 2000)]
+    text: String,
+    /// Where the account is linked.
+    #[schema(min_items = 1)]
+    platforms: Vec<Platform>,
+}
+
+/// Posts about a project; deliveries to platforms follow
+#[utoipa::path(post, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), request_body = CreatePost,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
+    responses((status = 201, body = PostView, headers(("Location"))), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+async fn create(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    IdempotencyKey(key): IdempotencyKey,
+    ApiJson(body): ApiJson<CreatePost>,
+) -> Result<Response, ApiError> {
+    let is_offered = |platform| state.posts.offered(platform).is_some();
+    let new = NewPost::parse(body.project_id, &body.text, body.platforms, is_offered).map_err(ApiError::validation)?;
+    let named = key.map(|key| Named::new(user.id, key, "create post", &new));
+    let post = state.posts.create(&user, new, named).await?;
+    let location = [(LOCATION, format!("/api/posts/{}", post.id))];
+    Ok((StatusCode::CREATED, location, Json(PostView::from(post))).into_response())
+}
+
+/// Reads a post
+#[utoipa::path(get, path = "/api/posts/{id}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = PostView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+async fn read(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Json<PostView>, ApiError> {
+    Ok(Json(state.posts.read(&user, id).await?.into()))
+}
+
+/// What the account on a platform has come to.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Insights)]
+struct InsightsView {
+    platform: Platform,
+    /// What people call the account there.
+    handle: String,
+    followers: u64,
+    /// How much it has posted there; null where the platform does not say.
+    posts: Option<u64>,
+    /// When the platform said so.
+    #[serde(with = "time::serde::rfc3339")]
+    as_of: OffsetDateTime,
+}
+
+/// What the linked account on a platform has come to, at most five minutes old
+#[utoipa::path(get, path = "/api/insights/{platform}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("platform" = Platform, Path)),
+    responses((status = 200, body = InsightsView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
+        (status = 503, body = Problem)))]
+async fn insights(
+    State(state): State<AppState>,
+    CurrentUser { user, .. }: CurrentUser,
+    ApiPath(platform): ApiPath<Platform>,
+) -> Result<Json<InsightsView>, ApiError> {
+    let Figures { handle, followers, posts, as_of } = state.posts.insights(&user, platform).await?;
+    Ok(Json(InsightsView { platform, handle, followers, posts, as_of }))
+}

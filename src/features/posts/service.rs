@@ -1,0 +1,150 @@
+//! The rules of posts; see the feature's `mod.rs`. What delivers them is `work`, what reads figures `insights`.
+
+use std::sync::Arc;
+
+use url::Url;
+use uuid::Uuid;
+
+use super::model::{NewPost, Post};
+use super::work::{Deliver, DeliverPost};
+use super::{events, store};
+use crate::cache::Cache;
+use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::{Db, StoreError};
+use crate::features::accounts::User;
+use crate::features::oauth::{Oauth, Status};
+use crate::features::projects::{Action, ProjectError, Projects};
+use crate::http::FieldError;
+use crate::http::page::Slice;
+use crate::jobs::{Handler, Queue};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{JobKind, Platform};
+use crate::platforms::{Platforms, Settings};
+
+/// Why a request for posts is refused.
+#[derive(Debug, thiserror::Error)]
+pub enum PostError {
+    #[error("there is no such post")]
+    NoSuchPost,
+    #[error("the project is not published")]
+    NotPublished,
+    #[error("a platform does not take the text")]
+    Unfit(Vec<FieldError>),
+    #[error("no account of {} is linked", .0.name())]
+    NotLinked(Platform),
+    #[error("the account of {} must be linked again", .0.name())]
+    LinkExpired(Platform),
+    #[error(transparent)]
+    Project(#[from] ProjectError),
+    #[error(transparent)]
+    Repeated(#[from] Refusal),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// The posts service; clones share it.
+#[derive(Clone)]
+pub struct Posts(Arc<Parts>);
+
+/// What the service works with.
+pub struct Parts {
+    /// For requests.
+    pub db: Db,
+    /// For jobs.
+    pub background: Db,
+    /// Holds insights.
+    pub cache: Cache,
+    /// What posts are about.
+    pub projects: Projects,
+    /// Whose tokens are used.
+    pub oauth: Oauth,
+    /// Where posts go.
+    pub platforms: Platforms,
+    /// Where deliveries wait.
+    pub queue: Queue,
+    /// Where browsers find projects.
+    pub public_url: Url,
+    /// What counts.
+    pub metrics: Metrics,
+}
+
+impl Posts {
+    /// The service over what it works with.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    /// What does the jobs of this feature.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![(JobKind::PostDelivery, Arc::new(DeliverPost(self.clone())))]
+    }
+
+    /// What the service works with.
+    pub(super) fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    /// The settings of a platform, if one can post on it.
+    pub(super) fn offered(&self, platform: Platform) -> Option<&Settings> {
+        self.parts().platforms.get(platform).filter(|settings| settings.post)
+    }
+
+    /// Writes a post and what delivers it.
+    pub(super) async fn create(&self, user: &User, new: NewPost, repeatable: Option<Named>) -> Result<Post, PostError> {
+        let Parts { db, projects, oauth, queue, metrics, .. } = self.parts();
+        let mut tx = db.begin().await?;
+        let slug = projects.hold_slug(&mut tx, user, new.project, Action::Change).await?;
+        if let Some(named) = &repeatable
+            && let Claim::Replay(post) = named.claim(&mut tx).await?
+        {
+            return Ok(post);
+        }
+        let link = self.link(&slug.ok_or(PostError::NotPublished)?);
+        new.fit(&link).map_err(PostError::Unfit)?;
+        let accounts = oauth.accounts(&mut tx, user.id).await?;
+        for platform in &new.platforms {
+            match accounts.iter().find(|account| account.platform == *platform).map(|account| account.status) {
+                Some(Status::Active) => {}
+                Some(Status::Expired) => return Err(PostError::LinkExpired(*platform)),
+                None => return Err(PostError::NotLinked(*platform)),
+            }
+        }
+        let post = store::insert(&mut tx, user.id, &new, &link).await?;
+        for platform in &new.platforms {
+            queue.enqueue(&mut tx, &Deliver::job(post.id, *platform)).await?;
+        }
+        if let Some(named) = &repeatable {
+            named.record(&mut tx, &post).await?;
+        }
+        tx.commit().await?;
+        queue.wake();
+        events::created(metrics, &post);
+        Ok(post)
+    }
+
+    /// Where a published project is shown.
+    fn link(&self, slug: &str) -> String {
+        format!("{}/projects/{slug}", self.parts().public_url.as_str().trim_end_matches('/'))
+    }
+
+    /// A part of the user's own posts.
+    pub(super) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Post>, PostError> {
+        Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, slice).await?)
+    }
+
+    /// A post that the user has written, or that is about a project whose inside the user may see.
+    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Post, PostError> {
+        let Parts { db, projects, .. } = self.parts();
+        let post = store::find(&mut db.acquire().await?, id).await?.ok_or(PostError::NoSuchPost)?;
+        if post.author_id != user.id {
+            projects.permit(user, post.project_id, Action::Enter).await.map_err(|error| match error {
+                // Whoever reads a public project need not know of its posts.
+                ProjectError::Forbidden => PostError::NoSuchPost,
+                error => error.into(),
+            })?;
+        }
+        Ok(post)
+    }
+}

@@ -1,0 +1,117 @@
+//! The job that delivers a post to a platform. It may be repeated at any point: it looks whether there is something to
+//! deliver, calls the platform with a key by which that knows a repetition, and stores the end together with its own.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::acting::{ActError, Acting};
+use super::model::Announcement;
+use super::service::{Parts, Posts};
+use super::{events, store};
+use crate::db::{Conn, StoreError};
+use crate::jobs::{Failure, Handler, Job, MAX_ATTEMPTS, NewJob};
+use crate::metrics::labels::{JobKind, Platform};
+use crate::platforms::api::{Message, Published};
+
+/// Longest time that a platform gets for one attempt, renewing the token included.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a job is to do.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct Deliver {
+    post: Uuid,
+    platform: Platform,
+}
+
+impl Deliver {
+    /// The job that delivers a post to a platform. In no lane: a platform that asks to be left alone holds up nothing else.
+    pub fn job(post: Uuid, platform: Platform) -> NewJob {
+        NewJob::new(JobKind::PostDelivery, &Self { post, platform })
+    }
+
+    /// By which the platform knows a repetition.
+    fn key(&self) -> String {
+        format!("{}-{}", self.post, self.platform.name())
+    }
+}
+
+/// Does the jobs of [`Deliver`].
+pub struct DeliverPost(pub Posts);
+
+#[async_trait]
+impl Handler for DeliverPost {
+    async fn run(&self, job: &Job) -> Result<(), Failure> {
+        let deliver: Deliver = job.payload()?;
+        let Parts { background, .. } = self.0.parts();
+        let pending = store::pending(&mut background.acquire().await?, deliver.post, deliver.platform).await?;
+        // It has ended, or went with its project.
+        let Some(announcement) = pending else { return Ok(()) };
+        if !announcement.is_published {
+            return Err(Failure::Permanent("the project is not published any more".to_owned()));
+        }
+        let published = self.publish(&deliver, &announcement).await?;
+        self.settle(job, &deliver, &published).await
+    }
+
+    async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
+        let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
+        if store::set_put_off(tx, post, platform, job.attempt(), reason).await? {
+            events::put_off(post, platform, job.attempt(), reason);
+        }
+        Ok(())
+    }
+
+    async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
+        let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
+        // Of attempts whose replicas died nothing is known: what an earlier one said says more.
+        let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
+        if let Some(reason) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
+            events::failed(post, platform, attempts, &reason);
+        }
+        Ok(())
+    }
+}
+
+impl DeliverPost {
+    async fn publish(&self, deliver: &Deliver, announcement: &Announcement) -> Result<Published, Failure> {
+        let Some(settings) = self.0.offered(deliver.platform) else {
+            // During a change of platforms a replica that has it may take the next attempt.
+            return Err(Failure::retry("the platform is not configured"));
+        };
+        let Announcement { author, text, link, .. } = announcement;
+        let (message, key) = (Message { text, link }, deliver.key());
+        let mut acting = Acting::begin(&self.0, settings, *author, Instant::now() + TIMEOUT).await?;
+        loop {
+            match acting.session().publish(&message, acting.subject(), &key).await {
+                Ok(published) => return Ok(published),
+                Err(failure) => acting.recover(failure).await?,
+            }
+        }
+    }
+
+    /// Stores that it was delivered, together with the end of the job.
+    async fn settle(&self, job: &Job, deliver: &Deliver, published: &Published) -> Result<(), Failure> {
+        let Deliver { post, platform } = *deliver;
+        let mut tx = self.0.parts().background.begin().await?;
+        if !store::set_delivered(&mut tx, post, platform, job.attempt(), published).await? {
+            return Ok(());
+        }
+        job.complete(&mut tx).await?;
+        tx.commit().await?;
+        events::delivered(post, platform, job.attempt());
+        Ok(())
+    }
+}
+
+impl From<ActError> for Failure {
+    fn from(error: ActError) -> Self {
+        match error {
+            ActError::Later { reason, after } => Self::Retry { reason, after },
+            ActError::Store(error) => error.into(),
+            ActError::NotLinked | ActError::LinkExpired | ActError::Refused(_) => Self::Permanent(error.to_string()),
+        }
+    }
+}

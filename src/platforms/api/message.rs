@@ -1,0 +1,77 @@
+//! What is posted: a text, and a link on a line of its own at the end; and whether a platform takes that much.
+
+use std::fmt;
+
+use super::{linkedin, mastodon, x};
+use crate::metrics::labels::Platform;
+
+const BETWEEN: &str = "\n\n";
+/// What X and Mastodon count for any link, however long it is.
+const SHORTENED_LINK: usize = 23;
+
+/// A text and a link.
+#[derive(Clone, Copy, Debug)]
+pub struct Message<'a> {
+    /// Sent as it is.
+    pub text: &'a str,
+    /// The last line.
+    pub link: &'a str,
+}
+
+impl fmt::Display for Message<'_> {
+    /// As it is posted.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}{BETWEEN}{}", self.text, self.link)
+    }
+}
+
+impl Message<'_> {
+    /// How many characters the platform takes at most, as it counts them, if that is too few; none for a message that fits.
+    #[must_use]
+    pub fn exceeds(&self, platform: Platform) -> Option<usize> {
+        let (length, limit) = match platform {
+            Platform::Mastodon => (self.counted(|_| 1) + SHORTENED_LINK, mastodon::LONGEST),
+            Platform::X => (self.counted(x::weight) + SHORTENED_LINK, x::LONGEST),
+            Platform::Linkedin => (self.counted(|_| 1) + self.link.chars().count(), linkedin::LONGEST),
+            Platform::Github | Platform::Gitlab | Platform::Google => return None,
+        };
+        (length > limit).then_some(limit)
+    }
+
+    /// All but the link.
+    fn counted(&self, weight: fn(char) -> usize) -> usize {
+        self.text.chars().chain(BETWEEN.chars()).map(weight).sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whether a text of so many of these characters is too long, and one that is a character shorter is not.
+    fn is_first_too_long(platform: Platform, character: &str, count: usize, link: &str) -> bool {
+        let exceeds = |count: usize| Message { text: &character.repeat(count), link }.exceeds(platform).is_some();
+        exceeds(count) && !exceeds(count - 1)
+    }
+
+    #[test]
+    fn a_link_counts_as_each_platform_counts_it() {
+        let long = format!("https://example.com/projects/{}", "x".repeat(100));
+        for link in ["https://a.b/", &long] {
+            assert!(is_first_too_long(Platform::Mastodon, "é", 500 - 25 + 1, link));
+            assert!(is_first_too_long(Platform::X, "é", 280 - 25 + 1, link));
+            assert!(is_first_too_long(Platform::Linkedin, "é", 3000 - 2 - link.len() + 1, link));
+        }
+    }
+
+    #[test]
+    fn x_counts_what_is_not_of_an_alphabet_twice() {
+        assert!(is_first_too_long(Platform::X, "字", (280 - 25) / 2 + 1, "https://a.b/"));
+    }
+
+    #[test]
+    fn the_link_is_the_last_line_and_the_text_is_not_touched() {
+        let message = Message { text: "  é\r\n\\\"</>  ", link: "https://a.b/" };
+        assert_eq!(message.to_string(), "  é\r\n\\\"</>  \n\nhttps://a.b/");
+    }
+}

@@ -1,0 +1,229 @@
+//! Deliveries when platforms are busy, down, or say what they should not, and when replicas die: every delivery ends once, none is
+//! lost, and none is made twice where the platform knows a repetition.
+
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use serde_json::{Value, json};
+
+use crate::support::platforms::TOKEN_KEY;
+use crate::support::program::Program;
+use crate::support::{Desk, Liar, Platforms, TestApp, eventually, when};
+
+const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
+
+#[tokio::test]
+async fn a_platform_that_asks_for_fewer_requests_is_asked_again_when_it_said() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["mastodon", "x"]).await;
+    platforms.turn("mastodon", json!({ "rate_limit": { "requests": 0, "per_s": 2 } })).await;
+    let id = desk.post("Hello", &["mastodon", "x"]).await;
+    // It holds up nobody else.
+    desk.until(&id, "x", "delivered").await;
+    let waiting = desk.until(&id, "mastodon", "pending").await;
+    assert_eq!(waiting["last_error"], "the platform asks for fewer requests");
+    platforms.turn("mastodon", json!({})).await;
+    let later = "SELECT count(*) FROM jobs j, post_deliveries d
+                 WHERE d.platform = 'mastodon' AND j.kind = 'post_delivery' AND j.run_at < d.updated_at + interval '2 seconds'";
+    assert_eq!(app.stores.count(later).await, 0);
+    let delivery = desk.until(&id, "mastodon", "delivered").await;
+    assert!(delivery["attempts"].as_i64().unwrap() >= 2, "{delivery}");
+    assert_eq!(delivery["last_error"], Value::Null);
+    assert_eq!(platforms.count("mastodon", "posts").await, 1);
+}
+
+#[tokio::test]
+async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fails() {
+    for (outage, status, reason) in
+        [("refuse", "unreachable", "the platform cannot be reached"), ("error", "failed", "the platform failed with status 503")]
+    {
+        let platforms = Platforms::start().await;
+        let app = platforms.app().await;
+        let desk = Desk::open(&app, &ALL).await;
+        platforms.turn("linkedin", json!({ "outage": outage })).await;
+        let before = app.settled().await;
+        let id = desk.post("Hello", &ALL).await;
+        for platform in ["mastodon", "x"] {
+            desk.until(&id, platform, "delivered").await;
+        }
+        let delivery = desk.until_hurried(&id, "linkedin", "failed").await;
+        assert_eq!(delivery["attempts"], 5);
+        assert!(delivery["last_error"].as_str().unwrap().starts_with(reason), "{delivery}");
+        let jobs = |outcome| [("kind", "post_delivery"), ("outcome", outcome)];
+        eventually("the end is counted", async || when(app.scrape().await.since(&before, "jobs_total", &jobs("dead")) == 1.0)).await;
+        let after = app.settled().await;
+        assert_eq!(after.since(&before, "jobs_total", &jobs("retry")), 4.0);
+        let calls = [("platform", "linkedin"), ("endpoint", "post"), ("status", status)];
+        assert_eq!(after.since(&before, "social_api_calls_total", &calls), 5.0);
+        // It stays as it ended when the platform is back.
+        platforms.turn("linkedin", json!({})).await;
+        assert_eq!(desk.delivery(&id, "linkedin").await, delivery);
+        assert_eq!(platforms.count("linkedin", "posts").await, 0);
+    }
+}
+
+#[tokio::test]
+async fn what_a_platform_refuses_is_not_tried_again() {
+    let platforms = Platforms::start().await;
+    platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["x"]).await;
+    let id = desk.post("Hello", &["x"]).await;
+    let delivery = desk.until(&id, "x", "failed").await;
+    assert_eq!(delivery["attempts"], 1);
+    let reason = delivery["last_error"].as_str().unwrap();
+    assert!(reason.starts_with("the platform refused: status 403: ") && reason.len() > 40, "{reason}");
+    assert_eq!(platforms.count("x", "post_requests").await, 1);
+}
+
+#[tokio::test]
+async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["mastodon"]).await;
+    platforms.turn("mastodon", json!({ "outage": "error" })).await;
+    let id = desk.post("Hello", &["mastodon"]).await;
+    desk.until(&id, "mastodon", "pending").await;
+    // As if the replicas of all later attempts had died.
+    let died = "UPDATE jobs SET attempts = 5, run_at = now(), lease_id = gen_random_uuid(), lease_until = now()
+                WHERE kind = 'post_delivery' AND lease_id IS NULL";
+    eventually("no attempt is under way", async || when(app.stores.execute(died).await == 1)).await;
+    let delivery = desk.until(&id, "mastodon", "failed").await;
+    assert_eq!((&delivery["attempts"], &delivery["last_error"]), (&json!(5), &json!("the platform failed with status 503")));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_doubles_none() {
+    let platforms = Platforms::start().await;
+    let [file, keys] = platforms.arguments();
+    // The one that takes the requests does one job at once, so that the other has most of them when it dies.
+    let survivor = TestApp::with(&[&file, &keys, "--job-workers=1"]).await;
+    let desk = Desk::open(&survivor, &["mastodon", "x"]).await;
+    let path = file.strip_prefix("--platforms-file=").unwrap();
+    let mut victim = Program::serve(&survivor.stores, &[("PLATFORMS_FILE", path), ("TOKEN_KEYS", TOKEN_KEY), ("JOB_WORKERS", "20")]).await;
+    // A post is made when the wait begins: its platform has it, and nobody knows.
+    for platform in ["mastodon", "x"] {
+        platforms.turn(platform, json!({ "latency_ms": 8000 })).await;
+    }
+    let mut ids = Vec::new();
+    for n in 0..10 {
+        ids.push(desk.post(&format!("Number {n}"), &["mastodon", "x"]).await);
+    }
+    let busy = "SELECT count(*) FROM jobs WHERE lease_id IS NOT NULL AND kind = 'post_delivery'";
+    eventually("deliveries are under way", async || {
+        let made = platforms.count("mastodon", "posts").await + platforms.count("x", "posts").await;
+        when(survivor.stores.count(busy).await >= 15 && made >= 10)
+    })
+    .await;
+    victim.signal("KILL");
+    victim.end().await;
+    for platform in ["mastodon", "x"] {
+        platforms.turn(platform, json!({})).await;
+    }
+    for id in &ids {
+        for platform in ["mastodon", "x"] {
+            let delivery = desk.until(id, platform, "delivered").await;
+            assert!(delivery["attempts"].as_i64().unwrap() <= 2, "{delivery}");
+        }
+    }
+    let mut repeated = 0;
+    for platform in ["mastodon", "x"] {
+        let mut texts: Vec<_> = platforms.posts(platform).await.iter().map(|post| post["text"].as_str().unwrap().to_owned()).collect();
+        texts.sort();
+        texts.dedup();
+        assert_eq!((texts.len(), platforms.count(platform, "posts").await), (10, 10));
+        repeated += platforms.count(platform, "repeated_posts").await;
+    }
+    assert!(repeated >= 5, "{repeated} were under way when it died");
+    assert_eq!(survivor.stores.count("SELECT count(*) FROM jobs WHERE kind = 'post_delivery'").await, 0);
+    assert_eq!(survivor.stores.count("SELECT count(*) FROM post_deliveries WHERE status = 'delivered'").await, 20);
+}
+
+#[tokio::test]
+async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed() {
+    const NOT_UNDERSTOOD: &str = "the platform's answer is not understood";
+    let platforms = Platforms::start().await;
+    let liar = Liar::instead_of(&platforms).await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &ALL).await;
+    let tell = async |platform: &str, status: &str, reason: &str| {
+        let id = desk.post("Hello", &[platform]).await;
+        let delivery = desk.until(&id, platform, status).await;
+        assert_eq!(delivery["last_error"], json!(reason), "{platform}");
+        assert_eq!((&delivery["remote_id"], &delivery["url"]), (&Value::Null, &Value::Null));
+        app.stores.execute("DELETE FROM posts").await;
+    };
+    let long = "9".repeat(201);
+    let bodies = [
+        ("mastodon", json!({})),
+        ("mastodon", json!([])),
+        ("mastodon", json!({ "id": 1, "url": null })),
+        ("mastodon", json!({ "id": "", "url": null })),
+        ("mastodon", json!({ "id": "a\u{0}b", "url": null })),
+        ("mastodon", json!({ "id": long, "url": null })),
+        ("mastodon", json!({ "id": "1", "url": "javascript:alert(1)" })),
+        ("mastodon", json!({ "id": "1", "url": "nowhere" })),
+        ("mastodon", json!({ "id": "1", "url": format!("https://a.b/{long}") })),
+        ("x", json!({ "id": "1" })),
+        ("x", json!({ "data": { "id": "" } })),
+        ("x", json!({ "data": { "id": "../../evil" } })),
+        ("x", json!({ "data": { "id": "1?q=" } })),
+        ("x", json!({ "data": { "id": long } })),
+        // Its name should be in a header.
+        ("linkedin", json!({ "id": "urn:li:share:1" })),
+    ];
+    for (platform, body) in bodies {
+        liar.say(move || axum::Json(body.clone()));
+        tell(platform, "pending", NOT_UNDERSTOOD).await;
+    }
+    for urn in ["", "1", "urn:li:share:1/../evil", "urn:li:\u{e9}", "urn:li:share:1\u{7f}"] {
+        let urn = urn.to_owned();
+        liar.say(move || [("x-restli-id", urn.clone().into_bytes())]);
+        tell("linkedin", "pending", NOT_UNDERSTOOD).await;
+    }
+    for platform in ALL {
+        liar.say(|| "<html>\0 It works!");
+        tell(platform, "pending", NOT_UNDERSTOOD).await;
+        liar.say(|| vec![b'['; 2 << 20]);
+        tell(platform, "pending", "the platform's answer is too long").await;
+        let trap = liar.trap();
+        liar.say(move || (StatusCode::FOUND, [(LOCATION, trap.clone())]));
+        tell(platform, "failed", "the platform refused: status 302").await;
+        liar.say(|| (StatusCode::NOT_FOUND, "<html>nothing"));
+        tell(platform, "failed", "the platform refused: status 404").await;
+        let said = format!("No\u{0}\u{1b}[31m\r\n{}", "!".repeat(5000));
+        liar.say(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": said }))));
+        tell(platform, "failed", &format!("the platform refused: status 403: No[31m{}", "!".repeat(193))).await;
+        liar.say(|| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "99999999999999999999")]));
+        tell(platform, "pending", "the platform asks for fewer requests").await;
+    }
+    assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
+}
+
+#[tokio::test]
+async fn what_x_and_mastodon_say_of_the_end_of_their_limits_is_heeded() {
+    let platforms = Platforms::start().await;
+    let liar = Liar::instead_of(&platforms).await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &ALL).await;
+    let in_five_minutes = time::OffsetDateTime::now_utc() + time::Duration::minutes(5);
+    let told = in_five_minutes.format(&time::format_description::well_known::Rfc3339).unwrap();
+    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", told.clone())]));
+    let id = desk.post("Hello", &["mastodon"]).await;
+    desk.until(&id, "mastodon", "pending").await;
+    let told = in_five_minutes.unix_timestamp().to_string();
+    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", told.clone())]));
+    let id = desk.post("Hello", &["x"]).await;
+    desk.until(&id, "x", "pending").await;
+    // LinkedIn says nothing of the kind.
+    let id = desk.post("Hello", &["linkedin"]).await;
+    desk.until(&id, "linkedin", "pending").await;
+    liar.say(|| StatusCode::TOO_MANY_REQUESTS);
+    let waits: Vec<f64> =
+        sqlx::query_scalar("SELECT extract(epoch FROM run_at - now())::float8 FROM jobs WHERE kind = 'post_delivery' ORDER BY id")
+            .fetch_all(app.stores.pool())
+            .await
+            .unwrap();
+    assert!(waits.len() == 3 && waits.iter().all(|wait| (30.0..320.0).contains(wait)), "{waits:?}");
+    assert!(waits[..2].iter().all(|wait| *wait > 200.0), "{waits:?}");
+}

@@ -1,0 +1,149 @@
+//! Insights: what an account has come to, read through the platform's API, believed for a while, and told only to whom it belongs.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::{Value, json};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::support::{Ask, Browser, Desk, Liar, Platforms, TestApp};
+
+const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
+/// What the service promises.
+const PROMISE: Duration = Duration::from_secs(5);
+
+/// Calls for figures that a platform has answered so since.
+fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
+    [("platform", platform), ("endpoint", "insights")]
+}
+
+#[tokio::test]
+async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &ALL).await;
+    let id = desk.post("Hello", &ALL).await;
+    for platform in ALL {
+        desk.until(&id, platform, "delivered").await;
+        let before = app.settled().await;
+        let figures = desk.insights(platform).await.expect(200).json();
+        assert_eq!((&figures["platform"], figures["followers"].is_u64()), (&json!(platform), true), "{figures}");
+        assert!(!figures["handle"].as_str().unwrap().is_empty(), "{figures}");
+        assert_eq!(figures["posts"], if platform == "linkedin" { Value::Null } else { json!(1) });
+        let as_of = OffsetDateTime::parse(figures["as_of"].as_str().unwrap(), &Rfc3339).unwrap();
+        assert!((OffsetDateTime::now_utc() - as_of).abs() < time::Duration::minutes(1));
+        // Asked again, here and on another replica, it is the same without a call, even if the platform is away.
+        platforms.turn(platform, json!({ "outage": "refuse" })).await;
+        assert_eq!(desk.insights(platform).await.expect(200).json(), figures);
+        let after = app.settled().await;
+        assert_eq!(after.since(&before, "social_api_calls_total", &calls(platform)), 1.0);
+        assert_eq!(after.since(&before, "cache_hits_total", &[("cache_type", "insights")]), 1.0);
+        assert_eq!(after.since(&before, "cache_misses_total", &[("cache_type", "insights")]), 1.0);
+        let arguments = platforms.arguments();
+        let other = TestApp::on(&app.stores, &[&arguments[0], &arguments[1]]).await;
+        let request = other.as_user(&desk.author, Method::GET, &format!("/api/insights/{platform}"));
+        assert_eq!(request.answer().await.expect(200).json(), figures);
+    }
+}
+
+#[tokio::test]
+async fn figures_belong_to_the_account_that_is_linked() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["x"]).await;
+    let adas = desk.insights("x").await.expect(200).json();
+    assert_eq!(adas["handle"], "ada");
+    let eve = app.user("eve").await;
+    app.as_user(&eve, Method::GET, "/api/insights/x").answer().await.problem(409, "not_linked");
+    desk.unlink("x").await;
+    let answer = desk.insights("x").await.problem(409, "not_linked");
+    assert_eq!(answer.json()["detail"], "no account of x is linked");
+    Browser::of(&desk.author.token).visit(&app, "x", "grace").await.expect(303);
+    assert_eq!(desk.insights("x").await.expect(200).json()["handle"], "grace");
+}
+
+#[tokio::test]
+async fn a_platform_that_is_away_is_said_to_be_in_time() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["mastodon"]).await;
+    for (outage, status) in [("refuse", "unreachable"), ("error", "failed"), ("hang", "timeout")] {
+        platforms.turn("mastodon", json!({ "outage": outage })).await;
+        let before = app.settled().await;
+        let begun = Instant::now();
+        let answer = desk.insights("mastodon").await.problem(503, "platform_unavailable");
+        assert!(begun.elapsed() < PROMISE, "{outage}: {:?}", begun.elapsed());
+        assert_eq!(answer.header("retry-after"), "5");
+        let labels = [&calls("mastodon")[..], &[("status", status)]].concat();
+        assert_eq!(app.settled().await.since(&before, "social_api_calls_total", &labels), 1.0, "{outage}");
+    }
+    // What failed is not believed for a while.
+    platforms.turn("mastodon", json!({})).await;
+    desk.insights("mastodon").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_platform_that_asks_for_fewer_requests_tells_when_to_ask_again() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &ALL).await;
+    for platform in ALL {
+        platforms.turn(platform, json!({ "rate_limit": { "requests": 0, "per_s": 77 } })).await;
+        let answer = desk.insights(platform).await.problem(503, "platform_unavailable");
+        assert_eq!(answer.header("retry-after"), "77");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_not_taken_is_renewed_and_one_that_cannot_be_asks_to_link_again() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &["x", "mastodon"]).await;
+    platforms.revoke(&app, "x", "access").await;
+    desk.insights("x").await.expect(200);
+    platforms.revoke(&app, "mastodon", "refresh").await;
+    for _ in 0..2 {
+        let answer = desk.insights("mastodon").await.problem(409, "link_expired");
+        assert_eq!(answer.json()["detail"], "the account of mastodon must be linked again");
+    }
+}
+
+#[tokio::test]
+async fn there_are_none_of_platforms_that_one_cannot_post_on() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &[]).await;
+    for platform in ["github", "google", "gitlab", "facebook", "Mastodon", "%00", "x%2f"] {
+        desk.insights(platform).await.problem(404, "not_found");
+    }
+    let bare = TestApp::start().await;
+    let ada = bare.user("ada").await;
+    bare.as_user(&ada, Method::GET, "/api/insights/mastodon").answer().await.problem(404, "not_found");
+}
+
+#[tokio::test]
+async fn figures_that_are_none_are_not_believed() {
+    let platforms = Platforms::start().await;
+    let liar = Liar::instead_of(&platforms).await;
+    let app = platforms.app().await;
+    let desk = Desk::open(&app, &ALL).await;
+    // Its account says that it has many followers and less than no posts.
+    desk.insights("mastodon").await.problem(503, "platform_unavailable");
+    let bodies = [
+        json!({}),
+        json!({ "data": { "public_metrics": { "followers_count": -1, "tweet_count": 1 } } }),
+        json!({ "data": { "public_metrics": { "followers_count": 1.5, "tweet_count": 1 } } }),
+        json!({ "elements": [] }),
+        json!({ "elements": [{ "memberFollowersCount": "1" }] }),
+    ];
+    for body in bodies {
+        liar.say(move || axum::Json(body.clone()));
+        for platform in ["x", "linkedin"] {
+            desk.insights(platform).await.problem(503, "platform_unavailable");
+        }
+    }
+    liar.say(|| vec![b' '; 2 << 20]);
+    desk.insights("x").await.problem(503, "platform_unavailable");
+    assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
+}

@@ -1,0 +1,100 @@
+//! An author with a published project, and what is posted about it.
+
+use reqwest::{Method, RequestBuilder};
+use serde_json::{Value, json};
+
+use super::{Answer, Ask, Browser, TestApp, User, eventually};
+
+/// Where the author's project is shown.
+pub const LINK: &str = "http://localhost:8080/projects/one";
+
+/// Somebody who posts.
+pub struct Desk<'a> {
+    pub app: &'a TestApp,
+    pub author: User,
+    pub project: String,
+}
+
+impl<'a> Desk<'a> {
+    /// Somebody new with a published project, who has linked an account of each of these platforms.
+    pub async fn open(app: &'a TestApp, linked: &[&str]) -> Self {
+        let author = app.user("ada").await;
+        let project = app.project(&author, "One", "public").await["id"].as_str().unwrap().to_owned();
+        let desk = Self { app, author, project };
+        app.stores.execute("UPDATE projects SET published_at = now()").await;
+        for platform in linked {
+            desk.link(platform).await;
+        }
+        desk
+    }
+
+    /// Links an account, or links it again.
+    pub async fn link(&self, platform: &str) {
+        Browser::of(&self.author.token).visit(self.app, platform, "ada").await.expect(303);
+    }
+
+    /// Unlinks an account.
+    pub async fn unlink(&self, platform: &str) {
+        let id = Browser::of(&self.author.token).account(self.app, platform).await["id"].as_str().unwrap().to_owned();
+        self.request(Method::DELETE, &format!("/api/accounts/{id}")).answer().await.expect(204);
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.app.as_user(&self.author, method, path)
+    }
+
+    /// A post about the project, to be changed or sent.
+    pub fn body(&self, text: &str, platforms: &[&str]) -> Value {
+        json!({ "project_id": self.project, "text": text, "platforms": platforms })
+    }
+
+    /// Asks for a post.
+    pub async fn write(&self, text: &str, platforms: &[&str]) -> Answer {
+        self.request(Method::POST, "/api/posts").json(&self.body(text, platforms)).answer().await
+    }
+
+    /// Writes a post; answers its identifier.
+    pub async fn post(&self, text: &str, platforms: &[&str]) -> String {
+        self.write(text, platforms).await.expect(201).json()["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn read(&self, id: &str) -> Value {
+        self.request(Method::GET, &format!("/api/posts/{id}")).answer().await.expect(200).json()
+    }
+
+    /// What became of a post on a platform.
+    pub async fn delivery(&self, id: &str, platform: &str) -> Value {
+        let post = self.read(id).await;
+        post["deliveries"].as_array().unwrap().iter().find(|delivery| delivery["platform"] == platform).unwrap().clone()
+    }
+
+    /// Waits until a delivery has ended so, or waits so for another attempt (`pending`, after one that ended).
+    pub async fn until(&self, id: &str, platform: &str, status: &str) -> Value {
+        eventually(&format!("the delivery to {platform} is {status}"), async || {
+            let delivery = self.delivery(id, platform).await;
+            let ended = delivery["status"] != "pending" || delivery["attempts"] != 0;
+            assert!(delivery["status"] == status || delivery["status"] == "pending", "{delivery}");
+            (delivery["status"] == status && ended).then_some(delivery)
+        })
+        .await
+    }
+
+    /// As [`Self::until`], without the pauses between attempts.
+    pub async fn until_hurried(&self, id: &str, platform: &str, status: &str) -> Value {
+        eventually(&format!("the delivery to {platform} is {status}"), async || {
+            self.hurry().await;
+            let delivery = self.delivery(id, platform).await;
+            (delivery["status"] == status).then_some(delivery)
+        })
+        .await
+    }
+
+    /// Makes every delivery due that waits for another attempt.
+    pub async fn hurry(&self) {
+        self.app.stores.execute("UPDATE jobs SET run_at = now() WHERE kind = 'post_delivery' AND lease_id IS NULL").await;
+    }
+
+    pub async fn insights(&self, platform: &str) -> Answer {
+        self.request(Method::GET, &format!("/api/insights/{platform}")).answer().await
+    }
+}

@@ -1,0 +1,67 @@
+//! Platforms that say who somebody is, and to everything else give the answer that a test wants.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::Uri;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+
+use super::Platforms;
+
+type Say = Box<dyn Fn() -> Response + Send>;
+
+/// The APIs of all platforms, in the wrong hands.
+pub struct Liar {
+    address: SocketAddr,
+    says: Arc<Mutex<Say>>,
+    serving: JoinHandle<()>,
+}
+
+impl Liar {
+    /// Puts it in the place of the APIs of these platforms, for applications that start later.
+    pub async fn instead_of(platforms: &Platforms) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let says: Arc<Mutex<Say>> = Arc::new(Mutex::new(Box::new(|| ().into_response())));
+        let router = Router::new().fallback(answer).with_state(says.clone());
+        let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let true_base = format!("api_url = \"http://{}/", platforms.simulator.address());
+        platforms.rewrite(|text| text.replace(&true_base, &format!("api_url = \"http://{address}/")));
+        Self { address, says, serving }
+    }
+
+    /// What it says from now on.
+    pub fn say<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
+        *self.says.lock().unwrap() = Box::new(move || answer().into_response());
+    }
+
+    /// An address at which nothing should ever ask.
+    pub fn trap(&self) -> String {
+        format!("http://{}/trap", self.address)
+    }
+}
+
+impl Drop for Liar {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn answer(State(says): State<Arc<Mutex<Say>>>, uri: Uri) -> Response {
+    let who: Option<Value> = match uri.path_and_query().map(|path| path.as_str()) {
+        Some("/mastodon/api/v1/accounts/verify_credentials") => {
+            Some(json!({ "id": "1", "acct": "ada", "display_name": "Ada", "followers_count": "many", "statuses_count": -1 }))
+        }
+        Some("/x/2/users/me") => Some(json!({ "data": { "id": "1", "name": "Ada", "username": "ada" } })),
+        _ => None,
+    };
+    match who {
+        Some(who) => axum::Json(who).into_response(),
+        None => says.lock().unwrap()(),
+    }
+}
