@@ -37,6 +37,8 @@ impl Client {
     pub fn new() -> Self {
         let config = Agent::config_builder()
             .http_status_as_error(false)
+            // A redirect is an answer, too.
+            .max_redirects(0)
             .timeout_global(Some(Duration::from_secs(10)))
             // A proxy of the environment must not come between us and our own processes.
             .proxy(None);
@@ -45,12 +47,17 @@ impl Client {
 
     /// Any method, with headers and a JSON body.
     pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
+        self.send_text(method, url, headers, body.map(|body| ("application/json", body.to_string())))
+    }
+
+    /// Any method, with headers and a body of some content type.
+    pub fn send_text(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<(&str, String)>) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
         let sent = match body {
-            Some(body) => self.0.run(request.header("content-type", "application/json").body(body.to_string())?),
+            Some((kind, body)) => self.0.run(request.header("content-type", kind).body(body)?),
             None => self.0.run(request.body(())?),
         };
         let mut answer = sent.with_context(|| format!("{method} {url}"))?;

@@ -1,6 +1,8 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge,
 //! every replica and every target seen, `down`, nothing left. In a folder of its own, so that a
-//! developer's data stays as it is.
+//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`.
+
+mod platforms;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -25,7 +27,9 @@ const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("smoke")?;
     let ports = stack::fixed_ports(MAX_REPLICAS);
-    let edge = ports.url(Port::Edge)?;
+    // As browsers name it: platforms send them back there.
+    let edge = ports.page(Port::Edge)?;
+    let simulator = ports.page(Port::ProviderSim)?;
     let prometheus = ports.url(Port::Prometheus)?;
 
     let mut running = None;
@@ -37,6 +41,7 @@ pub fn all(report: &mut Report) -> Result<()> {
         return Ok(());
     };
     report.step("a user's first minutes", || journey(&edge))?;
+    report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
     report.step("every replica is reached", || spread(&edge))?;
     report.step("every target is UP", || all_up(&prometheus))?;
     report.step("down", || running.stop())?;
