@@ -53,7 +53,7 @@ impl Drop for Liar {
 }
 
 async fn answer(State(says): State<Arc<Mutex<Say>>>, uri: Uri) -> Response {
-    let who: Option<Value> = match uri.path_and_query().map(|path| path.as_str()) {
+    let who: Option<Value> = match uri.path_and_query().map(axum::http::uri::PathAndQuery::as_str) {
         Some("/mastodon/api/v1/accounts/verify_credentials") => {
             Some(json!({ "id": "1", "acct": "ada", "display_name": "Ada", "followers_count": "many", "statuses_count": -1 }))
         }
