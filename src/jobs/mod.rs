@@ -5,7 +5,7 @@
 //! - A replica leases a job and renews the lease while it works. When the replica dies, the lease ends and another
 //!   takes the job; a replica that lost its lease can no longer complete. Only the database's clock decides.
 //! - Jobs of a *lane* run one at a time in the order in which they were written. Of a *unique key* one job waits or runs.
-//! - A failed attempt is repeated after a random pause, longer each time. After [`MAX_ATTEMPTS`] the job is dead: it is
+//! - A failed attempt is repeated after a random pause, longer each time; its handler may say why ([`Handler::put_back`]). After [`MAX_ATTEMPTS`] the job is dead: it is
 //!   kept with its last error, and its handler says what that means ([`Handler::give_up`]).
 //!
 //! A new kind: one member of [`JobKind`], one [`Handler`] and one line in its feature's `handlers()`.
@@ -188,8 +188,7 @@ pub trait Handler: Send + Sync + 'static {
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
     /// Says, in the transaction that puts the job back, why there will be another attempt, for those who wait for the effect.
-    async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
-        let _nobody_waits = (job, tx, reason);
+    async fn put_back(&self, _job: &Job, _tx: &mut Conn, _reason: &str) -> Result<(), StoreError> {
         Ok(())
     }
 

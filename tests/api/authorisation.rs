@@ -4,7 +4,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, TestApp, User, eventually, when};
+use crate::support::{Ask, Platforms, TestApp, User, eventually, when};
 
 /// Who asks, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
@@ -20,7 +20,7 @@ const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
 const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 
 /// Those that end something come last: they are asked of the same project.
-const ROUTES: [Route; 27] = [
+const ROUTES: [Route; 31] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
@@ -69,6 +69,19 @@ const ROUTES: [Route; 27] = [
         [401, 403, 403, 204, 204, 204],
     ),
     (Method::DELETE, "/api/environments/{env}", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
+    (Method::GET, "/api/posts", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
+    // Who may hears that the project is not published.
+    (
+        Method::POST,
+        "/api/posts",
+        Some(|| json!({ "project_id": "{id}", "text": "Hello", "platforms": ["mastodon"] })),
+        REFUSED_INSIDE,
+        REFUSED_INSIDE_PUBLIC,
+    ),
+    // A post of the other member: nobody else learns that there is one.
+    (Method::GET, "/api/posts/{post}", None, SEEN_INSIDE, SEEN_INSIDE),
+    // Of one's own account, which nobody here has linked.
+    (Method::GET, "/api/insights/mastodon", None, [401, 409, 409, 409, 409, 409], [401, 409, 409, 409, 409, 409]),
     (Method::POST, "/api/projects/{id}/publish", Some(|| json!({})), [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
     (Method::DELETE, "/api/projects/{id}/publish", None, [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
     // What is published is everybody's to see.
@@ -122,9 +135,20 @@ async fn environment(app: &TestApp, project: &str, people: &People) -> (String, 
     (environment, session)
 }
 
+/// A post of the member's that is delivered nowhere.
+async fn post(app: &TestApp, project: &str, people: &People) -> String {
+    let post = uuid::Uuid::now_v7().to_string();
+    let insert = "INSERT INTO posts (id, project_id, author_id, text, link) VALUES ($1::uuid, $2::uuid, $3::uuid, 'Hello', 'https://a.b')";
+    let made = sqlx::query(insert).bind(&post).bind(project).bind(&people.member.id).execute(app.stores.pool());
+    made.await.unwrap();
+    post
+}
+
 async fn assert_table(visibility: &str) {
     // What is created stays as it is while the table is gone through.
-    let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h"]).await;
+    let platforms = Platforms::start().await;
+    let [file, keys] = platforms.arguments();
+    let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h", &file, &keys]).await;
     let people = People::of(&app).await;
     let shown = app.project(people.named("owner"), "Shown", "public").await;
     let publish = format!("/api/projects/{}/publish", shown["id"].as_str().unwrap());
@@ -133,16 +157,17 @@ async fn assert_table(visibility: &str) {
     for (actor, name) in ACTORS.iter().enumerate() {
         let id = project(&app, &people, visibility).await;
         let (env, session) = environment(&app, &id, &people).await;
+        let post = post(&app, &id, &people).await;
         for (method, template, body, private, public) in &ROUTES {
             let expected = if visibility == "public" { public[actor] } else { private[actor] };
             let path = template.replace("{id}", &id).replace("{member}", &people.member.id);
-            let path = path.replace("{env}", &env).replace("{session}", &session);
+            let path = path.replace("{env}", &env).replace("{session}", &session).replace("{post}", &post);
             let mut request = app.request(method.clone(), &path).header("if-match", "*");
             if let Some(user) = &people.by_role[actor] {
                 request = request.bearer_auth(&user.token);
             }
             if let Some(body) = body {
-                request = request.json(&body());
+                request = request.header("content-type", "application/json").body(body().to_string().replace("{id}", &id));
             }
             let before = app.stores.contents().await;
             let answer = request.answer().await;
@@ -176,12 +201,13 @@ async fn of_a_public_project_everybody_may_what_the_role_says() {
 }
 
 /// Where routes begin that are of projects or of what is in them.
-const IN_PROJECTS: [&str; 5] = ["/api/projects", "/api/showcase", "/api/environments", "/api/sessions", "/api/extensions"];
+const IN_PROJECTS: [&str; 7] =
+    ["/api/projects", "/api/showcase", "/api/environments", "/api/sessions", "/api/extensions", "/api/posts", "/api/insights"];
 
 /// The template as the description has it.
 fn as_described(path: &str) -> String {
-    let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}");
-    named.replace("/shell-prompt", "/{extension}").replace("/shown", "/{slug}")
+    let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}").replace("{post}", "{id}");
+    named.replace("/shell-prompt", "/{extension}").replace("/shown", "/{slug}").replace("/insights/mastodon", "/insights/{platform}")
 }
 
 #[tokio::test]

@@ -6,10 +6,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use vitrine::db::{Conn, StoreError};
 use vitrine::jobs::{Failure, Handler, Job, Terms};
-use vitrine::metrics::labels::JobKind;
+use vitrine::metrics::labels::{JobKind, Query};
 
 use crate::support::jobs::{Gate, PATIENT, Replica, Stage, Work, job, quick, short_lease};
-use crate::support::{Mode, eventually, when};
+use crate::support::{Mode, Stores, eventually, when};
 
 async fn effect(work: Work) -> Result<(), Failure> {
     work.effect().await
@@ -135,6 +135,37 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     });
     replica.until_attempts(&[("lost", 4), ("dead", 2)]).await;
     assert!(stage.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
+}
+
+/// Fails, and says so to those who wait; of a job that is called stolen it loses the lease first.
+struct Waiting(Stores);
+
+#[async_trait]
+impl Handler for Waiting {
+    async fn run(&self, job: &Job) -> Result<(), Failure> {
+        self.0.execute("UPDATE jobs SET lease_id = gen_random_uuid() WHERE payload ->> 'name' = 'stolen'").await;
+        if job.attempt() < 3 { Err(Failure::retry("not yet")) } else { Ok(()) }
+    }
+
+    async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
+        let name = job.payload::<serde_json::Value>().unwrap()["name"].as_str().unwrap().to_owned();
+        let insert = sqlx::query("INSERT INTO given_up (name, reason) VALUES ($1, $2)").bind(name).bind(reason.to_owned());
+        tx.execute(Query::InsertJobs, insert).await.map(drop)
+    }
+
+    async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn why_there_will_be_another_attempt_is_said_by_whoever_has_the_job() {
+    let stage = Stage::set().await;
+    stage.enqueue(&[job("waits"), job("stolen")]).await;
+    let handler = Arc::new(Waiting(stage.stores.clone()));
+    let replica = Replica::start(&stage.stores, &PATIENT, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
+    replica.until_attempts(&[("retry", 2), ("success", 1), ("lost", 1)]).await;
+    assert!(stage.holds("SELECT count(*) = 2 AND bool_and(name = 'waits' AND reason = 'not yet') FROM given_up").await);
 }
 
 #[tokio::test]

@@ -62,6 +62,19 @@ async fn a_token_that_ends_is_refreshed_before_it_is_used() {
 }
 
 #[tokio::test]
+async fn a_token_that_ends_soon_after_every_refresh_is_used_all_the_same() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    platforms.turn("x", json!({ "token_s": 20 })).await;
+    let desk = Desk::open(&app, &["x"]).await;
+    for n in 1..=2 {
+        let id = desk.post(&format!("Number {n}"), &["x"]).await;
+        assert_eq!(desk.until(&id, "x", "delivered").await["attempts"], 1);
+        assert_eq!(platforms.count("x", "refreshes").await, n);
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_is_not_taken_is_renewed_once() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;

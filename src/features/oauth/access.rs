@@ -76,17 +76,19 @@ impl Oauth {
     }
 
     async fn usable(&self, id: Uuid, refused: Option<&SecretString>, deadline: Instant) -> Result<Access, AccessError> {
+        // What was just given is used, however soon it ends.
+        let mut is_fresh = false;
         loop {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
             let (account, kept) = found.ok_or(AccessError::NotLinked)?;
             let Some(opened) = self.opened(&account, &kept).await? else { return Err(AccessError::Expired) };
             let is_refused = refused.is_some_and(|token| token.expose_secret() == opened.expose_secret());
             let ends = account.expires_at.is_some_and(|at| at <= OffsetDateTime::now_utc() + MARGIN);
-            if !is_refused && !ends {
+            if !is_refused && (is_fresh || !ends) {
                 return Ok(Access { account: id, subject: account.subject, handle: account.handle, token: opened });
             }
             match self.refresh_once(account, kept, deadline).await {
-                Ok(()) => {}
+                Ok(()) => is_fresh = true,
                 Err(OauthError::RefreshInProgress) if Instant::now() < deadline => sleep(PAUSE).await,
                 Err(OauthError::RefreshInProgress) => return Err(AccessError::Busy),
                 Err(OauthError::Provider(error)) => return Err(error.into()),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen, Visibility};
+use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
 use super::slug::Slug;
 use super::{events, showcase, store};
 use crate::cache::{Cache, Removal};
@@ -170,8 +170,7 @@ impl Projects {
     pub async fn hold_slug(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Option<String>, ProjectError> {
         let project = store::share(tx, id).await?;
         let Seen { project, .. } = seen(tx, user, project, action).await?;
-        let is_published = project.published_at.is_some() && project.visibility == Visibility::Public;
-        Ok(is_published.then_some(project.slug))
+        Ok(project.is_published().then_some(project.slug))
     }
 
     /// Changes a project, if it is still what the user read.

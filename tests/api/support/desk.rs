@@ -21,7 +21,8 @@ impl<'a> Desk<'a> {
         let author = app.user("ada").await;
         let project = app.project(&author, "One", "public").await["id"].as_str().unwrap().to_owned();
         let desk = Self { app, author, project };
-        app.stores.execute("UPDATE projects SET published_at = now()").await;
+        let publish = desk.request(Method::POST, &format!("/api/projects/{}/publish", desk.project));
+        publish.json(&json!({ "slug": "one" })).answer().await.expect(200);
         for platform in linked {
             desk.link(platform).await;
         }
