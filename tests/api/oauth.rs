@@ -149,9 +149,9 @@ async fn an_unlinked_account_is_revoked_at_its_platform() {
     let mut browser = Browser::of(&user.token);
     for platform in ["x", "google"] {
         browser.visit(&app, platform, "grace").await.expect(303);
-        let id = browser.account(&app, platform).await["id"].as_str().unwrap().to_owned();
+        let account = browser.account_path(&app, platform).await;
         let before = app.settled().await;
-        browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
+        browser.send(&app, Method::DELETE, &account).await.expect(204);
         assert!(browser.accounts(&app).await.is_empty());
         eventually("the platform has been told", async || when(platforms.count(platform, "revocations").await > 0)).await;
         eventually("the job has ended", async || {
@@ -159,7 +159,7 @@ async fn an_unlinked_account_is_revoked_at_its_platform() {
         })
         .await;
         assert_eq!(operations(&app.settled().await, &before, platform, "revoke", "success"), 1.0);
-        browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.problem(404, "not_found");
+        browser.send(&app, Method::DELETE, &account).await.problem(404, "not_found");
     }
 }
 
@@ -170,11 +170,11 @@ async fn the_last_way_in_stays() {
     let mut browser = Browser::new();
     browser.visit(&app, "google", "ada").await.expect(303);
     browser.visit(&app, "x", "ada").await.expect(303);
-    let google = format!("/api/accounts/{}", browser.account(&app, "google").await["id"].as_str().unwrap());
+    let google = browser.account_path(&app, "google").await;
     browser.send(&app, Method::DELETE, &google).await.problem(409, "last_sign_in");
     browser.visit(&app, "github", "ada").await.expect(303);
     browser.send(&app, Method::DELETE, &google).await.expect(204);
-    let github = format!("/api/accounts/{}", browser.account(&app, "github").await["id"].as_str().unwrap());
+    let github = browser.account_path(&app, "github").await;
     browser.send(&app, Method::DELETE, &github).await.problem(409, "last_sign_in");
 }
 
@@ -220,8 +220,8 @@ async fn tokens_are_refreshed_with_a_refresh_token_that_changes_each_time() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let id = browser.account(&app, "x").await["id"].as_str().unwrap().to_owned();
-    let path = format!("/api/accounts/{id}/refresh");
+    let account = browser.account_path(&app, "x").await;
+    let path = format!("{account}/refresh");
     let before = app.settled().await;
     for _ in 0..3 {
         let answer = browser.send(&app, Method::POST, &path).await.expect(200);
@@ -233,7 +233,7 @@ async fn tokens_are_refreshed_with_a_refresh_token_that_changes_each_time() {
 
     let stranger = app.user("mallory").await;
     app.post(&path).bearer_auth(&stranger.token).answer().await.problem(404, "not_found");
-    app.delete(&format!("/api/accounts/{id}")).bearer_auth(&stranger.token).answer().await.problem(404, "not_found");
+    app.delete(&account).bearer_auth(&stranger.token).answer().await.problem(404, "not_found");
 }
 
 #[tokio::test]
@@ -245,7 +245,7 @@ async fn refreshes_at_once_on_two_replicas_use_no_refresh_token_twice() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    let path = browser.account_path(&app, "x").await + "/refresh";
     platforms.turn("x", json!({ "latency_ms": 50 })).await;
     let requests = (0..12).map(|n| (if n % 2 == 0 { &app } else { &second }).post(&path).bearer_auth(&user.token).answer());
     let answers = futures_util::future::join_all(requests).await;
@@ -266,7 +266,7 @@ async fn a_refresh_that_its_client_does_not_wait_for_is_finished() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    let path = browser.account_path(&app, "x").await + "/refresh";
     platforms.turn("x", json!({ "latency_ms": 300 })).await;
     let request = app.post(&path).bearer_auth(&user.token).answer();
     let gone = tokio::time::timeout(std::time::Duration::from_millis(100), request).await;
@@ -287,7 +287,7 @@ async fn a_platform_that_takes_a_refresh_token_no_more_is_to_be_linked_again() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    let path = browser.account_path(&app, "x").await + "/refresh";
     // What somebody has who read an old backup: the platform ends the whole family when it sees a token twice.
     let old: Vec<u8> = sqlx::query_scalar("SELECT refresh_token FROM social_accounts").fetch_one(app.stores.pool()).await.unwrap();
     browser.send(&app, Method::POST, &path).await.expect(200);

@@ -86,7 +86,7 @@ async fn what_cannot_be_refreshed_now_can_be_refreshed_later() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let path = format!("/api/accounts/{}/refresh", browser.account(&app, "x").await["id"].as_str().unwrap());
+    let path = browser.account_path(&app, "x").await + "/refresh";
     for outage in ["refuse", "error"] {
         platforms.turn("x", json!({ "outage": outage })).await;
         browser.send(&app, Method::POST, &path).await.problem(503, "platform_unavailable");
@@ -103,9 +103,9 @@ async fn a_revocation_waits_until_the_platform_is_back() {
     let user = app.user("grace").await;
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
-    let id = browser.account(&app, "x").await["id"].as_str().unwrap().to_owned();
+    let account = browser.account_path(&app, "x").await;
     platforms.turn("x", json!({ "outage": "error" })).await;
-    browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
+    browser.send(&app, Method::DELETE, &account).await.expect(204);
     let failed = [("platform", "x"), ("operation", "revoke"), ("status", "failure")];
     eventually("an attempt has failed", async || when(app.scrape().await.get("oauth_operations_total", &failed) > 0.0)).await;
     platforms.turn("x", json!({})).await;

@@ -10,8 +10,8 @@ use time::OffsetDateTime;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::error::ProviderError;
 use super::model::{Account, Status, Tokens};
-use super::provider::ProviderError;
 use super::service::{Inner, Oauth, OauthError};
 use super::store::{self, Kept};
 use super::{events, work};

@@ -15,8 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::identity::Distrust;
-use super::provider::ProviderError;
+use super::error::{Distrust, ProviderError};
 use crate::metrics::labels::ApiEndpoint;
 use crate::platforms::{Authority, Client, Settings};
 

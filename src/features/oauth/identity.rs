@@ -5,6 +5,7 @@ use openidconnect::{ClaimsVerificationError, ClientId, ClientSecret, Nonce, Sign
 use secrecy::ExposeSecret;
 
 use super::discovery::Metadata;
+use super::error::Distrust;
 use crate::platforms::Settings;
 use crate::platforms::api::Identity;
 
@@ -15,29 +16,6 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
     CoreJwsSigningAlgorithm::EcdsaP256Sha256,
     CoreJwsSigningAlgorithm::EdDsa,
 ];
-
-/// Why a statement is not believed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Distrust {
-    /// Wrong `iss`.
-    #[error("it comes from another issuer")]
-    Issuer,
-    /// Wrong `aud`.
-    #[error("it was made for somebody else")]
-    Audience,
-    /// Wrong or missing `nonce`.
-    #[error("it was made for another sign-in")]
-    Nonce,
-    /// `exp` has passed.
-    #[error("it has expired")]
-    Expired,
-    /// The provider may have a new key.
-    #[error("it is signed with a key that is not known")]
-    UnknownKey,
-    /// Whatever else is wrong.
-    #[error("it is not signed as it should be, or not whole")]
-    Invalid,
-}
 
 /// What a statement says, if it can be believed.
 pub fn read(settings: &Settings, metadata: &Metadata, statement: &CoreIdToken, nonce: &Nonce) -> Result<Identity, Distrust> {

@@ -9,6 +9,7 @@
 
 mod access;
 mod discovery;
+mod error;
 mod events;
 mod flow;
 mod identity;
@@ -23,9 +24,8 @@ mod work;
 use std::sync::Arc;
 
 pub use access::{Access, AccessError};
-pub use identity::Distrust;
+pub use error::{Distrust, ProviderError};
 pub use model::{Account, Status};
-pub use provider::ProviderError;
 pub use routes::routes;
 pub use service::Oauth;
 

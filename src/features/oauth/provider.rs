@@ -20,55 +20,16 @@ use time::OffsetDateTime;
 use url::Url;
 
 use super::discovery::{self, Metadata};
+use super::error::{Distrust, ProviderError};
 use super::flow::Flow;
-use super::identity::{self, Distrust};
+use super::identity;
 use super::model::Tokens;
 use crate::metrics::labels::{ApiEndpoint, Platform};
-use crate::platforms::api::{ApiFailure, Identity};
+use crate::platforms::api::Identity;
 use crate::platforms::{Authority, CallError, Platforms, Request, Settings};
 
 /// How long a discovery document and its keys are relied on.
 const METADATA_TIME: Duration = Duration::from_mins(10);
-
-/// Why a platform's authority did not do what it was asked for.
-#[derive(Debug, thiserror::Error)]
-pub enum ProviderError {
-    /// It is away, slow, overloaded, or says what is not understood: the same may succeed later.
-    #[error("the platform is away: {reason}")]
-    Away {
-        /// For the log.
-        reason: String,
-        /// When it wants to be asked again, if it said so.
-        after: Option<Duration>,
-    },
-    /// It does not take the code or the token that it gave.
-    #[error("the platform refused the grant")]
-    GrantRefused,
-    /// It does not take us for who we are: the settings are wrong.
-    #[error("the platform refused the client: {0}")]
-    ClientRefused(String),
-    /// What it says of somebody cannot be believed.
-    #[error(transparent)]
-    Distrusted(#[from] Distrust),
-}
-
-impl From<CallError> for ProviderError {
-    fn from(error: CallError) -> Self {
-        Self::Away { reason: error.to_string(), after: None }
-    }
-}
-
-impl From<ApiFailure> for ProviderError {
-    fn from(failure: ApiFailure) -> Self {
-        let reason = failure.to_string();
-        match failure {
-            ApiFailure::RateLimited { after } => Self::Away { reason, after },
-            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::Away { reason, after: None },
-            // It has given this token a moment ago.
-            ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::ClientRefused(reason),
-        }
-    }
-}
 
 type Client<Addresses = EndpointNotSet> = oauth2::Client<
     BasicErrorResponse,

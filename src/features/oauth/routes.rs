@@ -14,10 +14,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
+use super::error::{Distrust, ProviderError};
 use super::flow::StateError;
-use super::identity::Distrust;
 use super::model::{Account, Status};
-use super::provider::ProviderError;
 use super::service::{Answer, OauthError};
 use crate::config::Config;
 use crate::features::accounts::{CurrentUser, MaybeUser, session_cookie};

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 use url::Url;
 use uuid::Uuid;
 
+use super::error::{Distrust, ProviderError};
 use super::flow::{Flow, StateError};
-use super::identity::Distrust;
 use super::model::{Account, Identified, ReturnTo, Tokens};
-use super::provider::{ProviderError, Providers};
+use super::provider::Providers;
 use super::vault::Vault;
 use super::{events, store, work};
 use crate::config::Config;

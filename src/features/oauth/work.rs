@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::error::ProviderError;
 use super::events;
-use super::provider::ProviderError;
 use super::service::{Inner, Oauth};
 use super::store::Kept;
 use crate::db::{Conn, StoreError};

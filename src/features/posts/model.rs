@@ -26,11 +26,12 @@ pub enum DeliveryStatus {
 
 impl DeliveryStatus {
     /// The status that the database holds.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Option<Self> {
         match text {
-            "delivered" => Self::Delivered,
-            "failed" => Self::Failed,
-            _ => Self::Pending,
+            "pending" => Some(Self::Pending),
+            "delivered" => Some(Self::Delivered),
+            "failed" => Some(Self::Failed),
+            _ => None,
         }
     }
 }

@@ -44,7 +44,7 @@ impl TryFrom<DeliveryRow> for Delivery {
     fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
         let DeliveryRow { post_id: _, platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at } = row;
         let platform = Platform::named(&platform).ok_or_else(|| StoreError::unknown("platform", &platform))?;
-        let status = DeliveryStatus::parse(&status);
+        let status = DeliveryStatus::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
         Ok(Self { platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at })
     }
 }

@@ -208,6 +208,11 @@ impl Browser {
         accounts.into_iter().find(|account| account["platform"] == platform).unwrap_or(json!(null))
     }
 
+    /// Where the account of a platform is that is linked.
+    pub async fn account_path(&mut self, app: &TestApp, platform: &str) -> String {
+        format!("/api/accounts/{}", self.account(app, platform).await["id"].as_str().unwrap())
+    }
+
     /// Changes something at the application, as a page of its own would.
     pub async fn send(&mut self, app: &TestApp, method: Method, path: &str) -> Answer {
         let answer = self.request(method, &format!("http://{}{path}", app.address)).answer().await;

@@ -21,12 +21,13 @@ pub enum InstallStatus {
 
 impl InstallStatus {
     /// The status that the database holds.
-    pub fn parse(text: &str) -> Self {
+    pub fn parse(text: &str) -> Option<Self> {
         match text {
-            "installed" => Self::Installed,
-            "failed" => Self::Failed,
-            "removing" => Self::Removing,
-            _ => Self::Pending,
+            "pending" => Some(Self::Pending),
+            "installed" => Some(Self::Installed),
+            "failed" => Some(Self::Failed),
+            "removing" => Some(Self::Removing),
+            _ => None,
         }
     }
 

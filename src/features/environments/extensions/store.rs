@@ -21,7 +21,8 @@ impl TryFrom<InstallRow> for Install {
     fn try_from(row: InstallRow) -> Result<Self, StoreError> {
         let InstallRow { extension, status, reason, created_at, updated_at } = row;
         let extension = Extension::named(&extension).ok_or_else(|| StoreError::unknown("extension", &extension))?;
-        Ok(Self { extension, status: InstallStatus::parse(&status), reason, created_at, updated_at })
+        let status = InstallStatus::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        Ok(Self { extension, status, reason, created_at, updated_at })
     }
 }
 
