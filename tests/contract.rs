@@ -13,6 +13,7 @@ use serde_json::Value;
 use vitrine::app::App;
 use vitrine::config::Cli;
 use vitrine::metrics::http::METHODS;
+use vitrine::metrics::labels::Platform;
 use vitrine::metrics::{catalogue, document};
 use vitrine::router;
 
@@ -199,9 +200,22 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
 
 #[tokio::test]
 async fn the_series_of_a_replica_stay_within_their_budget_whatever_clients_do() {
-    let arguments =
-        ["vitrine", "--database-url=postgres://nobody@127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1", "--listen-address=127.0.0.1:0"];
+    // With every platform that there is.
+    let bundled = fs::read_to_string(root().join("platforms/simulated.toml")).unwrap();
+    let platforms = std::env::temp_dir().join(format!("vitrine-contract-{}.toml", std::process::id()));
+    let secret = "client_secret_file = \"/run/vitrine/provider_sim_client_secret\"";
+    fs::write(&platforms, bundled.replace(secret, "client_secret = \"simulated\"")).unwrap();
+    let arguments = [
+        "vitrine",
+        "--database-url=postgres://nobody@127.0.0.1:1/none",
+        "--redis-url=redis://127.0.0.1:1",
+        "--listen-address=127.0.0.1:0",
+        "--token-keys=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=",
+        &format!("--platforms-file={}", platforms.display()),
+    ];
     let app = App::build(Cli::parse_from(arguments).config).unwrap();
+    fs::remove_file(platforms).unwrap();
+    assert_eq!(app.state().oauth.platforms().all().count(), Platform::MEMBERS.len());
     let text = app.state().exporter.render();
     let series: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
     let count = |start: &str| series.iter().filter(|line| line.starts_with(start)).count();

@@ -11,7 +11,7 @@ use serde_json::json;
 use vitrine::metrics::catalogue;
 
 use crate::support::routes::{PIECE, misbehaving};
-use crate::support::{Ask, Scrape, TestApp, eventually, when};
+use crate::support::{Ask, Platforms, Scrape, TestApp, eventually, when};
 
 /// What has grown, the scrapes themselves left out.
 fn requests(before: &Scrape, after: &Scrape) -> BTreeMap<String, f64> {
@@ -305,7 +305,8 @@ async fn refusals_of_declared_methods_make_no_series() {
 
 #[tokio::test]
 async fn every_closed_label_set_is_there_before_the_first_event() {
-    let app = TestApp::start().await;
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
     let scrape = app.scrape().await;
     let mut checked = 0;
     for row in catalogue::rows() {
