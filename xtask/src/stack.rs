@@ -173,10 +173,26 @@ impl Stack {
     /// Ends a replica by a signal and starts another in its place; answers how the first ended.
     pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         let status = self.replica(number)?.end(signal)?;
+        self.start_successor(number)?;
+        Ok(status)
+    }
+
+    /// Starts replicas again that have ended, as Compose does, so that one may be killed to see what happens; fails when anything else has ended.
+    pub fn keep_running(&mut self) -> Result<()> {
+        for number in 1..=self.plan.replicas {
+            if let Err(ended) = self.replica(number)?.check() {
+                eprintln!("{ended:#}\nstarting it again");
+                self.start_successor(number)?;
+            }
+        }
+        self.check()
+    }
+
+    fn start_successor(&mut self, number: u16) -> Result<()> {
         let mut successor = self.launch_replica(number)?;
         self.await_replica(number, &mut successor)?;
         *self.replica(number)? = successor;
-        Ok(status)
+        Ok(())
     }
 
     fn replica(&mut self, number: u16) -> Result<&mut Process> {

@@ -82,7 +82,7 @@ pub fn run(args: &Args) -> Result<bool> {
         eprintln!("Ctrl-C stops all of it");
     }
     while !interrupted() {
-        stack.check()?;
+        stack.keep_running()?;
         // The interrupt that ends the pause is the wanted end.
         let _ = pause();
     }
