@@ -4,6 +4,7 @@
 
 pub mod address;
 pub mod context;
+pub mod cookie;
 pub mod error;
 pub mod extract;
 pub mod fields;

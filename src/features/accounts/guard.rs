@@ -9,9 +9,11 @@ use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
 use super::model::User;
-use crate::config::Config;
-use crate::http::{ApiError, Code};
+use crate::http::{ApiError, Code, cookie};
 use crate::state::AppState;
+
+/// The cookie in which a browser keeps the token of its session.
+pub const COOKIE: &str = "vitrine";
 
 /// The user whose session came with the request: a bearer token, or the cookie of a browser.
 pub struct CurrentUser {
@@ -26,7 +28,8 @@ impl FromRequestParts<AppState> for CurrentUser {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let bearer = parts.headers.typed_get::<Authorization<Bearer>>().map(|header| header.token().to_owned());
-        let cookie = || CookieJar::from_headers(&parts.headers).get(cookie_name(&state.config)).map(|cookie| cookie.value().to_owned());
+        let cookie =
+            || CookieJar::from_headers(&parts.headers).get(&cookie::name(&state.config, COOKIE)).map(|cookie| cookie.value().to_owned());
         let token = bearer.or_else(cookie).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
         let (session, user) = state.accounts.authenticate(&token).await?;
         Ok(Self { user, session: session.id })
@@ -46,9 +49,4 @@ impl FromRequestParts<AppState> for MaybeUser {
             Err(error) => Err(error),
         }
     }
-}
-
-/// Behind TLS the name itself binds the cookie to this host (draft-ietf-httpbis-rfc6265bis, `__Host-`).
-pub fn cookie_name(config: &Config) -> &'static str {
-    if config.secure() { "__Host-vitrine" } else { "vitrine" }
 }

@@ -4,7 +4,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum_extra::extract::cookie::Cookie;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -14,13 +14,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::guard::{CurrentUser, cookie_name};
+use super::guard::{COOKIE, CurrentUser};
 use super::model::{Credentials, NewUser, SessionEntry, SignedIn, User};
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
 use crate::db::idempotency::Named;
 use crate::http::address::ClientAddress;
+use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
@@ -55,14 +56,10 @@ impl From<AccountError> for ApiError {
     }
 }
 
-fn cookie(config: &Config, token: String) -> Cookie<'static> {
-    Cookie::build((cookie_name(config), token)).path("/").http_only(true).secure(config.secure()).same_site(SameSite::Lax).build()
-}
-
 /// The cookie by which a browser keeps a session.
 #[must_use]
 pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> {
-    let mut cookie = cookie(config, signed_in.token.expose().to_owned());
+    let mut cookie = cookie(config, COOKIE, signed_in.token.expose().to_owned());
     cookie.set_expires(signed_in.expires_at);
     cookie
 }
@@ -149,7 +146,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
         Ok(()) | Err(AccountError::NoSuchSession) => {}
         Err(error) => return Err(error.into()),
     }
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, String::new()))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
 }
 
 /// Ends every session of the account
@@ -157,7 +154,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
     responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
 async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     state.accounts.end_sessions(current.user.id).await?;
-    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, String::new()))))
+    Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
 }
 
 /// Who is signed in

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use moka::future::Cache;
-use oauth2::basic::{BasicErrorResponse, BasicErrorResponseType, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
+use oauth2::basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse};
 use oauth2::http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use oauth2::http::{self, Method};
 use oauth2::{
@@ -230,32 +230,28 @@ fn tokens(settings: &Settings, answer: &CoreTokenResponse) -> Tokens {
 
 fn refusal(settings: &Settings, error: RequestTokenError<CallError, BasicErrorResponse>) -> ProviderError {
     match error {
-        RequestTokenError::ServerResponse(refusal) => refused(refusal.error()),
+        RequestTokenError::ServerResponse(refusal) => refused(refusal.error().as_ref()),
         RequestTokenError::Request(error) => error.into(),
-        // GitHub refuses with status 200.
-        RequestTokenError::Parse(_, body) if said(&body, "error").is_some() => refused_as(&said(&body, "error").unwrap_or_default()),
-        RequestTokenError::Parse(_, body) if matches!(settings.authority, Authority::Oidc { .. }) && said(&body, "id_token").is_some() => {
-            Distrust::Invalid.into()
-        }
-        RequestTokenError::Parse(error, _) => ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None },
+        RequestTokenError::Parse(error, body) => misread(settings, &error.to_string(), &body),
         RequestTokenError::Other(reason) => ProviderError::Away { reason, after: None },
     }
 }
 
-fn refused(error: &BasicErrorResponseType) -> ProviderError {
-    refused_as(error.as_ref())
+fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
+    let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match (said["error"].as_str(), &settings.authority) {
+        // GitHub refuses with status 200.
+        (Some(error), _) => refused(error),
+        (None, Authority::Oidc { .. }) if said["id_token"].is_string() => Distrust::Invalid.into(),
+        (None, _) => ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None },
+    }
 }
 
 /// RFC 6749, 5.2, and GitHub's own word for a bad code.
-fn refused_as(error: &str) -> ProviderError {
+fn refused(error: &str) -> ProviderError {
     match error {
         "invalid_grant" | "bad_verification_code" | "bad_refresh_token" => ProviderError::GrantRefused,
         "temporarily_unavailable" | "server_error" => ProviderError::Away { reason: error.to_owned(), after: None },
         other => ProviderError::ClientRefused(other.to_owned()),
     }
-}
-
-fn said(body: &[u8], key: &str) -> Option<String> {
-    let body: serde_json::Value = serde_json::from_slice(body).ok()?;
-    body.get(key)?.as_str().map(str::to_owned)
 }

@@ -6,7 +6,7 @@ use axum::http::header::HeaderName;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Redirect, Response};
 use axum_extra::extract::CookieJar;
-use axum_extra::extract::cookie::{Cookie, SameSite};
+use axum_extra::extract::cookie::Cookie;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
@@ -20,6 +20,7 @@ use super::model::{Account, Status};
 use super::service::{Answer, OauthError};
 use crate::config::Config;
 use crate::features::accounts::{CurrentUser, MaybeUser, session_cookie};
+use crate::http::cookie::{self, cookie};
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::{ApiError, Code, Problem};
 use crate::metrics::labels::Platform;
@@ -166,7 +167,7 @@ async fn callback(
     ApiQuery(CallbackQuery { state: flow, code, iss, error }): ApiQuery<CallbackQuery>,
 ) -> Response {
     let user = current.map(|current| current.user.id);
-    let name = flow_cookie_name(&state.config, platform);
+    let name = cookie::name(&state.config, &flow_cookie_name(platform));
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
     let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user).await;
@@ -185,21 +186,16 @@ async fn callback(
     }
 }
 
-/// Back from the platform a browser comes by a link, so that the cookie must be Lax; nothing but its own way back reads it.
+/// Ends when the flow does; nothing but its own way back reads it.
 fn flow_cookie(config: &Config, platform: Platform, value: String) -> Cookie<'static> {
     let lifetime = time::Duration::try_from(config.oauth_lifetime).unwrap_or(time::Duration::ZERO);
-    Cookie::build((flow_cookie_name(config, platform), value))
-        .path("/")
-        .http_only(true)
-        .secure(config.secure())
-        .same_site(SameSite::Lax)
-        .max_age(lifetime)
-        .build()
+    let mut cookie = cookie(config, &flow_cookie_name(platform), value);
+    cookie.set_max_age(lifetime);
+    cookie
 }
 
-fn flow_cookie_name(config: &Config, platform: Platform) -> String {
-    let prefix = if config.secure() { "__Host-" } else { "" };
-    format!("{prefix}vitrine-oauth-{}", platform.name())
+fn flow_cookie_name(platform: Platform) -> String {
+    format!("vitrine-oauth-{}", platform.name())
 }
 
 /// An account at a platform.
