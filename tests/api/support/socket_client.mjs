@@ -33,10 +33,12 @@ const fromBytes = (value) =>
 // What the server said: a problem's code where the transport was refused, otherwise the error's own words.
 const refusal = (error) => {
   try {
-    return JSON.parse(error.context.responseText).code ?? error.message;
+    const { code } = JSON.parse(error.context.responseText);
+    if (typeof code === 'string') return code;
   } catch {
-    return error.description?.message ?? error.message;
+    // Not an answer of the service.
   }
+  return error.description?.message ?? error.message;
 };
 
 const orders = {
