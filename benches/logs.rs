@@ -17,7 +17,7 @@ use uuid::Uuid;
 use vitrine::config::{Cli, Config};
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{Engine, Image, Sim};
-use vitrine::features::environments::logs::Follower;
+use vitrine::features::environments::logs::{Follower, Live};
 use vitrine::metrics::exporter::Exporter;
 
 #[global_allocator]
@@ -111,7 +111,7 @@ impl Stage {
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;
-        let follower = Follower::new(db.clone(), engine, &config, |_| {}, metrics);
+        let follower = Follower::new(db.clone(), engine, &config, |_| {}, Live::new(db.for_background()), metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }
 

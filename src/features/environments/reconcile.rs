@@ -56,7 +56,7 @@ impl Handler for Reconcile {
 impl Reconcile {
     /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { background, engine, metrics, .. } = self.0.parts();
+        let Parts { background, engine, live, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
         let mut tx = background.begin().await?;
@@ -70,7 +70,7 @@ impl Reconcile {
         }
         logs::append_system(&mut tx, seen.id, &reason).await?;
         tx.commit().await?;
-        logs::system_line_stored(metrics);
+        logs::system_line_stored(metrics, live, seen.id);
         events::reconciled(seen.id, seen.status, status, &reason);
         Ok(())
     }

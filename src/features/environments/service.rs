@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::driver::Engine;
 use super::extensions::ChangeExtension;
-use super::logs::Follower;
+use super::logs::{Follower, Live};
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
 use super::state::{Illegal, Operation, Status};
@@ -76,6 +76,8 @@ pub(super) struct Parts {
     pub projects: Projects,
     pub queue: Queue,
     pub quotas: Quotas,
+    /// Who follows logs at this replica.
+    pub live: Live,
     /// First part of the names of containers.
     pub namespace: String,
     pub metrics: Metrics,
@@ -87,7 +89,8 @@ impl Environments {
     pub fn new(db: Db, background: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
-        Self(Arc::new(Parts { db, background, engine, projects, queue, quotas, namespace, metrics }))
+        let live = Live::new(background.clone());
+        Self(Arc::new(Parts { db, background, engine, projects, queue, quotas, live, namespace, metrics }))
     }
 
     /// What does the jobs of this feature.
@@ -188,11 +191,11 @@ impl Environments {
     /// Follows the logs of environments that run.
     #[must_use]
     pub fn follower(&self, config: &Config) -> Follower {
-        let Parts { db, engine, metrics, .. } = self.parts();
+        let Parts { db, engine, live, metrics, .. } = self.parts();
         let this = self.clone();
         // What its container has to say has ended: it may have died.
         let on_end = move |_| drop(tokio::spawn(this.clone().reconcile_soon()));
-        Follower::new(db.clone(), engine.clone(), config, on_end, metrics.clone())
+        Follower::new(db.clone(), engine.clone(), config, on_end, live.clone(), metrics.clone())
     }
 
     async fn reconcile_soon(self) {

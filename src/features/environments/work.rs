@@ -72,8 +72,12 @@ impl Handler for ChangeEnvironment {
         }
         store::set_status(tx, environment.id, Status::Error, Some(reason), None).await?;
         logs::append_system(tx, environment.id, &format!("could not {}: {reason}", change.operation.name())).await?;
-        logs::system_line_stored(&self.0.parts().metrics);
-        events::given_up(environment.id, change.operation, reason);
+        let (environments, reason) = (self.0.clone(), reason.to_owned());
+        tx.when_committed(move || {
+            let Parts { live, metrics, .. } = environments.parts();
+            logs::system_line_stored(metrics, live, environment.id);
+            events::given_up(environment.id, change.operation, &reason);
+        });
         Ok(())
     }
 }
@@ -111,7 +115,7 @@ impl ChangeEnvironment {
 
     /// Stores what became true, together with the end of the job.
     async fn settle(&self, job: &Job, change: &Change, container: Option<&str>) -> Result<(), Failure> {
-        let Parts { background, queue, metrics, .. } = self.0.parts();
+        let Parts { background, queue, live, metrics, .. } = self.0.parts();
         let mut tx = background.begin().await?;
         let now = store::lock(&mut tx, change.environment).await?;
         let Some(environment) = now.filter(|environment| environment.version == change.version) else {
@@ -136,7 +140,7 @@ impl ChangeEnvironment {
         tx.commit().await?;
         queue.wake();
         if change.operation != Operation::Delete {
-            logs::system_line_stored(metrics);
+            logs::system_line_stored(metrics, live, change.environment);
         }
         events::done(change.environment, change.operation);
         Ok(())

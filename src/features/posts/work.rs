@@ -59,7 +59,8 @@ impl Handler for DeliverPost {
     async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
         if store::set_put_off(tx, post, platform, job.attempt(), reason).await? {
-            events::put_off(post, platform, job.attempt(), reason);
+            let (attempt, reason) = (job.attempt(), reason.to_owned());
+            tx.when_committed(move || events::put_off(post, platform, attempt, &reason));
         }
         Ok(())
     }
@@ -69,7 +70,7 @@ impl Handler for DeliverPost {
         // Of attempts whose replicas died nothing is known: what an earlier one said says more.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some(reason) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
-            events::failed(post, platform, attempts, &reason);
+            tx.when_committed(move || events::failed(post, platform, attempts, &reason));
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ pub mod raw;
 pub mod rig;
 pub mod routes;
 pub mod scrape;
+pub mod stage;
 pub mod stores;
 pub mod users;
 

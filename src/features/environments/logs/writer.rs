@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::events;
+use super::live::Live;
 use super::model::{Claim, NewEntry, Step};
 use super::position::Position;
 use super::store::{self, Addition};
@@ -25,6 +26,7 @@ pub struct Writer {
     pub db: Db,
     /// Entries that a log keeps.
     pub kept: i64,
+    pub live: Live,
     pub metrics: Metrics,
 }
 
@@ -83,7 +85,7 @@ impl Writer {
             tx.commit().await?;
         }
         let dropped = stored.iter().map(|run| run.dropped).sum();
-        events::stored(&self.metrics, stored.iter().flat_map(|run| &run.entries), dropped);
+        events::stored(&self.metrics, &self.live, &environments, stored.iter().flat_map(|run| &run.entries), dropped);
         Ok(())
     }
 }
