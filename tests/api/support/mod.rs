@@ -17,8 +17,8 @@ pub mod raw_socket;
 pub mod rig;
 pub mod routes;
 pub mod scrape;
-pub mod stage;
 pub mod socket_client;
+pub mod stage;
 pub mod stores;
 pub mod users;
 

@@ -8,12 +8,14 @@ use futures_util::StreamExt;
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
+use vitrine::cache::Link;
 use vitrine::config::Config;
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{Engine, Image, Line, Sim};
 use vitrine::features::environments::logs::{Follower, Live};
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::LogStream;
+use vitrine::realtime::Realtime;
 
 use super::app::{configuration, through};
 use super::{Mode, Proxy, Scrape, Stores, eventually, when};
@@ -36,6 +38,7 @@ pub struct Replica {
     /// Environments whose output ended although they run, as often as that was told.
     pub ended: Arc<Mutex<Vec<Uuid>>>,
     pub following: AbortOnDropHandle<()>,
+    _hearing: AbortOnDropHandle<()>,
 }
 
 /// A line without its time.
@@ -128,9 +131,11 @@ impl Stage {
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();
         let tell = ended.clone();
         let (live, on_end) = (Live::new(db.for_background()), move |environment| tell.lock().unwrap().push(environment));
-        let follower = Follower::new(db, engine, &config, on_end, live.clone(), exporter.metrics());
+        let realtime = Realtime::new(&config, Link::new(&config, exporter.metrics()).unwrap(), exporter.metrics()).unwrap();
+        let follower = Follower::new(db, engine, &config, on_end, realtime.clone(), exporter.metrics());
+        let hearing = AbortOnDropHandle::new(tokio::spawn(live.clone().hear(realtime)));
         let following = AbortOnDropHandle::new(tokio::spawn(follower.clone().follow()));
-        Replica { exporter, live, follower, ended, following }
+        Replica { exporter, live, follower, ended, following, _hearing: hearing }
     }
 
     /// A replica whose Postgres can be made to fail.

@@ -93,8 +93,8 @@ impl ChangeExtension {
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
-            let Parts { live, metrics, .. } = self.0.parts();
-            logs::system_line_stored(metrics, live, environment);
+            let Parts { realtime, metrics, .. } = self.0.parts();
+            logs::system_line_stored(metrics, realtime, environment);
             self.tell(environment, extension, wanted, result.as_ref().err().map(String::as_str));
         }
         Ok(())

@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::claims::Claims;
-use super::live::Live;
 use super::reader::OnEnd;
 use super::writer::Writer;
 use crate::config::Config;
 use crate::db::Db;
 use crate::features::environments::driver::Engine;
 use crate::metrics::Metrics;
+use crate::realtime::Realtime;
 
 /// How soon an environment that has begun to run is followed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -34,7 +34,7 @@ struct Inner {
     lines_per_second: u32,
     kept: i64,
     on_end: OnEnd,
-    live: Live,
+    realtime: Realtime,
     metrics: Metrics,
     leaving: CancellationToken,
     left: CancellationToken,
@@ -42,14 +42,14 @@ struct Inner {
 
 impl Follower {
     /// A follower of the logs of `engine`'s environments. `on_end` is told of an environment whose output has ended
-    /// although it is said to run, about every two seconds while that is so, and `live` of what was stored.
+    /// although it is said to run, about every two seconds while that is so, and every replica of what was stored.
     #[must_use]
     pub fn new(
         db: Db,
         engine: Engine,
         config: &Config,
         on_end: impl Fn(Uuid) + Send + Sync + 'static,
-        live: Live,
+        realtime: Realtime,
         metrics: Metrics,
     ) -> Self {
         Self(Arc::new(Inner {
@@ -58,7 +58,7 @@ impl Follower {
             lines_per_second: config.log_lines_per_second,
             kept: config.log_lines_kept.into(),
             on_end: Arc::new(on_end),
-            live,
+            realtime,
             metrics,
             leaving: CancellationToken::new(),
             left: CancellationToken::new(),
@@ -67,10 +67,10 @@ impl Follower {
 
     /// Follows for ever; dropped, it reads and stores no more.
     pub async fn follow(self) {
-        let Inner { db, engine, lines_per_second, kept, on_end, live, metrics, leaving, left } = &*self.0;
+        let Inner { db, engine, lines_per_second, kept, on_end, realtime, metrics, leaving, left } = &*self.0;
         let _left = left.clone().drop_guard();
         let (steps, taken) = mpsc::channel(WAITING);
-        let writer = Writer { db: db.clone(), kept: *kept, live: live.clone(), metrics: metrics.clone() };
+        let writer = Writer { db: db.clone(), kept: *kept, realtime: realtime.clone(), metrics: metrics.clone() };
         let mut claims = Claims {
             db: db.clone(),
             engine: engine.clone(),

@@ -15,6 +15,7 @@ use super::model::Entry;
 use super::store;
 use super::tail::Tail;
 use crate::db::{Db, StoreError};
+use crate::realtime::{Realtime, Topic};
 
 /// How late a line is of which no hint came.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -62,7 +63,17 @@ impl Live {
         Tail::new(self.clone(), environment, after)
     }
 
-    /// Has those who follow these logs here look at once; to be told after the commit.
+    /// Hears for ever of logs that have grown.
+    pub async fn hear(self, realtime: Realtime) {
+        let mut signals = realtime.signals(Topic::LogsGrown);
+        loop {
+            // What is not heard or understood is found a second later.
+            let environments = signals.recv().await.ok().and_then(|signal| serde_json::from_value::<Vec<Uuid>>(signal).ok());
+            self.grown(&environments.unwrap_or_default());
+        }
+    }
+
+    /// Has those who follow these logs here look at once.
     pub fn grown(&self, environments: &[Uuid]) {
         let feeds = self.feeds();
         for feed in environments.iter().filter_map(|environment| feeds.get(environment)) {
