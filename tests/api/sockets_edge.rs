@@ -150,11 +150,12 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{told:?}");
-        // Not before it was told to: clients that poll are let go last.
-        assert!(end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
+        // Not before it was told to. A poll is a request: the next one goes to another replica as soon as this one takes none.
+        let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
+        assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
         assert_eq!(socket.of_kind(Kind::Connect).len(), 2, "{told:?}");
-        ends.push(end.at);
+        ends.extend((!is_polling).then_some(end.at));
     }
     let others = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() == 1).count();
     assert_eq!(others, 30 - leaving);

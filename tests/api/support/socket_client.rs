@@ -175,6 +175,11 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// Whether two are the same client.
+    pub fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
     /// Emits an event and answers its acknowledgement.
     pub async fn emit(&self, event: &str, payload: Value) -> Value {
         let mut answer = self.emit_all(event, &[payload]).await.unwrap_or_else(|| panic!("{event} is not acknowledged"));
