@@ -14,6 +14,7 @@ pub mod program;
 pub mod proxy;
 pub mod raw;
 pub mod raw_socket;
+pub mod realtime;
 pub mod rig;
 pub mod routes;
 pub mod scrape;
