@@ -30,7 +30,7 @@ use serde_json::Value;
 use socketioxide::extract::SocketRef;
 use socketioxide::service::SocketIoService;
 use socketioxide::socket::Sid;
-use socketioxide::{SocketIo, SocketIoBuilder};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
@@ -55,6 +55,8 @@ use crate::state::AppState;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
+/// Attachments of an event. None has any: an event with some is refused like any of another shape, one with many ends its connection.
+const ATTACHMENTS: usize = 10;
 /// Events that wait for a client to take them.
 const QUEUE: usize = 128;
 /// For a client to say who it is.
@@ -91,7 +93,10 @@ impl Realtime {
     /// # Errors
     /// When `REDIS_URL` is not understood.
     pub fn new(config: &Config, commands: Link, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        // The library would collect 10 MB of attachments, for whoever has not even said who it is.
+        let parser = ParserConfig::common().max_incoming_binaries(ATTACHMENTS).max_incoming_binary_buf_size(MAX_MESSAGE);
         let (service, io) = SocketIoBuilder::new()
+            .with_parser(parser)
             .max_payload(MAX_MESSAGE as u64)
             .ws_max_message_size(MAX_MESSAGE)
             .ws_max_frame_size(MAX_MESSAGE)

@@ -20,7 +20,7 @@ struct Ping {
 struct Pong {
     at: f64,
     /// Milliseconds since the Unix epoch.
-    server_at: i128,
+    server_at: i64,
 }
 
 /// The events of this file.
@@ -29,7 +29,8 @@ pub fn events() -> Events {
 }
 
 async fn ping(_: AppState, client: Client, Ping { at }: Ping) -> Result<Pong, ApiError> {
-    let pong = Pong { at, server_at: OffsetDateTime::now_utc().unix_timestamp_nanos() / 1_000_000 };
+    let now = OffsetDateTime::now_utc();
+    let pong = Pong { at, server_at: now.unix_timestamp() * 1000 + i64::from(now.millisecond()) };
     let _slow = client.emit(EventOut::Pong, &pong);
     Ok(pong)
 }

@@ -14,10 +14,12 @@ pub mod program;
 pub mod proxy;
 pub mod raw;
 pub mod raw_socket;
+pub mod realtime;
 pub mod rig;
 pub mod routes;
 pub mod scrape;
 pub mod socket_client;
+pub mod stage;
 pub mod stores;
 pub mod users;
 

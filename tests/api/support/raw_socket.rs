@@ -41,15 +41,28 @@ impl RawSocket {
 
     /// Upgrades and connects with the token of a session.
     pub async fn connected(address: SocketAddr, token: &str) -> Self {
-        let mut socket = Self::open(address, WEBSOCKET, &[]).await;
-        socket.text(&format!("40{{\"token\":\"{token}\"}}")).await;
-        socket.until_text("40").await;
-        socket
+        Self::open(address, WEBSOCKET, &[]).await.introduce(token).await
+    }
+
+    /// As [`Self::connected`], and reads so little ahead that the other end soon notices when nobody reads.
+    pub async fn slow(address: SocketAddr, token: &str) -> Self {
+        let (answer, raw) = Self::ask_over(Raw::with_little_room(address).await, address, WEBSOCKET, &[]).await;
+        assert_eq!(answer.status, 101, "{}", answer.text());
+        Self(raw).introduce(token).await
+    }
+
+    async fn introduce(mut self, token: &str) -> Self {
+        self.text(&format!("40{{\"token\":\"{token}\"}}")).await;
+        self.until_text("40").await;
+        self
     }
 
     /// Asks for an upgrade and answers what is said, whatever it is.
     pub async fn ask(address: SocketAddr, path: &str, headers: &[&str]) -> (Answer, Raw) {
-        let mut raw = Raw::connect(address).await;
+        Self::ask_over(Raw::connect(address).await, address, path, headers).await
+    }
+
+    async fn ask_over(mut raw: Raw, address: SocketAddr, path: &str, headers: &[&str]) -> (Answer, Raw) {
         let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
         // The key is the example of RFC 6455, section 1.3.
         raw.send(format!(

@@ -47,7 +47,7 @@ const orders = {
     sockets.set(id, socket);
     // The transport may be upgraded before the namespace has answered.
     socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => tell(id, 'upgrade', { transport: name })));
-    socket.on('connect', () => tell(id, 'connect', { sid: socket.id, transport: socket.io.engine.transport.name }));
+    socket.on('connect', () => tell(id, 'connect', { transport: socket.io.engine.transport.name }));
     socket.on('connect_error', (error) => tell(id, 'connect_error', { message: refusal(error) }));
     socket.on('disconnect', (reason) => tell(id, 'disconnect', { message: reason }));
     socket.onAny((event, ...args) => tell(id, 'event', { event, args: fromBytes(args) }));

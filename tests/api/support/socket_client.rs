@@ -12,7 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{TestApp, eventually, within};
+use super::{TestApp, eventually};
 
 /// Says where the client's library lies: a folder `node_modules`.
 const VARIABLE: &str = "SOCKET_IO_CLIENT";
@@ -40,8 +40,6 @@ pub struct Told {
     pub kind: Kind,
     /// Milliseconds since the epoch.
     pub at: u64,
-    /// Of the Socket.IO connection.
-    pub sid: Option<String>,
     /// `polling` or `websocket`.
     pub transport: Option<String>,
     /// Why it was refused or closed.
@@ -177,6 +175,11 @@ pub struct Socket {
 }
 
 impl Socket {
+    /// Whether two are the same client.
+    pub fn is(&self, other: &Self) -> bool {
+        self.id == other.id
+    }
+
     /// Emits an event and answers its acknowledgement.
     pub async fn emit(&self, event: &str, payload: Value) -> Value {
         let mut answer = self.emit_all(event, &[payload]).await.unwrap_or_else(|| panic!("{event} is not acknowledged"));
@@ -212,11 +215,6 @@ impl Socket {
     /// Waits until an event with such a payload has come, also before this call, and answers the payload.
     pub async fn until(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
         eventually(&format!("a fitting {event} comes"), async || self.events(event).into_iter().find(&fits)).await
-    }
-
-    /// As [`Socket::until`], within so long.
-    pub async fn until_within(&self, limit: Duration, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        within(limit, &format!("a fitting {event} comes"), async || self.events(event).into_iter().find(&fits)).await
     }
 
     /// The payloads of all such events so far.

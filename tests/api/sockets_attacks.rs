@@ -1,0 +1,444 @@
+//! What no honest client sends: frames and packets that are none, too large, too many, too slow. Each gets an answer or an
+//! end, and everybody else goes on.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::Value;
+
+use crate::sockets::assert_answers;
+use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
+use crate::support::realtime::TOLD;
+use crate::support::{Ask, RawSocket, Scrape, Socket, Sockets, TestApp, User, eventually, when, within};
+
+/// Sooner than whoever says nothing is shown out.
+const SOON: Duration = Duration::from_secs(8);
+const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
+
+/// A replica, whoever attacks it, and an honest client that must not notice.
+struct Stage {
+    app: TestApp,
+    eve: User,
+    honest: Socket,
+    before: Scrape,
+    _sockets: Sockets,
+}
+
+impl Stage {
+    async fn set(arguments: &[&str]) -> Option<Self> {
+        let sockets = Sockets::start()?;
+        let app = TestApp::telling(arguments).await;
+        let (ada, eve) = (app.user("ada").await, app.user("eve").await);
+        let honest = sockets.connect(&app, &ada.token).await;
+        honest.upgraded().await;
+        let before = app.settled().await;
+        Some(Self { app, eve, honest, before, _sockets: sockets })
+    }
+
+    /// A WebSocket that nobody has connected.
+    async fn open(&self) -> RawSocket {
+        RawSocket::open(self.app.address, WEBSOCKET, &[]).await
+    }
+
+    async fn connected(&self) -> RawSocket {
+        RawSocket::connected(self.app.address, &self.eve.token).await
+    }
+
+    /// Opens a connection that polls.
+    async fn poll(&self) -> Poll<'_> {
+        let open: Value = self.app.get(POLLING).answer().await.expect(200).text()[1..].parse().unwrap();
+        Poll { app: &self.app, path: format!("{POLLING}&sid={}", open["sid"].as_str().unwrap()) }
+    }
+
+    /// The attackers are gone, the honest client is there, and nothing was a fault.
+    async fn assert_unharmed(&self) {
+        assert_answers(&self.honest, 99).await;
+        self.app.assert_unharmed(&self.before).await;
+        self.app.until_clients(1).await;
+        eventually("only the honest client's connection is open", async || {
+            when(self.app.scrape().await.get("active_connections", &[]) <= 2.0)
+        })
+        .await;
+    }
+}
+
+/// A connection that polls.
+struct Poll<'a> {
+    app: &'a TestApp,
+    path: String,
+}
+
+impl Poll<'_> {
+    async fn post(&self, body: impl Into<reqwest::Body>) -> u16 {
+        self.app.post(&self.path).body(body).answer().await.status
+    }
+
+    async fn get(&self) -> crate::support::Answer {
+        self.app.get(&self.path).answer().await
+    }
+
+    async fn connect(&self, user: &User) {
+        assert_eq!(self.post(format!("40{{\"token\":\"{}\"}}", user.token)).await, 200);
+        let mut heard = String::new();
+        while !heard.contains("40{\"sid\"") {
+            heard.push_str(&self.get().await.expect(200).text());
+        }
+    }
+}
+
+/// Packets that are none, of Engine.IO and of Socket.IO.
+fn malformed() -> Vec<Vec<u8>> {
+    let mut packets: Vec<Vec<u8>> = [
+        "",
+        "7",
+        "9",
+        "x",
+        "0",
+        "0{}",
+        "5",
+        "6",
+        "2probe",
+        "3probe",
+        "4",
+        "4x",
+        "47",
+        "49",
+        "4-1",
+        "44",
+        "44\"why\"",
+        "42",
+        "42x",
+        "42[",
+        "42]",
+        "42{}",
+        "42[]",
+        "42[1]",
+        "42[null]",
+        "42[[]]",
+        "42[{}]",
+        "42\"ping\"",
+        "420",
+        "42999999999999999999999[\"ping\"]",
+        "42-1[\"ping\"]",
+        "42[\"ping\"",
+        "42[\"ping\",]",
+        "42[\"ping\",{\"at\":}]",
+        "42[\"ping\",{\"at\":1e999}]",
+        "42[\"\\ud800\"]",
+        "420[\"a\\nb\"]",
+        "420[\"\\u0000\",{}]",
+        "43",
+        "431",
+        "43[]",
+        "431[]",
+        "43999999999999999999999[]",
+        "45",
+        "45-",
+        "451",
+        "451-",
+        "451-[]",
+        "451-[\"ping\"]",
+        "451-[\"ping\",{\"_placeholder\":true}]",
+        "450-[\"ping\",{\"_placeholder\":true,\"num\":0}]",
+        "451-[\"ping\",{\"_placeholder\":true,\"num\":7}]",
+        "451-[\"ping\",{\"_placeholder\":true,\"num\":-1}]",
+        "4599999999999999999999-[\"ping\"]",
+        "4510001-[\"ping\"]",
+        "46",
+        "461-",
+        "461-1[]",
+        "4/",
+        "42/",
+        "42/admin,[\"ping\",{}]",
+        "42/admin",
+        "41/admin,",
+        "42/é,[\"ping\"]",
+        "42é",
+        "4é",
+        "é",
+        "40",
+        "40{\"token\":1}",
+        "40[]",
+        "40x",
+        "40/admin,",
+        "40/é,{}",
+        "41",
+        "1",
+    ]
+    .iter()
+    .map(|packet| packet.as_bytes().to_vec())
+    .collect();
+    let deep = format!("42[\"ping\",{}{}]", "[".repeat(20_000), "]".repeat(20_000));
+    packets.push(deep.into_bytes());
+    packets.push(format!("42[\"ping\",{}]", "{\"a\":".repeat(10_000)).into_bytes());
+    packets.push(format!("42[\"ping\"{}]", ",1".repeat(40_000)).into_bytes());
+    packets.push(b"42[\"ping\",\xff\xfe]".to_vec());
+    packets.push(b"\xc3".to_vec());
+    packets
+}
+
+#[tokio::test]
+async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
+    let Some(stage) = Stage::set(&["--socket-events-per-second=1000"]).await else { return };
+    for packet in malformed() {
+        for connected in [false, true] {
+            for opcode in [TEXT, BINARY] {
+                let mut socket = if connected { stage.connected().await } else { stage.open().await };
+                socket.frame(opcode, &packet).await;
+                // Whether the connection goes on or not: nothing but this one may feel it.
+                socket.frame(opcode, &packet).await;
+                socket.text("41").await;
+                socket.frame(CLOSE, &1000_u16.to_be_bytes()).await;
+                socket.closed().await;
+            }
+        }
+        assert_answers(&stage.honest, 1).await;
+    }
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_packet_that_is_none_ends_at_most_its_own_poll() {
+    let Some(stage) = Stage::set(&["--socket-events-per-second=1000"]).await else { return };
+    for packet in malformed() {
+        for connected in [false, true] {
+            let poll = stage.poll().await;
+            if connected {
+                poll.connect(&stage.eve).await;
+            }
+            let status = poll.post(packet.clone()).await;
+            assert!([200, 400, 413].contains(&status), "{status} {:?}", String::from_utf8_lossy(&packet));
+            poll.post("1").await;
+        }
+        assert_answers(&stage.honest, 1).await;
+    }
+    for body in ["\u{1e}", "\u{1e}\u{1e}\u{1e}", "b", "b====", "bAAEC\u{1e}bAAEC", "40\u{1e}40\u{1e}41\u{1e}42[\"ping\"]"] {
+        let poll = stage.poll().await;
+        let status = poll.post(body).await;
+        assert!([200, 400].contains(&status), "{status} {body:?}");
+        poll.post("1").await;
+    }
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_frame_that_is_none_ends_its_connection() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let no_mask = b"\x81\x0240".to_vec();
+    let frames = [
+        ("a reserved opcode", [head(0x83, 2), b"40".to_vec()].concat()),
+        ("a reserved bit", [head(0xc1, 2), b"40".to_vec()].concat()),
+        ("no mask", no_mask),
+        ("a long ping", [head(0x80 | PING, 126), vec![0; 126]].concat()),
+        ("a ping in pieces", [head(PING, 1), vec![0; 1]].concat()),
+        ("a piece of nothing", [head(0x80, 2), b"40".to_vec()].concat()),
+        ("two beginnings", [head(TEXT, 2), b"40".to_vec(), head(TEXT, 2), b"40".to_vec()].concat()),
+        ("text that is none", [head(0x80 | TEXT, 2), b"\xff\xff".to_vec()].concat()),
+        ("no frame", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
+        ("a length beyond all", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 4]].concat()),
+    ];
+    for (name, bytes) in frames {
+        for mut socket in [stage.open().await, stage.connected().await] {
+            socket.bytes(&bytes).await;
+            tokio::time::timeout(SOON, socket.closed()).await.unwrap_or_else(|_| panic!("{name} does not end the connection"));
+        }
+    }
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_not_waited_for() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    // Whole and just too large; claimed and never sent; in pieces that are small each.
+    let mut whole = stage.connected().await;
+    whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
+    whole.closed().await;
+    for size in [101_000, 10_000_000, u64::from(u32::MAX), 1 << 62] {
+        let mut claimed = stage.connected().await;
+        claimed.bytes(&head(0x80 | TEXT, size)).await;
+        claimed.bytes(b"42[\"ping\",\"").await;
+        claimed.closed().await;
+    }
+    let mut pieces = stage.connected().await;
+    pieces.bytes(&[head(TEXT, 3), b"42[".to_vec()].concat()).await;
+    for _ in 0..20 {
+        pieces.bytes(&[head(0, 10_000), vec![b' '; 10_000]].concat()).await;
+    }
+    pieces.closed().await;
+    // As large as it may be.
+    let mut largest = stage.connected().await;
+    largest.text(&format!("420[\"ping\",\"{}\"]", "x".repeat(90_000))).await;
+    assert!(largest.until_text("430").await.contains("validation_failed"));
+    drop(largest);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_413_and_ends_its_poll() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    for size in [101_000, 10_000_000] {
+        let poll = stage.poll().await;
+        poll.connect(&stage.eve).await;
+        // A server that has heard enough may close while the rest is on its way.
+        let answer = stage.app.post(&poll.path).body("4".repeat(size)).try_answer().await;
+        if let Ok(answer) = answer {
+            assert_eq!(answer.status, 413);
+        }
+        assert_eq!(poll.get().await.status, 400);
+    }
+    let mut raw = stage.app.raw().await;
+    let poll = stage.poll().await;
+    raw.send(format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n{}", poll.path, "4".repeat(150_000))).await;
+    assert_eq!(raw.answer().await.status, 413);
+    drop(raw);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let Some(stage) = Stage::set(&["--request-timeout=1s"]).await else { return };
+    let poll = stage.poll().await;
+    let mut raw = stage.app.raw().await;
+    raw.send(format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n42", poll.path)).await;
+    raw.answer().await.problem(408, "body_timeout");
+    drop(raw);
+    poll.post("1").await;
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let poll = stage.poll().await;
+    poll.connect(&stage.eve).await;
+    let (first, second) = tokio::join!(poll.get(), poll.get());
+    assert!(first.status == 400 || second.status == 400, "{} {}", first.status, second.status);
+
+    let poll = stage.poll().await;
+    poll.connect(&stage.eve).await;
+    let path = poll.path.replace("polling", "websocket");
+    let (mut one, mut other) = tokio::join!(RawSocket::open(stage.app.address, &path, &[]), RawSocket::open(stage.app.address, &path, &[]));
+    // Neither says what an upgrade begins with.
+    one.text("42[\"ping\",{\"at\":1}]").await;
+    other.text("3probe").await;
+    one.closed().await;
+    other.closed().await;
+    // Somebody else's identifier, guessed or none.
+    for sid in ["AAAAAAAAAAAAAAHs", "x", ""] {
+        let (answer, raw) = RawSocket::ask(stage.app.address, &format!("{WEBSOCKET}&sid={sid}"), &[]).await;
+        if answer.status == 101 {
+            drop(raw);
+        } else {
+            assert_eq!(answer.status, 400);
+        }
+    }
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn attachments_are_not_collected() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let mut socket = stage.open().await;
+    // Before anybody has said who it is: 10 MB in pieces that are small each.
+    socket.text("4510000-[\"ping\",{\"_placeholder\":true,\"num\":0}]").await;
+    for _ in 0..100 {
+        socket.frame(BINARY, &[0; 90_000]).await;
+    }
+    tokio::time::timeout(SOON, socket.closed()).await.expect("the connection is closed");
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_never_says_who_it_is_is_shown_out() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let mut silent = Vec::new();
+    for _ in 0..100 {
+        silent.push(stage.open().await);
+    }
+    let polls = join_all((0..20).map(|_| stage.poll())).await;
+    assert_answers(&stage.honest, 1).await;
+    assert_eq!(stage.app.clients().await, 1.0);
+    // Tokens that are wrong gain no time.
+    for socket in &mut silent[..10] {
+        socket.text("40{\"token\":\"wrong\"}").await;
+        socket.until_text("44").await;
+    }
+    join_all(silent.iter_mut().map(RawSocket::closed)).await;
+    for poll in &polls {
+        eventually("the poll is unknown", async || when(poll.post("3").await == 400)).await;
+    }
+    drop(silent);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn connecting_twice_is_connecting_once() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let mut socket = stage.connected().await;
+    let connect = format!("40{{\"token\":\"{}\"}}", stage.eve.token);
+    for _ in 0..10 {
+        socket.text(&connect).await;
+    }
+    socket.text("420[\"ping\",{\"at\":1}]").await;
+    socket.until_text("430").await;
+    let scrape = stage.app.scrape().await;
+    assert_eq!(scrape.since(&stage.before, "websocket_connections_total", &[]), 1.0);
+    // Leaving and coming again is a new connection, and the old one has ended.
+    socket.text("41").await;
+    socket.text(&connect).await;
+    socket.until_text("40").await;
+    let scrape = stage.app.scrape().await;
+    assert_eq!(scrape.since(&stage.before, "websocket_connections_total", &[]), 2.0);
+    assert_eq!(scrape.since(&stage.before, "websocket_disconnections_total", &[("reason", "client")]), 1.0);
+    drop(socket);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_cut_and_only_it_misses_something() {
+    let Some(stage) = Stage::set(&["--write-timeout=1s", "--socket-events-per-second=1000"]).await else { return };
+    let mut slow = RawSocket::slow(stage.app.address, &stage.eve.token).await;
+    let fast = stage._sockets.to(&stage.app.url()).websocket().token(&stage.eve.token).connected().await;
+    stage.app.until_clients(3).await;
+    let slow_consumer = [("reason", "slow_consumer")];
+    // Until it is full: the system's buffers hold some megabytes.
+    let mut told = 0;
+    eventually("something does not fit", async || {
+        stage.app.tell_all(&stage.eve, told + 1, 10, 50_000).await;
+        told += 10;
+        fast.until(TOLD, |payload| payload["number"] == told).await;
+        let scrape = stage.app.scrape().await;
+        when(scrape.get("websocket_messages_dropped_total", &slow_consumer) > 0.0 || scrape.get("websocket_connections_active", &[]) < 3.0)
+    })
+    .await;
+    within(Duration::from_secs(10), "the slow client is cut", async || when(stage.app.clients().await == 2.0)).await;
+    let numbers = crate::support::realtime::numbers(&fast);
+    assert_eq!(numbers, (1..=u64::from(told)).collect::<Vec<_>>());
+    assert_eq!(stage.app.scrape().await.since(&stage.before, "websocket_disconnections_total", &[]), 1.0);
+    fast.leave().await;
+    slow.closed().await;
+    drop(slow);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_polls_late_finds_what_its_queue_held_and_the_rest_is_counted() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let poll = stage.poll().await;
+    poll.connect(&stage.eve).await;
+    stage.app.tell_all(&stage.eve, 1, 500, 10).await;
+    let has = |heard: &str, number: u32| heard.contains(&format!("\"number\":{number}}}"));
+    let mut heard = String::new();
+    eventually("the last that the queue held comes", async || {
+        heard.push_str(&poll.get().await.expect(200).text());
+        stage.app.tell(&stage.eve, 1000).await;
+        when(has(&heard, 1000))
+    })
+    .await;
+    let kept = (1..=500).filter(|number| has(&heard, *number)).count();
+    let lost = stage.app.scrape().await.get("websocket_messages_dropped_total", &[("reason", "slow_consumer")]);
+    assert!(kept >= 100, "{kept}");
+    assert_eq!(kept as f64 + lost, 500.0);
+    poll.post("1").await;
+    stage.assert_unharmed().await;
+}

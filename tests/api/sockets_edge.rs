@@ -1,0 +1,204 @@
+//! Sockets through the real edge before three replicas: every transport, wherever the client lands and whatever happens to
+//! the replica on which it did.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use serde_json::json;
+
+use crate::sockets::{assert_answers, ways};
+use crate::support::program::Program;
+use crate::support::realtime::all_told;
+use crate::support::socket_client::Kind;
+use crate::support::{Edge, Socket, Sockets, Stores, TestApp, User, eventually, when};
+
+/// Three replicas behind the edge, and somebody.
+pub struct Stage {
+    pub sockets: Sockets,
+    pub edge: Edge,
+    pub replicas: Vec<TestApp>,
+    pub ada: User,
+}
+
+impl Stage {
+    pub async fn set(arguments: &[&str]) -> Option<Self> {
+        let sockets = Sockets::start()?;
+        let replicas = TestApp::replicas(3, arguments).await;
+        let addresses: Vec<_> = replicas.iter().map(|replica| replica.address).collect();
+        let edge = Edge::before(&addresses).await?;
+        let ada = replicas[0].user("ada").await;
+        Some(Self { sockets, edge, replicas, ada })
+    }
+
+    /// That many clients of the same person, of each way to connect, spread over the replicas.
+    pub async fn clients(&self, rounds: usize) -> Vec<Socket> {
+        let dials = (0..rounds).flat_map(|_| ways(&self.sockets, &self.edge.url()));
+        join_all(dials.map(|(_, dial)| dial.token(&self.ada.token).reconnecting().connected())).await
+    }
+
+    /// How many clients each replica has.
+    pub async fn spread(&self) -> Vec<f64> {
+        join_all(self.replicas.iter().map(TestApp::clients)).await
+    }
+
+    /// Every replica reaches each of these clients, wherever that is.
+    pub async fn assert_reaches_all(&self, clients: &[Socket], first: u32) {
+        for (replica, number) in self.replicas.iter().zip(first..) {
+            replica.tell(&self.ada, number).await;
+            all_told(&clients.iter().collect::<Vec<_>>(), number).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_client() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let clients = stage.clients(6).await;
+    for socket in &clients {
+        assert_answers(socket, 1).await;
+    }
+    for upgrading in clients.iter().skip(2).step_by(3) {
+        upgrading.upgraded().await;
+    }
+    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == 18.0)).await;
+    let spread = stage.spread().await;
+    assert!(spread.iter().all(|count| *count > 0.0), "{spread:?}");
+    stage.assert_reaches_all(&clients, 1).await;
+    // Each once, and nothing was lost on the way.
+    for socket in &clients {
+        assert_eq!(crate::support::realtime::numbers(socket), [1, 2, 3]);
+        assert_eq!(socket.of_kind(Kind::Connect).len(), 1, "{:?}", socket.told());
+    }
+    for replica in &stage.replicas {
+        let scrape = replica.scrape().await;
+        assert_eq!(scrape.get("websocket_messages_dropped_total", &[]), 0.0);
+        eventually("the way between replicas is measured", async || {
+            when(replica.scrape().await.get("websocket_fanout_seconds_count", &[]) > 0.0)
+        })
+        .await;
+    }
+    join_all(clients.iter().map(Socket::leave)).await;
+    eventually("nobody is left", async || when(stage.spread().await == [0.0; 3])).await;
+}
+
+#[tokio::test]
+async fn without_the_edges_cookie_a_websocket_still_works() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let clients = join_all((0..9).map(|_| stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token).connected())).await;
+    stage.assert_reaches_all(&clients, 1).await;
+}
+
+#[tokio::test]
+async fn the_edge_tells_whose_address_holds_the_connections() {
+    let Some(stage) = Stage::set(&["--sockets-per-address=3"]).await else { return };
+    let dial = || stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token);
+    let _held = join_all((0..9).map(|_| dial().connected())).await;
+    // What a client claims of its address is not believed.
+    let refused = dial().header("X-Forwarded-For", "192.0.2.7").header("Forwarded", "for=192.0.2.8").refused().await;
+    assert!(refused.contains("429"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_replica_dies_and_its_clients_go_on_with_another() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let mut program = Program::serve(&stores, &[("LOG_LEVEL", "error")]).await;
+    let survivors = [
+        TestApp::launch(&stores, &[], Some(crate::support::realtime::telling())),
+        TestApp::launch(&stores, &[], Some(crate::support::realtime::telling())),
+    ];
+    for survivor in &survivors {
+        survivor.until_ready().await;
+        survivor.until_connected_to_bus().await;
+    }
+    let Some(edge) = Edge::before(&[program.address, survivors[0].address, survivors[1].address]).await else { return };
+    let ada = survivors[0].user("ada").await;
+    let dials = (0..4).flat_map(|_| ways(&sockets, &edge.url()));
+    let clients = join_all(dials.map(|(_, dial)| dial.token(&ada.token).reconnecting().connected())).await;
+    let on_survivors = async || survivors[0].clients().await + survivors[1].clients().await;
+    eventually("the survivors have counted theirs", async || when(on_survivors().await > 0.0)).await;
+    program.signal("KILL");
+    program.end().await;
+    eventually("all clients are with the survivors", async || when(on_survivors().await == clients.len() as f64)).await;
+    let came_back = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() > 1).count();
+    assert!((1..clients.len()).contains(&came_back), "{came_back}");
+    survivors[1].tell(&ada, 1).await;
+    all_told(&clients.iter().collect::<Vec<_>>(), 1).await;
+    for socket in &clients {
+        assert_answers(socket, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
+    let Some(mut stage) = Stage::set(&["--socket-drain=2s", "--drain-timeout=10s"]).await else { return };
+    let clients = stage.clients(10).await;
+    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
+    let leaver = stage.replicas.remove(0);
+    let leaving = leaver.clients().await as usize;
+    assert!(leaving > 0);
+    leaver.leave().await.expect("it leaves cleanly");
+    eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
+
+    let drained: Vec<&Socket> = clients.iter().filter(|socket| !socket.events("server:draining").is_empty()).collect();
+    assert_eq!(drained.len(), leaving);
+    let mut ends = Vec::new();
+    for socket in &drained {
+        let told = socket.told();
+        let warned = told.iter().find(|told| told.event.as_deref() == Some("server:draining")).unwrap();
+        let after = warned.args.as_ref().unwrap()[0]["reconnect_after_ms"].as_u64().unwrap();
+        assert!(after <= 2000, "{after}");
+        let end = socket.of_kind(Kind::Disconnect)[0].clone();
+        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{told:?}");
+        // Not before it was told to. A poll is a request: the next one goes to another replica as soon as this one takes none.
+        let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
+        assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
+        assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
+        assert_eq!(socket.of_kind(Kind::Connect).len(), 2, "{told:?}");
+        ends.extend((!is_polling).then_some(end.at));
+    }
+    let others = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() == 1).count();
+    assert_eq!(others, 30 - leaving);
+    let apart = ends.iter().max().unwrap() - ends.iter().min().unwrap();
+    assert!(leaving < 5 || apart > 200, "{apart} {ends:?}");
+    stage.assert_reaches_all(&clients, 1).await;
+}
+
+#[tokio::test]
+async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
+    let Some(mut stage) = Stage::set(&["--socket-drain=1s", "--drain-timeout=10s"]).await else { return };
+    let clients = stage.clients(4).await;
+    for number in 1..=2 {
+        stage.replicas.remove(0).leave().await.expect("it leaves cleanly");
+        eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64))
+            .await;
+        stage.assert_reaches_all(&clients, number * 10).await;
+    }
+    // One replica is left, and the edge sends everybody to it.
+    for socket in &clients {
+        assert_answers(socket, 7).await;
+    }
+    assert_eq!(stage.spread().await, [clients.len() as f64]);
+    let late = stage.sockets.to(&stage.edge.url()).sticky().token(&stage.ada.token).connected().await;
+    late.upgraded().await;
+    assert_eq!(late.emit("ping", json!({ "at": 1 })).await["at"], 1);
+}
+
+#[tokio::test]
+async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
+    let Some(sockets) = Sockets::start() else { return };
+    let app = TestApp::with(&["--drain-delay=0s", "--socket-drain=1s", "--drain-timeout=5s"]).await;
+    let ada = app.user("ada").await;
+    // One that has not said who it is, one whose poll waits, one that is connected and takes no part.
+    let silent = sockets.to(&app.url()).option("autoConnect", json!(false)).open();
+    let polling = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
+    let upgraded = sockets.connect(&app, &ada.token).await;
+    upgraded.upgraded().await;
+    let mut raw = crate::support::RawSocket::open(app.address, crate::support::raw_socket::WEBSOCKET, &[]).await;
+    app.until_clients(2).await;
+    tokio::time::timeout(Duration::from_secs(8), app.leave()).await.expect("it leaves in time").expect("it leaves cleanly");
+    polling.closed().await;
+    upgraded.closed().await;
+    raw.closed().await;
+    assert!(silent.told().is_empty());
+}

@@ -1,0 +1,177 @@
+//! Redis away: clients hear what happens on their own replica, what does not cross is counted, and the way between replicas
+//! is back by itself.
+
+use std::time::Duration;
+
+use crate::sockets::assert_answers;
+use crate::support::app::through;
+use crate::support::realtime::{TOLD, numbers, telling};
+use crate::support::{Ask, Mode, Proxy, RECOVERY, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
+
+/// Two replicas, the way of one to Redis can be made to fail, and somebody with a client on each.
+struct Stage {
+    sockets: Sockets,
+    stores: Stores,
+    redis: Proxy,
+    fragile: TestApp,
+    sound: TestApp,
+    ada: User,
+}
+
+impl Stage {
+    async fn set(mode: Mode) -> Option<Self> {
+        let sockets = Sockets::start()?;
+        let stores = Stores::new().await;
+        let redis = Proxy::before(&stores.redis_url(), mode.clone()).await;
+        let fragile = TestApp::launch(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)], Some(telling()));
+        let sound = TestApp::launch(&stores, &[], Some(telling()));
+        fragile.until_ready().await;
+        sound.until_ready().await;
+        sound.until_connected_to_bus().await;
+        if mode == Mode::Pass {
+            fragile.until_connected_to_bus().await;
+        }
+        let ada = sound.user("ada").await;
+        Some(Self { sockets, stores, redis, fragile, sound, ada })
+    }
+
+    async fn clients(&self) -> (Socket, Socket) {
+        (self.sockets.connect(&self.fragile, &self.ada.token).await, self.sockets.connect(&self.sound, &self.ada.token).await)
+    }
+
+    /// Both replicas tell; each client hears its own replica at once and the other not at all, which is counted where it is known.
+    async fn assert_only_here(&self, (here, there): (&Socket, &Socket), first: u32) {
+        let dropped = async || self.fragile.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
+        let before = dropped().await;
+        for number in first..first + 5 {
+            self.fragile.tell(&self.ada, number).await;
+        }
+        within(Duration::from_secs(3), "the local client hears", async || when(numbers(here).contains(&u64::from(first + 4)))).await;
+        self.sound.tell(&self.ada, first + 5).await;
+        there.until(TOLD, |payload| payload["number"] == first + 5).await;
+        eventually("what is lost is counted", async || when(dropped().await >= before + 5.0)).await;
+        assert_answers(here, 1).await;
+        assert!(numbers(there).iter().all(|number| !(u64::from(first)..u64::from(first) + 5).contains(number)));
+    }
+
+    /// Within the promised time both hear both.
+    async fn assert_recovers(&self, (here, there): (&Socket, &Socket), mut number: u32) {
+        for (teller, hearer) in [(&self.fragile, there), (&self.sound, here)] {
+            within(RECOVERY, "what one replica tells reaches the other", async || {
+                number += 1;
+                teller.tell(&self.ada, number).await;
+                // What was told a moment ago may still be on its way.
+                when(numbers(hearer).last().is_some_and(|heard| *heard + 20 > u64::from(number) && *heard > 1000))
+            })
+            .await;
+        }
+        self.fragile.until_connected_to_bus().await;
+        // From now on nothing is lost.
+        for teller in [&self.fragile, &self.sound] {
+            number += 1;
+            teller.tell(&self.ada, number).await;
+            here.until(TOLD, |payload| payload["number"] == number).await;
+            there.until(TOLD, |payload| payload["number"] == number).await;
+        }
+        for socket in [here, there] {
+            assert_eq!(socket.of_kind(crate::support::socket_client::Kind::Disconnect).len(), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn redis_is_stopped_and_comes_back() {
+    let Some(stage) = Stage::set(Mode::Pass).await else { return };
+    let (here, there) = stage.clients().await;
+    for round in 0..2 {
+        stage.redis.set(Mode::Refuse).await;
+        eventually("the replica knows", async || when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0)).await;
+        stage.assert_only_here((&here, &there), 10 + round * 100).await;
+        eventually("the gauge tells", async || when(stage.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0)).await;
+        assert_answers(&stage.sockets.connect(&stage.fragile, &stage.ada.token).await, 1).await;
+        stage.redis.set(Mode::Pass).await;
+        stage.assert_recovers((&here, &there), 1000 * (round + 1)).await;
+    }
+}
+
+#[tokio::test]
+async fn redis_freezes_and_thaws() {
+    let Some(stage) = Stage::set(Mode::Pass).await else { return };
+    let (here, there) = stage.clients().await;
+    stage.redis.set(Mode::Hang).await;
+    stage.assert_only_here((&here, &there), 10).await;
+    stage.redis.set(Mode::Pass).await;
+    stage.assert_recovers((&here, &there), 1000).await;
+}
+
+#[tokio::test]
+async fn the_network_forgets_the_connections_to_redis() {
+    let Some(stage) = Stage::set(Mode::Pass).await else { return };
+    let (here, there) = stage.clients().await;
+    stage.redis.lose();
+    stage.assert_recovers((&here, &there), 1000).await;
+    stage.redis.cut();
+    stage.assert_recovers((&here, &there), 2000).await;
+}
+
+#[tokio::test]
+async fn redis_comes_after_the_replica() {
+    let Some(stage) = Stage::set(Mode::Refuse).await else { return };
+    let (here, there) = stage.clients().await;
+    stage.assert_only_here((&here, &there), 10).await;
+    stage.redis.set(Mode::Pass).await;
+    stage.assert_recovers((&here, &there), 1000).await;
+}
+
+#[tokio::test]
+async fn what_others_say_on_the_bus_cannot_harm() {
+    let Some(stage) = Stage::set(Mode::Pass).await else { return };
+    let (here, there) = stage.clients().await;
+    let before = stage.fragile.settled().await;
+    let mut redis = stage.stores.redis().await;
+    let by = "00000000-0000-0000-0000-000000000000";
+    let user = &stage.ada.id;
+    for word in [
+        String::new(),
+        "nonsense".to_owned(),
+        "{}".to_owned(),
+        "x".repeat(1_000_000),
+        "[".repeat(100_000),
+        format!(
+            "{{\"by\":\"{by}\",\"word\":{{\"emit\":{{\"rooms\":[{{\"user\":\"{user}\"}}],\"event\":\"no such event\",\"payload\":1}}}}}}"
+        ),
+        format!("{{\"by\":\"{by}\",\"word\":{{\"emit\":{{\"rooms\":[{{\"nobody\":\"{user}\"}}],\"event\":\"pong\",\"payload\":1}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"word\":{{\"signal\":{{\"topic\":\"sessions_ended\",\"payload\":\"nonsense\"}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"word\":{{\"signal\":{{\"topic\":\"of tomorrow\",\"payload\":1}}}}}}"),
+        format!("{{\"by\":\"{by}\",\"word\":{{\"word of tomorrow\":1}}}}"),
+    ] {
+        let channel = format!("{}:bus", stage.stores.prefix());
+        let heard: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
+        assert_eq!(heard, 2);
+    }
+    stage.fragile.tell(&stage.ada, 1).await;
+    there.until(TOLD, |payload| payload["number"] == 1).await;
+    assert_answers(&here, 1).await;
+    stage.fragile.assert_unharmed(&before).await;
+}
+
+#[tokio::test]
+async fn postgres_is_away_and_whoever_connects_is_told_so() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let arguments = [through("database-url", &stores.database_url(), postgres.address), "--database-acquire-timeout=1s".to_owned()];
+    let app = TestApp::on(&stores, &arguments.each_ref().map(String::as_str)).await;
+    let ada = app.user("ada").await;
+    let connected = sockets.connect(&app, &ada.token).await;
+    postgres.set(Mode::Refuse).await;
+    let token = vec!["a"; ada.token.len()].concat();
+    let refused = sockets.to(&app.url()).token(&token).refused().await;
+    assert!(["unavailable", "invalid_token"].contains(&refused.as_str()), "{refused}");
+    assert_answers(&connected, 1).await;
+    postgres.set(Mode::Pass).await;
+    within(RECOVERY, "whoever connects is let in", async || when(app.me(&ada.token).await.status == 200)).await;
+    assert_answers(&sockets.connect(&app, &ada.token).await, 1).await;
+    assert_answers(&connected, 2).await;
+    assert_eq!(app.get("/health").answer().await.status, 200);
+}

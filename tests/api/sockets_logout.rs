@@ -1,0 +1,173 @@
+//! A session ends, and whoever is connected by it hears so and is gone, on whatever replica, whatever ended it.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::sockets::{assert_answers, ways};
+use crate::support::app::through;
+use crate::support::socket_client::Kind;
+use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
+
+/// The promise when Redis is there.
+const AT_ONCE: Duration = Duration::from_secs(1);
+/// The promise without: a look each five seconds.
+const IN_A_ROUND: Duration = Duration::from_secs(6);
+/// What a busy machine adds to either.
+const SLACK: Duration = Duration::from_secs(2);
+
+/// Two replicas and somebody with two sessions, each with a client of every kind on both.
+struct Stage {
+    replicas: Vec<TestApp>,
+    ada: User,
+    other_token: String,
+    /// By the session of `ada`.
+    ending: Vec<Socket>,
+    /// By the other session.
+    staying: Vec<Socket>,
+    sockets: Sockets,
+}
+
+impl Stage {
+    async fn set() -> Option<Self> {
+        let sockets = Sockets::start()?;
+        let replicas = TestApp::replicas(2, &[]).await;
+        let ada = replicas[0].user("ada").await;
+        let other_token = replicas[0].token(&ada.email).await;
+        let (mut ending, mut staying) = (Vec::new(), Vec::new());
+        for replica in &replicas {
+            for (_, dial) in ways(&sockets, &replica.url()) {
+                ending.push(dial.token(&ada.token).reconnecting().connected().await);
+            }
+            for (_, dial) in ways(&sockets, &replica.url()) {
+                staying.push(dial.token(&other_token).reconnecting().connected().await);
+            }
+        }
+        Some(Self { replicas, ada, other_token, ending, staying, sockets })
+    }
+
+    /// All of these hear that they are logged out, are closed, and do not come back.
+    async fn assert_logged_out(&self, sockets: &[Socket], limit: Duration) {
+        within(limit + SLACK, "all are logged out", async || {
+            when(sockets.iter().all(|socket| !socket.of_kind(Kind::Disconnect).is_empty()))
+        })
+        .await;
+        for socket in sockets {
+            assert_eq!(socket.events("logout"), [json!({ "reason": "ended" })]);
+            assert_eq!(socket.closed().await, "io server disconnect");
+            let last = socket.told().pop().unwrap();
+            assert_eq!(last.kind, Kind::Disconnect, "{:?}", socket.told());
+        }
+        let counted = async || {
+            let mut counted = 0.0;
+            for replica in &self.replicas {
+                counted += replica.scrape().await.get("websocket_disconnections_total", &[("reason", "logout")]);
+            }
+            counted
+        };
+        eventually("each is counted once", async || when(counted().await == sockets.len() as f64)).await;
+    }
+
+    /// The others notice nothing, and who was logged out does not get in again.
+    async fn assert_others_stay(&self) {
+        for socket in &self.staying {
+            assert_answers(socket, 1).await;
+            assert_eq!(socket.of_kind(Kind::Connect).len(), 1);
+            assert!(socket.events("logout").is_empty());
+        }
+        for replica in &self.replicas {
+            assert_eq!(self.sockets.to(&replica.url()).token(&self.ada.token).refused().await, "invalid_token");
+            replica.until_clients(3).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_sockets_of_the_session_on_every_replica() {
+    let Some(stage) = Stage::set().await else { return };
+    stage.replicas[0].post("/api/auth/logout").bearer_auth(&stage.ada.token).answer().await.expect(204);
+    stage.assert_logged_out(&stage.ending, AT_ONCE).await;
+    stage.assert_others_stay().await;
+}
+
+#[tokio::test]
+async fn ending_a_session_from_another_ends_its_sockets() {
+    let Some(stage) = Stage::set().await else { return };
+    let sessions = stage.replicas[1].get("/api/auth/sessions").bearer_auth(&stage.ada.token).answer().await.expect(200).json();
+    let current = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap().clone();
+    let path = format!("/api/auth/sessions/{}", current["id"].as_str().unwrap());
+    stage.replicas[1].request(Method::DELETE, &path).bearer_auth(&stage.other_token).answer().await.expect(204);
+    stage.assert_logged_out(&stage.ending, AT_ONCE).await;
+    stage.assert_others_stay().await;
+}
+
+#[tokio::test]
+async fn ending_all_sessions_ends_all_sockets() {
+    let Some(stage) = Stage::set().await else { return };
+    stage.replicas[0].post("/api/auth/logout-all").bearer_auth(&stage.ada.token).answer().await.expect(204);
+    let all: Vec<Socket> = stage.ending.iter().chain(&stage.staying).cloned().collect();
+    stage.assert_logged_out(&all, AT_ONCE).await;
+    for replica in &stage.replicas {
+        replica.until_clients(0).await;
+        eventually("no connection is left", async || when(replica.scrape().await.get("active_connections", &[]) <= 2.0)).await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_expires_ends_its_sockets_in_a_round() {
+    let Some(stage) = Stage::set().await else { return };
+    let first = "UPDATE auth_sessions SET expires_at = now() WHERE id = (SELECT id FROM auth_sessions ORDER BY created_at LIMIT 1)";
+    assert_eq!(stage.replicas[0].stores.execute(first).await, 1);
+    stage.assert_logged_out(&stage.ending, IN_A_ROUND).await;
+    for socket in &stage.staying {
+        assert_answers(socket, 1).await;
+    }
+}
+
+#[tokio::test]
+async fn without_redis_the_end_of_a_session_is_found_in_a_round() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let argument = through("redis-url", &stores.redis_url(), redis.address);
+    let replicas = [TestApp::on(&stores, &[&argument]).await, TestApp::on(&stores, &[&argument]).await];
+    let ada = replicas[0].user("ada").await;
+    let other = replicas[0].token(&ada.email).await;
+    let mut ending = Vec::new();
+    for replica in &replicas {
+        replica.until_connected_to_bus().await;
+        ending.push(sockets.connect(replica, &ada.token).await);
+    }
+    let staying = sockets.connect(&replicas[1], &other).await;
+    redis.set(Mode::Refuse).await;
+    replicas[0].post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
+    // On its own replica at once, on the other in a round.
+    for (socket, limit) in ending.iter().zip([AT_ONCE, IN_A_ROUND]) {
+        within(limit + SLACK, "the client is logged out", async || when(!socket.of_kind(Kind::Disconnect).is_empty())).await;
+        assert_eq!((socket.closed().await.as_str(), socket.events("logout").len()), ("io server disconnect", 1));
+    }
+    assert_answers(&staying, 1).await;
+}
+
+#[tokio::test]
+async fn whoever_connects_while_the_session_ends_is_not_left_behind() {
+    let Some(sockets) = Sockets::start() else { return };
+    let replicas = TestApp::replicas(2, &[]).await;
+    for round in 0..10 {
+        let ada = replicas[0].user(&format!("ada{round}")).await;
+        let dials: Vec<Socket> =
+            replicas.iter().flat_map(|replica| (0..5).map(|_| sockets.to(&replica.url()).websocket().token(&ada.token).open())).collect();
+        replicas[0].post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
+        for socket in &dials {
+            within(AT_ONCE + SLACK, "it is refused or logged out", async || {
+                let ended = |kind| !socket.of_kind(kind).is_empty();
+                when(ended(Kind::ConnectError) || ended(Kind::Disconnect))
+            })
+            .await;
+        }
+        for replica in &replicas {
+            replica.until_clients(0).await;
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! Replicas with sockets: several on the same stores, and a route of each by which a test has somebody told something.
+
+use axum::Json;
+use axum::extract::{Path, State};
+use futures_util::future::join_all;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+use vitrine::metrics::labels::EventOut;
+use vitrine::realtime::Room;
+use vitrine::state::AppState;
+
+use super::{Ask, Scrape, Socket, Stores, TestApp, User, eventually, when};
+
+/// The event with which a test tells: any will do.
+pub const TOLD: &str = "post:delivered";
+
+/// What somebody is told.
+#[derive(Deserialize, Serialize, ToSchema)]
+struct Telling {
+    /// The first number.
+    from: u32,
+    /// How many events, numbered.
+    count: u32,
+    /// Bytes with which each is filled.
+    size: usize,
+}
+
+/// The service's own routes, and one that tells.
+pub fn telling() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(tell))
+}
+
+#[utoipa::path(post, path = "/test/tell/{user}", params(("user" = Uuid, Path)), request_body = Telling, responses((status = 200)))]
+async fn tell(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Telling { from, count, size }): Json<Telling>) {
+    for number in from..from + count {
+        let payload = json!({ "number": number, "filling": "x".repeat(size) });
+        state.realtime.emit(&[Room::User(user)], EventOut::PostDelivered, &payload);
+    }
+}
+
+impl TestApp {
+    /// With stores of its own and a way to tell, ready.
+    pub async fn telling(arguments: &[&str]) -> Self {
+        Self::with_routes(telling(), arguments).await
+    }
+
+    /// As many replicas on the same stores, each with a way to tell, ready and hearing each other.
+    pub async fn replicas(count: usize, arguments: &[&str]) -> Vec<Self> {
+        let stores = Stores::new().await;
+        let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(telling()))).collect();
+        for replica in &replicas {
+            replica.until_ready().await;
+            replica.until_connected_to_bus().await;
+        }
+        replicas
+    }
+
+    /// Waits until it hears what is said on the bus.
+    pub async fn until_connected_to_bus(&self) {
+        eventually("the replica hears the bus", async || when(self.scrape().await.get("websocket_adapter_connected", &[]) == 1.0)).await;
+    }
+
+    /// Has this replica tell somebody something.
+    pub async fn tell(&self, user: &User, number: u32) {
+        self.tell_all(user, number, 1, 0).await;
+    }
+
+    /// Has this replica tell somebody so many things at once, each filled with so many bytes.
+    pub async fn tell_all(&self, user: &User, from: u32, count: u32, size: usize) {
+        let telling = Telling { from, count, size };
+        self.post(&format!("/test/tell/{}", user.id)).json(&telling).answer().await.expect(200);
+    }
+
+    /// How many clients it has.
+    pub async fn clients(&self) -> f64 {
+        self.scrape().await.get("websocket_connections_active", &[])
+    }
+
+    /// Waits until it has so many clients.
+    pub async fn until_clients(&self, count: usize) {
+        eventually(&format!("there are {count} clients"), async || when(self.clients().await == count as f64)).await;
+    }
+
+    /// Nothing of all this was a fault of the service.
+    pub async fn assert_unharmed(&self, before: &Scrape) {
+        let after = self.scrape().await;
+        assert_eq!(after.since(before, "uncaught_exceptions_total", &[]), 0.0);
+        assert_eq!(after.since(before, "websocket_errors_total", &[("error_type", "failed")]), 0.0);
+        let faults = after.grown(before, "http_requests_total").into_iter().filter(|(labels, _)| labels.contains("status=5"));
+        assert_eq!(faults.collect::<Vec<_>>(), []);
+    }
+}
+
+/// Waits until each of them was told this number.
+pub async fn all_told(sockets: &[&Socket], number: u32) {
+    join_all(sockets.iter().map(|socket| socket.until(TOLD, move |payload| payload["number"] == number))).await;
+}
+
+/// The numbers that it was told.
+pub fn numbers(socket: &Socket) -> Vec<u64> {
+    socket.events(TOLD).iter().filter_map(|payload: &Value| payload["number"].as_u64()).collect()
+}
