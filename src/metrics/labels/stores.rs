@@ -1,0 +1,122 @@
+//! The labels of Postgres, Redis and the caches.
+
+use super::{Keys, Labels};
+
+labels! {
+    /// A Redis command, or the act of connecting.
+    RedisCommand ["command"] {
+        Connect ["connect"],
+        Ping ["ping"],
+        Get ["get"],
+        Set ["set"],
+        Eval ["eval"],
+        Publish ["publish"],
+        Subscribe ["subscribe"],
+    }
+}
+
+labels! {
+    /// How an operation ended.
+    Outcome ["status"] {
+        Success ["success"],
+        Error ["error"],
+    }
+}
+
+labels! {
+    /// What a Redis connection is for.
+    RedisRole ["role"] {
+        Commands ["commands"],
+        Pubsub ["pubsub"],
+    }
+}
+
+labels! {
+    /// What a cache holds.
+    CacheType ["cache_type"] {
+        Session ["session"],
+        User ["user"],
+        Project ["project"],
+        Showcase ["showcase"],
+        Insights ["insights"],
+    }
+}
+
+labels! {
+    /// One kind of database statement, by what it does and to which table.
+    Query ["operation", "table"] {
+        Begin ["begin", "transaction"],
+        Commit ["commit", "transaction"],
+        Ping ["select", "health"],
+        SelectUsers ["select", "users"],
+        InsertUsers ["insert", "users"],
+        UpdateUsers ["update", "users"],
+        SelectAuthSessions ["select", "auth_sessions"],
+        InsertAuthSessions ["insert", "auth_sessions"],
+        UpdateAuthSessions ["update", "auth_sessions"],
+        DeleteAuthSessions ["delete", "auth_sessions"],
+        SelectProjects ["select", "projects"],
+        InsertProjects ["insert", "projects"],
+        UpdateProjects ["update", "projects"],
+        DeleteProjects ["delete", "projects"],
+        SelectProjectMembers ["select", "project_members"],
+        InsertProjectMembers ["insert", "project_members"],
+        DeleteProjectMembers ["delete", "project_members"],
+        SelectIdempotencyKeys ["select", "idempotency_keys"],
+        InsertIdempotencyKeys ["insert", "idempotency_keys"],
+        DeleteIdempotencyKeys ["delete", "idempotency_keys"],
+        UpdateLeases ["update", "leases"],
+        SelectJobs ["select", "jobs"],
+        InsertJobs ["insert", "jobs"],
+        UpdateJobs ["update", "jobs"],
+        DeleteJobs ["delete", "jobs"],
+        SelectEnvironments ["select", "environments"],
+        InsertEnvironments ["insert", "environments"],
+        UpdateEnvironments ["update", "environments"],
+        DeleteEnvironments ["delete", "environments"],
+        SelectEnvSessions ["select", "env_sessions"],
+        InsertEnvSessions ["insert", "env_sessions"],
+        UpdateEnvSessions ["update", "env_sessions"],
+        DeleteEnvSessions ["delete", "env_sessions"],
+        SelectExtensionInstalls ["select", "extension_installs"],
+        InsertExtensionInstalls ["insert", "extension_installs"],
+        UpdateExtensionInstalls ["update", "extension_installs"],
+        DeleteExtensionInstalls ["delete", "extension_installs"],
+        SelectLogEntries ["select", "log_entries"],
+        InsertLogEntries ["insert", "log_entries"],
+        DeleteLogEntries ["delete", "log_entries"],
+        UpdateLogStreams ["update", "log_streams"],
+        SelectSimContainers ["select", "sim_containers"],
+        UpdateSimContainers ["update", "sim_containers"],
+        InsertOauthCallbacks ["insert", "oauth_callbacks"],
+        DeleteOauthCallbacks ["delete", "oauth_callbacks"],
+        SelectSocialAccounts ["select", "social_accounts"],
+        InsertSocialAccounts ["insert", "social_accounts"],
+        UpdateSocialAccounts ["update", "social_accounts"],
+        DeleteSocialAccounts ["delete", "social_accounts"],
+        SelectPosts ["select", "posts"],
+        InsertPosts ["insert", "posts"],
+        SelectPostDeliveries ["select", "post_deliveries"],
+        InsertPostDeliveries ["insert", "post_deliveries"],
+        UpdatePostDeliveries ["update", "post_deliveries"],
+    }
+}
+
+labels! {
+    /// How a database statement ended.
+    QueryStatus ["status"] {
+        Success ["success"],
+        Error ["error"],
+        Timeout ["timeout"],
+        Cancelled ["cancelled"],
+    }
+}
+
+labels! {
+    /// The state of the connections in the pool.
+    PoolState ["state"] {
+        Idle ["idle"],
+        Used ["used"],
+        Max ["max"],
+    }
+}
