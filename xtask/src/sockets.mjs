@@ -15,6 +15,22 @@ const until = async (what, limit, done) => {
   }
 };
 
+/** A client that the service refused does not come back by itself: it does when the service was only busy. */
+const retry = (socket) =>
+  socket.on('connect_error', ({ message }) => message === 'unavailable' && setTimeout(() => socket.connect(), 200 + 300 * Math.random()));
+
+/** Has an event acknowledged; as any client should, it tries again when the service is busy. */
+async function ask(socket, event, payload) {
+  for (let tries = 0; ; tries += 1) {
+    const answer = await socket.timeout(10_000).emitWithAck(event, payload).catch((error) => ({ error: String(error) }));
+    if (answer.error?.code !== 'unavailable' || tries === 20 || !socket.connected) return answer;
+    busy += 1;
+    await new Promise((resolve) => setTimeout(resolve, 200 + 300 * Math.random()));
+  }
+}
+
+/** How often it was. */
+let busy = 0;
 let sockets = [];
 /** By version of the project: how often each client heard of it, and when. */
 const heard = new Map();
@@ -25,11 +41,12 @@ async function connect({ url, tokens, clients, project }) {
     const token = tokens[number % tokens.length];
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
     socket.on('connect', async () => {
-      const answer = await socket.timeout(10_000).emitWithAck('project:subscribe', { project_id: project }).catch((error) => ({ error: String(error) }));
+      const answer = await ask(socket, 'project:subscribe', { project_id: project });
       socket.refusal = answer.error;
       socket.subscribed = !answer.error;
     });
     socket.on('disconnect', () => (socket.subscribed = false));
+    retry(socket);
     socket.on('connect_error', (error) => (socket.refusal = error.message));
     socket.on('project:changed', ({ version }) => {
       const receipts = heard.get(version);
@@ -38,7 +55,7 @@ async function connect({ url, tokens, clients, project }) {
     return socket;
   });
   const missing = await until('clients that could not subscribe', 60_000, () => sockets.every((socket) => socket.subscribed));
-  return { subscribed: sockets.filter((socket) => socket.subscribed).length, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
+  return { subscribed: sockets.filter((socket) => socket.subscribed).length, busy, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
 }
 
 /** Changes the project by one replica, again and again, and waits for every client to hear of each change. */
@@ -114,11 +131,12 @@ let readers = [];
 async function read({ url, token, environment, clients }) {
   readers = Array.from({ length: clients }, () => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
+    retry(socket);
     const reader = { socket, seqs: [], interruptions: 0, away: 0, drained: 0 };
     socket.on('connect', async () => {
       if (reader.leftAt) reader.away = Math.max(reader.away, now() - reader.leftAt);
       const from = reader.seqs.length ? { last_seq: reader.seqs.at(-1) } : {};
-      const answer = await socket.timeout(10_000).emitWithAck('env:subscribe', { environment_id: environment, ...from }).catch((error) => ({ error: String(error) }));
+      const answer = await ask(socket, 'env:subscribe', { environment_id: environment, ...from });
       reader.refusal = answer.error;
     });
     socket.on('server:draining', () => (reader.drained += 1));
