@@ -49,7 +49,10 @@ async fn each_change_of_status_is_told_once_on_every_replica() {
         assert_eq!(statuses, ["starting", "running", "starting", "running", "stopping", "stopped", "deleting", "deleted"]);
         let first = told[0]["version"].as_i64().unwrap();
         for (version, status) in (first..).zip(&told) {
-            assert_eq!(*status, json!({ "environment_id": id, "project_id": studio.project, "status": status["status"], "last_error": null, "version": version }));
+            assert_eq!(
+                *status,
+                json!({ "environment_id": id, "project_id": studio.project, "status": status["status"], "last_error": null, "version": version })
+            );
         }
     }
 }
@@ -66,7 +69,11 @@ async fn what_went_wrong_is_told_on_another_replica() {
     // What a job gives up: its container is removed when the status says already that it is to stop.
     let mut lock = a.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT FROM jobs").execute(&mut *lock).await.unwrap();
-    sqlx::query("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid").bind(&died).execute(&mut *lock).await.unwrap();
+    sqlx::query("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid")
+        .bind(&died)
+        .execute(&mut *lock)
+        .await
+        .unwrap();
     sqlx::query("DELETE FROM sim_containers WHERE environment_id = $1::uuid").bind(&failed).execute(&mut *lock).await.unwrap();
     lock.commit().await.unwrap();
     let stop = studio.operate(&failed, "stop").await;

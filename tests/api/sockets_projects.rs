@@ -69,7 +69,8 @@ async fn members_hear_of_each_change_once_on_every_replica() {
     let [a, b] = &replicas[..] else { unreachable!() };
     let team = Team::of(a).await;
     let cleo = a.user("cleo").await;
-    let (ada, bob, other) = (sockets.connect(a, &team.ada.token).await, sockets.connect(b, &team.bob.token).await, sockets.connect(b, &cleo.token).await);
+    let (ada, bob, other) =
+        (sockets.connect(a, &team.ada.token).await, sockets.connect(b, &team.bob.token).await, sockets.connect(b, &cleo.token).await);
     for socket in [&ada, &bob] {
         subscribe(socket, &team.project).await;
         // Once more is no more than once.
@@ -157,7 +158,9 @@ async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_ano
     eventually("lines go on", async || when(ada.events("env:log").len() > lines + 3)).await;
     assert_eq!([bob.told().len(), tab.told().len()], before, "it was the last word");
     assert!(!changes(&ada).contains(&"access_lost".to_owned()));
-    for (event, payload) in [("project:subscribe", json!({ "project_id": team.project })), ("env:subscribe", json!({ "environment_id": environment }))] {
+    for (event, payload) in
+        [("project:subscribe", json!({ "project_id": team.project })), ("env:subscribe", json!({ "environment_id": environment }))]
+    {
         assert_eq!(bob.emit_refused(event, payload).await, "not_found");
     }
 }
