@@ -14,11 +14,13 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use uuid::Uuid;
+use vitrine::cache::Link;
 use vitrine::config::{Cli, Config};
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{Engine, Image, Sim};
 use vitrine::features::environments::logs::Follower;
 use vitrine::metrics::exporter::Exporter;
+use vitrine::realtime::Realtime;
 
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -111,7 +113,8 @@ impl Stage {
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;
-        let follower = Follower::new(db.clone(), engine, &config, |_| {}, metrics);
+        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, metrics.clone());
+        let follower = Follower::new(db.clone(), engine, &config, |_| {}, realtime, metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }
 

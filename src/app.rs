@@ -15,10 +15,10 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::{Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
-use crate::features::environments::{Environments, watch_engine};
+use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::oauth::Oauth;
 use crate::features::posts::{self, Posts};
-use crate::features::projects::Projects;
+use crate::features::projects::{self, Projects};
 use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::jobs::{Queue, Workers};
@@ -75,10 +75,18 @@ impl App {
         let background = db.for_background();
         let oauth =
             Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
+        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), realtime.clone(), metrics.clone());
         let engine = Engine::of(&config, &db, metrics.clone())?;
-        let environments =
-            Environments::new(db.clone(), background.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
+        let parts = environments::Parts {
+            db: db.clone(),
+            background: background.clone(),
+            engine: engine.clone(),
+            projects: projects.clone(),
+            queue: queue.clone(),
+            realtime: realtime.clone(),
+            metrics: metrics.clone(),
+        };
+        let environments = Environments::new(parts, &config);
         let posts = Posts::new(posts::Parts {
             db: db.clone(),
             background,
@@ -88,6 +96,7 @@ impl App {
             platforms,
             queue: queue.clone(),
             public_url: config.public_url.clone(),
+            realtime: realtime.clone(),
             metrics: metrics.clone(),
         });
         let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
@@ -127,13 +136,13 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, environments, .. } = state;
+        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
         let follower = environments.follower(&config);
-        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth, environments, health.clone(), metrics.clone());
+        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth, environments.clone(), health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
@@ -141,6 +150,10 @@ impl App {
         tasks.spawn("redis", link.clone().keep_connected());
         tasks.spawn("realtime", realtime.clone().run());
         tasks.spawn("ended sessions", sign_out_ended(accounts, realtime.clone()));
+        tasks.spawn("presence", projects.presence().clone().share());
+        tasks.spawn("project subscriptions", projects::watch_access(projects, realtime.clone()));
+        tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
+        tasks.spawn("grown logs", environments.hear_logs());
         tasks.spawn("health", health.clone().watch(db.clone(), link));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));

@@ -24,6 +24,8 @@ pub struct Conn {
     /// A statement was begun and has not ended.
     busy: bool,
     in_transaction: bool,
+    /// What is to be told of the transaction once it is true.
+    facts: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
     pub(super) metrics: Metrics,
 }
@@ -44,7 +46,7 @@ impl Conn {
         deadline: Duration,
         metrics: Metrics,
     ) -> Self {
-        Self { connection: Some(connection), share, busy: false, in_transaction: false, deadline, metrics }
+        Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, metrics }
     }
 
     /// The row, if there is one.
@@ -96,6 +98,12 @@ impl Conn {
         self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
     }
 
+    /// Tells a fact once the transaction is committed, and not at all when it is not: for those who write into a
+    /// transaction that somebody else commits.
+    pub fn when_committed(&mut self, tell: impl FnOnce() + Send + 'static) {
+        self.facts.push(Box::new(tell));
+    }
+
     /// Makes the transaction's changes true.
     ///
     /// # Errors
@@ -103,6 +111,9 @@ impl Conn {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
         self.in_transaction = false;
+        for tell in std::mem::take(&mut self.facts) {
+            tell();
+        }
         Ok(())
     }
 }

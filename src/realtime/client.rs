@@ -57,9 +57,21 @@ impl Client {
         self.socket.join(room.name());
     }
 
-    /// Leaves a room.
+    /// Leaves a room; what is done for the client because it is there ends.
     pub fn leave(&self, room: Room) {
         self.socket.leave(room.name());
+        let work = match room {
+            Room::Project(id) => Work::Presence(id),
+            Room::Environment { id, .. } => Work::Log(id),
+            Room::Session(_) | Room::User(_) => return,
+        };
+        let _was_done = self.seat.release(work);
+    }
+
+    /// Whether it is in a room.
+    #[must_use]
+    pub fn is_in(&self, room: Room) -> bool {
+        self.rooms().contains(&room)
     }
 
     /// The rooms in which it is.

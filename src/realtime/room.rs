@@ -15,7 +15,12 @@ pub enum Room {
     /// Those that subscribed to a project.
     Project(Uuid),
     /// Those that subscribed to an environment.
-    Environment(Uuid),
+    Environment {
+        /// The environment.
+        id: Uuid,
+        /// Its project: who loses that loses this.
+        project: Uuid,
+    },
 }
 
 impl Room {
@@ -25,7 +30,16 @@ impl Room {
             Self::Session(id) => format!("s{}", id.simple()),
             Self::User(id) => format!("u{}", id.simple()),
             Self::Project(id) => format!("p{}", id.simple()),
-            Self::Environment(id) => format!("e{}", id.simple()),
+            Self::Environment { id, project } => format!("e{}{}", id.simple(), project.simple()),
+        }
+    }
+
+    /// The project of which one has to be a member to be in the room.
+    #[must_use]
+    pub fn project(self) -> Option<Uuid> {
+        match self {
+            Self::Project(project) | Self::Environment { project, .. } => Some(project),
+            Self::Session(_) | Self::User(_) => None,
         }
     }
 
@@ -35,7 +49,10 @@ impl Room {
             "s" => Self::Session,
             "u" => Self::User,
             "p" => Self::Project,
-            "e" => Self::Environment,
+            "e" => {
+                let (id, project) = name[1..].split_at_checked(32)?;
+                return Some(Self::Environment { id: Uuid::try_parse(id).ok()?, project: Uuid::try_parse(project).ok()? });
+            }
             _ => return None,
         };
         Uuid::try_parse(&name[1..]).ok().map(make)
@@ -48,11 +65,13 @@ mod tests {
 
     #[test]
     fn a_room_is_known_by_its_name() {
-        let id = Uuid::now_v7();
-        for room in [Room::Session(id), Room::User(id), Room::Project(id), Room::Environment(id)] {
+        let (id, project) = (Uuid::now_v7(), Uuid::now_v7());
+        for room in [Room::Session(id), Room::User(id), Room::Project(project), Room::Environment { id, project }] {
             assert_eq!(Room::named(&room.name()), Some(room));
         }
-        assert_eq!(Room::named("x"), None);
+        for name in ["x", "", "e", "e1", &Room::User(id).name().replace('u', "e")] {
+            assert_eq!(Room::named(name), None);
+        }
         assert_eq!(Room::named("écran"), None);
     }
 }

@@ -37,6 +37,8 @@ pub struct Identity {
 pub enum Work {
     /// It is sent the log of this environment.
     Log(Uuid),
+    /// It counts as present in this project.
+    Presence(Uuid),
     /// It is the terminal of this session.
     Terminal(Uuid),
 }

@@ -30,6 +30,7 @@ mod idempotency;
 mod insights;
 mod jobs;
 mod logs;
+mod logs_live;
 mod members;
 mod metrics;
 mod oauth;

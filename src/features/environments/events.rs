@@ -1,31 +1,44 @@
-//! The facts of environments: each is one log line and, where it matters, one count.
+//! The facts of environments: each is one log line and, where it matters, one count and one announcement.
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::Environment;
 use super::state::{Operation, Status};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Ending, Extension, SessionStatus, SessionType};
+use crate::metrics::labels::{Ending, EventOut, Extension, SessionStatus, SessionType};
+use crate::realtime::{Realtime, Room};
 
-pub fn began(environment: &Environment, user: Uuid, operation: Operation) {
+pub fn began(realtime: &Realtime, environment: &Environment, user: Uuid, operation: Operation) {
+    announce(realtime, environment);
     let Environment { id, status, .. } = environment;
     tracing::info!(environment = %id, %user, operation = operation.name(), status = status.name(), "operation began");
 }
 
-pub fn done(environment: Uuid, operation: Operation) {
-    tracing::info!(%environment, operation = operation.name(), "operation done");
+pub fn done(realtime: &Realtime, environment: &Environment, operation: Operation) {
+    announce(realtime, environment);
+    tracing::info!(environment = %environment.id, operation = operation.name(), "operation done");
 }
 
-pub fn given_up(environment: Uuid, operation: Operation, reason: &str) {
-    tracing::warn!(%environment, operation = operation.name(), reason, "operation given up");
+pub fn deleted(realtime: &Realtime, environment: &Environment) {
+    let Environment { id, project_id, version, .. } = *environment;
+    emit(realtime, &StatusChange { environment_id: id, project_id, status: "deleted", last_error: None, version: version + 1 });
+    tracing::info!(environment = %id, "environment deleted");
+}
+
+pub fn given_up(realtime: &Realtime, environment: &Environment, operation: Operation, reason: &str) {
+    announce(realtime, environment);
+    tracing::warn!(environment = %environment.id, operation = operation.name(), reason, "operation given up");
 }
 
 pub fn overtaken(environment: Uuid, operation: Operation) {
     tracing::info!(%environment, operation = operation.name(), "operation overtaken by another");
 }
 
-pub fn reconciled(environment: Uuid, from: Status, to: Status, reason: &str) {
-    tracing::warn!(%environment, from = from.name(), to = to.name(), reason, "environment was not what it was said to be");
+pub fn reconciled(realtime: &Realtime, environment: &Environment, from: Status, reason: &str) {
+    announce(realtime, environment);
+    let Environment { id, status, .. } = environment;
+    tracing::warn!(environment = %id, from = from.name(), to = status.name(), reason, "environment was not what it was said to be");
 }
 
 pub fn orphan_removed(environment: Uuid) {
@@ -59,4 +72,26 @@ pub fn session_closed(session: &Uuid, environment: Uuid, user: Uuid) {
 
 pub fn sessions_counted(metrics: &Metrics, kind: SessionType, status: SessionStatus, count: i64) {
     metrics.workspace_sessions.set_count((kind, status), count);
+}
+
+/// Where an environment stands now.
+#[derive(Serialize)]
+struct StatusChange<'a> {
+    environment_id: Uuid,
+    project_id: Uuid,
+    status: &'a str,
+    last_error: Option<&'a str>,
+    /// Of two, the one with the higher version is the later.
+    version: i64,
+}
+
+fn announce(realtime: &Realtime, environment: &Environment) {
+    let Environment { id, project_id, status, last_error, version, .. } = environment;
+    let (status, last_error) = (status.name(), last_error.as_deref());
+    emit(realtime, &StatusChange { environment_id: *id, project_id: *project_id, status, last_error, version: *version });
+}
+
+fn emit(realtime: &Realtime, change: &StatusChange<'_>) {
+    let StatusChange { environment_id: id, project_id: project, .. } = *change;
+    realtime.emit(&[Room::Project(project), Room::Environment { id, project }], EventOut::EnvStatus, change);
 }

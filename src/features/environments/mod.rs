@@ -17,11 +17,13 @@ mod reconcile;
 mod routes;
 mod service;
 mod sessions;
+mod socket;
 mod state;
 mod store;
 mod watch;
 mod work;
 
 pub use routes::routes;
-pub use service::Environments;
+pub use service::{Environments, Parts};
+pub use socket::{end_subscriptions, sockets};
 pub use watch::watch_engine;

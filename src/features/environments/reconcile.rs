@@ -56,7 +56,7 @@ impl Handler for Reconcile {
 impl Reconcile {
     /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { background, engine, metrics, .. } = self.0.parts();
+        let Parts { background, engine, realtime, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
         let mut tx = background.begin().await?;
@@ -64,14 +64,14 @@ impl Reconcile {
         if now.is_none_or(|now| now.version != seen.version) {
             return Ok(());
         }
-        store::set_status(&mut tx, seen.id, status, (status == Status::Error).then_some(reason.as_str()), None).await?;
+        let environment = store::set_status(&mut tx, seen.id, status, (status == Status::Error).then_some(reason.as_str()), None).await?;
         if seen.status == Status::Running {
             sessions::close_all(&mut tx, seen.id).await?;
         }
         logs::append_system(&mut tx, seen.id, &reason).await?;
         tx.commit().await?;
-        logs::system_line_stored(metrics);
-        events::reconciled(seen.id, seen.status, status, &reason);
+        logs::system_line_stored(metrics, realtime, seen.id);
+        events::reconciled(realtime, &environment, seen.status, &reason);
         Ok(())
     }
 

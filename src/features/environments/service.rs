@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::driver::Engine;
 use super::extensions::ChangeExtension;
-use super::logs::Follower;
+use super::logs::{Follower, Live};
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
 use super::state::{Illegal, Operation, Status};
@@ -24,6 +24,7 @@ use crate::http::page::Slice;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
+use crate::realtime::Realtime;
 
 /// Why a request for environments is refused.
 #[derive(Debug, thiserror::Error)]
@@ -65,29 +66,42 @@ impl From<StoreError> for EnvironmentError {
 
 /// The environments service; clones share it.
 #[derive(Clone)]
-pub struct Environments(Arc<Parts>);
+pub struct Environments(Arc<Inner>);
 
 /// What the service works with.
-pub(super) struct Parts {
+pub struct Parts {
+    /// For requests.
     pub db: Db,
     /// For what runs behind the requests.
     pub background: Db,
+    /// What runs environments.
     pub engine: Engine,
+    /// To which environments belong.
     pub projects: Projects,
+    /// Where operations wait.
     pub queue: Queue,
-    pub quotas: Quotas,
-    /// First part of the names of containers.
-    pub namespace: String,
+    /// Who is told what became true.
+    pub realtime: Realtime,
+    /// What counts.
     pub metrics: Metrics,
 }
 
+struct Inner {
+    parts: Parts,
+    quotas: Quotas,
+    /// First part of the names of containers.
+    namespace: String,
+    live: Live,
+}
+
 impl Environments {
-    /// The service over its stores, its driver and the projects to which environments belong; `background` is for its jobs.
+    /// The service over what it works with.
     #[must_use]
-    pub fn new(db: Db, background: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
+    pub fn new(parts: Parts, config: &Config) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
-        Self(Arc::new(Parts { db, background, engine, projects, queue, quotas, namespace, metrics }))
+        let live = Live::new(parts.background.clone());
+        Self(Arc::new(Inner { parts, quotas, namespace, live }))
     }
 
     /// What does the jobs of this feature.
@@ -102,7 +116,17 @@ impl Environments {
 
     /// What the service works with.
     pub(super) fn parts(&self) -> &Parts {
-        &self.0
+        &self.0.parts
+    }
+
+    /// First part of the names of containers.
+    pub(super) fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The logs that are followed at this replica.
+    pub(super) fn live(&self) -> &Live {
+        &self.0.live
     }
 
     /// Creates an environment in a project.
@@ -113,7 +137,7 @@ impl Environments {
         new: NewEnvironment,
         repeatable: Option<Named>,
     ) -> Result<Environment, EnvironmentError> {
-        let Parts { db, engine, projects, queue, quotas, .. } = self.parts();
+        let (Parts { db, engine, projects, queue, realtime, .. }, quotas) = (self.parts(), self.0.quotas);
         let mut tx = db.begin().await?;
         projects.hold(&mut tx, user, project, Action::Change).await?;
         if let Some(named) = &repeatable
@@ -136,7 +160,7 @@ impl Environments {
         }
         tx.commit().await?;
         queue.wake();
-        events::began(&environment, user.id, Operation::Create);
+        events::began(realtime, &environment, user.id, Operation::Create);
         Ok(environment)
     }
 
@@ -156,9 +180,14 @@ impl Environments {
         Ok(environment)
     }
 
+    /// Those of these environments that are gone.
+    pub(super) async fn gone_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        store::gone_among(&mut self.parts().db.acquire().await?, ids).await
+    }
+
     /// Begins an operation on an environment; a job does it.
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
-        let Parts { db, engine, queue, .. } = self.parts();
+        let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
         let before = self.hold(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
@@ -173,7 +202,7 @@ impl Environments {
         queue.enqueue(&mut tx, &Change::job(&environment, operation)).await?;
         tx.commit().await?;
         queue.wake();
-        events::began(&environment, user.id, operation);
+        events::began(realtime, &environment, user.id, operation);
         Ok(environment)
     }
 
@@ -188,11 +217,16 @@ impl Environments {
     /// Follows the logs of environments that run.
     #[must_use]
     pub fn follower(&self, config: &Config) -> Follower {
-        let Parts { db, engine, metrics, .. } = self.parts();
+        let Parts { db, engine, realtime, metrics, .. } = self.parts();
         let this = self.clone();
         // What its container has to say has ended: it may have died.
         let on_end = move |_| drop(tokio::spawn(this.clone().reconcile_soon()));
-        Follower::new(db.clone(), engine.clone(), config, on_end, metrics.clone())
+        Follower::new(db.clone(), engine.clone(), config, on_end, realtime.clone(), metrics.clone())
+    }
+
+    /// Hears of logs that have grown, for those who follow them at this replica.
+    pub fn hear_logs(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.live().clone().hear(self.parts().realtime.clone())
     }
 
     async fn reconcile_soon(self) {
@@ -218,7 +252,7 @@ impl Environments {
 
     /// Reports that another replica reports.
     pub fn report_nothing(&self) {
-        events::counted(&self.0.metrics, &[]);
-        sessions::report_nothing(&self.0.metrics);
+        events::counted(&self.parts().metrics, &[]);
+        sessions::report_nothing(&self.parts().metrics);
     }
 }

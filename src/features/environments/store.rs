@@ -70,6 +70,16 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Environment>, Stor
     conn.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
 }
 
+/// Those of these environments that are gone.
+pub async fn gone_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+    let select = sqlx::query!(
+        r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
+           WHERE NOT EXISTS (SELECT FROM environments e WHERE e.id = ids.id)"#,
+        ids
+    );
+    Ok(conn.all(Query::SelectEnvironments, select).await?.into_iter().map(|row| row.id).collect())
+}
+
 /// The environment, held against other changes until the transaction ends.
 pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreError> {
     let select = sqlx::query_as!(

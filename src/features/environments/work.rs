@@ -70,10 +70,14 @@ impl Handler for ChangeEnvironment {
         if environment.version != change.version {
             return Ok(());
         }
-        store::set_status(tx, environment.id, Status::Error, Some(reason), None).await?;
+        let environment = store::set_status(tx, environment.id, Status::Error, Some(reason), None).await?;
         logs::append_system(tx, environment.id, &format!("could not {}: {reason}", change.operation.name())).await?;
-        logs::system_line_stored(&self.0.parts().metrics);
-        events::given_up(environment.id, change.operation, reason);
+        let (environments, reason) = (self.0.clone(), reason.to_owned());
+        tx.when_committed(move || {
+            let Parts { realtime, metrics, .. } = environments.parts();
+            logs::system_line_stored(metrics, realtime, environment.id);
+            events::given_up(realtime, &environment, change.operation, &reason);
+        });
         Ok(())
     }
 }
@@ -111,15 +115,18 @@ impl ChangeEnvironment {
 
     /// Stores what became true, together with the end of the job.
     async fn settle(&self, job: &Job, change: &Change, container: Option<&str>) -> Result<(), Failure> {
-        let Parts { background, queue, metrics, .. } = self.0.parts();
+        let Parts { background, queue, realtime, metrics, .. } = self.0.parts();
         let mut tx = background.begin().await?;
         let now = store::lock(&mut tx, change.environment).await?;
         let Some(environment) = now.filter(|environment| environment.version == change.version) else {
             events::overtaken(change.environment, change.operation);
             return Ok(());
         };
-        match change.operation.done() {
-            None => store::delete(&mut tx, environment.id).await?,
+        let changed = match change.operation.done() {
+            None => {
+                store::delete(&mut tx, environment.id).await?;
+                None
+            }
             Some(status) => {
                 let environment = store::set_status(&mut tx, environment.id, status, None, container).await?;
                 let word = if container.is_some() { "in a new container" } else { "in its container" };
@@ -130,15 +137,19 @@ impl ChangeEnvironment {
                 if status == Status::Running {
                     extensions::enqueue_wanted(&mut tx, queue, environment.id).await?;
                 }
+                Some(environment)
             }
-        }
+        };
         job.complete(&mut tx).await?;
         tx.commit().await?;
         queue.wake();
-        if change.operation != Operation::Delete {
-            logs::system_line_stored(metrics);
+        match changed {
+            Some(changed) => {
+                logs::system_line_stored(metrics, realtime, changed.id);
+                events::done(realtime, &changed, change.operation);
+            }
+            None => events::deleted(realtime, &environment),
         }
-        events::done(change.environment, change.operation);
         Ok(())
     }
 }

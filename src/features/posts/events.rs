@@ -1,18 +1,20 @@
-//! The facts of posts: each is one log line and, where it matters, one count. What the author is told in real time is told
-//! beside these: when a delivery ended.
+//! The facts of posts: each is one log line and, where it matters, one count. The author is told when a delivery has ended.
 
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::Post;
 use crate::metrics::Metrics;
-use crate::metrics::labels::Platform;
+use crate::metrics::labels::{EventOut, Platform};
+use crate::realtime::{Realtime, Room};
 
 pub fn created(metrics: &Metrics, post: &Post) {
     metrics.posts_created.increment(());
     tracing::info!(post = %post.id, project = %post.project_id, author = %post.author_id, deliveries = post.deliveries.len(), "post created");
 }
 
-pub fn delivered(post: Uuid, platform: Platform, attempts: i32) {
+pub fn delivered(realtime: &Realtime, author: Uuid, post: Uuid, platform: Platform, attempts: i32, url: Option<&str>) {
+    realtime.emit(&[Room::User(author)], EventOut::PostDelivered, &Delivered { post_id: post, platform, url });
     tracing::info!(%post, platform = platform.name(), attempts, "post delivered");
 }
 
@@ -20,6 +22,22 @@ pub fn put_off(post: Uuid, platform: Platform, attempts: i32, reason: &str) {
     tracing::info!(%post, platform = platform.name(), attempts, reason, "delivery put off");
 }
 
-pub fn failed(post: Uuid, platform: Platform, attempts: i32, reason: &str) {
+pub fn failed(realtime: &Realtime, author: Uuid, post: Uuid, platform: Platform, attempts: i32, reason: &str) {
+    realtime.emit(&[Room::User(author)], EventOut::PostFailed, &Failed { post_id: post, platform, reason });
     tracing::warn!(%post, platform = platform.name(), attempts, reason, "delivery failed");
+}
+
+#[derive(Serialize)]
+struct Delivered<'a> {
+    post_id: Uuid,
+    platform: Platform,
+    /// Where the platform shows it, if it says so.
+    url: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Failed<'a> {
+    post_id: Uuid,
+    platform: Platform,
+    reason: &'a str,
 }

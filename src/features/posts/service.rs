@@ -20,6 +20,7 @@ use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{JobKind, Platform};
 use crate::platforms::{Platforms, Settings};
+use crate::realtime::Realtime;
 
 /// Why a request for posts is refused.
 #[derive(Debug, thiserror::Error)]
@@ -64,6 +65,8 @@ pub struct Parts {
     pub queue: Queue,
     /// Where browsers find projects.
     pub public_url: Url,
+    /// By what authors are told.
+    pub realtime: Realtime,
     /// What counts.
     pub metrics: Metrics,
 }

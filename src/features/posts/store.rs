@@ -159,7 +159,8 @@ pub async fn set_put_off(tx: &mut Conn, post: Uuid, platform: Platform, attempts
     Ok(tx.execute(Query::UpdatePostDeliveries, update).await? == 1)
 }
 
-/// Answers the reason that is stored; with `keep_reason` one that an earlier attempt gave. None when it is not pending any more.
+/// Answers the post's author and the reason that is stored; with `keep_reason` one that an earlier attempt gave. None when it is
+/// not pending any more.
 pub async fn set_failed(
     tx: &mut Conn,
     post: Uuid,
@@ -167,17 +168,18 @@ pub async fn set_failed(
     attempts: i32,
     reason: &str,
     keep_reason: bool,
-) -> Result<Option<String>, StoreError> {
+) -> Result<Option<(Uuid, String)>, StoreError> {
     let update = sqlx::query!(
-        r#"UPDATE post_deliveries
-           SET status = 'failed', attempts = $3, last_error = coalesce(CASE WHEN $5 THEN last_error END, $4), updated_at = now()
-           WHERE post_id = $1 AND platform = $2 AND status = 'pending'
-           RETURNING last_error AS "last_error!""#,
+        r#"UPDATE post_deliveries d
+           SET status = 'failed', attempts = $3, last_error = coalesce(CASE WHEN $5 THEN d.last_error END, $4), updated_at = now()
+           FROM posts p
+           WHERE d.post_id = $1 AND d.platform = $2 AND d.status = 'pending' AND p.id = d.post_id
+           RETURNING p.author_id, d.last_error AS "last_error!""#,
         post,
         platform.name(),
         attempts,
         reason,
         keep_reason
     );
-    Ok(tx.optional(Query::UpdatePostDeliveries, update).await?.map(|row| row.last_error))
+    Ok(tx.optional(Query::UpdatePostDeliveries, update).await?.map(|row| (row.author_id, row.last_error)))
 }

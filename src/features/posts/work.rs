@@ -53,13 +53,14 @@ impl Handler for DeliverPost {
             return Err(Failure::Permanent("the project is not published any more".to_owned()));
         }
         let published = self.publish(&deliver, &announcement).await?;
-        self.settle(job, &deliver, &published).await
+        self.settle(job, &deliver, announcement.author, &published).await
     }
 
     async fn put_back(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
         if store::set_put_off(tx, post, platform, job.attempt(), reason).await? {
-            events::put_off(post, platform, job.attempt(), reason);
+            let (attempt, reason) = (job.attempt(), reason.to_owned());
+            tx.when_committed(move || events::put_off(post, platform, attempt, &reason));
         }
         Ok(())
     }
@@ -68,8 +69,9 @@ impl Handler for DeliverPost {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
         // Of attempts whose replicas died nothing is known: what an earlier one said says more.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
-        if let Some(reason) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
-            events::failed(post, platform, attempts, &reason);
+        if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
+            let realtime = self.0.parts().realtime.clone();
+            tx.when_committed(move || events::failed(&realtime, author, post, platform, attempts, &reason));
         }
         Ok(())
     }
@@ -93,15 +95,16 @@ impl DeliverPost {
     }
 
     /// Stores that it was delivered, together with the end of the job.
-    async fn settle(&self, job: &Job, deliver: &Deliver, published: &Published) -> Result<(), Failure> {
+    async fn settle(&self, job: &Job, deliver: &Deliver, author: Uuid, published: &Published) -> Result<(), Failure> {
         let Deliver { post, platform } = *deliver;
-        let mut tx = self.0.parts().background.begin().await?;
+        let Parts { background, realtime, .. } = self.0.parts();
+        let mut tx = background.begin().await?;
         if !store::set_delivered(&mut tx, post, platform, job.attempt(), published).await? {
             return Ok(());
         }
         job.complete(&mut tx).await?;
         tx.commit().await?;
-        events::delivered(post, platform, job.attempt());
+        events::delivered(realtime, author, post, platform, job.attempt(), published.url.as_deref());
         Ok(())
     }
 }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
+use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
 use crate::cache::{Cache, Removal};
@@ -19,6 +20,7 @@ use crate::http::page::Slice;
 use crate::http::precondition::IfMatch;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
+use crate::realtime::Realtime;
 
 /// A slug that is taken gets this many other endings before chance is given up on.
 const SLUG_TRIES: usize = 5;
@@ -94,14 +96,28 @@ pub(super) struct Parts {
     pub db: Db,
     pub cache: Cache,
     accounts: Accounts,
+    realtime: Realtime,
+    presence: Presence,
     metrics: Metrics,
 }
 
 impl Projects {
-    /// The service over its stores.
+    /// The service over its stores, telling clients by `realtime`.
     #[must_use]
-    pub fn new(db: Db, cache: Cache, accounts: Accounts, metrics: Metrics) -> Self {
-        Self(Arc::new(Parts { db, cache, accounts, metrics }))
+    pub fn new(db: Db, cache: Cache, accounts: Accounts, realtime: Realtime, metrics: Metrics) -> Self {
+        let presence = Presence::new(realtime.clone());
+        Self(Arc::new(Parts { db, cache, accounts, realtime, presence, metrics }))
+    }
+
+    /// Who is in which project.
+    #[must_use]
+    pub fn presence(&self) -> &Presence {
+        &self.0.presence
+    }
+
+    /// Those of these pairs of a user and a project in which the user may not enter the project, or there is none.
+    pub(super) async fn outsiders_among(&self, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+        store::outsiders_among(&mut self.0.db.acquire().await?, users, projects).await
     }
 
     /// What the service works with.
@@ -187,9 +203,10 @@ impl Projects {
         let stale = self.stale(&before.project);
         tx.commit().await?;
         finish(stale).await;
-        events::changed(id, user.id, project.version);
+        let realtime = &self.0.realtime;
+        events::changed(realtime, &project, user.id);
         if before.project.is_published() && !project.is_published() {
-            events::unpublished(id, user.id);
+            events::unpublished(realtime, &project, user.id);
         }
         Ok(Seen { project, role: before.role })
     }
@@ -207,7 +224,7 @@ impl Projects {
         let stale = self.stale(&project);
         tx.commit().await?;
         finish(stale).await;
-        events::published(&self.0.metrics, id, user.id);
+        events::published(&self.0.metrics, &self.0.realtime, &project, user.id);
         Ok(Seen { project, role: before.role })
     }
 
@@ -222,7 +239,7 @@ impl Projects {
         let stale = self.stale(&before.project);
         tx.commit().await?;
         finish(stale).await;
-        events::unpublished(id, user.id);
+        events::unpublished(&self.0.realtime, &project, user.id);
         Ok(Seen { project, role: before.role })
     }
 
@@ -234,7 +251,7 @@ impl Projects {
         let stale = self.stale(&before.project);
         tx.commit().await?;
         finish(stale).await;
-        events::deleted(id, user.id);
+        events::deleted(&self.0.realtime, id, user.id);
         Ok(())
     }
 
@@ -276,7 +293,7 @@ impl Projects {
         let removal = self.removal(id);
         tx.commit().await?;
         removal.finish().await;
-        events::member_added(id, member.user_id, role);
+        events::member_added(&self.0.realtime, id, member.user_id, role);
         Ok(member)
     }
 
@@ -293,7 +310,7 @@ impl Projects {
         let removal = self.removal(id);
         tx.commit().await?;
         removal.finish().await;
-        events::member_removed(id, member);
+        events::member_removed(&self.0.realtime, id, member);
         Ok(())
     }
 

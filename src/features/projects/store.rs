@@ -99,6 +99,20 @@ pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreEr
     Ok(Some(Roster { project, members: rows.into_iter().map(|row| (row.user_id, Role::parse(&row.role))).collect() }))
 }
 
+/// Those of these pairs of a user and a project in which the user may not enter the project, or there is none.
+pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
+    let select = sqlx::query!(
+        r#"SELECT s.user_id AS "user_id!", s.project_id AS "project_id!"
+           FROM unnest($1::uuid[], $2::uuid[]) AS s (user_id, project_id)
+           WHERE NOT EXISTS (SELECT FROM project_members m WHERE m.project_id = s.project_id AND m.user_id = s.user_id)
+             AND NOT EXISTS (SELECT FROM projects p JOIN users u ON u.id = s.user_id WHERE p.id = s.project_id AND u.role = 'admin')"#,
+        users,
+        projects
+    );
+    let rows = conn.all(Query::SelectProjectMembers, select).await?;
+    Ok(rows.into_iter().map(|row| (row.user_id, row.project_id)).collect())
+}
+
 /// A part of the projects that a user is a member of.
 pub async fn of_member(conn: &mut Conn, user: Uuid, slice: Slice) -> Result<Vec<Seen>, StoreError> {
     let select = sqlx::query!(

@@ -19,6 +19,7 @@ pub mod rig;
 pub mod routes;
 pub mod scrape;
 pub mod socket_client;
+pub mod stage;
 pub mod stores;
 pub mod users;
 

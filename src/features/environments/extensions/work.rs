@@ -64,7 +64,8 @@ impl Handler for ChangeExtension {
         let Ok(Change { environment, extension }) = job.payload() else { return Ok(()) };
         for wanted in [InstallStatus::Pending, InstallStatus::Removing] {
             if store::end(tx, environment, extension, wanted, InstallStatus::Failed, Some(reason)).await? {
-                self.tell(environment, extension, wanted, Some(reason));
+                let (this, reason) = (Self(self.0.clone()), reason.to_owned());
+                tx.when_committed(move || this.tell(environment, extension, wanted, Some(&reason)));
             }
         }
         Ok(())
@@ -92,7 +93,8 @@ impl ChangeExtension {
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
-            logs::system_line_stored(&self.0.parts().metrics);
+            let Parts { realtime, metrics, .. } = self.0.parts();
+            logs::system_line_stored(metrics, realtime, environment);
             self.tell(environment, extension, wanted, result.as_ref().err().map(String::as_str));
         }
         Ok(())

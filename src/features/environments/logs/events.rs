@@ -5,18 +5,28 @@ use uuid::Uuid;
 use super::model::NewEntry;
 use crate::metrics::Metrics;
 use crate::metrics::labels::LogStream;
+use crate::realtime::{Realtime, Topic};
 
-/// Counts lines whose transaction was committed, and those that they say were dropped.
-pub fn stored<'a>(metrics: &Metrics, entries: impl Iterator<Item = &'a NewEntry>, dropped: u64) {
+/// Counts lines of these logs whose transaction was committed, and those that they say were dropped. Whoever follows one of the
+/// logs, wherever, looks.
+pub fn stored<'a>(
+    metrics: &Metrics,
+    realtime: &Realtime,
+    environments: &[Uuid],
+    entries: impl Iterator<Item = &'a NewEntry>,
+    dropped: u64,
+) {
     for entry in entries {
         metrics.log_entries.increment(entry.stream);
     }
     metrics.log_entries_dropped.add((), dropped);
+    realtime.signal(Topic::LogsGrown, &environments);
 }
 
-/// Counts a line of [`append_system`](super::append_system), after its transaction was committed.
-pub fn system_line_stored(metrics: &Metrics) {
+/// As [`stored`], for a line of [`append_system`](super::append_system).
+pub fn system_line_stored(metrics: &Metrics, realtime: &Realtime, environment: Uuid) {
     metrics.log_entries.increment(LogStream::System);
+    realtime.signal(Topic::LogsGrown, &[environment]);
 }
 
 pub fn claimed(environment: Uuid) {

@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::features::environments::driver::Engine;
 use crate::metrics::Metrics;
+use crate::realtime::Realtime;
 
 /// How soon an environment that has begun to run is followed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -33,6 +34,7 @@ struct Inner {
     lines_per_second: u32,
     kept: i64,
     on_end: OnEnd,
+    realtime: Realtime,
     metrics: Metrics,
     leaving: CancellationToken,
     left: CancellationToken,
@@ -40,15 +42,23 @@ struct Inner {
 
 impl Follower {
     /// A follower of the logs of `engine`'s environments. `on_end` is told of an environment whose output has ended
-    /// although it is said to run, about every two seconds while that is so.
+    /// although it is said to run, about every two seconds while that is so, and every replica of what was stored.
     #[must_use]
-    pub fn new(db: Db, engine: Engine, config: &Config, on_end: impl Fn(Uuid) + Send + Sync + 'static, metrics: Metrics) -> Self {
+    pub fn new(
+        db: Db,
+        engine: Engine,
+        config: &Config,
+        on_end: impl Fn(Uuid) + Send + Sync + 'static,
+        realtime: Realtime,
+        metrics: Metrics,
+    ) -> Self {
         Self(Arc::new(Inner {
             db,
             engine,
             lines_per_second: config.log_lines_per_second,
             kept: config.log_lines_kept.into(),
             on_end: Arc::new(on_end),
+            realtime,
             metrics,
             leaving: CancellationToken::new(),
             left: CancellationToken::new(),
@@ -57,10 +67,10 @@ impl Follower {
 
     /// Follows for ever; dropped, it reads and stores no more.
     pub async fn follow(self) {
-        let Inner { db, engine, lines_per_second, kept, on_end, metrics, leaving, left } = &*self.0;
+        let Inner { db, engine, lines_per_second, kept, on_end, realtime, metrics, leaving, left } = &*self.0;
         let _left = left.clone().drop_guard();
         let (steps, taken) = mpsc::channel(WAITING);
-        let writer = Writer { db: db.clone(), kept: *kept, metrics: metrics.clone() };
+        let writer = Writer { db: db.clone(), kept: *kept, realtime: realtime.clone(), metrics: metrics.clone() };
         let mut claims = Claims {
             db: db.clone(),
             engine: engine.clone(),

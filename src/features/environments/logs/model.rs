@@ -1,21 +1,25 @@
 //! The types of logs: a stored line, one that will be, and who may store it.
 
+use serde::Serialize;
 use time::OffsetDateTime;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::position::Position;
 use crate::metrics::labels::LogStream;
 
-/// A stored line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A line of an environment's log.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = LogEntry)]
 pub struct Entry {
-    /// Its number in the log of its environment: from 1, without gaps.
+    /// From 1 and without gaps: after a jump, older entries were dropped.
     pub seq: i64,
     /// Where it comes from.
     pub stream: LogStream,
     /// What was written.
     pub line: String,
-    /// When, by the clock of who wrote it.
+    /// By the clock of who wrote it.
+    #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
 

@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -13,7 +12,6 @@ use super::model::Entry;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::{ApiError, Code, Problem};
-use crate::metrics::labels::LogStream;
 use crate::state::AppState;
 
 const DEFAULT_LIMIT: i64 = 100;
@@ -49,30 +47,11 @@ impl LogQuery {
     }
 }
 
-/// A line of an environment's log.
-#[derive(Serialize, ToSchema)]
-#[schema(as = LogEntry)]
-struct EntryView {
-    /// From 1 and without gaps: after a jump, older entries were dropped.
-    seq: i64,
-    stream: LogStream,
-    line: String,
-    /// By the clock of who wrote it.
-    #[serde(with = "time::serde::rfc3339")]
-    at: OffsetDateTime,
-}
-
-impl From<Entry> for EntryView {
-    fn from(Entry { seq, stream, line, at }: Entry) -> Self {
-        Self { seq, stream, line, at }
-    }
-}
-
 /// Entries of a log, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogEntries)]
 struct EntriesView {
-    items: Vec<EntryView>,
+    items: Vec<Entry>,
     /// What to give as `after` to go on.
     next_after: i64,
 }
@@ -92,5 +71,5 @@ async fn list(
     state.environments.read(&user, id).await?;
     let entries = super::read(&mut state.db.acquire().await?, id, after, limit).await?;
     let next_after = entries.last().map_or(after.unwrap_or_default(), |entry| entry.seq);
-    Ok(Json(EntriesView { items: entries.into_iter().map(Into::into).collect(), next_after }))
+    Ok(Json(EntriesView { items: entries, next_after }))
 }

@@ -13,6 +13,7 @@ use super::position::Position;
 use super::store::{self, Addition};
 use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
+use crate::realtime::Realtime;
 
 /// Steps of one transaction. At 4 KiB a line it stays far from a statement's time limit.
 const BATCH: usize = 1_000;
@@ -25,6 +26,7 @@ pub struct Writer {
     pub db: Db,
     /// Entries that a log keeps.
     pub kept: i64,
+    pub realtime: Realtime,
     pub metrics: Metrics,
 }
 
@@ -83,7 +85,7 @@ impl Writer {
             tx.commit().await?;
         }
         let dropped = stored.iter().map(|run| run.dropped).sum();
-        events::stored(&self.metrics, stored.iter().flat_map(|run| &run.entries), dropped);
+        events::stored(&self.metrics, &self.realtime, &environments, stored.iter().flat_map(|run| &run.entries), dropped);
         Ok(())
     }
 }

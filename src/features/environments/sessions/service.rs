@@ -67,7 +67,7 @@ impl Environments {
 
     /// The link by which an editor attaches to a session.
     pub(super) fn link(&self, session: &Session) -> Option<String> {
-        session.link(&container_name(&self.parts().namespace, session.environment_id))
+        session.link(&container_name(self.namespace(), session.environment_id))
     }
 }
 

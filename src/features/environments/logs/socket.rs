@@ -1,0 +1,62 @@
+//! A log over Socket.IO: a client that subscribed to an environment is sent its log, no faster than it takes it.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::live::Live;
+use super::model::Entry;
+use crate::metrics::labels::EventOut;
+use crate::realtime::{Client, Work};
+
+/// Bytes of lines in one event, or one line: what waits for a slow client stays small.
+const PIECE: usize = 64 << 10;
+
+#[derive(Serialize)]
+struct Batch<'a> {
+    environment_id: Uuid,
+    entries: &'a [Entry],
+}
+
+/// Sends a client the entries after a number, or else the last ones, and every new one, until it leaves.
+pub fn send_log(live: &Live, client: &Client, environment: Uuid, after: Option<i64>) {
+    let (mut tail, to) = (live.follow(environment, after), client.clone());
+    client.hold(Work::Log(environment), async move {
+        loop {
+            for entries in pieces(&tail.next().await) {
+                if to.send(EventOut::EnvLog, &Batch { environment_id: environment, entries }).await.is_err() {
+                    return;
+                }
+            }
+        }
+    });
+}
+
+fn pieces(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
+    let mut bytes = 0;
+    entries.chunk_by(move |entry, next| {
+        bytes += entry.line.len();
+        let fits = bytes + next.line.len() <= PIECE;
+        if !fits {
+            bytes = 0;
+        }
+        fits
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use time::OffsetDateTime;
+
+    use super::*;
+    use crate::metrics::labels::LogStream;
+
+    #[test]
+    fn a_piece_holds_so_many_bytes_or_one_line() {
+        let entry = |length| Entry { seq: 1, stream: LogStream::Stdout, line: "x".repeat(length), at: OffsetDateTime::UNIX_EPOCH };
+        let lengths = |lines: &[usize]| pieces(&lines.iter().copied().map(entry).collect::<Vec<_>>()).map(<[_]>::len).collect::<Vec<_>>();
+        assert_eq!(lengths(&[1; 200]), [200]);
+        assert_eq!(lengths(&[PIECE, PIECE, 1]), [1, 1, 1]);
+        assert_eq!(lengths(&[PIECE / 2, PIECE / 2, 1, PIECE - 1, 1]), [2, 2, 1]);
+        assert_eq!(lengths(&[]), []);
+    }
+}

@@ -1,0 +1,121 @@
+//! Environments over Socket.IO: whoever subscribes to one is told of its status and sent its log.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use tokio::time::MissedTickBehavior;
+use uuid::Uuid;
+
+use super::logs;
+use super::service::Environments;
+use super::state::Status;
+use crate::db::StoreError;
+use crate::features::accounts::CurrentUser;
+use crate::http::ApiError;
+use crate::http::fields::Fields;
+use crate::metrics::labels::EventIn;
+use crate::realtime::{Client, Events, Realtime, Room};
+use crate::state::AppState;
+
+/// How long the log of an environment that was deleted may be looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// The events of this file.
+pub fn sockets() -> Events {
+    Events::default().on(EventIn::EnvSubscribe, subscribe).on(EventIn::EnvUnsubscribe, unsubscribe)
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subscription {
+    environment_id: Uuid,
+    /// The number of the last entry that the client has of the log.
+    last_seq: Option<i64>,
+}
+
+impl Subscription {
+    fn check(&self) -> Result<(), ApiError> {
+        let mut fields = Fields::default();
+        if self.last_seq.is_some_and(|seq| seq < 0) {
+            fields.refuse("last_seq", "out_of_range", "wants the number of an entry, or 0");
+        }
+        fields.finish(()).map_err(ApiError::validation)
+    }
+}
+
+/// Where the environment stood when the subscription began.
+#[derive(Serialize)]
+struct Standing {
+    environment_id: Uuid,
+    status: Status,
+    last_error: Option<String>,
+}
+
+async fn subscribe(state: AppState, client: Client, body: Subscription) -> Result<Standing, ApiError> {
+    body.check()?;
+    let Subscription { environment_id: id, last_seq } = body;
+    let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
+    let project = state.environments.read(&user, id).await?.project_id;
+    let room = Room::Environment { id, project };
+    client.join(room);
+    logs::send_log(state.environments.live(), &client, id, last_seq);
+    // Once more, now that a loss of the project would be heard, and a change of the status.
+    match state.environments.read(&user, id).await {
+        Ok(environment) => Ok(Standing { environment_id: id, status: environment.status, last_error: environment.last_error }),
+        Err(error) => {
+            client.leave(room);
+            Err(error.into())
+        }
+    }
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Named {
+    environment_id: Uuid,
+}
+
+/// What says no more than that it was done.
+#[derive(Serialize)]
+struct Done {}
+
+async fn unsubscribe(_: AppState, client: Client, Named { environment_id }: Named) -> Result<Done, ApiError> {
+    for room in client.rooms() {
+        if matches!(room, Room::Environment { id, .. } if id == environment_id) {
+            client.leave(room);
+        }
+    }
+    Ok(Done {})
+}
+
+/// Ends, for ever, subscriptions of this replica's clients to environments that are gone.
+pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
+    let mut looks = tokio::time::interval(LOOK_EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        looks.tick().await;
+        let _next_look_is_soon = look(&environments, &realtime).await;
+    }
+}
+
+async fn look(environments: &Environments, realtime: &Realtime) -> Result<(), StoreError> {
+    let mut subscribed: HashMap<Uuid, Vec<(Client, Room)>> = HashMap::new();
+    for client in realtime.clients() {
+        for room in client.rooms() {
+            if let Room::Environment { id, .. } = room {
+                subscribed.entry(id).or_default().push((client.clone(), room));
+            }
+        }
+    }
+    if subscribed.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = subscribed.keys().copied().collect();
+    for gone in environments.gone_among(&ids).await? {
+        for (client, room) in subscribed.remove(&gone).unwrap_or_default() {
+            client.leave(room);
+        }
+    }
+    Ok(())
+}

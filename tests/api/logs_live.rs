@@ -1,0 +1,261 @@
+//! Logs that are followed live: whoever follows one, from wherever and at whatever replica, is given every line of it,
+//! once and in order.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use uuid::Uuid;
+use vitrine::features::environments::logs::{self, Entry, Live, Tail};
+
+use crate::support::stage::{Replica, Stage};
+use crate::support::{Mode, Scrape, eventually, when};
+
+/// No tail waits longer for a line that is stored, whatever the machine does.
+const HANG: Duration = Duration::from_mins(1);
+
+/// What somebody was given who follows a log.
+struct Reader {
+    tail: Tail,
+    begin: i64,
+    given: Vec<Entry>,
+}
+
+impl Reader {
+    fn begin(live: &Live, environment: Uuid, after: i64) -> Self {
+        Self { tail: live.follow(environment, Some(after)), begin: after, given: Vec::new() }
+    }
+
+    fn last(&self) -> i64 {
+        self.given.last().map_or(self.begin, |entry| entry.seq)
+    }
+
+    async fn read(&mut self) {
+        let entries = tokio::time::timeout(HANG, self.tail.next()).await.expect("more lines come");
+        assert!((1..=200).contains(&entries.len()), "{}", entries.len());
+        self.given.extend_from_slice(&entries);
+    }
+
+    /// Reads until it was given this entry.
+    async fn read_to(&mut self, last: i64) {
+        while self.last() < last {
+            self.read().await;
+        }
+    }
+
+    /// Goes on at another replica from what it has.
+    fn turn_to(&mut self, live: &Live, environment: Uuid) {
+        self.tail = live.follow(environment, Some(self.last()));
+    }
+
+    /// It was given each entry after the one with which it began, and no other.
+    fn assert_whole(&self) {
+        let numbers: Vec<i64> = self.given.iter().map(|entry| entry.seq).collect();
+        assert_eq!(numbers, (self.begin + 1..=self.last()).collect::<Vec<_>>());
+    }
+}
+
+fn reads(replica: &Replica) -> f64 {
+    reads_of(&replica.scrape())
+}
+
+fn reads_of(scrape: &Scrape) -> f64 {
+    scrape.get("db_queries_total", &[("operation", "select"), ("table", "log_entries")])
+}
+
+/// A replica that stores no lines: those of the story are the test's.
+fn quiet(stage: &Stage) -> Replica {
+    stage.replica(&[]).kill()
+}
+
+/// Adds lines of Vitrine's own, in one transaction.
+async fn append(stage: &Stage, lines: usize) {
+    let mut tx = stage.db.begin().await.unwrap();
+    for line in 0..lines {
+        logs::append_system(&mut tx, stage.environment(), &format!("line {line}")).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+}
+
+#[tokio::test]
+async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
+    let stage = Stage::set(2, 300, &[]).await;
+    let replicas = [stage.replica(&[]), stage.replica(&[]), stage.replica(&[])];
+    let environment = stage.environment();
+    stage.until_stored(environment, 200).await;
+    let mut readers = tokio::task::JoinSet::new();
+    for _ in 0..50 {
+        let (after, lives) = (rand::rng().random_range(0..=250), replicas.each_ref().map(|replica| replica.live.clone()));
+        readers.spawn(async move {
+            let mut reader = Reader::begin(&lives[rand::rng().random_range(0..3)], environment, after);
+            for stay in [1, 100, 1, 500, 2] {
+                reader.read_to(reader.last() + stay).await;
+                reader.turn_to(&lives[rand::rng().random_range(0..3)], environment);
+            }
+            reader
+        });
+        // They come while lines are written.
+        tokio::task::yield_now().await;
+    }
+    let mut readers: Vec<Reader> = readers.join_all().await;
+    stage.assert_complete(&replicas.each_ref()).await;
+    let (numbers, stored) = stage.stored(environment).await;
+    for reader in &mut readers {
+        reader.read_to(*numbers.end()).await;
+        reader.assert_whole();
+        let texts = reader.given.iter().map(|entry| (entry.stream, entry.line.clone()));
+        assert!(texts.eq(stored[usize::try_from(reader.begin).unwrap()..].iter().cloned()), "every line is the one that was stored");
+    }
+}
+
+#[tokio::test]
+async fn without_a_number_a_reader_begins_near_the_end() {
+    let stage = Stage::set(1, 1, &[]).await;
+    let replica = quiet(&stage);
+    let mut empty = replica.live.follow(stage.environment(), None);
+    let (first, ()) = tokio::join!(empty.next(), append(&stage, 1));
+    assert_eq!(first[0].seq, 1, "an empty log begins with its first line");
+    append(&stage, 349).await;
+    let mut tail = replica.live.follow(stage.environment(), None);
+    let numbers = |entries: &[Entry]| entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
+    assert_eq!(numbers(&tail.next().await), (251..=350).collect::<Vec<_>>());
+    append(&stage, 1).await;
+    assert_eq!(numbers(&tail.next().await), [351]);
+    // A number that no entry has yet is waited for.
+    let mut early = replica.live.follow(stage.environment(), Some(352));
+    append(&stage, 2).await;
+    assert_eq!(numbers(&early.next().await), [353]);
+}
+
+#[tokio::test]
+async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
+    let stage = Stage::set(1, 1, &[]).await;
+    let replica = quiet(&stage);
+    append(&stage, 10).await;
+    let mut readers: Vec<Reader> = (0..50).map(|_| Reader::begin(&replica.live, stage.environment(), 0)).collect();
+    for reader in &mut readers {
+        reader.read_to(10).await;
+    }
+    append(&stage, 1).await;
+    for reader in &mut readers {
+        reader.read_to(11).await;
+    }
+    let (before, start) = (reads(&replica), std::time::Instant::now());
+    for last in 12..=41 {
+        append(&stage, 1).await;
+        replica.live.grown(&[stage.environment(), Uuid::now_v7()]);
+        for reader in &mut readers {
+            reader.read_to(last).await;
+        }
+    }
+    // One for each hint, and one for each second that passed without.
+    let most = 30.0 + start.elapsed().as_secs_f64() + 1.0;
+    let read = reads(&replica) - before;
+    assert!((30.0..=most).contains(&read), "{read} of {most}");
+    readers.iter().for_each(Reader::assert_whole);
+}
+
+#[tokio::test]
+async fn a_reader_that_lags_holds_up_nobody_and_misses_nothing() {
+    let stage = Stage::set(1, 1, &[]).await;
+    let replica = quiet(&stage);
+    let mut readers = [Reader::begin(&replica.live, stage.environment(), 0), Reader::begin(&replica.live, stage.environment(), 0)];
+    append(&stage, 1).await;
+    for reader in &mut readers {
+        reader.read().await;
+    }
+    let [quick, slow] = &mut readers;
+    for round in 1..=40 {
+        append(&stage, 150).await;
+        replica.live.grown(&[stage.environment()]);
+        quick.read_to(1 + round * 150).await;
+    }
+    slow.read_to(6001).await;
+    append(&stage, 1).await;
+    for reader in &mut readers {
+        reader.read_to(6002).await;
+        reader.assert_whole();
+    }
+}
+
+#[tokio::test]
+async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
+    let stage = Stage::set(1, 1000, &["--log-lines-kept=300"]).await;
+    let environment = stage.environment();
+    let replica = stage.replica(&[]);
+    let mut late = Reader::begin(&replica.live, environment, 0);
+    late.read().await;
+    let mut prompt = Reader::begin(&replica.live, environment, late.last());
+    let last = "SELECT last_seq FROM log_streams";
+    eventually("far more lines came than are kept", async || when(stage.stores.count(last).await > 3000)).await;
+    stage.stop(environment).await;
+    stage.until_released().await;
+    let (numbers, stored) = stage.stored(environment).await;
+    for reader in [&mut late, &mut prompt] {
+        reader.read_to(*numbers.end()).await;
+        assert!(reader.given.windows(2).all(|pair| pair[0].seq < pair[1].seq), "ascending");
+        let kept = reader.given.iter().rev().take(300).rev().map(|entry| (entry.stream, entry.line.clone()));
+        assert!(kept.eq(stored.iter().cloned()), "what is kept is given whole");
+    }
+    assert!(late.given.len() < 3000, "what was dropped is not given");
+    // A log of which nothing is left is waited for, too.
+    stage.stores.execute("DELETE FROM log_entries").await;
+    let mut new = Reader::begin(&replica.live, environment, 0);
+    append(&stage, 1).await;
+    for reader in [&mut late, &mut prompt, &mut new] {
+        reader.read().await;
+        assert_eq!(reader.last(), numbers.end() + 1);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_is_away_is_waited_for() {
+    let stage = Stage::set(1, 1, &[]).await;
+    let (replica, postgres) = stage.replica_behind_a_proxy().await;
+    let replica = replica.kill();
+    let mut readers = [Reader::begin(&replica.live, stage.environment(), 0), Reader::begin(&replica.live, stage.environment(), 0)];
+    let mut stored = 0;
+    for outage in [Mode::Refuse, Mode::Hang] {
+        append(&stage, 10).await;
+        stored += 10;
+        for reader in &mut readers {
+            reader.read_to(stored).await;
+        }
+        postgres.set(outage).await;
+        append(&stage, 300).await;
+        stored += 300;
+        replica.live.grown(&[stage.environment()]);
+        let failed = |scrape: &Scrape| scrape.get("system_errors_total", &[("error_type", "database")]);
+        let before = failed(&replica.scrape());
+        eventually("the database could not be read", async || when(failed(&replica.scrape()) > before)).await;
+        // One that comes meanwhile waits as well.
+        let mut new = Reader::begin(&replica.live, stage.environment(), 5);
+        postgres.set(Mode::Pass).await;
+        new.read_to(stored).await;
+        new.assert_whole();
+    }
+    postgres.cut();
+    append(&stage, 10).await;
+    for reader in &mut readers {
+        reader.read_to(stored + 10).await;
+        reader.assert_whole();
+    }
+}
+
+#[tokio::test]
+async fn a_log_is_read_no_more_when_its_last_reader_has_left() {
+    let stage = Stage::set(1, 1, &[]).await;
+    let replica = quiet(&stage);
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    // So many that the few tasks of everything else make no difference.
+    let (before, environments) = (tasks(), [(); 100].map(|()| Uuid::now_v7()));
+    let tails = || environments.map(|environment| replica.live.follow(environment, None));
+    for _ in 0..3 {
+        let (first, second) = (tails(), tails());
+        assert!((before + 50..before + 150).contains(&tasks()), "one task reads for both");
+        drop(first);
+        eventually("logs have been read", async || when(reads(&replica) > 0.0)).await;
+        assert!(tasks() > before + 50, "one reader is left");
+        drop(second);
+        eventually("nobody reads", async || when(tasks() < before + 50)).await;
+    }
+}

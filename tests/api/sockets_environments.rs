@@ -1,0 +1,169 @@
+//! Environments over Socket.IO: each change of status is told once, and a log is read without a gap by clients that go from
+//! replica to replica.
+
+use serde_json::{Value, json};
+
+use crate::support::{Ask, Socket, Sockets, Studio, TestApp, eventually, when};
+
+async fn subscribe(socket: &Socket, environment: &str) -> Value {
+    let subscribed = socket.emit("env:subscribe", json!({ "environment_id": environment })).await;
+    assert_eq!(subscribed["environment_id"], environment, "{subscribed}");
+    subscribed
+}
+
+/// The numbers of the lines that a client was sent, in that order.
+fn numbers(socket: &Socket) -> Vec<i64> {
+    let entries = |log: Value| log["entries"].as_array().unwrap().clone();
+    socket.events("env:log").into_iter().flat_map(entries).map(|entry| entry["seq"].as_i64().unwrap()).collect()
+}
+
+fn statuses(socket: &Socket) -> Vec<String> {
+    socket.events("env:status").iter().map(|status| status["status"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn each_change_of_status_is_told_once_on_every_replica() {
+    let Some(sockets) = Sockets::start() else { return };
+    let replicas = TestApp::replicas(2, &[]).await;
+    let [a, b] = &replicas[..] else { unreachable!() };
+    let studio = Studio::open(a).await;
+    let id = studio.environment("web").await;
+    let (both, one) = (sockets.connect(b, &studio.user.token).await, sockets.connect(a, &studio.user.token).await);
+    for socket in [&both, &one] {
+        let subscribed = subscribe(socket, &id).await;
+        assert_eq!(subscribed, json!({ "environment_id": id, "status": "stopped", "last_error": null }));
+    }
+    let named = json!({ "project_id": studio.project });
+    assert_eq!(both.emit("project:subscribe", named).await, json!({}));
+    for (operation, status) in [("start", "running"), ("restart", "running"), ("stop", "stopped")] {
+        studio.operate(&id, operation).await.expect(202);
+        studio.until(&id, status).await;
+    }
+    studio.delete(&id).await.expect(202);
+    for socket in [&both, &one] {
+        socket.until("env:status", |status| status["status"] == "deleted").await;
+        let mut told = socket.events("env:status");
+        // A job may end on the other replica before this one has told that it began.
+        told.sort_by_key(|status| status["version"].as_i64());
+        let statuses: Vec<&str> = told.iter().map(|status| status["status"].as_str().unwrap()).collect();
+        assert_eq!(statuses, ["starting", "running", "starting", "running", "stopping", "stopped", "deleting", "deleted"]);
+        let first = told[0]["version"].as_i64().unwrap();
+        for (version, status) in (first..).zip(&told) {
+            assert_eq!(*status, json!({ "environment_id": id, "project_id": studio.project, "status": status["status"], "last_error": null, "version": version }));
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_went_wrong_is_told_on_another_replica() {
+    let Some(sockets) = Sockets::start() else { return };
+    let replicas = TestApp::replicas(2, &[]).await;
+    let [a, b] = &replicas[..] else { unreachable!() };
+    let studio = Studio::open(a).await;
+    let (failed, died) = (studio.running("failed").await, studio.running("died").await);
+    let ada = sockets.connect(b, &studio.user.token).await;
+    assert_eq!(ada.emit("project:subscribe", json!({ "project_id": studio.project })).await, json!({}));
+    // What a job gives up: its container is removed when the status says already that it is to stop.
+    let mut lock = a.stores.pool().begin().await.unwrap();
+    sqlx::query("SELECT FROM jobs").execute(&mut *lock).await.unwrap();
+    sqlx::query("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid").bind(&died).execute(&mut *lock).await.unwrap();
+    sqlx::query("DELETE FROM sim_containers WHERE environment_id = $1::uuid").bind(&failed).execute(&mut *lock).await.unwrap();
+    lock.commit().await.unwrap();
+    let stop = studio.operate(&failed, "stop").await;
+    assert!(matches!(stop.status, 202 | 409), "{}", stop.text());
+    for (id, reason) in [(&failed, "container"), (&died, "the container ended with code 137")] {
+        let error = ada.until("env:status", |status| status["environment_id"] == **id && status["status"] == "error").await;
+        assert!(error["last_error"].as_str().unwrap().contains(reason), "{error}");
+        assert_eq!(studio.read(id).await.json()["status"], "error");
+    }
+    assert_eq!(ada.events("env:status").iter().filter(|status| status["status"] == "error").count(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
+    let Some(sockets) = Sockets::start() else { return };
+    let replicas = TestApp::replicas(3, &["--sim-lines-per-second=200"]).await;
+    let studio = Studio::open(&replicas[0]).await;
+    let id = studio.running("web").await;
+    let mut read: Vec<i64> = Vec::new();
+    let mut staying = Vec::new();
+    for visit in 0..6 {
+        let socket = sockets.connect(&replicas[visit % 3], &studio.user.token).await;
+        let subscription = json!({ "environment_id": id, "last_seq": read.last().unwrap_or(&0) });
+        assert_eq!(socket.emit("env:subscribe", subscription).await["status"], "running");
+        let aim = read.len() + 150;
+        eventually("lines come", async || when(read.len() + numbers(&socket).len() >= aim)).await;
+        if visit % 2 == 0 {
+            // What comes while it leaves counts as well: it was given.
+            socket.leave().await;
+            read.extend(numbers(&socket));
+        } else {
+            read.extend(numbers(&socket));
+            staying.push((socket, read.len()));
+        }
+    }
+    assert_eq!(read, (1..=i64::try_from(read.len()).unwrap()).collect::<Vec<_>>());
+    studio.operate(&id, "stop").await.expect(202);
+    studio.until(&id, "stopped").await;
+    let followed = "SELECT count(*) FROM log_streams WHERE followed_until > now()";
+    eventually("the last line is stored", async || when(replicas[0].stores.count(followed).await == 0)).await;
+    let last = replicas[0].stores.count("SELECT last_seq FROM log_streams").await;
+    for (socket, _) in &staying {
+        eventually("the last line is told", async || when(numbers(socket).last() == Some(&last))).await;
+        let told = numbers(socket);
+        assert_eq!(told, (told[0]..=last).collect::<Vec<_>>());
+    }
+    // What is told is what is stored.
+    let stored = studio.request(reqwest::Method::GET, &format!("/api/environments/{id}/logs?limit=50")).answer().await.expect(200).json();
+    let told: Vec<Value> = staying[0].0.events("env:log").into_iter().flat_map(|log| log["entries"].as_array().unwrap().clone()).collect();
+    assert_eq!(told[told.len() - 50..], *stored["items"].as_array().unwrap());
+    let batches = staying[0].0.events("env:log");
+    assert!(batches.iter().all(|log| log["environment_id"] == id && (1..=200).contains(&log["entries"].as_array().unwrap().len())));
+}
+
+#[tokio::test]
+async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
+    let Some(sockets) = Sockets::start() else { return };
+    let app = TestApp::with(&["--sim-lines-per-second=200"]).await;
+    let studio = Studio::open(&app).await;
+    let id = studio.running("web").await;
+    eventually("lines are stored", async || when(app.stores.count("SELECT last_seq FROM log_streams").await > 300)).await;
+    let (ada, other) = (sockets.connect(&app, &studio.user.token).await, sockets.connect(&app, &studio.user.token).await);
+    for socket in [&ada, &other] {
+        subscribe(socket, &id).await;
+        eventually("lines come", async || when(numbers(socket).len() > 100)).await;
+        assert!(numbers(socket)[0] > 200);
+    }
+    assert_eq!(ada.emit("env:unsubscribe", json!({ "environment_id": id })).await, json!({}));
+    let (before, others) = (ada.told().len(), numbers(&other).len());
+    studio.operate(&id, "stop").await.expect(202);
+    other.until("env:status", |status| status["status"] == "stopped").await;
+    eventually("lines go on", async || when(numbers(&other).len() > others + 50)).await;
+    assert_eq!(ada.told().len(), before);
+    assert_eq!(statuses(&other), ["stopping", "stopped"]);
+}
+
+#[tokio::test]
+async fn the_log_of_an_environment_that_is_gone_is_read_no_more() {
+    let Some(sockets) = Sockets::start() else { return };
+    let app = TestApp::start().await;
+    let studio = Studio::open(&app).await;
+    let id = studio.environment("web").await;
+    let reads = async || app.scrape().await.get("db_queries_total", &[("operation", "select"), ("table", "log_entries")]);
+    let ada = sockets.connect(&app, &studio.user.token).await;
+    subscribe(&ada, &id).await;
+    let before = reads().await;
+    eventually("the log is read", async || when(reads().await > before)).await;
+    studio.delete(&id).await.expect(202);
+    ada.until("env:status", |status| status["status"] == "deleted").await;
+    // A client that is there measures time: its own log is read every second.
+    let clock = studio.environment("clock").await;
+    eventually("nobody reads it", async || {
+        let before = reads().await;
+        let clocked = sockets.connect(&app, &studio.user.token).await;
+        subscribe(&clocked, &clock).await;
+        clocked.leave().await;
+        when(reads().await - before <= 4.0)
+    })
+    .await;
+}

@@ -1,0 +1,37 @@
+//! Authors are told over Socket.IO what became of their posts, on whatever replica they are.
+
+use serde_json::{Value, json};
+
+use crate::support::{Desk, Platforms, Sockets, TestApp};
+
+#[tokio::test]
+async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
+    let Some(sockets) = Sockets::start() else { return };
+    let platforms = Platforms::start().await;
+    // Without this permission X takes no post.
+    platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
+    let arguments = platforms.arguments();
+    let replicas = TestApp::replicas(2, &arguments.each_ref().map(String::as_str)).await;
+    let desk = Desk::open(&replicas[0], &["mastodon", "linkedin", "x"]).await;
+    let eve = replicas[0].user("eve").await;
+    let tabs = [sockets.connect(&replicas[0], &desk.author.token).await, sockets.connect(&replicas[1], &desk.author.token).await];
+    let stranger = sockets.connect(&replicas[1], &eve.token).await;
+    // One platform takes it, one refuses it for good, and one fails as often as it is asked.
+    platforms.turn("linkedin", json!({ "outage": "error" })).await;
+    let id = desk.post("Hello", &["mastodon", "linkedin", "x"]).await;
+    for (platform, status) in [("mastodon", "delivered"), ("linkedin", "failed"), ("x", "failed")] {
+        let delivery = desk.until_hurried(&id, platform, status).await;
+        let (event, expected) = match status {
+            "delivered" => ("post:delivered", json!({ "post_id": id, "platform": platform, "url": delivery["url"] })),
+            _ => ("post:failed", json!({ "post_id": id, "platform": platform, "reason": delivery["last_error"] })),
+        };
+        for tab in &tabs {
+            let told = tab.until(event, |told| told["platform"] == platform).await;
+            assert_eq!(told, expected);
+        }
+    }
+    for tab in &tabs {
+        assert_eq!((tab.events("post:delivered").len(), tab.events("post:failed").len()), (1, 2));
+    }
+    assert_eq!([stranger.events("post:delivered"), stranger.events("post:failed")], [Vec::<Value>::new(), Vec::new()]);
+}

@@ -1,0 +1,145 @@
+//! Who is in a project, as its members see it over replicas.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::app::through;
+use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
+
+/// A replica that died is forgotten fifteen seconds after its last word; the rest is the machine's.
+const FORGOTTEN: Duration = Duration::from_secs(25);
+/// What a replica says holds for at least ten seconds after it has left without a word: sooner is at once.
+const AT_ONCE: Duration = Duration::from_secs(9);
+
+/// People who are all in one project.
+struct Crowd {
+    users: Vec<User>,
+    project: String,
+}
+
+impl Crowd {
+    async fn of(app: &TestApp, names: &[&str]) -> Self {
+        let mut users = Vec::new();
+        for name in names {
+            users.push(app.user(name).await);
+        }
+        let project = app.project(&users[0], "One", "private").await["id"].as_str().unwrap().to_owned();
+        for user in &users[1..] {
+            assert_eq!(app.add_member(&users[0], &project, user, "viewer").await.status, 201);
+        }
+        Self { users, project }
+    }
+
+    /// Connects one of them to a replica and subscribes.
+    async fn enter(&self, sockets: &Sockets, app: &TestApp, user: usize) -> Socket {
+        let socket = sockets.connect(app, &self.users[user].token).await;
+        assert_eq!(socket.emit("project:subscribe", json!({ "project_id": self.project })).await, json!({}));
+        socket
+    }
+
+    /// The announcement that exactly these are there.
+    fn presence(&self, users: &[usize]) -> Value {
+        let mut ids: Vec<&str> = users.iter().map(|user| self.users[*user].id.as_str()).collect();
+        ids.sort_unstable();
+        let users: Vec<Value> = ids.iter().map(|id| json!({ "user_id": id, "display_name": "Somebody" })).collect();
+        json!({ "project_id": self.project, "users": users })
+    }
+
+    /// Waits until it was told that these are there, after everything else.
+    async fn until(&self, limit: Duration, socket: &Socket, users: &[usize]) {
+        let wanted = self.presence(users);
+        crate::support::within(limit, &format!("{users:?} are there"), async || {
+            let told = socket.events("presence");
+            (told.last() == Some(&wanted)).then_some(())
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn everybody_sees_everybody_once_however_many_tabs_and_replicas() {
+    let Some(sockets) = Sockets::start() else { return };
+    let replicas = TestApp::replicas(3, &[]).await;
+    let crowd = Crowd::of(&replicas[0], &["ada", "bob", "cleo"]).await;
+    let bob = crowd.enter(&sockets, &replicas[0], 1).await;
+    crowd.until(AT_ONCE, &bob, &[1]).await;
+    let first = crowd.enter(&sockets, &replicas[0], 0).await;
+    crowd.until(AT_ONCE, &bob, &[0, 1]).await;
+    let second = crowd.enter(&sockets, &replicas[1], 0).await;
+    crowd.until(AT_ONCE, &second, &[0, 1]).await;
+    let cleo = crowd.enter(&sockets, &replicas[2], 2).await;
+    for socket in [&bob, &first, &second, &cleo] {
+        crowd.until(AT_ONCE, socket, &[0, 1, 2]).await;
+    }
+    first.leave().await;
+    assert_eq!(cleo.emit("project:unsubscribe", json!({ "project_id": crowd.project })).await, json!({}));
+    crowd.until(AT_ONCE, &bob, &[0, 1]).await;
+    second.leave().await;
+    crowd.until(AT_ONCE, &bob, &[1]).await;
+    // A second tab is no news to anybody else, and neither is it when it goes.
+    let seen: Vec<Value> = [&[1][..], &[0, 1], &[0, 1, 2], &[0, 1], &[1]].map(|users| crowd.presence(users)).into();
+    assert_eq!(bob.events("presence"), seen);
+}
+
+#[tokio::test]
+async fn who_has_just_come_is_told_who_is_there_and_nobody_else_is() {
+    let Some(sockets) = Sockets::start() else { return };
+    let app = TestApp::start().await;
+    let crowd = Crowd::of(&app, &["ada", "bob"]).await;
+    let ada = crowd.enter(&sockets, &app, 0).await;
+    let bob = crowd.enter(&sockets, &app, 1).await;
+    let tab = crowd.enter(&sockets, &app, 1).await;
+    for socket in [&ada, &bob, &tab] {
+        crowd.until(AT_ONCE, socket, &[0, 1]).await;
+    }
+    assert_eq!([ada.events("presence").len(), bob.events("presence").len(), tab.events("presence").len()], [2, 1, 1]);
+    // The tabs are two: one that goes is no change.
+    bob.leave().await;
+    tab.leave().await;
+    crowd.until(AT_ONCE, &ada, &[0]).await;
+    assert_eq!(ada.events("presence").len(), 3);
+}
+
+#[tokio::test]
+async fn the_users_of_a_replica_that_leaves_are_gone_at_once_and_of_one_that_dies_soon() {
+    let Some(sockets) = Sockets::start() else { return };
+    let mut replicas = TestApp::replicas(3, &[]).await;
+    let crowd = Crowd::of(&replicas[0], &["ada", "bob", "cleo"]).await;
+    let ada = crowd.enter(&sockets, &replicas[0], 0).await;
+    let _bob = crowd.enter(&sockets, &replicas[1], 1).await;
+    let _cleo = crowd.enter(&sockets, &replicas[2], 2).await;
+    crowd.until(AT_ONCE, &ada, &[0, 1, 2]).await;
+    replicas.remove(2).leave().await.unwrap();
+    crowd.until(AT_ONCE, &ada, &[0, 1]).await;
+    drop(replicas.remove(1));
+    crowd.until(FORGOTTEN, &ada, &[0]).await;
+    assert_eq!(ada.events("presence").iter().filter(|presence| **presence == crowd.presence(&[0, 1])).count() % 2, 1);
+}
+
+#[tokio::test]
+async fn without_redis_a_replica_knows_its_own_and_with_it_all_again() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let a = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
+    let b = TestApp::on(&stores, &[]).await;
+    for app in [&a, &b] {
+        app.until_connected_to_bus().await;
+    }
+    let crowd = Crowd::of(&b, &["ada", "bob", "cleo"]).await;
+    let (ada, bob) = (crowd.enter(&sockets, &a, 0).await, crowd.enter(&sockets, &b, 1).await);
+    for socket in [&ada, &bob] {
+        crowd.until(AT_ONCE, socket, &[0, 1]).await;
+    }
+    redis.set(Mode::Refuse).await;
+    let cleo = crowd.enter(&sockets, &a, 2).await;
+    for (socket, users) in [(&ada, [0, 2]), (&cleo, [0, 2])] {
+        crowd.until(FORGOTTEN, socket, &users).await;
+    }
+    crowd.until(FORGOTTEN, &bob, &[1]).await;
+    redis.set(Mode::Pass).await;
+    for socket in [&ada, &bob, &cleo] {
+        crowd.until(FORGOTTEN, socket, &[0, 1, 2]).await;
+    }
+}
