@@ -8,10 +8,12 @@ use axum::http::HeaderMap;
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
 use socketioxide::TransportType;
+use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
+use super::client::Client;
 use super::events::{Dispatcher, Events};
 use super::room::Room;
 use super::seat::{Identity, Seat};
@@ -25,7 +27,7 @@ pub type Admission = Arc<dyn Fn(AppState, HeaderMap, Option<String>) -> BoxFutur
 
 /// What a client may say of itself when it connects.
 #[derive(Default, Deserialize)]
-struct Introduction {
+pub struct Introduction {
     token: Option<String>,
 }
 
@@ -34,21 +36,29 @@ struct Introduction {
 #[error("{}", .0.as_str())]
 struct Refused(Code);
 
+/// What is known of a client that connects.
+type Connecting = (SocketRef, TryData<Introduction>);
+
 /// What every client of the namespace goes through.
-pub fn handler(state: AppState, events: Events, admission: Admission) -> impl ConnectHandler<socketioxide::adapter::LocalAdapter, ()> {
-    let dispatcher = Dispatcher { state, events: Arc::new(events) };
+pub fn handler(state: AppState, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, Connecting> {
+    let dispatcher = Dispatcher { state: state.clone(), events: Arc::new(events) };
+    let admit = admission.clone();
     let connect = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
-        let (dispatcher, admission) = (dispatcher.clone(), admission.clone());
-        async move { connect(socket, introduction.unwrap_or_default(), dispatcher, admission).await }
+        let (dispatcher, admit) = (dispatcher.clone(), admit.clone());
+        async move { connect(socket, introduction.unwrap_or_default(), dispatcher, admit).await }
     };
-    (async || {}).with(connect)
+    let connected = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
+        let (state, admission) = (state.clone(), admission.clone());
+        async move { look_again(socket, introduction.unwrap_or_default(), state, admission).await }
+    };
+    connected.with(connect)
 }
 
 async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Dispatcher, admission: Admission) -> Result<(), Refused> {
     let state = dispatcher.state.clone();
     let metrics = &state.metrics;
     let headers = socket.req_parts().headers.clone();
-    let identity = admission(state.clone(), headers.clone(), introduction.token.clone()).await.map_err(|error| refuse(metrics, &error))?;
+    let identity = admission(state.clone(), headers, introduction.token).await.map_err(|error| refuse(metrics, &error))?;
     let place = state.realtime.place_for_user(identity.user, state.config.sockets_per_user);
     let Some(place) = place else {
         metrics.rate_limited.increment(Limiter::SocketConnections);
@@ -59,16 +69,21 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     // Only now does the way out count: what was refused was never connected.
     metrics.websocket_connections.increment(carried(socket.transport_type()));
     let seat = Arc::new(Seat::new(identity, per_second, place, metrics.clone()));
-    socket.extensions.insert(seat.clone());
+    socket.extensions.insert(seat);
     socket.on_disconnect(leave);
     socket.on_fallback(dispatcher);
     socket.join(rooms.map(Room::name));
-    // Once more, now that the end of the session would be heard: it may have ended meanwhile.
-    if let Err(error) = admission(state.clone(), headers, introduction.token).await {
-        seat.leave(Disconnection::Logout);
-        return Err(refuse(metrics, &error));
-    }
     Ok(())
+}
+
+/// Asks once more who a client is, now that it is among those who hear of the end of their session: it may have ended meanwhile.
+async fn look_again(socket: SocketRef, introduction: Introduction, state: AppState, admission: Admission) {
+    let headers = socket.req_parts().headers.clone();
+    let Some(client) = Client::of(socket, &state.metrics) else { return };
+    let asked = admission(state.clone(), headers, introduction.token).await;
+    if asked.is_err_and(|error| error.code() == Code::InvalidToken) {
+        state.realtime.log_out(client.identity().session);
+    }
 }
 
 fn refuse(metrics: &Metrics, error: &ApiError) -> Refused {

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use serde_json::Value;
 
 use crate::sockets::assert_answers;
-use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
+use crate::support::raw_socket::{BINARY, CLOSE, Heard, PING, TEXT, WEBSOCKET, head};
 use crate::support::realtime::TOLD;
 use crate::support::{Ask, RawSocket, Scrape, Socket, Sockets, TestApp, User, eventually, when, within};
 
@@ -368,6 +368,25 @@ async fn who_never_says_who_it_is_is_shown_out() {
         eventually("the poll is unknown", async || when(poll.post("3").await == 400)).await;
     }
     drop(silent);
+    stage.assert_unharmed().await;
+}
+
+#[tokio::test]
+async fn who_gives_no_sign_of_life_is_given_up() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let mut socket = stage.connected().await;
+    let poll = stage.poll().await;
+    poll.connect(&stage.eve).await;
+    stage.app.until_clients(3).await;
+    // It takes what comes and answers no ping; the poll is not even asked for.
+    while !matches!(socket.next().await, Heard::Close(_) | Heard::End) {}
+    eventually("both have timed out", async || {
+        let timed_out = [("reason", "heartbeat_timeout")];
+        when(stage.app.scrape().await.get("websocket_disconnections_total", &timed_out) == 2.0)
+    })
+    .await;
+    assert_eq!(stage.app.scrape().await.get("websocket_errors_total", &[("error_type", "heartbeat")]), 2.0);
+    drop(socket);
     stage.assert_unharmed().await;
 }
 

@@ -15,7 +15,7 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 /// The promise without: a look each five seconds.
 const IN_A_ROUND: Duration = Duration::from_secs(6);
 /// What a busy machine adds to either.
-const SLACK: Duration = Duration::from_secs(2);
+const SLACK: Duration = Duration::from_secs(3);
 
 /// Two replicas and somebody with two sessions, each with a client of every kind on both.
 struct Stage {
@@ -148,6 +148,51 @@ async fn without_redis_the_end_of_a_session_is_found_in_a_round() {
         assert_eq!((socket.closed().await.as_str(), socket.events("logout").len()), ("io server disconnect", 1));
     }
     assert_answers(&staying, 1).await;
+}
+
+#[tokio::test]
+async fn the_word_of_another_replica_is_enough() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
+    let here = TestApp::on(&stores, &[]).await;
+    let there = TestApp::on(&stores, &[&through("database-url", &stores.database_url(), postgres.address)]).await;
+    there.until_connected_to_bus().await;
+    let ada = here.user("ada").await;
+    let socket = sockets.connect(&there, &ada.token).await;
+    // There no look at the database can find what has ended.
+    postgres.set(Mode::Refuse).await;
+    here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
+    assert_eq!(socket.closed().await, "io server disconnect");
+    assert_eq!(socket.events("logout").len(), 1);
+}
+
+/// Whoever is told that the session is fine and hears of its end before that counts is not let in, or not for long.
+#[tokio::test]
+async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stores = Stores::new().await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let here = TestApp::on(&stores, &[]).await;
+    let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
+    there.until_connected_to_bus().await;
+    // The first look at the session is answered by the cache, or a later one is.
+    for is_cached in [true, false] {
+        let ada = here.user(&format!("ada-{is_cached}")).await;
+        if is_cached {
+            there.me(&ada.token).await.expect(200);
+        }
+        redis.set(Mode::HoldAnswersWith(ada.id.clone().into())).await;
+        let socket = sockets.to(&there.url()).websocket().token(&ada.token).open();
+        redis.until_holding().await;
+        here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
+        redis.set(Mode::Pass).await;
+        within(AT_ONCE + SLACK, "it is refused or logged out", async || {
+            when(!socket.of_kind(Kind::ConnectError).is_empty() || !socket.of_kind(Kind::Disconnect).is_empty())
+        })
+        .await;
+        there.until_clients(0).await;
+    }
 }
 
 #[tokio::test]
