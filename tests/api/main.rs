@@ -44,5 +44,6 @@ mod publish;
 mod server;
 mod sessions;
 mod showcase;
+mod terminals_docker;
 mod throttle;
 mod workspace_sessions;

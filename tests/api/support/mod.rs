@@ -16,6 +16,7 @@ pub mod rig;
 pub mod routes;
 pub mod scrape;
 pub mod stores;
+pub mod terminal;
 pub mod users;
 
 use std::time::{Duration, Instant};

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use vitrine::config::Config;
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{
-    Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Script, Sim,
+    Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Program, Script, Sim, Terminal, TerminalSize,
 };
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::DriverName;
@@ -156,6 +156,11 @@ impl Rig {
 
     pub async fn exec(&self, environment: Uuid, text: &'static str) -> Result<Exit, DriverError> {
         self.engine.exec(environment, &Script { requires: None, text }).await
+    }
+
+    /// A terminal of 80 columns and 24 rows.
+    pub async fn terminal(&self, environment: Uuid, program: Program) -> Result<Terminal, DriverError> {
+        self.engine.terminal(environment, program, TerminalSize::new(80, 24).unwrap()).await
     }
 
     /// The way to the engine behind the driver's back.
