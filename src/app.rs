@@ -13,7 +13,7 @@ use crate::cache::throttle::Throttle;
 use crate::cache::{Cache, Link};
 use crate::config::Config;
 use crate::db::Db;
-use crate::features::accounts::Accounts;
+use crate::features::accounts::{Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{Environments, watch_engine};
 use crate::features::oauth::Oauth;
@@ -25,6 +25,7 @@ use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
+use crate::realtime::Realtime;
 use crate::server::{self, Limits};
 use crate::state::AppState;
 use crate::tasks::Tasks;
@@ -64,9 +65,10 @@ impl App {
         listener.set_nonblocking(true)?;
         let db = Db::new(&config, metrics.clone())?;
         let link = Link::new(&config, metrics.clone())?;
+        let realtime = Realtime::new(&config, link.clone(), metrics.clone())?;
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
-        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, &config, metrics.clone())?;
+        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, realtime.clone(), &config, metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // One for all, so that the jobs of all features together leave half of the connections to requests.
@@ -91,7 +93,8 @@ impl App {
         let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
-        let state = AppState { config: Arc::new(config), metrics, exporter, db, health, accounts, oauth, projects, environments, posts };
+        let state =
+            AppState { config: Arc::new(config), metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, posts };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }
@@ -124,18 +127,20 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, health, accounts, oauth, environments, .. } = state;
+        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, environments, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
         let follower = environments.follower(&config);
-        let fleet = Fleet::new(db.clone(), accounts, oauth, environments, health.clone(), metrics.clone());
+        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth, environments, health.clone(), metrics.clone());
         tasks.spawn("metrics upkeep", exporter.upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
         tasks.spawn("pool figures", db.clone().sample());
         tasks.spawn("redis", link.clone().keep_connected());
+        tasks.spawn("realtime", realtime.clone().run());
+        tasks.spawn("ended sessions", sign_out_ended(accounts, realtime.clone()));
         tasks.spawn("health", health.clone().watch(db.clone(), link));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
@@ -146,6 +151,7 @@ impl App {
         let limits = Limits {
             connections: config.max_connections as usize,
             header_timeout: config.header_timeout,
+            write_timeout: config.write_timeout,
             drain_timeout: config.drain_timeout,
         };
         let mut server = tokio::spawn(server::serve(listener, router, limits, metrics, stop_accepting.clone()));
@@ -159,7 +165,10 @@ impl App {
         fleet.resign().await;
         tokio::time::sleep(config.drain_delay).await;
         stop_accepting.cancel();
-        let finished = serving && server.await.unwrap_or(false);
+        // Together: a poll that waits is in flight until its client is let go.
+        let (ended, ()) =
+            tokio::join!(async { if serving { server.await.unwrap_or(false) } else { false } }, realtime.drain(config.socket_drain));
+        let finished = ended;
         follower.leave().await;
         workers.leave(config.drain_timeout).await;
         tasks.end().await;

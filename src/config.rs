@@ -89,6 +89,9 @@ pub struct Config {
     /// Longest time that a client may take to send a request's head, or leave a connection idle
     #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = limit)]
     pub header_timeout: Duration,
+    /// Longest time that a client may take nothing of what it is sent
+    #[arg(long, env = "WRITE_TIMEOUT", value_name = "WRITE_TIMEOUT", default_value = "30s", value_parser = limit)]
+    pub write_timeout: Duration,
     /// Largest request body in bytes
     #[arg(long, env = "BODY_LIMIT", value_name = "BODY_LIMIT", default_value = "1048576")]
     pub body_limit: usize,
@@ -101,6 +104,22 @@ pub struct Config {
     /// Longest time for the requests in flight when the replica leaves
     #[arg(long, env = "DRAIN_TIMEOUT", value_name = "DRAIN_TIMEOUT", default_value = "20s", value_parser = duration)]
     pub drain_timeout: Duration,
+
+    /// Socket.IO connections that one address may hold on this replica
+    #[arg(long, env = "SOCKETS_PER_ADDRESS", value_name = "SOCKETS_PER_ADDRESS", default_value = "1000", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sockets_per_address: u32,
+    /// Socket.IO connections that one account may hold on this replica
+    #[arg(long, env = "SOCKETS_PER_USER", value_name = "SOCKETS_PER_USER", default_value = "100", value_parser = clap::value_parser!(u32).range(1..))]
+    pub sockets_per_user: u32,
+    /// Events that one Socket.IO connection may send in a second; twice as many at once
+    #[arg(long, env = "SOCKET_EVENTS_PER_SECOND", value_name = "SOCKET_EVENTS_PER_SECOND", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub socket_events_per_second: u32,
+    /// Origins whose pages may open Socket.IO connections, comma separated; that of `PUBLIC_URL` always may
+    #[arg(long, env = "SOCKET_ORIGINS", value_name = "SOCKET_ORIGINS", value_delimiter = ',')]
+    pub socket_origins: Vec<Url>,
+    /// Time over which a replica that leaves spreads the closing of its Socket.IO connections
+    #[arg(long, env = "SOCKET_DRAIN", value_name = "SOCKET_DRAIN", default_value = "3s", value_parser = duration)]
+    pub socket_drain: Duration,
 
     /// A session that is not used for this long ends
     #[arg(long, env = "SESSION_IDLE_TIMEOUT", value_name = "SESSION_IDLE_TIMEOUT", default_value = "7d", value_parser = limit)]

@@ -11,6 +11,7 @@
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | sites with accounts of their own: the way to them, and how their tokens are kept |
 //! | [`metrics`] | the catalogue and everything that counts |
+//! | [`realtime`] | Socket.IO over all replicas |
 //! | [`jobs`] | what must happen after an answer was given |
 //! | [`fleet`] | what one replica does for all |
 //!
@@ -28,6 +29,7 @@ pub mod jobs;
 pub mod metrics;
 pub mod operations;
 pub mod platforms;
+pub mod realtime;
 pub mod router;
 pub mod sealing;
 pub mod server;

@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
@@ -16,10 +17,11 @@ use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::features::accounts::admit;
 use crate::http::{ApiError, Code, layers};
 use crate::metrics::http::{HttpLayer, Operation};
 use crate::state::AppState;
-use crate::{features, operations};
+use crate::{features, operations, realtime};
 
 /// Where the description of the interface is.
 const DESCRIPTION: &str = "/api/openapi.json";
@@ -109,6 +111,8 @@ fn layered(
         .add_trusted_origin(state.config.public_url.origin().ascii_serialization())?
         .with_rejection_response(|error: ProtectionError| ApiError::new(Code::CrossSite).source(error).into_response());
     let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, description)).layer(middleware::map_response(allow_docs));
+    let sockets =
+        state.realtime.open(&state, features::sockets(), Arc::new(|state, headers, token| Box::pin(admit(state, headers, token))));
     // From the innermost to the outermost.
     let router = router
         .merge(docs)
@@ -117,7 +121,9 @@ fn layered(
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
         .layer(refuse_cross_site)
         // An answer has a deadline.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time));
+        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
+        // Long polls and sockets have deadlines of their own.
+        .merge(sockets);
     // A panic ends its request, not the process; around that, measurement sees every answer that is made inside.
     let router = observe(router, CatchPanicLayer::custom(layers::panicked as PanicHandler))
         // Problems and log lines of the layers inside name the request.
@@ -138,13 +144,16 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
         page(DOCS, DOCS, &[303]),
         page(DOCS_PAGE, DOCS, &[200]),
         page(DOCS_FILES, DOCS, &[200, 400, 404]),
+        socket("GET", &[101, 200, 400, 403, 429, 500]),
+        socket("POST", &[200, 400, 403, 408, 413, 500]),
     ];
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {
             let Some(documented) = documented else { continue };
             let (matched, route, has_body) = (route.clone(), route.clone(), documented.request_body.is_some());
-            operations.push(Operation { method: method.to_owned(), matched, route, has_body, statuses: statuses(method, documented) });
+            let statuses = statuses(method, documented);
+            operations.push(Operation { method: method.to_owned(), matched, route, is_measured: true, has_body, statuses });
         }
     }
     operations
@@ -152,7 +161,14 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
 
 fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
     let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
-    Operation { method: "GET".to_owned(), matched: matched.to_owned(), route: route.to_owned(), has_body: false, statuses }
+    let (method, matched, route) = ("GET".to_owned(), matched.to_owned(), route.to_owned());
+    Operation { method, matched, route, is_measured: true, has_body: false, statuses }
+}
+
+/// Socket.IO: the library answers, and what it answers is its protocol's.
+fn socket(method: &str, statuses: &[u16]) -> Operation {
+    let (method, matched, route) = (method.to_owned(), realtime::PATH.to_owned(), realtime::PATH.to_owned());
+    Operation { method, matched, route, is_measured: false, has_body: false, statuses: statuses.iter().copied().collect() }
 }
 
 /// What is documented, and what the layers and extractors may answer in place of it.

@@ -2,6 +2,8 @@
 //!
 //! `axum::serve` has neither a limit for a request's head nor a deadline for its graceful end, hence a loop of our own.
 
+mod connection;
+
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
@@ -20,6 +22,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
+pub use connection::HangUp;
+
+use self::connection::Connection;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
@@ -35,6 +40,8 @@ pub struct Limits {
     pub connections: usize,
     /// Time for a request's head, and for a connection without a request.
     pub header_timeout: Duration,
+    /// Time for a client to take something of what it is sent.
+    pub write_timeout: Duration,
     /// Time for what is in flight when the server ends.
     pub drain_timeout: Duration,
 }
@@ -57,10 +64,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
                 continue;
             }
         };
-        let open = metrics.active_connections.hold(());
-        let router = router.clone();
+        let stream = Connection::new(stream, limits.write_timeout, metrics.active_connections.hold(()), place);
+        let (router, hang_up) = (router.clone(), stream.hang_up());
         let service = TowerToHyperService::new(tower::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
+            request.extensions_mut().insert(hang_up.clone());
             router.clone().oneshot(request.map(axum::body::Body::new))
         }));
         let connection = http1::Builder::new()
@@ -83,7 +91,6 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
             if let Err(error) = ended {
                 tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
             }
-            drop((open, place));
         });
     }
     drop(listener);
@@ -91,6 +98,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
     tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_ok()
 }
 
+/// A connection's share of the limit.
 type Place = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, Place)> {

@@ -12,6 +12,7 @@ use crate::features::projects::Projects;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics::exporter::Exporter;
+use crate::realtime::Realtime;
 
 /// The parts of one application.
 #[derive(Clone)]
@@ -24,6 +25,8 @@ pub struct AppState {
     pub exporter: Exporter,
     /// Postgres.
     pub db: Db,
+    /// Who is connected, on every replica.
+    pub realtime: Realtime,
     /// What readiness rests on.
     pub health: Health,
     /// The accounts service.

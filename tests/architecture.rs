@@ -72,6 +72,13 @@ fn redis_stays_in_the_cache() {
 }
 
 #[test]
+fn socket_io_stays_with_what_is_realtime() {
+    assert_none(&mentions(&["socketioxide::", "socketioxide_core::"], |path| {
+        path.starts_with("realtime/") || file_name(path) == "socket.rs"
+    }));
+}
+
+#[test]
 fn the_container_engine_stays_in_its_driver() {
     assert_none(&mentions(&["bollard::"], |path| path.starts_with("features/environments/driver/docker/")));
 }

@@ -1,4 +1,5 @@
-//! The connection to Redis: one multiplexed connection that a task of its own keeps alive.
+//! A connection to Redis: one multiplexed connection that a task of its own keeps alive. A replica has two: one for
+//! commands, and one on which it hears what is published.
 //!
 //! While there is none, a command fails at once instead of waiting, so that a Redis that is away or hangs costs a
 //! request nothing. Every command and every attempt to connect is measured here.
@@ -9,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, Value};
+use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, Value};
 use secrecy::ExposeSecret;
 use tokio::sync::Notify;
 
@@ -42,8 +43,19 @@ type Numbered = (u64, MultiplexedConnection);
 #[derive(Clone)]
 pub struct Link(Arc<Inner>);
 
+/// What a connection listens to.
+struct Subscription {
+    channel: String,
+    heard: Heard,
+}
+
+/// Is given each message, on the connection's own task: it must not block.
+type Heard = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
+
 struct Inner {
     client: Client,
+    role: RedisRole,
+    subscription: Option<Subscription>,
     timeout: Duration,
     connection: RwLock<Option<Numbered>>,
     /// Commands to run before the next connection is used, by key, and when they no longer matter.
@@ -59,8 +71,31 @@ impl Link {
     /// # Errors
     /// When `REDIS_URL` is not understood.
     pub fn new(config: &Config, metrics: Metrics) -> redis::RedisResult<Self> {
+        Self::with(config, RedisRole::Commands, None, metrics)
+    }
+
+    /// As [`Self::new`], for a connection that listens to a channel: `heard` gets each message, and must not block.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn listening(
+        config: &Config,
+        channel: String,
+        heard: impl Fn(Vec<u8>) + Send + Sync + 'static,
+        metrics: Metrics,
+    ) -> redis::RedisResult<Self> {
+        let subscription = Subscription { channel, heard: Arc::new(heard) };
+        Self::with(config, RedisRole::Pubsub, Some(subscription), metrics)
+    }
+
+    fn with(config: &Config, role: RedisRole, subscription: Option<Subscription>, metrics: Metrics) -> redis::RedisResult<Self> {
+        let info = config.redis_url.expose_secret().into_connection_info()?;
+        // Only this protocol lets a connection hear messages and be asked for signs of life.
+        let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(Arc::new(Inner {
-            client: Client::open(config.redis_url.expose_secret())?,
+            client: Client::open(info.set_redis_settings(settings))?,
+            role,
+            subscription,
             timeout: config.redis_timeout,
             connection: RwLock::default(),
             owed: Mutex::default(),
@@ -88,6 +123,14 @@ impl Link {
             self.0.lost.notify_one();
         }
         Ok(T::from_redis_value(result?).map_err(redis::RedisError::from)?)
+    }
+
+    /// Publishes to whoever listens to a channel.
+    ///
+    /// # Errors
+    /// [`Away`]; whether it was published is then not known.
+    pub async fn publish(&self, channel: &str, message: &str) -> Result<(), Away> {
+        self.run::<Value>(RedisCommand::Publish, redis::cmd("PUBLISH").arg(channel).arg(message)).await.map(drop)
     }
 
     /// Runs the command on the next connection before anything else, unless `matters_for` has passed by then.
@@ -124,12 +167,30 @@ impl Link {
     }
 
     async fn connect(&self) {
-        let config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
+        let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
+        if let Some(Subscription { heard, .. }) = &self.0.subscription {
+            let heard = heard.clone();
+            config = config.set_push_sender(move |push| {
+                if let Some(message) = message(push) {
+                    heard(message);
+                }
+                Ok::<_, std::convert::Infallible>(())
+            });
+        }
         let attempt = self.0.client.get_multiplexed_async_connection_with_config(&config);
         let connection = self.measure(RedisCommand::Connect, async {
             tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
         });
-        let Ok(connection) = connection.await else { return };
+        let Ok(mut connection) = connection.await else { return };
+        if let Some(Subscription { channel, .. }) = &self.0.subscription {
+            let subscribed = self.measure(RedisCommand::Subscribe, async {
+                let answer = tokio::time::timeout(self.0.timeout, connection.subscribe(channel));
+                answer.await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
+            });
+            if subscribed.await.is_err() {
+                return;
+            }
+        }
         if let Err(error) = self.pay_and_publish(connection).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "what is owed to Redis could not be paid");
         }
@@ -185,14 +246,25 @@ impl Link {
         }
         let before = std::mem::replace(&mut *current, connection);
         drop(current);
-        self.0.metrics.redis_connections_active.set(RedisRole::Commands, f64::from(u8::from(connected)));
+        self.0.metrics.redis_connections_active.set(self.0.role, f64::from(u8::from(connected)));
         if before.is_some() != connected {
             if connected {
-                tracing::info!("Redis is connected");
+                tracing::info!(role = self.0.role.name(), "Redis is connected");
             } else {
                 self.0.metrics.system_errors.increment((SystemError::Redis, Severity::Warning));
-                tracing::warn!("Redis is away: going on without it");
+                tracing::warn!(role = self.0.role.name(), "Redis is away: going on without it");
             }
         }
+    }
+}
+
+/// What was published, of everything that a server says unasked.
+fn message(push: PushInfo) -> Option<Vec<u8>> {
+    if push.kind != PushKind::Message {
+        return None;
+    }
+    match push.data.into_iter().nth(1)? {
+        Value::BulkString(bytes) => Some(bytes),
+        _ => None,
     }
 }

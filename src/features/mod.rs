@@ -1,4 +1,4 @@
-//! What the service does: one folder a feature, one line here. Nothing below this folder imports a feature.
+//! What the service does: one folder a feature, a line here for its routes and one for its sockets. Nothing below this folder imports a feature.
 
 pub mod accounts;
 pub mod environments;
@@ -8,6 +8,7 @@ pub mod projects;
 
 use utoipa_axum::router::OpenApiRouter;
 
+use crate::realtime::Events;
 use crate::state::AppState;
 
 /// The routes of every feature.
@@ -19,4 +20,10 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(projects::routes())
         .merge(environments::routes())
         .merge(posts::routes())
+}
+
+/// The Socket.IO events of every feature.
+#[must_use]
+pub fn sockets() -> Events {
+    Events::default()
 }

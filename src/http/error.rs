@@ -68,6 +68,7 @@ codes! {
     EmailUnverified = 403 "email_unverified" Authorization "The platform vouches for no e-mail of this account";
     CrossSite = 403 "cross_site_request" Authorization "The request came from another site";
     NotFound = 404 "not_found" NotFound "There is nothing here";
+    UnknownEvent = 404 "unknown_event" NotFound "There is no such event";
     MethodNotAllowed = 405 "method_not_allowed" Method "The route does not know this method";
     RequestTimeout = 408 "body_timeout" Timeout "The body did not arrive in time";
     EmailTaken = 409 "email_taken" Conflict "An account has this e-mail";
@@ -99,6 +100,8 @@ codes! {
     IdempotencyMismatch = 422 "idempotency_key_reused" Validation "The key was used for another request";
     PreconditionRequired = 428 "precondition_required" Precondition "Send If-Match with the entity tag that you read";
     TooManyAttempts = 429 "too_many_attempts" RateLimit "Too many attempts";
+    TooManyConnections = 429 "too_many_connections" RateLimit "Too many connections";
+    TooManyEvents = 429 "too_many_events" RateLimit "Too many events";
     Internal = 500 "internal" Internal "Something went wrong here";
     Unavailable = 503 "unavailable" Unavailable "A part of the service is away";
     PlatformUnavailable = 503 "platform_unavailable" Unavailable "The platform is away";
@@ -139,6 +142,17 @@ pub struct Problem {
     /// The fields that are not acceptable.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldError>,
+}
+
+/// A problem as the acknowledgement of an event tells it.
+#[derive(Debug, Serialize)]
+pub struct Brief<'a> {
+    code: &'static str,
+    title: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    errors: &'a [FieldError],
 }
 
 /// A problem on its way to a client.
@@ -183,6 +197,20 @@ impl ApiError {
     pub fn source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.source = Some(source.into());
         self
+    }
+
+    /// What went wrong.
+    #[must_use]
+    pub const fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The problem for a client that asked over Socket.IO; logs the cause, once.
+    #[must_use]
+    pub fn brief(&self) -> Brief<'_> {
+        self.log("");
+        let Self { code, detail, errors, .. } = self;
+        Brief { code: code.as_str(), title: code.title(), detail: detail.as_deref(), errors }
     }
 
     /// The status that it will be answered with.

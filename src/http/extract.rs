@@ -5,6 +5,7 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::http::header::{CONTENT_TYPE, HeaderName};
 use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::error::{ApiError, Code, FieldError};
 use crate::state::AppState;
@@ -28,14 +29,37 @@ impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
         }
         // serde would read the fields of an object from a list as well.
         if !bytes.trim_ascii_start().starts_with(b"{") && is_json_text(&bytes) {
-            let (field, message) = (".".to_owned(), "wants an object".to_owned());
-            return Err(ApiError::validation(vec![FieldError { field, code: "invalid", message }]));
+            return Err(no_object());
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
-        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| shape_error(&error, &bytes))?;
+        let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
+            let inner = error.inner();
+            // An enum that is not a string is a syntax error to serde_json, and yet the body is JSON.
+            if inner.is_data() || is_json_text(&bytes) {
+                shape_error(&error)
+            } else {
+                ApiError::new(Code::MalformedJson).detail(inner.to_string())
+            }
+        })?;
         deserializer.end().map_err(|error| ApiError::new(Code::MalformedJson).detail(error.to_string()))?;
         Ok(Self(value))
     }
+}
+
+/// A JSON value that is the payload of an event, of the right shape.
+///
+/// # Errors
+/// `validation_failed`, naming the field.
+pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
+    if !value.is_object() {
+        return Err(no_object());
+    }
+    serde_path_to_error::deserialize(value).map_err(|error| shape_error(&error))
+}
+
+fn no_object() -> ApiError {
+    let (field, message) = (".".to_owned(), "wants an object".to_owned());
+    ApiError::validation(vec![FieldError { field, code: "invalid", message }])
 }
 
 fn is_json(parts: &Parts) -> bool {
@@ -67,13 +91,8 @@ fn is_json_text(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_ok_and(|text| serde_json::from_str::<serde::de::IgnoredAny>(text).is_ok())
 }
 
-fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>, bytes: &[u8]) -> ApiError {
-    let inner = error.inner();
-    // An enum that is not a string is a syntax error to serde_json, and yet the body is JSON.
-    if !inner.is_data() && !is_json_text(bytes) {
-        return ApiError::new(Code::MalformedJson).detail(inner.to_string());
-    }
-    let message = inner.to_string();
+fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    let message = error.inner().to_string();
     let code = if message.starts_with("unknown field") {
         "unknown"
     } else if message.starts_with("missing field") {

@@ -3,9 +3,10 @@
 
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
-    AuthMethod, AuthStatus, Build, CacheType, Dependency, DriverAnswer, DriverCall, Ending, EnvironmentStatus, Extension, Heap, HttpAnswer,
-    HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Outcome, PlatformAnswer, PlatformCall,
-    PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SystemError,
+    AuthMethod, AuthStatus, Build, CacheType, Dependency, Disconnection, DriverAnswer, DriverCall, Ending, EnvironmentStatus, EventIn,
+    Extension, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Loss, Message,
+    Outcome, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, SessionStatus,
+    SessionType, Severity, SocketError, SystemError, Transport,
 };
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -18,6 +19,9 @@ const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// Up to the deadline of a call.
 const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
+/// From an event that looks at nothing to one that opens a terminal.
+const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
+const FANOUT_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// What the catalogue says of one metric.
@@ -86,6 +90,26 @@ catalogue! {
         api_errors: CounterFamily<HttpError> = "api_errors_total";
         /// Requests whose client left before the end of the answer
         http_requests_cancelled: CounterFamily<HttpRoute> = "http_requests_cancelled_total";
+    }
+    "Realtime" {
+        /// Socket.IO connections that are open, by how they are carried now
+        websocket_connections_active: Gauge<Transport> = "websocket_connections_active";
+        /// Socket.IO connections that were accepted, by how they were carried then
+        websocket_connections: Counter<Transport> = "websocket_connections_total";
+        /// Socket.IO connections that ended
+        websocket_disconnections: Counter<Disconnection> = "websocket_disconnections_total";
+        /// Socket.IO events received from clients and put on their way to clients, one for each client
+        websocket_messages: Counter<Message> = "websocket_messages_total";
+        /// Refusals and failures of Socket.IO connections and events
+        websocket_errors: Counter<SocketError> = "websocket_errors_total";
+        /// Time that an event of a client is worked on in seconds
+        websocket_handler_duration: Histogram<EventIn> = "websocket_handler_duration_seconds", EVENT_SECONDS;
+        /// Time of an event from one replica to another in seconds: half of the way there and back, which a canary goes each second
+        websocket_fanout: Histogram<()> = "websocket_fanout_seconds", FANOUT_SECONDS;
+        /// 1 while this replica hears on the bus what it says there itself
+        websocket_adapter_connected: Gauge<()> = "websocket_adapter_connected";
+        /// Events that did not reach a client, or another replica with whatever clients it has
+        websocket_messages_dropped: Counter<Loss> = "websocket_messages_dropped_total";
     }
     "Redis and cache" {
         /// Redis commands, connecting included, by outcome

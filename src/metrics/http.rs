@@ -44,6 +44,8 @@ pub struct Operation {
     pub matched: String,
     /// Route template as the label tells it.
     pub route: String,
+    /// Whether how long it takes and how much it moves is measured: of a poll that waits, and of a socket, it tells nothing.
+    pub is_measured: bool,
     /// Whether the description declares a request body: the size of others is not measured.
     pub has_body: bool,
     /// Every status that it may answer with.
@@ -59,9 +61,9 @@ impl HttpLayer {
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
-        for Operation { method, matched, route, has_body, statuses } in operations {
+        for Operation { method, matched, route, is_measured, has_body, statuses } in operations {
             let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
-            let handles = entry.declare(&metrics, method_index(method), *has_body);
+            let handles = entry.declare(&metrics, method_index(method), *is_measured, *has_body);
             for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
                 handles.requests(&metrics, status);
                 for class in ErrorType::all_of(status) {
@@ -327,10 +329,10 @@ impl Route {
         Self { template: template.into(), methods: Default::default() }
     }
 
-    fn declare(&self, metrics: &Metrics, method: usize, has_body: bool) -> &Arc<OperationHandles> {
+    fn declare(&self, metrics: &Metrics, method: usize, is_measured: bool, has_body: bool) -> &Arc<OperationHandles> {
         self.methods[method].get_or_init(|| {
-            let histograms = Histograms::new(metrics, [METHODS[method], &self.template], has_body);
-            Arc::new(OperationHandles::new(METHODS[method], &self.template, Some(histograms)))
+            let histograms = is_measured.then(|| Histograms::new(metrics, [METHODS[method], &self.template], has_body));
+            Arc::new(OperationHandles::new(METHODS[method], &self.template, histograms))
         })
     }
 

@@ -51,6 +51,10 @@ macro_rules! labels {
     };
 }
 
+mod realtime;
+
+pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
+
 impl Keys for () {
     fn keys() -> Vec<&'static str> {
         Vec::new()
@@ -164,6 +168,8 @@ labels! {
         Get ["get"],
         Set ["set"],
         Eval ["eval"],
+        Publish ["publish"],
+        Subscribe ["subscribe"],
     }
 }
 
@@ -179,6 +185,7 @@ labels! {
     /// What a Redis connection is for.
     RedisRole ["role"] {
         Commands ["commands"],
+        Pubsub ["pubsub"],
     }
 }
 
@@ -387,6 +394,8 @@ labels! {
         LoginAccount ["login_account"],
         LoginAddress ["login_address"],
         PasswordHashing ["password_hashing"],
+        SocketConnections ["socket_connections"],
+        SocketEvents ["socket_events"],
     }
 }
 

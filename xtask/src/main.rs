@@ -5,7 +5,7 @@
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
 //! `stores` and `stack` (what runs together), `engine` (what runs environments), `configuration` (compose's files made local),
 //! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
-//! `http`, `paths`, and `report` (what a proof prints).
+//! `http`, `users`, `paths`, and `report` (what a proof prints).
 
 mod background;
 mod checks;
@@ -18,9 +18,9 @@ mod process;
 mod report;
 mod smoke;
 mod stack;
-
 mod stores;
 mod tools;
+mod users;
 mod verbs;
 
 use std::process::ExitCode;
@@ -56,6 +56,7 @@ macro_rules! verbs {
 verbs! {
     Up => up,
     Down => down,
+    Fanout => fanout,
     Test => test,
     Ci => ci,
     Catalogue => catalogue,

@@ -52,6 +52,8 @@ pub struct Plan {
     pub binary: PathBuf,
     /// What runs environments; without one they are simulated.
     pub engine: Option<Engine>,
+    /// Variables of the application that are not as `up` has them.
+    pub settings: Vec<(String, String)>,
 }
 
 /// A running stack; dropping it stops it.
@@ -101,14 +103,30 @@ impl Stack {
         say("postgres, redis");
         let postgres_folder = stores::lasting_folder(&self.data("postgres")?)?;
         let redis_folder = self.data("redis")?;
-        let place = |folder, port| Place { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable };
-        let ports = &self.plan.ports;
-        let postgres = stores::postgres(&place(&postgres_folder, ports.of(Port::Postgres)?))?;
-        let redis = stores::redis(&place(&redis_folder, ports.of(Port::Redis)?))?;
+        let postgres = stores::postgres(&self.place(&postgres_folder, Port::Postgres)?)?;
+        let redis = stores::redis(&self.place(&redis_folder, Port::Redis)?)?;
         let secrets = self.secrets();
         paths::write_secret(&secrets.join("database_url"), &postgres.url)?;
         paths::write_secret(&secrets.join("redis_url"), &redis.url)?;
         self.phases.push(vec![postgres.process, redis.process]);
+        Ok(())
+    }
+
+    fn place<'a>(&'a self, folder: &'a Path, port: Port) -> Result<Place<'a>> {
+        let port = self.plan.ports.of(port)?;
+        Ok(Place { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable })
+    }
+
+    /// Kills Redis.
+    pub fn kill_redis(&mut self) -> Result<()> {
+        self.process("redis")?.end(Signal::KILL).map(drop)
+    }
+
+    /// Starts Redis again.
+    pub fn start_redis(&mut self) -> Result<()> {
+        let folder = self.data("redis")?;
+        let redis = stores::redis(&self.place(&folder, Port::Redis)?)?;
+        *self.process("redis")? = redis.process;
         Ok(())
     }
 
@@ -156,6 +174,9 @@ impl Stack {
             .env("PLATFORMS_FILE", self.config().join("platforms/simulated.toml"))
             .env("TOKEN_KEYS_FILE", secrets.join("token_keys"))
             .grace(DRAIN_GRACE);
+        for (name, value) in &self.plan.settings {
+            replica = replica.env(name, value);
+        }
         if let Some(engine) = &self.plan.engine {
             replica = replica
                 .env("ENVIRONMENT_DRIVER", "docker")
@@ -196,13 +217,21 @@ impl Stack {
     }
 
     fn replica(&mut self, number: u16) -> Result<&mut Process> {
-        let name = format!("backend-{number}");
+        self.process(&format!("backend-{number}"))
+    }
+
+    fn process(&mut self, name: &str) -> Result<&mut Process> {
         self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("there is no {name}"))
     }
 
     /// The edge's address.
     pub fn edge(&self) -> Result<String> {
         self.plan.ports.url(Port::Edge)
+    }
+
+    /// A replica's own address.
+    pub fn backend(&self, number: u16) -> Result<String> {
+        self.plan.ports.url(Port::Backend(number))
     }
 
     fn start_edge(&mut self) -> Result<()> {

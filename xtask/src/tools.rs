@@ -74,6 +74,9 @@ pub const MAILDEV: Tool =
 /// What the tests sign in with. Newer ones do not run on the Node.js of Debian 12.
 pub const OIDC_PROVIDER: Tool =
     Tool { name: "oidc-provider", folders: &[], at_least: None, source: Source::Library("oidc-provider@8.8.1") };
+/// What the tests hold sockets with: the official client.
+pub const SOCKET_IO_CLIENT: Tool =
+    Tool { name: "socket.io-client", folders: &[], at_least: None, source: Source::Library("socket.io-client@4.8.4") };
 /// The dashboards. No package source has it, so a stack does without when it is not there.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
@@ -124,6 +127,15 @@ impl Tool {
             return folder.join("package.json").is_file().then_some(folder);
         }
         self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
+    }
+
+    /// Where others find it, if it is there: a program's path, or the folder from which a library is loaded by its name.
+    pub fn location(&self) -> Option<PathBuf> {
+        let found = self.find()?;
+        match self.source {
+            Source::Library(_) => found.parent().map(Path::to_path_buf),
+            Source::Debian(_) | Source::Wheel(_) | Source::Npm(_) | Source::Crate(..) => Some(found),
+        }
     }
 
     /// PATH first, then what was installed for this checkout, then the program's usual folders.

@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
+use super::model::EndedSession;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{AuthMethod, AuthStatus};
+use crate::realtime::{Realtime, Topic};
 
 pub fn registered(metrics: &Metrics, user: Uuid) {
     metrics.users_registered.increment(());
@@ -42,8 +44,11 @@ pub fn token_refused(metrics: &Metrics) {
     metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Failure));
 }
 
-pub fn sessions_ended(user: Uuid, count: usize) {
-    tracing::info!(%user, count, "sessions ended");
+/// Sessions ended before their time: whoever is connected by one of them, wherever, is signed out.
+pub fn sessions_ended(realtime: &Realtime, user: Uuid, ended: &[EndedSession]) {
+    tracing::info!(%user, count = ended.len(), "sessions ended");
+    let sessions: Vec<Uuid> = ended.iter().map(|session| session.id).collect();
+    realtime.signal(Topic::SessionsEnded, &sessions);
 }
 
 pub fn sessions_counted(metrics: &Metrics, count: i64) {

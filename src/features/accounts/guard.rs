@@ -1,6 +1,7 @@
-//! Who makes a request. A handler that takes [`CurrentUser`] cannot be reached without a session.
+//! Who makes a request, or sends an event. A handler that takes [`CurrentUser`] cannot be reached without a session.
 
 use axum::extract::FromRequestParts;
+use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum_extra::extract::CookieJar;
@@ -8,8 +9,10 @@ use axum_extra::headers::authorization::Bearer;
 use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
-use super::model::User;
+use super::model::{Token, TokenHash, User};
+use crate::config::Config;
 use crate::http::{ApiError, Code, cookie};
+use crate::realtime::{Client, Identity};
 use crate::state::AppState;
 
 /// The cookie in which a browser keeps the token of its session.
@@ -27,13 +30,38 @@ impl FromRequestParts<AppState> for CurrentUser {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
-        let bearer = parts.headers.typed_get::<Authorization<Bearer>>().map(|header| header.token().to_owned());
-        let cookie =
-            || CookieJar::from_headers(&parts.headers).get(&cookie::name(&state.config, COOKIE)).map(|cookie| cookie.value().to_owned());
-        let token = bearer.or_else(cookie).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+        let token = token(&state.config, &parts.headers).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
         let (session, user) = state.accounts.authenticate(&token).await?;
         Ok(Self { user, session: session.id })
     }
+}
+
+fn token(config: &Config, headers: &HeaderMap) -> Option<String> {
+    let bearer = headers.typed_get::<Authorization<Bearer>>().map(|header| header.token().to_owned());
+    bearer.or_else(|| CookieJar::from_headers(headers).get(&cookie::name(config, COOKIE)).map(|cookie| cookie.value().to_owned()))
+}
+
+impl CurrentUser {
+    /// The user of a client that is connected: its session is proven anew, for each event.
+    ///
+    /// # Errors
+    /// `invalid_token` when the session has ended.
+    pub async fn of(state: &AppState, client: &Client) -> Result<Self, ApiError> {
+        let token = TokenHash(client.identity().token_hash.to_vec());
+        let (session, user) = state.accounts.recognise(token).await?;
+        Ok(Self { user, session: session.id })
+    }
+}
+
+/// Who wants to connect: by the token that it tells, or as whoever makes a request.
+///
+/// # Errors
+/// `unauthenticated` without a token, `invalid_token` when its session has ended.
+pub async fn admit(state: AppState, headers: HeaderMap, told: Option<String>) -> Result<Identity, ApiError> {
+    let token = told.or_else(|| token(&state.config, &headers)).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+    let (session, user) = state.accounts.authenticate(&token).await?;
+    let token_hash = Token::parse(&token).map(|token| token.hash().0).unwrap_or_default();
+    Ok(Identity { user: user.id, session: session.id, token_hash: token_hash.into() })
 }
 
 /// The user whose session came with the request, if any: a session that has ended is none.

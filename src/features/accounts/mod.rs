@@ -12,9 +12,11 @@ mod model;
 mod password;
 mod routes;
 mod service;
+mod socket;
 mod store;
 
-pub use guard::{CurrentUser, MaybeUser};
+pub use guard::{CurrentUser, MaybeUser, admit};
 pub use model::{Role, SignedIn, User, Vouched};
 pub use routes::{routes, session_cookie};
 pub use service::{AccountError, Accounts};
+pub use socket::sign_out_ended;

@@ -183,6 +183,13 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
 }
 
+/// A session that was ended before its time.
+#[derive(Debug)]
+pub struct EndedSession {
+    pub id: Uuid,
+    pub token: TokenHash,
+}
+
 /// A session, as the list of an account's sessions shows it.
 #[derive(Debug)]
 pub struct SessionEntry {

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Credentials, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
+use super::model::{Credentials, EndedSession, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Verdict};
 use super::{events, store};
 use crate::cache::Cache;
@@ -20,6 +20,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::http::page::Slice;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, Limiter};
+use crate::realtime::Realtime;
 
 /// Why an account's request is refused.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,7 @@ struct Inner {
     throttle: Throttle,
     passwords: Passwords,
     limits: Limits,
+    realtime: Realtime,
     metrics: Metrics,
 }
 
@@ -79,7 +81,14 @@ struct Limits {
 impl Accounts {
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(db: Db, cache: Cache, throttle: Throttle, config: &Config, metrics: Metrics) -> Result<Self, PasswordError> {
+    pub fn new(
+        db: Db,
+        cache: Cache,
+        throttle: Throttle,
+        realtime: Realtime,
+        config: &Config,
+        metrics: Metrics,
+    ) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(metrics.clone())?;
         let limits = Limits {
             idle: config.session_idle_timeout,
@@ -87,7 +96,7 @@ impl Accounts {
             per_account: config.login_attempts_per_account,
             per_address: config.login_attempts_per_address,
         };
-        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, metrics })))
+        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, realtime, metrics })))
     }
 
     /// Signs somebody up.
@@ -220,10 +229,16 @@ impl Accounts {
 
     /// The session of a token, and whose it is.
     pub(super) async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
-        let found = match Token::parse(token) {
-            Some(token) => self.session(token.hash()).await?,
-            None => None,
+        let Some(token) = Token::parse(token) else {
+            events::token_refused(&self.0.metrics);
+            return Err(AccountError::InvalidToken);
         };
+        self.recognise(token.hash()).await
+    }
+
+    /// The session of a token that hashes to this, and whose it is.
+    pub(super) async fn recognise(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
+        let found = self.session(token).await?;
         let Some(session) = found.filter(|session| session.expires_at > OffsetDateTime::now_utc()) else {
             events::token_refused(&self.0.metrics);
             return Err(AccountError::InvalidToken);
@@ -274,12 +289,19 @@ impl Accounts {
     }
 
     /// Commits the end of sessions and makes every replica know it.
-    async fn forget(&self, tx: Conn, user: Uuid, tokens: &[TokenHash]) -> Result<(), AccountError> {
-        let removal = self.0.cache.removal(CacheType::Session, tokens.iter().map(TokenHash::cache_id));
+    async fn forget(&self, tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
+        let Inner { cache, realtime, .. } = &*self.0;
+        let removal = cache.removal(CacheType::Session, ended.iter().map(|session| session.token.cache_id()));
         tx.commit().await?;
         removal.finish().await;
-        events::sessions_ended(user, tokens.len());
+        events::sessions_ended(realtime, user, ended);
         Ok(())
+    }
+
+    /// Those of these sessions that have ended.
+    pub(super) async fn ended_among(&self, sessions: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        let Inner { db, limits, .. } = &*self.0;
+        store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
     }
 
     /// Removes sessions that ended by themselves.

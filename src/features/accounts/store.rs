@@ -5,7 +5,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Role, Session, SessionEntry, TokenHash, User};
+use super::model::{EndedSession, Role, Session, SessionEntry, TokenHash, User};
 use crate::db::{Conn, StoreError};
 use crate::http::page::Slice;
 use crate::metrics::labels::Query;
@@ -126,16 +126,32 @@ pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: Slice)
     conn.all(Query::SelectAuthSessions, select).await
 }
 
-/// Ends one session of a user and answers what its token hashes to.
-pub async fn delete_session(conn: &mut Conn, user: Uuid, id: Uuid) -> Result<Option<TokenHash>, StoreError> {
+/// Ends one session of a user.
+pub async fn delete_session(conn: &mut Conn, user: Uuid, id: Uuid) -> Result<Option<EndedSession>, StoreError> {
     let delete = sqlx::query!("DELETE FROM auth_sessions WHERE id = $1 AND user_id = $2 RETURNING token_hash", id, user);
-    Ok(conn.optional(Query::DeleteAuthSessions, delete).await?.map(|row| TokenHash(row.token_hash)))
+    let row = conn.optional(Query::DeleteAuthSessions, delete).await?;
+    Ok(row.map(|row| EndedSession { id, token: TokenHash(row.token_hash) }))
 }
 
-/// Ends every session of a user and answers what their tokens hash to.
-pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<TokenHash>, StoreError> {
-    let delete = sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 RETURNING token_hash", user);
-    Ok(conn.all(Query::DeleteAuthSessions, delete).await?.into_iter().map(|row| TokenHash(row.token_hash)).collect())
+/// Ends every session of a user.
+pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<EndedSession>, StoreError> {
+    let delete = sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 RETURNING id, token_hash", user);
+    let rows = conn.all(Query::DeleteAuthSessions, delete).await?;
+    Ok(rows.into_iter().map(|row| EndedSession { id: row.id, token: TokenHash(row.token_hash) }).collect())
+}
+
+/// Those of these sessions that have ended, whatever ended them.
+pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Result<Vec<Uuid>, StoreError> {
+    let select = sqlx::query!(
+        r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
+           WHERE NOT EXISTS (
+               SELECT FROM auth_sessions s
+               WHERE s.id = ids.id AND s.expires_at > now() AND s.last_seen_at > now() - make_interval(secs => $2)
+           )"#,
+        ids,
+        idle.as_secs_f64()
+    );
+    Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| row.id).collect())
 }
 
 /// Removes sessions that are over, at most a thousand, so that it ends within the statement's limit.

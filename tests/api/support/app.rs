@@ -81,8 +81,13 @@ impl TestApp {
         super::within(limit, &format!("readiness says {status}"), probe).await;
     }
 
+    /// Where clients reach it.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
     pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.client.request(method, format!("http://{}{path}", self.address))
+        self.client.request(method, format!("{}{path}", self.url()))
     }
 
     pub fn get(&self, path: &str) -> RequestBuilder {

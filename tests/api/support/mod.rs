@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod app;
 pub mod desk;
+pub mod edge;
 pub mod engine;
 pub mod environments;
 pub mod jobs;
@@ -12,24 +13,30 @@ pub mod platforms;
 pub mod program;
 pub mod proxy;
 pub mod raw;
+pub mod raw_socket;
 pub mod rig;
 pub mod routes;
 pub mod scrape;
+pub mod socket_client;
 pub mod stores;
 pub mod terminal;
 pub mod users;
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 pub use answer::{Answer, Ask};
 pub use app::TestApp;
 pub use desk::Desk;
+pub use edge::Edge;
 pub use environments::Studio;
 pub use liar::Liar;
 pub use platforms::{Browser, Platforms};
 pub use proxy::{Mode, Proxy};
 pub use raw::Raw;
+pub use raw_socket::RawSocket;
 pub use scrape::Scrape;
+pub use socket_client::{Socket, Sockets};
 pub use stores::Stores;
 pub use users::User;
 
@@ -61,4 +68,10 @@ pub async fn within<T>(limit: Duration, what: &str, mut probe: impl AsyncFnMut()
 /// Something for `Option`-shaped probes.
 pub fn when(condition: bool) -> Option<()> {
     condition.then_some(())
+}
+
+/// A loopback address on which nobody else listens: a port of it stays free.
+pub fn own_loopback() -> Ipv4Addr {
+    let [a, b, c] = rand::random::<[u8; 3]>();
+    Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))
 }

@@ -2,7 +2,7 @@
 //!
 //! Each proxy listens on a loopback address of its own, so that nobody takes its port while it refuses.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use url::Url;
 
-use super::{eventually, when};
+use super::{eventually, own_loopback, when};
 
 /// How a proxy behaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -57,8 +57,7 @@ impl Proxy {
     /// Before the store at `url`.
     pub async fn before(url: &Url, mode: Mode) -> Self {
         let upstream = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
-        let [_, a, b, c, ..] = rand::random::<[u8; 8]>();
-        let listener = TcpListener::bind((Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254)), 0)).await.unwrap();
+        let listener = TcpListener::bind((own_loopback(), 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (state, watched) = watch::channel(State { mode: mode.clone(), ..State::default() });
         let accepting = tokio::spawn(accept(listener, upstream, watched));

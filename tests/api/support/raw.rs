@@ -90,11 +90,18 @@ impl Raw {
         }
     }
 
-    async fn exactly(&mut self, length: usize) -> Vec<u8> {
+    /// So many bytes; none when the connection ends before them.
+    pub async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.read.len() < length {
-            assert!(self.more().await, "the answer's body is whole: {} of {length}", self.read.len());
+            if !self.more().await {
+                return None;
+            }
         }
-        self.read.drain(..length).collect()
+        Some(self.read.drain(..length).collect())
+    }
+
+    async fn exactly(&mut self, length: usize) -> Vec<u8> {
+        self.take(length).await.unwrap_or_else(|| panic!("the answer's body is whole: {length}"))
     }
 
     async fn more(&mut self) -> bool {

@@ -12,7 +12,7 @@ use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack};
 
 use super::test::cargo;
-use super::{roll, sqlx, test};
+use super::{fanout, roll, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -54,6 +54,7 @@ pub fn run(args: &Args) -> Result<bool> {
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM)?;
     roll::add(&mut report, Signal::KILL)?;
+    fanout::short(&mut report)?;
     compose(&mut report)?;
     report.finish()
 }

@@ -3,6 +3,7 @@
 pub mod catalogue;
 pub mod ci;
 pub mod down;
+pub mod fanout;
 pub mod overhead;
 pub mod roll;
 pub mod sqlx;

@@ -7,7 +7,7 @@ use std::thread;
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::{Client, send};
 use crate::paths;
@@ -15,6 +15,7 @@ use crate::ports::{MAX_REPLICAS, Ports};
 use crate::report::{Outcome, Report};
 use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, require};
+use crate::users::sign_up;
 use crate::verbs::up;
 
 const CLIENTS: usize = 8;
@@ -52,9 +53,10 @@ pub fn add(report: &mut Report, signal: Signal) -> Result<()> {
             replicas: MAX_REPLICAS,
             binary: up::binary(false),
             engine: None,
+            settings: Vec::new(),
         })?;
         let edge = stack.edge()?;
-        let token = sign_up(&edge)?;
+        let token = sign_up(&edge, "load@example.org")?;
         let loads = under_load(&edge, &token, || replace_all(&mut stack, signal))?;
         judge(&edge, &token, signal, &loads)
     })
@@ -158,13 +160,4 @@ fn stored(edge: &str, token: &str) -> Result<BTreeMap<String, usize>> {
         let Some(next) = page["next_cursor"].as_str() else { return Ok(stored) };
         cursor = format!("&cursor={next}");
     }
-}
-
-fn sign_up(edge: &str) -> Result<String> {
-    let (email, password) = ("load@example.org", paths::random_password()?);
-    let post = |path: &str, body: Value| send("POST", &format!("{edge}/api/auth/{path}"), &[], Some(&body));
-    let registered = post("register", json!({ "email": email, "password": password, "display_name": "Load" }))?;
-    ensure!(registered.status == 201, "register: {}", registered.body);
-    let login = post("login", json!({ "email": email, "password": password }))?.json()?;
-    Ok(login["token"].as_str().unwrap_or_default().to_owned())
 }

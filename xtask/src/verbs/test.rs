@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use crate::engine::{Engine, HOST_VARIABLE};
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
-use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDIS, Tool, require};
+use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDIS, SOCKET_IO_CLIENT, Tool, require};
 use crate::{checks, paths, stores};
 
 /// What the Rust tests need.
@@ -20,9 +20,39 @@ const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
 /// What the checks need.
 const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
 /// What they can do without; installed on demand only.
-const OPTIONAL: [&Tool; 1] = [&OIDC_PROVIDER];
-/// Tells tests where the library of [`OIDC_PROVIDER`] lies: a folder `node_modules`.
-const PROVIDER_VARIABLE: &str = "OIDC_PROVIDER";
+const OPTIONAL: [&Tool; 2] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT];
+
+/// What tests are told of by a variable, and do without where it is not.
+struct Extra {
+    /// The step of the report.
+    step: &'static str,
+    tool: &'static Tool,
+    /// Where it lies: a program's path, or the folder `node_modules` of a library.
+    variable: &'static str,
+    /// What is said where it is not.
+    skipped: &'static str,
+}
+
+const EXTRAS: [Extra; 3] = [
+    Extra {
+        step: "oidc provider",
+        tool: &OIDC_PROVIDER,
+        variable: "OIDC_PROVIDER",
+        skipped: "SKIPPED: no OpenID Connect provider here (--install gets one): signing in is NOT tested with a real one",
+    },
+    Extra {
+        step: "socket.io client",
+        tool: &SOCKET_IO_CLIENT,
+        variable: "SOCKET_IO_CLIENT",
+        skipped: "SKIPPED: no Socket.IO client here (--install gets one): sockets are NOT tested with the official one",
+    },
+    Extra {
+        step: "edge",
+        tool: &CADDY,
+        variable: "CADDY",
+        skipped: "SKIPPED: no Caddy here (--install gets it): nothing is tested through the edge",
+    },
+];
 
 /// What all of it needs, and with `install` what it can do without.
 pub fn programs(install: bool) -> Vec<&'static Tool> {
@@ -34,7 +64,7 @@ fn rust_programs(install: bool) -> Vec<&'static Tool> {
 }
 
 /// What some tests need beside the stores, each with the variable that tells them of it; without it they do not run.
-type Extras = Vec<(&'static str, OsString)>;
+type Given = Vec<(&'static str, OsString)>;
 
 /// Run every test with a private Postgres and Redis.
 #[derive(clap::Args)]
@@ -55,24 +85,26 @@ pub fn run(args: &Args) -> Result<bool> {
         all(&mut report)?;
     } else {
         require(&rust_programs(args.install), args.install)?;
-        let extras = extras(&mut report)?;
-        report.step("rust tests", || rust(&args.nextest, &extras))?;
+        let given = given(&mut report)?;
+        report.step("rust tests", || rust(&args.nextest, &given))?;
     }
     report.finish()
 }
 
 /// Adds every test to a report.
 pub fn all(report: &mut Report) -> Result<()> {
-    let extras = extras(report)?;
-    report.step("rust tests", || rust(&["--workspace".to_owned()], &extras))?;
+    let given = given(report)?;
+    report.step("rust tests", || rust(&["--workspace".to_owned()], &given))?;
     report.step("doc tests", doc)?;
     checks::all(report)
 }
 
-fn extras(report: &mut Report) -> Result<Extras> {
-    let engine = engine(report)?.map(|engine| (HOST_VARIABLE, engine.host.into()));
-    let provider = oidc_provider(report)?.map(|folder| (PROVIDER_VARIABLE, folder.into()));
-    Ok(engine.into_iter().chain(provider).collect())
+fn given(report: &mut Report) -> Result<Given> {
+    let mut given: Given = engine(report)?.map(|engine| (HOST_VARIABLE, engine.host.into())).into_iter().collect();
+    for extra in &EXTRAS {
+        given.extend(find(report, extra)?.map(|path| (extra.variable, path.into())));
+    }
+    Ok(given)
 }
 
 /// The engine that the docker driver is tested with. A machine may have none: the other tests do without.
@@ -95,23 +127,22 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
     Ok(found)
 }
 
-/// Where the provider lies that signing in is tested with. A machine may do without Node.js.
-fn oidc_provider(report: &mut Report) -> Result<Option<PathBuf>> {
+/// Where an extra lies. A machine may do without Node.js.
+fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
     let mut found = None;
-    report.step("oidc provider", || {
-        found = OIDC_PROVIDER.find().and_then(|library| library.parent().map(Path::to_path_buf));
-        Ok(if let Some(folder) = &found {
-            Outcome::passed().with_note(format!("{} in {}", OIDC_PROVIDER.name, folder.display()))
+    report.step(extra.step, || {
+        found = extra.tool.location();
+        Ok(if let Some(path) = &found {
+            Outcome::passed().with_note(format!("{} at {}", extra.tool.name, path.display()))
         } else {
-            let note = "SKIPPED: no OpenID Connect provider here (--install gets one): signing in is NOT tested with a real one";
-            eprintln!("{note}");
-            Outcome::default().with_note(note)
+            eprintln!("{}", extra.skipped);
+            Outcome::default().with_note(extra.skipped)
         })
     })?;
     Ok(found)
 }
 
-fn rust(args: &[String], extras: &Extras) -> Result<Outcome> {
+fn rust(args: &[String], given: &Given) -> Result<Outcome> {
     let folder = paths::temporary("test")?;
     let (postgres, redis) = stores::disposable(folder.path())?;
     let results = paths::target().join("nextest/default/junit.xml");
@@ -125,9 +156,11 @@ fn rust(args: &[String], extras: &Extras) -> Result<Outcome> {
         .env("DATABASE_URL", &postgres.url)
         .env("REDIS_URL", &redis.url)
         // The tests that need an extra run exactly when its variable is set.
-        .env_remove(HOST_VARIABLE)
-        .env_remove(PROVIDER_VARIABLE)
-        .envs(extras.iter().map(|(name, value)| (name, value)));
+        .env_remove(HOST_VARIABLE);
+    for extra in &EXTRAS {
+        tests.env_remove(extra.variable);
+    }
+    tests.envs(given.iter().map(|(name, value)| (name, value)));
     let success = run_task(&mut tests)?;
     let Ok(xml) = fs::read_to_string(&results) else {
         return Ok(Outcome::failed("the tests did not run"));

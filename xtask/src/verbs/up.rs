@@ -74,6 +74,7 @@ pub fn run(args: &Args) -> Result<bool> {
         replicas: args.replicas,
         binary: binary(args.release),
         engine,
+        settings: Vec::new(),
     })?;
     let table = stack.table()?;
     held.ready(&table)?;

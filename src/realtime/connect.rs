@@ -1,0 +1,103 @@
+//! The way in: a client that connects is asked who it is before it hears that it is connected, so that no event of it is
+//! handled before that.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use axum::http::HeaderMap;
+use futures_util::future::BoxFuture;
+use serde::Deserialize;
+use socketioxide::TransportType;
+use socketioxide::extract::{SocketRef, TryData};
+use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::DisconnectReason;
+
+use super::events::{Dispatcher, Events};
+use super::room::Room;
+use super::seat::{Identity, Seat};
+use crate::http::{ApiError, Code};
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Disconnection, Limiter, SocketError, Transport};
+use crate::state::AppState;
+
+/// Asks who a connection is, by its token or the headers of the request that opened it.
+pub type Admission = Arc<dyn Fn(AppState, HeaderMap, Option<String>) -> BoxFuture<'static, Result<Identity, ApiError>> + Send + Sync>;
+
+/// What a client may say of itself when it connects.
+#[derive(Default, Deserialize)]
+struct Introduction {
+    token: Option<String>,
+}
+
+/// A refusal; the client reads the code as the message of its `connect_error`.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", .0.as_str())]
+struct Refused(Code);
+
+/// What every client of the namespace goes through.
+pub fn handler(state: AppState, events: Events, admission: Admission) -> impl ConnectHandler<socketioxide::adapter::LocalAdapter, ()> {
+    let dispatcher = Dispatcher { state, events: Arc::new(events) };
+    let connect = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
+        let (dispatcher, admission) = (dispatcher.clone(), admission.clone());
+        async move { connect(socket, introduction.unwrap_or_default(), dispatcher, admission).await }
+    };
+    (async || {}).with(connect)
+}
+
+async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Dispatcher, admission: Admission) -> Result<(), Refused> {
+    let state = dispatcher.state.clone();
+    let metrics = &state.metrics;
+    let headers = socket.req_parts().headers.clone();
+    let identity = admission(state.clone(), headers.clone(), introduction.token.clone()).await.map_err(|error| refuse(metrics, &error))?;
+    let place = state.realtime.place_for_user(identity.user, state.config.sockets_per_user);
+    let Some(place) = place else {
+        metrics.rate_limited.increment(Limiter::SocketConnections);
+        return Err(refuse(metrics, &ApiError::new(Code::TooManyConnections)));
+    };
+    let rooms = [Room::Session(identity.session), Room::User(identity.user)];
+    let per_second = NonZeroU32::new(state.config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
+    // Only now does the way out count: what was refused was never connected.
+    metrics.websocket_connections.increment(carried(socket.transport_type()));
+    let seat = Arc::new(Seat::new(identity, per_second, place, metrics.clone()));
+    socket.extensions.insert(seat.clone());
+    socket.on_disconnect(leave);
+    socket.on_fallback(dispatcher);
+    socket.join(rooms.map(Room::name));
+    // Once more, now that the end of the session would be heard: it may have ended meanwhile.
+    if let Err(error) = admission(state.clone(), headers, introduction.token).await {
+        seat.leave(Disconnection::Logout);
+        return Err(refuse(metrics, &error));
+    }
+    Ok(())
+}
+
+fn refuse(metrics: &Metrics, error: &ApiError) -> Refused {
+    let code = error.code();
+    metrics.websocket_errors.increment(match code.status() {
+        429 => SocketError::TooManyConnections,
+        500.. => SocketError::Failed,
+        _ => SocketError::Authentication,
+    });
+    Refused(code)
+}
+
+async fn leave(socket: SocketRef, reason: DisconnectReason) {
+    let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
+    seat.leave(match reason {
+        DisconnectReason::TransportClose => Disconnection::TransportClose,
+        DisconnectReason::TransportError | DisconnectReason::MultipleHttpPollingError => Disconnection::TransportError,
+        DisconnectReason::HeartbeatTimeout => Disconnection::HeartbeatTimeout,
+        DisconnectReason::PacketParsingError => Disconnection::MalformedPacket,
+        DisconnectReason::ClientNSDisconnect => Disconnection::Client,
+        DisconnectReason::ServerNSDisconnect => Disconnection::Logout,
+        DisconnectReason::ClosingServer => Disconnection::Draining,
+    });
+}
+
+/// How a socket is carried now.
+pub fn carried(transport: TransportType) -> Transport {
+    match transport {
+        TransportType::Polling => Transport::Polling,
+        TransportType::Websocket => Transport::Websocket,
+    }
+}

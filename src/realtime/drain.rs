@@ -1,0 +1,55 @@
+//! The way out of a replica that leaves: every client is told when to come back, and its transport is closed then. Spread
+//! over time, because those who take them are to be asked by a few at once and not by all.
+
+use std::time::Duration;
+
+use rand::RngExt;
+use serde::Serialize;
+
+use super::Realtime;
+use super::client::Client;
+use crate::metrics::labels::{Disconnection, EventOut};
+
+/// For the last transports to close once all were told to.
+const LAST: Duration = Duration::from_secs(1);
+/// Between two looks at whether all have gone.
+const PAUSE: Duration = Duration::from_millis(50);
+
+#[derive(Serialize)]
+struct Draining {
+    reconnect_after_ms: u64,
+}
+
+impl Realtime {
+    /// Lets every client go, spread over `spread`. A transport that is closed makes a client come back, to another replica.
+    pub async fn drain(&self, spread: Duration) {
+        let clients = self.clients();
+        tracing::info!(clients = clients.len(), "clients are sent to other replicas");
+        let leave = clients.into_iter().map(|client| self.let_go(client, spread.mul_f64(rand::rng().random_range(0.0..1.0))));
+        futures_util::future::join_all(leave).await;
+        let gone = async {
+            while self.clients().iter().any(|client| self.hang_up_of(client).is_some()) {
+                tokio::time::sleep(PAUSE).await;
+            }
+        };
+        let _in_time = tokio::time::timeout(LAST, gone).await;
+        // Clients that poll have no connection of their own to hang up on: their polls are answered now. The library tells
+        // nobody that they have left.
+        let rest = self.clients();
+        self.close().await;
+        for client in rest {
+            client.seat().leave(Disconnection::Draining);
+        }
+        self.count_connections();
+    }
+
+    async fn let_go(&self, client: Client, after: Duration) {
+        client.seat().let_go(Disconnection::Draining);
+        let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
+        let _slow = client.emit(EventOut::ServerDraining, &Draining { reconnect_after_ms });
+        tokio::time::sleep(after).await;
+        if let Some(hang_up) = self.hang_up_of(&client) {
+            hang_up.now();
+        }
+    }
+}

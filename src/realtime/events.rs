@@ -1,0 +1,137 @@
+//! The table of events that clients may send, and how one is handled: limited, in its order, timed, answered. What an
+//! event does is its feature's, in `socket.rs`.
+
+use std::sync::Arc;
+
+use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use socketioxide::adapter::LocalAdapter;
+use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
+use socketioxide::handler::{FromMessageParts, MessageHandler};
+use socketioxide::socket::Socket;
+use socketioxide_core::Value as Packed;
+
+use super::client::Client;
+use super::inbox::{Put, Received};
+use crate::http::extract::from_value;
+use crate::http::{ApiError, Code};
+use crate::metrics::labels::{EventIn, Limiter, Message, SocketError};
+use crate::state::AppState;
+
+type Handler = Arc<dyn Fn(AppState, Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
+
+/// What is done about each event.
+#[derive(Clone, Default)]
+pub struct Events(Vec<(EventIn, Handler)>);
+
+impl Events {
+    /// Has an event handled: its payload must fit `B`, what is answered is the acknowledgement.
+    #[must_use]
+    pub fn on<B, R, F, Fut>(mut self, event: EventIn, handler: F) -> Self
+    where
+        B: DeserializeOwned + Send + 'static,
+        R: Serialize,
+        F: Fn(AppState, Client, B) -> Fut + Send + Sync + Clone + 'static,
+        Fut: Future<Output = Result<R, ApiError>> + Send + 'static,
+    {
+        let handler: Handler = Arc::new(move |state, client, payload| {
+            let handler = handler.clone();
+            async move {
+                let body = from_value(payload)?;
+                let reply = handler(state, client, body).await?;
+                serde_json::to_value(reply).map_err(|error| ApiError::new(Code::Internal).source(error))
+            }
+            .boxed()
+        });
+        self.0.push((event, handler));
+        self
+    }
+
+    /// These and others.
+    #[must_use]
+    pub fn merge(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
+    fn of(&self, event: EventIn) -> Option<&Handler> {
+        self.0.iter().find(|(known, _)| *known == event).map(|(_, handler)| handler)
+    }
+}
+
+/// Takes every event of a socket.
+#[derive(Clone)]
+pub struct Dispatcher {
+    pub state: AppState,
+    pub events: Arc<Events>,
+}
+
+/// The library calls this where the socket is read: it must not wait, and the order of events is still theirs.
+impl MessageHandler<LocalAdapter, ()> for Dispatcher {
+    fn call(&self, socket: Arc<Socket>, mut packed: Packed, ack_id: Option<i64>) {
+        let (Ok(ack), Ok(socket_ref)) =
+            (AckSender::from_message_parts(&socket, &mut packed, &ack_id), SocketRef::from_message_parts(&socket, &mut packed, &ack_id));
+        let Some(client) = Client::of(socket_ref, &self.state.metrics) else { return };
+        let name = <Event as FromMessageParts<LocalAdapter>>::from_message_parts(&socket, &mut packed, &ack_id);
+        let event = name.ok().and_then(|Event(name)| EventIn::named(&name)).unwrap_or(EventIn::Unknown);
+        self.state.metrics.websocket_messages.increment(Message::In(event));
+        if client.seat().limiter.check().is_err() {
+            self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
+            return self.refuse(ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
+        }
+        let Ok(TryData(payload)) = TryData::<Value>::from_message_parts(&socket, &mut packed, &ack_id);
+        match client.seat().events.put(Received { event, payload: payload.unwrap_or_default(), ack }) {
+            Put::Waits => {}
+            Put::WantsWorker => drop(tokio::spawn(self.clone().work(client))),
+            Put::Full(received) => {
+                self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
+                self.refuse(received.ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
+            }
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Handles the waiting events of a client.
+    async fn work(self, client: Client) {
+        while let Some(received) = client.seat().events.next() {
+            self.handle(&client, received).await;
+        }
+    }
+
+    async fn handle(&self, client: &Client, received: Received) {
+        let Received { event, payload, ack } = received;
+        let timer = self.state.metrics.websocket_handler_duration.time(event);
+        let outcome = match self.events.of(event) {
+            None => Err(ApiError::new(Code::UnknownEvent)),
+            Some(handler) => {
+                let work = handler(self.state.clone(), client.clone(), payload);
+                // A task of its own, so that a panic ends the event and not the worker.
+                match tokio::spawn(tokio::time::timeout(self.state.config.request_timeout, work)).await {
+                    Ok(Ok(outcome)) => outcome,
+                    Ok(Err(_)) => Err(ApiError::new(Code::Timeout).retry_after(1)),
+                    Err(_) => Err(ApiError::new(Code::Internal)),
+                }
+            }
+        };
+        drop(timer);
+        match outcome {
+            // A client that does not take its answer has left or will be let go.
+            Ok(reply) => drop(ack.send(&reply)),
+            Err(error) => self.refuse(ack, &error),
+        }
+    }
+
+    fn refuse(&self, ack: AckSender, error: &ApiError) {
+        self.state.metrics.websocket_errors.increment(match error.code() {
+            Code::UnknownEvent => SocketError::UnknownEvent,
+            Code::TooManyEvents => SocketError::TooManyEvents,
+            code if code.status() >= 500 => SocketError::Failed,
+            _ => SocketError::Refused,
+        });
+        let _gone = ack.send(&json!({ "error": error.brief() }));
+    }
+}

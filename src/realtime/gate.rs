@@ -1,0 +1,72 @@
+//! What an HTTP request for Socket.IO passes before the library sees it: whose page sends it, how many connections its
+//! address holds, how long it may take to send its body.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::header::ORIGIN;
+use axum::http::{HeaderMap, Method};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use url::Url;
+
+use crate::config::Config;
+use crate::http::address::ClientAddress;
+use crate::http::{ApiError, Code};
+use crate::metrics::labels::{Limiter, SocketError};
+use crate::server::HangUp;
+use crate::state::AppState;
+
+/// Where Socket.IO is.
+pub const PATH: &str = "/socket.io/";
+
+/// Admits a request, or answers why not.
+pub async fn admit(State(state): State<AppState>, ClientAddress(address): ClientAddress, mut request: Request, next: Next) -> Response {
+    if let Err((error, reason)) = look(&state, address, &mut request) {
+        state.metrics.websocket_errors.increment(reason);
+        return error.into_response();
+    }
+    // A poll waits for an event; what is posted is there or is not.
+    if request.method() == Method::POST {
+        let answer = tokio::time::timeout(state.config.request_timeout, next.run(request)).await;
+        return answer.unwrap_or_else(|_| ApiError::new(Code::RequestTimeout).into_response());
+    }
+    next.run(request).await
+}
+
+fn look(state: &AppState, address: IpAddr, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
+    if !is_ours(&state.config, request.headers()) {
+        return Err((ApiError::new(Code::CrossSite), SocketError::Origin));
+    }
+    let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
+    match sid.map(str::parse) {
+        // The library keeps the request that opens a connection as long as the connection: the place goes with it.
+        None => {
+            let place = state.realtime.place_for_address(address, state.config.sockets_per_address).ok_or_else(|| {
+                state.metrics.rate_limited.increment(Limiter::SocketConnections);
+                (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
+            })?;
+            request.extensions_mut().insert(Arc::new(place));
+        }
+        Some(Ok(sid)) if is_upgrade(request.headers()) => {
+            if let Some(hang_up) = request.extensions().get::<HangUp>() {
+                state.realtime.note_upgrade(sid, hang_up.clone());
+            }
+        }
+        // The library says what is wrong with it.
+        Some(_) => {}
+    }
+    Ok(())
+}
+
+/// Browsers name the page's origin; programs need not, and have no cookie that another site could use.
+fn is_ours(config: &Config, headers: &HeaderMap) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else { return true };
+    let allowed = std::iter::once(&config.public_url).chain(&config.socket_origins);
+    origin.to_str().is_ok_and(|origin| allowed.map(Url::origin).any(|ours| ours.ascii_serialization() == origin))
+}
+
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key("sec-websocket-key")
+}

@@ -1,0 +1,282 @@
+//! Socket.IO over all replicas: who is connected, what they are told, and how one replica tells the clients of another.
+//!
+//! - A feature tells its facts with [`Realtime::emit`], from its `events.rs`, after they have become true. The clients of
+//!   this replica hear it at once, those of others over the [`bus`]. Nothing waits for either.
+//! - What clients send is in a feature's `socket.rs`: [`Events`] is its table. Each event proves anew what it needs.
+//! - Redis may be away: then clients hear what happens on their own replica, and what must not be missed, such as the end of
+//!   a session or the lines of a log, is found in the database.
+//! - Who a client is says the accounts' `admit`, given to [`Realtime::open`]; nothing here knows a feature.
+
+mod bus;
+mod canary;
+mod client;
+mod connect;
+mod drain;
+mod events;
+mod gate;
+mod inbox;
+mod ping;
+mod room;
+mod seat;
+mod signal;
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::{Router, middleware};
+use serde::Serialize;
+use serde_json::Value;
+use socketioxide::extract::SocketRef;
+use socketioxide::service::SocketIoService;
+use socketioxide::socket::Sid;
+use socketioxide::{SocketIo, SocketIoBuilder};
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+pub use client::{Client, Gone, Slow};
+pub use connect::Admission;
+pub use events::Events;
+pub use gate::PATH;
+pub use room::Room;
+pub use seat::{Identity, Work};
+pub use signal::Topic;
+
+use self::bus::{Bus, Said, Word};
+use self::canary::Canary;
+use self::seat::{HangUps, Limits, Place};
+use self::signal::Signals;
+use crate::cache::Link;
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::labels::{Disconnection, EventOut, Transport};
+use crate::server::HangUp;
+use crate::state::AppState;
+
+/// Largest message of a client in bytes, over either transport.
+pub const MAX_MESSAGE: usize = 100_000;
+/// Events that wait for a client to take them.
+const QUEUE: usize = 128;
+/// For a client to say who it is.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bytes that are read from a websocket at once: most of what clients send is short, and most clients are silent.
+const READ_BUFFER: usize = 1024;
+/// How soon the gauges follow.
+const COUNT_EVERY: Duration = Duration::from_secs(1);
+/// For a client that was signed out to close its transport itself.
+const LAST_WORD: Duration = Duration::from_secs(1);
+
+/// The namespace of every client.
+const NAMESPACE: &str = "/";
+
+/// Socket.IO in one replica; clones share it.
+#[derive(Clone)]
+pub struct Realtime(Arc<Inner>);
+
+struct Inner {
+    io: SocketIo,
+    /// Nothing but its own path is sent to it: there is nothing behind it.
+    service: SocketIoService<Router>,
+    bus: Bus,
+    signals: Signals,
+    limits: Limits,
+    upgraded: HangUps,
+    canary: Mutex<Canary>,
+    metrics: Metrics,
+}
+
+impl Realtime {
+    /// Socket.IO that is not open yet; words for other replicas go over `commands`.
+    ///
+    /// # Errors
+    /// When `REDIS_URL` is not understood.
+    pub fn new(config: &Config, commands: Link, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let (service, io) = SocketIoBuilder::new()
+            .max_payload(MAX_MESSAGE as u64)
+            .ws_max_message_size(MAX_MESSAGE)
+            .ws_max_frame_size(MAX_MESSAGE)
+            .ws_read_buffer_size(READ_BUFFER)
+            .max_buffer_size(QUEUE)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .build_with_inner_svc(Router::new());
+        let bus = Bus::new(config, commands, metrics.clone())?;
+        Ok(Self(Arc::new(Inner {
+            io,
+            service,
+            bus,
+            signals: Signals::new(),
+            limits: Limits::default(),
+            upgraded: HangUps::default(),
+            canary: Mutex::new(Canary::new(metrics.clone())),
+            metrics,
+        })))
+    }
+
+    /// Lets clients in, and answers the route at which they come.
+    pub fn open(&self, state: &AppState, events: Events, admission: Admission) -> Router<AppState> {
+        // The adapter of one process has nothing to wait for.
+        self.0.io.ns(NAMESPACE, connect::handler(state.clone(), ping::events().merge(events), admission));
+        Router::new().route_service(PATH, self.0.service.clone()).layer(middleware::from_fn_with_state(state.clone(), gate::admit))
+    }
+
+    /// Tells every client in one of the rooms, on every replica, each once. Never waits and never fails: what cannot be told is
+    /// counted.
+    pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
+        let Some(payload) = written(payload) else { return };
+        self.deliver(rooms, event, &payload);
+        self.0.bus.say(Word::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
+    }
+
+    /// Tells every client of this replica in one of the rooms, each once.
+    pub fn emit_here(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
+        if let Some(payload) = written(payload) {
+            self.deliver(rooms, event, &payload);
+        }
+    }
+
+    /// Tells every replica, this one included. Unlike the others', its own ears hear it without Redis.
+    pub fn signal(&self, topic: Topic, payload: &impl Serialize) {
+        let Some(payload) = written(payload) else { return };
+        self.0.signals.tell(topic, payload.clone());
+        self.0.bus.say(Word::Signal { topic, payload });
+    }
+
+    /// What is signalled from now on.
+    #[must_use]
+    pub fn signals(&self, topic: Topic) -> broadcast::Receiver<Value> {
+        self.0.signals.listen(topic)
+    }
+
+    /// By what other replicas know this one; another one each time that it starts.
+    #[must_use]
+    pub fn replica(&self) -> Uuid {
+        self.0.bus.me()
+    }
+
+    /// Every client of this replica.
+    #[must_use]
+    pub fn clients(&self) -> Vec<Client> {
+        let sockets = self.0.io.of(NAMESPACE).map(socketioxide::operators::BroadcastOperators::sockets);
+        self.clients_of(sockets.unwrap_or_default())
+    }
+
+    /// The clients of this replica in a room.
+    #[must_use]
+    pub fn clients_in(&self, rooms: &[Room]) -> Vec<Client> {
+        let names: Vec<String> = rooms.iter().map(|room| room.name()).collect();
+        let sockets = self.0.io.of(NAMESPACE).map(|namespace| namespace.to(names).sockets());
+        self.clients_of(sockets.unwrap_or_default())
+    }
+
+    /// Signs clients of this replica out: tells them and ends their connections.
+    pub fn log_out(&self, session: Uuid) {
+        for client in self.clients_in(&[Room::Session(session)]) {
+            client.seat().let_go(Disconnection::Logout);
+            let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
+            let hang_up = self.hang_up_of(&client);
+            // It hears that it is not to come back. A queue that is full is no reason to let it stay.
+            let _full = client.socket().clone().disconnect();
+            client.seat().leave(Disconnection::Logout);
+            tokio::spawn(async move {
+                tokio::time::sleep(LAST_WORD).await;
+                if let Some(hang_up) = hang_up {
+                    hang_up.now();
+                }
+            });
+        }
+    }
+
+    /// Hears the other replicas, tells them what is to be told, and counts connections; for ever.
+    pub async fn run(self) {
+        let this = self.clone();
+        let listening = self.0.bus.clone().run(move |said| this.hear(said));
+        let canary = async {
+            let mut ticks = tokio::time::interval(canary::EVERY);
+            loop {
+                ticks.tick().await;
+                self.0.bus.say(Word::Ping(self.canary().set_out()));
+            }
+        };
+        let counting = async {
+            let mut ticks = tokio::time::interval(COUNT_EVERY);
+            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            loop {
+                ticks.tick().await;
+                self.count_connections();
+                self.0.upgraded.tidy_up();
+            }
+        };
+        tokio::join!(listening, canary, counting);
+    }
+
+    fn hear(&self, Said { by, word }: Said) {
+        let is_mine = by == self.0.bus.me();
+        match word {
+            Word::Ping(_) if is_mine => self.canary().hear_myself(),
+            Word::Ping(number) => self.0.bus.say(Word::Pong(by, number)),
+            Word::Pong(to, number) if to == self.0.bus.me() => self.canary().is_back(number),
+            // What this replica says has reached its own clients and ears before.
+            Word::Pong(..) => {}
+            _ if is_mine => {}
+            Word::Emit { rooms, event, payload } => {
+                if let Some(event) = EventOut::named(&event) {
+                    self.deliver(&rooms, event, &payload);
+                }
+            }
+            Word::Signal { topic, payload } => self.0.signals.tell(topic, payload),
+        }
+    }
+
+    fn deliver(&self, rooms: &[Room], event: EventOut, payload: &Value) {
+        for client in self.clients_in(rooms) {
+            let _slow = client.emit(event, payload);
+        }
+    }
+
+    fn clients_of(&self, sockets: Vec<SocketRef>) -> Vec<Client> {
+        sockets.into_iter().filter_map(|socket| Client::of(socket, &self.0.metrics)).collect()
+    }
+
+    fn canary(&self) -> std::sync::MutexGuard<'_, Canary> {
+        self.0.canary.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn count_connections(&self) {
+        let clients = self.clients();
+        for transport in Transport::MEMBERS {
+            let count = clients.iter().filter(|client| connect::carried(client.socket().transport_type()) == *transport).count();
+            self.0.metrics.websocket_connections_active.set_count(*transport, i64::try_from(count).unwrap_or(i64::MAX));
+        }
+    }
+
+    /// The connection of a client that has one of its own.
+    fn hang_up_of(&self, client: &Client) -> Option<HangUp> {
+        let socket = client.socket();
+        if socket.transport_type() == socketioxide::TransportType::Polling {
+            return None;
+        }
+        self.0.upgraded.of(socket.id).or_else(|| socket.req_parts().extensions.get::<HangUp>().cloned())
+    }
+
+    fn place_for_address(&self, address: IpAddr, limit: u32) -> Option<Place> {
+        self.0.limits.addresses.take(&address, limit)
+    }
+
+    fn place_for_user(&self, user: Uuid, limit: u32) -> Option<Place> {
+        self.0.limits.users.take(&user, limit)
+    }
+
+    fn note_upgrade(&self, sid: Sid, hang_up: HangUp) {
+        self.0.upgraded.note(sid, hang_up);
+    }
+
+    async fn close(&self) {
+        self.0.io.close().await;
+    }
+}
+
+fn written(payload: &impl Serialize) -> Option<Value> {
+    serde_json::to_value(payload)
+        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "an event could not be written"))
+        .ok()
+}

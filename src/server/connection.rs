@@ -1,0 +1,93 @@
+//! The bytes of one TCP connection, from its acceptance to its end, whatever protocol it is upgraded to.
+//!
+//! It counts as open until it is dropped, which for an upgraded one is long after the server has let go of it. A peer that
+//! takes nothing for a while is given up, and whoever holds its [`HangUp`] can end it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::{Arc, Weak};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_io_timeout::TimeoutWriter;
+use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
+
+use super::Place;
+use crate::metrics::kinds::Held;
+
+/// Ends a connection: its reader finds the end of the stream, what is being written still goes out.
+#[derive(Clone, Debug)]
+pub struct HangUp(Weak<CancellationToken>);
+
+impl HangUp {
+    /// Ends the connection, if it has not ended.
+    pub fn now(&self) {
+        if let Some(token) = self.0.upgrade() {
+            token.cancel();
+        }
+    }
+
+    /// Whether the connection has ended.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+}
+
+/// A connection that was accepted.
+pub struct Connection {
+    stream: Pin<Box<TimeoutWriter<TcpStream>>>,
+    hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
+    token: Arc<CancellationToken>,
+    _open: Held,
+    _place: Place,
+}
+
+impl Connection {
+    /// A connection that gives its peer up when that takes nothing for `write_timeout`.
+    pub fn new(stream: TcpStream, write_timeout: Duration, open: Held, place: Place) -> Self {
+        let mut stream = TimeoutWriter::new(stream);
+        stream.set_timeout(Some(write_timeout));
+        let token = Arc::new(CancellationToken::new());
+        let hung_up = Box::pin((*token).clone().cancelled_owned());
+        Self { stream: Box::pin(stream), hung_up, token, _open: open, _place: place }
+    }
+
+    /// What ends it from elsewhere.
+    pub fn hang_up(&self) -> HangUp {
+        HangUp(Arc::downgrade(&self.token))
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        if self.hung_up.as_mut().poll(context).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        self.stream.as_mut().poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write(context, bytes)
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        self.stream.as_mut().poll_write_vectored(context, bytes)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream.as_mut().poll_shutdown(context)
+    }
+}

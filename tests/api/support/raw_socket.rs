@@ -1,0 +1,146 @@
+//! A WebSocket on which a test writes what it likes: RFC 6455 frames, honest or not, with Engine.IO packets in them or anything else.
+
+use std::net::SocketAddr;
+
+use super::{Answer, Raw};
+
+/// Asks for a WebSocket of Engine.IO 4.
+pub const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
+/// A frame whose mask is this is not changed by it, so what is sent can be read in a capture.
+const MASK: [u8; 4] = [0; 4];
+
+/// The opcodes of RFC 6455, section 5.2.
+pub const TEXT: u8 = 1;
+pub const BINARY: u8 = 2;
+pub const CLOSE: u8 = 8;
+pub const PING: u8 = 9;
+
+/// An upgraded connection.
+pub struct RawSocket(Raw);
+
+/// What came.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    Text(String),
+    Binary(Vec<u8>),
+    /// A close frame with its status code; without one 1005 (section 7.1.5).
+    Close(u16),
+    Ping,
+    Pong,
+    /// The connection has ended.
+    End,
+}
+
+impl RawSocket {
+    /// Upgrades at this path with these header lines beside those of the protocol.
+    pub async fn open(address: SocketAddr, path: &str, headers: &[&str]) -> Self {
+        let (answer, raw) = Self::ask(address, path, headers).await;
+        assert_eq!(answer.status, 101, "{}", answer.text());
+        Self(raw)
+    }
+
+    /// Upgrades and connects with the token of a session.
+    pub async fn connected(address: SocketAddr, token: &str) -> Self {
+        let mut socket = Self::open(address, WEBSOCKET, &[]).await;
+        socket.text(&format!("40{{\"token\":\"{token}\"}}")).await;
+        socket.until_text("40").await;
+        socket
+    }
+
+    /// Asks for an upgrade and answers what is said, whatever it is.
+    pub async fn ask(address: SocketAddr, path: &str, headers: &[&str]) -> (Answer, Raw) {
+        let mut raw = Raw::connect(address).await;
+        let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        // The key is the example of RFC 6455, section 1.3.
+        raw.send(format!(
+            "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+             Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n{more}\r\n"
+        ))
+        .await;
+        (raw.answer().await, raw)
+    }
+
+    /// A packet of Engine.IO in a text frame.
+    pub async fn text(&mut self, packet: &str) {
+        self.frame(TEXT, packet.as_bytes()).await;
+    }
+
+    /// A whole frame; what the other end no longer takes is lost.
+    pub async fn frame(&mut self, opcode: u8, payload: &[u8]) {
+        let head = head(0x80 | opcode, payload.len() as u64);
+        self.bytes(&[&head, payload].concat()).await;
+    }
+
+    /// Any bytes; what the other end no longer takes is lost.
+    pub async fn bytes(&mut self, bytes: &[u8]) {
+        let _refused = self.0.try_send(bytes).await;
+    }
+
+    /// What comes next.
+    pub async fn next(&mut self) -> Heard {
+        let Some([first, second]) = self.take().await else { return Heard::End };
+        let length = match second & 0x7f {
+            126 => self.take().await.map(|bytes| u64::from(u16::from_be_bytes(bytes))),
+            127 => self.take().await.map(u64::from_be_bytes),
+            short => Some(u64::from(short)),
+        };
+        let Some(payload) = (match length {
+            Some(length) => self.0.take(usize::try_from(length).unwrap()).await,
+            None => None,
+        }) else {
+            return Heard::End;
+        };
+        match first & 0x0f {
+            TEXT => Heard::Text(String::from_utf8(payload).unwrap()),
+            BINARY => Heard::Binary(payload),
+            CLOSE => Heard::Close(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code))),
+            PING => Heard::Ping,
+            _ => Heard::Pong,
+        }
+    }
+
+    /// Waits for a packet that begins so, and answers it whole. Whatever comes before is passed over.
+    pub async fn until_text(&mut self, start: &str) -> String {
+        loop {
+            match self.next().await {
+                Heard::Text(text) if text.starts_with(start) => return text,
+                end @ (Heard::Close(_) | Heard::End) => panic!("{end:?} comes before {start}"),
+                _ => {}
+            }
+        }
+    }
+
+    /// Waits until the other end closes or is gone, answering its pings; the code of its close frame, if it sends one.
+    pub async fn closed(&mut self) -> Option<u16> {
+        loop {
+            match self.next().await {
+                Heard::Close(code) => return Some(code),
+                Heard::End => return None,
+                Heard::Text(text) if text == "2" => self.text("3").await,
+                _ => {}
+            }
+        }
+    }
+
+    async fn take<const LENGTH: usize>(&mut self) -> Option<[u8; LENGTH]> {
+        self.0.take(LENGTH).await.map(|bytes| bytes.try_into().unwrap())
+    }
+}
+
+/// The head of a masked frame that claims a payload of this length.
+pub fn head(first: u8, length: u64) -> Vec<u8> {
+    let mut head = vec![first];
+    match length {
+        0..=125 => head.push(0x80 | u8::try_from(length).unwrap()),
+        126..=0xffff => {
+            head.push(0x80 | 126);
+            head.extend(u16::try_from(length).unwrap().to_be_bytes());
+        }
+        _ => {
+            head.push(0x80 | 127);
+            head.extend(length.to_be_bytes());
+        }
+    }
+    head.extend(MASK);
+    head
+}

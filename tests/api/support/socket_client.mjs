@@ -1,0 +1,77 @@
+// Sockets for the tests: the official npm package `socket.io-client`, any number of clients in one process.
+// How a test drives it: socket_client.rs. What no honest client sends is the raw client's part.
+//
+//   SOCKET_IO_CLIENT=<folder>/node_modules node socket_client.mjs
+//
+// Reads orders, one JSON object a line, and tells what happens in the same way. It ends when its standard input does.
+//   {order: "connect", id, url, options}        options are the package's own
+//   {order: "emit", id, number, event, args, timeout}   with a timeout (ms) an acknowledgement is waited for
+//   {order: "disconnect", id}                   leaves
+//   {order: "kill", id}                         closes the transport under the client
+// Told: {id, kind, at, …}, at in milliseconds since the epoch. Bytes are {"$bytes": "<base64>"} in both directions.
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+
+const { io } = createRequire(`${process.env.SOCKET_IO_CLIENT}/`)('socket.io-client');
+const sockets = new Map();
+
+const tell = (id, kind, more) => process.stdout.write(`${JSON.stringify({ id, kind, at: Date.now(), ...more })}\n`);
+
+const map = (value, change) => {
+  const changed = change(value);
+  if (changed !== undefined) return changed;
+  if (Array.isArray(value)) return value.map((item) => map(item, change));
+  if (value === null || typeof value !== 'object') return value;
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, map(item, change)]));
+};
+const toBytes = (value) => map(value, (item) => (item?.$bytes === undefined ? undefined : Buffer.from(item.$bytes, 'base64')));
+const fromBytes = (value) =>
+  map(value, (item) => (ArrayBuffer.isView(item) || item instanceof ArrayBuffer
+    ? { $bytes: Buffer.from(item).toString('base64') }
+    : undefined));
+
+// What the server said: a problem's code where the transport was refused, otherwise the error's own words.
+const refusal = (error) => {
+  try {
+    const { code } = JSON.parse(error.context.responseText);
+    if (typeof code === 'string') return code;
+  } catch {
+    // Not an answer of the service.
+  }
+  return error.description?.message ?? error.message;
+};
+
+const orders = {
+  connect({ id, url, options }) {
+    const socket = io(url, { forceNew: true, reconnection: false, ...options });
+    sockets.set(id, socket);
+    // The transport may be upgraded before the namespace has answered.
+    socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => tell(id, 'upgrade', { transport: name })));
+    socket.on('connect', () => tell(id, 'connect', { sid: socket.id, transport: socket.io.engine.transport.name }));
+    socket.on('connect_error', (error) => tell(id, 'connect_error', { message: refusal(error) }));
+    socket.on('disconnect', (reason) => tell(id, 'disconnect', { message: reason }));
+    socket.onAny((event, ...args) => tell(id, 'event', { event, args: fromBytes(args) }));
+  },
+  emit({ id, number, event, args, timeout }) {
+    const socket = sockets.get(id);
+    if (timeout === null) {
+      socket.emit(event, ...toBytes(args));
+    } else {
+      socket.timeout(timeout).emit(event, ...toBytes(args), (error, ...answer) =>
+        tell(id, 'ack', { number, args: error ? null : fromBytes(answer) }));
+    }
+  },
+  disconnect({ id }) {
+    sockets.get(id).disconnect();
+  },
+  kill({ id }) {
+    sockets.get(id).io.engine.close();
+  },
+};
+
+const lines = createInterface({ input: process.stdin });
+lines.on('line', (line) => {
+  const order = JSON.parse(line);
+  orders[order.order](order);
+});
+lines.on('close', () => process.exit());

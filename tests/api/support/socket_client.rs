@@ -1,0 +1,294 @@
+//! Sockets of the official JavaScript client, all of a test in one process. What that process does: `socket_client.mjs`.
+//! What no honest client sends is `raw_socket`'s part.
+
+use std::collections::HashMap;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{TestApp, eventually, within};
+
+/// Says where the client's library lies: a folder `node_modules`.
+const VARIABLE: &str = "SOCKET_IO_CLIENT";
+/// An acknowledgement that takes longer does not come.
+const ACK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A process with any number of clients; it goes with the value.
+pub struct Sockets {
+    process: Child,
+    wire: Arc<Wire>,
+}
+
+/// What goes to the process and what has come from it.
+struct Wire {
+    orders: Mutex<ChildStdin>,
+    told: Mutex<HashMap<u64, Vec<Told>>>,
+    /// For clients and for acknowledgements that are waited for.
+    numbers: AtomicU64,
+}
+
+/// Something that happened to a client.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Told {
+    id: u64,
+    pub kind: Kind,
+    /// Milliseconds since the epoch.
+    pub at: u64,
+    /// Of the Socket.IO connection.
+    pub sid: Option<String>,
+    /// `polling` or `websocket`.
+    pub transport: Option<String>,
+    /// Why it was refused or closed.
+    pub message: Option<String>,
+    pub event: Option<String>,
+    pub args: Option<Vec<Value>>,
+    number: Option<u64>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    Connect,
+    ConnectError,
+    Disconnect,
+    Upgrade,
+    Event,
+    Ack,
+}
+
+impl Sockets {
+    /// Starts the process; nothing, and a loud word, where the library is not.
+    pub fn start() -> Option<Self> {
+        let Some(library) = std::env::var_os(VARIABLE) else {
+            eprintln!("SKIPPED: {VARIABLE} is not set: sockets are NOT tested with the official client");
+            return None;
+        };
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/support/socket_client.mjs");
+        let mut process =
+            Command::new("node").arg(script).env(VARIABLE, library).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let (orders, lines) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()).lines());
+        let wire = Arc::new(Wire { orders: Mutex::new(orders), told: Mutex::default(), numbers: AtomicU64::default() });
+        let told = wire.clone();
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let happened: Told = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                told.told.lock().unwrap().entry(happened.id).or_default().push(happened);
+            }
+        });
+        Some(Self { process, wire })
+    }
+
+    /// A client of this replica with the token of a session, connected.
+    pub async fn connect(&self, app: &TestApp, token: &str) -> Socket {
+        self.to(&app.url()).token(token).connected().await
+    }
+
+    /// A client of the service at this address, to be described further. It does not reconnect unless told to.
+    pub fn to(&self, url: &str) -> Dial {
+        Dial { wire: self.wire.clone(), url: url.to_owned(), options: Map::new(), headers: Map::new() }
+    }
+}
+
+impl Drop for Sockets {
+    fn drop(&mut self) {
+        let _ended = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
+
+/// A client before it connects.
+pub struct Dial {
+    wire: Arc<Wire>,
+    url: String,
+    options: Map<String, Value>,
+    headers: Map<String, Value>,
+}
+
+impl Dial {
+    /// Signs in by a token.
+    pub fn token(self, token: &str) -> Self {
+        self.option("auth", json!({ "token": token }))
+    }
+
+    /// Sends a header with every request: a cookie, an origin.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Polls and never upgrades.
+    pub fn polling(self) -> Self {
+        self.option("transports", json!(["polling"]))
+    }
+
+    /// A WebSocket from the start. Otherwise a client polls first and upgrades.
+    pub fn websocket(self) -> Self {
+        self.option("transports", json!(["websocket"]))
+    }
+
+    /// Keeps the edge's cookie, as browsers do, so that its requests reach one replica.
+    pub fn sticky(self) -> Self {
+        self.option("withCredentials", json!(true))
+    }
+
+    /// Comes back, as browsers do, though sooner.
+    pub fn reconnecting(self) -> Self {
+        self.option("reconnection", json!(true)).option("reconnectionDelay", json!(50)).option("reconnectionDelayMax", json!(500))
+    }
+
+    /// An option of the library.
+    pub fn option(mut self, name: &str, value: Value) -> Self {
+        self.options.insert(name.to_owned(), value);
+        self
+    }
+
+    /// Begins to connect.
+    pub fn open(mut self) -> Socket {
+        let id = self.wire.number();
+        self.options.insert("extraHeaders".to_owned(), self.headers.into());
+        self.wire.order(&json!({ "order": "connect", "id": id, "url": self.url, "options": self.options }));
+        Socket { id, wire: self.wire }
+    }
+
+    /// Connects.
+    pub async fn connected(self) -> Socket {
+        let socket = self.open();
+        socket.until_connected(1).await;
+        socket
+    }
+
+    /// Tries to connect and answers why it may not.
+    pub async fn refused(self) -> String {
+        self.open().refused().await
+    }
+}
+
+/// One client. It stays connected until it [leaves](Socket::leave) or its process goes.
+#[derive(Clone)]
+pub struct Socket {
+    id: u64,
+    wire: Arc<Wire>,
+}
+
+impl Socket {
+    /// Emits an event and answers its acknowledgement.
+    pub async fn emit(&self, event: &str, payload: Value) -> Value {
+        let mut answer = self.emit_all(event, &[payload]).await.unwrap_or_else(|| panic!("{event} is not acknowledged"));
+        assert_eq!(answer.len(), 1, "{answer:?}");
+        answer.remove(0)
+    }
+
+    /// Emits an event with as many arguments and answers those of its acknowledgement; nothing when none comes, as when the socket closes.
+    pub async fn emit_all(&self, event: &str, args: &[Value]) -> Option<Vec<Value>> {
+        let number = self.wire.number();
+        self.order_emit(event, args, Some(number));
+        let acknowledged = |told: &Told| (told.number == Some(number)).then(|| told.args.clone());
+        eventually(&format!("{event} is acknowledged"), async || self.find(acknowledged)).await
+    }
+
+    /// Emits an event whose acknowledgement must be a refusal, and answers its code.
+    pub async fn emit_refused(&self, event: &str, payload: Value) -> String {
+        let answer = self.emit(event, payload).await;
+        answer["error"]["code"].as_str().unwrap_or_else(|| panic!("{event} is not refused: {answer}")).to_owned()
+    }
+
+    /// Emits an event and waits for nothing.
+    pub fn send(&self, event: &str, payload: Value) {
+        self.order_emit(event, &[payload], None);
+    }
+
+    fn order_emit(&self, event: &str, args: &[Value], number: Option<u64>) {
+        let timeout = number.map(|_| ACK_TIMEOUT.as_millis());
+        let order = json!({ "order": "emit", "id": self.id, "number": number, "event": event, "args": args, "timeout": timeout });
+        self.wire.order(&order);
+    }
+
+    /// Waits until an event with such a payload has come, also before this call, and answers the payload.
+    pub async fn until(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        eventually(&format!("a fitting {event} comes"), async || self.events(event).into_iter().find(&fits)).await
+    }
+
+    /// As [`Socket::until`], within so long.
+    pub async fn until_within(&self, limit: Duration, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        within(limit, &format!("a fitting {event} comes"), async || self.events(event).into_iter().find(&fits)).await
+    }
+
+    /// The payloads of all such events so far.
+    pub fn events(&self, event: &str) -> Vec<Value> {
+        let told = self.told();
+        let events = told.into_iter().filter(|told| told.event.as_deref() == Some(event));
+        events.map(|told| told.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
+    }
+
+    /// Waits until it has connected so often.
+    pub async fn until_connected(&self, times: usize) -> Told {
+        eventually(&format!("the client connects ({times})"), async || {
+            assert!(times > 1 || self.find(|told| (told.kind == Kind::ConnectError).then_some(())).is_none(), "refused: {:?}", self.told());
+            self.of_kind(Kind::Connect).into_iter().nth(times - 1)
+        })
+        .await
+    }
+
+    /// Waits until it has gone over to a WebSocket.
+    pub async fn upgraded(&self) {
+        let upgrade = |told: &Told| (told.kind == Kind::Upgrade).then(|| told.transport.clone());
+        let transport = eventually("the client upgrades", async || self.find(upgrade)).await;
+        assert_eq!(transport.as_deref(), Some("websocket"));
+    }
+
+    /// Waits until it has closed, for the first time, and answers why.
+    pub async fn closed(&self) -> String {
+        self.reason(Kind::Disconnect).await
+    }
+
+    /// Waits until it is refused, for the first time, and answers the code: of the handshake or of the HTTP problem.
+    pub async fn refused(&self) -> String {
+        self.reason(Kind::ConnectError).await
+    }
+
+    async fn reason(&self, kind: Kind) -> String {
+        let reason = |told: &Told| (told.kind == kind).then(|| told.message.clone().unwrap_or_default());
+        eventually(&format!("the client is told of {kind:?}"), async || self.find(reason)).await
+    }
+
+    /// Disconnects and waits until it has.
+    pub async fn leave(&self) {
+        self.wire.order(&json!({ "order": "disconnect", "id": self.id }));
+        assert_eq!(self.closed().await, "io client disconnect");
+    }
+
+    /// Closes the transport under it.
+    pub fn kill(&self) {
+        self.wire.order(&json!({ "order": "kill", "id": self.id }));
+    }
+
+    /// Everything that happened to it, in order.
+    pub fn told(&self) -> Vec<Told> {
+        self.wire.told.lock().unwrap().get(&self.id).cloned().unwrap_or_default()
+    }
+
+    /// Everything of a kind that happened to it, in order.
+    pub fn of_kind(&self, kind: Kind) -> Vec<Told> {
+        self.told().into_iter().filter(|told| told.kind == kind).collect()
+    }
+
+    fn find<T>(&self, pick: impl Fn(&Told) -> Option<T>) -> Option<T> {
+        self.wire.told.lock().unwrap().get(&self.id)?.iter().find_map(pick)
+    }
+}
+
+impl Wire {
+    fn number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    fn order(&self, order: &Value) {
+        writeln!(self.orders.lock().unwrap(), "{order}").expect("the process of the clients runs");
+    }
+}

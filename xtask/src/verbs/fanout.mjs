@@ -1,0 +1,117 @@
+// The clients of `cargo xtask fanout`: many official Socket.IO clients in one process, so that one clock measures the
+// sending and every receipt. Reads commands from stdin, one JSON a line, and answers each with one JSON line.
+// What is started, broken and judged is said in fanout.rs.
+import { createRequire } from 'node:module';
+import { createInterface } from 'node:readline';
+import { connect as connectTcp } from 'node:net';
+
+const { io } = createRequire(`${process.env.SOCKET_IO_CLIENT}/`)('socket.io-client');
+const now = () => performance.now();
+const until = async (what, limit, done) => {
+  const deadline = now() + limit;
+  while (!done()) {
+    if (now() > deadline) return what;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+};
+
+let sockets = [];
+/** By version of the project: how often each client heard of it, and when. */
+const heard = new Map();
+
+/** Connects clients and subscribes each to the project. */
+async function connect({ url, tokens, clients, project }) {
+  sockets = Array.from({ length: clients }, (_, number) => {
+    const token = tokens[number % tokens.length];
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
+    socket.on('connect', async () => {
+      const answer = await socket.timeout(10_000).emitWithAck('project:subscribe', { project_id: project }).catch((error) => ({ error: String(error) }));
+      socket.refusal = answer.error;
+      socket.subscribed = !answer.error;
+    });
+    socket.on('disconnect', () => (socket.subscribed = false));
+    socket.on('connect_error', (error) => (socket.refusal = error.message));
+    socket.on('project:changed', ({ version }) => {
+      const receipts = heard.get(version);
+      if (receipts) receipts.push([number, now()]);
+    });
+    return socket;
+  });
+  const missing = await until('clients that could not subscribe', 60_000, () => sockets.every((socket) => socket.subscribed));
+  return { subscribed: sockets.filter((socket) => socket.subscribed).length, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
+}
+
+/** Changes the project by one replica, again and again, and waits for every client to hear of each change. */
+async function round({ replica, token, project, events, limit }) {
+  const sent = new Map();
+  let etag = (await fetch(`${replica}/api/projects/${project}`, { headers: { authorization: `Bearer ${token}` } })).headers.get('etag');
+  const [before] = etag.match(/\d+/);
+  for (let version = Number(before) + 1; version <= Number(before) + events; version += 1) {
+    heard.set(version, []);
+    sent.set(version, now());
+    const answer = await fetch(`${replica}/api/projects/${project}`, {
+      method: 'PATCH',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json', 'if-match': etag },
+      body: JSON.stringify({ description: `change ${version}` }),
+    });
+    if (answer.status !== 200) throw new Error(`PATCH: ${answer.status} ${await answer.text()}`);
+    etag = answer.headers.get('etag');
+    // Another one only when this one is through: what is measured is one broadcast, not a queue of them.
+    await until('', limit, () => heard.get(version).length >= sockets.length);
+  }
+  const latencies = [];
+  let [lost, doubled] = [0, 0];
+  for (const [version, at] of sent) {
+    const receipts = heard.get(version);
+    const clients = new Set(receipts.map(([client]) => client));
+    lost += sockets.length - clients.size;
+    doubled += receipts.length - clients.size;
+    for (const [, received] of receipts) latencies.push(received - at);
+    heard.delete(version);
+  }
+  latencies.sort((a, b) => a - b);
+  const quantile = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
+  return { events, lost, doubled, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: latencies.at(-1) ?? null };
+}
+
+/** Opens websockets that say who they are, answer the server's pings and nothing else. Without a library: its own memory is not in question. */
+async function idle({ url, token, clients }) {
+  const { hostname: host, port } = new URL(url);
+  let connected = 0;
+  const text = (words) => {
+    const body = Buffer.from(words);
+    const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255]);
+    return Buffer.concat([head, Buffer.alloc(4), body]);
+  };
+  const open = () =>
+    new Promise((resolve, reject) => {
+      const socket = connectTcp(Number(port), host);
+      socket.on('error', reject);
+      socket.on('connect', () =>
+        socket.write(
+          `GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: ${host}:${port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n` +
+            'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
+        ),
+      );
+      socket.on('data', (bytes) => {
+        const said = bytes.toString('latin1');
+        if (said.includes('0{"sid"')) socket.write(text(`40${JSON.stringify({ token })}`));
+        if (said.includes('40{"sid"')) resolve((connected += 1));
+        if (said.includes('44{')) reject(new Error(said));
+        if (said.endsWith('2') && !said.includes('{')) socket.write(text('3'));
+      });
+    });
+  const AT_ONCE = 50;
+  for (let opened = 0; opened < clients; opened += AT_ONCE) {
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, clients - opened) }, open));
+  }
+  return { connected };
+}
+
+const commands = { connect, round, idle };
+for await (const line of createInterface({ input: process.stdin })) {
+  const { command, ...rest } = JSON.parse(line);
+  const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));
+  console.log(JSON.stringify(answer));
+}
+process.exit(0);

@@ -1,0 +1,286 @@
+//! `cargo xtask fanout`: what one replica emits, every client of every replica hears: each event once, whether Redis was
+//! killed and started again in between or not. With `--idle`, what a connected client that is silent costs in memory.
+//!
+//! The clients are `fanout.mjs`: the official ones, through the edge.
+
+use std::io::{BufRead, BufReader, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, ChildStdout, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::http::{get, send};
+use crate::ports::{MAX_REPLICAS, Ports};
+use crate::process::{task, wait_until};
+use crate::report::{Outcome, Report};
+use crate::stack::{Plan, Stack};
+use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
+use crate::users::sign_up;
+use crate::verbs::up;
+use crate::{paths, process};
+
+/// An account connects this often, below what a replica allows it.
+const CLIENTS_OF_A_USER: u32 = 50;
+/// Members that a project may have beside its owner.
+const MOST_USERS: u32 = 99;
+/// Longest time from a change to the last client that hears of it.
+const EVENT_LIMIT: Duration = Duration::from_secs(10);
+const MIB: f64 = 1_048_576.0;
+/// Within this after its return, Redis carries events again.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// Emit on one replica, receive on all of them.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Clients, spread over the replicas by the edge.
+    #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_OF_A_USER * MOST_USERS)))]
+    clients: u32,
+    /// Events of a round.
+    #[arg(long, default_value_t = 100)]
+    events: u32,
+    /// Kill Redis and start it again, and look whether events cross after that.
+    #[arg(long)]
+    restart_redis: bool,
+    /// Instead: how much memory so many silent clients take on one replica.
+    #[arg(long, value_name = "CLIENTS")]
+    idle: Option<u32>,
+    /// Optimised binaries.
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
+    up::build(args.release)?;
+    let mut report = Report::new("fanout");
+    match args.idle {
+        Some(clients) => measure_idle(&mut report, clients, args.release)?,
+        None => add(&mut report, args)?,
+    }
+    report.finish()
+}
+
+/// The short form for `ci`.
+pub fn short(report: &mut Report) -> Result<()> {
+    if SOCKET_IO_CLIENT.find().is_none() {
+        let note = "SKIPPED: no Socket.IO client here (--install gets one): what crosses the replicas is NOT proven";
+        return report.step("fan-out", || Ok(Outcome::default().with_note(note)));
+    }
+    add(report, &Args { install: false, clients: 60, events: 20, restart_redis: true, idle: None, release: false })
+}
+
+fn add(report: &mut Report, args: &Args) -> Result<()> {
+    let folder = paths::temporary("fanout")?;
+    let mut bench = None;
+    report.step(format!("{} clients on three replicas", args.clients), || {
+        let (opened, outcome) = Bench::open(folder.path().to_owned(), args)?;
+        bench = Some(opened);
+        Ok(outcome)
+    })?;
+    let Some(mut bench) = bench else { return Ok(()) };
+    report.step(format!("{} events", args.events), || bench.round(args.events))?;
+    if args.restart_redis {
+        report.step("Redis killed: the emitting replica's clients hear", || bench.round_without_redis())?;
+        report.step("Redis is back: every replica hears", || bench.recover())?;
+        report.step(format!("{} events after recovery", args.events), || bench.round(args.events))?;
+    }
+    Ok(())
+}
+
+/// A stack, its clients, and the project that they subscribe to.
+struct Bench {
+    clients: Clients,
+    stack: Stack,
+    token: String,
+    project: String,
+    count: u32,
+}
+
+impl Bench {
+    fn open(folder: PathBuf, args: &Args) -> Result<(Self, Outcome)> {
+        let stack = start(folder, MAX_REPLICAS, args.release, args.clients)?;
+        let edge = stack.edge()?;
+        let users = args.clients.div_ceil(CLIENTS_OF_A_USER);
+        let token = sign_up(&edge, "owner@example.org")?;
+        let project = create_project(&edge, &token)?;
+        let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
+        let mut clients = Clients::start()?;
+        let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": args.clients, "project": project });
+        let answer = clients.ask(&asked)?;
+        ensure!(answer["subscribed"] == args.clients, "not every client could subscribe: {answer}");
+        let mut bench = Self { clients, stack, token, project, count: args.clients };
+        let spread = bench.spread()?;
+        // With one replica that has none, nothing would be proven.
+        ensure!(spread.iter().all(|count| *count > 0.0), "the clients are not on every replica: {spread:?}");
+        let outcome = Outcome::passed().with_note(format!("{spread:?} a replica"));
+        bench.await_bus()?;
+        Ok((bench, outcome))
+    }
+
+    /// How many clients each replica says that it has; waits until that is all of them.
+    fn spread(&self) -> Result<Vec<f64>> {
+        let mut spread = Vec::new();
+        wait_until("the replicas count every client", EVENT_LIMIT, || {
+            let each = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_connections_active"));
+            spread = each.collect::<Result<_>>()?;
+            Ok((spread.iter().sum::<f64>() - f64::from(self.count)).abs() < 0.5)
+        })?;
+        Ok(spread)
+    }
+
+    fn sum(&self, replica: u16, metric: &str) -> Result<f64> {
+        sum(&self.stack.backend(replica)?, metric)
+    }
+
+    fn await_bus(&mut self) -> Result<()> {
+        wait_until("every replica hears the others", RECOVERY, || {
+            let connected = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_adapter_connected"));
+            Ok(connected.collect::<Result<Vec<_>>>()?.iter().all(|connected| *connected > 0.5))
+        })
+    }
+
+    /// So many changes by one replica, and what every client heard of them.
+    fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
+        let limit = u64::try_from(limit.as_millis())?;
+        let replica = self.stack.backend(1)?;
+        let Self { token, project, .. } = self;
+        let asked = json!({ "command": "round", "replica": replica, "token": token, "project": project, "events": events, "limit": limit });
+        self.clients.ask(&asked)
+    }
+
+    fn round(&mut self, events: u32) -> Result<Outcome> {
+        let heard = self.emit(events, EVENT_LIMIT)?;
+        ensure!(heard["lost"] == 0 && heard["doubled"] == 0, "{heard}");
+        let quantile = |name: &str| heard[name].as_f64().unwrap_or_default();
+        let note = format!(
+            "0 lost, 0 doubled; from the change to the receipt p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+            quantile("p50"),
+            quantile("p90"),
+            quantile("p99"),
+            quantile("max")
+        );
+        Ok(Outcome::passed().with_note(note))
+    }
+
+    /// Kills Redis, emits, and starts it again.
+    fn round_without_redis(&mut self) -> Result<Outcome> {
+        let here = self.sum(1, "websocket_connections_active")?;
+        self.stack.kill_redis()?;
+        let emitted = self.emit(1, Duration::from_secs(1));
+        self.stack.start_redis()?;
+        let heard = emitted.context("while Redis was away")?;
+        let reached = f64::from(self.count) - heard["lost"].as_f64().unwrap_or_default();
+        ensure!((reached - here).abs() < 0.5, "{reached} heard, {here} are connected to the replica that emitted");
+        let dropped = self.sum(1, "websocket_messages_dropped_total")?;
+        ensure!(dropped >= 1.0, "what did not cross was not counted");
+        Ok(Outcome::passed().with_note(format!("{reached} of {} heard, {dropped} counted as not crossed", self.count)))
+    }
+
+    fn recover(&mut self) -> Result<Outcome> {
+        let start = std::time::Instant::now();
+        self.await_bus()?;
+        Ok(Outcome::passed().with_note(format!("after {:.1} s", start.elapsed().as_secs_f64())))
+    }
+}
+
+/// Silent clients on one replica.
+fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> {
+    report.step(format!("{clients} silent clients on one replica"), || {
+        let folder = paths::temporary("idle")?;
+        let stack = start(folder.path().to_owned(), 1, release, clients)?;
+        let edge = stack.edge()?;
+        let token = sign_up(&edge, "owner@example.org")?;
+        let replica = stack.backend(1)?;
+        let before = sum(&replica, "process_resident_memory_bytes")?;
+        let mut process = Clients::start()?;
+        let answer = process.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
+        ensure!(answer["connected"] == clients, "not every client could connect: {answer}");
+        let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
+        wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
+        let after = sum(&replica, "process_resident_memory_bytes")?;
+        let each = (after - before) / f64::from(clients) / 1024.0;
+        let note = format!("{:.0} MiB before, {:.0} MiB after: {each:.1} KiB each", before / MIB, after / MIB);
+        Ok(Outcome::passed().with_note(note))
+    })
+}
+
+fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
+    let most = clients.to_string();
+    // All of them come from one address here.
+    let settings = ["SOCKETS_PER_ADDRESS", "SOCKETS_PER_USER", "MAX_CONNECTIONS"].map(|name| (name.to_owned(), most.clone()));
+    let plan =
+        Plan { folder, ports: Ports::any(MAX_REPLICAS)?, replicas, binary: up::binary(release), engine: None, settings: settings.to_vec() };
+    Stack::start_service(plan)
+}
+
+/// The sum of a metric's series on a replica.
+fn sum(replica: &str, metric: &str) -> Result<f64> {
+    let text = get(&format!("{replica}/metrics"))?.body;
+    let series = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with([' ', '{'])));
+    Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
+
+fn create_project(edge: &str, token: &str) -> Result<String> {
+    let bearer = format!("Bearer {token}");
+    let created = send("POST", &format!("{edge}/api/projects"), &[("authorization", &bearer)], Some(&json!({ "name": "Fan-out" })))?;
+    ensure!(created.status == 201, "project: {}", created.body);
+    Ok(created.json()?["id"].as_str().unwrap_or_default().to_owned())
+}
+
+/// A new member of the project; answers the token.
+fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String> {
+    let email = format!("fan-{number}@example.org");
+    let token = sign_up(edge, &email)?;
+    let bearer = format!("Bearer {owner}");
+    let body = json!({ "email": email, "role": "viewer" });
+    let added = send("POST", &format!("{edge}/api/projects/{project}/members"), &[("authorization", &bearer)], Some(&body))?;
+    ensure!(added.status == 201, "member: {}", added.body);
+    Ok(token)
+}
+
+/// The process that holds the clients.
+struct Clients {
+    process: Child,
+    commands: ChildStdin,
+    answers: BufReader<ChildStdout>,
+}
+
+impl Clients {
+    fn start() -> Result<Self> {
+        let library = SOCKET_IO_CLIENT.path()?;
+        let library = library.parent().context("a library lies in a folder")?;
+        let mut process = task("node")
+            .arg(paths::root().join("xtask/src/verbs/fanout.mjs"))
+            .env("SOCKET_IO_CLIENT", library)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .context("cannot start node")?;
+        let commands = process.stdin.take().context("node has no input")?;
+        let answers = BufReader::new(process.stdout.take().context("node has no output")?);
+        Ok(Self { process, commands, answers })
+    }
+
+    fn ask(&mut self, command: &Value) -> Result<Value> {
+        writeln!(self.commands, "{command}")?;
+        let mut line = String::new();
+        self.answers.read_line(&mut line)?;
+        process::check_interrupt()?;
+        let answer: Value = serde_json::from_str(&line).with_context(|| format!("the clients ended: {line}"))?;
+        ensure!(answer["error"].is_null(), "{answer}");
+        Ok(answer)
+    }
+}
+
+impl Drop for Clients {
+    fn drop(&mut self) {
+        let _gone = self.process.kill();
+        let _reaped = self.process.wait();
+    }
+}
