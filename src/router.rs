@@ -12,6 +12,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation as Documented, ParameterIn};
+use utoipa::openapi::response::Response as Answer;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
@@ -153,7 +154,15 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
             let Some(documented) = documented else { continue };
             let (matched, route, has_body) = (route.clone(), route.clone(), documented.request_body.is_some());
             let statuses = statuses(method, documented);
-            operations.push(Operation { method: method.to_owned(), matched, route, is_measured: true, has_body, statuses });
+            operations.push(Operation {
+                method: method.to_owned(),
+                matched,
+                route,
+                is_measured: true,
+                has_body,
+                has_answer: has_answer(documented),
+                statuses,
+            });
         }
     }
     operations
@@ -162,13 +171,28 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
 fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
     let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
     let (method, matched, route) = ("GET".to_owned(), matched.to_owned(), route.to_owned());
-    Operation { method, matched, route, is_measured: true, has_body: false, statuses }
+    Operation { method, matched, route, is_measured: true, has_body: false, has_answer: true, statuses }
 }
 
 /// Socket.IO: the library answers, and what it answers is its protocol's.
 fn socket(method: &str, statuses: &[u16]) -> Operation {
     let (method, matched, route) = (method.to_owned(), realtime::PATH.to_owned(), realtime::PATH.to_owned());
-    Operation { method, matched, route, is_measured: false, has_body: false, statuses: statuses.iter().copied().collect() }
+    Operation {
+        method,
+        matched,
+        route,
+        is_measured: false,
+        has_body: false,
+        has_answer: false,
+        statuses: statuses.iter().copied().collect(),
+    }
+}
+
+/// Whether a success has a body.
+fn has_answer(documented: &Documented) -> bool {
+    let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
+    let mut answers = documented.responses.responses.iter();
+    answers.any(|(status, answer)| status == "200" || (status.starts_with('2') && described(answer)))
 }
 
 /// What is documented, and what the layers and extractors may answer in place of it.

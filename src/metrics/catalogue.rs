@@ -80,7 +80,7 @@ catalogue! {
         http_request_duration: HistogramFamily<HttpOperation> = "http_request_duration_seconds", HTTP_SECONDS;
         /// Size of request bodies in bytes, for operations whose description declares a body
         http_request_size: HistogramFamily<HttpOperation> = "http_request_size_bytes", REQUEST_BYTES;
-        /// Size of answer bodies in bytes, as they were sent, for operations that the description declares
+        /// Size of answer bodies in bytes, as they were sent, for operations whose description declares one
         http_response_size: HistogramFamily<HttpOperation> = "http_response_size_bytes", RESPONSE_BYTES;
         /// Requests whose answer has not ended
         http_requests_in_flight: Gauge<()> = "http_requests_in_flight";

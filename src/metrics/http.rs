@@ -48,6 +48,8 @@ pub struct Operation {
     pub is_measured: bool,
     /// Whether the description declares a request body: the size of others is not measured.
     pub has_body: bool,
+    /// Whether it answers with a body when it succeeds: the size of others is not measured.
+    pub has_answer: bool,
     /// Every status that it may answer with.
     pub statuses: BTreeSet<u16>,
 }
@@ -61,10 +63,11 @@ impl HttpLayer {
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
-        for Operation { method, matched, route, is_measured, has_body, statuses } in operations {
+        for operation in operations {
+            let Operation { method, matched, route, .. } = operation;
             let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
-            let handles = entry.declare(&metrics, method_index(method), *is_measured, *has_body);
-            for status in statuses.iter().copied().chain([CLIENT_LEFT]) {
+            let handles = entry.declare(&metrics, method_index(method), operation);
+            for status in operation.statuses.iter().copied().chain([CLIENT_LEFT]) {
                 handles.requests(&metrics, status);
                 for class in ErrorType::all_of(status) {
                     metrics.api_errors.touch(&[class.name(), route, &status.to_string()]);
@@ -241,7 +244,9 @@ impl Drop for Measurement {
         operation.requests(&layer.metrics, status).increment(1);
         if let Some(Histograms { duration, request_size, response_size }) = &operation.histograms {
             duration.record(self.start.elapsed().as_secs_f64());
-            response_size.record(self.sent as f64);
+            if let Some(response_size) = response_size {
+                response_size.record(self.sent as f64);
+            }
             if let Some(request_size) = request_size {
                 request_size.record(self.received.bytes() as f64);
             }
@@ -329,9 +334,9 @@ impl Route {
         Self { template: template.into(), methods: Default::default() }
     }
 
-    fn declare(&self, metrics: &Metrics, method: usize, is_measured: bool, has_body: bool) -> &Arc<OperationHandles> {
+    fn declare(&self, metrics: &Metrics, method: usize, operation: &Operation) -> &Arc<OperationHandles> {
         self.methods[method].get_or_init(|| {
-            let histograms = is_measured.then(|| Histograms::new(metrics, [METHODS[method], &self.template], has_body));
+            let histograms = operation.is_measured.then(|| Histograms::new(metrics, [METHODS[method], &self.template], operation));
             Arc::new(OperationHandles::new(METHODS[method], &self.template, histograms))
         })
     }
@@ -347,15 +352,16 @@ struct Histograms {
     duration: metrics::Histogram,
     /// Of an operation that declares a body.
     request_size: Option<metrics::Histogram>,
-    response_size: metrics::Histogram,
+    /// Of an operation that answers with one.
+    response_size: Option<metrics::Histogram>,
 }
 
 impl Histograms {
-    fn new(metrics: &Metrics, labels: [&str; 2], has_body: bool) -> Self {
+    fn new(metrics: &Metrics, labels: [&str; 2], operation: &Operation) -> Self {
         Self {
             duration: metrics.http_request_duration.with(&labels),
-            request_size: has_body.then(|| metrics.http_request_size.with(&labels)),
-            response_size: metrics.http_response_size.with(&labels),
+            request_size: operation.has_body.then(|| metrics.http_request_size.with(&labels)),
+            response_size: operation.has_answer.then(|| metrics.http_response_size.with(&labels)),
         }
     }
 }

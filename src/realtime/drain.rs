@@ -48,8 +48,6 @@ impl Realtime {
         let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
         let _slow = client.emit(EventOut::ServerDraining, &Draining { reconnect_after_ms });
         tokio::time::sleep(after).await;
-        if let Some(hang_up) = self.hang_up_of(&client) {
-            hang_up.now();
-        }
+        self.end(&client, Disconnection::Draining);
     }
 }

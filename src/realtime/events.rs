@@ -13,12 +13,13 @@ use socketioxide::extract::{AckSender, Event, SocketRef, TryData};
 use socketioxide::handler::{FromMessageParts, MessageHandler};
 use socketioxide::socket::Socket;
 use socketioxide_core::Value as Packed;
+use tracing::Instrument;
 
 use super::client::Client;
 use super::inbox::{Put, Received};
 use crate::http::extract::from_value;
 use crate::http::{ApiError, Code};
-use crate::metrics::labels::{EventIn, Limiter, Message, SocketError};
+use crate::metrics::labels::{Disconnection, EventIn, Limiter, Message, SocketError};
 use crate::state::AppState;
 
 type Handler = Arc<dyn Fn(AppState, Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
@@ -80,6 +81,9 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
         self.state.metrics.websocket_messages.increment(Message::In(event));
         if client.seat().limiter.check().is_err() {
             self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
+            if client.seat().patience.check().is_err() {
+                self.state.realtime.end(&client, Disconnection::Flood);
+            }
             return self.refuse(ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
         }
         let Ok(TryData(payload)) = TryData::<Value>::from_message_parts(&socket, &mut packed, &ack_id);
@@ -108,7 +112,8 @@ impl Dispatcher {
         let outcome = match self.events.of(event) {
             None => Err(ApiError::new(Code::UnknownEvent)),
             Some(handler) => {
-                let work = handler(self.state.clone(), client.clone(), payload);
+                let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
+                let work = handler(self.state.clone(), client.clone(), payload).instrument(span);
                 // A task of its own, so that a panic ends the event and not the worker.
                 match tokio::spawn(tokio::time::timeout(self.state.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,

@@ -249,6 +249,14 @@ impl Realtime {
         }
     }
 
+    /// Hangs up on a client, which may come back. One that polls has no connection of its own to hang up on.
+    fn end(&self, client: &Client, reason: Disconnection) {
+        client.seat().let_go(reason);
+        if let Some(hang_up) = self.hang_up_of(client) {
+            hang_up.now();
+        }
+    }
+
     /// The connection of a client that has one of its own.
     fn hang_up_of(&self, client: &Client) -> Option<HangUp> {
         let socket = client.socket();

@@ -13,8 +13,13 @@ use uuid::Uuid;
 
 use super::inbox::Inbox;
 use crate::metrics::Metrics;
-use crate::metrics::labels::Disconnection;
+use crate::metrics::labels::{Disconnection, SocketError};
 use crate::server::HangUp;
+
+/// Events at once, in seconds' worth of them.
+const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
+/// As many times as it may send are endured of a socket.
+const ENDURED: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// Whom a connection was admitted as.
 #[derive(Clone, Debug)]
@@ -40,7 +45,10 @@ pub enum Work {
 pub struct Seat {
     pub identity: Identity,
     pub events: Inbox,
+    /// What the socket may send.
     pub limiter: DefaultDirectRateLimiter,
+    /// What is endured of it: beyond that it is hung up on.
+    pub patience: DefaultDirectRateLimiter,
     works: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
     /// Why it is let go, when that is the server's doing.
     let_go: OnceLock<Disconnection>,
@@ -51,11 +59,15 @@ pub struct Seat {
 
 impl Seat {
     pub fn new(identity: Identity, events_per_second: NonZeroU32, place: Place, metrics: Metrics) -> Self {
-        let quota = Quota::per_second(events_per_second).allow_burst(events_per_second.saturating_mul(NonZeroU32::MIN.saturating_add(1)));
+        let quota = |times| {
+            let rate = events_per_second.saturating_mul(times);
+            Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST))
+        };
         Self {
             identity,
             events: Inbox::default(),
-            limiter: RateLimiter::direct(quota),
+            limiter: RateLimiter::direct(quota(NonZeroU32::MIN)),
+            patience: RateLimiter::direct(quota(ENDURED)),
             works: Mutex::default(),
             let_go: OnceLock::new(),
             left: OnceLock::new(),
@@ -89,10 +101,15 @@ impl Seat {
 
     /// The socket is gone: counts why, once, and ends what was done for it.
     pub fn leave(&self, reason: Disconnection) {
-        if self.left.set(()).is_ok() {
-            self.metrics.websocket_disconnections.increment(*self.let_go.get().unwrap_or(&reason));
-            lock(&self.works).clear();
+        if self.left.set(()).is_err() {
+            return;
         }
+        let reason = *self.let_go.get().unwrap_or(&reason);
+        self.metrics.websocket_disconnections.increment(reason);
+        if let Some(error) = error_of(reason) {
+            self.metrics.websocket_errors.increment(error);
+        }
+        lock(&self.works).clear();
     }
 }
 
@@ -100,6 +117,18 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
+    }
+}
+
+/// What went wrong when a connection ended so.
+fn error_of(reason: Disconnection) -> Option<SocketError> {
+    match reason {
+        Disconnection::TransportError => Some(SocketError::Transport),
+        Disconnection::HeartbeatTimeout => Some(SocketError::Heartbeat),
+        Disconnection::MalformedPacket => Some(SocketError::MalformedPacket),
+        Disconnection::TransportClose | Disconnection::Client | Disconnection::Logout | Disconnection::Flood | Disconnection::Draining => {
+            None
+        }
     }
 }
 

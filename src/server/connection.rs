@@ -55,6 +55,14 @@ impl Connection {
         Self { stream: Box::pin(stream), hung_up, token, _open: open, _place: place }
     }
 
+    /// Whoever cannot write has nobody to read from either: a reader would wait for a peer that was given up.
+    fn end_with<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if matches!(written, Poll::Ready(Err(_))) {
+            self.token.cancel();
+        }
+        written
+    }
+
     /// What ends it from elsewhere.
     pub fn hang_up(&self) -> HangUp {
         HangUp(Arc::downgrade(&self.token))
@@ -72,11 +80,13 @@ impl AsyncRead for Connection {
 
 impl AsyncWrite for Connection {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write(context, bytes)
+        let written = self.stream.as_mut().poll_write(context, bytes);
+        self.end_with(written)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        self.stream.as_mut().poll_write_vectored(context, bytes)
+        let written = self.stream.as_mut().poll_write_vectored(context, bytes);
+        self.end_with(written)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -84,7 +94,8 @@ impl AsyncWrite for Connection {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.stream.as_mut().poll_flush(context)
+        let flushed = self.stream.as_mut().poll_flush(context);
+        self.end_with(flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

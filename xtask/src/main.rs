@@ -5,7 +5,7 @@
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
 //! `stores` and `stack` (what runs together), `engine` (what runs environments), `configuration` (compose's files made local),
 //! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
-//! `http`, `users`, `paths`, and `report` (what a proof prints).
+//! `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
 mod background;
 mod checks;
@@ -17,6 +17,7 @@ mod ports;
 mod process;
 mod report;
 mod smoke;
+mod sockets;
 mod stack;
 mod stores;
 mod tools;

@@ -81,6 +81,7 @@ labels! {
         MalformedPacket ["malformed_packet"],
         Client ["client"],
         Logout ["logout"],
+        Flood ["flood"],
         Draining ["draining"],
     }
 }

@@ -8,7 +8,7 @@ use rustix::process::Signal;
 
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
-use crate::tools::{DENY, Tool, require};
+use crate::tools::{DENY, SOCKET_IO_CLIENT, Tool, require};
 use crate::{paths, smoke, stack};
 
 use super::test::cargo;
@@ -24,7 +24,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
-    let programs: Vec<&Tool> = test::programs(args.install).into_iter().chain(stack::PROGRAMS).chain([&DENY]).collect();
+    let programs: Vec<&Tool> = test::programs(args.install).into_iter().chain(stack::PROGRAMS).chain([&DENY, &SOCKET_IO_CLIENT]).collect();
     let mut report = Report::new("ci");
     report.step("programs", || {
         require(&programs, args.install)?;

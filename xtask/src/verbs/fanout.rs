@@ -1,25 +1,24 @@
 //! `cargo xtask fanout`: what one replica emits, every client of every replica hears: each event once, whether Redis was
 //! killed and started again in between or not. With `--idle`, what a connected client that is silent costs in memory.
 //!
-//! The clients are `fanout.mjs`: the official ones, through the edge.
+//! The clients are those of `sockets`: the official ones, through the edge.
 
-use std::io::{BufRead, BufReader, Write};
 use std::path::PathBuf;
-use std::process::{Child, ChildStdin, ChildStdout, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::http::{get, send};
+use crate::paths;
 use crate::ports::{MAX_REPLICAS, Ports};
-use crate::process::{task, wait_until};
+use crate::process::wait_until;
 use crate::report::{Outcome, Report};
+use crate::sockets::Sockets;
 use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
 use crate::users::sign_up;
 use crate::verbs::up;
-use crate::{paths, process};
 
 /// An account connects this often, below what a replica allows it.
 const CLIENTS_OF_A_USER: u32 = 50;
@@ -68,10 +67,6 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// The short form for `ci`.
 pub fn short(report: &mut Report) -> Result<()> {
-    if SOCKET_IO_CLIENT.find().is_none() {
-        let note = "SKIPPED: no Socket.IO client here (--install gets one): what crosses the replicas is NOT proven";
-        return report.step("fan-out", || Ok(Outcome::default().with_note(note)));
-    }
     add(report, &Args { install: false, clients: 60, events: 20, restart_redis: true, idle: None, release: false })
 }
 
@@ -95,7 +90,7 @@ fn add(report: &mut Report, args: &Args) -> Result<()> {
 
 /// A stack, its clients, and the project that they subscribe to.
 struct Bench {
-    clients: Clients,
+    clients: Sockets,
     stack: Stack,
     token: String,
     project: String,
@@ -110,7 +105,7 @@ impl Bench {
         let token = sign_up(&edge, "owner@example.org")?;
         let project = create_project(&edge, &token)?;
         let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
-        let mut clients = Clients::start()?;
+        let mut clients = Sockets::start()?;
         let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": args.clients, "project": project });
         let answer = clients.ask(&asked)?;
         ensure!(answer["subscribed"] == args.clients, "not every client could subscribe: {answer}");
@@ -198,7 +193,7 @@ fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> 
         let token = sign_up(&edge, "owner@example.org")?;
         let replica = stack.backend(1)?;
         let before = sum(&replica, "process_resident_memory_bytes")?;
-        let mut process = Clients::start()?;
+        let mut process = Sockets::start()?;
         let answer = process.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
         ensure!(answer["connected"] == clients, "not every client could connect: {answer}");
         let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
@@ -242,45 +237,4 @@ fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String>
     let added = send("POST", &format!("{edge}/api/projects/{project}/members"), &[("authorization", &bearer)], Some(&body))?;
     ensure!(added.status == 201, "member: {}", added.body);
     Ok(token)
-}
-
-/// The process that holds the clients.
-struct Clients {
-    process: Child,
-    commands: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-impl Clients {
-    fn start() -> Result<Self> {
-        let library = SOCKET_IO_CLIENT.path()?;
-        let library = library.parent().context("a library lies in a folder")?;
-        let mut process = task("node")
-            .arg(paths::root().join("xtask/src/verbs/fanout.mjs"))
-            .env("SOCKET_IO_CLIENT", library)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("cannot start node")?;
-        let commands = process.stdin.take().context("node has no input")?;
-        let answers = BufReader::new(process.stdout.take().context("node has no output")?);
-        Ok(Self { process, commands, answers })
-    }
-
-    fn ask(&mut self, command: &Value) -> Result<Value> {
-        writeln!(self.commands, "{command}")?;
-        let mut line = String::new();
-        self.answers.read_line(&mut line)?;
-        process::check_interrupt()?;
-        let answer: Value = serde_json::from_str(&line).with_context(|| format!("the clients ended: {line}"))?;
-        ensure!(answer["error"].is_null(), "{answer}");
-        Ok(answer)
-    }
-}
-
-impl Drop for Clients {
-    fn drop(&mut self) {
-        let _gone = self.process.kill();
-        let _reaped = self.process.wait();
-    }
 }

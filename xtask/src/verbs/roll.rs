@@ -1,26 +1,36 @@
 //! `cargo xtask roll`: every replica is replaced under load through the edge. Without `--kill` no request may fail; with
-//! it, no more than were in flight, and a request that is sent again under its key still has one effect.
+//! it, no more than were in flight, and a request that is sent again under its key still has one effect. Clients that read a
+//! log over Socket.IO meanwhile read every line of it, once.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::http::{Client, send};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Ports};
+use crate::process::wait_until;
 use crate::report::{Outcome, Report};
+use crate::sockets::Sockets;
 use crate::stack::{Plan, Stack};
-use crate::tools::{CADDY, INITDB, REDIS, require};
+use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
 use crate::users::sign_up;
 use crate::verbs::up;
 
 const CLIENTS: usize = 8;
 /// A request that failed is sent again this often under the same key.
 const TRIES: usize = 20;
+/// Clients that read a log meanwhile.
+const READERS: u64 = 9;
+/// Longest time that one of them is not connected.
+const AWAY_LIMIT_MS: f64 = 5000.0;
+/// Above five attempts of a job, which a busy machine may take.
+const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Replace every replica under load.
 #[derive(clap::Args)]
@@ -35,7 +45,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
-    require(&[&INITDB, &REDIS, &CADDY], args.install)?;
+    require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
     up::build(false)?;
     let mut report = Report::new("roll");
     add(&mut report, if args.kill { Signal::KILL } else { Signal::TERM })?;
@@ -57,8 +67,11 @@ pub fn add(report: &mut Report, signal: Signal) -> Result<()> {
         })?;
         let edge = stack.edge()?;
         let token = sign_up(&edge, "load@example.org")?;
+        let mut readers = Readers::connect(&edge, &token)?;
         let loads = under_load(&edge, &token, || replace_all(&mut stack, signal))?;
-        judge(&edge, &token, signal, &loads)
+        let outcome = judge(&edge, &token, signal, &loads)?;
+        let note = readers.judge(&edge, &token, signal)?;
+        Ok(Outcome::passed().with_note(format!("{}; {note}", outcome.note)))
     })
 }
 
@@ -145,6 +158,51 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     ensure!(doubled.is_empty(), "created twice: {doubled:?}");
     let note = format!("{answered} answered, {} failed, {} created, 0 lost, 0 doubled", failures.len(), created.len());
     Ok(Outcome::passed().with_note(note))
+}
+
+/// Clients that read a log while replicas are replaced.
+struct Readers {
+    sockets: Sockets,
+    environment: String,
+}
+
+impl Readers {
+    fn connect(edge: &str, token: &str) -> Result<Self> {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let post = |path: &str, body: Value| -> Result<Value> {
+            let answer = send("POST", &format!("{edge}{path}"), &headers, Some(&body))?;
+            ensure!(answer.status == 201, "{path}: {}", answer.body);
+            answer.json()
+        };
+        let id = |made: &Value| made["id"].as_str().unwrap_or_default().to_owned();
+        let project = id(&post("/api/projects", json!({ "name": "Read while it rolls" }))?);
+        let body = json!({ "name": "writer", "image": "busybox:1.37" });
+        let environment = id(&post(&format!("/api/projects/{project}/environments"), body)?);
+        wait_until("the environment can be started", OPERATION_LIMIT, || {
+            let url = format!("{edge}/api/environments/{environment}/start");
+            Ok(send("POST", &url, &headers, None)?.status == 202)
+        })?;
+        let mut sockets = Sockets::start()?;
+        let asked = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": READERS });
+        let answer = sockets.ask(&asked)?;
+        ensure!(answer["reading"] == READERS, "not every client reads: {answer}");
+        Ok(Self { sockets, environment })
+    }
+
+    /// Nothing of the log was lost or read twice, and nobody was away for long.
+    fn judge(&mut self, edge: &str, token: &str, signal: Signal) -> Result<String> {
+        let url = format!("{edge}/api/environments/{}/logs?limit=1", self.environment);
+        let last = send("GET", &url, &[("authorization", &format!("Bearer {token}"))], None)?.json()?["next_after"].clone();
+        let read = self.sockets.ask(&json!({ "command": "readUpTo", "seq": last, "limit": 10_000 }))?;
+        ensure!(read["late"].is_null() && read["lost"] == 0 && read["doubled"] == 0, "readers of a log: {read}");
+        let away = read["away"].as_f64().unwrap_or(f64::MAX);
+        ensure!(away < AWAY_LIMIT_MS, "a reader was away for {away:.0} ms");
+        ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted: nothing is proven");
+        // A replica that is killed says nothing.
+        ensure!(signal == Signal::KILL || read["told"] == read["interruptions"], "not every reader was told: {read}");
+        Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, away {away:.0} ms at most", read["lines"]))
+    }
 }
 
 /// How often each project is there, by its name.

@@ -1,6 +1,6 @@
-// The clients of `cargo xtask fanout`: many official Socket.IO clients in one process, so that one clock measures the
-// sending and every receipt. Reads commands from stdin, one JSON a line, and answers each with one JSON line.
-// What is started, broken and judged is said in fanout.rs.
+// The clients of the proofs: many official Socket.IO clients in one process, so that one clock measures the sending and
+// every receipt. Reads commands from stdin, one JSON a line, and answers each with one JSON line.
+// What is started, broken and judged is said in verbs/fanout.rs and verbs/roll.rs.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { connect as connectTcp } from 'node:net';
@@ -108,7 +108,46 @@ async function idle({ url, token, clients }) {
   return { connected };
 }
 
-const commands = { connect, round, idle };
+let readers = [];
+
+/** Connects clients that read the log of an environment, and go on where they were when they are connected again. */
+async function read({ url, token, environment, clients }) {
+  readers = Array.from({ length: clients }, () => {
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
+    const reader = { socket, seqs: [], interruptions: 0, away: 0, drained: 0 };
+    socket.on('connect', async () => {
+      if (reader.leftAt) reader.away = Math.max(reader.away, now() - reader.leftAt);
+      const from = reader.seqs.length ? { last_seq: reader.seqs.at(-1) } : {};
+      const answer = await socket.timeout(10_000).emitWithAck('env:subscribe', { environment_id: environment, ...from }).catch((error) => ({ error: String(error) }));
+      reader.refusal = answer.error;
+    });
+    socket.on('server:draining', () => (reader.drained += 1));
+    socket.on('disconnect', () => {
+      reader.interruptions += 1;
+      reader.leftAt = now();
+    });
+    socket.on('env:log', ({ entries }) => reader.seqs.push(...entries.map(({ seq }) => seq)));
+    return reader;
+  });
+  const missing = await until('clients that read nothing', 60_000, () => readers.every(({ seqs }) => seqs.length));
+  return { reading: readers.filter(({ seqs }) => seqs.length).length, missing, refusal: readers.find(({ refusal }) => refusal)?.refusal };
+}
+
+/** Waits until every reader has read up to a line, and tells what each has read, and how long one was away. */
+async function readUpTo({ seq, limit }) {
+  const late = await until('readers are late', limit, () => readers.every(({ seqs }) => seqs.at(-1) >= seq));
+  let [lost, doubled] = [0, 0];
+  for (const { seqs } of readers) {
+    const read = new Set(seqs);
+    doubled += seqs.length - read.size;
+    lost += Math.max(...seqs) - Math.min(...seqs) + 1 - read.size;
+  }
+  const sum = (of) => readers.map(of).reduce((a, b) => a + b, 0);
+  const away = Math.max(...readers.map((reader) => reader.away));
+  return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), told: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
+}
+
+const commands = { connect, round, idle, read, readUpTo };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));
