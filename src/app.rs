@@ -15,7 +15,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::{Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
-use crate::features::environments::{Environments, watch_engine};
+use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::oauth::Oauth;
 use crate::features::posts::{self, Posts};
 use crate::features::projects::Projects;
@@ -77,8 +77,16 @@ impl App {
             Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
         let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), metrics.clone());
         let engine = Engine::of(&config, &db, metrics.clone())?;
-        let environments =
-            Environments::new(db.clone(), background.clone(), engine.clone(), projects.clone(), queue.clone(), &config, metrics.clone());
+        let parts = environments::Parts {
+            db: db.clone(),
+            background: background.clone(),
+            engine: engine.clone(),
+            projects: projects.clone(),
+            queue: queue.clone(),
+            realtime: realtime.clone(),
+            metrics: metrics.clone(),
+        };
+        let environments = Environments::new(parts, &config);
         let posts = Posts::new(posts::Parts {
             db: db.clone(),
             background,

@@ -25,5 +25,5 @@ pub fn routes() -> OpenApiRouter<AppState> {
 /// The Socket.IO events of every feature.
 #[must_use]
 pub fn sockets() -> Events {
-    Events::default()
+    Events::default().merge(environments::sockets())
 }

@@ -44,6 +44,7 @@ mod publish;
 mod server;
 mod sessions;
 mod showcase;
+mod terminals;
 mod terminals_docker;
 mod throttle;
 mod workspace_sessions;

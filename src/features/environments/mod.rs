@@ -23,5 +23,6 @@ mod watch;
 mod work;
 
 pub use routes::routes;
-pub use service::Environments;
+pub use service::{Environments, Parts};
+pub use sessions::sockets;
 pub use watch::watch_engine;

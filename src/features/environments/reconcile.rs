@@ -56,7 +56,7 @@ impl Handler for Reconcile {
 impl Reconcile {
     /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
-        let Parts { background, engine, metrics, .. } = self.0.parts();
+        let Parts { background, engine, realtime, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
         let Some((status, reason)) = observed(seen.status, container.map(|container| container.state)) else { return Ok(()) };
         let mut tx = background.begin().await?;
@@ -72,6 +72,9 @@ impl Reconcile {
         tx.commit().await?;
         logs::system_line_stored(metrics);
         events::reconciled(seen.id, seen.status, status, &reason);
+        if seen.status == Status::Running {
+            events::sessions_closed(realtime, seen.id);
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::driver::Image;
+use super::driver::{DriverError, Image};
 use super::model::{Environment, NewEnvironment};
 use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
@@ -61,6 +61,11 @@ impl From<EnvironmentError> for ApiError {
             EnvironmentError::SessionsFull(most) => {
                 Self::new(Code::TooManySessions).detail(format!("An environment may have {most} at once: close one first"))
             }
+            EnvironmentError::SessionClosed => Self::new(Code::SessionClosed),
+            EnvironmentError::NoTerminal => Self::new(Code::NotATerminal),
+            EnvironmentError::Driver(DriverError::Refused(reason)) => Self::new(Code::TerminalRefused).detail(reason),
+            EnvironmentError::Driver(DriverError::NoContainer) => Self::new(Code::EnvironmentNotRunning),
+            EnvironmentError::Driver(error) => Self::new(Code::Unavailable).retry_after(1).source(error),
             EnvironmentError::Project(error) => error.into(),
             EnvironmentError::Repeated(refusal) => refusal.into(),
             EnvironmentError::Store(error) => error.into(),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::driver::Engine;
+use super::driver::{DriverError, Engine};
 use super::extensions::ChangeExtension;
 use super::logs::Follower;
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
+use super::sessions::Terminals;
 use super::state::{Illegal, Operation, Status};
 use super::work::{Change, ChangeEnvironment};
 use super::{events, sessions, store};
@@ -24,6 +25,7 @@ use crate::http::page::Slice;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
+use crate::realtime::Realtime;
 
 /// Why a request for environments is refused.
 #[derive(Debug, thiserror::Error)]
@@ -46,6 +48,12 @@ pub enum EnvironmentError {
     UserFull(u32),
     #[error("the environment has {0} sessions")]
     SessionsFull(u32),
+    #[error("the session has ended")]
+    SessionClosed,
+    #[error("a session of this type has no terminal")]
+    NoTerminal,
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     #[error(transparent)]
     Project(#[from] ProjectError),
     #[error(transparent)]
@@ -65,29 +73,41 @@ impl From<StoreError> for EnvironmentError {
 
 /// The environments service; clones share it.
 #[derive(Clone)]
-pub struct Environments(Arc<Parts>);
+pub struct Environments(Arc<Inner>);
 
 /// What the service works with.
-pub(super) struct Parts {
+pub struct Parts {
+    /// For requests.
     pub db: Db,
     /// For what runs behind the requests.
     pub background: Db,
+    /// What runs environments.
     pub engine: Engine,
+    /// To which environments belong.
     pub projects: Projects,
+    /// Where operations wait.
     pub queue: Queue,
-    pub quotas: Quotas,
-    /// First part of the names of containers.
-    pub namespace: String,
+    /// Who is told what became true.
+    pub realtime: Realtime,
+    /// What counts.
     pub metrics: Metrics,
 }
 
+struct Inner {
+    parts: Parts,
+    quotas: Quotas,
+    /// First part of the names of containers.
+    namespace: String,
+    terminals: Terminals,
+}
+
 impl Environments {
-    /// The service over its stores, its driver and the projects to which environments belong; `background` is for its jobs.
+    /// The service over what it works with.
     #[must_use]
-    pub fn new(db: Db, background: Db, engine: Engine, projects: Projects, queue: Queue, config: &Config, metrics: Metrics) -> Self {
+    pub fn new(parts: Parts, config: &Config) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
-        Self(Arc::new(Parts { db, background, engine, projects, queue, quotas, namespace, metrics }))
+        Self(Arc::new(Inner { parts, quotas, namespace, terminals: Terminals::default() }))
     }
 
     /// What does the jobs of this feature.
@@ -102,7 +122,17 @@ impl Environments {
 
     /// What the service works with.
     pub(super) fn parts(&self) -> &Parts {
-        &self.0
+        &self.0.parts
+    }
+
+    /// First part of the names of containers.
+    pub(super) fn namespace(&self) -> &str {
+        &self.0.namespace
+    }
+
+    /// The terminals that clients of this replica hold.
+    pub(super) fn terminals(&self) -> &Terminals {
+        &self.0.terminals
     }
 
     /// Creates an environment in a project.
@@ -113,7 +143,7 @@ impl Environments {
         new: NewEnvironment,
         repeatable: Option<Named>,
     ) -> Result<Environment, EnvironmentError> {
-        let Parts { db, engine, projects, queue, quotas, .. } = self.parts();
+        let (Parts { db, engine, projects, queue, .. }, quotas) = (self.parts(), self.0.quotas);
         let mut tx = db.begin().await?;
         projects.hold(&mut tx, user, project, Action::Change).await?;
         if let Some(named) = &repeatable
@@ -158,7 +188,7 @@ impl Environments {
 
     /// Begins an operation on an environment; a job does it.
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
-        let Parts { db, engine, queue, .. } = self.parts();
+        let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
         let before = self.hold(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
@@ -174,6 +204,9 @@ impl Environments {
         tx.commit().await?;
         queue.wake();
         events::began(&environment, user.id, operation);
+        if before.status == Status::Running {
+            events::sessions_closed(realtime, id);
+        }
         Ok(environment)
     }
 
@@ -218,7 +251,7 @@ impl Environments {
 
     /// Reports that another replica reports.
     pub fn report_nothing(&self) {
-        events::counted(&self.0.metrics, &[]);
-        sessions::report_nothing(&self.0.metrics);
+        events::counted(&self.parts().metrics, &[]);
+        sessions::report_nothing(&self.parts().metrics);
     }
 }

@@ -231,6 +231,10 @@ impl Namespace {
         is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })
     }
 
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     async fn remove(&self) {
         let client = client(&self.socket);
         let filters = Some(HashMap::from([("label".to_owned(), vec![format!("vitrine.namespace={}", self.name)])]));
