@@ -91,6 +91,11 @@ codes! {
     EnvironmentNameTaken = 409 "environment_name_taken" Conflict "The project has an environment of this name";
     TooManyEnvironments = 409 "too_many_environments" Conflict "There are as many environments as there may be";
     TooManySessions = 409 "too_many_sessions" Conflict "The environment has as many sessions as it may have";
+    SessionClosed = 409 "session_closed" Conflict "The session has ended";
+    NotATerminal = 409 "not_a_terminal" Conflict "A session of this type has no terminal";
+    TerminalBusy = 409 "terminal_busy" Conflict "This connection holds the terminal already";
+    TooManyTerminals = 409 "too_many_terminals" Conflict "This connection holds as many terminals as it may";
+    TerminalRefused = 409 "terminal_refused" Conflict "The terminal cannot be opened";
     OtherDriver = 409 "other_driver" Conflict "The environment is run by a driver that is not here";
     IdempotencyInProgress = 409 "idempotency_in_progress" Conflict "A request with this key is being answered";
     PreconditionFailed = 412 "precondition_failed" Precondition "It was changed since you read it";

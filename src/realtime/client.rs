@@ -80,7 +80,7 @@ impl Client {
         self.socket.rooms().iter().filter_map(|name| Room::named(name)).collect()
     }
 
-    /// Does something for the client until it leaves; see [`Work`]. What was done under the same name before ends.
+    /// Does something for the client until it leaves, and not before the event at hand was answered; see [`Work`]. What was done under the same name before ends.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         self.seat.hold(work, task);
     }

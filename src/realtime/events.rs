@@ -128,6 +128,7 @@ impl Dispatcher {
             Ok(reply) => drop(ack.send(&reply)),
             Err(error) => self.refuse(ack, &error),
         }
+        client.seat().answered();
     }
 
     fn refuse(&self, ack: AckSender, error: &ApiError) {

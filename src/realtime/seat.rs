@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use socketioxide::socket::Sid;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
@@ -52,6 +53,8 @@ pub struct Seat {
     /// What is endured of it: beyond that it is hung up on.
     pub patience: DefaultDirectRateLimiter,
     works: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
+    /// Told when an event was answered: what it began waits for that.
+    answered: watch::Sender<()>,
     /// Why it is let go, when that is the server's doing.
     let_go: OnceLock<Disconnection>,
     left: OnceLock<()>,
@@ -71,6 +74,7 @@ impl Seat {
             limiter: RateLimiter::direct(quota(NonZeroU32::MIN)),
             patience: RateLimiter::direct(quota(ENDURED)),
             works: Mutex::default(),
+            answered: watch::Sender::default(),
             let_go: OnceLock::new(),
             left: OnceLock::new(),
             _place: place,
@@ -78,14 +82,25 @@ impl Seat {
         }
     }
 
-    /// Does something for the socket until it leaves, or [`Self::release`] or another work of the same name ends it.
+    /// Does something for the socket, from the answer of the event that is being handled on, until it leaves, or
+    /// [`Self::release`] or another work of the same name ends it.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
+        let mut answered = self.answered.subscribe();
+        let task = async move {
+            let _answered = answered.changed().await;
+            task.await;
+        };
         let mut works = lock(&self.works);
         works.retain(|_, task| !task.is_finished());
         // Under the lock: whoever leaves ends what is held after that.
         if self.left.get().is_none() {
             works.insert(work, AbortOnDropHandle::new(tokio::spawn(task)));
         }
+    }
+
+    /// The event that was being handled has been answered.
+    pub fn answered(&self) {
+        self.answered.send_replace(());
     }
 
     pub fn release(&self, work: Work) -> bool {

@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vitrine::features::environments::driver::{Docker, DriverError, Engine, Script};
+use vitrine::features::environments::driver::{Docker, DriverError, Engine, Program, Script, TerminalSize};
 
 use crate::support::Stores;
 use crate::support::app::configuration;
@@ -18,7 +18,7 @@ const WORDS: &str = "dial tcp: proxy http://somebody:hunter2@10.0.0.1 in /var/li
 
 /// How every call ends.
 async fn every_call(engine: &Engine) -> Vec<(&'static str, Result<(), DriverError>)> {
-    let environment = Uuid::now_v7();
+    let (environment, size) = (Uuid::now_v7(), TerminalSize::new(80, 24).unwrap());
     vec![
         ("ping", engine.ping().await),
         ("pull", engine.pull(IMAGE).await),
@@ -30,6 +30,7 @@ async fn every_call(engine: &Engine) -> Vec<(&'static str, Result<(), DriverErro
         ("inspect", engine.inspect(environment).await.map(drop)),
         ("list", engine.list().await.map(drop)),
         ("exec", engine.exec(environment, &Script { requires: None, text: "true" }).await.map(drop)),
+        ("terminal", engine.terminal(environment, Program::Shell, size).await.map(drop)),
         ("logs", engine.logs(environment, OffsetDateTime::UNIX_EPOCH).await.map(drop)),
     ]
 }
@@ -134,6 +135,52 @@ async fn a_script_runs_with_the_privileges_of_its_container() {
 }
 
 #[tokio::test]
+async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let environment = rig.created().await;
+    rig.engine.start(environment).await.unwrap();
+    // The guard's frame, and of the terminal bytes.
+    let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
+    fake.say_to("POST /exec/exec/start", upgraded.to_owned());
+    let mut terminal = rig.terminal(environment, Program::Shell).await.unwrap();
+    assert_eq!(terminal.output.next().await.unwrap().unwrap(), "\u{1}\0\0\0\0\0\0\u{3}42\n");
+    assert!(terminal.output.next().await.is_none());
+    assert_eq!(fake.requests().pop().unwrap().path, "/exec/exec/resize?h=24&w=80");
+    let [guard, program] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).try_into().unwrap();
+    let keys = |body: &Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(keys(&guard), ["AttachStdin", "AttachStdout", "Cmd"]);
+    assert_eq!(keys(&program), ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd", "DetachKeys", "Env", "Tty"]);
+    let token = guard["Cmd"][4].as_str().unwrap();
+    assert_eq!(program["Cmd"][3], format!("terminal-{token}"));
+    assert_eq!(program["Cmd"].as_array().unwrap()[4..], [json!("42"), json!(""), json!("")]);
+
+    let session = Uuid::now_v7();
+    drop(rig.terminal(environment, Program::Tmux(session)).await.unwrap());
+    let program = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).pop().unwrap();
+    assert_eq!(program["Cmd"].as_array().unwrap()[5..], [json!("tmux"), json!(session)]);
+}
+
+#[tokio::test]
+async fn a_terminal_without_a_guard_is_none() {
+    let fake = FakeEngine::start(Mode::Answer).await;
+    let rig = Rig::before(&fake).await;
+    let environment = rig.created().await;
+    rig.engine.start(environment).await.unwrap();
+    for (said, message) in [
+        ("", "the engine failed: the guard does not answer"),
+        ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard does not answer"),
+        ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refuses: tmux is not in this image"),
+    ] {
+        fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{said}"));
+        let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
+        assert_eq!(error.to_string(), message);
+    }
+    let made = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace()));
+    assert!(made.iter().all(|body| body.get("Tty").is_none()), "{made:?}");
+}
+
+#[tokio::test]
 async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
     let mut fake = FakeEngine::start(Mode::Gone).await;
     let rig = Rig::before(&fake).await;
@@ -163,7 +210,7 @@ async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
     let (silent, _hanging) = rig.silent(Duration::from_millis(10)).await;
     assert_every_call(&silent, "hang", |error| matches!(error, DriverError::Timeout)).await;
     let calls = rig.calls_since(&before);
-    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 11.0), "{calls:?}");
+    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal counts as a script does: {calls:?}");
     assert!(calls.keys().all(|call| call.ends_with(" failure")), "{calls:?}");
     rig.engine.ping().await.unwrap();
 }
@@ -194,7 +241,7 @@ async fn what_is_no_engine_has_failed() {
         fake.set(Mode::Say(response(200, body))).await;
         for (call, result) in every_call(&rig.engine).await {
             // The rest is told by the status alone, or by a list that may be empty.
-            if ["create", "inspect", "exec", "logs"].contains(&call) {
+            if ["create", "inspect", "exec", "terminal", "logs"].contains(&call) {
                 assert!(is_failed(&result.unwrap_err()), "{body}: {call}");
             }
         }

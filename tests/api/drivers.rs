@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
-use vitrine::features::environments::driver::{ContainerState, DriverError, Exit, Line, Script};
+use vitrine::features::environments::driver::{ContainerState, DriverError, Exit, Line, Program, Script};
 
 use crate::support::eventually;
 use crate::support::rig::{IMAGE, Rig, take, to_end};
+use crate::support::terminal::AtTerminal;
 
 /// Each story as a test of each driver.
 macro_rules! on_every_driver {
@@ -34,6 +35,10 @@ on_every_driver!(
     what_has_no_container_says_so,
     a_script_runs_only_in_a_running_container,
     a_script_whose_program_is_missing_says_which,
+    a_terminal_is_a_shell_until_it_ends,
+    a_terminal_has_the_size_that_it_is_given,
+    a_terminal_ends_with_its_container,
+    a_terminal_wants_a_running_container,
     a_list_has_exactly_the_containers_of_its_namespace,
     a_log_that_is_opened_again_goes_on_where_it_was_left,
     a_log_ends_with_its_container_and_tells_all_of_it,
@@ -100,6 +105,7 @@ async fn what_has_no_container_says_so(rig: &Rig) {
     none(rig.engine.stop(nobody).await.unwrap_err());
     none(rig.engine.restart(nobody).await.unwrap_err());
     none(rig.exec(nobody, "true").await.unwrap_err());
+    none(rig.terminal(nobody, Program::Shell).await.err().expect("no terminal"));
     none(rig.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("no lines"));
     rig.engine.remove(nobody).await.unwrap();
     assert_eq!(rig.engine.inspect(nobody).await.unwrap(), None);
@@ -122,6 +128,67 @@ async fn a_script_whose_program_is_missing_says_which(rig: &Rig) {
     let script = Script { requires: Some("cargo"), text: "exit 3" };
     let exit = rig.engine.exec(environment, &script).await.unwrap();
     assert_eq!(exit, Exit { code: 127, output: "cargo is not in this image".to_owned() });
+}
+
+async fn a_terminal_is_a_shell_until_it_ends(rig: &Rig) {
+    let environment = rig.running().await;
+    for end in ["exit\r", "\u{4}"] {
+        let mut at = AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap());
+        at.types("echo one  two\u{7f}\u{7f}wo\r").await;
+        at.sees("\none two\r\n").await;
+        at.types("pwd\rnothing-of-this-name\r").await;
+        at.sees("\n/tmp/home\r\n").await;
+        at.sees("nothing-of-this-name: not found\r\n").await;
+        at.sees("$ ").await;
+        at.types("echo forgotten").await;
+        at.sees("forgotten").await;
+        at.types("\u{3}").await;
+        at.sees("^C").await;
+        at.types("\recho heard\r").await;
+        at.sees("\nheard\r\n").await;
+        assert!(!at.text().contains("forgotten"), "{}", at.text());
+        at.types(end).await;
+        at.ends().await;
+    }
+}
+
+async fn a_terminal_has_the_size_that_it_is_given(rig: &Rig) {
+    let environment = rig.running().await;
+    let (mut one, mut two) = (
+        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+    );
+    one.types("stty size\r").await;
+    one.sees("\n24 80\r\n").await;
+    one.resizes(500, 50).await;
+    one.types("stty size\r").await;
+    one.sees("\n50 500\r\n").await;
+    two.types("stty size\r").await;
+    two.sees("\n24 80\r\n").await;
+}
+
+async fn a_terminal_ends_with_its_container(rig: &Rig) {
+    let environment = rig.running().await;
+    let (mut one, mut two) = (
+        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+    );
+    one.types("echo here\r").await;
+    one.sees("\nhere\r\n").await;
+    rig.engine.restart(environment).await.unwrap();
+    one.ends().await;
+    two.ends().await;
+    let mut again = AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap());
+    again.types("echo again\r").await;
+    again.sees("\nagain\r\n").await;
+    rig.engine.remove(environment).await.unwrap();
+    again.ends().await;
+}
+
+async fn a_terminal_wants_a_running_container(rig: &Rig) {
+    let environment = rig.created().await;
+    let error = rig.terminal(environment, Program::Shell).await.err().unwrap();
+    assert_eq!(error.to_string(), "the engine refuses: the container is not running");
 }
 
 async fn a_list_has_exactly_the_containers_of_its_namespace(rig: &Rig) {
@@ -245,6 +312,7 @@ async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
     rig.exec(environment, "true").await.unwrap_err();
     rig.engine.start(environment).await.unwrap();
     rig.exec(environment, "true").await.unwrap();
+    drop(rig.terminal(environment, Program::Shell).await.unwrap());
     drop(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await);
     rig.engine.inspect(environment).await.unwrap();
     rig.engine.list().await.unwrap();
@@ -264,7 +332,7 @@ async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
         ("create success", 2.0),
         ("exec failure", 1.0),
         ("start success", 1.0),
-        ("exec success", 1.0),
+        ("exec success", 2.0),
         ("logs success", 1.0),
         ("inspect success", 1.0),
         ("list success", 1.0),

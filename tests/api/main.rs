@@ -55,5 +55,7 @@ mod sockets_logout;
 mod sockets_posts;
 mod sockets_presence;
 mod sockets_projects;
+mod terminals;
+mod terminals_docker;
 mod throttle;
 mod workspace_sessions;

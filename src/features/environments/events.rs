@@ -4,10 +4,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::Environment;
+use super::sessions::{Closed, Session, TerminalEnd};
 use super::state::{Operation, Status};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Ending, EventOut, Extension, SessionStatus, SessionType};
-use crate::realtime::{Realtime, Room};
+use crate::realtime::{Realtime, Room, Topic};
 
 pub fn began(realtime: &Realtime, environment: &Environment, user: Uuid, operation: Operation) {
     announce(realtime, environment);
@@ -66,8 +67,27 @@ pub fn session_opened(session: &Uuid, environment: Uuid, user: Uuid, kind: Sessi
     tracing::info!(%session, %environment, %user, kind = kind.name(), "session opened");
 }
 
-pub fn session_closed(session: &Uuid, environment: Uuid, user: Uuid) {
-    tracing::info!(%session, %environment, %user, "session closed");
+/// Whoever has a terminal of the session, wherever, learns that it has ended.
+pub fn session_closed(realtime: &Realtime, session: &Session, user: Uuid) {
+    realtime.signal(Topic::TerminalsClosed, &Closed::Session(session.id));
+    let Session { id, environment_id, .. } = session;
+    tracing::info!(session = %id, environment = %environment_id, %user, "session closed");
+}
+
+/// As above, for every session in an environment that does not run any more.
+pub fn sessions_closed(realtime: &Realtime, environment: Uuid) {
+    realtime.signal(Topic::TerminalsClosed, &Closed::Environment(environment));
+    tracing::info!(%environment, "sessions closed");
+}
+
+pub fn terminal_opened(session: &Session) {
+    let Session { id, environment_id, user_id, .. } = session;
+    tracing::info!(session = %id, environment = %environment_id, user = %user_id, "terminal opened");
+}
+
+pub fn terminal_ended(session: &Session, end: TerminalEnd) {
+    let Session { id, environment_id, user_id, .. } = session;
+    tracing::info!(session = %id, environment = %environment_id, user = %user_id, reason = end.name(), "terminal ended");
 }
 
 pub fn sessions_counted(metrics: &Metrics, kind: SessionType, status: SessionStatus, count: i64) {

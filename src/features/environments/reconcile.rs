@@ -72,6 +72,9 @@ impl Reconcile {
         tx.commit().await?;
         logs::system_line_stored(metrics, realtime, seen.id);
         events::reconciled(realtime, &environment, seen.status, &reason);
+        if seen.status == Status::Running {
+            events::sessions_closed(realtime, seen.id);
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::driver::Image;
+use super::driver::{DriverError, Image};
 use super::model::{Environment, NewEnvironment};
 use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
@@ -49,7 +49,9 @@ impl From<EnvironmentError> for ApiError {
             EnvironmentError::Illegal(Illegal::Absent) => Self::new(Code::NotFound),
             EnvironmentError::Illegal(Illegal::Busy) => Self::new(Code::EnvironmentBusy),
             EnvironmentError::Illegal(Illegal::Running) => Self::new(Code::EnvironmentRunning),
-            EnvironmentError::Illegal(Illegal::NotRunning) => Self::new(Code::EnvironmentNotRunning),
+            EnvironmentError::Illegal(Illegal::NotRunning) | EnvironmentError::Driver(DriverError::NoContainer) => {
+                Self::new(Code::EnvironmentNotRunning)
+            }
             EnvironmentError::OtherDriver => Self::new(Code::OtherDriver),
             EnvironmentError::NameTaken => Self::new(Code::EnvironmentNameTaken),
             EnvironmentError::ProjectFull(most) => {
@@ -61,6 +63,10 @@ impl From<EnvironmentError> for ApiError {
             EnvironmentError::SessionsFull(most) => {
                 Self::new(Code::TooManySessions).detail(format!("An environment may have {most} at once: close one first"))
             }
+            EnvironmentError::SessionClosed => Self::new(Code::SessionClosed),
+            EnvironmentError::NoTerminal => Self::new(Code::NotATerminal),
+            EnvironmentError::Driver(DriverError::Refused(reason)) => Self::new(Code::TerminalRefused).detail(reason),
+            EnvironmentError::Driver(error) => Self::new(Code::Unavailable).retry_after(1).source(error),
             EnvironmentError::Project(error) => error.into(),
             EnvironmentError::Repeated(refusal) => refusal.into(),
             EnvironmentError::Store(error) => error.into(),

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::driver::Engine;
+use super::driver::{DriverError, Engine};
 use super::extensions::ChangeExtension;
 use super::logs::{Follower, Live};
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
+use super::sessions::Terminals;
 use super::state::{Illegal, Operation, Status};
 use super::work::{Change, ChangeEnvironment};
 use super::{events, sessions, store};
@@ -47,6 +48,12 @@ pub enum EnvironmentError {
     UserFull(u32),
     #[error("the environment has {0} sessions")]
     SessionsFull(u32),
+    #[error("the session has ended")]
+    SessionClosed,
+    #[error("a session of this type has no terminal")]
+    NoTerminal,
+    #[error(transparent)]
+    Driver(#[from] DriverError),
     #[error(transparent)]
     Project(#[from] ProjectError),
     #[error(transparent)]
@@ -92,6 +99,7 @@ struct Inner {
     /// First part of the names of containers.
     namespace: String,
     live: Live,
+    terminals: Terminals,
 }
 
 impl Environments {
@@ -101,7 +109,7 @@ impl Environments {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
         let namespace = config.environment_namespace.clone();
         let live = Live::new(parts.background.clone());
-        Self(Arc::new(Inner { parts, quotas, namespace, live }))
+        Self(Arc::new(Inner { parts, quotas, namespace, live, terminals: Terminals::default() }))
     }
 
     /// What does the jobs of this feature.
@@ -127,6 +135,11 @@ impl Environments {
     /// The logs that are followed at this replica.
     pub(super) fn live(&self) -> &Live {
         &self.0.live
+    }
+
+    /// The terminals that clients of this replica hold.
+    pub(super) fn terminals(&self) -> &Terminals {
+        &self.0.terminals
     }
 
     /// Creates an environment in a project.
@@ -203,6 +216,9 @@ impl Environments {
         tx.commit().await?;
         queue.wake();
         events::began(realtime, &environment, user.id, operation);
+        if before.status == Status::Running {
+            events::sessions_closed(realtime, id);
+        }
         Ok(environment)
     }
 

@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
-use super::logs;
 use super::service::Environments;
 use super::state::Status;
+use super::{logs, sessions};
 use crate::db::StoreError;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
@@ -21,9 +21,9 @@ use crate::state::AppState;
 /// How long the log of an environment that was deleted may be looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The events of this file.
+/// The events of this feature.
 pub fn sockets() -> Events {
-    Events::default().on(EventIn::EnvSubscribe, subscribe).on(EventIn::EnvUnsubscribe, unsubscribe)
+    Events::default().on(EventIn::EnvSubscribe, subscribe).on(EventIn::EnvUnsubscribe, unsubscribe).merge(sessions::sockets())
 }
 
 #[derive(Deserialize)]

@@ -224,6 +224,7 @@ impl State {
                 None => missing(),
             },
             ("POST", ["exec", _, "start"]) => "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n".to_owned(),
+            ("POST", ["exec", _, "resize"]) => response(200, ""),
             ("GET", ["exec", _, "json"]) => response(200, json!({ "ExitCode": 0, "Running": false })),
             _ => missing(),
         };

@@ -45,6 +45,12 @@ impl<'a> Studio<'a> {
         id
     }
 
+    /// A session in an environment that runs.
+    pub async fn session(&self, environment: &str, kind: &str) -> String {
+        let open = self.request(Method::POST, &format!("/api/environments/{environment}/sessions"));
+        open.json(&json!({ "type": kind })).answer().await.expect(201).json()["id"].as_str().unwrap().to_owned()
+    }
+
     /// `start`, `stop` or `restart`.
     pub async fn operate(&self, id: &str, operation: &str) -> Answer {
         self.request(Method::POST, &format!("/api/environments/{id}/{operation}")).answer().await

@@ -21,6 +21,7 @@ pub mod scrape;
 pub mod socket_client;
 pub mod stage;
 pub mod stores;
+pub mod terminal;
 pub mod users;
 
 use std::net::Ipv4Addr;

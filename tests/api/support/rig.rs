@@ -11,7 +11,7 @@ use uuid::Uuid;
 use vitrine::config::Config;
 use vitrine::db::Db;
 use vitrine::features::environments::driver::{
-    Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Script, Sim,
+    Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Program, Script, Sim, Terminal, TerminalSize,
 };
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::DriverName;
@@ -158,6 +158,11 @@ impl Rig {
         self.engine.exec(environment, &Script { requires: None, text }).await
     }
 
+    /// A terminal of 80 columns and 24 rows.
+    pub async fn terminal(&self, environment: Uuid, program: Program) -> Result<Terminal, DriverError> {
+        self.engine.terminal(environment, program, TerminalSize::new(80, 24).unwrap()).await
+    }
+
     /// The way to the engine behind the driver's back.
     pub fn client(&self) -> bollard::Docker {
         client(self.config.docker_host.path())
@@ -224,6 +229,10 @@ impl Namespace {
     pub fn of(config: &Config) -> Option<Self> {
         let is_real = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
         is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     async fn remove(&self) {

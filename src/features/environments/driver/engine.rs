@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Script, Sim};
+use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
 use crate::config::Config;
 use crate::db::Db;
 use crate::metrics::Metrics;
@@ -138,6 +138,14 @@ impl Engine {
     /// As above.
     pub async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL, self.0.driver.exec(environment, script)).await
+    }
+
+    /// See [`Driver::terminal`]; what is measured is the opening, as that of a script.
+    ///
+    /// # Errors
+    /// As above.
+    pub async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError> {
+        self.call(DriverOperation::Exec, self.0.timeout, self.0.driver.terminal(environment, program, size)).await
     }
 
     /// See [`Driver::logs`]; what is measured is the opening.

@@ -8,6 +8,8 @@ mod docker;
 mod engine;
 mod image;
 mod sim;
+mod terminal;
+mod utf8;
 
 use async_trait::async_trait;
 use futures_util::stream::BoxStream;
@@ -18,6 +20,8 @@ pub use docker::Docker;
 pub use engine::Engine;
 pub use image::Image;
 pub use sim::Sim;
+pub use terminal::{Program, Terminal, TerminalInput, TerminalOutput, TerminalSize};
+pub use utf8::Utf8Decoder;
 
 use crate::metrics::labels::{DriverName, LogStream};
 
@@ -145,6 +149,8 @@ pub trait Driver: Send + Sync + 'static {
     async fn list(&self) -> Result<Vec<Container>, DriverError>;
     /// Runs a script in a running container and waits for its end.
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError>;
+    /// Starts a program with a terminal in a running container.
+    async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError>;
     /// Every line that the container wrote at or after `since`, and those that it goes on to write.
     async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError>;
 }

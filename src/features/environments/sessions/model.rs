@@ -1,10 +1,12 @@
-//! The types of sessions, and the link by which an editor attaches.
+//! The types of sessions, the link by which an editor attaches, and why a terminal ends.
 
 use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
+
+use super::super::driver::Program;
 
 pub use crate::metrics::labels::{SessionStatus, SessionType};
 
@@ -28,6 +30,15 @@ pub struct Session {
 }
 
 impl Session {
+    /// What runs in the terminal of the session; an editor brings its own.
+    pub fn program(&self) -> Option<Program> {
+        match self.kind {
+            SessionType::Shell => Some(Program::Shell),
+            SessionType::Tmux => Some(Program::Tmux(self.id)),
+            SessionType::Vscode => None,
+        }
+    }
+
     /// The address with which VS Code attaches to the session's container (Dev Containers extension: the authority is the
     /// hexadecimal form of a description of the container); none for terminals and for what has ended.
     pub fn link(&self, container: &str) -> Option<String> {
@@ -40,6 +51,52 @@ impl Session {
             let _infallible = write!(link, "{byte:02x}");
         }
         Some(link + HOME)
+    }
+}
+
+/// Why a terminal ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TerminalEnd {
+    /// Its program did.
+    Exited,
+    /// Its session was closed.
+    Closed,
+    /// Its environment does not run any more, or cannot be reached.
+    Stopped,
+    /// Its user may not change the project any more.
+    AccessLost,
+}
+
+impl TerminalEnd {
+    /// The reason as log lines tell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Exited => "exited",
+            Self::Closed => "closed",
+            Self::Stopped => "stopped",
+            Self::AccessLost => "access_lost",
+        }
+    }
+}
+
+/// What the replicas tell each other of sessions that were closed.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Closed {
+    /// This one.
+    Session(Uuid),
+    /// All in this environment.
+    Environment(Uuid),
+}
+
+impl Closed {
+    /// Whether this session is among them.
+    pub fn concerns(self, session: &Session) -> bool {
+        match self {
+            Self::Session(id) => id == session.id,
+            Self::Environment(id) => id == session.environment_id,
+        }
     }
 }
 

@@ -2,16 +2,16 @@
 
 use uuid::Uuid;
 
-use super::super::driver::container_name;
+use super::super::driver::{ContainerState, Terminal, TerminalSize, container_name};
 use super::super::events;
 use super::super::service::{EnvironmentError, Environments, Parts};
 use super::super::state::{Illegal, Status};
-use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType};
+use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType, TerminalEnd};
 use super::store;
 use crate::db::idempotency::{Claim, Named};
 use crate::db::{Conn, StoreError};
 use crate::features::accounts::User;
-use crate::features::projects::Action;
+use crate::features::projects::{Action, ProjectError};
 use crate::http::page::Slice;
 use crate::metrics::Metrics;
 
@@ -54,15 +54,84 @@ impl Environments {
 
     /// Closes a session: a member its own, whoever manages the project any.
     pub(super) async fn close_session(&self, user: &User, id: Uuid) -> Result<(), EnvironmentError> {
-        let Parts { db, projects, .. } = self.parts();
+        let Parts { db, projects, realtime, .. } = self.parts();
         let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
         let environment = self.read(user, session.environment_id).await?;
         if session.user_id != user.id {
             projects.permit(user, environment.project_id, Action::Manage).await?;
         }
         store::close(&mut db.acquire().await?, id).await?;
-        events::session_closed(&id, session.environment_id, user.id);
+        events::session_closed(realtime, &session, user.id);
         Ok(())
+    }
+
+    /// Starts the program of a session of the user's own.
+    pub(super) async fn open_terminal(&self, user: &User, id: Uuid, size: TerminalSize) -> Result<(Session, Terminal), EnvironmentError> {
+        let Parts { db, engine, projects, .. } = self.parts();
+        let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
+        let environment = self.read(user, session.environment_id).await?;
+        projects.permit(user, environment.project_id, Action::Change).await?;
+        if session.user_id != user.id {
+            return Err(ProjectError::Forbidden.into());
+        }
+        let program = session.program().ok_or(EnvironmentError::NoTerminal)?;
+        if session.status != SessionStatus::Active {
+            return Err(EnvironmentError::SessionClosed);
+        }
+        if environment.status != Status::Running {
+            return Err(Illegal::NotRunning.into());
+        }
+        if environment.driver != engine.name() {
+            return Err(EnvironmentError::OtherDriver);
+        }
+        let terminal = engine.terminal(environment.id, program, size).await?;
+        events::terminal_opened(&session);
+        Ok((session, terminal))
+    }
+
+    /// Why a terminal of a session may not go on, if it may not.
+    pub(super) async fn terminal_end(&self, user: &User, session: &Session) -> Result<Option<TerminalEnd>, EnvironmentError> {
+        let Parts { db, projects, .. } = self.parts();
+        let found = store::find(&mut db.acquire().await?, session.id).await?;
+        // Gone with its environment.
+        let Some(now) = found else { return Ok(Some(TerminalEnd::Stopped)) };
+        let seen = async {
+            let environment = self.read(user, session.environment_id).await?;
+            projects.permit(user, environment.project_id, Action::Change).await?;
+            Ok(environment)
+        };
+        let environment = match seen.await {
+            Ok(environment) => environment,
+            Err(EnvironmentError::NoSuchEnvironment) => return Ok(Some(TerminalEnd::Stopped)),
+            Err(EnvironmentError::Project(ProjectError::NoSuchProject | ProjectError::Forbidden)) => {
+                return Ok(Some(TerminalEnd::AccessLost));
+            }
+            Err(error) => return Err(error),
+        };
+        Ok(match now.closed_at {
+            None => None,
+            // It may be running again.
+            Some(closed_at) if environment.status != Status::Running || environment.updated_at >= closed_at => Some(TerminalEnd::Stopped),
+            Some(_) => Some(TerminalEnd::Closed),
+        })
+    }
+
+    /// Why the output of a terminal has ended; `is_whole` says that it came to its end. A program that has exited closes
+    /// its session.
+    pub(super) async fn terminal_output_ended(&self, user: &User, session: &Session, is_whole: bool) -> TerminalEnd {
+        let Parts { db, engine, realtime, .. } = self.parts();
+        if let Ok(Some(end)) = self.terminal_end(user, session).await {
+            return end;
+        }
+        let container = engine.inspect(session.environment_id).await.ok().flatten();
+        if !is_whole || container.is_none_or(|container| container.state != ContainerState::Running) {
+            return TerminalEnd::Stopped;
+        }
+        let closed = async { store::close(&mut db.acquire().await?, session.id).await };
+        if closed.await.is_ok() {
+            events::session_closed(realtime, session, user.id);
+        }
+        TerminalEnd::Exited
     }
 
     /// The link by which an editor attaches to a session.

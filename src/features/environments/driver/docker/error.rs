@@ -64,6 +64,11 @@ fn not_the_api() -> DriverError {
     DriverError::Failed("its answer is not of the Engine API".to_owned())
 }
 
+/// Of what is asked of a running container alone.
+pub fn not_running(error: Error) -> DriverError {
+    if status(&error) == Some(409) { DriverError::Refused("the container is not running".to_owned()) } else { error.into() }
+}
+
 /// Logs the engine's own words.
 pub fn tell(words: &str) {
     let words = &words[..words.floor_char_boundary(WORDS_LIMIT)];

@@ -7,7 +7,7 @@ use bollard::models::ExecConfig;
 use futures_util::StreamExt;
 
 use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
-use super::error::status;
+use super::error::not_running;
 
 /// Runs `$1` if there is a program `$2`. The engine cannot end what it runs for a caller that has left, but it closes
 /// the input: the watcher sees that and ends the script with everything it has started, itself included.
@@ -54,10 +54,6 @@ pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> 
         }
         tokio::time::sleep(PAUSE).await;
     }
-}
-
-fn not_running(error: bollard::errors::Error) -> DriverError {
-    if status(&error) == Some(409) { DriverError::Refused("the container is not running".to_owned()) } else { error.into() }
 }
 
 /// The end of what was written.

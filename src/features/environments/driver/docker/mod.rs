@@ -10,6 +10,8 @@ mod error;
 mod exec;
 mod logs;
 mod spec;
+mod terminal;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -23,7 +25,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use self::error::status;
-use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Script, container_name};
+use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Program, Script, Terminal, TerminalSize, container_name};
 use crate::config::Config;
 use crate::metrics::labels::DriverName;
 
@@ -221,6 +223,10 @@ impl Driver for Docker {
 
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
         exec::run(&self.client()?, &self.container_name(environment), script).await
+    }
+
+    async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError> {
+        terminal::open(self.client()?, &self.socket, &self.container_name(environment), program, size).await
     }
 
     async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {

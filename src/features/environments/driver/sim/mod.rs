@@ -1,19 +1,23 @@
 //! The simulated driver: containers are rows that every replica sees, log lines are made up as time passes. Latencies,
 //! failures and lines come from a seed, so that the same seed makes the same.
 
+mod editor;
 mod lines;
+mod shell;
 mod store;
+mod terminal;
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::BoxFuture;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Container, Driver, DriverError, Exit, Image, Lines, Script, container_name};
+use super::{Container, Driver, DriverError, Exit, Image, Lines, Program, Script, Terminal, TerminalSize, container_name};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::DriverName;
@@ -67,7 +71,32 @@ impl Sim {
         }
         Ok(self.db.acquire().await?)
     }
+
+    async fn running(&self, environment: Uuid) -> Result<store::Row, DriverError> {
+        let found = store::find(&mut self.act().await?, &self.namespace, environment).await?.ok_or(DriverError::NoContainer)?;
+        if found.is_running() { Ok(found) } else { Err(DriverError::Refused("the container is not running".to_owned())) }
+    }
+
+    /// Tells when the run of a container that began then ended, or nothing while it goes on.
+    fn end_of_run(&self, environment: Uuid, started_at: OffsetDateTime) -> impl Fn() -> EndOfRun + Send + 'static {
+        let (db, namespace) = (self.db.clone(), self.namespace.clone());
+        move || {
+            let (db, namespace) = (db.clone(), namespace.clone());
+            Box::pin(async move {
+                let now = store::find(&mut db.acquire().await?, &namespace, environment).await?;
+                Ok(match now {
+                    Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
+                    Some(row) if row.started_at == Some(started_at) => row.stopped_at,
+                    // At the latest where another run began; of one that was removed no more is known.
+                    other => other.and_then(|row| row.started_at).or(Some(started_at)),
+                })
+            })
+        }
+    }
 }
+
+/// When a run ended, if it has.
+type EndOfRun = BoxFuture<'static, Result<Option<OffsetDateTime>, DriverError>>;
 
 fn there(changed: u64) -> Result<(), DriverError> {
     if changed == 0 { Err(DriverError::NoContainer) } else { Ok(()) }
@@ -119,10 +148,7 @@ impl Driver for Sim {
     }
 
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
-        let found = store::find(&mut self.act().await?, &self.namespace, environment).await?.ok_or(DriverError::NoContainer)?;
-        if !found.is_running() {
-            return Err(DriverError::Refused("the container is not running".to_owned()));
-        }
+        let found = self.running(environment).await?;
         let missing = script.requires.filter(|program| !Image::named(&found.image).is_some_and(|image| image.has(program)));
         Ok(match missing {
             Some(program) => Exit { code: NOT_FOUND, output: format!("{program} is not in this image") },
@@ -130,23 +156,15 @@ impl Driver for Sim {
         })
     }
 
+    async fn terminal(&self, environment: Uuid, _: Program, size: TerminalSize) -> Result<Terminal, DriverError> {
+        let started_at = self.running(environment).await?.started_at.unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let hostname = container_name(&self.namespace, environment);
+        Ok(terminal::open(hostname, started_at, size, self.end_of_run(environment, started_at)))
+    }
+
     async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {
         let found = store::find(&mut self.act().await?, &self.namespace, environment).await?.ok_or(DriverError::NoContainer)?;
         let Some(started_at) = found.started_at else { return Ok(Box::pin(futures_util::stream::empty())) };
-        let (db, namespace) = (self.db.clone(), self.namespace.clone());
-        // When this run of the container ended, or nothing while it goes on.
-        let ended_at = move || {
-            let (db, namespace) = (db.clone(), namespace.clone());
-            async move {
-                let now = store::find(&mut db.acquire().await?, &namespace, environment).await?;
-                Ok(match now {
-                    Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
-                    Some(row) if row.started_at == Some(started_at) => row.stopped_at,
-                    // At the latest where another run began; of one that was removed no more is known.
-                    other => other.and_then(|row| row.started_at).or(Some(started_at)),
-                })
-            }
-        };
-        Ok(self.lines.follow(environment, started_at, since, ended_at))
+        Ok(self.lines.follow(environment, started_at, since, self.end_of_run(environment, started_at)))
     }
 }

@@ -1,0 +1,163 @@
+//! A program with a terminal in a container, and not longer than somebody holds it.
+//!
+//! The engine ends no program whose client has left, and to one with a terminal it does not even close the input. So a
+//! terminal is two programs: the guard, whose input the engine does close, however the client left, and the terminal's,
+//! which begins only while the guard is there. See [`GUARD`] for why none escapes.
+
+use std::pin::Pin;
+
+use async_trait::async_trait;
+use bollard::container::LogOutput;
+use bollard::errors::Error;
+use bollard::exec::{ResizeExecOptions, StartExecOptions, StartExecResults};
+use bollard::models::ExecConfig;
+use bytes::BytesMut;
+use futures_util::stream::{self, BoxStream, StreamExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use uuid::Uuid;
+
+use super::super::{DriverError, Program, Terminal, TerminalInput, TerminalOutput, TerminalSize};
+use super::error::not_running;
+use super::upgrade;
+
+/// Waits until its input ends, and then ends the session of the process whose name holds the token `$1`: politely, and
+/// after a second by force. First it says `missing` if there is no program `$2`, or else the process whose end is the
+/// end of the input.
+///
+/// A terminal looks for that process as soon as it can be found itself. If it is there, the search comes later and finds
+/// the terminal; if it is not, the terminal ends itself. The brackets keep the search from finding itself.
+const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
+    echo missing
+    exit
+fi
+sh -c 'echo "$$"; read -r _'
+exec >/dev/null 2>&1
+each() {
+    found=
+    for process in /proc/[0-9]*; do
+        stat=$(cat "$process/stat") || continue
+        set -- "$1" ${stat##*) }
+        [ "$5" = "$session" ] && [ "$2" != Z ] && kill -s "$1" "${process#/proc/}" && found=1
+    done
+    [ -n "$found" ]
+}
+for process in $(grep -l "terminal[-]$1" /proc/[0-9]*/cmdline); do
+    stat=$(cat "${process%/cmdline}/stat") || continue
+    set -- "$1" ${stat##*) }
+    session=$5
+    each HUP && sleep 1
+    while each KILL; do :; done
+done"#;
+
+/// Runs what `$2` names if the guard's process `$1` is there. It stays, to be found by its name, and a shell as the last
+/// command would take its place. What extensions leave for every shell is in the file `.profile`.
+const TERMINAL: &str = r#"kill -0 "$1" 2>/dev/null || exit
+cd
+export ENV="$HOME/.profile"
+if [ "$2" = tmux ]; then
+    tmux -u new-session -A -s "$3"
+elif command -v bash >/dev/null 2>&1; then
+    bash --rcfile "$ENV"
+else
+    sh
+fi
+exit "$?""#;
+
+/// What programs may expect of the terminal on the client's side.
+const ENVIRONMENT: [&str; 2] = ["TERM=xterm-256color", "LANG=C.UTF-8"];
+/// With a terminal, the engine listens for keys that would take the client away, and holds the first of them back until
+/// the next. It cannot be told not to, and its own choice is Ctrl-P, which shells need: these hardly anybody types.
+const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^,ctrl-@";
+/// Bytes of output that are read at once.
+const PIECE: usize = 16 << 10;
+
+/// Starts a program with a terminal. Dropped at any time, it leaves none behind.
+pub async fn open(
+    client: bollard::Docker,
+    socket: &str,
+    container: &str,
+    program: Program,
+    size: TerminalSize,
+) -> Result<Terminal, DriverError> {
+    let (name, session) = match program {
+        Program::Shell => ("", String::new()),
+        Program::Tmux(session) => ("tmux", session.to_string()),
+    };
+    let token = Uuid::new_v4();
+    let guard = Guard::post(&client, container, token, name).await?;
+    let marker = format!("terminal-{token}");
+    let command = ["sh", "-c", TERMINAL, &marker, &guard.process.to_string(), name, &session];
+    let config = ExecConfig {
+        attach_stdin: Some(true),
+        attach_stdout: Some(true),
+        attach_stderr: Some(true),
+        tty: Some(true),
+        detach_keys: Some(DETACH_KEYS.to_owned()),
+        env: Some(ENVIRONMENT.map(str::to_owned).to_vec()),
+        cmd: Some(command.map(str::to_owned).to_vec()),
+        ..ExecConfig::default()
+    };
+    let id = client.create_exec(container, config).await.map_err(not_running)?.id;
+    let (read, write) = tokio::io::split(upgrade::start(socket, &id).await.map_err(not_running)?);
+    let mut input = Input { client, id, write };
+    input.resize(size).await?;
+    Ok(Terminal { output: output(read, guard), input: Box::new(input) })
+}
+
+/// The guard's connection: closed, it ends the terminal.
+struct Guard {
+    process: u32,
+    _output: BoxStream<'static, Result<LogOutput, Error>>,
+    _input: Pin<Box<dyn AsyncWrite + Send>>,
+}
+
+impl Guard {
+    async fn post(client: &bollard::Docker, container: &str, token: Uuid, requires: &str) -> Result<Self, DriverError> {
+        let config = ExecConfig {
+            attach_stdin: Some(true),
+            attach_stdout: Some(true),
+            cmd: Some(["sh", "-c", GUARD, "sh", &token.to_string(), requires].map(str::to_owned).to_vec()),
+            ..ExecConfig::default()
+        };
+        let id = client.create_exec(container, config).await.map_err(not_running)?.id;
+        let StartExecResults::Attached { mut output, input } =
+            client.start_exec(&id, None::<StartExecOptions>).await.map_err(not_running)?
+        else {
+            return Err(DriverError::Failed("the guard runs without us".to_owned()));
+        };
+        let said = output.next().await.transpose()?.map(|said| String::from_utf8_lossy(&said.into_bytes()).trim().to_owned());
+        match said.as_deref() {
+            Some("missing") => Err(DriverError::Refused(format!("{requires} is not in this image"))),
+            Some(number) if let Ok(process) = number.parse() => Ok(Self { process, _output: output, _input: input }),
+            _ => Err(DriverError::Failed("the guard does not answer".to_owned())),
+        }
+    }
+}
+
+fn output(read: impl AsyncRead + Send + Unpin + 'static, guard: Guard) -> TerminalOutput {
+    let state = (read, BytesMut::new(), guard);
+    Box::pin(stream::try_unfold(state, async |(mut read, mut buffer, guard)| {
+        buffer.reserve(PIECE);
+        let count = read.read_buf(&mut buffer).await.map_err(Error::from)?;
+        Ok((count > 0).then(|| (buffer.split().freeze(), (read, buffer, guard))))
+    }))
+}
+
+/// The way to a program.
+struct Input<W> {
+    client: bollard::Docker,
+    id: String,
+    write: W,
+}
+
+#[async_trait]
+impl<W: AsyncWrite + Send + Unpin> TerminalInput for Input<W> {
+    async fn write(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
+        Ok(self.write.write_all(bytes).await.map_err(Error::from)?)
+    }
+
+    async fn resize(&mut self, size: TerminalSize) -> Result<(), DriverError> {
+        let options = ResizeExecOptions { width: size.cols(), height: size.rows() };
+        Ok(self.client.resize_exec(&self.id, options).await.map_err(not_running)?)
+    }
+}

@@ -1,0 +1,71 @@
+//! Text out of bytes that come in pieces: a character that two pieces share is one character.
+
+/// Decodes UTF-8 piece by piece; what is no UTF-8 becomes U+FFFD, as `String::from_utf8_lossy` does with the whole.
+#[derive(Debug, Default)]
+pub struct Utf8Decoder {
+    /// The beginning of a character whose end has not come: three bytes at most.
+    begun: Vec<u8>,
+}
+
+impl Utf8Decoder {
+    /// The text of the next piece, as far as it is certain.
+    #[must_use]
+    pub fn decode(&mut self, piece: &[u8]) -> String {
+        let joined = [&self.begun, piece].concat();
+        self.begun.clear();
+        let mut text = String::with_capacity(joined.len());
+        let mut chunks = joined.utf8_chunks().peekable();
+        while let Some(chunk) = chunks.next() {
+            text.push_str(chunk.valid());
+            match str::from_utf8(chunk.invalid()) {
+                Ok(_) => {}
+                Err(error) if error.error_len().is_none() && chunks.peek().is_none() => self.begun.extend_from_slice(chunk.invalid()),
+                Err(_) => text.push(char::REPLACEMENT_CHARACTER),
+            }
+        }
+        text
+    }
+
+    /// What is left when no piece follows.
+    #[must_use]
+    pub fn finish(self) -> String {
+        String::from_utf8_lossy(&self.begun).into_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn however_bytes_are_cut_the_text_is_that_of_the_whole() {
+        let texts: [&[u8]; 8] = [
+            b"",
+            b"plain",
+            "ü€😀".as_bytes(),
+            b"\xff\xfe ok",
+            b"cut \xe2\x82",
+            b"\xe2\x82x",
+            b"\xf0\x9f\x98\xf0\x9f\x98\x80",
+            b"\xed\xa0\x80\xc0\xaf\xf5",
+        ];
+        for bytes in texts {
+            let whole = String::from_utf8_lossy(bytes);
+            for size in 1..=bytes.len().max(1) {
+                let mut decoder = Utf8Decoder::default();
+                let mut text: String = bytes.chunks(size).map(|piece| decoder.decode(piece)).collect();
+                text.push_str(&decoder.finish());
+                assert_eq!(text, whole, "{bytes:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_certain_is_not_held_back() {
+        let mut decoder = Utf8Decoder::default();
+        assert_eq!(decoder.decode(b"a\xe2\x82"), "a");
+        assert_eq!(decoder.decode(b"\xacb"), "€b");
+        assert_eq!(decoder.decode(b"\xe2x"), "\u{fffd}x");
+        assert_eq!(decoder.finish(), "");
+    }
+}

@@ -1,0 +1,60 @@
+//! Somebody at a terminal of a driver's: types, reads the screen, and sees the program end.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use vitrine::features::environments::driver::{DriverError, Terminal, TerminalInput, TerminalOutput, TerminalSize};
+
+/// For what must come, on a busy machine.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+pub struct AtTerminal {
+    pub input: Box<dyn TerminalInput>,
+    pub output: TerminalOutput,
+    /// What was written and not yet waited for.
+    pub screen: Vec<u8>,
+}
+
+impl AtTerminal {
+    pub fn of(Terminal { input, output }: Terminal) -> Self {
+        Self { input, output, screen: Vec::new() }
+    }
+
+    pub async fn types(&mut self, text: &str) {
+        self.input.write(text.as_bytes()).await.unwrap();
+    }
+
+    pub async fn resizes(&mut self, cols: u16, rows: u16) {
+        self.input.resize(TerminalSize::new(cols, rows).unwrap()).await.unwrap();
+    }
+
+    /// Reads until this has been written, and forgets everything up to it.
+    pub async fn sees(&mut self, wanted: impl AsRef<[u8]>) {
+        let wanted = wanted.as_ref();
+        loop {
+            if let Some(at) = self.screen.windows(wanted.len()).position(|window| window == wanted) {
+                self.screen.drain(..at + wanted.len());
+                return;
+            }
+            let piece = self.piece().await.unwrap_or_else(|| panic!("ended before {wanted:?}: {}", self.text())).unwrap();
+            self.screen.extend_from_slice(&piece);
+        }
+    }
+
+    /// Reads to the end; an error is one as well.
+    pub async fn ends(&mut self) {
+        while let Some(Ok(piece)) = self.piece().await {
+            self.screen.extend_from_slice(&piece);
+        }
+    }
+
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.screen).into_owned()
+    }
+
+    async fn piece(&mut self) -> Option<Result<Vec<u8>, DriverError>> {
+        let piece = tokio::time::timeout(PATIENCE, self.output.next()).await;
+        let piece = piece.unwrap_or_else(|_| panic!("nothing comes after {}", self.text()));
+        piece.map(|piece| piece.map(|bytes| bytes.to_vec()))
+    }
+}

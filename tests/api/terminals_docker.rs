@@ -1,0 +1,133 @@
+//! What only a real engine can show of terminals: programs that run, and that none stays behind.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+use vitrine::features::environments::driver::Program;
+
+use crate::support::rig::Rig;
+use crate::support::terminal::AtTerminal;
+use crate::support::{eventually, when};
+
+async fn open(rig: &Rig, environment: Uuid) -> AtTerminal {
+    AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap())
+}
+
+/// The sessions of processes in the container, without process 1 and without that of the look itself.
+async fn sessions(rig: &Rig, environment: Uuid) -> usize {
+    let look = "for process in /proc/[0-9]*; do
+        stat=$(cat $process/stat) && set -- ${stat##*) } && echo $4
+    done 2>/dev/null | sort -u | grep -vcx -e 1 -e $(cut -d ' ' -f 6 /proc/self/stat); true";
+    rig.exec(environment, look).await.unwrap().output.trim().parse().unwrap()
+}
+
+/// How many processes of the container sleep for so many seconds.
+async fn asleep(rig: &Rig, environment: Uuid, seconds: &str) -> usize {
+    let look = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null | grep '^sleep 471[1-4]'; true";
+    let output = rig.exec(environment, look).await.unwrap().output;
+    output.lines().filter(|line| line.trim().ends_with(seconds)).count()
+}
+
+#[tokio::test]
+async fn a_terminal_that_nobody_holds_is_ended_with_all_that_runs_in_it() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    assert_eq!(sessions(&rig, environment).await, 0);
+    let (mut left, mut held) = (open(&rig, environment).await, open(&rig, environment).await);
+    left.types("sleep 4711 &\r(trap '' HUP; sleep 4712; sleep 4713) &\rsh\rtrap '' HUP TERM INT\recho rea''dy; sleep 4714\r").await;
+    left.sees("\nready").await;
+    for seconds in ["4711", "4712", "4714"] {
+        eventually("it is at work", async || when(asleep(&rig, environment, seconds).await == 1)).await;
+    }
+    assert_eq!(sessions(&rig, environment).await, 4, "each terminal's, and its guard's");
+    drop(left);
+    eventually("one is gone", async || when(sessions(&rig, environment).await == 2)).await;
+    for seconds in ["4711", "4712", "4713", "4714"] {
+        assert_eq!(asleep(&rig, environment, seconds).await, 0, "{seconds}");
+    }
+    held.types("echo st''ill\r").await;
+    held.sees("\nstill").await;
+    drop(held.output);
+    eventually("the other is gone", async || when(sessions(&rig, environment).await == 0)).await;
+}
+
+#[tokio::test]
+async fn an_opening_that_is_dropped_leaves_nothing() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    for milliseconds in [1, 10, 30, 60, 90, 120, 150, 200, 300] {
+        let _dropped = tokio::time::timeout(Duration::from_millis(milliseconds), rig.terminal(environment, Program::Shell)).await;
+    }
+    eventually("nothing is left", async || when(sessions(&rig, environment).await == 0)).await;
+}
+
+#[tokio::test]
+async fn a_shell_that_exits_takes_its_guard_along() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    let mut at = open(&rig, environment).await;
+    // What holds the terminal open does not keep it from ending.
+    at.types("sleep 4711 &\rexit\r").await;
+    at.ends().await;
+    drop(at);
+    eventually("the program alone goes on", async || when(sessions(&rig, environment).await == 1)).await;
+    assert_eq!(asleep(&rig, environment, "4711").await, 1);
+}
+
+#[tokio::test]
+async fn every_byte_passes_at_once_in_both_directions() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    let mut at = open(&rig, environment).await;
+    at.types("stty raw -echo; echo rea''dy; cat\r").await;
+    at.sees("ready\n").await;
+    // Those with which frames of the engine's begin, and those with which its clients leave.
+    for bytes in [&b"\0\0\0\0\x7f\x7f\x7f\x7f"[..], b"\x01", b"\x02", b"\x10", b"\x10\x11", b"\x03\x04", b"\xff\xfe\x80"] {
+        at.input.write(bytes).await.unwrap();
+        at.sees(bytes).await;
+    }
+    let all: Vec<u8> = (0..=u8::MAX).collect::<Vec<_>>().repeat(8);
+    at.input.write(&all).await.unwrap();
+    at.sees(&all).await;
+}
+
+#[tokio::test]
+async fn keys_are_signals() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    let mut at = open(&rig, environment).await;
+    at.types("echo rea''dy; sleep 4711\r").await;
+    at.sees("\nready").await;
+    eventually("it sleeps", async || when(asleep(&rig, environment, "4711").await == 1)).await;
+    at.types("\u{3}").await;
+    at.types("echo aw''ake\r").await;
+    at.sees("\nawake").await;
+    assert_eq!(asleep(&rig, environment, "4711").await, 0);
+}
+
+#[tokio::test]
+async fn a_program_that_nobody_reads_waits() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    let mut at = open(&rig, environment).await;
+    at.types("seq 10000000 | tee /tmp/written; echo do''ne\r").await;
+    let written = async || rig.exec(environment, "wc -c </tmp/written").await.unwrap().output;
+    // As much as the pipes between here and there hold.
+    let stopped = eventually("it writes no more", async || {
+        let before = written().await;
+        when(!before.trim().is_empty() && before != "0\n" && before == written().await).map(|()| before)
+    })
+    .await;
+    assert!(stopped.trim().parse::<u64>().unwrap() < 16 << 20, "{stopped}");
+    at.types("\u{3}echo en''ough\r").await;
+    at.sees("\nenough").await;
+}
+
+#[tokio::test]
+async fn tmux_is_refused_where_there_is_none() {
+    let Some(rig) = Rig::docker().await else { return };
+    let environment = rig.running().await;
+    let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
+    assert_eq!(error.to_string(), "the engine refuses: tmux is not in this image");
+    eventually("nothing is left", async || when(sessions(&rig, environment).await == 0)).await;
+}
