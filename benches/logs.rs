@@ -113,7 +113,7 @@ impl Stage {
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;
-        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, metrics.clone());
+        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, metrics.clone())?;
         let follower = Follower::new(db.clone(), engine, &config, |_| {}, realtime, metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }

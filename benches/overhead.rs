@@ -75,7 +75,12 @@ async fn throughput() -> Result<()> {
 async fn start(router: Router, app: &App) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let limits = Limits { connections: 1024, header_timeout: Duration::from_mins(1), drain_timeout: Duration::ZERO };
+    let limits = Limits {
+        connections: 1024,
+        header_timeout: Duration::from_mins(1),
+        write_timeout: Duration::from_mins(1),
+        drain_timeout: Duration::ZERO,
+    };
     tokio::spawn(server::serve(listener, router, limits, app.state().metrics.clone(), CancellationToken::new()));
     Ok(address)
 }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::app::through;
-use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when};
+use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
 /// A lost project is found within five seconds where no signal tells of it; the rest is the machine's.
 const FOUND: Duration = Duration::from_secs(15);
@@ -35,7 +35,7 @@ impl Team {
     async fn rename(&self, app: &TestApp, name: &str) {
         let path = format!("/api/projects/{}", self.project);
         let read = app.as_user(&self.ada, Method::GET, &path).answer().await.expect(200);
-        let tag = read.header("etag").unwrap().to_owned();
+        let tag = read.header("etag").to_owned();
         app.as_user(&self.ada, Method::PATCH, &path).header("if-match", tag).json(&json!({ "name": name })).answer().await.expect(200);
     }
 
@@ -152,10 +152,10 @@ async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_ano
     }
     let before = [bob.told().len(), tab.told().len()];
     let lines = ada.events("env:log").len();
+    eventually("lines go on", async || when(ada.events("env:log").len() > lines + 3)).await;
     operate("stop").await;
     team.assert_heard_by(a, &[&ada]).await;
     ada.until("env:status", |status| status["status"] == "stopped").await;
-    eventually("lines go on", async || when(ada.events("env:log").len() > lines + 3)).await;
     assert_eq!([bob.told().len(), tab.told().len()], before, "it was the last word");
     assert!(!changes(&ada).contains(&"access_lost".to_owned()));
     for (event, payload) in
@@ -179,7 +179,7 @@ async fn a_removal_of_which_no_signal_comes_is_found() {
     }
     redis.set(Mode::Refuse).await;
     team.remove_bob(&a).await;
-    bob.until_within(FOUND, "project:changed", |changed| changed["change"] == "access_lost").await;
+    within(FOUND, "the loss is found", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
     let before = bob.told().len();
     team.assert_heard_by(&b, &[&ada]).await;
     assert_eq!(bob.told().len(), before);
