@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
-use axum::http::header::ORIGIN;
-use axum::http::{HeaderMap, Method};
+use axum::http::header::{AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use url::Url;
@@ -20,6 +20,9 @@ use crate::state::AppState;
 
 /// Where Socket.IO is.
 pub const PATH: &str = "/socket.io/";
+
+/// What is read of a request that opens a connection: how it is carried, and who it is.
+const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// Admits a request, or answers why not.
 pub async fn admit(State(state): State<AppState>, ClientAddress(address): ClientAddress, mut request: Request, next: Next) -> Response {
@@ -48,6 +51,7 @@ fn look(state: &AppState, address: IpAddr, request: &mut Request) -> Result<(), 
                 (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
             })?;
             request.extensions_mut().insert(Arc::new(place));
+            let_go_of_buffers(request);
         }
         Some(Ok(sid)) if is_upgrade(request.headers()) => {
             if let Some(hang_up) = request.extensions().get::<HangUp>() {
@@ -60,6 +64,19 @@ fn look(state: &AppState, address: IpAddr, request: &mut Request) -> Result<(), 
     Ok(())
 }
 
+/// Copies what is read of a request that is kept: its parts point into the buffer in which it arrived, of eight kibibytes at
+/// least, and a silent connection would hold that as long as it is there. Headers that nobody reads any more go.
+fn let_go_of_buffers(request: &mut Request) {
+    let kept = |name: &HeaderName| READ_LATER.iter().any(|read| read == name);
+    let copied = |(name, value): (&HeaderName, &HeaderValue)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?));
+    let headers = request.headers().iter().filter(|(name, _)| kept(name)).filter_map(copied).collect();
+    *request.headers_mut() = headers;
+    // The text of an address is an address.
+    if let Ok(uri) = request.uri().to_string().parse() {
+        *request.uri_mut() = uri;
+    }
+}
+
 /// Browsers name the page's origin; programs need not, and have no cookie that another site could use.
 fn is_ours(config: &Config, headers: &HeaderMap) -> bool {
     let Some(origin) = headers.get(ORIGIN) else { return true };
@@ -68,5 +85,5 @@ fn is_ours(config: &Config, headers: &HeaderMap) -> bool {
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key("sec-websocket-key")
+    headers.contains_key(SEC_WEBSOCKET_KEY)
 }

@@ -136,7 +136,8 @@ async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
     stage.read(&stage.fragile).await;
     let after = stage.fragile.settled().await;
     assert_eq!(after.since(&before, "cache_errors_total", &[]), 3.0);
-    assert_eq!(after.get("redis_connections_active", &[]), 1.0, "an error of a command is none of the connection");
+    let commands = after.get("redis_connections_active", &[("role", "commands")]);
+    assert_eq!(commands, 1.0, "an error of a command is none of the connection");
     for key in &keys {
         redis::cmd("SET").arg(key).arg("{\"not\": \"ours\"}").query_async::<()>(&mut redis).await.unwrap();
     }
@@ -163,7 +164,7 @@ async fn assert_revocation_survives(failure: Mode) {
     within(RECOVERY, "Redis is used again", async || {
         // At no moment of the way back may the cached session be believed.
         stage.fragile.me(token).await.problem(401, "invalid_token");
-        when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 1.0)
+        when(stage.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
     })
     .await;
     stage.fragile.me(token).await.problem(401, "invalid_token");

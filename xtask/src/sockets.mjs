@@ -110,12 +110,26 @@ async function idle({ url, token, clients }) {
             'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
         ),
       );
+      const hear = (said) => {
+        if (said.startsWith('0{')) socket.write(text(`40${JSON.stringify({ token })}`));
+        if (said.startsWith('40')) resolve((connected += 1));
+        if (said.startsWith('44')) reject(new Error(said));
+        if (said === '2') socket.write(text('3'));
+      };
+      let upgraded = false;
+      let waiting = Buffer.alloc(0);
       socket.on('data', (bytes) => {
-        const said = bytes.toString('latin1');
-        if (said.includes('0{"sid"')) socket.write(text(`40${JSON.stringify({ token })}`));
-        if (said.includes('40{"sid"')) resolve((connected += 1));
-        if (said.includes('44{')) reject(new Error(said));
-        if (said.endsWith('2') && !said.includes('{')) socket.write(text('3'));
+        waiting = Buffer.concat([waiting, bytes]);
+        const head = upgraded ? 0 : waiting.indexOf('\r\n\r\n') + 4;
+        if (!upgraded && head < 4) return;
+        upgraded = true;
+        waiting = waiting.subarray(head);
+        while (waiting.length >= 2) {
+          const [start, length] = waiting[1] === 126 ? [4, waiting.length >= 4 ? waiting.readUInt16BE(2) : Infinity] : [2, waiting[1]];
+          if (waiting.length < start + length) return;
+          hear(waiting.toString('utf8', start, start + length));
+          waiting = waiting.subarray(start + length);
+        }
       });
     });
   const AT_ONCE = 50;
