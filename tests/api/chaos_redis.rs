@@ -54,7 +54,7 @@ impl Stage {
         }
         assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
         assert_eq!(after.since(&before, "cache_hits_total", &[]), 0.0);
-        assert_eq!(after.get("redis_connections_active", &[]), 0.0);
+        assert_eq!(after.get("redis_connections_active", &[("role", "commands")]), 0.0);
     }
 
     /// The cache is used again, and answers nothing that has changed since.
