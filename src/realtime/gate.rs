@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{OriginalUri, Request, State};
 use axum::http::header::{AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
@@ -71,6 +71,7 @@ fn let_go_of_buffers(request: &mut Request) {
     let copied = |(name, value): (&HeaderName, &HeaderValue)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?));
     let headers = request.headers().iter().filter(|(name, _)| kept(name)).filter_map(copied).collect();
     *request.headers_mut() = headers;
+    request.extensions_mut().remove::<OriginalUri>();
     // The text of an address is an address.
     if let Ok(uri) = request.uri().to_string().parse() {
         *request.uri_mut() = uri;

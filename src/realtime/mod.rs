@@ -1,7 +1,7 @@
 //! Socket.IO over all replicas: who is connected, what they are told, and how one replica tells the clients of another.
 //!
 //! - A feature tells its facts with [`Realtime::emit`], from its `events.rs`, after they have become true. The clients of
-//!   this replica hear it at once, those of others over the [`bus`]. Nothing waits for either.
+//!   this replica hear it at once, those of others over the bus. Nothing waits for either.
 //! - What clients send is in a feature's `socket.rs`: [`Events`] is its table. Each event proves anew what it needs.
 //! - Redis may be away: then clients hear what happens on their own replica, and what must not be missed, such as the end of
 //!   a session or the lines of a log, is found in the database.
