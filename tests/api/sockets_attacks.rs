@@ -21,7 +21,7 @@ struct Stage {
     eve: User,
     honest: Socket,
     before: Scrape,
-    _sockets: Sockets,
+    sockets: Sockets,
 }
 
 impl Stage {
@@ -32,7 +32,7 @@ impl Stage {
         let honest = sockets.connect(&app, &ada.token).await;
         honest.upgraded().await;
         let before = app.settled().await;
-        Some(Self { app, eve, honest, before, _sockets: sockets })
+        Some(Self { app, eve, honest, before, sockets })
     }
 
     /// A WebSocket that nobody has connected.
@@ -342,7 +342,7 @@ async fn attachments_are_not_collected() {
     // Before anybody has said who it is: 10 MB in pieces that are small each.
     socket.text("4510000-[\"ping\",{\"_placeholder\":true,\"num\":0}]").await;
     for _ in 0..100 {
-        socket.frame(BINARY, &[0; 90_000]).await;
+        socket.frame(BINARY, &vec![0; 90_000]).await;
     }
     tokio::time::timeout(SOON, socket.closed()).await.expect("the connection is closed");
     stage.assert_unharmed().await;
@@ -417,7 +417,7 @@ async fn connecting_twice_is_connecting_once() {
 async fn who_does_not_read_is_cut_and_only_it_misses_something() {
     let Some(stage) = Stage::set(&["--write-timeout=1s", "--socket-events-per-second=1000"]).await else { return };
     let mut slow = RawSocket::slow(stage.app.address, &stage.eve.token).await;
-    let fast = stage._sockets.to(&stage.app.url()).websocket().token(&stage.eve.token).connected().await;
+    let fast = stage.sockets.to(&stage.app.url()).websocket().token(&stage.eve.token).connected().await;
     stage.app.until_clients(3).await;
     let slow_consumer = [("reason", "slow_consumer")];
     // Until it is full: the system's buffers hold some megabytes.

@@ -63,7 +63,7 @@ impl RawSocket {
     }
 
     async fn ask_over(mut raw: Raw, address: SocketAddr, path: &str, headers: &[&str]) -> (Answer, Raw) {
-        let more: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
+        let more = headers.iter().map(|line| format!("{line}\r\n")).collect::<Vec<_>>().concat();
         // The key is the example of RFC 6455, section 1.3.
         raw.send(format!(
             "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
@@ -146,7 +146,7 @@ pub fn head(first: u8, length: u64) -> Vec<u8> {
     match length {
         0..=125 => head.push(0x80 | u8::try_from(length).unwrap()),
         126..=0xffff => {
-            head.push(0x80 | 126);
+            head.push(0x80 | 0x7e);
             head.extend(u16::try_from(length).unwrap().to_be_bytes());
         }
         _ => {
