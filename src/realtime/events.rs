@@ -24,6 +24,10 @@ use crate::state::AppState;
 
 type Handler = Arc<dyn Fn(AppState, Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
+/// The answer that says no more than that it was done.
+#[derive(Serialize)]
+pub struct Done {}
+
 /// What is done about each event.
 #[derive(Clone, Default)]
 pub struct Events(Vec<(EventIn, Handler)>);
@@ -80,20 +84,16 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
         let event = name.ok().and_then(|Event(name)| EventIn::named(&name)).unwrap_or(EventIn::Unknown);
         self.state.metrics.websocket_messages.increment(Message::In(event));
         if client.seat().limiter.check().is_err() {
-            self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
             if client.seat().patience.check().is_err() {
                 self.state.realtime.end(&client, Disconnection::Flood);
             }
-            return self.refuse(ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
+            return self.refuse_one_too_many(ack);
         }
         let Ok(TryData(payload)) = TryData::<Value>::from_message_parts(&socket, &mut packed, &ack_id);
         match client.seat().events.put(Received { event, payload: payload.unwrap_or_default(), ack }) {
             Put::Waits => {}
             Put::WantsWorker => drop(tokio::spawn(self.clone().work(client))),
-            Put::Full(received) => {
-                self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
-                self.refuse(received.ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
-            }
+            Put::Full(received) => self.refuse_one_too_many(received.ack),
         }
     }
 }
@@ -129,6 +129,11 @@ impl Dispatcher {
             Err(error) => self.refuse(ack, &error),
         }
         client.seat().answered();
+    }
+
+    fn refuse_one_too_many(&self, ack: AckSender) {
+        self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
+        self.refuse(ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
     }
 
     fn refuse(&self, ack: AckSender, error: &ApiError) {

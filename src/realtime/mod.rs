@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use client::{Client, Gone, Slow};
 pub use connect::Admission;
-pub use events::Events;
+pub use events::{Done, Events};
 pub use gate::PATH;
 pub use room::Room;
 pub use seat::{Identity, Work};

@@ -1,4 +1,4 @@
-//! Accounts on a stack that was started here.
+//! Accounts on a stack that was started here, and their projects.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -14,4 +14,12 @@ pub fn sign_up(edge: &str, email: &str) -> Result<String> {
     ensure!(registered.status == 201, "register: {}", registered.body);
     let login = post("login", json!({ "email": email, "password": password }))?.json()?;
     Ok(login["token"].as_str().unwrap_or_default().to_owned())
+}
+
+/// Creates a project; answers its identifier.
+pub fn create_project(edge: &str, token: &str, name: &str) -> Result<String> {
+    let bearer = format!("Bearer {token}");
+    let created = send("POST", &format!("{edge}/api/projects"), &[("authorization", &bearer)], Some(&json!({ "name": name })))?;
+    ensure!(created.status == 201, "project: {}", created.body);
+    Ok(created.json()?["id"].as_str().unwrap_or_default().to_owned())
 }

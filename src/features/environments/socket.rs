@@ -15,7 +15,7 @@ use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::http::fields::Fields;
 use crate::metrics::labels::EventIn;
-use crate::realtime::{Client, Events, Realtime, Room};
+use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
 
 /// How long the log of an environment that was deleted may be looked at.
@@ -75,10 +75,6 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
 struct Named {
     environment_id: Uuid,
 }
-
-/// What says no more than that it was done.
-#[derive(Serialize)]
-struct Done {}
 
 async fn unsubscribe(_: AppState, client: Client, Named { environment_id }: Named) -> Result<Done, ApiError> {
     for room in client.rooms() {

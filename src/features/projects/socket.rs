@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
@@ -15,7 +15,7 @@ use crate::db::StoreError;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::metrics::labels::EventIn;
-use crate::realtime::{Client, Events, Realtime, Room, Topic, Work};
+use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
 use crate::state::AppState;
 
 /// How soon a lost project is found that no signal told of.
@@ -31,10 +31,6 @@ pub fn sockets() -> Events {
 struct Named {
     project_id: Uuid,
 }
-
-/// What says no more than that it was done.
-#[derive(Serialize)]
-struct Done {}
 
 async fn subscribe(state: AppState, client: Client, Named { project_id: id }: Named) -> Result<Done, ApiError> {
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;

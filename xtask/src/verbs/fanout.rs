@@ -17,7 +17,7 @@ use crate::report::{Outcome, Report};
 use crate::sockets::Sockets;
 use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
-use crate::users::sign_up;
+use crate::users::{create_project, sign_up};
 use crate::verbs::up;
 
 /// An account connects this often, below what a replica allows it.
@@ -103,7 +103,7 @@ impl Bench {
         let edge = stack.edge()?;
         let users = args.clients.div_ceil(CLIENTS_OF_A_USER);
         let token = sign_up(&edge, "owner@example.org")?;
-        let project = create_project(&edge, &token)?;
+        let project = create_project(&edge, &token, "Fan-out")?;
         let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
         let mut clients = Sockets::start()?;
         let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": args.clients, "project": project });
@@ -219,13 +219,6 @@ fn sum(replica: &str, metric: &str) -> Result<f64> {
     let text = get(&format!("{replica}/metrics"))?.body;
     let series = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with([' ', '{'])));
     Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
-}
-
-fn create_project(edge: &str, token: &str) -> Result<String> {
-    let bearer = format!("Bearer {token}");
-    let created = send("POST", &format!("{edge}/api/projects"), &[("authorization", &bearer)], Some(&json!({ "name": "Fan-out" })))?;
-    ensure!(created.status == 201, "project: {}", created.body);
-    Ok(created.json()?["id"].as_str().unwrap_or_default().to_owned())
 }
 
 /// A new member of the project; answers the token.

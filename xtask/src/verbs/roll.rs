@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::http::{Client, send};
 use crate::paths;
@@ -19,7 +19,7 @@ use crate::report::{Outcome, Report};
 use crate::sockets::Sockets;
 use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
-use crate::users::sign_up;
+use crate::users::{create_project, sign_up};
 use crate::verbs::up;
 
 const CLIENTS: usize = 8;
@@ -170,15 +170,11 @@ impl Readers {
     fn connect(edge: &str, token: &str) -> Result<Self> {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
-        let post = |path: &str, body: Value| -> Result<Value> {
-            let answer = send("POST", &format!("{edge}{path}"), &headers, Some(&body))?;
-            ensure!(answer.status == 201, "{path}: {}", answer.body);
-            answer.json()
-        };
-        let id = |made: &Value| made["id"].as_str().unwrap_or_default().to_owned();
-        let project = id(&post("/api/projects", json!({ "name": "Read while it rolls" }))?);
-        let body = json!({ "name": "writer", "image": "busybox:1.37" });
-        let environment = id(&post(&format!("/api/projects/{project}/environments"), body)?);
+        let project = create_project(edge, token, "Read while it rolls")?;
+        let url = format!("{edge}/api/projects/{project}/environments");
+        let created = send("POST", &url, &headers, Some(&json!({ "name": "writer", "image": "busybox:1.37" })))?;
+        ensure!(created.status == 201, "environment: {}", created.body);
+        let environment = created.json()?["id"].as_str().unwrap_or_default().to_owned();
         wait_until("the environment can be started", OPERATION_LIMIT, || {
             let url = format!("{edge}/api/environments/{environment}/start");
             Ok(send("POST", &url, &headers, None)?.status == 202)

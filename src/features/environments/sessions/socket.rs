@@ -18,7 +18,7 @@ use crate::features::accounts::CurrentUser;
 use crate::http::fields::Fields;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{EventIn, EventOut};
-use crate::realtime::{Client, Events, Topic, Work};
+use crate::realtime::{Client, Done, Events, Topic, Work};
 use crate::state::AppState;
 
 /// Bytes of text in an event, either way.
@@ -36,10 +36,6 @@ pub fn sockets() -> Events {
         .on(EventIn::SessionResize, resize)
         .on(EventIn::SessionClose, close)
 }
-
-/// What says no more than that it was done.
-#[derive(Serialize)]
-struct Done {}
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
