@@ -147,6 +147,8 @@ async fn a_terminal_is_a_shell_until_it_ends(rig: &Rig) {
         at.types("\recho heard\r").await;
         at.sees("\nheard\r\n").await;
         assert!(!at.text().contains("forgotten"), "{}", at.text());
+        // Before it asks for the next command, the terminal is not the shell's, and would take Ctrl-D for something else.
+        at.sees("$ ").await;
         at.types(end).await;
         at.ends().await;
     }

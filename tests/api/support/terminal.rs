@@ -13,11 +13,13 @@ pub struct AtTerminal {
     pub output: TerminalOutput,
     /// What was written and not yet waited for.
     pub screen: Vec<u8>,
+    /// Everything that was written.
+    history: Vec<u8>,
 }
 
 impl AtTerminal {
     pub fn of(Terminal { input, output }: Terminal) -> Self {
-        Self { input, output, screen: Vec::new() }
+        Self { input, output, screen: Vec::new(), history: Vec::new() }
     }
 
     pub async fn types(&mut self, text: &str) {
@@ -36,7 +38,7 @@ impl AtTerminal {
                 self.screen.drain(..at + wanted.len());
                 return;
             }
-            let piece = self.piece().await.unwrap_or_else(|| panic!("ended before {wanted:?}: {}", self.text())).unwrap();
+            let piece = self.piece().await.unwrap_or_else(|| panic!("ended before {wanted:?}: {}", self.history())).unwrap();
             self.screen.extend_from_slice(&piece);
         }
     }
@@ -54,7 +56,14 @@ impl AtTerminal {
 
     async fn piece(&mut self) -> Option<Result<Vec<u8>, DriverError>> {
         let piece = tokio::time::timeout(PATIENCE, self.output.next()).await;
-        let piece = piece.unwrap_or_else(|_| panic!("nothing comes after {}", self.text()));
+        let piece = piece.unwrap_or_else(|_| panic!("nothing comes after {}", self.history()));
+        if let Some(Ok(bytes)) = &piece {
+            self.history.extend_from_slice(bytes);
+        }
         piece.map(|piece| piece.map(|bytes| bytes.to_vec()))
+    }
+
+    fn history(&self) -> String {
+        format!("{:?}", String::from_utf8_lossy(&self.history))
     }
 }

@@ -26,6 +26,8 @@ const CLIENTS_OF_A_USER: u32 = 50;
 const MOST_USERS: u32 = 99;
 /// Longest time from a change to the last client that hears of it.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
+/// Of the edge, and of whoever asks for metrics.
+const OTHER_CONNECTIONS: u32 = 1000;
 const MIB: f64 = 1_048_576.0;
 /// Within this after its return, Redis carries events again.
 const RECOVERY: Duration = Duration::from_secs(5);
@@ -206,9 +208,9 @@ fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> 
 }
 
 fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
-    let most = clients.to_string();
     // All of them come from one address here.
-    let settings = ["SOCKETS_PER_ADDRESS", "SOCKETS_PER_USER", "MAX_CONNECTIONS"].map(|name| (name.to_owned(), most.clone()));
+    let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
+    let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     let plan =
         Plan { folder, ports: Ports::any(MAX_REPLICAS)?, replicas, binary: up::binary(release), engine: None, settings: settings.to_vec() };
     Stack::start_service(plan)
