@@ -1,0 +1,24 @@
+// The entry that every page loads: it starts what the page asks for by its attributes, each part behind a boundary of its own. Parts that
+// need a library are modules that are loaded only then.
+
+import { startActions } from './actions';
+import { startBeacon } from './beacon/beacon';
+import { boundary } from './boundary';
+import { all } from './dom';
+import { startFleet } from './fleet';
+import { startInsights } from './insights';
+import { startTimes } from './times';
+
+void boundary(startBeacon);
+void boundary(startActions);
+void boundary(startTimes);
+
+for (const block of all('[data-fleet]')) {
+  void boundary(() => startFleet(block), block);
+}
+for (const section of all('[data-insights]')) {
+  void boundary(() => startInsights(section), section);
+}
+for (const place of all('[data-live]')) {
+  void boundary(async () => (await import('./live')).startLive(), place);
+}

@@ -1,0 +1,64 @@
+// The status of environments: the chip, why it failed, and what can be done in that status.
+
+import { read } from '../api';
+import { all, make } from '../dom';
+import { showStatus } from './chip';
+import type { Status } from './protocol';
+import type { Live } from './socket';
+import { toast } from './toast';
+
+const ENDPOINT = '/api/projects/{id}/environments';
+
+interface Listed {
+  readonly items: readonly { readonly id: string; readonly status: string; readonly last_error: string | null }[];
+}
+
+/** Follows every environment of the page; what happened before the connection is read. */
+export function startStatus(socket: Live, project: string | undefined): void {
+  const versions = new Map<string, number>();
+  socket.on('env:status', (event) => {
+    if (event.version < (versions.get(event.environment_id) ?? 0)) {
+      return;
+    }
+    versions.set(event.environment_id, event.version);
+    if (event.status === 'deleted') {
+      showDeleted(event.environment_id, event.project_id);
+    } else {
+      showEnvironment(event);
+    }
+  });
+  if (!project || !document.querySelector('[data-status-of]')) {
+    return;
+  }
+  socket.on('connect', async () => {
+    const answer = await read<Listed>(ENDPOINT, `/api/projects/${project}/environments?limit=100`);
+    for (const { id, ...environment } of answer.problem ? [] : answer.data.items) {
+      showEnvironment({ environment_id: id, ...environment });
+    }
+  });
+}
+
+/** Shows a status wherever the page tells it. */
+export function showEnvironment({ environment_id: id, status, last_error }: Status): void {
+  for (const chip of all(`[data-status-of="${CSS.escape(id)}"]`)) {
+    showStatus(chip, status);
+  }
+  for (const place of all(`[data-last-error-of="${CSS.escape(id)}"]`)) {
+    place.textContent = last_error ?? '';
+    place.hidden = !last_error;
+  }
+  for (const card of all(`[data-environment-card="${CSS.escape(id)}"]`)) {
+    for (const part of all('[data-when]', card)) {
+      part.hidden = !part.dataset['when']?.split(' ').includes(status);
+    }
+  }
+}
+
+function showDeleted(id: string, project: string): void {
+  showEnvironment({ environment_id: id, status: 'deleted', last_error: null });
+  if (document.querySelector(`[data-live][data-environment="${CSS.escape(id)}"]`)) {
+    toast('The environment was deleted.', make('a', { class: 'button button-small', href: `/studio/projects/${project}` }, 'To the project'));
+  } else {
+    all(`[data-environment-card="${CSS.escape(id)}"]`).forEach((card) => card.remove());
+  }
+}

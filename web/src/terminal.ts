@@ -1,0 +1,122 @@
+// A terminal on the page: xterm with the page's colours, as large as its place. Loaded when the first one is opened.
+
+import { FitAddon } from '@xterm/addon-fit';
+import { Terminal, type ITheme } from '@xterm/xterm';
+
+import { allowTerminalStyles } from './terminal-styles';
+
+/** The address of terminal.css, written in by the build. */
+declare const TERMINAL_CSS: string;
+
+/** What a screen tells. */
+export interface Told {
+  readonly typed: (data: string) => void;
+  readonly resized: (cols: number, rows: number) => void;
+  /** The reader asks for a way out by keyboard, since Tab belongs to the program. */
+  readonly left: () => void;
+}
+
+/** An open terminal. */
+export interface Screen {
+  readonly cols: number;
+  readonly rows: number;
+  write(data: string): void;
+  focus(): void;
+  /** Takes no more input; what is written stays. */
+  end(): void;
+  /** Begins anew, for a program that draws everything again. */
+  reset(): void;
+  dispose(): void;
+}
+
+/** Opens a terminal in a place. */
+export async function openScreen(place: HTMLElement, told: Told): Promise<Screen> {
+  allowTerminalStyles();
+  await loadStyle();
+  const terminal = new Terminal({
+    cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
+    fontFamily: getComputedStyle(place).fontFamily,
+    fontSize: 14,
+    minimumContrastRatio: 4.5,
+    screenReaderMode: true,
+    scrollback: 5_000,
+    theme: themeOf(place),
+  });
+  const fit = new FitAddon();
+  terminal.loadAddon(fit);
+  terminal.open(place);
+  fit.fit();
+  terminal.onData(told.typed);
+  terminal.onResize(({ cols, rows }) => told.resized(cols, rows));
+  terminal.attachCustomKeyEventHandler((event) => {
+    const leaves = event.ctrlKey && event.shiftKey && event.key === 'ArrowUp';
+    if (leaves && event.type === 'keydown') {
+      event.preventDefault();
+      told.left();
+    }
+    return !leaves;
+  });
+
+  const resizes = new ResizeObserver(() => fit.fit());
+  resizes.observe(place);
+  const darkness = matchMedia('(prefers-color-scheme: dark)');
+  const recolour = (): void => {
+    terminal.options.theme = themeOf(place);
+  };
+  darkness.addEventListener('change', recolour);
+
+  return {
+    get cols() {
+      return terminal.cols;
+    },
+    get rows() {
+      return terminal.rows;
+    },
+    write: (data) => terminal.write(data),
+    focus: () => terminal.focus(),
+    end: () => {
+      terminal.options.disableStdin = true;
+      terminal.options.cursorBlink = false;
+    },
+    reset: () => terminal.reset(),
+    dispose: () => {
+      resizes.disconnect();
+      darkness.removeEventListener('change', recolour);
+      terminal.dispose();
+    },
+  };
+}
+
+/** xterm measures what it draws, so its style has to be there first. */
+function loadStyle(): Promise<unknown> {
+  if (document.querySelector(`link[href="${TERMINAL_CSS}"]`)) {
+    return Promise.resolve();
+  }
+  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: TERMINAL_CSS });
+  const loaded = new Promise((resolve, reject) => {
+    link.addEventListener('load', resolve);
+    link.addEventListener('error', reject);
+  });
+  document.head.append(link);
+  return loaded;
+}
+
+const colours = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
+
+/** The colours that terminal.css names for this place. */
+function themeOf(place: HTMLElement): ITheme {
+  const style = getComputedStyle(place);
+  const colour = (name: string): string => style.getPropertyValue(`--terminal-${name}`).trim();
+  const theme: ITheme = {
+    background: colour('ground'),
+    foreground: colour('ink'),
+    cursor: colour('cursor'),
+    cursorAccent: colour('ground'),
+    selectionBackground: colour('selection'),
+  };
+  for (const name of colours) {
+    theme[name] = colour(name);
+    theme[`bright${name.charAt(0).toUpperCase()}${name.slice(1)}` as `bright${Capitalize<typeof name>}`] = colour(name);
+  }
+  return theme;
+}
