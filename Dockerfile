@@ -1,11 +1,21 @@
 # The image of one replica, and of the simulator of platforms: a program and the C library, no shell, not root.
 # Built by docker-compose.yml; by hand: docker build --build-arg REVISION="$(git rev-parse HEAD)" -t vitrine .
 
+# What browsers load; the program embeds it.
+FROM node:22.21-bookworm-slim AS web
+WORKDIR /web
+# The packages alone first: a change of the sources finds them installed.
+COPY web/package.json web/package-lock.json ./
+RUN --mount=type=cache,id=vitrine-npm,target=/root/.npm npm ci --no-fund --no-audit
+COPY web .
+RUN node build.mjs
+
 FROM rust:1.95-bookworm AS build
 ARG PROFILE=release
 ARG REVISION=unknown
 WORKDIR /src
 COPY . .
+COPY --from=web /web/dist web/dist
 # Dependencies stay compiled in the cache mounts, so a change of the sources compiles these packages alone.
 # Checked SQL is read from .sqlx: no database is there. Function names stay for backtraces, the rest goes.
 RUN --mount=type=cache,id=vitrine-registry,target=/usr/local/cargo/registry,sharing=locked \

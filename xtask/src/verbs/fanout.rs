@@ -58,7 +58,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
-    up::build(args.release)?;
+    up::build(args.release, args.install)?;
     let mut report = Report::new("fanout");
     match args.idle {
         Some(clients) => measure_idle(&mut report, clients, args.release)?,

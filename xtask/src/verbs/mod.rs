@@ -1,5 +1,6 @@
 //! One file per verb; each has its `Args` and a `run` that answers whether all passed.
 
+pub mod browser;
 pub mod catalogue;
 pub mod ci;
 pub mod down;
@@ -10,3 +11,4 @@ pub mod sqlx;
 pub mod stores;
 pub mod test;
 pub mod up;
+pub mod web;

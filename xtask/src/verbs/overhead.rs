@@ -7,7 +7,7 @@ use crate::process::run as run_task;
 use crate::report::{Outcome, Report};
 use crate::tools::{INITDB, REDIS, require};
 use crate::verbs::test::cargo;
-use crate::{paths, stores};
+use crate::{paths, stores, web};
 
 /// Compare the service with and without its metrics layer, in one run.
 #[derive(clap::Args)]
@@ -20,6 +20,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS], args.install)?;
+    web::bundle(args.install)?;
     let mut report = Report::new("overhead");
     report.step("benchmark", || {
         let folder = paths::temporary("overhead")?;

@@ -11,7 +11,7 @@ use anyhow::{Result, ensure};
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::http::{Client, send};
+use crate::http::{Answer, Client, send};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Ports};
 use crate::process::wait_until;
@@ -46,7 +46,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
-    up::build(false)?;
+    up::build(false, args.install)?;
     let mut report = Report::new("roll");
     add(&mut report, if args.kill { Signal::KILL } else { Signal::TERM })?;
     report.finish()
@@ -130,17 +130,23 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
                 }
                 // The first one under this key is still being worked on by the replica that did not answer.
                 Ok(answer) if answer.status == 409 => load.answered += 1,
-                Ok(answer) => load.failures.push(format!("POST: {}", answer.status)),
+                Ok(answer) => load.failures.push(failure("POST", &answer)),
                 Err(error) => load.failures.push(format!("POST: {error:#}")),
             }
         }
         match http.send("GET", &format!("{edge}/api/projects?limit=1"), &headers[..1], None) {
             Ok(answer) if answer.status == 200 => load.answered += 1,
-            Ok(answer) => load.failures.push(format!("GET: {}", answer.status)),
+            Ok(answer) => load.failures.push(failure("GET", &answer)),
             Err(error) => load.failures.push(format!("GET: {error:#}")),
         }
     }
     load
+}
+
+/// What was refused, and by whose word: the edge's codes differ from a replica's.
+fn failure(method: &str, answer: &Answer) -> String {
+    let code = answer.json().map(|problem| problem["code"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
+    format!("{method}: {} {code}", answer.status)
 }
 
 fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outcome> {

@@ -10,7 +10,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{capture_ok, run as run_task, task};
 use crate::tools::{INITDB, REDIS, require};
-use crate::{paths, stores};
+use crate::verbs::test::cargo;
+use crate::{paths, stores, web};
 
 /// Regenerate `.sqlx` from the migrations and queries.
 #[derive(clap::Args)]
@@ -23,6 +24,7 @@ pub struct Args {
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS], args.install)?;
+    web::bundle(args.install)?;
     let fresh = generate()?;
     let committed = committed()?;
     let folder = committed_folder();
@@ -66,14 +68,13 @@ fn generate() -> Result<Files> {
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(
-            task("cargo")
+            cargo()
                 .args(["rustc", "--quiet", "--package", "vitrine", "--lib"])
                 .args(["--profile", "check", "--", "--cfg"])
                 .arg(format!("queries_of=\"{moment}\""))
                 .env("DATABASE_URL", &postgres.url)
                 .env("SQLX_OFFLINE", "false")
-                .env("SQLX_OFFLINE_DIR", &queries)
-                .current_dir(paths::root()),
+                .env("SQLX_OFFLINE_DIR", &queries),
         )?,
         "the library does not compile against the migrated database"
     );

@@ -13,7 +13,8 @@ use crate::engine::{Engine, HOST_VARIABLE};
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDIS, SOCKET_IO_CLIENT, Tool, require};
-use crate::{checks, paths, stores};
+use crate::verbs::browser;
+use crate::{checks, paths, stores, web};
 
 /// What the Rust tests need.
 const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
@@ -56,7 +57,8 @@ const EXTRAS: [Extra; 3] = [
 
 /// What all of it needs, and with `install` what it can do without.
 pub fn programs(install: bool) -> Vec<&'static Tool> {
-    rust_programs(install).into_iter().chain(FOR_CHECKS).collect()
+    let for_browser = if install { browser::programs() } else { Vec::new() };
+    rust_programs(install).into_iter().chain(FOR_CHECKS).chain(for_browser).collect()
 }
 
 fn rust_programs(install: bool) -> Vec<&'static Tool> {
@@ -82,13 +84,23 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("test");
     if args.nextest.is_empty() {
         require(&programs(args.install), args.install)?;
+        bundle(&mut report, args.install)?;
         all(&mut report)?;
     } else {
         require(&rust_programs(args.install), args.install)?;
+        bundle(&mut report, args.install)?;
         let given = given(&mut report)?;
         report.step("rust tests", || rust(&args.nextest, &given))?;
     }
     report.finish()
+}
+
+/// Makes what browsers load, without which the application does not compile.
+pub fn bundle(report: &mut Report, install: bool) -> Result<()> {
+    report.step("web bundle", || {
+        web::bundle(install)?;
+        Ok(Outcome::passed())
+    })
 }
 
 /// Adds every test to a report.
@@ -96,6 +108,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     let given = given(report)?;
     report.step("rust tests", || rust(&["--workspace".to_owned()], &given))?;
     report.step("doc tests", doc)?;
+    browser::add(report, "")?;
     checks::all(report)
 }
 
@@ -201,7 +214,16 @@ fn doc() -> Result<Outcome> {
 pub fn cargo() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
-    cargo
+    // What Cargo told this program of itself: build scripts would take it for a change, and a Cargo called by hand for another.
+    let told = env::vars_os().map(|(name, _)| name).filter(|name| name.to_str().is_some_and(is_of_this_program));
+    told.fold(cargo, |mut cargo, name| {
+        cargo.env_remove(name);
+        cargo
+    })
+}
+
+fn is_of_this_program(name: &str) -> bool {
+    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
 }
 
 /// Passed and failed tests of a `JUnit` file, from the totals in its first element.

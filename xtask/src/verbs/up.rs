@@ -10,9 +10,11 @@ use crate::background::{Slot, is_background};
 use crate::engine::Engine;
 use crate::paths;
 use crate::ports::MAX_REPLICAS;
-use crate::process::{interrupted, pause, run as run_task, task};
+use crate::process::{interrupted, pause, run as run_task};
 use crate::stack::{PROGRAMS, Plan, Stack, fixed_ports};
 use crate::tools::require;
+use crate::verbs::test::cargo;
+use crate::web;
 
 /// There is one stack per checkout.
 pub const SLOT: Slot = Slot::new("up");
@@ -60,7 +62,7 @@ pub fn run(args: &Args) -> Result<bool> {
         Environments::Docker => Some(Engine::require(args.install)?),
     };
     if !is_background() {
-        build(args.release)?;
+        build(args.release, args.install)?;
         if args.detach {
             print!("{}", SLOT.launch(LIMIT)?);
             eprintln!("running in the background; `cargo xtask down` stops it");
@@ -91,13 +93,12 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// Builds the application and the simulator of platforms from the committed query data, so that no database is needed for it.
-pub fn build(release: bool) -> Result<()> {
-    let mut cargo = task("cargo");
-    cargo
-        .args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"])
-        .env("SQLX_OFFLINE", "true")
-        .current_dir(paths::root());
+/// Builds the application, what browsers load of it, and the simulator of platforms, from the committed query data, so that no database is
+/// needed for it.
+pub fn build(release: bool, install: bool) -> Result<()> {
+    web::bundle(install)?;
+    let mut cargo = cargo();
+    cargo.args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"]);
     if release {
         cargo.arg("--release");
     }

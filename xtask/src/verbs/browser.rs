@@ -1,0 +1,93 @@
+//! `cargo xtask browser`: every page in a real browser, with three replicas behind the edge and simulated platforms.
+//! What is done there and what must be seen is told by the stories in `tests/web/`; this verb starts what they need.
+
+use std::env;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, ensure};
+
+use super::up;
+use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::process::{capture, task};
+use crate::report::{Outcome, Report};
+use crate::stack::{Plan, Stack};
+use crate::tools::{AXE, CADDY, CHROMIUM, INITDB, NODE, PLAYWRIGHT, REDIS, Tool, require};
+use crate::{paths, web};
+
+/// Names another browser than the one on PATH.
+const VARIABLE: &str = "CHROMIUM";
+/// What is said where the tests cannot run.
+const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
+
+/// Use every page in a real browser, as people do.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Only stories with this in their names.
+    #[arg(default_value = "")]
+    story: String,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&programs(), args.install)?;
+    require(&[&INITDB, &REDIS, &CADDY], args.install)?;
+    web::bundle(args.install)?;
+    let mut report = Report::new("browser");
+    add(&mut report, &args.story)?;
+    report.finish()
+}
+
+/// What it needs beside a stack, and what other verbs can do without.
+pub fn programs() -> Vec<&'static Tool> {
+    let named = env::var_os(VARIABLE).is_some();
+    [&NODE, &PLAYWRIGHT, &AXE].into_iter().chain((!named).then_some(&CHROMIUM)).collect()
+}
+
+/// Adds the stories with `story` in their names to a report.
+pub fn add(report: &mut Report, story: &str) -> Result<()> {
+    report.step("browser", || {
+        if programs().iter().any(|tool| tool.find().is_none()) {
+            eprintln!("{SKIPPED}");
+            return Ok(Outcome::default().with_note(SKIPPED));
+        }
+        up::build(false, false)?;
+        stories(story)
+    })
+}
+
+fn stories(story: &str) -> Result<Outcome> {
+    let folder = paths::temporary("browser")?;
+    let ports = Ports::any(MAX_REPLICAS)?;
+    // As browsers name them: their cookies and the platforms' redirects belong to that name.
+    let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
+    let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
+    // Every visit is measured, and no simulated step fails: what is looked at is the pages.
+    let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    let plan = Plan { folder: folder.path().to_owned(), ports, replicas: MAX_REPLICAS, binary: up::binary(false), engine: None, settings };
+    let _stack = Stack::start_service(plan)?;
+
+    let screenshots = paths::proofs().join("screenshots");
+    paths::ensure(&screenshots)?;
+    let said = capture(
+        task(NODE.path()?)
+            .arg(paths::root().join("tests/web/run.mjs"))
+            .arg(story)
+            .env("EDGE", edge)
+            .env("SIMULATOR", simulator)
+            .env("REPLICAS", replicas.join(" "))
+            .env("CHROMIUM", chromium()?)
+            .env("LIBRARIES", PLAYWRIGHT.location().context("it was found a moment ago")?)
+            .env("SCREENSHOTS", screenshots),
+    )?;
+    eprintln!("{}", said.text.trim_end());
+    let outcome = Outcome::from_summary(&said.text).context("the stories did not come to their end")?;
+    ensure!(said.success || outcome.failed > 0, "the stories did not come to their end");
+    Ok(outcome)
+}
+
+fn chromium() -> Result<PathBuf> {
+    env::var_os(VARIABLE).map_or_else(|| CHROMIUM.path(), |path| Ok(path.into()))
+}
