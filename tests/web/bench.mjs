@@ -1,0 +1,103 @@
+// A browser and its visitors. Whatever a visitor's pages complain of fails the story that the visitor is in.
+import assert from 'node:assert/strict';
+import { createRequire } from 'node:module';
+
+const LIMIT = 20_000;
+
+export class Bench {
+  #visitors = [];
+
+  /** Starts the browser. */
+  static async open({ EDGE, SIMULATOR, REPLICAS, CHROMIUM, LIBRARIES, SCREENSHOTS }) {
+    const require = createRequire(`${LIBRARIES}/`);
+    const bench = new Bench();
+    bench.edge = EDGE;
+    bench.simulator = SIMULATOR;
+    bench.replicas = REPLICAS.split(' ');
+    bench.folder = SCREENSHOTS;
+    bench.axe = require('axe-core').source;
+    bench.browser = await require('playwright-core').chromium.launch({
+      executablePath: CHROMIUM,
+      // Chromium refuses to run as root inside its own sandbox; what it loads here is ours.
+      args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
+    });
+    return bench;
+  }
+
+  /** Somebody with a browser of their own. `forgives` are the complaints that the story provokes. */
+  async visitor({ forgives = [], ...options } = {}) {
+    const context = await this.browser.newContext({ baseURL: this.edge, ...options });
+    context.setDefaultTimeout(LIMIT);
+    const visitor = { context, complaints: [], forgives };
+    this.#visitors.push(visitor);
+    this.#listen(visitor, options.javaScriptEnabled !== false);
+    await visitor.listening;
+    visitor.page = await context.newPage();
+    return visitor;
+  }
+
+  #listen(visitor, scripted) {
+    const { context, complaints } = visitor;
+    const complain = (what) => complaints.push(what);
+    context.on('console', (message) => message.type() === 'error' && complain(`console: ${message.text()} (${message.location().url})`));
+    context.on('weberror', (error) => complain(`error: ${error.error()}`));
+    context.on('response', (answer) => answer.status() >= 500 && complain(`${answer.status()} from ${answer.url()}`));
+    context.on('request', (request) => {
+      const { protocol, origin } = new URL(request.url());
+      const ours = origin === this.edge || protocol === 'data:';
+      // A platform's page is left for ours, and ours for it; neither loads anything from the other.
+      const platform = origin === this.simulator && (request.isNavigationRequest() || request.frame().url().startsWith(origin));
+      if (!ours && !platform) complain(`request to ${request.url()}`);
+    });
+    if (!scripted) return;
+    const refused = ({ page }, what) => complain(`policy: ${what} (${page.url()})`);
+    visitor.listening = context
+      .exposeBinding('complain', refused)
+      .then(() =>
+        context.addInitScript(() =>
+          addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => globalThis.complain(`${violatedDirective} ${blockedURI}`)),
+        ),
+      );
+  }
+
+  /** Has a story told; answers what it notes, or what went wrong in it. */
+  async tell(story) {
+    try {
+      const note = await story(this);
+      for (const { complaints, forgives } of this.#visitors) {
+        assert.deepEqual(complaints.filter((what) => !forgives.some((forgiven) => forgiven.test(what))), []);
+      }
+      return { note };
+    } catch (error) {
+      return { error };
+    }
+  }
+
+  /** What the last visitor saw last. */
+  async picture(path) {
+    const pages = this.#visitors.flatMap(({ context }) => context.pages());
+    const page = pages.at(-1);
+    return page?.screenshot({ path, fullPage: true }).then(() => path, () => undefined);
+  }
+
+  /** Everybody leaves. */
+  async leave() {
+    await Promise.all(this.#visitors.map(({ context }) => context.close()));
+    this.#visitors = [];
+  }
+
+  close() {
+    return this.browser.close();
+  }
+}
+
+/** Asks again and again until the answer is true; tells what was last seen when that takes too long. */
+export async function until(what, ask, limit = LIMIT) {
+  const deadline = performance.now() + limit;
+  for (;;) {
+    const { done, seen } = await ask();
+    if (done) return;
+    assert.ok(performance.now() < deadline, `${what}: not within ${limit / 1000} s; seen last: ${JSON.stringify(seen)}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}

@@ -1,0 +1,45 @@
+// The stories, one after another in one browser, against a stack that runs already: `cargo xtask browser` starts it and sets the
+// variables. Prints a line a story and sums them up in the last. What a story does is its own file's; what all of them use is bench.mjs.
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { Bench } from './bench.mjs';
+import { accessibility } from './stories/accessibility.mjs';
+import { changes } from './stories/changes.mjs';
+import { journey } from './stories/journey.mjs';
+import { keyboard } from './stories/keyboard.mjs';
+import { plain } from './stories/plain.mjs';
+import { policy } from './stories/policy.mjs';
+import { screenshots } from './stories/screenshots.mjs';
+import { signing } from './stories/signing.mjs';
+import { speed } from './stories/speed.mjs';
+import { together } from './stories/together.mjs';
+import { visits } from './stories/visits.mjs';
+
+// Visits are compared with what all replicas counted, so nobody else may be there: they come first.
+const told = [visits, speed, journey, changes, together, plain, signing, keyboard, policy, accessibility, screenshots];
+const all = Object.assign({}, ...told);
+const wanted = process.argv[2] ?? '';
+
+const pictures = process.env.SCREENSHOTS;
+for (const file of await readdir(pictures)) if (file.startsWith('failed-')) await rm(join(pictures, file));
+
+const bench = await Bench.open(process.env);
+let [passed, failed] = [0, 0];
+for (const [name, story] of Object.entries(all).filter(([name]) => name.includes(wanted))) {
+  const start = performance.now();
+  const { note, error } = await bench.tell(story);
+  const seconds = ((performance.now() - start) / 1000).toFixed(1);
+  if (error) {
+    failed += 1;
+    const picture = await bench.picture(join(pictures, `failed-${failed}.png`));
+    console.log(`FAILED  ${name} (${seconds} s)${picture ? `, see ${picture}` : ''}\n${error.stack}`);
+  } else {
+    passed += 1;
+    console.log(`ok      ${name} (${seconds} s)${note ? `: ${note}` : ''}`);
+  }
+  await bench.leave();
+}
+await bench.close();
+console.log(`${passed} passed, ${failed} failed`);
+process.exitCode = failed ? 1 : 0;

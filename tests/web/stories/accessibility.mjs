@@ -1,0 +1,38 @@
+// No page keeps anybody out: nothing serious is found by axe, neither in the light nor in the dark.
+import assert from 'node:assert/strict';
+
+import * as pages from '../pages.mjs';
+import { furnish, signIn } from '../people.mjs';
+
+const SERIOUS = ['serious', 'critical'];
+
+/** What axe finds on a page, with the first elements that it finds it on. */
+async function findings(bench, page, path) {
+  const found = [];
+  for (const colorScheme of ['light', 'dark']) {
+    await page.emulateMedia({ colorScheme });
+    await page.goto(path);
+    await page.evaluate(bench.axe);
+    const { violations } = await page.evaluate(() => globalThis.axe.run());
+    for (const { help, nodes } of violations.filter(({ impact }) => SERIOUS.includes(impact))) {
+      const some = nodes.slice(0, 3).map(({ html, failureSummary }) => `${html}: ${failureSummary}`);
+      found.push(`${path}, ${colorScheme}: ${help}, ${nodes.length} times: ${some.join(' ')}`);
+    }
+  }
+  return found;
+}
+
+export const accessibility = {
+  'accessibility: axe finds nothing serious on any page, light or dark': async (bench) => {
+    const owner = await bench.visitor();
+    await signIn(owner);
+    const things = await furnish(owner);
+    const stranger = await bench.visitor({ forgives: [pages.missing.complaint] });
+    const [open, studio] = [Object.values(pages.open(things)), Object.values(pages.studio(things))];
+    const found = [];
+    for (const path of [...open, pages.missing.path]) found.push(...(await findings(bench, stranger.page, path)));
+    for (const path of studio) found.push(...(await findings(bench, owner.page, path)));
+    assert.deepEqual(found, []);
+    return `${open.length + 1 + studio.length} pages`;
+  },
+};

@@ -1,0 +1,100 @@
+// What changes goes right when things do not: when somebody else was first, when no answer comes, when it was not meant.
+import assert from 'node:assert/strict';
+
+import { action, submit } from '../forms.mjs';
+import { call, signIn } from '../people.mjs';
+
+/** Somebody with a project, on its page. */
+async function owner(bench, options) {
+  const visitor = await bench.visitor(options);
+  await signIn(visitor);
+  const { id } = await call(visitor, 'POST', '/api/projects', { name: 'Changed' });
+  await visitor.page.goto(`/studio/projects/${id}`);
+  await visitor.page.locator('[data-connection=connected]').waitFor();
+  return { ...visitor, id };
+}
+
+/** Gives the project of a page another name. */
+async function rename(page, name) {
+  const form = action(page, 'PATCH', '/api/projects/{id}');
+  if (!(await form.isVisible())) await page.getByText('Edit the project').click();
+  await form.locator('[name=name]').fill(name);
+  await submit(form);
+  return form;
+}
+
+const visibly = (locator) => locator.filter({ visible: true });
+
+export const changes = {
+  'changes: who was second is told, and nothing of the first is lost': async (bench) => {
+    const visitor = await owner(bench, { forgives: [/status of 412/] });
+    const { page, context, id } = visitor;
+    const other = await context.newPage();
+    await other.goto(`/studio/projects/${id}`);
+    await rename(other, 'By the first');
+    await other.getByRole('heading', { name: 'By the first', level: 1 }).waitFor();
+    await page.getByText('The project was changed.').waitFor();
+
+    const form = await rename(page, 'By the second');
+    const problem = visibly(form.getByRole('alert'));
+    await problem.waitFor();
+    assert.equal((await call(visitor, 'GET', `/api/projects/${id}`)).name, 'By the first');
+    await problem.getByRole('button', { name: 'Reload' }).click();
+    await page.getByRole('heading', { name: 'By the first', level: 1 }).waitFor();
+  },
+
+  'changes: what was sent twice because no answer came is done once': async (bench) => {
+    const visitor = await bench.visitor({ forgives: [/ERR_FAILED/] });
+    const { page, context } = visitor;
+    await signIn(visitor);
+    await page.goto('/studio');
+    // The service does it, and its answer is lost.
+    let lost = 0;
+    await context.route('**/api/projects', async (route) => {
+      if (lost > 0) return route.continue();
+      lost += 1;
+      await route.fetch();
+      return route.abort();
+    });
+    const form = action(page, 'POST', '/api/projects');
+    await form.locator('[name=name]').fill('Once');
+    await submit(form);
+    await visibly(form.getByRole('alert')).waitFor();
+    await submit(form);
+    await page.waitForURL(/\/studio\/projects\//);
+    assert.equal(lost, 1);
+    const { items } = await call(visitor, 'GET', '/api/projects');
+    assert.deepEqual(items.map(({ name }) => name), ['Once']);
+  },
+
+  'changes: a field that is wrong is marked, and says why': async (bench) => {
+    const { page } = await owner(bench, { forgives: [/status of 422/] });
+    const form = action(page, 'POST', '/api/projects/{id}/publish');
+    // The page's own rule would stop it; the service's answer is what is looked at.
+    await form.evaluate((element) => (element.noValidate = true));
+    const slug = form.locator('[name=slug]');
+    await slug.fill('Not a slug');
+    await submit(form);
+    await form.locator('[name=slug][aria-invalid=true]').waitFor();
+    await visibly(form.locator('[data-error-for=slug]')).waitFor();
+    const described = await slug.getAttribute('aria-describedby');
+    assert.ok(described.split(' ').includes(await form.locator('[data-error-for=slug]').getAttribute('id')), described);
+    await slug.fill('a-slug-of-its-own');
+    await submit(form);
+    await action(page, 'DELETE', '/api/projects/{id}/publish').waitFor();
+  },
+
+  'changes: what cannot be taken back is asked for first': async (bench) => {
+    const visitor = await owner(bench);
+    const { page } = visitor;
+    const count = async () => (await call(visitor, 'GET', '/api/projects')).items.length;
+    const remove = action(page, 'DELETE', '/api/projects/{id}');
+    await remove.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Cancel' }).click();
+    assert.equal(await count(), 1);
+    await remove.click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Delete the project' }).click();
+    await page.waitForURL('/studio');
+    assert.equal(await count(), 0);
+  },
+};

@@ -1,0 +1,49 @@
+// What can be read without JavaScript, which is everything that there is to read.
+import assert from 'node:assert/strict';
+
+import * as pages from '../pages.mjs';
+import { furnish, signIn } from '../people.mjs';
+
+/** A page has a heading and text of its own, and says that changing things wants JavaScript. */
+async function reads(page, path, ...texts) {
+  const answer = await page.goto(path);
+  assert.equal(answer.status(), 200, path);
+  assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), `${path} has a heading`);
+  const text = await page.locator('body').innerText();
+  for (const wanted of texts) assert.ok(text.includes(wanted), `${path} says "${wanted}":\n${text}`);
+}
+
+export const plain = {
+  'without JavaScript: everybody reads the public pages': async (bench) => {
+    const owner = await bench.visitor();
+    await signIn(owner);
+    const things = await furnish(owner);
+
+    const { page } = await bench.visitor({ javaScriptEnabled: false, forgives: [pages.missing.complaint] });
+    const open = pages.open(things);
+    await reads(page, open.home, 'Vitrine', 'Analytical Engine', 'JavaScript');
+    await reads(page, open.about, 'replicas');
+    await reads(page, open.login, 'JavaScript');
+    await reads(page, open.projects, 'Analytical Engine');
+    await reads(page, open.published, 'Analytical Engine', 'Weaves algebraic patterns.');
+    assert.equal((await page.goto(pages.missing.path)).status(), 404);
+    assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'what is missing has a page');
+  },
+
+  'without JavaScript: who is signed in reads the studio': async (bench) => {
+    const owner = await bench.visitor();
+    const email = await signIn(owner);
+    const things = await furnish(owner);
+
+    // The same session in a browser that runs nothing.
+    const { page } = await bench.visitor({ javaScriptEnabled: false, storageState: await owner.context.storageState() });
+    const studio = pages.studio(things);
+    await reads(page, studio.studio, 'Analytical Engine');
+    await reads(page, studio.project, 'Analytical Engine', 'first', 'running');
+    await reads(page, studio.environment, 'first', 'running', 'busybox');
+    assert.ok((await page.locator('[data-log] li').count()) > 0, 'the log is there');
+    await reads(page, studio.posts, 'It is there', 'delivered');
+    await reads(page, studio.accounts, email);
+    assert.ok(await page.getByText('mastodon', { exact: false }).first().isVisible());
+  },
+};

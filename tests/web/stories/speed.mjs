@@ -1,0 +1,59 @@
+// How little the first page takes, and how much less the second visit.
+import assert from 'node:assert/strict';
+
+const MOST_BYTES = 60_000;
+const LATEST_PAINT_MS = 1000;
+/** The fastest of them is judged: what else the machine does only ever adds time. */
+const VISITORS = 3;
+
+/** What the page and its files took over the network, with headers, until the page was loaded. */
+const transfers = (page) =>
+  page.evaluate(() => {
+    const [document] = performance.getEntriesByType('navigation');
+    const calls = ['fetch', 'beacon', 'xmlhttprequest'];
+    const files = performance.getEntriesByType('resource').filter(({ initiatorType }) => !calls.includes(initiatorType));
+    return [document, ...files].map(({ name, transferSize, decodedBodySize }) => ({ name, transferSize, decodedBodySize }));
+  });
+
+const largestPaint = (page) =>
+  page.evaluate(
+    () =>
+      new Promise((resolve) => {
+        new PerformanceObserver((list) => resolve(list.getEntries().at(-1).startTime)).observe({ type: 'largest-contentful-paint', buffered: true });
+      }),
+  );
+
+export const speed = {
+  'speed: the first page is small and there at once': async (bench) => {
+    const [paints, sizes] = [[], []];
+    for (let visit = 0; visit < VISITORS; visit += 1) {
+      const { page } = await bench.visitor();
+      await page.goto('/');
+      paints.push(await largestPaint(page));
+      sizes.push((await transfers(page)).reduce((sum, { transferSize }) => sum + transferSize, 0));
+    }
+    const [bytes, paint] = [Math.max(...sizes), Math.min(...paints)];
+    assert.ok(bytes < MOST_BYTES, `${bytes} bytes`);
+    assert.ok(paint < LATEST_PAINT_MS, `largest contentful paint after ${paint} ms`);
+    return `${bytes} bytes, largest contentful paint after ${paint.toFixed(0)} ms`;
+  },
+
+  'speed: files come compressed, and once': async (bench) => {
+    const { page, context } = await bench.visitor();
+    await page.goto('/');
+    const isAsset = ({ name }) => new URL(name).pathname.startsWith('/assets/');
+    const first = (await transfers(page)).filter(isAsset);
+    assert.ok(first.length >= 2, `a script and a style: ${JSON.stringify(first)}`);
+    const text = first.filter(({ name }) => /\.(js|css)$/.test(name));
+    for (const { name } of text) {
+      const headers = (await context.request.get(name, { headers: { 'accept-encoding': 'br, gzip' } })).headers();
+      assert.equal(headers['content-encoding'], 'br', name);
+      assert.match(headers['cache-control'], /max-age=31536000.*immutable/, name);
+    }
+    const again = await context.newPage();
+    await again.goto('/');
+    const second = (await transfers(again)).filter(isAsset);
+    assert.deepEqual(second.filter(({ name, transferSize }) => text.some((file) => file.name === name) && transferSize > 0), []);
+    return `${text.length} files, none of them asked for again`;
+  },
+};

@@ -1,0 +1,54 @@
+// People who look at the same thing see each other, and what each of them does, on whichever replica they are.
+import assert from 'node:assert/strict';
+
+import { until } from '../bench.mjs';
+import { action } from '../forms.mjs';
+import { call, runEnvironment, signIn } from '../people.mjs';
+
+const servedBy = async ({ page }) => (await page.locator('footer strong').textContent()).trim();
+
+export const together = {
+  'together: who is on a project is seen by who is there': async (bench) => {
+    const { owner, guest, id } = await two(bench);
+    await owner.page.goto(`/studio/projects/${id}`);
+    await guest.page.goto(`/studio/projects/${id}`);
+    const present = owner.page.locator('[data-presence] li');
+    await until('both are there', async () => ({ done: (await present.count()) === 2, seen: await present.allTextContents() }));
+    await guest.page.goto('/');
+    await until('one has left', async () => ({ done: (await present.count()) === 1, seen: await present.allTextContents() }));
+  },
+
+  'together: what one does to an environment, the other sees, on another replica': async (bench) => {
+    const { owner, guest, id } = await two(bench);
+    const environment = await runEnvironment(owner, id);
+    await owner.page.goto(`/studio/environments/${environment}`);
+    const [here, there] = [await servedBy(owner), await elsewhere(guest, await servedBy(owner), `/studio/environments/${environment}`)];
+    assert.notEqual(here, there);
+    await guest.page.locator('[data-connection=connected]').waitFor();
+    await action(owner.page, 'POST', '/api/environments/{id}/stop').click();
+    await guest.page.locator(`[data-status-of="${environment}"].status-stopped`).waitFor();
+    await action(owner.page, 'POST', '/api/environments/{id}/start').filter({ visible: true }).waitFor();
+  },
+};
+
+/** Somebody with a project, and somebody else who is a member of it. */
+async function two(bench) {
+  const [owner, guest] = [await bench.visitor(), await bench.visitor()];
+  await signIn(owner);
+  const email = await signIn(guest);
+  const { id } = await call(owner, 'POST', '/api/projects', { name: 'Shared' });
+  await call(owner, 'POST', `/api/projects/${id}/members`, { email, role: 'viewer' });
+  return { owner, guest, id };
+}
+
+/** Opens a page on a replica other than this one; the edge chooses anew for who has no cookie of it. */
+async function elsewhere(visitor, replica, path) {
+  let found;
+  await until(`a replica other than ${replica} answers`, async () => {
+    await visitor.context.clearCookies({ name: 'vitrine_replica' });
+    await visitor.page.goto(path);
+    found = await servedBy(visitor);
+    return { done: found !== replica, seen: found };
+  });
+  return found;
+}
