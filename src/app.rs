@@ -19,12 +19,14 @@ use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::oauth::Oauth;
 use crate::features::posts::{self, Posts};
 use crate::features::projects::{self, Projects};
+use crate::features::visits::Visits;
 use crate::fleet::Fleet;
 use crate::health::Health;
 use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
+use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 use crate::server::{self, Limits};
 use crate::state::AppState;
@@ -102,8 +104,11 @@ impl App {
         let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
         let health = Health::new(engine.name(), metrics.clone());
+        let visits = Visits::new(config.beacons_per_minute, metrics.clone());
+        let pulse = Pulse::new(config.replica.clone(), realtime.clone(), health.clone());
+        let config = Arc::new(config);
         let state =
-            AppState { config: Arc::new(config), metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, posts };
+            AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, posts, visits, pulse };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }
@@ -136,7 +141,7 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, .. } = state;
+        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, pulse, .. } = state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
@@ -149,6 +154,7 @@ impl App {
         tasks.spawn("pool figures", db.clone().sample());
         tasks.spawn("redis", link.clone().keep_connected());
         tasks.spawn("realtime", realtime.clone().run());
+        tasks.spawn("pulse", pulse.beat());
         tasks.spawn("ended sessions", sign_out_ended(accounts, realtime.clone()));
         tasks.spawn("presence", projects.presence().clone().share());
         tasks.spawn("project subscriptions", projects::watch_access(projects, realtime.clone()));

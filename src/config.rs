@@ -190,6 +190,13 @@ pub struct Config {
     #[arg(long, env = "OAUTH_LIFETIME", value_name = "OAUTH_LIFETIME", default_value = "10m", value_parser = limit)]
     pub oauth_lifetime: Duration,
 
+    /// Share of the visits whose loading times browsers report, 0 to 1; page views and errors are always reported
+    #[arg(long, env = "RUM_SAMPLE", value_name = "RUM_SAMPLE", default_value = "1")]
+    pub rum_sample: f64,
+    /// Beacons of one address that this replica takes in a minute
+    #[arg(long, env = "BEACONS_PER_MINUTE", value_name = "BEACONS_PER_MINUTE", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
+    pub beacons_per_minute: u32,
+
     /// Bearer token that the metrics routes ask for; open without one (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
@@ -243,6 +250,9 @@ impl Config {
         }
         if !(0.0..=1.0).contains(&self.sim_failure_rate) {
             return Err("SIM_FAILURE_RATE wants 0 to 1".to_owned());
+        }
+        if !(0.0..=1.0).contains(&self.rum_sample) {
+            return Err("RUM_SAMPLE wants 0 to 1".to_owned());
         }
         if !(0.001..=100_000.0).contains(&self.sim_lines_per_second) {
             return Err("SIM_LINES_PER_SECOND wants 0.001 to 100000".to_owned());

@@ -11,9 +11,10 @@
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | sites with accounts of their own: the way to them, and how their tokens are kept |
 //! | [`metrics`] | the catalogue and everything that counts |
+//! | [`pages`] | what people see in a browser |
 //! | [`realtime`] | Socket.IO over all replicas |
 //! | [`jobs`] | what must happen after an answer was given |
-//! | [`fleet`] | what one replica does for all |
+//! | [`fleet`], [`pulse`] | what one replica does for all, what each says of itself |
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` holds this.
 
@@ -28,7 +29,9 @@ pub mod http;
 pub mod jobs;
 pub mod metrics;
 pub mod operations;
+pub mod pages;
 pub mod platforms;
+pub mod pulse;
 pub mod realtime;
 pub mod router;
 pub mod sealing;

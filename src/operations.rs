@@ -17,6 +17,7 @@ use utoipa_axum::routes;
 use crate::health::Readiness;
 use crate::http::{ApiError, Code, Problem};
 use crate::metrics::{REVISION, RUSTC};
+use crate::pulse::Numbers;
 use crate::state::AppState;
 
 /// The text exposition format that Prometheus reads.
@@ -33,6 +34,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health_metrics))
         .routes(routes!(api_metrics))
         .routes(routes!(version))
+        .routes(routes!(fleet))
 }
 
 /// The process serves.
@@ -90,6 +92,12 @@ async fn health_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Re
     responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
 async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     metrics(state, headers).await
+}
+
+/// Every replica, as the one that answers has heard of it lately
+#[utoipa::path(get, path = "/api/fleet", tag = "operations", responses((status = 200, body = Numbers)))]
+async fn fleet(State(state): State<AppState>) -> Json<Numbers> {
+    Json(state.pulse.fleet())
 }
 
 /// What is running.

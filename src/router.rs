@@ -21,8 +21,9 @@ use utoipa_swagger_ui::SwaggerUi;
 use crate::features::accounts::admit;
 use crate::http::{ApiError, Code, layers};
 use crate::metrics::http::{HttpLayer, Operation};
+use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
-use crate::{features, operations, realtime};
+use crate::{features, operations, pages, realtime};
 
 /// Where the description of the interface is.
 const DESCRIPTION: &str = "/api/openapi.json";
@@ -52,6 +53,7 @@ const BODY: [Code; 5] =
         (name = "showcase", description = "What is published, for everybody"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
         (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
+        (name = "visits", description = "What browsers report of the pages"),
         (name = "operations", description = "For operators"),
     ),
     modifiers(&Credentials)
@@ -87,7 +89,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
 /// When `PUBLIC_URL` is no origin.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
     let operations = operations_of(interface.get_openapi());
-    let measured = HttpLayer::new(state.metrics.clone(), &operations);
+    let measured = HttpLayer::new(state.metrics.clone(), &operations, state.pulse.answered());
     // In one step with the layer inside it: each step boxes its futures and bodies anew.
     layered(interface, state, |router, panics| router.layer((measured, panics)))
 }
@@ -117,12 +119,15 @@ fn layered(
     // From the innermost to the outermost.
     let router = router
         .merge(docs)
+        .merge(pages::routes())
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed))
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
         .layer(refuse_cross_site)
         // An answer has a deadline.
         .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
+        // People read a problem on a page.
+        .layer(middleware::from_fn_with_state(state.clone(), pages::explain))
         // Long polls and sockets have deadlines of their own.
         .merge(sockets);
     // A panic ends its request, not the process; around that, measurement sees every answer that is made inside.
@@ -145,9 +150,12 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
         page(DOCS, DOCS, &[303]),
         page(DOCS_PAGE, DOCS, &[200]),
         page(DOCS_FILES, DOCS, &[200, 400, 404]),
+        page(pages::ASSETS, pages::ASSETS, &[200, 404]),
+        page(pages::ICON, pages::ASSETS, &[200, 404]),
         socket("GET", &[101, 200, 400, 403, 429, 500]),
         socket("POST", &[200, 400, 403, 408, 413, 500]),
     ];
+    operations.extend(PageRoute::MEMBERS.iter().map(|route| page(route.name(), route.name(), &[200, 303, 400, 404, 503])));
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {

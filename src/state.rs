@@ -9,9 +9,11 @@ use crate::features::environments::Environments;
 use crate::features::oauth::Oauth;
 use crate::features::posts::Posts;
 use crate::features::projects::Projects;
+use crate::features::visits::Visits;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::metrics::exporter::Exporter;
+use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 
 /// The parts of one application.
@@ -39,4 +41,8 @@ pub struct AppState {
     pub environments: Environments,
     /// The posts service.
     pub posts: Posts,
+    /// The visits service.
+    pub visits: Visits,
+    /// What is known of all replicas.
+    pub pulse: Pulse,
 }

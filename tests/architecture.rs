@@ -111,7 +111,13 @@ fn the_metrics_module_imports_nothing_else_of_ours() {
 #[test]
 fn only_what_puts_the_parts_together_knows_the_features() {
     let assembly = ["app.rs", "router.rs", "state.rs", "fleet.rs", "lib.rs"];
-    assert_none(&mentions(&["crate::features", "vitrine::features"], |path| path.starts_with("features/") || assembly.contains(&path)));
+    let may_know = |path: &str| path.starts_with("features/") || path.starts_with("pages/") || assembly.contains(&path);
+    assert_none(&mentions(&["crate::features", "vitrine::features"], may_know));
+}
+
+#[test]
+fn only_the_router_knows_the_pages() {
+    assert_none(&mentions(&["crate::pages", "askama::", "rust_embed::"], |path| path.starts_with("pages/") || path == "router.rs"));
 }
 
 #[test]

@@ -5,6 +5,7 @@ pub mod environments;
 pub mod oauth;
 pub mod posts;
 pub mod projects;
+pub mod visits;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -20,6 +21,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .merge(projects::routes())
         .merge(environments::routes())
         .merge(posts::routes())
+        .merge(visits::routes())
 }
 
 /// The Socket.IO events of every feature.

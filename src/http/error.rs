@@ -126,7 +126,7 @@ pub struct FieldError {
 }
 
 /// An error body (RFC 9457).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Problem {
     /// Always `about:blank#<code>`.
     #[serde(rename = "type")]
@@ -272,7 +272,7 @@ impl IntoResponse for ApiError {
             trace_id,
             errors,
         };
-        let mut response = (status, axum::Json(problem)).into_response();
+        let mut response = (status, axum::Json(&problem)).into_response();
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         if let Some(seconds) = retry_after {
@@ -282,6 +282,7 @@ impl IntoResponse for ApiError {
             headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"vitrine\""));
         }
         response.extensions_mut().insert(code.class());
+        response.extensions_mut().insert(problem);
         response
     }
 }

@@ -17,6 +17,8 @@ use crate::state::AppState;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
+/// Probes, scrapes and files are many and do nothing that is worth a span; events of sockets have spans of their own.
+const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socket.io/"];
 /// Longer ones are replaced: an identifier stands in every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
 
@@ -25,8 +27,7 @@ pub async fn identify(State(state): State<AppState>, request: Request, next: Nex
     let id: Arc<str> = request.headers().get(&REQUEST_ID).and_then(harmless).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into);
     let context = RequestContext { id: id.clone(), path: request.uri().path().into() };
     let span = match request.extensions().get::<MatchedPath>() {
-        // Probes and scrapes come every second and do nothing that is worth a span.
-        Some(route) if !route.as_str().starts_with("/api/") => tracing::Span::none(),
+        Some(route) if QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)) => tracing::Span::none(),
         route => {
             tracing::info_span!("request", request_id = &*id, method = request.method().as_str(), route = route.map(MatchedPath::as_str))
         }

@@ -3,10 +3,10 @@
 
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
-    AuthMethod, AuthStatus, Build, CacheType, Dependency, Disconnection, DriverAnswer, DriverCall, Ending, EnvironmentStatus, EventIn,
-    Extension, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, LogStream, Loss, Message,
-    Outcome, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, SessionStatus,
-    SessionType, Severity, SocketError, SystemError, Transport,
+    AssetType, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection, DriverAnswer,
+    DriverCall, Ending, EnvironmentStatus, EventIn, Extension, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome,
+    Keys, Limiter, LogStream, Loss, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query,
+    QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SocketError, SystemError, Transport, Vital,
 };
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -22,6 +22,12 @@ const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
 /// From an event that looks at nothing to one that opens a terminal.
 const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
 const FANOUT_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
+const SSR_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.025, 0.1, 0.5];
+/// Where a vital turns from good to poor: INP at 0.2 and 0.5, TTFB at 0.8 and 1.8, FCP at 1.8, LCP at 2.5 and 4 (web.dev/vitals).
+const VITAL_SECONDS: &[f64] = &[0.2, 0.5, 0.8, 1.8, 2.5, 4.0];
+/// Good up to 0.1, poor from 0.25.
+const SHIFTS: &[f64] = &[0.05, 0.1, 0.25, 1.0];
+const ASSET_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
 /// What the catalogue says of one metric.
@@ -232,6 +238,24 @@ catalogue! {
         rate_limited: Counter<Limiter> = "rate_limited_total";
         /// Requests answered with the stored result of an earlier one
         idempotent_replays: Counter<()> = "idempotent_replays_total";
+    }
+    "Frontend" {
+        /// Pages that browsers have shown, as they report it
+        page_views: Counter<PageRoute> = "page_views_total";
+        /// Time that the server takes to make a page in seconds
+        ssr_duration: Histogram<PageRoute> = "ssr_duration_seconds", SSR_SECONDS;
+        /// Calls of the interface that pages have made, as browsers report them
+        api_calls: Counter<(CalledEndpoint, CallStatus)> = "api_calls_total";
+        /// Errors in pages, as browsers report them
+        client_errors: Counter<ClientError> = "client_errors_total";
+        /// How long visitors wait in seconds, as browsers report it for a sample of visits
+        web_vitals: Histogram<(PageRoute, Vital)> = "web_vitals_seconds", VITAL_SECONDS;
+        /// How much of a page moves under the visitor's eyes (cumulative layout shift), as browsers report it for a sample of visits
+        web_vitals_cls: Histogram<PageRoute> = "web_vitals_cls", SHIFTS;
+        /// Time that a browser takes to load a file of a page in seconds, as browsers report it for a sample of visits
+        static_asset_load: Histogram<AssetType> = "static_asset_load_seconds", ASSET_SECONDS;
+        /// Parts of pages that could not start, as browsers report it
+        error_boundaries: Counter<PageRoute> = "error_boundaries_total";
     }
     "Business" {
         /// Accounts created

@@ -59,9 +59,10 @@ pub struct Operation {
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Makes every series that requests for the operations can produce, at zero.
+    /// Makes every series that requests for the operations can produce, at zero. In `answered` are all of them together,
+    /// for who cannot read a series.
     #[must_use]
-    pub fn new(metrics: Metrics, operations: &[Operation]) -> Self {
+    pub fn new(metrics: Metrics, operations: &[Operation], answered: Arc<AtomicU64>) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
         for operation in operations {
             let Operation { method, matched, route, .. } = operation;
@@ -79,7 +80,7 @@ impl HttpLayer {
             other.operation(method).requests(&metrics, StatusCode::NOT_FOUND.as_u16());
         }
         metrics.api_errors.touch(&[ErrorType::NotFound.name(), OTHER_ROUTE, "404"]);
-        Self(Arc::new(Handles { metrics, routes, other }))
+        Self(Arc::new(Handles { metrics, routes, other, answered }))
     }
 }
 
@@ -242,6 +243,7 @@ impl Drop for Measurement {
             (End::Left | End::Whole, _) => (CLIENT_LEFT, ErrorType::of(CLIENT_LEFT)),
         };
         operation.requests(&layer.metrics, status).increment(1);
+        layer.answered.fetch_add(1, Ordering::Relaxed);
         if let Some(Histograms { duration, request_size, response_size }) = &operation.histograms {
             duration.record(self.start.elapsed().as_secs_f64());
             if let Some(response_size) = response_size {
@@ -308,6 +310,7 @@ struct Handles {
     metrics: Metrics,
     routes: HashMap<Box<str>, Route>,
     other: Route,
+    answered: Arc<AtomicU64>,
 }
 
 impl Handles {

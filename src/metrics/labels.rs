@@ -57,6 +57,7 @@ mod environments;
 mod realtime;
 mod stores;
 mod system;
+mod web;
 
 pub use accounts::{ApiEndpoint, ApiStatus, AuthMethod, AuthStatus, Limiter, OauthOperation, Platform};
 pub use environments::{
@@ -65,6 +66,7 @@ pub use environments::{
 pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
 pub use stores::{CacheType, Outcome, PoolState, Query, QueryStatus, RedisCommand, RedisRole};
 pub use system::{Dependency, Heap, Severity, SystemError};
+pub use web::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
 impl Keys for () {
     fn keys() -> Vec<&'static str> {

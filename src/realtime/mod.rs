@@ -21,6 +21,7 @@ mod seat;
 mod signal;
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -84,6 +85,8 @@ struct Inner {
     limits: Limits,
     upgraded: HangUps,
     canary: Mutex<Canary>,
+    /// Clients of this replica, as they were counted last.
+    connections: AtomicU64,
     metrics: Metrics,
 }
 
@@ -113,6 +116,7 @@ impl Realtime {
             limits: Limits::default(),
             upgraded: HangUps::default(),
             canary: Mutex::new(Canary::new(metrics.clone())),
+            connections: AtomicU64::new(0),
             metrics,
         })))
     }
@@ -156,6 +160,12 @@ impl Realtime {
     #[must_use]
     pub fn replica(&self) -> Uuid {
         self.0.bus.me()
+    }
+
+    /// How many clients this replica has, counted every second.
+    #[must_use]
+    pub fn connections(&self) -> u64 {
+        self.0.connections.load(Ordering::Relaxed)
     }
 
     /// Every client of this replica.
@@ -248,6 +258,7 @@ impl Realtime {
 
     fn count_connections(&self) {
         let clients = self.clients();
+        self.0.connections.store(clients.len() as u64, Ordering::Relaxed);
         for transport in Transport::MEMBERS {
             let count = clients.iter().filter(|client| connect::carried(client.socket().transport_type()) == *transport).count();
             self.0.metrics.websocket_connections_active.set_count(*transport, i64::try_from(count).unwrap_or(i64::MAX));

@@ -21,10 +21,12 @@ pub enum Topic {
     Presence,
     /// Sessions in environments were closed.
     TerminalsClosed,
+    /// What a replica says of itself.
+    Pulse,
 }
 
 impl Topic {
-    const ALL: [Self; 5] = [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed];
+    const ALL: [Self; 6] = [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed, Self::Pulse];
 }
 
 /// The listeners of one replica.

@@ -16,6 +16,7 @@ mod socket;
 mod store;
 
 pub use guard::{CurrentUser, MaybeUser, admit};
+pub(crate) use model::SessionEntry;
 pub use model::{Role, SignedIn, User, Vouched};
 pub use routes::{routes, session_cookie};
 pub use service::{AccountError, Accounts};

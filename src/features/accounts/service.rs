@@ -269,7 +269,7 @@ impl Accounts {
     }
 
     /// A part of the sessions of a user that have not ended.
-    pub(super) async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
+    pub(crate) async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
         let Inner { db, limits, .. } = &*self.0;
         Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
     }

@@ -23,7 +23,10 @@ mod store;
 mod watch;
 mod work;
 
+pub(crate) use extensions::{Install, InstallStatus, row as extension_row};
+pub(crate) use model::Environment;
 pub use routes::routes;
 pub use service::{Environments, Parts};
+pub(crate) use sessions::{Session, SessionStatus, SessionType};
 pub use socket::{end_subscriptions, sockets};
 pub use watch::watch_engine;

@@ -178,14 +178,14 @@ impl Environments {
     }
 
     /// A part of the environments of a project.
-    pub(super) async fn list(&self, user: &User, project: Uuid, slice: Slice) -> Result<Vec<Environment>, EnvironmentError> {
+    pub(crate) async fn list(&self, user: &User, project: Uuid, slice: Slice) -> Result<Vec<Environment>, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         projects.permit(user, project, Action::Enter).await?;
         Ok(store::of_project(&mut db.acquire().await?, project, slice).await?)
     }
 
     /// An environment that the user may see.
-    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
+    pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         let found = store::find(&mut db.acquire().await?, id).await?;
         let environment = found.ok_or(EnvironmentError::NoSuchEnvironment)?;

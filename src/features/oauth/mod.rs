@@ -25,6 +25,7 @@ use std::sync::Arc;
 
 pub use access::{Access, AccessError};
 pub use error::{Distrust, ProviderError};
+pub(crate) use model::ReturnTo;
 pub use model::{Account, Status};
 pub use routes::routes;
 pub use service::Oauth;

@@ -280,7 +280,7 @@ impl Oauth {
     }
 
     /// The linked accounts of a user.
-    pub(super) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
+    pub(crate) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
         Ok(self.accounts(&mut self.0.db.acquire().await?, user).await?)
     }
 

@@ -133,7 +133,7 @@ impl Posts {
     }
 
     /// A part of the user's own posts.
-    pub(super) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Post>, PostError> {
+    pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Post>, PostError> {
         Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, slice).await?)
     }
 

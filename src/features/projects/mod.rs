@@ -19,6 +19,7 @@ mod socket;
 mod store;
 
 pub use model::Action;
+pub(crate) use model::{Member, Project, Role, Seen, Visibility};
 pub use presence::Presence;
 pub use service::{ProjectError, Projects};
 pub use showcase::Entry;

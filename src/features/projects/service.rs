@@ -144,12 +144,12 @@ impl Projects {
     }
 
     /// A part of the projects that the user is a member of.
-    pub(super) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
+    pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
         Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
     }
 
     /// A project that the user may read.
-    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+    pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
         self.look(user, id, Action::Read).await
     }
 
@@ -256,7 +256,7 @@ impl Projects {
     }
 
     /// A part of the members of a project that the user is a member of.
-    pub(super) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
+    pub(crate) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
         self.permit(user, id, Action::Enter).await?;
         Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
     }

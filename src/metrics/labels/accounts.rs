@@ -78,5 +78,6 @@ labels! {
         PasswordHashing ["password_hashing"],
         SocketConnections ["socket_connections"],
         SocketEvents ["socket_events"],
+        Beacons ["beacons"],
     }
 }

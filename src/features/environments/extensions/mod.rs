@@ -10,6 +10,8 @@ mod service;
 mod store;
 mod work;
 
+pub use catalogue::row;
+pub use model::{Install, InstallStatus};
 pub use routes::routes;
 pub use store::forget_installed;
 pub use work::{ChangeExtension, enqueue_wanted};

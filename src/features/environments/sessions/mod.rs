@@ -8,7 +8,7 @@ mod socket;
 mod store;
 mod terminals;
 
-pub use model::{Closed, Session, TerminalEnd};
+pub use model::{Closed, Session, SessionStatus, SessionType, TerminalEnd};
 pub use routes::routes;
 pub use service::{report, report_nothing};
 pub use socket::sockets;

@@ -47,7 +47,7 @@ impl Environments {
     }
 
     /// A part of the sessions in an environment.
-    pub(super) async fn sessions(&self, user: &User, environment: Uuid, slice: Slice) -> Result<Vec<Session>, EnvironmentError> {
+    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, slice: Slice) -> Result<Vec<Session>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, slice).await?)
     }
@@ -135,7 +135,7 @@ impl Environments {
     }
 
     /// The link by which an editor attaches to a session.
-    pub(super) fn link(&self, session: &Session) -> Option<String> {
+    pub(crate) fn link(&self, session: &Session) -> Option<String> {
         session.link(&container_name(self.namespace(), session.environment_id))
     }
 }

@@ -1,0 +1,76 @@
+//! The rules of visits: who is counted, and how much of one address.
+
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use moka::future::Cache;
+
+use super::events;
+use super::model::Report;
+use crate::metrics::Metrics;
+use crate::metrics::labels::Limiter;
+
+/// Addresses that are remembered; who is forgotten begins anew.
+const ADDRESSES: u64 = 100_000;
+/// What robots that say so call themselves.
+const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiver"];
+
+/// One more beacon of the address is refused.
+#[derive(Debug, thiserror::Error)]
+#[error("the address reports too much")]
+pub struct TooMuch;
+
+/// Takes beacons; clones share what is known of addresses.
+#[derive(Clone)]
+pub struct Visits {
+    quota: Quota,
+    addresses: Cache<IpAddr, Arc<DefaultDirectRateLimiter>>,
+    metrics: Metrics,
+}
+
+impl Visits {
+    /// Takes so many beacons of one address in a minute, all of them at once if they come so.
+    #[must_use]
+    pub fn new(beacons_per_minute: u32, metrics: Metrics) -> Self {
+        let quota = Quota::per_minute(NonZeroU32::new(beacons_per_minute).unwrap_or(NonZeroU32::MIN));
+        Self { quota, addresses: Cache::builder().max_capacity(ADDRESSES).build(), metrics }
+    }
+
+    /// One more beacon of an address.
+    pub(super) async fn admit(&self, address: IpAddr) -> Result<(), TooMuch> {
+        let limiter = self.addresses.get_with(address, async { Arc::new(RateLimiter::direct(self.quota)) }).await;
+        limiter.check().map_err(|_| {
+            self.metrics.rate_limited.increment(Limiter::Beacons);
+            TooMuch
+        })
+    }
+
+    /// Counts what a browser reports.
+    pub(super) fn report(&self, agent: &str, reports: &[Report]) {
+        if is_robot(agent) {
+            return;
+        }
+        for report in reports {
+            events::reported(&self.metrics, *report);
+        }
+    }
+}
+
+fn is_robot(agent: &str) -> bool {
+    let agent = agent.to_ascii_lowercase();
+    agent.is_empty() || ROBOTS.iter().any(|robot| agent.contains(robot))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn robots_are_known_by_what_they_call_themselves() {
+        assert!(is_robot("Mozilla/5.0 (compatible; Googlebot/2.1)"));
+        assert!(is_robot(""));
+        assert!(!is_robot("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"));
+    }
+}

@@ -1,0 +1,88 @@
+//! The labels of the pages and of what browsers report: everything that a beacon may name is listed here.
+
+use super::{Keys, Labels};
+
+labels! {
+    /// A page, by the template of its address.
+    PageRoute ["route"] {
+        Home ["/"],
+        About ["/about"],
+        Login ["/login"],
+        Showcase ["/projects"],
+        Published ["/projects/{slug}"],
+        Studio ["/studio"],
+        Project ["/studio/projects/{id}"],
+        Environment ["/studio/environments/{id}"],
+        Posts ["/studio/posts"],
+        Accounts ["/studio/accounts"],
+    }
+}
+
+labels! {
+    /// A time that tells how a page felt (web.dev/vitals).
+    Vital ["vital"] {
+        Lcp ["lcp"],
+        Inp ["inp"],
+        Ttfb ["ttfb"],
+        Fcp ["fcp"],
+    }
+}
+
+labels! {
+    /// What a page loads.
+    AssetType ["type"] {
+        Script ["script"],
+        Style ["style"],
+        Font ["font"],
+        Image ["image"],
+    }
+}
+
+labels! {
+    /// What went wrong in a browser.
+    ClientError ["type"] {
+        Error ["error"],
+        UnhandledRejection ["unhandled_rejection"],
+        Resource ["resource"],
+        CspViolation ["csp_violation"],
+    }
+}
+
+labels! {
+    /// How a call of a page ended; `failed` is one that was not answered.
+    CallStatus ["status"] {
+        Success ["2xx"],
+        Refused ["4xx"],
+        Failure ["5xx"],
+        Failed ["failed"],
+    }
+}
+
+labels! {
+    /// What pages call.
+    CalledEndpoint ["endpoint"] {
+        Register ["/api/auth/register"],
+        SignIn ["/api/auth/login"],
+        SignOut ["/api/auth/logout"],
+        SignOutAll ["/api/auth/logout-all"],
+        Session ["/api/auth/sessions/{id}"],
+        Fleet ["/api/fleet"],
+        Projects ["/api/projects"],
+        Project ["/api/projects/{id}"],
+        Publication ["/api/projects/{id}/publish"],
+        Members ["/api/projects/{id}/members"],
+        Member ["/api/projects/{id}/members/{user_id}"],
+        Environments ["/api/projects/{id}/environments"],
+        Environment ["/api/environments/{id}"],
+        Start ["/api/environments/{id}/start"],
+        Stop ["/api/environments/{id}/stop"],
+        Restart ["/api/environments/{id}/restart"],
+        Sessions ["/api/environments/{id}/sessions"],
+        EnvironmentSession ["/api/sessions/{id}"],
+        Extension ["/api/environments/{id}/extensions/{extension}"],
+        Posts ["/api/posts"],
+        Insights ["/api/insights/{platform}"],
+        Account ["/api/accounts/{id}"],
+        AccountRefresh ["/api/accounts/{id}/refresh"],
+    }
+}

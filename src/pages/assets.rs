@@ -1,0 +1,105 @@
+//! The files that pages load: the bundle that `web/build.mjs` makes, embedded into the program. Their names tell what is in them,
+//! so that a browser may keep them for a year.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use axum::http::header::{ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::{IntoResponse, Response};
+use rust_embed::Embed;
+
+use crate::http::extract::ApiPath;
+use crate::http::{ApiError, Code};
+
+/// Where the files are.
+pub const PATH: &str = "/assets/{file}";
+/// Where browsers look for an icon that no page has named.
+pub const ICON: &str = "/favicon.ico";
+/// A name stands for one content for ever (RFC 8246).
+const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// The icon's name says nothing of its content.
+const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
+/// What the bundle has beside each file that is worth it, the smallest first, and the ending of its name.
+const COMPRESSED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
+
+#[derive(Embed)]
+#[folder = "web/dist/"]
+struct Files;
+
+/// The files by which every page begins.
+pub struct Assets {
+    pub script: String,
+    pub style: String,
+    pub icon: String,
+}
+
+impl Assets {
+    /// What the bundle's manifest says.
+    pub fn get() -> &'static Self {
+        static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
+            let manifest = Files::get("manifest.json").and_then(|file| serde_json::from_slice::<HashMap<String, String>>(&file.data).ok());
+            let mut manifest = manifest.unwrap_or_default();
+            let mut path = |name: &str| format!("/assets/{}", manifest.remove(name).unwrap_or_default());
+            Assets { script: path("app.js"), style: path("app.css"), icon: path("favicon.svg") }
+        });
+        &ASSETS
+    }
+}
+
+/// A file of the bundle.
+pub async fn serve(ApiPath(name): ApiPath<String>, headers: HeaderMap) -> Result<Response, ApiError> {
+    file(&name, &headers, FOR_EVER).ok_or_else(|| ApiError::new(Code::NotFound))
+}
+
+/// The icon, for a browser that has not read a page.
+pub async fn icon(headers: HeaderMap) -> Result<Response, ApiError> {
+    let name = Assets::get().icon.trim_start_matches("/assets/");
+    file(name, &headers, FOR_AN_HOUR).ok_or_else(|| ApiError::new(Code::NotFound))
+}
+
+fn file(name: &str, headers: &HeaderMap, keep: HeaderValue) -> Option<Response> {
+    let media = media_type(name)?;
+    let accepted = headers.get(ACCEPT_ENCODING).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
+    let mut compressed = COMPRESSED.into_iter().filter(|(coding, _)| accepts(accepted, coding));
+    let found = compressed.find_map(|(coding, ending)| Some((Some(coding), Files::get(&format!("{name}{ending}"))?)));
+    let (coding, file) = found.or_else(|| Some((None, Files::get(name)?)))?;
+    let mut response = ([(CONTENT_TYPE, HeaderValue::from_static(media)), (CACHE_CONTROL, keep)], file.data).into_response();
+    response.headers_mut().insert(VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(coding) = coding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
+    Some(response)
+}
+
+/// Whether a coding is named and not refused (RFC 9110, 12.5.3).
+fn accepts(accepted: &str, coding: &str) -> bool {
+    accepted.split(',').any(|item| {
+        let (name, quality) = item.split_once(";q=").unwrap_or((item, "1"));
+        name.trim().eq_ignore_ascii_case(coding) && quality.trim().parse::<f32>().is_ok_and(|quality| quality > 0.0)
+    })
+}
+
+/// The media type of what pages load; nothing else of the bundle is served.
+fn media_type(name: &str) -> Option<&'static str> {
+    Some(match name.rsplit('.').next()? {
+        "js" => "text/javascript; charset=utf-8",
+        "css" => "text/css; charset=utf-8",
+        "svg" => "image/svg+xml",
+        "woff2" => "font/woff2",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_coding_that_is_refused_is_not_sent() {
+        assert!(accepts("gzip, deflate, br", "br"));
+        assert!(accepts("gzip;q=0.5, BR;q=1.0", "br"));
+        assert!(!accepts("br;q=0, gzip", "br"));
+        assert!(!accepts("", "gzip"));
+    }
+}

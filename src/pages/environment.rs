@@ -1,0 +1,172 @@
+//! An environment: where it stands, its log, terminals in it, the sessions that are open, what is installed.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::frame::{Frame, StudioFrame, render};
+use super::project::{MEMBERS, Rights, concealed};
+use super::view::{Time, first};
+use crate::features::environments::driver::Image;
+use crate::features::environments::{Environment, Install, InstallStatus, Session, SessionStatus, SessionType, extension_row, logs};
+use crate::http::ApiError;
+use crate::http::extract::ApiPath;
+use crate::metrics::labels::{DriverName, Extension};
+use crate::state::AppState;
+
+/// Lines of the log that the page begins with.
+pub const LINES: i64 = 200;
+const SESSIONS: i64 = 20;
+
+#[derive(Template)]
+#[template(path = "environment.html")]
+struct EnvironmentPage {
+    frame: Frame,
+    environment: EnvironmentView,
+    /// Whether no container runs in truth.
+    is_simulated: bool,
+    created_at: Time,
+    project_id: Uuid,
+    project_name: String,
+    rights: Rights,
+    lines: Vec<Line>,
+    last_seq: i64,
+    /// What the reader has left open in tmux, and can go back to.
+    left_open: Vec<LeftOpen>,
+    sessions: Vec<SessionView>,
+    extensions: Vec<ExtensionView>,
+}
+
+/// An environment, wherever it is shown.
+pub struct EnvironmentView {
+    pub id: Uuid,
+    pub name: String,
+    pub image: Image,
+    pub driver: &'static str,
+    pub status: &'static str,
+    pub last_error: Option<String>,
+}
+
+impl From<Environment> for EnvironmentView {
+    fn from(environment: Environment) -> Self {
+        let Environment { id, name, image, driver, status, last_error, .. } = environment;
+        Self { id, name, image, driver: driver.name(), status: status.name(), last_error }
+    }
+}
+
+impl EnvironmentView {
+    /// Whether the status is one of these: what is for others begins hidden.
+    pub fn is(&self, statuses: &str) -> bool {
+        statuses.split(' ').any(|status| status == self.status)
+    }
+}
+
+/// A line of the log.
+struct Line {
+    seq: i64,
+    stream: &'static str,
+    text: String,
+    at: Time,
+}
+
+impl From<logs::Entry> for Line {
+    fn from(logs::Entry { seq, stream, line, at }: logs::Entry) -> Self {
+        Self { seq, stream: stream.name(), text: line, at: at.into() }
+    }
+}
+
+/// A session in the environment.
+struct SessionView {
+    id: Uuid,
+    kind: &'static str,
+    status: &'static str,
+    who: String,
+    created_at: Time,
+    /// Opens an editor.
+    link: Option<String>,
+    may_close: bool,
+}
+
+/// A session of the reader's in tmux.
+struct LeftOpen {
+    id: Uuid,
+    created_at: Time,
+}
+
+/// What can be installed, and how far it is.
+struct ExtensionView {
+    id: &'static str,
+    title: &'static str,
+    description: &'static str,
+    status: Option<&'static str>,
+    reason: Option<String>,
+    may_install: bool,
+    may_remove: bool,
+}
+
+impl ExtensionView {
+    fn of(extension: Extension, image: Image, installed: Option<Install>) -> Self {
+        let row = extension_row(extension);
+        let fits = row.install.requires.is_none_or(|program| image.has(program));
+        let status = installed.as_ref().map(|install| install.status);
+        Self {
+            id: extension.name(),
+            title: row.title,
+            description: row.description,
+            status: status.map(InstallStatus::as_str),
+            reason: installed.and_then(|install| install.reason),
+            may_install: fits && matches!(status, None | Some(InstallStatus::Failed)),
+            may_remove: status.is_some_and(|status| status != InstallStatus::Removing),
+        }
+    }
+}
+
+/// An environment of a project of the reader's.
+pub async fn environment(
+    State(state): State<AppState>,
+    StudioFrame { frame, user, .. }: StudioFrame,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Response, ApiError> {
+    let environment = state.environments.read(&user, id).await.map_err(concealed)?;
+    let seen = state.projects.read(&user, environment.project_id).await?;
+    let rights = Rights::of(&seen, &user);
+    let members = state.projects.members(&user, environment.project_id, first(MEMBERS)).await?;
+    let names: HashMap<Uuid, String> = members.into_iter().map(|member| (member.user_id, member.display_name)).collect();
+    let sessions = state.environments.sessions(&user, id, first(SESSIONS)).await?;
+    let mut installed: HashMap<&str, Install> =
+        state.environments.extensions(&user, id).await?.into_iter().map(|install| (install.extension.name(), install)).collect();
+    let entries = logs::read(&mut state.db.acquire().await?, id, None, LINES).await?;
+
+    let session_view = |session: Session| SessionView {
+        id: session.id,
+        kind: session.kind.name(),
+        status: session.status.name(),
+        who: names.get(&session.user_id).cloned().unwrap_or_else(|| "somebody who has left".to_owned()),
+        created_at: session.created_at.into(),
+        link: state.environments.link(&session).filter(|_| session.user_id == user.id),
+        may_close: session.status == SessionStatus::Active && (session.user_id == user.id || rights.manage),
+    };
+    let is_left_open =
+        |session: &&Session| session.user_id == user.id && session.kind == SessionType::Tmux && session.status == SessionStatus::Active;
+    let left_open = |session: &Session| LeftOpen { id: session.id, created_at: session.created_at.into() };
+    render(&EnvironmentPage {
+        frame,
+        is_simulated: environment.driver == DriverName::Sim,
+        created_at: environment.created_at.into(),
+        project_id: environment.project_id,
+        project_name: seen.project.name,
+        rights,
+        last_seq: entries.last().map_or(0, |entry| entry.seq),
+        lines: entries.into_iter().map(Into::into).collect(),
+        left_open: sessions.iter().filter(is_left_open).map(left_open).collect(),
+        sessions: sessions.into_iter().map(session_view).collect(),
+        extensions: Extension::MEMBERS
+            .iter()
+            .map(|kind| ExtensionView::of(*kind, environment.image, installed.remove(kind.name())))
+            .collect(),
+        environment: environment.into(),
+    })
+}

@@ -1,0 +1,109 @@
+//! What surrounds every page: its head, who is signed in, how an answer becomes HTML. What stands in a page is its own file's.
+
+use askama::Template;
+use axum::extract::{FromRequestParts, MatchedPath};
+use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use axum::http::request::Parts;
+use axum::response::{IntoResponse, Redirect, Response};
+use url::form_urlencoded::byte_serialize;
+use uuid::Uuid;
+
+use super::assets::Assets;
+use crate::features::accounts::{MaybeUser, User};
+use crate::http::{ApiError, Code};
+use crate::metrics::kinds::Timer;
+use crate::metrics::labels::PageRoute;
+use crate::state::AppState;
+
+/// Everything that a page loads comes from here, and nothing in a page is script or style.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
+                      form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// What a template needs beside its own.
+pub struct Frame {
+    /// The page's route, as the beacon tells it; none for a page that stands in for another.
+    pub route: &'static str,
+    /// Who is signed in.
+    pub user: Option<Viewer>,
+    /// The bundle's files.
+    pub assets: &'static Assets,
+    /// Share of the visits whose times are reported, 0 to 1.
+    pub rum_sample: f64,
+    /// What is running.
+    pub version: &'static str,
+    /// Which replica made the page.
+    pub replica: String,
+    /// Measures until the page is made.
+    _making: Option<Timer>,
+}
+
+/// Who looks at a page.
+pub struct Viewer {
+    pub id: Uuid,
+    pub display_name: String,
+    pub email: String,
+}
+
+impl Frame {
+    /// The frame of a page that stands in for the one that was asked for.
+    pub fn bare(state: &AppState) -> Self {
+        Self {
+            route: "",
+            user: None,
+            assets: Assets::get(),
+            rum_sample: state.config.rum_sample,
+            version: env!("CARGO_PKG_VERSION"),
+            replica: state.config.replica.clone(),
+            _making: None,
+        }
+    }
+
+    fn of(state: &AppState, parts: &Parts, user: Option<&User>) -> Result<Self, ApiError> {
+        let route = parts.extensions.get::<MatchedPath>().and_then(|path| PageRoute::named(path.as_str()));
+        let route = route.ok_or_else(|| ApiError::new(Code::Internal).source("a page is missing among the labels"))?;
+        let viewer = |user: &User| Viewer { id: user.id, display_name: user.display_name.clone(), email: user.email.clone() };
+        let making = Some(state.metrics.ssr_duration.time(route));
+        Ok(Self { route: route.name(), user: user.map(viewer), _making: making, ..Self::bare(state) })
+    }
+}
+
+/// The frame of a page for everybody.
+impl FromRequestParts<AppState> for Frame {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let MaybeUser(current) = MaybeUser::from_request_parts(parts, state).await?;
+        Self::of(state, parts, current.as_ref().map(|current| &current.user))
+    }
+}
+
+/// The frame of a page for who is signed in. Others are sent to do so first, and come back.
+pub struct StudioFrame {
+    pub frame: Frame,
+    pub user: User,
+    /// The session that shows the page.
+    pub session: Uuid,
+}
+
+impl FromRequestParts<AppState> for StudioFrame {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
+        let MaybeUser(current) = MaybeUser::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
+        let Some(current) = current else {
+            let next: String = byte_serialize(parts.uri.path().as_bytes()).collect();
+            return Err(Redirect::to(&format!("{}?next={next}", PageRoute::Login.name())).into_response());
+        };
+        let frame = Frame::of(state, parts, Some(&current.user)).map_err(IntoResponse::into_response)?;
+        Ok(Self { frame, user: current.user, session: current.session })
+    }
+}
+
+/// A page as an answer.
+///
+/// # Errors
+/// `internal` when the template fails, which it does when something in it cannot be written.
+pub fn render(page: &impl Template) -> Result<Response, ApiError> {
+    let html = page.render().map_err(|error| ApiError::new(Code::Internal).source(error))?;
+    Ok(([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], html).into_response())
+}

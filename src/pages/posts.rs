@@ -1,0 +1,128 @@
+//! Posts: what the reader has told platforms of published projects, a form for a new one, and what the accounts have come to.
+
+use std::collections::HashMap;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::frame::{Frame, StudioFrame, render};
+use super::view::{self, Time, first, is_start};
+use crate::features::oauth::{Account, Status};
+use crate::features::posts::{Delivery, DeliveryStatus, Post};
+use crate::features::projects::Role;
+use crate::http::ApiError;
+use crate::http::extract::ApiQuery;
+use crate::http::page::PageQuery;
+use crate::platforms::Platforms;
+use crate::state::AppState;
+
+/// Projects that one may choose from.
+const PROJECTS: i64 = 100;
+
+#[derive(Template)]
+#[template(path = "posts.html")]
+struct PostsPage {
+    frame: Frame,
+    /// The published projects that the reader may post about.
+    projects: Vec<Choice>,
+    /// The linked accounts that one can post with.
+    accounts: Vec<AccountView>,
+    /// Whether a platform to post on is configured at all.
+    is_offered: bool,
+    posts: Vec<PostView>,
+    /// Whether it is the list's beginning.
+    is_first: bool,
+    next: Option<String>,
+}
+
+/// A project to post about.
+struct Choice {
+    id: Uuid,
+    name: String,
+}
+
+/// An account on a platform that takes posts.
+struct AccountView {
+    platform: &'static str,
+    platform_name: &'static str,
+    handle: String,
+    is_active: bool,
+}
+
+impl AccountView {
+    fn of(account: Account, platforms: &Platforms) -> Option<Self> {
+        let Account { platform, handle, status, .. } = account;
+        platforms.get(platform).filter(|settings| settings.post)?;
+        Some(Self { platform: platform.name(), platform_name: view::platform(platform), handle, is_active: status == Status::Active })
+    }
+}
+
+/// A post.
+struct PostView {
+    id: Uuid,
+    project_id: Uuid,
+    /// None when the project is not among those that are listed.
+    project_name: Option<String>,
+    text: String,
+    created_at: Time,
+    deliveries: Vec<DeliveryView>,
+}
+
+impl PostView {
+    fn of(post: Post, names: &HashMap<Uuid, String>) -> Self {
+        let Post { id, project_id, author_id: _, text, created_at, deliveries } = post;
+        let project_name = names.get(&project_id).cloned();
+        let deliveries = deliveries.into_iter().map(Into::into).collect();
+        Self { id, project_id, project_name, text, created_at: created_at.into(), deliveries }
+    }
+}
+
+/// A post on one platform.
+struct DeliveryView {
+    platform: &'static str,
+    platform_name: &'static str,
+    status: &'static str,
+    attempts: i32,
+    last_error: Option<String>,
+    url: Option<String>,
+}
+
+impl From<Delivery> for DeliveryView {
+    fn from(delivery: Delivery) -> Self {
+        let Delivery { platform, status, attempts, last_error, url, .. } = delivery;
+        let status = match status {
+            DeliveryStatus::Pending => "pending",
+            DeliveryStatus::Delivered => "delivered",
+            DeliveryStatus::Failed => "failed",
+        };
+        Self { platform: platform.name(), platform_name: view::platform(platform), status, attempts, last_error, url }
+    }
+}
+
+/// The reader's posts.
+pub async fn posts(
+    State(state): State<AppState>,
+    StudioFrame { frame, user, .. }: StudioFrame,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Response, ApiError> {
+    let slice = query.slice()?;
+    let found = state.posts.list(&user, slice).await?;
+    let projects = state.projects.list(&user, first(PROJECTS)).await?;
+    let linked = state.oauth.linked(user.id).await?;
+    let platforms = state.oauth.platforms();
+
+    let names = projects.iter().map(|seen| (seen.project.id, seen.project.name.clone())).collect();
+    let page = slice.page(found, |post| post.id, |post| PostView::of(post, &names));
+    let announced = projects.into_iter().filter(|seen| seen.role >= Some(Role::Editor) && seen.project.is_published());
+    render(&PostsPage {
+        frame,
+        projects: announced.map(|seen| Choice { id: seen.project.id, name: seen.project.name }).collect(),
+        accounts: linked.into_iter().filter_map(|account| AccountView::of(account, platforms)).collect(),
+        is_offered: platforms.all().any(|settings| settings.post),
+        posts: page.items,
+        is_first: is_start(&slice),
+        next: page.next_cursor,
+    })
+}

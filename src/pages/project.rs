@@ -1,0 +1,121 @@
+//! A project as its members see it: what it is, who is in it, its environments. What a role does not allow is not offered; whether
+//! it may be done is still the interface's to say.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::environment::EnvironmentView;
+use super::frame::{Frame, StudioFrame, render};
+use super::view::{Time, first};
+use crate::features::accounts::{self, User};
+use crate::features::environments::driver::Image;
+use crate::features::projects::{Action, Member, Project, Role, Seen, Visibility};
+use crate::http::extract::ApiPath;
+use crate::http::{ApiError, Code};
+use crate::state::AppState;
+
+/// As many members as a project may have.
+pub const MEMBERS: i64 = 100;
+const ENVIRONMENTS: i64 = 100;
+
+/// What the reader may do with a project.
+#[derive(Clone, Copy)]
+pub struct Rights {
+    /// Change it, and what is in it.
+    pub change: bool,
+    /// Decide about members, the showcase and its end.
+    pub manage: bool,
+}
+
+impl Rights {
+    /// Of somebody who sees a project.
+    pub fn of(seen: &Seen, user: &User) -> Self {
+        let may = |action| seen.allows(action, user.role == accounts::Role::Admin).is_ok();
+        Self { change: may(Action::Change), manage: may(Action::Manage) }
+    }
+}
+
+#[derive(Template)]
+#[template(path = "project.html")]
+struct ProjectPage {
+    frame: Frame,
+    id: Uuid,
+    name: String,
+    slug: String,
+    description: String,
+    version: i64,
+    visibility: &'static str,
+    is_public: bool,
+    is_published: bool,
+    updated_at: Time,
+    role: &'static str,
+    rights: Rights,
+    members: Vec<MemberView>,
+    environments: Vec<EnvironmentView>,
+    images: [Image; Image::ALL.len()],
+}
+
+/// Somebody in the project.
+struct MemberView {
+    id: Uuid,
+    name: String,
+    role: &'static str,
+    added_at: Time,
+    is_reader: bool,
+    /// A project keeps its owner.
+    is_owner: bool,
+}
+
+impl MemberView {
+    fn of(member: Member, reader: Uuid) -> Self {
+        let Member { user_id, display_name, role, added_at } = member;
+        Self {
+            id: user_id,
+            name: display_name,
+            role: role.as_str(),
+            added_at: added_at.into(),
+            is_reader: user_id == reader,
+            is_owner: role == Role::Owner,
+        }
+    }
+}
+
+/// A project of the reader's.
+pub async fn project(
+    State(state): State<AppState>,
+    StudioFrame { frame, user, .. }: StudioFrame,
+    ApiPath(id): ApiPath<Uuid>,
+) -> Result<Response, ApiError> {
+    let seen = state.projects.read(&user, id).await?;
+    let members = state.projects.members(&user, id, first(MEMBERS)).await.map_err(concealed)?;
+    let environments = state.environments.list(&user, id, first(ENVIRONMENTS)).await?;
+    let rights = Rights::of(&seen, &user);
+    let Seen { project, role } = seen;
+    let is_published = project.is_published();
+    let Project { id, name, slug, description, visibility, version, updated_at, .. } = project;
+    render(&ProjectPage {
+        frame,
+        id,
+        name,
+        slug,
+        description,
+        version,
+        visibility: visibility.as_str(),
+        is_public: visibility == Visibility::Public,
+        is_published,
+        updated_at: updated_at.into(),
+        role: role.map_or("administrator", Role::as_str),
+        rights,
+        members: members.into_iter().map(|member| MemberView::of(member, user.id)).collect(),
+        environments: environments.into_iter().map(Into::into).collect(),
+        images: Image::ALL,
+    })
+}
+
+/// Who reads a public project from outside finds nothing here: its page for everybody is in the showcase.
+pub fn concealed(error: impl Into<ApiError>) -> ApiError {
+    let error = error.into();
+    if error.code() == Code::Forbidden { ApiError::new(Code::NotFound) } else { error }
+}

@@ -1,0 +1,60 @@
+//! The studio: the projects of who is signed in, and a form for a new one.
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use uuid::Uuid;
+
+use super::frame::{Frame, StudioFrame, render};
+use super::view::{Time, excerpt, is_start};
+use crate::features::projects::{Role, Seen};
+use crate::http::ApiError;
+use crate::http::extract::ApiQuery;
+use crate::http::page::PageQuery;
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "studio.html")]
+struct StudioPage {
+    frame: Frame,
+    projects: Vec<Card>,
+    /// Whether it is the list's beginning.
+    is_first: bool,
+    next: Option<String>,
+}
+
+/// A project of the reader's.
+struct Card {
+    id: Uuid,
+    name: String,
+    excerpt: String,
+    role: &'static str,
+    visibility: &'static str,
+    is_published: bool,
+    updated_at: Time,
+}
+
+impl From<Seen> for Card {
+    fn from(Seen { project, role }: Seen) -> Self {
+        Self {
+            id: project.id,
+            excerpt: excerpt(&project.description),
+            role: role.map_or("visitor", Role::as_str),
+            visibility: project.visibility.as_str(),
+            is_published: project.is_published(),
+            updated_at: project.updated_at.into(),
+            name: project.name,
+        }
+    }
+}
+
+/// The reader's projects.
+pub async fn studio(
+    State(state): State<AppState>,
+    StudioFrame { frame, user, .. }: StudioFrame,
+    ApiQuery(query): ApiQuery<PageQuery>,
+) -> Result<Response, ApiError> {
+    let slice = query.slice()?;
+    let page = slice.page(state.projects.list(&user, slice).await?, |seen| seen.project.id, Card::from);
+    render(&StudioPage { frame, projects: page.items, is_first: is_start(&slice), next: page.next_cursor })
+}

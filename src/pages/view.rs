@@ -1,0 +1,111 @@
+//! What several pages show in the same form: times, numbers, names. Sentences belong to the templates.
+
+use time::OffsetDateTime;
+
+use crate::http::page::{Place, Slice};
+use crate::metrics::labels::Platform;
+
+/// Characters of a description that a card shows.
+const EXCERPT: usize = 180;
+
+/// A moment, for programs and for people.
+pub struct Time {
+    /// RFC 3339, whole seconds, UTC.
+    pub machine: String,
+    /// The same in words.
+    pub text: String,
+    /// The time of the day alone.
+    pub clock: String,
+}
+
+impl From<OffsetDateTime> for Time {
+    fn from(at: OffsetDateTime) -> Self {
+        let at = at.to_utc();
+        let (date, month) = (at.date(), at.month().to_string());
+        let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
+        Self {
+            machine: format!("{:04}-{:02}-{:02}T{clock}Z", at.year(), u8::from(at.month()), date.day()),
+            text: format!("{} {} {}, {} UTC", date.day(), &month[..3], at.year(), &clock[..5]),
+            clock,
+        }
+    }
+}
+
+/// The first part of a list, for what a page shows whole or not beyond.
+pub fn first<P: Place>(size: i64) -> Slice<P> {
+    Slice { before: P::start(), limit: size }
+}
+
+/// Whether a part of a list is its beginning.
+pub fn is_start<P: Place>(slice: &Slice<P>) -> bool {
+    slice.before == P::start()
+}
+
+/// A number with its thousands apart.
+pub fn count(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// How long something has lasted, in its two largest units; the bundle tells it in the same words.
+pub fn duration(seconds: u64) -> String {
+    let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
+    let seconds = seconds % 60;
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds} s"),
+        (0, 0, minutes) => format!("{minutes} min {seconds} s"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
+}
+
+/// The beginning of a text, where a card has no room for more.
+pub fn excerpt(text: &str) -> String {
+    match text.char_indices().nth(EXCERPT) {
+        Some((end, _)) => format!("{}…", text[..end].trim_end()),
+        None => text.to_owned(),
+    }
+}
+
+/// What people call a platform.
+pub const fn platform(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Github => "GitHub",
+        Platform::Gitlab => "GitLab",
+        Platform::Google => "Google",
+        Platform::Mastodon => "Mastodon",
+        Platform::Linkedin => "LinkedIn",
+        Platform::X => "X",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_moment_is_told_in_utc() {
+        let at = OffsetDateTime::from_unix_timestamp(1_794_477_605).unwrap().to_offset(time::UtcOffset::from_hms(2, 0, 0).unwrap());
+        let Time { machine, text, clock } = at.into();
+        assert_eq!((machine.as_str(), text.as_str(), clock.as_str()), ("2026-11-12T10:00:05Z", "12 Nov 2026, 10:00 UTC", "10:00:05"));
+    }
+
+    #[test]
+    fn numbers_and_durations_are_read_at_a_glance() {
+        assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([59, 60, 3_700, 90_000].map(duration), ["59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h"]);
+    }
+
+    #[test]
+    fn an_excerpt_is_cut_between_characters() {
+        assert_eq!(excerpt("short"), "short");
+        assert_eq!(excerpt(&"é".repeat(EXCERPT + 1)), format!("{}…", "é".repeat(EXCERPT)));
+    }
+}
