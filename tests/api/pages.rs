@@ -59,9 +59,10 @@ async fn who_is_not_signed_in_is_sent_to_do_so_and_back() {
     let app = TestApp::start().await;
     let id = uuid::Uuid::now_v7();
     let paths = [format!("/studio/projects/{id}"), format!("/studio/environments/{id}")];
-    for path in FOR_ACCOUNTS.iter().map(|path| (*path).to_owned()).chain(paths) {
+    let with_query = "/studio/posts?cursor=AAAA".to_owned();
+    for path in FOR_ACCOUNTS.iter().map(|path| (*path).to_owned()).chain(paths).chain([with_query]) {
         let answer = visit(&app, &path).answer().await.expect(303);
-        assert_eq!(answer.header("location"), format!("/login?next={}", path.replace('/', "%2F")));
+        assert_eq!(answer.header("location"), format!("/login?next={}", path.replace('/', "%2F").replace('?', "%3F").replace('=', "%3D")));
         let html = page(visit(&app, answer.header("location")).answer().await, 200);
         assert!(html.contains(&format!("data-goto=\"{path}\"")), "{html}");
     }

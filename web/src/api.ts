@@ -26,16 +26,18 @@ export async function call<T>({ method, endpoint, path, body, headers }: Call): 
     request.body = JSON.stringify(body);
     request.headers = { ...request.headers, 'content-type': 'application/json' };
   }
+  const response = await fetch(path, request).catch(() => null);
+  report({ kind: 'api_call', endpoint, status: response?.status ?? 0 });
+  if (!response) {
+    return { problem: networkProblem };
+  }
   try {
-    const response = await fetch(path, request);
-    report({ kind: 'api_call', endpoint, status: response.status });
     if (!response.ok) {
       return { problem: await readProblem(response) };
     }
     const text = await response.text();
     return { data: (text === '' ? null : JSON.parse(text)) as T };
   } catch {
-    report({ kind: 'api_call', endpoint, status: 0 });
     return { problem: networkProblem };
   }
 }
