@@ -147,6 +147,9 @@ impl Health {
             self.note(Dependency::Redis, Duration::ZERO, redis(&link));
             tokio::time::sleep(MIGRATE_PAUSE).await;
         }
+        if let Err(error) = db.warm_up().await {
+            tracing::debug!(error = &error as &dyn Error, "the pool fills as it is used");
+        }
         self.0.migrated.cancel();
         let mut ticks = tokio::time::interval(CHECK_EVERY);
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

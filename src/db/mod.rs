@@ -11,6 +11,7 @@ pub mod lease;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::future::try_join_all;
 use secrecy::ExposeSecret;
 use sqlx::ConnectOptions;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
@@ -93,6 +94,15 @@ impl Db {
         let acquired = tokio::time::timeout(self.acquire_timeout + DEADLINE_MARGIN, self.pool.acquire()).await;
         let connection = acquired.map_err(|_| StoreError::Timeout)?.map_err(|error| self.failed(error))?;
         Ok(Conn::new(connection, share, self.deadline, self.metrics.clone()))
+    }
+
+    /// Fills the pool, so that the first requests find connections: many that connect at once wait longer than a request may.
+    ///
+    /// # Errors
+    /// When one of them cannot be had within `DATABASE_ACQUIRE_TIMEOUT`.
+    pub async fn warm_up(&self) -> Result<(), StoreError> {
+        let all = (0..self.pool.options().get_max_connections()).map(|_| self.pool.acquire());
+        try_join_all(all).await.map(drop).map_err(StoreError::from)
     }
 
     /// Takes a connection and opens a transaction, which ends with [`Conn::commit`] or is rolled back on drop.
