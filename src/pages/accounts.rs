@@ -51,10 +51,7 @@ impl From<Account> for Linked {
             platform: view::platform(platform),
             handle,
             scopes: scopes.join(", "),
-            status: match status {
-                Status::Active => "active",
-                Status::Expired => "expired",
-            },
+            status: status.as_str(),
             is_active: status == Status::Active,
             expires_at: expires_at.map(Into::into),
             created_at: created_at.into(),

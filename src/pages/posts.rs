@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::frame::{Frame, StudioFrame, render};
 use super::view::{self, Time, first, is_start};
 use crate::features::oauth::{Account, Status};
-use crate::features::posts::{Delivery, DeliveryStatus, Post};
+use crate::features::posts::{Delivery, Post};
 use crate::features::projects::Role;
 use crate::http::ApiError;
 use crate::http::extract::ApiQuery;
@@ -92,12 +92,7 @@ struct DeliveryView {
 impl From<Delivery> for DeliveryView {
     fn from(delivery: Delivery) -> Self {
         let Delivery { platform, status, attempts, last_error, url, .. } = delivery;
-        let status = match status {
-            DeliveryStatus::Pending => "pending",
-            DeliveryStatus::Delivered => "delivered",
-            DeliveryStatus::Failed => "failed",
-        };
-        Self { platform: platform.name(), platform_name: view::platform(platform), status, attempts, last_error, url }
+        Self { platform: platform.name(), platform_name: view::platform(platform), status: status.as_str(), attempts, last_error, url }
     }
 }
 

@@ -36,6 +36,15 @@ impl Status {
             _ => None,
         }
     }
+
+    /// The status as the database holds it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Expired => "expired",
+        }
+    }
 }
 
 /// An account at a platform.

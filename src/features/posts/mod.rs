@@ -24,6 +24,6 @@ mod service;
 mod store;
 mod work;
 
-pub(crate) use model::{Delivery, DeliveryStatus, Post};
+pub(crate) use model::{Delivery, Post};
 pub use routes::routes;
 pub use service::{Parts, Posts};

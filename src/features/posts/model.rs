@@ -34,6 +34,15 @@ impl DeliveryStatus {
             _ => None,
         }
     }
+
+    /// The status as the database holds it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Delivered => "delivered",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// A post on one platform.

@@ -215,15 +215,12 @@ pub fn cargo() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
     // What Cargo told this program of itself: build scripts would take it for a change, and a Cargo called by hand for another.
-    let told = env::vars_os().map(|(name, _)| name).filter(|name| name.to_str().is_some_and(is_of_this_program));
-    told.fold(cargo, |mut cargo, name| {
-        cargo.env_remove(name);
-        cargo
-    })
-}
-
-fn is_of_this_program(name: &str) -> bool {
-    ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|start| name.starts_with(start))
+    for (name, _) in env::vars_os() {
+        if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }
 
 /// Passed and failed tests of a `JUnit` file, from the totals in its first element.
