@@ -17,6 +17,7 @@ use uuid::Uuid;
 use vitrine::cache::Link;
 use vitrine::config::{Cli, Config};
 use vitrine::db::Db;
+use vitrine::faults::Armed;
 use vitrine::features::environments::driver::{Engine, Image, Sim};
 use vitrine::features::environments::logs::Follower;
 use vitrine::metrics::exporter::Exporter;
@@ -113,7 +114,7 @@ impl Stage {
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;
-        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, metrics.clone())?;
+        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, Armed::default(), metrics.clone())?;
         let follower = Follower::new(db.clone(), engine, &config, |_| {}, realtime, metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }

@@ -13,9 +13,11 @@ use crate::cache::throttle::Throttle;
 use crate::cache::{Cache, Link};
 use crate::config::Config;
 use crate::db::Db;
+use crate::faults::Armed;
 use crate::features::accounts::{Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{self, Environments, watch_engine};
+use crate::features::faults::Faults;
 use crate::features::oauth::Oauth;
 use crate::features::posts::{self, Posts};
 use crate::features::projects::{self, Projects};
@@ -65,12 +67,13 @@ impl App {
         telemetry::watch_panics(&metrics);
         let listener = StdListener::bind(config.listen_address)?;
         listener.set_nonblocking(true)?;
-        let db = Db::new(&config, metrics.clone())?;
+        let armed = if config.faults { Armed::new(config.replica.clone(), metrics.clone()) } else { Armed::default() };
+        let db = Db::new(&config, metrics.clone())?.with_faults(armed.clone());
         let link = Link::new(&config, metrics.clone())?;
-        let realtime = Realtime::new(&config, link.clone(), metrics.clone())?;
+        let realtime = Realtime::new(&config, link.clone(), armed.clone(), metrics.clone())?;
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
         let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
-        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, realtime.clone(), &config, metrics.clone())?;
+        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, realtime.clone(), &config, armed.clone(), metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // One for all, so that the jobs of all features together leave half of the connections to requests.
@@ -78,7 +81,7 @@ impl App {
         let oauth =
             Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
         let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), realtime.clone(), metrics.clone());
-        let engine = Engine::of(&config, &db, metrics.clone())?;
+        let engine = Engine::of(&config, &db, armed.clone(), metrics.clone())?;
         let parts = environments::Parts {
             db: db.clone(),
             background: background.clone(),
@@ -106,9 +109,25 @@ impl App {
         let health = Health::new(engine.name(), metrics.clone());
         let visits = Visits::new(config.beacons_per_minute, metrics.clone());
         let pulse = Pulse::new(config.replica.clone(), realtime.clone(), health.clone());
+        let interface = router::with_faults(interface, config.faults);
+        let faults = config.faults.then(|| Faults::new(db.clone(), armed, router::templates(&interface)));
         let config = Arc::new(config);
-        let state =
-            AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, posts, visits, pulse };
+        let state = AppState {
+            config,
+            metrics,
+            exporter,
+            db,
+            realtime,
+            health,
+            accounts,
+            oauth,
+            projects,
+            environments,
+            posts,
+            visits,
+            faults,
+            pulse,
+        };
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, engine, workers, state })
     }
@@ -135,13 +154,24 @@ impl App {
         Ok(self.state.db.migrate().await?)
     }
 
+    /// Makes the account with this e-mail an admin. Replicas know at once, or within a minute when Redis is away.
+    ///
+    /// # Errors
+    /// When there is no such account, or the database is away.
+    pub async fn grant_admin(self, email: &str) -> Result<(), AppError> {
+        // To make caches forget who the account was.
+        self.link.connect().await;
+        if self.state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
+    }
+
     /// Runs until `stop`, then leaves in order; see [`shutdown`](crate::shutdown).
     ///
     /// # Errors
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, pulse, .. } = state;
+        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } =
+            state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
@@ -164,6 +194,10 @@ impl App {
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
         tasks.spawn("jobs", after_migration(&health, workers.clone().work()));
+        if let Some(faults) = faults {
+            tracing::warn!("faults are on: admins can hurt this replica on purpose");
+            tasks.spawn("faults", after_migration(&health, faults.watch()));
+        }
         tasks.spawn("logs", after_migration(&health, follower.clone().follow()));
 
         let stop_accepting = CancellationToken::new();

@@ -3,11 +3,11 @@
 //! Variables come from the environment; a secret may come from a file that `<NAME>_FILE` names. An error names the
 //! variable and what it wants, never the value of a secret. Nothing else in Vitrine reads the environment.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
@@ -197,6 +197,10 @@ pub struct Config {
     #[arg(long, env = "BEACONS_PER_MINUTE", value_name = "BEACONS_PER_MINUTE", default_value = "300", value_parser = clap::value_parser!(u32).range(1..))]
     pub beacons_per_minute: u32,
 
+    /// Whether admins may make faults on purpose, to try alerts and runbooks; production leaves it off
+    #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set)]
+    pub faults: bool,
+
     /// Bearer token that the metrics routes ask for; open without one (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
@@ -267,6 +271,12 @@ impl Config {
         Ok(())
     }
 
+    /// The same for a program that may run where a replica listens already.
+    #[must_use]
+    pub fn beside_a_replica(self) -> Self {
+        Self { listen_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..self }
+    }
+
     /// Whether browsers reach the service over TLS.
     #[must_use]
     pub fn secure(&self) -> bool {
@@ -286,6 +296,9 @@ pub struct Cli {
     /// What to do
     #[arg(value_enum, default_value = "serve")]
     pub verb: Verb,
+    /// With `grant-admin`: the account's e-mail
+    #[arg(value_name = "EMAIL", required_if_eq("verb", "grant-admin"))]
+    pub email: Option<String>,
     /// With `config`: check the variables and say no more
     #[arg(long)]
     pub check: bool,
@@ -301,6 +314,8 @@ pub enum Verb {
     Serve,
     /// Bring the database's schema up to date and end
     Migrate,
+    /// Make the account with an e-mail an admin, and end
+    GrantAdmin,
     /// Ask the replica on this machine whether it is ready: exit code 0 or 1
     Healthcheck,
     /// Print the configuration, secrets hidden
@@ -322,6 +337,9 @@ impl Cli {
         }
         let command: Command = Self::command();
         let cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
+        if cli.verb != Verb::GrantAdmin && cli.email.is_some() {
+            return Err(Self::error("only grant-admin wants an e-mail"));
+        }
         cli.config.check().map_err(|message| Self::error(&message))?;
         Ok(cli)
     }

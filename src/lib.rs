@@ -10,6 +10,7 @@
 //! | [`http`] | problems, extractors, paging |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | sites with accounts of their own: the way to them, and how their tokens are kept |
+//! | [`faults`] | where faults strike that are made on purpose |
 //! | [`metrics`] | the catalogue and everything that counts |
 //! | [`pages`] | what people see in a browser |
 //! | [`realtime`] | Socket.IO over all replicas |
@@ -22,6 +23,7 @@ pub mod app;
 pub mod cache;
 pub mod config;
 pub mod db;
+pub mod faults;
 pub mod features;
 pub mod fleet;
 pub mod health;

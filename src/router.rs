@@ -19,7 +19,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::features::accounts::admit;
-use crate::http::{ApiError, Code, layers};
+use crate::http::{ApiError, Code, faults, layers};
 use crate::metrics::http::{HttpLayer, Operation};
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
@@ -54,6 +54,7 @@ const BODY: [Code; 5] =
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
         (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
         (name = "visits", description = "What browsers report of the pages"),
+        (name = "faults", description = "Faults on purpose, to try alerts and runbooks: only where `FAULTS` is on, only for admins"),
         (name = "operations", description = "For operators"),
     ),
     modifiers(&Credentials)
@@ -77,10 +78,23 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi()).merge(features::routes()).merge(operations::routes())
 }
 
-/// The description of every route, as it is served.
+/// These routes, and those of faults where they are on: elsewhere there is nothing to call and nothing to count.
+#[must_use]
+pub fn with_faults(interface: OpenApiRouter<AppState>, are_on: bool) -> OpenApiRouter<AppState> {
+    if are_on { interface.merge(features::faults::routes()) } else { interface }
+}
+
+/// The description of every route that there can be.
 #[must_use]
 pub fn description() -> utoipa::openapi::OpenApi {
-    routes().split_for_parts().1
+    with_faults(routes(), true).split_for_parts().1
+}
+
+/// The templates of the routes with handlers, as they are matched.
+#[must_use]
+pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
+    let operations = operations_of(interface.get_openapi(), true);
+    operations.into_iter().map(|operation| operation.matched).filter(|template| template != realtime::PATH).collect()
 }
 
 /// Puts the layers around routes.
@@ -88,7 +102,7 @@ pub fn description() -> utoipa::openapi::OpenApi {
 /// # Errors
 /// When `PUBLIC_URL` is no origin.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
-    let operations = operations_of(interface.get_openapi());
+    let operations = operations_of(interface.get_openapi(), state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, state.pulse.answered());
     // In one step with the layer inside it: each step boxes its futures and bodies anew.
     layered(interface, state, |router, panics| router.layer((measured, panics)))
@@ -117,11 +131,16 @@ fn layered(
     let sockets =
         state.realtime.open(&state, features::sockets(), Arc::new(|state, headers, token| Box::pin(admit(state, headers, token))));
     // From the innermost to the outermost.
-    let router = router
+    let mut router = router
         .merge(docs)
-        .merge(pages::routes())
+        .merge(pages::routes(state.faults.is_some()))
         .fallback(async || ApiError::new(Code::NotFound))
-        .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed))
+        .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
+    // Faults strike as if the handler failed.
+    if let Some(service) = &state.faults {
+        router = router.layer(middleware::from_fn_with_state(service.armed().clone(), faults::strike));
+    }
+    let router = router
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
         .layer(refuse_cross_site)
         // An answer has a deadline.
@@ -143,7 +162,7 @@ async fn allow_docs(mut response: Response) -> Response {
 }
 
 /// The label domain of the HTTP metrics: what the description says that there is.
-fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
+fn operations_of(description: &utoipa::openapi::OpenApi, has_faults: bool) -> Vec<Operation> {
     // The pages of the description describe themselves nowhere.
     let mut operations = vec![
         page(DESCRIPTION, DESCRIPTION, &[200]),
@@ -155,7 +174,8 @@ fn operations_of(description: &utoipa::openapi::OpenApi) -> Vec<Operation> {
         socket("GET", &[101, 200, 400, 403, 429, 500]),
         socket("POST", &[200, 400, 403, 408, 413, 500]),
     ];
-    operations.extend(PageRoute::MEMBERS.iter().map(|route| page(route.name(), route.name(), &[200, 303, 400, 404, 503])));
+    let pages = PageRoute::MEMBERS.iter().filter(|route| has_faults || **route != PageRoute::Faults);
+    operations.extend(pages.map(|route| page(route.name(), route.name(), &[200, 303, 400, 404, 503])));
     for (route, item) in &description.paths.paths {
         let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
         for (method, documented) in methods {

@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::features::accounts::Accounts;
 use crate::features::environments::Environments;
+use crate::features::faults::Faults;
 use crate::features::oauth::Oauth;
 use crate::features::posts::Posts;
 use crate::features::projects::Projects;
@@ -43,6 +44,8 @@ pub struct AppState {
     pub posts: Posts,
     /// The visits service.
     pub visits: Visits,
+    /// The faults service, where `FAULTS` is on.
+    pub faults: Option<Faults>,
     /// What is known of all replicas.
     pub pulse: Pulse,
 }

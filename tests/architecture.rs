@@ -129,6 +129,16 @@ fn the_layers_of_a_feature_point_downwards() {
 }
 
 #[test]
+fn faults_are_known_where_they_strike_and_where_they_are_made_alone() {
+    let seams = ["http/faults.rs", "features/environments/driver/engine.rs", "features/accounts/service.rs"];
+    let parts = ["app.rs", "state.rs", "router.rs", "pages/faults.rs"];
+    let folders = ["db/", "realtime/", "features/faults/"];
+    assert_none(&mentions(&["crate::faults", "crate::http::faults", "crate::features::faults"], |path| {
+        seams.contains(&path) || parts.contains(&path) || folders.iter().any(|folder| path.starts_with(folder))
+    }));
+}
+
+#[test]
 fn the_environment_is_read_in_one_place() {
     assert_none(&mentions(&["std::env::", "env::var"], |path| path == "config.rs"));
 }

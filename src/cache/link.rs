@@ -166,7 +166,8 @@ impl Link {
         }
     }
 
-    async fn connect(&self) {
+    /// Tries to connect, once: for who has no time for [`Self::keep_connected`].
+    pub async fn connect(&self) {
         let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
         if let Some(Subscription { heard, .. }) = &self.0.subscription {
             let heard = heard.clone();

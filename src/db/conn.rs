@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::query::{Map, Query as Statement};
-use sqlx::{Connection, Postgres};
+use sqlx::{Connection, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::StoreError;
+use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Query, QueryStatus};
 
@@ -27,15 +28,22 @@ pub struct Conn {
     /// What is to be told of the transaction once it is true.
     facts: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
+    faults: Armed,
     pub(super) metrics: Metrics,
 }
 
 /// Runs a statement on the connection of `$conn`.
 macro_rules! observed {
     ($conn:expr, $query:expr, |$connection:ident| $future:expr) => {{
-        let Conn { connection, busy, deadline, metrics, .. } = $conn;
+        let Conn { connection, busy, deadline, faults, metrics, .. } = $conn;
         let $connection = &mut **connection.as_mut().expect("a connection is there until it is dropped");
-        observe(metrics, *deadline, busy, $query, $future).await
+        let statement = async {
+            if let Some(delay) = faults.statement($query) {
+                sleep(&mut *$connection, delay).await?;
+            }
+            $future.await
+        };
+        observe(metrics, *deadline, busy, $query, statement).await
     }};
 }
 
@@ -44,9 +52,10 @@ impl Conn {
         connection: PoolConnection<Postgres>,
         share: Option<OwnedSemaphorePermit>,
         deadline: Duration,
+        faults: Armed,
         metrics: Metrics,
     ) -> Self {
-        Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, metrics }
+        Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, faults, metrics }
     }
 
     /// The row, if there is one.
@@ -144,6 +153,11 @@ async fn give_back(
     }
     // sqlx asks the connection for a sign of life first, and would wait for it for ever.
     let _in_time = tokio::time::timeout(deadline, connection.return_to_pool()).await;
+}
+
+/// What a fault does to a statement: Postgres itself takes the time, and ends it when that is too long.
+async fn sleep(connection: &mut PgConnection, delay: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_sleep($1)").bind(delay.as_secs_f64()).execute(connection).await.map(drop)
 }
 
 async fn observe<T>(

@@ -13,14 +13,16 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use secrecy::ExposeSecret;
-use sqlx::ConnectOptions;
+use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use tokio::sync::Semaphore;
+use sqlx::{ConnectOptions, Postgres};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use conn::Conn;
 pub use error::StoreError;
 
 use crate::config::Config;
+use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
@@ -45,6 +47,7 @@ pub struct Db {
     acquire_timeout: Duration,
     /// Of background work: the connections that it may hold at once.
     share: Option<Arc<Semaphore>>,
+    faults: Armed,
     metrics: Metrics,
 }
 
@@ -69,8 +72,15 @@ impl Db {
             deadline: config.database_statement_timeout + DEADLINE_MARGIN,
             acquire_timeout: config.database_acquire_timeout,
             share: None,
+            faults: Armed::default(),
             metrics,
         })
+    }
+
+    /// The same, whose statements faults may strike.
+    #[must_use]
+    pub fn with_faults(self, faults: Armed) -> Self {
+        Self { faults, ..self }
     }
 
     /// The same for background work, which waits rather than hold more than half of the connections: requests find the
@@ -86,6 +96,9 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] when there is none within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
+        if self.faults.has_to_go_aside() {
+            return self.acquire_aside().await;
+        }
         let share = match &self.share {
             Some(share) => share.clone().acquire_owned().await.ok(),
             None => None,
@@ -93,7 +106,7 @@ impl Db {
         let _wait = self.metrics.db_pool_wait.time(());
         let acquired = tokio::time::timeout(self.acquire_timeout + DEADLINE_MARGIN, self.pool.acquire()).await;
         let connection = acquired.map_err(|_| StoreError::Timeout)?.map_err(|error| self.failed(error))?;
-        Ok(Conn::new(connection, share, self.deadline, self.metrics.clone()))
+        Ok(self.conn(connection, share))
     }
 
     /// Fills the pool, so that the first requests find connections: many that connect at once wait longer than a request may.
@@ -120,9 +133,16 @@ impl Db {
     /// # Errors
     /// When it gives none within the limits of any other statement.
     pub async fn ping(&self) -> Result<(), StoreError> {
+        self.acquire_aside().await?.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
+    }
+
+    /// Takes the one connection outside the pool: for what must work when the pool is busy, and is done at once.
+    ///
+    /// # Errors
+    /// As [`Self::acquire`].
+    pub async fn acquire_aside(&self) -> Result<Conn, StoreError> {
         let connection = self.probe.acquire().await.map_err(StoreError::from)?;
-        let mut conn = Conn::new(connection, None, self.deadline, self.metrics.clone());
-        conn.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
+        Ok(self.conn(connection, None))
     }
 
     /// Brings the schema up to date. Replicas that start together wait for the first: the migrator holds a lock.
@@ -163,6 +183,10 @@ impl Db {
     /// Closes every connection, those in use when they come back.
     pub async fn close(&self) {
         tokio::join!(self.pool.close(), self.probe.close());
+    }
+
+    fn conn(&self, connection: PoolConnection<Postgres>, share: Option<OwnedSemaphorePermit>) -> Conn {
+        Conn::new(connection, share, self.deadline, self.faults.clone(), self.metrics.clone())
     }
 
     fn failed(&self, error: sqlx::Error) -> StoreError {

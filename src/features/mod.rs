@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod environments;
+pub mod faults;
 pub mod oauth;
 pub mod posts;
 pub mod projects;

@@ -7,6 +7,7 @@ pub mod context;
 pub mod cookie;
 pub mod error;
 pub mod extract;
+pub mod faults;
 pub mod fields;
 pub mod layers;
 pub mod page;

@@ -4,9 +4,9 @@
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
     AssetType, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection, DriverAnswer,
-    DriverCall, Ending, EnvironmentStatus, EventIn, Extension, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome,
-    Keys, Limiter, LogStream, Loss, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query,
-    QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SocketError, SystemError, Transport, Vital,
+    DriverCall, Ending, EnvironmentStatus, EventIn, Extension, FaultKind, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind,
+    JobOutcome, Keys, Limiter, LogStream, Loss, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState,
+    Query, QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SocketError, SystemError, Transport, Vital,
 };
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
@@ -238,6 +238,10 @@ catalogue! {
         rate_limited: Counter<Limiter> = "rate_limited_total";
         /// Requests answered with the stored result of an earlier one
         idempotent_replays: Counter<()> = "idempotent_replays_total";
+    }
+    "Faults" {
+        /// Times that a fault struck which was made on purpose
+        faults_injected: Counter<FaultKind> = "faults_injected_total";
     }
     "Frontend" {
         /// Pages that browsers have shown, as they report it

@@ -1,4 +1,4 @@
-//! The catalogue for people: `docs/METRICS.md` is generated from it and checked by `tests/contract.rs`.
+//! The catalogue for people: `docs/METRICS.md` is generated from it and checked by `tests/contract/`.
 
 use super::catalogue::{Row, rows};
 

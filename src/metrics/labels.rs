@@ -35,6 +35,10 @@ macro_rules! labels {
             #[must_use]
             pub const fn name(self) -> &'static str { match self { $(Self::$member => $first,)+ } }
 
+            /// The values of all labels, in the order of their keys.
+            #[must_use]
+            pub const fn values(self) -> &'static [&'static str] { match self { $(Self::$member => &[$first $(, $value)*],)+ } }
+
             /// The first member that is told so.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> { Self::MEMBERS.iter().copied().find(|member| member.name() == name) }
@@ -47,13 +51,14 @@ macro_rules! labels {
         impl Labels for $name {
             const COUNT: usize = Self::MEMBERS.len();
             fn index(self) -> usize { self as usize }
-            fn all() -> Vec<Vec<&'static str>> { vec![$(vec![$first $(, $value)*]),+] }
+            fn all() -> Vec<Vec<&'static str>> { Self::MEMBERS.iter().map(|member| member.values().to_vec()).collect() }
         }
     };
 }
 
 mod accounts;
 mod environments;
+mod faults;
 mod realtime;
 mod stores;
 mod system;
@@ -63,6 +68,7 @@ pub use accounts::{ApiEndpoint, ApiStatus, AuthMethod, AuthStatus, Limiter, Oaut
 pub use environments::{
     DriverName, DriverOperation, Ending, EnvironmentStatus, Extension, JobKind, JobOutcome, LogStream, SessionStatus, SessionType,
 };
+pub use faults::FaultKind;
 pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
 pub use stores::{CacheType, Outcome, PoolState, Query, QueryStatus, RedisCommand, RedisRole};
 pub use system::{Dependency, Heap, Severity, SystemError};

@@ -10,7 +10,7 @@ use url::form_urlencoded::byte_serialize;
 use uuid::Uuid;
 
 use super::assets::Assets;
-use crate::features::accounts::{MaybeUser, User};
+use crate::features::accounts::{MaybeUser, Role, User};
 use crate::http::{ApiError, Code};
 use crate::metrics::kinds::Timer;
 use crate::metrics::labels::PageRoute;
@@ -26,6 +26,8 @@ pub struct Frame {
     pub route: &'static str,
     /// Who is signed in.
     pub user: Option<Viewer>,
+    /// Whether the way to faults is shown.
+    pub has_faults: bool,
     /// The bundle's files.
     pub assets: &'static Assets,
     /// Share of the visits whose times are reported, 0 to 1.
@@ -51,6 +53,7 @@ impl Frame {
         Self {
             route: "",
             user: None,
+            has_faults: false,
             assets: Assets::get(),
             rum_sample: state.config.rum_sample,
             version: env!("CARGO_PKG_VERSION"),
@@ -64,7 +67,8 @@ impl Frame {
         let route = route.ok_or_else(|| ApiError::new(Code::Internal).source("a page is missing among the labels"))?;
         let viewer = |user: &User| Viewer { id: user.id, display_name: user.display_name.clone(), email: user.email.clone() };
         let making = Some(state.metrics.ssr_duration.time(route));
-        Ok(Self { route: route.name(), user: user.map(viewer), _making: making, ..Self::bare(state) })
+        let has_faults = state.faults.is_some() && user.is_some_and(|user| user.role == Role::Admin);
+        Ok(Self { route: route.name(), user: user.map(viewer), has_faults, _making: making, ..Self::bare(state) })
     }
 }
 

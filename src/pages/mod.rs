@@ -12,6 +12,7 @@ mod accounts;
 mod assets;
 mod entry;
 mod environment;
+mod faults;
 mod frame;
 mod home;
 mod posts;
@@ -30,9 +31,10 @@ pub use problem::explain;
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
 
-/// Every page, and the files that pages load.
-pub fn routes() -> Router<AppState> {
-    Router::new()
+/// Every page, that of faults where they are on, and the files that pages load.
+pub fn routes(has_faults: bool) -> Router<AppState> {
+    let faults = if has_faults { Router::new().route(PageRoute::Faults.name(), get(faults::faults)) } else { Router::new() };
+    faults
         .route(PageRoute::Home.name(), get(home::home))
         .route(PageRoute::About.name(), get(home::about))
         .route(PageRoute::Login.name(), get(entry::login))

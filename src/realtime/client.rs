@@ -9,6 +9,7 @@ use socketioxide::{SendError, SocketError};
 
 use super::room::Room;
 use super::seat::{Identity, Seat, Work};
+use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
@@ -20,6 +21,7 @@ const PAUSE: Duration = Duration::from_millis(20);
 pub struct Client {
     socket: SocketRef,
     seat: Arc<Seat>,
+    faults: Armed,
     metrics: Metrics,
 }
 
@@ -35,9 +37,9 @@ pub struct Gone;
 
 impl Client {
     /// The client of a socket that was admitted.
-    pub(super) fn of(socket: SocketRef, metrics: &Metrics) -> Option<Self> {
+    pub(super) fn of(socket: SocketRef, faults: &Armed, metrics: &Metrics) -> Option<Self> {
         let seat = socket.extensions.get::<Arc<Seat>>()?;
-        Some(Self { socket, seat, metrics: metrics.clone() })
+        Some(Self { socket, seat, faults: faults.clone(), metrics: metrics.clone() })
     }
 
     /// Whom it was admitted as. The session may have ended since: whoever acts on it proves it anew.
@@ -126,6 +128,10 @@ impl Client {
     }
 
     fn try_emit(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Refused> {
+        if self.faults.drops_event() {
+            self.metrics.websocket_messages_dropped.increment(Loss::Fault);
+            return Ok(());
+        }
         match self.socket.emit(event.name(), payload) {
             Ok(()) => {
                 self.metrics.websocket_messages.increment(Message::Out(event));

@@ -13,7 +13,6 @@ use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
-use super::client::Client;
 use super::events::{Dispatcher, Events};
 use super::room::Room;
 use super::seat::{Identity, Seat};
@@ -79,7 +78,7 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
 /// Asks once more who a client is, now that it is among those who hear of the end of their session: it may have ended meanwhile.
 async fn look_again(socket: SocketRef, introduction: Introduction, state: AppState, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
-    let Some(client) = Client::of(socket, &state.metrics) else { return };
+    let Some(client) = state.realtime.client_of(socket) else { return };
     let asked = admission(state.clone(), headers, introduction.token).await;
     if asked.is_err_and(|error| error.code() == Code::InvalidToken) {
         state.realtime.log_out(client.identity().session);

@@ -79,7 +79,7 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
     fn call(&self, socket: Arc<Socket>, mut packed: Packed, ack_id: Option<i64>) {
         let (Ok(ack), Ok(socket_ref)) =
             (AckSender::from_message_parts(&socket, &mut packed, &ack_id), SocketRef::from_message_parts(&socket, &mut packed, &ack_id));
-        let Some(client) = Client::of(socket_ref, &self.state.metrics) else { return };
+        let Some(client) = self.state.realtime.client_of(socket_ref) else { return };
         let name = <Event as FromMessageParts<LocalAdapter>>::from_message_parts(&socket, &mut packed, &ack_id);
         let event = name.ok().and_then(|Event(name)| EventIn::named(&name)).unwrap_or(EventIn::Unknown);
         self.state.metrics.websocket_messages.increment(Message::In(event));

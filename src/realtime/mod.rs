@@ -49,6 +49,7 @@ use self::seat::{HangUps, Limits, Place};
 use self::signal::Signals;
 use crate::cache::Link;
 use crate::config::Config;
+use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
@@ -87,6 +88,7 @@ struct Inner {
     canary: Mutex<Canary>,
     /// Clients of this replica, as they were counted last.
     connections: AtomicU64,
+    faults: Armed,
     metrics: Metrics,
 }
 
@@ -95,7 +97,7 @@ impl Realtime {
     ///
     /// # Errors
     /// When `REDIS_URL` is not understood.
-    pub fn new(config: &Config, commands: Link, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(config: &Config, commands: Link, faults: Armed, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         // The library would collect 10 MB of attachments, for whoever has not even said who it is.
         let parser = ParserConfig::common().max_incoming_binaries(ATTACHMENTS).max_incoming_binary_buf_size(MAX_MESSAGE);
         let (service, io) = SocketIoBuilder::new()
@@ -117,6 +119,7 @@ impl Realtime {
             upgraded: HangUps::default(),
             canary: Mutex::new(Canary::new(metrics.clone())),
             connections: AtomicU64::new(0),
+            faults,
             metrics,
         })))
     }
@@ -249,7 +252,11 @@ impl Realtime {
     }
 
     fn clients_of(&self, sockets: Vec<SocketRef>) -> Vec<Client> {
-        sockets.into_iter().filter_map(|socket| Client::of(socket, &self.0.metrics)).collect()
+        sockets.into_iter().filter_map(|socket| self.client_of(socket)).collect()
+    }
+
+    fn client_of(&self, socket: SocketRef) -> Option<Client> {
+        Client::of(socket, &self.0.faults, &self.0.metrics)
     }
 
     fn canary(&self) -> std::sync::MutexGuard<'_, Canary> {

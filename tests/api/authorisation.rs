@@ -1,10 +1,10 @@
-//! Who may do what: every route of projects and of what is in them, asked by everybody, of a private and of a public
-//! project.
+//! Who may do what: every route of projects, of what is in them and of faults, asked by everybody, of a private and of a
+//! public project.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Platforms, TestApp, User, eventually, when};
+use crate::support::{Ask, FAULTS, Platforms, TestApp, User, eventually, when};
 
 /// Who asks, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
@@ -19,8 +19,11 @@ const SEEN_INSIDE_PUBLIC: [u16; 6] = [401, 403, 200, 200, 200, 200];
 const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
 const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 
+/// What only admins see.
+const FOR_ADMINS: [u16; 6] = [401, 403, 403, 403, 403, 200];
+
 /// Those that end something come last: they are asked of the same project.
-const ROUTES: [Route; 31] = [
+const ROUTES: [Route; 36] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
     (Method::GET, "/api/projects/{id}", None, [401, 404, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
@@ -87,6 +90,18 @@ const ROUTES: [Route; 31] = [
     // What is published is everybody's to see.
     (Method::GET, "/api/showcase", None, [200; 6], [200; 6]),
     (Method::GET, "/api/showcase/shown", None, [200; 6], [200; 6]),
+    // Whatever their roles in projects are.
+    (Method::GET, "/api/faults", None, FOR_ADMINS, FOR_ADMINS),
+    (
+        Method::PUT,
+        "/api/faults/{fault}",
+        Some(|| json!({ "fault": "panic", "route": "/version", "expires_in": 60 })),
+        [401, 403, 403, 403, 403, 201],
+        [401, 403, 403, 403, 403, 201],
+    ),
+    (Method::GET, "/api/faults/{fault}", None, FOR_ADMINS, FOR_ADMINS),
+    (Method::DELETE, "/api/faults/{fault}", None, [401, 403, 403, 403, 403, 204], [401, 403, 403, 403, 403, 204]),
+    (Method::DELETE, "/api/faults", None, [401, 403, 403, 403, 403, 204], [401, 403, 403, 403, 403, 204]),
     (Method::DELETE, "/api/projects/{id}", None, [401, 404, 403, 403, 204, 204], [401, 403, 403, 403, 204, 204]),
 ];
 
@@ -148,7 +163,7 @@ async fn assert_table(visibility: &str) {
     // What is created stays as it is while the table is gone through.
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
-    let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h", &file, &keys]).await;
+    let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h", &file, &keys, FAULTS]).await;
     let people = People::of(&app).await;
     let shown = app.project(people.named("owner"), "Shown", "public").await;
     let publish = format!("/api/projects/{}/publish", shown["id"].as_str().unwrap());
@@ -161,7 +176,7 @@ async fn assert_table(visibility: &str) {
         for (method, template, body, private, public) in &ROUTES {
             let expected = if visibility == "public" { public[actor] } else { private[actor] };
             let path = template.replace("{id}", &id).replace("{member}", &people.member.id);
-            let path = path.replace("{env}", &env).replace("{session}", &session).replace("{post}", &post);
+            let path = path.replace("{env}", &env).replace("{session}", &session).replace("{post}", &post).replace("{fault}", &id);
             let mut request = app.request(method.clone(), &path).header("if-match", "*");
             if let Some(user) = &people.by_role[actor] {
                 request = request.bearer_auth(&user.token);
@@ -200,22 +215,34 @@ async fn of_a_public_project_everybody_may_what_the_role_says() {
     assert_table("public").await;
 }
 
-/// Where routes begin that are of projects or of what is in them.
-const IN_PROJECTS: [&str; 7] =
-    ["/api/projects", "/api/showcase", "/api/environments", "/api/sessions", "/api/extensions", "/api/posts", "/api/insights"];
+/// Where routes begin that ask for a role.
+const BY_ROLE: [&str; 8] = [
+    "/api/projects",
+    "/api/showcase",
+    "/api/environments",
+    "/api/sessions",
+    "/api/extensions",
+    "/api/posts",
+    "/api/insights",
+    "/api/faults",
+];
 
 /// The template as the description has it.
 fn as_described(path: &str) -> String {
     let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}").replace("{post}", "{id}");
-    named.replace("/shell-prompt", "/{extension}").replace("/shown", "/{slug}").replace("/insights/mastodon", "/insights/{platform}")
+    named
+        .replace("{fault}", "{id}")
+        .replace("/shell-prompt", "/{extension}")
+        .replace("/shown", "/{slug}")
+        .replace("/insights/mastodon", "/insights/{platform}")
 }
 
 #[tokio::test]
-async fn the_table_names_every_route_there_is_of_projects_and_what_is_in_them() {
+async fn the_table_names_every_route_there_is_that_asks_for_a_role() {
     let described = serde_json::to_value(vitrine::router::description()).unwrap();
     let mut documented = Vec::new();
     for (path, item) in
-        described["paths"].as_object().unwrap().iter().filter(|(path, _)| IN_PROJECTS.iter().any(|start| path.starts_with(start)))
+        described["paths"].as_object().unwrap().iter().filter(|(path, _)| BY_ROLE.iter().any(|start| path.starts_with(start)))
     {
         documented.extend(item.as_object().unwrap().keys().map(|method| format!("{} {path}", method.to_uppercase())));
     }

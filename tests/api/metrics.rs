@@ -11,7 +11,7 @@ use serde_json::json;
 use vitrine::metrics::catalogue;
 
 use crate::support::routes::{PIECE, misbehaving};
-use crate::support::{Ask, Platforms, Scrape, TestApp, eventually, when};
+use crate::support::{Ask, FAULTS, Platforms, Scrape, TestApp, eventually, when};
 
 /// What has grown, the scrapes themselves left out.
 fn requests(before: &Scrape, after: &Scrape) -> BTreeMap<String, f64> {
@@ -243,7 +243,7 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
 
 #[tokio::test]
 async fn refusals_of_declared_methods_make_no_series() {
-    let app = TestApp::start().await;
+    let app = TestApp::with(&[FAULTS]).await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     let project = app.project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
     app.add_member(&ada, &project, &eve, "viewer").await.expect(201);
@@ -306,7 +306,8 @@ async fn refusals_of_declared_methods_make_no_series() {
 #[tokio::test]
 async fn every_closed_label_set_is_there_before_the_first_event() {
     let platforms = Platforms::start().await;
-    let app = platforms.app().await;
+    let [file, keys] = platforms.arguments();
+    let app = TestApp::with(&[&file, &keys, FAULTS]).await;
     let scrape = app.scrape().await;
     let mut checked = 0;
     for row in catalogue::rows() {

@@ -8,12 +8,13 @@ export class Bench {
   #visitors = [];
 
   /** Starts the browser. */
-  static async open({ EDGE, SIMULATOR, REPLICAS, CHROMIUM, LIBRARIES, SCREENSHOTS }) {
+  static async open({ EDGE, SIMULATOR, REPLICAS, ADMIN, CHROMIUM, LIBRARIES, SCREENSHOTS }) {
     const require = createRequire(`${LIBRARIES}/`);
     const bench = new Bench();
     bench.edge = EDGE;
     bench.simulator = SIMULATOR;
     bench.replicas = REPLICAS.split(' ');
+    bench.admin = ADMIN;
     bench.folder = SCREENSHOTS;
     bench.axe = require('axe-core').source;
     bench.browser = await require('playwright-core').chromium.launch({

@@ -12,6 +12,9 @@ export const open = ({ slug }) => ({
 /** A page that is not there: the browser itself complains of its status. */
 export const missing = { path: '/nothing-is-here', complaint: /status of 404/ };
 
+/** Pages of admins. */
+export const admin = { faults: '/studio/faults' };
+
 /** Pages of who is signed in; `things` is what they own. */
 export const studio = ({ project, environment }) => ({
   studio: '/studio',

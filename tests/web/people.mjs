@@ -31,6 +31,13 @@ export async function signIn(visitor) {
   return email;
 }
 
+/** Somebody who is signed in as an admin. */
+export async function admin(bench, options) {
+  const visitor = await bench.visitor(options);
+  await visitor.context.addCookies([{ name: 'vitrine', value: bench.admin, url: bench.edge }]);
+  return visitor;
+}
+
 /** Gives who is signed in one of everything: a published project, an environment that runs, a linked account, a delivered post. */
 export async function furnish(visitor) {
   const project = await call(visitor, 'POST', '/api/projects', { name: 'Analytical Engine', description: 'Weaves algebraic patterns.' });

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { Bench } from './bench.mjs';
 import { accessibility } from './stories/accessibility.mjs';
 import { changes } from './stories/changes.mjs';
+import { faults } from './stories/faults.mjs';
 import { journey } from './stories/journey.mjs';
 import { keyboard } from './stories/keyboard.mjs';
 import { plain } from './stories/plain.mjs';
@@ -17,7 +18,7 @@ import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
 // Visits are compared with what all replicas counted, so nobody else may be there: they come first.
-const told = [visits, speed, journey, changes, together, plain, signing, keyboard, policy, accessibility, screenshots];
+const told = [visits, speed, journey, changes, together, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...told);
 const wanted = process.argv[2] ?? '';
 

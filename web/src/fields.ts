@@ -9,7 +9,7 @@ export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Re
   const body: Record<string, unknown> = {};
   for (const [name, value] of data) {
     if (value !== '' || !isOptional(form, name)) {
-      body[name] = value;
+      body[name] = isNumber(form, name) ? Number(value) : value;
     }
   }
   for (const input of form.querySelectorAll<HTMLInputElement>('fieldset[data-type="list"] input[type="checkbox"]')) {
@@ -55,6 +55,10 @@ export function clearFields(form: HTMLElement): void {
 
 function isOptional(form: HTMLFormElement, name: string): boolean {
   return form.querySelector(`[name="${CSS.escape(name)}"][data-optional]`) !== null;
+}
+
+function isNumber(form: HTMLFormElement, name: string): boolean {
+  return form.querySelector(`[name="${CSS.escape(name)}"]:is([type="number"], [data-type="number"])`) !== null;
 }
 
 /** The place for a field's error; an error inside a list (`platforms.0`) belongs to the list. */

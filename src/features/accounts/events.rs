@@ -12,6 +12,10 @@ pub fn registered(metrics: &Metrics, user: Uuid) {
     tracing::info!(%user, "user registered");
 }
 
+pub fn made_admin(user: Uuid) {
+    tracing::warn!(%user, "user is an admin now");
+}
+
 pub fn logged_in(metrics: &Metrics, user: Uuid, session: Uuid) {
     metrics.auth_attempts.increment((AuthMethod::Password, AuthStatus::Success));
     tracing::info!(%user, %session, "user logged in");

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Credentials, EndedSession, NewUser, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
+use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Verdict};
 use super::{events, store};
 use crate::cache::Cache;
@@ -17,6 +17,7 @@ use crate::cache::throttle::{Throttle, Throttled};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
+use crate::faults::Armed;
 use crate::http::page::Slice;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, Limiter};
@@ -68,6 +69,7 @@ struct Inner {
     passwords: Passwords,
     limits: Limits,
     realtime: Realtime,
+    faults: Armed,
     metrics: Metrics,
 }
 
@@ -87,6 +89,7 @@ impl Accounts {
         throttle: Throttle,
         realtime: Realtime,
         config: &Config,
+        faults: Armed,
         metrics: Metrics,
     ) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(metrics.clone())?;
@@ -96,7 +99,7 @@ impl Accounts {
             per_account: config.login_attempts_per_account,
             per_address: config.login_attempts_per_address,
         };
-        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, realtime, metrics })))
+        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, realtime, faults, metrics })))
     }
 
     /// Signs somebody up.
@@ -149,8 +152,10 @@ impl Accounts {
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
-        let Inner { db, metrics, .. } = &*self.0;
-        let Some(user) = self.verified(credentials).await? else {
+        let Inner { db, faults, metrics, .. } = &*self.0;
+        // An admin is let in: somebody must be able to end the fault.
+        let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
+        let Some(user) = self.verified(credentials).await?.filter(passes) else {
             events::login_failed(metrics);
             return Err(AccountError::InvalidCredentials);
         };
@@ -266,6 +271,21 @@ impl Accounts {
     /// When the store fails.
     pub async fn find_by_email(&self, conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
         store::user_by_email(conn, email).await
+    }
+
+    /// Makes the account with an address an admin; false when there is none.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn grant_admin(&self, email: &str) -> Result<bool, StoreError> {
+        let Inner { db, cache, .. } = &*self.0;
+        let mut tx = db.begin().await?;
+        let Some(user) = store::set_admin(&mut tx, email).await? else { return Ok(false) };
+        let removal = cache.removal(CacheType::User, [user.to_string()]);
+        tx.commit().await?;
+        removal.finish().await;
+        events::made_admin(user);
+        Ok(true)
     }
 
     /// A part of the sessions of a user that have not ended.

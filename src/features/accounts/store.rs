@@ -59,6 +59,12 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
+/// Makes the account with an address an admin.
+pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, StoreError> {
+    let update = sqlx::query!("UPDATE users SET role = 'admin' WHERE email = $1::text::citext RETURNING id", email);
+    Ok(conn.optional(Query::UpdateUsers, update).await?.map(|row| row.id))
+}
+
 /// An account and its password hash, which is none for one that signs in elsewhere. One statement, so that an
 /// account that is there takes as long as one that is not.
 pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {

@@ -14,6 +14,8 @@ labels! {
 
 labels! {
     /// A call of the driver of environments.
+    #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
     DriverOperation ["operation"] {
         Ping ["ping"],
         Pull ["pull"],

@@ -103,11 +103,12 @@ labels! {
 }
 
 labels! {
-    /// Why an event did not reach a client: its queue was full, or it did not cross to the other replicas.
+    /// Why an event did not reach a client: its queue was full, it did not cross to the other replicas, or it was to fail.
     Loss ["reason"] {
         SlowConsumer ["slow_consumer"],
         BusAway ["bus_away"],
         BusBacklog ["bus_backlog"],
         Inbox ["inbox"],
+        Fault ["fault"],
     }
 }

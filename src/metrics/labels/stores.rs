@@ -99,6 +99,8 @@ labels! {
         SelectPostDeliveries ["select", "post_deliveries"],
         InsertPostDeliveries ["insert", "post_deliveries"],
         UpdatePostDeliveries ["update", "post_deliveries"],
+        SelectFaults ["select", "faults"],
+        UpdateFaults ["update", "faults"],
     }
 }
 

@@ -15,6 +15,7 @@ labels! {
         Environment ["/studio/environments/{id}"],
         Posts ["/studio/posts"],
         Accounts ["/studio/accounts"],
+        Faults ["/studio/faults"],
     }
 }
 
@@ -84,5 +85,6 @@ labels! {
         Insights ["/api/insights/{platform}"],
         Account ["/api/accounts/{id}"],
         AccountRefresh ["/api/accounts/{id}/refresh"],
+        Fault ["/api/faults/{id}"],
     }
 }

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use vitrine::cache::Link;
 use vitrine::config::Config;
 use vitrine::db::Db;
+use vitrine::faults::Armed;
 use vitrine::features::environments::driver::{Engine, Image, Line, Sim};
 use vitrine::features::environments::logs::{Follower, Live};
 use vitrine::metrics::exporter::Exporter;
@@ -131,7 +132,8 @@ impl Stage {
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();
         let tell = ended.clone();
         let (live, on_end) = (Live::new(db.for_background()), move |environment| tell.lock().unwrap().push(environment));
-        let realtime = Realtime::new(&config, Link::new(&config, exporter.metrics()).unwrap(), exporter.metrics()).unwrap();
+        let realtime =
+            Realtime::new(&config, Link::new(&config, exporter.metrics()).unwrap(), Armed::default(), exporter.metrics()).unwrap();
         let follower = Follower::new(db, engine, &config, on_end, realtime.clone(), exporter.metrics());
         let hearing = AbortOnDropHandle::new(tokio::spawn(live.clone().hear(realtime)));
         let following = AbortOnDropHandle::new(tokio::spawn(follower.clone().follow()));

@@ -72,7 +72,7 @@ impl Stores {
                    UNION ALL SELECT 'env_sessions' || s::text FROM env_sessions s
                    UNION ALL SELECT 'social' || s::text FROM social_accounts s
                    UNION ALL SELECT 'posts' || p::text FROM posts p UNION ALL SELECT 'deliveries' || d::text FROM post_deliveries d
-                   UNION ALL SELECT 'installs' || i::text FROM extension_installs i
+                   UNION ALL SELECT 'faults' || f::text FROM faults f UNION ALL SELECT 'installs' || i::text FROM extension_installs i
                    UNION ALL SELECT 'jobs' || j.payload::text FROM jobs j WHERE kind <> 'environment_reconcile' ORDER BY 1";
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }

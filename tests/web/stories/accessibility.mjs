@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 import * as pages from '../pages.mjs';
-import { furnish, signIn } from '../people.mjs';
+import { admin, furnish, signIn } from '../people.mjs';
 
 const SERIOUS = ['serious', 'critical'];
 
@@ -28,11 +28,13 @@ export const accessibility = {
     await signIn(owner);
     const things = await furnish(owner);
     const stranger = await bench.visitor({ forgives: [pages.missing.complaint] });
-    const [open, studio] = [Object.values(pages.open(things)), Object.values(pages.studio(things))];
+    const [open, studio, ofAdmins] = [pages.open(things), pages.studio(things), pages.admin].map(Object.values);
     const found = [];
     for (const path of [...open, pages.missing.path]) found.push(...(await findings(bench, stranger.page, path)));
     for (const path of studio) found.push(...(await findings(bench, owner.page, path)));
+    const { page } = await admin(bench);
+    for (const path of ofAdmins) found.push(...(await findings(bench, page, path)));
     assert.deepEqual(found, []);
-    return `${open.length + 1 + studio.length} pages`;
+    return `${open.length + 1 + studio.length + ofAdmins.length} pages`;
   },
 };

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
 use crate::config::Config;
 use crate::db::Db;
+use crate::faults::{Armed, CallFault};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{DriverName, DriverOperation, Ending};
 
@@ -24,6 +25,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     driver: Box<dyn Driver>,
     timeout: Duration,
+    faults: Armed,
     metrics: Metrics,
 }
 
@@ -32,17 +34,21 @@ impl Engine {
     ///
     /// # Errors
     /// When what is configured can be nowhere.
-    pub fn of(config: &Config, db: &Db, metrics: Metrics) -> Result<Self, DriverError> {
+    pub fn of(config: &Config, db: &Db, faults: Armed, metrics: Metrics) -> Result<Self, DriverError> {
         let driver: Box<dyn Driver> = match config.environment_driver {
             DriverName::Docker => Box::new(Docker::new(config)?),
             DriverName::Sim => Box::new(Sim::new(config, db.for_background())),
         };
-        Ok(Self::new(driver, config.environment_timeout, metrics))
+        Ok(Self::with(driver, config.environment_timeout, faults, metrics))
     }
 
     /// An engine whose calls take at most `timeout`.
     #[must_use]
     pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {
+        Self::with(driver, timeout, Armed::default(), metrics)
+    }
+
+    fn with(driver: Box<dyn Driver>, timeout: Duration, faults: Armed, metrics: Metrics) -> Self {
         let name = driver.name().name();
         for operation in DriverOperation::MEMBERS {
             for ending in Ending::MEMBERS {
@@ -51,7 +57,7 @@ impl Engine {
             // Made here, so that it is there before the first call.
             drop(metrics.docker_operation_duration.with(&[name, operation.name()]));
         }
-        Self(Arc::new(Inner { driver, timeout, metrics }))
+        Self(Arc::new(Inner { driver, timeout, faults, metrics }))
     }
 
     /// Which driver it is.
@@ -163,6 +169,14 @@ impl Engine {
         call: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, DriverError> {
         let mut report = Report { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
+        let call = async {
+            match self.0.faults.driver(operation) {
+                Some(CallFault::Fails) => return Err(DriverError::Failed("a fault".to_owned())),
+                Some(CallFault::Delayed(delay)) => tokio::time::sleep(delay).await,
+                None => {}
+            }
+            call.await
+        };
         let result = tokio::time::timeout(limit, call).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
             Ok(_) => report.ending = Ending::Success,

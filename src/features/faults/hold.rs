@@ -1,0 +1,97 @@
+//! What a replica does as long as a fault lasts: it holds memory, or keeps the runtime's workers busy.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use time::OffsetDateTime;
+use tokio::runtime::Handle;
+use tokio::task::JoinSet;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::watch::{Making, making};
+use crate::faults::{Armed, Effect, Fault};
+use crate::metrics::labels::FaultKind;
+
+const MEBIBYTE: usize = 1 << 20;
+
+/// What is done now; dropped, it ends.
+#[derive(Default)]
+pub struct Held(HashMap<Making, AbortOnDropHandle<()>>);
+
+impl Held {
+    /// Ends what is over and begins what is new.
+    pub fn follow(&mut self, faults: &[Fault], armed: &Armed) {
+        self.0.retain(|held, _| faults.iter().any(|fault| making(fault) == *held));
+        for fault in faults {
+            let Some(work) = Work::of(fault) else { continue };
+            self.0.entry(making(fault)).or_insert_with(|| {
+                let (left, armed) = (fault.expires_at - OffsetDateTime::now_utc(), armed.clone());
+                AbortOnDropHandle::new(tokio::spawn(async move {
+                    // By its own clock, however late the next look at the list is.
+                    let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), work.go_on(armed)).await;
+                }))
+            });
+        }
+    }
+}
+
+enum Work {
+    Memory { mebibytes: u32 },
+    Block { busy: Duration, idle: Duration },
+}
+
+impl Work {
+    fn of(fault: &Fault) -> Option<Self> {
+        match fault.effect {
+            Effect::Memory { mebibytes } => Some(Self::Memory { mebibytes }),
+            Effect::Block { delay_ms } => {
+                let (busy, percent) = (Duration::from_millis(delay_ms.into()), u32::from(fault.percent));
+                Some(Self::Block { busy, idle: busy * (100 - percent) / percent })
+            }
+            _ => None,
+        }
+    }
+
+    /// Goes on until it is dropped.
+    async fn go_on(self, armed: Armed) {
+        match self {
+            Self::Memory { mebibytes } => {
+                armed.count(FaultKind::Memory);
+                let _held = tokio::task::spawn_blocking(move || touched(mebibytes)).await;
+                std::future::pending::<()>().await;
+            }
+            Self::Block { busy, idle } => {
+                let workers = Handle::current().metrics().num_workers();
+                let spinning: JoinSet<()> = (0..workers).map(|_| spin(busy, idle, armed.clone())).collect();
+                spinning.join_all().await;
+            }
+        }
+    }
+}
+
+/// Memory that is really there; none when the allocator has not that much.
+fn touched(mebibytes: u32) -> Vec<u8> {
+    let mut memory = Vec::new();
+    let mebibyte = vec![1; MEBIBYTE];
+    match memory.try_reserve_exact(mebibytes as usize * MEBIBYTE) {
+        Ok(()) => (0..mebibytes).for_each(|_| memory.extend_from_slice(&mebibyte)),
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "there is not as much memory as the fault wants"),
+    }
+    memory
+}
+
+/// Keeps a worker busy, again and again; others get their turns in between.
+async fn spin(busy: Duration, idle: Duration, armed: Armed) {
+    loop {
+        armed.count(FaultKind::Block);
+        let end = Instant::now() + busy;
+        while Instant::now() < end {
+            std::hint::spin_loop();
+        }
+        if idle.is_zero() {
+            tokio::task::yield_now().await;
+        } else {
+            tokio::time::sleep(idle).await;
+        }
+    }
+}

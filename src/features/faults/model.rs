@@ -1,0 +1,178 @@
+//! The types of faults, and which orders may become one.
+
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::faults::{Effect, tables};
+use crate::http::FieldError;
+use crate::http::faults::is_spared;
+use crate::http::fields::{Fields, not_null};
+use crate::metrics::labels::{DriverOperation, FaultKind};
+
+const LIFETIME_SECONDS: RangeInclusive<u32> = 1..=3600;
+const LATENCY_MS: RangeInclusive<u32> = 1..=30_000;
+/// Longer turns would starve what ends the fault.
+const BLOCK_MS: RangeInclusive<u32> = 1..=1000;
+const MEBIBYTES: RangeInclusive<u32> = 1..=2048;
+const REPLICA_LENGTH: RangeInclusive<usize> = 1..=64;
+const STATUSES: [u16; 2] = [500, 503];
+
+/// A fault to be.
+#[derive(Debug)]
+pub struct NewFault {
+    pub replica: Option<String>,
+    pub percent: u8,
+    pub effect: Effect,
+    pub lifetime: Duration,
+}
+
+/// A fault as it is ordered: what belongs to its kind, and when it ends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+#[schema(as = NewFault)]
+pub struct Order {
+    fault: FaultKind,
+    /// After so many seconds it ends by itself.
+    #[schema(minimum = 1, maximum = 3600)]
+    expires_in: u32,
+    /// The one replica that it strikes; every one without.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(min_length = 1, max_length = 64)]
+    replica: Option<String>,
+    /// How often it strikes, of a hundred times; for `block` the share of the time. Always for `memory` and `task`.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 1, maximum = 100, default = 100)]
+    percent: Option<u32>,
+    /// For `latency`, `error` and `panic`: the template of the route; every one without.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(example = "/api/projects/{id}")]
+    route: Option<String>,
+    /// For `latency`, `database` and `driver` up to 30000, for `block` up to 1000.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 1, maximum = 30_000)]
+    delay_ms: Option<u32>,
+    /// For `error`: 500 or 503.
+    #[serde(default, deserialize_with = "not_null")]
+    status: Option<u16>,
+    /// For `memory`.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(minimum = 1, maximum = 2048)]
+    mebibytes: Option<u32>,
+    /// For `database`: the table whose statements it strikes; all without.
+    #[serde(default, deserialize_with = "not_null")]
+    #[schema(example = "projects")]
+    table: Option<String>,
+    /// For `driver`: the call that it strikes; every one without.
+    #[serde(default, deserialize_with = "not_null")]
+    operation: Option<DriverOperation>,
+}
+
+impl Order {
+    /// Checks what was sent. `routes` are those that there are.
+    pub fn check(mut self, routes: &BTreeSet<String>) -> Result<NewFault, Vec<FieldError>> {
+        let mut fields = Fields::default();
+        let replica = self.replica.take().map(|replica| fields.line("replica", &replica, REPLICA_LENGTH));
+        let percent = self.percent(&mut fields);
+        let effect = self.effect(&mut fields, routes);
+        within(&mut fields, "expires_in", self.expires_in, LIFETIME_SECONDS);
+        self.refuse_the_rest(&mut fields);
+        fields.finish(NewFault { replica, percent, effect, lifetime: Duration::from_secs(self.expires_in.into()) })
+    }
+
+    fn percent(&mut self, fields: &mut Fields) -> u8 {
+        let percent = self.percent.take().unwrap_or(100);
+        within(fields, "percent", percent, 1..=100);
+        if matches!(self.fault, FaultKind::Memory | FaultKind::Task) && percent != 100 {
+            fields.refuse("percent", "not_allowed", format!("{} happens once: wants no share", self.fault.name()));
+        }
+        u8::try_from(percent).unwrap_or(100)
+    }
+
+    /// Takes what belongs to the kind.
+    fn effect(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Effect {
+        match self.fault {
+            FaultKind::Latency => Effect::Latency { delay_ms: self.delay(fields, LATENCY_MS), route: self.route(fields, routes) },
+            FaultKind::Error => Effect::Error { status: self.status(fields), route: self.route(fields, routes) },
+            FaultKind::Panic => Effect::Panic { route: self.route(fields, routes) },
+            FaultKind::Memory => Effect::Memory { mebibytes: needed(fields, "mebibytes", self.mebibytes.take(), MEBIBYTES) },
+            FaultKind::Block => Effect::Block { delay_ms: self.delay(fields, BLOCK_MS) },
+            FaultKind::Database => Effect::Database { delay_ms: self.delay(fields, LATENCY_MS), table: self.table(fields) },
+            FaultKind::DropEvent => Effect::DropEvent {},
+            FaultKind::Driver => {
+                let delay_ms = self.delay_ms.is_some().then(|| self.delay(fields, LATENCY_MS));
+                Effect::Driver { delay_ms, operation: self.operation.take() }
+            }
+            FaultKind::Login => Effect::Login {},
+            FaultKind::Task => Effect::Task {},
+        }
+    }
+
+    fn delay(&mut self, fields: &mut Fields, range: RangeInclusive<u32>) -> u32 {
+        needed(fields, "delay_ms", self.delay_ms.take(), range)
+    }
+
+    fn status(&mut self, fields: &mut Fields) -> u16 {
+        match self.status.take() {
+            Some(status) if STATUSES.contains(&status) => status,
+            Some(_) => refused(fields, "status", "invalid", "wants 500 or 503"),
+            None => refused(fields, "status", "required", "wants 500 or 503"),
+        }
+    }
+
+    fn route(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Option<String> {
+        let route = self.route.take()?;
+        if is_spared(&route) {
+            fields.refuse("route", "not_allowed", "is never hurt");
+        } else if !routes.contains(&route) {
+            fields.refuse("route", "unknown", "wants the template of a route, such as /api/projects/{id}");
+        }
+        Some(route)
+    }
+
+    fn table(&mut self, fields: &mut Fields) -> Option<String> {
+        let table = self.table.take()?;
+        if !tables().contains(table.as_str()) {
+            fields.refuse("table", "unknown", "wants a table that statements are counted under, such as projects");
+        }
+        Some(table)
+    }
+
+    /// What is left belongs to other kinds.
+    fn refuse_the_rest(&self, fields: &mut Fields) {
+        let left = [
+            ("route", self.route.is_some()),
+            ("delay_ms", self.delay_ms.is_some()),
+            ("status", self.status.is_some()),
+            ("mebibytes", self.mebibytes.is_some()),
+            ("table", self.table.is_some()),
+            ("operation", self.operation.is_some()),
+        ];
+        for (field, _) in left.iter().filter(|(_, is_left)| *is_left) {
+            fields.refuse(field, "not_allowed", format!("does not belong to {}", self.fault.name()));
+        }
+    }
+}
+
+fn needed(fields: &mut Fields, field: &str, given: Option<u32>, range: RangeInclusive<u32>) -> u32 {
+    let Some(given) = given else {
+        return refused(fields, field, "required", format!("wants {} to {}", range.start(), range.end()));
+    };
+    within(fields, field, given, range);
+    given
+}
+
+fn within(fields: &mut Fields, field: &str, given: u32, range: RangeInclusive<u32>) {
+    if !range.contains(&given) {
+        fields.refuse(field, "out_of_range", format!("wants {} to {}", range.start(), range.end()));
+    }
+}
+
+/// Something to go on with: what else is wrong is to be said, too.
+fn refused<T: Default>(fields: &mut Fields, field: &str, code: &'static str, message: impl Into<String>) -> T {
+    fields.refuse(field, code, message);
+    T::default()
+}

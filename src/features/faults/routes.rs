@@ -1,0 +1,134 @@
+//! The HTTP interface of faults: `/api/faults*`. It is there only where `FAULTS` is on, and for admins.
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use serde::Serialize;
+use time::OffsetDateTime;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+use super::model::Order;
+use super::service::{FaultError, Faults};
+use crate::faults::{Effect, Fault};
+use crate::features::accounts::{CurrentUser, Role, User};
+use crate::http::extract::{ApiJson, ApiPath};
+use crate::http::page::Page;
+use crate::http::{ApiError, Code, Problem};
+use crate::state::AppState;
+
+/// The routes of this file.
+pub fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(list, end_all)).routes(routes!(read, put, end))
+}
+
+impl From<FaultError> for ApiError {
+    fn from(error: FaultError) -> Self {
+        match error {
+            FaultError::NoSuchFault => Self::new(Code::NotFound),
+            FaultError::Unfit(errors) => Self::validation(errors),
+            FaultError::Store(error) => error.into(),
+        }
+    }
+}
+
+/// An admin of a service where faults are on: whoever makes or ends them. Where they are off there is nothing here.
+pub struct Operator {
+    /// The account.
+    pub user: User,
+    /// What it may order.
+    pub faults: Faults,
+}
+
+impl FromRequestParts<AppState> for Operator {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let faults = state.faults.clone().ok_or_else(|| ApiError::new(Code::NotFound))?;
+        let CurrentUser { user, .. } = CurrentUser::from_request_parts(parts, state).await?;
+        if user.role != Role::Admin {
+            return Err(ApiError::new(Code::Forbidden));
+        }
+        Ok(Self { user, faults })
+    }
+}
+
+/// A fault, and what belongs to its kind.
+#[derive(Serialize, ToSchema)]
+#[schema(as = Fault)]
+struct FaultView {
+    id: Uuid,
+    #[serde(flatten)]
+    effect: Effect,
+    /// The one replica that it strikes; every one without.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    replica: Option<String>,
+    /// How often it strikes, of a hundred times.
+    percent: u8,
+    #[serde(with = "time::serde::rfc3339")]
+    begun_at: OffsetDateTime,
+    /// When it ends by itself.
+    #[serde(with = "time::serde::rfc3339")]
+    expires_at: OffsetDateTime,
+}
+
+impl From<Fault> for FaultView {
+    fn from(Fault { id, replica, percent, effect, begun_at, expires_at }: Fault) -> Self {
+        Self { id, effect, replica, percent, begun_at, expires_at }
+    }
+}
+
+/// The faults that have not ended, the newest first
+///
+/// Only for admins, and only where `FAULTS` is on, like all of these.
+#[utoipa::path(get, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
+    responses((status = 200, body = Page<FaultView>), (status = 401, body = Problem), (status = 403, body = Problem), (status = 503, body = Problem)))]
+async fn list(Operator { faults, .. }: Operator) -> Result<Json<Page<FaultView>>, ApiError> {
+    let items = faults.list().await?.into_iter().map(Into::into).collect();
+    Ok(Json(Page { items, next_cursor: None }))
+}
+
+/// Ends every fault
+#[utoipa::path(delete, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 503, body = Problem)))]
+async fn end_all(Operator { user, faults }: Operator) -> Result<StatusCode, ApiError> {
+    faults.end_all(user.id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Reads a fault
+#[utoipa::path(get, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 200, body = FaultView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+async fn read(Operator { faults, .. }: Operator, ApiPath(id): ApiPath<Uuid>) -> Result<Json<FaultView>, ApiError> {
+    Ok(Json(faults.find(id).await?.into()))
+}
+
+/// Begins a fault, in the place of the one with this identifier if there is one
+///
+/// Every replica that it strikes knows of it within two seconds.
+#[utoipa::path(put, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), request_body = Order,
+    params(("id" = Uuid, Path, description = "Any that the caller likes")),
+    responses((status = 200, body = FaultView), (status = 201, body = FaultView), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 503, body = Problem)))]
+async fn put(
+    Operator { user, faults }: Operator,
+    ApiPath(id): ApiPath<Uuid>,
+    ApiJson(order): ApiJson<Order>,
+) -> Result<(StatusCode, Json<FaultView>), ApiError> {
+    let (fault, is_new) = faults.put(user.id, id, order).await?;
+    Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(fault.into())))
+}
+
+/// Ends a fault
+#[utoipa::path(delete, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 503, body = Problem)))]
+async fn end(Operator { user, faults }: Operator, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
+    faults.end(user.id, id).await?;
+    Ok(StatusCode::NO_CONTENT)
+}

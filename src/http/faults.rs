@@ -1,0 +1,53 @@
+//! The seam of faults in the HTTP interface: a layer around the handlers, inside everything that watches them, so that an
+//! injected failure is measured, caught, limited and shown as if the handler had failed.
+
+use axum::extract::{MatchedPath, Request, State};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::error::{ApiError, Code};
+use crate::faults::{Armed, Failure, spare};
+
+/// What is never hurt: what says how the service is, and what an admin needs to end a fault.
+const SPARED: [&str; 9] =
+    ["/health", "/metrics", "/api/metrics", "/api/faults", "/studio/faults", "/login", "/api/auth/login", "/assets", "/favicon.ico"];
+
+/// Whether faults never strike this route.
+#[must_use]
+pub fn is_spared(route: &str) -> bool {
+    SPARED.iter().any(|spared| route.strip_prefix(spared).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// Lets what is armed strike. What no route matches has no handler that could fail.
+///
+/// # Panics
+/// When a fault wants that.
+pub async fn strike(State(armed): State<Armed>, request: Request, next: Next) -> Response {
+    let Some(route) = request.extensions().get::<MatchedPath>().cloned().filter(|route| !is_spared(route.as_str())) else {
+        return spare(next.run(request)).await;
+    };
+    if let Some(delay) = armed.latency(route.as_str()) {
+        tokio::time::sleep(delay).await;
+    }
+    match armed.failure(route.as_str()) {
+        Some(Failure::Status(503)) => ApiError::new(Code::Unavailable).retry_after(1).source("a fault").into_response(),
+        Some(Failure::Status(_)) => ApiError::new(Code::Internal).source("a fault").into_response(),
+        Some(Failure::Panic) => panic!("a fault"),
+        None => next.run(request).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_admin_needs_is_spared_and_nothing_that_is_called_alike() {
+        for route in ["/health", "/health/ready", "/metrics", "/api/metrics", "/api/faults/{id}", "/login", "/assets/{file}"] {
+            assert!(is_spared(route), "{route}");
+        }
+        for route in ["/", "/healthy", "/api/auth/logout", "/api/auth/me", "/studio", "/api/projects"] {
+            assert!(!is_spared(route), "{route}");
+        }
+    }
+}

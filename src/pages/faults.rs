@@ -1,0 +1,120 @@
+//! Faults on purpose: those that have not ended, and a form for one more. For admins, where faults are on; for everybody else
+//! there is nothing here.
+
+use std::collections::BTreeSet;
+
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::frame::{Frame, StudioFrame, render};
+use super::view::{Time, duration};
+use crate::faults::{Effect, Fault, tables};
+use crate::features::accounts::Role;
+use crate::http::faults::is_spared;
+use crate::http::{ApiError, Code};
+use crate::metrics::labels::{DriverOperation, FaultKind};
+use crate::state::AppState;
+
+#[derive(Template)]
+#[template(path = "faults.html")]
+struct FaultsPage {
+    frame: Frame,
+    faults: Vec<FaultView>,
+    /// What the next one will be called: sent twice, it is still one.
+    next_id: Uuid,
+    kinds: Vec<Choice>,
+    replicas: Vec<String>,
+    routes: Vec<String>,
+    tables: BTreeSet<&'static str>,
+    operations: Vec<&'static str>,
+}
+
+/// A fault that has not ended.
+struct FaultView {
+    id: Uuid,
+    kind: &'static str,
+    /// What it strikes, and how.
+    details: Vec<String>,
+    /// One replica, or all of them.
+    replica: String,
+    left: String,
+    expires_at: Time,
+}
+
+impl From<Fault> for FaultView {
+    fn from(Fault { id, replica, percent, effect, begun_at: _, expires_at }: Fault) -> Self {
+        let left = (expires_at - OffsetDateTime::now_utc()).whole_seconds();
+        let mut details = details(&effect);
+        if percent < 100 {
+            details.push(format!("{percent} %"));
+        }
+        Self {
+            id,
+            kind: effect.kind().name(),
+            details,
+            replica: replica.unwrap_or_else(|| "every replica".to_owned()),
+            left: duration(left.try_into().unwrap_or_default()),
+            expires_at: expires_at.into(),
+        }
+    }
+}
+
+/// What belongs to a fault of its kind, in words.
+fn details(effect: &Effect) -> Vec<String> {
+    let at = |route: &Option<String>| route.clone().unwrap_or_else(|| "every route".to_owned());
+    match effect {
+        Effect::Latency { delay_ms, route } => vec![format!("{delay_ms} ms"), at(route)],
+        Effect::Error { status, route } => vec![status.to_string(), at(route)],
+        Effect::Panic { route } => vec![at(route)],
+        Effect::Memory { mebibytes } => vec![format!("{mebibytes} MiB")],
+        Effect::Block { delay_ms } => vec![format!("{delay_ms} ms at a time")],
+        Effect::Database { delay_ms, table } => vec![format!("{delay_ms} ms"), table.clone().unwrap_or_else(|| "every table".to_owned())],
+        Effect::Driver { delay_ms, operation } => vec![
+            delay_ms.map_or_else(|| "fails".to_owned(), |delay| format!("{delay} ms")),
+            operation.map_or("every call", DriverOperation::name).to_owned(),
+        ],
+        Effect::DropEvent {} | Effect::Login {} | Effect::Task {} => Vec::new(),
+    }
+}
+
+/// A kind that one may choose.
+struct Choice {
+    name: &'static str,
+    says: &'static str,
+}
+
+impl From<FaultKind> for Choice {
+    fn from(kind: FaultKind) -> Self {
+        let says = match kind {
+            FaultKind::Latency => "handlers are slow",
+            FaultKind::Error => "handlers answer with an error",
+            FaultKind::Panic => "handlers panic",
+            FaultKind::Memory => "memory is held",
+            FaultKind::Block => "workers are kept busy",
+            FaultKind::Database => "statements are slow",
+            FaultKind::DropEvent => "socket events are lost",
+            FaultKind::Driver => "the environments' driver fails or is slow",
+            FaultKind::Login => "right passwords are refused, but for admins",
+            FaultKind::Task => "a background task ends, and the replica with it",
+        };
+        Self { name: kind.name(), says }
+    }
+}
+
+/// The faults of the fleet.
+pub async fn faults(State(state): State<AppState>, StudioFrame { frame, user, .. }: StudioFrame) -> Result<Response, ApiError> {
+    let service = state.faults.as_ref().filter(|_| user.role == Role::Admin).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    render(&FaultsPage {
+        frame,
+        faults: service.list().await?.into_iter().map(Into::into).collect(),
+        next_id: Uuid::now_v7(),
+        kinds: FaultKind::MEMBERS.iter().copied().map(Into::into).collect(),
+        replicas: state.pulse.fleet().replicas.into_iter().map(|replica| replica.name).collect(),
+        routes: service.routes().iter().filter(|route| !is_spared(route)).cloned().collect(),
+        tables: tables(),
+        operations: DriverOperation::MEMBERS.iter().map(|operation| operation.name()).collect(),
+    })
+}

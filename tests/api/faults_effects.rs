@@ -1,0 +1,297 @@
+//! What each kind of fault does, as the metrics tell it: it strikes what it is about and nothing else, and no more once it has
+//! ended or expired.
+
+use std::time::Duration;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::users::PASSWORD;
+use crate::support::{Answer, Ask, FAULTS, Scrape, Sockets, Studio, TestApp, User, eventually, when};
+
+const MEBIBYTE: f64 = 1_048_576.0;
+
+/// An application with faults, and an admin.
+struct Stage {
+    app: TestApp,
+    admin: User,
+}
+
+/// What a request was answered while a fault struck it, and what was counted by that.
+struct Struck {
+    answer: Answer,
+    before: Scrape,
+    after: Scrape,
+}
+
+impl Struck {
+    fn since(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
+        self.after.since(&self.before, name, labels)
+    }
+}
+
+impl Stage {
+    async fn set() -> Self {
+        Self::with(TestApp::with_faults(&[]).await).await
+    }
+
+    async fn with(app: TestApp) -> Self {
+        let admin = app.admin().await;
+        Self { app, admin }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.app.as_user(&self.admin, Method::GET, path).answer().await
+    }
+
+    /// Begins a fault and asks until it strikes.
+    async fn struck(&self, fault: &Value, ask: impl AsyncFn() -> Answer) -> Struck {
+        self.app.begin(&self.admin, fault).await;
+        self.until_struck(fault, ask).await
+    }
+
+    async fn until_struck(&self, fault: &Value, ask: impl AsyncFn() -> Answer) -> Struck {
+        let kind = fault["fault"].as_str().unwrap();
+        eventually(&format!("{kind} strikes"), async || {
+            let before = self.app.settled().await;
+            let answer = ask().await;
+            let after = self.app.settled().await;
+            (after.since(&before, "faults_injected_total", &[("fault", kind)]) > 0.0).then_some(Struck { answer, before, after })
+        })
+        .await
+    }
+
+    /// Has the fault ended, then has one that ends by itself; asks after each until it strikes no more.
+    async fn ends(&self, fault: &Value, ask: impl AsyncFn() -> Answer) {
+        self.app.end_faults(&self.admin).await;
+        self.until_over(fault, &ask).await;
+        let mut brief = fault.clone();
+        brief["expires_in"] = json!(2);
+        self.struck(&brief, &ask).await;
+        self.until_over(fault, &ask).await;
+    }
+
+    async fn until_over(&self, fault: &Value, ask: &impl AsyncFn() -> Answer) {
+        let kind = fault["fault"].as_str().unwrap();
+        eventually(&format!("{kind} is over"), async || {
+            let before = self.app.settled().await;
+            ask().await;
+            let after = self.app.settled().await;
+            when(after.since(&before, "faults_injected_total", &[("fault", kind)]) == 0.0)
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
+async fn latency_makes_a_handler_slow() {
+    let stage = Stage::set().await;
+    let (fault, route) = (json!({ "fault": "latency", "delay_ms": 120, "route": "/version" }), [("route", "/version")]);
+    let ask = async || stage.get("/version").await.expect(200);
+    let struck = stage.struck(&fault, ask).await;
+    let seconds = struck.since("http_request_duration_seconds_sum", &route);
+    assert!(seconds >= 0.12, "{seconds}");
+    assert_eq!(struck.since("http_requests_total", &[route[0], ("status", "200")]), 1.0);
+    let before = stage.app.settled().await;
+    stage.get("/api/extensions").await.expect(200);
+    assert_eq!(stage.app.settled().await.since(&before, "faults_injected_total", &[]), 0.0, "another route is not struck");
+    stage.ends(&fault, ask).await;
+}
+
+#[tokio::test]
+async fn latency_beyond_the_time_limit_is_a_timeout() {
+    let stage = Stage::with(TestApp::with_faults(&["--request-timeout=4s"]).await).await;
+    let fault = json!({ "fault": "latency", "delay_ms": 30_000, "route": "/version" });
+    let struck = stage.struck(&fault, async || stage.get("/version").await).await;
+    struck.answer.problem(503, "timeout");
+}
+
+#[tokio::test]
+async fn an_error_is_answered_and_counted_as_the_handlers_own() {
+    let stage = Stage::set().await;
+    for (status, code) in [(500, "internal"), (503, "unavailable")] {
+        let fault = json!({ "fault": "error", "status": status, "route": "/api/projects" });
+        let ask = async || stage.get("/api/projects").await;
+        let struck = stage.struck(&fault, ask).await;
+        let labels = [("route", "/api/projects"), ("status", if status == 500 { "500" } else { "503" })];
+        assert_eq!([struck.since("http_requests_total", &labels), struck.since("api_errors_total", &labels)], [1.0, 1.0]);
+        struck.answer.problem(status, code);
+        stage.ends(&fault, ask).await;
+        stage.get("/api/projects").await.expect(200);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_ends_its_request_alone_and_is_counted() {
+    let stage = Stage::set().await;
+    let fault = json!({ "fault": "panic", "route": "/api/projects" });
+    let ask = async || stage.get("/api/projects").await;
+    let struck = stage.struck(&fault, ask).await;
+    assert_eq!(struck.since("uncaught_exceptions_total", &[]), 1.0);
+    assert_eq!(struck.since("http_requests_total", &[("route", "/api/projects"), ("status", "500")]), 1.0);
+    struck.answer.problem(500, "internal");
+    stage.ends(&fault, ask).await;
+}
+
+#[tokio::test]
+async fn memory_is_held_until_the_end() {
+    let stage = Stage::set().await;
+    let fault = json!({ "fault": "memory", "mebibytes": 200 });
+    let resident = async || stage.app.settled().await.get("process_resident_memory_bytes", &[]) / MEBIBYTE;
+    let before = resident().await;
+    let holds = async || eventually("the memory is held", async || when(resident().await > before + 190.0)).await;
+    let is_free = async || eventually("the memory is given back", async || when(resident().await < before + 100.0)).await;
+    stage.app.begin(&stage.admin, &fault).await;
+    holds().await;
+    stage.app.end_faults(&stage.admin).await;
+    is_free().await;
+    stage.app.begin(&stage.admin, &json!({ "fault": "memory", "mebibytes": 200, "expires_in": 6 })).await;
+    holds().await;
+    is_free().await;
+    assert_eq!(stage.app.settled().await.get("faults_injected_total", &[("fault", "memory")]), 2.0);
+}
+
+#[tokio::test]
+async fn busy_workers_delay_every_task_and_yet_let_each_have_its_turn() {
+    let stage = Stage::set().await;
+    let late = |scrape: &Scrape| {
+        let count = scrape.get("runtime_scheduling_delay_seconds_count", &[]);
+        count - scrape.get("runtime_scheduling_delay_seconds_bucket", &[("le", "0.05")])
+    };
+    for percent in [100, 80] {
+        let before = stage.app.scrape().await;
+        let fault = json!({ "fault": "block", "delay_ms": 60, "percent": percent });
+        stage.app.begin(&stage.admin, &fault).await;
+        eventually("tasks wake late", async || when(late(&stage.app.scrape().await) > late(&before) + 2.0)).await;
+        stage.app.end_faults(&stage.admin).await;
+        quiet(&stage).await;
+    }
+    stage.app.begin(&stage.admin, &json!({ "fault": "block", "delay_ms": 60, "expires_in": 1 })).await;
+    quiet(&stage).await;
+}
+
+/// Waits until no worker is kept busy.
+async fn quiet(stage: &Stage) {
+    let spins = async || stage.app.scrape().await.get("faults_injected_total", &[("fault", "block")]);
+    eventually("nothing spins", async || {
+        let before = spins().await;
+        stage.get("/version").await.expect(200);
+        when(spins().await == before)
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_slow_statement_is_measured_and_one_that_is_too_slow_ended_by_postgres() {
+    let stage = Stage::set().await;
+    let (table, ask) = ([("table", "projects")], async || stage.get("/api/projects").await);
+    let slow = json!({ "fault": "database", "delay_ms": 150, "table": "projects" });
+    let struck = stage.struck(&slow, ask).await;
+    struck.answer.expect(200);
+    let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &table);
+    assert!(seconds >= 0.15, "{seconds}");
+    let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &[("table", "auth_sessions")]);
+    assert!(seconds < 0.15, "another table is not struck: {seconds}");
+    stage.ends(&slow, ask).await;
+
+    let endless = json!({ "fault": "database", "delay_ms": 30_000, "table": "projects" });
+    let struck = stage.struck(&endless, ask).await;
+    assert_eq!(struck.since("db_queries_total", &[table[0], ("status", "timeout")]), 1.0);
+    struck.answer.problem(503, "unavailable");
+}
+
+#[tokio::test]
+async fn when_every_statement_is_too_slow_health_and_the_way_out_are_spared() {
+    let stage = Stage::with(TestApp::with(&[FAULTS, "--database-max-connections=2"]).await).await;
+    let fault = json!({ "fault": "database", "delay_ms": 30_000 });
+    let struck = stage.struck(&fault, async || stage.get("/api/projects").await).await;
+    struck.answer.problem(503, "unavailable");
+    // A session that no cache knows.
+    let token = stage.app.token(&stage.admin.email).await;
+    stage.app.get("/health/ready").answer().await.expect(200);
+    let faults = async || stage.app.get("/api/faults").bearer_auth(&token).answer().await;
+    eventually("faults are listed", async || when(faults().await.status == 200)).await;
+    stage.app.end_faults(&User { token, ..stage.admin.clone() }).await;
+    eventually("statements are quick again", async || when(stage.get("/api/projects").await.status == 200)).await;
+}
+
+#[tokio::test]
+async fn events_are_lost_on_their_way_to_clients_and_counted() {
+    let Some(sockets) = Sockets::start() else { return };
+    let stage = Stage::with(TestApp::telling(&[FAULTS]).await).await;
+    let socket = sockets.connect(&stage.app, &stage.admin.token).await;
+    let path = format!("/test/tell/{}", stage.admin.id);
+    let ask = async || stage.app.post(&path).json(&json!({ "from": 1, "count": 1, "size": 1 })).answer().await.expect(200);
+    let struck = stage.struck(&json!({ "fault": "drop_event" }), ask).await;
+    assert_eq!(struck.since("websocket_messages_dropped_total", &[("reason", "fault")]), 1.0);
+    assert_eq!(struck.since("websocket_messages_total", &[("event_type", "post:delivered"), ("direction", "out")]), 0.0);
+    stage.ends(&json!({ "fault": "drop_event" }), ask).await;
+    let before = socket.events("post:delivered").len();
+    ask().await;
+    eventually("events reach the client again", async || when(socket.events("post:delivered").len() > before)).await;
+}
+
+#[tokio::test]
+async fn the_driver_fails_or_takes_too_long() {
+    let stage = Stage::with(TestApp::with_faults(&["--environment-timeout=2s"]).await).await;
+    let studio = Studio::open(&stage.app).await;
+    for delay in [None, Some(30_000)] {
+        let mut fault = json!({ "fault": "driver", "operation": "create" });
+        if let Some(delay) = delay {
+            fault["delay_ms"] = json!(delay);
+        }
+        stage.app.begin(&stage.admin, &fault).await;
+        let before = stage.app.scrape().await;
+        let id = studio.create("box").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+        let failed = [("operation", "create"), ("status", "failure")];
+        eventually("the driver has failed", async || {
+            let now = stage.app.scrape().await;
+            let counts = [
+                now.since(&before, "docker_operations_total", &failed),
+                now.since(&before, "faults_injected_total", &[("fault", "driver")]),
+            ];
+            when(counts.iter().all(|count| *count > 0.0))
+        })
+        .await;
+        stage.app.end_faults(&stage.admin).await;
+        // The job goes on trying.
+        studio.until(&id, "stopped").await;
+        studio.delete(&id).await.expect(202);
+        studio.until_gone(&id).await;
+    }
+    stage.app.begin(&stage.admin, &json!({ "fault": "driver", "operation": "ping", "expires_in": 5 })).await;
+    stage.app.until_status(Duration::from_mins(1), "degraded").await;
+    stage.app.until_status(Duration::from_mins(1), "ready").await;
+}
+
+#[tokio::test]
+async fn right_passwords_are_refused_but_for_admins() {
+    let stage = Stage::set().await;
+    let ada = stage.app.user("ada").await;
+    let ask = async || stage.app.login(&ada.email, PASSWORD).await;
+    let struck = stage.struck(&json!({ "fault": "login" }), ask).await;
+    assert_eq!(struck.since("auth_attempts_total", &[("method", "password"), ("status", "failure")]), 1.0);
+    struck.answer.problem(401, "invalid_credentials");
+    stage.app.login(&stage.admin.email, PASSWORD).await.expect(200);
+    stage.ends(&json!({ "fault": "login" }), ask).await;
+    stage.app.login(&ada.email, PASSWORD).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_task_that_ends_takes_its_replica_with_it_and_the_next_one_stays() {
+    let stage = Stage::set().await;
+    let stores = stage.app.stores.clone();
+    stage.app.begin(&stage.admin, &json!({ "fault": "task" })).await;
+    let Stage { app, admin } = stage;
+    eventually("the replica has left", async || when(app.get("/health/live").try_answer().await.is_err())).await;
+    let error = app.leave().await.expect_err("it has not left because it was told to");
+    assert_eq!(error.to_string(), "the background task ended: faults");
+    let next = TestApp::on(&stores, &[FAULTS]).await;
+    let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
+    assert_eq!(listed["items"][0]["fault"], "task");
+    // It has looked at the list: what comes after that strikes.
+    next.begin(&admin, &json!({ "fault": "error", "status": 500, "route": "/version" })).await;
+    eventually("it looks at the list and stays", async || when(next.get("/version").answer().await.status == 500)).await;
+    next.begin(&admin, &json!({ "fault": "task" })).await;
+    eventually("a new one ends it, too", async || when(next.get("/health/live").try_answer().await.is_err())).await;
+}

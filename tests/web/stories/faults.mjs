@@ -1,0 +1,48 @@
+// Faults on purpose: an admin begins one, sees that it strikes, and ends it; nobody else finds the page.
+import assert from 'node:assert/strict';
+
+import { until } from '../bench.mjs';
+import { action, submit } from '../forms.mjs';
+import { admin, signIn } from '../people.mjs';
+
+/** What the fault of the story strikes: no page calls it. */
+const ROUTE = '/version';
+
+export const faults = {
+  'faults: an admin makes a route fail, sees it, and ends it': async (bench) => {
+    const { page, context } = await admin(bench, { forgives: [/status of 422/] });
+    const isStruck = (wanted) =>
+      until(`every replica ${wanted ? 'fails' : 'works'}`, async () => {
+        const statuses = await Promise.all(bench.replicas.map(async (replica) => (await context.request.get(`${replica}${ROUTE}`)).status()));
+        return { done: statuses.every((status) => (status === 503) === wanted), seen: statuses };
+      });
+    await page.goto('/studio');
+    await page.getByRole('link', { name: 'Faults' }).click();
+    await page.getByText('Nothing fails on purpose.').waitFor();
+
+    const form = action(page, 'PUT', '/api/faults/{id}');
+    await form.locator('[name=fault]').selectOption('error');
+    await form.locator('[name=route]').selectOption(ROUTE);
+    await submit(form);
+    await form.getByText('wants 500 or 503').waitFor();
+    await form.locator('[name=status]').selectOption('503');
+    await submit(form);
+
+    const made = page.locator('[data-fault=error]');
+    await made.getByText('every replica').waitFor();
+    await isStruck(true);
+    await made.getByRole('button', { name: 'End error' }).press('Enter');
+    await page.getByText('Nothing fails on purpose.').waitFor();
+    await isStruck(false);
+  },
+
+  'faults: there is nothing of them for others': async (bench) => {
+    const visitor = await bench.visitor({ forgives: [/status of 404/] });
+    const { page } = visitor;
+    await signIn(visitor);
+    await page.goto('/studio');
+    assert.equal(await page.getByRole('link', { name: 'Faults' }).count(), 0);
+    const answer = await page.goto('/studio/faults');
+    assert.equal(answer.status(), 404);
+  },
+};
