@@ -8,27 +8,37 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, put};
 use axum::{Json, Router};
-use serde_json::json;
+use serde::Serialize;
+use serde_json::{Map, Value, json};
 
 use crate::body::{self, Received};
 use crate::counts::Counts;
 use crate::knobs::Knobs;
+use crate::notifications::{Disorder, Kind, Notification, Sink};
 use crate::pages;
 use crate::platform::Platform;
 use crate::posts::Post;
 use crate::provider::Provider;
 
-type Providers = Arc<[Arc<Provider>]>;
+/// All that is played.
+#[derive(Clone)]
+pub struct Simulated {
+    /// The platforms.
+    pub providers: Arc<[Arc<Provider>]>,
+    /// Who is told of alerts.
+    pub sink: Arc<Sink>,
+}
 
-/// What concerns all platforms.
-pub fn routes(providers: Providers) -> Router {
+/// What concerns everything that is played.
+pub fn routes(simulated: Simulated) -> Router {
     Router::new()
         .route("/", get(home))
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/knobs", get(knobs).delete(reset))
         .route("/knobs/{platform}", put(turn))
         .route("/counts", get(counts))
-        .with_state(providers)
+        .route("/notifications", get(notifications).delete(forget))
+        .with_state(simulated)
 }
 
 /// What concerns one platform, below its address.
@@ -36,49 +46,75 @@ pub fn posts() -> Router<Arc<Provider>> {
     Router::new().route("/posts", get(list))
 }
 
-async fn home(State(providers): State<Providers>) -> Response {
-    pages::home(&each(&providers, |provider| {
+async fn home(State(all): State<Simulated>) -> Response {
+    let platforms = all.each(|provider| {
         let state = provider.state();
         (state.knobs.clone(), state.counts)
-    }))
+    });
+    pages::home(&platforms, &all.sink)
 }
 
-async fn knobs(State(providers): State<Providers>) -> Json<BTreeMap<Platform, Knobs>> {
-    Json(each(&providers, |provider| provider.state().knobs.clone()))
+async fn knobs(State(all): State<Simulated>) -> Json<Map<String, Value>> {
+    let platforms = all.providers.iter().map(|provider| (provider.platform.name(), json!(provider.state().knobs)));
+    let receivers = Kind::ALL.into_iter().map(|kind| (kind.name(), json!(all.sink.disorder(kind))));
+    Json(platforms.chain(receivers).map(|(name, knobs)| (name.to_owned(), knobs)).collect())
 }
 
-async fn reset(State(providers): State<Providers>) -> StatusCode {
-    for provider in providers.iter() {
+async fn reset(State(all): State<Simulated>) -> StatusCode {
+    for provider in all.providers.iter() {
         provider.state().set_knobs(Knobs::default());
+    }
+    for kind in Kind::ALL {
+        all.sink.set_disorder(kind, Disorder::default());
     }
     StatusCode::NO_CONTENT
 }
 
-async fn turn(State(providers): State<Providers>, Path(name): Path<String>, knobs: Received) -> Response {
-    let Some(provider) = providers.iter().find(|provider| provider.platform.name() == name) else {
-        return refuse(StatusCode::NOT_FOUND, "there is no such platform");
-    };
-    let knobs: Knobs = match body::read(knobs) {
-        Ok(knobs) => knobs,
-        Err((status, reason)) => return refuse(status, &reason),
-    };
-    if let Err(wish) = knobs.check(provider.platform) {
-        return refuse(StatusCode::UNPROCESSABLE_ENTITY, &wish);
+async fn turn(State(all): State<Simulated>, Path(name): Path<String>, knobs: Received) -> Response {
+    if let Some(provider) = all.providers.iter().find(|provider| provider.platform.name() == name) {
+        return answer(turn_platform(provider, knobs));
     }
-    provider.state().set_knobs(knobs.clone());
-    Json(knobs).into_response()
+    match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
+        Some(kind) => answer(body::read(knobs).inspect(|disorder: &Disorder| all.sink.set_disorder(kind, *disorder))),
+        None => refuse(StatusCode::NOT_FOUND, "there is no such platform or receiver"),
+    }
 }
 
-async fn counts(State(providers): State<Providers>) -> Json<BTreeMap<Platform, Counts>> {
-    Json(each(&providers, |provider| provider.state().counts))
+fn turn_platform(provider: &Provider, knobs: Received) -> Result<Knobs, (StatusCode, String)> {
+    let knobs: Knobs = body::read(knobs)?;
+    knobs.check(provider.platform).map_err(|wish| (StatusCode::UNPROCESSABLE_ENTITY, wish))?;
+    provider.state().set_knobs(knobs.clone());
+    Ok(knobs)
+}
+
+fn answer(turned: Result<impl Serialize, (StatusCode, String)>) -> Response {
+    match turned {
+        Ok(knobs) => Json(knobs).into_response(),
+        Err((status, reason)) => refuse(status, &reason),
+    }
+}
+
+async fn counts(State(all): State<Simulated>) -> Json<BTreeMap<Platform, Counts>> {
+    Json(all.each(|provider| provider.state().counts))
+}
+
+async fn notifications(State(all): State<Simulated>) -> Json<Vec<Notification>> {
+    Json(all.sink.all())
+}
+
+async fn forget(State(all): State<Simulated>) -> StatusCode {
+    all.sink.clear();
+    StatusCode::NO_CONTENT
 }
 
 async fn list(State(provider): State<Arc<Provider>>) -> Json<Vec<Post>> {
     Json(provider.state().posts.all().to_vec())
 }
 
-fn each<T>(providers: &Providers, of: impl Fn(&Provider) -> T) -> BTreeMap<Platform, T> {
-    providers.iter().map(|provider| (provider.platform, of(provider))).collect()
+impl Simulated {
+    fn each<T>(&self, of: impl Fn(&Provider) -> T) -> BTreeMap<Platform, T> {
+        self.providers.iter().map(|provider| (provider.platform, of(provider))).collect()
+    }
 }
 
 fn refuse(status: StatusCode, reason: &str) -> Response {

@@ -19,11 +19,19 @@ pub async fn outage(State(provider): State<Arc<Provider>>, request: Request, nex
     let outage = provider.state().knobs.outage;
     match outage {
         None => next.run(request).await,
-        Some(Outage::Refuse) => hang_up(),
-        Some(Outage::Hang) => pending().await,
-        Some(Outage::Error) => {
-            Problem::new(provider.platform, StatusCode::SERVICE_UNAVAILABLE, "the platform is down, as its knobs say").into_response()
+        Some(outage) => {
+            let error = Problem::new(provider.platform, StatusCode::SERVICE_UNAVAILABLE, "the platform is down, as its knobs say");
+            down(outage, error.into_response()).await
         }
+    }
+}
+
+/// What one gets from something that is down.
+pub async fn down(outage: Outage, error: Response) -> Response {
+    match outage {
+        Outage::Refuse => hang_up(),
+        Outage::Hang => pending().await,
+        Outage::Error => error,
     }
 }
 

@@ -1,10 +1,11 @@
-//! Plays six sign-in and social platforms in small: real protocols, made-up people, and faults and lies on request.
+//! Plays six sign-in and social platforms in small, and where alerts go: real protocols, made-up people, and faults and lies on request.
 //!
 //! | to find | look at |
 //! | --- | --- |
 //! | the platforms, what each one is | [`Platform`] |
 //! | signing in: codes, tokens, ID tokens | `oauth/`, and `grants` for what is remembered of them |
 //! | each platform's own API, posting | `platforms/`, and `posts` for what is remembered of them |
+//! | Slack, `PagerDuty` and a webhook, which alerts are sent to | `notifications/` |
 //! | what can be made to go wrong | [`Knobs`]; `faults` does it to calls, `oauth/` tells the lies |
 //! | what is known of one platform while the simulator runs | `provider` |
 //! | the simulator's own routes and pages | `control`, `pages/` |
@@ -21,6 +22,7 @@ mod faults;
 mod grants;
 mod keys;
 mod knobs;
+mod notifications;
 mod oauth;
 mod pages;
 mod platform;

@@ -1,11 +1,12 @@
-//! Which route is whose, and what lies around it: a platform's own routes can be made to fail, the simulator's cannot.
+//! Which route is whose, and what lies around it: those of a platform or a receiver can be made to fail, the simulator's own cannot.
 
 use std::sync::Arc;
 
 use axum::Router;
 use axum::middleware::from_fn_with_state as layer;
 
-use crate::control;
+use crate::control::{self, Simulated};
+use crate::notifications::{self, Sink};
 use crate::provider::Provider;
 use crate::{counts, faults, oauth, platforms};
 
@@ -15,7 +16,8 @@ pub fn build(providers: Vec<Arc<Provider>>) -> Router {
     for provider in &providers {
         router = router.nest(&format!("/{}", provider.platform.name()), platform(provider));
     }
-    router.merge(control::routes(providers.into()))
+    let sink = Arc::new(Sink::default());
+    router.merge(notifications::routes(&sink)).merge(control::routes(Simulated { providers: providers.into(), sink }))
 }
 
 fn platform(provider: &Arc<Provider>) -> Router {

@@ -1,4 +1,4 @@
-//! The page at the root: what this is, what is wrong with each platform, what has happened there.
+//! The page at the root: what this is, what is wrong with each platform, what has happened there, and what alerts were told of.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,17 +10,47 @@ use serde_json::Value;
 use super::{escape, page};
 use crate::counts::Counts;
 use crate::knobs::Knobs;
+use crate::notifications::{Notification, Sink, Status};
 use crate::platform::Platform;
 
-/// Tells of all platforms.
-pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>) -> Response {
+/// More of them are in the JSON.
+const NOTIFICATIONS: usize = 20;
+
+/// Tells of all platforms, and of the latest notifications.
+pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>, sink: &Sink) -> Response {
     let mut body = INTRODUCTION.to_owned();
     let each = |of: fn(&(Knobs, Counts)) -> Option<Value>| -> Vec<(Platform, Value)> {
         platforms.iter().map(|(platform, known)| (*platform, of(known).unwrap_or_default())).collect()
     };
     table(&mut body, "Knobs", &each(|(knobs, _)| serde_json::to_value(knobs).ok()));
     table(&mut body, "Counts", &each(|(_, counts)| serde_json::to_value(counts).ok()));
+    notifications(&mut body, &sink.all());
     page(StatusCode::OK, "Simulated platforms", &body)
+}
+
+/// The newest first.
+fn notifications(body: &mut String, all: &[Notification]) {
+    body.push_str("<h2>Notifications of alerts</h2>\n");
+    if all.is_empty() {
+        body.push_str("<p>None yet.</p>\n");
+    }
+    for told in all.iter().rev().take(NOTIFICATIONS) {
+        let status = match told.status {
+            Status::Firing => "firing",
+            Status::Resolved => "resolved",
+        };
+        let _ = write!(
+            body,
+            "<h3>{}: {} <small>{}</small></h3>\n<p class=\"quiet\">{}, severity {}, at {}</p>\n<pre>{}</pre>\n",
+            status,
+            escape(&told.alerts.join(", ")),
+            told.kind.title(),
+            escape(told.receiver.as_deref().unwrap_or("no receiver named")),
+            escape(told.severity.as_deref().unwrap_or("none")),
+            told.received_at,
+            escape(told.text.trim_end())
+        );
+    }
 }
 
 /// A column for each platform, a row for each field.
@@ -51,8 +81,9 @@ fn text(value: &Value) -> String {
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
 <p>This program plays six platforms for Vitrine, so that signing in and posting can be tried and broken without anybody else's
-computers. Its accounts are whoever you name, its posts are seen by nobody, and all of it is gone when it stops.</p>
-<p class="quiet">To make something go wrong: <code>PUT /knobs/{platform}</code>; to end it: <code>DELETE /knobs</code>.
+computers. Its accounts are whoever you name, its posts are seen by nobody, and all of it is gone when it stops. It also plays Slack,
+PagerDuty and a webhook, to which alerts are sent.</p>
+<p class="quiet">To make something go wrong: <code>PUT /knobs/{name}</code>; to end it: <code>DELETE /knobs</code>.
 In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts of Mastodon</a>,
-<a href="/linkedin/posts">of LinkedIn</a>, <a href="/x/posts">of X</a>.</p>
+<a href="/linkedin/posts">of LinkedIn</a>, <a href="/x/posts">of X</a>, <a href="/notifications">notifications</a>.</p>
 "#;

@@ -8,6 +8,7 @@ mod authorization;
 mod faults;
 mod knobs;
 mod lies;
+mod notifications;
 mod pages;
 mod posts;
 mod program;

@@ -1,0 +1,192 @@
+//! Slack, `PagerDuty` and the webhook: what they take as the real ones do, what they refuse, what they tell of it.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, Stage};
+
+const HOOK: &str = "slack/services/T000/B000/simulated";
+const ENQUEUE: &str = "pagerduty/v2/enqueue";
+
+impl Stage {
+    async fn tell(&self, path: &str, body: &Value) -> Answer {
+        Answer::of(self.request(Method::POST, path).json(body)).await
+    }
+
+    async fn told(&self) -> Vec<Value> {
+        self.get("notifications").await.json().as_array().unwrap().clone()
+    }
+
+    async fn disturb(&self, name: &str, knobs: Value) -> Answer {
+        Answer::of(self.request(Method::PUT, &format!("knobs/{name}")).json(&knobs)).await
+    }
+}
+
+/// A notification without the time, which differs.
+fn timeless(mut told: Value) -> Value {
+    assert!(told["received_at"].as_str().unwrap().ends_with('Z'), "{told}");
+    told.as_object_mut().unwrap().remove("received_at");
+    told
+}
+
+fn slack(color: &str) -> Value {
+    let fields =
+        json!([{ "title": "Alert", "value": "ServiceDown", "short": true }, { "title": "Severity", "value": "critical", "short": true }]);
+    json!({ "attachments": [{
+        "title": "A replica does not answer", "title_link": "http://localhost:3001", "text": "Runbook: there", "fallback": "short", "callback_id": "",
+        "footer": "", "color": color, "fields": fields, "mrkdwn_in": ["fallback", "pretext", "text"],
+    }] })
+}
+
+fn event(action: &str) -> Value {
+    json!({
+        "routing_key": "0123456789abcdef0123456789abcdef", "event_action": action, "dedup_key": "of-the-group", "client": "Alertmanager",
+        "client_url": "http://localhost:9093", "images": [], "links": [],
+        "payload": {
+            "summary": "ServiceDown: a replica does not answer", "source": "backend-1:4001", "severity": "critical", "class": "ServiceDown",
+            "component": "backend", "custom_details": { "runbook": "there", "num_firing": 1 },
+        },
+    })
+}
+
+fn webhook(status: &str) -> Value {
+    let alert = json!({
+        "status": status, "labels": { "alertname": "Watchdog", "severity": "none" }, "annotations": { "summary": "Alerts arrive" },
+        "startsAt": "2026-01-01T00:00:00Z", "endsAt": "0001-01-01T00:00:00Z", "generatorURL": "", "fingerprint": "0",
+    });
+    json!({
+        "version": "4", "groupKey": "{}:{}", "truncatedAlerts": 0, "status": status, "receiver": "dead-man", "groupLabels": {},
+        "commonLabels": { "severity": "none" }, "commonAnnotations": {}, "externalURL": "", "alerts": [alert],
+    })
+}
+
+#[tokio::test]
+async fn what_alertmanager_sends_is_taken_as_the_real_ones_take_it() {
+    let stage = Stage::start().await;
+    let answer = stage.tell(HOOK, &slack("danger")).await;
+    assert_eq!((answer.status, &*answer.text), (200, "ok"));
+    let answer = stage.tell(ENQUEUE, &event("trigger")).await;
+    assert_eq!(answer.status, 202);
+    assert_eq!(answer.json(), json!({ "status": "success", "message": "Event processed", "dedup_key": "of-the-group" }));
+    assert_eq!(stage.tell("webhook", &webhook("firing")).await.status, 200);
+
+    let told: Vec<Value> = stage.told().await.into_iter().map(timeless).collect();
+    let expected = [
+        json!({
+            "kind": "slack", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": null,
+            "text": "A replica does not answer\nRunbook: there",
+        }),
+        json!({
+            "kind": "pagerduty", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": "of-the-group",
+            "text": "ServiceDown: a replica does not answer\nnum_firing: 1\nrunbook: there",
+        }),
+        json!({
+            "kind": "webhook", "receiver": "dead-man", "alerts": ["Watchdog"], "status": "firing", "severity": "none", "key": "{}:{}",
+            "text": "Alerts arrive",
+        }),
+    ];
+    assert_eq!(told, expected);
+
+    let page = stage.get("").await.text;
+    assert!(page.contains("firing: ServiceDown <small>PagerDuty</small>") && page.contains("dead-man, severity none"), "{page}");
+    assert_eq!(Answer::of(stage.request(Method::DELETE, "notifications")).await.status, 204);
+    assert!(stage.told().await.is_empty());
+}
+
+#[tokio::test]
+async fn that_something_is_over_is_known_of_each() {
+    let stage = Stage::start().await;
+    stage.tell(HOOK, &slack("good")).await;
+    stage.tell(ENQUEUE, &event("resolve")).await;
+    stage.tell("webhook", &webhook("resolved")).await;
+    // A resolution needs no more than the key, as with PagerDuty.
+    let key = json!({ "routing_key": "0123456789abcdef0123456789abcdef", "event_action": "resolve", "dedup_key": "of-the-group" });
+    assert_eq!(stage.tell(ENQUEUE, &key).await.status, 202);
+    let statuses: Vec<Value> = stage.told().await.iter().map(|told| told["status"].clone()).collect();
+    assert_eq!(statuses, ["resolved"; 4]);
+}
+
+#[tokio::test]
+async fn slack_refuses_what_says_nothing() {
+    let stage = Stage::start().await;
+    for (body, reason) in [
+        (json!({}), "no_text"),
+        (json!({ "text": " " }), "no_text"),
+        (json!({ "attachments": [] }), "no_text"),
+        (json!({ "attachments": [{}] }), "no_text"),
+        (json!({ "attachments": "none" }), "invalid_payload"),
+        (json!(["text"]), "invalid_payload"),
+    ] {
+        let answer = stage.tell(HOOK, &body).await;
+        assert_eq!((answer.status, &*answer.text), (400, reason), "{body}");
+    }
+    assert_eq!(stage.tell(HOOK, &json!({ "text": "hello", "channel": "#alerts" })).await.status, 200);
+    let told = stage.told().await;
+    assert_eq!((told.len(), &told[0]["receiver"], &told[0]["alerts"]), (1, &json!("#alerts"), &json!([])));
+}
+
+#[tokio::test]
+async fn pagerduty_names_what_is_wrong_with_an_event() {
+    let stage = Stage::start().await;
+    let cases: [(&str, Value, &str); 7] = [
+        ("/routing_key", json!("short"), "routing_key"),
+        ("/event_action", json!("shout"), "event_action"),
+        ("/payload/summary", json!(" "), "payload.summary"),
+        ("/payload/source", json!(""), "payload.source"),
+        ("/payload/severity", json!("none"), "payload.severity"),
+        ("/payload", json!({}), "payload.summary"),
+        ("/payload", json!("all well"), "payload"),
+    ];
+    for (pointer, wrong, about) in cases {
+        let mut event = event("trigger");
+        *event.pointer_mut(pointer).unwrap() = wrong;
+        let answer = stage.tell(ENQUEUE, &event).await;
+        assert_eq!(answer.status, 400, "{event}");
+        let answer = answer.json();
+        assert_eq!((&answer["status"], &answer["message"]), (&json!("invalid event"), &json!("Event object is invalid")));
+        assert!(answer["errors"][0].as_str().unwrap().contains(about), "{about}: {answer}");
+    }
+    let mut keyless = event("resolve");
+    keyless.as_object_mut().unwrap().remove("dedup_key");
+    assert_eq!(stage.tell(ENQUEUE, &keyless).await.status, 400);
+    keyless["event_action"] = json!("trigger");
+    let made = stage.tell(ENQUEUE, &keyless).await.json()["dedup_key"].clone();
+    assert_eq!((made.as_str().unwrap().len(), &stage.told().await[0]["key"]), (32, &made));
+}
+
+#[tokio::test]
+async fn the_webhook_wants_version_4_with_alerts() {
+    let stage = Stage::start().await;
+    for (name, wrong) in [("version", json!("3")), ("alerts", json!([])), ("status", json!("perhaps")), ("receiver", Value::Null)] {
+        let mut message = webhook("firing");
+        message[name] = wrong;
+        assert_eq!(stage.tell("webhook", &message).await.status, 422, "{name}");
+    }
+    assert!(stage.told().await.is_empty());
+}
+
+#[tokio::test]
+async fn one_receiver_can_be_down_while_the_others_take_what_they_get() {
+    let stage = Stage::start().await;
+    assert_eq!(stage.disturb("pagerduty", json!({ "outage": "error" })).await.status, 200);
+    assert_eq!(stage.get("knobs").await.json()["pagerduty"], json!({ "outage": "error" }));
+    assert_eq!(stage.tell(ENQUEUE, &event("trigger")).await.status, 503);
+    assert_eq!(stage.tell(HOOK, &slack("danger")).await.status, 200);
+    assert_eq!(stage.told().await.len(), 1);
+
+    stage.disturb("slack", json!({ "outage": "refuse" })).await;
+    assert!(stage.request(Method::POST, HOOK).json(&slack("danger")).send().await.is_err());
+    assert_eq!(stage.disturb("slack", json!({ "latency_ms": 5 })).await.status, 422, "receivers are up or down, no more");
+
+    Answer::of(stage.request(Method::DELETE, "knobs")).await;
+    assert_eq!(stage.tell(ENQUEUE, &event("trigger")).await.status, 202);
+    assert_eq!(stage.tell(HOOK, &slack("danger")).await.status, 200);
+}
+
+#[tokio::test]
+async fn text_of_an_alert_stays_text_on_the_page() {
+    let stage = Stage::start().await;
+    stage.tell(HOOK, &json!({ "text": "<script>alert('x')</script>", "channel": "<script>" })).await;
+    let page = stage.get("").await.text;
+    assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "{page}");
+}

@@ -1,0 +1,40 @@
+// Somebody new: signs up with a password or comes by a platform, looks around and leaves. Every third mistypes the password first.
+
+import exec from 'k6/execution';
+
+import { logIn, logOut, lookAround, mistype, register } from '../lib/accounts.js';
+import { journey } from '../lib/journey.js';
+import { open } from '../lib/pages.js';
+import { authorise } from '../lib/platforms.js';
+
+/** Guests come back: their accounts stay as few as they are. */
+const GUESTS = 10;
+
+/** By password and by platform in turns. */
+export const newcomer = journey(() => {
+  const number = exec.scenario.iterationInTest;
+  if (number % 2) {
+    byPlatform(`load-guest-${number % GUESTS}`);
+  } else {
+    byPassword(number);
+  }
+  const studio = open('/studio');
+  lookAround();
+  logOut(studio);
+  studio.leave(1);
+});
+
+function byPassword(number) {
+  const login = open('/login');
+  const email = register(`load-${crypto.randomUUID()}@example.org`);
+  if (number % 3 === 0) {
+    mistype(login, email);
+  }
+  logIn(login, email);
+  login.leave(1);
+}
+
+function byPlatform(guest) {
+  open('/login').leave(1);
+  authorise('google', guest);
+}

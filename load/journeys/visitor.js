@@ -1,0 +1,15 @@
+// A visitor of the public pages, who signs in nowhere: the home page with its numbers of the fleet, the showcase, and a project in it.
+
+import { browser } from '../lib/http.js';
+import { journey } from '../lib/journey.js';
+import { open } from '../lib/pages.js';
+
+/** From the home page to the project that is on show all the time. */
+export const visitor = journey(({ exhibit }) => {
+  const home = open('/');
+  home.call('GET', '/api/fleet');
+  home.leave(2);
+  open('/projects').leave(1);
+  open('/projects/{slug}', { slug: exhibit }).leave(2);
+  browser.call('GET', '/api/showcase/{slug}', { at: { slug: exhibit } });
+});

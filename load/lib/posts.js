@@ -1,0 +1,31 @@
+// Posts: announced, delivered, and what became of the account that they were posted with.
+
+import { sleep } from 'k6';
+
+import { browser, newKey } from './http.js';
+
+/** Above five attempts of a job, which a busy machine may take. */
+const LIMIT_SECONDS = 60;
+
+/** Announces a published project; answers the post's identifier. */
+export function announce(client, project, platforms) {
+  const body = { project_id: project, text: 'It is there', platforms };
+  return client.call('POST', '/api/posts', { body, headers: newKey(), wanted: [201] }).json('id');
+}
+
+/** Waits until a post is delivered. */
+export function awaitDelivery(id) {
+  for (let waited = 0; waited < LIMIT_SECONDS; waited += 1) {
+    const deliveries = browser.call('GET', '/api/posts/{id}', { at: { id } }).json('deliveries');
+    if (deliveries.every(({ status }) => status === 'delivered')) {
+      return;
+    }
+    sleep(1);
+  }
+  throw new Error(`a post is not delivered after ${LIMIT_SECONDS} s`);
+}
+
+/** Asks how an account on a platform does. */
+export function readInsights(client, platform) {
+  client.call('GET', '/api/insights/{platform}', { at: { platform } });
+}
