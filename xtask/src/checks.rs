@@ -9,8 +9,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{capture, task};
 use crate::report::{Outcome, Report};
-use crate::tools::{AMTOOL, CADDY, PROMTOOL, Tool};
-use crate::{configuration, paths, ports};
+use crate::tools::{CADDY, PROMTOOL, Tool};
+use crate::{configuration, notifications, paths, ports, rules};
 
 /// Adds every check to a report.
 pub fn all(report: &mut Report) -> Result<()> {
@@ -21,15 +21,8 @@ pub fn all(report: &mut Report) -> Result<()> {
         configuration::write(root, &ports::Ports::fixed(replicas), replicas, true)?;
         Ok(Outcome::passed())
     })?;
-    let prometheus = root.join("prometheus");
-    report
-        .step("promtool check config", || check(tool(&PROMTOOL)?.args(["check", "config", "prometheus.yml"]).current_dir(&prometheus)))?;
-    report.step("promtool check rules", || check_each(&prometheus, "rules", &["check", "rules", "--lint-fatal"]))?;
-    report.step("promtool test rules", || check_each(&prometheus, "tests", &["test", "rules"]))?;
-    report.step("amtool check-config", || {
-        let file = root.join("alertmanager/alertmanager.yml");
-        check(tool(&AMTOOL)?.arg("check-config").arg(file))
-    })?;
+    rules::all(report, &root.join("prometheus"))?;
+    notifications::all(report, root)?;
     report.step("caddy validate", || {
         let mut caddy = tool(&CADDY)?;
         // It creates its state folder even to validate.
@@ -40,12 +33,13 @@ pub fn all(report: &mut Report) -> Result<()> {
     report.step("caddy fmt", || check(tool(&CADDY)?.args(["fmt", "--diff", "Caddyfile"]).current_dir(paths::root())))
 }
 
-fn tool(tool: &Tool) -> Result<Command> {
+/// The command of a program.
+pub fn tool(tool: &Tool) -> Result<Command> {
     Ok(task(tool.path()?))
 }
 
 /// One check; what the program says is shown when it fails.
-fn check(command: &mut Command) -> Result<Outcome> {
+pub fn check(command: &mut Command) -> Result<Outcome> {
     let said = capture(command)?;
     if said.success {
         return Ok(Outcome::passed());
@@ -58,7 +52,7 @@ fn check(command: &mut Command) -> Result<Outcome> {
 }
 
 /// One check per file of a folder, of which there must be some.
-fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
+pub fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
     let folder = home.join(folder);
     let files = yaml_files(&folder)?;
     ensure!(!files.is_empty(), "{} holds no files", folder.display());

@@ -10,11 +10,17 @@ use anyhow::{Context, Result};
 
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::speed::Pace;
 
 /// Scrape jobs of services that only containers bring.
 const CONTAINER_JOBS: [&str; 1] = ["cadvisor"];
 /// The platforms that are played here.
 const SIMULATED: &str = "platforms/simulated.toml";
+
+/// Where containers have what Alertmanager is told in files.
+const ALERTMANAGER_SECRETS: &str = "/run/alertmanager";
+/// `PagerDuty`'s keys are this long; the simulator asks for no other one.
+const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
 
 /// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
 pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> Result<()> {
@@ -31,6 +37,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     }
     edit(&folder.join("prometheus/prometheus.yml"), |text| prometheus(text, folder, ports, replicas, with_grafana))?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| alertmanager(text, folder, ports))?;
+    write_receivers(&folder.join("alertmanager"), ports)?;
     let sources = folder.join("grafana/provisioning");
     if sources.is_dir() {
         edit_all(&sources, &|text| {
@@ -39,6 +46,22 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
         })?;
     }
     Ok(())
+}
+
+/// Divides time in what [`write`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
+pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
+    if speed == 1 {
+        return Ok(());
+    }
+    let scrapes = folder.join("prometheus/prometheus.yml");
+    let text = fs::read_to_string(&scrapes).with_context(|| format!("cannot read {}", scrapes.display()))?;
+    let pace = Pace::of(&text, speed);
+    edit(&scrapes, |text| pace.prometheus(text))?;
+    let rules = folder.join("prometheus/rules");
+    // They say again what others have said, no alert asks them, and it is a third of the work.
+    fs::remove_file(rules.join("aliases.yml")).context("cannot leave out the aliases")?;
+    edit_all(&rules, &|text| pace.rules(text))?;
+    edit(&folder.join("alertmanager/alertmanager.yml"), |text| pace.alertmanager(text))
 }
 
 /// Writes `platforms/simulated.toml` into `folder` and answers where it is; secrets lie in a folder of their own.
@@ -74,7 +97,14 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
 
 fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {
     let home = folder.join("alertmanager").display().to_string();
-    ports.localise(text).replace("/etc/alertmanager", &home)
+    ports.localise(text).replace(ALERTMANAGER_SECRETS, &home)
+}
+
+/// The files that compose/make-secrets.sh makes for containers: everybody who could be told is simulated.
+fn write_receivers(folder: &Path, ports: &Ports) -> Result<()> {
+    let slack = format!("{}/slack/services/simulated", ports.url(Port::ProviderSim)?);
+    paths::write_secret(&folder.join("slack_api_url"), &slack)?;
+    paths::write_secret(&folder.join("pagerduty_routing_key"), SIMULATED_ROUTING_KEY)
 }
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
@@ -109,7 +139,8 @@ fn edit_all(folder: &Path, change: &dyn Fn(&str) -> String) -> Result<()> {
     Ok(())
 }
 
-fn indent(line: &str) -> usize {
+/// How many spaces a line begins with.
+pub fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
 

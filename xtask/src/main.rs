@@ -3,21 +3,29 @@
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
 //! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `web` (what browsers load), `engine` (what runs environments), `configuration` (compose's files made local),
-//! `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs),
-//! `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
+//! `stores` and `stack` (what runs together), `web` (what browsers load), `engine` (what runs environments), `configuration` (compose's files made local), `speed` (time in them divided),
+//! `notifications` (who is told of alerts), `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs), `rules`, `mutants` and `slo` (what Prometheus evaluates, how well it is tested, and what of it follows from objectives),
+//! `load` (k6), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
 mod background;
+mod browsing;
 mod checks;
 mod configuration;
+mod drill;
 mod engine;
 mod http;
+mod load;
+mod mutants;
+mod notifications;
 mod paths;
 mod ports;
 mod process;
 mod report;
+mod rules;
+mod slo;
 mod smoke;
 mod sockets;
+mod speed;
 mod stack;
 mod stores;
 mod tools;
@@ -58,13 +66,18 @@ macro_rules! verbs {
 verbs! {
     Up => up,
     Down => down,
+    Drill => drill,
     Browser => browser,
     Fanout => fanout,
+    Load => load,
     Test => test,
     Ci => ci,
     Catalogue => catalogue,
+    Notifications => notifications,
     Overhead => overhead,
     Roll => roll,
+    Rules => rules,
+    Slo => slo,
     Sqlx => sqlx,
     Stores => stores,
     Web => web,

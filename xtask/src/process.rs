@@ -266,9 +266,19 @@ impl Process {
         };
     }
 
+    /// Its number.
+    pub fn pid(&self) -> Pid {
+        self.pid
+    }
+
+    /// Sends it a signal that it need not end by.
+    pub fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(self.pid, signal).with_context(|| format!("cannot signal {}", self.name))
+    }
+
     /// Sends it a signal and waits for its end, within its grace period.
     pub fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
-        kill_process(self.pid, signal)?;
+        self.signal(signal)?;
         let start = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait()? {

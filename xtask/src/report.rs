@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use serde_json::json;
@@ -88,8 +88,13 @@ impl Report {
             Outcome::failed(text.lines().next().unwrap_or_default())
         });
         check_interrupt()?;
-        self.rows.push(Row { name, outcome, seconds: start.elapsed().as_secs_f64() });
+        self.add(name, start.elapsed(), outcome);
         Ok(())
+    }
+
+    /// Writes the row of what was done elsewhere.
+    pub fn add(&mut self, name: impl Into<String>, took: Duration, outcome: Outcome) {
+        self.rows.push(Row { name: name.into(), outcome, seconds: took.as_secs_f64() });
     }
 
     fn totals(&self) -> (u64, u64) {

@@ -179,7 +179,17 @@ async function readUpTo({ seq, limit }) {
   return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), told: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
 }
 
-const commands = { connect, round, idle, read, readUpTo };
+/** Connects and leaves again, every so many milliseconds, until the process ends. */
+async function storm({ url, token, every }) {
+  setInterval(() => {
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnection: false });
+    socket.on('connect', () => socket.emitWithAck('ping', Date.now()).finally(() => socket.disconnect()));
+    socket.on('connect_error', () => socket.disconnect());
+  }, every);
+  return {};
+}
+
+const commands = { storm, connect, round, idle, read, readUpTo };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));

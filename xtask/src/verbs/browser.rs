@@ -12,10 +12,12 @@ use crate::process::{capture, task};
 use crate::report::{Outcome, Report};
 use crate::stack::{Plan, Stack};
 use crate::tools::{AXE, CADDY, CHROMIUM, INITDB, NODE, PLAYWRIGHT, REDIS, Tool, require};
-use crate::{paths, web};
+use crate::{paths, users, web};
 
 /// Names another browser than the one on PATH.
 const VARIABLE: &str = "CHROMIUM";
+/// The account of who may make faults.
+const ADMIN: &str = "admin@example.org";
 /// What is said where the tests cannot run.
 const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
 
@@ -64,10 +66,14 @@ fn stories(story: &str) -> Result<Outcome> {
     // As browsers name them: their cookies and the platforms' redirects belong to that name.
     let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
     let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
-    // Every visit is measured, and no simulated step fails: what is looked at is the pages.
-    let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0")].map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    // Every visit is measured, and nothing fails but what a story has fail: what is looked at is the pages.
+    let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0"), ("FAULTS", "true")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec();
     let plan = Plan { folder: folder.path().to_owned(), ports, replicas: MAX_REPLICAS, binary: up::binary(false), engine: None, settings };
-    let _stack = Stack::start_service(plan)?;
+    let stack = Stack::start_service(plan)?;
+    let admin = users::sign_up(&edge, ADMIN)?;
+    stack.administer(&["grant-admin", ADMIN])?;
 
     let screenshots = paths::proofs().join("screenshots");
     paths::ensure(&screenshots)?;
@@ -75,9 +81,10 @@ fn stories(story: &str) -> Result<Outcome> {
         task(NODE.path()?)
             .arg(paths::root().join("tests/web/run.mjs"))
             .arg(story)
-            .env("EDGE", edge)
+            .env("EDGE", &edge)
             .env("SIMULATOR", simulator)
             .env("REPLICAS", replicas.join(" "))
+            .env("ADMIN", admin)
             .env("CHROMIUM", chromium()?)
             .env("LIBRARIES", PLAYWRIGHT.location().context("it was found a moment ago")?)
             .env("SCREENSHOTS", screenshots),

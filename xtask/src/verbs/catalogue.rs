@@ -1,5 +1,5 @@
 //! `cargo xtask catalogue`: the documents that the code generates, written anew or, with `--check`, compared.
-//! What they hold and how they are compared belongs to `tests/contract.rs`.
+//! What they hold and how they are compared belongs to `tests/contract/`.
 
 use anyhow::Result;
 

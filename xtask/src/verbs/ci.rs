@@ -8,11 +8,11 @@ use rustix::process::Signal;
 
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
-use crate::tools::{DENY, SOCKET_IO_CLIENT, Tool, require};
+use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack, web};
 
 use super::test::cargo;
-use super::{fanout, roll, sqlx, test};
+use super::{drill, fanout, roll, slo, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -24,7 +24,8 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
-    let programs: Vec<&Tool> = test::programs(args.install).into_iter().chain(stack::PROGRAMS).chain([&DENY, &SOCKET_IO_CLIENT]).collect();
+    let programs: Vec<&Tool> =
+        test::programs(args.install).into_iter().chain(stack::PROGRAMS).chain(drill::programs()).chain([&DENY]).collect();
     let mut report = Report::new("ci");
     report.step("programs", || {
         require(&programs, args.install)?;
@@ -53,10 +54,12 @@ pub fn run(args: &Args) -> Result<bool> {
             Outcome::failed(format!("run `cargo xtask sqlx` and commit: {names}"))
         })
     })?;
+    slo::check(&mut report)?;
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM)?;
     roll::add(&mut report, Signal::KILL)?;
     fanout::short(&mut report)?;
+    drill::short(&mut report)?;
     compose(&mut report)?;
     report.finish()
 }

@@ -1,0 +1,55 @@
+//! Redis and what is cached in it: useless, slow, gone.
+
+use serde_json::Value;
+
+use super::Drill;
+use super::bench::shoot;
+use super::traffic::Traffic;
+
+/// The cache forgets faster than it is asked.
+pub const FORGETFUL: Drill = Drill {
+    alerts: &["LowCacheHitRate"],
+    cause: "a script empties Redis ten times a second",
+    mitigation: "the script is ended",
+    inject: |bench| {
+        let (url, bearer) = (format!("{}/api/auth/me", bench.stack.edge()?), format!("Bearer {}", bench.somebody()?));
+        let askers = Traffic::start(8, 2, move |client, _| shoot(client, "GET", &url, &[("authorization", &bearer)], None::<&Value>));
+        let script = bench.stack.redis(&["-r", "-1", "-i", "0.1", "FLUSHDB"])?;
+        Ok(Box::new(move |_| {
+            drop(script);
+            drop(askers);
+            Ok(())
+        }))
+    },
+};
+
+/// Redis takes its time.
+pub const SLOW: Drill = Drill {
+    alerts: &["RedisSlow"],
+    cause: "Redis answers nobody for 200 ms, again and again",
+    mitigation: "what holds Redis up is ended",
+    inject: |bench| {
+        let pauses = bench.stack.redis(&["-r", "-1", "-i", "0.3", "CLIENT", "PAUSE", "200", "ALL"])?;
+        Ok(Box::new(move |_| {
+            drop(pauses);
+            Ok(())
+        }))
+    },
+};
+
+/// Redis is gone.
+pub const DOWN: Drill = Drill {
+    alerts: &["RedisDown", "CacheErrors", "RealtimeAdapterDisconnected"],
+    cause: "Redis is killed",
+    mitigation: "Redis is started",
+    inject: |bench| {
+        let url = format!("{}/api/showcase", bench.stack.edge()?);
+        let visitors = Traffic::start(10, 2, move |client, _| shoot(client, "GET", &url, &[], None));
+        bench.stack.kill_redis()?;
+        Ok(Box::new(move |bench| {
+            bench.stack.start_redis()?;
+            drop(visitors);
+            Ok(())
+        }))
+    },
+};

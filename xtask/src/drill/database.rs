@@ -1,0 +1,89 @@
+//! Postgres: slow, wrong, full, gone.
+
+use serde_json::json;
+
+use super::Drill;
+use super::bench::{Bench, shoot};
+use super::traffic::Traffic;
+use crate::users::create_project;
+
+/// Statements on one table are slow, and hold their connections.
+pub const SLOW: Drill = Drill {
+    alerts: &["SlowDatabaseQueries", "DatabasePoolSaturated"],
+    cause: "statements on projects take 2.3 s, and are asked for faster than the pools can bear",
+    mitigation: "what makes them slow is ended (fault `database`)",
+    inject: |bench| {
+        let readers = project_readers(bench, 60, 60)?;
+        let fault = bench.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 2300 }))?;
+        Ok(Box::new(move |bench| {
+            bench.end_fault(&fault)?;
+            drop(readers);
+            Ok(())
+        }))
+    },
+};
+
+/// Statements on one table take many seconds.
+pub const VERY_SLOW: Drill = Drill {
+    alerts: &["VerySlowDatabaseQueries"],
+    cause: "statements on projects take 6 s (with DATABASE_STATEMENT_TIMEOUT=9s)",
+    mitigation: "what makes them slow is ended (fault `database`)",
+    inject: |bench| {
+        let readers = project_readers(bench, 6, 18)?;
+        let fault = bench.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 6000 }))?;
+        Ok(Box::new(move |bench| {
+            bench.end_fault(&fault)?;
+            drop(readers);
+            Ok(())
+        }))
+    },
+};
+
+/// A table is not there under its name.
+pub const ERRORS: Drill = Drill {
+    alerts: &["DatabaseErrors"],
+    cause: "somebody renamed the table projects by hand",
+    mitigation: "the name is given back",
+    inject: |bench| {
+        let readers = project_readers(bench, 30, 4)?;
+        bench.stack.sql("ALTER TABLE projects RENAME TO projects_old")?;
+        Ok(Box::new(move |bench| {
+            bench.stack.sql("ALTER TABLE projects_old RENAME TO projects")?;
+            drop(readers);
+            Ok(())
+        }))
+    },
+};
+
+/// Others take nearly every connection that there is.
+pub const CONNECTIONS: Drill = Drill {
+    alerts: &["PostgresConnectionsHigh"],
+    cause: "a program beside the service holds 150 of Postgres' 200 connections",
+    mitigation: "that program is ended",
+    inject: |bench| {
+        let holder = bench.stack.hold_connections(150)?;
+        Ok(Box::new(move |_| {
+            drop(holder);
+            Ok(())
+        }))
+    },
+};
+
+/// Postgres is gone.
+pub const DOWN: Drill = Drill {
+    alerts: &["PostgresDown"],
+    cause: "Postgres is stopped",
+    mitigation: "Postgres is started",
+    inject: |bench| {
+        bench.stack.stop_postgres()?;
+        Ok(Box::new(|bench| bench.stack.start_postgres()))
+    },
+};
+
+/// Members who open their project again and again.
+fn project_readers(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
+    let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
+    create_project(&edge, &token, "Often read")?;
+    let (url, bearer) = (format!("{edge}/api/projects"), format!("Bearer {token}"));
+    Ok(Traffic::start(per_second, connections, move |client, _| shoot(client, "GET", &url, &[("authorization", &bearer)], None)))
+}

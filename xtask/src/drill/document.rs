@@ -1,0 +1,67 @@
+//! docs/ALERTS.md: every alert, what it says, and how its last drill went.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+use super::bench::Bench;
+use super::run::Drilled;
+use crate::paths;
+
+/// Writes the document.
+pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
+    let path = paths::root().join("docs/ALERTS.md");
+    fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Every alerting rule that Prometheus knows.
+pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
+    let answer = bench.prometheus("/api/v1/rules?type=alert")?;
+    let groups = answer["data"]["groups"].as_array().context("Prometheus answered no rules")?;
+    Ok(groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten().cloned()).collect())
+}
+
+fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
+    let mut text = format!(
+        "# Alerts\n\n\
+         Written by `cargo xtask drill --all`; do not edit. Each alert was made to fire on three replicas behind the edge by the cause\n\
+         below, was sent by Alertmanager, and ended after the mitigation that its runbook names. All intervals, windows and waits\n\
+         of the monitoring were divided by {speed} meanwhile; the times below are as measured, in seconds: from the cause to firing and to\n\
+         the notification, and from the mitigation to its end and to the notification of that. In production multiply them by about {speed}.\n\n\
+         | alert | severity | component | it says | cause in the drill | mitigation | fires | told | resolved | told |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
+    );
+    for drill in drilled {
+        let (name, value) = drill.alert.split_once(':').unwrap_or((drill.alert, ""));
+        let has = |rule: &&Value| {
+            value.is_empty() || rule["labels"].as_object().is_some_and(|labels| labels.values().any(|other| other == value))
+        };
+        let rule = rules.iter().filter(|rule| rule["name"] == name).find(has).or_else(|| rules.iter().find(|rule| rule["name"] == name));
+        let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
+        let times = drill.times;
+        let after = |time: Option<Duration>| seconds(time.map(|time| time.saturating_sub(times.mitigated.unwrap_or_default())));
+        let label = if value.is_empty() { String::new() } else { format!(" ({value})") };
+        // Writing to a String cannot fail.
+        let _ = writeln!(
+            text,
+            "| [{name}](../monitoring/runbooks/{name}.md){label} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            of("labels", "severity"),
+            of("labels", "component"),
+            of("annotations", "summary"),
+            drill.cause,
+            drill.mitigation,
+            seconds(times.firing),
+            seconds(times.told),
+            after(times.resolved),
+            after(times.taken_back)
+        );
+    }
+    text
+}
+
+fn seconds(time: Option<Duration>) -> String {
+    time.map_or_else(|| "-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()))
+}

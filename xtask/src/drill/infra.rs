@@ -1,0 +1,100 @@
+//! Processes and machines: gone, not ready, full.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use rustix::process::Signal;
+
+use super::Drill;
+use super::bench::Bench;
+use super::traffic::Traffic;
+use crate::paths;
+use crate::ports::MAX_REPLICAS;
+use crate::process::{capture_ok, task};
+
+/// One replica is gone.
+pub const REPLICA: Drill = Drill {
+    alerts: &["ServiceDown"],
+    cause: "backend-2 is killed",
+    mitigation: "it is started again",
+    inject: |bench| {
+        bench.stack.end_replica(2, Signal::KILL)?;
+        Ok(Box::new(|bench| bench.stack.start_successor(2)))
+    },
+};
+
+/// All replicas are gone.
+pub const SERVICE: Drill = Drill {
+    alerts: &["AllReplicasDown"],
+    cause: "all three replicas are killed",
+    mitigation: "they are started again",
+    inject: |bench| {
+        for number in 1..=MAX_REPLICAS {
+            bench.stack.end_replica(number, Signal::KILL)?;
+        }
+        Ok(Box::new(|bench| (1..=MAX_REPLICAS).try_for_each(|number| bench.stack.start_successor(number))))
+    },
+};
+
+/// A replica runs, and cannot work.
+pub const NOT_READY: Drill = Drill {
+    alerts: &["ReplicaNotReady", "EdgeUpstreamUnhealthy"],
+    cause: "backend-3 is started with the address of a Postgres that is not there",
+    mitigation: "it is started with the right one",
+    inject: |bench| {
+        bench.stack.end_replica(3, Signal::KILL)?;
+        let nowhere = "postgres://vitrine:a-password-of-nobody@127.0.0.1:1/vitrine";
+        bench.stack.launch_successor(3, &[("DATABASE_URL_FILE", ""), ("DATABASE_URL", nowhere)])?;
+        Ok(Box::new(|bench| {
+            bench.stack.end_replica(3, Signal::KILL)?;
+            bench.stack.start_successor(3)
+        }))
+    },
+};
+
+/// A disk fills.
+pub const DISK: Drill = Drill {
+    alerts: &["DiskWillFill"],
+    cause: "a disk of 64 MiB is filled by 1 MiB a second",
+    mitigation: "what was written is deleted, and writes no more",
+    inject: |bench| {
+        let disk = Disk::mount(bench)?;
+        let file = disk.place.join("growing");
+        let writer = Traffic::start(1, 1, move |_, number| {
+            // The first half at once; never quite full.
+            let written = (34 + u64::from(number)).min(60);
+            let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
+        });
+        Ok(Box::new(move |bench| {
+            drop(writer);
+            fs::remove_file(disk.place.join("growing"))?;
+            bench.keep(disk);
+            Ok(())
+        }))
+    },
+};
+
+/// A disk in a file.
+struct Disk {
+    place: PathBuf,
+}
+
+impl Disk {
+    fn mount(bench: &Bench) -> Result<Self> {
+        let (file, place) = (bench.folder().join("disk.img"), bench.folder().join("disk"));
+        paths::ensure(&place)?;
+        fs::File::create(&file)?.set_len(64 << 20)?;
+        capture_ok(task("mkfs.ext4").arg("-q").arg(&file))?;
+        capture_ok(task("mount").args(["-o", "loop"]).arg(&file).arg(&place))?;
+        Ok(Self { place })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(error) = capture_ok(task("umount").arg("--lazy").arg(&self.place)) {
+            eprintln!("{error:#}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The monitoring itself: blind, flooded, broken.
+
+use std::fs;
+
+use anyhow::{Result, ensure};
+use rustix::process::Signal;
+
+use super::Drill;
+use super::bench::Bench;
+
+/// Something that is scraped hangs.
+pub const TARGET: Drill = Drill {
+    alerts: &["TargetDown"],
+    cause: "the exporter of the machine is frozen",
+    mitigation: "it goes on",
+    inject: |bench| {
+        bench.stack.signal("node-exporter", Signal::STOP)?;
+        Ok(Box::new(|bench| bench.stack.signal("node-exporter", Signal::CONT)))
+    },
+};
+
+/// A target tells more and more.
+pub const CARDINALITY: Drill = Drill {
+    alerts: &["CardinalityGrowth"],
+    cause: "a file of 220 groups of rules is added, each of which makes nine series of Prometheus' own",
+    mitigation: "the file is taken out again",
+    inject: |bench| {
+        let file = bench.folder().join("config/prometheus/rules/many.yml");
+        let group =
+            |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
+        fs::write(&file, format!("groups:\n{}", (0..220).map(group).collect::<String>()))?;
+        read_again(bench)?;
+        Ok(Box::new(move |bench| {
+            fs::remove_file(&file)?;
+            read_again(bench)
+        }))
+    },
+};
+
+/// Prometheus cannot read its configuration.
+pub const CONFIGURATION: Drill = Drill {
+    alerts: &["MonitoringBroken"],
+    cause: "prometheus.yml is broken, and Prometheus is told to read it",
+    mitigation: "prometheus.yml is mended and read again",
+    inject: |bench| {
+        let file = bench.folder().join("config/prometheus/prometheus.yml");
+        let good = fs::read_to_string(&file)?;
+        fs::write(&file, format!("{good}\nno_such_setting: 1\n"))?;
+        ensure!(!bench.reload()?, "Prometheus took a setting that there is not");
+        Ok(Box::new(move |bench| {
+            fs::write(&file, good)?;
+            read_again(bench)
+        }))
+    },
+};
+
+/// A rule cannot be evaluated.
+pub const RULE: Drill = Drill {
+    alerts: &["MonitoringBroken"],
+    cause: "a rule is added that matches many series with many",
+    mitigation: "the rule is taken out again",
+    inject: |bench| {
+        let file = bench.folder().join("config/prometheus/rules/broken.yml");
+        let rule = "groups:\n  - name: broken\n    rules:\n      - record: job:broken:sum\n        expr: up + on (cluster) up\n";
+        fs::write(&file, rule)?;
+        read_again(bench)?;
+        Ok(Box::new(move |bench| {
+            fs::remove_file(&file)?;
+            read_again(bench)
+        }))
+    },
+};
+
+/// Mail is not taken.
+pub const NOTIFICATIONS: Drill = Drill {
+    alerts: &["MonitoringBroken"],
+    cause: "what takes Slack's and PagerDuty's messages is frozen",
+    mitigation: "it goes on",
+    inject: |bench| {
+        bench.stack.signal("provider-sim", Signal::STOP)?;
+        Ok(Box::new(|bench| bench.stack.signal("provider-sim", Signal::CONT)))
+    },
+};
+
+fn read_again(bench: &Bench) -> Result<()> {
+    ensure!(bench.reload()?, "Prometheus does not take its own configuration");
+    Ok(())
+}

@@ -1,0 +1,42 @@
+//! Drills: each alert is made to fire by what it warns of, reaches somebody, and ends when what its runbook says is done.
+//!
+//! A file for each file of rules says how (`http`, `database`, …); `schedule` says which drills run at the same time. What drills do it
+//! with: `bench` (the stack and its levers), `traffic` (requests at a rate). How it is judged: `watch`. What it leaves: `document`.
+
+pub mod bench;
+pub mod document;
+pub mod run;
+pub mod schedule;
+pub mod watch;
+
+mod accounts;
+mod cache;
+mod database;
+mod environments;
+mod frontend;
+mod http;
+mod infra;
+mod jobs;
+mod meta;
+mod realtime;
+mod runtime;
+mod traffic;
+
+use anyhow::Result;
+
+use bench::Bench;
+
+/// How the cause is taken away again.
+pub type Mitigation = Box<dyn FnOnce(&mut Bench) -> Result<()>>;
+
+/// One cause and the alerts that tell of it.
+pub struct Drill {
+    /// The alerts, by their names.
+    pub alerts: &'static [&'static str],
+    /// What is done to the service.
+    pub cause: &'static str,
+    /// What is done about it, as the runbook says.
+    pub mitigation: &'static str,
+    /// Does the first; answers the second.
+    pub inject: fn(&mut Bench) -> Result<Mitigation>,
+}

@@ -1,0 +1,88 @@
+//! Socket.IO: refused, coming and going, unheard, late.
+
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::{Signal, kill_process};
+use serde_json::json;
+
+use super::Drill;
+use super::bench::Bench;
+use super::traffic::Traffic;
+use crate::sockets::Sockets;
+
+/// Above what is late.
+const FROZEN: Duration = Duration::from_millis(1300);
+/// Enough to be scraped.
+const THAWED: Duration = Duration::from_millis(700);
+
+/// Clients come with tokens that nobody gave them.
+pub const REFUSED: Drill = Drill {
+    alerts: &["WebSocketErrorsHigh"],
+    cause: "a client tries a wrong token ten times a second",
+    mitigation: "the client is stopped",
+    inject: |bench| {
+        let clients = storm(bench, "no-token-of-ours", 100)?;
+        Ok(Box::new(move |_| {
+            drop(clients);
+            Ok(())
+        }))
+    },
+};
+
+/// Clients connect, and leave at once.
+pub const CHURN: Drill = Drill {
+    alerts: &["WebSocketChurnHigh"],
+    cause: "a client connects and leaves twenty times a second",
+    mitigation: "the client is stopped",
+    inject: |bench| {
+        let clients = storm(bench, &bench.somebody()?, 50)?;
+        Ok(Box::new(move |_| {
+            drop(clients);
+            Ok(())
+        }))
+    },
+};
+
+/// Events do not reach clients.
+pub const DROPPED: Drill = Drill {
+    alerts: &["WebSocketMessagesDropped"],
+    cause: "events to clients are dropped by every replica",
+    mitigation: "what drops them is ended (fault `drop_event`)",
+    inject: |bench| {
+        let clients = storm(bench, &bench.somebody()?, 500)?;
+        let fault = bench.fault(json!({ "fault": "drop_event" }))?;
+        Ok(Box::new(move |bench| {
+            drop(clients);
+            bench.end_fault(&fault)
+        }))
+    },
+};
+
+/// A replica hears late.
+pub const LATE: Drill = Drill {
+    alerts: &["RealtimeFanoutSlow"],
+    cause: "backend-3 is frozen for 1.3 s, again and again",
+    mitigation: "what froze it is ended",
+    inject: |bench| {
+        let replica = bench.stack.pid("backend-3")?;
+        let freezer = Traffic::start(1, 1, move |_, _| {
+            for (signal, lasts) in [(Signal::STOP, FROZEN), (Signal::CONT, THAWED)] {
+                // It may have left.
+                let _ = kill_process(replica, signal);
+                thread::sleep(lasts);
+            }
+        });
+        Ok(Box::new(move |_| {
+            drop(freezer);
+            Ok(())
+        }))
+    },
+};
+
+/// A process in which a client connects and leaves again every so many milliseconds.
+fn storm(bench: &Bench, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {
+    let mut clients = Sockets::start()?;
+    clients.ask(&json!({ "command": "storm", "url": bench.stack.edge()?, "token": token, "every": every_ms }))?;
+    Ok(clients)
+}

@@ -1,0 +1,125 @@
+//! Mutants: rules with one small mistake each, such as another limit or a label too few. A mutant that no test of its rule
+//! notices shows what the tests leave open. Each kind of mistake is one file in `mutants/`; `trial` tells which are noticed.
+//!
+//! Labels and annotations of an alert need no mutants: promtool compares all of them wherever it fires.
+
+mod aggregations;
+mod arithmetic;
+mod comparisons;
+mod durations;
+mod equivalent;
+mod labels;
+mod matchers;
+mod numbers;
+mod pool;
+mod quantiles;
+mod sets;
+mod tokens;
+pub mod trial;
+mod waits;
+mod windows;
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use crate::rules::Rule;
+use tokens::{Token, tokens};
+
+/// A rule with one mistake.
+pub struct Mutant {
+    /// The rule.
+    pub rule: Rule,
+    /// The mistake; with the rule's name it is unique in a file.
+    pub change: String,
+}
+
+/// One mistake in an expression.
+struct Edit {
+    /// The bytes that give way.
+    range: Range<usize>,
+    /// What stands there then.
+    with: String,
+}
+
+impl Edit {
+    fn new(range: Range<usize>, with: impl Into<String>) -> Self {
+        Self { range, with: with.into() }
+    }
+
+    fn of(token: &Token, with: impl Into<String>) -> Self {
+        Self::new(token.range(), with)
+    }
+}
+
+/// A kind of mistake.
+type Kind = fn(&[Token]) -> Vec<Edit>;
+
+const KINDS: [Kind; 9] = [
+    comparisons::edits,
+    numbers::edits,
+    quantiles::edits,
+    windows::edits,
+    aggregations::edits,
+    labels::edits,
+    matchers::edits,
+    sets::edits,
+    arithmetic::edits,
+];
+
+/// Every mutant of a rule.
+pub fn of(rule: &Rule) -> Vec<Mutant> {
+    let expression = &rule.expr;
+    let tokens = tokens(expression);
+    let mut seen = BTreeSet::from([expression.clone()]);
+    let mut mutants = waits::mutants(rule);
+    for Edit { range, with } in KINDS.into_iter().flat_map(|kind| kind(&tokens)) {
+        let (head, was, tail) = (&expression[..range.start], &expression[range.clone()], &expression[range.end..]);
+        let mutated = format!("{head}{with}{tail}");
+        if seen.insert(mutated.clone()) {
+            let change = format!("{} to {}", shown(was), shown(&with));
+            mutants.push(Mutant { rule: Rule { expr: mutated, ..rule.clone() }, change });
+        }
+    }
+    mutants
+}
+
+fn shown(text: &str) -> String {
+    if text.trim().is_empty() { "nothing".to_owned() } else { format!("`{}`", text.trim()) }
+}
+
+/// The expressions that a kind of mistake makes of one.
+#[cfg(test)]
+fn mutated(kind: Kind, expression: &str) -> Vec<String> {
+    let edits = kind(&tokens(expression));
+    edits.into_iter().map(|Edit { range, with }| format!("{}{with}{}", &expression[..range.start], &expression[range.end..])).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mutant_differs_in_one_thing_and_says_in_which() {
+        let rule = Rule { expr: "sum(rate(x[5m])) > 2".to_owned(), r#for: Some("5m".to_owned()), ..Rule::default() };
+        let mutants = of(&rule);
+        let changes: Vec<&str> = mutants.iter().map(|mutant| mutant.change.as_str()).collect();
+        assert_eq!(
+            changes,
+            [
+                "for `5m` to nothing",
+                "for `5m` to `10m`",
+                "for `5m` to `150s`",
+                "`>` to `<`",
+                "`>` to `>=`",
+                "`2` to `4`",
+                "`2` to `1`",
+                "`5m` to `10m`",
+                "`5m` to `150s`",
+                "`sum` to nothing",
+                "`sum` to `max`",
+            ]
+        );
+        assert!(mutants.iter().all(|mutant| mutant.rule != rule));
+        assert_eq!(mutants[9].rule.expr, "(rate(x[5m])) > 2");
+    }
+}

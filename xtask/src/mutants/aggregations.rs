@@ -1,0 +1,47 @@
+//! Aggregations left out, and others in their place. By which labels they go is `labels`' matter.
+
+use super::Edit;
+use super::tokens::Token;
+
+pub fn edits(tokens: &[Token]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        let (Some(others), Some(body)) = (others(token.text), body(&tokens[at + 1..])) else { continue };
+        edits.push(Edit::new(token.start..body, ""));
+        edits.extend(others.iter().map(|other| Edit::of(token, *other)));
+    }
+    edits
+}
+
+fn others(aggregation: &str) -> Option<&'static [&'static str]> {
+    match aggregation {
+        "sum" | "avg" | "min" => Some(&["max"]),
+        "max" => Some(&["min"]),
+        "count" => Some(&["sum"]),
+        // Asks whether there is anything at all, as any other would.
+        "group" => Some(&[]),
+        _ => None,
+    }
+}
+
+/// Where the bracket opens that holds what is aggregated.
+fn body(after: &[Token]) -> Option<usize> {
+    let clause = if after.first().is_some_and(|token| token.is("by") || token.is("without")) {
+        after.iter().position(|token| token.is(")"))? + 1
+    } else {
+        0
+    };
+    after.get(clause).filter(|token| token.is("(")).map(|token| token.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutated;
+    use super::*;
+
+    #[test]
+    fn an_aggregation_is_left_out_with_its_labels_or_becomes_another() {
+        assert_eq!(mutated(edits, "sum by (a, b) (c)"), ["(c)", "max by (a, b) (c)"]);
+        assert_eq!(mutated(edits, "min(c) == 0"), ["(c) == 0", "max(c) == 0"]);
+    }
+}

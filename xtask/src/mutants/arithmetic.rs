@@ -1,0 +1,26 @@
+//! Division for multiplication, addition for subtraction, and the reverse.
+
+use super::Edit;
+use super::tokens::{Kind, Token};
+
+pub fn edits(tokens: &[Token]) -> Vec<Edit> {
+    let other = |operator: &str| match operator {
+        "/" => Some("*"),
+        "*" => Some("/"),
+        "+" => Some("-"),
+        "-" => Some("+"),
+        _ => None,
+    };
+    tokens.iter().filter(|token| token.kind == Kind::Symbol).filter_map(|token| Some(Edit::of(token, other(token.text)?))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutated;
+    use super::*;
+
+    #[test]
+    fn each_becomes_its_inverse() {
+        assert_eq!(mutated(edits, "a{r=\"/\"} / (b + c)"), ["a{r=\"/\"} * (b + c)", "a{r=\"/\"} / (b - c)"]);
+    }
+}

@@ -1,0 +1,46 @@
+//! The mutants that no test can notice, with the reason why: `equivalent.yml` beside the folder of rules. It cannot grow old
+//! unseen: what it names must be there, and must go unnoticed.
+
+use std::path::Path;
+
+use anyhow::Result;
+use serde::Deserialize;
+
+use crate::rules::read;
+
+/// Mutants that do what their rules do, all for one reason.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Entry {
+    /// The rule file, without `.yml`.
+    file: String,
+    /// Alerts or recorded series.
+    rules: Vec<String>,
+    /// Of each of them, as the report of mutants says it.
+    changes: Vec<String>,
+    /// Why nobody can tell.
+    #[expect(dead_code, reason = "for people")]
+    because: String,
+}
+
+/// The mutants of one rule file, each by its rule and its change.
+pub fn of(prometheus: &Path, file: &str) -> Result<Vec<(String, String)>> {
+    let entries: Vec<Entry> = read(&prometheus.join("equivalent.yml"))?;
+    Ok(entries.iter().filter(|entry| entry.file == file).flat_map(pairs).collect())
+}
+
+fn pairs(entry: &Entry) -> impl Iterator<Item = (String, String)> {
+    entry.rules.iter().flat_map(|rule| entry.changes.iter().map(|change| (rule.clone(), change.clone())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_names_each_change_of_each_rule() {
+        let entry: Entry = serde_norway::from_str("{file: f, rules: [A, B], changes: [c, d], because: so}").unwrap();
+        let expected = [("A", "c"), ("A", "d"), ("B", "c"), ("B", "d")].map(|(rule, change)| (rule.to_owned(), change.to_owned()));
+        assert_eq!(pairs(&entry).collect::<Vec<_>>(), expected);
+    }
+}

@@ -1,0 +1,39 @@
+//! Limits and factors twice and half as large; one instead of nothing.
+
+use super::Edit;
+use super::tokens::{Kind, Token};
+
+const OPERATORS: [&str; 10] = [">", "<", ">=", "<=", "==", "!=", "+", "-", "*", "/"];
+
+pub fn edits(tokens: &[Token]) -> Vec<Edit> {
+    let mut edits = Vec::new();
+    for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Number) {
+        let neighbours = [at.checked_sub(1).and_then(|before| tokens.get(before)), tokens.get(at + 1)];
+        // The others are arguments of functions.
+        let counts = neighbours.into_iter().flatten().any(|token| token.is_operator(&OPERATORS));
+        if let (true, Ok(number)) = (counts, token.text.parse::<f64>()) {
+            let others = if number > 0.0 { vec![number * 2.0, number / 2.0] } else { vec![1.0] };
+            edits.extend(others.into_iter().map(|other| Edit::of(token, other.to_string())));
+        }
+    }
+    edits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutated;
+    use super::*;
+
+    #[test]
+    fn what_is_compared_or_calculated_with_is_doubled_and_halved() {
+        assert_eq!(mutated(edits, "a > 0.05"), ["a > 0.1", "a > 0.025"]);
+        assert_eq!(mutated(edits, "3 * a"), ["6 * a", "1.5 * a"]);
+        assert_eq!(mutated(edits, "a == 0"), ["a == 1"]);
+    }
+
+    #[test]
+    fn an_argument_alone_is_none_of_them() {
+        assert!(mutated(edits, "histogram_quantile(0.5, a)").is_empty());
+        assert!(mutated(edits, "vector(1)").is_empty());
+    }
+}

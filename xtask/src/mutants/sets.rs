@@ -1,0 +1,26 @@
+//! `and`, `or` and `unless` for one another.
+
+use super::Edit;
+use super::tokens::Token;
+
+pub fn edits(tokens: &[Token]) -> Vec<Edit> {
+    let others = |word: &str| match word {
+        "and" => vec!["or", "unless"],
+        "or" | "unless" => vec!["and"],
+        _ => Vec::new(),
+    };
+    tokens.iter().flat_map(|token| others(token.text).into_iter().map(|other| Edit::of(token, other))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::mutated;
+    use super::*;
+
+    #[test]
+    fn each_becomes_another() {
+        assert_eq!(mutated(edits, "a and on () b"), ["a or on () b", "a unless on () b"]);
+        assert_eq!(mutated(edits, "a or b"), ["a and b"]);
+        assert_eq!(mutated(edits, "a unless b"), ["a and b"]);
+    }
+}

@@ -1,0 +1,126 @@
+//! `PromQL` in pieces: enough to change one of them, no more. promtool knows the grammar.
+
+use std::ops::Range;
+
+/// What a piece is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A metric, a label, a function or a keyword.
+    Word,
+    /// `0.5`.
+    Number,
+    /// `5m`.
+    Duration,
+    /// In quotes.
+    Text,
+    /// An operator or a bracket.
+    Symbol,
+}
+
+/// A piece of an expression.
+#[derive(Clone, Copy, Debug)]
+pub struct Token<'a> {
+    /// What it is.
+    pub kind: Kind,
+    /// As it stands there.
+    pub text: &'a str,
+    /// The byte with which it begins.
+    pub start: usize,
+    /// Whether it is between braces.
+    pub in_braces: bool,
+}
+
+impl Token<'_> {
+    /// Its bytes.
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.end()
+    }
+
+    /// The byte after it.
+    pub fn end(&self) -> usize {
+        self.start + self.text.len()
+    }
+
+    /// Whether it is this word or symbol.
+    pub fn is(&self, text: &str) -> bool {
+        self.kind != Kind::Text && self.text == text
+    }
+
+    /// Whether it is an operator out of these.
+    pub fn is_operator(&self, operators: &[&str]) -> bool {
+        self.kind == Kind::Symbol && !self.in_braces && operators.contains(&self.text)
+    }
+}
+
+/// The pieces of an expression, without the space between them.
+pub fn tokens(expression: &str) -> Vec<Token<'_>> {
+    let mut tokens = Vec::new();
+    let (mut start, mut in_braces) = (0, false);
+    while let Some(first) = expression[start..].chars().next() {
+        let rest = &expression[start..];
+        let (kind, length) = piece(rest, first);
+        if !first.is_whitespace() {
+            in_braces = (in_braces || first == '{') && first != '}';
+            tokens.push(Token { kind, text: &rest[..length], start, in_braces });
+        }
+        start += length;
+    }
+    tokens
+}
+
+fn piece(rest: &str, first: char) -> (Kind, usize) {
+    let until = |ends: fn(char) -> bool| rest.find(ends).unwrap_or(rest.len());
+    match first {
+        '"' | '\'' | '`' => (Kind::Text, quoted(rest, first)),
+        '0'..='9' => {
+            let length = until(|c| !(c.is_ascii_alphanumeric() || c == '.'));
+            let kind = if rest[..length].parse::<f64>().is_ok() { Kind::Number } else { Kind::Duration };
+            (kind, length)
+        }
+        _ if first.is_ascii_alphabetic() || first == '_' => (Kind::Word, until(|c| !(c.is_ascii_alphanumeric() || "_:".contains(c)))),
+        _ if ["==", "!=", ">=", "<=", "=~", "!~"].iter().any(|operator| rest.starts_with(operator)) => (Kind::Symbol, 2),
+        _ => (Kind::Symbol, first.len_utf8()),
+    }
+}
+
+/// The length of a text with its quotes.
+fn quoted(rest: &str, quote: char) -> usize {
+    let mut escaped = false;
+    let end = rest.char_indices().skip(1).find(|(_, c)| {
+        let ends = *c == quote && !escaped;
+        escaped = *c == '\\' && !escaped;
+        ends
+    });
+    end.map_or(rest.len(), |(at, _)| at + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_expression_falls_into_its_pieces() {
+        let kinds: Vec<(Kind, &str)> = tokens("a:b_c{d!~\"x\\\"|}\"}[5m]\n >= 0.5").iter().map(|token| (token.kind, token.text)).collect();
+        let expected = [
+            (Kind::Word, "a:b_c"),
+            (Kind::Symbol, "{"),
+            (Kind::Word, "d"),
+            (Kind::Symbol, "!~"),
+            (Kind::Text, "\"x\\\"|}\""),
+            (Kind::Symbol, "}"),
+            (Kind::Symbol, "["),
+            (Kind::Duration, "5m"),
+            (Kind::Symbol, "]"),
+            (Kind::Symbol, ">="),
+            (Kind::Number, "0.5"),
+        ];
+        assert_eq!(kinds, expected);
+    }
+
+    #[test]
+    fn what_is_between_braces_is_known_to_be() {
+        let inside =
+            |text: &str| tokens("a{b!=\"c\"} != 1").iter().filter(|token| token.is(text)).map(|token| token.in_braces).collect::<Vec<_>>();
+        assert_eq!(inside("!="), [true, false]);
+    }
+}

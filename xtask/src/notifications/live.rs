@@ -1,0 +1,274 @@
+//! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: who is told of what, what goes without saying,
+//! that a silence ends the repetition, that people hear when it is over. Its waits are divided, so that minutes pass in a second.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::http::{get, send};
+use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::process::{Daemon, Process, capture_ok, task, wait_until};
+use crate::report::Outcome;
+use crate::stack;
+use crate::tools::{ALERTMANAGER, AMTOOL, MAILDEV};
+use crate::verbs::up;
+use crate::{checks, configuration, http, paths};
+
+/// A page is repeated every second or two.
+const SPEED: u32 = 1800;
+const LIMIT: Duration = Duration::from_secs(20);
+/// An end that has passed says that an alert is over, one that has not that it goes on.
+const LONG_AGO: &str = "2020-01-01T00:00:00Z";
+const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
+
+const PAGED: [&str; 3] = ["pagerduty", "slack", "page@vitrine.example"];
+const TEAM: [&str; 2] = ["slack", "team@vitrine.example"];
+
+/// The whole story.
+pub fn check() -> Result<Outcome> {
+    if MAILDEV.find().is_none() || ALERTMANAGER.find().is_none() {
+        let note = "SKIPPED: no Alertmanager or no maildev here: nobody was told of any alert";
+        eprintln!("{note}");
+        return Ok(Outcome::default().with_note(note));
+    }
+    up::build(false, false)?;
+    let bench = Bench::start()?;
+    bench.who_is_told()?;
+    bench.a_silence_ends_the_repetition()?;
+    bench.that_it_is_over()?;
+    bench.with_no_replica_left()?;
+    Ok(Outcome::passed().with_note("told, inhibited, silenced, resolved: PagerDuty, Slack, webhook, mail"))
+}
+
+/// What an alert is known by, but its name.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
+const REPLICA_DOWN: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-2:4002"), ("job", "backend")];
+const ITS_TARGET: Labels = &[("severity", "warning"), ("component", "monitoring"), ("instance", "backend-2:4002"), ("job", "backend")];
+const VERY_SLOW: Labels = &[("severity", "critical"), ("component", "database")];
+
+/// Somebody was told of an alert.
+#[derive(Debug)]
+struct Told {
+    /// Of the simulator's receivers one, or an address.
+    who: String,
+    alert: String,
+    over: bool,
+    text: String,
+    key: Value,
+}
+
+struct Bench {
+    ports: Ports,
+    // Stopped before their folder goes.
+    _running: Vec<Process>,
+    _folder: TempDir,
+}
+
+impl Bench {
+    fn start() -> Result<Self> {
+        let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
+        let root = folder.path();
+        configuration::write(root, &ports, MAX_REPLICAS, true)?;
+        configuration::speed_up(root, SPEED)?;
+        let daemon = |name: &str, program: PathBuf| Daemon::new(name, &program, root);
+        let simulator = daemon("provider-sim", up::binary(false).with_file_name("provider-sim"))
+            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
+            .start()?;
+        let mail = stack::mail_sink(daemon("maildev", MAILDEV.path()?), &ports)?;
+        let alertmanager = stack::alertmanager(daemon("alertmanager", ALERTMANAGER.path()?), &ports, root, &root.join("data"))?;
+        let mut running = vec![simulator, mail, alertmanager];
+        let places = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
+        for (process, (port, path)) in running.iter_mut().zip(places) {
+            let url = format!("{}/{path}", ports.url(port)?);
+            process.wait_ready(LIMIT, || http::is_ok(&url))?;
+        }
+        Ok(Self { ports, _running: running, _folder: folder })
+    }
+
+    /// Each by its severity, with the way to the runbook; what a critical one explains is not told.
+    fn who_is_told(&self) -> Result<()> {
+        self.raise(&[
+            ("Watchdog", &[("severity", "none"), ("component", "monitoring")]),
+            ("ServiceDown", REPLICA_DOWN),
+            ("TargetDown", ITS_TARGET),
+            ("TargetDown", &[("severity", "warning"), ("component", "monitoring"), ("instance", "redis-exporter:9121"), ("job", "redis")]),
+            ("ReplicaNotReady", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
+            ("HighMemoryUsage", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
+            ("VerySlowDatabaseQueries", VERY_SLOW),
+            ("SlowDatabaseQueries", &[("severity", "warning"), ("component", "database")]),
+            ("LowCacheHitRate", &[("severity", "info"), ("component", "cache")]),
+        ])?;
+        for (alert, receivers) in [
+            ("Watchdog", &["dead-man", "dead-man@vitrine.example"][..]),
+            ("ServiceDown", &PAGED),
+            ("VerySlowDatabaseQueries", &PAGED),
+            ("TargetDown", &TEAM),
+            ("ReplicaNotReady", &TEAM),
+            ("LowCacheHitRate", &["log", "log@vitrine.example"]),
+        ] {
+            for receiver in receivers {
+                self.await_told(receiver, alert, false, 1)?;
+            }
+        }
+        // By then everybody else has been told, too.
+        self.await_told("pagerduty", "ServiceDown", false, 2)?;
+        self.await_told("dead-man", "Watchdog", false, 2)?;
+        for told in self.told()? {
+            let runbook = format!("monitoring/runbooks/{}.md", told.alert);
+            ensure!(told.text.contains(&runbook), "no runbook in what {} was told: {}", told.who, told.text);
+            ensure!(!told.over, "{} was told that {} is over", told.who, told.alert);
+            let meant: &[&str] = match &*told.alert {
+                "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
+                "ServiceDown" | "VerySlowDatabaseQueries" => &PAGED,
+                "TargetDown" | "ReplicaNotReady" => &TEAM,
+                "LowCacheHitRate" => &["log", "log@vitrine.example"],
+                _ => &[],
+            };
+            ensure!(meant.contains(&&*told.who), "{} was told of {}", told.who, told.alert);
+            let names_it = told.alert == "TargetDown" && told.text.contains("backend-2:4002");
+            ensure!(!names_it, "{} was told of the target of a replica that is down: {}", told.who, told.text);
+        }
+        Ok(())
+    }
+
+    fn a_silence_ends_the_repetition(&self) -> Result<()> {
+        let mut silence = checks::tool(&AMTOOL)?;
+        silence.args(["--alertmanager.url", &self.ports.url(Port::Alertmanager)?, "silence", "add", "alertname=VerySlowDatabaseQueries"]);
+        capture_ok(silence.args(["--author", "somebody", "--comment", "I am at it", "--duration", "1h"]))?;
+        // What was on its way arrives before the next page.
+        self.await_another_page()?;
+        let before = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
+        self.await_another_page()?;
+        let after = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
+        ensure!(before == after, "a page was repeated in spite of a silence");
+        Ok(())
+    }
+
+    /// People hear that it is over, and of what goes on although it no longer goes without saying.
+    fn that_it_is_over(&self) -> Result<()> {
+        self.send(&[("ServiceDown", REPLICA_DOWN)], LONG_AGO)?;
+        for receiver in PAGED {
+            self.await_told(receiver, "ServiceDown", true, 1)?;
+        }
+        let all = self.told()?;
+        let mut keys = all.iter().filter(|told| told.who == "pagerduty" && told.alert == "ServiceDown").map(|told| &told.key);
+        let first = keys.next().context("PagerDuty knows nothing of it")?;
+        ensure!(keys.all(|key| key == first), "PagerDuty cannot tell which incident is over");
+        wait_until("the target that ServiceDown explained is told", LIMIT, || {
+            Ok(self.told()?.iter().any(|told| told.who == "slack" && told.alert == "TargetDown" && told.text.contains("backend-2:4002")))
+        })
+    }
+
+    /// One alert, whatever follows from it.
+    fn with_no_replica_left(&self) -> Result<()> {
+        self.clear()?;
+        let replica: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-1:4001"), ("job", "backend")];
+        let warning: Labels = &[("severity", "warning"), ("component", "edge"), ("instance", "backend-3:4003"), ("job", "backend")];
+        self.raise(&[
+            ("AllReplicasDown", &[("severity", "critical"), ("component", "backend")]),
+            ("ServiceDown", replica),
+            ("TargetDown", warning),
+            ("ReplicaNotReady", warning),
+            ("EdgeUpstreamUnhealthy", warning),
+            ("EdgeErrors", &[("severity", "critical"), ("component", "edge")]),
+            ("HighErrorRate", &[("severity", "critical"), ("component", "http")]),
+            ("LowSuccessRate", &[("severity", "critical"), ("component", "http")]),
+        ])?;
+        for receiver in PAGED {
+            self.await_told(receiver, "AllReplicasDown", false, 2)?;
+        }
+        let follows = ["ServiceDown", "ReplicaNotReady", "EdgeUpstreamUnhealthy", "EdgeErrors", "HighErrorRate", "LowSuccessRate"];
+        for told in self.told()? {
+            let explained = follows.contains(&&*told.alert) || (told.alert == "TargetDown" && told.text.contains("backend-3:4003"));
+            ensure!(!explained || told.over, "{} was told of {}, though no replica is left", told.who, told.alert);
+        }
+        Ok(())
+    }
+
+    fn raise(&self, alerts: &[(&str, Labels)]) -> Result<()> {
+        self.send(alerts, FAR_AWAY)
+    }
+
+    fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
+        // What began longer ago than a group waits is told at once, before it is known what goes without saying.
+        let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
+        let starts_at = now.trim().min(ends_at);
+        let alert = |(name, labels): &(&str, Labels)| {
+            let mut pairs = json!({ "alertname": name, "cluster": "vitrine" });
+            for (label, value) in *labels {
+                pairs[*label] = json!(value);
+            }
+            let place = labels.iter().find(|(label, _)| *label == "instance").map_or("here", |(_, value)| value);
+            let annotations = json!({
+                "summary": format!("{name} is tried"),
+                "description": format!("{name} at {place}."),
+                "runbook_url": format!("monitoring/runbooks/{name}.md"),
+                "dashboard_url": "http://localhost:3001/d/vitrine-overview",
+            });
+            json!({ "labels": pairs, "annotations": annotations, "startsAt": starts_at, "endsAt": ends_at })
+        };
+        let body: Value = alerts.iter().map(alert).collect();
+        let answer = send("POST", &format!("{}/api/v2/alerts", self.ports.url(Port::Alertmanager)?), &[], Some(&body))?;
+        ensure!(answer.status == 200, "Alertmanager refuses alerts: {}", answer.body);
+        Ok(())
+    }
+
+    fn await_told(&self, who: &str, alert: &str, over: bool, times: usize) -> Result<()> {
+        let told = wait_until(&format!("{who} is told of {alert}"), LIMIT, || Ok(self.count(who, alert, over)? >= times));
+        told.inspect_err(|_| {
+            for told in self.told().unwrap_or_default() {
+                eprintln!("{told:?}");
+            }
+        })
+    }
+
+    fn await_another_page(&self) -> Result<()> {
+        let so_far = self.count("pagerduty", "ServiceDown", false)?;
+        self.await_told("pagerduty", "ServiceDown", false, so_far + 1)
+    }
+
+    fn count(&self, who: &str, alert: &str, over: bool) -> Result<usize> {
+        let all = self.told()?;
+        Ok(all.iter().filter(|told| told.who == who && told.alert == alert && told.over == over).count())
+    }
+
+    /// All that was told so far.
+    fn told(&self) -> Result<Vec<Told>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let list = |port, path: &str| -> Result<Vec<Value>> {
+            let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
+            answer.as_array().cloned().with_context(|| format!("{path} is no list"))
+        };
+        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
+            who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),
+            alert: text(&told["alerts"][0]),
+            over: told["status"] == "resolved",
+            text: text(&told["text"]),
+            key: told["key"].clone(),
+        });
+        let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
+            let subject = text(&mail["subject"]);
+            let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
+            Told {
+                who: text(&mail["to"][0]["address"]),
+                alert: alert.to_owned(),
+                over: subject.starts_with("[RESOLVED]"),
+                text: text(&mail["text"]),
+                key: Value::Null,
+            }
+        });
+        Ok(simulated.chain(mails).collect())
+    }
+
+    fn clear(&self) -> Result<()> {
+        for (port, path) in [(Port::ProviderSim, "notifications"), (Port::MailPage, "email/all")] {
+            let answer = send("DELETE", &format!("{}/{path}", self.ports.url(port)?), &[], None)?;
+            ensure!(answer.status < 300, "DELETE {path}: {}", answer.status);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,144 @@
+//! Tests of the rules whose answers can be worked out by hand. Recorded series are given as input where the rules that make
+//! them lie in another file, so that a month takes no longer to test than an hour.
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::burns::{BURNS, Burn, number};
+use super::rules::{WINDOWS, share_of};
+use super::spec::{ALERT, Spec, Texts};
+use crate::rules::{AlertTest, Expected, Series, SeriesTest, Test, TestFile};
+
+const EVENTS: &str = "slo:sli_events:rate5m";
+const ERRORS: &str = "slo:sli_errors:rate5m";
+const BUDGET: &str = "slo:error_budget:ratio";
+/// Minutes between two samples of a window's test: one must lie in the older half of half an hour.
+const STEP: u32 = 20;
+/// So many times a limit is above it, and less than twice the limit.
+const ABOVE: f64 = 1.25;
+
+/// Tests of the shares of errors and of the budgets.
+pub fn windows() -> Result<TestFile> {
+    let tests = WINDOWS.iter().map(|window| of_window(window)).chain([of_now()]).collect::<Result<_>>()?;
+    Ok(TestFile { rule_files: vec!["../rules/slo_windows.yml".to_owned()], evaluation_interval: format!("{STEP}m"), tests })
+}
+
+/// Tests of the alerts.
+pub fn alerts(spec: &Spec) -> TestFile {
+    let tests = BURNS.iter().map(|burn| of_burn(spec, burn)).collect();
+    TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], evaluation_interval: "1m".to_owned(), tests }
+}
+
+/// Three moments with events: one just too old, one in the older half of the window, and now. Nothing is at the border of the
+/// window, which belongs to it in one version of Prometheus and not in the next, nor at that of its half.
+fn of_window(window: &str) -> Result<Test> {
+    let steps = |minutes: u32| minutes / STEP + 1;
+    let (end, older) = (steps(minutes(window)), steps(minutes(window) / 2));
+    let moments = |[first, second, third]: [&str; 3]| {
+        let gap = |steps: u32| if steps > 1 { format!(" _x{} ", steps - 1) } else { " ".to_owned() };
+        format!("{first}{}{second}{}{third}", gap(end - older), gap(older))
+    };
+    let input = [
+        // 90 of 300 and 10 of 100.
+        (ERRORS, "busy", ["1000", "90", "10"]),
+        (EVENTS, "busy", ["1000", "300", "100"]),
+        // One event of eight, once in a minute or so.
+        (ERRORS, "rare", ["_", "0.0025", "0"]),
+        (EVENTS, "rare", ["_", "0.01", "0.01"]),
+        // Whose events have ended, and of which nothing is known any more.
+        (ERRORS, "silent", ["1000", "0", "_"]),
+        (EVENTS, "silent", ["1000", "0", "_"]),
+    ];
+    let answers = [("busy", 0.25), ("rare", 0.125), ("silent", 0.0)];
+    Ok(Test {
+        name: format!("the share of errors over {window}"),
+        interval: format!("{STEP}m"),
+        input_series: input.map(|(name, slo, values)| series(name, slo, moments(values))).into(),
+        alert_rule_test: Vec::new(),
+        promql_expr_test: vec![asked(&share_of(window), end * STEP, answers)?],
+    })
+}
+
+/// What is recorded of a moment, and of a period that has only just begun.
+fn of_now() -> Result<Test> {
+    let input = [
+        (ERRORS, "busy", "1"),
+        (EVENTS, "busy", "100"),
+        (BUDGET, "busy", "0.04"),
+        (ERRORS, "rare", "0.0005"),
+        (EVENTS, "rare", "0.01"),
+        (BUDGET, "rare", "0.01"),
+        (ERRORS, "silent", "0"),
+        (EVENTS, "silent", "0"),
+        (BUDGET, "silent", "0.005"),
+    ];
+    let asked = |name: &str, [busy, rare, silent]: [f64; 3]| asked(name, 0, [("busy", busy), ("rare", rare), ("silent", silent)]);
+    Ok(Test {
+        name: "how fast a budget burns, and what is left of it".to_owned(),
+        interval: format!("{STEP}m"),
+        input_series: input.map(|(name, slo, value)| series(name, slo, value.to_owned())).into(),
+        alert_rule_test: Vec::new(),
+        promql_expr_test: vec![
+            asked("slo:sli_error:ratio_rate5m", [0.01, 0.05, 0.0])?,
+            asked("slo:current_burn_rate:ratio", [0.25, 5.0, 0.0])?,
+            asked("slo:period_burn_rate:ratio", [0.25, 5.0, 0.0])?,
+            asked("slo:period_error_budget_remaining:ratio", [0.75, -4.0, 1.0])?,
+        ],
+    })
+}
+
+/// First the short window alone is above the limit, then the long one alone; each time the other is just not. Then both are.
+fn of_burn(spec: &Spec, burn: &Burn) -> Test {
+    let wait = minutes(burn.wait);
+    let (first, second) = (wait + 1, 2 * (wait + 1));
+    let input = spec.slos.iter().flat_map(|slo| {
+        let (at, above) = (number(burn.limit(slo)), number(ABOVE * burn.limit(slo)));
+        let labels = &slo.labels(&spec.service);
+        let values = |phases: [&String; 3]| phases.map(|value| format!("{value}x{wait}")).join(" ");
+        [(burn.long, values([&at, &above, &above])), (burn.short, values([&above, &at, &above]))]
+            .map(|(window, values)| Series { series: format!("{}{}", share_of(window), selector(labels)), values })
+    });
+    let asked = |minute: u32, exp_alerts| AlertTest { eval_time: format!("{minute}m"), alertname: ALERT.to_owned(), exp_alerts };
+    let fired = spec.slos.iter().map(|slo| Expected {
+        exp_labels: slo.labels(&spec.service).into_iter().chain(burn.labels(slo)).collect(),
+        exp_annotations: burn.annotations(slo, &format!("{}%", number(100.0 * ABOVE * burn.limit(slo)))),
+    });
+    Test {
+        name: format!("{} times as fast over {} and {}", burn.factor, burn.long, burn.short),
+        interval: "1m".to_owned(),
+        input_series: input.collect(),
+        alert_rule_test: vec![
+            asked(first - 1, Vec::new()),
+            asked(second - 1, Vec::new()),
+            asked(second + wait - 1, Vec::new()),
+            asked(second + wait, fired.collect()),
+        ],
+        promql_expr_test: Vec::new(),
+    }
+}
+
+fn asked(name: &str, minute: u32, answers: [(&str, f64); 3]) -> Result<SeriesTest> {
+    let samples = answers.map(|(slo, value)| serde_norway::to_value(json!({ "labels": format!("{{slo=\"{slo}\"}}"), "value": value })));
+    let exp_samples = samples.into_iter().collect::<Result<_, _>>()?;
+    Ok(SeriesTest { expr: format!("round({name}, 0.001)"), eval_time: format!("{minute}m"), exp_samples })
+}
+
+fn series(name: &str, slo: &str, values: String) -> Series {
+    Series { series: format!("{name}{{slo=\"{slo}\"}}"), values }
+}
+
+fn selector(labels: &Texts) -> String {
+    let labels: Vec<String> = labels.iter().map(|(name, value)| format!("{name}=\"{value}\"")).collect();
+    format!("{{{}}}", labels.join(", "))
+}
+
+/// The length of a window such as `30m` or `3d`.
+fn minutes(window: &str) -> u32 {
+    let (number, unit) = window.split_at(window.len() - 1);
+    let unit = match unit {
+        "d" => 24 * 60,
+        "h" => 60,
+        _ => 1,
+    };
+    number.parse::<u32>().map_or(0, |number| number * unit)
+}

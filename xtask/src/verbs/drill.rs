@@ -1,0 +1,160 @@
+//! `cargo xtask drill`: alerts from their cause to the word that it is over, on a whole stack; and the proof that none of them speaks
+//! without one. What is done for each alert: `drill`.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail, ensure};
+use rustix::process::Signal;
+
+use crate::drill::bench::Bench;
+use crate::drill::{Drill, document, run, schedule, watch};
+use crate::load::Load;
+use crate::paths;
+use crate::ports::{MAX_REPLICAS, Port};
+use crate::process::{pause, wait_until};
+use crate::report::{Outcome, Report};
+use crate::stack::PROGRAMS;
+use crate::tools::{K6, SOCKET_IO_CLIENT, Tool, require};
+use crate::verbs::up;
+
+/// Make alerts fire and end.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Names of alerts.
+    #[arg(value_name = "NAME", required_unless_present_any = ["all", "quiet"])]
+    names: Vec<String>,
+    /// Every alert; writes docs/ALERTS.md when all went well.
+    #[arg(long)]
+    all: bool,
+    /// Instead: a cold start, load and a rolling restart, during which no alert may fire.
+    #[arg(long, conflicts_with_all = ["all", "names"])]
+    quiet: bool,
+    /// By how much everything that the monitoring waits for is divided.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
+    speed: u32,
+    /// How long the load of `--quiet` lasts, in minutes.
+    #[arg(long, default_value_t = 12)]
+    minutes: u32,
+}
+
+/// What a drill needs to be there.
+pub fn programs() -> Vec<&'static Tool> {
+    PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT, &K6]).collect()
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&programs(), args.install)?;
+    up::build(false, args.install)?;
+    let mut report = Report::new("drill");
+    if args.quiet {
+        quiet(&mut report, args.minutes)?;
+        return report.finish();
+    }
+    let all = schedule::ALL.iter().map(|batch| batch.iter().collect()).collect();
+    let batches = if args.all { all } else { chosen(&args.names)? };
+    add(&mut report, &batches, args.speed, args.all)?;
+    report.finish()
+}
+
+/// Adds the drills that a check with little time runs.
+pub fn short(report: &mut Report) -> Result<()> {
+    let batches: Vec<Vec<&Drill>> = schedule::SHORT.iter().map(|batch| batch.iter().collect()).collect();
+    add(report, &batches, 30, false)
+}
+
+/// The drills of alerts by their names, one after the other.
+fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
+    let mut batches = Vec::new();
+    for name in names {
+        let is_of = |drill: &&Drill| drill.alerts.iter().any(|alert| alert.split(':').next() == Some(name));
+        let drills: Vec<Vec<&Drill>> = schedule::ALL.iter().flat_map(|batch| batch.iter()).filter(is_of).map(|drill| vec![drill]).collect();
+        ensure!(!drills.is_empty(), "{name} has no drill");
+        batches.extend(drills);
+    }
+    Ok(batches)
+}
+
+fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, all: bool) -> Result<()> {
+    let folder = paths::temporary("drill")?;
+    let mut bench = Bench::start(folder.path().to_owned(), speed)?;
+    let _load = load(&bench, Duration::from_hours(2))?;
+    let mut drilled = Vec::new();
+    for batch in batches {
+        drilled.extend(run::batch(report, &mut bench, batch, speed)?);
+    }
+    if all {
+        report.step("Watchdog", || watchdog(&mut bench, speed))?;
+        if drilled.iter().all(|drill| drill.times.are_complete()) {
+            document::write(&bench, speed, &drilled)?;
+        }
+    }
+    Ok(())
+}
+
+fn load(bench: &Bench, duration: Duration) -> Result<Load> {
+    let prometheus = bench.url(Port::Prometheus)?;
+    Load::start(&bench.stack.edge()?, Some(&prometheus), "demo", duration, &bench.folder().join("load"))
+}
+
+/// The alert that always fires reaches whoever waits for it again and again; when nobody sends it, it does not.
+fn watchdog(bench: &mut Bench, speed: u32) -> Result<Outcome> {
+    // `repeat_interval` of its route, and as much again.
+    let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);
+    let heard = watch::mail_to(bench, "dead-man@vitrine.example")?;
+    until_heard(bench, heard, limit)?;
+    bench.stack.signal("alertmanager", Signal::STOP)?;
+    let silent = watch::mail_to(bench, "dead-man@vitrine.example")?;
+    let start = Instant::now();
+    while start.elapsed() < limit {
+        pause()?;
+    }
+    let still = watch::mail_to(bench, "dead-man@vitrine.example")?;
+    bench.stack.signal("alertmanager", Signal::CONT)?;
+    ensure!(still == silent, "it was heard {} times from an Alertmanager that was frozen", still - silent);
+    until_heard(bench, still, limit)?;
+    Ok(Outcome::passed().with_note("heard again and again, not from a frozen Alertmanager, and again when that went on"))
+}
+
+fn until_heard(bench: &Bench, before: usize, limit: Duration) -> Result<()> {
+    wait_until("the dead man's switch is heard", limit, || Ok(watch::mail_to(bench, "dead-man@vitrine.example")? > before))
+}
+
+/// A cold start, load, and every replica replaced: as fast as in production, and no alert.
+fn quiet(report: &mut Report, minutes: u32) -> Result<()> {
+    let folder = paths::temporary("quiet")?;
+    let mut bench = Bench::start(folder.path().to_owned(), 1)?;
+    let length = Duration::from_mins(1) * minutes;
+    let load = load(&bench, length + Duration::from_mins(10))?;
+    report.step("cold start and nominal load", || hush(&bench, length / 2))?;
+    report.step("rolling restart", || {
+        for number in 1..=MAX_REPLICAS {
+            bench.stack.replace_replica(number, Signal::TERM)?;
+            hush(&bench, Duration::from_secs(20))?;
+        }
+        Ok(Outcome::passed())
+    })?;
+    report.step("nominal load after it", || hush(&bench, length / 2))?;
+    report.step("load", || {
+        let summary = load.stop()?;
+        Ok(Outcome::passed().with_note(format!("{} requests", summary.requests)))
+    })
+}
+
+/// Fails when an alert fires within some time, other than the one that always does.
+fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
+    let start = Instant::now();
+    let mut looks = 0_u32;
+    while start.elapsed() < length {
+        let loud = watch::firing(bench)?.into_iter().find(|labels| labels["alertname"] != "Watchdog");
+        if let Some(labels) = loud {
+            bail!("{labels} after {} s", start.elapsed().as_secs());
+        }
+        looks += 1;
+        pause()?;
+    }
+    Ok(Outcome::passed().with_note(format!("{} s, looked {looks} times", length.as_secs())))
+}

@@ -1,0 +1,55 @@
+//! `cargo xtask rules`: every alert and every recorded series is tested; with `--mutate`, the tests notice every small mistake in them.
+
+use anyhow::{Result, ensure};
+
+use crate::mutants::trial;
+use crate::report::{Outcome, Report};
+use crate::tools::{PROMTOOL, require};
+use crate::{configuration, paths, ports, rules};
+
+/// Check Prometheus' rules and their tests.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Change each rule in small ways, and fail where no test notices.
+    #[arg(long)]
+    mutate: bool,
+    /// Rule files to mutate, without `.yml`; all of them if none is named.
+    #[arg(requires = "mutate")]
+    files: Vec<String>,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&[&PROMTOOL], args.install)?;
+    let mut report = Report::new("rules");
+    if args.mutate {
+        mutate(&mut report, &args.files)?;
+    } else {
+        check(&mut report)?;
+    }
+    report.finish()
+}
+
+fn check(report: &mut Report) -> Result<()> {
+    let folder = paths::temporary("rules")?;
+    report.step("configuration copies", || {
+        let replicas = ports::MAX_REPLICAS;
+        configuration::write(folder.path(), &ports::Ports::fixed(replicas), replicas, true)?;
+        Ok(Outcome::passed())
+    })?;
+    rules::all(report, &folder.path().join("prometheus"))
+}
+
+fn mutate(report: &mut Report, files: &[String]) -> Result<()> {
+    let prometheus = paths::root().join("monitoring/prometheus");
+    let all = rules::names(&prometheus.join("rules"))?;
+    let unknown: Vec<&str> = files.iter().filter(|file| !all.contains(file)).map(String::as_str).collect();
+    ensure!(unknown.is_empty(), "{} is not one of the rule files {}", unknown.join(", "), all.join(", "));
+    for file in all.iter().filter(|file| files.is_empty() || files.contains(file)) {
+        report.step(format!("mutants of {file}"), || trial::run(&prometheus, file))?;
+    }
+    Ok(())
+}
