@@ -148,7 +148,8 @@ impl Stack {
     /// Holds so many connections to Postgres until the answer is dropped.
     pub fn hold_connections(&self, count: u16) -> Result<Process> {
         let script = self.plan.folder.join("hold.sql");
-        fs::write(&script, "SELECT pg_sleep(600);\n")?;
+        // Between statements, so that Postgres sees at once that the client has gone.
+        fs::write(&script, "SELECT 1;\n\\sleep 1 s\n")?;
         let program = stores::postgres_programs()?.join("pgbench");
         self.client_daemon("holder", &program)?
             .args(["--no-vacuum", "--time=600", "--jobs=1", &format!("--client={count}"), &format!("--file={}", script.display())])

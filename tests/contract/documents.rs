@@ -1,0 +1,29 @@
+//! The documents that the code generates.
+
+use std::fs;
+
+use vitrine::metrics::document;
+use vitrine::router;
+
+use crate::files::root;
+
+fn assert_generated(path: &str, text: &str) {
+    let path = root().join(path);
+    if std::env::var_os("UPDATE_GENERATED").is_some() {
+        fs::write(&path, text).unwrap();
+    }
+    let committed = fs::read_to_string(&path).unwrap_or_default();
+    assert!(committed == text, "{} is not what the code says: run `cargo xtask catalogue`", path.display());
+}
+
+#[test]
+fn the_metrics_document_is_the_catalogue() {
+    assert_generated("docs/METRICS.md", &document::markdown());
+}
+
+#[test]
+fn the_committed_description_is_what_the_routes_say() {
+    let mut text = router::description().to_pretty_json().unwrap();
+    text.push('\n');
+    assert_generated("docs/openapi.json", &text);
+}

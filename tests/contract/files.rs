@@ -1,0 +1,85 @@
+//! The files of the checkout, as tests read them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// A file's text.
+pub fn text(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The files of a folder that end so, in order; there must be some.
+pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let found = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<PathBuf> = found.filter(|path| path.extension().is_some_and(|end| end == extension)).collect();
+    assert!(!files.is_empty(), "{folder} holds .{extension} files");
+    files.sort();
+    files
+}
+
+/// A file's name without its ending.
+pub fn stem(path: &Path) -> String {
+    path.file_stem().unwrap().to_string_lossy().into_owned()
+}
+
+/// A YAML file.
+pub fn yaml(path: &Path) -> Value {
+    serde_norway::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The items of a list; of nothing, none.
+pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}
+
+/// Every rule of every rule file.
+pub fn rules() -> Vec<Value> {
+    let files: Vec<Value> = files("monitoring/prometheus/rules", "yml").iter().map(|path| yaml(path)).collect();
+    files.iter().flat_map(|file| items(&file["groups"])).flat_map(|group| items(&group["rules"])).cloned().collect()
+}
+
+/// Every rule that raises an alert.
+pub fn alerts() -> Vec<Value> {
+    rules().into_iter().filter(|rule| rule["alert"].is_string()).collect()
+}
+
+/// Every test of every file of rule tests.
+pub fn rule_tests() -> Vec<Value> {
+    let files: Vec<Value> = files("monitoring/prometheus/tests", "yml").iter().map(|path| yaml(path)).collect();
+    files.iter().flat_map(|file| items(&file["tests"])).cloned().collect()
+}
+
+/// Every dashboard, with its file's name.
+pub fn dashboards() -> Vec<(String, Value)> {
+    let read = |path: PathBuf| (stem(&path), serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap());
+    files("monitoring/grafana/dashboards", "json").into_iter().map(read).collect()
+}
+
+/// Every text under one of the keys, however deep.
+pub fn texts_under(value: &Value, key: &str) -> Vec<String> {
+    let mut found = Vec::new();
+    collect_texts(value, key, &mut found);
+    found
+}
+
+fn collect_texts(value: &Value, key: &str, found: &mut Vec<String>) {
+    match value {
+        Value::Object(fields) => {
+            for (name, value) in fields {
+                if name == key {
+                    found.extend(value.as_str().map(str::to_owned));
+                }
+                collect_texts(value, key, found);
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| collect_texts(item, key, found)),
+        _ => {}
+    }
+}

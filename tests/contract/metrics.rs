@@ -1,0 +1,163 @@
+//! What expressions say of metrics: each that rules, dashboards, runbooks and documents ask for is there, with these labels,
+//! these values and these buckets. Of the metrics of other programs only the beginning of the name is known.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use vitrine::metrics::catalogue::{self, Row};
+
+use crate::files::{dashboards, files, rules, stem, texts_under};
+use crate::promql::{self, Query, Selector};
+use crate::runbooks::queries;
+
+/// Metrics of the programs around the service.
+const FOREIGN: [&str; 12] =
+    ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_"];
+/// Labels that Prometheus gives to everything that it scrapes.
+const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
+
+/// What is known of the service's own metrics.
+struct Catalogue(Vec<Row>);
+
+impl Catalogue {
+    fn read() -> Self {
+        Self(catalogue::rows())
+    }
+
+    /// The row of a stored name: what is distributed is stored under several.
+    fn row(&self, metric: &str) -> Option<&Row> {
+        self.0.iter().find(|row| {
+            let ends: &[&str] = if matches!(row.kind, "histogram" | "summary") { &["", "_bucket", "_sum", "_count"] } else { &[""] };
+            metric.strip_prefix(row.name).is_some_and(|end| ends.contains(&end))
+        })
+    }
+
+    fn has_label(&self, metric: &str, label: &str) -> bool {
+        let Some(row) = self.row(metric) else { return true };
+        let of_kind = match row.kind {
+            "histogram" => label == "le" && metric.ends_with("_bucket"),
+            "summary" => label == "quantile",
+            _ => false,
+        };
+        of_kind || row.keys.contains(&label) || OF_ALL.contains(&label)
+    }
+
+    /// Whether a series can have this value; what is known of values is closed sets and buckets.
+    fn has_value(&self, metric: &str, label: &str, value: &str) -> bool {
+        let Some(row) = self.row(metric) else { return true };
+        if label == "le" {
+            return value == "+Inf" || row.buckets.iter().any(|bucket| value.parse() == Ok(*bucket));
+        }
+        let Some(position) = row.keys.iter().position(|key| *key == label) else { return true };
+        row.series.is_empty() || row.series.iter().any(|values| values[position] == value)
+    }
+
+    /// What is wrong with an expression.
+    fn faults(&self, expression: &str, recorded: &BTreeSet<String>) -> Vec<String> {
+        let Query { selectors, groupings, strings } = promql::read(expression);
+        let mut faults = Vec::new();
+        for Selector { metric, matchers } in &selectors {
+            let is_foreign = FOREIGN.iter().any(|prefix| metric.starts_with(prefix));
+            if self.row(metric).is_none() && !recorded.contains(metric) && !is_foreign {
+                faults.push(format!("there is no {metric}"));
+            }
+            for (label, operator, value) in matchers {
+                if !self.has_label(metric, label) {
+                    faults.push(format!("{metric} has no label {label}"));
+                }
+                for value in values(operator, value).into_iter().filter(|value| !self.has_value(metric, label, value)) {
+                    faults.push(format!("{metric} has no {label}=\"{value}\""));
+                }
+            }
+        }
+        for grouping in groupings {
+            for label in grouping.labels.iter().filter(|label| !strings.contains(label)) {
+                if !grouping.metrics.is_empty() && !grouping.metrics.iter().any(|metric| self.has_label(metric, label)) {
+                    faults.push(format!("{} have no label {label}", grouping.metrics.join(", ")));
+                }
+            }
+        }
+        faults
+    }
+}
+
+/// The values that a matcher names in full. Alternatives of a pattern are such values unless they are patterns themselves.
+fn values<'a>(operator: &str, value: &'a str) -> Vec<&'a str> {
+    if operator.contains('~') {
+        let is_plain = |part: &&str| part.parse::<f64>().is_ok() || part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+        value.split('|').filter(is_plain).collect()
+    } else {
+        [value].into_iter().filter(|value| !value.is_empty() && !value.starts_with('$')).collect()
+    }
+}
+
+fn recorded() -> BTreeSet<String> {
+    rules().iter().filter_map(|rule| rule["record"].as_str().map(str::to_owned)).collect()
+}
+
+/// Checks expressions; each is told with where it stands.
+fn check(expressions: impl IntoIterator<Item = (String, String)>) {
+    let (catalogue, recorded) = (Catalogue::read(), recorded());
+    let faults: Vec<String> = expressions
+        .into_iter()
+        .flat_map(|(place, expression)| catalogue.faults(&expression, &recorded).into_iter().map(move |fault| format!("{place}: {fault}")))
+        .collect();
+    assert!(faults.is_empty(), "\n{}", faults.join("\n"));
+}
+
+fn of_rules() -> Vec<(String, String)> {
+    let name = |rule: &serde_json::Value| rule["alert"].as_str().or(rule["record"].as_str()).unwrap().to_owned();
+    rules().iter().map(|rule| (name(rule), rule["expr"].as_str().unwrap().to_owned())).collect()
+}
+
+fn of_dashboards() -> Vec<(String, String)> {
+    let of = |(name, dashboard)| {
+        let expressions = texts_under(&dashboard, "expr");
+        assert!(!expressions.is_empty(), "{name}.json asks for something");
+        expressions.into_iter().map(move |expression| (format!("{name}.json"), expression))
+    };
+    dashboards().into_iter().flat_map(of).collect()
+}
+
+fn of_documents() -> Vec<(String, String)> {
+    let files = files("monitoring/runbooks", "md").into_iter().chain(files("docs", "md"));
+    let of = |path: std::path::PathBuf| {
+        let name = stem(&path);
+        queries(&fs::read_to_string(&path).unwrap()).into_iter().map(move |query| (format!("{name}.md"), query))
+    };
+    files.flat_map(of).collect()
+}
+
+#[test]
+fn what_rules_ask_for_exists() {
+    check(of_rules());
+}
+
+#[test]
+fn what_dashboards_ask_for_exists() {
+    check(of_dashboards());
+}
+
+#[test]
+fn what_runbooks_and_documents_ask_for_exists() {
+    let queries = of_documents();
+    assert!(queries.len() > 100, "{} queries are found", queries.len());
+    check(queries);
+}
+
+#[test]
+fn a_wrong_name_label_value_or_bucket_is_found() {
+    let (catalogue, recorded) = (Catalogue::read(), BTreeSet::new());
+    for (expression, fault) in [
+        ("rate(http_request_total[5m])", "there is no http_request_total"),
+        ("http_requests_total{code=\"200\"}", "http_requests_total has no label code"),
+        ("cache_hits_total{cache_type=~\"user|users\"}", "cache_hits_total has no cache_type=\"users\""),
+        ("http_request_duration_seconds_bucket{le=\"0.4\"}", "http_request_duration_seconds_bucket has no le=\"0.4\""),
+        ("sum by (le) (http_request_duration_seconds_count)", "http_request_duration_seconds_count have no label le"),
+    ] {
+        assert_eq!(catalogue.faults(expression, &recorded), [fault]);
+    }
+    let right =
+        "sum by (route, p) (label_replace(http_request_duration_seconds_bucket{job=\"b\", le=~\"1|1.0\"}, \"p\", \"a\", \"\", \"\"))";
+    assert!(catalogue.faults(right, &recorded).is_empty());
+}

@@ -1,0 +1,160 @@
+//! What an expression asks for: series with their matchers, and the labels that it groups by. No more of `PromQL` is understood
+//! than that takes; whether an expression is valid is promtool's business.
+
+const KEYWORDS: [&str; 9] = ["and", "or", "unless", "bool", "offset", "inf", "nan", "start", "end"];
+/// Words before a list of labels.
+const CLAUSES: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
+
+/// What an expression asks for.
+#[derive(Debug, Default)]
+pub struct Query {
+    /// Every mention of a series.
+    pub selectors: Vec<Selector>,
+    /// Every `by`.
+    pub groupings: Vec<Grouping>,
+    /// Its strings outside of braces, among them the labels that `label_replace` makes.
+    pub strings: Vec<String>,
+}
+
+/// A series and what is said of its labels.
+#[derive(Debug)]
+pub struct Selector {
+    /// The name of the series.
+    pub metric: String,
+    /// Label, operator, value.
+    pub matchers: Vec<(String, String, String)>,
+}
+
+/// Labels by which is grouped.
+#[derive(Debug)]
+pub struct Grouping {
+    /// The labels.
+    pub labels: Vec<String>,
+    /// The series inside.
+    pub metrics: Vec<String>,
+}
+
+enum Node {
+    Word(String),
+    Text(String),
+    Braces(Vec<(String, String, String)>),
+    Group(Vec<Node>),
+}
+
+/// Reads an expression.
+pub fn read(expression: &str) -> Query {
+    let mut query = Query::default();
+    walk(&nodes(&mut &*expression), &mut query);
+    query
+}
+
+fn is_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || matches!(c, '_' | ':' | '$' | '.')
+}
+
+fn nodes(rest: &mut &str) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    while let Some(c) = rest.chars().next() {
+        if is_name(c) {
+            let (word, after) = rest.split_at(rest.find(|c| !is_name(c)).unwrap_or(rest.len()));
+            *rest = after;
+            if c.is_ascii_alphabetic() || matches!(c, '_' | ':') {
+                nodes.push(Node::Word(word.to_owned()));
+            }
+            continue;
+        }
+        *rest = &rest[c.len_utf8()..];
+        match c {
+            '(' => nodes.push(Node::Group(self::nodes(rest))),
+            ')' => break,
+            '"' => nodes.push(Node::Text(text(rest))),
+            '{' => nodes.push(Node::Braces(matchers(rest))),
+            '[' => *rest = rest.split_once(']').map_or("", |(_, after)| after),
+            _ => {}
+        }
+    }
+    nodes
+}
+
+/// A string up to its closing quote.
+fn text(rest: &mut &str) -> String {
+    let mut escaped = false;
+    let end = rest.find(|c| {
+        let ends = c == '"' && !escaped;
+        escaped = c == '\\' && !escaped;
+        ends
+    });
+    let (text, after) = rest.split_at(end.unwrap_or(rest.len()));
+    *rest = after.get(1..).unwrap_or_default();
+    text.to_owned()
+}
+
+/// Matchers up to the closing brace.
+fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
+    let mut matchers = Vec::new();
+    while let Some((head, after)) = rest.split_once(['"', '}']) {
+        let is_over = rest[head.len()..].starts_with('}');
+        *rest = after;
+        if is_over {
+            break;
+        }
+        let head = head.trim_matches([',', ' ', '\n']);
+        let (label, operator) = head.split_at(head.find(|c| !is_name(c)).unwrap_or(head.len()));
+        matchers.push((label.to_owned(), operator.trim().to_owned(), text(rest)));
+    }
+    matchers
+}
+
+/// Fills the query; answers the series of these nodes.
+fn walk(nodes: &[Node], query: &mut Query) -> Vec<String> {
+    let mut metrics = Vec::new();
+    let mut rest = nodes;
+    while let Some((first, after)) = rest.split_first() {
+        rest = after;
+        match (first, after) {
+            (
+                Node::Word(_),
+                [Node::Word(clause), Node::Group(labels), Node::Group(body), after @ ..]
+                | [Node::Group(body), Node::Word(clause), Node::Group(labels), after @ ..],
+            ) if matches!(clause.as_str(), "by" | "without") => {
+                let inside = walk(body, query);
+                if clause == "by" {
+                    query.groupings.push(Grouping { labels: words(labels), metrics: inside.clone() });
+                }
+                metrics.extend(inside);
+                rest = after;
+            }
+            (Node::Word(clause), [Node::Group(_), after @ ..]) if CLAUSES.contains(&clause.as_str()) => rest = after,
+            (Node::Word(word), [Node::Group(_), ..]) if !KEYWORDS.contains(&word.as_str()) => {}
+            (Node::Word(word), _) if KEYWORDS.contains(&word.to_lowercase().as_str()) || CLAUSES.contains(&word.as_str()) => {}
+            (Node::Word(metric), after) => {
+                let matchers = if let [Node::Braces(matchers), ..] = after { matchers.clone() } else { Vec::new() };
+                metrics.push(metric.clone());
+                query.selectors.push(Selector { metric: metric.clone(), matchers });
+            }
+            (Node::Group(body), _) => metrics.extend(walk(body, query)),
+            (Node::Text(text), _) => query.strings.push(text.clone()),
+            (Node::Braces(_), _) => {}
+        }
+    }
+    metrics
+}
+
+fn words(nodes: &[Node]) -> Vec<String> {
+    nodes.iter().filter_map(|node| if let Node::Word(word) = node { Some(word.clone()) } else { None }).collect()
+}
+
+#[test]
+fn series_matchers_and_groupings_are_found() {
+    let expression = r#"sum by (route) (rate(a_total{status=~"5..|\\}", job="b"}[5m] offset 1h)) / on (x, y) group_left (z) level:c:rate5m
+        > bool 0.5 and up == 1 or label_replace(max(d) by (e), "f", "p50", "", "") unless (g > 1e3)"#;
+    let query = read(expression);
+    let metrics: Vec<&str> = query.selectors.iter().map(|selector| selector.metric.as_str()).collect();
+    assert_eq!(metrics, ["a_total", "level:c:rate5m", "up", "d", "g"]);
+    let matchers: Vec<&str> =
+        query.selectors[0].matchers.iter().flat_map(|(label, operator, _)| [label, operator]).map(String::as_str).collect();
+    assert_eq!(matchers, ["status", "=~", "job", "="]);
+    let groupings: Vec<(&str, &str)> = query.groupings.iter().map(|by| (by.labels[0].as_str(), by.metrics[0].as_str())).collect();
+    assert_eq!(groupings, [("route", "a_total"), ("e", "d")]);
+    assert!(query.strings.contains(&"f".to_owned()));
+}

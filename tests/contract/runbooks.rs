@@ -1,0 +1,114 @@
+//! What runbooks are made of: headings, queries, commands on services and files that are there.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::files::{alerts, files, root, stem, text, yaml};
+
+const HEADINGS: [&str; 4] = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"];
+/// What an indented line begins with that is for a shell and not for Prometheus.
+const COMMANDS: [&str; 7] = ["docker", "curl", "for", "sudo", "df", "cargo", "amtool"];
+/// What a query of a document has, where there are lines of many kinds.
+const SIGNS: [&str; 5] = ["rate(", "{job=", "histogram_quantile(", " by (", "slo:"];
+/// Options of Compose with a word after them.
+const WITH_VALUE: [&str; 7] = ["--since", "--tail", "-n", "--format", "--index", "--profile", "--scale"];
+/// What is looked for where a runbook names it.
+const FOLDERS: [&str; 7] = ["docs/", "monitoring/", "platforms/", "compose/", "migrations/", "src/", ".ci/"];
+
+fn texts() -> Vec<(String, String)> {
+    files("monitoring/runbooks", "md").into_iter().map(|path| (stem(&path), fs::read_to_string(path).unwrap())).collect()
+}
+
+/// The indented and fenced lines of a document that are queries. In a runbook that is every line that is no command.
+pub fn queries(document: &str) -> Vec<String> {
+    let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
+    let mut is_fenced = false;
+    let lines = document.lines().filter(|line| {
+        if line.starts_with("```") {
+            is_fenced = !is_fenced;
+            return false;
+        }
+        is_fenced || line.starts_with("    ")
+    });
+    let is_query = |line: &&str| {
+        let is_command = line.split_whitespace().next().is_none_or(|word| COMMANDS.contains(&word));
+        !is_command && (is_runbook || SIGNS.iter().any(|sign| line.contains(sign)))
+    };
+    lines.filter(is_query).map(|line| line.trim().to_owned()).collect()
+}
+
+/// The services that the commands of a text name.
+fn services(text: &str) -> BTreeSet<&str> {
+    let mut found = BTreeSet::new();
+    for command in text.split("docker compose ").skip(1) {
+        let end = command.find(['\n', '\\', '`', '|', ';', '&', '>', ')']).unwrap_or(command.len());
+        let mut words = command[..end].split_whitespace();
+        let mut plain = Vec::new();
+        while let Some(word) = words.next() {
+            if WITH_VALUE.contains(&word) {
+                words.next();
+            } else if !word.starts_with('-') {
+                plain.push(word.trim_matches(['"', '\'', ',', '.']));
+            }
+        }
+        let count = match plain.first() {
+            Some(&("exec" | "run")) => 1,
+            Some(&("logs" | "restart" | "up" | "stop" | "start" | "kill" | "ps" | "top")) => plain.len(),
+            _ => 0,
+        };
+        // In a loop the name is made by the shell.
+        found.extend(plain.into_iter().skip(1).take(count).filter(|word| !word.contains('$')));
+    }
+    found
+}
+
+#[test]
+fn every_alert_has_a_runbook_with_four_headings() {
+    let alerts: BTreeSet<String> = alerts().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
+    let runbooks = texts();
+    for (name, text) in &runbooks {
+        assert!(alerts.contains(name), "{name}.md belongs to an alert");
+        assert!(text.starts_with(&format!("# {name}\n")), "{name}.md says its name");
+        for heading in HEADINGS {
+            assert!(text.contains(heading), "{name}.md has {heading}");
+        }
+    }
+    for alert in alerts {
+        assert!(runbooks.iter().any(|(name, _)| *name == alert), "monitoring/runbooks/{alert}.md is there");
+    }
+}
+
+#[test]
+fn commands_name_services_that_compose_starts() {
+    let compose = yaml(&root().join("docker-compose.yml"));
+    for (name, text) in texts() {
+        for service in services(&text) {
+            assert!(compose["services"][service].is_object(), "{name}.md: there is no service {service}");
+        }
+    }
+}
+
+#[test]
+fn runbooks_name_files_and_chapters_that_are_there() {
+    let chapters = text("docs/OPERATIONS.md");
+    for (name, text) in texts() {
+        for word in text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '(' | ')' | ',' | ';')) {
+            let path = word.trim_end_matches(['.', ':']);
+            if FOLDERS.iter().any(|folder| path.starts_with(folder)) {
+                assert!(root().join(path).exists(), "{name}.md: there is no {path}");
+            }
+        }
+        for reference in text.split("docs/OPERATIONS.md, ").skip(1) {
+            let chapter = reference.split([')', '.', ';', ',', ':', '\n']).next().unwrap_or_default();
+            let is_title = chapter.starts_with(char::is_uppercase);
+            assert!(!is_title || chapters.contains(&format!("## {chapter}\n")), "{name}.md: docs/OPERATIONS.md has no chapter {chapter}");
+        }
+    }
+}
+
+#[test]
+fn queries_and_services_are_found() {
+    let document = "    sum(rate(a[5m]))\n    docker compose logs --since 10m b c | grep d\n    docker compose exec e psql -U f\ntext `docker compose restart g`\n";
+    assert_eq!(queries(document), ["sum(rate(a[5m]))"]);
+    assert_eq!(services(document).into_iter().collect::<Vec<_>>(), ["b", "c", "e", "g"]);
+}
