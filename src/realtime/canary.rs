@@ -10,6 +10,8 @@ use crate::metrics::Metrics;
 pub const EVERY: Duration = Duration::from_secs(1);
 /// Without a word of its own for this long, a replica takes itself for deaf.
 const DEAF_AFTER: Duration = Duration::from_secs(3);
+/// One that is still out after that never comes back: above what anybody would call slow, so that slowness is seen.
+const LOST_AFTER: Duration = Duration::from_secs(15);
 
 /// What one replica knows of its canaries.
 pub struct Canary {
@@ -29,7 +31,7 @@ impl Canary {
     pub fn set_out(&mut self) -> u64 {
         let connected = self.heard_myself.is_some_and(|heard| heard.elapsed() < DEAF_AFTER);
         self.metrics.websocket_adapter_connected.set((), f64::from(u8::from(connected)));
-        self.out.retain(|_, set_out| set_out.elapsed() < DEAF_AFTER);
+        self.out.retain(|_, set_out| set_out.elapsed() < LOST_AFTER);
         self.next += 1;
         self.out.insert(self.next, Instant::now());
         self.next

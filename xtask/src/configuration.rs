@@ -48,7 +48,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     Ok(())
 }
 
-/// Divides time in what [`write`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
+/// Divides time in what [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
         return Ok(());

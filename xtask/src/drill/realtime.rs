@@ -12,9 +12,9 @@ use super::traffic::Traffic;
 use crate::sockets::Sockets;
 
 /// Above what is late.
-const FROZEN: Duration = Duration::from_millis(1300);
+const FROZEN: Duration = Duration::from_secs(4);
 /// Enough to be scraped.
-const THAWED: Duration = Duration::from_millis(700);
+const THAWED: Duration = Duration::from_secs(1);
 
 /// Clients come with tokens that nobody gave them.
 pub const REFUSED: Drill = Drill {
@@ -62,7 +62,7 @@ pub const DROPPED: Drill = Drill {
 /// A replica hears late.
 pub const LATE: Drill = Drill {
     alerts: &["RealtimeFanoutSlow"],
-    cause: "backend-3 is frozen for 1.3 s, again and again",
+    cause: "backend-3 is frozen for 4 s, again and again",
     mitigation: "what froze it is ended",
     inject: |bench| {
         let replica = bench.stack.pid("backend-3")?;

@@ -66,8 +66,11 @@ impl Rule {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestFile {
-    /// Relative to the file.
+    /// Relative to the file; its own rules come last.
     pub rule_files: Vec<String>,
+    /// Groups that build on those before them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub group_eval_order: Vec<String>,
     /// Of all rules.
     pub evaluation_interval: String,
     /// Each with its own series.

@@ -20,13 +20,18 @@ const ABOVE: f64 = 1.25;
 /// Tests of the shares of errors and of the budgets.
 pub fn windows() -> Result<TestFile> {
     let tests = WINDOWS.iter().map(|window| of_window(window)).chain([of_now()]).collect::<Result<_>>()?;
-    Ok(TestFile { rule_files: vec!["../rules/slo_windows.yml".to_owned()], evaluation_interval: format!("{STEP}m"), tests })
+    Ok(TestFile {
+        rule_files: vec!["../rules/slo_windows.yml".to_owned()],
+        group_eval_order: Vec::new(),
+        evaluation_interval: format!("{STEP}m"),
+        tests,
+    })
 }
 
 /// Tests of the alerts.
 pub fn alerts(spec: &Spec) -> TestFile {
     let tests = BURNS.iter().map(|burn| of_burn(spec, burn)).collect();
-    TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], evaluation_interval: "1m".to_owned(), tests }
+    TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], group_eval_order: Vec::new(), evaluation_interval: "1m".to_owned(), tests }
 }
 
 /// Three moments with events: one just too old, one in the older half of the window, and now. Nothing is at the border of the

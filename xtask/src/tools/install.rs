@@ -140,11 +140,12 @@ fn disable_units(packages: &[&str]) -> Result<()> {
 fn pip(wheels: &[&str]) -> Result<()> {
     say(&format!("PyPI: {}", wheels.join(" ")));
     let venv = paths::tools().join("venv");
-    let pip = venv.join("bin/pip");
-    if !is_executable(&pip) {
+    // Not its `pip`, in which the place stands where the environment was made.
+    let python = venv.join("bin/python3");
+    if !is_executable(&python) {
         capture_ok(task("python3").args(["-m", "venv"]).arg(&venv))?;
     }
-    capture_ok(task(pip).args(["install", "--quiet"]).args(wheels))?;
+    capture_ok(task(python).args(["-m", "pip", "install", "--quiet"]).args(wheels))?;
     Ok(())
 }
 

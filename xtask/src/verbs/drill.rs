@@ -80,8 +80,14 @@ fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
 
 fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, all: bool) -> Result<()> {
     let folder = paths::temporary("drill")?;
-    let mut bench = Bench::start(folder.path().to_owned(), speed)?;
-    let _load = load(&bench, Duration::from_hours(2))?;
+    let mut started = None;
+    report.step(format!("a stack under load, its monitoring at {speed} times the speed"), || {
+        let bench = Bench::start(folder.path().to_owned(), speed)?;
+        let load = load(&bench, Duration::from_hours(2))?;
+        started = Some((load, bench));
+        Ok(Outcome::passed())
+    })?;
+    let Some((_load, mut bench)) = started else { return Ok(()) };
     let mut drilled = Vec::new();
     for batch in batches {
         drilled.extend(run::batch(report, &mut bench, batch, speed)?);

@@ -1,0 +1,158 @@
+//! What can be done to a running stack: end its processes and start them again, freeze them, ask or load its stores.
+//! What a stack consists of is said in `stack`.
+
+use std::fs;
+use std::process::ExitStatus;
+
+use anyhow::{Context, Result};
+use rustix::process::{Pid, Signal};
+
+use super::{DRAIN_GRACE, Stack};
+use crate::ports::Port;
+use crate::process::{Process, capture_ok, task, wait_until};
+use crate::stores;
+use crate::tools::REDIS;
+
+impl Stack {
+    /// Kills Redis.
+    pub fn kill_redis(&mut self) -> Result<()> {
+        self.process("redis")?.end(Signal::KILL).map(drop)
+    }
+
+    /// Stops Postgres, which sends its clients away.
+    pub fn stop_postgres(&mut self) -> Result<()> {
+        self.process("postgres")?.end(Signal::INT).map(drop)
+    }
+
+    /// Starts Postgres again.
+    pub fn start_postgres(&mut self) -> Result<()> {
+        let folder = stores::lasting_folder(&self.data("postgres")?)?;
+        let postgres = stores::postgres(&self.place(&folder, Port::Postgres)?)?;
+        *self.process("postgres")? = postgres.process;
+        Ok(())
+    }
+
+    /// Has Postgres do something, as its superuser; answers the rows.
+    pub fn sql(&self, sql: &str) -> Result<String> {
+        let mut psql = task(stores::postgres_programs()?.join("psql"));
+        capture_ok(psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).envs(self.postgres_client()?))
+    }
+
+    /// Holds so many connections to Postgres until the answer is dropped.
+    pub fn hold_connections(&self, count: u16) -> Result<Process> {
+        let script = self.plan.folder.join("hold.sql");
+        // Between statements, so that Postgres sees at once that the client has gone.
+        fs::write(&script, "SELECT 1;\n\\sleep 1 s\n")?;
+        let program = stores::postgres_programs()?.join("pgbench");
+        let variables = self.postgres_client()?;
+        let holder = self.daemon("holder", &program);
+        variables
+            .iter()
+            .fold(holder, |holder, (name, value)| holder.env(name, value))
+            .args(["--no-vacuum", "--time=600", "--jobs=1", &format!("--client={count}"), &format!("--file={}", script.display())])
+            .start()
+    }
+
+    /// Has a client of Redis do something again and again, until the answer is dropped.
+    pub fn redis(&self, args: &[&str]) -> Result<Process> {
+        let program = REDIS.path()?.with_file_name("redis-cli");
+        self.daemon("redis-cli", &program)
+            .args(["-h".to_owned(), "127.0.0.1".to_owned(), "-p".to_owned(), self.plan.ports.of(Port::Redis)?.to_string()])
+            .args(args.iter().copied())
+            .env("REDISCLI_AUTH", &self.password)
+            .start()
+    }
+
+    /// Waits until a process has ended by itself.
+    pub fn wait_for_end(&mut self, name: &str) -> Result<()> {
+        let process = self.process(name)?;
+        wait_until(&format!("{name} ends"), DRAIN_GRACE, || Ok(process.check().is_err()))
+    }
+
+    /// What a client of Postgres has to know.
+    fn postgres_client(&self) -> Result<[(&'static str, String); 5]> {
+        let port = self.plan.ports.of(Port::Postgres)?.to_string();
+        let name = || "vitrine".to_owned();
+        Ok([
+            ("PGHOST", "127.0.0.1".to_owned()),
+            ("PGPORT", port),
+            ("PGUSER", name()),
+            ("PGDATABASE", name()),
+            ("PGPASSWORD", self.password.clone()),
+        ])
+    }
+
+    /// Starts Redis again.
+    pub fn start_redis(&mut self) -> Result<()> {
+        let folder = self.data("redis")?;
+        let redis = stores::redis(&self.place(&folder, Port::Redis)?)?;
+        *self.process("redis")? = redis.process;
+        Ok(())
+    }
+
+    /// Has the application's program do something else than to serve.
+    pub fn administer(&self, args: &[&str]) -> Result<String> {
+        let mut command = task(&self.plan.binary);
+        command
+            .args(args)
+            .env("DATABASE_URL_FILE", self.secrets().join("database_url"))
+            .env("REDIS_URL_FILE", self.secrets().join("redis_url"));
+        capture_ok(&mut command)
+    }
+
+    /// Ends a replica by a signal and starts another in its place; answers how the first ended.
+    pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
+        let status = self.end_replica(number, signal)?;
+        self.start_successor(number)?;
+        Ok(status)
+    }
+
+    /// Ends a replica by a signal; answers how it ended.
+    pub fn end_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
+        self.replica(number)?.end(signal)
+    }
+
+    /// Starts a replica in the place of one that has ended, with variables of its own, and does not wait for it.
+    pub fn launch_successor(&mut self, number: u16, settings: &[(&str, &str)]) -> Result<()> {
+        let successor = self.launch_replica(number, settings)?;
+        *self.replica(number)? = successor;
+        Ok(())
+    }
+
+    /// The process of a name.
+    pub fn pid(&mut self, name: &str) -> Result<Pid> {
+        Ok(self.process(name)?.pid())
+    }
+
+    /// Sends a signal to a process, which need not end by it.
+    pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
+        self.process(name)?.signal(signal)
+    }
+
+    /// Starts replicas again that have ended, as Compose does, so that one may be killed to see what happens; fails when anything else has ended.
+    pub fn keep_running(&mut self) -> Result<()> {
+        for number in 1..=self.plan.replicas {
+            if let Err(ended) = self.replica(number)?.check() {
+                eprintln!("{ended:#}\nstarting it again");
+                self.start_successor(number)?;
+            }
+        }
+        self.check()
+    }
+
+    /// Starts a replica in the place of one that has ended, and waits until it is ready.
+    pub fn start_successor(&mut self, number: u16) -> Result<()> {
+        let mut successor = self.launch_replica(number, &[])?;
+        self.await_replica(number, &mut successor)?;
+        *self.replica(number)? = successor;
+        Ok(())
+    }
+
+    fn replica(&mut self, number: u16) -> Result<&mut Process> {
+        self.process(&format!("backend-{number}"))
+    }
+
+    fn process(&mut self, name: &str) -> Result<&mut Process> {
+        self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("there is no {name}"))
+    }
+}
