@@ -54,7 +54,7 @@ pub const OAUTH: Drill = Drill {
 
 /// Attempts from one address of documentation (RFC 5737) each: what is throttled is the attack, not the load beside it.
 fn guesses(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
-    let url = format!("{}/api/auth/login", bench.url(Port::Backend(1))?);
+    let url = format!("{}/api/auth/login", bench.url(Port::Backend(3))?);
     let address = Ipv4Addr::new(203, 0, 113, u8::try_from(per_second).unwrap_or_default()).to_string();
     Ok(Traffic::start(per_second, connections, move |client, number| {
         let guess = json!({ "email": format!("victim-{number}@example.org"), "password": "not-the-password" });

@@ -8,7 +8,7 @@ use anyhow::{Result, ensure};
 use super::bench::Bench;
 use super::watch::{Key, Times, Watch, firing, is};
 use super::{Drill, Mitigation};
-use crate::process::pause;
+use crate::process::{check_interrupt, pause};
 use crate::report::{Outcome, Report};
 
 /// Longest time from a cause to the word of it, and from its end to the word of that, at speed 1: above the longest `for` with the
@@ -36,6 +36,7 @@ pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u
     eprintln!("--- {}", alerts.join(", "));
     let start = Instant::now();
     let outcome = play(bench, drills, &alerts, limit);
+    check_interrupt()?;
     // What a drill left behind must not spoil the next.
     bench.end_faults()?;
     let (times, trouble) = match outcome {
