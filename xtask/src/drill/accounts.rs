@@ -4,9 +4,9 @@ use std::net::Ipv4Addr;
 
 use serde_json::json;
 
-use super::Drill;
 use super::bench::{Bench, shoot};
 use super::traffic::Traffic;
+use super::{Drill, ends};
 use crate::ports::Port;
 
 /// More wrong passwords than right ones.
@@ -16,10 +16,7 @@ pub const FAILURES: Drill = Drill {
     mitigation: "the address is refused: the attempts end",
     inject: |bench| {
         let guesses = guesses(bench, 3, 2)?;
-        Ok(Box::new(move |_| {
-            drop(guesses);
-            Ok(())
-        }))
+        Ok(ends(guesses))
     },
 };
 
@@ -30,10 +27,7 @@ pub const BRUTE_FORCE: Drill = Drill {
     mitigation: "the address is refused: the attempts end",
     inject: |bench| {
         let guesses = guesses(bench, 40, 4)?;
-        Ok(Box::new(move |_| {
-            drop(guesses);
-            Ok(())
-        }))
+        Ok(ends(guesses))
     },
 };
 
@@ -45,10 +39,7 @@ pub const OAUTH: Drill = Drill {
     inject: |bench| {
         let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", bench.stack.edge()?);
         let forger = Traffic::start(3, 1, move |client, _| shoot(client, "GET", &url, &[], None));
-        Ok(Box::new(move |_| {
-            drop(forger);
-            Ok(())
-        }))
+        Ok(ends(forger))
     },
 };
 

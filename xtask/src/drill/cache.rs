@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::Drill;
 use super::bench::shoot;
 use super::traffic::Traffic;
+use super::{Drill, ends};
 
 /// The cache forgets faster than it is asked.
 pub const FORGETFUL: Drill = Drill {
@@ -30,10 +30,7 @@ pub const SLOW: Drill = Drill {
     mitigation: "what holds Redis up is ended",
     inject: |bench| {
         let pauses = bench.stack.redis(&["-r", "-1", "-i", "0.3", "CLIENT", "PAUSE", "200", "ALL"])?;
-        Ok(Box::new(move |_| {
-            drop(pauses);
-            Ok(())
-        }))
+        Ok(ends(pauses))
     },
 };
 

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::Drill;
 use super::bench::{Bench, shoot};
 use super::traffic::Traffic;
+use super::{Drill, ends};
 use crate::users::create_project;
 
 /// Statements on one table are slow, and hold their connections.
@@ -62,10 +62,7 @@ pub const CONNECTIONS: Drill = Drill {
     mitigation: "that program is ended",
     inject: |bench| {
         let holder = bench.stack.hold_connections(150)?;
-        Ok(Box::new(move |_| {
-            drop(holder);
-            Ok(())
-        }))
+        Ok(ends(holder))
     },
 };
 

@@ -22,6 +22,8 @@ mod realtime;
 mod runtime;
 mod traffic;
 
+use std::any::Any;
+
 use anyhow::Result;
 
 use bench::Bench;
@@ -39,4 +41,12 @@ pub struct Drill {
     pub mitigation: &'static str,
     /// Does the first; answers the second.
     pub inject: fn(&mut Bench) -> Result<Mitigation>,
+}
+
+/// The mitigation of a cause that lasts as long as a value.
+fn ends(cause: impl Any) -> Mitigation {
+    Box::new(|_| {
+        drop(cause);
+        Ok(())
+    })
 }

@@ -6,9 +6,9 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use super::Drill;
 use super::bench::Bench;
 use super::traffic::Traffic;
+use super::{Drill, ends};
 use crate::sockets::Sockets;
 
 /// Above what is late.
@@ -23,10 +23,7 @@ pub const REFUSED: Drill = Drill {
     mitigation: "the client is stopped",
     inject: |bench| {
         let clients = storm(bench, "no-token-of-ours", 100)?;
-        Ok(Box::new(move |_| {
-            drop(clients);
-            Ok(())
-        }))
+        Ok(ends(clients))
     },
 };
 
@@ -37,10 +34,7 @@ pub const CHURN: Drill = Drill {
     mitigation: "the client is stopped",
     inject: |bench| {
         let clients = storm(bench, &bench.somebody()?, 50)?;
-        Ok(Box::new(move |_| {
-            drop(clients);
-            Ok(())
-        }))
+        Ok(ends(clients))
     },
 };
 
@@ -73,10 +67,7 @@ pub const LATE: Drill = Drill {
                 thread::sleep(lasts);
             }
         });
-        Ok(Box::new(move |_| {
-            drop(freezer);
-            Ok(())
-        }))
+        Ok(ends(freezer))
     },
 };
 

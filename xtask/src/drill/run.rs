@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
 
 use super::bench::Bench;
 use super::watch::{Key, Times, Watch, firing, is};
 use super::{Drill, Mitigation};
-use crate::process::{check_interrupt, pause};
+use crate::process::{check_interrupt, wait_until};
 use crate::report::{Outcome, Report};
 
 /// Longest time from a cause to the word of it, and from its end to the word of that, at speed 1: above the longest `for` with the
@@ -68,12 +68,12 @@ type Seen = BTreeMap<Key, Times>;
 
 fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
     let quiet = |bench: &Bench| Ok(!firing(bench)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
-    let begun = until("they are quiet before", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
+    let begun = wait_until("they are quiet before", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
     let mut watch = begun.map_err(|error| (Seen::new(), error))?;
     let mut mitigations = Vec::new();
     let injected = inject(bench, drills, &mut watch, &mut mitigations);
     let fired = injected.and_then(|()| {
-        until("every alert is told", limit, || {
+        wait_until("every alert is told", limit, || {
             watch.look(bench)?;
             Ok(watch.times().values().all(|times| times.told.is_some() && times.firing.is_some()))
         })
@@ -86,7 +86,7 @@ fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -
         mitigated = mitigated.and(done);
     }
     let ended = fired.and(mitigated).and_then(|()| {
-        until("every alert is taken back", limit, || {
+        wait_until("every alert is taken back", limit, || {
             watch.look(bench)?;
             Ok(watch.times().values().all(|times| times.are_complete()))
         })
@@ -103,15 +103,6 @@ fn inject<'a>(bench: &mut Bench, drills: &[&'a Drill], watch: &mut Watch, mitiga
         eprintln!("    {}", drill.cause);
         watch.begin(drill.alerts);
         mitigations.push((drill, (drill.inject)(bench)?));
-    }
-    Ok(())
-}
-
-fn until(what: &str, limit: Duration, mut done: impl FnMut() -> Result<bool>) -> Result<()> {
-    let start = Instant::now();
-    while !done()? {
-        ensure!(start.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
-        pause()?;
     }
     Ok(())
 }

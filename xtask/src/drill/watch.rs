@@ -128,16 +128,17 @@ impl Mail {
 
 /// How many mails somebody has.
 pub fn mail_to(bench: &Bench, address: &str) -> Result<usize> {
-    let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
-    let mail = answer.as_array().context("the mail sink answered no list")?;
-    Ok(mail.iter().filter(|mail| mail["to"][0]["address"] == address).count())
+    Ok(mails(bench)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
 }
 
 fn mail(bench: &Bench) -> Result<Vec<Mail>> {
-    let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let mail = answer.as_array().context("the mail sink answered no list")?;
-    Ok(mail.iter().map(|mail| Mail { subject: text(&mail["subject"]), text: text(&mail["text"]) }).collect())
+    Ok(mails(bench)?.iter().map(|mail| Mail { subject: text(&mail["subject"]), text: text(&mail["text"]) }).collect())
+}
+
+fn mails(bench: &Bench) -> Result<Vec<Value>> {
+    let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
+    answer.as_array().cloned().context("the mail sink answered no list")
 }
 
 #[cfg(test)]
