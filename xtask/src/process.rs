@@ -20,7 +20,7 @@ use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
-const POLL: Duration = Duration::from_millis(50);
+const POLL: Duration = Duration::from_millis(100);
 
 /// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait below looks at.
 pub fn watch_signals() -> Result<()> {

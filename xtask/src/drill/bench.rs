@@ -2,6 +2,8 @@
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -15,6 +17,8 @@ use crate::verbs::up;
 
 /// Faults end by themselves after this, in seconds, should a drill not come to its end.
 const FAULT_LASTS: u32 = 600;
+/// Within which every replica knows of a fault.
+const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
 /// Settings that a drill needs and production would not have.
 const SETTINGS: [(&str, &str); 8] = [
     ("FAULTS", "true"),
@@ -95,6 +99,13 @@ impl Bench {
         let answer = self.as_admin("PUT", &path, Some(&fault))?;
         ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);
         Ok(Fault(path))
+    }
+
+    /// As [`Self::fault`], and returns when every replica knows of it.
+    pub fn known_fault(&self, fault: Value) -> Result<Fault> {
+        let fault = self.fault(fault)?;
+        thread::sleep(FAULT_IS_KNOWN);
+        Ok(fault)
     }
 
     /// Takes a fault away.

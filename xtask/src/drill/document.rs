@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::bench::Bench;
 use super::run::Drilled;
+use super::watch::{has, parts};
 use crate::paths;
 
 /// Writes the document.
@@ -35,15 +36,15 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     for drill in drilled {
-        let (name, value) = drill.alert.split_once(':').unwrap_or((drill.alert, ""));
-        let has = |rule: &&Value| {
-            value.is_empty() || rule["labels"].as_object().is_some_and(|labels| labels.values().any(|other| other == value))
-        };
-        let rule = rules.iter().filter(|rule| rule["name"] == name).find(has).or_else(|| rules.iter().find(|rule| rule["name"] == name));
+        let (name, values) = parts(drill.alert);
+        let values: Vec<_> = values.collect();
+        let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
+        // Values that only the firing alert has are no rule's.
+        let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;
         let after = |time: Option<Duration>| seconds(time.map(|time| time.saturating_sub(times.mitigated.unwrap_or_default())));
-        let label = if value.is_empty() { String::new() } else { format!(" ({value})") };
+        let label = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,

@@ -24,7 +24,7 @@ pub const FAILING: Drill = Drill {
     mitigation: "the driver is mended (fault `driver`), the environments are deleted",
     inject: |bench| {
         let (given_up, tried) = (Environments::make(bench, 8)?, Environments::make(bench, 6)?);
-        let fault = bench.fault(json!({ "fault": "driver", "operation": "start" }))?;
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
         given_up.all("start", 202)?;
         let starts = tried.each(2, "start");
         Ok(Box::new(move |bench| {
@@ -45,7 +45,7 @@ pub const SLOW: Drill = Drill {
         let some = Environments::make(bench, 20)?;
         some.all("start", 202)?;
         some.wait_for("running")?;
-        let fault = bench.fault(json!({ "fault": "driver", "operation": "stop", "delay_ms": 30_000 }))?;
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "stop", "delay_ms": 30_000 }))?;
         let stops = some.each(1, "stop");
         Ok(Box::new(move |bench| {
             drop(stops);

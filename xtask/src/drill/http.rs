@@ -25,7 +25,7 @@ pub const SLOW: Drill = Drill {
 
 /// Answers come so late that nobody waits for them.
 pub const VERY_SLOW: Drill = Drill {
-    alerts: &["VeryHighAPILatency", "ErrorBudgetBurn:requests-latency"],
+    alerts: &["VeryHighAPILatency", "ErrorBudgetBurn:requests-latency:critical"],
     cause: "every answer comes 7 s late",
     mitigation: "what slows them is ended (fault `latency`)",
     inject: |bench| {
@@ -62,7 +62,7 @@ pub const ERRORS: Drill = Drill {
 
 /// All requests fail.
 pub const OUTAGE: Drill = Drill {
-    alerts: &["VeryHighAPIErrorRate", "HighErrorRate", "LowSuccessRate", "EdgeErrors", "ErrorBudgetBurn:requests-availability"],
+    alerts: &["VeryHighAPIErrorRate", "HighErrorRate", "LowSuccessRate", "EdgeErrors", "ErrorBudgetBurn:requests-availability:critical"],
     cause: "every replica answers 500 to whatever it is asked, 90 times a second",
     mitigation: "the change that broke it is taken back (fault `error`)",
     inject: |bench| {

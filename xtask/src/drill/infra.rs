@@ -44,8 +44,9 @@ pub const NOT_READY: Drill = Drill {
     mitigation: "it is started with the right one",
     inject: |bench| {
         bench.stack.end_replica(3, Signal::KILL)?;
-        let nowhere = "postgres://vitrine:a-password-of-nobody@127.0.0.1:1/vitrine";
-        bench.stack.launch_successor(3, &[("DATABASE_URL_FILE", ""), ("DATABASE_URL", nowhere)])?;
+        let nowhere = bench.folder().join("nowhere");
+        fs::write(&nowhere, "postgres://vitrine:a-password-of-nobody@127.0.0.1:1/vitrine")?;
+        bench.stack.launch_successor(3, &[("DATABASE_URL_FILE", &nowhere.to_string_lossy())])?;
         Ok(Box::new(|bench| {
             bench.stack.end_replica(3, Signal::KILL)?;
             bench.stack.start_successor(3)

@@ -40,6 +40,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::drill::watch::parts;
     use crate::paths;
 
     /// The alerts of the rule files.
@@ -56,7 +57,7 @@ mod tests {
             .iter()
             .flat_map(|batch| batch.iter())
             .flat_map(|drill| drill.alerts)
-            .map(|alert| alert.split(':').next().unwrap_or_default().to_owned())
+            .map(|alert| parts(alert).0.to_owned())
             // The one that always fires has a drill of another kind.
             .chain(["Watchdog".to_owned()])
             .collect();

@@ -10,8 +10,14 @@ use super::bench::Bench;
 use crate::http::{get, send};
 use crate::ports::Port;
 
-/// An alert by its name, or `Name:value` when one of its labels has to have that value, too.
+/// An alert by its name, or `Name:value:…` when there have to be labels of these values, too.
 pub type Key = &'static str;
+
+/// The name, and the values of labels.
+pub fn parts(alert: Key) -> (&'static str, impl Iterator<Item = &'static str>) {
+    let mut parts = alert.split(':');
+    (parts.next().unwrap_or_default(), parts)
+}
 
 /// What happened to an alert, each as the time since its drill began.
 #[derive(Clone, Copy, Default)]
@@ -106,9 +112,13 @@ pub fn firing(bench: &Bench) -> Result<Vec<Value>> {
 
 /// Whether labels are those of an alert.
 pub fn is(alert: Key, labels: &Value) -> bool {
-    let (name, value) = alert.split_once(':').unwrap_or((alert, ""));
-    let has = |value: &str| labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value));
-    labels["alertname"] == name && (value.is_empty() || has(value))
+    let (name, mut values) = parts(alert);
+    labels["alertname"] == name && values.all(|value| has(labels, value))
+}
+
+/// Whether some label has this value.
+pub fn has(labels: &Value, value: &str) -> bool {
+    labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value))
 }
 
 /// A mail to who is on call.
@@ -120,9 +130,11 @@ struct Mail {
 impl Mail {
     /// The subject names state and alert, the text the labels.
     fn tells_of(&self, alert: Key, status: &str) -> bool {
-        let (name, value) = alert.split_once(':').unwrap_or((alert, ""));
+        let (name, mut values) = parts(alert);
         let begins = self.subject.strip_prefix('[').is_some_and(|rest| rest.starts_with(status));
-        begins && self.subject.contains(&format!("] {name} ")) && self.text.contains(value)
+        begins
+            && self.subject.contains(&format!("] {name} "))
+            && values.all(|value| self.subject.contains(value) || self.text.contains(value))
     }
 }
 
@@ -148,10 +160,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_is_known_by_its_name_and_a_label_if_one_is_wanted() {
-        let labels = json!({ "alertname": "Broken", "reason": "rules" });
+    fn an_alert_is_known_by_its_name_and_by_labels_if_some_are_wanted() {
+        let labels = json!({ "alertname": "Broken", "reason": "rules", "severity": "critical" });
         assert!(is("Broken", &labels));
         assert!(is("Broken:rules", &labels));
+        assert!(is("Broken:rules:critical", &labels));
+        assert!(!is("Broken:rules:warning", &labels));
         assert!(!is("Broken:notifications", &labels));
         assert!(!is("Broke", &labels));
     }
@@ -160,7 +174,7 @@ mod tests {
     fn a_mail_tells_of_an_alert_by_its_subject() {
         let mail = Mail { subject: "[FIRING 2] Broken (critical)".to_owned(), text: "reason=rules".to_owned() };
         assert!(mail.tells_of("Broken", "FIRING"));
-        assert!(mail.tells_of("Broken:rules", "FIRING"));
+        assert!(mail.tells_of("Broken:rules:critical", "FIRING"));
         assert!(!mail.tells_of("Broken:other", "FIRING"));
         assert!(!mail.tells_of("Broken", "RESOLVED"));
         assert!(!mail.tells_of("Broke", "FIRING"));

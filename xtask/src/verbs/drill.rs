@@ -70,7 +70,7 @@ pub fn short(report: &mut Report) -> Result<()> {
 fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
     let mut batches = Vec::new();
     for name in names {
-        let is_of = |drill: &&Drill| drill.alerts.iter().any(|alert| alert.split(':').next() == Some(name));
+        let is_of = |drill: &&Drill| drill.alerts.iter().any(|alert| watch::parts(alert).0 == name);
         let drills: Vec<Vec<&Drill>> = schedule::ALL.iter().flat_map(|batch| batch.iter()).filter(is_of).map(|drill| vec![drill]).collect();
         ensure!(!drills.is_empty(), "{name} has no drill");
         batches.extend(drills);
