@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::files::{alerts, dashboards, items, rule_tests, rules};
+use crate::files::{alerts, dashboards, items, rule_tests, rules, text};
 
 /// `none` is the dead man's switch's.
 const SEVERITIES: [&str; 4] = ["critical", "warning", "info", "none"];
@@ -41,6 +41,15 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
         let of_alert: Vec<_> = cases.iter().filter(|case| case["alertname"] == rule["alert"]).collect();
         assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_some()), "{} fires in a test", rule["alert"]);
         assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_none()), "{} is silent in a test", rule["alert"]);
+    }
+}
+
+#[test]
+fn every_alert_was_drilled() {
+    let account = text("docs/ALERTS.md");
+    for rule in alerts() {
+        let alert = rule["alert"].as_str().unwrap();
+        assert!(account.contains(&format!("[{alert}](../monitoring/runbooks/{alert}.md)")), "cargo xtask drill --all has drilled {alert}");
     }
 }
 

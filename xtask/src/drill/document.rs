@@ -60,6 +60,10 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
             after(times.taken_back)
         );
     }
+    text.push_str(
+        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: whoever waits for it heard it again and again, did not while Alertmanager was\n\
+         frozen, and heard it again when that went on.\n",
+    );
     text
 }
 
