@@ -124,10 +124,16 @@ impl Stack {
 
     fn start_platforms(&mut self) -> Result<()> {
         say("simulated platforms");
-        let ports = &self.plan.ports;
         lasting(&self.plan.folder, "token_keys", paths::random_key)?;
         lasting(&self.plan.folder, "provider_sim_client_secret", paths::random_password)?;
-        configuration::write_platforms(&self.config(), ports, &self.secrets())?;
+        configuration::write_platforms(&self.config(), &self.plan.ports, &self.secrets())?;
+        let platforms = self.launch_platforms()?;
+        self.phases.push(vec![platforms]);
+        Ok(())
+    }
+
+    fn launch_platforms(&self) -> Result<Process> {
+        let ports = &self.plan.ports;
         let mut platforms = self
             .daemon("provider-sim", &self.plan.binary.with_file_name("provider-sim"))
             .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
@@ -137,8 +143,7 @@ impl Stack {
             .start()?;
         let health = format!("{}/health", ports.url(Port::ProviderSim)?);
         platforms.wait_ready(START_LIMIT, || http::is_ok(&health))?;
-        self.phases.push(vec![platforms]);
-        Ok(())
+        Ok(platforms)
     }
 
     fn start_replicas(&mut self) -> Result<()> {

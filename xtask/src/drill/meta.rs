@@ -39,7 +39,7 @@ pub const CARDINALITY: Drill = Drill {
 
 /// Prometheus cannot read its configuration.
 pub const CONFIGURATION: Drill = Drill {
-    alerts: &["MonitoringBroken"],
+    alerts: &["MonitoringBroken:configuration"],
     cause: "prometheus.yml is broken, and Prometheus is told to read it",
     mitigation: "prometheus.yml is mended and read again",
     inject: |bench| {
@@ -56,7 +56,7 @@ pub const CONFIGURATION: Drill = Drill {
 
 /// A rule cannot be evaluated.
 pub const RULE: Drill = Drill {
-    alerts: &["MonitoringBroken"],
+    alerts: &["MonitoringBroken:rules"],
     cause: "a rule is added that matches many series with many",
     mitigation: "the rule is taken out again",
     inject: |bench| {
@@ -71,14 +71,14 @@ pub const RULE: Drill = Drill {
     },
 };
 
-/// Mail is not taken.
+/// Nobody takes messages.
 pub const NOTIFICATIONS: Drill = Drill {
-    alerts: &["MonitoringBroken"],
-    cause: "what takes Slack's and PagerDuty's messages is frozen",
-    mitigation: "it goes on",
+    alerts: &["MonitoringBroken:notifications"],
+    cause: "what takes Slack's, PagerDuty's and the dead man's messages is killed",
+    mitigation: "it is started again",
     inject: |bench| {
-        bench.stack.signal("provider-sim", Signal::STOP)?;
-        Ok(Box::new(|bench| bench.stack.signal("provider-sim", Signal::CONT)))
+        bench.stack.kill_platforms()?;
+        Ok(Box::new(|bench| bench.stack.start_platforms_again()))
     },
 };
 

@@ -92,7 +92,8 @@ impl Watch {
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            if said("FIRING") {
+            // Not what was still to be said of the last time.
+            if times.firing.is_some() && said("FIRING") {
                 times.told = times.told.or(since);
             }
             if times.resolved.is_some() && said("RESOLVED") {

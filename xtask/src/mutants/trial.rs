@@ -1,5 +1,5 @@
 //! Which mutants of a rule file its tests notice. A mutant is put before the tests of its own rule only, together with the
-//! recorded series that it may need: an alert by its name, a series by the tests that ask for it.
+//! recorded series that it may need: an alert by its name and labels, a series by the tests that ask for it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -13,7 +13,7 @@ use crate::checks::tool;
 use crate::paths;
 use crate::process::capture;
 use crate::report::Outcome;
-use crate::rules::{Rule, RuleFile, TestFile, mentions, read};
+use crate::rules::{Expected, Rule, RuleFile, Test, TestFile, mentions, read};
 use crate::tools::PROMTOOL;
 
 /// A rule, a change of it (or none), and the files that try it.
@@ -75,7 +75,7 @@ fn cases(rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
             let mut all = rules.clone();
             all.groups[group].rules[at] = mutant.clone();
             for group in &mut all.groups {
-                group.rules.retain(|other| other.record.is_some() || other.alert == rule.alert);
+                group.rules.retain(|other| other.record.is_some() || other == mutant);
             }
             all.groups.retain(|group| !group.rules.is_empty());
             Case { rule: rule.name().to_owned(), change, rules: all, tests: narrowed.clone() }
@@ -99,12 +99,25 @@ fn narrow(tests: &TestFile, rule: &Rule) -> TestFile {
     let found = |file: &String| Some(rules.join(Path::new(file).file_name()?).display().to_string());
     let (_own, others) = tests.rule_files.split_last().unwrap_or((&String::new(), &[]));
     tests.rule_files = others.iter().filter_map(found).chain([RULES.to_owned()]).collect();
+    tests.tests.retain_mut(|test| of_labels(test, rule));
     for test in &mut tests.tests {
         test.alert_rule_test.retain(|asked| rule.alert.as_ref() == Some(&asked.alertname));
         test.promql_expr_test.retain(|asked| rule.record.as_ref().is_some_and(|name| mentions(&asked.expr, name)));
     }
     tests.tests.retain(|test| !test.alert_rule_test.is_empty() || !test.promql_expr_test.is_empty());
     tests
+}
+
+/// Takes away what a test expects of alerts of the same name and other labels; answers whether that was not all that it expects.
+fn of_labels(test: &mut Test, rule: &Rule) -> bool {
+    let is_of = |alert: &Expected| rule.labels.iter().all(|(label, value)| alert.exp_labels.get(label) == Some(value));
+    let (mut own, mut others) = (false, false);
+    for asked in test.alert_rule_test.iter_mut().filter(|asked| rule.alert.as_ref() == Some(&asked.alertname)) {
+        others |= !asked.exp_alerts.iter().all(is_of);
+        asked.exp_alerts.retain(is_of);
+        own |= !asked.exp_alerts.is_empty();
+    }
+    own || !others
 }
 
 const RULES: &str = "rules.yml";
@@ -160,6 +173,20 @@ mod tests {
         assert_eq!(names("A"), ["a", "A"]);
         assert_eq!(tests("A"), ["one"]);
         assert!(tests("B").is_empty());
+    }
+
+    #[test]
+    fn alerts_of_one_name_are_told_apart_by_their_labels() {
+        let rules = "groups:\n  - name: g\n    rules:\n      - {alert: A, expr: a > 1, labels: {of: a}}\n      - {alert: A, expr: b > 1, labels: {of: b}}\n";
+        let tests = "rule_files: [../rules/g.yml]\nevaluation_interval: 15s\ntests:\n  - name: both\n    interval: 15s\n    alert_rule_test:\n      \
+            - {eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {of: a, at: x}}, {exp_labels: {of: b}}]}\n  - name: b\n    interval: 15s\n    \
+            alert_rule_test: [{eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {of: b}}]}]\n  - name: none\n    interval: 15s\n    \
+            alert_rule_test: [{eval_time: 1m, alertname: A}]\n";
+        let cases = cases(&serde_norway::from_str(rules).unwrap(), &serde_norway::from_str(tests).unwrap());
+        let first = &cases[0];
+        assert_eq!(first.rules.groups[0].rules.len(), 1);
+        assert_eq!(first.tests.tests.iter().map(|test| test.name.as_str()).collect::<Vec<_>>(), ["both", "none"]);
+        assert_eq!(first.tests.tests[0].alert_rule_test[0].exp_alerts.len(), 1);
     }
 
     #[test]

@@ -90,6 +90,18 @@ impl Stack {
         Ok(())
     }
 
+    /// Kills the simulated platforms.
+    pub fn kill_platforms(&mut self) -> Result<()> {
+        self.process("provider-sim")?.end(Signal::KILL).map(drop)
+    }
+
+    /// Starts the simulated platforms again; they have forgotten everybody.
+    pub fn start_platforms_again(&mut self) -> Result<()> {
+        let platforms = self.launch_platforms()?;
+        *self.process("provider-sim")? = platforms;
+        Ok(())
+    }
+
     /// Has the application's program do something else than to serve.
     pub fn administer(&self, args: &[&str]) -> Result<String> {
         let mut command = task(&self.plan.binary);
