@@ -11,28 +11,30 @@ use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
 /// Metrics of the programs around the service.
-const FOREIGN: [&str; 12] =
-    ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_"];
+const FOREIGN: [&str; 13] =
+    ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_", "k6_"];
 /// Labels that Prometheus gives to everything that it scrapes.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
 
 /// What is known of the service's own metrics.
-struct Catalogue(Vec<Row>);
+pub struct Catalogue(Vec<Row>);
 
 impl Catalogue {
-    fn read() -> Self {
+    /// The catalogue.
+    pub fn read() -> Self {
         Self(catalogue::rows())
     }
 
     /// The row of a stored name: what is distributed is stored under several.
-    fn row(&self, metric: &str) -> Option<&Row> {
+    pub fn row(&self, metric: &str) -> Option<&Row> {
         self.0.iter().find(|row| {
             let ends: &[&str] = if matches!(row.kind, "histogram" | "summary") { &["", "_bucket", "_sum", "_count"] } else { &[""] };
             metric.strip_prefix(row.name).is_some_and(|end| ends.contains(&end))
         })
     }
 
-    fn has_label(&self, metric: &str, label: &str) -> bool {
+    /// Whether a series can have a label.
+    pub fn has_label(&self, metric: &str, label: &str) -> bool {
         let Some(row) = self.row(metric) else { return true };
         let of_kind = match row.kind {
             "histogram" => label == "le" && metric.ends_with("_bucket"),
@@ -56,7 +58,7 @@ impl Catalogue {
     fn faults(&self, expression: &str, recorded: &BTreeSet<String>) -> Vec<String> {
         let Query { selectors, groupings, strings } = promql::read(expression);
         let mut faults = Vec::new();
-        for Selector { metric, matchers } in &selectors {
+        for Selector { metric, matchers, .. } in &selectors {
             let is_foreign = FOREIGN.iter().any(|prefix| metric.starts_with(prefix));
             if self.row(metric).is_none() && !recorded.contains(metric) && !is_foreign {
                 faults.push(format!("there is no {metric}"));
@@ -136,6 +138,29 @@ fn what_rules_ask_for_exists() {
 #[test]
 fn what_dashboards_ask_for_exists() {
     check(of_dashboards());
+}
+
+/// The metrics that nobody asks for.
+fn unused(rows: &[Row], expressions: &[String]) -> Vec<&'static str> {
+    let selectors: Vec<Selector> = expressions.iter().flat_map(|expression| promql::read(expression).selectors).collect();
+    let is_asked = |row: &Row| {
+        let names = ["", "_bucket", "_sum", "_count"].map(|end| format!("{}{end}", row.name));
+        selectors.iter().any(|selector| names.contains(&selector.metric))
+    };
+    rows.iter().filter(|row| !is_asked(row)).map(|row| row.name).collect()
+}
+
+#[test]
+fn every_metric_is_in_a_rule_or_on_a_dashboard() {
+    // Another name alone is nothing that anybody looks at; what is recorded otherwise says its level.
+    let is_alias = |name: &str| recorded().contains(name) && !name.contains(':');
+    let of_rules = of_rules().into_iter().filter(|(name, _)| !is_alias(name));
+    let expressions: Vec<String> = of_rules.chain(of_dashboards()).map(|(_, expression)| expression).collect();
+    let rows = Catalogue::read().0;
+    assert_eq!(unused(&rows, &expressions), [""; 0], "nobody asks for these");
+    let mut without_one = expressions;
+    without_one.retain(|expression| !expression.contains("jobs_oldest_due_seconds"));
+    assert_eq!(unused(&rows, &without_one), ["jobs_oldest_due_seconds"]);
 }
 
 #[test]

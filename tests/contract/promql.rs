@@ -1,5 +1,5 @@
-//! What an expression asks for: series with their matchers, and the labels that it groups by. No more of `PromQL` is understood
-//! than that takes; whether an expression is valid is promtool's business.
+//! What an expression asks for: series with their matchers, what is made of them, and the labels that it groups by. No more of `PromQL` is
+//! understood than that takes; whether an expression is valid is promtool's business.
 
 const KEYWORDS: [&str; 9] = ["and", "or", "unless", "bool", "offset", "inf", "nan", "start", "end"];
 /// Words before a list of labels.
@@ -23,6 +23,10 @@ pub struct Selector {
     pub metric: String,
     /// Label, operator, value.
     pub matchers: Vec<(String, String, String)>,
+    /// How far it looks back, as it stands between brackets.
+    pub range: Option<String>,
+    /// The function or aggregation that it is given to.
+    pub function: Option<String>,
 }
 
 /// Labels by which is grouped.
@@ -38,14 +42,33 @@ enum Node {
     Word(String),
     Text(String),
     Braces(Vec<(String, String, String)>),
+    Range(String),
     Group(Vec<Node>),
 }
 
 /// Reads an expression.
 pub fn read(expression: &str) -> Query {
     let mut query = Query::default();
-    walk(&nodes(&mut &*expression), &mut query);
+    walk(&nodes(&mut &*expression), None, &mut query);
     query
+}
+
+/// Whether it says something, and every bracket in it is closed by one of its kind.
+pub fn is_closed(expression: &str) -> bool {
+    let mut open = Vec::new();
+    let mut rest = expression;
+    while let Some(c) = rest.chars().next() {
+        rest = &rest[c.len_utf8()..];
+        match c {
+            '"' => drop(text(&mut rest)),
+            '(' => open.push(')'),
+            '[' => open.push(']'),
+            '{' => open.push('}'),
+            ')' | ']' | '}' if open.pop() != Some(c) => return false,
+            _ => {}
+        }
+    }
+    open.is_empty() && !expression.trim().is_empty()
 }
 
 fn is_name(c: char) -> bool {
@@ -69,7 +92,11 @@ fn nodes(rest: &mut &str) -> Vec<Node> {
             ')' => break,
             '"' => nodes.push(Node::Text(text(rest))),
             '{' => nodes.push(Node::Braces(matchers(rest))),
-            '[' => *rest = rest.split_once(']').map_or("", |(_, after)| after),
+            '[' => {
+                let (range, after) = rest.split_once(']').unwrap_or((*rest, ""));
+                nodes.push(Node::Range(range.to_owned()));
+                *rest = after;
+            }
             _ => {}
         }
     }
@@ -105,19 +132,19 @@ fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     matchers
 }
 
-/// Fills the query; answers the series of these nodes.
-fn walk(nodes: &[Node], query: &mut Query) -> Vec<String> {
+/// Fills the query; answers the series of these nodes, which are given to a function.
+fn walk(nodes: &[Node], function: Option<&str>, query: &mut Query) -> Vec<String> {
     let mut metrics = Vec::new();
     let mut rest = nodes;
     while let Some((first, after)) = rest.split_first() {
         rest = after;
         match (first, after) {
             (
-                Node::Word(_),
+                Node::Word(aggregation),
                 [Node::Word(clause), Node::Group(labels), Node::Group(body), after @ ..]
                 | [Node::Group(body), Node::Word(clause), Node::Group(labels), after @ ..],
             ) if matches!(clause.as_str(), "by" | "without") => {
-                let inside = walk(body, query);
+                let inside = walk(body, Some(aggregation), query);
                 if clause == "by" {
                     query.groupings.push(Grouping { labels: words(labels), metrics: inside.clone() });
                 }
@@ -125,16 +152,22 @@ fn walk(nodes: &[Node], query: &mut Query) -> Vec<String> {
                 rest = after;
             }
             (Node::Word(clause), [Node::Group(_), after @ ..]) if CLAUSES.contains(&clause.as_str()) => rest = after,
-            (Node::Word(word), [Node::Group(_), ..]) if !KEYWORDS.contains(&word.as_str()) => {}
+            (Node::Word(word), [Node::Group(body), after @ ..]) if !KEYWORDS.contains(&word.as_str()) => {
+                metrics.extend(walk(body, Some(word), query));
+                rest = after;
+            }
             (Node::Word(word), _) if KEYWORDS.contains(&word.to_lowercase().as_str()) || CLAUSES.contains(&word.as_str()) => {}
             (Node::Word(metric), after) => {
-                let matchers = if let [Node::Braces(matchers), ..] = after { matchers.clone() } else { Vec::new() };
+                let (matchers, after) =
+                    if let [Node::Braces(matchers), after @ ..] = after { (&matchers[..], after) } else { (&[][..], after) };
+                let range = if let [Node::Range(range), ..] = after { Some(range.clone()) } else { None };
+                let (function, matchers) = (function.map(str::to_owned), matchers.to_vec());
                 metrics.push(metric.clone());
-                query.selectors.push(Selector { metric: metric.clone(), matchers });
+                query.selectors.push(Selector { metric: metric.clone(), matchers, range, function });
             }
-            (Node::Group(body), _) => metrics.extend(walk(body, query)),
+            (Node::Group(body), _) => metrics.extend(walk(body, function, query)),
             (Node::Text(text), _) => query.strings.push(text.clone()),
-            (Node::Braces(_), _) => {}
+            (Node::Braces(_) | Node::Range(_), _) => {}
         }
     }
     metrics
@@ -154,7 +187,18 @@ fn series_matchers_and_groupings_are_found() {
     let matchers: Vec<&str> =
         query.selectors[0].matchers.iter().flat_map(|(label, operator, _)| [label, operator]).map(String::as_str).collect();
     assert_eq!(matchers, ["status", "=~", "job", "="]);
+    let made: Vec<(Option<&str>, Option<&str>)> =
+        query.selectors.iter().map(|selector| (selector.function.as_deref(), selector.range.as_deref())).collect();
+    assert_eq!(made, [(Some("rate"), Some("5m")), (None, None), (None, None), (Some("max"), None), (None, None)]);
     let groupings: Vec<(&str, &str)> = query.groupings.iter().map(|by| (by.labels[0].as_str(), by.metrics[0].as_str())).collect();
     assert_eq!(groupings, [("route", "a_total"), ("e", "d")]);
     assert!(query.strings.contains(&"f".to_owned()));
+}
+
+#[test]
+fn brackets_that_are_not_closed_are_found() {
+    assert!(is_closed(r#"sum(rate(a{b=~"(c|]"}[5m])) by (d)"#));
+    for wrong in ["", " ", "sum(a", "a)", "a{b=\"}\"", "sum(a[5m)]"] {
+        assert!(!is_closed(wrong), "{wrong}");
+    }
 }

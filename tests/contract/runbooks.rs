@@ -19,16 +19,17 @@ fn texts() -> Vec<(String, String)> {
     files("monitoring/runbooks", "md").into_iter().map(|path| (stem(&path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The indented and fenced lines of a document that are queries. In a runbook that is every line that is no command.
+/// The indented and fenced lines of a document that are queries; a fence may name another language. In a runbook that is every
+/// line that is no command.
 pub fn queries(document: &str) -> Vec<String> {
     let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
-    let mut is_fenced = false;
+    let mut fence = None;
     let lines = document.lines().filter(|line| {
-        if line.starts_with("```") {
-            is_fenced = !is_fenced;
+        if let Some(language) = line.strip_prefix("```") {
+            fence = if fence.is_some() { None } else { Some(language) };
             return false;
         }
-        is_fenced || line.starts_with("    ")
+        fence.map_or_else(|| line.starts_with("    "), |language| matches!(language, "" | "promql"))
     });
     let is_query = |line: &&str| {
         let is_command = line.split_whitespace().next().is_none_or(|word| COMMANDS.contains(&word));
@@ -108,7 +109,7 @@ fn runbooks_name_files_and_chapters_that_are_there() {
 
 #[test]
 fn queries_and_services_are_found() {
-    let document = "    sum(rate(a[5m]))\n    docker compose logs --since 10m b c | grep d\n    docker compose exec e psql -U f\ntext `docker compose restart g`\n";
+    let document = "    sum(rate(a[5m]))\n    docker compose logs --since 10m b c | grep d\n    docker compose exec e psql -U f\n```ts\nsum(b)\n```\ntext `docker compose restart g`\n";
     assert_eq!(queries(document), ["sum(rate(a[5m]))"]);
     assert_eq!(services(document).into_iter().collect::<Vec<_>>(), ["b", "c", "e", "g"]);
 }

@@ -22,10 +22,13 @@ const ALERTMANAGER_SECRETS: &str = "/run/alertmanager";
 /// `PagerDuty`'s keys are this long; the simulator asks for no other one.
 const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
 
+/// What is copied of `monitoring/`: what the programs read themselves.
+const PARTS: [&str; 4] = ["prometheus", "alertmanager", "grafana/provisioning", "grafana/dashboards"];
+
 /// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
 pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) -> Result<()> {
     let source = paths::root().join("monitoring");
-    for part in ["prometheus", "alertmanager", "grafana"] {
+    for part in PARTS {
         let (from, to) = (source.join(part), folder.join(part));
         if to.exists() {
             // A rule that was deleted in the checkout must not live on in the copy.

@@ -3,20 +3,23 @@
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
 //! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `web` (what browsers load), `engine` (what runs environments), `configuration` (compose's files made local), `speed` (time in them divided),
+//! `stores` and `stack` (what runs together), `node` (what Node.js makes: `web` for browsers, `dashboards` for Grafana), `engine` (what runs environments), `configuration` (compose's files made local), `speed` (time in them divided),
 //! `notifications` (who is told of alerts), `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs), `rules`, `mutants` and `slo` (what Prometheus evaluates, how well it is tested, and what of it follows from objectives),
-//! `load` (k6), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
+//! `drill` (alerts by their causes), `panels` (dashboards by the same), `load` (k6), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
 mod background;
 mod browsing;
 mod checks;
 mod configuration;
+mod dashboards;
 mod drill;
 mod engine;
 mod http;
 mod load;
 mod mutants;
+mod node;
 mod notifications;
+mod panels;
 mod paths;
 mod ports;
 mod process;
@@ -73,8 +76,10 @@ verbs! {
     Test => test,
     Ci => ci,
     Catalogue => catalogue,
+    Dashboards => dashboards,
     Notifications => notifications,
     Overhead => overhead,
+    Panels => panels,
     Roll => roll,
     Rules => rules,
     Slo => slo,

@@ -17,6 +17,7 @@ const SCRAPES_IN_A_WINDOW: u32 = 4;
 #[derive(Clone, Copy)]
 pub struct Pace {
     speed: u32,
+    real_interval: Duration,
     interval: Duration,
 }
 
@@ -24,8 +25,23 @@ impl Pace {
     /// The pace of a Prometheus whose configuration is `text`, at so many times the speed.
     pub fn of(text: &str, speed: u32) -> Self {
         let interval = text.lines().filter_map(field).find(|(_, key, _)| *key == "scrape_interval").and_then(|(_, _, value)| parse(value));
-        let interval = interval.unwrap_or(Duration::from_mins(1)) / speed;
-        Self { speed, interval: interval.max(LEAST_INTERVAL) }
+        let real_interval = interval.unwrap_or(Duration::from_mins(1));
+        Self { speed, real_interval, interval: (real_interval / speed).max(LEAST_INTERVAL) }
+    }
+
+    /// From one scrape to the next.
+    pub fn interval(self) -> Duration {
+        self.interval
+    }
+
+    /// The same in production.
+    pub fn real_interval(self) -> Duration {
+        self.real_interval
+    }
+
+    /// What is left of a time of production.
+    pub fn shortened(self, long: Duration) -> Duration {
+        (long / self.speed).max(self.interval)
     }
 
     /// Prometheus' own configuration. A scrape may take as long as there is until the next.
@@ -76,7 +92,7 @@ impl Pace {
     }
 
     /// The durations of an expression: those in brackets, and those after `offset`.
-    fn expression(self, text: &str) -> String {
+    pub fn expression(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());
         let (mut in_brackets, mut after_offset) = (false, false);
         let mut rest = text;
@@ -175,7 +191,8 @@ pub fn parse(text: &str) -> Option<Duration> {
     Some(sum)
 }
 
-fn written(duration: Duration) -> String {
+/// A duration as [`parse`] reads it.
+pub fn written(duration: Duration) -> String {
     match duration.as_millis() {
         whole if whole.is_multiple_of(1_000) => format!("{}s", whole / 1_000),
         milliseconds => format!("{milliseconds}ms"),

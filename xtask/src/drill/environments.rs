@@ -55,13 +55,14 @@ pub const SLOW: Drill = Drill {
 };
 
 /// Environments of one owner in one project.
-struct Environments {
+pub struct Environments {
     bearer: String,
     places: Vec<String>,
 }
 
 impl Environments {
-    fn make(bench: &Bench, count: usize) -> Result<Self> {
+    /// Makes some, which are stopped then.
+    pub fn make(bench: &Bench, count: usize) -> Result<Self> {
         let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
         let project = create_project(&edge, &token, "Drilled")?;
         let mut some = Self { bearer: format!("Bearer {token}"), places: Vec::new() };
@@ -79,7 +80,8 @@ impl Environments {
         [("authorization", &self.bearer)]
     }
 
-    fn all(&self, act: &str, status: u16) -> Result<()> {
+    /// Asks for an act of every one.
+    pub fn all(&self, act: &str, status: u16) -> Result<()> {
         for place in &self.places {
             let answer = send("POST", &format!("{place}/{act}"), &self.auth(), None)?;
             ensure!(answer.status == status, "{act}: {} {}", answer.status, answer.body);
@@ -106,7 +108,8 @@ impl Environments {
         })
     }
 
-    fn delete(&self) -> Result<()> {
+    /// Deletes them.
+    pub fn delete(&self) -> Result<()> {
         for place in &self.places {
             wait_until("an environment can be deleted", LIMIT, || {
                 Ok(matches!(send("DELETE", place, &self.auth(), None)?.status, 202 | 404))

@@ -43,7 +43,8 @@ pub const SLOW: Drill = Drill {
     },
 };
 
-fn beacons(bench: &Bench, per_second: u32, events: &Value) -> Result<Traffic> {
+/// Browsers that report some events so often.
+pub fn beacons(bench: &Bench, per_second: u32, events: &Value) -> Result<Traffic> {
     let url = format!("{}/api/rum", bench.stack.edge()?);
     let beacon = json!({ "events": events });
     Ok(Traffic::start(per_second, 1, move |client, _| shoot(client, "POST", &url, &[("user-agent", AGENT)], Some(&beacon))))

@@ -77,7 +77,7 @@ pub const OUTAGE: Drill = Drill {
 };
 
 /// Visitors of the showcase.
-fn readers(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
+pub fn readers(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let url = format!("{}/api/showcase", bench.stack.edge()?);
     Ok(Traffic::start(per_second, connections, move |client, _| shoot(client, "GET", &url, &[], None)))
 }

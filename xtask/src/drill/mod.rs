@@ -2,25 +2,25 @@
 //!
 //! A file for each file of rules says how (`http`, `database`, …); `schedule` says which drills run at the same time. What drills do it
 //! with: `bench` (the stack and its levers), `traffic` (requests at a rate). How it is judged: `watch`. What it leaves: `document`.
+//! The same causes move panels: `panels`.
 
+pub mod accounts;
 pub mod bench;
+pub mod cache;
+pub mod database;
 pub mod document;
+pub mod environments;
+pub mod frontend;
+pub mod http;
+pub mod infra;
+pub mod jobs;
+pub mod meta;
+pub mod realtime;
 pub mod run;
+pub mod runtime;
 pub mod schedule;
+pub mod traffic;
 pub mod watch;
-
-mod accounts;
-mod cache;
-mod database;
-mod environments;
-mod frontend;
-mod http;
-mod infra;
-mod jobs;
-mod meta;
-mod realtime;
-mod runtime;
-mod traffic;
 
 use std::any::Any;
 
@@ -44,7 +44,7 @@ pub struct Drill {
 }
 
 /// The mitigation of a cause that lasts as long as a value.
-fn ends(cause: impl Any) -> Mitigation {
+pub fn ends(cause: impl Any) -> Mitigation {
     Box::new(|_| {
         drop(cause);
         Ok(())

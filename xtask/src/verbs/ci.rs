@@ -12,7 +12,7 @@ use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack, web};
 
 use super::test::cargo;
-use super::{drill, fanout, roll, slo, sqlx, test};
+use super::{dashboards, drill, fanout, roll, slo, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -55,6 +55,7 @@ pub fn run(args: &Args) -> Result<bool> {
         })
     })?;
     slo::check(&mut report)?;
+    dashboards::check(&mut report, args.install)?;
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM)?;
     roll::add(&mut report, Signal::KILL)?;

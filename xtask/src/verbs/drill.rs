@@ -101,7 +101,8 @@ fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, all: bool) -> R
     Ok(())
 }
 
-fn load(bench: &Bench, duration: Duration) -> Result<Load> {
+/// The load that drills are done under.
+pub fn load(bench: &Bench, duration: Duration) -> Result<Load> {
     let prometheus = bench.url(Port::Prometheus)?;
     Load::start(&bench.stack.edge()?, Some(&prometheus), "demo", duration, &bench.folder().join("load"))
 }

@@ -3,12 +3,14 @@
 pub mod browser;
 pub mod catalogue;
 pub mod ci;
+pub mod dashboards;
 pub mod down;
 pub mod drill;
 pub mod fanout;
 pub mod load;
 pub mod notifications;
 pub mod overhead;
+pub mod panels;
 pub mod roll;
 pub mod rules;
 pub mod slo;

@@ -1,0 +1,413 @@
+// What is promised and what is left of it; and what the service stands on: edge, machine, monitoring.
+
+import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
+import { dashboard, row } from '../dashboard.js';
+import { stat, stateTimeline, table, timeSeries } from '../panels.js';
+import { byClass, from, max, min, orNone, orZero, part, quantile, rate, ratio, sum } from '../queries.js';
+
+const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"', ...matchers);
+const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
+const node = (metric: string, ...matchers: string[]) => from('node', metric, ...matchers);
+const prometheus = (metric: string, ...matchers: string[]) => from('prometheus', metric, ...matchers);
+const alertmanager = (metric: string) => from('alertmanager', metric);
+const EVERY_TARGET = 'up{job=~".+"}';
+const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
+
+export const infrastructureSlo = dashboard('infrastructure-slo', {
+  title: 'Infrastructure and SLO',
+  description: 'Is what is promised kept? And is what the service stands on well: edge, machine, monitoring?',
+  rows: [
+    row(
+      'Now',
+      stat({
+        title: 'Error budget left',
+        description: 'Of the failures that 30 days allow, what is left; the worst objective counts. Good: above a quarter.',
+        unit: 'percentunit',
+        decimals: 0,
+        query: 'min(slo:period_error_budget_remaining:ratio)',
+        limits: high(0, 0.25),
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+      }),
+      stat({
+        title: 'Burn rate',
+        description:
+          'How many times faster than allowed the worst objective uses up its budget now. Good: below 1; 14.4 for an hour pages somebody.',
+        unit: 'short',
+        decimals: 1,
+        query: 'max(slo:current_burn_rate:ratio)',
+        limits: low(1, 14.4),
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+      }),
+      stat({
+        title: 'Targets down',
+        description: 'Everything that Prometheus scrapes and that does not answer. Good: 0.',
+        unit: 'none',
+        query: orZero(`count(${EVERY_TARGET} == 0)`),
+        limits: none,
+        line: false,
+        alert: 'TargetDown',
+        movedBy: 'replica-stopped',
+      }),
+      stat({
+        title: 'Upstreams healthy',
+        description: 'Replicas that the edge sends requests to. Good: 3.',
+        unit: 'none',
+        query: orZero(sum(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'))),
+        limits: high(2, 3),
+        line: false,
+        alert: 'EdgeUpstreamUnhealthy',
+        movedBy: 'replica-stopped',
+      }),
+      stat({
+        title: 'Failed at the edge',
+        description: 'Share of the answers of the edge that are 5xx. Good: below 0.1 %; 5 % is an alert.',
+        unit: 'percentunit',
+        decimals: 2,
+        query: orZero(ratio(sum(rate(edgeRequests('code=~"5.."'))), sum(rate(edgeRequests())))),
+        limits: low(0.001, 0.05),
+        alert: 'EdgeErrors',
+        movedBy: 'edge-errors',
+      }),
+      stat({
+        title: 'Disk free',
+        description: 'Share of the fullest disk that is free. Good: above 20 %.',
+        unit: 'percentunit',
+        decimals: 0,
+        query: `min(${free})`,
+        limits: high(0.1, 0.2),
+        line: false,
+        alert: 'DiskWillFill',
+        movedBy: 'disk',
+      }),
+      stat({
+        title: 'Machine CPU',
+        description: "Share of the machine's cores that is in use. Good: below 80 %.",
+        unit: 'percentunit',
+        decimals: 0,
+        query: `1 - avg(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
+        limits: low(0.8, 0.95),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Alerts firing',
+        description: 'Alerts that fire now; Watchdog, which always does, is left out. Good: 0.',
+        unit: 'none',
+        query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
+        limits: none,
+        line: false,
+        movedBy: 'alerts',
+      }),
+    ),
+    row(
+      'Objectives',
+      table({
+        title: 'Objectives',
+        description: 'What is promised over 30 days, what came of it, what is left. Good: green. monitoring/slo.yml says what counts.',
+        unit: 'none',
+        query: {
+          objective: 'max by (slo) (slo:objective:ratio)',
+          kept: '1 - max by (slo) (slo:sli_error:ratio_rate30d)',
+          left: 'min by (slo) (slo:period_error_budget_remaining:ratio)',
+          burn: 'max by (slo) (slo:current_burn_rate:ratio)',
+          hour: 'max by (slo) (slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)',
+        },
+        columns: {
+          slo: { title: 'Objective' },
+          'Value #A': { title: 'Promised', unit: 'percentunit', width: 110 },
+          'Value #B': { title: 'Kept', unit: 'percentunit', width: 110 },
+          'Value #C': { title: 'Budget left', unit: 'percentunit', limits: high(0, 0.25), width: 110 },
+          'Value #D': { title: 'Burn now', unit: 'short', limits: low(1, 14.4), width: 110 },
+          'Value #E': { title: 'Burn, hour', unit: 'short', limits: low(1, 14.4), width: 110 },
+        },
+        movedBy: 'error-budget',
+        width: 12,
+        height: 8,
+      }),
+      timeSeries({
+        title: 'Budget left',
+        description:
+          'Of the failures that 30 days allow, what is left. Good: falls no faster than time goes by; below 0 the promise is broken.',
+        unit: 'percentunit',
+        max: 1,
+        query: { '{{slo}}': 'min by (slo) (slo:period_error_budget_remaining:ratio)' },
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+        width: 12,
+        height: 8,
+      }),
+      timeSeries({
+        title: 'Burn rate now',
+        description: 'How many times faster than allowed each budget is used up, over five minutes. Good: below 1 (dashed).',
+        unit: 'short',
+        query: { '{{slo}}': 'max by (slo) (slo:current_burn_rate:ratio)' },
+        limits: low(1, 14.4),
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+      }),
+      timeSeries({
+        title: 'Burn rate of an hour',
+        description: 'The same over an hour: what pages somebody at 14.4 (dashed). Good: below 1.',
+        unit: 'short',
+        query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)' },
+        limits: low(1, 14.4),
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+      }),
+      timeSeries({
+        title: 'Burn rate of six hours',
+        description: 'The same over six hours: what pages somebody at 6 (dashed). Good: below 1.',
+        unit: 'short',
+        query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate6h / on (slo) slo:error_budget:ratio)' },
+        limits: low(1, 6),
+        alert: 'ErrorBudgetBurn',
+        movedBy: 'error-budget',
+      }),
+    ),
+    row(
+      'Edge',
+      timeSeries({
+        title: 'Answers by status',
+        description:
+          'Answers of the edge in a second by the class of their status. Good: green; 502 and 503 mean that it found no replica.',
+        unit: 'reqps',
+        query: { '{{class}}': byClass(rate(edgeRequests()), 'code') },
+        colours: BY_STATUS,
+        stacked: true,
+        alert: 'EdgeErrors',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Time to the first byte',
+        description: 'What clients wait for at the edge until an answer begins. Good: p95 below 300 ms (dashed).',
+        unit: 's',
+        query: {
+          p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
+          p95: orZero(quantile(0.95, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
+          p99: orZero(quantile(0.99, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
+        },
+        limits: low(0.3, 1),
+        movedBy: 'slowness',
+      }),
+      stateTimeline({
+        title: 'Upstreams',
+        description: 'When the edge found which replica healthy. Good: green; one at a time is red in a rolling restart.',
+        unit: 'none',
+        query: { '{{upstream}}': min(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'), 'upstream') },
+        words: { 0: ['unhealthy', BAD], 1: ['healthy', GOOD] },
+        alert: 'EdgeUpstreamUnhealthy',
+        movedBy: 'replica-stopped',
+        width: 8,
+        height: 9,
+      }),
+      timeSeries({
+        title: 'In flight at the edge',
+        description: 'Requests and sockets that are open at the edge. Good: follows users.',
+        unit: 'none',
+        query: { open: sum(from('caddy', 'caddy_http_requests_in_flight', 'handler="reverse_proxy"')) },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Edge and replicas',
+        description:
+          'Requests in a second as the edge and as the replicas count them; probes and scrapes pass the edge by. Good: close together; the edge has more when replicas are away.',
+        unit: 'reqps',
+        query: {
+          edge: sum(rate(edgeRequests())),
+          replicas: 'sum(rate(http_requests_total{job="backend", route!~"/health.*|(/api)?/metrics"}[$__rate_interval]))',
+        },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Sent by the edge',
+        description: 'Bytes of answers in a second. Good: follows requests.',
+        unit: 'Bps',
+        query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', 'handler="reverse_proxy"'))) },
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'Machine',
+      timeSeries({
+        title: 'CPU by mode',
+        description: "Share of the machine's cores, by what they do. Good: room at the top; `iowait` and `steal` are time that is lost.",
+        unit: 'percentunit',
+        max: 1,
+        query: { '{{mode}}': `avg by (mode) (${rate(node('node_cpu_seconds_total', 'mode!="idle"'))}) > 0.001` },
+        stacked: true,
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Memory',
+        description: 'Memory of the machine. Good: much is available; what is cached is given back when it is wanted.',
+        unit: 'bytes',
+        query: {
+          used: `${sum(node('node_memory_MemTotal_bytes'))} - ${sum(node('node_memory_MemAvailable_bytes'))}`,
+          available: sum(node('node_memory_MemAvailable_bytes')),
+        },
+        colours: { '/used/': 'blue', '/available/': 'green' },
+        stacked: true,
+        movedBy: 'memory',
+      }),
+      timeSeries({
+        title: 'Load',
+        description: 'Threads that run or wait, and the cores that there are. Good: below the cores.',
+        unit: 'short',
+        query: {
+          'one minute': sum(node('node_load1')),
+          'five minutes': sum(node('node_load5')),
+          cores: `count(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
+        },
+        colours: { '/cores/': 'red' },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Disk in use',
+        description: 'Share of each disk that is in use. Good: below 80 % (dashed).',
+        unit: 'percentunit',
+        max: 1,
+        query: { '{{device}}': `1 - ${min(free, 'device')}` },
+        limits: low(0.8, 0.9),
+        alert: 'DiskWillFill',
+        movedBy: 'disk',
+      }),
+      timeSeries({
+        title: 'Disk traffic',
+        description: 'Bytes in a second that were read from disks and written to them. Good: follows statements.',
+        unit: 'Bps',
+        query: {
+          read: sum(rate(node('node_disk_read_bytes_total'))),
+          written: sum(rate(node('node_disk_written_bytes_total'))),
+        },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Waiting (pressure)',
+        description: 'Share of the time in which something waited for a core, a disk, or memory. Good: disk and memory near 0, CPU low.',
+        unit: 'percentunit',
+        query: {
+          CPU: orZero(max(rate(node('node_pressure_cpu_waiting_seconds_total')))),
+          disk: orZero(max(rate(node('node_pressure_io_waiting_seconds_total')))),
+          memory: orZero(max(rate(node('node_pressure_memory_waiting_seconds_total')))),
+        },
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'Processes',
+      timeSeries({
+        title: 'CPU by process',
+        description:
+          'Cores that each process uses: replicas, edge, Prometheus, Alertmanager, exporters. Good: the replicas are at the top.',
+        unit: 'short',
+        decimals: 2,
+        query: { '{{job}} {{instance}}': 'sum by (job, instance) (rate(process_cpu_seconds_total{job=~".+"}[$__rate_interval]))' },
+        legend: 'right',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Memory by process',
+        description: 'Resident memory of each process, and of Redis. Good: flat.',
+        unit: 'bytes',
+        query: {
+          '{{job}} {{instance}}':
+            'sum by (job, instance) (process_resident_memory_bytes{job=~".+"} or redis_memory_used_rss_bytes{job="redis"})',
+        },
+        legend: 'right',
+        alert: 'HighMemoryUsage',
+        movedBy: 'memory',
+      }),
+    ),
+    row(
+      'Monitoring itself',
+      stateTimeline({
+        title: 'Targets',
+        description: 'When Prometheus could scrape what. Good: green.',
+        unit: 'none',
+        query: { '{{job}} {{instance}}': min(EVERY_TARGET, 'job', 'instance') },
+        words: { 0: ['down', BAD], 1: ['up', GOOD] },
+        alert: 'TargetDown',
+        movedBy: 'replica-stopped',
+        height: 10,
+      }),
+      timeSeries({
+        title: 'Samples of a scrape',
+        description:
+          'Samples that a scrape of a job brings, at its biggest target. Good: flat; above 80 % of `sample_limit` in prometheus.yml is an alert.',
+        unit: 'short',
+        query: { '{{job}}': max('scrape_samples_post_metric_relabeling{job=~".+"}', 'job') },
+        alert: 'CardinalityGrowth',
+        movedBy: 'traffic',
+        width: 12,
+        height: 10,
+      }),
+      timeSeries({
+        title: 'Time of a scrape',
+        description: 'Time that a scrape of a job takes, at its slowest target. Good: below a second; the timeout is 10 s (dashed).',
+        unit: 's',
+        query: { '{{job}}': max('scrape_duration_seconds{job=~".+"}', 'job') },
+        limits: below(10),
+        movedBy: 'scrape',
+      }),
+      timeSeries({
+        title: 'Rules',
+        description:
+          'Time of evaluating all rules once, and evaluations that failed in a second. Good: well below the interval of 15 s, none failed.',
+        unit: 's',
+        query: {
+          'all groups': sum(prometheus('prometheus_rule_group_last_duration_seconds')),
+          'slowest group': max(prometheus('prometheus_rule_group_last_duration_seconds')),
+        },
+        alert: 'MonitoringBroken',
+        movedBy: 'scrape',
+      }),
+      timeSeries({
+        title: 'Series and samples',
+        description: 'Series that Prometheus has in memory, and samples in a second that it takes in. Good: flat between deployments.',
+        unit: 'short',
+        query: {
+          series: sum(prometheus('prometheus_tsdb_head_series')),
+          'samples a second': sum(rate(prometheus('prometheus_tsdb_head_samples_appended_total'))),
+        },
+        alert: 'CardinalityGrowth',
+        movedBy: 'scrape',
+      }),
+      timeSeries({
+        title: 'Alerts by state',
+        description: 'Alerts that are pending or firing, by severity; Watchdog is the one without. Good: Watchdog alone.',
+        unit: 'none',
+        query: { '{{severity}} {{alertstate}}': 'count by (severity, alertstate) (ALERTS)' },
+        colours: { '/critical firing/': 'red', '/warning firing/': 'orange', '/info firing/': 'blue', '/none firing/': 'green' },
+        stacked: true,
+        movedBy: 'alerts',
+      }),
+      timeSeries({
+        title: 'Notifications',
+        description: 'Notifications in a minute by the way they take, and those that failed. Good: follows the alerts, none failed.',
+        unit: 'cpm',
+        query: {
+          '{{integration}}': orNone(
+            `${sum(rate(alertmanager('alertmanager_notifications_total')), 'integration')} * 60 > 0`,
+            'integration',
+          ),
+          failed: `${sum(rate(alertmanager('alertmanager_notification_requests_failed_total')))} * 60`,
+        },
+        colours: { '/failed/': BAD },
+        alert: 'MonitoringBroken',
+        movedBy: 'alerts',
+      }),
+      timeSeries({
+        title: 'Prometheus, disk and memory',
+        description:
+          'Blocks on disk, of which there are none in the first two hours, and memory. Good: blocks below 5 GB, at which the oldest goes.',
+        unit: 'bytes',
+        query: {
+          blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),
+          memory: sum(from('prometheus', 'process_resident_memory_bytes')),
+        },
+        movedBy: 'scrape',
+      }),
+    ),
+  ],
+});

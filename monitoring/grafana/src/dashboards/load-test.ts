@@ -1,0 +1,272 @@
+// A load test from both sides: what k6 sees at the edge, and what the service says of the same minutes.
+
+import { BAD, below, BY_QUANTILE, low, none } from '../colours.js';
+import { dashboard, row } from '../dashboard.js';
+import { stat, timeSeries } from '../panels.js';
+import { from, inShownTime, max, min, orNone, orZero, ours, part, quantile, rate, requests, sum } from '../queries.js';
+import { instance, route } from '../variables.js';
+
+/** k6 is not scraped: it writes by itself, its times in seconds. */
+const k6 = (metric: string) => `k6_${metric}`;
+const latency = requests('http_request_duration_seconds');
+
+export const loadTest = dashboard('load-test', {
+  title: 'Load test',
+  description:
+    'What does k6 see, and what does the service say of it? Begin one by `cargo xtask load`; without one the first row is at zero.',
+  variables: [instance, route],
+  since: '15m',
+  rows: [
+    row(
+      'Now',
+      stat({
+        title: 'People',
+        description: 'Virtual users that are at work. Good: follows the profile; 0 without a load test.',
+        unit: 'none',
+        query: orZero(`sum(${k6('vus')})`),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Requests',
+        description: 'Requests that k6 makes in a second. Good: as many as the profile wants.',
+        unit: 'reqps',
+        query: orZero(sum(rate(k6('http_reqs_total')))),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Failed requests',
+        description: 'Share of requests whose answer was not the wanted one, in the worst scenario, since the test began. Good: below 1 %.',
+        unit: 'percentunit',
+        decimals: 1,
+        query: orZero(`max(${k6('http_req_failed_rate')})`),
+        limits: low(0.001, 0.01),
+        movedBy: 'error-budget',
+      }),
+      stat({
+        title: 'p95 at k6',
+        description: 'Of 20 requests, 19 were answered within this time, in the slowest scenario. Good: below 500 ms.',
+        unit: 's',
+        query: orZero(`max(${k6('http_req_duration_p95')})`),
+        limits: low(0.3, 0.5),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'p95 at the service',
+        description: 'The same as the replicas say it. Good: a little below what k6 sees; a gap is the edge, the network or k6 itself.',
+        unit: 's',
+        query: orZero(quantile(0.95, latency)),
+        limits: low(0.3, 0.5),
+        more: 'api-performance',
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Failed journeys',
+        description: 'Share of the journeys that did not come to their end, in the worst scenario. Good: below 1 %.',
+        unit: 'percentunit',
+        decimals: 1,
+        query: orZero(`max(1 - ${k6('journeys_rate')})`),
+        limits: low(0.001, 0.01),
+        movedBy: 'error-budget',
+      }),
+      stat({
+        title: 'Events missed or doubled',
+        description: 'Events on sockets in the shown time that did not arrive once. Good: 0.',
+        unit: 'none',
+        query: orZero(`${sum(inShownTime(k6('events_missed_total')))} + ${sum(inShownTime(k6('events_doubled_total')))}`),
+        limits: none,
+        more: 'realtime',
+        movedBy: 'dropped-events',
+      }),
+      stat({
+        title: 'Journeys',
+        description: 'Journeys that come to an end in a minute. Good: as many as the profile wants.',
+        unit: 'cpm',
+        decimals: 0,
+        query: orZero(`${sum(rate(k6('iterations_total')))} * 60`),
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'Both sides',
+      timeSeries({
+        title: 'Requests in a second',
+        description: 'As k6, the edge and the replicas count them. Good: the same, but for sockets and for other clients.',
+        unit: 'reqps',
+        query: {
+          k6: orZero(sum(rate(k6('http_reqs_total')))),
+          edge: sum(rate(part(from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"'), 'count'))),
+          replicas: sum(rate(requests('http_requests_total'))),
+        },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'p95',
+        description: 'As k6 sees it in its slowest scenario, and as the replicas say it. Good: below 500 ms (dashed), close together.',
+        unit: 's',
+        query: { k6: orZero(`max(${k6('http_req_duration_p95')})`), replicas: orZero(quantile(0.95, latency)) },
+        limits: below(0.5),
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'p99',
+        description: 'As k6 sees it in its slowest scenario, and as the replicas say it. Good: below 1 s (dashed), close together.',
+        unit: 's',
+        query: { k6: orZero(`max(${k6('http_req_duration_p99')})`), replicas: orZero(quantile(0.99, latency)) },
+        limits: below(1),
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'What k6 sees',
+      timeSeries({
+        title: 'Requests by status',
+        description: 'Requests of k6 in a second by status; 0 is no answer. Good: what the journeys want; 404 is the end of a deletion.',
+        unit: 'reqps',
+        query: { '{{status}}': orNone(`${sum(rate(k6('requests_total')), 'status')} > 0`, 'status') },
+        colours: { '/^5/': 'red', '/^0$/': 'dark-red' },
+        stacked: true,
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Latency p95 by scenario',
+        description: 'Of 20 requests of a scenario, 19 were answered within this time since it began. Good: below 500 ms (dashed).',
+        unit: 's',
+        query: { '{{scenario}}': orNone(max(k6('http_req_duration_p95'), 'scenario'), 'scenario') },
+        limits: below(0.5),
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Where the time goes',
+        description:
+          'Parts of a request at p95, in the slowest scenario. Good: all of it is waiting for the service; `blocked` and `connecting` are k6 and the network.',
+        unit: 's',
+        query: {
+          blocked: orZero(`max(${k6('http_req_blocked_p95')})`),
+          connecting: orZero(`max(${k6('http_req_connecting_p95')})`),
+          sending: orZero(`max(${k6('http_req_sending_p95')})`),
+          waiting: orZero(`max(${k6('http_req_waiting_p95')})`),
+          receiving: orZero(`max(${k6('http_req_receiving_p95')})`),
+        },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Requests by route',
+        description: 'Requests of k6 in a second by route, the first ten. Good: as the journeys go.',
+        unit: 'reqps',
+        query: { '{{route}}': orNone(`topk(10, ${sum(rate(k6('requests_total')), 'route')}) > 0`, 'route') },
+        legend: 'right',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Failed checks',
+        description: 'Share of the checks of a scenario that did not hold, since it began. Good: below 1 % (dashed).',
+        unit: 'percentunit',
+        query: { '{{scenario}}': orNone(`1 - ${min(k6('checks_rate'), 'scenario')}`, 'scenario') },
+        limits: below(0.01),
+        legend: 'right',
+        movedBy: 'error-budget',
+      }),
+    ),
+    row(
+      'Journeys',
+      timeSeries({
+        title: 'People at work',
+        description: 'Virtual users that are at work, and that there are. Good: fewer at work than there are.',
+        unit: 'none',
+        query: { 'at work': orZero(`sum(${k6('vus')})`), 'there are': orZero(`sum(${k6('vus_max')})`) },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Journeys in a minute',
+        description:
+          'Journeys that came to an end in a minute, by scenario, and those that could not begin because everybody was busy. Good: as many as the profile wants, all begun.',
+        unit: 'cpm',
+        decimals: 1,
+        query: {
+          '{{scenario}}': orNone(`${sum(rate(k6('iterations_total')), 'scenario')} * 60`, 'scenario'),
+          'not begun': orZero(`${sum(rate(k6('dropped_iterations_total')))} * 60`),
+        },
+        colours: { '/not begun/': BAD },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Time of a journey p95',
+        description: 'Of 20 journeys, 19 took no longer since the test began, by scenario. Good: flat; most of it is people who read.',
+        unit: 's',
+        query: { '{{scenario}}': orNone(max(k6('iteration_duration_p95'), 'scenario'), 'scenario') },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Sockets',
+        description: 'Events that k6 says and hears in a second, by event. Good: nothing missed, nothing doubled.',
+        unit: 'cps',
+        query: {
+          'said {{event}}': orNone(sum(rate(k6('socket_sent_total')), 'event'), 'event'),
+          'heard {{event}}': orNone(sum(rate(k6('socket_heard_total')), 'event'), 'event'),
+        },
+        legend: 'right',
+        more: 'realtime',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Answers on sockets',
+        description: 'From an event to its acknowledgement. Good: p95 below 100 ms (dashed).',
+        unit: 's',
+        query: {
+          p50: orZero(`max(${k6('socket_ack_p50')})`),
+          p95: orZero(`max(${k6('socket_ack_p95')})`),
+          p99: orZero(`max(${k6('socket_ack_p99')})`),
+        },
+        colours: BY_QUANTILE,
+        limits: below(0.1),
+        movedBy: 'traffic',
+        width: 6,
+      }),
+      timeSeries({
+        title: 'Bytes',
+        description: 'Bytes that k6 sends and receives in a second. Good: follows requests.',
+        unit: 'Bps',
+        query: {
+          received: orZero(sum(rate(k6('data_received_total')))),
+          sent: orZero(sum(rate(k6('data_sent_total')))),
+        },
+        movedBy: 'traffic',
+        width: 6,
+      }),
+    ),
+    row(
+      'What the load does to the service',
+      timeSeries({
+        title: 'CPU',
+        description: 'Share of its cores that each replica uses. Good: below 80 % (dashed).',
+        unit: 'percentunit',
+        query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
+        limits: below(0.8),
+        alert: 'HighCPUUsage',
+        more: 'runtime',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Waiting',
+        description: 'What requests wait for inside: a worker, a connection of the pool, the database. Good: milliseconds.',
+        unit: 's',
+        query: {
+          'scheduling p95': max(ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"')),
+          'pool p95': orZero(quantile(0.95, ours('db_pool_wait_seconds'))),
+          'database p95': orZero(quantile(0.95, ours('db_query_duration_seconds'))),
+        },
+        more: 'database-cache',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Errors of the service',
+        description: 'Answers in a second that told of a failure of the service, by status. Good: 0.',
+        unit: 'reqps',
+        query: { '{{status}}': orNone(`${sum(rate(requests('http_requests_total', 'status=~"5.."')), 'status')} > 0`, 'status') },
+        colours: { '/^5/': BAD },
+        more: 'http-detail',
+        movedBy: 'server-errors',
+      }),
+    ),
+  ],
+});

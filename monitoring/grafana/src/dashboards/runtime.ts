@@ -1,0 +1,299 @@
+// Inside the replicas: the event loop, the process, the allocator, and what went wrong in the background.
+
+import { BAD, below, BY_QUANTILE, BY_SEVERITY, GOOD, IDLE, low, none, WARNING } from '../colours.js';
+import { dashboard, row } from '../dashboard.js';
+import { heatmap, stat, stateTimeline, table, timeSeries } from '../panels.js';
+import { buckets, inShownTime, max, orZero, ours, quantile, rate, sum } from '../queries.js';
+import { instance } from '../variables.js';
+
+/** What a container of a replica may have. */
+const MEMORY_LIMIT = 512 * 1024 * 1024;
+const delay = (quantile: string) => ours('runtime_scheduling_delay_quantile_seconds', `quantile="${quantile}"`);
+
+export const runtime = dashboard('runtime', {
+  title: 'Runtime',
+  description: 'Are the replicas themselves well: CPU, memory, event loop, files, tasks?',
+  variables: [instance],
+  rows: [
+    row(
+      'Now',
+      stat({
+        title: 'CPU',
+        description: 'Share of its cores that the busiest replica uses. Good: below 80 %.',
+        unit: 'percentunit',
+        decimals: 0,
+        query: `max(${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')})`,
+        limits: low(0.6, 0.8),
+        alert: 'HighCPUUsage',
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Memory',
+        description: "Resident memory of the biggest replica. Good: flat; 90 % of its container's 512 MiB is an alert.",
+        unit: 'bytes',
+        decimals: 0,
+        query: max(ours('process_resident_memory_bytes')),
+        limits: low(0.7 * MEMORY_LIMIT, 0.9 * MEMORY_LIMIT),
+        alert: 'HighMemoryUsage',
+        movedBy: 'memory',
+      }),
+      stat({
+        title: 'Delay p95',
+        description: 'How late a task wakes at the worst replica. Good: a few milliseconds; 100 ms is an alert.',
+        unit: 's',
+        query: max(delay('0.95')),
+        limits: low(0.025, 0.1),
+        alert: 'HighEventLoopLag',
+        movedBy: 'busy',
+      }),
+      stat({
+        title: 'Workers busy',
+        description: "Share of the workers' time that the busiest replica spends busy. Good: below 70 %.",
+        unit: 'percentunit',
+        decimals: 0,
+        query: max(ours('runtime_worker_busy_ratio')),
+        limits: low(0.7, 0.9),
+        movedBy: 'busy',
+      }),
+      stat({
+        title: 'Open files',
+        description: 'Share of the file descriptors that a replica may have open, at the worst one. Good: below half.',
+        unit: 'percentunit',
+        decimals: 1,
+        query: `max(${ours('process_open_fds')} / ${ours('process_max_fds')})`,
+        limits: low(0.5, 0.8),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'Panics',
+        description: 'Panics in the shown time. Good: 0. The user got a 500, the replica goes on.',
+        unit: 'none',
+        query: sum(inShownTime(ours('uncaught_exceptions_total'))),
+        limits: none,
+        alert: 'PanicDetected',
+        movedBy: 'panic',
+      }),
+      stat({
+        title: 'Failed tasks',
+        description:
+          'Background tasks that ended with an error or a panic in the shown time. Good: 0. The replica ends after it and starts again.',
+        unit: 'none',
+        query: sum(inShownTime(ours('unhandled_rejections_total'))),
+        limits: none,
+        alert: 'TaskFailures',
+        movedBy: 'task',
+      }),
+      stat({
+        title: 'Faults on purpose',
+        description: 'Faults that struck in the shown time because an admin made them. Good: 0, unless it is tried what happens.',
+        unit: 'short',
+        decimals: 0,
+        query: sum(inShownTime(ours('faults_injected_total'))),
+        limits: [
+          { value: null, color: GOOD },
+          { value: 0.001, color: 'purple' },
+        ],
+        movedBy: 'server-errors',
+      }),
+    ),
+    row(
+      'Replicas',
+      stateTimeline({
+        title: 'Life',
+        description:
+          'What each replica was when. Good: ready; one at a time drains and comes back in a rolling restart. A gap is a replica that was not there.',
+        unit: 'none',
+        query: {
+          '{{instance}}': `sum by (instance) (${ours('service_ready', 'dependency="all"')}) + 2 * sum by (instance) (${ours('service_draining')}) or sum by (instance) (${ours('up')}) - 1`,
+        },
+        words: { [-1]: ['down', BAD], 0: ['not ready', WARNING], 1: ['ready', GOOD], 2: ['draining', IDLE], 3: ['draining', IDLE] },
+        alert: 'ServiceDown',
+        movedBy: 'replica-restarted',
+        height: 6,
+      }),
+      table({
+        title: 'Builds',
+        description: 'What runs where, and since when. Good: one version, but for the minutes of a rolling update.',
+        unit: 'none',
+        query: `(time() - ${ours('process_start_time_seconds')}) * on (instance) group_left (version, revision, rustc) ${ours('build_info')}`,
+        columns: {
+          instance: { title: 'Replica' },
+          version: { title: 'Version', width: 100 },
+          revision: { title: 'Revision' },
+          rustc: { title: 'Compiler', width: 100 },
+          Value: { title: 'Uptime', unit: 's', width: 140 },
+        },
+        movedBy: 'replica-restarted',
+        width: 12,
+        height: 6,
+      }),
+    ),
+    row(
+      'Event loop',
+      timeSeries({
+        title: 'Scheduling delay',
+        description:
+          'How late a task wakes that has set a timer, at the worst replica: the lag of the event loop. Good: a few milliseconds (limit dashed).',
+        unit: 's',
+        query: { p50: max(delay('0.5')), p90: max(delay('0.9')), p95: max(delay('0.95')), p99: max(delay('0.99')) },
+        colours: BY_QUANTILE,
+        limits: below(0.1),
+        alert: 'HighEventLoopLag',
+        movedBy: 'busy',
+      }),
+      heatmap({
+        title: 'How delays spread',
+        description: 'How many tasks woke how late. Good: one band at a millisecond; what climbs above 100 ms hogs a worker.',
+        unit: 's',
+        query: buckets(ours('runtime_scheduling_delay_seconds')),
+        movedBy: 'busy',
+        width: 8,
+      }),
+      timeSeries({
+        title: 'Delay p99 by replica',
+        description: 'Of 100 timers, 99 wake no later, at each replica. Good: alike; one that stands out has a task that hogs a worker.',
+        unit: 's',
+        query: { '{{instance}}': orZero(quantile(0.99, ours('runtime_scheduling_delay_seconds'), 'instance')) },
+        movedBy: 'busy',
+      }),
+      timeSeries({
+        title: 'Workers busy by replica',
+        description: "Share of the workers' time that was spent busy. Good: below 70 %.",
+        unit: 'percentunit',
+        max: 1,
+        query: { '{{instance}}': ours('runtime_worker_busy_ratio') },
+        limits: low(0.7, 0.9),
+        movedBy: 'busy',
+      }),
+      timeSeries({
+        title: 'Tasks',
+        description: 'Tasks of the runtime that have not ended. Good: follows connections; what only grows is a leak.',
+        unit: 'short',
+        decimals: 0,
+        query: { '{{instance}}': ours('runtime_tasks_alive') },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Queue and threads',
+        description:
+          'Tasks that wait for a worker, and threads, over all replicas. Good: the queue is empty; threads for blocking work come and go with sign-ins.',
+        unit: 'none',
+        query: {
+          'queued tasks': sum(ours('runtime_global_queue_depth')),
+          workers: sum(ours('runtime_workers')),
+          'blocking threads': sum(ours('runtime_blocking_threads')),
+          'all threads': sum(ours('process_threads')),
+        },
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'CPU and memory',
+      timeSeries({
+        title: 'CPU by replica',
+        description: 'Share of its cores that each replica uses. Good: below 80 % (dashed).',
+        unit: 'percentunit',
+        query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
+        limits: below(0.8),
+        alert: 'HighCPUUsage',
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Resident memory',
+        description: 'Memory that each replica has in RAM. Good: flat, far below 460 MB.',
+        unit: 'bytes',
+        query: { '{{instance}}': ours('process_resident_memory_bytes') },
+        limits: below(0.9 * MEMORY_LIMIT),
+        alert: 'HighMemoryUsage',
+        movedBy: 'memory',
+      }),
+      timeSeries({
+        title: 'Allocator',
+        description:
+          'Memory of the allocators of all replicas. Good: `allocated` is flat; `resident` far above it is fragmentation. There is no garbage collector.',
+        unit: 'bytes',
+        query: { '{{kind}}': sum(ours('process_heap_bytes'), 'kind') },
+        movedBy: 'memory',
+      }),
+      timeSeries({
+        title: 'Virtual memory',
+        description: 'Address space of each replica. Good: flat; it costs nothing by itself.',
+        unit: 'bytes',
+        query: { '{{instance}}': ours('process_virtual_memory_bytes') },
+        movedBy: 'memory',
+      }),
+      timeSeries({
+        title: 'Open files by replica',
+        description:
+          'File descriptors that each replica has open: connections, mostly. Good: follows connections; what only grows is a leak.',
+        unit: 'none',
+        query: { '{{instance}}': ours('process_open_fds') },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Threads',
+        description: 'Threads of each replica. Good: flat.',
+        unit: 'none',
+        query: { '{{instance}}': ours('process_threads') },
+        movedBy: 'traffic',
+      }),
+    ),
+    row(
+      'Network and disk',
+      timeSeries({
+        title: 'Network',
+        description:
+          'Bytes in a second in the network of all replicas; replicas that share a machine count the same ones. Good: follows requests.',
+        unit: 'Bps',
+        query: {
+          received: max(rate(ours('process_network_receive_bytes_total'))),
+          sent: max(rate(ours('process_network_transmit_bytes_total'))),
+        },
+        movedBy: 'traffic',
+        width: 12,
+      }),
+      timeSeries({
+        title: 'Disk',
+        description: 'Bytes in a second that replicas read from disks and wrote to them. Good: next to nothing, for they keep no files.',
+        unit: 'Bps',
+        query: {
+          '{{instance}} read': rate(ours('process_disk_read_bytes_total')),
+          '{{instance}} written': rate(ours('process_disk_written_bytes_total')),
+        },
+        movedBy: 'replica-stopped',
+        width: 12,
+      }),
+    ),
+    row(
+      'What went wrong',
+      timeSeries({
+        title: 'Panics and failed tasks',
+        description: 'Panics, and background tasks that ended with an error, in a second. Good: 0.',
+        unit: 'ops',
+        query: {
+          panics: sum(rate(ours('uncaught_exceptions_total'))),
+          'failed tasks': sum(rate(ours('unhandled_rejections_total'))),
+        },
+        colours: { '/panics/': 'red', '/failed tasks/': 'orange' },
+        alert: 'PanicDetected',
+        movedBy: 'panic',
+      }),
+      timeSeries({
+        title: 'Errors of the system',
+        description: "Errors in a second that are not one request's, by type and severity. Good: 0.",
+        unit: 'ops',
+        query: { '{{error_type}} {{severity}}': sum(rate(ours('system_errors_total')), 'error_type', 'severity') },
+        colours: BY_SEVERITY,
+        alert: 'TaskFailures',
+        movedBy: 'redis-away',
+      }),
+      timeSeries({
+        title: 'Faults on purpose by kind',
+        description: 'Faults in a second that struck because an admin made them, by kind. Good: 0, unless it is tried what happens.',
+        unit: 'ops',
+        query: { '{{fault}}': sum(rate(ours('faults_injected_total')), 'fault') },
+        movedBy: 'server-errors',
+      }),
+    ),
+  ],
+});

@@ -1,0 +1,50 @@
+// Writes the dashboards, and causes.json, which says for each panel what moves it. The same sources always make the same bytes.
+
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+import { accounts } from './dashboards/accounts.js';
+import { apiPerformance } from './dashboards/api-performance.js';
+import { databaseCache } from './dashboards/database-cache.js';
+import { environments } from './dashboards/environments.js';
+import { frontend } from './dashboards/frontend.js';
+import { httpDetail } from './dashboards/http-detail.js';
+import { infrastructureSlo } from './dashboards/infrastructure-slo.js';
+import { loadTest } from './dashboards/load-test.js';
+import { overview } from './dashboards/overview.js';
+import { realtime } from './dashboards/realtime.js';
+import { runtime } from './dashboards/runtime.js';
+import { uid } from './links.js';
+
+const ALL = [
+  overview,
+  apiPerformance,
+  httpDetail,
+  environments,
+  realtime,
+  databaseCache,
+  accounts,
+  runtime,
+  frontend,
+  infrastructureSlo,
+  loadTest,
+];
+
+/** Where to, if somebody says so. */
+const home = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
+const folder = join(home, 'dashboards');
+
+function write(file: string, content: unknown) {
+  writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
+}
+
+mkdirSync(folder, { recursive: true });
+// A dashboard that is no more must not live on.
+for (const file of readdirSync(folder)) {
+  rmSync(join(folder, file));
+}
+for (const { name, dashboard } of ALL) {
+  write(join(folder, `${name}.json`), dashboard);
+}
+write(join(home, 'causes.json'), Object.fromEntries(ALL.map(({ name, causes }) => [uid(name), causes])));

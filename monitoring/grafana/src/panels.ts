@@ -1,0 +1,288 @@
+// The kinds of panels, each drawn in the one way that all dashboards have. What a panel shows is said in the dashboards.
+
+import { PanelBuilder as BarGauge } from '@grafana/grafana-foundation-sdk/bargauge';
+import type { Dataquery } from '@grafana/grafana-foundation-sdk/cog';
+import {
+  BarGaugeDisplayMode,
+  BarGaugeNamePlacement,
+  BarGaugeValueMode,
+  BigValueColorMode,
+  BigValueGraphMode,
+  BigValueJustifyMode,
+  BigValueTextMode,
+  GraphThresholdsStyleConfigBuilder,
+  GraphThresholdsStyleMode,
+  HeatmapCellLayout,
+  LegendDisplayMode,
+  LegendPlacement,
+  ReduceDataOptionsBuilder,
+  SortOrder,
+  StackingConfigBuilder,
+  StackingMode,
+  TableCellHeight,
+  TableSortByFieldStateBuilder,
+  TooltipDisplayMode,
+  VisibilityMode,
+  VizLegendOptionsBuilder,
+  VizOrientation,
+  VizTooltipOptionsBuilder,
+} from '@grafana/grafana-foundation-sdk/common';
+import {
+  FieldColorBuilder,
+  FieldColorModeId,
+  MappingType,
+  ThresholdsConfigBuilder,
+  ThresholdsMode,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import type { DynamicConfigValue, ValueMapping } from '@grafana/grafana-foundation-sdk/dashboard';
+import {
+  FilterValueRangeBuilder,
+  HeatmapColorMode,
+  HeatmapColorOptionsBuilder,
+  HeatmapTooltipBuilder,
+  PanelBuilder as Heatmap,
+  RowsHeatmapOptionsBuilder,
+  YAxisConfigBuilder,
+} from '@grafana/grafana-foundation-sdk/heatmap';
+import {
+  PanelBuilder as PieChart,
+  PieChartLegendOptionsBuilder,
+  PieChartLegendValues,
+  PieChartType,
+} from '@grafana/grafana-foundation-sdk/piechart';
+import { DataqueryBuilder, PromQueryFormat } from '@grafana/grafana-foundation-sdk/prometheus';
+import { PanelBuilder as Stat } from '@grafana/grafana-foundation-sdk/stat';
+import { PanelBuilder as StateTimeline } from '@grafana/grafana-foundation-sdk/statetimeline';
+import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table';
+import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries';
+
+import type { Cause } from './causes.js';
+import { fact, type Colours, type Limits } from './colours.js';
+import type { Size } from './layout.js';
+import { more, watched, type Name } from './links.js';
+import { DATASOURCE } from './variables.js';
+
+type Builder = BarGauge | Heatmap | PieChart | Stat | StateTimeline | Table | TimeSeries;
+
+/** A panel, and what the dashboard has to know of it. */
+export interface Panel extends Size {
+  builder: Builder;
+  movedBy: Cause;
+}
+
+/** What every panel says. */
+interface Content {
+  title: string;
+  /** What it shows, and what good looks like. */
+  description: string;
+  unit: string;
+  /** One query, or several by what their series are called. */
+  query: string | Record<string, string>;
+  movedBy: Cause;
+  limits?: Limits;
+  colours?: Colours;
+  decimals?: number;
+  max?: number;
+  /** The alert that watches the same. */
+  alert?: string;
+  /** The dashboard that tells more. */
+  more?: Name;
+  width?: number;
+  height?: number;
+}
+
+/** What values are called, and their colour. */
+export type Words = Record<string | number, [text: string, colour: string]>;
+
+/** One number: how it is now, before what it was. */
+export function stat(content: Content & { words?: Words; line?: boolean }): Panel {
+  const judged = content.limits !== undefined || content.words !== undefined;
+  const builder = new Stat()
+    .reduceOptions(last())
+    .colorMode(judged ? BigValueColorMode.BackgroundSolid : BigValueColorMode.Value)
+    .graphMode(content.line === false || content.words ? BigValueGraphMode.None : BigValueGraphMode.Area)
+    .textMode(BigValueTextMode.Value)
+    .justifyMode(BigValueJustifyMode.Center)
+    .mappings(content.words ? mappings(content.words) : [])
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
+  return panel(builder, content, { width: 3, height: 4 });
+}
+
+/** How something goes over time. */
+export function timeSeries(content: Content & { stacked?: boolean; legend?: 'right' }): Panel {
+  const builder = new TimeSeries()
+    .lineWidth(1)
+    .fillOpacity(content.stacked ? 40 : 8)
+    .showPoints(VisibilityMode.Never)
+    .stacking(new StackingConfigBuilder().mode(content.stacked ? StackingMode.Normal : StackingMode.None).group('A'))
+    .thresholdsStyle(
+      new GraphThresholdsStyleConfigBuilder().mode(content.limits ? GraphThresholdsStyleMode.Dashed : GraphThresholdsStyleMode.Off),
+    )
+    .min(0)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
+    .legend(
+      new VizLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(LegendDisplayMode.Table)
+        .placement(content.legend === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom)
+        .calcs(['mean', 'max', 'lastNotNull']),
+    );
+  return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 9 });
+}
+
+/** Which are the highest now. */
+export function barGauge(content: Content): Panel {
+  const builder = new BarGauge()
+    .reduceOptions(last())
+    .displayMode(BarGaugeDisplayMode.Gradient)
+    .valueMode(BarGaugeValueMode.Color)
+    .namePlacement(BarGaugeNamePlacement.Left)
+    .orientation(VizOrientation.Horizontal)
+    .showUnfilled(true)
+    .minVizHeight(10)
+    .min(0)
+    .colorScheme(new FieldColorBuilder().mode(content.limits ? FieldColorModeId.Thresholds : FieldColorModeId.ContinuousBlues));
+  return panel(builder, content, { width: 12, height: 9 }, 'now');
+}
+
+/** What the parts of a whole are in the time that is shown. */
+export function pieChart(content: Content): Panel {
+  const builder = new PieChart()
+    .reduceOptions(last())
+    .pieType(PieChartType.Donut)
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
+    .legend(
+      new PieChartLegendOptionsBuilder()
+        .showLegend(true)
+        .displayMode(LegendDisplayMode.Table)
+        .placement(LegendPlacement.Right)
+        .values([PieChartLegendValues.Percent]),
+    );
+  return panel(builder, content, { width: 8, height: 9 }, 'now');
+}
+
+/** How measurements spread, from the buckets of a histogram; `unit` is what is measured. */
+export function heatmap(content: Content): Panel {
+  const builder = new Heatmap()
+    .calculate(false)
+    .rowsFrame(new RowsHeatmapOptionsBuilder().layout(HeatmapCellLayout.Auto))
+    .color(
+      new HeatmapColorOptionsBuilder()
+        .mode(HeatmapColorMode.Scheme)
+        .scheme('Blues')
+        .steps(64)
+        .reverse(false)
+        .exponent(0.5)
+        .fill('dark-blue'),
+    )
+    .filterValues(new FilterValueRangeBuilder().le(1e-9))
+    .cellGap(1)
+    .yAxis(new YAxisConfigBuilder().unit(content.unit))
+    .tooltip(new HeatmapTooltipBuilder().mode(TooltipDisplayMode.Single).yHistogram(true))
+    .showLegend();
+  return panel(builder, content, { width: 12, height: 9 }, 'buckets');
+}
+
+/** When something was in which state. */
+export function stateTimeline(content: Content & { words: Words }): Panel {
+  const builder = new StateTimeline()
+    .showValue(VisibilityMode.Never)
+    .mergeValues(true)
+    .rowHeight(0.8)
+    .lineWidth(0)
+    .fillOpacity(80)
+    .mappings(mappings(content.words))
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds))
+    .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Single))
+    .legend(new VizLegendOptionsBuilder().showLegend(true).displayMode(LegendDisplayMode.List).placement(LegendPlacement.Bottom).calcs([]));
+  return panel(builder, content, { width: 12, height: 6 });
+}
+
+/** A column of a table: what it is called, and how it is shown if not as the others. */
+export type Columns = Record<string, { title: string; unit?: string; limits?: Limits; width?: number; words?: Words }>;
+
+/** A line for each series, with those of its labels, and of several queries the values, that `columns` names. */
+export function table(content: Content & { columns: Columns; sort?: string }): Panel {
+  const titles = Object.entries(content.columns).map(([field, column]) => [field, column.title]);
+  const builder = new Table()
+    .showHeader(true)
+    .cellHeight(TableCellHeight.Sm)
+    .transformations([
+      { id: 'merge', options: {} },
+      { id: 'filterFieldsByName', options: { include: { names: Object.keys(content.columns) } } },
+      {
+        id: 'organize',
+        options: {
+          indexByName: Object.fromEntries(titles.map(([field], index) => [field, index])),
+          renameByName: Object.fromEntries(titles),
+        },
+      },
+    ]);
+  if (content.sort) {
+    builder.sortBy([new TableSortByFieldStateBuilder().displayName(content.sort).desc(true)]);
+  }
+  for (const column of Object.values(content.columns)) {
+    builder.overrideByName(column.title, shown(column));
+  }
+  return panel(builder, content, { width: 24, height: 9 }, 'table');
+}
+
+function shown({ unit, limits, width, words }: Columns[string]): DynamicConfigValue[] {
+  const properties: DynamicConfigValue[] = [];
+  if (unit) properties.push({ id: 'unit', value: unit });
+  if (width) properties.push({ id: 'custom.width', value: width });
+  if (words) properties.push({ id: 'mappings', value: mappings(words) });
+  if (limits) properties.push({ id: 'thresholds', value: { mode: ThresholdsMode.Absolute, steps: limits } });
+  if (limits || words)
+    properties.push({ id: 'custom.cellOptions', value: { type: 'color-text' } }, { id: 'color', value: { mode: 'thresholds' } });
+  return properties;
+}
+
+const last = () => new ReduceDataOptionsBuilder().calcs(['lastNotNull']).fields('').values(false);
+
+function mappings(words: Words): ValueMapping[] {
+  const options = Object.fromEntries(Object.entries(words).map(([value, [text, color]], index) => [value, { text, color, index }]));
+  return [{ type: MappingType.ValueToText, options }];
+}
+
+/** How a panel wants its answers: over time, as they are now, or as the lines or the buckets of a table. */
+type Form = 'series' | 'now' | 'table' | 'buckets';
+
+const FORMATS: Record<Form, PromQueryFormat> = {
+  series: PromQueryFormat.TimeSeries,
+  now: PromQueryFormat.TimeSeries,
+  table: PromQueryFormat.Table,
+  buckets: PromQueryFormat.Heatmap,
+};
+
+function panel(builder: Builder, content: Content, size: Size, form: Form = 'series'): Panel {
+  const { title, description, unit, query, movedBy, alert, width = size.width, height = size.height } = content;
+  builder
+    .title(title)
+    .description(description)
+    .datasource(DATASOURCE)
+    .unit(unit)
+    .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(content.limits ?? fact))
+    .targets(targets(typeof query === 'string' ? { __auto: query } : query, form))
+    .links([...(content.more ? [more(content.more)] : []), ...(alert ? [watched(alert)] : [])]);
+  const decimals = content.decimals ?? (unit === 'none' ? 0 : undefined);
+  if (decimals !== undefined) builder.decimals(decimals);
+  if (content.max !== undefined) builder.max(content.max);
+  for (const [pattern, colour] of Object.entries(content.colours ?? {})) {
+    builder.overrideByRegexp(pattern, [{ id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: colour } }]);
+  }
+  return { builder, movedBy, width, height };
+}
+
+function targets(queries: Record<string, string>, form: Form): { build: () => Dataquery }[] {
+  return Object.entries(queries).map(([name, query], index) => {
+    const target = new DataqueryBuilder()
+      .refId(String.fromCharCode('A'.charCodeAt(0) + index))
+      .datasource(DATASOURCE)
+      .expr(query)
+      .legendFormat(form === 'buckets' ? '{{le}}' : name)
+      .format(FORMATS[form]);
+    return form === 'now' || form === 'table' ? target.instant() : target.range();
+  });
+}

@@ -1,0 +1,87 @@
+//! What a dashboard is called, and what each has for whoever looks at it: refresh, links to the others, annotations.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{finds, hold, text};
+use crate::files::{dashboards, items};
+
+/// What every dashboard says of itself.
+fn itself(dashboard: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for key in ["uid", "title", "description"] {
+        if text(&dashboard[key]).is_empty() {
+            faults.push(format!("has no {key}"));
+        }
+    }
+    for (key, value) in [("editable", json!(false)), ("refresh", json!("30s")), ("tags", json!(["vitrine"])), ("id", Value::Null)] {
+        if dashboard[key] != value {
+            faults.push(format!("{key} is {} and not {value}", dashboard[key]));
+        }
+    }
+    if !text(&dashboard["time"]["from"]).starts_with("now-") || dashboard["time"]["to"] != "now" {
+        faults.push("does not show the time until now".to_owned());
+    }
+    faults
+}
+
+/// A way to the other dashboards that keeps what was chosen.
+fn ways(dashboard: &Value) -> Vec<String> {
+    let leads = |link: &Value| {
+        let kept = ["asDropdown", "includeVars", "keepTime"].iter().all(|key| link[key] == true);
+        link["type"] == "dashboards" && link["tags"] == json!(["vitrine"]) && kept
+    };
+    if items(&dashboard["links"]).any(leads) { Vec::new() } else { vec!["has no way to the other dashboards".to_owned()] }
+}
+
+/// Deployments and alerts are drawn over all graphs.
+fn annotations(dashboard: &Value) -> Vec<String> {
+    let drawn = |name: &str| {
+        let named = items(&dashboard["annotations"]["list"]).find(|annotation| annotation["name"] == name);
+        named.is_some_and(|annotation| {
+            annotation["enable"] == true && annotation["datasource"]["uid"] == "${datasource}" && !text(&annotation["expr"]).is_empty()
+        })
+    };
+    ["Deployments", "Alerts"].into_iter().filter(|name| !drawn(name)).map(|name| format!("does not draw {name}")).collect()
+}
+
+/// What is not the only one of its name.
+fn doubled<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.filter(|name| !seen.insert(*name)).collect()
+}
+
+#[test]
+fn every_dashboard_says_what_it_is() {
+    hold(itself);
+    finds(itself, "/uid", json!(""), "has no uid");
+    finds(itself, "/description", Value::Null, "has no description");
+    finds(itself, "/editable", json!(true), "editable is true and not false");
+    finds(itself, "/refresh", json!("5s"), "refresh is \"5s\" and not \"30s\"");
+    finds(itself, "/tags", json!([]), "tags is [] and not [\"vitrine\"]");
+    finds(itself, "/time/from", json!("2026-01-01"), "does not show the time until now");
+}
+
+#[test]
+fn every_dashboard_leads_to_the_others() {
+    hold(ways);
+    finds(ways, "/links/0/keepTime", json!(false), "has no way to the other dashboards");
+}
+
+#[test]
+fn every_dashboard_draws_deployments_and_alerts() {
+    hold(annotations);
+    finds(annotations, "/annotations/list/0/expr", json!(""), "does not draw Deployments");
+    finds(annotations, "/annotations/list/1/datasource/uid", json!("prometheus"), "does not draw Alerts");
+}
+
+#[test]
+fn every_dashboard_has_an_identifier_and_a_title_of_its_own() {
+    let dashboards = dashboards();
+    for (name, dashboard) in &dashboards {
+        assert_eq!(text(&dashboard["uid"]), format!("vitrine-{name}"));
+    }
+    assert_eq!(doubled(dashboards.iter().filter_map(|(_, dashboard)| dashboard["title"].as_str())), [""; 0]);
+    assert_eq!(doubled(["a", "b", "a"].into_iter()), ["a"]);
+}

@@ -1,0 +1,57 @@
+//! Where panels are: on a grid of 24 columns, none over another.
+
+use serde_json::{Value, json};
+
+use super::{finds, hold, title};
+use crate::files::items;
+
+const COLUMNS: u64 = 24;
+
+/// A panel's place.
+struct Place {
+    x: u64,
+    y: u64,
+    w: u64,
+    h: u64,
+}
+
+impl Place {
+    fn of(panel: &Value) -> Self {
+        let number = |key: &str| panel["gridPos"][key].as_u64().unwrap_or_default();
+        Self { x: number("x"), y: number("y"), w: number("w"), h: number("h") }
+    }
+
+    fn is_on_the_grid(&self) -> bool {
+        self.w > 0 && self.h > 0 && self.x + self.w <= COLUMNS
+    }
+
+    fn covers(&self, other: &Self) -> bool {
+        self.x < other.x + other.w && other.x < self.x + self.w && self.y < other.y + other.h && other.y < self.y + self.h
+    }
+}
+
+/// Of the panels of a dashboard; those of a closed row are seen alone.
+fn layout(dashboard: &Value) -> Vec<String> {
+    let rows = items(&dashboard["panels"]).map(|panel| &panel["panels"]);
+    [&dashboard["panels"]].into_iter().chain(rows).flat_map(together).collect()
+}
+
+fn together(panels: &Value) -> Vec<String> {
+    let panels: Vec<(String, Place)> = items(panels).map(|panel| (title(panel), Place::of(panel))).collect();
+    let off = panels.iter().filter(|(_, place)| !place.is_on_the_grid()).map(|(title, _)| format!("{title} is not on the grid"));
+    let over = panels.iter().enumerate().flat_map(|(index, (title, place))| {
+        let later = panels[index + 1..].iter().filter(|(_, other)| place.covers(other));
+        later.map(move |(other, _)| format!("{other} is over {title}"))
+    });
+    off.chain(over).collect()
+}
+
+#[test]
+fn panels_are_on_the_grid_and_beside_one_another() {
+    hold(layout);
+    finds(layout, "/panels/2/gridPos/w", json!(21), "Requests is not on the grid");
+    finds(layout, "/panels/1/gridPos/h", json!(0), "Replicas is not on the grid");
+    finds(layout, "/panels/2/gridPos/x", json!(3), "Requests is over Replicas");
+    let inside = json!([{ "id": 4, "title": "Inside", "gridPos": { "x": 20, "y": 1, "w": 5, "h": 1 } }]);
+    finds(layout, "/panels/0/panels", inside, "Inside is not on the grid");
+}

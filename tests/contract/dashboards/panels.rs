@@ -1,0 +1,102 @@
+//! What every panel says: a title, what good looks like, a unit, and in a graph what its lines are.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{all, finds, hold, shown, text, title};
+use crate::files::items;
+
+/// Grafana's names of the units that there is something of here.
+const UNITS: &str = "none short percent percentunit bytes decbytes Bps binBps s ms dtdurations ops reqps rps wps cps opm cpm iops \
+                     dateTimeFromNow dateTimeAsIso bool_yes_no";
+/// Kinds of panels that show values of which a reader has to know the unit.
+const MEASURING: [&str; 9] = ["stat", "gauge", "bargauge", "timeseries", "table", "heatmap", "piechart", "histogram", "barchart"];
+
+/// Numbers by which links and causes know panels.
+fn numbers(dashboard: &Value) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let is_bad = |panel: &&Value| panel["id"].as_u64().is_none_or(|id| id == 0 || !seen.insert(id));
+    all(dashboard).into_iter().filter(is_bad).map(|panel| format!("{} has no number of its own", title(panel))).collect()
+}
+
+/// What stands above a panel, and behind its question mark.
+fn words(dashboard: &Value) -> Vec<String> {
+    let untitled = all(dashboard).into_iter().filter(|panel| panel["type"] != "text" && text(&panel["title"]).is_empty());
+    let unexplained = shown(dashboard).into_iter().filter(|panel| text(&panel["description"]).is_empty());
+    let untitled = untitled.map(|panel| format!("{} has no title", title(panel)));
+    untitled.chain(unexplained.map(|panel| format!("{} has no description", title(panel)))).collect()
+}
+
+/// Two panels of one title cannot be told from one another in a message.
+fn titles(dashboard: &Value) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let again = shown(dashboard).into_iter().map(title).filter(|title| !seen.insert(title.clone()));
+    again.map(|title| format!("{title} is there twice")).collect()
+}
+
+fn units(dashboard: &Value) -> Vec<String> {
+    let has_unit = |panel: &Value| {
+        let overridden = items(&panel["fieldConfig"]["overrides"]).flat_map(|one| items(&one["properties"]));
+        let units: Vec<_> = overridden.filter(|property| property["id"] == "unit").map(|property| &property["value"]).collect();
+        let own = [&panel["fieldConfig"]["defaults"]["unit"], &panel["options"]["yAxis"]["unit"]];
+        let is_one = |unit: &Value| unit.as_str().is_some_and(|unit| UNITS.split(' ').any(|known| known == unit));
+        let is_named = own.iter().any(|unit| is_one(unit)) || panel["type"] == "table" && units.iter().any(|unit| is_one(unit));
+        is_named && units.iter().all(|unit| is_one(unit))
+    };
+    let measuring = shown(dashboard).into_iter().filter(|panel| MEASURING.iter().any(|kind| panel["type"] == *kind));
+    measuring.filter(|panel| !has_unit(panel)).map(|panel| format!("{} has no unit that is known", title(panel))).collect()
+}
+
+/// A graph of several lines says which is which, and what each came to.
+fn legends(dashboard: &Value) -> Vec<String> {
+    let is_told = |panel: &&Value| {
+        let legend = &panel["options"]["legend"];
+        let is_shown = legend["showLegend"] != false && legend["displayMode"] != "hidden";
+        if is_shown { items(&legend["calcs"]).next().is_some() } else { items(&panel["targets"]).count() == 1 }
+    };
+    let graphs = shown(dashboard).into_iter().filter(|panel| panel["type"] == "timeseries");
+    graphs.filter(|panel| !is_told(panel)).map(|panel| format!("{} does not tell its lines", title(panel))).collect()
+}
+
+#[test]
+fn every_panel_has_a_number_of_its_own() {
+    hold(numbers);
+    finds(numbers, "/panels/2/id", json!(2), "Requests has no number of its own");
+    finds(numbers, "/panels/2/id", Value::Null, "Requests has no number of its own");
+}
+
+#[test]
+fn every_panel_has_a_title_and_says_what_good_looks_like() {
+    hold(words);
+    finds(words, "/panels/0/title", json!(""), "panel 1 has no title");
+    finds(words, "/panels/1/description", json!(""), "Replicas has no description");
+}
+
+#[test]
+fn titles_are_there_once() {
+    hold(titles);
+    finds(titles, "/panels/1/title", json!("Requests"), "Requests is there twice");
+}
+
+#[test]
+fn every_value_has_a_unit() {
+    hold(units);
+    finds(units, "/panels/2/fieldConfig/defaults/unit", Value::Null, "Requests has no unit that is known");
+    finds(units, "/panels/2/fieldConfig/defaults/unit", json!("requests"), "Requests has no unit that is known");
+    let overridden = json!({ "defaults": { "unit": "s" }, "overrides": [{ "properties": [{ "id": "unit", "value": "seconds" }] }] });
+    finds(units, "/panels/2/fieldConfig", overridden, "Requests has no unit that is known");
+}
+
+#[test]
+fn graphs_tell_their_lines() {
+    hold(legends);
+    finds(legends, "/panels/2/options/legend/calcs", json!([]), "Requests does not tell its lines");
+    let two = json!([{ "refId": "A" }, { "refId": "B" }]);
+    let hidden = json!({ "legend": { "showLegend": false } });
+    let mut dashboard = super::sample();
+    dashboard["panels"][2]["options"] = hidden;
+    assert_eq!(legends(&dashboard), [""; 0]);
+    dashboard["panels"][2]["targets"] = two;
+    assert_eq!(legends(&dashboard), ["Requests does not tell its lines"]);
+}

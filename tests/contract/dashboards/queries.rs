@@ -1,0 +1,160 @@
+//! How panels ask: of the chosen data source and replicas, of one job, and of counters only how they grow.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::{finds, hold, queries, shown, text, title};
+use crate::files::items;
+use crate::metrics::Catalogue;
+use crate::promql::{self, Selector};
+
+/// What tells how a counter grows.
+const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
+/// Those of them that tell it for one moment: `$__range` would be too long.
+const SPEEDS: [&str; 2] = ["rate", "irate"];
+/// Gauges of exporters that are called as counters are.
+const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
+/// Nobody scrapes these: rules or the load itself made them.
+const WITHOUT_JOB: [&str; 2] = ["ALERTS", "k6_"];
+
+/// Every series that is asked for, with the panel's title.
+fn selectors(dashboard: &Value) -> Vec<(String, Selector)> {
+    let of = |(title, query): (String, String)| promql::read(&query).selectors.into_iter().map(move |selector| (title.clone(), selector));
+    queries(dashboard).into_iter().flat_map(of).collect()
+}
+
+fn matcher<'a>(selector: &'a Selector, label: &str) -> Option<(&'a str, &'a str)> {
+    let found = selector.matchers.iter().find(|(name, _, _)| name == label);
+    found.map(|(_, operator, value)| (operator.as_str(), value.as_str()))
+}
+
+/// Names of recorded series have levels.
+fn is_recorded(metric: &str) -> bool {
+    metric.contains(':')
+}
+
+fn is_counter(metric: &str, catalogue: &Catalogue) -> bool {
+    let is_called_so = ["_total", "_count", "_sum", "_bucket"].iter().any(|end| metric.ends_with(end));
+    let is_one = match catalogue.row(metric) {
+        Some(row) => row.kind == "counter" || row.kind == "histogram" && is_called_so,
+        None => is_called_so,
+    };
+    is_one && !is_recorded(metric) && !CALLED_COUNTERS.contains(&metric)
+}
+
+/// Panels and queries name the variable, so that another Prometheus can be chosen.
+fn sources(dashboard: &Value) -> Vec<String> {
+    let of = |panel: &Value| {
+        let sources = [panel].into_iter().chain(items(&panel["targets"])).map(|part| &part["datasource"]);
+        let is_chosen = |source: &Value| source["type"] == "prometheus" && source["uid"] == "${datasource}";
+        (!sources.into_iter().all(is_chosen)).then(|| format!("{} does not ask the chosen data source", title(panel)))
+    };
+    shown(dashboard).into_iter().filter_map(of).collect()
+}
+
+/// Every panel asks for something, each time under another name, in brackets that close.
+fn wholeness(dashboard: &Value) -> Vec<String> {
+    let mut faults = Vec::new();
+    for panel in shown(dashboard) {
+        let mut names = BTreeSet::new();
+        let asked: Vec<&Value> = items(&panel["targets"]).collect();
+        let is_whole = |target: &&Value| promql::is_closed(&text(&target["expr"])) && names.insert(text(&target["refId"]));
+        if asked.is_empty() || !asked.iter().all(is_whole) {
+            faults.push(format!("{} does not ask for something", title(panel)));
+        }
+    }
+    faults
+}
+
+fn growth(dashboard: &Value) -> Vec<String> {
+    let catalogue = Catalogue::read();
+    let grows = |selector: &Selector| selector.function.as_deref().is_some_and(|function| GROWTH.contains(&function));
+    let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_counter(&selector.metric, &catalogue) && !grows(selector));
+    asked.map(|(title, selector)| format!("{title} does not ask how {} grows", selector.metric)).collect()
+}
+
+/// A window that is known to Grafana: fixed ones are too short or too long when the shown time or the scrapes are others.
+fn windows(dashboard: &Value) -> Vec<String> {
+    let is_right = |selector: &Selector| {
+        let function = selector.function.as_deref().unwrap_or_default();
+        let range = selector.range.as_deref();
+        !GROWTH.contains(&function) || range == Some("$__rate_interval") || range == Some("$__range") && !SPEEDS.contains(&function)
+    };
+    let wrong = selectors(dashboard).into_iter().filter(|(_, selector)| !is_right(selector));
+    wrong.map(|(title, selector)| format!("{title} looks back {} at {}", selector.range.unwrap_or_default(), selector.metric)).collect()
+}
+
+/// Metrics of one name may come from more than one program.
+fn jobs(dashboard: &Value) -> Vec<String> {
+    let has_none = |metric: &str| is_recorded(metric) || WITHOUT_JOB.iter().any(|start| metric.starts_with(start));
+    let asked = selectors(dashboard).into_iter().filter(|(_, selector)| !has_none(&selector.metric) && matcher(selector, "job").is_none());
+    asked.map(|(title, selector)| format!("{title} asks every job for {}", selector.metric)).collect()
+}
+
+/// Where replicas can be chosen, the service's own series are those of the chosen ones, but for what one replica reports for all.
+fn replicas(dashboard: &Value) -> Vec<String> {
+    if !items(&dashboard["templating"]["list"]).any(|variable| variable["name"] == "instance") {
+        return Vec::new();
+    }
+    let catalogue = Catalogue::read();
+    let is_of_all = |metric: &str| catalogue.row(metric).is_some_and(|row| row.help.contains("over the whole fleet"));
+    let is_free = |selector: &Selector| {
+        let is_ours = matcher(selector, "job") == Some(("=", "backend"));
+        is_ours && !is_of_all(&selector.metric) && matcher(selector, "instance") != Some(("=~", "$instance"))
+    };
+    let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_free(selector));
+    asked.map(|(title, selector)| format!("{title} asks every replica for {}", selector.metric)).collect()
+}
+
+const EXPR: &str = "/panels/1/targets/0/expr";
+
+#[test]
+fn panels_ask_the_chosen_data_source() {
+    hold(sources);
+    finds(sources, "/panels/1/datasource/uid", json!("prometheus"), "Replicas does not ask the chosen data source");
+    finds(sources, "/panels/1/targets/0/datasource", Value::Null, "Replicas does not ask the chosen data source");
+}
+
+#[test]
+fn panels_ask_for_something() {
+    hold(wholeness);
+    finds(wholeness, "/panels/1/targets", json!([]), "Replicas does not ask for something");
+    finds(wholeness, EXPR, json!(""), "Replicas does not ask for something");
+    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas does not ask for something");
+    let same = json!([{ "refId": "A", "expr": "up" }, { "refId": "A", "expr": "up" }]);
+    finds(wholeness, "/panels/1/targets", same, "Replicas does not ask for something");
+}
+
+#[test]
+fn counters_are_asked_how_they_grow() {
+    hold(growth);
+    finds(growth, EXPR, json!("sum(visits_total)"), "Replicas does not ask how visits_total grows");
+    let highest = "max_over_time(db_pool_wait_seconds_count[5m])";
+    finds(growth, EXPR, json!(highest), "Replicas does not ask how db_pool_wait_seconds_count grows");
+}
+
+#[test]
+fn rates_look_back_as_far_as_grafana_says() {
+    hold(windows);
+    finds(windows, EXPR, json!("rate(a_total[5m])"), "Replicas looks back 5m at a_total");
+    finds(windows, EXPR, json!("rate(a_total[$__range])"), "Replicas looks back $__range at a_total");
+    finds(windows, EXPR, json!("increase(a_total[1h])"), "Replicas looks back 1h at a_total");
+    let mut dashboard = super::sample();
+    dashboard["panels"][1]["targets"][0]["expr"] = json!("increase(a_total[$__range]) + max_over_time(b[1h])");
+    assert_eq!(windows(&dashboard), [""; 0]);
+}
+
+#[test]
+fn every_series_is_asked_of_a_job() {
+    hold(jobs);
+    finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), "Replicas asks every job for process_threads");
+}
+
+#[test]
+fn the_service_is_asked_at_the_chosen_replicas() {
+    hold(replicas);
+    finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), "Replicas asks every replica for up");
+    let of_all = r#"up{job="backend", instance="a"} + auth_sessions_active{job="backend"}"#;
+    finds(replicas, EXPR, json!(of_all), "Replicas asks every replica for up");
+}

@@ -1,0 +1,51 @@
+//! A dashboard with which nothing is wrong, as small as may be: what a rule finds in it was put there.
+
+use serde_json::{Value, json};
+
+/// A row, a number and a graph.
+pub fn sample() -> Value {
+    let datasource = json!({ "type": "prometheus", "uid": "${datasource}" });
+    let target = |name: &str, expr: &str| json!({ "refId": name, "datasource": datasource, "expr": expr });
+    let variable = |name: &str, query: &str| {
+        json!({
+            "name": name, "type": "query", "datasource": datasource, "query": { "query": query, "refId": name }, "refresh": 2,
+            "multi": true, "includeAll": true, "allValue": ".*", "current": { "text": ["All"], "value": ["$__all"] },
+        })
+    };
+    let annotation = |name: &str, expr: &str| json!({ "name": name, "datasource": datasource, "enable": true, "expr": expr });
+    let replicas = r#"sum(up{job="backend", instance=~"$instance"})"#;
+    let requests =
+        r#"sum by (status) (rate(http_requests_total{job="backend", instance=~"$instance", route=~"$route"}[$__rate_interval]))"#;
+    json!({
+        "uid": "vitrine-sample",
+        "title": "Sample",
+        "description": "What is it for?",
+        "tags": ["vitrine"],
+        "editable": false,
+        "refresh": "30s",
+        "time": { "from": "now-1h", "to": "now" },
+        "links": [{ "type": "dashboards", "tags": ["vitrine"], "asDropdown": true, "includeVars": true, "keepTime": true }],
+        "templating": { "list": [
+            { "name": "datasource", "type": "datasource", "query": "prometheus", "current": { "text": "Prometheus", "value": "prometheus" } },
+            variable("instance", "label_values(up{job=\"backend\"}, instance)"),
+            variable("route", "label_values(http_requests_total{job=\"backend\"}, route)"),
+        ] },
+        "annotations": { "list": [
+            annotation("Deployments", "changes(process_start_time_seconds{job=\"backend\"}[1m]) > 0"),
+            annotation("Alerts", "ALERTS{alertstate=\"firing\"}"),
+        ] },
+        "panels": [
+            { "id": 1, "type": "row", "title": "Now", "gridPos": { "x": 0, "y": 0, "w": 24, "h": 1 }, "panels": [] },
+            {
+                "id": 2, "type": "stat", "title": "Replicas", "description": "Good: three.", "datasource": datasource,
+                "gridPos": { "x": 0, "y": 1, "w": 4, "h": 4 }, "fieldConfig": { "defaults": { "unit": "none" } }, "targets": [target("A", replicas)],
+            },
+            {
+                "id": 3, "type": "timeseries", "title": "Requests", "description": "Good: no 500.", "datasource": datasource,
+                "gridPos": { "x": 4, "y": 1, "w": 20, "h": 8 }, "fieldConfig": { "defaults": { "unit": "reqps" } },
+                "options": { "legend": { "showLegend": true, "calcs": ["lastNotNull"] } },
+                "links": [{ "title": "More", "url": "/d/vitrine-overview" }], "targets": [target("A", requests)],
+            },
+        ],
+    })
+}

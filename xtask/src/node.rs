@@ -1,0 +1,130 @@
+//! Projects of Node.js in this checkout: where they are, how their packages come, and whether what they made is older than its
+//! sources. What they make is said by who uses them: `web` and `dashboards`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::SystemTime;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::paths;
+use crate::process::{capture_ok, run, task};
+use crate::tools::{NODE, NPM, require};
+
+/// A folder with a `package.json`.
+pub struct Project {
+    /// Below the root of the checkout.
+    pub folder: &'static str,
+    /// The verb that makes it, for messages.
+    pub verb: &'static str,
+    /// What in its folder is made from the rest.
+    pub made: &'static [&'static str],
+}
+
+impl Project {
+    /// Where it is.
+    pub fn home(&self) -> PathBuf {
+        paths::root().join(self.folder)
+    }
+
+    /// Node.js in its folder.
+    pub fn node(&self) -> Result<Command> {
+        Ok(self.inside(&NODE.path()?))
+    }
+
+    /// One of its scripts.
+    pub fn script(&self, name: &str) -> Result<Command> {
+        let mut npm = self.inside(&NPM.path()?);
+        npm.args(["run", "--silent", name]);
+        Ok(npm)
+    }
+
+    fn inside(&self, program: &Path) -> Command {
+        let mut command = task(program);
+        command.current_dir(self.home());
+        command
+    }
+
+    /// Checks the types of its sources; answers whether they are right.
+    pub fn check(&self, install: bool) -> Result<bool> {
+        self.packages(install)?;
+        run(&mut self.script("check")?)
+    }
+
+    /// Has the packages of the lock file there. This is the only step that needs the network, and comes with `install` alone.
+    pub fn packages(&self, install: bool) -> Result<()> {
+        require(&[&NODE, &NPM], install)?;
+        let home = self.home();
+        // npm writes it last.
+        let installed = modified(&home.join("node_modules/.package-lock.json"));
+        if installed >= modified(&home.join("package-lock.json")) {
+            return Ok(());
+        }
+        ensure!(install, "the packages of {}/ are missing or old: cargo xtask {} --install", self.folder, self.verb);
+        eprintln!("installing the packages of {}/", self.folder);
+        capture_ok(self.inside(&NPM.path()?).args(["ci", "--no-fund", "--no-audit", "--loglevel=error"]))?;
+        Ok(())
+    }
+
+    /// Whether a file that it makes is newer than all that it is made from.
+    pub fn is_made(&self, file: &str) -> Result<bool> {
+        let home = self.home();
+        let sources = self.sources(&home)?;
+        Ok(modified(&home.join(file)).is_some_and(|made| sources < made))
+    }
+
+    /// When something in the folder was changed last, other than what is made from it.
+    fn sources(&self, home: &Path) -> Result<SystemTime> {
+        let entries = fs::read_dir(home).with_context(|| format!("cannot read {}", home.display()))?;
+        let mut newest = SystemTime::UNIX_EPOCH;
+        for entry in entries {
+            let entry = entry?;
+            if !self.made.iter().any(|name| entry.file_name() == *name) {
+                newest = newest.max(newest_in(&entry.path())?);
+            }
+        }
+        Ok(newest)
+    }
+}
+
+/// The newest time below a path; a folder's own tells when something in it was removed.
+fn newest_in(path: &Path) -> Result<SystemTime> {
+    let mut newest = modified(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if path.is_dir() {
+        for entry in fs::read_dir(path)? {
+            newest = newest.max(newest_in(&entry?.path())?);
+        }
+    }
+    Ok(newest)
+}
+
+fn modified(path: &Path) -> Option<SystemTime> {
+    fs::metadata(path).and_then(|file| file.modified()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn write(path: &Path, age: u64) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let time = SystemTime::UNIX_EPOCH + Duration::from_secs(age);
+        fs::File::create(path).unwrap().set_modified(time).unwrap();
+        fs::File::open(path.parent().unwrap()).unwrap().set_modified(time).unwrap();
+    }
+
+    #[test]
+    fn what_is_made_is_no_source() {
+        let project = Project { folder: "web", verb: "web", made: &["node_modules", "dist"] };
+        let home = tempfile::tempdir().unwrap();
+        write(&home.path().join("node_modules/left/index.js"), 400);
+        write(&home.path().join("dist/manifest.json"), 300);
+        write(&home.path().join("src/live/socket.ts"), 200);
+        fs::File::open(home.path().join("src")).unwrap().set_modified(SystemTime::UNIX_EPOCH).unwrap();
+        write(&home.path().join("build.mjs"), 100);
+        let newest = project.sources(home.path()).unwrap();
+        assert_eq!(newest, SystemTime::UNIX_EPOCH + Duration::from_secs(200));
+    }
+}

@@ -1,0 +1,215 @@
+//! What can be made to happen that moves panels. Most of it is what alerts are drilled with; the rest is what no alert warns of, or
+//! what would take longer there. The names are those of `monitoring/grafana/causes.json`.
+
+use std::fmt::{self, Display, Formatter};
+use std::time::Duration;
+
+use anyhow::Result;
+use clap::ValueEnum;
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::drill::bench::{Bench, shoot};
+use crate::drill::environments::Environments;
+use crate::drill::traffic::Traffic;
+use crate::drill::{Mitigation, ends};
+use crate::drill::{accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+use crate::verbs::drill::load;
+
+/// Longer than all that is done under it.
+const LOAD_LASTS: Duration = Duration::from_hours(2);
+
+/// Something that moves panels. They are made in this order: what leaves little behind, and what hurts less, comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// People come: the demo load begins.
+    Traffic,
+    /// An alert fires.
+    Alerts,
+    /// Prometheus has more rules to evaluate.
+    Scrape,
+    /// A disk is there that fills.
+    Disk,
+    /// Requests are wrong.
+    ClientErrors,
+    /// Browsers report of pages that are slow and broken.
+    BrowserReports,
+    /// Passwords are wrong.
+    LoginFailures,
+    /// States of sign-ins are forged.
+    OauthFailures,
+    /// Somebody asks for more than they may.
+    RateLimits,
+    /// Sockets are refused.
+    SocketErrors,
+    /// Events do not reach clients.
+    DroppedEvents,
+    /// Jobs wait.
+    JobsBacklog,
+    /// A platform fails.
+    PlatformFailures,
+    /// The driver of environments fails.
+    DriverFailures,
+    /// The driver takes its time.
+    SlowDriver,
+    /// Others hold connections to Postgres.
+    DatabaseConnections,
+    /// A replica computes.
+    Busy,
+    /// A replica holds memory.
+    Memory,
+    /// Answers are slow.
+    Slowness,
+    /// Statements are slow.
+    SlowDatabase,
+    /// Statements hold every connection of the pools.
+    DatabasePool,
+    /// A route fails.
+    ServerErrors,
+    /// A handler panics.
+    Panic,
+    /// Statements fail.
+    DatabaseErrors,
+    /// Everything fails, for as long as an error budget notices.
+    ErrorBudget,
+    /// Redis is gone.
+    RedisAway,
+    /// Postgres is gone.
+    PostgresAway,
+    /// A background task ends, and its replica with it.
+    Task,
+    /// A replica leaves, and another comes.
+    ReplicaRestarted,
+    /// A replica is gone.
+    ReplicaStopped,
+    /// No replica answers the edge.
+    EdgeErrors,
+}
+
+impl Cause {
+    /// Makes it happen; answers what ends it.
+    pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
+        let drill = match self {
+            Self::Traffic => return traffic(bench),
+            Self::ClientErrors => return client_errors(bench),
+            Self::BrowserReports => return browser_reports(bench),
+            Self::SlowDriver => return slow_driver(bench),
+            Self::ServerErrors => return server_errors(bench),
+            Self::ReplicaRestarted => return replica_restarted(bench),
+            Self::Alerts => meta::TARGET,
+            Self::Scrape => meta::CARDINALITY,
+            Self::Disk => infra::DISK,
+            Self::LoginFailures => accounts::FAILURES,
+            Self::OauthFailures => accounts::OAUTH,
+            Self::RateLimits => accounts::BRUTE_FORCE,
+            Self::SocketErrors => realtime::REFUSED,
+            Self::DroppedEvents => realtime::DROPPED,
+            Self::JobsBacklog => jobs::BACKLOG,
+            Self::PlatformFailures => jobs::PLATFORM,
+            Self::DriverFailures => environments::FAILING,
+            Self::DatabaseConnections => database::CONNECTIONS,
+            Self::Busy => runtime::BUSY,
+            Self::Memory => runtime::FULL,
+            Self::SlowDatabase => database::VERY_SLOW,
+            Self::DatabasePool => database::SLOW,
+            Self::Slowness => http::SLOW,
+            Self::Panic => runtime::PANIC,
+            Self::DatabaseErrors => database::ERRORS,
+            Self::ErrorBudget => http::OUTAGE,
+            Self::RedisAway => cache::DOWN,
+            Self::PostgresAway => database::DOWN,
+            Self::Task => runtime::TASK,
+            Self::ReplicaStopped => infra::REPLICA,
+            Self::EdgeErrors => infra::SERVICE,
+        };
+        (drill.inject)(bench)
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.write_str(self.to_possible_value().as_ref().map_or("", |name| name.get_name()))
+    }
+}
+
+/// It goes on until the stack ends: what comes after it happens under load.
+fn traffic(bench: &mut Bench) -> Result<Mitigation> {
+    let load = load(bench, LOAD_LASTS)?;
+    bench.keep(load);
+    Ok(ends(()))
+}
+
+/// Nobody has signed in, nothing is there, no words are understood.
+fn client_errors(bench: &Bench) -> Result<Mitigation> {
+    let edge = bench.stack.edge()?;
+    let wrong = Traffic::start(12, 2, move |client, number| match number % 3 {
+        0 => shoot(client, "GET", &format!("{edge}/api/projects"), &[], None),
+        1 => shoot(client, "GET", &format!("{edge}/api/showcase/no-such-project"), &[], None),
+        _ => shoot(client, "POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": 1 }))),
+    });
+    Ok(ends(wrong))
+}
+
+/// One of each kind of what a browser tells of a bad visit.
+fn browser_reports(bench: &Bench) -> Result<Mitigation> {
+    let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
+    let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
+    let asset = |kind: &str| json!({ "kind": "asset", "type": kind, "value": 2000 });
+    let call = |status: u16| json!({ "kind": "api_call", "endpoint": "/api/projects", "status": status });
+    let waits = ["fcp", "inp", "lcp", "ttfb"].map(|name| vital(name, json!(3500)));
+    let errors = ["csp_violation", "error", "resource", "unhandled_rejection"].map(error);
+    let assets = ["font", "image", "script", "style"].map(asset);
+    let rest = [
+        json!({ "kind": "page_view", "route": "/about" }),
+        json!({ "kind": "error_boundary", "route": "/about" }),
+        vital("cls", json!(0.5)),
+        call(200),
+        call(404),
+        call(500),
+        // Not answered.
+        call(0),
+    ];
+    let events: Vec<Value> = [&waits[..], &errors, &assets, &rest].concat();
+    Ok(ends(frontend::beacons(bench, 4, &json!(events))?))
+}
+
+/// As in the drill of it, for seconds instead of half a minute.
+fn slow_driver(bench: &Bench) -> Result<Mitigation> {
+    let fault = bench.fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
+    // Meanwhile every replica learns of the fault.
+    let some = Environments::make(bench, 4)?;
+    some.all("start", 202)?;
+    Ok(Box::new(move |bench| {
+        bench.end_fault(&fault)?;
+        some.delete()
+    }))
+}
+
+fn server_errors(bench: &Bench) -> Result<Mitigation> {
+    let fault = bench.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
+    let failing = http::readers(bench, 15, 2)?;
+    Ok(Box::new(move |bench| {
+        bench.end_fault(&fault)?;
+        drop(failing);
+        Ok(())
+    }))
+}
+
+fn replica_restarted(bench: &mut Bench) -> Result<Mitigation> {
+    bench.stack.replace_replica(1, Signal::TERM)?;
+    Ok(ends(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_have_the_same_names_in_commands_and_in_files() {
+        for cause in Cause::value_variants() {
+            assert_eq!(serde_json::from_value::<Cause>(json!(cause.to_string())).unwrap(), *cause);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+//! The proof: under load no panel is empty; then one cause after the other, before each a quiet phase that says what its panels
+//! show without it.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+use super::band::Bands;
+use super::causes::Cause;
+use super::shown::{ask, now, values};
+use crate::dashboards::{self, Dashboard, Panel, Variables};
+use crate::drill::bench::Bench;
+use crate::process::{check_interrupt, pause};
+use crate::report::{Outcome, Report};
+use crate::speed::Pace;
+
+/// What was before has to leave the windows of most rates.
+const SETTLE: Duration = Duration::from_secs(6);
+/// In which is recorded what panels show without a cause.
+const QUIET: Duration = Duration::from_secs(6);
+/// Longest time from a cause to what it moves.
+const LIMIT: Duration = Duration::from_secs(45);
+/// The same for the beginning of the load: some journeys begin every half minute, and take as long.
+const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
+/// What a panel shows at all is looked for in so much time.
+const SHOWN: Duration = Duration::from_secs(30);
+
+/// A panel and what is known of it.
+struct Case {
+    name: String,
+    cause: Cause,
+    queries: Vec<Query>,
+    /// What is wrong with what it shows, without a cause.
+    trouble: Option<String>,
+    moved: Moved,
+}
+
+struct Query {
+    name: String,
+    text: String,
+    bands: Option<Bands>,
+}
+
+/// Whether a panel has moved.
+enum Moved {
+    NotYet,
+    /// So many seconds after its cause.
+    After(f64),
+    /// When last looked at, it could not be seen.
+    Unseen(String),
+}
+
+/// Panels that are to be proven, with the dashboards that they are in.
+pub struct Proof {
+    dashboards: Vec<(Dashboard, Variables)>,
+    cases: Vec<Case>,
+    step: Duration,
+}
+
+impl Proof {
+    /// Of the committed dashboards, on a stack whose monitoring is so many times as fast; of all panels, or of those that some causes move.
+    pub fn read(speed: u32, chosen: &[Cause]) -> Result<Self> {
+        let pace = Pace::of(&dashboards::prometheus()?, speed);
+        let causes = dashboards::causes::<Cause>()?;
+        let mut proof = Self { dashboards: Vec::new(), cases: Vec::new(), step: pace.interval() };
+        for dashboard in dashboards::committed()? {
+            let variables = Variables::of(&dashboard, pace).with_context(|| dashboard.uid.clone())?;
+            for panel in dashboard.shown() {
+                let cause = causes.get(&dashboard.uid).and_then(|panels| panels.get(&panel.id));
+                let cause = *cause.with_context(|| format!("{} / {}: causes.json names no cause", dashboard.title, panel.title))?;
+                if chosen.is_empty() || chosen.contains(&cause) {
+                    proof.cases.push(Case::new(&dashboard, panel, cause, &variables)?);
+                }
+            }
+            proof.dashboards.push((dashboard, variables));
+        }
+        Ok(proof)
+    }
+
+    /// Proves it, a row for each panel.
+    pub fn run(mut self, report: &mut Report, bench: &mut Bench) -> Result<()> {
+        // The load is what all else happens under.
+        let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
+        for cause in causes {
+            let start = Instant::now();
+            eprintln!("--- {cause}");
+            self.happens(cause, report, bench)?;
+            check_interrupt()?;
+            if cause == Cause::Traffic {
+                self.look(bench)?;
+                self.look_around(report, bench)?;
+            }
+            for case in self.cases.iter().filter(|case| case.cause == cause) {
+                let outcome = case.outcome();
+                eprintln!("    {}: {}", case.name, outcome.note);
+                report.add(case.name.as_str(), start.elapsed(), outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes something happen, and watches the panels that it should move.
+    fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
+        rest(SETTLE + QUIET)?;
+        let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
+        let begin = now();
+        for case in &mut cases {
+            case.record(bench, begin, self.step);
+        }
+        let begin = now();
+        let made = cause.make(bench);
+        if made.is_ok() {
+            watch(bench, cause, &mut cases, begin, self.step)?;
+        }
+        let ended = made.and_then(|end| end(bench)).and_then(|()| bench.end_faults());
+        if let Err(error) = ended {
+            report.step(format!("{cause} is made and ended"), || Err(error))?;
+            bench.end_faults()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every query of every panel shows something.
+    fn look(&mut self, bench: &Bench) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let to = now();
+            for case in &mut self.cases {
+                case.trouble = case.trouble(bench, to, self.step);
+            }
+            if self.cases.iter().all(|case| case.trouble.is_none()) || start.elapsed() > LIMIT {
+                return Ok(());
+            }
+            rest(self.step)?;
+        }
+    }
+
+    /// Whether variables have values to choose from, and annotations can be asked for.
+    fn look_around(&self, report: &mut Report, bench: &Bench) -> Result<()> {
+        for (dashboard, variables) in &self.dashboards {
+            report.step(format!("{} / variables and annotations", dashboard.title), || {
+                for (name, choices) in dashboard.choices() {
+                    let (series, label) = choices.with_context(|| format!("{name} asks for no values of a label"))?;
+                    let count = values(bench, &variables.fill(series)?, label)?;
+                    ensure!(count > 0, "{name} has no value");
+                }
+                let to = now();
+                for annotation in dashboard.annotations() {
+                    let query = variables.fill(&annotation.expr)?;
+                    ask(bench, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
+                }
+                Ok(Outcome::passed())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Case {
+    fn new(dashboard: &Dashboard, panel: &Panel, cause: Cause, variables: &Variables) -> Result<Self> {
+        let name = format!("{} / {}", dashboard.title, panel.title);
+        let query = |target: &dashboards::Target| {
+            Ok(Query { name: target.name.clone(), text: variables.fill(&target.expr).with_context(|| name.clone())?, bands: None })
+        };
+        let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
+        ensure!(!queries.is_empty(), "{name} asks for nothing");
+        Ok(Self { name, cause, queries, trouble: None, moved: Moved::NotYet })
+    }
+
+    /// Remembers what it showed in the last seconds.
+    fn record(&mut self, bench: &Bench, to: f64, step: Duration) {
+        // The first and the last time, and those between.
+        let times = 1 + usize::try_from(QUIET.as_millis() / step.as_millis()).unwrap_or_default();
+        for query in &mut self.queries {
+            match ask(bench, &query.text, to - QUIET.as_secs_f64(), to, step) {
+                Ok(quiet) => query.bands = Some(Bands::of(&quiet, times)),
+                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+            }
+        }
+    }
+
+    /// What is wrong with what it shows at a time.
+    fn trouble(&self, bench: &Bench, to: f64, step: Duration) -> Option<String> {
+        self.queries.iter().find_map(|query| match ask(bench, &query.text, to - SHOWN.as_secs_f64(), to, step) {
+            Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
+            Err(error) => Some(format!("{}: {error:#}", query.name)),
+        })
+    }
+
+    /// Looks whether it has moved between two times.
+    fn see(&mut self, bench: &Bench, begin: f64, from: f64, to: f64, step: Duration) {
+        for query in &self.queries {
+            let Some(bands) = &query.bands else { continue };
+            match ask(bench, &query.text, from, to, step) {
+                Ok(shown) => {
+                    if let Some(time) = bands.left(&shown, from) {
+                        self.moved = Moved::After(time - begin);
+                        return;
+                    }
+                }
+                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+            }
+        }
+    }
+
+    fn has_moved(&self) -> bool {
+        matches!(self.moved, Moved::After(_))
+    }
+
+    fn outcome(&self) -> Outcome {
+        let cause = self.cause;
+        let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
+        match &self.moved {
+            Moved::After(seconds) if trouble.is_empty() => Outcome::passed().with_note(format!("{cause}: moved after {seconds:.1} s")),
+            Moved::After(seconds) => Outcome::failed(format!("{cause}: moved after {seconds:.1} s{trouble}")),
+            Moved::NotYet => Outcome::failed(format!("{cause}: did not move{trouble}")),
+            Moved::Unseen(error) => Outcome::failed(format!("{cause}: {error}{trouble}")),
+        }
+    }
+}
+
+/// Looks again and again, until all have moved or nobody waits for them any more.
+fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
+    let limit = if cause == Cause::Traffic { LIMIT_OF_TRAFFIC } else { LIMIT };
+    let start = Instant::now();
+    let mut from = begin;
+    while !cases.iter().all(|case| case.has_moved()) && start.elapsed() < limit {
+        rest(step)?;
+        let to = now();
+        for case in cases.iter_mut().filter(|case| !case.has_moved()) {
+            case.see(bench, begin, from, to, step);
+        }
+        from = to;
+    }
+    Ok(())
+}
+
+fn rest(long: Duration) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < long {
+        pause()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! What Prometheus answers to a query over some time: the values of each series, as a graph would show them.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use serde_json::Value;
+
+use crate::drill::bench::Bench;
+
+/// Values of series by their labels; each with its time. What is not a number is as little shown as what is not there.
+pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
+
+/// What a query shows from one time to another, a value every `step`.
+pub fn ask(bench: &Bench, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
+    let path = format!("/api/v1/query_range?query={}&start={from}&end={to}&step={}", encoded(query), step.as_secs_f64());
+    read(&bench.prometheus(&path)?)
+}
+
+/// The values of a label of some series.
+pub fn values(bench: &Bench, series: &str, label: &str) -> Result<usize> {
+    let answer = bench.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
+    let values = checked(&answer)?.as_array().context("Prometheus answered no list")?;
+    Ok(values.len())
+}
+
+/// Now, as Prometheus tells time.
+pub fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
+}
+
+fn read(answer: &Value) -> Result<Shown> {
+    let series = checked(answer)?["result"].as_array().context("Prometheus answered no series")?;
+    let mut shown = Shown::new();
+    for one in series {
+        let points = one["values"].as_array().into_iter().flatten();
+        let points = points.filter_map(|point| Some((point[0].as_f64()?, point[1].as_str()?.parse::<f64>().ok()?)));
+        let points: Vec<(f64, f64)> = points.filter(|(_, value)| !value.is_nan()).collect();
+        if !points.is_empty() {
+            shown.insert(one["metric"].to_string(), points);
+        }
+    }
+    Ok(shown)
+}
+
+fn checked(answer: &Value) -> Result<&Value> {
+    if answer["status"] != "success" {
+        bail!("{}", answer["error"].as_str().unwrap_or("Prometheus does not say why"));
+    }
+    Ok(&answer["data"])
+}
+
+/// A text as part of a URL.
+fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn numbers_are_shown_and_nothing_else() {
+        let answer = json!({ "status": "success", "data": { "resultType": "matrix", "result": [
+            { "metric": { "a": "b" }, "values": [[1.5, "2"], [2.5, "NaN"], [3.5, "+Inf"]] },
+            { "metric": {}, "values": [[1.5, "NaN"]] },
+        ] } });
+        let expected = [("{\"a\":\"b\"}".to_owned(), vec![(1.5, 2.0), (3.5, f64::INFINITY)])];
+        assert_eq!(read(&answer).unwrap(), Shown::from(expected));
+    }
+
+    #[test]
+    fn what_prometheus_refuses_is_told_in_its_words() {
+        let answer = json!({ "status": "error", "errorType": "bad_data", "error": "no expression found in input" });
+        assert_eq!(read(&answer).unwrap_err().to_string(), "no expression found in input");
+    }
+
+    #[test]
+    fn a_query_is_part_of_a_url() {
+        assert_eq!(encoded("up{a=~\"5..\"}"), "up%7Ba%3D%7E%225%2E%2E%22%7D");
+    }
+}

@@ -1,0 +1,44 @@
+//! `cargo xtask panels`: every panel of every dashboard shows something under load, and moves when that happens which it is there for.
+//! How that is judged: `panels`. The stack is that of drills.
+
+use anyhow::Result;
+
+use super::drill::programs;
+use super::up;
+use crate::drill::bench::Bench;
+use crate::panels::{Cause, Proof};
+use crate::paths;
+use crate::report::{Outcome, Report};
+use crate::tools::require;
+
+/// Make happen what panels are there for, and see each of them move.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Only the panels that these causes move.
+    #[arg(value_name = "CAUSE", value_enum)]
+    causes: Vec<Cause>,
+    /// By how much everything that the monitoring waits for is divided.
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
+    speed: u32,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&programs(), args.install)?;
+    let proof = Proof::read(args.speed, &args.causes)?;
+    up::build(false, args.install)?;
+    let mut report = Report::new("panels");
+    let folder = paths::temporary("panels")?;
+    let mut started = None;
+    report.step(format!("a stack, its monitoring at {} times the speed", args.speed), || {
+        started = Some(Bench::start(folder.path().to_owned(), args.speed)?);
+        Ok(Outcome::passed())
+    })?;
+    if let Some(mut bench) = started {
+        proof.run(&mut report, &mut bench)?;
+    }
+    report.finish()
+}
