@@ -11,6 +11,8 @@ export const IDLE = '#8e8e8e';
 /** Colours of series by a pattern of their names. */
 export type Colours = Record<string, string>;
 
+/** What `orNone` says. */
+export const NOTHING: Colours = { '/^none$/': GOOD };
 export const BY_STATUS: Colours = { '/^2/': GOOD, '/^3/': FACT, '/^4/': WARNING, '/^499/': IDLE, '/^5/': BAD, '/^failed/': 'purple' };
 export const BY_OUTCOME: Colours = {
   '/success/': GOOD,

@@ -57,7 +57,7 @@ import { PanelBuilder as Table } from '@grafana/grafana-foundation-sdk/table';
 import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/timeseries';
 
 import type { Cause } from './causes.js';
-import { fact, type Colours, type Limits } from './colours.js';
+import { fact, NOTHING, type Colours, type Limits } from './colours.js';
 import type { Size } from './layout.js';
 import { more, watched, type Name } from './links.js';
 import { DATASOURCE } from './variables.js';
@@ -82,6 +82,8 @@ interface Content {
   limits?: Limits;
   colours?: Colours;
   decimals?: number;
+  /** Where an axis begins that need not begin at 0. */
+  min?: 'free';
   max?: number;
   /** The alert that watches the same. */
   alert?: string;
@@ -94,41 +96,55 @@ interface Content {
 /** What values are called, and their colour. */
 export type Words = Record<string | number, [text: string, colour: string]>;
 
-/** One number: how it is now, before what it was. */
-export function stat(content: Content & { words?: Words; line?: boolean }): Panel {
-  const judged = content.limits !== undefined || content.words !== undefined;
+/** One number: how it is now. What it was, a graph below tells. */
+export function stat(content: Content & { words?: Words }): Panel {
   const builder = new Stat()
     .reduceOptions(last())
-    .colorMode(judged ? BigValueColorMode.BackgroundSolid : BigValueColorMode.Value)
-    .graphMode(content.line === false || content.words ? BigValueGraphMode.None : BigValueGraphMode.Area)
+    .colorMode(BigValueColorMode.BackgroundSolid)
+    .graphMode(BigValueGraphMode.None)
     .textMode(BigValueTextMode.Value)
-    .justifyMode(BigValueJustifyMode.Center)
+    .justifyMode(BigValueJustifyMode.Auto)
     .mappings(content.words ? mappings(content.words) : [])
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
-  return panel(builder, content, { width: 3, height: 4 });
+  const decimals = content.decimals ?? (content.unit === 'percentunit' ? 1 : undefined);
+  return panel(builder, { ...content, ...(decimals === undefined ? {} : { decimals }) }, { width: 3, height: 4 });
 }
 
 /** How something goes over time. */
-export function timeSeries(content: Content & { stacked?: boolean; legend?: 'right' }): Panel {
+export function timeSeries(content: Content & { stacked?: boolean; legend?: 'right'; shades?: string }): Panel {
   const builder = new TimeSeries()
-    .lineWidth(1)
-    .fillOpacity(content.stacked ? 40 : 8)
+    // The line of an empty series would lie on all the others.
+    .lineWidth(content.stacked ? 0 : 1)
+    .fillOpacity(content.stacked ? 70 : content.legend === 'right' ? 0 : 6)
     .showPoints(VisibilityMode.Never)
     .stacking(new StackingConfigBuilder().mode(content.stacked ? StackingMode.Normal : StackingMode.None).group('A'))
     .thresholdsStyle(
       new GraphThresholdsStyleConfigBuilder().mode(content.limits ? GraphThresholdsStyleMode.Dashed : GraphThresholdsStyleMode.Off),
     )
-    .min(0)
-    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic))
+    .axisSoftMax(softMax(content))
+    .colorScheme(
+      content.shades
+        ? new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor(content.shades)
+        : new FieldColorBuilder().mode(FieldColorModeId.PaletteClassic),
+    )
     .tooltip(new VizTooltipOptionsBuilder().mode(TooltipDisplayMode.Multi).sort(SortOrder.Descending))
     .legend(
       new VizLegendOptionsBuilder()
         .showLegend(true)
         .displayMode(LegendDisplayMode.Table)
         .placement(content.legend === 'right' ? LegendPlacement.Right : LegendPlacement.Bottom)
-        .calcs(['mean', 'max', 'lastNotNull']),
+        .calcs(content.legend === 'right' ? ['max', 'lastNotNull'] : ['mean', 'max', 'lastNotNull'])
+        .sortBy('Last *')
+        .sortDesc(true),
     );
-  return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 9 });
+  if (content.min !== 'free') builder.min(0);
+  return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 10 });
+}
+
+/** How high an axis is at least: nothing should look like much, and a limit for a share be in sight. */
+function softMax({ unit, limits }: Content): number {
+  if (unit === 'percentunit') return limits?.[1]?.value ?? 0.05;
+  return unit === 's' ? 0.01 : 1;
 }
 
 /** Which are the highest now. */
@@ -142,7 +158,7 @@ export function barGauge(content: Content): Panel {
     .showUnfilled(true)
     .minVizHeight(10)
     .min(0)
-    .colorScheme(new FieldColorBuilder().mode(content.limits ? FieldColorModeId.Thresholds : FieldColorModeId.ContinuousBlues));
+    .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
   return panel(builder, content, { width: 12, height: 9 }, 'now');
 }
 
@@ -200,7 +216,7 @@ export function stateTimeline(content: Content & { words: Words }): Panel {
 }
 
 /** A column of a table: what it is called, and how it is shown if not as the others. */
-export type Columns = Record<string, { title: string; unit?: string; limits?: Limits; width?: number; words?: Words }>;
+export type Columns = Record<string, { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words }>;
 
 /** A line for each series, with those of its labels, and of several queries the values, that `columns` names. */
 export function table(content: Content & { columns: Columns; sort?: string }): Panel {
@@ -228,9 +244,10 @@ export function table(content: Content & { columns: Columns; sort?: string }): P
   return panel(builder, content, { width: 24, height: 9 }, 'table');
 }
 
-function shown({ unit, limits, width, words }: Columns[string]): DynamicConfigValue[] {
+function shown({ unit, decimals, limits, width, words }: Columns[string]): DynamicConfigValue[] {
   const properties: DynamicConfigValue[] = [];
   if (unit) properties.push({ id: 'unit', value: unit });
+  if (decimals !== undefined) properties.push({ id: 'decimals', value: decimals });
   if (width) properties.push({ id: 'custom.width', value: width });
   if (words) properties.push({ id: 'mappings', value: mappings(words) });
   if (limits) properties.push({ id: 'thresholds', value: { mode: ThresholdsMode.Absolute, steps: limits } });
@@ -266,10 +283,10 @@ function panel(builder: Builder, content: Content, size: Size, form: Form = 'ser
     .thresholds(new ThresholdsConfigBuilder().mode(ThresholdsMode.Absolute).steps(content.limits ?? fact))
     .targets(targets(typeof query === 'string' ? { __auto: query } : query, form))
     .links([...(content.more ? [more(content.more)] : []), ...(alert ? [watched(alert)] : [])]);
-  const decimals = content.decimals ?? (unit === 'none' ? 0 : undefined);
+  const decimals = content.decimals ?? (unit === 'none' && form !== 'table' ? 0 : undefined);
   if (decimals !== undefined) builder.decimals(decimals);
   if (content.max !== undefined) builder.max(content.max);
-  for (const [pattern, colour] of Object.entries(content.colours ?? {})) {
+  for (const [pattern, colour] of Object.entries({ ...NOTHING, ...content.colours })) {
     builder.overrideByRegexp(pattern, [{ id: 'color', value: { mode: FieldColorModeId.Fixed, fixedColor: colour } }]);
   }
   return { builder, movedBy, width, height };

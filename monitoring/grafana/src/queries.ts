@@ -18,6 +18,10 @@ export const from = (job: string, metric: string, ...matchers: string[]) => seri
 /** How much a counter grows in a second. */
 export const rate = (counter: string) => `rate(${counter}[$__rate_interval])`;
 
+/** A rate, as what happens seldom is told. */
+export const perMinute = (of: string) => `${of} * 60`;
+export const perHour = (of: string) => `${of} * 3600`;
+
 /** How much a counter has grown in the time that is shown. */
 export const inShownTime = (counter: string) => `increase(${counter}[$__range])`;
 

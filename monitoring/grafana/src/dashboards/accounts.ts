@@ -1,9 +1,9 @@
 // Who comes in and how, what platforms answer, and what is done in the background for users.
 
-import { BY_OUTCOME, BY_QUANTILE, low } from '../colours.js';
+import { BAD, BY_OUTCOME, BY_QUANTILE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, timeSeries } from '../panels.js';
-import { orNone, orZero, ours, quantile, rate, ratio, sum } from '../queries.js';
+import { orNone, orZero, ours, perHour, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
 const attempts = ours('auth_attempts_total');
@@ -35,14 +35,13 @@ export const accounts = dashboard('accounts', {
         description: 'Passwords and platforms that let somebody in, in a minute. Good: what this hour usually has.',
         unit: 'cpm',
         decimals: 0,
-        query: `${sum(rate(ours('auth_attempts_total', 'method!="token", status="success"')))} * 60`,
+        query: perMinute(sum(rate(ours('auth_attempts_total', 'method!="token", status="success"')))),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Refused',
         description: 'Share of all proofs of identity that failed or were throttled. Good: below 10 %; 50 % of a method is an alert.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(unsuccessful)), sum(rate(attempts)))),
         limits: low(0.1, 0.5),
         alert: 'HighAuthFailureRate',
@@ -58,20 +57,18 @@ export const accounts = dashboard('accounts', {
         movedBy: 'rate-limits',
       }),
       stat({
-        title: 'OAuth failures',
+        title: 'OAuth failed',
         description: 'Share of the steps of signing in by a platform that failed. Good: below 10 %.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(oauthFailures)), sum(rate(oauth)))),
         limits: low(0.05, 0.1),
         alert: 'OAuthFailures',
         movedBy: 'oauth-failures',
       }),
       stat({
-        title: 'Platform failures',
+        title: 'Calls failed',
         description: 'Share of the calls of platforms that failed. Good: below 10 %.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(failedCalls)), sum(rate(calls)))),
         limits: low(0.05, 0.1),
         alert: 'SocialApiFailing',
@@ -100,9 +97,9 @@ export const accounts = dashboard('accounts', {
       'Coming in',
       timeSeries({
         title: 'Proofs of identity',
-        description: 'Attempts in a second by method and outcome. Good: nearly all succeed; many failures are a mistake or an attack.',
-        unit: 'ops',
-        query: { '{{method}} {{status}}': sum(rate(attempts), 'method', 'status') },
+        description: 'Attempts in a minute by method and outcome. Good: nearly all succeed; many failures are a mistake or an attack.',
+        unit: 'opm',
+        query: { '{{method}} {{status}}': perMinute(sum(rate(attempts), 'method', 'status')) },
         legend: 'right',
         movedBy: 'traffic',
       }),
@@ -114,6 +111,7 @@ export const accounts = dashboard('accounts', {
         query: { '{{method}}': orNone(ratio(sum(rate(unsuccessful), 'method'), sum(rate(attempts), 'method')), 'method') },
         limits: low(0.1, 0.5),
         alert: 'HighAuthFailureRate',
+        shades: WARNING,
         movedBy: 'login-failures',
         width: 12,
       }),
@@ -138,10 +136,11 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Refused by limits',
-        description: 'Attempts in a second that came too often, by the limit. Good: 0 but for people who mistype.',
-        unit: 'ops',
-        query: { '{{limiter}}': sum(rate(ours('rate_limited_total')), 'limiter') },
+        description: 'Attempts in a minute that came too often, by the limit. Good: 0 but for people who mistype.',
+        unit: 'opm',
+        query: { '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')) },
         alert: 'PossibleBruteForceAttack',
+        shades: WARNING,
         movedBy: 'rate-limits',
       }),
     ),
@@ -151,14 +150,14 @@ export const accounts = dashboard('accounts', {
         title: 'OAuth by platform',
         description: 'Steps of signing in by a platform, and of what follows from it, in a minute. Good: follows users.',
         unit: 'cpm',
-        query: { '{{platform}}': `${sum(rate(oauth), 'platform')} * 60` },
+        query: { '{{platform}}': perMinute(sum(rate(oauth), 'platform')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'OAuth by operation',
         description: 'Steps in a minute by operation. Good: as many callbacks as starts; fewer are people who turned back.',
         unit: 'cpm',
-        query: { '{{operation}}': `${sum(rate(oauth), 'operation')} * 60` },
+        query: { '{{operation}}': perMinute(sum(rate(oauth), 'operation')) },
         movedBy: 'traffic',
       }),
       timeSeries({
@@ -169,6 +168,7 @@ export const accounts = dashboard('accounts', {
         query: { '{{platform}}': orNone(ratio(sum(rate(oauthFailures), 'platform'), sum(rate(oauth), 'platform')), 'platform') },
         limits: low(0.05, 0.1),
         alert: 'OAuthFailures',
+        shades: BAD,
         movedBy: 'oauth-failures',
       }),
       timeSeries({
@@ -176,7 +176,7 @@ export const accounts = dashboard('accounts', {
         description:
           'Calls of platforms in a minute, by how they ended. Good: success; `rate_limited` waits, `refused` wants a new consent.',
         unit: 'cpm',
-        query: { '{{status}}': `${sum(rate(ours('social_api_calls_total')), 'status')} * 60` },
+        query: { '{{status}}': perMinute(sum(rate(ours('social_api_calls_total')), 'status')) },
         colours: BY_OUTCOME,
         stacked: true,
         alert: 'SocialApiFailing',
@@ -190,6 +190,7 @@ export const accounts = dashboard('accounts', {
         query: { '{{platform}}': orNone(ratio(sum(rate(failedCalls), 'platform'), sum(rate(calls), 'platform')), 'platform') },
         limits: low(0.05, 0.1),
         alert: 'SocialApiFailing',
+        shades: BAD,
         movedBy: 'platform-failures',
       }),
       timeSeries({
@@ -204,16 +205,16 @@ export const accounts = dashboard('accounts', {
       'Jobs',
       timeSeries({
         title: 'Attempts by kind',
-        description: 'Attempts at background jobs in a second. Good: follows users.',
-        unit: 'ops',
-        query: { '{{kind}}': sum(rate(jobs), 'kind') },
+        description: 'Attempts at background jobs in a minute. Good: follows users.',
+        unit: 'opm',
+        query: { '{{kind}}': perMinute(sum(rate(jobs), 'kind')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Attempts that did not succeed',
-        description: 'Attempts in a second by what came of them. Good: few retries, none dead or lost.',
-        unit: 'ops',
-        query: { '{{outcome}}': sum(rate(unsuccessfulJobs), 'outcome') },
+        description: 'Attempts in a minute by what came of them. Good: few retries, none dead or lost.',
+        unit: 'opm',
+        query: { '{{outcome}}': perMinute(sum(rate(unsuccessfulJobs), 'outcome')) },
         colours: { '/retry/': 'orange', '/dead/': 'red', '/lost/': 'dark-red' },
         alert: 'JobsFailing',
         movedBy: 'platform-failures',
@@ -226,6 +227,7 @@ export const accounts = dashboard('accounts', {
         query: { '{{kind}}': orNone(ratio(sum(rate(unsuccessfulJobs), 'kind'), sum(rate(jobs), 'kind')), 'kind') },
         limits: low(0.05, 0.1),
         alert: 'JobsFailing',
+        shades: BAD,
         movedBy: 'platform-failures',
       }),
       timeSeries({
@@ -263,9 +265,9 @@ export const accounts = dashboard('accounts', {
         unit: 'short',
         decimals: 0,
         query: {
-          accounts: `${sum(rate(ours('users_registered_total')))} * 3600`,
-          projects: `${sum(rate(ours('projects_created_total')))} * 3600`,
-          'on show': `${sum(rate(ours('projects_published_total')))} * 3600`,
+          accounts: perHour(sum(rate(ours('users_registered_total')))),
+          projects: perHour(sum(rate(ours('projects_created_total')))),
+          'on show': perHour(sum(rate(ours('projects_published_total')))),
         },
         movedBy: 'traffic',
       }),
@@ -276,9 +278,9 @@ export const accounts = dashboard('accounts', {
         unit: 'short',
         decimals: 0,
         query: {
-          posts: `${sum(rate(ours('posts_created_total')))} * 3600`,
-          delivered: `${sum(rate(ours('jobs_total', 'kind="post_delivery", outcome="success"')))} * 3600`,
-          'given up': `${sum(rate(ours('jobs_total', 'kind="post_delivery", outcome="dead"')))} * 3600`,
+          posts: perHour(sum(rate(ours('posts_created_total')))),
+          delivered: perHour(sum(rate(ours('jobs_total', 'kind="post_delivery", outcome="success"')))),
+          'given up': perHour(sum(rate(ours('jobs_total', 'kind="post_delivery", outcome="dead"')))),
         },
         colours: { '/delivered/': 'green', '/posts/': 'blue', '/given up/': 'red' },
         movedBy: 'traffic',

@@ -1,9 +1,9 @@
 // How fast the interface answers, how often it fails, and what it waits for.
 
-import { above, below, BY_QUANTILE, BY_STATUS, high, low } from '../colours.js';
+import { above, BAD, below, BY_QUANTILE, BY_STATUS, high, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
-import { buckets, byClass, orAll, orNone, orZero, ours, part, quantile, rate, ratio, requests, sum, top } from '../queries.js';
+import { buckets, byClass, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 const all = sum(rate(requests('http_requests_total')));
@@ -27,7 +27,6 @@ export const apiPerformance = dashboard('api-performance', {
         title: 'Answered well',
         description: 'Share of requests that were neither failed by the service (5xx) nor left by the client (499). Good: above 99.9 %.',
         unit: 'percentunit',
-        decimals: 2,
         query: orAll(ratio(sum(rate(requests('http_requests_total', 'status!~"5..|499"'))), all)),
         limits: high(0.95, 0.999),
         alert: 'LowSuccessRate',
@@ -128,6 +127,7 @@ export const apiPerformance = dashboard('api-performance', {
         title: 'Answered within 300 ms',
         description: 'Share of requests within the time that is promised, over all replicas and by replica. Good: above 99 % (dashed).',
         unit: 'percentunit',
+        min: 'free',
         max: 1,
         query: {
           all: orAll(ratio(sum(rate(requests('http_request_duration_seconds_bucket', 'le="0.3"'))), sum(rate(part(latency, 'count'))))),
@@ -158,22 +158,23 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Errors by type',
         description:
-          'Answers in a second that told of a problem, by its type. Good: only what clients get wrong; `internal`, `timeout` and `unavailable` are ours.',
-        unit: 'reqps',
-        query: { '{{type}}': orNone(`${sum(rate(requests('api_errors_total')), 'type')} > 0`, 'type') },
-        colours: { '/internal/': 'red', '/timeout/': 'dark-red', '/unavailable/': 'semi-dark-red', '/none/': 'green' },
+          'Answers in a minute that told of a problem, by its type. Good: only what clients get wrong; `internal`, `timeout` and `unavailable` are ours.',
+        unit: 'opm',
+        query: { '{{type}}': orNone(`${perMinute(sum(rate(requests('api_errors_total')), 'type'))} > 0`, 'type') },
         stacked: true,
         alert: 'HighAPIErrorRate',
+        shades: WARNING,
+        colours: { '/internal|timeout|unavailable/': BAD },
         movedBy: 'client-errors',
       }),
       timeSeries({
         title: 'Errors by route',
-        description: 'Answers in a second that told of a failure of the service, by route, the first ten. Good: none.',
-        unit: 'reqps',
-        query: { '{{route}}': orNone(top(10, sum(rate(requests('api_errors_total', 'status=~"5.."')), 'route')), 'route') },
-        colours: { '/none/': 'green' },
+        description: 'Answers in a minute that told of a failure of the service, by route, the first ten. Good: none.',
+        unit: 'opm',
+        query: { '{{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total', 'status=~"5.."')), 'route'))), 'route') },
         alert: 'HighErrorRate',
         more: 'http-detail',
+        shades: BAD,
         movedBy: 'server-errors',
       }),
       timeSeries({

@@ -3,7 +3,7 @@
 import { above, BAD, below, BY_OUTCOME, BY_POOL, BY_QUANTILE, GOOD, high, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
-import { buckets, from, max, orAll, orNone, orZero, ours, quantile, rate, ratio, sum, top } from '../queries.js';
+import { buckets, from, max, orAll, orNone, orZero, ours, perMinute, quantile, rate, ratio, sum, top } from '../queries.js';
 import { instance } from '../variables.js';
 
 const queries = ours('db_queries_total');
@@ -59,10 +59,9 @@ export const databaseCache = dashboard('database-cache', {
         movedBy: 'slow-database',
       }),
       stat({
-        title: 'Failed statements',
+        title: 'Failed',
         description: 'Share of statements that ended in an error or a timeout. Good: 0; 5 % is an alert.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(
           ratio(
             sum(rate(ours('db_queries_total', 'table!="health", status=~"error|timeout"'))),
@@ -130,9 +129,9 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Statements that did not succeed',
-        description: 'Statements in a second that failed, ran into their timeout, or whose request was given up. Good: 0.',
-        unit: 'ops',
-        query: { '{{status}}': sum(rate(ours('db_queries_total', 'status!="success"')), 'status') },
+        description: 'Statements in a minute that failed, ran into their timeout, or whose request was given up. Good: 0.',
+        unit: 'opm',
+        query: { '{{status}}': perMinute(sum(rate(ours('db_queries_total', 'status!="success"')), 'status')) },
         colours: BY_OUTCOME,
         alert: 'DatabaseErrors',
         movedBy: 'database-errors',
@@ -297,10 +296,11 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Cache errors by type',
-        description: 'Look-ups and changes in a second that the cache failed. Good: 0; the store answers instead.',
-        unit: 'ops',
-        query: { '{{cache_type}}': sum(rate(ours('cache_errors_total')), 'cache_type') },
+        description: 'Look-ups and changes in a minute that the cache failed. Good: 0; the store answers instead.',
+        unit: 'opm',
+        query: { '{{cache_type}}': perMinute(sum(rate(ours('cache_errors_total')), 'cache_type')) },
         alert: 'CacheErrors',
+        shades: BAD,
         movedBy: 'redis-away',
       }),
     ),
@@ -324,10 +324,11 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Failed commands',
-        description: 'Commands of the service in a second that failed, by command. Good: 0.',
-        unit: 'ops',
-        query: { '{{command}}': sum(rate(ours('redis_commands_total', 'status="error"')), 'command') },
+        description: 'Commands of the service in a minute that failed, by command. Good: 0.',
+        unit: 'opm',
+        query: { '{{command}}': perMinute(sum(rate(ours('redis_commands_total', 'status="error"')), 'command')) },
         alert: 'CacheErrors',
+        shades: BAD,
         movedBy: 'redis-away',
       }),
       timeSeries({
@@ -352,11 +353,11 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Keys that end',
-        description: 'Keys that ended in a second, in time or for want of memory. Good: none for want of memory.',
-        unit: 'ops',
+        description: 'Keys that ended in a minute, in time or for want of memory. Good: none for want of memory.',
+        unit: 'opm',
         query: {
-          'in time': sum(rate(from('redis', 'redis_expired_keys_total'))),
-          'for want of memory': sum(rate(from('redis', 'redis_evicted_keys_total'))),
+          'in time': perMinute(sum(rate(from('redis', 'redis_expired_keys_total')))),
+          'for want of memory': perMinute(sum(rate(from('redis', 'redis_evicted_keys_total')))),
         },
         colours: { '/in time/': 'green', '/for want/': 'red' },
         movedBy: 'traffic',

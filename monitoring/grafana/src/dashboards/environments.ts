@@ -3,7 +3,7 @@
 import { BAD, BY_ENVIRONMENT, BY_OUTCOME, GOOD, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, heatmap, stat, stateTimeline, timeSeries } from '../panels.js';
-import { buckets, min, orNone, orZero, ours, quantile, rate, ratio, sum } from '../queries.js';
+import { buckets, min, orNone, orZero, ours, perHour, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
 const counted = (statuses: string) => `sum(status:environments:sum{status=~"${statuses}"})`;
@@ -61,7 +61,6 @@ export const environments = dashboard('environments', {
         title: 'Failed calls',
         description: "Share of the driver's calls that failed. Good: below 10 %; the simulated driver fails one of fifty on purpose.",
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(failures)), sum(rate(operations)))),
         limits: low(0.05, 0.1),
         alert: 'HighDockerFailureRate',
@@ -108,7 +107,7 @@ export const environments = dashboard('environments', {
         query: { '{{status}}': 'sum by (status) (status:environments:sum)' },
         colours: BY_ENVIRONMENT,
         movedBy: 'traffic',
-        width: 6,
+        width: 7,
         height: 10,
       }),
       stateTimeline({
@@ -118,7 +117,7 @@ export const environments = dashboard('environments', {
         query: { '{{instance}}': min(ours('service_ready', 'dependency="environment_driver"'), 'instance') },
         words: { 0: ['away', BAD], 1: ['there', GOOD] },
         movedBy: 'replica-stopped',
-        width: 6,
+        width: 5,
         height: 10,
       }),
     ),
@@ -126,20 +125,22 @@ export const environments = dashboard('environments', {
       'What the driver does',
       timeSeries({
         title: 'Calls by operation',
-        description: 'Calls of the driver in a second, by what was asked. Good: `list` and `inspect` go on always, the rest follows users.',
-        unit: 'ops',
-        query: { '{{operation}}': sum(rate(operations), 'operation') },
+        description:
+          'Calls of the driver in a minute, by what was asked; its pings are left out. Good: `list` and `inspect` go on always, the rest follows users.',
+        unit: 'opm',
+        query: { '{{operation}}': perMinute(sum(rate(ours('docker_operations_total', 'operation!="ping"')), 'operation')) },
         legend: 'right',
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Failures by operation',
         description:
-          'Calls of the driver in a second that failed, by what was asked. Good: 0; the simulated driver fails one of fifty on purpose.',
-        unit: 'ops',
-        query: { '{{operation}}': sum(rate(failures), 'operation') },
+          'Calls of the driver in a minute that failed, by what was asked. Good: 0; the simulated driver fails one of fifty on purpose.',
+        unit: 'opm',
+        query: { '{{operation}}': perMinute(sum(rate(failures), 'operation')) },
         legend: 'right',
         alert: 'HighDockerFailureRate',
+        shades: BAD,
         movedBy: 'driver-failures',
       }),
       timeSeries({
@@ -155,9 +156,9 @@ export const environments = dashboard('environments', {
       heatmap({
         title: 'How durations spread',
         description:
-          'How many calls of the driver took how long. Good: bands that stay where they are; one that climbs is an engine that gets tired.',
+          'How many calls of the driver took how long; its pings are left out. Good: bands that stay where they are; one that climbs is an engine that gets tired.',
         unit: 's',
-        query: buckets(ours('docker_operation_duration_seconds')),
+        query: buckets(ours('docker_operation_duration_seconds', 'operation!="ping"')),
         movedBy: 'traffic',
       }),
       timeSeries({
@@ -169,13 +170,14 @@ export const environments = dashboard('environments', {
         legend: 'right',
         limits: low(0.05, 0.1),
         alert: 'HighDockerFailureRate',
+        shades: BAD,
         movedBy: 'driver-failures',
       }),
       timeSeries({
         title: 'Calls by outcome',
-        description: 'Calls of the driver in a second, by how they ended. Good: green.',
-        unit: 'ops',
-        query: { '{{status}}': sum(rate(operations), 'status') },
+        description: 'Calls of the driver in a minute, by how they ended. Good: green.',
+        unit: 'opm',
+        query: { '{{status}}': perMinute(sum(rate(operations), 'status')) },
         colours: BY_OUTCOME,
         stacked: true,
         movedBy: 'traffic',
@@ -187,16 +189,18 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Jobs by kind',
         description:
-          'Attempts in a second at what people asked and at what the reconciler found. Good: `environment_reconcile` is steady, the rest follows users.',
-        unit: 'ops',
-        query: { '{{kind}}': sum(rate(ours('jobs_total', ENVIRONMENT_JOBS)), 'kind') },
+          'Attempts in a minute at what people asked and at what the reconciler found. Good: `environment_reconcile` is steady, the rest follows users.',
+        unit: 'opm',
+        query: { '{{kind}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS)), 'kind')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Jobs that did not succeed',
-        description: 'Attempts in a second that are tried again, were given up or lost. Good: few retries, none dead.',
-        unit: 'ops',
-        query: { '{{kind}} {{outcome}}': sum(rate(ours('jobs_total', ENVIRONMENT_JOBS, 'outcome!="success"')), 'kind', 'outcome') },
+        description: 'Attempts in a minute that are tried again, were given up or lost. Good: few retries, none dead.',
+        unit: 'opm',
+        query: {
+          '{{kind}} {{outcome}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS, 'outcome!="success"')), 'kind', 'outcome')),
+        },
         colours: { '/retry/': 'orange', '/dead/': 'red', '/lost/': 'dark-red' },
         alert: 'JobsFailing',
         movedBy: 'driver-failures',
@@ -212,11 +216,14 @@ export const environments = dashboard('environments', {
     row(
       'What runs in them',
       timeSeries({
-        title: 'Sessions',
+        title: 'Running and open',
         description:
-          'Shells, tmux and editors that are open, and those of the last week that are closed, over the whole fleet. Good: follows the number of users.',
+          'Environments that run, and in them shells, tmux and editors that are open, over the whole fleet. Good: follows the number of users.',
         unit: 'none',
-        query: { '{{type}} {{status}}': 'sum by (type, status) (workspace_sessions{job="backend"})' },
+        query: {
+          'environments running': counted('running'),
+          '{{type}} {{status}}': 'sum by (type, status) (workspace_sessions{job="backend"})',
+        },
         legend: 'right',
         movedBy: 'traffic',
       }),
@@ -227,8 +234,8 @@ export const environments = dashboard('environments', {
         unit: 'short',
         decimals: 0,
         query: {
-          '{{extension}}': `${sum(rate(ours('extension_installations_total', 'status="success"')), 'extension')} * 3600`,
-          failed: `${sum(rate(ours('extension_installations_total', 'status="failure"')))} * 3600`,
+          '{{extension}}': perHour(sum(rate(ours('extension_installations_total', 'status="success"')), 'extension')),
+          failed: perHour(sum(rate(ours('extension_installations_total', 'status="failure"')))),
         },
         colours: { '/failed/': BAD },
         legend: 'right',

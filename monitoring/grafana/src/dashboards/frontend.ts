@@ -3,7 +3,7 @@
 import { BAD, BY_QUANTILE, BY_STATUS, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
-import { buckets, orNone, orZero, ours, quantile, rate, ratio, sum, top } from '../queries.js';
+import { buckets, orNone, orZero, ours, perMinute, quantile, rate, ratio, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 const ROUTE = 'route=~"$route"';
@@ -24,11 +24,11 @@ export const frontend = dashboard('frontend', {
         description: 'Pages that browsers have shown, in a minute. Good: what this hour usually has.',
         unit: 'cpm',
         decimals: 0,
-        query: `${sum(rate(views))} * 60`,
+        query: perMinute(sum(rate(views))),
         movedBy: 'traffic',
       }),
       stat({
-        title: 'Biggest paint (LCP)',
+        title: 'Paint (LCP)',
         description: 'Three of four visitors see the largest part of a page within this time. Good: below 2.5 s; above 4 s it is poor.',
         unit: 's',
         query: orZero(quantile(0.75, vital('lcp'))),
@@ -57,7 +57,6 @@ export const frontend = dashboard('frontend', {
         title: 'Errors a view',
         description: 'Errors that browsers report for each page view. Good: below 1 %; 5 % is an alert.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(ours('client_errors_total'))), sum(rate(ours('page_views_total'))))),
         limits: low(0.01, 0.05),
         alert: 'ClientErrorsHigh',
@@ -67,13 +66,12 @@ export const frontend = dashboard('frontend', {
         title: 'Failed calls',
         description: "Share of the pages' calls of the interface that failed, at the server or on the way. Good: below 1 %.",
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(ratio(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"'))), sum(rate(ours('api_calls_total'))))),
         limits: low(0.01, 0.05),
         movedBy: 'browser-reports',
       }),
       stat({
-        title: 'Making a page p95',
+        title: 'SSR p95',
         description: 'Of 20 pages, the server makes 19 within this time. Good: below 100 ms.',
         unit: 's',
         query: orZero(quantile(0.95, ssr)),
@@ -85,7 +83,7 @@ export const frontend = dashboard('frontend', {
         description: 'Parts of pages that could not start, in a minute. Good: 0.',
         unit: 'cpm',
         decimals: 0,
-        query: `${sum(rate(ours('error_boundaries_total', ROUTE)))} * 60`,
+        query: perMinute(sum(rate(ours('error_boundaries_total', ROUTE)))),
         limits: low(1, 10),
         movedBy: 'browser-reports',
       }),
@@ -96,7 +94,7 @@ export const frontend = dashboard('frontend', {
         title: 'Page views by route',
         description: 'Pages that browsers have shown, in a minute, by route. Good: the usual order.',
         unit: 'cpm',
-        query: { '{{route}}': orNone(`${sum(rate(views), 'route')} * 60 > 0`, 'route') },
+        query: { '{{route}}': orNone(`${perMinute(sum(rate(views), 'route'))} > 0`, 'route') },
         legend: 'right',
         stacked: true,
         movedBy: 'traffic',
@@ -169,7 +167,7 @@ export const frontend = dashboard('frontend', {
         description:
           'Calls of the interface that pages made, in a minute, by the class of their status. Good: 2xx; `failed` never arrived.',
         unit: 'cpm',
-        query: { '{{status}}': `${sum(rate(ours('api_calls_total')), 'status')} * 60` },
+        query: { '{{status}}': perMinute(sum(rate(ours('api_calls_total')), 'status')) },
         colours: BY_STATUS,
         stacked: true,
         movedBy: 'traffic',
@@ -178,7 +176,7 @@ export const frontend = dashboard('frontend', {
         title: 'Calls by endpoint',
         description: 'Calls of the interface that pages made, in a minute, by endpoint, the first five. Good: the usual order.',
         unit: 'cpm',
-        query: { '{{endpoint}}': orNone(top(5, `${sum(rate(ours('api_calls_total')), 'endpoint')} * 60`), 'endpoint') },
+        query: { '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total')), 'endpoint'))), 'endpoint') },
         movedBy: 'traffic',
       }),
       timeSeries({
@@ -195,15 +193,17 @@ export const frontend = dashboard('frontend', {
         title: 'Errors by type',
         description: 'Errors in pages in a minute, as browsers report them. Good: 0; `csp_violation` is often an extension of the browser.',
         unit: 'cpm',
-        query: { '{{type}}': `${sum(rate(ours('client_errors_total')), 'type')} * 60` },
+        query: { '{{type}}': perMinute(sum(rate(ours('client_errors_total')), 'type')) },
         alert: 'ClientErrorsHigh',
+        shades: BAD,
         movedBy: 'browser-reports',
       }),
       timeSeries({
         title: 'Broken parts by route',
         description: 'Parts of pages that could not start, in a minute, by route. Good: none.',
         unit: 'cpm',
-        query: { '{{route}}': orNone(`${sum(rate(ours('error_boundaries_total', ROUTE)), 'route')} * 60 > 0`, 'route') },
+        query: { '{{route}}': orNone(`${perMinute(sum(rate(ours('error_boundaries_total', ROUTE)), 'route'))} > 0`, 'route') },
+        shades: BAD,
         movedBy: 'browser-reports',
       }),
       timeSeries({
@@ -211,10 +211,10 @@ export const frontend = dashboard('frontend', {
         description: 'Calls of pages in a minute that failed, at the server or on the way. Good: none.',
         unit: 'cpm',
         query: {
-          '{{endpoint}}': orNone(top(5, `${sum(rate(ours('api_calls_total', 'status=~"5xx|failed"')), 'endpoint')} * 60`), 'endpoint'),
-          'reports refused': `${sum(rate(ours('rate_limited_total', 'limiter="beacons"')))} * 60`,
+          '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"')), 'endpoint'))), 'endpoint'),
+          'reports refused': perMinute(sum(rate(ours('rate_limited_total', 'limiter="beacons"')))),
         },
-        colours: { '/refused/': BAD },
+        shades: BAD,
         movedBy: 'browser-reports',
       }),
     ),

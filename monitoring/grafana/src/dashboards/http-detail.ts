@@ -1,9 +1,24 @@
 // Every route by itself: how often, how well, how fast, how big.
 
-import { BY_QUANTILE, BY_STATUS, IDLE, low } from '../colours.js';
+import { BAD, BY_QUANTILE, BY_STATUS, FACT, IDLE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { heatmap, pieChart, stat, table, timeSeries } from '../panels.js';
-import { buckets, byClass, inShownTime, orNone, orZero, ours, part, quantile, rate, ratio, requests, sum, top } from '../queries.js';
+import {
+  buckets,
+  byClass,
+  inShownTime,
+  orNone,
+  orZero,
+  ours,
+  part,
+  perMinute,
+  quantile,
+  rate,
+  ratio,
+  requests,
+  sum,
+  top,
+} from '../queries.js';
 import { instance, route } from '../variables.js';
 
 const all = sum(rate(requests('http_requests_total')));
@@ -35,7 +50,6 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Failed (5xx)',
         description: 'Share of requests that the service failed. Good: below 0.1 %.',
         unit: 'percentunit',
-        decimals: 2,
         query: failed('5..'),
         limits: low(0.001, 0.05),
         alert: 'HighErrorRate',
@@ -46,7 +60,6 @@ export const httpDetail = dashboard('http-detail', {
         description:
           'Share of requests that clients got wrong. Good: a few; many of a sudden are a broken client, or somebody who tries doors.',
         unit: 'percentunit',
-        decimals: 1,
         query: failed('4..'),
         limits: low(0.2, 0.5),
         movedBy: 'client-errors',
@@ -102,7 +115,7 @@ export const httpDetail = dashboard('http-detail', {
         },
         columns: {
           route: { title: 'Route' },
-          'Value #A': { title: 'Requests', unit: 'reqps', width: 150 },
+          'Value #A': { title: 'Requests', unit: 'reqps', decimals: 2, width: 150 },
           'Value #B': { title: 'Failed', unit: 'percentunit', limits: low(0.001, 0.05), width: 150 },
           'Value #C': { title: 'p50', unit: 's', limits: low(0.1, 0.3), width: 150 },
           'Value #D': { title: 'p95', unit: 's', limits: low(0.3, 1), width: 150 },
@@ -123,15 +136,16 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Errors by route and status',
         description:
-          'Answers in a second that told of a problem, by route and status, the first ten, and requests whose client left before the end. Good: no 5xx, and hardly anybody leaves.',
-        unit: 'reqps',
+          'Answers in a minute that told of a problem, by route and status, the first ten, and requests whose client left before the end. Good: no 5xx, and hardly anybody leaves.',
+        unit: 'opm',
         query: {
-          '{{status}} {{route}}': orNone(top(10, sum(rate(requests('api_errors_total')), 'route', 'status')), 'status'),
-          left: orZero(sum(rate(requests('http_requests_cancelled_total')))),
+          '{{status}} {{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total')), 'route', 'status'))), 'status'),
+          left: orZero(perMinute(sum(rate(requests('http_requests_cancelled_total'))))),
         },
-        colours: { '/^5/': 'red', '/^left/': IDLE, '/^none/': 'green' },
+        colours: { '/^5/': BAD, '/^left/': IDLE },
         legend: 'right',
         alert: 'HighErrorRate',
+        shades: WARNING,
         movedBy: 'client-errors',
       }),
       timeSeries({
@@ -231,12 +245,14 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Refused by limits, and repeated',
         description:
-          'Attempts in a second that came too often, by the limit, and requests that were answered with the stored result of an earlier one. Good: a few repeats, as clients try again; no refusals but of people who mistype.',
-        unit: 'ops',
+          'Attempts in a minute that came too often, by the limit, and requests that were answered with the stored result of an earlier one. Good: a few repeats, as clients try again; no refusals but of people who mistype.',
+        unit: 'opm',
         query: {
-          '{{limiter}}': sum(rate(ours('rate_limited_total')), 'limiter'),
-          repeated: sum(rate(ours('idempotent_replays_total'))),
+          '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')),
+          repeated: perMinute(sum(rate(ours('idempotent_replays_total')))),
         },
+        shades: WARNING,
+        colours: { '/^repeated/': FACT },
         legend: 'right',
         alert: 'PossibleBruteForceAttack',
         more: 'accounts',

@@ -3,7 +3,7 @@
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { byClass, from, max, min, orNone, orZero, part, quantile, rate, ratio, sum } from '../queries.js';
+import { byClass, from, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 
 const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"', ...matchers);
 const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
@@ -20,7 +20,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
     row(
       'Now',
       stat({
-        title: 'Error budget left',
+        title: 'Budget left',
         description: 'Of the failures that 30 days allow, what is left; the worst objective counts. Good: above a quarter.',
         unit: 'percentunit',
         decimals: 0,
@@ -46,25 +46,22 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 'none',
         query: orZero(`count(${EVERY_TARGET} == 0)`),
         limits: none,
-        line: false,
         alert: 'TargetDown',
         movedBy: 'replica-stopped',
       }),
       stat({
-        title: 'Upstreams healthy',
+        title: 'Upstreams',
         description: 'Replicas that the edge sends requests to. Good: 3.',
         unit: 'none',
         query: orZero(sum(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'))),
         limits: high(2, 3),
-        line: false,
         alert: 'EdgeUpstreamUnhealthy',
         movedBy: 'replica-stopped',
       }),
       stat({
-        title: 'Failed at the edge',
+        title: 'Edge failed',
         description: 'Share of the answers of the edge that are 5xx. Good: below 0.1 %; 5 % is an alert.',
         unit: 'percentunit',
-        decimals: 2,
         query: orZero(ratio(sum(rate(edgeRequests('code=~"5.."'))), sum(rate(edgeRequests())))),
         limits: low(0.001, 0.05),
         alert: 'EdgeErrors',
@@ -77,7 +74,6 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         decimals: 0,
         query: `min(${free})`,
         limits: high(0.1, 0.2),
-        line: false,
         alert: 'DiskWillFill',
         movedBy: 'disk',
       }),
@@ -96,7 +92,6 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 'none',
         query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
         limits: none,
-        line: false,
         movedBy: 'alerts',
       }),
     ),
@@ -115,21 +110,22 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         },
         columns: {
           slo: { title: 'Objective' },
-          'Value #A': { title: 'Promised', unit: 'percentunit', width: 110 },
-          'Value #B': { title: 'Kept', unit: 'percentunit', width: 110 },
-          'Value #C': { title: 'Budget left', unit: 'percentunit', limits: high(0, 0.25), width: 110 },
-          'Value #D': { title: 'Burn now', unit: 'short', limits: low(1, 14.4), width: 110 },
-          'Value #E': { title: 'Burn, hour', unit: 'short', limits: low(1, 14.4), width: 110 },
+          'Value #A': { title: 'Promised', unit: 'percentunit', decimals: 1, width: 110 },
+          'Value #B': { title: 'Kept', unit: 'percentunit', decimals: 2, width: 110 },
+          'Value #C': { title: 'Budget left', unit: 'percentunit', decimals: 0, limits: high(0, 0.25), width: 110 },
+          'Value #D': { title: 'Burn now', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
+          'Value #E': { title: 'Burn, hour', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
         },
         movedBy: 'error-budget',
         width: 12,
         height: 8,
       }),
       timeSeries({
-        title: 'Budget left',
+        title: 'Budget left over time',
         description:
           'Of the failures that 30 days allow, what is left. Good: falls no faster than time goes by; below 0 the promise is broken.',
         unit: 'percentunit',
+        min: 'free',
         max: 1,
         query: { '{{slo}}': 'min by (slo) (slo:period_error_budget_remaining:ratio)' },
         alert: 'ErrorBudgetBurn',
@@ -191,7 +187,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'slowness',
       }),
       stateTimeline({
-        title: 'Upstreams',
+        title: 'Upstreams by replica',
         description: 'When the edge found which replica healthy. Good: green; one at a time is red in a rolling restart.',
         unit: 'none',
         query: { '{{upstream}}': min(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'), 'upstream') },
@@ -388,10 +384,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 'cpm',
         query: {
           '{{integration}}': orNone(
-            `${sum(rate(alertmanager('alertmanager_notifications_total')), 'integration')} * 60 > 0`,
+            `${perMinute(sum(rate(alertmanager('alertmanager_notifications_total')), 'integration'))} > 0`,
             'integration',
           ),
-          failed: `${sum(rate(alertmanager('alertmanager_notification_requests_failed_total')))} * 60`,
+          failed: perMinute(sum(rate(alertmanager('alertmanager_notification_requests_failed_total')))),
         },
         colours: { '/failed/': BAD },
         alert: 'MonitoringBroken',

@@ -3,11 +3,13 @@
 import { BAD, below, BY_QUANTILE, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, timeSeries } from '../panels.js';
-import { from, inShownTime, max, min, orNone, orZero, ours, part, quantile, rate, requests, sum } from '../queries.js';
+import { from, inShownTime, max, min, orNone, orZero, ours, part, perMinute, quantile, rate, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 /** k6 is not scraped: it writes by itself, its times in seconds. */
-const k6 = (metric: string) => `k6_${metric}`;
+const k6 = (metric: string, ...matchers: string[]) => `k6_${metric}{${matchers.join(', ')}}`;
+/** Not what is made before the first journey. */
+const IN_A_SCENARIO = 'scenario!=""';
 const latency = requests('http_request_duration_seconds');
 
 export const loadTest = dashboard('load-test', {
@@ -37,13 +39,12 @@ export const loadTest = dashboard('load-test', {
         title: 'Failed requests',
         description: 'Share of requests whose answer was not the wanted one, in the worst scenario, since the test began. Good: below 1 %.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(`max(${k6('http_req_failed_rate')})`),
         limits: low(0.001, 0.01),
         movedBy: 'error-budget',
       }),
       stat({
-        title: 'p95 at k6',
+        title: 'p95 k6',
         description: 'Of 20 requests, 19 were answered within this time, in the slowest scenario. Good: below 500 ms.',
         unit: 's',
         query: orZero(`max(${k6('http_req_duration_p95')})`),
@@ -51,7 +52,7 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       stat({
-        title: 'p95 at the service',
+        title: 'p95 service',
         description: 'The same as the replicas say it. Good: a little below what k6 sees; a gap is the edge, the network or k6 itself.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
@@ -63,13 +64,12 @@ export const loadTest = dashboard('load-test', {
         title: 'Failed journeys',
         description: 'Share of the journeys that did not come to their end, in the worst scenario. Good: below 1 %.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(`max(1 - ${k6('journeys_rate')})`),
         limits: low(0.001, 0.01),
         movedBy: 'error-budget',
       }),
       stat({
-        title: 'Events missed or doubled',
+        title: 'Events lost',
         description: 'Events on sockets in the shown time that did not arrive once. Good: 0.',
         unit: 'none',
         query: orZero(`${sum(inShownTime(k6('events_missed_total')))} + ${sum(inShownTime(k6('events_doubled_total')))}`),
@@ -82,7 +82,7 @@ export const loadTest = dashboard('load-test', {
         description: 'Journeys that come to an end in a minute. Good: as many as the profile wants.',
         unit: 'cpm',
         decimals: 0,
-        query: orZero(`${sum(rate(k6('iterations_total')))} * 60`),
+        query: orZero(perMinute(sum(rate(k6('iterations_total'))))),
         movedBy: 'traffic',
       }),
     ),
@@ -131,7 +131,7 @@ export const loadTest = dashboard('load-test', {
         title: 'Latency p95 by scenario',
         description: 'Of 20 requests of a scenario, 19 were answered within this time since it began. Good: below 500 ms (dashed).',
         unit: 's',
-        query: { '{{scenario}}': orNone(max(k6('http_req_duration_p95'), 'scenario'), 'scenario') },
+        query: { '{{scenario}}': orNone(max(k6('http_req_duration_p95', IN_A_SCENARIO), 'scenario'), 'scenario') },
         limits: below(0.5),
         movedBy: 'traffic',
       }),
@@ -161,9 +161,10 @@ export const loadTest = dashboard('load-test', {
         title: 'Failed checks',
         description: 'Share of the checks of a scenario that did not hold, since it began. Good: below 1 % (dashed).',
         unit: 'percentunit',
-        query: { '{{scenario}}': orNone(`1 - ${min(k6('checks_rate'), 'scenario')}`, 'scenario') },
+        query: { '{{scenario}}': orNone(`1 - ${min(k6('checks_rate', IN_A_SCENARIO), 'scenario')}`, 'scenario') },
         limits: below(0.01),
         legend: 'right',
+        shades: BAD,
         movedBy: 'error-budget',
       }),
     ),
@@ -183,8 +184,8 @@ export const loadTest = dashboard('load-test', {
         unit: 'cpm',
         decimals: 1,
         query: {
-          '{{scenario}}': orNone(`${sum(rate(k6('iterations_total')), 'scenario')} * 60`, 'scenario'),
-          'not begun': orZero(`${sum(rate(k6('dropped_iterations_total')))} * 60`),
+          '{{scenario}}': orNone(perMinute(sum(rate(k6('iterations_total')), 'scenario')), 'scenario'),
+          'not begun': orZero(perMinute(sum(rate(k6('dropped_iterations_total'))))),
         },
         colours: { '/not begun/': BAD },
         movedBy: 'traffic',
@@ -260,9 +261,11 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Errors of the service',
-        description: 'Answers in a second that told of a failure of the service, by status. Good: 0.',
-        unit: 'reqps',
-        query: { '{{status}}': orNone(`${sum(rate(requests('http_requests_total', 'status=~"5.."')), 'status')} > 0`, 'status') },
+        description: 'Answers in a minute that told of a failure of the service, by status. Good: 0.',
+        unit: 'opm',
+        query: {
+          '{{status}}': orNone(`${perMinute(sum(rate(requests('http_requests_total', 'status=~"5.."')), 'status'))} > 0`, 'status'),
+        },
         colours: { '/^5/': BAD },
         more: 'http-detail',
         movedBy: 'server-errors',

@@ -3,7 +3,23 @@
 import { atLeast, BAD, below, BY_ENVIRONMENT, BY_QUANTILE, BY_STATUS, GOOD, high, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, pieChart, stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { byClass, inShownTime, max, min, orNone, orZero, ours, quantile, rate, ratio, requests, sum, top } from '../queries.js';
+import {
+  byClass,
+  inShownTime,
+  max,
+  min,
+  orNone,
+  orZero,
+  ours,
+  perHour,
+  perMinute,
+  quantile,
+  rate,
+  ratio,
+  requests,
+  sum,
+  top,
+} from '../queries.js';
 import { instance, route } from '../variables.js';
 
 export const overview = dashboard('overview', {
@@ -28,7 +44,6 @@ export const overview = dashboard('overview', {
         unit: 'none',
         query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
         limits: none,
-        line: false,
         more: 'infrastructure-slo',
         movedBy: 'alerts',
       }),
@@ -40,7 +55,6 @@ export const overview = dashboard('overview', {
         decimals: 0,
         query: orZero(`${sum(ours('service_ready', 'dependency="all"'))} / count(${ours('up')})`),
         limits: high(0.6, 1),
-        line: false,
         alert: 'ReplicaNotReady',
         more: 'runtime',
         movedBy: 'replica-stopped',
@@ -52,7 +66,6 @@ export const overview = dashboard('overview', {
         decimals: 1,
         query: `time() - ${max(ours('process_start_time_seconds'))}`,
         limits: atLeast(300),
-        line: false,
         more: 'runtime',
         movedBy: 'replica-restarted',
       }),
@@ -68,7 +81,6 @@ export const overview = dashboard('overview', {
         title: 'Failed',
         description: 'Share of requests that the service failed (5xx). Good: below 0.1 %, which is what is promised.',
         unit: 'percentunit',
-        decimals: 2,
         query: orZero(ratio(sum(rate(requests('http_requests_total', 'status=~"5.."'))), sum(rate(requests('http_requests_total'))))),
         limits: low(0.001, 0.05),
         alert: 'HighErrorRate',
@@ -86,13 +98,13 @@ export const overview = dashboard('overview', {
         movedBy: 'slowness',
       }),
       stat({
-        title: 'Error budget left',
+        title: 'Budget burn',
         description:
-          'Of the failures that 30 days allow, what is left; the worst objective counts. Good: above a quarter. Below 0 the promise is broken.',
-        unit: 'percentunit',
-        decimals: 0,
-        query: 'min(slo:period_error_budget_remaining:ratio)',
-        limits: high(0, 0.25),
+          'How many times faster than allowed the worst objective has used up its error budget for an hour. Good: below 1; from 14.4 on somebody is paged.',
+        unit: 'short',
+        decimals: 1,
+        query: 'max(slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)',
+        limits: low(3, 14.4),
         alert: 'ErrorBudgetBurn',
         more: 'infrastructure-slo',
         movedBy: 'error-budget',
@@ -108,7 +120,7 @@ export const overview = dashboard('overview', {
         query: 'max by (alertname, severity, component, instance, alertstate) (ALERTS)',
         columns: {
           alertname: { title: 'Alert' },
-          alertstate: { title: 'State', width: 90, words: { firing: ['firing', BAD], pending: ['pending', WARNING] } },
+          alertstate: { title: 'State', width: 90 },
           severity: {
             title: 'Severity',
             width: 90,
@@ -221,10 +233,10 @@ export const overview = dashboard('overview', {
         unit: 'short',
         decimals: 0,
         query: {
-          accounts: `${sum(rate(ours('users_registered_total')))} * 3600`,
-          projects: `${sum(rate(ours('projects_created_total')))} * 3600`,
-          'on show': `${sum(rate(ours('projects_published_total')))} * 3600`,
-          posts: `${sum(rate(ours('posts_created_total')))} * 3600`,
+          accounts: perHour(sum(rate(ours('users_registered_total')))),
+          projects: perHour(sum(rate(ours('projects_created_total')))),
+          'on show': perHour(sum(rate(ours('projects_published_total')))),
+          posts: perHour(sum(rate(ours('posts_created_total')))),
         },
         more: 'accounts',
         movedBy: 'traffic',
@@ -288,14 +300,14 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Errors inside',
         description:
-          'Statements, Redis commands, jobs, driver calls and tasks that failed, in a second. Good: 0, but for the few driver calls that the simulated driver fails on purpose.',
-        unit: 'ops',
+          'Statements, Redis commands, jobs, driver calls and tasks that failed, in a minute. Good: 0, but for the few driver calls that the simulated driver fails on purpose.',
+        unit: 'opm',
         query: {
-          statements: sum(rate(ours('db_queries_total', 'status=~"error|timeout"'))),
-          'Redis commands': sum(rate(ours('redis_commands_total', 'status="error"'))),
-          jobs: sum(rate(ours('jobs_total', 'outcome!="success"'))),
-          'driver calls': sum(rate(ours('docker_operations_total', 'status="failure"'))),
-          'panics and tasks': sum(rate(ours('system_errors_total', 'error_type=~"panic|task"'))),
+          statements: perMinute(sum(rate(ours('db_queries_total', 'status=~"error|timeout"')))),
+          'Redis commands': perMinute(sum(rate(ours('redis_commands_total', 'status="error"')))),
+          jobs: perMinute(sum(rate(ours('jobs_total', 'outcome!="success"')))),
+          'driver calls': perMinute(sum(rate(ours('docker_operations_total', 'status="failure"')))),
+          'panics and tasks': perMinute(sum(rate(ours('system_errors_total', 'error_type=~"panic|task"')))),
         },
         movedBy: 'database-errors',
       }),

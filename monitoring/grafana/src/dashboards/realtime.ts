@@ -1,9 +1,9 @@
 // Sockets: who is connected, what is said, how fast it crosses the fleet, what is lost.
 
-import { BAD, BY_QUANTILE, GOOD, low, none } from '../colours.js';
+import { BAD, BY_QUANTILE, GOOD, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { heatmap, stat, stateTimeline, timeSeries } from '../panels.js';
-import { buckets, min, orNone, orZero, ours, part, quantile, rate, ratio, sum } from '../queries.js';
+import { buckets, min, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
 const heard = ours('websocket_messages_total', 'direction="in"');
@@ -62,7 +62,6 @@ export const realtime = dashboard('realtime', {
         title: 'Errors',
         description: 'Share of connections and events that were refused or failed. Good: below 1 %; 5 % is an alert.',
         unit: 'percentunit',
-        decimals: 1,
         query: orZero(
           ratio(sum(rate(errors)), `(${sum(rate(errors))} + ${sum(rate(ours('websocket_connections_total')))} + ${sum(rate(heard))})`),
         ),
@@ -80,11 +79,11 @@ export const realtime = dashboard('realtime', {
         movedBy: 'dropped-events',
       }),
       stat({
-        title: 'New connections',
+        title: 'Connects',
         description:
-          'Sockets accepted in a second. Good: steady; five times the hour before is a crowd that lost its replica, or a broken client.',
-        unit: 'ops',
-        query: sum(rate(ours('websocket_connections_total'))),
+          'Sockets accepted in a minute. Good: steady; five times the hour before is a crowd that lost its replica, or a broken client.',
+        unit: 'opm',
+        query: perMinute(sum(rate(ours('websocket_connections_total')))),
         alert: 'WebSocketChurnHigh',
         movedBy: 'traffic',
       }),
@@ -105,33 +104,36 @@ export const realtime = dashboard('realtime', {
         unit: 'none',
         query: { '{{transport}}': sum(ours('websocket_connections_active'), 'transport') },
         stacked: true,
+        colours: { '/websocket/': GOOD, '/polling/': WARNING },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Accepted by transport',
-        description: 'Sockets accepted in a second, by how they began. Good: steady.',
-        unit: 'ops',
-        query: { '{{transport}}': sum(rate(ours('websocket_connections_total')), 'transport') },
+        description: 'Sockets accepted in a minute, by how they began. Good: steady.',
+        unit: 'opm',
+        query: { '{{transport}}': perMinute(sum(rate(ours('websocket_connections_total')), 'transport')) },
         alert: 'WebSocketChurnHigh',
+        colours: { '/websocket/': GOOD, '/polling/': WARNING },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Ended by reason',
         description:
-          'Sockets that ended in a second, by reason. Good: `client` and `transport_close`; `draining` is a restart, `flood` and `malformed_packet` are attacks.',
-        unit: 'ops',
-        query: { '{{reason}}': sum(rate(ours('websocket_disconnections_total')), 'reason') },
+          'Sockets that ended in a minute, by reason. Good: `client` and `transport_close`; `draining` is a restart, `flood` and `malformed_packet` are attacks.',
+        unit: 'opm',
+        query: { '{{reason}}': perMinute(sum(rate(ours('websocket_disconnections_total')), 'reason')) },
         colours: { '/flood|malformed/': 'red', '/heartbeat_timeout|transport_error/': 'orange', '/draining/': 'blue', '/client/': 'green' },
         legend: 'right',
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Errors by type',
-        description: 'Refusals and failures in a second, by type. Good: 0; `heartbeat` and `transport` are clients that vanished.',
-        unit: 'ops',
-        query: { '{{error_type}}': sum(rate(ours('websocket_errors_total')), 'error_type') },
+        description: 'Refusals and failures in a minute, by type. Good: 0; `heartbeat` and `transport` are clients that vanished.',
+        unit: 'opm',
+        query: { '{{error_type}}': perMinute(sum(rate(ours('websocket_errors_total')), 'error_type')) },
         legend: 'right',
         alert: 'WebSocketErrorsHigh',
+        shades: BAD,
         movedBy: 'socket-errors',
       }),
     ),
@@ -165,11 +167,12 @@ export const realtime = dashboard('realtime', {
       timeSeries({
         title: 'Lost by reason',
         description:
-          'Events in a second that did not reach a client or another replica, by reason. Good: 0; `slow_consumer` is a client that does not read.',
-        unit: 'cps',
-        query: { '{{reason}}': sum(rate(ours('websocket_messages_dropped_total')), 'reason') },
+          'Events in a minute that did not reach a client or another replica, by reason. Good: 0; `slow_consumer` is a client that does not read.',
+        unit: 'cpm',
+        query: { '{{reason}}': perMinute(sum(rate(ours('websocket_messages_dropped_total')), 'reason')) },
         legend: 'right',
         alert: 'WebSocketMessagesDropped',
+        shades: BAD,
         movedBy: 'dropped-events',
       }),
     ),
@@ -214,7 +217,6 @@ export const realtime = dashboard('realtime', {
         words: { 0: ['away', BAD], 1: ['connected', GOOD] },
         alert: 'RealtimeAdapterDisconnected',
         movedBy: 'redis-away',
-        height: 8,
       }),
       timeSeries({
         title: 'What the bus costs',
@@ -231,7 +233,6 @@ export const realtime = dashboard('realtime', {
         more: 'database-cache',
         movedBy: 'redis-away',
         width: 12,
-        height: 8,
       }),
     ),
   ],

@@ -3,7 +3,7 @@
 import { BAD, below, BY_QUANTILE, BY_SEVERITY, GOOD, IDLE, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { heatmap, stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { buckets, inShownTime, max, orZero, ours, quantile, rate, sum } from '../queries.js';
+import { buckets, inShownTime, max, ours, perMinute, quantile, rate, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
 /** What a container of a replica may have. */
@@ -59,7 +59,6 @@ export const runtime = dashboard('runtime', {
         title: 'Open files',
         description: 'Share of the file descriptors that a replica may have open, at the worst one. Good: below half.',
         unit: 'percentunit',
-        decimals: 1,
         query: `max(${ours('process_open_fds')} / ${ours('process_max_fds')})`,
         limits: low(0.5, 0.8),
         movedBy: 'traffic',
@@ -153,7 +152,7 @@ export const runtime = dashboard('runtime', {
         title: 'Delay p99 by replica',
         description: 'Of 100 timers, 99 wake no later, at each replica. Good: alike; one that stands out has a task that hogs a worker.',
         unit: 's',
-        query: { '{{instance}}': orZero(quantile(0.99, ours('runtime_scheduling_delay_seconds'), 'instance')) },
+        query: { '{{instance}}': quantile(0.99, ours('runtime_scheduling_delay_seconds'), 'instance') },
         movedBy: 'busy',
       }),
       timeSeries({
@@ -268,11 +267,11 @@ export const runtime = dashboard('runtime', {
       'What went wrong',
       timeSeries({
         title: 'Panics and failed tasks',
-        description: 'Panics, and background tasks that ended with an error, in a second. Good: 0.',
-        unit: 'ops',
+        description: 'Panics, and background tasks that ended with an error, in a minute. Good: 0.',
+        unit: 'opm',
         query: {
-          panics: sum(rate(ours('uncaught_exceptions_total'))),
-          'failed tasks': sum(rate(ours('unhandled_rejections_total'))),
+          panics: perMinute(sum(rate(ours('uncaught_exceptions_total')))),
+          'failed tasks': perMinute(sum(rate(ours('unhandled_rejections_total')))),
         },
         colours: { '/panics/': 'red', '/failed tasks/': 'orange' },
         alert: 'PanicDetected',
@@ -280,18 +279,18 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Errors of the system',
-        description: "Errors in a second that are not one request's, by type and severity. Good: 0.",
-        unit: 'ops',
-        query: { '{{error_type}} {{severity}}': sum(rate(ours('system_errors_total')), 'error_type', 'severity') },
+        description: "Errors in a minute that are not one request's, by type and severity. Good: 0.",
+        unit: 'opm',
+        query: { '{{error_type}} {{severity}}': perMinute(sum(rate(ours('system_errors_total')), 'error_type', 'severity')) },
         colours: BY_SEVERITY,
         alert: 'TaskFailures',
         movedBy: 'redis-away',
       }),
       timeSeries({
         title: 'Faults on purpose by kind',
-        description: 'Faults in a second that struck because an admin made them, by kind. Good: 0, unless it is tried what happens.',
-        unit: 'ops',
-        query: { '{{fault}}': sum(rate(ours('faults_injected_total')), 'fault') },
+        description: 'Faults in a minute that struck because an admin made them, by kind. Good: 0, unless it is tried what happens.',
+        unit: 'opm',
+        query: { '{{fault}}': perMinute(sum(rate(ours('faults_injected_total')), 'fault')) },
         movedBy: 'server-errors',
       }),
     ),
