@@ -13,7 +13,15 @@ export type Colours = Record<string, string>;
 
 /** What `orNone` says. */
 export const NOTHING: Colours = { '/^none$/': GOOD };
-export const BY_STATUS: Colours = { '/^2/': GOOD, '/^3/': FACT, '/^4/': WARNING, '/^499/': IDLE, '/^5/': BAD, '/^failed/': 'purple' };
+export const BY_STATUS: Colours = {
+  '/^0/': BAD,
+  '/^2/': GOOD,
+  '/^3/': FACT,
+  '/^4/': WARNING,
+  '/^499/': IDLE,
+  '/^5/': BAD,
+  '/^failed/': 'purple',
+};
 export const BY_OUTCOME: Colours = {
   '/success/': GOOD,
   '/failure|failed|error|dead|lost/': BAD,

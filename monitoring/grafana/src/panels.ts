@@ -106,8 +106,8 @@ export function stat(content: Content & { words?: Words }): Panel {
     .justifyMode(BigValueJustifyMode.Auto)
     .mappings(content.words ? mappings(content.words) : [])
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));
-  const decimals = content.decimals ?? (content.unit === 'percentunit' ? 1 : undefined);
-  return panel(builder, { ...content, ...(decimals === undefined ? {} : { decimals }) }, { width: 3, height: 4 });
+  if (content.unit === 'percentunit') builder.decimals(1);
+  return panel(builder, content, { width: 3, height: 4 });
 }
 
 /** How something goes over time. */
@@ -121,7 +121,6 @@ export function timeSeries(content: Content & { stacked?: boolean; legend?: 'rig
     .thresholdsStyle(
       new GraphThresholdsStyleConfigBuilder().mode(content.limits ? GraphThresholdsStyleMode.Dashed : GraphThresholdsStyleMode.Off),
     )
-    .axisSoftMax(softMax(content))
     .colorScheme(
       content.shades
         ? new FieldColorBuilder().mode(FieldColorModeId.Shades).fixedColor(content.shades)
@@ -137,14 +136,28 @@ export function timeSeries(content: Content & { stacked?: boolean; legend?: 'rig
         .sortBy('Last *')
         .sortDesc(true),
     );
+  const least = softMax(content);
+  if (least !== undefined) builder.axisSoftMax(least);
   if (content.min !== 'free') builder.min(0);
   return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 10 });
 }
 
-/** How high an axis is at least: nothing should look like much, and a limit for a share be in sight. */
-function softMax({ unit, limits }: Content): number {
-  if (unit === 'percentunit') return limits?.[1]?.value ?? 0.05;
-  return unit === 's' ? 0.01 : 1;
+/** How high an axis is at least: nothing should not look like much, and the limit of a share be in sight. */
+function softMax({ unit, limits }: Content): number | undefined {
+  switch (unit) {
+    case 'percentunit':
+      return limits?.[1]?.value ?? 0.05;
+    case 'none':
+    case 'opm':
+    case 'cpm':
+      return 1;
+    case 'ops':
+    case 'reqps':
+    case 'cps':
+      return 0.1;
+    default:
+      return undefined;
+  }
 }
 
 /** Which are the highest now. */

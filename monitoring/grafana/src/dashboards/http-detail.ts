@@ -178,6 +178,7 @@ export const httpDetail = dashboard('http-detail', {
           'Requests in a second by status. Good: 200, 201, 204; 429 is a limit, 499 a client that left, 503 a dependency that is away.',
         unit: 'reqps',
         query: { '{{status}}': orNone(`${sum(rate(requests('http_requests_total')), 'status')} > 0`, 'status') },
+        colours: BY_STATUS,
         movedBy: 'traffic',
       }),
       timeSeries({
