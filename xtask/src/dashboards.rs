@@ -174,6 +174,15 @@ pub struct Target {
     pub name: String,
     /// What is asked for.
     pub expr: String,
+    #[serde(default)]
+    format: String,
+}
+
+impl Target {
+    /// Whether it asks for the buckets of a histogram, each of which is drawn without those below it.
+    pub fn is_of_buckets(&self) -> bool {
+        self.format == "heatmap"
+    }
 }
 
 impl Dashboard {

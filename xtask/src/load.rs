@@ -46,7 +46,9 @@ impl Load {
                 .args(["--out", "experimental-prometheus-rw"])
                 .env("K6_PROMETHEUS_RW_SERVER_URL", format!("{prometheus}/api/v1/write"))
                 .env("K6_PROMETHEUS_RW_TREND_STATS", "p(50),p(95),p(99)")
-                .env("K6_PROMETHEUS_RW_STALE_MARKERS", "true");
+                .env("K6_PROMETHEUS_RW_STALE_MARKERS", "true")
+                // A Prometheus that is hurried looks back over four seconds.
+                .env("K6_PROMETHEUS_RW_PUSH_INTERVAL", "1s");
         }
         Ok(Self { k6: k6.args([script]).grace(GRACE).start()?, report: report.to_owned() })
     }

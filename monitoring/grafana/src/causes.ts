@@ -59,5 +59,5 @@ export type Cause =
   | 'disk'
   /** Clients that come too often. */
   | 'rate-limits'
-  /** Prometheus scrapes. */
-  | 'scrape';
+  /** Prometheus has more rules to evaluate, some of them bad. */
+  | 'rules';

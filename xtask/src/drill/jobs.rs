@@ -14,15 +14,16 @@ use crate::users::create_project;
 /// Who wrote the jobs of a drill.
 const MARK: &str = "drill";
 
-/// More jobs than are done.
+/// More jobs than are done, and one that nobody does.
 pub const BACKLOG: Drill = Drill {
-    alerts: &["JobsBacklog"],
-    cause: "1,100 jobs are put off until tomorrow",
+    alerts: &["JobsBacklog:number", "JobsBacklog:age"],
+    cause: "1,100 jobs are put off until tomorrow, and one of a kind that no replica knows has been due for eleven minutes",
     mitigation: "who put them there takes them back",
     inject: |bench| {
         bench.stack.sql(&format!(
             "INSERT INTO jobs (kind, payload, run_at)
-             SELECT 'post_delivery', jsonb_build_object('by', '{MARK}'), now() + interval '1 day' FROM generate_series(1, 1100)"
+             SELECT 'post_delivery', jsonb_build_object('by', '{MARK}'), now() + interval '1 day' FROM generate_series(1, 1100)
+             UNION ALL SELECT 'unknown', jsonb_build_object('by', '{MARK}'), now() - interval '11 minutes'"
         ))?;
         Ok(Box::new(|bench| bench.stack.sql(&format!("DELETE FROM jobs WHERE payload ->> 'by' = '{MARK}'")).map(drop)))
     },

@@ -5,8 +5,8 @@ use std::fs;
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
 
-use super::Drill;
 use super::bench::Bench;
+use super::{Drill, Mitigation};
 
 /// Something that is scraped hangs.
 pub const TARGET: Drill = Drill {
@@ -25,15 +25,9 @@ pub const CARDINALITY: Drill = Drill {
     cause: "a file of 220 groups of rules is added, each of which makes nine series of Prometheus' own",
     mitigation: "the file is taken out again",
     inject: |bench| {
-        let file = bench.folder().join("config/prometheus/rules/many.yml");
         let group =
             |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
-        fs::write(&file, format!("groups:\n{}", (0..220).map(group).collect::<String>()))?;
-        read_again(bench)?;
-        Ok(Box::new(move |bench| {
-            fs::remove_file(&file)?;
-            read_again(bench)
-        }))
+        add_rules(bench, "many", &format!("groups:\n{}", (0..220).map(group).collect::<String>()))
     },
 };
 
@@ -59,16 +53,7 @@ pub const RULE: Drill = Drill {
     alerts: &["MonitoringBroken:rules"],
     cause: "a rule is added that matches many series with many",
     mitigation: "the rule is taken out again",
-    inject: |bench| {
-        let file = bench.folder().join("config/prometheus/rules/broken.yml");
-        let rule = "groups:\n  - name: broken\n    rules:\n      - record: job:broken:sum\n        expr: up + on (cluster) up\n";
-        fs::write(&file, rule)?;
-        read_again(bench)?;
-        Ok(Box::new(move |bench| {
-            fs::remove_file(&file)?;
-            read_again(bench)
-        }))
-    },
+    inject: |bench| add_rule(bench, "broken", "up + on (cluster) up"),
 };
 
 /// Nobody takes messages.
@@ -81,6 +66,21 @@ pub const NOTIFICATIONS: Drill = Drill {
         Ok(Box::new(|bench| bench.stack.start_platforms_again()))
     },
 };
+
+/// Has Prometheus evaluate one more rule.
+pub fn add_rule(bench: &Bench, name: &str, expression: &str) -> Result<Mitigation> {
+    add_rules(bench, name, &format!("groups:\n  - name: {name}\n    rules:\n      - record: job:{name}:sum\n        expr: {expression}\n"))
+}
+
+fn add_rules(bench: &Bench, name: &str, rules: &str) -> Result<Mitigation> {
+    let file = bench.folder().join("config/prometheus/rules").join(name).with_extension("yml");
+    fs::write(&file, rules)?;
+    read_again(bench)?;
+    Ok(Box::new(move |bench| {
+        fs::remove_file(&file)?;
+        read_again(bench)
+    }))
+}
 
 fn read_again(bench: &Bench) -> Result<()> {
     ensure!(bench.reload()?, "Prometheus does not take its own configuration");

@@ -6,13 +6,27 @@ use super::shown::Shown;
 
 /// Beside the band, as a part of its width: the next values of something that varies may vary a little more.
 const OF_WIDTH: f64 = 0.5;
-/// Beside the band, as a part of what is shown: what does not vary at all may be reckoned otherwise in the last digits.
-const OF_VALUE: f64 = 0.02;
-/// What grows by itself may grow so many times as fast.
+/// Beside the band, as a part of the largest value of the query: less is hardly to be seen.
+const OF_SCALE: f64 = 0.02;
+/// The same of a heatmap, where so much is a shade.
+const OF_SHADES: f64 = 0.1;
+/// What grows by itself may grow so many times as fast; what is sometimes faster than so many times its slowest does not grow by itself.
 const OF_DRIFT: f64 = 2.0;
 
-/// The bands of a query's series, by their labels.
-pub struct Bands(BTreeMap<String, Band>);
+/// The bands of a query's series.
+pub struct Bands {
+    by_labels: BTreeMap<String, Band>,
+    /// Of all series together, if there are some that come and go by themselves: one that comes is nothing new then.
+    of_all: Option<Band>,
+    margins: Margins,
+}
+
+/// How far beside its band a series may be.
+#[derive(Clone, Copy)]
+struct Margins {
+    of_width: f64,
+    least: f64,
+}
 
 /// Between which values a series was.
 struct Band {
@@ -29,16 +43,37 @@ struct Band {
 impl Bands {
     /// What was shown at each of so many times.
     pub fn of(quiet: &Shown, times: usize) -> Self {
-        Self(quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Band::of(points, times)?))).collect())
+        let by_labels: BTreeMap<_, _> =
+            quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Band::of(points, times)?))).collect();
+        let all: Vec<(f64, f64)> = quiet.values().flatten().copied().collect();
+        let come_and_go = by_labels.values().any(|band| !band.is_steady);
+        let of_all = Band::of(&all, times).filter(|_| come_and_go).map(|band| Band { drift: 0.0, ..band });
+        let least = OF_SCALE * all.iter().map(|(_, value)| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
+        Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least } }
+    }
+
+    /// The same for what is shown in shades.
+    pub fn in_shades(mut self) -> Self {
+        self.margins.least *= OF_SHADES / OF_SCALE;
+        self
+    }
+
+    /// The same for something that has left its band by itself so many times.
+    pub fn restless(mut self, times: u8) -> Self {
+        self.margins.of_width *= f64::from(1_u32 << times);
+        self
     }
 
     /// When something first was otherwise: a value outside of its band, a series that was not there, or one that is there no more.
     pub fn left(&self, shown: &Shown, from: f64) -> Option<f64> {
-        let outside = shown.iter().filter_map(|(labels, points)| match self.0.get(labels) {
-            Some(band) => points.iter().find(|(time, value)| !band.holds(*time, *value)).map(|(time, _)| *time),
-            None => points.first().map(|(time, _)| *time),
+        let outside = shown.iter().filter_map(|(labels, points)| {
+            let left = match self.by_labels.get(labels).or(self.of_all.as_ref()) {
+                Some(band) => points.iter().find(|(time, value)| !band.holds(*time, *value, self.margins)),
+                None => points.first(),
+            };
+            left.map(|(time, _)| *time)
         });
-        let gone = self.0.iter().filter(|(labels, band)| band.is_steady && !shown.contains_key(*labels)).map(|_| from);
+        let gone = self.by_labels.iter().filter(|(labels, band)| band.is_steady && !shown.contains_key(*labels)).map(|_| from);
         outside.chain(gone).min_by(f64::total_cmp)
     }
 }
@@ -47,9 +82,10 @@ impl Band {
     fn of(points: &[(f64, f64)], times: usize) -> Option<Self> {
         let (first, last) = (points.first()?, points.last()?);
         let values = points.iter().map(|(_, value)| *value);
-        let only_grows = points.windows(2).all(|pair| pair[0].1 <= pair[1].1);
-        let only_shrinks = points.windows(2).all(|pair| pair[0].1 >= pair[1].1);
-        let drift = if last.0 > first.0 && (only_grows || only_shrinks) { (last.1 - first.1) / (last.0 - first.0) } else { 0.0 };
+        let speeds = points.windows(2).map(|pair| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0));
+        let (slowest, fastest) = speeds.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), speed| (low.min(speed), high.max(speed)));
+        let is_even = slowest * fastest > 0.0 && slowest.abs().max(fastest.abs()) <= OF_DRIFT * slowest.abs().min(fastest.abs());
+        let drift = if is_even { (last.1 - first.1) / (last.0 - first.0) } else { 0.0 };
         Some(Self {
             low: values.clone().fold(f64::INFINITY, f64::min),
             high: values.fold(f64::NEG_INFINITY, f64::max),
@@ -59,11 +95,11 @@ impl Band {
         })
     }
 
-    fn holds(&self, time: f64, value: f64) -> bool {
+    fn holds(&self, time: f64, value: f64, margins: Margins) -> bool {
         if value.is_infinite() {
             return if value > 0.0 { self.high.is_infinite() } else { self.low.is_infinite() };
         }
-        let margin = OF_WIDTH * (self.high - self.low) + OF_VALUE * self.high.abs().max(self.low.abs());
+        let margin = margins.of_width * (self.high - self.low) + margins.least;
         let drifted = OF_DRIFT * self.drift * (time - self.until);
         value >= self.low - margin + drifted.min(0.0) && value <= self.high + margin + drifted.max(0.0)
     }
@@ -107,6 +143,8 @@ mod tests {
         assert_eq!(left(&uptime, &[14.0, 15.0, 16.0]), None);
         assert_eq!(left(&uptime, &[14.0, 0.0]), Some(5.0));
         assert_eq!(left(&uptime, &[40.0]), Some(4.0));
+        // A count that has just come to where it is.
+        assert_eq!(left(&[0.0, 1.0, 5.0, 5.0], &[9.0]), Some(4.0));
     }
 
     #[test]
@@ -115,7 +153,31 @@ mod tests {
         let both = shown("a", &[1.0]).into_iter().chain(shown("b", &[1.0])).collect();
         assert_eq!(bands.left(&both, 0.0), Some(0.0));
         assert_eq!(bands.left(&Shown::new(), 7.0), Some(7.0));
-        // One that was there only at times.
-        assert_eq!(Bands::of(&shown("a", &[1.0]), 2).left(&Shown::new(), 7.0), None);
+    }
+
+    #[test]
+    fn what_is_hardly_seen_is_no_movement() {
+        let both = |few: f64| shown("many", &[50.0]).into_iter().chain(shown("few", &[few])).collect::<Shown>();
+        let bands = || Bands::of(&both(0.0), 1);
+        assert_eq!(bands().left(&both(1.0), 0.0), None);
+        assert_eq!(bands().left(&both(2.0), 0.0), Some(0.0));
+        assert_eq!(bands().in_shades().left(&both(5.0), 0.0), None);
+        assert_eq!(bands().in_shades().left(&both(6.0), 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn what_is_restless_has_to_move_further() {
+        let bands = || Bands::of(&shown("a", &[1.0, 3.0]), 2);
+        assert_eq!(bands().left(&shown("a", &[4.5]), 0.0), Some(0.0));
+        assert_eq!(bands().restless(1).left(&shown("a", &[4.5]), 0.0), None);
+        assert_eq!(bands().restless(2).left(&shown("a", &[8.0]), 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn where_series_come_and_go_a_new_one_has_to_show_what_none_did() {
+        let bands = Bands::of(&shown("a", &[1.0, 2.0]), 3);
+        assert_eq!(bands.left(&Shown::new(), 7.0), None);
+        assert_eq!(bands.left(&shown("b", &[1.5, 2.0]), 7.0), None);
+        assert_eq!(bands.left(&shown("b", &[1.5, 4.0]), 7.0), Some(1.0));
     }
 }

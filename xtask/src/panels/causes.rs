@@ -28,8 +28,8 @@ pub enum Cause {
     Traffic,
     /// An alert fires.
     Alerts,
-    /// Prometheus has more rules to evaluate.
-    Scrape,
+    /// Prometheus has more rules to evaluate: very many, one that takes long, and one that cannot be.
+    Rules,
     /// A disk is there that fills.
     Disk,
     /// Requests are wrong.
@@ -93,13 +93,13 @@ impl Cause {
     pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
         let drill = match self {
             Self::Traffic => return traffic(bench),
+            Self::Rules => return rules(bench),
             Self::ClientErrors => return client_errors(bench),
             Self::BrowserReports => return browser_reports(bench),
             Self::SlowDriver => return slow_driver(bench),
             Self::ServerErrors => return server_errors(bench),
             Self::ReplicaRestarted => return replica_restarted(bench),
             Self::Alerts => meta::TARGET,
-            Self::Scrape => meta::CARDINALITY,
             Self::Disk => infra::DISK,
             Self::LoginFailures => accounts::FAILURES,
             Self::OauthFailures => accounts::OAUTH,
@@ -141,6 +141,13 @@ fn traffic(bench: &mut Bench) -> Result<Mitigation> {
     Ok(ends(()))
 }
 
+fn rules(bench: &mut Bench) -> Result<Mitigation> {
+    let many = (meta::CARDINALITY.inject)(bench)?;
+    let long = meta::add_rule(bench, "long", "count(rate({__name__=~\".+\"}[5m]))")?;
+    let broken = (meta::RULE.inject)(bench)?;
+    Ok(Box::new(move |bench| [many, long, broken].into_iter().try_for_each(|end| end(bench))))
+}
+
 /// Nobody has signed in, nothing is there, no words are understood.
 fn client_errors(bench: &Bench) -> Result<Mitigation> {
     let edge = bench.stack.edge()?;
@@ -177,8 +184,7 @@ fn browser_reports(bench: &Bench) -> Result<Mitigation> {
 
 /// As in the drill of it, for seconds instead of half a minute.
 fn slow_driver(bench: &Bench) -> Result<Mitigation> {
-    let fault = bench.fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
-    // Meanwhile every replica learns of the fault.
+    let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
     let some = Environments::make(bench, 4)?;
     some.all("start", 202)?;
     Ok(Box::new(move |bench| {
@@ -198,7 +204,8 @@ fn server_errors(bench: &Bench) -> Result<Mitigation> {
 }
 
 fn replica_restarted(bench: &mut Bench) -> Result<Mitigation> {
-    bench.stack.replace_replica(1, Signal::TERM)?;
+    // None of the others that come and go: it has been up for long.
+    bench.stack.replace_replica(3, Signal::TERM)?;
     Ok(ends(()))
 }
 

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, ensure};
 
 use super::band::Bands;
 use super::causes::Cause;
-use super::shown::{ask, now, values};
+use super::shown::{Shown, apart, ask, now, values};
 use crate::dashboards::{self, Dashboard, Panel, Variables};
 use crate::drill::bench::Bench;
 use crate::process::{check_interrupt, pause};
@@ -17,8 +17,12 @@ use crate::speed::Pace;
 
 /// What was before has to leave the windows of most rates.
 const SETTLE: Duration = Duration::from_secs(6);
-/// In which is recorded what panels show without a cause.
+/// The same where replicas leave and come: the edge counts those that are healthy every ten seconds.
+const SETTLE_OF_REPLICAS: Duration = Duration::from_secs(15);
+/// In which is recorded, at least, what panels show without a cause.
 const QUIET: Duration = Duration::from_secs(6);
+/// So often at most is looked for as long again whether that is all that they show without it.
+const CONTROLS: u8 = 3;
 /// Longest time from a cause to what it moves.
 const LIMIT: Duration = Duration::from_secs(45);
 /// The same for the beginning of the load: some journeys begin every half minute, and take as long.
@@ -33,12 +37,15 @@ struct Case {
     queries: Vec<Query>,
     /// What is wrong with what it shows, without a cause.
     trouble: Option<String>,
+    /// So often it left its bands without its cause.
+    restless: u8,
     moved: Moved,
 }
 
 struct Query {
     name: String,
     text: String,
+    is_of_buckets: bool,
     bands: Option<Bands>,
 }
 
@@ -102,12 +109,9 @@ impl Proof {
 
     /// Makes something happen, and watches the panels that it should move.
     fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
-        rest(SETTLE + QUIET)?;
         let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
-        let begin = now();
-        for case in &mut cases {
-            case.record(bench, begin, self.step);
-        }
+        rest(if cause > Cause::RedisAway { SETTLE_OF_REPLICAS } else { SETTLE })?;
+        record(bench, &mut cases, self.step)?;
         let begin = now();
         let made = cause.make(bench);
         if made.is_ok() {
@@ -161,20 +165,25 @@ impl Case {
     fn new(dashboard: &Dashboard, panel: &Panel, cause: Cause, variables: &Variables) -> Result<Self> {
         let name = format!("{} / {}", dashboard.title, panel.title);
         let query = |target: &dashboards::Target| {
-            Ok(Query { name: target.name.clone(), text: variables.fill(&target.expr).with_context(|| name.clone())?, bands: None })
+            let text = variables.fill(&target.expr).with_context(|| name.clone())?;
+            Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), bands: None })
         };
         let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
         ensure!(!queries.is_empty(), "{name} asks for nothing");
-        Ok(Self { name, cause, queries, trouble: None, moved: Moved::NotYet })
+        Ok(Self { name, cause, queries, trouble: None, restless: 0, moved: Moved::NotYet })
     }
 
-    /// Remembers what it showed in the last seconds.
-    fn record(&mut self, bench: &Bench, to: f64, step: Duration) {
+    /// Remembers what it showed between two times.
+    fn record(&mut self, bench: &Bench, from: f64, to: f64, step: Duration) {
+        self.moved = Moved::NotYet;
         // The first and the last time, and those between.
-        let times = 1 + usize::try_from(QUIET.as_millis() / step.as_millis()).unwrap_or_default();
+        let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
         for query in &mut self.queries {
-            match ask(bench, &query.text, to - QUIET.as_secs_f64(), to, step) {
-                Ok(quiet) => query.bands = Some(Bands::of(&quiet, times)),
+            match query.ask(bench, from, to, step) {
+                Ok(quiet) => {
+                    let bands = Bands::of(&quiet, times).restless(self.restless);
+                    query.bands = Some(if query.is_of_buckets { bands.in_shades() } else { bands });
+                }
                 Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
             }
         }
@@ -182,7 +191,7 @@ impl Case {
 
     /// What is wrong with what it shows at a time.
     fn trouble(&self, bench: &Bench, to: f64, step: Duration) -> Option<String> {
-        self.queries.iter().find_map(|query| match ask(bench, &query.text, to - SHOWN.as_secs_f64(), to, step) {
+        self.queries.iter().find_map(|query| match query.ask(bench, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
             Err(error) => Some(format!("{}: {error:#}", query.name)),
         })
@@ -192,7 +201,7 @@ impl Case {
     fn see(&mut self, bench: &Bench, begin: f64, from: f64, to: f64, step: Duration) {
         for query in &self.queries {
             let Some(bands) = &query.bands else { continue };
-            match ask(bench, &query.text, from, to, step) {
+            match query.ask(bench, from, to, step) {
                 Ok(shown) => {
                     if let Some(time) = bands.left(&shown, from) {
                         self.moved = Moved::After(time - begin);
@@ -211,20 +220,60 @@ impl Case {
     fn outcome(&self) -> Outcome {
         let cause = self.cause;
         let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
+        let restless = if self.restless == 0 { String::new() } else { format!(", by itself {} times", self.restless) };
         match &self.moved {
-            Moved::After(seconds) if trouble.is_empty() => Outcome::passed().with_note(format!("{cause}: moved after {seconds:.1} s")),
+            Moved::After(seconds) if trouble.is_empty() => {
+                Outcome::passed().with_note(format!("{cause}: moved after {seconds:.1} s{restless}"))
+            }
             Moved::After(seconds) => Outcome::failed(format!("{cause}: moved after {seconds:.1} s{trouble}")),
-            Moved::NotYet => Outcome::failed(format!("{cause}: did not move{trouble}")),
+            Moved::NotYet => Outcome::failed(format!("{cause}: did not move{restless}{trouble}")),
             Moved::Unseen(error) => Outcome::failed(format!("{cause}: {error}{trouble}")),
         }
     }
+}
+
+impl Query {
+    /// What it shows from one time to another.
+    fn ask(&self, bench: &Bench, from: f64, to: f64, step: Duration) -> Result<Shown> {
+        let shown = ask(bench, &self.text, from, to, step)?;
+        if self.is_of_buckets { apart(&shown) } else { Ok(shown) }
+    }
+}
+
+/// Records what panels show without their cause, until for once that was all that they showed.
+fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> {
+    let begin = now();
+    rest(QUIET)?;
+    let mut to = now();
+    for case in cases.iter_mut() {
+        case.record(bench, begin, to, step);
+    }
+    for _ in 0..CONTROLS {
+        rest(Duration::from_secs_f64(to - begin))?;
+        let from = to;
+        to = now();
+        let mut is_calm = true;
+        for case in cases.iter_mut() {
+            case.see(bench, begin, from, to, step);
+            if case.has_moved() {
+                is_calm = false;
+                case.restless += 1;
+                case.record(bench, begin, to, step);
+            }
+        }
+        if is_calm {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Looks again and again, until all have moved or nobody waits for them any more.
 fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
     let limit = if cause == Cause::Traffic { LIMIT_OF_TRAFFIC } else { LIMIT };
     let start = Instant::now();
-    let mut from = begin;
+    // What was scraped before the cause is shown until the next scrape.
+    let mut from = begin + step.as_secs_f64();
     while !cases.iter().all(|case| case.has_moved()) && start.elapsed() < limit {
         rest(step)?;
         let to = now();

@@ -25,6 +25,28 @@ pub fn values(bench: &Bench, series: &str, label: &str) -> Result<usize> {
     Ok(values.len())
 }
 
+/// Buckets of histograms, each without those below it: as a heatmap shows them. Prometheus counts what is at most `le`.
+pub fn apart(buckets: &Shown) -> Result<Shown> {
+    let mut histograms: BTreeMap<String, Vec<(f64, &String)>> = BTreeMap::new();
+    for series in buckets.keys() {
+        let mut labels: BTreeMap<String, String> = serde_json::from_str(series)?;
+        let bound = labels.remove("le").with_context(|| format!("{series} is no bucket"))?.parse()?;
+        histograms.entry(format!("{labels:?}")).or_default().push((bound, series));
+    }
+    let mut apart = Shown::new();
+    for mut histogram in histograms.into_values() {
+        histogram.sort_by(|one, other| one.0.total_cmp(&other.0));
+        let mut below: &[(f64, f64)] = &[];
+        for (_, series) in histogram {
+            let points = &buckets[series];
+            let at = |time: f64| below.iter().find(|(other, _)| other.total_cmp(&time).is_eq()).map_or(0.0, |(_, value)| *value);
+            apart.insert(series.clone(), points.iter().map(|(time, value)| (*time, value - at(*time))).collect());
+            below = points;
+        }
+    }
+    Ok(apart)
+}
+
 /// Now, as Prometheus tells time.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
@@ -77,6 +99,27 @@ mod tests {
         ] } });
         let expected = [("{\"a\":\"b\"}".to_owned(), vec![(1.5, 2.0), (3.5, f64::INFINITY)])];
         assert_eq!(read(&answer).unwrap(), Shown::from(expected));
+    }
+
+    #[test]
+    fn a_bucket_is_shown_without_those_below_it() {
+        let bucket = |le: &str, route: &str, values: [f64; 2]| {
+            (json!({ "le": le, "route": route }).to_string(), vec![(1.0, values[0]), (2.0, values[1])])
+        };
+        let together = [
+            bucket("0.1", "/a", [1.0, 2.0]),
+            bucket("10", "/a", [4.0, 2.0]),
+            bucket("2", "/a", [3.0, 2.0]),
+            bucket("+Inf", "/b", [7.0, 8.0]),
+        ];
+        let expected = [
+            bucket("0.1", "/a", [1.0, 2.0]),
+            bucket("10", "/a", [1.0, 0.0]),
+            bucket("2", "/a", [2.0, 0.0]),
+            bucket("+Inf", "/b", [7.0, 8.0]),
+        ];
+        assert_eq!(apart(&Shown::from(together)).unwrap(), Shown::from(expected));
+        assert!(apart(&Shown::from([("{}".to_owned(), Vec::new())])).is_err());
     }
 
     #[test]

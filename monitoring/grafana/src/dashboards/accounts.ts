@@ -90,7 +90,7 @@ export const accounts = dashboard('accounts', {
         query: 'sum(jobs_oldest_due_seconds{job="backend"})',
         limits: low(60, 600),
         alert: 'JobsBacklog',
-        movedBy: 'traffic',
+        movedBy: 'jobs-backlog',
       }),
     ),
     row(
@@ -246,14 +246,14 @@ export const accounts = dashboard('accounts', {
         query: { longest: 'sum(jobs_oldest_due_seconds{job="backend"})' },
         limits: low(60, 600),
         alert: 'JobsBacklog',
-        movedBy: 'traffic',
+        movedBy: 'jobs-backlog',
       }),
       timeSeries({
         title: 'Time of attempts p95',
         description: 'Of 20 attempts of a kind, 19 take no longer. Good: a few seconds.',
         unit: 's',
         query: { '{{kind}}': orNone(quantile(0.95, ours('job_duration_seconds'), 'kind'), 'kind') },
-        movedBy: 'traffic',
+        movedBy: 'slow-driver',
       }),
     ),
     row(

@@ -41,7 +41,7 @@ export const environments = dashboard('environments', {
         unit: 'none',
         query: counted('creating|starting|stopping|deleting'),
         limits: low(20, 50),
-        movedBy: 'traffic',
+        movedBy: 'slow-driver',
       }),
       stat({
         title: 'Log lines',
@@ -83,7 +83,7 @@ export const environments = dashboard('environments', {
         limits: low(60, 600),
         alert: 'JobsBacklog',
         more: 'accounts',
-        movedBy: 'traffic',
+        movedBy: 'jobs-backlog',
       }),
     ),
     row(

@@ -3,7 +3,7 @@
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { byClass, from, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
+import { byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 
 const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"', ...matchers);
 const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
@@ -12,6 +12,10 @@ const prometheus = (metric: string, ...matchers: string[]) => from('prometheus',
 const alertmanager = (metric: string) => from('alertmanager', metric);
 const EVERY_TARGET = 'up{job=~".+"}';
 const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
+
+const notifications = alertmanager('alertmanager_notifications_total');
+/** Ways that notifications have taken: Alertmanager counts for all that it knows. */
+const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
 
 export const infrastructureSlo = dashboard('infrastructure-slo', {
   title: 'Infrastructure and SLO',
@@ -232,7 +236,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         max: 1,
         query: { '{{mode}}': `avg by (mode) (${rate(node('node_cpu_seconds_total', 'mode!="idle"'))}) > 0.001` },
         stacked: true,
-        movedBy: 'traffic',
+        movedBy: 'busy',
       }),
       timeSeries({
         title: 'Memory',
@@ -245,18 +249,6 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         colours: { '/used/': 'blue', '/available/': 'green' },
         stacked: true,
         movedBy: 'memory',
-      }),
-      timeSeries({
-        title: 'Load',
-        description: 'Threads that run or wait, and the cores that there are. Good: below the cores.',
-        unit: 'short',
-        query: {
-          'one minute': sum(node('node_load1')),
-          'five minutes': sum(node('node_load5')),
-          cores: `count(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
-        },
-        colours: { '/cores/': 'red' },
-        movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Disk in use',
@@ -287,7 +279,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           disk: orZero(max(rate(node('node_pressure_io_waiting_seconds_total')))),
           memory: orZero(max(rate(node('node_pressure_memory_waiting_seconds_total')))),
         },
-        movedBy: 'traffic',
+        movedBy: 'busy',
       }),
     ),
     row(
@@ -344,19 +336,26 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         unit: 's',
         query: { '{{job}}': max('scrape_duration_seconds{job=~".+"}', 'job') },
         limits: below(10),
-        movedBy: 'scrape',
+        movedBy: 'alerts',
       }),
       timeSeries({
         title: 'Rules',
-        description:
-          'Time of evaluating all rules once, and evaluations that failed in a second. Good: well below the interval of 15 s, none failed.',
+        description: 'Time of evaluating all rules once. Good: well below the interval of 15 s.',
         unit: 's',
         query: {
           'all groups': sum(prometheus('prometheus_rule_group_last_duration_seconds')),
           'slowest group': max(prometheus('prometheus_rule_group_last_duration_seconds')),
         },
+        movedBy: 'rules',
+      }),
+      timeSeries({
+        title: 'Rules that failed',
+        description: 'Evaluations of rules in a minute that ended with an error: what they warn of or record is missing. Good: none.',
+        unit: 'cpm',
+        query: { failed: perMinute(sum(rate(prometheus('prometheus_rule_evaluation_failures_total')))) },
+        colours: { '/failed/': BAD },
         alert: 'MonitoringBroken',
-        movedBy: 'scrape',
+        movedBy: 'rules',
       }),
       timeSeries({
         title: 'Series and samples',
@@ -367,7 +366,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           'samples a second': sum(rate(prometheus('prometheus_tsdb_head_samples_appended_total'))),
         },
         alert: 'CardinalityGrowth',
-        movedBy: 'scrape',
+        movedBy: 'rules',
       }),
       timeSeries({
         title: 'Alerts by state',
@@ -376,17 +375,14 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         query: { '{{severity}} {{alertstate}}': 'count by (severity, alertstate) (ALERTS)' },
         colours: { '/critical firing/': 'red', '/warning firing/': 'orange', '/info firing/': 'blue', '/none firing/': 'green' },
         stacked: true,
-        movedBy: 'alerts',
+        movedBy: 'edge-errors',
       }),
       timeSeries({
         title: 'Notifications',
         description: 'Notifications in a minute by the way they take, and those that failed. Good: follows the alerts, none failed.',
         unit: 'cpm',
         query: {
-          '{{integration}}': orNone(
-            `${perMinute(sum(rate(alertmanager('alertmanager_notifications_total')), 'integration'))} > 0`,
-            'integration',
-          ),
+          '{{integration}}': orNone(`${perMinute(sum(rate(notifications), 'integration'))} and on (integration) ${used}`, 'integration'),
           failed: perMinute(sum(rate(alertmanager('alertmanager_notification_requests_failed_total')))),
         },
         colours: { '/failed/': BAD },
@@ -402,7 +398,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),
           memory: sum(from('prometheus', 'process_resident_memory_bytes')),
         },
-        movedBy: 'scrape',
+        movedBy: 'rules',
       }),
     ),
   ],

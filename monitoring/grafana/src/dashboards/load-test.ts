@@ -3,7 +3,7 @@
 import { BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, timeSeries } from '../panels.js';
-import { byClass, from, inShownTime, max, min, orNone, orZero, ours, part, perMinute, quantile, rate, requests, sum } from '../queries.js';
+import { byClass, from, inShownTime, max, min, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 /** k6 is not scraped: it writes by itself, its times in seconds. */
@@ -37,9 +37,10 @@ export const loadTest = dashboard('load-test', {
       }),
       stat({
         title: 'Failed requests',
-        description: 'Share of requests whose answer was not the wanted one, in the worst scenario, since the test began. Good: below 1 %.',
+        description: 'Share of requests whose answer was not the wanted one. Good: below 1 %.',
         unit: 'percentunit',
-        query: orZero(`max(${k6('http_req_failed_rate')})`),
+        // Not k6's own rate of failures: that is kept apart for requests that failed, and is always 1 for these.
+        query: orZero(ratio(sum(rate(k6('http_reqs_total', 'expected_response="false"'))), sum(rate(k6('http_reqs_total'))))),
         limits: low(0.001, 0.01),
         movedBy: 'error-budget',
       }),
@@ -258,7 +259,7 @@ export const loadTest = dashboard('load-test', {
           'database p95': orZero(quantile(0.95, ours('db_query_duration_seconds'))),
         },
         more: 'database-cache',
-        movedBy: 'traffic',
+        movedBy: 'slow-database',
       }),
       timeSeries({
         title: 'Errors of the service',

@@ -129,7 +129,7 @@ export const overview = dashboard('overview', {
           component: { title: 'Component', width: 120 },
           instance: { title: 'Instance' },
         },
-        movedBy: 'alerts',
+        movedBy: 'edge-errors',
         width: 12,
         height: 6,
       }),

@@ -183,7 +183,7 @@ export const runtime = dashboard('runtime', {
           'blocking threads': sum(ours('runtime_blocking_threads')),
           'all threads': sum(ours('process_threads')),
         },
-        movedBy: 'traffic',
+        movedBy: 'replica-stopped',
       }),
     ),
     row(
