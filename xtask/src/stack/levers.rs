@@ -38,11 +38,11 @@ impl Stack {
         capture_ok(psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).envs(self.postgres_client()?))
     }
 
-    /// Holds so many connections to Postgres until the answer is dropped.
+    /// Holds so many connections to Postgres, and a shared lock by each, until the answer is dropped.
     pub fn hold_connections(&self, count: u16) -> Result<Process> {
         let script = self.plan.folder.join("hold.sql");
         // Between statements, so that Postgres sees at once that the client has gone.
-        fs::write(&script, "SELECT 1;\n\\sleep 1 s\n")?;
+        fs::write(&script, "BEGIN;\nSELECT FROM leases;\n\\sleep 1 s\nCOMMIT;\n")?;
         let program = stores::postgres_programs()?.join("pgbench");
         let variables = self.postgres_client()?;
         let holder = self.daemon("holder", &program);

@@ -215,7 +215,7 @@ export const databaseCache = dashboard('database-cache', {
         query: { '{{mode}}': orNone(`${sum(from('postgres', 'pg_locks_count'), 'mode')} > 0`, 'mode') },
         colours: { '/^accessexclusive/': 'red', '/^exclusive/': 'orange' },
         stacked: true,
-        movedBy: 'traffic',
+        movedBy: 'database-connections',
       }),
       timeSeries({
         title: 'Transactions',
