@@ -26,6 +26,8 @@ export type Cause =
   | 'database-connections'
   /** Slow statements fill the pool. */
   | 'database-pool'
+  /** Redis answers late. */
+  | 'slow-redis'
   | 'redis-away'
   | 'postgres-away'
   /** Calls of the driver of environments fail. */

@@ -54,7 +54,9 @@ pub enum Cause {
     DriverFailures,
     /// The driver takes its time.
     SlowDriver,
-    /// Others hold connections to Postgres.
+    /// Redis takes its time.
+    SlowRedis,
+    /// Others hold connections to Postgres, and locks.
     DatabaseConnections,
     /// A replica computes.
     Busy,
@@ -118,6 +120,7 @@ impl Cause {
             Self::Panic => runtime::PANIC,
             Self::DatabaseErrors => database::ERRORS,
             Self::ErrorBudget => http::OUTAGE,
+            Self::SlowRedis => cache::SLOW,
             Self::RedisAway => cache::DOWN,
             Self::PostgresAway => database::DOWN,
             Self::Task => runtime::TASK,
@@ -163,9 +166,9 @@ fn client_errors(bench: &Bench) -> Result<Mitigation> {
 fn browser_reports(bench: &Bench) -> Result<Mitigation> {
     let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
     let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
-    let asset = |kind: &str| json!({ "kind": "asset", "type": kind, "value": 2000 });
+    let asset = |kind: &str| json!({ "kind": "asset", "type": kind, "value": 9000 });
     let call = |status: u16| json!({ "kind": "api_call", "endpoint": "/api/projects", "status": status });
-    let waits = ["fcp", "inp", "lcp", "ttfb"].map(|name| vital(name, json!(3500)));
+    let waits = ["fcp", "inp", "lcp", "ttfb"].map(|name| vital(name, json!(9000)));
     let errors = ["csp_violation", "error", "resource", "unhandled_rejection"].map(error);
     let assets = ["font", "image", "script", "style"].map(asset);
     let rest = [

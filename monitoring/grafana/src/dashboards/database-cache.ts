@@ -320,7 +320,7 @@ export const databaseCache = dashboard('database-cache', {
         query: { '{{command}}': orNone(quantile(0.95, ours('redis_command_duration_seconds'), 'command'), 'command') },
         limits: below(0.1),
         alert: 'RedisSlow',
-        movedBy: 'redis-away',
+        movedBy: 'slow-redis',
       }),
       timeSeries({
         title: 'Failed commands',

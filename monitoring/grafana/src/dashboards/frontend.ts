@@ -149,7 +149,7 @@ export const frontend = dashboard('frontend', {
         query: { '{{route}}': orNone(top(10, quantile(0.75, vital('lcp'), 'route')), 'route') },
         limits: low(2.5, 4),
         alert: 'PoorWebVitals',
-        movedBy: 'browser-reports',
+        movedBy: 'traffic',
       }),
       barGauge({
         title: 'Reaction p75 by route',

@@ -231,7 +231,7 @@ export const realtime = dashboard('realtime', {
         limits: low(0.05, 0.1),
         alert: 'RedisSlow',
         more: 'database-cache',
-        movedBy: 'redis-away',
+        movedBy: 'slow-redis',
         width: 12,
       }),
     ),
