@@ -124,7 +124,7 @@ export const loadTest = dashboard('load-test', {
         description:
           'Requests of k6 in a second by the class of their status; 0xx is no answer. Good: green; 4xx are what journeys want to see: the end of a deletion.',
         unit: 'reqps',
-        query: { '{{class}}': orZero(byClass(rate(k6('requests_total')))) },
+        query: { '{{class}}': orNone(byClass(rate(k6('requests_total'))), 'class') },
         colours: BY_STATUS,
         stacked: true,
         movedBy: 'traffic',
