@@ -129,6 +129,11 @@ impl Cause {
         };
         (drill.inject)(bench)
     }
+
+    /// Whether the edge loses replicas by it, or by the cause before it.
+    pub fn is_of_replicas(self) -> bool {
+        self >= Self::PostgresAway
+    }
 }
 
 impl Display for Cause {

@@ -110,7 +110,7 @@ impl Proof {
     /// Makes something happen, and watches the panels that it should move.
     fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
         let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
-        rest(if cause > Cause::RedisAway { SETTLE_OF_REPLICAS } else { SETTLE })?;
+        rest(if cause.is_of_replicas() { SETTLE_OF_REPLICAS } else { SETTLE })?;
         record(bench, &mut cases, self.step)?;
         let begin = now();
         let made = cause.make(bench);
