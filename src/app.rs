@@ -9,12 +9,11 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::cache::throttle::Throttle;
 use crate::cache::{Cache, Link};
 use crate::config::Config;
 use crate::db::Db;
 use crate::faults::Armed;
-use crate::features::accounts::{Accounts, sign_out_ended};
+use crate::features::accounts::{AccountLimits, Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::faults::Faults;
@@ -72,8 +71,8 @@ impl App {
         let link = Link::new(&config, metrics.clone())?;
         let realtime = Realtime::new(&config, link.clone(), armed.clone(), metrics.clone())?;
         let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
-        let throttle = Throttle::new(link.clone(), &config.redis_key_prefix, config.login_window, metrics.clone());
-        let accounts = Accounts::new(db.clone(), cache.clone(), throttle, realtime.clone(), &config, armed.clone(), metrics.clone())?;
+        let limits = AccountLimits::new(&link, &config, &metrics)?;
+        let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, armed.clone(), metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // One for all, so that the jobs of all features together leave half of the connections to requests.

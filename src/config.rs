@@ -127,15 +127,24 @@ pub struct Config {
     /// A session ends this long after its login
     #[arg(long, env = "SESSION_LIFETIME", value_name = "SESSION_LIFETIME", default_value = "30d", value_parser = limit)]
     pub session_lifetime: Duration,
-    /// Failed logins of one account within the window before it is throttled
-    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10")]
+    /// Failed logins to one account that one device or address may make at once; as many again over each window
+    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Failed logins from one address within the window before it is throttled
-    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ADDRESS", value_name = "LOGIN_ATTEMPTS_PER_ADDRESS", default_value = "100")]
+    /// Failed logins to one account that all clients it does not know may make at once; over each window no more than one client
+    #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub login_attempts_by_strangers: u32,
+    /// Failed logins that one address may make at once, to whatever account; as many again over each window
+    #[arg(long, env = "LOGIN_ATTEMPTS_PER_ADDRESS", value_name = "LOGIN_ATTEMPTS_PER_ADDRESS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_address: u32,
-    /// Window in which failed logins are counted
+    /// Logins of one address that are looked at at the same time
+    #[arg(long, env = "LOGINS_AT_ONCE_PER_ADDRESS", value_name = "LOGINS_AT_ONCE_PER_ADDRESS", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub logins_at_once_per_address: u32,
+    /// Window over which failed logins are forgotten
     #[arg(long, env = "LOGIN_WINDOW", value_name = "LOGIN_WINDOW", default_value = "15m", value_parser = limit)]
     pub login_window: Duration,
+    /// Accounts that one address may try to make in a minute, all of them at once if they come so
+    #[arg(long, env = "REGISTRATIONS_PER_MINUTE", value_name = "REGISTRATIONS_PER_MINUTE", default_value = "30", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub registrations_per_minute: u32,
 
     /// What runs environments; sim needs no container engine
     #[arg(long, env = "ENVIRONMENT_DRIVER", value_name = "ENVIRONMENT_DRIVER", default_value = "sim")]
@@ -189,6 +198,9 @@ pub struct Config {
     /// How long signing in at a platform may take
     #[arg(long, env = "OAUTH_LIFETIME", value_name = "OAUTH_LIFETIME", default_value = "10m", value_parser = limit)]
     pub oauth_lifetime: Duration,
+    /// Times that one address may go to platforms or come back in a minute; signing in once takes two
+    #[arg(long, env = "OAUTH_PER_MINUTE", value_name = "OAUTH_PER_MINUTE", default_value = "120", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub oauth_per_minute: u32,
 
     /// Share of the visits whose loading times browsers report, 0 to 1; page views and errors are always reported
     #[arg(long, env = "RUM_SAMPLE", value_name = "RUM_SAMPLE", default_value = "1")]

@@ -46,6 +46,14 @@ impl Keyring {
         keys.and_then(|keys| if keys.is_empty() { Err(InvalidKeys) } else { Ok(Self(keys.into())) })
     }
 
+    /// The configured keys; without any, some that last as long as the process.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn configured(text: Option<&SecretString>) -> Result<Self, InvalidKeys> {
+        text.map_or_else(|| Ok(Self::ephemeral()), Self::parse)
+    }
+
     /// One that lasts as long as the process.
     #[must_use]
     pub fn ephemeral() -> Self {

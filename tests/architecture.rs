@@ -91,7 +91,7 @@ fn what_leads_to_other_services_stays_with_the_platforms() {
 
 #[test]
 fn rules_know_no_http_framework() {
-    let rules = ["model.rs", "store.rs", "service.rs", "events.rs"];
+    let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
     assert_none(&mentions(&["axum::", "axum_extra::"], |path| !(path.starts_with("features/") && rules.contains(&file_name(path)))));
 }
 
@@ -122,7 +122,7 @@ fn only_the_router_knows_the_pages() {
 
 #[test]
 fn the_layers_of_a_feature_point_downwards() {
-    let below_routes = ["model.rs", "store.rs", "service.rs", "events.rs", "password.rs"];
+    let below_routes = ["model.rs", "store.rs", "service.rs", "events.rs", "password.rs", "limits.rs", "device.rs"];
     assert_none(&mentions(&["super::routes", "super::guard"], |path| !below_routes.contains(&file_name(path))));
     assert_none(&mentions(&["super::service"], |path| !["model.rs", "store.rs", "events.rs"].contains(&file_name(path))));
     assert_none(&mentions(&["super::store", "super::events"], |path| !["model.rs", "routes.rs"].contains(&file_name(path))));

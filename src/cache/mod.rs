@@ -5,6 +5,7 @@
 //! neither store nor answer what was true before. A removal that Redis did not hear is told before it is used again.
 
 mod link;
+pub mod marks;
 pub mod throttle;
 
 use std::sync::Arc;

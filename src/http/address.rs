@@ -1,4 +1,4 @@
-//! The client's address: the peer's, or the one that a trusted proxy reports in `X-Forwarded-For`.
+//! Where a request comes from: the peer, or what a trusted proxy reports in `X-Forwarded-For`, as the network of one client.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,15 +10,27 @@ use ipnet::IpNet;
 use super::error::ApiError;
 use crate::state::AppState;
 
-/// The address that made the request. For limits and the audit, never for a metric or a log line.
-pub struct ClientAddress(pub IpAddr);
+/// The network that one subscriber is given in IPv6: who has one address has them all.
+const SUBSCRIBER: u8 = 64;
 
-impl FromRequestParts<AppState> for ClientAddress {
+/// The network that made the request: an IPv4 address, or an IPv6 network of 64 bits. Every limit on an address takes it, so that
+/// none can be passed by changing the address within the network. Never for a metric or a log line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ClientNetwork(pub IpNet);
+
+impl FromRequestParts<AppState> for ClientNetwork {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
-        Ok(Self(client(peer, &parts.headers, &state.config.trusted_proxies)))
+        Ok(Self(network(client(peer, &parts.headers, &state.config.trusted_proxies))))
+    }
+}
+
+fn network(address: IpAddr) -> IpNet {
+    match address {
+        IpAddr::V4(_) => address.into(),
+        IpAddr::V6(_) => IpNet::new(address, SUBSCRIBER).map_or_else(|_| address.into(), |network| network.trunc()),
     }
 }
 
@@ -42,19 +54,32 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn address(peer: &str, forwarded: &str) -> String {
+    fn from(peer: &str, forwarded: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", forwarded.parse().unwrap());
-        client(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()]).to_string()
+        network(client(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()])).to_string()
     }
 
     #[test]
     fn a_proxy_that_is_not_trusted_is_the_client_itself() {
-        assert_eq!(address("192.0.2.1", "198.51.100.7"), "192.0.2.1");
+        assert_eq!(from("192.0.2.1", "198.51.100.7"), "192.0.2.1/32");
     }
 
     #[test]
     fn what_a_client_claims_before_the_trusted_proxy_is_not_believed() {
-        assert_eq!(address("10.0.0.2", "203.0.113.9, 198.51.100.7"), "198.51.100.7");
+        assert_eq!(from("10.0.0.2", "203.0.113.9, 198.51.100.7"), "198.51.100.7/32");
+    }
+
+    #[test]
+    fn a_client_is_one_ipv4_address_or_one_ipv6_network_of_64_bits() {
+        for (address, network) in [
+            ("198.51.100.7", "198.51.100.7/32"),
+            ("::ffff:198.51.100.7", "198.51.100.7/32"),
+            ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+            ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
+            ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ] {
+            assert_eq!(from("10.0.0.2", address), network, "{address}");
+        }
     }
 }

@@ -1,7 +1,6 @@
 //! What an HTTP request for Socket.IO passes before the library sees it: whose page sends it, how many connections its
 //! address holds, how long it may take to send its body.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::{OriginalUri, Request, State};
@@ -12,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use url::Url;
 
 use crate::config::Config;
-use crate::http::address::ClientAddress;
+use crate::http::address::ClientNetwork;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{Limiter, SocketError};
 use crate::server::HangUp;
@@ -25,8 +24,8 @@ pub const PATH: &str = "/socket.io/";
 const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
 /// Admits a request, or answers why not.
-pub async fn admit(State(state): State<AppState>, ClientAddress(address): ClientAddress, mut request: Request, next: Next) -> Response {
-    if let Err((error, reason)) = look(&state, address, &mut request) {
+pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
+    if let Err((error, reason)) = look(&state, network, &mut request) {
         state.metrics.websocket_errors.increment(reason);
         return error.into_response();
     }
@@ -38,7 +37,7 @@ pub async fn admit(State(state): State<AppState>, ClientAddress(address): Client
     next.run(request).await
 }
 
-fn look(state: &AppState, address: IpAddr, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
+fn look(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
     if !is_ours(&state.config, request.headers()) {
         return Err((ApiError::new(Code::CrossSite), SocketError::Origin));
     }
@@ -46,7 +45,7 @@ fn look(state: &AppState, address: IpAddr, request: &mut Request) -> Result<(), 
     match sid.map(str::parse) {
         // The library keeps the request that opens a connection as long as the connection: the place goes with it.
         None => {
-            let place = state.realtime.place_for_address(address, state.config.sockets_per_address).ok_or_else(|| {
+            let place = state.realtime.place_for_network(network, state.config.sockets_per_address).ok_or_else(|| {
                 state.metrics.rate_limited.increment(Limiter::SocketConnections);
                 (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
             })?;

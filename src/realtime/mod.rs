@@ -20,7 +20,6 @@ mod room;
 mod seat;
 mod signal;
 
-use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -50,6 +49,7 @@ use self::signal::Signals;
 use crate::cache::Link;
 use crate::config::Config;
 use crate::faults::Armed;
+use crate::http::address::ClientNetwork;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
@@ -289,8 +289,8 @@ impl Realtime {
         self.0.upgraded.of(socket.id).or_else(|| socket.req_parts().extensions.get::<HangUp>().cloned())
     }
 
-    fn place_for_address(&self, address: IpAddr, limit: u32) -> Option<Place> {
-        self.0.limits.addresses.take(&address, limit)
+    fn place_for_network(&self, network: ClientNetwork, limit: u32) -> Option<Place> {
+        self.0.limits.networks.take(&network, limit)
     }
 
     fn place_for_user(&self, user: Uuid, limit: u32) -> Option<Place> {

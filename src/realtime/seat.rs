@@ -2,7 +2,6 @@
 //! how it is let go. It ends with the socket.
 
 use std::collections::HashMap;
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -13,6 +12,7 @@ use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
 use super::inbox::Inbox;
+use crate::http::address::ClientNetwork;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, SocketError};
 use crate::server::HangUp;
@@ -209,10 +209,10 @@ impl HangUps {
     }
 }
 
-/// Who holds connections: addresses and accounts.
+/// Who holds connections: networks and accounts.
 #[derive(Default)]
 pub struct Limits {
-    pub addresses: Places<IpAddr>,
+    pub networks: Places<ClientNetwork>,
     pub users: Places<Uuid>,
 }
 

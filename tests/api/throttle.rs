@@ -1,4 +1,5 @@
-//! The limits on failed logins: per account and per address, over the fleet, and without Redis.
+//! The limits on failed logins: per account and per address, over the fleet, and without Redis. Who is told from strangers is
+//! `known_clients`', when exactly a limit opens again `throttle_windows`', and what needs no account `strangers`'.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -116,6 +117,64 @@ async fn fifty_wrong_passwords_at_once_do_not_pass_the_limit() {
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
 
+/// Before, each refused login stayed counted: right passwords alone locked the account for a quarter of an hour.
+async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
+    app.register("ada@example.com").await.expect(201);
+    for _round in 0..3 {
+        for answer in join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await {
+            if answer.status != 200 {
+                let answer = answer.problem(429, "too_many_attempts");
+                assert!(matches!(answer.header("retry-after"), "1" | "2" | "3"), "{}", answer.header("retry-after"));
+            }
+        }
+        app.login("ada@example.com", PASSWORD).await.expect(200);
+    }
+    let scrape = app.settled().await;
+    assert_eq!(scrape.get("rate_limited_total", &[("limiter", "login_account")]), 0.0);
+}
+
+#[tokio::test]
+async fn twenty_right_passwords_at_once_leave_no_trace() {
+    assert_right_passwords_leave_no_trace(&TestApp::start().await).await;
+}
+
+#[tokio::test]
+async fn twenty_right_passwords_at_once_leave_no_trace_while_redis_is_away() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
+    let redis = through("redis-url", &stores.redis_url(), proxy.address);
+    assert_right_passwords_leave_no_trace(&TestApp::on(&stores, &[&redis]).await).await;
+}
+
+#[tokio::test]
+async fn logins_of_one_address_at_once_are_bounded_and_counted() {
+    let app = TestApp::with(&["--logins-at-once-per-address=1"]).await;
+    for name in ["ada", "bob", "cleo", "dora"] {
+        app.register(&format!("{name}@example.com")).await.expect(201);
+    }
+    let emails: Vec<String> = ["ada", "bob", "cleo", "dora"].iter().cycle().take(20).map(|name| format!("{name}@example.com")).collect();
+    let answers = join_all(emails.iter().map(|email| app.login(email, PASSWORD))).await;
+    let refused = answers.iter().filter(|answer| answer.status == 429).count();
+    assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 429)));
+    assert!(refused > 0, "twenty logins were looked at one after the other");
+    for email in &emails[..4] {
+        app.login(email, PASSWORD).await.expect(200);
+    }
+    assert_eq!(app.settled().await.get("rate_limited_total", &[("limiter", "logins_at_once")]), refused as f64);
+}
+
+#[tokio::test]
+async fn a_login_whose_client_leaves_gives_its_place_back() {
+    let app = TestApp::with(&["--logins-at-once-per-address=1"]).await;
+    app.register("ada@example.com").await.expect(201);
+    for _ in 0..5 {
+        let request = app.post("/api/auth/login").json(&json!({ "email": "ada@example.com", "password": PASSWORD }));
+        // Some are cut off on the way, some while the password is looked at.
+        let _cut_off = tokio::time::timeout(std::time::Duration::from_millis(5), request.send()).await;
+    }
+    within(RECOVERY, "a place is free", async || when(app.login("ada@example.com", PASSWORD).await.status == 200)).await;
+}
+
 #[tokio::test]
 async fn an_address_is_throttled_over_accounts_and_others_are_not() {
     let app = TestApp::with(&["--login-attempts-per-address=2"]).await;
@@ -148,7 +207,8 @@ async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
     login_from(&app, "203.0.113.77", "secretive@example.com").await.problem(401, "invalid_credentials");
     let mut redis = app.stores.redis().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", app.stores.prefix())).query_async(&mut redis).await.unwrap();
-    assert_eq!(keys.len(), 2, "{keys:?}");
+    // The account's failures from there, those of all strangers, and the address' own.
+    assert_eq!(keys.len(), 3, "{keys:?}");
     for key in &keys {
         assert!(!key.contains("203.0.113.77") && !key.contains("secretive"), "{key}");
         let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();

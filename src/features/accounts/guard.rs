@@ -9,14 +9,30 @@ use axum_extra::headers::authorization::Bearer;
 use axum_extra::headers::{Authorization, HeaderMapExt};
 use uuid::Uuid;
 
+use super::limits::Caller;
 use super::model::{Token, TokenHash, User};
 use crate::config::Config;
+use crate::http::address::ClientNetwork;
 use crate::http::{ApiError, Code, cookie};
 use crate::realtime::{Client, Identity};
 use crate::state::AppState;
 
 /// The cookie in which a browser keeps the token of its session.
 pub const COOKIE: &str = "vitrine";
+
+/// The cookie by which a browser is known to an account that it has signed in to.
+pub const DEVICE_COOKIE: &str = "vitrine-device";
+
+impl FromRequestParts<AppState> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let ClientNetwork(network) = ClientNetwork::from_request_parts(parts, state).await?;
+        let jar = CookieJar::from_headers(&parts.headers);
+        let device = jar.get(&cookie::name(&state.config, DEVICE_COOKIE)).map(|cookie| cookie.value().to_owned());
+        Ok(Self { network, device })
+    }
+}
 
 /// The user whose session came with the request: a bearer token, or the cookie of a browser.
 pub struct CurrentUser {

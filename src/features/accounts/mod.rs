@@ -4,10 +4,13 @@
 //! - A session ends by logout, when it is not used for `SESSION_IDLE_TIMEOUT`, and after `SESSION_LIFETIME`.
 //! - A session that was ended is refused at once by every replica: caches are told before the answer is sent.
 //! - An unknown account and a wrong password are the same answer after the same work.
-//! - Failed logins are counted per account and per address, before the password is looked at.
+//! - Failed logins are counted for each account and for each address, before the password is looked at; a device or a network from
+//!   which an account was signed in to before is told from strangers. Registrations are counted for each address.
 
+mod device;
 mod events;
 mod guard;
+mod limits;
 mod model;
 mod password;
 mod routes;
@@ -16,8 +19,9 @@ mod socket;
 mod store;
 
 pub use guard::{CurrentUser, MaybeUser, admit};
+pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;
 pub use model::{Role, SignedIn, User, Vouched};
-pub use routes::{routes, session_cookie};
+pub use routes::{known_device, routes, session_cookie};
 pub use service::{AccountError, Accounts};
 pub use socket::sign_out_ended;

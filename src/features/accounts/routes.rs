@@ -3,6 +3,8 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{HeaderName, SET_COOKIE};
+use axum::response::{AppendHeaders, IntoResponse};
 use axum_extra::extract::CookieJar;
 use axum_extra::extract::cookie::Cookie;
 use secrecy::SecretString;
@@ -14,13 +16,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::guard::{COOKIE, CurrentUser};
+use super::device::KNOWN_FOR;
+use super::guard::{COOKIE, CurrentUser, DEVICE_COOKIE};
+use super::limits::Caller;
 use super::model::{Credentials, NewUser, SessionEntry, SignedIn, User};
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
 use crate::db::idempotency::Named;
-use crate::http::address::ClientAddress;
 use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
@@ -47,7 +50,7 @@ impl From<AccountError> for ApiError {
             AccountError::InvalidCredentials => Self::new(Code::InvalidCredentials),
             AccountError::InvalidToken => Self::new(Code::InvalidToken),
             AccountError::NoSuchSession => Self::new(Code::NotFound),
-            AccountError::Throttled(left) => Self::new(Code::TooManyAttempts).retry_after(left.as_secs() + 1),
+            AccountError::Throttled(throttled) => Self::new(Code::TooManyAttempts).retry_after(throttled.seconds()),
             AccountError::Password(PasswordError::Overloaded) => Self::new(Code::Overloaded).retry_after(1),
             AccountError::Password(error @ PasswordError::Failed(_)) => Self::new(Code::Internal).source(error),
             AccountError::Repeated(refusal) => refusal.into(),
@@ -62,6 +65,13 @@ pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> 
     let mut cookie = cookie(config, COOKIE, signed_in.token.expose().to_owned());
     cookie.set_expires(signed_in.expires_at);
     cookie
+}
+
+/// Answers the cookie by which the client's device is known from now on: of somebody who has just proven to be the user.
+pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> AppendHeaders<[(HeaderName, String); 1]> {
+    let mut cookie = cookie(&state.config, DEVICE_COOKIE, state.accounts.remember(user, caller).await);
+    cookie.set_max_age(KNOWN_FOR);
+    AppendHeaders([(SET_COOKIE, cookie.to_string())])
 }
 
 /// Someone signs up.
@@ -79,17 +89,19 @@ struct Register {
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Register,
     params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
     responses((status = 201, body = User), (status = 400, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+        (status = 415, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
 async fn register(
     State(state): State<AppState>,
+    caller: Caller,
     IdempotencyKey(key): IdempotencyKey,
     ApiJson(body): ApiJson<Register>,
-) -> Result<(StatusCode, Json<User>), ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
     // The password stays out of the fingerprint: a fast hash of it would be stored.
     let named = key.map(|key| Named::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
-    let user = state.accounts.register(new, named).await?;
-    Ok((StatusCode::CREATED, Json(user)))
+    let user = state.accounts.register(new, named, &caller).await?;
+    let device = known_device(&state, &user, &caller).await;
+    Ok((StatusCode::CREATED, device, Json(user)))
 }
 
 /// Without a session a key belongs to the address that it is used for, so that strangers' keys do not meet.
@@ -126,15 +138,16 @@ struct LoggedIn {
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
 async fn login(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    caller: Caller,
     jar: CookieJar,
     ApiJson(body): ApiJson<Login>,
-) -> Result<(CookieJar, Json<LoggedIn>), ApiError> {
+) -> Result<impl IntoResponse, ApiError> {
     let credentials = Credentials::parse(&body.email, body.password, body.device.as_deref()).map_err(ApiError::validation)?;
-    let signed_in = state.accounts.login(credentials, address).await?;
+    let signed_in = state.accounts.login(credentials, &caller).await?;
+    let device = known_device(&state, &signed_in.user, &caller).await;
     let cookie = session_cookie(&state.config, &signed_in);
     let answer = LoggedIn { token: signed_in.token.expose().to_owned(), expires_at: signed_in.expires_at, user: signed_in.user };
-    Ok((jar.add(cookie), Json(answer)))
+    Ok((jar.add(cookie), device, Json(answer)))
 }
 
 /// Ends this session

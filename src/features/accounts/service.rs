@@ -1,26 +1,24 @@
 //! The rules of accounts; see the feature's `mod.rs`.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
-use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use super::limits::{AccountLimits, Caller};
 use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
-use super::password::{PasswordError, Passwords, Verdict};
+use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::Cache;
-use crate::cache::throttle::{Throttle, Throttled};
+use crate::cache::throttle::Throttled;
 use crate::config::Config;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::faults::Armed;
 use crate::http::page::Slice;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{CacheType, Limiter};
+use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
 /// Why an account's request is refused.
@@ -40,7 +38,7 @@ pub enum AccountError {
     NoSuchSession,
     /// For so long.
     #[error("too many attempts")]
-    Throttled(Duration),
+    Throttled(Throttled),
     /// Passwords cannot be looked at now.
     #[error(transparent)]
     Password(#[from] PasswordError),
@@ -54,7 +52,7 @@ pub enum AccountError {
 
 impl From<Throttled> for AccountError {
     fn from(throttled: Throttled) -> Self {
-        Self::Throttled(throttled.retry_after)
+        Self::Throttled(throttled)
     }
 }
 
@@ -65,7 +63,7 @@ pub struct Accounts(Arc<Inner>);
 struct Inner {
     db: Db,
     cache: Cache,
-    throttle: Throttle,
+    attempts: AccountLimits,
     passwords: Passwords,
     limits: Limits,
     realtime: Realtime,
@@ -76,8 +74,6 @@ struct Inner {
 struct Limits {
     idle: Duration,
     lifetime: Duration,
-    per_account: u32,
-    per_address: u32,
 }
 
 impl Accounts {
@@ -86,26 +82,22 @@ impl Accounts {
     pub fn new(
         db: Db,
         cache: Cache,
-        throttle: Throttle,
+        attempts: AccountLimits,
         realtime: Realtime,
         config: &Config,
         faults: Armed,
         metrics: Metrics,
     ) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(metrics.clone())?;
-        let limits = Limits {
-            idle: config.session_idle_timeout,
-            lifetime: config.session_lifetime,
-            per_account: config.login_attempts_per_account,
-            per_address: config.login_attempts_per_address,
-        };
-        Ok(Self(Arc::new(Inner { db, cache, throttle, passwords, limits, realtime, faults, metrics })))
+        let limits = Limits { idle: config.session_idle_timeout, lifetime: config.session_lifetime };
+        Ok(Self(Arc::new(Inner { db, cache, attempts, passwords, limits, realtime, faults, metrics })))
     }
 
-    /// Signs somebody up.
-    pub(super) async fn register(&self, new: NewUser, repeatable: Option<Named>) -> Result<User, AccountError> {
-        let Inner { db, passwords, metrics, .. } = &*self.0;
-        let hash = passwords.hash(new.password.clone()).await?;
+    /// Signs somebody up. Anybody may ask for it, so the attempt is counted, whatever becomes of it.
+    pub(super) async fn register(&self, new: NewUser, repeatable: Option<Named>, caller: &Caller) -> Result<User, AccountError> {
+        let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
+        attempts.take_registration(caller.network).await?;
+        let hash = passwords.hash(Share::Registrations, new.password.clone()).await?;
         let mut tx = db.begin().await?;
         if let Some(named) = &repeatable
             && let Claim::Replay(user) = named.claim(&mut tx).await?
@@ -113,7 +105,7 @@ impl Accounts {
             // The password is not in the fingerprint: whoever repeats the request must know it.
             let stored = store::credentials(&mut tx, &new.email).await?.and_then(|(_, stored)| stored);
             drop(tx);
-            return match passwords.verify(new.password, stored).await? {
+            return match passwords.verify(Share::Registrations, new.password, stored).await? {
                 Verdict::Wrong => Err(Refusal::Mismatch.into()),
                 Verdict::Right | Verdict::RightButOld => Ok(user),
             };
@@ -127,28 +119,31 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Signs somebody in. The attempt is counted before the password is looked at and given back unless it is wrong.
-    pub(super) async fn login(&self, credentials: Credentials, address: IpAddr) -> Result<SignedIn, AccountError> {
-        let Inner { throttle, limits, metrics, .. } = &*self.0;
-        let account = subject(&credentials.email.to_lowercase());
-        let client = subject(&network(address));
-        let mut taken = throttle.take(Limiter::LoginAddress, &client, limits.per_address).await;
-        if taken.is_ok() {
-            taken = throttle.take(Limiter::LoginAccount, &account, limits.per_account).await;
-            if taken.is_err() {
-                // Nothing is tried: others at this address keep their attempts.
-                throttle.give_back(Limiter::LoginAddress, &client).await;
-            }
-        }
-        taken.inspect_err(|_| events::login_throttled(metrics))?;
-
+    /// Signs somebody in. Only a wrong password counts: what fails on our side is not the client's doing.
+    pub(super) async fn login(&self, credentials: Credentials, caller: &Caller) -> Result<SignedIn, AccountError> {
+        let Inner { attempts, metrics, .. } = &*self.0;
+        let begun = attempts.begin_login(&credentials.email, caller).await;
+        let attempt = begun.inspect_err(|_| events::login_throttled(metrics))?;
         let outcome = self.sign_in(&credentials).await;
-        // Only a wrong password counts: what fails on our side is not the client's doing.
-        if !matches!(outcome, Err(AccountError::InvalidCredentials)) {
-            throttle.give_back(Limiter::LoginAccount, &account).await;
-            throttle.give_back(Limiter::LoginAddress, &client).await;
+        if matches!(outcome, Err(AccountError::InvalidCredentials)) {
+            attempt.fail().await;
+        } else {
+            attempt.end().await;
         }
         outcome
+    }
+
+    /// Counts one more visit to a platform or return from one: anybody may ask for it.
+    ///
+    /// # Errors
+    /// `Throttled` when they are too many.
+    pub async fn take_platform_visit(&self, caller: &Caller) -> Result<(), AccountError> {
+        Ok(self.0.attempts.take_platform_visit(caller.network).await?)
+    }
+
+    /// Takes note that this client has proven to be the user; answers what its device is known by from now on.
+    pub async fn remember(&self, user: &User, caller: &Caller) -> String {
+        self.0.attempts.remember(&user.email, caller).await
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
@@ -217,10 +212,10 @@ impl Accounts {
         let Inner { db, passwords, .. } = &*self.0;
         let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
         let stored = stored.flatten();
-        let verdict = passwords.verify(credentials.password.clone(), stored).await?;
+        let verdict = passwords.verify(Share::Logins, credentials.password.clone(), stored).await?;
         if let (Verdict::RightButOld, Some(user)) = (verdict, &user) {
             let renewed = async {
-                let hash = passwords.hash(credentials.password.clone()).await?;
+                let hash = passwords.hash(Share::Logins, credentials.password.clone()).await?;
                 store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
                 Ok::<_, AccountError>(())
             };
@@ -353,16 +348,4 @@ async fn insert(conn: &mut Conn, email: &str, display_name: &str, password_hash:
         Err(StoreError::Conflict(rule)) if rule == "users_email_key" => Err(AccountError::EmailTaken),
         inserted => Ok(inserted?),
     }
-}
-
-/// Who a limit takes for one client: an address, or the IPv6 network of 64 bits that one subscriber is given.
-fn network(address: IpAddr) -> String {
-    let length = if address.is_ipv6() { 64 } else { 32 };
-    IpNet::new(address, length).map_or_else(|_| address.to_string(), |network| network.trunc().to_string())
-}
-
-/// What a limit knows somebody by: neither an address nor an e-mail is kept in Redis.
-fn subject(name: &str) -> String {
-    use base64::Engine;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(Sha256::digest(name))
 }

@@ -19,7 +19,7 @@ use super::flow::StateError;
 use super::model::{Account, Status};
 use super::service::{Answer, OauthError};
 use crate::config::Config;
-use crate::features::accounts::{CurrentUser, MaybeUser, session_cookie};
+use crate::features::accounts::{AccountError, Caller, CurrentUser, MaybeUser, known_device, session_cookie};
 use crate::http::cookie::{self, cookie};
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::{ApiError, Code, Problem};
@@ -126,10 +126,11 @@ struct StartQuery {
 #[utoipa::path(get, path = "/api/oauth/{platform}/start", tag = "oauth", params(("platform" = Platform, Path), StartQuery),
     security((), ("token" = []), ("cookie" = [])),
     responses((status = 303, description = "To the platform"), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
 async fn start(
     State(state): State<AppState>,
     MaybeUser(current): MaybeUser,
+    caller: Caller,
     jar: CookieJar,
     headers: HeaderMap,
     ApiPath(platform): ApiPath<Platform>,
@@ -140,7 +141,7 @@ async fn start(
         return Err(ApiError::new(Code::CrossSite));
     }
     let user = current.map(|current| current.user.id);
-    let started = state.oauth.start(platform, query.return_to.as_deref(), user).await?;
+    let started = state.oauth.start(platform, query.return_to.as_deref(), user, &caller).await?;
     let jar = jar.add(flow_cookie(&state.config, platform, started.cookie));
     Ok((jar, Redirect::to(started.location.as_str())).into_response())
 }
@@ -158,10 +159,12 @@ struct CallbackQuery {
 /// Takes back the browser that a platform sends
 #[utoipa::path(get, path = "/api/oauth/{platform}/callback", tag = "oauth", params(("platform" = Platform, Path), CallbackQuery),
     responses((status = 303, description = "To where the browser was to return"), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem),
+        (status = 503, body = Problem)))]
 async fn callback(
     State(state): State<AppState>,
     MaybeUser(current): MaybeUser,
+    caller: Caller,
     jar: CookieJar,
     ApiPath(platform): ApiPath<Platform>,
     ApiQuery(CallbackQuery { state: flow, code, iss, error }): ApiQuery<CallbackQuery>,
@@ -170,17 +173,21 @@ async fn callback(
     let name = cookie::name(&state.config, &flow_cookie_name(platform));
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
-    let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user).await;
-    // A flow that belongs to another tab goes on.
-    let goes_on = matches!(returned, Err(OauthError::State(StateError::Missing | StateError::Mismatch) | OauthError::Store(_)));
+    let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user, &caller).await;
+    // A flow that belongs to another tab continues, as does one that was not looked at.
+    let goes_on = matches!(
+        returned,
+        Err(OauthError::State(StateError::Missing | StateError::Mismatch)
+            | OauthError::Account(AccountError::Throttled(_))
+            | OauthError::Store(_))
+    );
     let jar = if goes_on { jar } else { jar.remove(flow_cookie(&state.config, platform, String::new())) };
     match returned {
         Ok(returned) => {
-            let jar = match &returned.signed_in {
-                Some(signed_in) => jar.add(session_cookie(&state.config, signed_in)),
-                None => jar,
-            };
-            (jar, Redirect::to(returned.return_to.as_str())).into_response()
+            let onward = Redirect::to(returned.return_to.as_str());
+            let Some(signed_in) = &returned.signed_in else { return (jar, onward).into_response() };
+            let device = known_device(&state, &signed_in.user, &caller).await;
+            (jar.add(session_cookie(&state.config, signed_in)), device, onward).into_response()
         }
         Err(error) => (jar, ApiError::from(error)).into_response(),
     }

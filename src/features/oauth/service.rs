@@ -14,7 +14,7 @@ use super::vault::Vault;
 use super::{events, store, work};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
-use crate::features::accounts::{AccountError, Accounts, SignedIn, Vouched};
+use crate::features::accounts::{AccountError, Accounts, Caller, SignedIn, Vouched};
 use crate::jobs::Queue;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Platform;
@@ -115,8 +115,7 @@ impl Oauth {
         config: &Config,
         metrics: Metrics,
     ) -> Result<Self, InvalidKeys> {
-        // Without platforms there is nothing to keep.
-        let keys = config.token_keys.as_ref().map_or_else(|| Ok(Keyring::ephemeral()), Keyring::parse)?;
+        let keys = Keyring::configured(config.token_keys.as_ref())?;
         for settings in platforms.all() {
             events::touch(&metrics, settings.platform);
         }
@@ -151,8 +150,16 @@ impl Oauth {
     }
 
     /// Begins to sign somebody in, or to link the account of whoever is signed in.
-    pub(super) async fn start(&self, platform: Platform, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
+    pub(super) async fn start(
+        &self,
+        platform: Platform,
+        return_to: Option<&str>,
+        user: Option<Uuid>,
+        caller: &Caller,
+    ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
+        // Anybody may ask for it: what is refused here says nothing about the platform and is not counted as its failure.
+        self.0.accounts.take_platform_visit(caller).await?;
         let started = self.begin(settings, return_to, user).await;
         match &started {
             Ok(_) => events::begun(&self.0.metrics, platform),
@@ -182,9 +189,11 @@ impl Oauth {
         cookie: Option<&str>,
         answer: Answer,
         user: Option<Uuid>,
+        caller: &Caller,
     ) -> Result<Returned, OauthError> {
         let Inner { accounts, vault, metrics, .. } = &*self.0;
         let settings = self.settings(platform)?;
+        accounts.take_platform_visit(caller).await?;
         let flow = Flow::open(vault.keys(), platform, cookie, answer.state.as_deref());
         let links = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
         let returned = match flow {

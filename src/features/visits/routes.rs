@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::model::Report;
 use super::service::TooMuch;
-use crate::http::address::ClientAddress;
+use crate::http::address::ClientNetwork;
 use crate::http::extract::ApiJson;
 use crate::http::{ApiError, Code, FieldError, Problem};
 use crate::state::AppState;
@@ -48,12 +48,12 @@ struct Beacon {
         (status = 422, body = Problem), (status = 429, body = Problem)))]
 async fn report(
     State(state): State<AppState>,
-    ClientAddress(address): ClientAddress,
+    ClientNetwork(network): ClientNetwork,
     headers: HeaderMap,
     body: Result<ApiJson<Beacon>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
     // First, so that what is refused for its content costs as much as what is taken.
-    state.visits.admit(address).await?;
+    state.visits.admit(network).await?;
     let ApiJson(Beacon { events }) = body?;
     if events.len() > MOST {
         let (field, message) = ("events".to_owned(), format!("wants at most {MOST}"));

@@ -1,10 +1,10 @@
 //! The rules of visits: who is counted, and how much of one address.
 
-use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use ipnet::IpNet;
 use moka::future::Cache;
 
 use super::events;
@@ -12,8 +12,8 @@ use super::model::Report;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// Addresses that are remembered; who is forgotten begins anew.
-const ADDRESSES: u64 = 100_000;
+/// Networks that are remembered; one that is forgotten begins anew.
+const NETWORKS: u64 = 100_000;
 /// What robots that say so call themselves.
 const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiver"];
 
@@ -22,11 +22,11 @@ const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiv
 #[error("the address reports too much")]
 pub struct TooMuch;
 
-/// Takes beacons; clones share what is known of addresses.
+/// Takes beacons; clones share what is known of networks.
 #[derive(Clone)]
 pub struct Visits {
     quota: Quota,
-    addresses: Cache<IpAddr, Arc<DefaultDirectRateLimiter>>,
+    networks: Cache<IpNet, Arc<DefaultDirectRateLimiter>>,
     metrics: Metrics,
 }
 
@@ -35,12 +35,12 @@ impl Visits {
     #[must_use]
     pub fn new(beacons_per_minute: u32, metrics: Metrics) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(beacons_per_minute).unwrap_or(NonZeroU32::MIN));
-        Self { quota, addresses: Cache::builder().max_capacity(ADDRESSES).build(), metrics }
+        Self { quota, networks: Cache::builder().max_capacity(NETWORKS).build(), metrics }
     }
 
-    /// One more beacon of an address.
-    pub(super) async fn admit(&self, address: IpAddr) -> Result<(), TooMuch> {
-        let limiter = self.addresses.get_with(address, async { Arc::new(RateLimiter::direct(self.quota)) }).await;
+    /// One more beacon of a network.
+    pub(super) async fn admit(&self, network: IpNet) -> Result<(), TooMuch> {
+        let limiter = self.networks.get_with(network, async { Arc::new(RateLimiter::direct(self.quota)) }).await;
         limiter.check().map_err(|_| {
             self.metrics.rate_limited.increment(Limiter::Beacons);
             TooMuch

@@ -75,6 +75,9 @@ labels! {
     Limiter ["limiter"] {
         LoginAccount ["login_account"],
         LoginAddress ["login_address"],
+        LoginsAtOnce ["logins_at_once"],
+        Registrations ["registrations"],
+        OauthRequests ["oauth_requests"],
         PasswordHashing ["password_hashing"],
         SocketConnections ["socket_connections"],
         SocketEvents ["socket_events"],

@@ -161,6 +161,9 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("drain-timeout", "5s".to_owned()),
         ("sim-latency", "5ms".to_owned()),
         ("sim-failure-rate", "0".to_owned()),
+        // All of a test's people come from one address.
+        ("registrations-per-minute", "100000".to_owned()),
+        ("oauth-per-minute", "100000".to_owned()),
     ];
     let is_given = |name: &str| arguments.iter().any(|argument| argument.starts_with(&format!("--{name}=")));
     let standard = standard.iter().filter(|(name, _)| !is_given(name)).map(|(name, value)| format!("--{name}={value}"));

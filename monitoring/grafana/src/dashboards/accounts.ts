@@ -51,7 +51,7 @@ export const accounts = dashboard('accounts', {
         title: 'Throttled',
         description: 'Attempts to sign in that came too often, in a second. Good: 0; ten failures in a second look like guessing.',
         unit: 'ops',
-        query: sum(rate(ours('rate_limited_total', 'limiter=~"login_account|login_address|password_hashing"'))),
+        query: sum(rate(ours('rate_limited_total', 'limiter=~"login_account|login_address|logins_at_once|password_hashing"'))),
         limits: low(0.1, 10),
         alert: 'PossibleBruteForceAttack',
         movedBy: 'rate-limits',

@@ -1,0 +1,73 @@
+//! The arithmetic of `bucket` in memory: for what this replica sees while Redis is unavailable.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use moka::future::Cache;
+use uuid::Uuid;
+
+use super::bucket::{Bucket, Refusal, State, micros};
+
+/// Buckets that are remembered; one that is forgotten begins empty.
+const BUCKETS: u64 = 100_000;
+/// Longer than any bucket takes to leak that matters while Redis is unavailable.
+const IDLE: Duration = Duration::from_hours(3);
+
+/// Every bucket that this replica knows.
+pub struct Local {
+    buckets: Cache<String, Arc<Mutex<State>>>,
+    /// Held while several buckets are looked at together.
+    together: Mutex<()>,
+}
+
+impl Default for Local {
+    fn default() -> Self {
+        Self { buckets: Cache::builder().max_capacity(BUCKETS).time_to_idle(IDLE).build(), together: Mutex::default() }
+    }
+}
+
+impl Local {
+    pub async fn take(&self, prefix: &str, buckets: &[Bucket], now: u64) -> Result<(), Refusal> {
+        let states = self.states(prefix, buckets).await;
+        self.admit(&states, buckets, now, |state, bucket| state.count(bucket, now))
+    }
+
+    pub async fn begin(&self, prefix: &str, buckets: &[Bucket], now: u64, id: Uuid, lease: Duration) -> Result<(), Refusal> {
+        let states = self.states(prefix, buckets).await;
+        self.admit(&states, buckets, now, |state, _| state.reserve(id, now.saturating_add(micros(lease))))
+    }
+
+    pub async fn settle(&self, prefix: &str, buckets: &[Bucket], now: u64, id: Uuid, has_failed: bool) {
+        let states = self.states(prefix, buckets).await;
+        let _together = lock(&self.together);
+        for (state, bucket) in states.iter().zip(buckets) {
+            let mut state = lock(state);
+            state.release(id);
+            if has_failed {
+                state.count(bucket, now);
+            }
+        }
+    }
+
+    /// Does something to every state, if every bucket admits one more.
+    fn admit(&self, states: &[Arc<Mutex<State>>], buckets: &[Bucket], now: u64, each: impl Fn(&mut State, &Bucket)) -> Result<(), Refusal> {
+        let _together = lock(&self.together);
+        for (index, (state, bucket)) in states.iter().zip(buckets).enumerate() {
+            lock(state).check(bucket, index, now)?;
+        }
+        states.iter().zip(buckets).for_each(|(state, bucket)| each(&mut lock(state), bucket));
+        Ok(())
+    }
+
+    async fn states(&self, prefix: &str, buckets: &[Bucket]) -> Vec<Arc<Mutex<State>>> {
+        let mut states = Vec::with_capacity(buckets.len());
+        for bucket in buckets {
+            states.push(self.buckets.get_with(bucket.key(prefix), async { Arc::default() }).await);
+        }
+        states
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

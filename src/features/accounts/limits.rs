@@ -1,0 +1,124 @@
+//! How many passwords may be tried and accounts made, and by whom (docs/adr/0017-limits-without-an-account.md).
+//!
+//! Failures are counted for each account and client, for each account over all clients that it does not know, and for each network over
+//! all accounts. A client is a device by its cookie, or else a network. A device that the account knows is bounded by its own failures
+//! alone, a network that it knows also by that network's: what strangers do elsewhere keeps neither out.
+
+use std::time::Duration;
+
+use ipnet::IpNet;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+use super::device::{self, KNOWN_FOR};
+use crate::cache::Link;
+use crate::cache::marks::Marks;
+use crate::cache::throttle::{Attempt, Bucket, Rate, Throttle, Throttled, digest};
+use crate::config::Config;
+use crate::metrics::Metrics;
+use crate::metrics::labels::Limiter;
+use crate::sealing::{InvalidKeys, Keyring};
+
+const MINUTE: Duration = Duration::from_mins(1);
+
+/// Who signs in or up, as far as a request tells. Not for a log line: the cookie is a secret.
+#[derive(Clone)]
+pub struct Caller {
+    /// The network that the request came from.
+    pub network: IpNet,
+    /// The device cookie, if there is one.
+    pub device: Option<String>,
+}
+
+/// The limits on signing in and up.
+pub struct AccountLimits {
+    throttle: Throttle,
+    networks: Marks,
+    keys: Keyring,
+    client: Rate,
+    strangers: Rate,
+    address: Rate,
+    at_once: u32,
+    registrations: Rate,
+    platform_visits: Rate,
+}
+
+/// What an account knows of a client.
+enum Standing {
+    Device(Uuid),
+    Network,
+    Stranger,
+}
+
+impl AccountLimits {
+    /// The configured limits, kept over a link.
+    ///
+    /// # Errors
+    /// When `TOKEN_KEYS` holds no keys.
+    pub fn new(link: &Link, config: &Config, metrics: &Metrics) -> Result<Self, InvalidKeys> {
+        let prefix = &config.redis_key_prefix;
+        let client = Rate::over(config.login_attempts_per_account, config.login_window);
+        Ok(Self {
+            throttle: Throttle::new(link.clone(), prefix, config.request_timeout, metrics.clone()),
+            networks: Marks::new(link.clone(), prefix, KNOWN_FOR.unsigned_abs()),
+            keys: Keyring::configured(config.token_keys.as_ref())?,
+            client,
+            // More at once, so that one stranger alone cannot use it up, but no more in the long run.
+            strangers: Rate { burst: config.login_attempts_by_strangers, ..client },
+            address: Rate::over(config.login_attempts_per_address, config.login_window),
+            at_once: config.logins_at_once_per_address,
+            registrations: Rate::over(config.registrations_per_minute, MINUTE),
+            platform_visits: Rate::over(config.oauth_per_minute, MINUTE),
+        })
+    }
+
+    /// Admits one more attempt to sign in to the account with an address.
+    pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
+        let (account, network) = (account(email), caller.network.to_string());
+        let address = Bucket::new(Limiter::LoginAddress, &[&network], self.address).at_once(self.at_once);
+        let client = |client: &str| Bucket::new(Limiter::LoginAccount, &["client", &account, client], self.client);
+        let buckets = match self.standing(&account, caller).await {
+            Standing::Device(id) => vec![address.uncounted(), client(&id.to_string())],
+            Standing::Network => vec![address, client(&network)],
+            Standing::Stranger => {
+                vec![address, client(&network), Bucket::new(Limiter::LoginAccount, &["strangers", &account], self.strangers)]
+            }
+        };
+        self.throttle.begin(buckets).await
+    }
+
+    /// Admits one more attempt to sign up.
+    pub(super) async fn take_registration(&self, network: IpNet) -> Result<(), Throttled> {
+        self.throttle.take(Bucket::new(Limiter::Registrations, &[&network.to_string()], self.registrations)).await
+    }
+
+    /// Admits one more visit to a platform or return from one.
+    pub(super) async fn take_platform_visit(&self, network: IpNet) -> Result<(), Throttled> {
+        self.throttle.take(Bucket::new(Limiter::OauthRequests, &[&network.to_string()], self.platform_visits)).await
+    }
+
+    /// Takes note that somebody has proven to be whose account it is; answers the device cookie.
+    pub(super) async fn remember(&self, email: &str, caller: &Caller) -> String {
+        let (account, now) = (account(email), OffsetDateTime::now_utc());
+        self.networks.make(&mark(&account, caller.network)).await;
+        let device = caller.device.as_deref().and_then(|cookie| device::open(&self.keys, &account, cookie, now));
+        device::seal(&self.keys, &account, device.unwrap_or_else(Uuid::new_v4), now)
+    }
+
+    async fn standing(&self, account: &str, caller: &Caller) -> Standing {
+        let device = caller.device.as_deref();
+        if let Some(id) = device.and_then(|cookie| device::open(&self.keys, account, cookie, OffsetDateTime::now_utc())) {
+            return Standing::Device(id);
+        }
+        if self.networks.has(&mark(account, caller.network)).await { Standing::Network } else { Standing::Stranger }
+    }
+}
+
+/// What limits know an account by; it need not be there.
+fn account(email: &str) -> String {
+    digest(&[&email.to_lowercase()])
+}
+
+fn mark(account: &str, network: IpNet) -> String {
+    format!("network:{}", digest(&[account, &network.to_string()]))
+}

@@ -1,0 +1,268 @@
+//! When exactly a limit closes and opens: one table, in Redis and in memory, with a clock that the test sets.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use vitrine::cache::Link;
+use vitrine::cache::throttle::{Attempt, Bucket, Rate, Throttle};
+use vitrine::metrics::Metrics;
+use vitrine::metrics::exporter::Exporter;
+use vitrine::metrics::labels::Limiter;
+
+use crate::support::Stores;
+use crate::support::app::configuration;
+
+/// Long, so that Redis forgets nothing while a slow machine works through a case.
+const INTERVAL_MS: u64 = 1_000_000;
+const LEASE_MS: u64 = 500_000;
+/// Some moment of this century.
+const START_US: u64 = 1_700_000_000_000_000;
+const BUSY_MS: u64 = 1_000;
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    /// One is counted at once.
+    Take,
+    /// An attempt begins.
+    Begin,
+    /// The oldest attempt under way fails.
+    Fail,
+    /// The oldest attempt under way ends well.
+    End,
+}
+use Step::{Begin, End, Fail, Take};
+
+/// Nothing to wait for.
+const YES: u64 = 0;
+
+struct Case {
+    name: &'static str,
+    burst: u32,
+    at_once: Option<u32>,
+    is_counted: bool,
+    /// Milliseconds since the start, what happens, how many times, and the milliseconds to wait that each is told.
+    steps: &'static [(u64, Step, usize, u64)],
+}
+
+const CASES: &[Case] = &[
+    Case {
+        name: "what is counted at once is counted until it has leaked, and not a millisecond longer",
+        burst: 3,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Take, 3, YES),
+            (0, Take, 1, INTERVAL_MS),
+            (INTERVAL_MS - 1, Take, 1, 1),
+            (INTERVAL_MS, Take, 1, YES),
+            (INTERVAL_MS, Take, 1, INTERVAL_MS),
+            (3 * INTERVAL_MS - 1, Take, 1, YES),
+            (3 * INTERVAL_MS - 1, Take, 1, 1),
+            (3 * INTERVAL_MS, Take, 1, YES),
+        ],
+    },
+    Case {
+        name: "a bucket that has leaked holds no more than it did",
+        burst: 3,
+        at_once: None,
+        is_counted: true,
+        steps: &[(0, Take, 3, YES), (100 * INTERVAL_MS, Take, 3, YES), (100 * INTERVAL_MS, Take, 1, INTERVAL_MS)],
+    },
+    Case {
+        name: "what is refused leaves no trace",
+        burst: 2,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Take, 2, YES),
+            (0, Take, 50, INTERVAL_MS),
+            (0, Begin, 50, INTERVAL_MS),
+            (INTERVAL_MS, Take, 1, YES),
+            (2 * INTERVAL_MS, Begin, 1, YES),
+        ],
+    },
+    Case {
+        name: "failures count, at the moment at which they fail",
+        burst: 2,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Begin, 1, YES),
+            (10, Fail, 1, YES),
+            (10, Begin, 1, YES),
+            (20, Fail, 1, YES),
+            (20, Begin, 1, INTERVAL_MS - 10),
+            (INTERVAL_MS + 9, Begin, 1, 1),
+            (INTERVAL_MS + 10, Begin, 1, YES),
+        ],
+    },
+    Case {
+        name: "what ends well does not count",
+        burst: 1,
+        at_once: None,
+        is_counted: true,
+        steps: &[(0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES)],
+    },
+    Case {
+        name: "attempts under way may all fail, and wait for moments only",
+        burst: 3,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Begin, 3, YES),
+            (0, Begin, 5, BUSY_MS),
+            (0, End, 1, YES),
+            (0, Begin, 1, YES),
+            (0, Fail, 1, YES),
+            (0, Begin, 1, BUSY_MS),
+            (0, Fail, 2, YES),
+            (0, Begin, 1, INTERVAL_MS),
+        ],
+    },
+    Case {
+        name: "attempts under way are bounded apart from failures",
+        burst: 10,
+        at_once: Some(2),
+        is_counted: true,
+        steps: &[(0, Begin, 2, YES), (0, Begin, 1, BUSY_MS), (0, Fail, 1, YES), (0, Begin, 1, YES), (0, Begin, 1, BUSY_MS)],
+    },
+    Case {
+        name: "where failures are not counted, attempts under way are bounded all the same",
+        burst: 1,
+        at_once: Some(2),
+        is_counted: false,
+        steps: &[(0, Begin, 2, YES), (0, Begin, 1, BUSY_MS), (0, Fail, 2, YES), (0, Begin, 2, YES), (0, Begin, 1, BUSY_MS)],
+    },
+    Case {
+        name: "a place that nobody gives back is free when its lease ends",
+        burst: 2,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Begin, 1, YES),
+            (1, Begin, 1, YES),
+            (LEASE_MS - 1, Begin, 1, BUSY_MS),
+            (LEASE_MS, Begin, 1, YES),
+            (LEASE_MS, Begin, 1, BUSY_MS),
+            (LEASE_MS + 1, Begin, 1, YES),
+        ],
+    },
+    Case {
+        name: "a failure after the end of its lease counts, and no bucket overflows",
+        burst: 1,
+        at_once: None,
+        is_counted: true,
+        steps: &[
+            (0, Begin, 1, YES),
+            (LEASE_MS, Begin, 1, YES),
+            (LEASE_MS, Fail, 2, YES),
+            (LEASE_MS, Begin, 1, INTERVAL_MS),
+            (LEASE_MS + INTERVAL_MS, Begin, 1, YES),
+        ],
+    },
+];
+
+struct Fixture {
+    throttle: Throttle,
+    now: Arc<AtomicU64>,
+}
+
+impl Fixture {
+    fn new(link: &Link, prefix: &str, metrics: &Metrics) -> Self {
+        let now = Arc::new(AtomicU64::new(START_US));
+        let throttle = Throttle::at(link.clone(), prefix, Duration::from_millis(LEASE_MS), now.clone(), metrics.clone());
+        Self { throttle, now }
+    }
+
+    fn set(&self, milliseconds: u64) {
+        self.now.store(START_US + milliseconds * 1_000, Ordering::Relaxed);
+    }
+
+    async fn run(&self, store: &str, case: &Case) {
+        let rate = Rate { burst: case.burst, interval: Duration::from_millis(INTERVAL_MS) };
+        let bucket = Bucket::new(Limiter::LoginAccount, &[case.name], rate).at_once(case.at_once.unwrap_or(u32::MAX));
+        let bucket = if case.is_counted { bucket } else { bucket.uncounted() };
+        let mut under_way = std::collections::VecDeque::<Attempt>::new();
+        for (number, (at, step, times, wait)) in case.steps.iter().enumerate() {
+            self.set(*at);
+            for time in 0..*times {
+                let told = match step {
+                    Take => self.throttle.take(bucket.clone()).await.err(),
+                    Begin => self.throttle.begin(vec![bucket.clone()]).await.map(|attempt| under_way.push_back(attempt)).err(),
+                    Fail => {
+                        under_way.pop_front().expect("an attempt is under way").fail().await;
+                        None
+                    }
+                    End => {
+                        under_way.pop_front().expect("an attempt is under way").end().await;
+                        None
+                    }
+                };
+                let told = told.map_or(Duration::ZERO, |throttled| throttled.retry_after);
+                assert_eq!(told, Duration::from_millis(*wait), "{}, in {store}: step {number} ({step:?} at {at}), time {time}", case.name);
+            }
+        }
+        for attempt in under_way {
+            attempt.end().await;
+        }
+    }
+}
+
+async fn links(stores: &Stores) -> ([(&'static str, Link); 2], Metrics) {
+    let config = configuration(stores, &["--redis-timeout=10s"]);
+    let metrics = Exporter::new("").unwrap().metrics();
+    let connected = Link::new(&config, metrics.clone()).unwrap();
+    connected.connect().await;
+    assert!(connected.is_connected());
+    // Nobody keeps this one connected.
+    let unconnected = Link::new(&config, metrics.clone()).unwrap();
+    ([("Redis", connected), ("memory", unconnected)], metrics)
+}
+
+#[tokio::test]
+async fn limits_close_and_open_to_the_millisecond_in_redis_and_in_memory() {
+    let stores = Stores::new().await;
+    let (links, metrics) = links(&stores).await;
+    for (store, link) in &links {
+        for case in CASES {
+            Fixture::new(link, stores.prefix(), &metrics).run(store, case).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
+    let stores = Stores::new().await;
+    let (links, metrics) = links(&stores).await;
+    for (store, link) in &links {
+        let throttle = Fixture::new(link, stores.prefix(), &metrics).throttle;
+        let of =
+            |name: &str, burst| Bucket::new(Limiter::LoginAddress, &[name], Rate { burst, interval: Duration::from_millis(INTERVAL_MS) });
+        throttle.begin(vec![of("one", 5), of("two", 1)]).await.unwrap().fail().await;
+        for _ in 0..20 {
+            assert!(throttle.begin(vec![of("one", 5), of("two", 1)]).await.is_err(), "{store}");
+        }
+        // One failure is in it: four are left, all at once.
+        let mut attempts = Vec::new();
+        for _ in 0..4 {
+            attempts.push(throttle.begin(vec![of("one", 5)]).await.unwrap());
+        }
+        assert!(throttle.begin(vec![of("one", 5)]).await.is_err(), "{store}");
+    }
+}
+
+#[tokio::test]
+async fn parts_that_run_together_name_different_subjects() {
+    let stores = Stores::new().await;
+    let (links, metrics) = links(&stores).await;
+    for (store, link) in &links {
+        let throttle = Fixture::new(link, stores.prefix(), &metrics).throttle;
+        let of =
+            |parts: &[&str]| Bucket::new(Limiter::LoginAccount, parts, Rate { burst: 1, interval: Duration::from_millis(INTERVAL_MS) });
+        throttle.take(of(&["ab", "c"])).await.unwrap();
+        assert!(throttle.take(of(&["ab", "c"])).await.is_err(), "{store}");
+        throttle.take(of(&["a", "bc"])).await.unwrap();
+        throttle.take(of(&["abc"])).await.unwrap();
+    }
+}
