@@ -37,13 +37,14 @@ pub const OAUTH: Drill = Drill {
     cause: "whoever comes back from Google brings a state that is not theirs",
     mitigation: "the client that forges them is stopped",
     inject: |bench| {
-        let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", bench.stack.edge()?);
-        let forger = Traffic::start(3, 1, move |client, _| shoot(client, "GET", &url, &[], None));
+        let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", bench.url(Port::Backend(3))?);
+        let address = [("x-forwarded-for", "203.0.113.1")];
+        let forger = Traffic::start(3, 1, move |client, _| shoot(client, "GET", &url, &address, None));
         Ok(ends(forger))
     },
 };
 
-/// Attempts from one address of documentation (RFC 5737) each: what is throttled is the attack, not the load beside it.
+/// Each from an address of documentation (RFC 5737), as the callbacks above: what is throttled is the attack, not the load beside it.
 fn guesses(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let url = format!("{}/api/auth/login", bench.url(Port::Backend(3))?);
     let address = Ipv4Addr::new(203, 0, 113, u8::try_from(per_second).unwrap_or_default()).to_string();
