@@ -32,6 +32,11 @@ pub const CLIENT_LEFT: u16 = 499;
 /// The status of an answer whose body broke while it was sent.
 const BROKEN: u16 = 500;
 
+/// Statuses of a route's method that no operation declares: refused, or first refused because another site sent it, or left.
+const UNDECLARED: [u16; 3] = [405, 403, CLIENT_LEFT];
+/// Statuses of a path that no route has.
+const UNKNOWN: [u16; 3] = [404, 403, CLIENT_LEFT];
+
 /// Methods with a label value of their own, and the one for all others.
 pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
 
@@ -69,17 +74,20 @@ impl HttpLayer {
             let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
             let handles = entry.declare(&metrics, method_index(method), operation);
             for status in operation.statuses.iter().copied().chain([CLIENT_LEFT]) {
-                handles.requests(&metrics, status);
-                for class in ErrorType::all_of(status) {
-                    metrics.api_errors.touch(&[class.name(), route, &status.to_string()]);
-                }
+                handles.expect(&metrics, status);
+            }
+            // HEAD is answered as GET is, and has no label value of its own where it is not declared.
+            let of_head = operation.statuses.iter().copied().filter(|_| method == Method::GET.as_str());
+            for status in of_head.chain(UNDECLARED) {
+                entry.operation(METHODS.len() - 1).expect(&metrics, status);
             }
         }
         let other = Route::new(&metrics, OTHER_ROUTE);
         for method in 0..METHODS.len() {
-            other.operation(method).requests(&metrics, StatusCode::NOT_FOUND.as_u16());
+            for status in UNKNOWN {
+                other.operation(method).expect(&metrics, status);
+            }
         }
-        metrics.api_errors.touch(&[ErrorType::NotFound.name(), OTHER_ROUTE, "404"]);
         Self(Arc::new(Handles { metrics, routes, other, answered }))
     }
 }
@@ -380,6 +388,14 @@ struct OperationHandles {
 impl OperationHandles {
     fn new(method: &'static str, route: &Arc<str>, histograms: Option<Histograms>) -> Self {
         Self { method, route: route.clone(), histograms, requests: (100..600).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Makes the series of a status, at zero.
+    fn expect(&self, metrics: &Metrics, status: u16) {
+        self.requests(metrics, status);
+        for class in ErrorType::all_of(status) {
+            metrics.api_errors.touch(&[class.name(), &self.route, &status.to_string()]);
+        }
     }
 
     fn requests(&self, metrics: &Metrics, status: u16) -> &metrics::Counter {
