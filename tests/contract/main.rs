@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 
 mod alerts;
+mod cardinality;
 mod dashboards;
 mod documents;
 mod files;
@@ -14,4 +15,5 @@ mod limits;
 mod metrics;
 mod promql;
 mod runbooks;
+mod scrapes;
 mod series;

@@ -220,7 +220,7 @@ impl Stack {
             .env("EDGE_BIND", "127.0.0.1")
             .env("EDGE_HTTP_PORT", ports.of(Port::Edge)?.to_string())
             .env("EDGE_HTTPS_PORT", ports.of(Port::EdgeTls)?.to_string())
-            .env("CADDY_METRICS", ports.address(Port::CaddyMetrics)?)
+            .env("CADDY_METRICS", format!(":{}", ports.of(Port::CaddyMetrics)?))
             .env("CADDY_ADMIN", ports.address(Port::CaddyAdmin)?)
             .env("UPSTREAMS", upstreams.join(" "))
             // Above the Caddyfile's own grace period.

@@ -15,6 +15,12 @@ export const requests = (metric: string, ...matchers: string[]) => ours(metric, 
 /** A metric of another program, which is scraped as `job`. */
 export const from = (job: string, metric: string, ...matchers: string[]) => series(metric, [`job="${job}"`, ...matchers]);
 
+/**
+ * The one handler of the edge that sees every request for a replica: `reverse_proxy` where the site has no name, `subroute`
+ * where it has one or several.
+ */
+export const AT_EDGE = 'handler=~"reverse_proxy|subroute"';
+
 /** How much a counter grows in a second. */
 export const rate = (counter: string) => `rate(${counter}[$__rate_interval])`;
 

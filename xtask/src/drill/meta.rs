@@ -19,16 +19,20 @@ pub const TARGET: Drill = Drill {
     },
 };
 
-/// A target tells more and more.
+/// A target answers with more and more series.
 pub const CARDINALITY: Drill = Drill {
-    alerts: &["CardinalityGrowth"],
-    cause: "a file of 220 groups of rules is added, each of which makes nine series of Prometheus' own",
+    alerts: &["CardinalityGrowth:growth"],
+    cause: "a file of 300 groups of rules is added, each of which makes two series of Prometheus' own that are kept",
     mitigation: "the file is taken out again",
-    inject: |bench| {
-        let group =
-            |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
-        add_rules(bench, "many", &format!("groups:\n{}", (0..220).map(group).collect::<String>()))
-    },
+    inject: |bench| add_groups(bench, 300),
+};
+
+/// A target answers with more series than Prometheus takes.
+pub const TOO_LARGE: Drill = Drill {
+    alerts: &["CardinalityGrowth:dropped"],
+    cause: "a file of 550 groups of rules is added: Prometheus drops its scrapes of itself, which exceed their limit",
+    mitigation: "the file is taken out again",
+    inject: |bench| add_groups(bench, 550),
 };
 
 /// Prometheus cannot read its configuration.
@@ -70,6 +74,13 @@ pub const NOTIFICATIONS: Drill = Drill {
 /// Has Prometheus evaluate one more rule.
 pub fn add_rule(bench: &Bench, name: &str, expression: &str) -> Result<Mitigation> {
     add_rules(bench, name, &format!("groups:\n  - name: {name}\n    rules:\n      - record: job:{name}:sum\n        expr: {expression}\n"))
+}
+
+/// Has Prometheus expose series about so many more groups of rules.
+fn add_groups(bench: &Bench, count: usize) -> Result<Mitigation> {
+    let group =
+        |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
+    add_rules(bench, "many", &format!("groups:\n{}", (0..count).map(group).collect::<String>()))
 }
 
 fn add_rules(bench: &Bench, name: &str, rules: &str) -> Result<Mitigation> {

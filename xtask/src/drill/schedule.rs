@@ -27,6 +27,7 @@ pub const ALL: &[&[Drill]] = &[
     &[infra::SERVICE],
     &[meta::CONFIGURATION],
     &[meta::RULE],
+    &[meta::TOO_LARGE],
     &[meta::NOTIFICATIONS],
     &[realtime::CHURN],
 ];

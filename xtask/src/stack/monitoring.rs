@@ -82,6 +82,8 @@ impl Stack {
                 format!("--web.external-url={}", ports.page(Port::Prometheus)?),
                 "--web.enable-remote-write-receiver".to_owned(),
                 "--web.enable-lifecycle".to_owned(),
+                // Tells the sample_limit of each job, which CardinalityGrowth compares with.
+                "--enable-feature=extra-scrape-metrics".to_owned(),
                 // Its own default, divided as all else is.
                 format!("--rules.alert.resend-delay={}ms", 60_000 / speed),
             ])

@@ -3,9 +3,9 @@
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, stateTimeline, table, timeSeries } from '../panels.js';
-import { byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
+import { AT_EDGE, byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 
-const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"', ...matchers);
+const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE, ...matchers);
 const edgeRequests = (...matchers: string[]) => part(edge(...matchers), 'count');
 const node = (metric: string, ...matchers: string[]) => from('node', metric, ...matchers);
 const prometheus = (metric: string, ...matchers: string[]) => from('prometheus', metric, ...matchers);
@@ -180,12 +180,12 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Time to the first byte',
-        description: 'What clients wait for at the edge until an answer begins. Good: p95 below 300 ms (dashed).',
+        description: 'What clients wait for at the edge until a successful answer begins. Good: p95 below 300 ms (dashed).',
         unit: 's',
         query: {
-          p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
-          p95: orZero(quantile(0.95, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
-          p99: orZero(quantile(0.99, from('caddy', 'caddy_http_response_duration_seconds', 'handler="reverse_proxy"'))),
+          p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
+          p95: orZero(quantile(0.95, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
+          p99: orZero(quantile(0.99, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
         },
         limits: low(0.3, 1),
         movedBy: 'slowness',
@@ -205,7 +205,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         title: 'In flight at the edge',
         description: 'Requests and sockets that are open at the edge. Good: follows users.',
         unit: 'none',
-        query: { open: sum(from('caddy', 'caddy_http_requests_in_flight', 'handler="reverse_proxy"')) },
+        query: { open: sum(from('caddy', 'caddy_http_requests_in_flight', AT_EDGE)) },
         movedBy: 'traffic',
       }),
       timeSeries({
@@ -223,7 +223,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         title: 'Sent by the edge',
         description: 'Bytes of answers in a second. Good: follows requests.',
         unit: 'Bps',
-        query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', 'handler="reverse_proxy"'))) },
+        query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', AT_EDGE))) },
         movedBy: 'traffic',
       }),
     ),
@@ -322,9 +322,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Samples of a scrape',
         description:
-          'Samples that a scrape of a job brings, at its biggest target. Good: flat; above 80 % of `sample_limit` in prometheus.yml is an alert.',
-        unit: 'short',
-        query: { '{{job}}': max('scrape_samples_post_metric_relabeling{job=~".+"}', 'job') },
+          'Samples of a scrape as a share of the `sample_limit` of its job in prometheus.yml, at the biggest target. Good: below a third; above a half is an alert (dashed), above 1 nothing is stored.',
+        unit: 'percentunit',
+        query: { '{{job}}': max(ratio('scrape_samples_post_metric_relabeling{job=~".+"}', 'scrape_sample_limit{job=~".+"}'), 'job') },
+        limits: low(0.5, 1),
         alert: 'CardinalityGrowth',
         movedBy: 'traffic',
         width: 12,

@@ -3,7 +3,7 @@
 import { BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { stat, timeSeries } from '../panels.js';
-import { byClass, from, inShownTime, max, min, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
+import { AT_EDGE, byClass, from, inShownTime, max, min, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 /** k6 is not scraped: it writes by itself, its times in seconds. */
@@ -95,7 +95,7 @@ export const loadTest = dashboard('load-test', {
         unit: 'reqps',
         query: {
           k6: orZero(sum(rate(k6('http_reqs_total')))),
-          edge: sum(rate(part(from('caddy', 'caddy_http_request_duration_seconds', 'handler="reverse_proxy"'), 'count'))),
+          edge: sum(rate(part(from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE), 'count'))),
           replicas: sum(rate(requests('http_requests_total'))),
         },
         movedBy: 'traffic',

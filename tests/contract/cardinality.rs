@@ -1,0 +1,275 @@
+//! How many samples a scrape of each job can have at worst, whatever clients send: derived from the values that its labels can
+//! have, and held to a third of the job's `sample_limit`. Above the limit Prometheus drops the whole scrape.
+//!
+//! `cargo xtask cardinality` prints the table. What relabelling keeps is read by `scrapes`; a replica's series are counted in
+//! `series`.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use crate::files::{alerts, dashboards, files, items, rules, text, texts_under, yaml};
+use crate::metrics::Catalogue;
+use crate::promql::{self, Selector};
+use crate::runbooks::queries;
+use crate::scrapes::{Job, Labels};
+use crate::series;
+
+/// Room above the worst case.
+const HEADROOM: usize = 3;
+
+/// Methods that Caddy tells apart; all others are `OTHER` (`internal/metrics` of Caddy 2.11).
+const EDGE_METHODS: [&str; 10] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"];
+/// Statuses that Caddy or a replica's HTTP implementation answers with before any route does.
+const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 499, 502, 503, 504];
+/// A site that has names and answers on plain HTTP as well.
+const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
+/// Handlers that count requests of this Caddyfile. `subroute` has those of a named site, the others those of a site without.
+const EDGE_HANDLERS: [&str; 5] = ["error", "headers", "log_append", "reverse_proxy", "static_response"];
+/// What rules, dashboards and runbooks select: the one handler that sees all requests.
+const EDGE_HANDLER: &str = "reverse_proxy|subroute";
+
+/// Postgres' own databases, the service's, and some that were made by hand.
+const DATABASES: usize = 8;
+/// Modes of a lock in Postgres.
+const LOCK_MODES: usize = 9;
+/// States of a connection to Postgres; the exporter has each at 0.
+const CONNECTION_STATES: usize = 6;
+/// `max_connections` of compose's Postgres, and as many again: newer exporters have a series for each kind of connection.
+const CONNECTIONS: usize = 400;
+/// `databases` of Redis.
+const REDIS_DATABASES: usize = 16;
+/// Commands of Redis with their subcommands, of which the service uses a few dozen: clients cannot send any.
+const REDIS_COMMANDS: usize = 400;
+/// The largest host that is thought of: cores, disks, file systems.
+const HOST: [usize; 3] = [64, 64, 64];
+const CPU_MODES: usize = 8;
+/// Integrations that Alertmanager knows (16 in 0.28) and may come to know.
+const INTEGRATIONS: usize = 24;
+/// Kinds of samples in Prometheus 3.
+const SAMPLE_TYPES: usize = 2;
+
+/// The metrics that are used of programs other than the service's own and the edge, and how many series each can have.
+fn exported(job: &str) -> Vec<(&'static str, usize)> {
+    let process = [("process_cpu_seconds_total", 1), ("process_resident_memory_bytes", 1)];
+    let own: Vec<(&'static str, usize)> = match job {
+        "prometheus" => {
+            let groups: usize = files("monitoring/prometheus/rules", "yml").iter().map(|path| items(&yaml(path)["groups"]).count()).sum();
+            let alertmanagers = Job::named("alertmanager").targets;
+            vec![
+                ("prometheus_config_last_reload_successful", 1),
+                ("prometheus_notifications_alertmanagers_discovered", 1),
+                ("prometheus_notifications_errors_total", alertmanagers),
+                ("prometheus_rule_evaluation_failures_total", groups),
+                ("prometheus_rule_group_last_duration_seconds", groups),
+                ("prometheus_tsdb_head_samples_appended_total", SAMPLE_TYPES),
+                ("prometheus_tsdb_head_series", 1),
+                ("prometheus_tsdb_storage_blocks_bytes", 1),
+            ]
+        }
+        "alertmanager" => vec![
+            ("alertmanager_config_last_reload_successful", 1),
+            ("alertmanager_notification_requests_failed_total", INTEGRATIONS),
+            ("alertmanager_notifications_total", INTEGRATIONS),
+        ],
+        "postgres" => {
+            let activity = CONNECTIONS + DATABASES * CONNECTION_STATES;
+            // Objects of all databases have a series without a name.
+            let of_databases = [
+                "pg_stat_database_blks_hit",
+                "pg_stat_database_blks_read",
+                "pg_stat_database_deadlocks",
+                "pg_stat_database_tup_deleted",
+                "pg_stat_database_tup_fetched",
+                "pg_stat_database_tup_inserted",
+                "pg_stat_database_tup_updated",
+                "pg_stat_database_xact_commit",
+                "pg_stat_database_xact_rollback",
+            ];
+            let others = [
+                ("pg_up", 1),
+                ("pg_settings_max_connections", 1),
+                ("pg_database_size_bytes", DATABASES),
+                ("pg_locks_count", DATABASES * LOCK_MODES),
+                ("pg_stat_activity_count", activity),
+                ("pg_stat_activity_max_tx_duration", activity),
+            ];
+            others.into_iter().chain(of_databases.map(|name| (name, DATABASES + 1))).collect()
+        }
+        "redis" => vec![
+            ("redis_up", 1),
+            ("redis_blocked_clients", 1),
+            ("redis_commands_duration_seconds_total", REDIS_COMMANDS),
+            ("redis_commands_processed_total", 1),
+            ("redis_connected_clients", 1),
+            ("redis_db_keys", REDIS_DATABASES),
+            ("redis_db_keys_expiring", REDIS_DATABASES),
+            ("redis_evicted_keys_total", 1),
+            ("redis_expired_keys_total", 1),
+            ("redis_memory_used_bytes", 1),
+            ("redis_memory_used_rss_bytes", 1),
+        ],
+        "node" => {
+            let [cores, disks, file_systems] = HOST;
+            vec![
+                ("node_cpu_seconds_total", cores * CPU_MODES),
+                ("node_disk_read_bytes_total", disks),
+                ("node_disk_written_bytes_total", disks),
+                ("node_filesystem_avail_bytes", file_systems),
+                ("node_filesystem_size_bytes", file_systems),
+                ("node_memory_MemAvailable_bytes", 1),
+                ("node_memory_MemTotal_bytes", 1),
+                ("node_pressure_cpu_waiting_seconds_total", 1),
+                ("node_pressure_io_waiting_seconds_total", 1),
+                ("node_pressure_memory_waiting_seconds_total", 1),
+            ]
+        }
+        "grafana" => Vec::new(),
+        _ => panic!("the series that job {job} can have are not known"),
+    };
+    own.into_iter().chain(process).collect()
+}
+
+/// Everything that the edge can expose, whatever clients send: series, and how many differ only in `le`.
+fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
+    let name = |name: &str| ("__name__", name.to_owned());
+    let mut series = vec![
+        (Labels::from([name("process_cpu_seconds_total")]), 1),
+        (Labels::from([name("process_resident_memory_bytes")]), 1),
+        (Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets),
+    ];
+    // A server has a site with names or one without.
+    for (server, handlers) in [(EDGE_SERVERS[0], &EDGE_HANDLERS[..]), (EDGE_SERVERS[1], &["subroute"][..])] {
+        for handler in handlers {
+            let of_handler = [("server", server.to_owned()), ("handler", (*handler).to_owned())];
+            for metric in ["caddy_http_requests_in_flight", "caddy_http_requests_total", "caddy_http_request_errors_total"] {
+                series.push((Labels::from_iter([name(metric)].into_iter().chain(of_handler.clone())), 1));
+            }
+            for (method, status) in EDGE_METHODS.iter().flat_map(|method| statuses.iter().map(move |status| (method, status))) {
+                let of_pair = [("method", (*method).to_owned()), ("code", status.to_string())];
+                for (histogram, buckets) in [
+                    ("caddy_http_request_duration_seconds", 12),
+                    ("caddy_http_response_duration_seconds", 12),
+                    ("caddy_http_request_size_bytes", 9),
+                    ("caddy_http_response_size_bytes", 9),
+                ] {
+                    for (end, count) in [("bucket", buckets), ("sum", 1), ("count", 1)] {
+                        let labels = [name(&format!("{histogram}_{end}"))].into_iter().chain(of_handler.clone()).chain(of_pair.clone());
+                        series.push((labels.collect(), count));
+                    }
+                }
+            }
+        }
+    }
+    series
+}
+
+/// Every status that an operation of the service declares, and those of what stands before it.
+fn statuses(scrape: &str) -> BTreeSet<u16> {
+    let of_line = |line: &str| line.split_once("status=\"")?.1.split('"').next()?.parse().ok();
+    scrape.lines().filter(|line| line.starts_with("http_requests_total{")).filter_map(of_line).chain(EDGE_STATUSES).collect()
+}
+
+/// The samples that a scrape of a job has at worst.
+fn worst(job: &Job, scrape: &str) -> usize {
+    match job.name.as_str() {
+        "backend" => series::count(scrape),
+        "caddy" => exposed_by_the_edge(&statuses(scrape)).iter().filter(|(labels, _)| job.keeps(labels)).map(|(_, count)| count).sum(),
+        other => exported(other).iter().map(|(_, count)| count).sum(),
+    }
+}
+
+#[tokio::test]
+async fn a_scrape_of_every_job_stays_below_a_third_of_its_limit() {
+    let scrape = series::scrape().await;
+    println!("job           worst   limit   share");
+    for job in Job::all() {
+        let (worst, limit) = (worst(&job, scrape), job.limit);
+        println!("{:12} {worst:6} {limit:7} {:6} %", job.name, worst * 100 / limit);
+        assert!(worst * HEADROOM <= limit, "{}: {worst} samples at worst, and a limit of {limit}", job.name);
+    }
+}
+
+#[tokio::test]
+async fn without_its_relabelling_the_edge_exceeds_its_limit() {
+    let job = Job::named("caddy").without_relabelling();
+    let worst = worst(&job, series::scrape().await);
+    assert!(worst > job.limit, "{worst} samples at worst, and a limit of {}", job.limit);
+}
+
+/// Every series that rules, dashboards, runbooks and documents select.
+fn selected() -> Vec<Selector> {
+    let of_rules = rules().into_iter().map(|rule| rule["expr"].as_str().unwrap().to_owned());
+    let of_dashboards = dashboards().into_iter().flat_map(|(_, dashboard)| texts_under(&dashboard, "expr"));
+    let documents = files("monitoring/runbooks", "md").into_iter().chain(files("docs", "md"));
+    let of_documents = documents.flat_map(|path| queries(&fs::read_to_string(path).unwrap()));
+    of_rules.chain(of_dashboards).chain(of_documents).flat_map(|expression| promql::read(&expression).selectors).collect()
+}
+
+/// Whether a selector takes series of a job.
+fn is_of(selector: &Selector, job: &str) -> bool {
+    match selector.matchers.iter().find(|(label, _, _)| label == "job") {
+        Some((_, operator, value)) if operator == "=~" => regex::Regex::new(&format!("^(?:{value})$")).unwrap().is_match(job),
+        Some((_, _, value)) => value == job,
+        // Names begin with their program, that of Postgres' exporter with a short form.
+        None => selector.metric.starts_with(if job == "postgres" { "pg" } else { job }),
+    }
+}
+
+#[test]
+fn relabelling_keeps_what_is_selected_and_nothing_else() {
+    let (catalogue, selectors) = (Catalogue::read(), selected());
+    // What Prometheus itself adds to a scrape is not relabelled.
+    let is_scraped = |metric: &str| metric != "up" && !metric.starts_with("scrape_");
+    let is_process = |metric: &str| metric.starts_with("process_");
+    for job in Job::all() {
+        let Some(kept) = job.kept_names() else {
+            assert_eq!(job.name, "backend", "a job keeps what is used");
+            continue;
+        };
+        let used: BTreeSet<&str> = selectors
+            .iter()
+            .filter(|selector| is_of(selector, &job.name) && is_scraped(&selector.metric))
+            .map(|selector| selector.metric.as_str())
+            .filter(|metric| is_process(metric) || catalogue.row(metric).is_none())
+            // Of all jobs, one may be the only one that has it.
+            .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
+            .collect();
+        assert_eq!(kept, used, "{} keeps what is selected", job.name);
+        if job.name != "caddy" {
+            let known: BTreeSet<&str> = exported(&job.name).into_iter().map(|(name, _)| name).collect();
+            assert_eq!(kept, known, "the series of {} are counted", job.name);
+        }
+    }
+}
+
+/// How the names of a job's own metrics begin.
+fn prefix(job: &str) -> &str {
+    if job == "postgres" { "pg_" } else { job }
+}
+
+/// Whatever the site's address is, requests for it are counted by one of two handlers.
+#[test]
+fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
+    let of_edge: Vec<Selector> = selected().into_iter().filter(|selector| selector.metric.starts_with("caddy_http_")).collect();
+    assert!(of_edge.len() > 5, "{} selectors", of_edge.len());
+    for selector in of_edge {
+        let handler = selector.matchers.iter().find(|(label, _, _)| label == "handler");
+        let is_right = handler.is_some_and(|(_, operator, value)| operator == "=~" && value == EDGE_HANDLER);
+        assert!(is_right, "{} is selected with {:?}", selector.metric, selector.matchers);
+    }
+    let job = Job::named("caddy");
+    let of = |handler: &str| Labels::from([("__name__", "caddy_http_requests_in_flight".to_owned()), ("handler", handler.to_owned())]);
+    for handler in EDGE_HANDLERS.into_iter().chain(["subroute"]) {
+        assert_eq!(job.keeps(&of(handler)), EDGE_HANDLER.split('|').any(|kept| kept == handler), "{handler}");
+    }
+}
+
+#[test]
+fn prometheus_is_started_so_that_it_tells_its_limits() {
+    let flag = "--enable-feature=extra-scrape-metrics";
+    let asks = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
+    assert!(asks, "an alert compares with the limit");
+    for file in ["docker-compose.yml", "xtask/src/stack/monitoring.rs"] {
+        assert!(text(file).contains(flag), "{file} starts Prometheus with {flag}");
+    }
+}

@@ -1,0 +1,93 @@
+//! The scrape jobs of prometheus.yml: their limits, and which series their relabelling keeps. Of relabelling the actions `keep`
+//! and `drop` are understood, which are all that prometheus.yml needs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use regex::Regex;
+use serde_json::Value;
+
+use crate::files::{items, root, yaml};
+
+/// The labels of a series, its name under `__name__`.
+pub type Labels = BTreeMap<&'static str, String>;
+
+/// One scrape job.
+pub struct Job {
+    /// Its name.
+    pub name: String,
+    /// Its `sample_limit`.
+    pub limit: usize,
+    /// How many targets it names.
+    pub targets: usize,
+    rules: Vec<Rule>,
+}
+
+/// One item of `metric_relabel_configs`.
+struct Rule {
+    sources: Vec<String>,
+    pattern: String,
+    regex: Regex,
+    keeps: bool,
+}
+
+impl Rule {
+    fn read(rule: &Value) -> Self {
+        let action = rule["action"].as_str().unwrap();
+        assert!(matches!(action, "keep" | "drop"), "{action} is an action that the contract understands");
+        let pattern = rule["regex"].as_str().unwrap().to_owned();
+        Self {
+            sources: items(&rule["source_labels"]).map(|label| label.as_str().unwrap().to_owned()).collect(),
+            // Prometheus anchors patterns at both ends.
+            regex: Regex::new(&format!("^(?s:{pattern})$")).unwrap(),
+            pattern,
+            keeps: action == "keep",
+        }
+    }
+
+    fn lets_pass(&self, series: &Labels) -> bool {
+        let of = |label: &String| series.get(label.as_str()).map_or("", String::as_str);
+        let joined = self.sources.iter().map(of).collect::<Vec<_>>().join(";");
+        self.regex.is_match(&joined) == self.keeps
+    }
+}
+
+impl Job {
+    /// Every job.
+    pub fn all() -> Vec<Self> {
+        let config = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
+        items(&config["scrape_configs"]).map(Self::read).collect()
+    }
+
+    /// The job of a name.
+    pub fn named(name: &str) -> Self {
+        Self::all().into_iter().find(|job| job.name == name).unwrap()
+    }
+
+    fn read(job: &Value) -> Self {
+        let name = job["job_name"].as_str().unwrap().to_owned();
+        let limit = job["sample_limit"].as_u64().unwrap_or_else(|| panic!("{name} has a sample_limit"));
+        Self {
+            limit: usize::try_from(limit).unwrap(),
+            targets: items(&job["static_configs"]).map(|group| items(&group["targets"]).count()).sum(),
+            rules: items(&job["metric_relabel_configs"]).map(Rule::read).collect(),
+            name,
+        }
+    }
+
+    /// The same without its relabelling.
+    pub fn without_relabelling(mut self) -> Self {
+        self.rules.clear();
+        self
+    }
+
+    /// Whether a series of a scrape is stored.
+    pub fn keeps(&self, series: &Labels) -> bool {
+        self.rules.iter().all(|rule| rule.lets_pass(series))
+    }
+
+    /// The names of metrics that are kept, or nothing where all are.
+    pub fn kept_names(&self) -> Option<BTreeSet<&str>> {
+        let by_name = self.rules.iter().find(|rule| rule.keeps && rule.sources == ["__name__"])?;
+        Some(by_name.pattern.split('|').collect())
+    }
+}
