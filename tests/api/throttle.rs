@@ -122,9 +122,10 @@ async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
     app.register("ada@example.com").await.expect(201);
     for _round in 0..3 {
         for answer in join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await {
-            if answer.status != 200 {
-                let answer = answer.problem(429, "too_many_attempts");
-                assert!(matches!(answer.header("retry-after"), "1" | "2" | "3"), "{}", answer.header("retry-after"));
+            match answer.status {
+                // A busy machine does not look at ten passwords within two seconds.
+                200 | 503 => {}
+                _ => assert_eq!(answer.problem(429, "too_many_attempts").header("retry-after"), "1"),
             }
         }
         app.login("ada@example.com", PASSWORD).await.expect(200);
