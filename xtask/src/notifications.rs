@@ -1,6 +1,8 @@
 //! The way from an alert to a person, asked of the programs that it leads through: is Alertmanager's configuration right, does it choose whom it
-//! should (`notifications/routes`), does it say what it should, and does all of it arrive (`notifications/live`)?
+//! should (`notifications/routes`), does it silence what it should and nothing else (`notifications/inhibitions`), does it say what it should, and does
+//! all of it arrive (`notifications/live`)?
 
+mod inhibitions;
 mod live;
 mod routes;
 
@@ -19,6 +21,7 @@ pub fn all(report: &mut Report, root: &Path) -> Result<()> {
     let folder = root.join("alertmanager");
     report.step("amtool check-config", || check(tool(&AMTOOL)?.arg("check-config").arg(folder.join("alertmanager.yml"))))?;
     report.step("amtool config routes", || routes::check(&folder, &root.join("prometheus/rules")))?;
+    report.step("what silences what", || inhibitions::check(&folder))?;
     report.step("amtool template render", || templates(&folder))?;
     report.step("alerts reach people", live::check)
 }

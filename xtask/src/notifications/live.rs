@@ -48,7 +48,10 @@ type Labels<'a> = &'a [(&'a str, &'a str)];
 
 const REPLICA_DOWN: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-2:4002"), ("job", "backend")];
 const ITS_TARGET: Labels = &[("severity", "warning"), ("component", "monitoring"), ("instance", "backend-2:4002"), ("job", "backend")];
-const VERY_SLOW: Labels = &[("severity", "critical"), ("component", "database")];
+const VERY_SLOW: Labels = &[("severity", "critical"), ("component", "database"), ("operation", "select"), ("table", "projects")];
+const SLOW: Labels = &[("severity", "warning"), ("component", "database"), ("operation", "select"), ("table", "projects")];
+const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("instance", "backend-1:4001"), ("job", "backend")];
+const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
 
 /// Somebody was told of an alert.
 #[derive(Debug)]
@@ -97,15 +100,19 @@ impl Bench {
             ("TargetDown", ITS_TARGET),
             ("TargetDown", &[("severity", "warning"), ("component", "monitoring"), ("instance", "redis-exporter:9121"), ("job", "redis")]),
             ("ReplicaNotReady", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
-            ("HighMemoryUsage", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
+            // What one replica does explains nothing about another one.
+            ("PanicDetected", PANIC),
+            ("HighMemoryUsage", MEMORY),
             ("VerySlowDatabaseQueries", VERY_SLOW),
-            ("SlowDatabaseQueries", &[("severity", "warning"), ("component", "database")]),
+            ("SlowDatabaseQueries", SLOW),
             ("LowCacheHitRate", &[("severity", "info"), ("component", "cache")]),
         ])?;
         for (alert, receivers) in [
             ("Watchdog", &["dead-man", "dead-man@vitrine.example"][..]),
             ("ServiceDown", &PAGED),
             ("VerySlowDatabaseQueries", &PAGED),
+            ("PanicDetected", &PAGED),
+            ("HighMemoryUsage", &TEAM),
             ("TargetDown", &TEAM),
             ("ReplicaNotReady", &TEAM),
             ("LowCacheHitRate", &["log", "log@vitrine.example"]),
@@ -123,8 +130,8 @@ impl Bench {
             ensure!(!told.over, "{} was told that {} is over", told.who, told.alert);
             let meant: &[&str] = match &*told.alert {
                 "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
-                "ServiceDown" | "VerySlowDatabaseQueries" => &PAGED,
-                "TargetDown" | "ReplicaNotReady" => &TEAM,
+                "ServiceDown" | "VerySlowDatabaseQueries" | "PanicDetected" => &PAGED,
+                "TargetDown" | "ReplicaNotReady" | "HighMemoryUsage" => &TEAM,
                 "LowCacheHitRate" => &["log", "log@vitrine.example"],
                 _ => &[],
             };
