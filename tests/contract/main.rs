@@ -18,3 +18,4 @@ mod promql;
 mod runbooks;
 mod scrapes;
 mod series;
+mod thresholds;

@@ -20,13 +20,10 @@ const FAULT_LASTS: u32 = 600;
 /// Within which every replica knows of a fault.
 const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
 /// Settings that a drill needs and production would not have.
-const SETTINGS: [(&str, &str); 8] = [
+const SETTINGS: [(&str, &str); 6] = [
     ("FAULTS", "true"),
     // All of it shares one machine, which is full at times.
     ("DATABASE_ACQUIRE_TIMEOUT", "5s"),
-    // Statements and calls may take as long as the slowest alerts warn of.
-    ("DATABASE_STATEMENT_TIMEOUT", "9s"),
-    ("ENVIRONMENT_TIMEOUT", "60s"),
     ("BEACONS_PER_MINUTE", "100000"),
     ("SIM_FAILURE_RATE", "0"),
     // One worker, so that a replica that spins leaves a core to those that watch it.

@@ -36,16 +36,16 @@ pub const FAILING: Drill = Drill {
     },
 };
 
-/// The driver takes half a minute for what takes a second.
+/// The driver takes seven seconds for what takes one.
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
-    cause: "every stop takes the driver 30 s longer (with ENVIRONMENT_TIMEOUT=60s), for twenty environments one after the other",
+    cause: "every stop takes the driver 7 s longer, of the 10 s that it may, for twenty environments one after the other",
     mitigation: "the driver is mended (fault `driver`)",
     inject: |bench| {
         let some = Environments::make(bench, 20)?;
         some.all("start", 202)?;
         some.wait_for("running")?;
-        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "stop", "delay_ms": 30_000 }))?;
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "stop", "delay_ms": 7000 }))?;
         let stops = some.each(1, "stop");
         Ok(Box::new(move |bench| {
             drop(stops);

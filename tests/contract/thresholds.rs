@@ -1,0 +1,125 @@
+//! Whether alerts on times can fire as they are shipped: a time that is cut off at a limit, or that lies beyond the last bucket, is never
+//! seen to be longer. So each threshold of a quantile lies below both.
+
+use std::time::Duration;
+
+use clap::Parser;
+use vitrine::config::{Cli, Config};
+
+use crate::files::{alerts, root, yaml};
+use crate::metrics::Catalogue;
+use crate::promql;
+
+/// What is measured, the variable that cuts it off, and when.
+const LIMITS: [(&str, &str, fn(&Config) -> Duration); 6] = [
+    ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
+    ("db_query_duration_seconds", "DATABASE_STATEMENT_TIMEOUT", |config| config.database_statement_timeout),
+    ("db_pool_wait_seconds", "DATABASE_ACQUIRE_TIMEOUT", |config| config.database_acquire_timeout),
+    ("redis_command_duration_seconds", "REDIS_TIMEOUT", |config| config.redis_timeout),
+    ("docker_operation_duration_seconds", "ENVIRONMENT_TIMEOUT", |config| config.environment_timeout),
+    ("social_api_duration_seconds", "PLATFORM_TIMEOUT", |config| config.platform_timeout),
+];
+/// Scripts in environments may take several times as long as other calls of the driver.
+const LONGER: &str = r#"operation="exec""#;
+
+/// A quantile of a histogram that is compared with a number.
+#[derive(Debug, PartialEq)]
+struct Threshold {
+    /// The catalogue's name.
+    metric: String,
+    expression: String,
+    operator: String,
+    value: f64,
+}
+
+/// Every such comparison of an expression.
+fn thresholds(expression: &str, catalogue: &Catalogue) -> Vec<Threshold> {
+    let starts = expression.match_indices("histogram_quantile(").map(|(at, found)| at + found.len());
+    starts.filter_map(|start| threshold(&expression[start..], catalogue)).collect()
+}
+
+fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
+    let mut depth = 1;
+    let end = rest.find(|c| {
+        depth += i32::from(c == '(') - i32::from(c == ')');
+        depth == 0
+    })?;
+    let (inside, after) = rest.split_at(end);
+    let after = after[1..].trim_start();
+    let operator: String = after.chars().take_while(|c| matches!(c, '<' | '>' | '=')).collect();
+    let number: String = after[operator.len()..].trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
+    let asked = promql::read(inside).selectors.first()?.metric.clone();
+    // Recorded series carry the name of what they are made of.
+    let metric = asked.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
+    Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
+}
+
+/// Why a threshold cannot be crossed.
+fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, Duration)>) -> Vec<String> {
+    let Threshold { metric, operator, value, .. } = threshold;
+    let last = catalogue.row(metric).and_then(|row| row.buckets.last().copied()).unwrap();
+    let is_reached = if operator == ">=" { *value <= last } else { *value < last };
+    let mut faults = Vec::new();
+    if operator.starts_with('<') || !is_reached {
+        faults.push(format!("{metric} {operator} {value} is beyond its last bucket, {last}"));
+    }
+    if let Some((variable, limit)) = cut_off.filter(|(_, limit)| *value >= limit.as_secs_f64()) {
+        faults.push(format!("{metric} {operator} {value} is beyond {variable}, {}", limit.as_secs_f64()));
+    }
+    faults
+}
+
+/// What the service does when nobody says otherwise, and compose says nothing else of these.
+fn shipped() -> Config {
+    let compose = yaml(&root().join("docker-compose.yml"));
+    let environment = &compose["x-backend-environment"];
+    let mut arguments: Vec<String> = ["vitrine", "--database-url=postgres://nobody@127.0.0.1:1/none", "--redis-url=redis://127.0.0.1:1"]
+        .into_iter()
+        .chain(["--token-keys=AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE="])
+        .map(str::to_owned)
+        .collect();
+    for (_, variable, _) in LIMITS {
+        // As in `REQUEST_TIMEOUT: ${REQUEST_TIMEOUT:-10s}`.
+        let Some(text) = environment[variable].as_str() else { continue };
+        let value = text.split_once(":-").map_or(text, |(_, default)| default.trim_end_matches('}'));
+        arguments.push(format!("--{}={value}", variable.to_lowercase().replace('_', "-")));
+    }
+    Cli::parse_from(arguments).config
+}
+
+#[test]
+fn every_alert_on_a_time_can_fire_with_the_limits_that_are_shipped() {
+    let (catalogue, config) = (Catalogue::read(), shipped());
+    let (mut found, mut seen) = (Vec::new(), 0);
+    for rule in alerts() {
+        for threshold in thresholds(rule["expr"].as_str().unwrap(), &catalogue) {
+            seen += 1;
+            let limit = LIMITS.iter().find(|(metric, _, _)| *metric == threshold.metric && !threshold.expression.contains(LONGER));
+            let cut_off = limit.map(|(_, variable, of)| (*variable, of(&config)));
+            found.extend(faults(&threshold, &catalogue, cut_off).into_iter().map(|fault| format!("{}: {fault}", rule["alert"])));
+        }
+    }
+    assert!(seen >= 12, "{seen} thresholds are found");
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_threshold_beyond_a_limit_or_a_bucket_is_found() {
+    let catalogue = Catalogue::read();
+    let faults = |expression: &str, seconds: u64| {
+        let thresholds = thresholds(expression, &catalogue);
+        assert_eq!(thresholds.len(), 1, "{expression}");
+        faults(&thresholds[0], &catalogue, Some(("LIMIT", Duration::from_secs(seconds))))
+    };
+    let of = |rest: &str| {
+        format!(
+            "label_replace(histogram_quantile(0.95, sum by (le) (rate(db_query_duration_seconds_bucket[5m]))) {rest}, \"a\", \"b\", \"\", \"\")"
+        )
+    };
+    assert_eq!(faults(&of("> 0.5"), 1), [""; 0]);
+    assert_eq!(faults(&of("> 5"), 1), ["db_query_duration_seconds > 5 is beyond LIMIT, 1"]);
+    assert_eq!(faults(&of("> 10"), 20), ["db_query_duration_seconds > 10 is beyond its last bucket, 10"]);
+    assert_eq!(faults(&of(">= 10"), 20), [""; 0]);
+    let recorded = "histogram_quantile(0.5, sum by (le) (route_le:http_request_duration_seconds_bucket:rate5m)) > 11";
+    assert_eq!(faults(recorded, 20), ["http_request_duration_seconds > 11 is beyond its last bucket, 10"]);
+}
