@@ -10,6 +10,9 @@ const HEAD: &str = "# Metrics\n\n\
     `METRICS_PREFIX` goes before every name. There is no garbage collector here: where Node's services show its pauses,\n\
     see `process_heap_bytes` and `runtime_scheduling_delay_seconds`.\n";
 
+/// What foreign names map to: the catalogue does not know them, `tests/contract/foreign_names.rs` holds them to the rules.
+const FOREIGN_NAMES: &str = include_str!("foreign_names.md");
+
 /// The catalogue as Markdown.
 #[must_use]
 pub fn markdown() -> String {
@@ -22,6 +25,7 @@ pub fn markdown() -> String {
         }
         lines.push(format!("| `{}` | {} | {} | {} |\n", row.name, row.kind, labels(&row), meaning(&row)));
     }
+    lines.push(FOREIGN_NAMES.to_owned());
     lines.concat()
 }
 

@@ -11,6 +11,7 @@ mod cardinality;
 mod dashboards;
 mod documents;
 mod files;
+mod foreign_names;
 mod inhibitions;
 mod limits;
 mod metrics;

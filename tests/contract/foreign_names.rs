@@ -1,0 +1,68 @@
+//! The names under which Vitrine's metrics are known elsewhere: docs/METRICS.md says of each what it maps to, and the rules that record it do
+//! so. That queries by these names answer is the rules' own test (`monitoring/prometheus/tests/aliases.yml`).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::files::{items, root, rules, text, yaml};
+use crate::metrics::Catalogue;
+use crate::promql;
+
+/// A name, what it maps to, and the labels that are added.
+type Mapping = BTreeMap<String, (String, BTreeSet<String>)>;
+
+/// What the rules record under names that are not Vitrine's and have no level. What is distributed is one name.
+fn recorded(catalogue: &Catalogue) -> Mapping {
+    let mut mapping = Mapping::new();
+    for rule in rules() {
+        let Some(record) = rule["record"].as_str().filter(|record| !record.contains(':')) else { continue };
+        let query = promql::read(rule["expr"].as_str().unwrap());
+        let asked = &query.selectors[0].metric;
+        let source = catalogue.row(asked).unwrap_or_else(|| panic!("{record}: there is no {asked}")).name;
+        let part = asked.strip_prefix(source).unwrap_or_default();
+        let name = record.strip_suffix(part).unwrap_or(record);
+        // The strings of `label_replace` are the label, its value, the label that it is taken from, and a pattern.
+        let added = query.strings.chunks(4).filter_map(|chunk| chunk.first().cloned()).collect();
+        mapping.insert(name.to_owned(), (source.to_owned(), added));
+    }
+    mapping
+}
+
+/// The code spans of a cell of a table.
+fn spans(cell: &str) -> Vec<String> {
+    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+/// What the document says.
+fn documented() -> Mapping {
+    let document = text("docs/METRICS.md");
+    let chapter = document.split_once("\n## Other names\n").unwrap().1;
+    let rows = chapter.lines().filter_map(|line| line.strip_prefix("| `"));
+    rows.map(|row| {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let name = cells[0].trim_end_matches('`').to_owned();
+        let added = if cells[2].starts_with("none") { BTreeSet::new() } else { spans(cells[2]).into_iter().take(1).collect() };
+        (name, (spans(cells[1]).swap_remove(0), added))
+    })
+    .collect()
+}
+
+#[test]
+fn the_document_says_what_each_foreign_name_maps_to() {
+    assert_eq!(documented(), recorded(&Catalogue::read()));
+}
+
+#[test]
+fn routes_are_endpoints_too_where_they_are_counted() {
+    let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
+    let backend = items(&prometheus["scrape_configs"]).find(|job| job["job_name"] == "backend").unwrap();
+    let rule = items(&backend["metric_relabel_configs"]).find(|rule| rule["target_label"] == "endpoint").unwrap();
+    let (names, rest) = rule["regex"].as_str().and_then(|regex| regex.strip_prefix('(')?.split_once(')')).unwrap();
+    assert_eq!((rest, rule["replacement"].as_str()), (";(.+)", Some("$2")));
+    assert_eq!(rule["source_labels"], serde_json::json!(["__name__", "route"]));
+    let catalogue = Catalogue::read();
+    for name in names.split('|') {
+        let row = catalogue.row(name).unwrap();
+        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} has a route and no endpoint of its own");
+    }
+    assert_eq!(names, "http_requests_total|api_errors_total");
+}
