@@ -10,6 +10,7 @@ mod alerts;
 mod cardinality;
 mod dashboards;
 mod documents;
+mod figures;
 mod files;
 mod foreign_names;
 mod inhibitions;
