@@ -18,6 +18,29 @@ pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
     fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("cannot write {}", path.display()))
 }
 
+/// Puts the rows of some drills into the document, in place of those of the same alerts or before the end of the table.
+pub fn update(bench: &Bench, drilled: &[Drilled]) -> Result<()> {
+    let path = paths::root().join("docs/ALERTS.md");
+    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let rows: Vec<String> = rows(&rules(bench)?, drilled);
+    fs::write(&path, merged(&text, &rows)).with_context(|| format!("cannot write {}", path.display()))
+}
+
+fn merged(text: &str, rows: &[String]) -> String {
+    let key = |row: &str| row.split(" | ").next().unwrap_or_default().to_owned();
+    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
+    for row in rows {
+        let row = row.trim_end().to_owned();
+        if let Some(line) = lines.iter_mut().find(|line| key(line) == key(&row)) {
+            *line = row;
+        } else {
+            let last = lines.iter().rposition(|line| line.starts_with("| ")).map_or(lines.len(), |last| last + 1);
+            lines.insert(last, row);
+        }
+    }
+    lines.join("\n") + "\n"
+}
+
 /// Every alerting rule that Prometheus knows.
 pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
     let answer = bench.prometheus("/api/v1/rules?type=alert")?;
@@ -28,14 +51,26 @@ pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
 fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     let mut text = format!(
         "# Alerts\n\n\
-         Written by `cargo xtask drill --all`; do not edit. Each alert was made to fire on three replicas behind the edge by the cause\n\
+         Written by `cargo xtask drill --all`, and the rows of single alerts by `cargo xtask drill NAME`; do not edit. Each alert was made to fire on three replicas behind the edge by the cause\n\
          below, was sent by Alertmanager, and ended after the mitigation that its runbook names. All intervals, windows and waits\n\
          of the monitoring were divided by {speed} meanwhile; the times below are as measured, in seconds: from the cause to firing and to\n\
          the notification, and from the mitigation to its end and to the notification of that. In production multiply them by about {speed}.\n\n\
          | alert | severity | component | it says | cause in the drill | mitigation | fires | told | resolved | told |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
+    text.extend(rows(rules, drilled));
+    text.push_str(
+        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: whoever waits for it heard it again and again, did not while Alertmanager was\n\
+         frozen, and heard it again when that went on. Of a Prometheus that knows no Alertmanager (`no_alertmanager`) nobody can be told but by its silence.\n",
+    );
+    text
+}
+
+/// The row of each alert.
+fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
+    let mut rows = Vec::new();
     for drill in drilled {
+        let mut text = String::new();
         let (name, values) = parts(drill.alert);
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
@@ -59,14 +94,24 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
             after(times.resolved),
             after(times.taken_back)
         );
+        rows.push(text);
     }
-    text.push_str(
-        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: whoever waits for it heard it again and again, did not while Alertmanager was\n\
-         frozen, and heard it again when that went on.\n",
-    );
-    text
+    rows
 }
 
 fn seconds(time: Option<Duration>) -> String {
     time.map_or_else(|| "-".to_owned(), |time| format!("{:.1}", time.as_secs_f64()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_row_of_an_alert_takes_the_place_of_its_last_one() {
+        let text = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [A](a) (x) | 1 |\n| [B](b) | 2 |\n\nEnd.\n";
+        let rows = ["| [A](a) (x) | 3 |\n".to_owned(), "| [A](a) (y) | 4 |\n".to_owned()];
+        let expected = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [A](a) (x) | 3 |\n| [B](b) | 2 |\n| [A](a) (y) | 4 |\n\nEnd.\n";
+        assert_eq!(merged(text, &rows), expected);
+    }
 }

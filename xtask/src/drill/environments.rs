@@ -39,16 +39,16 @@ pub const FAILING: Drill = Drill {
 /// The driver takes seven seconds for what takes one.
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
-    cause: "every stop takes the driver 7 s longer, of the 10 s that it may, for twenty environments one after the other",
+    cause: "every restart takes the driver 7 s longer, of the 10 s that it may, for twenty environments one after the other",
     mitigation: "the driver is mended (fault `driver`)",
     inject: |bench| {
         let some = Environments::make(bench, 20)?;
         some.all("start", 202)?;
         some.wait_for("running")?;
-        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "stop", "delay_ms": 7000 }))?;
-        let stops = some.each(1, "stop");
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "restart", "delay_ms": 7000 }))?;
+        let restarts = some.each(1, "restart");
         Ok(Box::new(move |bench| {
-            drop(stops);
+            drop(restarts);
             bench.end_fault(&fault)
         }))
     },

@@ -1,6 +1,7 @@
 //! The monitoring itself: blind, flooded, broken.
 
 use std::fs;
+use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
@@ -41,7 +42,7 @@ pub const CONFIGURATION: Drill = Drill {
     cause: "prometheus.yml is broken, and Prometheus is told to read it",
     mitigation: "prometheus.yml is mended and read again",
     inject: |bench| {
-        let file = bench.folder().join("config/prometheus/prometheus.yml");
+        let file = configuration(bench);
         let good = fs::read_to_string(&file)?;
         fs::write(&file, format!("{good}\nno_such_setting: 1\n"))?;
         ensure!(!bench.reload()?, "Prometheus took a setting that there is not");
@@ -58,6 +59,14 @@ pub const RULE: Drill = Drill {
     cause: "a rule is added that matches many series with many",
     mitigation: "the rule is taken out again",
     inject: |bench| add_rule(bench, "broken", "up + on (cluster) up"),
+};
+
+/// Prometheus knows nobody to send alerts to. This one, too, is sent to nobody: the dead man's receiver raises the alarm.
+pub const NO_ALERTMANAGER: Drill = Drill {
+    alerts: &["MonitoringBroken:no_alertmanager"],
+    cause: "the Alertmanager is taken out of prometheus.yml",
+    mitigation: "it is put back",
+    inject: |bench| edit(bench, without_alerting),
 };
 
 /// Nobody takes messages.
@@ -93,7 +102,48 @@ fn add_rules(bench: &Bench, name: &str, rules: &str) -> Result<Mitigation> {
     }))
 }
 
+/// Prometheus' configuration without its section on where alerts go.
+fn without_alerting(text: &str) -> String {
+    let mut inside = false;
+    let is_kept = |line: &&str| {
+        if !line.starts_with([' ', '\n']) {
+            inside = line.starts_with("alerting:");
+        }
+        !inside
+    };
+    text.split_inclusive('\n').filter(is_kept).collect()
+}
+
+fn configuration(bench: &Bench) -> PathBuf {
+    bench.folder().join("config/prometheus/prometheus.yml")
+}
+
+/// Has Prometheus read a changed configuration.
+fn edit(bench: &Bench, change: fn(&str) -> String) -> Result<Mitigation> {
+    let file = configuration(bench);
+    let good = fs::read_to_string(&file)?;
+    let changed = change(&good);
+    ensure!(changed != good, "nothing of prometheus.yml is changed");
+    fs::write(&file, changed)?;
+    read_again(bench)?;
+    Ok(Box::new(move |bench| {
+        fs::write(&file, good)?;
+        read_again(bench)
+    }))
+}
+
 fn read_again(bench: &Bench) -> Result<()> {
     ensure!(bench.reload()?, "Prometheus does not take its own configuration");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_section_on_alerts_is_left_out() {
+        let text = "global:\n  a: 1\n\nalerting:\n  alertmanagers:\n    - b\n\nscrape_configs:\n  - c\n";
+        assert_eq!(without_alerting(text), "global:\n  a: 1\n\nscrape_configs:\n  - c\n");
+    }
 }

@@ -19,6 +19,7 @@ pub mod realtime;
 pub mod run;
 pub mod runtime;
 pub mod schedule;
+pub mod stability;
 pub mod traffic;
 pub mod watch;
 

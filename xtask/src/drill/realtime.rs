@@ -8,11 +8,13 @@ use serde_json::json;
 
 use super::bench::Bench;
 use super::traffic::Traffic;
-use super::{Drill, ends};
+use super::{Drill, Mitigation, ends};
 use crate::sockets::Sockets;
 
 /// Above what is late.
 const FROZEN: Duration = Duration::from_secs(4);
+/// So long that a third of all events is late.
+const LONG_FROZEN: Duration = Duration::from_secs(9);
 /// Enough to be scraped.
 const THAWED: Duration = Duration::from_secs(1);
 
@@ -58,18 +60,29 @@ pub const LATE: Drill = Drill {
     alerts: &["RealtimeFanoutSlow"],
     cause: "backend-3 is frozen for 4 s, again and again",
     mitigation: "what froze it is ended",
-    inject: |bench| {
-        let replica = bench.stack.pid("backend-3")?;
-        let freezer = Traffic::start(1, 1, move |_, _| {
-            for (signal, lasts) in [(Signal::STOP, FROZEN), (Signal::CONT, THAWED)] {
-                // It may have left.
-                let _ = kill_process(replica, signal);
-                thread::sleep(lasts);
-            }
-        });
-        Ok(ends(freezer))
-    },
+    inject: |bench| freeze(bench, FROZEN),
 };
+
+/// A replica hears so late, and so often, that a budget is used up within days.
+pub const VERY_LATE: Drill = Drill {
+    alerts: &["ErrorBudgetBurn:realtime-fanout:critical"],
+    cause: "backend-3 is frozen for 9 s, again and again",
+    mitigation: "what froze it is ended",
+    inject: |bench| freeze(bench, LONG_FROZEN),
+};
+
+/// Freezes a replica for so long, again and again.
+fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
+    let replica = bench.stack.pid("backend-3")?;
+    let freezer = Traffic::start(1, 1, move |_, _| {
+        for (signal, lasts) in [(Signal::STOP, frozen), (Signal::CONT, THAWED)] {
+            // It may have left.
+            let _ = kill_process(replica, signal);
+            thread::sleep(lasts);
+        }
+    });
+    Ok(ends(freezer))
+}
 
 /// A process in which a client connects and leaves again every so many milliseconds.
 fn storm(bench: &Bench, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {

@@ -1,7 +1,7 @@
-//! Which drills run at the same time: such as do not hide or cause one another. A critical alert silences the warnings of its
-//! component, so those come first; churn is compared with what was before, so it comes late.
+//! Which drills run at the same time: such as do not hide or cause one another. What a critical alert silences comes
+//! before it; churn is compared with what was before, so it comes late.
 
-use super::{Drill, accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+use super::{Drill, accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
 
 /// Every drill.
 pub const ALL: &[&[Drill]] = &[
@@ -16,6 +16,7 @@ pub const ALL: &[&[Drill]] = &[
     &[cache::FORGETFUL],
     &[realtime::REFUSED, realtime::DROPPED],
     &[realtime::LATE],
+    &[realtime::VERY_LATE],
     &[cache::DOWN],
     &[http::VERY_SLOW],
     &[http::OUTAGE],
@@ -25,10 +26,12 @@ pub const ALL: &[&[Drill]] = &[
     &[infra::NOT_READY],
     &[infra::REPLICA, meta::TARGET],
     &[infra::SERVICE],
+    &[stability::RESTARTS, stability::FLAPPING],
     &[meta::CONFIGURATION],
     &[meta::RULE],
     &[meta::TOO_LARGE],
     &[meta::NOTIFICATIONS],
+    &[meta::NO_ALERTMANAGER],
     &[realtime::CHURN],
 ];
 

@@ -13,6 +13,9 @@ use crate::ports::Port;
 /// An alert by its name, or `Name:value:…` when there have to be labels of these values, too.
 pub type Key = &'static str;
 
+/// Alerts that nobody can be told of: with no Alertmanager to send them to, the dead man's receiver raises the alarm instead.
+const UNTOLD: [Key; 1] = ["MonitoringBroken:no_alertmanager"];
+
 /// The name, and the values of labels.
 pub fn parts(alert: Key) -> (&'static str, impl Iterator<Item = &'static str>) {
     let mut parts = alert.split(':');
@@ -32,12 +35,19 @@ pub struct Times {
     pub resolved: Option<Duration>,
     /// Somebody was told of that.
     pub taken_back: Option<Duration>,
+    /// Nobody can be told.
+    pub untold: bool,
 }
 
 impl Times {
+    /// Whether it fired, and somebody was told who can be.
+    pub fn are_begun(self) -> bool {
+        self.firing.is_some() && (self.untold || self.told.is_some())
+    }
+
     /// Whether it came to its end.
     pub fn are_complete(self) -> bool {
-        self.firing.is_some() && self.told.is_some() && self.resolved.is_some() && self.taken_back.is_some()
+        self.are_begun() && self.resolved.is_some() && (self.untold || self.taken_back.is_some())
     }
 }
 
@@ -59,7 +69,7 @@ impl Watch {
         let now = Instant::now();
         for alert in alerts {
             self.started.insert(alert, now);
-            self.times.insert(alert, Times::default());
+            self.times.insert(alert, Times { untold: UNTOLD.contains(alert), ..Times::default() });
         }
     }
 

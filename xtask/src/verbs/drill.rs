@@ -23,7 +23,7 @@ pub struct Args {
     /// Install what is missing.
     #[arg(long)]
     install: bool,
-    /// Names of alerts.
+    /// Names of alerts, or single kinds of them such as `ErrorBudgetBurn:login:critical`; their rows of docs/ALERTS.md are written anew.
     #[arg(value_name = "NAME", required_unless_present_any = ["all", "quiet"])]
     names: Vec<String>,
     /// Every alert; writes docs/ALERTS.md when all went well.
@@ -56,29 +56,37 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     let all = schedule::ALL.iter().map(|batch| batch.iter().collect()).collect();
     let batches = if args.all { all } else { chosen(&args.names)? };
-    add(&mut report, &batches, args.speed, args.all)?;
+    add(&mut report, &batches, args.speed, if args.all { Account::Whole } else { Account::Rows })?;
     report.finish()
 }
 
 /// Adds the drills that a check with little time runs.
 pub fn short(report: &mut Report) -> Result<()> {
     let batches: Vec<Vec<&Drill>> = schedule::SHORT.iter().map(|batch| batch.iter().collect()).collect();
-    add(report, &batches, 30, false)
+    add(report, &batches, 30, Account::None)
 }
 
-/// The drills of alerts by their names, one after the other.
+/// The drills of alerts by their names, at the same time and in the order of the schedule.
 fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
-    let mut batches = Vec::new();
+    let is_of = |name: &String, drill: &Drill| drill.alerts.iter().any(|alert| *alert == name || watch::parts(alert).0 == name);
     for name in names {
-        let is_of = |drill: &&Drill| drill.alerts.iter().any(|alert| watch::parts(alert).0 == name);
-        let drills: Vec<Vec<&Drill>> = schedule::ALL.iter().flat_map(|batch| batch.iter()).filter(is_of).map(|drill| vec![drill]).collect();
-        ensure!(!drills.is_empty(), "{name} has no drill");
-        batches.extend(drills);
+        ensure!(schedule::ALL.iter().flat_map(|batch| batch.iter()).any(|drill| is_of(name, drill)), "{name} has no drill");
     }
-    Ok(batches)
+    let batches = schedule::ALL.iter().map(|batch| batch.iter().filter(|drill| names.iter().any(|name| is_of(name, drill))).collect());
+    Ok(batches.filter(|batch: &Vec<&Drill>| !batch.is_empty()).collect())
 }
 
-fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, all: bool) -> Result<()> {
+/// What of docs/ALERTS.md is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Account {
+    None,
+    /// The rows of what was drilled.
+    Rows,
+    /// All of it, when all went well.
+    Whole,
+}
+
+fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, account: Account) -> Result<()> {
     let folder = paths::temporary("drill")?;
     let mut started = None;
     report.step(format!("a stack under load, its monitoring at {speed} times the speed"), || {
@@ -90,9 +98,14 @@ fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, all: bool) -> R
     let Some((_load, mut bench)) = started else { return Ok(()) };
     let mut drilled = Vec::new();
     for batch in batches {
-        drilled.extend(run::batch(report, &mut bench, batch, speed)?);
+        let mut of_batch = run::batch(report, &mut bench, batch, speed)?;
+        if account == Account::Rows {
+            of_batch.retain(|drill| drill.times.are_complete());
+            document::update(&bench, &of_batch)?;
+        }
+        drilled.extend(of_batch);
     }
-    if all {
+    if account == Account::Whole {
         report.step("Watchdog", || watchdog(&mut bench, speed))?;
         if drilled.iter().all(|drill| drill.times.are_complete()) {
             document::write(&bench, speed, &drilled)?;
