@@ -10,6 +10,12 @@ import { EDGE } from './settings.js';
 
 /** Everything that was answered at the edge, with the labels `method`, `route` and `status`; status 0 is no answer. */
 const requests = new Counter('requests');
+/** The seconds that they took, and how many took no longer than is promised: both grow, so that a window of them can be compared with a
+ *  window of the service's own. k6's percentiles cannot: they are of the whole run. */
+const seconds = new Counter('request_seconds');
+const fast = new Counter('requests_fast');
+/** In milliseconds: `requests-latency` of monitoring/slo.yml. */
+const PROMISED = 300;
 
 const TIMEOUT = '15s';
 
@@ -31,6 +37,8 @@ export function call(method, route, { at = {}, query = '', body, headers = {}, w
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
   const answer = send(method, `${EDGE}${path}${query}`, body === undefined ? null : JSON.stringify(body), { ...json, ...headers }, wanted);
   requests.add(1, { method, route, status: String(answer.status) });
+  seconds.add(answer.timings.duration / 1000, { method, route });
+  fast.add(answer.timings.duration <= PROMISED ? 1 : 0, { method, route });
   expect(answer, wanted, `${method} ${route}`);
   return answer;
 }

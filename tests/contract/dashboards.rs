@@ -10,6 +10,7 @@ mod links;
 mod panels;
 mod provisioning;
 mod queries;
+mod required;
 mod sample;
 mod variables;
 

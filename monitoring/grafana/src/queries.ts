@@ -12,6 +12,9 @@ export const ours = (metric: string, ...matchers: string[]) => series(metric, ['
 /** A metric with the label `route`: clients' requests on the chosen routes, at the chosen replicas. */
 export const requests = (metric: string, ...matchers: string[]) => ours(metric, 'route=~"$route"', `route!~"${NOBODYS}"`, ...matchers);
 
+/** Requests that have an outcome: all but those whose client left (499). The whole of which a share is taken. */
+export const answered = (...matchers: string[]) => requests('http_requests_total', 'status!="499"', ...matchers);
+
 /** A metric of another program, which is scraped as `job`. */
 export const from = (job: string, metric: string, ...matchers: string[]) => series(metric, [`job="${job}"`, ...matchers]);
 

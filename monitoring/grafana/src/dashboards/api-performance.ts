@@ -3,7 +3,7 @@
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, high, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
-import { buckets, byClass, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
+import { answered, buckets, byClass, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 const all = sum(rate(requests('http_requests_total')));
@@ -25,9 +25,9 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'Answered well',
-        description: 'Share of requests that were neither failed by the service (5xx) nor left by the client (499). Good: above 99.9 %.',
+        description: 'Share of requests that the service did not fail (5xx), of those whose client did not leave (499). Good: above 99.9 %.',
         unit: 'percentunit',
-        query: orAll(ratio(sum(rate(requests('http_requests_total', 'status!~"5..|499"'))), all)),
+        query: orAll(ratio(sum(rate(answered('status!~"5.."'))), sum(rate(answered())))),
         limits: high(0.95, 0.999),
         alert: 'LowSuccessRate',
         movedBy: 'server-errors',
@@ -82,6 +82,14 @@ export const apiPerformance = dashboard('api-performance', {
         description: 'Open TCP connections, sockets included. Good: steady; the edge keeps some open.',
         unit: 'none',
         query: sum(ours('active_connections')),
+        movedBy: 'traffic',
+      }),
+      stat({
+        title: 'WebSockets',
+        description: 'Socket.IO connections that are carried by a WebSocket. Good: follows the people who look at pages.',
+        unit: 'none',
+        query: sum(ours('websocket_connections_active', 'transport="websocket"')),
+        more: 'realtime',
         movedBy: 'traffic',
       }),
     ),
@@ -186,7 +194,7 @@ export const apiPerformance = dashboard('api-performance', {
           '{{instance}}': orNone(
             ratio(
               sum(rate(requests('http_requests_total', 'status=~"5.."')), 'instance'),
-              sum(rate(requests('http_requests_total')), 'instance'),
+              sum(rate(answered()), 'instance'),
             ),
             'instance',
           ),
@@ -207,6 +215,13 @@ export const apiPerformance = dashboard('api-performance', {
         description: 'Open TCP connections at each replica, sockets included. Good: steady, alike everywhere.',
         unit: 'none',
         query: { '{{instance}}': ours('active_connections') },
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'WebSocket connections by replica',
+        description: 'Socket.IO connections at each replica that are carried by a WebSocket. Good: follows the people who look at pages, alike everywhere.',
+        unit: 'none',
+        query: { '{{instance}}': sum(ours('websocket_connections_active', 'transport="websocket"'), 'instance') },
         more: 'realtime',
         movedBy: 'traffic',
       }),

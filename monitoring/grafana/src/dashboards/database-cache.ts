@@ -65,7 +65,7 @@ export const databaseCache = dashboard('database-cache', {
         query: orZero(
           ratio(
             sum(rate(ours('db_queries_total', 'table!="health", status=~"error|timeout"'))),
-            sum(rate(ours('db_queries_total', 'table!="health"'))),
+            sum(rate(ours('db_queries_total', 'table!="health", status!="cancelled"'))),
           ),
         ),
         limits: low(0.01, 0.05),

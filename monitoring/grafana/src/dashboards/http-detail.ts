@@ -4,6 +4,7 @@ import { BAD, BY_QUANTILE, BY_STATUS, FACT, IDLE, low, WARNING } from '../colour
 import { dashboard, row } from '../dashboard.js';
 import { heatmap, pieChart, stat, table, timeSeries } from '../panels.js';
 import {
+  answered,
   buckets,
   byClass,
   inShownTime,
@@ -22,7 +23,7 @@ import {
 import { instance, route } from '../variables.js';
 
 const all = sum(rate(requests('http_requests_total')));
-const failed = (statuses: string) => orZero(ratio(sum(rate(requests('http_requests_total', `status=~"${statuses}"`))), all));
+const failed = (statuses: string) => orZero(ratio(sum(rate(requests('http_requests_total', `status=~"${statuses}"`))), sum(rate(answered()))));
 const recorded = (series: string) => `sum by (route) (${series}{route=~"$route"})`;
 
 export const httpDetail = dashboard('http-detail', {
@@ -107,7 +108,7 @@ export const httpDetail = dashboard('http-detail', {
           rate: `${recorded('route:http_requests:rate5m')} > 0`,
           failed: ratio(
             sum(rate(requests('http_requests_total', 'status=~"5.."')), 'route'),
-            sum(rate(requests('http_requests_total')), 'route'),
+            sum(rate(answered()), 'route'),
           ),
           p50: recorded('route:http_request_duration_seconds:p50_rate5m'),
           p95: recorded('route:http_request_duration_seconds:p95_rate5m'),

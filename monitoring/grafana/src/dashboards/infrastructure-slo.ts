@@ -2,7 +2,7 @@
 
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
-import { stat, stateTimeline, table, timeSeries } from '../panels.js';
+import { barGauge, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 
 const edge = (...matchers: string[]) => from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE, ...matchers);
@@ -318,6 +318,15 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         alert: 'TargetDown',
         movedBy: 'replica-stopped',
         height: 10,
+      }),
+      barGauge({
+        title: 'Lost and found',
+        description: 'Times that each target stopped answering in the shown time, the first ten. Good: none; more than twice in 15 minutes is an alert.',
+        unit: 'none',
+        query: { '{{job}} {{instance}}': orNone('topk(10, resets(up{job=~".+"}[$__range])) > 0', 'job') },
+        limits: low(1, 3),
+        alert: 'StatusFlapping',
+        movedBy: 'replica-stopped',
       }),
       timeSeries({
         title: 'Samples of a scrape',

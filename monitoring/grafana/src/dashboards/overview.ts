@@ -4,6 +4,7 @@ import { atLeast, BAD, below, BY_ENVIRONMENT, BY_QUANTILE, BY_STATUS, GOOD, high
 import { dashboard, row } from '../dashboard.js';
 import { barGauge, pieChart, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import {
+  answered,
   byClass,
   inShownTime,
   max,
@@ -81,7 +82,7 @@ export const overview = dashboard('overview', {
         title: 'Failed',
         description: 'Share of requests that the service failed (5xx). Good: below 0.1 %, which is what is promised.',
         unit: 'percentunit',
-        query: orZero(ratio(sum(rate(requests('http_requests_total', 'status=~"5.."'))), sum(rate(requests('http_requests_total'))))),
+        query: orZero(ratio(sum(rate(requests('http_requests_total', 'status=~"5.."'))), sum(rate(answered())))),
         limits: low(0.001, 0.05),
         alert: 'HighErrorRate',
         more: 'http-detail',

@@ -2,7 +2,7 @@
 
 import { BAD, below, BY_QUANTILE, BY_SEVERITY, GOOD, IDLE, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
-import { heatmap, stat, stateTimeline, table, timeSeries } from '../panels.js';
+import { barGauge, heatmap, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import { buckets, inShownTime, max, ours, perMinute, quantile, rate, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
@@ -276,6 +276,15 @@ export const runtime = dashboard('runtime', {
         colours: { '/panics/': 'red', '/failed tasks/': 'orange' },
         alert: 'PanicDetected',
         movedBy: 'panic',
+      }),
+      barGauge({
+        title: 'Restarts',
+        description: 'Times that each replica started anew in the shown time. Good: once for each deployment; more than twice in 15 minutes is an alert.',
+        unit: 'none',
+        query: { '{{instance}}': `changes(${ours('process_start_time_seconds')}[$__range])` },
+        limits: low(1, 3),
+        alert: 'ProcessRestarting',
+        movedBy: 'replica-restarted',
       }),
       timeSeries({
         title: 'Errors of the system',

@@ -1,0 +1,242 @@
+//! The panels that each dashboard is there for, and what each of them asks for at least. A panel of this list cannot be lost unseen.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::{queries, sample, shown};
+use crate::files::dashboards;
+use crate::promql;
+
+/// Panels: a title, and the metrics of which it must ask for one at least.
+type Panels = &'static [(&'static str, &'static [&'static str])];
+
+/// How many panels a dashboard has at least, and which.
+const REQUIRED: [(&str, usize, Panels); 11] = [
+    (
+        "overview",
+        10,
+        &[
+            ("Status", &["ALERTS"]),
+            ("Uptime", &["process_start_time_seconds"]),
+            ("Requests", &["http_requests_total"]),
+            ("Statuses", &["http_requests_total"]),
+            ("Latency", &["http_request_duration_seconds_bucket"]),
+            ("Busiest routes", &["route:http_requests:rate5m", "http_requests_total"]),
+            ("Environments", &["status:environments:sum"]),
+            ("CPU", &["process_cpu_seconds_total"]),
+            ("Memory", &["process_resident_memory_bytes"]),
+            ("Alerts firing", &["ALERTS"]),
+        ],
+    ),
+    (
+        "api-performance",
+        11,
+        &[
+            ("p50", &["http_request_duration_seconds_bucket"]),
+            ("p95", &["http_request_duration_seconds_bucket"]),
+            ("p99", &["http_request_duration_seconds_bucket"]),
+            ("Requests by status", &["http_requests_total"]),
+            ("Errors by type", &["api_errors_total"]),
+            ("Errors by route", &["api_errors_total"]),
+            ("Slowest routes", &["route:http_request_duration_seconds:p95_rate5m"]),
+            ("Connections by replica", &["active_connections"]),
+            ("WebSocket connections by replica", &["websocket_connections_active"]),
+            ("Connections", &["active_connections"]),
+            ("WebSockets", &["websocket_connections_active"]),
+            ("Database", &["db_query_duration_seconds_bucket"]),
+            ("Scheduling delay", &["runtime_scheduling_delay_quantile_seconds"]),
+            ("How latency spreads", &["http_request_duration_seconds_bucket"]),
+        ],
+    ),
+    (
+        "http-detail",
+        8,
+        &[
+            ("Requests by route", &["http_requests_total"]),
+            ("Errors by route and status", &["api_errors_total", "http_requests_total"]),
+            ("How latency spreads", &["http_request_duration_seconds_bucket"]),
+            ("Statuses", &["http_requests_total"]),
+            ("Size of requests", &["http_request_size_bytes_bucket"]),
+            ("Size of answers", &["http_response_size_bytes_bucket"]),
+        ],
+    ),
+    (
+        "environments",
+        17,
+        &[
+            ("By status", &["status:environments:sum"]),
+            ("Calls by operation", &["docker_operations_total"]),
+            ("Duration p95 by operation", &["docker_operation_duration_seconds_bucket"]),
+            ("Failures by operation", &["docker_operations_total"]),
+            ("Running and open", &["workspace_sessions"]),
+            ("Extensions", &["extension_installations_total"]),
+            ("Lines by stream", &["log_entries_total"]),
+            ("Jobs by kind", &["jobs_total"]),
+        ],
+    ),
+    (
+        "realtime",
+        12,
+        &[
+            ("Connections by replica", &["websocket_connections_active"]),
+            ("Connections by transport", &["websocket_connections_active"]),
+            ("Heard by event", &["websocket_messages_total"]),
+            ("Said by event", &["websocket_messages_total"]),
+            ("Fan-out", &["websocket_fanout_seconds_bucket"]),
+            ("Errors by type", &["websocket_errors_total"]),
+            ("Lost by reason", &["websocket_messages_dropped_total"]),
+            ("Bus by replica", &["websocket_adapter_connected"]),
+        ],
+    ),
+    (
+        "database-cache",
+        16,
+        &[
+            ("Statements by operation", &["db_queries_total"]),
+            ("Latency p95 by table", &["table:db_query_duration_seconds:p95_rate5m", "db_query_duration_seconds_bucket"]),
+            ("Connections of the pool", &["db_connection_pool_size"]),
+            ("Wait for a connection", &["db_pool_wait_seconds_bucket"]),
+            ("Size", &["pg_database_size_bytes"]),
+            ("Connections by state", &["pg_stat_activity_count"]),
+            ("Locks by mode", &["pg_locks_count"]),
+            ("Hit rate by type", &["cache_type:cache_hits:ratio_rate5m", "cache_hits_total"]),
+            ("Commands", &["redis_commands_total"]),
+        ],
+    ),
+    (
+        "accounts",
+        14,
+        &[
+            ("Proofs of identity", &["auth_attempts_total"]),
+            ("Refused share by method", &["auth_attempts_total"]),
+            ("OAuth by platform", &["oauth_operations_total"]),
+            ("Calls by outcome", &["social_api_calls_total"]),
+            ("Attempts by kind", &["jobs_total"]),
+        ],
+    ),
+    (
+        "runtime",
+        16,
+        &[
+            ("Scheduling delay", &["runtime_scheduling_delay_seconds_bucket", "runtime_scheduling_delay_quantile_seconds"]),
+            ("Tasks", &["runtime_tasks_alive"]),
+            ("Workers busy by replica", &["runtime_worker_busy_ratio"]),
+            ("Allocator", &["process_heap_bytes"]),
+            ("CPU by replica", &["process_cpu_seconds_total"]),
+            ("Open files by replica", &["process_open_fds"]),
+            ("Network", &["process_network_receive_bytes_total"]),
+            ("Disk", &["process_disk_read_bytes_total"]),
+            ("Panics and failed tasks", &["uncaught_exceptions_total"]),
+            ("Restarts", &["process_start_time_seconds"]),
+        ],
+    ),
+    (
+        "frontend",
+        10,
+        &[
+            ("Page views by route", &["page_views_total"]),
+            ("Making a page p95 by route", &["ssr_duration_seconds_bucket"]),
+            ("Vitals p75", &["web_vitals_seconds_bucket"]),
+            ("Calls by status", &["api_calls_total"]),
+            ("Errors by type", &["client_errors_total"]),
+            ("Loading files p95", &["static_asset_load_seconds_bucket"]),
+        ],
+    ),
+    (
+        "infrastructure-slo",
+        16,
+        &[
+            ("Answers by status", &["caddy_http_request_duration_seconds_count"]),
+            ("CPU by mode", &["node_cpu_seconds_total"]),
+            ("CPU by process", &["process_cpu_seconds_total"]),
+            ("Memory by process", &["process_resident_memory_bytes"]),
+            ("Series and samples", &["prometheus_tsdb_head_series"]),
+            ("Budget left", &["slo:period_error_budget_remaining:ratio"]),
+            ("Burn rate", &["slo:current_burn_rate:ratio"]),
+            ("Lost and found", &["up"]),
+        ],
+    ),
+    (
+        "load-test",
+        12,
+        &[
+            ("Requests in a second", &["k6_http_reqs_total"]),
+            ("Mean time", &["k6_request_seconds_total"]),
+            ("Answered within 300 ms", &["k6_requests_fast_total"]),
+            ("Latency, whole run", &["k6_http_req_duration_p95"]),
+            ("Latency of the service", &["http_request_duration_seconds_bucket"]),
+        ],
+    ),
+];
+
+/// What a dashboard lacks.
+fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
+    let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (title, query) in queries(dashboard) {
+        let metrics = promql::read(&query).selectors.into_iter().map(|selector| selector.metric);
+        asked.entry(title).or_default().extend(metrics);
+    }
+    let mut missing = Vec::new();
+    let count = shown(dashboard).len();
+    if count < at_least {
+        missing.push(format!("{count} panels, not {at_least}"));
+    }
+    for (title, metrics) in panels {
+        match asked.get(*title) {
+            None => missing.push(format!("no panel {title}")),
+            Some(asked) if !metrics.iter().any(|metric| asked.iter().any(|one| one == metric)) => {
+                missing.push(format!("{title} does not ask for {}", metrics.join(" or ")));
+            }
+            Some(_) => {}
+        }
+    }
+    missing
+}
+
+/// k6's quantiles are of its whole run, the service's of a window: no panel compares them.
+fn unlike(dashboard: &Value) -> Vec<String> {
+    let mut of_the_run = BTreeMap::new();
+    for (title, query) in queries(dashboard) {
+        let is_k6 = promql::read(&query).selectors.iter().any(|selector| {
+            let quantile = selector.metric.rsplit_once("_p").is_some_and(|(_, number)| number.parse::<u8>().is_ok());
+            selector.metric.starts_with("k6_") && quantile
+        });
+        of_the_run.entry(title).or_insert_with(Vec::new).push(is_k6);
+    }
+    let mixed = of_the_run.into_iter().filter(|(_, kinds)| kinds.contains(&true) && kinds.contains(&false));
+    mixed.map(|(title, _)| format!("{title} compares a whole run with a window")).collect()
+}
+
+#[test]
+fn every_dashboard_has_the_panels_that_it_is_there_for() {
+    let dashboards: BTreeMap<String, Value> = dashboards().into_iter().collect();
+    assert_eq!(dashboards.len(), REQUIRED.len());
+    let lacks = REQUIRED.iter().flat_map(|(name, at_least, panels)| {
+        missing(&dashboards[*name], *at_least, panels).into_iter().map(move |fault| format!("{name}: {fault}"))
+    });
+    let lacks: Vec<String> = lacks.collect();
+    assert!(lacks.is_empty(), "\n{}", lacks.join("\n"));
+}
+
+#[test]
+fn k6_and_the_service_are_compared_over_the_same_time() {
+    let found: Vec<String> = dashboards().iter().flat_map(|(_, dashboard)| unlike(dashboard)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn a_lost_panel_and_a_changed_one_are_found() {
+    let panels: Panels = &[("Replicas", &["up"]), ("Requests", &["http_requests_total", "k6_http_reqs_total"])];
+    assert_eq!(missing(&sample(), 2, panels), [""; 0]);
+    assert_eq!(missing(&sample(), 3, panels), ["2 panels, not 3"]);
+    assert_eq!(
+        missing(&sample(), 2, &[("Replicas", &["process_threads"]), ("Uptime", &["up"])]),
+        ["Replicas does not ask for process_threads", "no panel Uptime"]
+    );
+    let mut dashboard = sample();
+    let mut other = dashboard["panels"][2]["targets"][0].clone();
+    other["expr"] = "max(k6_http_req_duration_p95)".into();
+    dashboard["panels"][2]["targets"].as_array_mut().unwrap().push(other);
+    assert_eq!(unlike(&dashboard), ["Requests compares a whole run with a window"]);
+}
