@@ -137,11 +137,16 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
     }
 }
 
-/// The text of a header.
+/// The text of a header that is no list.
 ///
 /// # Errors
-/// `invalid_header` when it is there and is not visible ASCII.
+/// `invalid_header` when there are several lines of it, or one that is not visible ASCII.
 pub fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
-    let Some(value) = parts.headers.get(name) else { return Ok(None) };
-    value.to_str().map(Some).map_err(|_| ApiError::new(Code::InvalidHeader).detail(format!("{name} wants visible ASCII")))
+    let invalid = |must: &str| ApiError::new(Code::InvalidHeader).detail(format!("{name} must {must}"));
+    let mut lines = parts.headers.get_all(name).iter();
+    let Some(value) = lines.next() else { return Ok(None) };
+    if lines.next().is_some() {
+        return Err(invalid("be sent once"));
+    }
+    value.to_str().map(Some).map_err(|_| invalid("be visible ASCII"))
 }

@@ -5,6 +5,7 @@
 pub mod address;
 pub mod context;
 pub mod cookie;
+mod entity_tag;
 pub mod error;
 pub mod extract;
 pub mod faults;

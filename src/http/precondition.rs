@@ -1,12 +1,15 @@
-//! Headers that make a request conditional or repeatable: `ETag` and `If-Match` (RFC 9110), `Idempotency-Key`
-//! (IETF draft-ietf-httpapi-idempotency-key-header).
+//! Headers that make a request conditional or repeatable: `ETag`, `If-Match` and `If-None-Match` (RFC 9110), `Idempotency-Key`
+//! (IETF draft-ietf-httpapi-idempotency-key-header). How lists of entity tags are read: `entity_tag`.
 
 use std::fmt::Display;
 
 use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
+use axum::response::{IntoResponse, Response};
 
+use super::entity_tag::TagList;
 use super::error::{ApiError, Code};
 use super::extract::header;
 use crate::state::AppState;
@@ -20,41 +23,70 @@ pub fn etag(version: impl Display) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{version}\""))]
 }
 
-/// The versions on which a change is conditional: a change without any is refused (RFC 6585, 428).
-pub struct IfMatch(Vec<String>);
+/// The conditions of a request (RFC 9110, 13): on which versions it may be made, and which versions its client has.
+pub struct Conditions {
+    if_match: Option<TagList>,
+    if_none_match: Option<TagList>,
+}
 
-impl IfMatch {
-    /// Whether the change may be made to this version. Weak tags never match (RFC 9110, 13.1.1).
+impl Conditions {
+    /// Whether a change may be made to this version. Without a condition it may.
     #[must_use]
-    pub fn admits(&self, version: i64) -> bool {
-        self.0.iter().any(|tag| tag == "*" || *tag == format!("\"{version}\""))
+    pub fn admit_change(&self, version: i64) -> bool {
+        self.admit(version) && !self.client_has(version)
     }
-}
 
-impl FromRequestParts<AppState> for IfMatch {
-    type Rejection = ApiError;
-
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        header(parts, &IF_MATCH)?.map(|tags| Self(split(tags))).ok_or_else(|| ApiError::new(Code::PreconditionRequired))
+    /// Whether this version may be read. One that the client has is not sent again: see [`Self::client_has`].
+    #[must_use]
+    pub fn admit(&self, version: impl Display) -> bool {
+        self.if_match.as_ref().is_none_or(|tags| tags.matches_strongly(version))
     }
-}
 
-/// The versions that the client already has.
-pub struct IfNoneMatch(Vec<String>);
-
-impl IfNoneMatch {
     /// Whether the client has this version.
     #[must_use]
-    pub fn has(&self, version: impl Display) -> bool {
-        self.0.iter().any(|tag| tag == "*" || tag.trim_start_matches("W/") == format!("\"{version}\""))
+    pub fn client_has(&self, version: impl Display) -> bool {
+        self.if_none_match.as_ref().is_some_and(|tags| tags.matches_weakly(version))
+    }
+
+    /// Answers a read of this version: with `answer`, with nothing when the client has it (304), or with a refusal (412).
+    ///
+    /// # Errors
+    /// `precondition_failed` when `If-Match` excludes the version.
+    pub fn answer_read(&self, version: impl Display + Copy, answer: impl IntoResponse) -> Result<Response, ApiError> {
+        if !self.admit(version) {
+            return Err(ApiError::new(Code::PreconditionFailed));
+        }
+        if self.client_has(version) {
+            return Ok((StatusCode::NOT_MODIFIED, etag(version)).into_response());
+        }
+        Ok((etag(version), answer).into_response())
     }
 }
 
-impl FromRequestParts<AppState> for IfNoneMatch {
+impl FromRequestParts<AppState> for Conditions {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
-        Ok(Self(header(parts, &IF_NONE_MATCH)?.map(split).unwrap_or_default()))
+        let tags = |name: HeaderName| {
+            let refused = |error| ApiError::new(Code::InvalidHeader).detail(format!("{name} {error}"));
+            TagList::parse(parts.headers.get_all(&name)).map_err(refused)
+        };
+        Ok(Self { if_match: tags(IF_MATCH)?, if_none_match: tags(IF_NONE_MATCH)? })
+    }
+}
+
+/// As [`Conditions`], for a change that must name the version that was read: without `If-Match` it is refused (RFC 6585, 428).
+pub struct RequiredConditions(pub Conditions);
+
+impl FromRequestParts<AppState> for RequiredConditions {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        let conditions = Conditions::from_request_parts(parts, state).await?;
+        if conditions.if_match.is_none() {
+            return Err(ApiError::new(Code::PreconditionRequired));
+        }
+        Ok(Self(conditions))
     }
 }
 
@@ -72,8 +104,4 @@ impl FromRequestParts<AppState> for IdempotencyKey {
         }
         Ok(Self(Some(key.to_owned())))
     }
-}
-
-fn split(tags: &str) -> Vec<String> {
-    tags.split(',').map(|tag| tag.trim().to_owned()).collect()
 }

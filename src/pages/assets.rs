@@ -60,8 +60,10 @@ pub async fn icon(headers: HeaderMap) -> Result<Response, ApiError> {
 
 fn file(name: &str, headers: &HeaderMap, keep: HeaderValue) -> Option<Response> {
     let media = media_type(name)?;
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|accepted| accepted.to_str().ok()).unwrap_or_default();
-    let mut compressed = COMPRESSED.into_iter().filter(|(coding, _)| accepts(accepted, coding));
+    // Several lines are one list (RFC 9110, 5.3).
+    let lines: Vec<&str> = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok()).collect();
+    let accepted = lines.join(",");
+    let mut compressed = COMPRESSED.into_iter().filter(|(coding, _)| accepts(&accepted, coding));
     let found = compressed.find_map(|(coding, ending)| Some((Some(coding), Files::get(&format!("{name}{ending}"))?)));
     let (coding, file) = found.or_else(|| Some((None, Files::get(name)?)))?;
     let mut response = ([(CONTENT_TYPE, HeaderValue::from_static(media)), (CACHE_CONTROL, keep)], file.data).into_response();

@@ -35,5 +35,5 @@ pub async fn explain(State(state): State<AppState>, request: Request, next: Next
 
 /// Browsers name HTML when they go somewhere, and not when a script asks.
 fn wants_page(headers: &HeaderMap) -> bool {
-    headers.get(ACCEPT).and_then(|accept| accept.to_str().ok()).is_some_and(|accept| accept.contains("text/html"))
+    headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains("text/html"))
 }

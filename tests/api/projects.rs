@@ -60,8 +60,11 @@ async fn a_client_that_has_the_version_is_not_sent_it_again() {
         let answer = read(known).await.expect(304);
         assert_eq!((answer.body.len(), answer.header("etag")), (0, "\"1\""), "{known}");
     }
-    for unknown in ["\"2\"", "1", "\"\"", "garbage"] {
+    for unknown in ["\"2\"", "\"\"", "", "\"2,1\""] {
         read(unknown).await.expect(200);
+    }
+    for invalid in ["1", "garbage", "*, \"1\""] {
+        read(invalid).await.problem(400, "invalid_header");
     }
     change(&app, &ada, id, "\"1\"", json!({ "name": "Two" })).await.expect(200);
     read("\"1\"").await.expect(200);
@@ -73,6 +76,47 @@ async fn a_client_that_has_the_version_is_not_sent_it_again() {
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0);
 }
 
+/// RFC 9110, 5.3: several lines of a field are one list.
+#[tokio::test]
+async fn several_lines_of_a_condition_are_one_list() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let path = format!("/api/projects/{}", app.project(&ada, "One", "private").await["id"].as_str().unwrap());
+    let ask = async |method: Method, header: &str, lines: [&str; 2]| {
+        let mut request = app.as_user(&ada, method.clone(), &path);
+        for line in lines {
+            request = request.header(header, line);
+        }
+        if method == Method::PATCH { request.json(&json!({ "name": "Two" })) } else { request }.answer().await
+    };
+    ask(Method::GET, "if-none-match", ["\"8\"", "W/\"1\""]).await.expect(304);
+    ask(Method::GET, "if-none-match", ["\"8\"", "\"9\""]).await.expect(200);
+    ask(Method::PATCH, "if-match", ["\"8\"", "\"9\""]).await.problem(412, "precondition_failed");
+    ask(Method::PATCH, "if-match", ["*", "\"1\""]).await.problem(400, "invalid_header");
+    assert_eq!(ask(Method::PATCH, "if-match", ["\"8\"", "\"1\""]).await.expect(200).header("etag"), "\"2\"");
+    ask(Method::DELETE, "if-match", ["\"1\"", "\"8\""]).await.problem(412, "precondition_failed");
+    ask(Method::DELETE, "if-match", ["\"8\"", "\"2\""]).await.expect(204);
+}
+
+/// RFC 9110, 13.2.1: a condition is evaluated whatever the method, and only where the request would succeed without it.
+#[tokio::test]
+async fn every_condition_holds_for_every_operation_on_a_version() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let path = format!("/api/projects/{}", app.project(&ada, "One", "private").await["id"].as_str().unwrap());
+    let ask = |method: Method| app.as_user(&ada, method, &path);
+    ask(Method::GET).header("if-match", "\"2\"").answer().await.problem(412, "precondition_failed");
+    ask(Method::GET).header("if-match", "\"1\"").answer().await.expect(200);
+    ask(Method::GET).header("if-match", "\"1\"").header("if-none-match", "\"1\"").answer().await.expect(304);
+    let change = |known: &str| ask(Method::PATCH).header("if-match", "*").header("if-none-match", known).json(&json!({ "name": "Two" }));
+    change("\"1\"").answer().await.problem(412, "precondition_failed");
+    change("\"2\"").answer().await.expect(200);
+    ask(Method::DELETE).header("if-match", "\"1\"").answer().await.problem(412, "precondition_failed");
+    ask(Method::DELETE).header("if-match", "2").answer().await.problem(400, "invalid_header");
+    ask(Method::DELETE).answer().await.expect(204);
+    ask(Method::GET).header("if-match", "*").answer().await.problem(404, "not_found");
+}
+
 #[tokio::test]
 async fn a_change_wants_the_version_that_was_read() {
     let app = TestApp::start().await;
@@ -82,8 +126,11 @@ async fn a_change_wants_the_version_that_was_read() {
     let rows = app.stores.contents().await;
     let path = format!("/api/projects/{id}");
     app.patch(&path).bearer_auth(&ada.token).json(&json!({ "name": "Two" })).answer().await.problem(428, "precondition_required");
-    for wrong in ["\"2\"", "\"0\"", "1", "W/\"1\"", "garbage", "\"\"", "\"1", "\"01\""] {
+    for wrong in ["\"2\"", "\"0\"", "W/\"1\"", "\"\"", "\"01\"", "\"2,1\"", ""] {
         change(&app, &ada, id, wrong, json!({ "name": "Two" })).await.problem(412, "precondition_failed");
+    }
+    for invalid in ["1", "garbage", "\"1", "\"1\", *"] {
+        change(&app, &ada, id, invalid, json!({ "name": "Two" })).await.problem(400, "invalid_header");
     }
     assert_eq!(app.stores.contents().await, rows);
     change(&app, &ada, id, "\"9\", \"1\"", json!({ "name": "Two" })).await.expect(200);

@@ -303,9 +303,13 @@ async fn a_client_that_has_what_is_shown_is_not_sent_it_again_but_another_projec
         let answer = ask(known).await.expect(304);
         assert_eq!((answer.body.len(), answer.header("etag")), (0, &*tag));
     }
-    for unknown in ["\"2\"", "garbage", ""] {
+    for unknown in ["\"2\"", ""] {
         ask(unknown).await.expect(200);
     }
+    ask("garbage").await.problem(400, "invalid_header");
+    let ask_if = |expected: &str| app.get("/api/showcase/one").header("if-match", expected);
+    ask_if("\"2\"").answer().await.problem(412, "precondition_failed");
+    ask_if(&tag).answer().await.expect(200);
     let change = app.as_user(&ada, Method::PATCH, &path).header("if-match", "*").json(&json!({ "description": "more" }));
     change.answer().await.expect(200);
     let changed = ask(&tag).await.expect(200);

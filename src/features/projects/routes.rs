@@ -20,7 +20,7 @@ use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::fields::not_null;
 use crate::http::page::{Page, PageQuery};
-use crate::http::precondition::{IdempotencyKey, IfMatch, IfNoneMatch, etag};
+use crate::http::precondition::{Conditions, IdempotencyKey, RequiredConditions, etag};
 use crate::http::{ApiError, Code, FieldError, Problem};
 use crate::state::AppState;
 
@@ -137,18 +137,16 @@ async fn create(
 /// Reads a project
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
-        (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem),
+        (status = 503, body = Problem)))]
 async fn read(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
-    known: IfNoneMatch,
+    conditions: Conditions,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Response, ApiError> {
     let seen = state.projects.read(&user, id).await?;
-    if known.has(seen.project.version) {
-        return Ok((StatusCode::NOT_MODIFIED, etag(seen.project.version)).into_response());
-    }
-    Ok(tagged(seen))
+    conditions.answer_read(seen.project.version, Json(ProjectView::from(seen)))
 }
 
 /// What shall become different.
@@ -170,7 +168,7 @@ struct ChangeProject {
 ///
 /// Making a published project private takes it out of the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The ETag that was read")),
+    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read, or a list of them")),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 413, body = Problem),
         (status = 415, body = Problem), (status = 422, body = Problem), (status = 428, body = Problem), (status = 503, body = Problem)))]
@@ -178,22 +176,27 @@ async fn change(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath(id): ApiPath<Uuid>,
-    expected: IfMatch,
+    RequiredConditions(conditions): RequiredConditions,
     ApiJson(body): ApiJson<ChangeProject>,
 ) -> Result<Response, ApiError> {
     let change = ProjectChange::parse(body.name.as_deref(), body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
-    Ok(tagged(state.projects.change(&user, id, change, &expected).await?))
+    Ok(tagged(state.projects.change(&user, id, change, &conditions).await?))
 }
 
 /// Deletes a project and everything in it
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+///
+/// With `If-Match` only if it is still what the client read.
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])),
+    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read, or a list of them")),
+    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)))]
 async fn delete(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath(id): ApiPath<Uuid>,
+    conditions: Conditions,
 ) -> Result<StatusCode, ApiError> {
-    state.projects.delete(&user, id).await?;
+    state.projects.delete(&user, id, &conditions).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -17,7 +17,7 @@ use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
 use crate::http::FieldError;
 use crate::http::page::Slice;
-use crate::http::precondition::IfMatch;
+use crate::http::precondition::Conditions;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
@@ -190,10 +190,10 @@ impl Projects {
     }
 
     /// Changes a project, if it is still what the user read.
-    pub(super) async fn change(&self, user: &User, id: Uuid, change: ProjectChange, expected: &IfMatch) -> Result<Seen, ProjectError> {
+    pub(super) async fn change(&self, user: &User, id: Uuid, change: ProjectChange, conditions: &Conditions) -> Result<Seen, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Change).await?;
-        if !expected.admits(before.project.version) {
+        if !conditions.admit_change(before.project.version) {
             return Err(ProjectError::Changed);
         }
         if change.is_empty() {
@@ -243,10 +243,13 @@ impl Projects {
         Ok(Seen { project, role: before.role })
     }
 
-    /// Deletes a project and everything in it.
-    pub(super) async fn delete(&self, user: &User, id: Uuid) -> Result<(), ProjectError> {
+    /// Deletes a project and everything in it, if it is still what the user read.
+    pub(super) async fn delete(&self, user: &User, id: Uuid, conditions: &Conditions) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Manage).await?;
+        if !conditions.admit_change(before.project.version) {
+            return Err(ProjectError::Changed);
+        }
         store::delete(&mut tx, id).await?;
         let stale = self.stale(&before.project);
         tx.commit().await?;

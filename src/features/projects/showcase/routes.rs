@@ -2,8 +2,7 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -13,7 +12,7 @@ use utoipa_axum::routes;
 use super::model::Entry;
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
-use crate::http::precondition::{IfNoneMatch, etag};
+use crate::http::precondition::Conditions;
 use crate::http::{ApiError, Problem};
 use crate::state::AppState;
 
@@ -53,12 +52,9 @@ async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery
 /// Reads a published project
 #[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = String, Path)),
     responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client has this version"),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
-async fn read(State(state): State<AppState>, known: IfNoneMatch, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
+        (status = 400, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)))]
+async fn read(State(state): State<AppState>, conditions: Conditions, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
     let entry = state.projects.published_as(&slug).await?;
-    let tag = etag(entry.tag());
-    if known.has(entry.tag()) {
-        return Ok((StatusCode::NOT_MODIFIED, tag).into_response());
-    }
-    Ok((tag, Json(EntryView::from(entry))).into_response())
+    let tag = entry.tag();
+    conditions.answer_read(&*tag, Json(EntryView::from(entry)))
 }
