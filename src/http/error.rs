@@ -85,7 +85,7 @@ codes! {
     SlugTaken = 409 "slug_taken" Conflict "A project has this slug";
     AlreadyPublished = 409 "already_published" Conflict "The project is published under another slug";
     TooManyMembers = 409 "too_many_members" Conflict "The project has as many members as it may have";
-    EnvironmentBusy = 409 "environment_busy" Conflict "Another operation on the environment is under way";
+    EnvironmentBusy = 409 "environment_busy" Conflict "The environment is being deleted";
     EnvironmentRunning = 409 "environment_running" Conflict "The environment is running";
     EnvironmentNotRunning = 409 "environment_not_running" Conflict "The environment is not running";
     EnvironmentNameTaken = 409 "environment_name_taken" Conflict "The project has an environment of this name";

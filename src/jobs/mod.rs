@@ -85,6 +85,18 @@ impl Queue {
         Ok(())
     }
 
+    /// As [`Self::enqueue`], in place of the jobs of its kind that wait in its lane: those would do nothing any more. One that runs
+    /// goes on, and this one follows it.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn replace(&self, tx: &mut Conn, job: &NewJob) -> Result<(), StoreError> {
+        if let Some(lane) = &job.lane {
+            store::delete_waiting(tx, lane, job.kind).await?;
+        }
+        self.enqueue(tx, job).await
+    }
+
     /// Tells this replica's workers that a transaction with a job was committed. Without it they find the job when they
     /// look next.
     pub fn wake(&self) {

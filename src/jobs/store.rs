@@ -40,6 +40,13 @@ pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
     tx.execute(Query::UpdateJobs, update).await.map(drop)
 }
 
+/// Deletes the jobs of a kind that wait in a lane. One that runs stays.
+pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<(), StoreError> {
+    let delete =
+        sqlx::query!("DELETE FROM jobs WHERE lane = $1 AND kind = $2 AND died_at IS NULL AND lease_until IS NULL", lane, kind.name());
+    tx.execute(Query::DeleteJobs, delete).await.map(drop)
+}
+
 /// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first that lives. That
 /// it is the first stays true once it was: so a row that changed meanwhile need only be looked at again by itself.
 pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {

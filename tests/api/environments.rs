@@ -70,17 +70,89 @@ async fn an_illegal_move_is_refused_with_its_code_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_second_operation_is_refused_while_one_is_under_way_but_not_a_deletion() {
+async fn an_operation_is_accepted_while_another_is_under_way_and_done_when_its_turn_comes() {
     let app = TestApp::with(&["--sim-latency=200ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    // Where the creation leads, there is nothing to stop.
+    for operation in ["stop", "restart"] {
+        studio.operate(&id, operation).await.problem(409, "environment_not_running");
+    }
+    assert_eq!(studio.operate(&id, "start").await.expect(202).json()["status"], "starting");
+    studio.operate(&id, "start").await.problem(409, "environment_running");
+    studio.until(&id, "running").await;
+
+    assert_eq!(studio.operate(&id, "stop").await.expect(202).json()["status"], "stopping");
+    studio.operate(&id, "stop").await.problem(409, "environment_not_running");
+    assert_eq!(studio.operate(&id, "start").await.expect(202).json()["status"], "starting");
+    assert_eq!(studio.operate(&id, "stop").await.expect(202).json()["status"], "stopping");
+    studio.until(&id, "stopped").await;
+
+    studio.operate(&id, "start").await.expect(202);
+    studio.operate(&id, "restart").await.expect(202);
+    studio.until(&id, "running").await;
+
+    studio.delete(&id).await.expect(202);
+    studio.until_gone(&id).await;
+    assert_eq!(app.stores.count("SELECT count(*) FROM sim_containers").await, 0);
+    eventually("no job is left", async || when(app.stores.count("SELECT count(*) FROM jobs WHERE lane IS NOT NULL").await == 0)).await;
+    assert_eq!(app.settled().await.get("jobs_total", &[("kind", "environment_change"), ("outcome", "dead")]), 0.0);
+}
+
+#[tokio::test]
+async fn what_is_being_deleted_can_be_deleted_again_and_nothing_else() {
+    let app = TestApp::start().await;
+    let studio = Studio::open(&app).await;
+    let id = studio.environment("web").await;
+    // As a deletion leaves it whose job has not begun.
+    app.stores.execute("UPDATE environments SET status = 'deleting'").await;
+    let rows = app.stores.contents().await;
+    assert_eq!(studio.delete(&id).await.expect(202).json()["status"], "deleting");
     for operation in ["start", "stop", "restart"] {
         studio.operate(&id, operation).await.problem(409, "environment_busy");
     }
-    studio.delete(&id).await.expect(202);
-    studio.delete(&id).await.problem(409, "environment_busy");
-    studio.until_gone(&id).await;
-    assert_eq!(app.stores.count("SELECT count(*) FROM sim_containers").await, 0);
+    assert_eq!(app.stores.contents().await, rows);
+}
+
+/// A stop that was accepted happens, also when a start is asked for before it has begun.
+#[tokio::test]
+async fn a_start_during_a_stop_does_both() {
+    let app = TestApp::with(&["--sim-latency=50ms"]).await;
+    let studio = Studio::open(&app).await;
+    let id = studio.running("web").await;
+    let started = async || {
+        let started_at = "SELECT started_at::text FROM sim_containers";
+        sqlx::query_scalar::<_, String>(started_at).fetch_one(app.stores.pool()).await.unwrap()
+    };
+    let before = started().await;
+    studio.operate(&id, "stop").await.expect(202);
+    studio.operate(&id, "start").await.expect(202);
+    studio.until(&id, "running").await;
+    assert_ne!(started().await, before);
+}
+
+/// Whatever is asked for in whatever order, what was accepted last becomes true, and nothing piles up behind it.
+#[tokio::test]
+async fn the_last_operation_that_was_accepted_becomes_true() {
+    let app = TestApp::with(&["--sim-latency=20ms"]).await;
+    let studio = Studio::open(&app).await;
+    let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
+    let mut end = "stopped";
+    for round in 0..30 {
+        let operation = ["start", "restart", "stop", "restart", "stop", "start"][round % 6];
+        let answer = studio.operate(&id, operation).await;
+        match answer.status {
+            202 => end = if operation == "stop" { "stopped" } else { "running" },
+            409 => {}
+            _ => panic!("{operation}: {}", answer.text()),
+        }
+        let waiting = "SELECT count(*) FROM jobs WHERE kind = 'environment_change' AND lease_until IS NULL";
+        assert!(app.stores.count(waiting).await <= 1);
+    }
+    studio.until(&id, end).await;
+    let running = app.stores.count("SELECT count(*) FROM sim_containers WHERE state = 'running'").await;
+    assert_eq!(running, i64::from(end == "running"));
+    assert_eq!(app.stores.count("SELECT count(*) FROM environments WHERE container IS NULL").await, 0);
 }
 
 #[tokio::test]

@@ -158,6 +158,8 @@ async fn read(
 }
 
 /// Deletes an environment and everything in it, whatever is under way
+///
+/// Sent again, the request changes nothing.
 #[utoipa::path(delete, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
@@ -166,6 +168,8 @@ async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) ->
 }
 
 /// Starts an environment that is stopped or in error
+///
+/// Also one that is being created or stopped: it starts when that is done.
 #[utoipa::path(post, path = "/api/environments/{id}/start", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
@@ -174,6 +178,8 @@ async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> 
 }
 
 /// Stops a running environment and closes its sessions
+///
+/// Also one that is being started.
 #[utoipa::path(post, path = "/api/environments/{id}/stop", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]
@@ -182,6 +188,8 @@ async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> R
 }
 
 /// Stops a running environment, closes its sessions and starts it again
+///
+/// Also one that is being started.
 #[utoipa::path(post, path = "/api/environments/{id}/restart", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 503, body = Problem)))]

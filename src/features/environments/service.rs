@@ -198,12 +198,14 @@ impl Environments {
         store::gone_among(&mut self.parts().db.acquire().await?, ids).await
     }
 
-    /// Begins an operation on an environment; a job does it.
+    /// Begins an operation on an environment; a job does it, when those before it have ended. Asked to delete what is being
+    /// deleted, it changes nothing.
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
         let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
         let before = self.hold(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
+        let Some(task) = operation.job(before.status) else { return Ok(before) };
         // Nothing here could make the operation true; only forgetting it needs no driver.
         if before.driver != engine.name() && operation != Operation::Delete {
             return Err(EnvironmentError::OtherDriver);
@@ -212,7 +214,7 @@ impl Environments {
             sessions::close_all(&mut tx, id).await?;
         }
         let environment = store::set_status(&mut tx, id, status, None, None).await?;
-        queue.enqueue(&mut tx, &Change::job(&environment, operation)).await?;
+        queue.replace(&mut tx, &Change::job(&environment, task)).await?;
         tx.commit().await?;
         queue.wake();
         events::began(realtime, &environment, user.id, operation);

@@ -21,7 +21,7 @@ pub enum Operation {
 pub enum Illegal {
     #[error("there is no environment")]
     Absent,
-    #[error("another operation is under way")]
+    #[error("the environment is being deleted")]
     Busy,
     #[error("the environment is running")]
     Running,
@@ -42,17 +42,27 @@ impl Operation {
     }
 
     /// The status while the operation is under way, from where the environment stands; `None` is one that is to be.
+    ///
+    /// An operation need not wait for the one under way: it is judged by where that one leads, and overtakes it.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
-        match (self, from) {
-            // Whatever is under way is overtaken: nobody should have to wait for what is not wanted any more.
-            (Self::Delete, Status::Deleting) => Err(Illegal::Busy),
+        match (self, Destination::of(from)) {
             (Self::Delete, _) => Ok(Status::Deleting),
-            (Self::Create, _) | (_, Status::Creating | Status::Starting | Status::Stopping | Status::Deleting) => Err(Illegal::Busy),
-            (Self::Start, Status::Stopped | Status::Error) | (Self::Restart, Status::Running) => Ok(Status::Starting),
-            (Self::Start, Status::Running) => Err(Illegal::Running),
-            (Self::Stop, Status::Running) => Ok(Status::Stopping),
-            (Self::Stop | Self::Restart, Status::Stopped | Status::Error) => Err(Illegal::NotRunning),
+            (Self::Create, _) | (_, Destination::Gone) => Err(Illegal::Busy),
+            (Self::Start, Destination::Standing) | (Self::Restart, Destination::Running) => Ok(Status::Starting),
+            (Self::Start, Destination::Running) => Err(Illegal::Running),
+            (Self::Stop, Destination::Running) => Ok(Status::Stopping),
+            (Self::Stop | Self::Restart, Destination::Standing) => Err(Illegal::NotRunning),
+        }
+    }
+
+    /// What a job has to do for the operation when it begins in this status; `None` when the job of an earlier request does it.
+    pub const fn job(self, from: Status) -> Option<Self> {
+        match (self, from) {
+            (Self::Delete, Status::Deleting) => None,
+            // The stop was accepted: it happens, also when this overtakes it.
+            (Self::Start, Status::Stopping) => Some(Self::Restart),
+            _ => Some(self),
         }
     }
 
@@ -62,6 +72,24 @@ impl Operation {
             Self::Create | Self::Stop => Some(Status::Stopped),
             Self::Start | Self::Restart => Some(Status::Running),
             Self::Delete => None,
+        }
+    }
+}
+
+/// Where an environment is when nothing is under way any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Destination {
+    Standing,
+    Running,
+    Gone,
+}
+
+impl Destination {
+    const fn of(status: Status) -> Self {
+        match status {
+            Status::Creating | Status::Stopping | Status::Stopped | Status::Error => Self::Standing,
+            Status::Starting | Status::Running => Self::Running,
+            Status::Deleting => Self::Gone,
         }
     }
 }
@@ -94,18 +122,43 @@ mod tests {
         // In the order of the operations above.
         let table = [
             (None, [Ok(Creating), Err(Absent), Err(Absent), Err(Absent), Err(Absent)]),
-            (Some(Creating), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
-            (Some(Starting), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
+            (Some(Creating), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
+            (Some(Starting), [Err(Busy), Err(Running), Ok(Stopping), Ok(Starting), Ok(Deleting)]),
             (Some(Status::Running), [Err(Busy), Err(Running), Ok(Stopping), Ok(Starting), Ok(Deleting)]),
-            (Some(Stopping), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
+            (Some(Stopping), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
             (Some(Status::Stopped), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
             (Some(Status::Error), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),
-            (Some(Deleting), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Err(Busy)]),
+            (Some(Deleting), [Err(Busy), Err(Busy), Err(Busy), Err(Busy), Ok(Deleting)]),
         ];
         assert_eq!(table.len(), Status::MEMBERS.len() + 1);
         for (from, expected) in table {
             for (operation, expected) in OPERATIONS.into_iter().zip(expected) {
                 assert_eq!(operation.begin(from), expected, "{operation:?} from {from:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_asked_while_an_operation_is_under_way_is_what_could_be_asked_when_it_is_done() {
+        for (under_way, done) in
+            [(Status::Creating, Status::Stopped), (Status::Starting, Status::Running), (Status::Stopping, Status::Stopped)]
+        {
+            for operation in OPERATIONS {
+                assert_eq!(operation.begin(Some(under_way)), operation.begin(Some(done)), "{operation:?} during {under_way:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_job_does_what_was_asked_but_for_what_is_under_way() {
+        for from in Status::MEMBERS {
+            for operation in OPERATIONS {
+                let expected = match (operation, from) {
+                    (Operation::Delete, Status::Deleting) => None,
+                    (Operation::Start, Status::Stopping) => Some(Operation::Restart),
+                    _ => Some(operation),
+                };
+                assert_eq!(operation.job(*from), expected, "{operation:?} from {from:?}");
             }
         }
     }

@@ -83,7 +83,7 @@ impl Handler for ChangeEnvironment {
 }
 
 impl ChangeEnvironment {
-    /// Calls the driver; answers the container's identifier when it made one.
+    /// Calls the driver; answers the container's identifier when it is another one than is stored.
     async fn operate(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, Failure> {
         let Parts { engine, .. } = self.0.parts();
         let id = environment.id;
@@ -91,20 +91,34 @@ impl ChangeEnvironment {
             // During a change of drivers a replica that still has the other one may take the next attempt.
             return if operation == Operation::Delete { Ok(None) } else { Err(Failure::retry("another driver runs it")) };
         }
-        match operation {
+        let made = match operation {
             Operation::Create => return Ok(Some(self.create(environment).await?)),
-            Operation::Start => {
-                // Whoever starts it need not know that its container is gone.
-                let missing = engine.inspect(id).await?.is_none();
-                let made = if missing { Some(self.create(environment).await?) } else { None };
-                engine.start(id).await?;
-                return Ok(made);
-            }
+            Operation::Delete => None,
+            Operation::Start | Operation::Stop | Operation::Restart => self.have_container(operation, environment).await?,
+        };
+        match operation {
+            Operation::Create => {}
+            Operation::Start => engine.start(id).await?,
             Operation::Stop => engine.stop(id).await?,
             Operation::Restart => engine.restart(id).await?,
             Operation::Delete => engine.remove(id).await?,
         }
-        Ok(None)
+        Ok(made)
+    }
+
+    /// Makes sure that there is a container, whatever an operation that was overtaken has left; answers its identifier when
+    /// it is another one than is stored.
+    async fn have_container(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, DriverError> {
+        let Parts { engine, .. } = self.0.parts();
+        // Its creation or an earlier attempt may have made it and not stored which.
+        if let Some(found) = engine.inspect(environment.id).await? {
+            return Ok(Some(found.reference).filter(|found| environment.container.as_ref() != Some(found)));
+        }
+        // Whoever starts it need not know that its container is gone. Who stops it learns of it, unless there never was one.
+        if operation == Operation::Stop && environment.container.is_some() {
+            return Err(DriverError::NoContainer);
+        }
+        self.create(environment).await.map(Some)
     }
 
     async fn create(&self, environment: &Environment) -> Result<String, DriverError> {
