@@ -114,7 +114,7 @@ pub struct Config {
     /// Events that one Socket.IO connection may send in a second; twice as many at once
     #[arg(long, env = "SOCKET_EVENTS_PER_SECOND", value_name = "SOCKET_EVENTS_PER_SECOND", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub socket_events_per_second: u32,
-    /// Origins whose pages may open Socket.IO connections, comma separated; that of `PUBLIC_URL` always may
+    /// Other origins whose pages may call the service and open Socket.IO connections, comma separated
     #[arg(long, env = "SOCKET_ORIGINS", value_name = "SOCKET_ORIGINS", value_delimiter = ',')]
     pub socket_origins: Vec<Url>,
     /// Time over which a replica that leaves spreads the closing of its Socket.IO connections

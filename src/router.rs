@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
+use tower_http::csrf::ConfigError;
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation as Documented, ParameterIn};
 use utoipa::openapi::response::Response as Answer;
@@ -19,9 +19,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::features::accounts::admit;
-use crate::http::{ApiError, Code, faults, layers};
+use crate::http::{ApiError, Code, faults, layers, origin};
 use crate::metrics::http::{HttpLayer, Operation};
 use crate::metrics::labels::PageRoute;
+use crate::realtime::Admission;
 use crate::state::AppState;
 use crate::{features, operations, pages, realtime};
 
@@ -100,7 +101,7 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 /// Puts the layers around routes.
 ///
 /// # Errors
-/// When `PUBLIC_URL` is no origin.
+/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
     let operations = operations_of(interface.get_openapi(), state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, state.pulse.answered());
@@ -124,12 +125,10 @@ fn layered(
     observe: impl FnOnce(Router<AppState>, CatchPanicLayer<PanicHandler>) -> Router<AppState>,
 ) -> Result<Router, ConfigError> {
     let (router, description) = interface.split_for_parts();
-    let refuse_cross_site = CsrfLayer::new()
-        .add_trusted_origin(state.config.public_url.origin().ascii_serialization())?
-        .with_rejection_response(|error: ProtectionError| ApiError::new(Code::CrossSite).source(error).into_response());
+    let own_pages = origin::layer(&state.config)?;
     let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, description)).layer(middleware::map_response(allow_docs));
-    let sockets =
-        state.realtime.open(&state, features::sockets(), Arc::new(|state, headers, token| Box::pin(admit(state, headers, token))));
+    let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
+    let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
     // From the innermost to the outermost.
     let mut router = router
         .merge(docs)
@@ -142,7 +141,7 @@ fn layered(
     }
     let router = router
         // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
-        .layer(refuse_cross_site)
+        .layer(own_pages)
         // An answer has a deadline.
         .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
         // People read a problem on a page.

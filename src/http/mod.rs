@@ -11,6 +11,7 @@ pub mod extract;
 pub mod faults;
 pub mod fields;
 pub mod layers;
+pub mod origin;
 pub mod page;
 pub mod precondition;
 

@@ -4,15 +4,15 @@
 use std::sync::Arc;
 
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::header::{AUTHORIZATION, CONNECTION, COOKIE, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use axum::http::header::{AUTHORIZATION, CONNECTION, COOKIE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use url::Url;
 
-use crate::config::Config;
 use crate::http::address::ClientNetwork;
+use crate::http::origin::{self, OriginLayer};
 use crate::http::{ApiError, Code};
+use crate::metrics::Metrics;
 use crate::metrics::labels::{Limiter, SocketError};
 use crate::server::HangUp;
 use crate::state::AppState;
@@ -22,6 +22,15 @@ pub const PATH: &str = "/socket.io/";
 
 /// What is read of a request that opens a connection: how it is carried, and who it is.
 const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
+
+/// Refuses the pages of other sites.
+pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metrics)>, request: Request, next: Next) -> Response {
+    if let Err(refusal) = origin::check(&own_pages, request.uri(), request.headers()).await {
+        metrics.websocket_errors.increment(SocketError::Origin);
+        return refusal.into_response();
+    }
+    next.run(request).await
+}
 
 /// Admits a request, or answers why not.
 pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
@@ -38,9 +47,6 @@ pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut re
 }
 
 fn look(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
-    if !is_ours(&state.config, request.headers()) {
-        return Err((ApiError::new(Code::CrossSite), SocketError::Origin));
-    }
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
         // The library keeps the request that opens a connection as long as the connection: the place goes with it.
@@ -75,13 +81,6 @@ fn let_go_of_buffers(request: &mut Request) {
     if let Ok(uri) = request.uri().to_string().parse() {
         *request.uri_mut() = uri;
     }
-}
-
-/// Browsers name the page's origin; programs need not, and have no cookie that another site could use.
-fn is_ours(config: &Config, headers: &HeaderMap) -> bool {
-    let Some(origin) = headers.get(ORIGIN) else { return true };
-    let allowed = std::iter::once(&config.public_url).chain(&config.socket_origins);
-    origin.to_str().is_ok_and(|origin| allowed.map(Url::origin).any(|ours| ours.ascii_serialization() == origin))
 }
 
 fn is_upgrade(headers: &HeaderMap) -> bool {

@@ -50,6 +50,7 @@ use crate::cache::Link;
 use crate::config::Config;
 use crate::faults::Armed;
 use crate::http::address::ClientNetwork;
+use crate::http::origin::OriginLayer;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
@@ -125,10 +126,13 @@ impl Realtime {
     }
 
     /// Lets clients in, and answers the route at which they come.
-    pub fn open(&self, state: &AppState, events: Events, admission: Admission) -> Router<AppState> {
+    pub fn open(&self, state: &AppState, events: Events, admission: Admission, own_pages: OriginLayer) -> Router<AppState> {
         // The adapter of one process has nothing to wait for.
         self.0.io.ns(NAMESPACE, connect::handler(state.clone(), ping::events().merge(events), admission));
-        Router::new().route_service(PATH, self.0.service.clone()).layer(middleware::from_fn_with_state(state.clone(), gate::admit))
+        Router::new()
+            .route_service(PATH, self.0.service.clone())
+            .layer(middleware::from_fn_with_state(state.clone(), gate::admit))
+            .layer(middleware::from_fn_with_state((own_pages, self.0.metrics.clone()), gate::check_origin))
     }
 
     /// Tells every client in one of the rooms, on every replica, each once. Never waits and never fails: what cannot be told is

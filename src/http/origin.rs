@@ -1,0 +1,99 @@
+//! Whose pages may use the service with a reader's cookies: one rule, for the API and for Socket.IO.
+//!
+//! A page may when it is of the origin that it calls, whatever name that has in the browser's address bar, or of a trusted
+//! origin (`PUBLIC_URL`, `SOCKET_ORIGINS`). What names no page is no browser's and has no cookies that another site could
+//! use. The rule itself is tower-http's: `Sec-Fetch-Site`, then `Origin` compared with `Host`.
+
+use std::convert::Infallible;
+
+use axum::http::header::{HOST, HeaderName, ORIGIN};
+use axum::http::{HeaderMap, Method, Request, Uri};
+use axum::response::{IntoResponse, Response};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_http::csrf::{ConfigError, CsrfLayer, ProtectionError};
+
+use super::error::{ApiError, Code};
+use crate::config::Config;
+
+static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// Refuses what changes something and comes from a page that may not.
+pub type OriginLayer = CsrfLayer<fn(ProtectionError) -> Response>;
+
+/// The rule as a layer, for requests whose method says whether they change something.
+///
+/// # Errors
+/// When a variable is no origin.
+pub fn layer(config: &Config) -> Result<OriginLayer, ConfigError> {
+    let trusted = std::iter::once(&config.public_url).chain(&config.socket_origins);
+    let layer = trusted.map(|url| url.origin().ascii_serialization()).try_fold(CsrfLayer::new(), CsrfLayer::add_trusted_origin)?;
+    Ok(layer.with_rejection_response(refuse as fn(ProtectionError) -> Response))
+}
+
+fn refuse(error: ProtectionError) -> Response {
+    ApiError::new(Code::CrossSite).source(error).into_response()
+}
+
+/// Applies the rule to a request of any method: a GET opens a socket, and a socket changes things.
+///
+/// # Errors
+/// `cross_site_request` when the page may not.
+pub async fn check(layer: &OriginLayer, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
+    // The layer lets a GET pass: it is asked about a POST with the headers that it reads.
+    let mut asked = Request::new(());
+    *asked.method_mut() = Method::POST;
+    asked.uri_mut().clone_from(uri);
+    for name in [&HOST, &ORIGIN, &SEC_FETCH_SITE] {
+        if let Some(value) = headers.get(name) {
+            asked.headers_mut().insert(name, value.clone());
+        }
+    }
+    let admitted = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::default()));
+    let Ok(mut answer) = layer.layer(admitted).oneshot(asked).await;
+    answer.extensions_mut().remove::<ProtectionError>().map_or(Ok(()), |error| Err(ApiError::new(Code::CrossSite).source(error)))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::config::Cli;
+
+    #[tokio::test]
+    async fn a_page_may_call_its_own_origin_by_whatever_name_and_trusted_ones() {
+        let arguments = ["vitrine", "--database-url=postgres://x", "--redis-url=redis://x", "--public-url=https://vitrine.example:8443/"];
+        let config = Cli::try_parse_from(arguments.into_iter().chain(["--socket-origins=http://tools.example"])).unwrap().config;
+        let layer = layer(&config).unwrap();
+        // `Host`, `Origin` and `Sec-Fetch-Site` as browsers send them, and whether the page may.
+        let table: [(&str, Option<&str>, Option<&str>, bool); 17] = [
+            ("127.0.0.1:8080", Some("http://127.0.0.1:8080"), None, true),
+            ("127.0.0.1:8080", Some("http://127.0.0.1:8080"), Some("same-origin"), true),
+            ("localhost:8080", Some("http://localhost:8080"), None, true),
+            ("[::1]:8080", Some("http://[::1]:8080"), None, true),
+            ("localhost:8080", Some("https://vitrine.example:8443"), None, true),
+            ("localhost:8080", Some("https://vitrine.example:8443"), Some("cross-site"), true),
+            ("localhost:8080", Some("http://tools.example"), Some("cross-site"), true),
+            ("localhost:8080", None, None, true),
+            ("localhost:8080", None, Some("none"), true),
+            ("127.0.0.1:8080", Some("http://127.0.0.1:3000"), None, false),
+            ("127.0.0.1:8080", Some("http://localhost:8080"), None, false),
+            ("localhost:8080", Some("http://localhost"), None, false),
+            ("localhost:8080", Some("http://tools.example.evil.example"), None, false),
+            ("localhost:8080", Some("https://tools.example"), None, false),
+            ("localhost:8080", Some("null"), None, false),
+            ("localhost:8080", Some("http://localhost:8080"), Some("cross-site"), false),
+            ("localhost:8080", None, Some("same-site"), false),
+        ];
+        for (host, origin, site, may) in table {
+            let mut headers = HeaderMap::new();
+            for (name, value) in [(&HOST, Some(host)), (&ORIGIN, origin), (&SEC_FETCH_SITE, site)] {
+                if let Some(value) = value {
+                    headers.insert(name, value.parse().unwrap());
+                }
+            }
+            let uri = Uri::from_static("/socket.io/?EIO=4");
+            assert_eq!(check(&layer, &uri, &headers).await.is_ok(), may, "{host} {origin:?} {site:?}");
+        }
+    }
+}
