@@ -10,6 +10,7 @@ pub mod error;
 pub mod extract;
 pub mod faults;
 pub mod fields;
+mod host;
 pub mod layers;
 pub mod origin;
 pub mod page;

@@ -116,6 +116,33 @@ async fn what_is_not_http_is_refused_and_hurts_nobody() {
     until_alone(&app).await;
 }
 
+/// RFC 9112, 3.2: one `Host`, and a valid one.
+#[tokio::test]
+async fn a_request_names_one_host() {
+    let app = TestApp::start().await;
+    let ask = async |head: &str| {
+        let mut raw = app.raw().await;
+        raw.send(format!("GET /health {head}\r\n\r\n")).await;
+        raw.answer().await
+    };
+    for head in [
+        "HTTP/1.1",
+        "HTTP/1.1\r\nHost: a\r\nHost: b",
+        "HTTP/1.1\r\nHost: a\r\nHost: a",
+        "HTTP/1.0\r\nHost: a\r\nHost: b",
+        "HTTP/1.1\r\nHost:",
+        "HTTP/1.1\r\nHost: a b",
+        "HTTP/1.1\r\nHost: a/b",
+        "HTTP/1.1\r\nHost: user@a",
+        "HTTP/1.1\r\nHost: a:port",
+    ] {
+        ask(head).await.problem(400, "invalid_header");
+    }
+    for head in ["HTTP/1.1\r\nHost: a", "HTTP/1.1\r\nHost: [::1]:4001", "HTTP/1.0", "HTTP/1.0\r\nHost: a"] {
+        ask(head).await.expect(200);
+    }
+}
+
 #[tokio::test]
 async fn requests_that_are_sent_at_once_are_answered_in_their_order() {
     let app = TestApp::start().await;
