@@ -2,7 +2,10 @@
 //!
 //! Every child gets its own process group (so that Ctrl-C reaches only us, and we decide the order)
 //! and a parent-death signal (so that even a killed xtask leaves no orphan).
-//! Which programs there are and with which arguments is said in `tools`, `stores` and `stack`.
+//! Which programs there are and with which arguments is said in `tools`, `stores` and `stack`; when one that has ended is started
+//! again in `process/restarts`.
+
+mod restarts;
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -18,6 +21,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+use self::restarts::Restarts;
 
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 const POLL: Duration = Duration::from_millis(100);
@@ -191,6 +196,7 @@ impl Daemon {
         let mut process = Process::spawn(&mut self.command, &self.name, Some(self.log))?;
         process.stop = self.stop;
         process.grace = self.grace;
+        process.restarts = Some(Restarts::new(self.command));
         Ok(process)
     }
 }
@@ -205,6 +211,8 @@ pub struct Process {
     log: Option<PathBuf>,
     stop: Signal,
     grace: Duration,
+    /// Of a daemon.
+    restarts: Option<Restarts>,
 }
 
 impl Process {
@@ -212,7 +220,7 @@ impl Process {
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
         let pid = Pid::from_child(&child);
         // A task may have much to clean up; a daemon's grace is set by who starts it.
-        Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1) })
+        Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1), restarts: None })
     }
 
     /// Waits for its end; an interrupt ends the wait with an error (and the child with the value).
@@ -229,6 +237,27 @@ impl Process {
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended with {status}{}", self.name, self.log_tail());
+        }
+        Ok(())
+    }
+
+    /// Starts a daemon again that has ended, after a pause that grows while it ends soon after each start. To be called again
+    /// and again; it does not wait.
+    pub fn keep_running(&mut self) -> Result<()> {
+        let Some(status) = self.child.try_wait()? else { return Ok(()) };
+        let now = Instant::now();
+        let restarts = self.restarts.as_mut().with_context(|| format!("{} ended with {status}", self.name))?;
+        match restarts.is_due(now) {
+            Err(pause) => {
+                // What it left behind could hold its port or its files.
+                let _ = kill_process_group(self.pid, Signal::KILL);
+                eprintln!("{} ended with {status}{}\nstarting it again in {} ms", self.name, self.log_tail(), pause.as_millis());
+            }
+            Ok(false) => {}
+            Ok(true) => {
+                self.child = restarts.start(now).with_context(|| format!("cannot start {} again", self.name))?;
+                self.pid = Pid::from_child(&self.child);
+            }
         }
         Ok(())
     }
@@ -345,6 +374,23 @@ mod tests {
         let error = shell.wait_ready(Duration::from_secs(5), || false).unwrap_err().to_string();
         assert!(error.contains("exit status: 3"), "{error}");
         assert!(error.contains("no such luck"), "{error}");
+    }
+
+    #[test]
+    fn a_daemon_that_ends_is_started_again_and_its_log_goes_on() {
+        let logs = tempfile::tempdir().unwrap();
+        let mut shell = Daemon::new("shell", Path::new("sh"), logs.path()).args(["-c", "echo started; exec sleep 60"]).start().unwrap();
+        let starts = || fs::read_to_string(logs.path().join("shell.log")).unwrap().matches("started").count();
+        for round in 1..=3 {
+            wait_until("the start", Duration::from_secs(30), || {
+                shell.keep_running()?;
+                Ok(starts() == round)
+            })
+            .unwrap();
+            shell.keep_running().unwrap();
+            assert_eq!(starts(), round, "one that runs is left alone");
+            shell.signal(Signal::KILL).unwrap();
+        }
     }
 
     #[test]

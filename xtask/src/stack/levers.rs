@@ -141,15 +141,9 @@ impl Stack {
         self.process(name)?.signal(signal)
     }
 
-    /// Starts replicas again that have ended, as Compose does, so that one may be killed to see what happens; fails when anything else has ended.
+    /// Starts again whatever has ended, as Compose does, so that anything may be killed to see what happens.
     pub fn keep_running(&mut self) -> Result<()> {
-        for number in 1..=self.plan.replicas {
-            if let Err(ended) = self.replica(number)?.check() {
-                eprintln!("{ended:#}\nstarting it again");
-                self.start_successor(number)?;
-            }
-        }
-        self.check()
+        self.phases.iter_mut().flatten().try_for_each(Process::keep_running)
     }
 
     /// Starts a replica in the place of one that has ended, and waits until it is ready.

@@ -1,0 +1,73 @@
+//! When a daemon that has ended is started again: as by `restart: unless-stopped` of Compose, after a pause that grows while it
+//! ends soon after each start.
+
+use std::io;
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// How a daemon is started again.
+pub struct Restarts {
+    /// What started it, with its log, to which the next one adds.
+    command: Command,
+    started: Instant,
+    /// Before the next start; doubled each time that it ends soon.
+    pause: Duration,
+    /// When it is started again; none while it runs.
+    due: Option<Instant>,
+}
+
+impl Restarts {
+    const SHORTEST: Duration = Duration::from_millis(100);
+    const LONGEST: Duration = Duration::from_mins(1);
+    /// After so long its start counts as a success.
+    const STEADY: Duration = Duration::from_secs(10);
+
+    /// Of a daemon that this command has just started.
+    pub fn new(command: Command) -> Self {
+        Self { command, started: Instant::now(), pause: Self::SHORTEST, due: None }
+    }
+
+    /// Whether to start it now, given that it has ended; the first answer for an end says when.
+    pub fn is_due(&mut self, now: Instant) -> Result<bool, Duration> {
+        if let Some(due) = self.due {
+            return Ok(now >= due);
+        }
+        if now.duration_since(self.started) >= Self::STEADY {
+            self.pause = Self::SHORTEST;
+        }
+        let pause = self.pause;
+        self.due = Some(now + pause);
+        self.pause = (pause * 2).min(Self::LONGEST);
+        Err(pause)
+    }
+
+    /// Starts it.
+    pub fn start(&mut self, now: Instant) -> io::Result<Child> {
+        let child = self.command.spawn()?;
+        (self.started, self.due) = (now, None);
+        Ok(child)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_daemon_that_ends_soon_waits_longer_for_each_start() {
+        let mut restarts = Restarts::new(Command::new("true"));
+        let mut now = restarts.started;
+        let mut pauses = Vec::new();
+        for _ in 0..12 {
+            let pause = restarts.is_due(now).unwrap_err();
+            assert_eq!(restarts.is_due(now + pause / 2), Ok(false));
+            assert_eq!(restarts.is_due(now + pause), Ok(true));
+            now += pause;
+            restarts.start(now).unwrap().wait().unwrap();
+            pauses.push(pause.as_millis());
+        }
+        assert_eq!(pauses[..3], [100, 200, 400]);
+        assert_eq!(pauses[11], 60_000);
+        assert_eq!(restarts.is_due(now + Restarts::STEADY), Err(Restarts::SHORTEST));
+    }
+}
