@@ -27,6 +27,7 @@ mod report;
 mod rules;
 mod slo;
 mod smoke;
+mod snippets;
 mod sockets;
 mod speed;
 mod stack;

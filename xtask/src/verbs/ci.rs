@@ -24,8 +24,13 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
-    let programs: Vec<&Tool> =
-        test::programs(args.install).into_iter().chain(stack::PROGRAMS).chain(drill::programs()).chain([&DENY]).collect();
+    let programs: Vec<&Tool> = test::programs(args.install)
+        .into_iter()
+        .chain(stack::PROGRAMS)
+        .chain(smoke::PROGRAMS)
+        .chain(drill::programs())
+        .chain([&DENY])
+        .collect();
     let mut report = Report::new("ci");
     report.step("programs", || {
         require(&programs, args.install)?;
