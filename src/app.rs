@@ -42,6 +42,7 @@ pub struct App {
     listener: StdListener,
     router: Router,
     link: Link,
+    cache: Cache,
     engine: Engine,
     workers: Workers,
     state: AppState,
@@ -70,7 +71,7 @@ impl App {
         let db = Db::new(&config, metrics.clone())?.with_faults(armed.clone());
         let link = Link::new(&config, metrics.clone())?;
         let realtime = Realtime::new(&config, link.clone(), armed.clone(), metrics.clone())?;
-        let cache = Cache::new(link.clone(), &config.redis_key_prefix, db.longest_load(), metrics.clone());
+        let cache = Cache::new(link.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
         let limits = AccountLimits::new(&link, &config, &metrics)?;
         let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, armed.clone(), metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
@@ -94,7 +95,7 @@ impl App {
         let posts = Posts::new(posts::Parts {
             db: db.clone(),
             background,
-            cache,
+            cache: cache.clone(),
             projects: projects.clone(),
             oauth: oauth.clone(),
             platforms,
@@ -128,7 +129,7 @@ impl App {
             pulse,
         };
         let router = router::build(interface, state.clone())?;
-        Ok(Self { listener, router, link, engine, workers, state })
+        Ok(Self { listener, router, link, cache, engine, workers, state })
     }
 
     /// Where the service listens.
@@ -153,7 +154,7 @@ impl App {
         Ok(self.state.db.migrate().await?)
     }
 
-    /// Makes the account with this e-mail an admin. Replicas know at once, or within a minute when Redis is away.
+    /// Makes the account with this e-mail an admin. Every replica knows when this returns.
     ///
     /// # Errors
     /// When there is no such account, or the database is away.
@@ -168,7 +169,7 @@ impl App {
     /// # Errors
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self { listener, router, link, engine, workers, state } = self;
+        let Self { listener, router, link, cache, engine, workers, state } = self;
         let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } =
             state;
         let listener = TcpListener::from_std(listener)?;
@@ -182,6 +183,8 @@ impl App {
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
         tasks.spawn("pool figures", db.clone().sample());
         tasks.spawn("redis", link.clone().keep_connected());
+        tasks.spawn("invalidations", after_migration(&health, cache.clone().follow()));
+        tasks.spawn("notifications", after_migration(&health, cache.clone().listen()));
         tasks.spawn("realtime", realtime.clone().run());
         tasks.spawn("pulse", pulse.beat());
         tasks.spawn("ended sessions", sign_out_ended(accounts, realtime.clone()));
@@ -224,6 +227,7 @@ impl App {
         follower.leave().await;
         workers.leave(config.drain_timeout).await;
         tasks.end().await;
+        cache.leave().await;
         db.close().await;
         tracing::info!(finished, "left");
         failure.map_or(Ok(()), |failure| Err(failure.into()))

@@ -269,9 +269,10 @@ pub fn tables() -> BTreeSet<&'static str> {
     Query::MEMBERS.iter().filter(|query| !is_vital(**query)).map(|query| query.table()).collect()
 }
 
-/// What health and the faults themselves rest on is never hurt.
+/// What health, the end of cached entries and the faults themselves rest on is never hurt.
 fn is_vital(query: Query) -> bool {
     matches!(query, Query::Ping | Query::SelectFaults | Query::UpdateFaults)
+        || matches!(query.table(), "cache_invalidations" | "cache_readers")
 }
 
 fn can_be_hurt(query: Query) -> bool {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::db::{Db, StoreError, idempotency, lease};
+use crate::db::{Db, StoreError, idempotency, invalidations, lease};
 use crate::features::accounts::Accounts;
 use crate::features::environments::Environments;
 use crate::features::oauth::Oauth;
@@ -67,6 +67,7 @@ impl Fleet {
         self.environments.report(&mut conn).await?;
         jobs::report(&mut conn, &self.metrics).await?;
         idempotency::forget_old(&mut conn).await?;
+        invalidations::prune(&mut conn).await?;
         self.accounts.end_expired(&mut conn).await?;
         self.oauth.tidy_up(&mut conn).await?;
         Ok(true)

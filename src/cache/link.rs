@@ -212,7 +212,7 @@ impl Link {
                 next
             };
             let Some((key, command, until)) = next else { return Ok(()) };
-            self.run_on(connection.clone(), RedisCommand::Set, &command).await?;
+            self.run_on(connection.clone(), RedisCommand::Eval, &command).await?;
             let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
             // A later debt of the same key is not paid by this.
             if owed.get(&key).is_some_and(|(_, later)| *later == until) {

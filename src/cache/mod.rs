@@ -1,9 +1,11 @@
-//! Redis as a cache: read-through, one load per key and replica at a time, and never in the way when it is away.
+//! Redis as a cache: read-through, one load per key and replica at a time, and never in the way when it is unavailable.
 //!
-//! Nothing is true only because a cache says so. A change removes the entry by leaving a *tombstone* in its place
-//! for longer than any load takes: a load that began before the change finds it and loads again, so that it can
-//! neither store nor answer what was true before. A removal that Redis did not hear is told before it is used again.
+//! Nothing is true only because a cache says so. A change writes into its transaction which entries it makes untrue
+//! (`cache/invalidations.rs`), and each of them is removed by leaving a *tombstone* in its place for longer than any load takes: a
+//! load that began before the change finds it and loads again, so that it can neither store nor answer what was true before.
+//! A removal that Redis did not take is sent before Redis is used again.
 
+mod invalidations;
 mod link;
 pub mod marks;
 pub mod throttle;
@@ -17,8 +19,11 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+pub use invalidations::{Invalidation, Stale};
 pub use link::{Away, Link};
 
+use self::invalidations::Invalidations;
+use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
 
@@ -26,6 +31,10 @@ use crate::metrics::labels::{CacheType, RedisCommand};
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(1);
 /// No JSON text begins so.
 const TOMBSTONE_MARK: char = '!';
+/// Leaves a tombstone unless one of the same change is there: several replicas remove an entry for one change.
+const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
+if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 /// A load that changes overtake this often answers what it has: there will never be a quiet moment.
 const MAX_LOADS: u32 = 3;
 const FLIGHTS: u64 = 10_000;
@@ -63,6 +72,7 @@ pub struct Cache {
     flights: Flights<String, Option<Arc<str>>>,
     /// Removals so far: a load that began before one is not shared with who asks after it.
     removals: Arc<AtomicU64>,
+    invalidations: Invalidations,
     /// Longer than the longest load.
     tombstone: Duration,
     metrics: Metrics,
@@ -77,11 +87,13 @@ enum Entry {
 }
 
 impl Cache {
-    /// A cache over a link, all keys below `prefix`, of things that are loaded within `longest_load`.
+    /// A cache over a link, all keys below `prefix`, of what is loaded from `db`. It is used once [`Self::follow`] runs.
     #[must_use]
-    pub fn new(link: Link, prefix: &str, longest_load: Duration, metrics: Metrics) -> Self {
+    pub fn new(link: Link, db: Db, prefix: &str, metrics: Metrics) -> Self {
         let flights = Flights::builder().max_capacity(FLIGHTS).time_to_live(FLIGHT_MEMORY).build();
-        Self { link, prefix: prefix.into(), flights, removals: Arc::default(), tombstone: longest_load + TOMBSTONE_MARGIN, metrics }
+        let tombstone = db.longest_load() + TOMBSTONE_MARGIN;
+        let invalidations = Invalidations::new(db);
+        Self { link, prefix: prefix.into(), flights, removals: Arc::default(), invalidations, tombstone, metrics }
     }
 
     /// The cached value, or what `load` answers; absence is not cached.
@@ -94,6 +106,12 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
+        if !self.invalidations.are_known() {
+            // Neither an entry nor a load that began earlier can be relied on.
+            self.metrics.cache_misses.increment(cache);
+            self.metrics.cache_errors.increment(cache);
+            return load().await;
+        }
         let key = self.key(cache, id);
         let entry = self.read(cache, &key).await;
         if let Entry::Value(text) = &entry
@@ -134,22 +152,22 @@ impl Cache {
         load().await.map(|value| value.and_then(|value| serde_json::to_string(&value).ok()).map(Into::into))
     }
 
-    /// Prepares the removal of entries that a change is about to make untrue: to be made before the change is committed.
-    pub fn removal(&self, cache: CacheType, ids: impl IntoIterator<Item = String>) -> Removal {
-        Removal { cache: self.clone(), kind: cache, ids: ids.into_iter().collect() }
-    }
-
-    /// Makes sure that no replica answers the entry any more.
-    async fn remove(&self, cache: CacheType, id: &str) {
+    /// Makes sure that no replica that uses Redis answers the entry any more; false when Redis does not take it now. Then
+    /// this replica uses Redis again only after it has.
+    async fn remove(&self, Stale { cache, entry }: &Stale, transaction: &str) -> bool {
         self.removals.fetch_add(1, Ordering::AcqRel);
-        let key = self.key(cache, id);
-        let tombstone = format!("{TOMBSTONE_MARK}{}", Uuid::new_v4());
-        let mut command = redis::cmd("SET");
-        command.arg(&key).arg(&tombstone).arg("PX").arg(millis(self.tombstone));
-        if self.link.run::<()>(RedisCommand::Set, &command).await.is_err() {
-            self.metrics.cache_errors.increment(cache);
+        let key = self.key(*cache, entry);
+        let of_change = format!("{TOMBSTONE_MARK}{transaction}@");
+        // No two tombstones are equal, so that a load knows whether it found this one before it began.
+        let tombstone = format!("{of_change}{}", Uuid::new_v4());
+        let mut command = redis::cmd("EVAL");
+        command.arg(REMOVE).arg(1).arg(&key).arg(of_change).arg(tombstone).arg(millis(self.tombstone));
+        let is_removed = self.link.run::<u32>(RedisCommand::Eval, &command).await.is_ok();
+        if !is_removed {
+            self.metrics.cache_errors.increment(*cache);
             self.link.run_before_next_use(key, command, cache.time_to_live());
         }
+        is_removed
     }
 
     async fn read(&self, cache: CacheType, key: &str) -> Entry {
@@ -178,40 +196,6 @@ impl Cache {
 
     fn key(&self, cache: CacheType, id: &str) -> String {
         format!("{}:cache:{}:{id}", self.prefix, cache.key_part())
-    }
-}
-
-/// Entries to remove when a change is done. Dropped before that, because the client left or the outcome of the commit is
-/// not known, it removes them in the background: what may have become true must reach the caches.
-#[must_use]
-pub struct Removal {
-    cache: Cache,
-    kind: CacheType,
-    ids: Vec<String>,
-}
-
-impl Removal {
-    /// Removes the entries.
-    pub async fn finish(mut self) {
-        while let Some(id) = self.ids.last() {
-            self.cache.remove(self.kind, id).await;
-            self.ids.pop();
-        }
-    }
-}
-
-impl Drop for Removal {
-    fn drop(&mut self) {
-        if self.ids.is_empty() {
-            return;
-        }
-        let mut unfinished = Self { cache: self.cache.clone(), kind: self.kind, ids: std::mem::take(&mut self.ids) };
-        // Without a runtime the process is on its way out, and the entries end by themselves.
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-            runtime.spawn(unfinished.finish());
-        } else {
-            unfinished.ids.clear();
-        }
     }
 }
 

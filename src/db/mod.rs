@@ -6,7 +6,9 @@
 mod conn;
 mod error;
 pub mod idempotency;
+pub mod invalidations;
 pub mod lease;
+mod listen;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -42,6 +44,8 @@ pub struct Db {
     pool: PgPool,
     /// One connection outside the pool, so that a busy pool does not look like a dead database.
     probe: PgPool,
+    /// One more on which notifications are received.
+    listening: PgPool,
     options: PgConnectOptions,
     deadline: Duration,
     acquire_timeout: Duration,
@@ -67,7 +71,8 @@ impl Db {
         let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
         Ok(Self {
             pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),
-            probe: pool(1).connect_lazy_with(limited),
+            probe: pool(1).connect_lazy_with(limited.clone()),
+            listening: pool(1).max_lifetime(None).idle_timeout(None).connect_lazy_with(limited),
             options,
             deadline: config.database_statement_timeout + DEADLINE_MARGIN,
             acquire_timeout: config.database_acquire_timeout,
@@ -172,6 +177,11 @@ impl Db {
             gauge.set(PoolState::Used, f64::from(size.saturating_sub(idle)));
             gauge.set(PoolState::Max, f64::from(self.pool.options().get_max_connections()));
         }
+    }
+
+    /// Calls `wake` after each notification on a channel, and whenever one may have been lost; for ever. One task at a time.
+    pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
+        listen::listen(&self.listening, channel, self.deadline, wake).await;
     }
 
     /// The longest time that a load of one or two statements may take.

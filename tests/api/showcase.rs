@@ -143,6 +143,8 @@ async fn what_is_nobodys_slug_shows_nothing_and_asks_no_store() {
 
 /// What the passing of time does: entries of the showcase and marks of their removal end.
 async fn forget(stores: &Stores) {
+    // A replica that learns of a change later would mark its entries again.
+    stores.until_invalidations_are_applied().await;
     let mut redis = stores.redis().await;
     let pattern = format!("{}:cache:showcase:*", stores.prefix());
     let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await.unwrap();

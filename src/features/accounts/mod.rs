@@ -2,7 +2,7 @@
 //!
 //! - A token is 256 random bits; only its SHA-256 is stored. A login always makes a new one.
 //! - A session ends by logout, when it is not used for `SESSION_IDLE_TIMEOUT`, and after `SESSION_LIFETIME`.
-//! - A session that was ended is refused at once by every replica: caches are told before the answer is sent.
+//! - A session that was ended is refused by every replica when the answer is sent (`docs/adr/0018-revocation.md`).
 //! - An unknown account and a wrong password are the same answer after the same work.
 //! - Failed logins are counted for each account and for each address, before the password is looked at; a device or a network from
 //!   which an account was signed in to before is told from strangers. Registrations are counted for each address.

@@ -4,14 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::limits::{AccountLimits, Caller};
 use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEntry, SignedIn, Token, TokenHash, User, Vouched};
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
-use crate::cache::Cache;
 use crate::cache::throttle::Throttled;
+use crate::cache::{Cache, Stale};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
@@ -276,9 +277,9 @@ impl Accounts {
         let Inner { db, cache, .. } = &*self.0;
         let mut tx = db.begin().await?;
         let Some(user) = store::set_admin(&mut tx, email).await? else { return Ok(false) };
-        let removal = cache.removal(CacheType::User, [user.to_string()]);
+        let stale = cache.invalidate(&mut tx, [Stale::new(CacheType::User, user.to_string())]).await?;
         tx.commit().await?;
-        removal.finish().await;
+        stale.finish().await;
         events::made_admin(user);
         Ok(true)
     }
@@ -304,13 +305,19 @@ impl Accounts {
     }
 
     /// Commits the end of sessions and makes every replica know it.
-    async fn forget(&self, tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
+    async fn forget(&self, mut tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
         let Inner { cache, realtime, .. } = &*self.0;
-        let removal = cache.removal(CacheType::Session, ended.iter().map(|session| session.token.cache_id()));
+        let entries = ended.iter().map(|session| Stale::new(CacheType::Session, session.token.cache_id()));
+        let stale = cache.invalidate(&mut tx, entries).await?;
         tx.commit().await?;
-        removal.finish().await;
+        stale.finish().await;
         events::sessions_ended(realtime, user, ended);
         Ok(())
+    }
+
+    /// What is removed from the caches from now on, ended sessions among it.
+    pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
+        self.0.cache.invalidated()
     }
 
     /// Those of these sessions that have ended.

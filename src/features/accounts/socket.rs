@@ -5,27 +5,47 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::model::TokenHash;
 use super::service::Accounts;
+use crate::cache::Stale;
 use crate::db::StoreError;
+use crate::metrics::labels::CacheType;
 use crate::realtime::{Realtime, Topic};
 
-/// How soon the end of a session is found that no signal told of: it expired, or Redis was away.
+/// How soon the end of a session is found that nothing told of: it expired, or this replica was cut off from both stores.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Signs out, for ever, the clients of this replica whose sessions have ended.
 pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::SessionsEnded);
+    // Postgres tells of an ended session as well, for the case that the replica that ended it cannot reach Redis.
+    let mut invalidated = accounts.invalidated();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let ended = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|sessions| serde_json::from_value(sessions).ok()).unwrap_or_default(),
+            stale = invalidated.recv() => match stale {
+                Ok(stale) => sessions_of(&realtime, &stale),
+                Err(_) => look(&accounts, &realtime).await.unwrap_or_default(),
+            },
             _ = looks.tick() => look(&accounts, &realtime).await.unwrap_or_default(),
         };
         for session in ended {
             realtime.log_out(session);
         }
     }
+}
+
+/// The sessions of connected clients that are among these.
+fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
+    let ended: HashSet<&str> = stale.iter().filter(|stale| stale.cache == CacheType::Session).map(|stale| &*stale.entry).collect();
+    if ended.is_empty() {
+        return Vec::new();
+    }
+    let clients = realtime.clients();
+    let identities = clients.iter().map(|client| client.identity());
+    identities.filter(|one| ended.contains(&*TokenHash(one.token_hash.to_vec()).cache_id())).map(|one| one.session).collect()
 }
 
 /// Sessions that have ended although somebody is connected by them.

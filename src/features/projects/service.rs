@@ -1,17 +1,18 @@
 //! The rules of projects; see the feature's `mod.rs`.
 //!
-//! Reads come through the cache. Changes look at the database alone, in the transaction that changes it, and remove
-//! the cached entry before they are answered.
+//! Reads come through the cache. Changes look at the database alone, in the transaction that changes it, which also says
+//! which entries become untrue; no replica answers those any more when the change is answered.
 
 use std::sync::Arc;
 
+use tokio::sync::broadcast;
 use uuid::Uuid;
 
 use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
 use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
-use crate::cache::{Cache, Removal};
+use crate::cache::{Cache, Invalidation, Stale};
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
@@ -120,6 +121,11 @@ impl Projects {
         store::outsiders_among(&mut self.0.db.acquire().await?, users, projects).await
     }
 
+    /// What is removed from the caches from now on, projects among it.
+    pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
+        self.0.cache.invalidated()
+    }
+
     /// What the service works with.
     pub(super) fn parts(&self) -> &Parts {
         &self.0
@@ -200,9 +206,9 @@ impl Projects {
             return Ok(before);
         }
         let project = store::update(&mut tx, id, &change).await?;
-        let stale = self.stale(&before.project);
+        let stale = self.invalidate_published(&mut tx, &before.project).await?;
         tx.commit().await?;
-        finish(stale).await;
+        stale.finish().await;
         let realtime = &self.0.realtime;
         events::changed(realtime, &project, user.id);
         if before.project.is_published() && !project.is_published() {
@@ -221,9 +227,9 @@ impl Projects {
         }
         let slug = slug.map_or_else(|| Slug::parse(&before.project.slug), Ok).map_err(ProjectError::UnfitSlug)?;
         let project = store::publish(&mut tx, id, &slug).await?;
-        let stale = self.stale(&project);
+        let stale = self.invalidate_published(&mut tx, &project).await?;
         tx.commit().await?;
-        finish(stale).await;
+        stale.finish().await;
         events::published(&self.0.metrics, &self.0.realtime, &project, user.id);
         Ok(Seen { project, role: before.role })
     }
@@ -236,9 +242,9 @@ impl Projects {
             return Ok(before);
         }
         let project = store::unpublish(&mut tx, id).await?;
-        let stale = self.stale(&before.project);
+        let stale = self.invalidate_published(&mut tx, &before.project).await?;
         tx.commit().await?;
-        finish(stale).await;
+        stale.finish().await;
         events::unpublished(&self.0.realtime, &project, user.id);
         Ok(Seen { project, role: before.role })
     }
@@ -251,9 +257,9 @@ impl Projects {
             return Err(ProjectError::Changed);
         }
         store::delete(&mut tx, id).await?;
-        let stale = self.stale(&before.project);
+        let stale = self.invalidate_published(&mut tx, &before.project).await?;
         tx.commit().await?;
-        finish(stale).await;
+        stale.finish().await;
         events::deleted(&self.0.realtime, id, user.id);
         Ok(())
     }
@@ -293,9 +299,9 @@ impl Projects {
         if let Some(named) = &repeatable {
             named.record(&mut tx, &member).await?;
         }
-        let removal = self.removal(id);
+        let stale = self.invalidate(&mut tx, id).await?;
         tx.commit().await?;
-        removal.finish().await;
+        stale.finish().await;
         events::member_added(&self.0.realtime, id, member.user_id, role);
         Ok(member)
     }
@@ -310,26 +316,21 @@ impl Projects {
         }
         store::role(&mut tx, id, member).await?.ok_or(ProjectError::NoSuchMember)?;
         store::delete_member(&mut tx, id, member).await?;
-        let removal = self.removal(id);
+        let stale = self.invalidate(&mut tx, id).await?;
         tx.commit().await?;
-        removal.finish().await;
+        stale.finish().await;
         events::member_removed(&self.0.realtime, id, member);
         Ok(())
     }
 
-    fn removal(&self, id: Uuid) -> Removal {
-        self.0.cache.removal(CacheType::Project, [id.to_string()])
+    async fn invalidate(&self, tx: &mut Conn, id: Uuid) -> Result<Invalidation, StoreError> {
+        self.0.cache.invalidate(tx, [Stale::new(CacheType::Project, id.to_string())]).await
     }
 
     /// Everything in the caches that a change of the project makes untrue: to be given it as it is while published.
-    fn stale(&self, project: &Project) -> [Removal; 2] {
-        [self.removal(project.id), showcase::removal(&self.0.cache, project)]
-    }
-}
-
-async fn finish(stale: [Removal; 2]) {
-    for removal in stale {
-        removal.finish().await;
+    async fn invalidate_published(&self, tx: &mut Conn, project: &Project) -> Result<Invalidation, StoreError> {
+        let stale = [Stale::new(CacheType::Project, project.id.to_string())].into_iter().chain(showcase::stale(project));
+        self.0.cache.invalidate(tx, stale).await
     }
 }
 

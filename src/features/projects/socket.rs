@@ -1,7 +1,7 @@
 //! Projects over Socket.IO: a member subscribes to one, is told what becomes of it and who else is there, and is told no
 //! more when it may not see it any more.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -11,14 +11,15 @@ use uuid::Uuid;
 use super::events;
 use super::model::Action;
 use super::service::Projects;
+use crate::cache::Stale;
 use crate::db::StoreError;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
-use crate::metrics::labels::EventIn;
+use crate::metrics::labels::{CacheType, EventIn};
 use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
 use crate::state::AppState;
 
-/// How soon a lost project is found that no signal told of.
+/// How soon a lost project is found that nothing told of.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// The events of this file.
@@ -64,26 +65,37 @@ async fn unsubscribe(_: AppState, client: Client, Named { project_id }: Named) -
 /// Ends, for ever, subscriptions of this replica's clients to projects, and to what is in them, that they may not see any more.
 pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
+    // Postgres tells of a change as well, for the case that the replica that made it cannot reach Redis.
+    let mut invalidated = projects.invalidated();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // A signal that is not understood, or was missed, is about any project.
-        let project = tokio::select! {
-            signal = signals.recv() => signal.ok().and_then(|project| serde_json::from_value(project).ok()),
+        let only = tokio::select! {
+            signal = signals.recv() => signal.ok().and_then(|project| serde_json::from_value(project).ok()).map(|id| HashSet::from([id])),
+            stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),
             _ = looks.tick() => None,
         };
-        let _next_look_is_soon = look(&projects, &realtime, project).await;
+        let _next_look_is_soon = look(&projects, &realtime, only.as_ref()).await;
     }
 }
 
-async fn look(projects: &Projects, realtime: &Realtime, only: Option<Uuid>) -> Result<(), StoreError> {
+/// The projects among these.
+fn projects_of(stale: &[Stale]) -> HashSet<Uuid> {
+    stale.iter().filter(|stale| stale.cache == CacheType::Project).filter_map(|stale| stale.entry.parse().ok()).collect()
+}
+
+async fn look(projects: &Projects, realtime: &Realtime, only: Option<&HashSet<Uuid>>) -> Result<(), StoreError> {
+    if only.is_some_and(HashSet::is_empty) {
+        return Ok(());
+    }
     let mut subscribed: HashMap<(Uuid, Uuid), Vec<Client>> = HashMap::new();
     for client in realtime.clients() {
         let user = client.identity().user;
         let mut of: Vec<Uuid> = client.rooms().into_iter().filter_map(Room::project).collect();
         of.sort_unstable();
         of.dedup();
-        for project in of.into_iter().filter(|project| only.is_none_or(|only| only == *project)) {
+        for project in of.into_iter().filter(|project| only.is_none_or(|only| only.contains(project))) {
             subscribed.entry((user, project)).or_default().push(client.clone());
         }
     }

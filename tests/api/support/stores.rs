@@ -8,6 +8,8 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use url::Url;
 use uuid::Uuid;
 
+use super::{eventually, when};
+
 const NAME: &str = "vitrine_test_";
 /// A database this old was left by a test that was killed.
 const LEFT_OVER_SECONDS: u64 = 600;
@@ -75,6 +77,13 @@ impl Stores {
                    UNION ALL SELECT 'faults' || f::text FROM faults f UNION ALL SELECT 'installs' || i::text FROM extension_installs i
                    UNION ALL SELECT 'jobs' || j.payload::text FROM jobs j WHERE kind <> 'environment_reconcile' ORDER BY 1";
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
+    }
+
+    /// Waits until every replica has removed from Redis what was changed so far.
+    pub async fn until_invalidations_are_applied(&self) {
+        let pending = "SELECT count(*) FROM cache_readers r CROSS JOIN cache_invalidations i WHERE r.trusts_until > now()
+                       AND (r.applied IS NULL OR NOT pg_visible_in_snapshot(i.transaction, r.applied))";
+        eventually("every invalidation is applied", async || when(self.count(pending).await == 0)).await;
     }
 
     /// A connection to Redis that is not the application's.

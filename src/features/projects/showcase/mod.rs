@@ -11,4 +11,4 @@ mod store;
 
 pub use model::Entry;
 pub use routes::routes;
-pub use service::removal;
+pub use service::stale;

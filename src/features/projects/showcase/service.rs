@@ -5,7 +5,7 @@ use super::super::service::{Parts, ProjectError, Projects};
 use super::super::slug::Slug;
 use super::model::Entry;
 use super::store;
-use crate::cache::{Cache, Removal};
+use crate::cache::Stale;
 use crate::http::page::{Moment, Slice};
 use crate::metrics::labels::CacheType;
 
@@ -42,9 +42,9 @@ impl Projects {
 }
 
 /// What a change of a published project makes untrue: nothing, when it is not published.
-pub fn removal(cache: &Cache, project: &Project) -> Removal {
-    let ids = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
-    cache.removal(CacheType::Showcase, ids.into_iter().flatten())
+pub fn stale(project: &Project) -> impl Iterator<Item = Stale> {
+    let entries = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
+    entries.into_iter().flatten().map(|entry| Stale::new(CacheType::Showcase, entry))
 }
 
 /// The cache's name of the project that is published under a slug.
