@@ -5,6 +5,7 @@
 //! | [`config`] | every variable |
 //! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): how the parts become a service |
 //! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, the way out |
+//! | [`interface`] | the description of the interface (OpenAPI) |
 //! | [`operations`], [`health`] | the routes for operators, and what readiness rests on |
 //! | [`features`] | what the service does: one folder each |
 //! | [`http`] | problems, extractors, paging |
@@ -28,6 +29,7 @@ pub mod features;
 pub mod fleet;
 pub mod health;
 pub mod http;
+pub mod interface;
 pub mod jobs;
 pub mod metrics;
 pub mod operations;

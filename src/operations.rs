@@ -15,13 +15,17 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::health::Readiness;
-use crate::http::{ApiError, Code, Problem};
+use crate::http::{ApiError, Code};
 use crate::metrics::{REVISION, RUSTC};
 use crate::pulse::Numbers;
 use crate::state::AppState;
 
 /// The text exposition format that Prometheus reads.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The routes that the edge refuses: Prometheus and the edge's health check ask the replicas. The public description
+/// leaves them out.
+pub const INTERNAL: [&str; 4] = ["/health/ready", "/metrics", "/health/metrics", "/api/metrics"];
 
 /// The routes of this file.
 #[must_use]
@@ -69,7 +73,7 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
 
 /// What Prometheus scrapes
 #[utoipa::path(get, path = "/metrics", tag = "operations",
-    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
+    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401)))]
 async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     if let Some(wanted) = &state.config.metrics_token {
         let given = headers.typed_get::<Authorization<Bearer>>().ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
@@ -82,14 +86,14 @@ async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Re
 
 /// The same as `/metrics`
 #[utoipa::path(get, path = "/health/metrics", tag = "operations",
-    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
+    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401)))]
 async fn health_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     metrics(state, headers).await
 }
 
 /// The same as `/metrics`
 #[utoipa::path(get, path = "/api/metrics", tag = "operations",
-    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401, body = Problem)))]
+    responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401)))]
 async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
     metrics(state, headers).await
 }

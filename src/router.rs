@@ -10,21 +10,21 @@ use axum::response::Response;
 use axum::{Router, middleware};
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::csrf::ConfigError;
-use utoipa::openapi::RefOr;
-use utoipa::openapi::path::{Operation as Documented, ParameterIn};
+use utoipa::OpenApi;
+use utoipa::openapi::path::Operation as Documented;
 use utoipa::openapi::response::Response as Answer;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{OpenApi as Interface, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 use crate::features::accounts::admit;
 use crate::http::{ApiError, Code, faults, layers, origin};
+use crate::interface::{ANY, Description};
 use crate::metrics::http::{HttpLayer, Operation};
 use crate::metrics::labels::PageRoute;
 use crate::realtime::Admission;
 use crate::state::AppState;
-use crate::{features, operations, pages, realtime};
+use crate::{features, interface, operations, pages, realtime};
 
 /// Where the description of the interface is.
 const DESCRIPTION: &str = "/api/openapi.json";
@@ -36,42 +36,6 @@ const DOCS_PAGE: &str = "/api/docs/";
 const DOCS_FILES: &str = "/api/docs/{*rest}";
 /// Swagger UI sets styles on its elements; its scripts come from here.
 const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
-
-/// What any answer may turn into.
-const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
-/// How a body may be refused.
-const BODY: [Code; 5] =
-    [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
-
-/// The interface's description, to which every documented handler adds itself.
-#[derive(OpenApi)]
-#[openapi(
-    info(title = "Vitrine", description = "A studio of dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
-    tags(
-        (name = "accounts", description = "Sign up, sign in, sessions"),
-        (name = "oauth", description = "Signing in by platforms, and the accounts that are linked there"),
-        (name = "projects", description = "Projects and their members"),
-        (name = "showcase", description = "What is published, for everybody"),
-        (name = "environments", description = "Environments, their sessions, extensions and logs"),
-        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
-        (name = "visits", description = "What browsers report of the pages"),
-        (name = "faults", description = "Faults on purpose, to try alerts and runbooks: only where `FAULTS` is on, only for admins"),
-        (name = "operations", description = "For operators"),
-    ),
-    modifiers(&Credentials)
-)]
-struct Description;
-
-/// How a client proves who it is.
-struct Credentials;
-
-impl Modify for Credentials {
-    fn modify(&self, description: &mut utoipa::openapi::OpenApi) {
-        let schemes = &mut description.components.get_or_insert_default().security_schemes;
-        schemes.insert("token".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
-        schemes.insert("cookie".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("vitrine"))).into());
-    }
-}
 
 /// Every route of the service.
 #[must_use]
@@ -87,14 +51,14 @@ pub fn with_faults(interface: OpenApiRouter<AppState>, are_on: bool) -> OpenApiR
 
 /// The description of every route that there can be.
 #[must_use]
-pub fn description() -> utoipa::openapi::OpenApi {
-    with_faults(routes(), true).split_for_parts().1
+pub fn description() -> Interface {
+    interface::complete(with_faults(routes(), true).split_for_parts().1)
 }
 
 /// The templates of the routes with handlers, as they are matched.
 #[must_use]
 pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
-    let operations = operations_of(interface.get_openapi(), true);
+    let operations = operations_of(interface, true);
     operations.into_iter().map(|operation| operation.matched).filter(|template| template != realtime::PATH).collect()
 }
 
@@ -103,8 +67,8 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 /// # Errors
 /// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
-    let operations = operations_of(interface.get_openapi(), state.faults.is_some());
-    let measured = HttpLayer::new(state.metrics.clone(), &operations, state.pulse.answered());
+    let operations = operations_of(&interface, state.faults.is_some());
+    let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.pulse.answered());
     // In one step with the layer inside it: each step boxes its futures and bodies anew.
     layered(interface, state, |router, panics| router.layer((measured, panics)))
 }
@@ -126,7 +90,8 @@ fn layered(
 ) -> Result<Router, ConfigError> {
     let (router, description) = interface.split_for_parts();
     let own_pages = origin::layer(&state.config)?;
-    let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, description)).layer(middleware::map_response(allow_docs));
+    let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, interface::public(interface::complete(description))))
+        .layer(middleware::map_response(allow_docs));
     let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
     let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
     // From the innermost to the outermost.
@@ -161,7 +126,8 @@ async fn allow_docs(mut response: Response) -> Response {
 }
 
 /// The label domain of the HTTP metrics: what the description says that there is.
-fn operations_of(description: &utoipa::openapi::OpenApi, has_faults: bool) -> Vec<Operation> {
+fn operations_of(interface: &OpenApiRouter<AppState>, has_faults: bool) -> Vec<Operation> {
+    let description = interface::complete(interface.get_openapi().clone());
     // The pages of the description describe themselves nowhere.
     let mut operations = vec![
         page(DESCRIPTION, DESCRIPTION, &[200]),
@@ -180,7 +146,7 @@ fn operations_of(description: &utoipa::openapi::OpenApi, has_faults: bool) -> Ve
         for (method, documented) in methods {
             let Some(documented) = documented else { continue };
             let (matched, route, has_body) = (route.clone(), route.clone(), documented.request_body.is_some());
-            let statuses = statuses(method, documented);
+            let statuses = documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect();
             operations.push(Operation {
                 method: method.to_owned(),
                 matched,
@@ -220,23 +186,4 @@ fn has_answer(documented: &Documented) -> bool {
     let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
     let mut answers = documented.responses.responses.iter();
     answers.any(|(status, answer)| status == "200" || (status.starts_with('2') && described(answer)))
-}
-
-/// What is documented, and what the layers and extractors may answer in place of it.
-fn statuses(method: &str, documented: &Documented) -> BTreeSet<u16> {
-    let own: BTreeSet<u16> = documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect();
-    let parameters = || documented.parameters.iter().flatten();
-    let takes = |place| parameters().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place));
-    let refusals: [(bool, &[Code]); 7] = [
-        (true, &ANY),
-        (method != "GET", &[Code::CrossSite]),
-        (documented.security.is_some(), &[Code::Unauthenticated]),
-        (takes(ParameterIn::Path), &[Code::NotFound]),
-        (takes(ParameterIn::Query), &[Code::InvalidQuery]),
-        // Who answers "not modified" reads a header, whether it is documented or not.
-        (takes(ParameterIn::Header) || own.contains(&304), &[Code::InvalidHeader]),
-        (documented.request_body.is_some(), &BODY),
-    ];
-    let possible = refusals.iter().filter(|(applies, _)| *applies).flat_map(|(_, codes)| codes.iter().map(|code| code.status()));
-    own.iter().copied().chain(possible).collect()
 }

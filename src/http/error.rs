@@ -43,6 +43,14 @@ macro_rules! codes {
     };
 }
 
+impl Code {
+    /// The classes of the problems with this status.
+    #[must_use]
+    pub fn classes(status: u16) -> Vec<ErrorType> {
+        Self::ALL.iter().filter(|code| code.status() == status).map(|code| code.class()).collect()
+    }
+}
+
 codes! {
     MalformedJson = 400 "malformed_json" BadRequest "The body is not JSON";
     InvalidQuery = 400 "invalid_query" BadRequest "A query parameter is not understood";
@@ -140,7 +148,8 @@ pub struct Problem {
     /// What was wrong this time.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<Cow<'static, str>>,
-    /// Path of the request.
+    /// Path of the request; the edge leaves it out.
+    #[schema(required = false)]
     pub instance: String,
     /// Identifier of the request: quote it to whoever operates the service.
     pub trace_id: String,

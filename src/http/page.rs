@@ -3,31 +3,58 @@
 //! Lists run from new to old, most by identifier (version 7 sorts by time), so a cursor is the place of the last item
 //! seen. It is not a secret and grants nothing: who invents one reads the same list from another place.
 
+use std::marker::PhantomData;
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 use super::error::{ApiError, Code};
+use super::fields::integer;
 
 const DEFAULT_LIMIT: u8 = 20;
 const MAX_LIMIT: u8 = 100;
+/// The first microsecond that no cursor holds, in the year 8820: whether a time is before it shows in one byte.
+const END: u64 = 3 << 56;
 
-/// The query of a list.
-#[derive(Debug, Default, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-pub struct PageQuery {
-    /// Most items to answer, 1 to 100; 20 unless told.
-    #[param(minimum = 1, maximum = 100, default = 20)]
+/// The query of a list whose cursors hold a `P`.
+#[derive(Debug, Deserialize)]
+#[serde(bound = "")]
+pub struct PageQuery<P = Uuid> {
     limit: Option<u8>,
-    /// `next_cursor` of the page before.
     cursor: Option<String>,
+    #[serde(skip)]
+    place: PhantomData<fn() -> P>,
+}
+
+impl<P> Default for PageQuery<P> {
+    fn default() -> Self {
+        Self { limit: None, cursor: None, place: PhantomData }
+    }
+}
+
+impl<P: Place> IntoParams for PageQuery<P> {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        let parameter = |name, description: String, schema: ObjectBuilder| {
+            let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
+            parameter.description(Some(description)).schema(Some(schema)).build()
+        };
+        let most = format!("Most items to answer, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} unless told");
+        let limit = integer(1, MAX_LIMIT.into()).default(Some(DEFAULT_LIMIT.into()));
+        let cursor = ObjectBuilder::new().schema_type(Type::String).pattern(Some(P::PATTERN));
+        vec![parameter("limit", most, limit), parameter("cursor", "`next_cursor` of the page before".to_owned(), cursor)]
+    }
 }
 
 /// A place in a list.
 pub trait Place: Sized + PartialEq {
+    /// What cursors look like, as a regular expression.
+    const PATTERN: &str;
     /// Before the newest item that there can be.
     fn start() -> Self;
     /// What a cursor holds.
@@ -37,6 +64,9 @@ pub trait Place: Sized + PartialEq {
 }
 
 impl Place for Uuid {
+    /// 16 bytes: the last character has two bits.
+    const PATTERN: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
+
     fn start() -> Self {
         Self::max()
     }
@@ -53,13 +83,16 @@ impl Place for Uuid {
 /// A place in a list that runs by a time, and by identifier where times are equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// From 1970 to 9999, in whole microseconds, as Postgres has it.
+    /// From 1970 to 8820, in whole microseconds, as Postgres has it.
     pub at: OffsetDateTime,
     /// Of the item.
     pub id: Uuid,
 }
 
 impl Place for Moment {
+    /// 24 bytes, the first of which is at most 2: the time is below [`END`].
+    const PATTERN: &str = "^A[A-Za-v][A-Za-z0-9_-]{30}$";
+
     fn start() -> Self {
         Self { at: time::PrimitiveDateTime::MAX.assume_utc(), id: Uuid::max() }
     }
@@ -71,7 +104,8 @@ impl Place for Moment {
 
     fn from_cursor(bytes: &[u8]) -> Option<Self> {
         let (micros, id) = bytes.split_first_chunk()?;
-        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(u64::from_be_bytes(*micros)) * 1000).ok()?;
+        let micros = Some(u64::from_be_bytes(*micros)).filter(|micros| *micros < END)?;
+        let at = OffsetDateTime::from_unix_timestamp_nanos(i128::from(micros) * 1000).ok()?;
         Some(Self { at, id: Uuid::from_slice(id).ok()? })
     }
 }
@@ -94,15 +128,15 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-impl PageQuery {
+impl<P: Place> PageQuery<P> {
     /// What to ask the store for.
     ///
     /// # Errors
     /// `invalid_query` for a limit outside 1 to 100, `invalid_cursor` for a cursor that no list answered.
-    pub fn slice<P: Place>(&self) -> Result<Slice<P>, ApiError> {
+    pub fn slice(&self) -> Result<Slice<P>, ApiError> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit wants 1 to {MAX_LIMIT}")));
+            return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit must be 1 to {MAX_LIMIT}")));
         }
         let before = match &self.cursor {
             None => P::start(),
@@ -146,7 +180,7 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_or_of_no_time_is_none() {
         assert_eq!(Moment::from_cursor(Uuid::max().as_bytes()), None);
-        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "after the year 9999");
+        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "after the last year");
         assert_eq!(Uuid::from_cursor(&Moment::start().to_cursor()), None);
     }
 }

@@ -9,13 +9,22 @@ use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
+use utoipa::IntoParams;
+use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
+
 use super::entity_tag::TagList;
 use super::error::{ApiError, Code};
 use super::extract::header;
+use super::fields::characters;
 use crate::state::AppState;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
+/// Visible ASCII without quotation marks, with spaces inside; or the same within quotation marks, as the draft writes it.
+const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]*[!#-~])?|"[ !#-~]+")$"#;
+/// A list of entity tags (RFC 9110, 8.8.3), which may be empty and have empty members, or a star.
+const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;
 
 /// The header with the entity tag of a version: no two representations that an address has had may share one.
 #[must_use]
@@ -99,9 +108,47 @@ impl FromRequestParts<AppState> for IdempotencyKey {
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let Some(value) = header(parts, &IDEMPOTENCY_KEY)? else { return Ok(Self(None)) };
         let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
-        if key.is_empty() || key.len() > KEY_LENGTH {
-            return Err(ApiError::new(Code::InvalidHeader).detail(format!("Idempotency-Key wants 1 to {KEY_LENGTH} characters")));
+        if key.is_empty() || key.len() > KEY_LENGTH || key.contains(['"', '\t']) {
+            let detail = format!("Idempotency-Key must be 1 to {KEY_LENGTH} characters without quotation marks");
+            return Err(ApiError::new(Code::InvalidHeader).detail(detail));
         }
         Ok(Self(Some(key.to_owned())))
     }
+}
+
+impl IntoParams for Conditions {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![if_match(Required::False), if_none_match()]
+    }
+}
+
+impl IntoParams for RequiredConditions {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        vec![if_match(Required::True), if_none_match()]
+    }
+}
+
+impl IntoParams for IdempotencyKey {
+    fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
+        // The quotation marks do not count.
+        let key = characters(1, KEY_LENGTH).pattern(Some(KEY_PATTERN));
+        vec![parameter("Idempotency-Key", Required::False, "Sent again, the request has the effect and the answer of the first", key)]
+    }
+}
+
+fn if_match(required: Required) -> Parameter {
+    parameter("If-Match", required, "The `ETag` that was read, several of them, or `*`", tags())
+}
+
+fn if_none_match() -> Parameter {
+    parameter("If-None-Match", Required::False, "The `ETag` that the client has, several of them, or `*`", tags())
+}
+
+fn tags() -> ObjectBuilder {
+    ObjectBuilder::new().schema_type(Type::String).pattern(Some(TAGS_PATTERN))
+}
+
+fn parameter(name: &str, required: Required, description: &str, schema: ObjectBuilder) -> Parameter {
+    let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(required);
+    parameter.description(Some(description)).schema(Some(schema)).build()
 }

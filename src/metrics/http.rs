@@ -32,13 +32,15 @@ pub const CLIENT_LEFT: u16 = 499;
 /// The status of an answer whose body broke while it was sent.
 const BROKEN: u16 = 500;
 
-/// Statuses of a route's method that no operation declares: refused, or first refused because another site sent it, or left.
-const UNDECLARED: [u16; 3] = [405, 403, CLIENT_LEFT];
-/// Statuses of a path that no route has.
-const UNKNOWN: [u16; 3] = [404, 403, CLIENT_LEFT];
-
 /// Methods with a label value of their own, and the one for all others.
 pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
+
+/// The position of the one for all others.
+const OTHER: usize = METHODS.len() - 1;
+/// What a request is answered whose method its route does not declare.
+const UNDECLARED: [u16; 3] = [403, 405, CLIENT_LEFT];
+/// What a request is answered that no route matches.
+const UNMATCHED: [u16; 3] = [403, 404, CLIENT_LEFT];
 
 /// One operation that the router declares: the label domain of the HTTP metrics.
 #[derive(Clone, Debug)]
@@ -59,34 +61,36 @@ pub struct Operation {
     pub statuses: BTreeSet<u16>,
 }
 
+/// The classes of the problems that have a status; what is answered without a problem has that of [`ErrorType::of`].
+pub type Classes = fn(u16) -> Vec<ErrorType>;
+
 /// Adds measurement to a router; see the module.
 #[derive(Clone)]
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Makes every series that requests for the operations can produce, at zero. In `answered` are all of them together,
-    /// for who cannot read a series.
+    /// Makes every series that requests for the operations can produce, at zero. `classes` are those of the problems with a
+    /// status. In `answered` are all requests together, for those that cannot read a series.
     #[must_use]
-    pub fn new(metrics: Metrics, operations: &[Operation], answered: Arc<AtomicU64>) -> Self {
+    pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
         for operation in operations {
             let Operation { method, matched, route, .. } = operation;
             let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
-            let handles = entry.declare(&metrics, method_index(method), operation);
-            for status in operation.statuses.iter().copied().chain([CLIENT_LEFT]) {
-                handles.expect(&metrics, status);
-            }
-            // HEAD is answered as GET is, and has no label value of its own where it is not declared.
-            let of_head = operation.statuses.iter().copied().filter(|_| method == Method::GET.as_str());
-            for status in of_head.chain(UNDECLARED) {
-                entry.operation(METHODS.len() - 1).expect(&metrics, status);
-            }
+            entry.declare(&metrics, method_index(method), operation);
+            entry.touch(&metrics, classes, method_index(method), operation.statuses.iter().copied().chain([CLIENT_LEFT]));
         }
+        // A method that a route does not declare: refused, for the method or as another site's, or a HEAD that is
+        // answered as the GET.
+        for (matched, route) in &routes {
+            let gets = operations.iter().filter(|operation| operation.matched == **matched && operation.method == "GET");
+            let statuses = gets.flat_map(|get| get.statuses.iter().copied()).chain(UNDECLARED);
+            route.touch(&metrics, classes, OTHER, statuses);
+        }
+        // No handler: nothing is there, or the request came from another site.
         let other = Route::new(&metrics, OTHER_ROUTE);
         for method in 0..METHODS.len() {
-            for status in UNKNOWN {
-                other.operation(method).expect(&metrics, status);
-            }
+            other.touch(&metrics, classes, method, UNMATCHED);
         }
         Self(Arc::new(Handles { metrics, routes, other, answered }))
     }
@@ -326,7 +330,7 @@ impl Handles {
         let method = method_index(method.as_str());
         match route.and_then(|path| self.routes.get(path.as_str())) {
             Some(route) => {
-                let declared = if route.methods[method].get().is_some() { method } else { METHODS.len() - 1 };
+                let declared = if route.methods[method].get().is_some() { method } else { OTHER };
                 route.operation(declared).clone()
             }
             None => self.other.operation(method).clone(),
@@ -350,6 +354,16 @@ impl Route {
             let histograms = operation.is_measured.then(|| Histograms::new(metrics, [METHODS[method], &self.template], operation));
             Arc::new(OperationHandles::new(METHODS[method], &self.template, histograms))
         })
+    }
+
+    /// Makes the series of these answers to a method, with those of the errors that they are.
+    fn touch(&self, metrics: &Metrics, classes: Classes, method: usize, statuses: impl IntoIterator<Item = u16>) {
+        for status in statuses {
+            self.operation(method).requests(metrics, status);
+            for class in classes(status).into_iter().chain(ErrorType::of(status)) {
+                metrics.api_errors.touch(&[class.name(), &self.template, &status.to_string()]);
+            }
+        }
     }
 
     /// The handles of a method: without histograms when it was not declared.
@@ -390,14 +404,6 @@ impl OperationHandles {
         Self { method, route: route.clone(), histograms, requests: (100..600).map(|_| OnceLock::new()).collect() }
     }
 
-    /// Makes the series of a status, at zero.
-    fn expect(&self, metrics: &Metrics, status: u16) {
-        self.requests(metrics, status);
-        for class in ErrorType::all_of(status) {
-            metrics.api_errors.touch(&[class.name(), &self.route, &status.to_string()]);
-        }
-    }
-
     fn requests(&self, metrics: &Metrics, status: u16) -> &metrics::Counter {
         let slot = usize::from(status.clamp(100, 599)) - 100;
         self.requests[slot].get_or_init(|| metrics.http_requests.with(&[self.method, &self.route, &status.to_string()]))
@@ -405,7 +411,7 @@ impl OperationHandles {
 }
 
 fn method_index(method: &str) -> usize {
-    METHODS.iter().position(|known| *known == method).unwrap_or(METHODS.len() - 1)
+    METHODS.iter().position(|known| *known == method).unwrap_or(OTHER)
 }
 
 impl ErrorType {
@@ -430,11 +436,5 @@ impl ErrorType {
             400..500 => Self::BadRequest,
             500.. => Self::Internal,
         })
-    }
-
-    /// Every class that an answer with this status may have.
-    fn all_of(status: u16) -> impl Iterator<Item = Self> {
-        let also = (status == 503).then_some(Self::Timeout);
-        Self::of(status).into_iter().chain(also)
     }
 }

@@ -9,7 +9,7 @@ use super::view::{Time, excerpt, is_start};
 use crate::features::projects::Entry;
 use crate::http::ApiError;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::page::PageQuery;
+use crate::http::page::{Moment, PageQuery};
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -38,7 +38,11 @@ impl From<Entry> for Card {
 }
 
 /// The published projects, newest publication first.
-pub async fn showcase(State(state): State<AppState>, frame: Frame, ApiQuery(query): ApiQuery<PageQuery>) -> Result<Response, ApiError> {
+pub async fn showcase(
+    State(state): State<AppState>,
+    frame: Frame,
+    ApiQuery(query): ApiQuery<PageQuery<Moment>>,
+) -> Result<Response, ApiError> {
     let slice = query.slice()?;
     let page = slice.page(state.projects.showcase(slice).await?, Entry::place, Card::from);
     render(&ShowcasePage { frame, projects: page.items, is_first: is_start(&slice), next: page.next_cursor })

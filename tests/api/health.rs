@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use reqwest::redirect::Policy;
 use tokio::net::TcpStream;
+use vitrine::operations::INTERNAL;
 
 use crate::support::app::through;
 use crate::support::routes::misbehaving;
-use crate::support::{Ask, Mode, Proxy, RECOVERY, Raw, Stores, TestApp, eventually, when};
+use crate::support::{Answer, Ask, Edge, Mode, Proxy, RECOVERY, Raw, Stores, TestApp, eventually, when};
 
 /// The first half of a request: it is in flight until the second is sent.
 const HALF: &str =
@@ -190,6 +192,26 @@ async fn the_interface_describes_itself() {
     let counted = app.settled().await;
     assert_eq!(counted.get("http_requests_total", &[("route", "/api/openapi.json"), ("status", "200")]), 1.0);
     assert_eq!(counted.get("http_requests_total", &[("route", "other")]), 0.0);
+}
+
+#[tokio::test]
+async fn the_edge_passes_on_what_is_described_and_nothing_internal() {
+    let app = TestApp::start().await;
+    let Some(edge) = Edge::before(&[app.address]).await else { return };
+    let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+    let ask = async |path: &str| client.get(format!("{}{path}", edge.url())).answer().await;
+    let description = ask("/api/openapi.json").await.expect(200).json();
+    let is_the_edge = |answer: &Answer| answer.header("x-served-by").is_empty();
+    for path in description["paths"].as_object().unwrap().keys() {
+        let answer = ask(path).await;
+        assert!(!is_the_edge(&answer), "{path} is described and answered by the edge: {}", answer.text());
+    }
+    for path in INTERNAL {
+        assert_eq!(app.get(path).answer().await.status, 200, "{path}");
+        let answer = ask(path).await;
+        assert!(is_the_edge(&answer) && answer.status == 404, "{path}: {}", answer.text());
+        assert!(description["paths"][path].is_null(), "{path} is described");
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,7 @@ mod paging;
 mod posts;
 mod projects;
 mod publish;
+mod refusals;
 mod revocation;
 mod server;
 mod sessions;

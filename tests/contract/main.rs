@@ -14,6 +14,7 @@ mod figures;
 mod files;
 mod foreign_names;
 mod inhibitions;
+mod interface;
 mod limits;
 mod metrics;
 mod promql;

@@ -73,6 +73,7 @@ verbs! {
     Drill => drill,
     Browser => browser,
     Fanout => fanout,
+    Interface => interface,
     Load => load,
     Test => test,
     Ci => ci,

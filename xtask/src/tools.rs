@@ -74,6 +74,9 @@ pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version",
 pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
 /// Reads its answers there.
 pub const JQ: Tool = debian("jq", "jq");
+/// Makes requests from the description of the interface and checks the answers against it.
+pub const SCHEMATHESIS: Tool =
+    Tool { name: "schemathesis", folders: &[], at_least: Some(("--version", (4, 32))), source: Source::Wheel("schemathesis==4.32.5") };
 /// Makes what browsers load, and runs what is written in JavaScript.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// Installs what Node.js loads.

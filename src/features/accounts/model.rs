@@ -8,15 +8,21 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use utoipa::openapi::{KnownFormat, Schema, SchemaFormat};
 use uuid::Uuid;
 
 use crate::http::FieldError;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, Line, characters, email};
 
 /// RFC 5321 allows a path of 256 characters, the angle brackets included.
-const EMAIL_LENGTH: usize = 254;
-const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=80;
-const DEVICE_LENGTH: std::ops::RangeInclusive<usize> = 0..=120;
+pub const EMAIL_LENGTH: usize = 254;
+const NAME_LENGTH: usize = 80;
+/// How others see an account.
+pub type DisplayName = Line<1, NAME_LENGTH>;
+/// How the list of sessions names one.
+pub type Device = Line<0, 120>;
+/// Whatever may be tried as an address; no account has one that is none.
+pub type LoginEmail = Line<1, EMAIL_LENGTH>;
 /// NIST SP 800-63B asks for at least 8; the upper bound keeps hashing cheap to refuse.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 const TOKEN_BYTES: usize = 32;
@@ -58,6 +64,23 @@ pub struct User {
     pub created_at: OffsetDateTime,
 }
 
+/// The schema of a password that an account may have.
+pub fn new_password() -> Schema {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Password);
+    characters(*PASSWORD_LENGTH.start(), *PASSWORD_LENGTH.end()).format(Some(format)).into()
+}
+
+/// The schema of a password that may be tried.
+pub fn tried_password() -> Schema {
+    let format = SchemaFormat::KnownFormat(KnownFormat::Password);
+    characters(0, *PASSWORD_LENGTH.end()).format(Some(format)).into()
+}
+
+/// The schema of an address that an account may have.
+pub fn new_email() -> Schema {
+    email(EMAIL_LENGTH)
+}
+
 /// Someone who signs up.
 #[derive(Debug)]
 pub struct NewUser {
@@ -70,16 +93,16 @@ impl NewUser {
     /// Checks what was sent.
     pub fn parse(email: &str, password: SecretString, display_name: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let email = fields.line("email", email, 3..=EMAIL_LENGTH);
+        let email = Line::<3, EMAIL_LENGTH>::read(&mut fields, "email", email);
         if !is_address(&email) {
-            fields.refuse("email", "invalid", "wants an address such as ada@example.com");
+            fields.refuse("email", "invalid", "must be an address such as ada@example.com");
         }
-        let display_name = fields.line("display_name", display_name, NAME_LENGTH);
+        let display_name = DisplayName::read(&mut fields, "display_name", display_name);
         let plain = password.expose_secret();
         let length = plain.chars().count();
         if !PASSWORD_LENGTH.contains(&length) {
             let code = if length < *PASSWORD_LENGTH.start() { "too_short" } else { "too_long" };
-            fields.refuse("password", code, format!("wants {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()));
+            fields.refuse("password", code, format!("must be {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()));
         } else if COMMON_PASSWORDS.lines().any(|common| common.eq_ignore_ascii_case(plain)) || plain.eq_ignore_ascii_case(&email) {
             fields.refuse("password", "too_common", "is among the first that an attacker tries");
         }
@@ -108,7 +131,7 @@ impl Vouched {
             return None;
         }
         let name: String = name.chars().filter(|c| !c.is_control()).collect();
-        let name: String = name.trim().chars().take(*NAME_LENGTH.end()).collect();
+        let name: String = name.trim().chars().take(NAME_LENGTH).collect();
         let display_name =
             if name.trim().is_empty() { email.split('@').next().unwrap_or_default().to_owned() } else { name.trim().to_owned() };
         Some(Self { email: email.to_owned(), display_name })
@@ -127,10 +150,10 @@ impl Credentials {
     /// Checks what was sent. What cannot be an account's is left to the login to refuse like any other.
     pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let email = fields.line("email", email, 1..=EMAIL_LENGTH);
-        let device = fields.line("device", device.unwrap_or_default(), DEVICE_LENGTH);
+        let email = LoginEmail::read(&mut fields, "email", email);
+        let device = Device::read(&mut fields, "device", device.unwrap_or_default());
         if password.expose_secret().chars().count() > *PASSWORD_LENGTH.end() {
-            fields.refuse("password", "too_long", format!("wants at most {} characters", PASSWORD_LENGTH.end()));
+            fields.refuse("password", "too_long", format!("must be at most {} characters", PASSWORD_LENGTH.end()));
         }
         fields.finish(Self { email, password, device })
     }

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, OneOfBuilder, Schema, Type};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -19,7 +20,9 @@ use uuid::Uuid;
 use super::device::KNOWN_FOR;
 use super::guard::{COOKIE, CurrentUser, DEVICE_COOKIE};
 use super::limits::Caller;
-use super::model::{Credentials, NewUser, SessionEntry, SignedIn, User};
+use super::model::{
+    Credentials, Device, DisplayName, LoginEmail, NewUser, SessionEntry, SignedIn, User, new_email, new_password, tried_password,
+};
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
@@ -28,7 +31,7 @@ use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
-use crate::http::{ApiError, Code, Problem};
+use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -78,18 +81,18 @@ pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> App
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Register {
+    #[schema(schema_with = new_email)]
     email: String,
-    #[schema(value_type = String, format = Password, min_length = 8, max_length = 128)]
+    #[schema(schema_with = new_password)]
     password: SecretString,
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(schema_with = DisplayName::schema)]
     display_name: String,
 }
 
 /// Signs up
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Register,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = User), (status = 400, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+    params(IdempotencyKey),
+    responses((status = 201, body = User), (status = 409), (status = 429)))]
 async fn register(
     State(state): State<AppState>,
     caller: Caller,
@@ -114,12 +117,18 @@ fn scope_of(email: &str) -> Uuid {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
+    #[schema(schema_with = LoginEmail::schema)]
     email: String,
-    #[schema(value_type = String, format = Password, max_length = 128)]
+    #[schema(schema_with = tried_password)]
     password: SecretString,
     /// How the list of sessions shall name this one.
-    #[schema(max_length = 120)]
+    #[schema(schema_with = device, required = false)]
     device: Option<String>,
+}
+
+/// A client may say that it has no name.
+fn device() -> Schema {
+    OneOfBuilder::new().item(Device::schema()).item(ObjectBuilder::new().schema_type(Type::Null)).into()
 }
 
 /// A session that has begun.
@@ -134,8 +143,7 @@ struct LoggedIn {
 
 /// Signs in; browsers get the token as a cookie too
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Login,
-    responses((status = 200, body = LoggedIn), (status = 400, body = Problem), (status = 401, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = LoggedIn), (status = 401), (status = 429)))]
 async fn login(
     State(state): State<AppState>,
     caller: Caller,
@@ -152,7 +160,7 @@ async fn login(
 
 /// Ends this session
 #[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", security(("token" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204)))]
 async fn logout(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     match state.accounts.end_session(current.user.id, current.session).await {
         // Two logouts at once: the other one has ended it.
@@ -164,7 +172,7 @@ async fn logout(State(state): State<AppState>, current: CurrentUser, jar: Cookie
 
 /// Ends every session of the account
 #[utoipa::path(post, path = "/api/auth/logout-all", tag = "accounts", security(("token" = []), ("cookie" = [])),
-    responses((status = 204), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204)))]
 async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     state.accounts.end_sessions(current.user.id).await?;
     Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
@@ -172,7 +180,7 @@ async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: Co
 
 /// Who is signed in
 #[utoipa::path(get, path = "/api/auth/me", tag = "accounts", security(("token" = []), ("cookie" = [])),
-    responses((status = 200, body = User), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = User)))]
 async fn me(current: CurrentUser) -> Json<User> {
     Json(current.user)
 }
@@ -194,7 +202,7 @@ struct SessionView {
 
 /// The sessions of the account that have not ended
 #[utoipa::path(get, path = "/api/auth/sessions", tag = "accounts", security(("token" = []), ("cookie" = [])), params(PageQuery),
-    responses((status = 200, body = Page<SessionView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<SessionView>)))]
 async fn sessions(
     State(state): State<AppState>,
     current: CurrentUser,
@@ -215,7 +223,7 @@ async fn sessions(
 
 /// Ends one session of the account
 #[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "accounts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204)))]
 async fn end_session(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
     state.accounts.end_session(current.user.id, id).await?;
     Ok(StatusCode::NO_CONTENT)

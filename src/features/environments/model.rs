@@ -1,7 +1,5 @@
 //! The types of environments and what text may become one of them. Where one stands: `state`.
 
-use std::ops::RangeInclusive;
-
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -9,10 +7,11 @@ use uuid::Uuid;
 use super::driver::Image;
 use super::state::Status;
 use crate::http::FieldError;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, Line};
 use crate::metrics::labels::DriverName;
 
-const NAME_LENGTH: RangeInclusive<usize> = 1..=60;
+/// The name of an environment.
+pub type Name = Line<1, 60>;
 
 /// An environment of a project.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -47,7 +46,7 @@ impl NewEnvironment {
     /// Checks what was sent.
     pub fn parse(name: &str, image: Image) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let name = fields.line("name", name, NAME_LENGTH);
+        let name = Name::read(&mut fields, "name", name);
         fields.finish(Self { name, image })
     }
 }

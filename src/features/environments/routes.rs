@@ -14,7 +14,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::driver::{DriverError, Image};
-use super::model::{Environment, NewEnvironment};
+use super::model::{Environment, Name, NewEnvironment};
 use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
 use super::{extensions, logs, sessions};
@@ -23,7 +23,7 @@ use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
-use crate::http::{ApiError, Code, Problem};
+use crate::http::{ApiError, Code};
 use crate::metrics::labels::DriverName;
 use crate::state::AppState;
 
@@ -102,8 +102,7 @@ impl From<Environment> for EnvironmentView {
 
 /// The environments of a project
 #[utoipa::path(get, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = Page<EnvironmentView>), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<EnvironmentView>), (status = 403)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -120,17 +119,15 @@ async fn list(
 #[serde(deny_unknown_fields)]
 struct CreateEnvironment {
     /// No other environment of the project may have it.
-    #[schema(min_length = 1, max_length = 60)]
+    #[schema(schema_with = Name::schema)]
     name: String,
     image: Image,
 }
 
 /// Creates an environment, which is `stopped` when it is there
 #[utoipa::path(post, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = CreateEnvironment,
-    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+    params(("id" = Uuid, Path), IdempotencyKey),
+    responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 403), (status = 409)))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -147,8 +144,7 @@ async fn create(
 
 /// Reads an environment
 #[utoipa::path(get, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 200, body = EnvironmentView), (status = 403)))]
 async fn read(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -161,8 +157,7 @@ async fn read(
 ///
 /// Sent again, the request changes nothing.
 #[utoipa::path(delete, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Delete).await
 }
@@ -171,8 +166,7 @@ async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) ->
 ///
 /// Also one that is being created or stopped: it starts when that is done.
 #[utoipa::path(post, path = "/api/environments/{id}/start", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Start).await
 }
@@ -181,8 +175,7 @@ async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> 
 ///
 /// Also one that is being started.
 #[utoipa::path(post, path = "/api/environments/{id}/stop", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Stop).await
 }
@@ -191,8 +184,7 @@ async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> R
 ///
 /// Also one that is being started.
 #[utoipa::path(post, path = "/api/environments/{id}/restart", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn restart(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Restart).await
 }

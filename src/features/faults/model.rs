@@ -6,19 +6,22 @@ use std::time::Duration;
 
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
 use crate::faults::{Effect, tables};
 use crate::http::FieldError;
 use crate::http::faults::is_spared;
-use crate::http::fields::{Fields, not_null};
+use crate::http::fields::{Fields, Line, integer, not_null, whole, whole_or_absent};
 use crate::metrics::labels::{DriverOperation, FaultKind};
 
 const LIFETIME_SECONDS: RangeInclusive<u32> = 1..=3600;
+const PERCENT: RangeInclusive<u32> = 1..=100;
 const LATENCY_MS: RangeInclusive<u32> = 1..=30_000;
 /// Longer turns would starve what ends the fault.
 const BLOCK_MS: RangeInclusive<u32> = 1..=1000;
 const MEBIBYTES: RangeInclusive<u32> = 1..=2048;
-const REPLICA_LENGTH: RangeInclusive<usize> = 1..=64;
+/// The name of a replica.
+type ReplicaName = Line<1, 64>;
 const STATUSES: [u16; 2] = [500, 503];
 
 /// A fault to be.
@@ -37,45 +40,72 @@ pub struct NewFault {
 pub struct Order {
     fault: FaultKind,
     /// After so many seconds it ends by itself.
-    #[schema(minimum = 1, maximum = 3600)]
+    #[serde(deserialize_with = "whole")]
+    #[schema(schema_with = lifetime)]
     expires_in: u32,
     /// The one replica that it strikes; every one without.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(min_length = 1, max_length = 64)]
+    #[schema(schema_with = ReplicaName::schema, required = false)]
     replica: Option<String>,
     /// How often it strikes, of a hundred times; for `block` the share of the time. Always for `memory` and `task`.
-    #[serde(default, deserialize_with = "not_null")]
-    #[schema(minimum = 1, maximum = 100, default = 100)]
+    #[serde(default, deserialize_with = "whole_or_absent")]
+    #[schema(schema_with = percent, required = false)]
     percent: Option<u32>,
     /// For `latency`, `error` and `panic`: the template of the route; every one without.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(example = "/api/projects/{id}")]
+    #[schema(example = "/api/projects/{id}", nullable = false)]
     route: Option<String>,
     /// For `latency`, `database` and `driver` up to 30000, for `block` up to 1000.
-    #[serde(default, deserialize_with = "not_null")]
-    #[schema(minimum = 1, maximum = 30_000)]
+    #[serde(default, deserialize_with = "whole_or_absent")]
+    #[schema(schema_with = delay, required = false)]
     delay_ms: Option<u32>,
     /// For `error`: 500 or 503.
-    #[serde(default, deserialize_with = "not_null")]
+    #[serde(default, deserialize_with = "whole_or_absent")]
+    #[schema(schema_with = status, required = false)]
     status: Option<u16>,
     /// For `memory`.
-    #[serde(default, deserialize_with = "not_null")]
-    #[schema(minimum = 1, maximum = 2048)]
+    #[serde(default, deserialize_with = "whole_or_absent")]
+    #[schema(schema_with = mebibytes, required = false)]
     mebibytes: Option<u32>,
     /// For `database`: the table whose statements it strikes; all without.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(example = "projects")]
+    #[schema(example = "projects", nullable = false)]
     table: Option<String>,
     /// For `driver`: the call that it strikes; every one without.
     #[serde(default, deserialize_with = "not_null")]
+    #[schema(nullable = false)]
     operation: Option<DriverOperation>,
+}
+
+fn number_in(range: &RangeInclusive<u32>) -> ObjectBuilder {
+    integer((*range.start()).into(), (*range.end()).into())
+}
+
+fn lifetime() -> Schema {
+    number_in(&LIFETIME_SECONDS).into()
+}
+
+fn percent() -> Schema {
+    number_in(&PERCENT).default(Some(100.into())).into()
+}
+
+fn delay() -> Schema {
+    number_in(&LATENCY_MS).into()
+}
+
+fn mebibytes() -> Schema {
+    number_in(&MEBIBYTES).into()
+}
+
+fn status() -> Schema {
+    ObjectBuilder::new().schema_type(Type::Integer).enum_values(Some(STATUSES)).into()
 }
 
 impl Order {
     /// Checks what was sent. `routes` are those that there are.
     pub fn check(mut self, routes: &BTreeSet<String>) -> Result<NewFault, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let replica = self.replica.take().map(|replica| fields.line("replica", &replica, REPLICA_LENGTH));
+        let replica = self.replica.take().map(|replica| ReplicaName::read(&mut fields, "replica", &replica));
         let percent = self.percent(&mut fields);
         let effect = self.effect(&mut fields, routes);
         within(&mut fields, "expires_in", self.expires_in, LIFETIME_SECONDS);
@@ -85,7 +115,7 @@ impl Order {
 
     fn percent(&mut self, fields: &mut Fields) -> u8 {
         let percent = self.percent.take().unwrap_or(100);
-        within(fields, "percent", percent, 1..=100);
+        within(fields, "percent", percent, PERCENT);
         if matches!(self.fault, FaultKind::Memory | FaultKind::Task) && percent != 100 {
             fields.refuse("percent", "not_allowed", format!("{} happens once: wants no share", self.fault.name()));
         }

@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use url::Url;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 use uuid::Uuid;
 
+use crate::http::fields::characters;
 use crate::metrics::labels::Platform;
 
 const PATH_LENGTH: usize = 512;
@@ -108,10 +110,16 @@ impl Identified {
 pub struct ReturnTo(String);
 
 impl ReturnTo {
+    /// The paths that [`Self::parse`] reads, but for dots that would leave two slashes at the beginning.
+    pub fn schema() -> Schema {
+        let path = characters(1, PATH_LENGTH).pattern(Some(r"^/([^/\\\u0000-\u001f\u007f-\u009f][^\\\u0000-\u001f\u007f-\u009f]*)?$"));
+        path.default(Some("/".into())).into()
+    }
+
     /// Reads a path, as a browser would read it. None for anything that could lead elsewhere.
     pub fn parse(text: &str, public_url: &Url) -> Option<Self> {
         // Browsers take a backslash for a slash, and drop tabs and line ends.
-        let harmless = text.starts_with('/') && text.len() <= PATH_LENGTH && !text.contains(['\\', '\t', '\r', '\n']);
+        let harmless = text.starts_with('/') && text.chars().count() <= PATH_LENGTH && !text.contains('\\');
         if !harmless || text.contains(char::is_control) {
             return None;
         }

@@ -16,13 +16,13 @@ use uuid::Uuid;
 
 use super::error::{Distrust, ProviderError};
 use super::flow::StateError;
-use super::model::{Account, Status};
+use super::model::{Account, ReturnTo, Status};
 use super::service::{Answer, OauthError};
 use crate::config::Config;
 use crate::features::accounts::{AccountError, Caller, CurrentUser, MaybeUser, known_device, session_cookie};
 use crate::http::cookie::{self, cookie};
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::{ApiError, Code, Problem};
+use crate::http::{ApiError, Code};
 use crate::metrics::labels::Platform;
 use crate::platforms::Settings;
 use crate::state::AppState;
@@ -118,15 +118,14 @@ async fn platforms(State(state): State<AppState>) -> Json<PlatformList> {
 #[into_params(parameter_in = Query)]
 struct StartQuery {
     /// Path of this service to which the browser is sent in the end.
-    #[param(max_length = 512, default = "/")]
+    #[param(schema_with = ReturnTo::schema)]
     return_to: Option<String>,
 }
 
 /// Sends the browser to a platform: to sign in, or, with a session, to link an account
 #[utoipa::path(get, path = "/api/oauth/{platform}/start", tag = "oauth", params(("platform" = Platform, Path), StartQuery),
     security((), ("token" = []), ("cookie" = [])),
-    responses((status = 303, description = "To the platform"), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 303, description = "To the platform"), (status = 403), (status = 429)))]
 async fn start(
     State(state): State<AppState>,
     MaybeUser(current): MaybeUser,
@@ -158,9 +157,8 @@ struct CallbackQuery {
 
 /// Takes back the browser that a platform sends
 #[utoipa::path(get, path = "/api/oauth/{platform}/callback", tag = "oauth", params(("platform" = Platform, Path), CallbackQuery),
-    responses((status = 303, description = "To where the browser was to return"), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 303, description = "To where the browser was to return"), (status = 401), (status = 403), (status = 409),
+        (status = 429)))]
 async fn callback(
     State(state): State<AppState>,
     MaybeUser(current): MaybeUser,
@@ -242,7 +240,7 @@ struct AccountList {
 
 /// The accounts at platforms that are linked
 #[utoipa::path(get, path = "/api/accounts", tag = "oauth", security(("token" = []), ("cookie" = [])),
-    responses((status = 200, body = AccountList), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = AccountList)))]
 async fn accounts(State(state): State<AppState>, current: CurrentUser) -> Result<Json<AccountList>, ApiError> {
     let linked = state.oauth.linked(current.user.id).await?;
     Ok(Json(AccountList { items: linked.into_iter().map(Into::into).collect() }))
@@ -250,15 +248,14 @@ async fn accounts(State(state): State<AppState>, current: CurrentUser) -> Result
 
 /// Exchanges the tokens of a linked account for new ones
 #[utoipa::path(post, path = "/api/accounts/{id}/refresh", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = AccountView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 200, body = AccountView), (status = 409)))]
 async fn refresh(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<Json<AccountView>, ApiError> {
     Ok(Json(state.oauth.refresh(current.user.id, id).await?.into()))
 }
 
 /// Unlinks an account; its tokens are revoked at the platform
 #[utoipa::path(delete, path = "/api/accounts/{id}", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204), (status = 409)))]
 async fn unlink(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
     state.oauth.unlink(current.user.id, id).await?;
     Ok(StatusCode::NO_CONTENT)

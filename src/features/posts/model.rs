@@ -3,14 +3,16 @@
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
+use utoipa::openapi::Schema;
 use uuid::Uuid;
 
 use crate::http::FieldError;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, Paragraph, some_of};
 use crate::metrics::labels::Platform;
 use crate::platforms::api::Message;
 
-const TEXT_LENGTH: std::ops::RangeInclusive<usize> = 1..=2000;
+/// The text of a post, without the link.
+pub type Text = Paragraph<1, 2000>;
 
 /// How far a delivery is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -72,6 +74,11 @@ pub struct Post {
     pub deliveries: Vec<Delivery>,
 }
 
+/// The schema of a set of platforms on which one can post, where they are configured.
+pub fn platforms() -> Schema {
+    some_of(Platform::MEMBERS.iter().filter(|platform| Message::is_for(**platform)).map(|platform| platform.name()))
+}
+
 /// A post to be.
 #[derive(Debug, Serialize)]
 pub struct NewPost {
@@ -90,13 +97,13 @@ impl NewPost {
         offered: impl Fn(Platform) -> bool,
     ) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let text = fields.paragraph("text", text.trim(), TEXT_LENGTH);
+        let text = Text::read(&mut fields, "text", text);
         if platforms.is_empty() {
-            fields.refuse("platforms", "too_short", "wants at least one platform");
+            fields.refuse("platforms", "too_short", "must name at least one platform");
         }
         platforms.sort_by_key(|platform| platform.name());
         if platforms.windows(2).any(|pair| pair[0] == pair[1]) {
-            fields.refuse("platforms", "duplicate", "wants each platform once");
+            fields.refuse("platforms", "duplicate", "must name each platform once");
         }
         platforms.dedup();
         for platform in platforms.iter().filter(|platform| !offered(**platform)) {

@@ -13,14 +13,14 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::insights::InsightsError;
-use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post};
+use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post, Text, platforms};
 use super::service::PostError;
 use crate::db::idempotency::Named;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
-use crate::http::{ApiError, Code, Problem};
+use crate::http::{ApiError, Code};
 use crate::metrics::labels::Platform;
 use crate::state::AppState;
 
@@ -107,7 +107,7 @@ impl From<Post> for PostView {
 
 /// The account's own posts
 #[utoipa::path(get, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), params(PageQuery),
-    responses((status = 200, body = Page<PostView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<PostView>)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -125,19 +125,17 @@ struct CreatePost {
     /// A published project; a link to it becomes the last line.
     project_id: Uuid,
     /// Each platform has a limit of its own, the link included: `mastodon` 500, `x` 280, `linkedin` 3000.
-    #[schema(min_length = 1, max_length = 2000)]
+    #[schema(schema_with = Text::schema)]
     text: String,
     /// Where the account is linked.
-    #[schema(min_items = 1)]
+    #[schema(schema_with = platforms)]
     platforms: Vec<Platform>,
 }
 
 /// Posts about a project; deliveries to platforms follow
 #[utoipa::path(post, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), request_body = CreatePost,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = PostView, headers(("Location"))), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+    params(IdempotencyKey),
+    responses((status = 201, body = PostView, headers(("Location"))), (status = 403), (status = 404), (status = 409)))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -154,7 +152,7 @@ async fn create(
 
 /// Reads a post
 #[utoipa::path(get, path = "/api/posts/{id}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = PostView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = PostView)))]
 async fn read(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -180,8 +178,7 @@ struct InsightsView {
 
 /// What the linked account on a platform has come to, at most five minutes old
 #[utoipa::path(get, path = "/api/insights/{platform}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("platform" = Platform, Path)),
-    responses((status = 200, body = InsightsView), (status = 401, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 200, body = InsightsView), (status = 409)))]
 async fn insights(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

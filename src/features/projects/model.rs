@@ -6,12 +6,14 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::http::FieldError;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, Line, Paragraph};
 
-const NAME_LENGTH: std::ops::RangeInclusive<usize> = 1..=80;
-const DESCRIPTION_LENGTH: std::ops::RangeInclusive<usize> = 0..=2000;
+/// The name of a project.
+pub type Name = Line<1, 80>;
+/// What members say of their project.
+pub type Description = Paragraph<0, 2000>;
 /// As long as an account's address may be.
-const EMAIL_LENGTH: std::ops::RangeInclusive<usize> = 1..=254;
+pub type MemberEmail = Line<1, 254>;
 /// Members of one project, the owner included.
 pub const MAX_MEMBERS: usize = 100;
 
@@ -135,7 +137,7 @@ pub struct Member {
 /// The address of an account that shall become a member, if it can be one.
 pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
     let mut fields = Fields::default();
-    let email = fields.line("email", text, EMAIL_LENGTH);
+    let email = MemberEmail::read(&mut fields, "email", text);
     fields.finish(email)
 }
 
@@ -192,8 +194,8 @@ impl NewProject {
     /// Checks what was sent.
     pub fn parse(name: &str, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let name = fields.line("name", name, NAME_LENGTH);
-        let description = fields.paragraph("description", description.unwrap_or_default(), DESCRIPTION_LENGTH);
+        let name = Name::read(&mut fields, "name", name);
+        let description = Description::read(&mut fields, "description", description.unwrap_or_default());
         fields.finish(Self { name, description, visibility: visibility.unwrap_or_default() })
     }
 }
@@ -210,8 +212,8 @@ impl ProjectChange {
     /// Checks what was sent.
     pub fn parse(name: Option<&str>, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
-        let name = name.map(|name| fields.line("name", name, NAME_LENGTH));
-        let description = description.map(|text| fields.paragraph("description", text, DESCRIPTION_LENGTH));
+        let name = name.map(|name| Name::read(&mut fields, "name", name));
+        let description = description.map(|text| Description::read(&mut fields, "description", text));
         fields.finish(Self { name, description, visibility })
     }
 

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::model::{Member, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
+use super::model::{Description, Member, MemberEmail, Name, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
 use super::slug::Slug;
 use crate::db::idempotency::Named;
@@ -21,7 +21,7 @@ use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::fields::not_null;
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::{Conditions, IdempotencyKey, RequiredConditions, etag};
-use crate::http::{ApiError, Code, FieldError, Problem};
+use crate::http::{ApiError, Code, FieldError};
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -90,7 +90,7 @@ fn tagged(seen: Seen) -> Response {
 
 /// The projects that the account is a member of
 #[utoipa::path(get, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), params(PageQuery),
-    responses((status = 200, body = Page<ProjectView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<ProjectView>)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -105,10 +105,10 @@ async fn list(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateProject {
-    #[schema(min_length = 1, max_length = 80)]
+    #[schema(schema_with = Name::schema)]
     name: String,
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(max_length = 2000, nullable = false)]
+    #[schema(schema_with = Description::schema, required = false)]
     description: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
@@ -117,10 +117,8 @@ struct CreateProject {
 
 /// Creates a project
 #[utoipa::path(post, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = CreateProject,
-    params(("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
-        (status = 503, body = Problem)))]
+    params(IdempotencyKey),
+    responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 409)))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -135,10 +133,9 @@ async fn create(
 }
 
 /// Reads a project
-#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
+#[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
-        (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem),
-        (status = 503, body = Problem)))]
+        (status = 412)))]
 async fn read(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -154,10 +151,10 @@ async fn read(
 #[serde(deny_unknown_fields)]
 struct ChangeProject {
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(min_length = 1, max_length = 80, nullable = false)]
+    #[schema(schema_with = Name::schema, required = false)]
     name: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(max_length = 2000, nullable = false)]
+    #[schema(schema_with = Description::schema, required = false)]
     description: Option<String>,
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
@@ -168,10 +165,8 @@ struct ChangeProject {
 ///
 /// Making a published project private takes it out of the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
-    params(("id" = Uuid, Path), ("If-Match" = String, Header, description = "The `ETag` that was read, or a list of them")),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 428, body = Problem), (status = 503, body = Problem)))]
+    params(("id" = Uuid, Path), RequiredConditions),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 412), (status = 428)))]
 async fn change(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -186,10 +181,8 @@ async fn change(
 /// Deletes a project and everything in it
 ///
 /// With `If-Match` only if it is still what the client read.
-#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The `ETag` that was read, or a list of them")),
-    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)))]
+#[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
+    responses((status = 204), (status = 403), (status = 412)))]
 async fn delete(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -206,7 +199,7 @@ async fn delete(
 struct PublishProject {
     /// Words of lower-case letters a to z and digits, with single hyphens between; the slug that the project has unless told.
     #[serde(default, deserialize_with = "not_null")]
-    #[schema(min_length = 3, max_length = 60, pattern = "^[a-z0-9]+(-[a-z0-9]+)*$", nullable = false)]
+    #[schema(value_type = Slug, inline, nullable = false, required = false)]
     slug: Option<String>,
 }
 
@@ -215,9 +208,7 @@ struct PublishProject {
 /// It becomes public. While it is published, its slug does not change: links hold. Sent again, the request changes nothing.
 #[utoipa::path(post, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = PublishProject,
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 400, body = Problem), (status = 401, body = Problem),
-        (status = 403, body = Problem), (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem),
-        (status = 415, body = Problem), (status = 422, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 409)))]
 async fn publish(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -232,8 +223,7 @@ async fn publish(
 ///
 /// It stays public. Sent again, the request changes nothing.
 #[utoipa::path(delete, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403)))]
 async fn unpublish(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -261,8 +251,7 @@ impl From<Member> for MemberView {
 
 /// The members of a project
 #[utoipa::path(get, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = Page<MemberView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<MemberView>), (status = 403)))]
 async fn members(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -287,16 +276,15 @@ enum GivenRole {
 #[serde(deny_unknown_fields)]
 struct AddMember {
     /// The account's address.
+    #[schema(schema_with = MemberEmail::schema)]
     email: String,
     role: GivenRole,
 }
 
 /// Makes an account a member, or gives a member another role
 #[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = AddMember,
-    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = MemberView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem), (status = 503, body = Problem)))]
+    params(("id" = Uuid, Path), IdempotencyKey),
+    responses((status = 201, body = MemberView), (status = 403), (status = 409)))]
 async fn add_member(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -316,8 +304,7 @@ async fn add_member(
 
 /// Ends a membership
 #[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 409, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204), (status = 403), (status = 409)))]
 async fn remove_member(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

@@ -1,7 +1,10 @@
 //! Slugs: the part of an address that names a project to people. What may be one, and how a name becomes one.
 
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
+
 use crate::http::FieldError;
-use crate::http::fields::Fields;
+use crate::http::fields::{Fields, characters};
 
 const LENGTH: std::ops::RangeInclusive<usize> = 3..=60;
 /// Words of the service's own addresses, now or likely: as a project's they would hide a page, or pass for one of ours.
@@ -17,6 +20,14 @@ const FILLER: &str = "project";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 
+impl PartialSchema for Slug {
+    fn schema() -> RefOr<Schema> {
+        characters(*LENGTH.start(), *LENGTH.end()).pattern(Some("^[a-z0-9]+(-[a-z0-9]+)*$")).into()
+    }
+}
+
+impl ToSchema for Slug {}
+
 impl Slug {
     /// Checks what was sent: it is taken as it is or not at all.
     pub fn parse(text: &str) -> Result<Self, Vec<FieldError>> {
@@ -24,11 +35,11 @@ impl Slug {
         let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
         let length = text.chars().count();
         if length < *LENGTH.start() {
-            fields.refuse("slug", "too_short", format!("wants at least {} characters", LENGTH.start()));
+            fields.refuse("slug", "too_short", format!("must be at least {} characters", LENGTH.start()));
         } else if length > *LENGTH.end() {
-            fields.refuse("slug", "too_long", format!("wants at most {} characters", LENGTH.end()));
+            fields.refuse("slug", "too_long", format!("must be at most {} characters", LENGTH.end()));
         } else if !text.split('-').all(is_word) {
-            fields.refuse("slug", "invalid", "wants words of lower-case letters a to z and digits, with single hyphens between");
+            fields.refuse("slug", "invalid", "must be words of lower-case letters a to z and digits, with single hyphens between");
         } else if RESERVED.contains(&text) {
             fields.refuse("slug", "reserved", "is a word of the service's own addresses");
         }

@@ -1,8 +1,13 @@
 //! What a browser may report. Names are those of the labels, and values those that a visit can have.
 
+use std::ops::RangeInclusive;
+
 use serde::de::{Error, Unexpected};
 use serde::{Deserialize, Deserializer};
+use utoipa::openapi::Schema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
 
+use crate::http::fields::{integer, one_of, whole};
 use crate::metrics::labels::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
 /// Longest time that is believed, in milliseconds: who leaves a page in the background for longer tells nothing of the service.
@@ -29,6 +34,47 @@ pub enum Report {
     Boundary(PageRoute),
 }
 
+/// What a layout shift is called among the vitals.
+const SHIFT: &str = "cls";
+/// Statuses that a call can have ended with; redirects are followed by the browser, what has not changed was there already.
+const STATUSES: RangeInclusive<u16> = 200..=599;
+/// Stands for no answer.
+const NO_STATUS: u16 = 0;
+
+impl Report {
+    /// What is understood, by kind.
+    pub fn schema() -> Schema {
+        let pages = || one_of(PageRoute::MEMBERS.iter().map(|page| page.name()));
+        let milliseconds = || number(LONGEST_MS);
+        let status = OneOfBuilder::new().item(integer(NO_STATUS.into(), NO_STATUS.into()));
+        let status = status.item(integer((*STATUSES.start()).into(), (*STATUSES.end()).into()));
+        let vitals = one_of(Vital::MEMBERS.iter().map(|vital| vital.name()));
+        let endpoints = one_of(CalledEndpoint::MEMBERS.iter().map(|endpoint| endpoint.name()));
+        let assets = one_of(AssetType::MEMBERS.iter().map(|asset| asset.name()));
+        let errors = one_of(ClientError::MEMBERS.iter().map(|error| error.name()));
+        OneOfBuilder::new()
+            .item(event("page_view", [("route", pages())]))
+            .item(event("web_vital", [("route", pages()), ("vital", vitals), ("value", milliseconds())]))
+            .item(event("web_vital", [("route", pages()), ("vital", one_of([SHIFT])), ("value", number(FARTHEST))]))
+            .item(event("api_call", [("endpoint", endpoints), ("status", status.into())]))
+            .item(event("asset", [("type", assets), ("value", milliseconds())]))
+            .item(event("client_error", [("type", errors)]))
+            .item(event("error_boundary", [("route", pages())]))
+            .into()
+    }
+}
+
+/// An event of this kind with these fields and no others.
+fn event<const COUNT: usize>(kind: &'static str, fields: [(&str, Schema); COUNT]) -> Schema {
+    let event = ObjectBuilder::new().schema_type(Type::Object).property("kind", one_of([kind])).required("kind");
+    let event = fields.into_iter().fold(event, |event, (name, schema)| event.property(name, schema).required(name));
+    event.additional_properties(Some(AdditionalProperties::<Schema>::FreeForm(false))).into()
+}
+
+fn number(most: f64) -> Schema {
+    ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(most)).into()
+}
+
 /// A report as it is sent.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
@@ -46,6 +92,7 @@ enum Sent {
     ApiCall {
         #[serde(deserialize_with = "endpoint")]
         endpoint: CalledEndpoint,
+        #[serde(deserialize_with = "whole")]
         status: u16,
     },
     Asset {
@@ -67,7 +114,7 @@ impl<'de> Deserialize<'de> for Report {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Sent::deserialize(deserializer)? {
             Sent::PageView { route } => Self::PageView(route),
-            Sent::WebVital { route, vital, value } if vital == "cls" => Self::Shift(route, within(value, FARTHEST)?),
+            Sent::WebVital { route, vital, value } if vital == SHIFT => Self::Shift(route, within(value, FARTHEST)?),
             Sent::WebVital { route, vital, value } => Self::Vital(route, listed(&vital, Vital::named, "a vital")?, seconds(value)?),
             Sent::ApiCall { endpoint, status } => Self::Call(endpoint, call_status(status)?),
             Sent::Asset { asset, value } => Self::Asset(asset, seconds(value)?),
@@ -112,12 +159,11 @@ fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {
 /// The class of a status; 0 stands for no answer.
 fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
     Ok(match status {
-        0 => CallStatus::Failed,
-        // Redirects are followed by the browser, and what has not changed was there already.
-        200..400 => CallStatus::Success,
+        NO_STATUS => CallStatus::Failed,
+        _ if !STATUSES.contains(&status) => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"a status")),
+        ..400 => CallStatus::Success,
         400..500 => CallStatus::Refused,
-        500..600 => CallStatus::Failure,
-        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"a status")),
+        500.. => CallStatus::Failure,
     })
 }
 
@@ -129,6 +175,20 @@ mod tests {
 
     fn read(sent: Value) -> Result<Report, String> {
         serde_json::from_value(sent).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_status_is_a_whole_number_however_it_is_written() {
+        let read = |status: &str| {
+            let sent = format!(r#"{{ "kind": "api_call", "endpoint": "/api/projects", "status": {status} }}"#);
+            serde_json::from_str::<Report>(&sent)
+        };
+        for status in ["200", "200.0", "2e2"] {
+            assert_eq!(read(status).unwrap(), Report::Call(CalledEndpoint::Projects, CallStatus::Success), "{status}");
+        }
+        for status in ["200.5", "-1", "-200.0", "199.0", "65736", "1e30", "\"200\"", "null"] {
+            assert!(read(status).is_err(), "{status}");
+        }
     }
 
     #[test]

@@ -5,6 +5,8 @@ use axum::http::header::USER_AGENT;
 use axum::http::{HeaderMap, StatusCode};
 use serde::Deserialize;
 use utoipa::ToSchema;
+use utoipa::openapi::schema::ArrayBuilder;
+use utoipa::openapi::{RefOr, Schema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -12,7 +14,7 @@ use super::model::Report;
 use super::service::TooMuch;
 use crate::http::address::ClientNetwork;
 use crate::http::extract::ApiJson;
-use crate::http::{ApiError, Code, FieldError, Problem};
+use crate::http::{ApiError, Code, FieldError};
 use crate::state::AppState;
 
 /// Reports of one beacon.
@@ -35,17 +37,19 @@ impl From<TooMuch> for ApiError {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Beacon {
-    /// Each with a `kind`: `page_view`, `web_vital`, `api_call`, `asset`, `client_error` or `error_boundary`
-    #[schema(value_type = Vec<Object>, max_items = 50)]
+    #[schema(schema_with = events)]
     events: Vec<Report>,
+}
+
+fn events() -> Schema {
+    ArrayBuilder::new().items(RefOr::T(Report::schema())).max_items(Some(MOST)).into()
 }
 
 /// Reports what a browser saw
 ///
 /// Routes, endpoints and types come from lists of the service; a beacon with anything else is refused as a whole.
 #[utoipa::path(post, path = "/api/rum", tag = "visits", request_body = Beacon,
-    responses((status = 204), (status = 400, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 204), (status = 429)))]
 async fn report(
     State(state): State<AppState>,
     ClientNetwork(network): ClientNetwork,
@@ -56,7 +60,7 @@ async fn report(
     state.visits.admit(network).await?;
     let ApiJson(Beacon { events }) = body?;
     if events.len() > MOST {
-        let (field, message) = ("events".to_owned(), format!("wants at most {MOST}"));
+        let (field, message) = ("events".to_owned(), format!("must be at most {MOST}"));
         return Err(ApiError::validation(vec![FieldError { field, code: "too_long", message }]));
     }
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();

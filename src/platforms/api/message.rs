@@ -26,6 +26,12 @@ impl fmt::Display for Message<'_> {
 }
 
 impl Message<'_> {
+    /// Whether one can post on the platform at all.
+    #[must_use]
+    pub const fn is_for(platform: Platform) -> bool {
+        matches!(platform, Platform::Mastodon | Platform::X | Platform::Linkedin)
+    }
+
     /// How many characters the platform takes at most, as it counts them, if that is too few; none for a message that fits.
     #[must_use]
     pub fn exceeds(&self, platform: Platform) -> Option<usize> {

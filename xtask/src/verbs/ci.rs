@@ -12,7 +12,7 @@ use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack, web};
 
 use super::test::cargo;
-use super::{dashboards, drill, fanout, roll, slo, sqlx, test};
+use super::{dashboards, drill, fanout, interface, roll, slo, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -29,6 +29,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(stack::PROGRAMS)
         .chain(smoke::PROGRAMS)
         .chain(drill::programs())
+        .chain(interface::PROGRAMS)
         .chain([&DENY])
         .collect();
     let mut report = Report::new("ci");
@@ -65,6 +66,7 @@ pub fn run(args: &Args) -> Result<bool> {
     roll::add(&mut report, Signal::TERM)?;
     roll::add(&mut report, Signal::KILL)?;
     fanout::short(&mut report)?;
+    interface::short(&mut report)?;
     drill::short(&mut report)?;
     compose(&mut report)?;
     report.finish()

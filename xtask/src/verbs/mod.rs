@@ -7,6 +7,7 @@ pub mod dashboards;
 pub mod down;
 pub mod drill;
 pub mod fanout;
+pub mod interface;
 pub mod load;
 pub mod notifications;
 pub mod overhead;

@@ -15,9 +15,9 @@ use super::catalogue;
 use super::model::{Extension, Install, InstallStatus};
 use super::service::Removal;
 use crate::features::accounts::CurrentUser;
+use crate::http::ApiError;
 use crate::http::extract::ApiPath;
 use crate::http::page::Page;
-use crate::http::{ApiError, Problem};
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -58,7 +58,7 @@ impl From<Install> for InstallView {
 
 /// What can be installed
 #[utoipa::path(get, path = "/api/extensions", tag = "environments", security(("token" = []), ("cookie" = [])),
-    responses((status = 200, body = Page<AvailableView>), (status = 401, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<AvailableView>)))]
 async fn available(_: CurrentUser) -> Json<Page<AvailableView>> {
     let items = Extension::MEMBERS.iter().map(|extension| {
         let catalogue::Row { title, description, install, .. } = catalogue::row(*extension);
@@ -69,8 +69,7 @@ async fn available(_: CurrentUser) -> Json<Page<AvailableView>> {
 
 /// The extensions of an environment
 #[utoipa::path(get, path = "/api/environments/{id}/extensions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = Page<InstallView>), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
-        (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<InstallView>), (status = 403)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -83,8 +82,7 @@ async fn list(
 /// Installs an extension, now or when the environment runs next
 #[utoipa::path(put, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 200, body = InstallView, description = "It is installed"), (status = 202, body = InstallView, description = "It will be"),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = InstallView, description = "It is installed"), (status = 202, body = InstallView, description = "It will be"), (status = 403)))]
 async fn want(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -98,8 +96,7 @@ async fn want(
 /// Removes an extension, now or when the environment runs next
 #[utoipa::path(delete, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 202, body = InstallView, description = "It will be removed"), (status = 204, description = "It is gone"),
-        (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 202, body = InstallView, description = "It will be removed"), (status = 204, description = "It is gone"), (status = 403)))]
 async fn unwant(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

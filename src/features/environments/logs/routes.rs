@@ -3,6 +3,7 @@
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
+use utoipa::openapi::Schema;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -11,7 +12,8 @@ use uuid::Uuid;
 use super::model::Entry;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::{ApiError, Code, Problem};
+use crate::http::fields::integer;
+use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
 const DEFAULT_LIMIT: i64 = 100;
@@ -27,21 +29,29 @@ pub fn routes() -> OpenApiRouter<AppState> {
 #[into_params(parameter_in = Query)]
 struct LogQuery {
     /// Only entries after this number, as `next_after` told; the last ones unless told.
-    #[param(minimum = 0)]
+    #[param(schema_with = after)]
     after: Option<i64>,
     /// Most entries to answer, 1 to 1000; 100 unless told.
-    #[param(minimum = 1, maximum = 1000, default = 100)]
+    #[param(schema_with = limit)]
     limit: Option<i64>,
+}
+
+fn after() -> Schema {
+    integer(0, i64::MAX).into()
+}
+
+fn limit() -> Schema {
+    integer(1, MAX_LIMIT).default(Some(DEFAULT_LIMIT.into())).into()
 }
 
 impl LogQuery {
     fn check(&self) -> Result<(Option<i64>, i64), ApiError> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
-            return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit wants 1 to {MAX_LIMIT}")));
+            return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit must be 1 to {MAX_LIMIT}")));
         }
         if self.after.is_some_and(|after| after < 0) {
-            return Err(ApiError::new(Code::InvalidQuery).detail("after wants a number that a log answered"));
+            return Err(ApiError::new(Code::InvalidQuery).detail("after must be a number that a log answered"));
         }
         Ok((self.after, limit))
     }
@@ -59,8 +69,7 @@ struct EntriesView {
 /// Reads the log of an environment
 #[utoipa::path(get, path = "/api/environments/{id}/logs", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), LogQuery),
-    responses((status = 200, body = EntriesView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = EntriesView), (status = 403)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

@@ -13,10 +13,10 @@ use uuid::Uuid;
 use super::model::{Session, SessionStatus, SessionType};
 use crate::db::idempotency::Named;
 use crate::features::accounts::CurrentUser;
+use crate::http::ApiError;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
-use crate::http::{ApiError, Problem};
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -51,8 +51,7 @@ impl SessionView {
 
 /// The sessions in an environment
 #[utoipa::path(get, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
-    responses((status = 200, body = Page<SessionView>), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 200, body = Page<SessionView>), (status = 403)))]
 async fn list(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -73,10 +72,8 @@ struct OpenSession {
 
 /// Opens a session in a running environment
 #[utoipa::path(post, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = OpenSession,
-    params(("id" = Uuid, Path), ("Idempotency-Key" = Option<String>, Header, description = "Sent again, the request has the effect and the answer of the first")),
-    responses((status = 201, body = SessionView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
-        (status = 422, body = Problem), (status = 503, body = Problem)))]
+    params(("id" = Uuid, Path), IdempotencyKey),
+    responses((status = 201, body = SessionView), (status = 403), (status = 409)))]
 async fn open(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -91,7 +88,7 @@ async fn open(
 
 /// Closes a session
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem), (status = 503, body = Problem)))]
+    responses((status = 204), (status = 403)))]
 async fn close(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

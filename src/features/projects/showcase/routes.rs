@@ -9,11 +9,12 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::super::slug::Slug;
 use super::model::Entry;
+use crate::http::ApiError;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::{Moment, Page, PageQuery};
 use crate::http::precondition::Conditions;
-use crate::http::{ApiError, Problem};
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -41,18 +42,18 @@ impl From<Entry> for EntryView {
 }
 
 /// The published projects, newest publication first
-#[utoipa::path(get, path = "/api/showcase", tag = "showcase", params(PageQuery),
-    responses((status = 200, body = Page<EntryView>), (status = 400, body = Problem), (status = 503, body = Problem)))]
-async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery>) -> Result<Json<Page<EntryView>>, ApiError> {
+#[utoipa::path(get, path = "/api/showcase", tag = "showcase", params(PageQuery<Moment>),
+    responses((status = 200, body = Page<EntryView>)))]
+async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery<Moment>>) -> Result<Json<Page<EntryView>>, ApiError> {
     let slice = query.slice()?;
     let entries = state.projects.showcase(slice).await?;
     Ok(Json(slice.page(entries, Entry::place, EntryView::from)))
 }
 
 /// Reads a published project
-#[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = String, Path)),
+#[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = inline(Slug), Path), Conditions),
     responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client has this version"),
-        (status = 400, body = Problem), (status = 404, body = Problem), (status = 412, body = Problem), (status = 503, body = Problem)))]
+        (status = 412)))]
 async fn read(State(state): State<AppState>, conditions: Conditions, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
     let entry = state.projects.published_as(&slug).await?;
     let tag = entry.tag();

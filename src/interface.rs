@@ -1,0 +1,190 @@
+//! The description of the interface (OpenAPI): what handlers say of themselves, completed by what extractors, layers and
+//! the edge may answer in their place.
+//!
+//! One table here says which refusals an operation can make, and from it come the described problems and the statuses
+//! that the HTTP metrics count. How a field or parameter is constrained belongs to the type that checks it.
+
+use std::collections::BTreeSet;
+
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::link::Link;
+use utoipa::openapi::path::{Operation as Documented, ParameterIn, PathItem};
+use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
+use utoipa::openapi::schema::{ObjectBuilder, Type};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
+use utoipa::openapi::{Content, OpenApi as Interface, Ref, RefOr};
+use utoipa::{Modify, OpenApi};
+
+use crate::http::{Code, Problem};
+use crate::operations::INTERNAL;
+
+/// Any request may fail so.
+pub const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
+/// How a body may be refused.
+const BODY: [Code; 5] =
+    [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
+/// What the edge answers in place of a replica: `handle_errors` of the Caddyfile. The code is the edge's own.
+pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
+
+/// Where something is created, and the path of what was: `id` in the answer is its `{id}`.
+const CREATED: [(&str, &str); 4] = [
+    ("/api/projects", "/api/projects/{id}"),
+    ("/api/projects/{id}/environments", "/api/environments/{id}"),
+    ("/api/environments/{id}/sessions", "/api/sessions/{id}"),
+    ("/api/posts", "/api/posts/{id}"),
+];
+
+/// To which every documented handler adds itself.
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "Vitrine", description = "A studio of dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
+    tags(
+        (name = "accounts", description = "Sign up, sign in, sessions"),
+        (name = "oauth", description = "Signing in by platforms, and the accounts that are linked there"),
+        (name = "projects", description = "Projects and their members"),
+        (name = "showcase", description = "What is published, for everybody"),
+        (name = "environments", description = "Environments, their sessions, extensions and logs"),
+        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
+        (name = "visits", description = "What browsers report of the pages"),
+        (name = "faults", description = "Faults on purpose, to try alerts and runbooks: only where `FAULTS` is on, only for admins"),
+        (name = "operations", description = "Health and version"),
+    ),
+    components(schemas(Problem)),
+    modifiers(&Credentials)
+)]
+pub struct Description;
+
+/// How a client proves who it is.
+struct Credentials;
+
+impl Modify for Credentials {
+    fn modify(&self, description: &mut Interface) {
+        let schemes = &mut description.components.get_or_insert_default().security_schemes;
+        schemes.insert("token".to_owned(), SecurityScheme::Http(Http::new(HttpAuthScheme::Bearer)).into());
+        schemes.insert("cookie".to_owned(), SecurityScheme::ApiKey(ApiKey::Cookie(ApiKeyValue::new("vitrine"))).into());
+    }
+}
+
+/// Adds to each operation a name of its own, what extractors and layers may answer in place of its handler, and where to go
+/// on with what it has created.
+#[must_use]
+pub fn complete(mut description: Interface) -> Interface {
+    for (path, item) in &mut description.paths.paths {
+        for (method, operation) in operations_of(item) {
+            operation.operation_id = Some(name_of(method, path));
+            let refusals = refusals(method, operation);
+            add(operation, refusals);
+        }
+    }
+    link(&mut description);
+    describe_problems(description)
+}
+
+/// Unlike the name of a handler, no other operation has it.
+fn name_of(method: &str, path: &str) -> String {
+    let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api");
+    std::iter::once(method.to_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_")
+}
+
+/// Says what can be done with what was created.
+fn link(description: &mut Interface) {
+    for (collection, item) in CREATED {
+        let is_below = |path: &str| path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        let below = description.paths.paths.iter_mut().filter(|(path, _)| is_below(path));
+        let names: Vec<String> =
+            below.flat_map(|(_, item)| operations_of(item)).filter_map(|(_, operation)| operation.operation_id.clone()).collect();
+        let create = description.paths.paths.get_mut(collection).and_then(|item| item.post.as_mut());
+        let Some(RefOr::T(created)) = create.and_then(|create| create.responses.responses.get_mut("201")) else { continue };
+        let link = |name: &String| Link::builder().operation_id(name).parameter("id", "$response.body#/id").build();
+        created.links.extend(names.iter().map(|name| (name.clone(), link(name).into())));
+    }
+}
+
+/// A completed description as clients of the edge see it: without the routes that the edge refuses, with its own problems.
+#[must_use]
+pub fn public(mut description: Interface) -> Interface {
+    description.paths.paths.retain(|path, _| !INTERNAL.contains(&path.as_str()));
+    for (_, operation) in description.paths.paths.values_mut().flat_map(operations_of) {
+        add(operation, EDGE.map(|(status, _)| status));
+    }
+    describe_problems(description)
+}
+
+/// The operations of a path, by upper-case method.
+fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Documented)> {
+    let PathItem { get, post, put, patch, delete, .. } = item;
+    let operations = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
+}
+
+/// The statuses of what may be answered in place of the handler.
+fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
+    let parameters = || documented.parameters.iter().flatten();
+    let takes = |place| parameters().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place));
+    let table: [(bool, &[Code]); 7] = [
+        (true, &ANY),
+        (method != "GET", &[Code::CrossSite]),
+        (documented.security.is_some(), &[Code::Unauthenticated]),
+        (takes(ParameterIn::Path), &[Code::NotFound]),
+        (takes(ParameterIn::Query), &[Code::InvalidQuery]),
+        (takes(ParameterIn::Header), &[Code::InvalidHeader]),
+        (documented.request_body.is_some(), &BODY),
+    ];
+    table.iter().filter(|(applies, _)| *applies).flat_map(|(_, codes)| codes.iter().map(|code| code.status())).collect()
+}
+
+/// Adds problems of these statuses, and makes one of each refusal that says nothing else of itself.
+fn add(operation: &mut Documented, statuses: impl IntoIterator<Item = u16>) {
+    let answers = &mut operation.responses.responses;
+    for status in statuses {
+        answers.entry(status.to_string()).or_insert_with(|| Answer::default().into());
+    }
+    for (status, answer) in answers {
+        let RefOr::T(described) = answer else { continue };
+        match status.parse() {
+            Ok(status @ 400..) if described.content.is_empty() => *answer = Ref::from_response_name(problem_name(status)).into(),
+            Ok(status) if described.description.is_empty() => described.description = phrase(status),
+            _ => {}
+        }
+    }
+}
+
+/// Describes the problem of each status once, with its codes.
+fn describe_problems(mut description: Interface) -> Interface {
+    let answers = &mut description.components.get_or_insert_default().responses;
+    let edge = EDGE.map(|(status, _)| status);
+    let statuses: BTreeSet<u16> = Code::ALL.iter().map(|code| code.status()).chain(edge).collect();
+    answers.extend(statuses.into_iter().map(|status| (problem_name(status), problem(status).into())));
+    description
+}
+
+fn problem_name(status: u16) -> String {
+    format!("Problem{status}")
+}
+
+fn problem(status: u16) -> Answer {
+    let own = Code::ALL.iter().filter(|code| code.status() == status).map(|code| code.as_str());
+    let codes: BTreeSet<&str> = own.chain(EDGE.iter().filter(|(of, _)| *of == status).map(|(_, code)| *code)).collect();
+    let codes: Vec<String> = codes.iter().map(|code| format!("`{code}`")).collect();
+    let header = |description: &str, kind| {
+        let schema = ObjectBuilder::new().schema_type(kind).build();
+        HeaderBuilder::new().schema(Some(schema)).description(Some(description)).build()
+    };
+    let answer = ResponseBuilder::new()
+        .description(format!("{}; `code` is one of {}", phrase(status), codes.join(", ")))
+        .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))));
+    match status {
+        401 => answer.header("WWW-Authenticate", header("How to authenticate", Type::String)),
+        409 | 429 | 503 => {
+            answer.header("Retry-After", header("Seconds until another try makes sense, where that is known", Type::Integer))
+        }
+        _ => answer,
+    }
+    .build()
+}
+
+/// What HTTP calls a status.
+fn phrase(status: u16) -> String {
+    let status = axum::http::StatusCode::from_u16(status).ok();
+    status.and_then(|status| status.canonical_reason()).unwrap_or("An answer").to_owned()
+}

@@ -1,0 +1,121 @@
+//! The description of the interface: what holds for all of its operations.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use serde_json::Value;
+use vitrine::operations::INTERNAL;
+use vitrine::{interface, router};
+
+use crate::files::root;
+
+fn described() -> Value {
+    serde_json::to_value(interface::public(router::description())).unwrap()
+}
+
+/// Every operation: its method and path, and what is said of it.
+fn operations(described: &Value) -> Vec<(String, &Value)> {
+    let paths = described["paths"].as_object().unwrap().iter();
+    let operations = paths
+        .flat_map(|(path, item)| item.as_object().unwrap().iter().map(move |(method, operation)| (format!("{method} {path}"), operation)));
+    operations.collect()
+}
+
+fn resolved<'a>(described: &'a Value, value: &'a Value) -> &'a Value {
+    match value["$ref"].as_str() {
+        Some(reference) => described.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} is not there")),
+        None => value,
+    }
+}
+
+#[test]
+fn every_refusal_is_a_problem() {
+    let described = described();
+    for (name, operation) in operations(&described) {
+        for (status, answer) in operation["responses"].as_object().unwrap() {
+            let answer = resolved(&described, answer);
+            assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status} says nothing");
+            if status.as_str() >= "400" {
+                let media: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
+                assert_eq!(media, ["application/problem+json"], "{name} {status}");
+                let schema = &answer["content"]["application/problem+json"]["schema"]["$ref"];
+                assert_eq!(schema, "#/components/schemas/Problem", "{name} {status}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_operation_has_a_name_of_its_own_and_every_link_leads_to_one() {
+    let described = described();
+    let operations = operations(&described);
+    let names: BTreeSet<&str> = operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
+    assert_eq!(names.len(), operations.len());
+    let mut links = 0;
+    for (name, operation) in &operations {
+        for answer in operation["responses"].as_object().unwrap().values() {
+            for link in answer["links"].as_object().into_iter().flat_map(serde_json::Map::values) {
+                assert!(names.contains(link["operationId"].as_str().unwrap()), "{name}: {link}");
+                links += 1;
+            }
+        }
+    }
+    assert!(links > 10, "{links}");
+}
+
+#[test]
+fn every_body_and_every_parameter_is_bounded() {
+    let described = described();
+    for (name, operation) in operations(&described) {
+        for parameter in operation["parameters"].as_array().into_iter().flatten() {
+            let schema = resolved(&described, &parameter["schema"]);
+            let is_bounded = ["pattern", "enum", "format", "maximum"].iter().any(|key| !schema[*key].is_null());
+            // What platforms send back is theirs.
+            assert!(is_bounded || name.ends_with("/callback"), "{name}: {parameter}");
+        }
+        let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") else { continue };
+        let body = resolved(&described, body);
+        assert_eq!(body["additionalProperties"], Value::Bool(false), "{name}: {body}");
+        for (field, schema) in body["properties"].as_object().unwrap() {
+            let options: Vec<&Value> = schema["oneOf"].as_array().map_or_else(|| vec![schema], |options| options.iter().collect());
+            for option in options {
+                let option = resolved(&described, option);
+                let is_text = option["type"] == "string" && option["enum"].is_null() && option["format"] != "uuid";
+                // Names that the service lists, of which there are more with each release.
+                let is_listed = name == "put /api/faults/{id}" && matches!(field.as_str(), "route" | "table");
+                assert!(!is_text || is_listed || !option["maxLength"].is_null(), "{name}: {field} {option}");
+                let is_number = option["type"] == "integer" && option["enum"].is_null();
+                assert!(!is_number || !option["maximum"].is_null(), "{name}: {field} {option}");
+                assert!(option["type"] != "array" || !option["items"].is_null(), "{name}: {field} {option}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_the_edge_refuses_is_not_described() {
+    let described = described();
+    for path in INTERNAL {
+        assert!(described["paths"][path].is_null(), "{path}");
+    }
+}
+
+#[test]
+fn what_the_edge_answers_by_itself_is_described() {
+    let caddyfile = fs::read_to_string(root().join("Caddyfile")).unwrap();
+    let map = caddyfile.split("{problem.code} {problem.title} {problem.detail} {").nth(1).unwrap().split('}').next().unwrap();
+    let answers = map.lines().filter_map(|line| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
+    });
+    // That there is nothing is what the internal routes are answered, which are not described.
+    let answers: BTreeMap<u16, String> = answers.filter(|(status, _)| *status != 404).collect();
+    let expected: BTreeMap<u16, String> = interface::EDGE.map(|(status, code)| (status, code.to_owned())).into();
+    assert_eq!(answers, expected);
+    let described = described();
+    for (name, operation) in operations(&described) {
+        for status in expected.keys() {
+            assert!(!operation["responses"][status.to_string()].is_null(), "{name} {status}");
+        }
+    }
+}

@@ -1,0 +1,202 @@
+//! `cargo xtask interface`: the description of the interface against the service, through the edge. Schemathesis makes
+//! requests from the description, right and wrong ones, alone and in chains, and checks every answer against it. Which
+//! answers it expects where a description cannot say so is told in `tests/interface/schemathesis.toml`.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::http::send;
+use crate::paths;
+use crate::ports::{MAX_REPLICAS, Ports};
+use crate::process::{last_lines, run as run_task, task};
+use crate::report::{Outcome, Report};
+use crate::stack::{Plan, Stack};
+use crate::tools::{CADDY, INITDB, REDIS, SCHEMATHESIS, Tool, require};
+use crate::verbs::up;
+
+/// What it needs beside the stack's programs.
+pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
+/// Requests of an operation in a phase, in the short form.
+const FEW: u32 = 10;
+/// What has to be done: single requests at the limits of the description, random ones, and chains of them.
+const PHASES: [&str; 3] = ["coverage", "fuzzing", "stateful"];
+/// Limits that a client would have to wait for, and failures that are made on purpose.
+const SETTINGS: [(&str, &str); 2] = [("BEACONS_PER_MINUTE", "100000"), ("SIM_FAILURE_RATE", "0")];
+
+/// Compare the description of the interface with the service, by requests made from it.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Requests of an operation in a phase.
+    #[arg(long, default_value_t = FEW)]
+    examples: u32,
+    /// What the requests are made from: the same seed makes the same ones.
+    #[arg(long, default_value_t = 1)]
+    seed: u32,
+    /// Optimised binaries.
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&PROGRAMS, args.install)?;
+    up::build(args.release, args.install)?;
+    let mut report = Report::new("interface");
+    add(&mut report, args)?;
+    report.finish()
+}
+
+/// The short form for `ci`.
+pub fn short(report: &mut Report) -> Result<()> {
+    add(report, &Args { install: false, examples: FEW, seed: 1, release: false })
+}
+
+fn add(report: &mut Report, args: &Args) -> Result<()> {
+    let folder = paths::temporary("interface")?;
+    let mut stack = None;
+    report.step("three replicas behind the edge", || {
+        stack = Some(start(folder.path(), args.release)?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(stack) = stack else { return Ok(()) };
+    report.step("every answer is as described", || compare(&stack, folder.path(), args))
+}
+
+fn start(folder: &Path, release: bool) -> Result<Stack> {
+    let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+    Stack::start_service(Plan {
+        folder: folder.join("stack"),
+        ports: Ports::any(MAX_REPLICAS)?,
+        replicas: MAX_REPLICAS,
+        binary: up::binary(release),
+        engine: None,
+        settings,
+    })
+}
+
+/// Signs somebody up; answers how one signs in as that account, in the form of Web Fuzzing Commons.
+fn account(edge: &str, name: &str) -> Result<Value> {
+    let (email, password) = (format!("{name}@example.org"), paths::random_password()?);
+    let body = json!({ "email": email, "password": password, "display_name": name });
+    let registered = send("POST", &format!("{edge}/api/auth/register"), &[], Some(&body))?;
+    ensure!(registered.status == 201, "register: {}", registered.body);
+    Ok(json!({
+        "name": name,
+        "loginEndpointAuth": {
+            "endpoint": "/api/auth/login",
+            "verb": "POST",
+            "contentType": "application/json",
+            "payloadRaw": json!({ "email": email, "password": password }).to_string(),
+            "token": {
+                "extractFrom": "body",
+                "extractSelector": "/token",
+                "sendIn": "header",
+                "sendName": "Authorization",
+                "sendTemplate": "Bearer {token}",
+            },
+        },
+    }))
+}
+
+/// Runs the program with accounts of its own.
+fn compare(stack: &Stack, folder: &Path, args: &Args) -> Result<Outcome> {
+    let edge = stack.edge()?;
+    let accounts = ["first", "second"].map(|name| account(&edge, name));
+    let accounts = accounts.into_iter().collect::<Result<Vec<_>>>()?;
+    let accounts_file = folder.join("accounts.json");
+    paths::write_secret(&accounts_file, &json!({ "schemaVersion": "0.2.0", "auth": accounts }).to_string())?;
+
+    let results = folder.join("results.json");
+    let told = paths::root().join("tests/interface");
+    let mut program = task(SCHEMATHESIS.path()?);
+    program
+        .arg("--config-file")
+        .arg(told.join("schemathesis.toml"))
+        .args(["run", &format!("{edge}/api/openapi.json")])
+        .args(["--seed", &args.seed.to_string(), "--max-examples", &args.examples.to_string()])
+        .args(["--report", "json", "--report-json-path"])
+        .arg(&results)
+        // It keeps what it has tried in the folder in which it runs.
+        .current_dir(folder)
+        .env("SCHEMATHESIS_HOOKS", told.join("hooks.py"))
+        .env("INTERFACE_ACCOUNTS", accounts_file);
+    let succeeded = run_task(&mut program)?;
+    let text = fs::read_to_string(&results).context("Schemathesis left no results")?;
+    Ok(Results::read(&text)?.outcome(succeeded))
+}
+
+/// What Schemathesis says of a run.
+#[derive(Deserialize)]
+struct Results {
+    operations: Operations,
+    test_cases: TestCases,
+    errors: Vec<Value>,
+    phases: BTreeMap<String, Phase>,
+}
+
+#[derive(Deserialize)]
+struct Operations {
+    total: u64,
+    tested: u64,
+}
+
+#[derive(Deserialize)]
+struct TestCases {
+    generated: u64,
+    unique_failures: u64,
+}
+
+#[derive(Deserialize)]
+struct Phase {
+    status: String,
+}
+
+impl Results {
+    fn read(text: &str) -> Result<Self> {
+        serde_json::from_str(text).context("Schemathesis' results are not understood")
+    }
+
+    /// Findings are failures; so are errors of the program, and operations or phases that were left out.
+    fn outcome(&self, succeeded: bool) -> Outcome {
+        let Self { operations: Operations { total, tested }, test_cases, errors, phases } = self;
+        let left_out: Vec<&str> = PHASES.into_iter().filter(|name| phases.get(*name).is_none_or(|phase| phase.status == "skip")).collect();
+        let mut failed = test_cases.unique_failures + u64::try_from(errors.len()).unwrap_or(u64::MAX) + (total - tested);
+        if !left_out.is_empty() || *total == 0 || !succeeded {
+            failed = failed.max(1);
+        }
+        let note = format!("{} requests, {tested} of {total} operations, {} findings", test_cases.generated, test_cases.unique_failures);
+        let note = if left_out.is_empty() { note } else { format!("{note}; left out: {}", left_out.join(", ")) };
+        Outcome { passed: if failed == 0 { *tested } else { 0 }, failed, note }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcome(tested: u64, failures: u64, stateful: &str) -> Outcome {
+        let results = json!({
+            "operations": { "total": 2, "tested": tested },
+            "test_cases": { "generated": 9, "unique_failures": failures },
+            "errors": [],
+            "phases": { "coverage": { "status": "success" }, "fuzzing": { "status": "success" }, "stateful": { "status": stateful } },
+        });
+        Results::read(&results.to_string()).unwrap().outcome(failures == 0)
+    }
+
+    #[test]
+    fn only_a_whole_run_without_findings_passes() {
+        assert_eq!((outcome(2, 0, "success").passed, outcome(2, 0, "success").failed), (2, 0));
+        assert_eq!(outcome(2, 3, "success").failed, 3, "findings");
+        assert_eq!(outcome(1, 0, "success").failed, 1, "an operation left out");
+        assert_eq!(outcome(2, 0, "skip").failed, 1, "a phase left out");
+    }
+}
