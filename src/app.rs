@@ -30,7 +30,7 @@ use crate::platforms::Platforms;
 use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 use crate::server::{self, Limits};
-use crate::state::AppState;
+use crate::state::{AppState, Parts};
 use crate::tasks::Tasks;
 use crate::{router, telemetry};
 
@@ -112,7 +112,7 @@ impl App {
         let interface = router::with_faults(interface, config.faults);
         let faults = config.faults.then(|| Faults::new(db.clone(), armed, router::templates(&interface)));
         let config = Arc::new(config);
-        let state = AppState {
+        let state = AppState::from(Parts {
             config,
             metrics,
             exporter,
@@ -127,7 +127,7 @@ impl App {
             visits,
             faults,
             pulse,
-        };
+        });
         let router = router::build(interface, state.clone())?;
         Ok(Self { listener, router, link, cache, engine, workers, state })
     }
@@ -170,37 +170,36 @@ impl App {
     /// When a background task ended by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, cache, engine, workers, state } = self;
-        let AppState { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } =
-            state;
+        let Parts { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } = &*state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
         let mut tasks = Tasks::new(metrics.clone());
-        let follower = environments.follower(&config);
-        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth, environments.clone(), health.clone(), metrics.clone());
-        tasks.spawn("metrics upkeep", exporter.upkeep());
+        let follower = environments.follower(config);
+        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth.clone(), environments.clone(), health.clone(), metrics.clone());
+        tasks.spawn("metrics upkeep", exporter.clone().upkeep());
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
         tasks.spawn("pool figures", db.clone().sample());
         tasks.spawn("redis", link.clone().keep_connected());
-        tasks.spawn("invalidations", after_migration(&health, cache.clone().follow()));
-        tasks.spawn("notifications", after_migration(&health, cache.clone().listen()));
+        tasks.spawn("invalidations", after_migration(health, cache.clone().follow()));
+        tasks.spawn("notifications", after_migration(health, cache.clone().listen()));
         tasks.spawn("realtime", realtime.clone().run());
-        tasks.spawn("pulse", pulse.beat());
-        tasks.spawn("ended sessions", sign_out_ended(accounts, realtime.clone()));
+        tasks.spawn("pulse", pulse.clone().beat());
+        tasks.spawn("ended sessions", sign_out_ended(accounts.clone(), realtime.clone()));
         tasks.spawn("presence", projects.presence().clone().share());
-        tasks.spawn("project subscriptions", projects::watch_access(projects, realtime.clone()));
+        tasks.spawn("project subscriptions", projects::watch_access(projects.clone(), realtime.clone()));
         tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
         tasks.spawn("grown logs", environments.hear_logs());
         tasks.spawn("health", health.clone().watch(db.clone(), link));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
-        tasks.spawn("jobs", after_migration(&health, workers.clone().work()));
+        tasks.spawn("jobs", after_migration(health, workers.clone().work()));
         if let Some(faults) = faults {
             tracing::warn!("faults are on: admins can hurt this replica on purpose");
-            tasks.spawn("faults", after_migration(&health, faults.watch()));
+            tasks.spawn("faults", after_migration(health, faults.clone().watch()));
         }
-        tasks.spawn("logs", after_migration(&health, follower.clone().follow()));
+        tasks.spawn("logs", after_migration(health, follower.clone().follow()));
 
         let stop_accepting = CancellationToken::new();
         let limits = Limits {
@@ -209,7 +208,7 @@ impl App {
             write_timeout: config.write_timeout,
             drain_timeout: config.drain_timeout,
         };
-        let mut server = tokio::spawn(server::serve(listener, router, limits, metrics, stop_accepting.clone()));
+        let mut server = tokio::spawn(server::serve(listener, router, limits, metrics.clone(), stop_accepting.clone()));
 
         let (failure, serving) = tokio::select! {
             () = stop => (None, true),

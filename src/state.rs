@@ -1,5 +1,6 @@
-//! What every handler can reach. Cheap to clone.
+//! What every handler can reach. One pointer: each layer and each extractor of a request clones it.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::config::Config;
@@ -17,9 +18,26 @@ use crate::metrics::exporter::Exporter;
 use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 
-/// The parts of one application.
+/// A pointer to the parts of one application.
 #[derive(Clone)]
-pub struct AppState {
+pub struct AppState(Arc<Parts>);
+
+impl From<Parts> for AppState {
+    fn from(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Parts;
+
+    fn deref(&self) -> &Parts {
+        &self.0
+    }
+}
+
+/// The parts of one application.
+pub struct Parts {
     /// What was configured.
     pub config: Arc<Config>,
     /// What counts.
