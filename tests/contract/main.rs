@@ -7,6 +7,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 
 mod alerts;
+mod builds;
 mod cardinality;
 mod dashboards;
 mod documents;

@@ -1,0 +1,28 @@
+//! What `cargo build` and `cargo test` share: a crate whose features differ between the two is compiled twice, with all that stands on it.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+
+use crate::files::root;
+
+/// Each crate with its features, as a selection of packages and dependencies enables them.
+fn features(selection: &[&str]) -> BTreeSet<String> {
+    let tree = Command::new(env!("CARGO"))
+        .args(["tree", "--locked", "--prefix", "none", "--format", "{p} {f}"])
+        .args(selection)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    let text = String::from_utf8(tree.stdout).unwrap();
+    text.lines().map(|line| line.replace(" (*)", "").replace(" (proc-macro)", "")).collect()
+}
+
+#[test]
+fn a_build_of_the_programs_compiles_nothing_that_the_tests_have_compiled() {
+    let programs = features(&["--package", "vitrine", "--package", "provider-sim", "--edges", "normal,build"]);
+    let everything = features(&["--workspace", "--edges", "normal,build,dev"]);
+    assert!(programs.len() > 300, "{programs:?}");
+    let twice: Vec<_> = programs.difference(&everything).collect();
+    assert!(twice.is_empty(), "these are compiled twice: {twice:#?}");
+}
