@@ -106,7 +106,7 @@ impl Stage {
         config.sim_latency = Duration::ZERO;
         config.sim_failure_rate = 0.0;
         config.sim_lines_per_second = rate.into();
-        let exporter = Exporter::new("")?;
+        let exporter = Exporter::new()?;
         let metrics = exporter.metrics();
         tokio::spawn(exporter.upkeep());
         let db = Db::new(&config, metrics.clone())?;

@@ -28,6 +28,9 @@ printf %s "postgres://vitrine:$postgres@postgres:5432/vitrine" | give 65532 data
 printf %s "redis://:$redis@redis:6379/0" | give 65532 redis_url
 give 65531 provider_sim_own_secret <provider_sim_client_secret
 printf %s "$postgres" | give 65534 postgres_exporter_password
+# Empty without METRICS_TOKEN: replicas then ask for no token.
+printf %s "${METRICS_TOKEN:-}" | give 65532 metrics_token
+printf %s "${METRICS_TOKEN:-}" | give 65534 prometheus_metrics_token
 printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
 # Redis holds copies and counters only: bounded, the oldest go first, nothing is kept over a restart.
 give 999 redis.conf <<CONF

@@ -62,7 +62,7 @@ impl App {
     /// # Errors
     /// As [`Self::build`].
     pub fn build_with(config: Config, interface: OpenApiRouter<AppState>) -> Result<Self, AppError> {
-        let exporter = Exporter::new(&config.metrics_prefix)?;
+        let exporter = Exporter::new()?;
         let metrics = exporter.metrics();
         telemetry::watch_panics(&metrics);
         let listener = StdListener::bind(config.listen_address)?;
@@ -106,7 +106,8 @@ impl App {
         });
         let handlers = [environments.handlers(), oauth.handlers(), posts.handlers()].into_iter().flatten().collect();
         let workers = Workers::new(queue, db.clone(), config.job_workers as usize, handlers, metrics.clone());
-        let health = Health::new(engine.name(), metrics.clone());
+        let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
+        let health = Health::new(engine.name(), &required, metrics.clone());
         let visits = Visits::new(config.beacons_per_minute, metrics.clone());
         let pulse = Pulse::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);
@@ -151,7 +152,8 @@ impl App {
     /// # Errors
     /// When the database is away or a migration fails.
     pub async fn migrate(self) -> Result<(), AppError> {
-        Ok(self.state.db.migrate().await?)
+        let on_wait = |holders: &str| tracing::warn!(holders, "migration is waiting for a lock that another session holds");
+        Ok(self.state.db.migrate(on_wait).await?)
     }
 
     /// Makes the account with this e-mail an admin. Every replica knows when this returns.

@@ -1,18 +1,21 @@
 //! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints them.
 //!
-//! Variables come from the environment; a secret may come from a file that `<NAME>_FILE` names. An error names the
-//! variable and what it wants, never the value of a secret. Nothing else in Vitrine reads the environment.
+//! Variables come from the environment; a secret may come from a file that `<NAME>_FILE` names. An empty variable is an absent one,
+//! because Compose writes `NAME=` for `${NAME:-}`. An error names the variable and what it wants, never the value of a secret. Nothing
+//! else in Vitrine reads the environment.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::time::Duration;
 
-use clap::{ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::builder::{BoolishValueParser, Resettable};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::metrics::labels::DriverName;
+use crate::metrics::labels::{Dependency, DriverName};
 use crate::sealing::Keyring;
 
 /// Secrets, each of which `<NAME>_FILE` may give.
@@ -41,6 +44,46 @@ pub enum LogFormat {
     Text,
 }
 
+/// A dependency that readiness may require.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub enum Requirement {
+    /// Postgres.
+    Postgres,
+    /// Redis.
+    Redis,
+    /// The driver of environments.
+    EnvironmentDriver,
+}
+
+impl Requirement {
+    /// The dependency as metrics and the health routes name it.
+    #[must_use]
+    pub fn dependency(self) -> Dependency {
+        match self {
+            Self::Postgres => Dependency::Postgres,
+            Self::Redis => Dependency::Redis,
+            Self::EnvironmentDriver => Dependency::EnvironmentDriver,
+        }
+    }
+}
+
+/// A list of networks, comma separated; `none` is the empty list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Networks(pub Vec<IpNet>);
+
+impl FromStr for Networks {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text.trim() == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let network = |part: &str| part.trim().parse().map_err(|_| format!("{part:?} is not a network such as 10.0.0.0/8"));
+        text.split(',').map(network).collect::<Result<_, _>>().map(Self)
+    }
+}
+
 /// The whole configuration of a replica.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
@@ -56,9 +99,19 @@ pub struct Config {
     /// Address under which browsers reach the service; https makes the session cookie Secure
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:8080")]
     pub public_url: Url,
-    /// Networks whose X-Forwarded-For is believed, comma separated
-    #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", value_delimiter = ',', default_value = "127.0.0.0/8,::1/128")]
-    pub trusted_proxies: Vec<IpNet>,
+    /// Networks whose X-Forwarded-For is believed, comma separated; none for no network
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128")]
+    pub trusted_proxies: Networks,
+    /// Dependencies without which the replica is not ready, comma separated: postgres (always), redis, environment_driver
+    #[arg(
+        long,
+        env = "READINESS_REQUIRES",
+        value_name = "READINESS_REQUIRES",
+        value_enum,
+        value_delimiter = ',',
+        default_value = "postgres"
+    )]
+    pub readiness_requires: Vec<Requirement>,
 
     /// Postgres, as postgres://user:password@host:port/database (secret)
     #[arg(long, env = "DATABASE_URL", value_name = "DATABASE_URL", hide_env_values = true)]
@@ -210,15 +263,12 @@ pub struct Config {
     pub beacons_per_minute: u32,
 
     /// Whether admins may make faults on purpose, to try alerts and runbooks; production leaves it off
-    #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set)]
+    #[arg(long, env = "FAULTS", value_name = "FAULTS", default_value = "false", action = ArgAction::Set, value_parser = BoolishValueParser::new())]
     pub faults: bool,
 
     /// Bearer token that the metrics routes ask for; open without one (secret)
     #[arg(long, env = "METRICS_TOKEN", value_name = "METRICS_TOKEN", hide_env_values = true)]
     pub metrics_token: Option<SecretString>,
-    /// First part of every metric name
-    #[arg(long, env = "METRICS_PREFIX", value_name = "METRICS_PREFIX", default_value = "")]
-    pub metrics_prefix: String,
     /// What is logged, as tracing directives
     #[arg(long, env = "LOG", value_name = "LOG", default_value = "info")]
     pub log: String,
@@ -251,10 +301,8 @@ impl Config {
         if !matches!(self.public_url.scheme(), "http" | "https") || self.public_url.host().is_none() {
             return Err("PUBLIC_URL wants an http or https address".to_owned());
         }
-        if !self.metrics_prefix.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-            || self.metrics_prefix.starts_with(|c: char| c.is_ascii_digit())
-        {
-            return Err("METRICS_PREFIX wants letters, digits and underscores, a letter first".to_owned());
+        if !self.readiness_requires.contains(&Requirement::Postgres) {
+            return Err("READINESS_REQUIRES must include postgres".to_owned());
         }
         let namespace = &self.environment_namespace;
         let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
@@ -342,12 +390,17 @@ impl Cli {
     pub fn read() -> Result<Self, clap::Error> {
         let mut arguments: Vec<String> = std::env::args().collect();
         for name in SECRETS {
-            let Ok(path) = std::env::var(format!("{name}_FILE")) else { continue };
+            let path = std::env::var(format!("{name}_FILE")).unwrap_or_default();
+            if path.is_empty() {
+                continue;
+            }
             let secret = std::fs::read_to_string(Path::new(&path))
                 .map_err(|error| Self::error(&format!("{name}_FILE wants a readable file; {path}: {error}")))?;
-            arguments.push(format!("--{}={}", name.to_lowercase().replace('_', "-"), secret.trim_end()));
+            if !secret.trim().is_empty() {
+                arguments.push(format!("--{}={}", name.to_lowercase().replace('_', "-"), secret.trim_end()));
+            }
         }
-        let command: Command = Self::command();
+        let command: Command = Self::command().mut_args(without_empty_variable);
         let cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
         if cli.verb != Verb::GrantAdmin && cli.email.is_some() {
             return Err(Self::error("only grant-admin wants an e-mail"));
@@ -359,6 +412,11 @@ impl Cli {
     fn error(message: &str) -> clap::Error {
         Self::command().error(clap::error::ErrorKind::ValueValidation, message)
     }
+}
+
+fn without_empty_variable(arg: Arg) -> Arg {
+    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
+    if is_empty { arg.env(Resettable::Reset) } else { arg }
 }
 
 fn duration(text: &str) -> Result<Duration, String> {

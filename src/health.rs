@@ -1,7 +1,9 @@
 //! What readiness rests on, checked in the background so that a probe costs nothing and cannot pile up.
 //!
-//! Postgres is required; Redis and the driver of environments degrade the service and do not fail it. The routes are in [`operations`](crate::operations).
+//! A dependency that `READINESS_REQUIRES` names makes the replica unready while it is down; any other one degrades it. The routes are
+//! in [`operations`](crate::operations).
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -25,6 +27,8 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
 /// A single slow answer of Postgres would take every replica out of the edge's pool at once.
 const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
+/// A migration that cannot succeed must not fill the log.
+const LONGEST_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What is known of one dependency.
@@ -41,9 +45,10 @@ pub struct Check {
     pub since: OffsetDateTime,
     /// Class of the last failure, if there was one.
     pub last_error: Option<&'static str>,
-    /// Which one it is, where there are several.
+    /// Which driver of environments it is; of Postgres, what a migration waits for.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<&'static str>,
+    #[schema(value_type = Option<String>)]
+    pub detail: Option<Cow<'static, str>>,
     #[serde(skip)]
     failures: u32,
 }
@@ -82,23 +87,23 @@ struct Known {
 }
 
 impl Health {
-    /// Nothing is up until it was seen to be.
+    /// Nothing is up until it was seen to be. `requires` lists the dependencies without which the replica is unready.
     #[must_use]
-    pub fn new(driver: DriverName, metrics: Metrics) -> Self {
-        let unknown = |required| Check {
+    pub fn new(driver: DriverName, requires: &[Dependency], metrics: Metrics) -> Self {
+        let unknown = |dependency| Check {
             status: "down",
-            required,
+            required: requires.contains(&dependency),
             latency_ms: 0,
             since: OffsetDateTime::now_utc(),
             last_error: Some("not_checked"),
             detail: None,
             failures: FAILURES_TO_BE_DOWN,
         };
-        let checks = BTreeMap::from([
-            (Dependency::Postgres.name(), unknown(true)),
-            (Dependency::Redis.name(), unknown(false)),
-            (Dependency::EnvironmentDriver.name(), Check { detail: Some(driver.name()), ..unknown(false) }),
-        ]);
+        let checks = [Dependency::Postgres, Dependency::Redis, Dependency::EnvironmentDriver];
+        let mut checks: BTreeMap<_, _> = checks.map(|dependency| (dependency.name(), unknown(dependency))).into();
+        if let Some(check) = checks.get_mut(Dependency::EnvironmentDriver.name()) {
+            check.detail = Some(driver.name().into());
+        }
         Self(Arc::new(Inner {
             started: Instant::now(),
             known: RwLock::new(Known { draining: false, checks }),
@@ -141,13 +146,17 @@ impl Health {
 
     /// Brings the schema up to date as soon as Postgres is there, then checks for ever.
     pub async fn watch(self, db: Db, link: Link) {
-        while let Err(error) = db.migrate().await {
+        let mut pause = MIGRATE_PAUSE;
+        while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
             self.0.metrics.system_errors.increment((SystemError::Migration, Severity::Error));
-            tracing::warn!(error = &error as &dyn Error, "the schema could not be brought up to date; trying again");
+            tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; trying again");
+            self.explain(Dependency::Postgres, None);
             self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
             self.note(Dependency::Redis, Duration::ZERO, redis(&link));
-            tokio::time::sleep(MIGRATE_PAUSE).await;
+            tokio::time::sleep(pause).await;
+            pause = LONGEST_MIGRATE_PAUSE.min(2 * pause);
         }
+        self.explain(Dependency::Postgres, None);
         if let Err(error) = db.warm_up().await {
             tracing::debug!(error = &error as &dyn Error, "the pool fills as it is used");
         }
@@ -161,6 +170,20 @@ impl Health {
             let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ask()).await.unwrap_or(Err("timeout"));
             self.note(Dependency::Postgres, start.elapsed(), result);
             self.note(Dependency::Redis, Duration::ZERO, redis(&link));
+        }
+    }
+
+    /// Another session, usually a replica that is migrating, holds what the migration needs.
+    fn wait_for_migration(&self, holders: &str) {
+        tracing::warn!(holders, "migration is waiting for a lock that another session holds");
+        self.explain(Dependency::Postgres, Some(format!("migration is waiting for {holders}").into()));
+        self.note(Dependency::Postgres, Duration::ZERO, Err("migration_waiting"));
+    }
+
+    fn explain(&self, dependency: Dependency, detail: Option<Cow<'static, str>>) {
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(check) = known.checks.get_mut(dependency.name()) {
+            check.detail = detail;
         }
     }
 

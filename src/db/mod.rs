@@ -9,9 +9,10 @@ pub mod idempotency;
 pub mod invalidations;
 pub mod lease;
 mod listen;
+mod migration;
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use secrecy::ExposeSecret;
@@ -32,11 +33,7 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// A replica that freezes or is cut off in the middle of a transaction keeps its locks no longer: well within a job's lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
-/// Far above any migration that leaves old replicas working.
-const MIGRATE_TIMEOUT: Duration = Duration::from_mins(2);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-
-static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!();
 
 /// The way to Postgres.
 #[derive(Clone)]
@@ -148,22 +145,6 @@ impl Db {
     pub async fn acquire_aside(&self) -> Result<Conn, StoreError> {
         let connection = self.probe.acquire().await.map_err(StoreError::from)?;
         Ok(self.conn(connection, None))
-    }
-
-    /// Brings the schema up to date. Replicas that start together wait for the first: the migrator holds a lock.
-    ///
-    /// # Errors
-    /// When the database is away, or a migration fails.
-    pub async fn migrate(&self) -> Result<(), sqlx::migrate::MigrateError> {
-        let start = Instant::now();
-        let unlimited =
-            PgPoolOptions::new().max_connections(1).acquire_timeout(self.acquire_timeout).connect_with(self.options.clone()).await?;
-        // A silent partition would keep the replica waiting for ever; dropped, the attempt is made anew.
-        let done = tokio::time::timeout(MIGRATE_TIMEOUT, MIGRATOR.run(&unlimited)).await;
-        done.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        unlimited.close().await;
-        tracing::info!(milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "schema is up to date");
-        Ok(())
     }
 
     /// Reports the pool's connections for ever.

@@ -23,7 +23,7 @@ impl FromRequestParts<AppState> for ClientNetwork {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
-        Ok(Self(network(client(peer, &parts.headers, &state.config.trusted_proxies))))
+        Ok(Self(network(client(peer, &parts.headers, &state.config.trusted_proxies.0))))
     }
 }
 

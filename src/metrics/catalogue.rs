@@ -34,7 +34,7 @@ const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 
 pub struct Row {
     /// Section of the documentation.
     pub section: &'static str,
-    /// Name without `METRICS_PREFIX`.
+    /// Name.
     pub name: &'static str,
     /// `counter`, `gauge`, `histogram` or `summary`.
     pub kind: &'static str,

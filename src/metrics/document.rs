@@ -7,7 +7,7 @@ const HEAD: &str = "# Metrics\n\n\
     Base units; every closed label set exists at zero before the first event. `route` is a route template or `other`,\n\
     `method` is one that the route declares or `OTHER`, `status` is the three digits. No label ever holds text from a client.\n\
     What no operation declares, `other` and `OTHER`, is counted and has no histograms.\n\
-    `METRICS_PREFIX` goes before every name. There is no garbage collector here: where Node's services show its pauses,\n\
+    There is no garbage collector here: where Node's services show its pauses,\n\
     see `process_heap_bytes` and `runtime_scheduling_delay_seconds`.\n";
 
 /// What foreign names map to: the catalogue does not know them, `tests/contract/foreign_names.rs` holds them to the rules.

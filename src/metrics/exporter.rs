@@ -27,22 +27,22 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Makes the metrics of one application, each closed label set at zero, under names with `prefix`.
+    /// Makes the metrics of one application, each closed label set at zero.
     ///
     /// # Errors
     /// When the catalogue holds a histogram with an empty list of buckets.
-    pub fn new(prefix: &str) -> Result<Self, BuildError> {
+    pub fn new() -> Result<Self, BuildError> {
         let mut builder = PrometheusBuilder::new()
             .set_quantiles(&[0.5, 0.9, 0.95, 0.99])?
             .set_bucket_duration(SUMMARY_WINDOW)?
             .set_bucket_count(SUMMARY_WINDOWS);
         let rows = rows();
         for row in rows.iter().filter(|row| !row.buckets.is_empty()) {
-            builder = builder.set_buckets_for_metric(Matcher::Full(format!("{prefix}{}", row.name)), row.buckets)?;
+            builder = builder.set_buckets_for_metric(Matcher::Full(row.name.to_owned()), row.buckets)?;
         }
         let recorder = builder.build_recorder();
         for row in &rows {
-            let (name, help) = (format!("{prefix}{}", row.name).into(), SharedString::const_str(row.help));
+            let (name, help) = (row.name.into(), SharedString::const_str(row.help));
             match row.kind {
                 "counter" => recorder.describe_counter(name, None, help),
                 "gauge" => recorder.describe_gauge(name, None, help),
@@ -50,7 +50,7 @@ impl Exporter {
             }
         }
         let handle = recorder.handle();
-        let metrics = Arc::new(Catalogue::register(&Registrar::new(recorder, prefix)));
+        let metrics = Arc::new(Catalogue::register(&Registrar::new(recorder)));
         metrics.build_info.with(&[env!("CARGO_PKG_VERSION"), super::REVISION, super::RUSTC]).set(1.0);
         Ok(Self { handle, metrics })
     }

@@ -19,17 +19,16 @@ static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, 
 #[derive(Clone)]
 pub struct Registrar {
     recorder: Arc<PrometheusRecorder>,
-    prefix: Arc<str>,
 }
 
 impl Registrar {
-    pub(super) fn new(recorder: PrometheusRecorder, prefix: &str) -> Self {
-        Self { recorder: Arc::new(recorder), prefix: prefix.into() }
+    pub(super) fn new(recorder: PrometheusRecorder) -> Self {
+        Self { recorder: Arc::new(recorder) }
     }
 
-    fn key(&self, name: &str, keys: &[&'static str], values: &[&str]) -> Key {
+    fn key(name: &'static str, keys: &[&'static str], values: &[&str]) -> Key {
         let labels: Vec<Label> = keys.iter().zip(values).map(|(key, value)| Label::new(*key, (*value).to_owned())).collect();
-        Key::from_parts(format!("{}{name}", self.prefix), labels)
+        Key::from_parts(name, labels)
     }
 }
 
@@ -56,7 +55,7 @@ macro_rules! closed_kind {
             fn register(registrar: &Registrar, name: &'static str) -> Self {
                 let keys = L::keys();
                 let handles = L::all().iter()
-                    .map(|values| registrar.recorder.$register(&registrar.key(name, &keys, values), &METADATA))
+                    .map(|values| registrar.recorder.$register(&Registrar::key(name, &keys, values), &METADATA))
                     .collect();
                 Self { handles, labels: PhantomData }
             }
@@ -161,15 +160,15 @@ impl Drop for Timer {
 
 /// A counter in fractions, such as seconds of CPU, which the exporter's own whole-number counters would truncate.
 pub struct FloatCounter {
-    name: String,
+    name: &'static str,
     bits: AtomicU64,
 }
 
 impl Kind for FloatCounter {
     type Labels = ();
     const TYPE: &'static str = "counter";
-    fn register(registrar: &Registrar, name: &'static str) -> Self {
-        Self { name: format!("{}{name}", registrar.prefix), bits: AtomicU64::new(0) }
+    fn register(_: &Registrar, name: &'static str) -> Self {
+        Self { name, bits: AtomicU64::new(0) }
     }
     fn series() -> Vec<Vec<&'static str>> {
         <()>::all()
@@ -206,7 +205,7 @@ macro_rules! family_kind {
         impl<K: Keys> $kind<K> {
             /// The handle of one series. Values come from closed sets or route templates, never from a client.
             pub fn with(&self, values: &[&str]) -> $handle {
-                self.registrar.recorder.$register(&self.registrar.key(self.name, &self.keys, values), &METADATA)
+                self.registrar.recorder.$register(&Registrar::key(self.name, &self.keys, values), &METADATA)
             }
         }
     };

@@ -64,7 +64,6 @@ fn a_variable_that_cannot_be_used_is_named_and_no_secret_told() {
         ("LOGINS_AT_ONCE_PER_ADDRESS", "0"),
         ("REGISTRATIONS_PER_MINUTE", "0"),
         ("OAUTH_PER_MINUTE", "0"),
-        ("ENVIRONMENT_NAMESPACE", ""),
         ("ENVIRONMENT_NAMESPACE", "../../images"),
         ("ENVIRONMENT_NAMESPACE", "a/b"),
         ("ENVIRONMENT_NAMESPACE", "a?force=true"),
@@ -76,12 +75,45 @@ fn a_variable_that_cannot_be_used_is_named_and_no_secret_told() {
         ("ENVIRONMENT_NAMESPACE", "a1234567890123456789012345678901234567890"),
         ("DOCKER_HOST", "tcp://127.0.0.1:2375"),
         ("DOCKER_HOST", "/var/run/docker.sock"),
-        ("METRICS_PREFIX", "9-lives"),
+        ("READINESS_REQUIRES", "redis"),
+        ("READINESS_REQUIRES", "postgres,moon"),
+        ("FAULTS", "perhaps"),
         ("LOG", "vitrine=loudly"),
         ("LOG_FORMAT", "xml"),
     ] {
         let given = [DATABASE, REDIS].into_iter().filter(|(other, _)| *other != name);
         assert_refused(name, &given.chain([(name, value)]).collect::<Vec<_>>());
+    }
+}
+
+/// Every variable that `vitrine config` prints, and the files of the secrets.
+fn variables() -> Vec<String> {
+    let printed = said(&run(&["config"], &[DATABASE, REDIS]));
+    let named = printed.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(str::to_owned);
+    let files = ["DATABASE_URL_FILE", "REDIS_URL_FILE", "METRICS_TOKEN_FILE", "TOKEN_KEYS_FILE"].map(str::to_owned);
+    named.chain(files).collect()
+}
+
+#[test]
+fn an_empty_variable_is_an_absent_one() {
+    let variables = variables();
+    assert!(variables.len() > 40 && variables.iter().any(|name| name == "METRICS_TOKEN"), "{variables:?}");
+    for name in variables.iter().filter(|name| !["DATABASE_URL", "REDIS_URL"].contains(&name.as_str())) {
+        for environment in ["development", "production"] {
+            let given = [DATABASE, REDIS, ("ENVIRONMENT", environment)].into_iter().filter(|(other, _)| other != name);
+            let output = run(&CHECK, &given.chain([(name.as_str(), "")]).collect::<Vec<_>>());
+            assert!(output.status.success(), "{name}= in {environment}: {}", said(&output));
+        }
+    }
+}
+
+#[test]
+fn a_switch_takes_the_usual_spellings_and_proxies_may_be_none() {
+    for value in ["true", "false", "1", "0", "yes", "no", "on", "off"] {
+        assert!(run(&CHECK, &[DATABASE, REDIS, ("FAULTS", value)]).status.success(), "FAULTS={value}");
+    }
+    for value in ["none", "10.0.0.0/8", "10.0.0.0/8, ::1/128"] {
+        assert!(run(&CHECK, &[DATABASE, REDIS, ("TRUSTED_PROXIES", value)]).status.success(), "TRUSTED_PROXIES={value}");
     }
 }
 
@@ -99,6 +131,8 @@ fn a_secret_may_come_from_a_file() {
     assert!(output.status.success(), "{}", said(&output));
     let production = [files[0], files[1], ("METRICS_TOKEN_FILE", &*token), ("ENVIRONMENT", "production")];
     assert_refused("METRICS_TOKEN", &production);
+    let empty = [files[0], files[1], ("METRICS_TOKEN_FILE", &*write("none", "\n")), ("ENVIRONMENT", "production")];
+    assert!(run(&CHECK, &empty).status.success(), "an empty file holds no token");
     let missing = folder.0.join("missing").display().to_string();
     assert_refused("DATABASE_URL_FILE", &[("DATABASE_URL_FILE", &missing), REDIS]);
     let wrong = write("wrong", "mysql://somebody:hunter2hunter2@127.0.0.1/db\n");
@@ -128,7 +162,7 @@ fn printing_the_configuration_tells_no_secret() {
         assert!(!said(&output).contains("hunter2"), "{}", said(&output));
     }
     let printed = said(&run(&["config"], &[DATABASE, REDIS]));
-    for name in ["DATABASE_URL", "REQUEST_TIMEOUT", "LOGIN_WINDOW", "METRICS_PREFIX"] {
+    for name in ["DATABASE_URL", "REQUEST_TIMEOUT", "LOGIN_WINDOW", "READINESS_REQUIRES"] {
         assert!(printed.contains(name), "{name}");
     }
 }

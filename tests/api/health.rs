@@ -80,6 +80,24 @@ async fn without_redis_a_replica_is_ready_and_says_that_it_is_degraded() {
 }
 
 #[tokio::test]
+async fn a_replica_that_requires_redis_is_unready_without_it() {
+    let stores = Stores::new().await;
+    let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let through = through("redis-url", &stores.redis_url(), redis.address);
+    let app = TestApp::on(&stores, &[&through, "--readiness-requires=postgres,redis"]).await;
+    app.until_status(RECOVERY, "ready").await;
+    redis.set(Mode::Refuse).await;
+    app.until_status(RECOVERY, "unready").await;
+    let readiness = app.get("/health/ready").answer().await.expect(503).json();
+    let (checks, required) = (&readiness["checks"], ["postgres", "redis", "environment_driver"]);
+    assert_eq!(required.map(|name| checks[name]["required"].as_bool().unwrap()), [true, true, false], "{readiness}");
+    eventually("the gauge says so", async || when(app.scrape().await.get("service_ready", &[("dependency", "all")]) == 0.0)).await;
+    app.get("/health/live").answer().await.expect(200);
+    redis.set(Mode::Pass).await;
+    app.until_status(RECOVERY, "ready").await;
+}
+
+#[tokio::test]
 async fn a_replica_that_leaves_says_so_at_once_and_finishes_what_is_in_flight() {
     let app = TestApp::with(&["--drain-delay=1s"]).await;
     let mut in_flight = half_a_request(&app).await;

@@ -430,7 +430,7 @@ async fn every_attempt_is_counted_once_by_how_it_ended() {
 #[tokio::test]
 async fn the_fleet_reports_what_waits_and_for_how_long() {
     let stage = Stage::set().await;
-    let exporter = Exporter::new("").unwrap();
+    let exporter = Exporter::new().unwrap();
     let metrics = exporter.metrics();
     let report = async || {
         jobs::report(&mut stage.db.acquire().await.unwrap(), &metrics).await.unwrap();

@@ -37,6 +37,7 @@ mod logs;
 mod logs_live;
 mod members;
 mod metrics;
+mod migrations;
 mod oauth;
 mod oauth_attacks;
 mod oauth_faults;

@@ -19,6 +19,8 @@ const SIMULATED: &str = "platforms/simulated.toml";
 
 /// Where containers have what Alertmanager is told in files.
 const ALERTMANAGER_SECRETS: &str = "/run/alertmanager";
+/// Where containers have the token that Prometheus sends to the replicas.
+const METRICS_TOKEN: &str = "/run/vitrine/prometheus_metrics_token";
 /// `PagerDuty`'s keys are this long; the simulator asks for no other one.
 const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
 
@@ -41,6 +43,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     edit(&folder.join("prometheus/prometheus.yml"), |text| prometheus(text, folder, ports, replicas, with_grafana))?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| alertmanager(text, folder, ports))?;
     write_receivers(&folder.join("alertmanager"), ports)?;
+    write_metrics_token(folder, "")?;
     let sources = folder.join("grafana/provisioning");
     if sources.is_dir() {
         edit_all(&sources, &|text| {
@@ -49,6 +52,15 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
         })?;
     }
     Ok(())
+}
+
+/// Gives Prometheus the token that replicas ask for; an empty one where they ask for none.
+pub fn write_metrics_token(folder: &Path, token: &str) -> Result<()> {
+    paths::write_secret(&metrics_token(folder), token)
+}
+
+fn metrics_token(folder: &Path) -> PathBuf {
+    folder.join("prometheus/metrics_token")
 }
 
 /// Divides time in what [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
@@ -95,7 +107,8 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
         text = drop_target(&text, &Port::Backend(number).name());
     }
     let home = folder.join("prometheus").display().to_string();
-    ports.localise(&text).replace("/etc/prometheus", &home)
+    let token = metrics_token(folder).display().to_string();
+    ports.localise(&text).replace("/etc/prometheus", &home).replace(METRICS_TOKEN, &token)
 }
 
 fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {

@@ -155,8 +155,8 @@ pub struct Stage {
 impl Stage {
     pub async fn set() -> Self {
         let stores = Stores::new().await;
-        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::new("").unwrap().metrics()).unwrap();
-        db.migrate().await.unwrap();
+        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::new().unwrap().metrics()).unwrap();
+        db.migrate(|_| ()).await.unwrap();
         stores.execute("CREATE TABLE effects (id bigserial, name text NOT NULL, attempt integer NOT NULL)").await;
         stores.execute("CREATE TABLE given_up (name text NOT NULL, reason text NOT NULL)").await;
         Self { stores, db, queue: Queue::default() }
@@ -256,7 +256,7 @@ impl Replica {
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let inside = runtime.enter();
-        let (exporter, queue) = (Exporter::new("").unwrap(), Queue::default());
+        let (exporter, queue) = (Exporter::new().unwrap(), Queue::default());
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         let db = Db::new(&configuration(stores, &arguments), exporter.metrics()).unwrap();
         let handlers = handlers(&db, &queue);

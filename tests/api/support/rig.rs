@@ -71,12 +71,12 @@ impl Rig {
         let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let config = configuration(&stores, &[&QUICK, arguments, &[&namespace]].concat());
         telemetry::init(&config);
-        let exporter = Exporter::new("").unwrap();
+        let exporter = Exporter::new().unwrap();
         let (mut db, mut made) = (None, None);
         match config.environment_driver {
             DriverName::Sim => {
                 let migrated = Db::new(&config, exporter.metrics()).unwrap();
-                migrated.migrate().await.unwrap();
+                migrated.migrate(|_| ()).await.unwrap();
                 db = Some(migrated);
             }
             DriverName::Docker => made = Namespace::of(&config),

@@ -55,11 +55,11 @@ impl Stage {
         let kept = keeps_all.then(|| "--log-lines-kept=10000000".to_owned());
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
-        let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new("").unwrap());
+        let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new().unwrap());
         // The stage itself has no outage to ride out; the replicas keep the limit that they have.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
-        db.migrate().await.unwrap();
+        db.migrate(|_| ()).await.unwrap();
         let engine = engine(&config, &db, &exporter);
         let (user, project) = (Uuid::now_v7(), Uuid::now_v7());
         sqlx::query("INSERT INTO users (id, email, display_name) VALUES ($1, 'ada@example.com', 'Ada')")
@@ -126,7 +126,7 @@ impl Stage {
         let is_given = |standard: &String| arguments.iter().any(|argument| name(argument) == name(standard));
         let standard = self.arguments.iter().filter(|standard| !is_given(standard)).cloned();
         let arguments: Vec<String> = standard.chain(arguments.iter().map(|argument| (*argument).to_owned())).collect();
-        let (config, exporter) = (configured(&self.stores, &arguments), Exporter::new("").unwrap());
+        let (config, exporter) = (configured(&self.stores, &arguments), Exporter::new().unwrap());
         let db = Db::new(&config, exporter.metrics()).unwrap();
         let engine = engine(&config, &db, &exporter);
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();

@@ -59,6 +59,9 @@ impl Stack {
         let grafana = GRAFANA.find();
         let config = self.config();
         configuration::write(&config, ports, self.plan.replicas, grafana.is_some())?;
+        if let Some((_, token)) = self.plan.settings.iter().find(|(name, _)| name == "METRICS_TOKEN") {
+            configuration::write_metrics_token(&config, token)?;
+        }
         configuration::speed_up(&config, speed)?;
 
         let url = ports.url(Port::Alertmanager)?;

@@ -1,0 +1,89 @@
+//! Brings the schema up to date: one replica at a time, on a connection of its own.
+//!
+//! The migrations themselves are in `migrations/`. When to try again is decided in [`health`](crate::health).
+
+use std::time::{Duration, Instant};
+
+use sqlx::migrate::{MigrateError, Migrator};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{Connection, PgConnection};
+use tokio::time::{MissedTickBehavior, interval, timeout};
+
+use super::{Db, StoreError};
+use crate::metrics::labels::Query;
+
+/// Far above any migration that leaves old replicas working.
+const LIMIT: Duration = Duration::from_mins(2);
+/// How often a migration that has not ended is asked what it waits for.
+const ASK_EVERY: Duration = Duration::from_secs(1);
+/// How soon Postgres notices that a replica with a running migration is gone, and gives up its lock.
+const CLIENT_CHECK: &str = "1s";
+
+impl Db {
+    /// Brings the schema up to date. Replicas that start together take turns: the migrator holds an advisory lock.
+    /// `on_wait` is told the application names of the sessions that hold what the migration waits for, as often as they change.
+    ///
+    /// The connection is closed whatever happens, because sqlx releases its lock only after a success: a replica whose migration
+    /// fails would keep all others waiting for as long as it lives.
+    ///
+    /// # Errors
+    /// When the database is unavailable, a migration fails, or it does not end within two minutes.
+    pub async fn migrate(&self, on_wait: impl Fn(&str) + Send + Sync) -> Result<(), MigrateError> {
+        let start = Instant::now();
+        let options = self.options.clone().options([("client_connection_check_interval", CLIENT_CHECK)]);
+        let mut connection = connect(&options, self.acquire_timeout).await?;
+        let outcome = timeout(LIMIT, self.run_migrations(&mut connection, on_wait)).await;
+        let closed = timeout(self.deadline, connection.close()).await;
+        outcome.map_err(|_| sqlx::Error::PoolTimedOut)??;
+        // The lock was released before; a connection that does not close cleanly hurts nobody.
+        drop(closed);
+        tracing::info!(milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "schema is up to date");
+        Ok(())
+    }
+
+    async fn run_migrations(&self, connection: &mut PgConnection, on_wait: impl Fn(&str) + Send + Sync) -> Result<(), MigrateError> {
+        let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
+        let migrator = migrator();
+        let run = migrator.run_direct(None, connection, false);
+        tokio::pin!(run);
+        let mut ticks = interval(ASK_EVERY);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut told = String::new();
+        loop {
+            tokio::select! {
+                done = &mut run => return done,
+                _ = ticks.tick() => {}
+            }
+            // A failure to find out is no failure of the migration.
+            if let Ok(holders) = self.holders(backend).await
+                && !holders.is_empty()
+                && holders != told
+            {
+                on_wait(&holders);
+                told = holders;
+            }
+        }
+    }
+
+    /// Application names of the sessions that `backend` waits for; empty when it waits for none.
+    async fn holders(&self, backend: i32) -> Result<String, StoreError> {
+        let mut conn = self.acquire_aside().await?;
+        let named = sqlx::query!(
+            r#"SELECT coalesce(string_agg(DISTINCT application_name, ', ' ORDER BY application_name), '') AS "names!"
+               FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids($1))"#,
+            backend
+        );
+        Ok(conn.one(Query::Ping, named).await?.names)
+    }
+}
+
+/// A replica of the release before must start again while the next one is rolled out, when the schema is ahead of it.
+fn migrator() -> Migrator {
+    let mut migrator = sqlx::migrate!();
+    migrator.set_ignore_missing(true);
+    migrator
+}
+
+async fn connect(options: &PgConnectOptions, limit: Duration) -> Result<PgConnection, sqlx::Error> {
+    timeout(limit, PgConnection::connect_with(options)).await.map_err(|_| sqlx::Error::PoolTimedOut)?
+}
