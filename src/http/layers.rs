@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
+use super::unread::UnreadBody;
 use crate::state::AppState;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -23,8 +24,8 @@ const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socke
 /// Longer ones are replaced: an identifier stands in every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
 
-/// Gives the request its identifier and its span. An identifier from the edge is kept when it is harmless. What has no
-/// proper `Host` goes no further, like any other head that is not HTTP: it is not counted for a route.
+/// Gives the request its identifier and its span, and its connection an end of the body. An identifier from the edge is kept when it is
+/// harmless. What has no proper `Host` goes no further, like any other head that is not HTTP: it is not counted for a route.
 pub async fn identify(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let id: Arc<str> = request.headers().get(&REQUEST_ID).and_then(harmless).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into);
     let context = RequestContext { id: id.clone(), path: request.uri().path().into() };
@@ -34,6 +35,7 @@ pub async fn identify(State(state): State<AppState>, request: Request, next: Nex
             tracing::info_span!("request", request_id = &*id, method = request.method().as_str(), route = route.map(MatchedPath::as_str))
         }
     };
+    let (request, unread) = UnreadBody::of(request);
     let answer = async {
         match host::check(&request) {
             Ok(()) => next.run(request).await,
@@ -41,6 +43,7 @@ pub async fn identify(State(state): State<AppState>, request: Request, next: Nex
         }
     };
     let mut response = context.scope(answer.instrument(span)).await;
+    unread.discard().await;
     let headers = response.headers_mut();
     if let Ok(id) = HeaderValue::from_str(&id) {
         headers.insert(&REQUEST_ID, id);

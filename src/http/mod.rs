@@ -15,5 +15,6 @@ pub mod layers;
 pub mod origin;
 pub mod page;
 pub mod precondition;
+pub mod unread;
 
 pub use error::{ApiError, Code, FieldError, Problem};

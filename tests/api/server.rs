@@ -177,6 +177,22 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 }
 
 #[tokio::test]
+async fn a_connection_outlives_a_body_that_nobody_reads() {
+    let app = TestApp::start().await;
+    let mut raw = app.raw().await;
+    let body = "a".repeat(1 << 20);
+    let request = format!("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+    for _ in 0..3 {
+        raw.send(&request).await;
+        raw.answer().await.problem(404, "not_found");
+    }
+    // One that is never sent is not waited for long.
+    raw.send("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await;
+    raw.answer().await.problem(404, "not_found");
+    assert_eq!(raw.rest().await, b"", "nothing of the rest is taken for a request");
+}
+
+#[tokio::test]
 async fn a_harmless_request_id_is_kept_and_any_other_replaced() {
     let app = TestApp::start().await;
     let ask = async |id: &str| {
