@@ -21,6 +21,8 @@ mod deliveries_faults;
 mod docker;
 mod docker_faults;
 mod drivers;
+mod edge;
+mod edge_replicas;
 mod environments;
 mod environments_docker;
 mod extensions;

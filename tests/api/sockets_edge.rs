@@ -1,6 +1,7 @@
 //! Sockets through the real edge before three replicas: every transport, wherever the client lands and whatever happens to
 //! the replica on which it did.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -10,7 +11,10 @@ use crate::sockets::{assert_answers, ways};
 use crate::support::program::Program;
 use crate::support::realtime::all_told;
 use crate::support::socket_client::Kind;
-use crate::support::{Edge, Socket, Sockets, Stores, TestApp, User, eventually, when};
+use crate::support::{Ask, Edge, RawSocket, Socket, Sockets, Stores, TestApp, User, eventually, when};
+
+/// The close code of an endpoint that leaves (RFC 6455, section 7.4.1).
+const GOING_AWAY: u16 = 1001;
 
 /// Three replicas behind the edge, and somebody.
 pub struct Stage {
@@ -201,4 +205,80 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
     upgraded.closed().await;
     raw.closed().await;
     assert!(silent.told().is_empty());
+}
+
+/// Everybody is connected, those over a WebSocket for the second time, and is reached by every replica.
+async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
+    // The first of each three polls: what it does depends on where its last poll was.
+    let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
+    eventually("all are back", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2))).await;
+    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
+    for socket in over_websocket() {
+        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.told());
+    }
+    stage.assert_reaches_all(clients, 1).await;
+}
+
+/// Clients of each way to connect, and none between two.
+async fn settled(stage: &Stage) -> Vec<Socket> {
+    let clients = stage.clients(3).await;
+    for upgrading in clients.iter().skip(2).step_by(3) {
+        upgrading.upgraded().await;
+    }
+    clients
+}
+
+#[tokio::test]
+async fn the_edge_says_goodbye_before_it_stops_and_clients_return_with_it() {
+    let Some(mut stage) = Stage::set(&[]).await else { return };
+    let clients = settled(&stage).await;
+    let mut raw = RawSocket::connected(stage.edge.address, &stage.ada.token).await;
+    let ended = stage.edge.stop().await;
+    assert!(ended.success(), "{ended}");
+    assert_eq!(raw.closed().await, Some(GOING_AWAY));
+    drop(raw);
+    stage.edge.start_again().await;
+    assert_all_came_back(&stage, &clients).await;
+}
+
+#[tokio::test]
+async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
+    let Some(stage) = Stage::set(&[]).await else { return };
+    let clients = settled(&stage).await;
+    let mut raw = RawSocket::connected(stage.edge.address, &stage.ada.token).await;
+    let reloaded = AtomicBool::new(false);
+    let asking = async || {
+        let mut asked = 0;
+        while !reloaded.load(Ordering::Relaxed) {
+            // Caddy resets some connections that come at this very moment. A client tries again, as a browser does.
+            if let Ok(answer) = stage.edge.get("/version").header("connection", "close").try_answer().await {
+                answer.expect(200);
+                asked += 1;
+            }
+        }
+        asked
+    };
+    let reload = async {
+        stage.edge.reload().await;
+        reloaded.store(true, Ordering::Relaxed);
+    };
+    let ((), first, second) = tokio::join!(reload, asking(), asking());
+    assert!(first > 0 && second > 0);
+    assert_eq!(raw.closed().await, Some(GOING_AWAY));
+    assert_all_came_back(&stage, &clients).await;
+}
+
+#[tokio::test]
+async fn a_reload_leaves_sockets_alone_where_that_is_set() {
+    let Some(mut stage) = Stage::set(&[]).await else { return };
+    let addresses: Vec<_> = stage.replicas.iter().map(|replica| replica.address).collect();
+    stage.edge = Edge::with(&addresses, &[("EDGE_STREAM_CLOSE_DELAY", "1h")]).await.unwrap();
+    let dial = || stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token);
+    let clients = join_all((0..9).map(|_| dial().connected())).await;
+    stage.edge.reload().await;
+    stage.assert_reaches_all(&clients, 1).await;
+    for socket in &clients {
+        assert_answers(socket, 1).await;
+        assert!(socket.of_kind(Kind::Disconnect).is_empty(), "{:?}", socket.told());
+    }
 }

@@ -1,63 +1,125 @@
-//! The real edge: Caddy with the project's own Caddyfile before replicas of a test.
+//! The real edge: Caddy with the project's own Caddyfile in front of replicas of a test.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
+use reqwest::redirect::Policy;
+use reqwest::{Client, Method, RequestBuilder};
 use uuid::Uuid;
 
-use super::{Ask, eventually, when};
+use super::{Ask, Raw, Scrape, eventually, when};
 
-/// Says where the program is.
+/// Names the variable with the path of the program.
 const VARIABLE: &str = "CADDY";
+const CADDYFILE: &str = "Caddyfile";
 
-/// A running Caddy; it goes with the value.
+/// A running Caddy; it ends with the value.
 pub struct Edge {
     process: Child,
-    /// Where it keeps what it keeps.
+    /// Its state, and the socket of its admin interface.
     folder: PathBuf,
+    variables: Vec<(String, String)>,
+    client: Client,
+    metrics: SocketAddr,
     pub address: SocketAddr,
 }
 
 impl Edge {
-    /// Before the replicas at these addresses, answering; nothing, and a loud word, where the program is not.
+    /// In front of the replicas at these addresses, and answering. `None`, and a line in the output, without the program.
     pub async fn before(replicas: &[SocketAddr]) -> Option<Self> {
-        let Some(program) = std::env::var_os(VARIABLE) else {
+        Self::with(replicas, &[]).await
+    }
+
+    /// As [`Self::before`], with more variables of the Caddyfile.
+    pub async fn with(replicas: &[SocketAddr], variables: &[(&str, &str)]) -> Option<Self> {
+        let edge = Self::alone(replicas, variables).await?;
+        edge.until_healthy().await;
+        Some(edge)
+    }
+
+    /// As [`Self::with`], when no replica is there to answer.
+    pub async fn alone(replicas: &[SocketAddr], variables: &[(&str, &str)]) -> Option<Self> {
+        if std::env::var_os(VARIABLE).is_none() {
             eprintln!("SKIPPED: {VARIABLE} is not set: nothing is tested through the edge");
             return None;
-        };
-        let [address, tls, metrics, admin] = free();
+        }
+        let [address, tls, metrics] = free();
         let folder = std::env::temp_dir().join(format!("vitrine-edge-{}", Uuid::new_v4().simple()));
         std::fs::create_dir(&folder).unwrap();
         let upstreams: Vec<String> = replicas.iter().map(SocketAddr::to_string).collect();
-        let process = Command::new(program)
-            .args(["run", "--adapter", "caddyfile", "--config"])
-            .arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("Caddyfile"))
-            .env("XDG_DATA_HOME", &folder)
-            .env("XDG_CONFIG_HOME", &folder)
-            .env("EDGE_BIND", address.ip().to_string())
-            .env("EDGE_HTTP_PORT", address.port().to_string())
-            .env("EDGE_HTTPS_PORT", tls.port().to_string())
-            .env("CADDY_METRICS", metrics.to_string())
-            .env("CADDY_ADMIN", admin.to_string())
-            .env("UPSTREAMS", upstreams.join(" "))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let edge = Self { process, folder, address };
-        let client = reqwest::Client::builder().no_proxy().build().unwrap();
-        eventually("the edge answers", async || {
-            let answer = client.get(format!("{}/health", edge.url())).try_answer().await.ok()?;
-            when(answer.status == 200)
-        })
-        .await;
+        let standard = [
+            ("XDG_DATA_HOME", folder.display().to_string()),
+            ("XDG_CONFIG_HOME", folder.display().to_string()),
+            ("EDGE_BIND", address.ip().to_string()),
+            ("EDGE_HTTP_PORT", address.port().to_string()),
+            ("EDGE_HTTPS_PORT", tls.port().to_string()),
+            ("CADDY_METRICS", format!(":{}", metrics.port())),
+            ("CADDY_ADMIN", admin(&folder)),
+            ("UPSTREAMS", upstreams.join(" ")),
+        ];
+        let standard = standard.into_iter().map(|(name, value)| (name.to_owned(), value));
+        let more = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let variables: Vec<_> = standard.chain(more).collect();
+        let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
+        let edge = Self { process: run(&variables), folder, variables, client, metrics, address };
+        eventually("the edge answers", async || edge.get("/health").try_answer().await.ok()).await;
         Some(edge)
     }
 
     /// Where clients reach it.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    pub fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.client.request(method, format!("{}{path}", self.url()))
+    }
+
+    pub fn get(&self, path: &str) -> RequestBuilder {
+        self.request(Method::GET, path)
+    }
+
+    /// A connection on which a test writes what it likes.
+    pub async fn raw(&self) -> Raw {
+        Raw::connect(self.address).await
+    }
+
+    /// Caddy's own metrics.
+    pub async fn scrape(&self) -> Scrape {
+        let answer = self.client.get(format!("http://{}/metrics", self.metrics)).answer().await;
+        Scrape::parse(&answer.expect(200).text())
+    }
+
+    /// How many requests the pool of replicas has ended with this status.
+    pub async fn ended_with(&self, status: &str) -> f64 {
+        let labels = [("handler", "reverse_proxy"), ("code", status)];
+        self.scrape().await.get("caddy_http_request_duration_seconds_count", &labels)
+    }
+
+    /// Loads the Caddyfile anew, as an operator does after a change. It returns once the old configuration has ended.
+    pub async fn reload(&self) {
+        let mut reload = command(&self.variables, "reload");
+        reload.args(["--force", "--address", &admin(&self.folder)]).stderr(Stdio::null());
+        let ended = tokio::task::spawn_blocking(move || reload.status().unwrap()).await.unwrap();
+        assert!(ended.success(), "{ended}");
+    }
+
+    /// Asks it to stop and waits until it has.
+    pub async fn stop(&mut self) -> ExitStatus {
+        let sent = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status().unwrap();
+        assert!(sent.success());
+        eventually("the edge ends", async || self.process.try_wait().unwrap()).await
+    }
+
+    /// Starts it where it was.
+    pub async fn start_again(&mut self) {
+        self.process = run(&self.variables);
+        self.until_healthy().await;
+    }
+
+    async fn until_healthy(&self) {
+        eventually("the service answers through the edge", async || when(self.get("/health").try_answer().await.ok()?.status == 200)).await;
     }
 }
 
@@ -67,6 +129,23 @@ impl Drop for Edge {
         let _reaped = self.process.wait();
         let _removed = std::fs::remove_dir_all(&self.folder);
     }
+}
+
+/// The admin interface listens on a socket of the file system: Caddy's check of the Host header accepts no other loopback
+/// address than the usual ones, on which ports are not ours.
+fn admin(folder: &Path) -> String {
+    format!("unix/{}", folder.join("admin.sock").display())
+}
+
+fn run(variables: &[(String, String)]) -> Child {
+    command(variables, "run").stdout(Stdio::null()).spawn().unwrap()
+}
+
+fn command(variables: &[(String, String)], verb: &str) -> Command {
+    let mut command = Command::new(std::env::var_os(VARIABLE).unwrap());
+    command.args([verb, "--adapter", "caddyfile", "--config"]).arg(Path::new(env!("CARGO_MANIFEST_DIR")).join(CADDYFILE));
+    command.envs(variables.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
+    command
 }
 
 /// Different free ports of a loopback address that nobody else uses, so that they stay free.

@@ -1,0 +1,247 @@
+//! What the edge answers by itself or adds to answers: bodies that break off or are too large, refusals, HEAD, headers.
+//! Sockets through the edge: `sockets_edge`. Replicas that end or freeze: `edge_replicas`.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::routes::misbehaving;
+use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopback, when};
+
+/// The largest body that is read, and so the size around which most of these bodies are.
+const LIMIT: usize = 1_048_576;
+/// For a busy machine; well below the 30 s for which the edge waits for a body.
+const AT_ONCE: Duration = Duration::from_secs(15);
+/// Enough for a proxy that counts failures to give up on all three replicas.
+const BROKEN: usize = 90;
+
+/// So many replicas, and the edge in front of them.
+async fn stage(count: usize) -> Option<(Vec<TestApp>, Edge)> {
+    let stores = Stores::new().await;
+    let launch = |number| TestApp::launch(&stores, &[&format!("--replica=replica-{number}")], Some(misbehaving()));
+    let replicas: Vec<_> = (0..count).map(launch).collect();
+    join_all(replicas.iter().map(TestApp::until_ready)).await;
+    let edge = Edge::before(&replicas.iter().map(|replica| replica.address).collect::<Vec<_>>()).await?;
+    Some((replicas, edge))
+}
+
+/// The head of a request with a body: of a declared length, or in chunks.
+fn head(method: &str, path: &str, declared: Option<usize>, more: &str) -> String {
+    let length = declared.map_or_else(|| "Transfer-Encoding: chunked".to_owned(), |length| format!("Content-Length: {length}"));
+    format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{length}\r\n{more}\r\n")
+}
+
+/// So many bytes of a body as they are sent, in one chunk or as they are.
+fn piece(length: usize, declared: Option<usize>) -> String {
+    let bytes = "a".repeat(length);
+    if declared.is_some() { bytes } else { format!("{length:x}\r\n{bytes}\r\n") }
+}
+
+#[tokio::test]
+async fn a_client_that_breaks_off_is_the_one_who_failed() {
+    let Some((_replicas, edge)) = stage(3).await else { return };
+    let broken = [
+        (Some(5_000), 3_000),
+        (Some(LIMIT), LIMIT - 1),
+        (Some(2_000_000), 1_100_000),
+        (None, 3_000),
+        (None, LIMIT - 1),
+        (None, LIMIT),
+        (None, LIMIT + 50_000),
+    ];
+    for path in ["/api/auth/login", "/api/projects", "/test/echo", "/socket.io/?EIO=4&transport=polling"] {
+        for (declared, sent) in broken {
+            let cut_off = (0..BROKEN / broken.len()).map(|_| async {
+                let mut raw = edge.raw().await;
+                raw.send(head("POST", path, declared, "")).await;
+                // The edge may have refused it by its length and closed.
+                let _refused = raw.try_send(piece(sent, declared)).await;
+            });
+            join_all(cut_off).await;
+        }
+        // Nobody waits for a replica, and all of them are still asked.
+        let asked = (0..30).map(|_| async { edge.get("/version").answer().await.expect(200).header("x-served-by").to_owned() });
+        let served: BTreeSet<_> = join_all(asked).await.into_iter().collect();
+        assert_eq!(served.len(), 3, "{path}: {served:?}");
+    }
+    eventually("all requests have ended", async || {
+        let scrape = edge.scrape().await;
+        when(scrape.get("caddy_http_requests_in_flight", &[("handler", "reverse_proxy")]) == 0.0)
+    })
+    .await;
+    assert!(edge.ended_with("499").await > 0.0, "the client's failure is counted as that");
+    for status in ["500", "502", "503", "504"] {
+        assert_eq!(edge.ended_with(status).await, 0.0, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_body_is_passed_on_whole_up_to_the_limit_and_refused_beyond_it() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    for is_declared in [true, false] {
+        for length in [1, LIMIT - 1, LIMIT] {
+            let declared = is_declared.then_some(length);
+            let mut raw = edge.raw().await;
+            raw.send(format!("{}{}", head("POST", "/test/echo", declared, ""), piece(length, declared))).await;
+            raw.send(if is_declared { "" } else { "0\r\n\r\n" }).await;
+            assert_eq!(raw.answer().await.expect(200).body.len(), length, "{declared:?}");
+        }
+        for length in [LIMIT + 1, 2 * LIMIT, 11_000_000] {
+            let declared = is_declared.then_some(length);
+            let mut raw = edge.raw().await;
+            raw.send(head("POST", "/test/echo", declared, "")).await;
+            // It is refused before all of it has been sent, and then there is nobody to send the rest to.
+            let _closed = raw.try_send(piece(length, declared)).await;
+            let answer = raw.answer().await.expect(413);
+            assert_eq!(answer.json()["code"], "payload_too_large", "{declared:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_a_replica_does_not_read_costs_nobody_the_answer() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    let refused = [("/nope", 404), ("/api/projects", 401), ("/version", 405), ("/test/panic", 405), ("/socket.io/?EIO=9", 400)];
+    for (path, status) in refused {
+        for turn in 0..20 {
+            let sent = edge.request(Method::POST, path).header("content-type", "application/json").body("a".repeat(LIMIT)).answer();
+            assert_eq!(sent.await.status, status, "{path} {turn}");
+        }
+    }
+    assert_eq!(edge.ended_with("502").await, 0.0);
+}
+
+#[tokio::test]
+async fn a_refusal_does_not_wait_for_the_body() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    let refused = [
+        ("POST", "/api/projects", Some(11_000_000), 413),
+        ("POST", "/api/projects", Some(LIMIT + 1), 413),
+        ("POST", "/metrics", Some(10), 404),
+        ("POST", "/metrics", Some(300_000), 404),
+        ("POST", "/metrics", None, 404),
+        ("PUT", "/health/ready", Some(10), 404),
+        ("GET", "/api/metrics", Some(10), 404),
+    ];
+    for (method, path, declared, status) in refused {
+        for expect in ["Expect: 100-continue\r\n", ""] {
+            let mut raw = edge.raw().await;
+            raw.send(head(method, path, declared, expect)).await;
+            let answer = tokio::time::timeout(AT_ONCE, raw.answer()).await;
+            let answer = answer.unwrap_or_else(|_| panic!("no answer: {method} {path} {declared:?} {expect}"));
+            assert_eq!(answer.status, status, "{method} {path} {declared:?} {expect}");
+            // Otherwise the body that follows would be read as the next request.
+            assert_eq!(answer.header("connection"), "close");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_first_is_told_to_continue_where_its_body_is_wanted() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    let mut raw = edge.raw().await;
+    raw.send(head("POST", "/test/echo", Some(5), "Expect: 100-continue\r\n")).await;
+    assert_eq!(raw.until(b"\r\n\r\n").await.unwrap(), b"HTTP/1.1 100 Continue\r\n\r\n");
+    raw.send("hello").await;
+    let answer = raw.answer().await.expect(200);
+    assert_eq!((answer.text().as_str(), answer.header("x-frame-options")), ("hello", "DENY"));
+}
+
+#[tokio::test]
+async fn head_names_the_length_of_gets_answer_or_none() {
+    let Some((replicas, edge)) = stage(1).await else { return };
+    let page = replicas[0].get("/").answer().await.expect(200).text();
+    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("a page names its files").to_owned();
+    for path in ["/", "/about", &asset, "/favicon.ico", "/health", "/version", "/api/openapi.json", "/api/auth/me", "/nope", "/metrics"] {
+        for encoding in ["gzip", "zstd", "gzip, deflate, br, zstd", "identity"] {
+            let mut raw = edge.raw().await;
+            let request = format!("{path} HTTP/1.1\r\nHost: x\r\nAccept-Encoding: {encoding}\r\nConnection: close\r\n\r\n");
+            raw.send(format!("HEAD {request}")).await;
+            let head = raw.answer_to("HEAD").await.unwrap();
+            assert_eq!(raw.rest().await, b"", "{path}");
+            let mut raw = edge.raw().await;
+            raw.send(format!("GET {request}")).await;
+            let get = raw.answer().await;
+            assert_eq!(head.status, get.status, "{path}");
+            let named = head.header("content-length");
+            assert!(named.is_empty() || named == get.body.len().to_string(), "{path} {encoding}: {named} and not {}", get.body.len());
+            assert_eq!(head.header("content-type"), get.header("content-type"), "{path}");
+            if encoding == "identity" {
+                assert_eq!(named, get.header("content-length"), "{path}");
+            }
+        }
+    }
+}
+
+fn assert_protected(what: &str, answer: &Answer) {
+    for (name, value) in [
+        ("x-content-type-options", Some("nosniff")),
+        ("x-frame-options", Some("DENY")),
+        ("referrer-policy", None),
+        ("permissions-policy", Some("camera=(), geolocation=(), microphone=(), payment=()")),
+        ("content-security-policy", None),
+        ("cache-control", None),
+        ("x-request-id", None),
+    ] {
+        let values: Vec<_> = answer.headers.get_all(name).iter().collect();
+        assert_eq!(values.len(), 1, "{what}: {name}: {values:?}");
+        assert!(value.is_none_or(|value| values[0] == value), "{what}: {name}: {values:?}");
+    }
+    assert_eq!((answer.header("server"), answer.header("via")), ("", ""), "{what}");
+    assert_eq!(answer.header("strict-transport-security"), "", "{what}: not over plain HTTP (RFC 6797, section 7.2)");
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_edges_headers() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    let login = edge.request(Method::POST, "/api/auth/login").json(&json!({ "email": "nobody@example.org", "password": "wrong password" }));
+    let page = edge.get("/").answer().await.expect(200).text();
+    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("a page names its files").to_owned();
+    let asked = [
+        ("a page", edge.get("/"), 200),
+        ("a file", edge.get(&asset), 200),
+        ("an answer of the API", edge.get("/health"), 200),
+        ("a redirect", edge.get("/studio"), 303),
+        ("a refusal of a replica", login, 401),
+        ("nothing there", edge.get("/nope"), 404),
+        ("a method that is not", edge.request(Method::PUT, "/api/projects"), 405),
+        ("a failure of a replica", edge.get("/test/panic"), 500),
+        ("an internal route", edge.get("/metrics"), 404),
+    ];
+    for (what, request, status) in asked {
+        let answer = request.answer().await;
+        assert_eq!(answer.status, status, "{what}");
+        assert_protected(what, &answer);
+    }
+    let mut raw = edge.raw().await;
+    raw.send(head("POST", "/api/projects", Some(LIMIT + 1), "")).await;
+    assert_protected("a body that is too large", &raw.answer().await.expect(413));
+}
+
+#[tokio::test]
+async fn an_answer_without_a_replica_carries_them_as_well() {
+    let nowhere = SocketAddr::from((own_loopback(), 1));
+    let Some(edge) = Edge::alone(&[nowhere], &[]).await else { return };
+    // Before the first check has failed, nothing is known and the connection is refused.
+    let answer = eventually("the replica has left the pool", async || {
+        let answer = edge.get("/version").answer().await;
+        (answer.status == 503).then_some(answer)
+    })
+    .await;
+    assert_eq!((answer.json()["code"].as_str(), answer.header("retry-after")), (Some("unavailable"), "5"));
+    assert_protected("no replica", &answer);
+}
+
+#[tokio::test]
+async fn two_hosts_are_refused() {
+    let Some((_replicas, edge)) = stage(1).await else { return };
+    for hosts in ["Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n", ""] {
+        let mut raw = edge.raw().await;
+        raw.send(format!("GET /health HTTP/1.1\r\n{hosts}\r\n")).await;
+        assert!(raw.rest().await.starts_with(b"HTTP/1.1 400 "), "{hosts}");
+    }
+}

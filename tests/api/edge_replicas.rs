@@ -1,0 +1,70 @@
+//! What the edge does when a replica freezes, and how long it waits for answers.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use serde_json::json;
+
+use crate::support::program::Program;
+use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, when};
+
+/// Shortened here, so that nobody waits for the shipped one.
+const ANSWER_TIMEOUT: (&str, &str) = ("EDGE_ANSWER_TIMEOUT", "2s");
+/// Far above the two seconds of the configuration, for a busy machine, and below what longer intervals would take.
+const LEAVES_POOL_WITHIN: Duration = Duration::from_secs(6);
+
+/// The cookie that keeps a browser at the replica that answered.
+fn cookie(answer: &Answer) -> String {
+    answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
+}
+
+#[tokio::test]
+async fn a_frozen_replica_is_left_within_seconds_and_what_it_was_asked_ends() {
+    let stores = Stores::new().await;
+    let program = Program::serve(&stores, &[("LOG_LEVEL", "error"), ("REPLICA", "frozen")]).await;
+    let others = [TestApp::on(&stores, &["--replica=other-1"]).await, TestApp::on(&stores, &["--replica=other-2"]).await];
+    let addresses = [program.address, others[0].address, others[1].address];
+    let Some(edge) = Edge::with(&addresses, &[ANSWER_TIMEOUT]).await else { return };
+    let cookie = eventually("the replica is chosen", async || {
+        let answer = edge.get("/version").answer().await;
+        when(answer.header("x-served-by") == "frozen")?;
+        Some(cookie(&answer))
+    })
+    .await;
+
+    program.signal("STOP");
+    let frozen_at = Instant::now();
+    let login = json!({ "email": "nobody@example.org", "password": "wrong password" });
+    let asked = edge.request(Method::POST, "/api/auth/login").header("cookie", &cookie).json(&login);
+    let asked = tokio::spawn(async move { asked.answer().await });
+    eventually("another replica answers who was with this one", async || {
+        let answer = edge.get("/version").header("cookie", &cookie).timeout(Duration::from_millis(300)).try_answer().await.ok()?;
+        when(answer.status == 200 && answer.header("x-served-by") != "frozen")
+    })
+    .await;
+    let taken = frozen_at.elapsed();
+    // What is under way may be done already, and is not sent again.
+    let answer = asked.await.unwrap().expect(504);
+    program.signal("CONT");
+    assert_eq!(answer.json()["code"], "gateway_timeout");
+    assert_eq!((answer.header("retry-after"), answer.header("set-cookie")), ("5", ""));
+    assert!(taken < LEAVES_POOL_WITHIN, "{taken:?}");
+    eventually("the replica is chosen again", async || when(edge.get("/version").answer().await.header("x-served-by") == "frozen")).await;
+}
+
+#[tokio::test]
+async fn a_poll_that_waits_for_news_is_answered_before_the_edge_gives_up() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    let Some(edge) = Edge::before(&[app.address]).await else { return };
+    let opened = edge.get("/socket.io/?EIO=4&transport=polling").answer().await.expect(200);
+    let handshake: serde_json::Value = serde_json::from_str(opened.text().trim_start_matches('0')).unwrap();
+    let session = format!("/socket.io/?EIO=4&transport=polling&sid={}", handshake["sid"].as_str().unwrap());
+    let connect = json!({ "token": ada.token });
+    edge.request(Method::POST, &session).body(format!("40{connect}")).answer().await.expect(200);
+    // The first ping comes at once, the second ends a poll for which there was nothing else.
+    for _ in 0..2 {
+        while !edge.get(&session).answer().await.expect(200).text().split('\u{1e}').any(|packet| packet == "2") {}
+        edge.request(Method::POST, &session).body("3").answer().await.expect(200);
+    }
+}
