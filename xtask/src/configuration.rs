@@ -63,6 +63,11 @@ fn metrics_token(folder: &Path) -> PathBuf {
     folder.join("prometheus/metrics_token")
 }
 
+/// Prometheus' configuration without the relabelling of what it scrapes.
+pub fn without_relabelling(text: &str) -> String {
+    drop_block(text, |line| line.trim() == "metric_relabel_configs:")
+}
+
 /// Divides time in what [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
@@ -162,6 +167,11 @@ pub fn indent(line: &str) -> usize {
 
 /// Removes the list item that begins with `- <head>`, with everything indented below it.
 fn drop_item(text: &str, head: &str) -> String {
+    drop_block(text, |line| line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head))
+}
+
+/// Removes every line that is a head, with everything indented below it.
+fn drop_block(text: &str, is_head: impl Fn(&str) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut dropping: Option<usize> = None;
     for line in text.split_inclusive('\n') {
@@ -169,8 +179,7 @@ fn drop_item(text: &str, head: &str) -> String {
         if dropping.is_some_and(|depth| !blank && indent(line) <= depth) {
             dropping = None;
         }
-        let is_head = line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head);
-        if is_head {
+        if is_head(line) {
             dropping = Some(indent(line));
         }
         if dropping.is_none() {
@@ -234,6 +243,12 @@ scrape_configs:
 rule_files: [/here/prometheus/rules/*.yml]
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn relabelling_goes_and_nothing_else() {
+        let text = "  - job_name: caddy\n    metric_relabel_configs:\n      - regex: \"a|\\\n          b\"\n        action: keep\n\n  - job_name: node\n";
+        assert_eq!(without_relabelling(text), "  - job_name: caddy\n  - job_name: node\n");
     }
 
     #[test]

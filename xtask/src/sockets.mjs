@@ -1,6 +1,6 @@
 // The clients of the proofs: many official Socket.IO clients in one process, so that one clock measures the sending and
 // every receipt. Reads commands from stdin, one JSON a line, and answers each with one JSON line.
-// What is started, broken and judged is said in verbs/fanout.rs and verbs/roll.rs.
+// What is started, broken and judged is said in verbs/fanout.rs, verbs/roll.rs and verbs/cardinality.rs.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { connect as connectTcp } from 'node:net';
@@ -189,7 +189,41 @@ async function storm({ url, token, every }) {
   return {};
 }
 
-const commands = { storm, connect, round, idle, read, readUpTo };
+/** Sends events of every name, with payloads of every kind, some with a token and some without, by both transports. */
+async function attack({ url, token, clients, events }) {
+  const known = ['ping', 'project:subscribe', 'project:unsubscribe', 'env:subscribe', 'env:unsubscribe', 'session:open', 'session:input', 'session:resize', 'session:close'];
+  const payloads = [undefined, null, 0, 'x', [], {}, { project_id: 'evil' }, { environment_id: '0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f' }, Buffer.from('evil'), { session_id: {} }];
+  let sent = 0;
+  let refused = 0;
+  const open = (number) => {
+    const socket = io(url, { auth: number % 5 ? { token } : { token: `evil-${number}` }, transports: [number % 3 ? 'websocket' : 'polling'], forceNew: true, reconnection: false });
+    socket.on('connect_error', () => (refused += 1));
+    return socket;
+  };
+  await Promise.all(
+    Array.from({ length: clients }, async (_, client) => {
+      let socket = open(client);
+      for (let number = client; number < events; number += clients) {
+        if (!socket.connected && number % 7 === 0) {
+          socket.disconnect();
+          socket = open(number);
+        }
+        // What is emitted before the connection is there is sent when it is.
+        const event = number % 2 ? known[(number >> 1) % known.length] : `evil-${number}`;
+        const payload = payloads[number % payloads.length];
+        if (number % 3) socket.emit(event, payload);
+        else socket.timeout(1000).emit(event, payload, () => {});
+        sent += 1;
+        if (number % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+      await until('events are on their way', 5000, () => !socket.connected || socket.io.engine?.writeBuffer?.length === 0);
+      socket.disconnect();
+    }),
+  );
+  return { sent, refused };
+}
+
+const commands = { attack, storm, connect, round, idle, read, readUpTo };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));

@@ -12,7 +12,7 @@ use crate::tools::{DENY, Tool, require};
 use crate::{paths, smoke, stack, web};
 
 use super::test::cargo;
-use super::{dashboards, drill, fanout, interface, roll, slo, sqlx, test};
+use super::{cardinality, dashboards, drill, fanout, interface, roll, slo, sqlx, test};
 
 /// Run everything that must hold before a change is taken in.
 #[derive(clap::Args)]
@@ -67,6 +67,7 @@ pub fn run(args: &Args) -> Result<bool> {
     roll::add(&mut report, Signal::KILL)?;
     fanout::short(&mut report)?;
     interface::short(&mut report)?;
+    cardinality::short(&mut report)?;
     drill::short(&mut report)?;
     compose(&mut report)?;
     report.finish()

@@ -1,6 +1,7 @@
 //! One file per verb; each has its `Args` and a `run` that answers whether all passed.
 
 pub mod browser;
+pub mod cardinality;
 pub mod catalogue;
 pub mod ci;
 pub mod dashboards;

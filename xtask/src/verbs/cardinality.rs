@@ -1,0 +1,199 @@
+//! `cargo xtask cardinality`: how many samples a scrape of each job can have at worst, derived by `tests/contract/cardinality.rs`;
+//! with `--attack`, that hostile clients of a whole stack make no series, and that no scrape comes near its limit. The attack ends with its own
+//! counter-proof: without the relabelling of prometheus.yml the same traffic takes the edge over its share.
+
+use std::fs;
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use serde_json::{Value, json};
+
+use crate::attack::{Attack, Statuses, series};
+use crate::configuration;
+use crate::drill::bench::Bench;
+use crate::paths;
+use crate::ports::Port;
+use crate::process::{run as run_task, wait_until};
+use crate::report::{Outcome, Report};
+use crate::sockets::Sockets;
+use crate::stack::{PROGRAMS, targets};
+use crate::tools::{SOCKET_IO_CLIENT, Tool, require};
+use crate::verbs::test::cargo;
+use crate::verbs::up;
+use crate::web;
+
+/// The part of its limit that a job may use, whatever clients send.
+const SHARE: f64 = 1.0 / 3.0;
+/// The speed of the monitoring: a scrape every five seconds, which an unoptimised replica on a busy machine can answer.
+const SPEED: u32 = 3;
+/// Of what is sent, so many in a hundred are Socket.IO events.
+const EVENTS_PERCENT: usize = 20;
+/// Below what an account may have.
+const SOCKETS: usize = 20;
+/// What a short attack sends, and a long one.
+const SHORT: usize = 1_500;
+const LONG: usize = 10_000;
+/// Statuses that an attack has to meet, or it has not met the service.
+const LEAST_STATUSES: usize = 10;
+/// Longest time until every target was scraped once more; an unoptimised replica on a busy machine takes its time.
+const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
+
+/// Bound the number of series, whatever clients send.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+    /// Attack a stack that is started for it.
+    #[arg(long)]
+    attack: bool,
+    /// With less: what `ci` does.
+    #[arg(long, requires = "attack")]
+    short: bool,
+}
+
+/// What an attack needs to be there.
+pub fn programs() -> Vec<&'static Tool> {
+    PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT]).collect()
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    let mut report = Report::new("cardinality");
+    if args.attack {
+        require(&programs(), args.install)?;
+        up::build(false, args.install)?;
+        attack(&mut report, if args.short { SHORT } else { LONG })?;
+    } else {
+        web::bundle(args.install)?;
+        report.step("worst case of every job", || {
+            let mut tests = cargo();
+            tests.args(["test", "--quiet", "--test", "contract", "cardinality::", "--", "--nocapture"]);
+            Ok(run_task(&mut tests)?.into())
+        })?;
+    }
+    report.finish()
+}
+
+/// The short form for `ci`.
+pub fn short(report: &mut Report) -> Result<()> {
+    attack(report, SHORT)
+}
+
+fn attack(report: &mut Report, count: usize) -> Result<()> {
+    let folder = paths::temporary("cardinality")?;
+    let mut opened = None;
+    report.step("a stack whose clients are hostile", || {
+        let bench = Bench::start(folder.path().to_owned(), SPEED)?;
+        let token = bench.somebody()?;
+        let before = series::of_replicas(&bench.stack)?;
+        opened = Some((bench, token, before));
+        Ok(Outcome::passed())
+    })?;
+    let Some((bench, token, before)) = opened else { return Ok(()) };
+    report.step(format!("{count} requests, beacons and events"), || send(&bench, &token, count))?;
+    report.step("no new series at the replicas", || {
+        let after = series::of_replicas(&bench.stack)?;
+        let new: Vec<&String> = after.iter().zip(&before).flat_map(|(after, before)| after.difference(before)).collect();
+        for series in &new {
+            eprintln!("new: {series}");
+        }
+        let note = format!("{} series each", after.iter().map(|series| series.len().to_string()).collect::<Vec<_>>().join(", "));
+        Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} series are new", new.len())) })
+    })?;
+    report.step("every target is UP", || {
+        await_scrapes(&bench)?;
+        let down: Vec<String> =
+            targets(&bench.url(Port::Prometheus)?)?.iter().filter(|target| !target.up).map(ToString::to_string).collect();
+        Ok(if down.is_empty() { Outcome::passed() } else { Outcome::failed(down.join("; ")) })
+    })?;
+    for job in jobs(&bench)? {
+        report.step(format!("samples of a scrape: {}", job.name), || {
+            let note = format!("{} of {} ({:.0} %)", job.samples, job.limit, job.share() * 100.0);
+            Ok(Outcome::from(job.share() < SHARE).with_note(note))
+        })?;
+    }
+    report.step("without its relabelling the edge uses more than its share", || without_relabelling(&bench))
+}
+
+/// Sends everything; answers which statuses came back.
+fn send(bench: &Bench, token: &str, count: usize) -> Result<Outcome> {
+    // Some requests fail by no fault of theirs.
+    let faults = [500, 503].map(|status| bench.known_fault(json!({ "fault": "error", "status": status, "percent": 4 })));
+    let faults = faults.into_iter().collect::<Result<Vec<_>>>()?;
+    let edge = bench.stack.edge()?;
+    let events = count * EVENTS_PERCENT / 100;
+    let mut sockets = Sockets::start()?;
+    let asked = json!({ "command": "attack", "url": edge, "token": token, "clients": SOCKETS, "events": events });
+    let sent = sockets.ask(&asked)?;
+    let statuses = Attack::new(bench.stack.ports().address(Port::Edge)?, token.to_owned())?.send(count - events);
+    for fault in &faults {
+        bench.end_fault(fault)?;
+    }
+    let answered: usize = statuses.iter().filter(|(status, _)| **status > 0).map(|(_, count)| count).sum();
+    ensure!(answered * 2 > count - events, "most requests were not answered: {}", told(&statuses));
+    ensure!(statuses.len() > LEAST_STATUSES, "few statuses came back: {}", told(&statuses));
+    ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "few events were sent: {sent}");
+    Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], told(&statuses))))
+}
+
+fn told(statuses: &Statuses) -> String {
+    let told = |(status, count): (&u16, &usize)| if *status == 0 { format!("none {count}") } else { format!("{status} {count}") };
+    statuses.iter().map(told).collect::<Vec<_>>().join(", ")
+}
+
+/// The biggest scrape of a job.
+struct Job {
+    name: String,
+    samples: f64,
+    limit: f64,
+}
+
+impl Job {
+    fn share(&self) -> f64 {
+        self.samples / self.limit
+    }
+}
+
+fn jobs(bench: &Bench) -> Result<Vec<Job>> {
+    let samples = ask(bench, "max by (job) (scrape_samples_post_metric_relabeling)")?;
+    let limits = ask(bench, "max by (job) (scrape_sample_limit)")?;
+    let limit = |name: &str| limits.iter().find(|(job, _)| job == name).map(|(_, limit)| *limit);
+    samples
+        .into_iter()
+        .map(|(name, samples)| {
+            let limit = limit(&name).with_context(|| format!("Prometheus tells no limit of job {name}"))?;
+            Ok(Job { name, samples, limit })
+        })
+        .collect()
+}
+
+/// The values of an instant query by their jobs.
+fn ask(bench: &Bench, query: &str) -> Result<Vec<(String, f64)>> {
+    let encoded: Vec<String> = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
+    let answer = bench.prometheus(&format!("/api/v1/query?query={}", encoded.concat()))?;
+    let results = answer["data"]["result"].as_array().context("Prometheus answered no result")?;
+    let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
+    Ok(results.iter().filter_map(read).collect())
+}
+
+/// Waits until every target was scraped after this moment.
+fn await_scrapes(bench: &Bench) -> Result<()> {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
+    wait_until("every target is scraped again", SCRAPE_LIMIT, || {
+        let times = ask(bench, "min by (job) (timestamp(up))")?;
+        // The scrape's own time is its beginning.
+        Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
+    })
+}
+
+/// Takes the relabelling away; passes when that takes the edge over its share.
+fn without_relabelling(bench: &Bench) -> Result<Outcome> {
+    let file = bench.folder().join("config/prometheus/prometheus.yml");
+    let text = fs::read_to_string(&file)?;
+    fs::write(&file, configuration::without_relabelling(&text))?;
+    ensure!(bench.reload()?, "Prometheus does not take its own configuration");
+    await_scrapes(bench)?;
+    let edge = jobs(bench)?.into_iter().find(|job| job.name == "caddy").context("the edge is scraped")?;
+    Ok(Outcome::from(edge.share() > SHARE).with_note(format!("{} of {}", edge.samples, edge.limit)))
+}
