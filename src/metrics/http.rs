@@ -38,7 +38,7 @@ pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD",
 /// The position of the one for all others.
 const OTHER: usize = METHODS.len() - 1;
 /// What a request is answered whose method its route does not declare.
-const UNDECLARED: [u16; 3] = [403, 405, CLIENT_LEFT];
+const UNDECLARED: [u16; 5] = [403, 405, CLIENT_LEFT, 500, 503];
 /// What a request is answered that no route matches.
 const UNMATCHED: [u16; 3] = [403, 404, CLIENT_LEFT];
 
