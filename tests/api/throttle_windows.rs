@@ -211,7 +211,7 @@ impl Fixture {
 
 async fn links(stores: &Stores) -> ([(&'static str, Link); 2], Metrics) {
     let config = configuration(stores, &["--redis-timeout=10s"]);
-    let metrics = Exporter::new("").unwrap().metrics();
+    let metrics = Exporter::new().unwrap().metrics();
     let connected = Link::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());

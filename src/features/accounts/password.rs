@@ -133,7 +133,7 @@ mod tests {
     /// Before, a registration took any place, and all of them together took all.
     #[tokio::test]
     async fn registrations_leave_places_to_logins() {
-        let metrics = Exporter::new("").unwrap().metrics();
+        let metrics = Exporter::new().unwrap().metrics();
         let passwords = Passwords::new(metrics).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let held = Arc::new(std::sync::Mutex::new(held));
