@@ -110,7 +110,7 @@ impl Stage {
         let metrics = exporter.metrics();
         tokio::spawn(exporter.upkeep());
         let db = Db::new(&config, metrics.clone())?;
-        db.migrate().await?;
+        db.migrate(|_| ()).await?;
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;

@@ -1,12 +1,11 @@
 //! What is counted: every request exactly once, however it ends, with labels that no client can choose.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 use futures_util::future::join_all;
 use reqwest::Method;
-use reqwest::header::HeaderValue;
 use serde_json::json;
 use vitrine::metrics::catalogue;
 

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::http::send;
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Ports};
-use crate::process::{last_lines, run as run_task, task};
+use crate::process::{run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, SCHEMATHESIS, Tool, require};
