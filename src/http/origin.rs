@@ -5,6 +5,7 @@
 //! use. The rule itself is tower-http's: `Sec-Fetch-Site`, then `Origin` compared with `Host`.
 
 use std::convert::Infallible;
+use std::future::ready;
 
 use axum::http::header::{HOST, HeaderName, ORIGIN};
 use axum::http::{HeaderMap, Method, Request, Uri};
@@ -48,7 +49,7 @@ pub async fn check(layer: &OriginLayer, uri: &Uri, headers: &HeaderMap) -> Resul
             asked.headers_mut().insert(name, value.clone());
         }
     }
-    let admitted = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::default()));
+    let admitted = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::default())));
     let Ok(mut answer) = layer.layer(admitted).oneshot(asked).await;
     answer.extensions_mut().remove::<ProtectionError>().map_or(Ok(()), |error| Err(ApiError::new(Code::CrossSite).source(error)))
 }

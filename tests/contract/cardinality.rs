@@ -208,7 +208,7 @@ fn selected() -> Vec<Selector> {
 /// Whether a selector takes series of a job.
 fn is_of(selector: &Selector, job: &str) -> bool {
     match selector.matchers.iter().find(|(label, _, _)| label == "job") {
-        Some((_, operator, value)) if operator == "=~" => regex::Regex::new(&format!("^(?:{value})$")).unwrap().is_match(job),
+        Some((_, operator, value)) if operator == "=~" => regex_lite::Regex::new(&format!("^(?:{value})$")).unwrap().is_match(job),
         Some((_, _, value)) => value == job,
         // Names begin with their program, that of Postgres' exporter with a short form.
         None => selector.metric.starts_with(if job == "postgres" { "pg" } else { job }),

@@ -103,7 +103,7 @@ fn what_the_edge_refuses_is_not_described() {
 #[test]
 fn what_the_edge_answers_by_itself_is_described() {
     let caddyfile = fs::read_to_string(root().join("Caddyfile")).unwrap();
-    let map = caddyfile.split("{problem.code} {problem.title} {problem.detail} {").nth(1).unwrap().split('}').next().unwrap();
+    let map = caddyfile.split("{problem.code} {problem.title} {problem.detail} {").nth(1).unwrap().split("\n\t\t}").next().unwrap();
     let answers = map.lines().filter_map(|line| {
         let mut words = line.split_whitespace();
         Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
