@@ -2,12 +2,13 @@
 //!
 //! The migrations themselves are in `migrations/`. When to try again is decided in [`health`](crate::health).
 
+use std::convert::Infallible;
 use std::time::{Duration, Instant};
 
 use sqlx::migrate::{MigrateError, Migrator};
 use sqlx::postgres::PgConnectOptions;
 use sqlx::{Connection, PgConnection};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::timeout;
 
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
@@ -44,16 +45,17 @@ impl Db {
     async fn run_migrations(&self, connection: &mut PgConnection, on_wait: impl Fn(&str) + Send + Sync) -> Result<(), MigrateError> {
         let backend: i32 = sqlx::query_scalar("SELECT pg_backend_pid()").fetch_one(&mut *connection).await?;
         let migrator = migrator();
-        let run = migrator.run_direct(None, connection, false);
-        tokio::pin!(run);
-        let mut ticks = interval(ASK_EVERY);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        tokio::select! {
+            done = migrator.run_direct(None, connection, false) => done,
+            never = self.watch_waits(backend, on_wait) => match never {},
+        }
+    }
+
+    /// Asks what `backend` waits for, for as long as it is polled.
+    async fn watch_waits(&self, backend: i32, on_wait: impl Fn(&str) + Send + Sync) -> Infallible {
         let mut told = String::new();
         loop {
-            tokio::select! {
-                done = &mut run => return done,
-                _ = ticks.tick() => {}
-            }
+            tokio::time::sleep(ASK_EVERY).await;
             // A failure to find out is no failure of the migration.
             if let Ok(holders) = self.holders(backend).await
                 && !holders.is_empty()

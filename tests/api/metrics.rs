@@ -292,17 +292,6 @@ async fn prometheus_own_check_accepts_the_text() {
 }
 
 #[tokio::test]
-async fn a_prefix_goes_before_every_name() {
-    let app = TestApp::with(&["--metrics-prefix=studio_"]).await;
-    app.register("ada@example.com").await.expect(201);
-    let scrape = app.scrape().await;
-    let names: Vec<_> = scrape.series().into_iter().map(|(name, _)| name).filter(|name| !name.starts_with("studio_")).collect();
-    assert!(names.is_empty(), "{names:?}");
-    assert_eq!(scrape.get("studio_users_registered_total", &[]), 1.0);
-    assert!(scrape.has("studio_http_request_duration_seconds_bucket", &[("method", "GET"), ("route", "/health"), ("le", "0.3")]));
-}
-
-#[tokio::test]
 async fn connections_are_counted_while_they_are_open() {
     let app = TestApp::start().await;
     let open = async || app.scrape().await.get("active_connections", &[]);

@@ -52,6 +52,9 @@ impl Operation {
     }
 }
 
+/// Where the project is published.
+const SLUG: &str = "one-of-refusals";
+
 /// An application and those who ask it.
 struct Driver {
     app: TestApp,
@@ -69,6 +72,8 @@ impl Driver {
         let app = TestApp::with_faults(&[&file, &keys, "--request-timeout=8s", "--beacons-per-minute=2000"]).await;
         let (owner, stranger, admin) = (app.user("owner").await, app.user("stranger").await, app.admin().await);
         let project = app.project(&owner, "One", "public").await["id"].as_str().unwrap().to_owned();
+        let published = app.as_user(&owner, Method::POST, &format!("/api/projects/{project}/publish")).json(&json!({ "slug": SLUG }));
+        published.answer().await.expect(200);
         let body = json!({ "name": "one", "image": "busybox:1.37" });
         let create = app.as_user(&owner, Method::POST, &format!("/api/projects/{project}/environments")).json(&body);
         let environment = create.answer().await.expect(201).json()["id"].as_str().unwrap().to_owned();
@@ -117,6 +122,16 @@ impl Driver {
             ]);
         }
         requests
+    }
+
+    /// Asks for versions that there are not, and posts about a project that there is not.
+    async fn ask_for_what_is_not_there(&self) {
+        let project = format!("/api/projects/{}", self.known[0]);
+        for (method, path) in [(Method::GET, &*project), (Method::DELETE, &*project), (Method::GET, &format!("/api/showcase/{SLUG}"))] {
+            self.app.as_user(&self.owner, method, path).header("if-match", "\"0\"").answer().await.expect(412);
+        }
+        let post = json!({ "project_id": UNKNOWN, "text": "One", "platforms": ["mastodon"] });
+        self.app.as_user(&self.owner, Method::POST, "/api/posts").json(&post).answer().await.expect(404);
     }
 
     /// Asks in ways that the operation does not know.
@@ -213,6 +228,7 @@ async fn no_refusal_makes_a_series() {
             driver.app.request(method, path).header("sec-fetch-site", "cross-site").answer().await;
         }
     }
+    driver.ask_for_what_is_not_there().await;
     driver.ask_slowly(&operations).await;
     driver.ask_too_often().await;
     driver.ask_and_leave(&operations).await;

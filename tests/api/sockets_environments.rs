@@ -75,9 +75,9 @@ async fn what_went_wrong_is_told_on_another_replica() {
         assert_eq!(sqlx::query(statement).bind(id).execute(a.stores.pool()).await.unwrap().rows_affected(), 1);
     };
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &given_up).await;
-    studio.operate(&given_up, "restart").await.expect(202);
+    studio.operate(&given_up, "stop").await.expect(202);
     ada.until("env:status", |status| status["status"] == "error").await;
-    ada.until("env:log", |log| log.to_string().contains("could not restart")).await;
+    ada.until("env:log", |log| log.to_string().contains("could not stop")).await;
     behind("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid", &died).await;
     a.stores.execute("DELETE FROM jobs WHERE kind = 'environment_reconcile'").await;
     for (id, reason) in [(&given_up, "the container is not there"), (&died, "the container ended with code 137")] {
@@ -89,7 +89,7 @@ async fn what_went_wrong_is_told_on_another_replica() {
         );
         assert_eq!(now["last_error"], reason);
     }
-    assert_eq!(statuses(&ada), ["starting", "error", "error"]);
+    assert_eq!(statuses(&ada), ["stopping", "error", "error"]);
 }
 
 #[tokio::test]
