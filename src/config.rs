@@ -102,7 +102,7 @@ pub struct Config {
     /// Networks whose X-Forwarded-For is believed, comma separated; none for no network
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128")]
     pub trusted_proxies: Networks,
-    /// Dependencies without which the replica is not ready, comma separated: postgres (always), redis, environment_driver
+    /// Dependencies without which the replica is not ready, comma separated; postgres must be one of them
     #[arg(
         long,
         env = "READINESS_REQUIRES",

@@ -5,7 +5,7 @@
 //! | [`config`] | every variable |
 //! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): how the parts become a service |
 //! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, the way out |
-//! | [`interface`] | the description of the interface (OpenAPI) |
+//! | [`interface`] | the description of the interface (`OpenAPI`) |
 //! | [`operations`], [`health`] | the routes for operators, and what readiness rests on |
 //! | [`features`] | what the service does: one folder each |
 //! | [`http`] | problems, extractors, paging |

@@ -90,7 +90,7 @@ pub struct Moment {
 }
 
 impl Place for Moment {
-    /// 24 bytes, the first of which is at most 2: the time is below [`END`].
+    /// 24 bytes, the first of which is at most 2: the time is below `END`.
     const PATTERN: &str = "^A[A-Za-v][A-Za-z0-9_-]{30}$";
 
     fn start() -> Self {

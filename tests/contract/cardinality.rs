@@ -142,7 +142,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
         for handler in handlers {
             let of_handler = [("server", server.to_owned()), ("handler", (*handler).to_owned())];
             for metric in ["caddy_http_requests_in_flight", "caddy_http_requests_total", "caddy_http_request_errors_total"] {
-                series.push((Labels::from_iter([name(metric)].into_iter().chain(of_handler.clone())), 1));
+                series.push(([name(metric)].into_iter().chain(of_handler.clone()).collect::<Labels>(), 1));
             }
             for (method, status) in EDGE_METHODS.iter().flat_map(|method| statuses.iter().map(move |status| (method, status))) {
                 let of_pair = [("method", (*method).to_owned()), ("code", status.to_string())];

@@ -58,8 +58,8 @@ fn matchers(list: &Value) -> Matchers {
 
 /// The alerts that matchers name; none where they are named by what they are not.
 fn names(matchers: &Matchers) -> Vec<String> {
-    let named = matchers.iter().filter(|(name, operator, _)| name == "alertname" && !operator.starts_with('!'));
-    let names: Vec<String> = named.flat_map(|(_, _, value)| value.split('|').map(str::to_owned)).collect();
+    let positive = matchers.iter().filter(|(name, operator, _)| name == "alertname" && !operator.starts_with('!'));
+    let names: Vec<String> = positive.flat_map(|(_, _, value)| value.split('|').map(str::to_owned)).collect();
     if names.is_empty() { vec!["any alert".to_owned()] } else { names }
 }
 

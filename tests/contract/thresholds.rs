@@ -11,7 +11,8 @@ use crate::metrics::Catalogue;
 use crate::promql;
 
 /// What is measured, the variable that cuts it off, and when.
-const LIMITS: [(&str, &str, fn(&Config) -> Duration); 6] = [
+type Limit = (&'static str, &'static str, fn(&Config) -> Duration);
+const LIMITS: [Limit; 6] = [
     ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
     ("db_query_duration_seconds", "DATABASE_STATEMENT_TIMEOUT", |config| config.database_statement_timeout),
     ("db_pool_wait_seconds", "DATABASE_ACQUIRE_TIMEOUT", |config| config.database_acquire_timeout),

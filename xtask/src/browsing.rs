@@ -55,7 +55,7 @@ impl Browser {
         let shown = self.get(consent_page)?;
         ensure!(shown.status == 200, "the consent page of {platform}: {} {}", shown.status, shown.body);
         let (page, request) = consent_page.split_once('?').unwrap_or_default();
-        let form = format!("{request}&account=ada&decision=approve");
+        let form = format!("{request}&account=grace&decision=approve");
         let consented = self.send("POST", page, Some(("application/x-www-form-urlencoded", form)))?;
         let callback = redirect(&consented, &format!("{edge}/api/oauth/{platform}/callback?"))?;
         let done = self.get(callback)?;

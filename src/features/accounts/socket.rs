@@ -10,7 +10,7 @@ use super::service::Accounts;
 use crate::cache::Stale;
 use crate::db::StoreError;
 use crate::metrics::labels::CacheType;
-use crate::realtime::{Realtime, Topic};
+use crate::realtime::{Client, Realtime, Topic};
 
 /// How soon the end of a session is found that nothing told of: it expired, or this replica was cut off from both stores.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
@@ -44,7 +44,7 @@ fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
         return Vec::new();
     }
     let clients = realtime.clients();
-    let identities = clients.iter().map(|client| client.identity());
+    let identities = clients.iter().map(Client::identity);
     identities.filter(|one| ended.contains(&*TokenHash(one.token_hash.to_vec()).cache_id())).map(|one| one.session).collect()
 }
 

@@ -160,10 +160,10 @@ fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {
 fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
     Ok(match status {
         NO_STATUS => CallStatus::Failed,
-        _ if !STATUSES.contains(&status) => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"a status")),
-        ..400 => CallStatus::Success,
+        200..400 => CallStatus::Success,
         400..500 => CallStatus::Refused,
-        500.. => CallStatus::Failure,
+        500..600 => CallStatus::Failure,
+        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"a status")),
     })
 }
 
