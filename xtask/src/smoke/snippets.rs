@@ -44,7 +44,10 @@ pub fn all() -> Result<Outcome> {
         ensure!(going_on.is_none(), "{document}: nothing happens to what goes on");
     }
     for (document, request) in requests()? {
-        shell.run(&request).with_context(|| format!("{}: {request}", document.display()))?;
+        // `grep` ends with 1 where nothing is wrong. What `curl` ends with is noted apart.
+        shell
+            .run(&format!("set +e\n{request}\ncode=$?\nset -e\n[ $code -le 1 ]"))
+            .with_context(|| format!("{}: {request}", document.display()))?;
         passed += 1;
     }
     let note = if shell.library.is_some() {
