@@ -175,7 +175,6 @@ impl Health {
 
     /// Another session, usually a replica that is migrating, holds what the migration needs.
     fn wait_for_migration(&self, holders: &str) {
-        tracing::warn!(holders, "migration is waiting for a lock that another session holds");
         self.explain(Dependency::Postgres, Some(format!("migration is waiting for {holders}").into()));
         self.note(Dependency::Postgres, Duration::ZERO, Err("migration_waiting"));
     }

@@ -52,16 +52,6 @@ impl CacheType {
             Self::Insights => Duration::from_mins(5),
         }
     }
-
-    const fn key_part(self) -> &'static str {
-        match self {
-            Self::Session => "session",
-            Self::User => "user",
-            Self::Project => "project",
-            Self::Showcase => "showcase",
-            Self::Insights => "insights",
-        }
-    }
 }
 
 /// The cache of one replica.
@@ -195,7 +185,7 @@ impl Cache {
     }
 
     fn key(&self, cache: CacheType, id: &str) -> String {
-        format!("{}:cache:{}:{id}", self.prefix, cache.key_part())
+        format!("{}:cache:{}:{id}", self.prefix, cache.name())
     }
 }
 

@@ -61,6 +61,7 @@ impl Db {
                 && !holders.is_empty()
                 && holders != told
             {
+                tracing::warn!(holders, "migration is waiting for a lock that another session holds");
                 on_wait(&holders);
                 told = holders;
             }

@@ -16,9 +16,9 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use secrecy::ExposeSecret;
-use sqlx::pool::PoolConnection;
-use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions, Postgres};
+use sqlx::pool::{PoolConnection, PoolConnectionMetadata};
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions, Connection, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use conn::Conn;
@@ -34,6 +34,9 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// A replica that freezes or is cut off in the middle of a transaction keeps its locks no longer: well within a job's lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
+/// sqlx pings a connection when it is returned to the pool. A second ping before the next use costs a round trip on every
+/// request, and finds something only after a pause.
+const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// The way to Postgres.
 #[derive(Clone)]
@@ -65,7 +68,10 @@ impl Db {
             ("statement_timeout", milliseconds(config.database_statement_timeout)),
             ("idle_in_transaction_session_timeout", milliseconds(IDLE_IN_TRANSACTION)),
         ]);
-        let pool = |size| PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
+        let pool = |size| {
+            let options = PgPoolOptions::new().max_connections(size).acquire_timeout(config.database_acquire_timeout);
+            options.test_before_acquire(false).before_acquire(|connection, meta| Box::pin(is_usable(connection, meta)))
+        };
         Ok(Self {
             pool: pool(config.database_max_connections).connect_lazy_with(limited.clone()),
             probe: pool(1).connect_lazy_with(limited.clone()),
@@ -184,4 +190,12 @@ impl Db {
         self.metrics.system_errors.increment((SystemError::Database, Severity::Error));
         StoreError::from(error)
     }
+}
+
+/// False or an error closes the connection, and the pool makes another.
+async fn is_usable(connection: &mut PgConnection, meta: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
+    if meta.idle_for > TRUSTED_FOR {
+        connection.ping().await?;
+    }
+    Ok(true)
 }

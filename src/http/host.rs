@@ -15,10 +15,8 @@ use super::error::{ApiError, Code};
 pub fn check(request: &Request) -> Result<(), ApiError> {
     let mut lines = request.headers().get_all(HOST).iter();
     let problem = match (lines.next(), lines.next()) {
-        // HTTP/1.0 knows no such header.
-        (None, _) if request.version() < Version::HTTP_11 => return Ok(()),
-        // HTTP/2 has a field of its own for it.
-        (None, _) if request.version() > Version::HTTP_11 => return Ok(()),
+        // HTTP/1.0 does not have the header, and HTTP/2 sends `:authority` in its place.
+        (None, _) if request.version() != Version::HTTP_11 => return Ok(()),
         (None, _) => "Host is missing",
         (Some(_), Some(_)) => "Host must be sent once",
         (Some(host), None) if is_host(host) => return Ok(()),
