@@ -167,6 +167,9 @@ pub struct Config {
     /// Events that one Socket.IO connection may send in a second; twice as many at once
     #[arg(long, env = "SOCKET_EVENTS_PER_SECOND", value_name = "SOCKET_EVENTS_PER_SECOND", default_value = "50", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub socket_events_per_second: u32,
+    /// Time between two pings to a Socket.IO connection; a ping also ends a long poll
+    #[arg(long, env = "SOCKET_PING_INTERVAL", value_name = "SOCKET_PING_INTERVAL", default_value = "8s", value_parser = limit)]
+    pub socket_ping_interval: Duration,
     /// Other origins whose pages may call the service and open Socket.IO connections, comma separated
     #[arg(long, env = "SOCKET_ORIGINS", value_name = "SOCKET_ORIGINS", value_delimiter = ',')]
     pub socket_origins: Vec<Url>,

@@ -13,8 +13,9 @@ use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
-/// How soon it is looked again whether a slow client takes more.
-const PAUSE: Duration = Duration::from_millis(20);
+/// How long to wait before offering an event again to a client whose queue is full. The queue must drain in between: the
+/// library closes a connection whose queue is full when a ping is due.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// A client that is connected to this replica; clones are the same one.
 #[derive(Clone)]

@@ -58,9 +58,6 @@ use crate::state::AppState;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
-/// A ping answers an idle long poll. Below the time limit of every other request, so that the edge needs no longer one
-/// for polls, and a stop or a reload of the edge waits for them to end.
-pub const PING_INTERVAL: Duration = Duration::from_secs(8);
 /// Attachments of an event. None has any: an event with some is refused like any of another shape, one with many ends its connection.
 const ATTACHMENTS: usize = 10;
 /// Events that wait for a client to take them.
@@ -112,7 +109,7 @@ impl Realtime {
             .ws_read_buffer_size(READ_BUFFER)
             .max_buffer_size(QUEUE)
             .connect_timeout(CONNECT_TIMEOUT)
-            .ping_interval(PING_INTERVAL)
+            .ping_interval(config.socket_ping_interval)
             .build_with_inner_svc(Router::new());
         let bus = Bus::new(config, commands, metrics.clone())?;
         Ok(Self(Arc::new(Inner {

@@ -341,7 +341,8 @@ async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     }
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s"];
+    // A client whose queue is full when a ping is due is disconnected; one of the stories fills a queue.
+    let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
     let config = configuration(&stores, &arguments);
     let made = Namespace::of(&config)?;
     let client = bollard::Docker::connect_with_unix(config.docker_host.path(), 60, bollard::API_DEFAULT_VERSION).unwrap();
@@ -380,12 +381,12 @@ async fn a_socket_that_is_gone_leaves_no_program_behind() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
-    const LINES: usize = 2_000_000;
+    const LINES: usize = 1_000_000;
     let Some((app, ..)) = on_engine().await else { return };
     let studio = Studio::open(&app).await;
     let environment = studio.running("web").await;
     let session = studio.session(&environment, "shell").await;
-    let mut ada = RawSocket::connected(app.address, &studio.user.token).await;
+    let mut ada = RawSocket::slow(app.address, &studio.user.token).await;
     // The answer to the ping that came meanwhile.
     ada.text("3").await;
     ada.text(&format!("42{}", json!(["session:open", sized(&session, 80, 24)]))).await;
@@ -395,7 +396,7 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     let mut looks = vec![0.0];
     eventually("nothing more is sent", async || {
         looks.push(sent().await);
-        when(looks.ends_with(&[looks[looks.len() - 1]; 10]))
+        when(looks.ends_with(&[looks[looks.len() - 1]; 5]))
     })
     .await;
     let sent_unread = looks[looks.len() - 1];
@@ -421,5 +422,5 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     }
     let lines = screen[screen.find("\n1\n").unwrap() + 1..].lines().take(LINES);
     assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line came, in order");
-    assert!(unread < screen.len() / 2, "it waited far from its end: at {unread} of {}", screen.len());
+    assert!(unread < screen.len() * 3 / 4, "it waited far from its end: at {unread} of {}", screen.len());
 }

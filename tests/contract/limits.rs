@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use clap::Parser;
 use vitrine::config::{Cli, Config};
-use vitrine::realtime::PING_INTERVAL;
 
 use crate::files::{alerts, root, yaml};
 
@@ -53,7 +52,7 @@ fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
 fn the_edge_waits_a_little_longer_than_a_replica_needs_and_a_stop_longer_than_the_edge() {
     let waits = edge_time("response_header_timeout");
     let slack = Duration::from_secs(1);
-    for (what, longest) in [("an answer", shipped().request_timeout), ("a long poll", PING_INTERVAL)] {
+    for (what, longest) in [("an answer", shipped().request_timeout), ("a long poll", shipped().socket_ping_interval)] {
         assert!(longest + slack <= waits && waits <= Duration::from_secs(15), "{what}: {longest:?} {waits:?}");
     }
     assert!(waits < edge_time("grace_period"), "{waits:?}");
