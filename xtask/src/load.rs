@@ -11,7 +11,7 @@ use rustix::process::Signal;
 use serde_json::Value;
 
 use crate::paths;
-use crate::process::{Daemon, Process, pause};
+use crate::process::{Daemon, Process, capture, pause, task};
 use crate::tools::K6;
 
 /// Above the time that it takes to remove what the load made.
@@ -78,6 +78,35 @@ impl Load {
         let text = fs::read_to_string(&self.report).with_context(|| format!("k6 left no summary{}", self.k6.log_tail()))?;
         Summary::read(&serde_json::from_str(&text)?)
     }
+}
+
+/// Checks that the gate refuses a run in which scenarios do nothing, and names each of them: k6 lets a threshold on a rate hold
+/// when there is no sample. The run is `load/empty.js`, which asks nobody for anything. Returns the number of scenarios.
+pub fn refuses_idle_scenarios(folder: &Path) -> Result<usize> {
+    let counted = empty_run(folder, "")?;
+    let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();
+    ensure!(!scenarios.is_empty(), "the gate names no scenario");
+    let idle = empty_run(folder, &scenarios.join(","))?;
+    for scenario in &scenarios {
+        let threshold = format!("journeys_done{{scenario:{scenario}}}: count>0");
+        ensure!(counted.thresholds.get(&threshold) == Some(&true), "{threshold} does not hold where a journey was counted");
+        ensure!(idle.thresholds.get(&threshold) == Some(&false), "{threshold} holds where {scenario} did nothing");
+    }
+    Ok(scenarios.len())
+}
+
+fn empty_run(folder: &Path, idle: &str) -> Result<Summary> {
+    let written = folder.join("empty.json");
+    let mut k6 = task(K6.path()?);
+    k6.args(["run", "--quiet", "--no-color", "--no-usage-report", "--address", "127.0.0.1:0"])
+        .arg(format!("--env=IDLE={idle}"))
+        .arg(format!("--summary-export={}", written.display()))
+        .arg(paths::root().join("load/empty.js"));
+    let said = capture(&mut k6)?;
+    ensure!(!said.success, "k6 passed a run without a request");
+    let text = fs::read_to_string(&written).with_context(|| format!("k6 left no summary: {}", said.text))?;
+    fs::remove_file(&written)?;
+    Summary::read(&serde_json::from_str(&text)?)
 }
 
 /// What k6 says of a load.
@@ -182,6 +211,15 @@ mod tests {
         let summary = Summary::read(&json!({ "metrics": {} })).unwrap();
         assert!(summary.requests.abs() < f64::EPSILON && summary.journeys.is_empty() && summary.thresholds.is_empty(), "{summary:?}");
         assert!(Summary::read(&json!([])).is_err());
+    }
+
+    #[test]
+    fn the_gate_refuses_idle_scenarios() {
+        // `cargo xtask load --gate` requires k6 and checks this too; a machine for unit tests may do without.
+        if K6.find().is_some() {
+            let folder = tempfile::tempdir().unwrap();
+            assert!(refuses_idle_scenarios(folder.path()).unwrap() > 1);
+        }
     }
 
     #[test]

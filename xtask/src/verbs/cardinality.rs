@@ -94,6 +94,7 @@ fn attack(report: &mut Report, count: usize) -> Result<()> {
     report.step(format!("{count} requests, beacons and events"), || send(&bench, &token, count))?;
     report.step("no new series at the replicas", || {
         let after = series::of_replicas(&bench.stack)?;
+        ensure!(before.iter().chain(&after).all(|series| !series.is_empty()), "a replica has no series: nothing is proven");
         let new: Vec<&String> = after.iter().zip(&before).flat_map(|(after, before)| after.difference(before)).collect();
         for series in &new {
             eprintln!("new: {series}");

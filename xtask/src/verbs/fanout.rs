@@ -42,13 +42,13 @@ pub struct Args {
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_OF_A_USER * MOST_USERS)))]
     clients: u32,
     /// Events of a round.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     events: u32,
     /// Kill Redis and start it again, and look whether events cross after that.
     #[arg(long)]
     restart_redis: bool,
     /// Instead: how much memory so many silent clients take on one replica.
-    #[arg(long, value_name = "CLIENTS")]
+    #[arg(long, value_name = "CLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     idle: Option<u32>,
     /// Optimised binaries.
     #[arg(long)]

@@ -7,7 +7,7 @@ use anyhow::{Result, ensure};
 use tempfile::TempDir;
 
 use super::up;
-use crate::load::{Load, Summary};
+use crate::load::{Load, Summary, refuses_idle_scenarios};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port, Ports};
 use crate::report::{Outcome, Report};
@@ -55,6 +55,13 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&K6], args.install)?;
     let mut report = Report::new("load");
+    if args.gate {
+        report.step("the gate refuses a run in which nothing is done", || {
+            let folder = paths::temporary("load-gate")?;
+            let scenarios = refuses_idle_scenarios(folder.path())?;
+            Ok(Outcome::passed().with_note(format!("{scenarios} scenarios")))
+        })?;
+    }
     let mut place = None;
     report.step("a stack to put it on", || {
         let (found, note) = Place::find(args.install)?;
@@ -129,6 +136,7 @@ fn judge(report: &mut Report, summary: &Summary, gate: bool) -> Result<()> {
         report.step(scenario, || Ok(Outcome::from(journeys.done > 0.0).with_note(note)))?;
     }
     if gate {
+        report.step("there are thresholds", || Ok(Outcome::from(!summary.thresholds.is_empty())))?;
         for (threshold, held) in &summary.thresholds {
             report.step(threshold, || Ok(Outcome::from(*held)))?;
         }

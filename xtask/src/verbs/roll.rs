@@ -158,6 +158,8 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     let allowed = if signal == Signal::KILL { CLIENTS * usize::from(MAX_REPLICAS) } else { 0 };
     ensure!(failures.len() <= allowed, "{} of {answered} requests failed: {}", failures.len(), failures.join("; "));
 
+    // With nothing created, nothing could be lost.
+    ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing: nothing is proven");
     let stored = stored(edge, token)?;
     let created: Vec<&String> = loads.iter().flat_map(|load| &load.created).collect();
     let lost: Vec<_> = created.iter().filter(|name| !stored.contains_key(name.as_str())).collect();

@@ -1,0 +1,24 @@
+// A run that checks the gate of the profile `demo`: its thresholds over scenarios that ask the service for nothing. The scenarios named in
+// IDLE (separated by commas) do nothing at all; the others count a journey. `cargo xtask load --gate` must refuse such a run, so it ends with 99.
+//
+//   k6 run --env IDLE=editors load/empty.js
+
+import exec from 'k6/execution';
+
+import { options as demo } from './demo.js';
+import { journey } from './lib/journey.js';
+
+const IDLE = (__ENV.IDLE || '').split(',');
+
+const once = { exec: 'pretend', executor: 'shared-iterations', vus: 1, iterations: 1 };
+
+export const options = { ...demo, scenarios: Object.fromEntries(Object.keys(demo.scenarios).map((name) => [name, once])) };
+
+const counted = journey(() => {});
+
+/** One iteration without a request. */
+export function pretend() {
+  if (!IDLE.includes(exec.scenario.name)) {
+    counted();
+  }
+}
