@@ -1,0 +1,17 @@
+// What the environment says, under the names that Vitrine uses.
+const required = (name) => {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is missing`);
+  return value;
+};
+
+const [host, port] = required('LISTEN_ADDRESS').split(':');
+
+export const config = {
+  host,
+  port: Number(port),
+  databaseUrl: required('DATABASE_URL'),
+  redisUrl: required('REDIS_URL'),
+  databaseConnections: 10,
+  version: '0.1.0',
+};

@@ -1,0 +1,19 @@
+//! The floor: axum with `GET /health` and nothing else. No state, no layer, no metrics, no log.
+
+use std::time::Instant;
+
+use axum::routing::get;
+use axum::{Json, Router};
+use serde_json::{Value, json};
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let started = Instant::now();
+    let health = async move || -> Json<Value> {
+        Json(json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION"), "uptime": started.elapsed().as_secs() }))
+    };
+    let app = Router::new().route("/health", get(health));
+    let listener = tokio::net::TcpListener::bind(std::env::var("LISTEN_ADDRESS")?).await?;
+    axum::serve(listener, app).await?;
+    Ok(())
+}
