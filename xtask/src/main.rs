@@ -5,7 +5,7 @@
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
 //! `stores` and `stack` (what runs together), `node` (what Node.js makes: `web` for browsers, `dashboards` for Grafana), `engine` (what runs environments), `configuration` (compose's files made local), `speed` (time in them divided),
 //! `notifications` (who is told of alerts), `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs), `rules`, `mutants` and `slo` (what Prometheus evaluates, how well it is tested, and what of it follows from objectives),
-//! `drill` (alerts by their causes), `panels` (dashboards by the same), `load` (k6), `attack` (hostile clients), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
+//! `drill` (alerts by their causes), `panels` (dashboards by the same), `load` (k6), `peers` (what Vitrine is compared with), `attack` (hostile clients), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
 mod attack;
 mod background;
@@ -22,6 +22,7 @@ mod node;
 mod notifications;
 mod panels;
 mod paths;
+mod peers;
 mod ports;
 mod process;
 mod report;
@@ -84,6 +85,7 @@ verbs! {
     Notifications => notifications,
     Overhead => overhead,
     Panels => panels,
+    Peers => peers,
     Roll => roll,
     Rules => rules,
     Slo => slo,

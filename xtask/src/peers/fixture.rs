@@ -1,0 +1,91 @@
+//! The stores of a run and the rows that every target finds in them: a database and a Redis database for each, with the same accounts,
+//! the same session and the same projects, so that answers can be compared.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use tempfile::TempDir;
+
+use crate::paths;
+use crate::process::{capture_ok, task};
+use crate::stores::{self, Store};
+
+/// The project that is read.
+pub const PROJECT: &str = "01900000-0000-7000-8000-000000000064";
+/// A private project of another account.
+pub const FOREIGN_PROJECT: &str = "01900000-0000-7000-9000-000000000001";
+
+/// 200 projects of one account, and one of another. Identifiers grow, as those of version 7 do.
+const SEED: &str = "
+INSERT INTO users (id, email, display_name) VALUES
+    ('01900000-0000-7000-a000-000000000001', 'ada@example.org', 'Ada'),
+    ('01900000-0000-7000-a000-000000000002', 'ben@example.org', 'Ben');
+INSERT INTO auth_sessions (id, user_id, token_hash, device, expires_at)
+    SELECT '01900000-0000-7000-b000-000000000001', id, sha256(:'token'), 'peers', now() + interval '1 day'
+    FROM users WHERE email = 'ada@example.org';
+INSERT INTO projects (id, owner_id, name, slug, description)
+    SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '01900000-0000-7000-a000-000000000001',
+           'Project ' || n, 'project-' || n, 'One of 200, with a line of text.'
+    FROM generate_series(1, 200) n;
+INSERT INTO projects (id, owner_id, name, slug) VALUES
+    ('01900000-0000-7000-9000-000000000001', '01900000-0000-7000-a000-000000000002', 'Foreign', 'foreign');
+INSERT INTO project_members (project_id, user_id, role) SELECT id, owner_id, 'owner' FROM projects;
+ANALYZE;
+";
+
+/// Running stores.
+pub struct Fixture {
+    postgres: Store,
+    redis: Store,
+    /// Proves the session.
+    pub token: String,
+    folder: TempDir,
+}
+
+/// What one target is given.
+pub struct Place {
+    /// Its database.
+    pub database_url: String,
+    /// Its Redis database.
+    pub redis_url: String,
+}
+
+impl Fixture {
+    /// Starts the stores, on the cores of this process.
+    pub fn open() -> Result<Self> {
+        let folder = paths::temporary("peers")?;
+        let (postgres, redis) = stores::disposable(folder.path())?;
+        let token = paths::random_key()?.replace('+', "-").replace('/', "_").replace('=', "");
+        Ok(Self { postgres, redis, token, folder })
+    }
+
+    /// Where scripts and logs go.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// A database for a target, with the tables that a `vitrine` makes and the rows of the seed.
+    pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Place> {
+        let database = format!("peers_{}", name.replace('-', "_"));
+        self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
+        let server = self.postgres.url.strip_suffix("/vitrine").context("the database is named vitrine")?;
+        let place = Place { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
+        capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url))?;
+        self.psql(&database, &SEED.replace(":'token'", &format!("'{}'", self.token)))?;
+        Ok(place)
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Result<String> {
+        let (password, port) = self.access().context("the URL of Postgres is not understood")?;
+        let psql = stores::postgres_programs()?.join("psql");
+        let mut psql = task(psql);
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "vitrine", "-d", database, "-c", sql]);
+        capture_ok(psql.env("PGPORT", port).env("PGPASSWORD", password))
+    }
+
+    /// Password and port, from the URL.
+    fn access(&self) -> Option<(&str, &str)> {
+        let (user, server) = self.postgres.url.split_once('@')?;
+        Some((user.rsplit_once(':')?.1, server.split_once(':')?.1.split_once('/')?.0))
+    }
+}

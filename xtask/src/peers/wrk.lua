@@ -1,0 +1,12 @@
+-- What wrk does for `cargo xtask peers`: the figures as one line of JSON. A case that posts appends its `request` to this.
+local run, number = "", 0
+
+function init(arguments) run = arguments[1] or "" end
+
+function done(summary, latency)
+  local errors = summary.errors
+  print(string.format(
+    '{"requests":%d,"micros":%d,"bytes":%d,"p99_micros":%d,"refused":%d,"failed":%d}',
+    summary.requests, summary.duration, summary.bytes, latency:percentile(99), errors.status,
+    errors.connect + errors.read + errors.write + errors.timeout))
+end
