@@ -28,8 +28,9 @@ pub struct Conditions {
 /// The generated part: what was reached, and all ratios.
 pub fn tables(conditions: &Conditions, results: &Results, goals: &[Goal]) -> String {
     let Conditions { rounds, seconds, load_cores } = conditions;
+    let load = if *load_cores == 1 { "another".to_owned() } else { format!("{load_cores} others") };
     let mut text = format!(
-        "Measured on {}: the server on one core, the load and the stores on {load_cores} other; medians of {rounds} rounds in which the \
+        "Measured on {}: the server on one core, the load and the stores on {load}; medians of {rounds} rounds in which the \
          targets alternate, {seconds} s for each case.\n\n| Vitrine's figure ÷ | ratio | at most | |\n| --- | --: | --: | --- |\n",
         machine::processor()
     );

@@ -10,7 +10,7 @@ use super::target::Name;
 use crate::node::Project;
 use crate::paths;
 use crate::process::{capture, capture_ok, run, task};
-use crate::tools::{NODE_20, NPM, is_executable, require};
+use crate::tools::{NODE_20, is_executable};
 use crate::verbs::test::cargo;
 use crate::web;
 
@@ -26,7 +26,6 @@ fn build_folder() -> PathBuf {
 pub fn peer(name: Name, install: bool) -> Result<(PathBuf, Vec<OsString>)> {
     match name {
         Name::Fastify => {
-            require(&[&NODE_20, &NPM], install)?;
             FASTIFY.packages(install)?;
             Ok((NODE_20.path()?, vec![FASTIFY.home().join("src/server.js").into()]))
         }

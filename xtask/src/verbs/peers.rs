@@ -16,7 +16,7 @@ use crate::peers::programs;
 use crate::peers::results::Results;
 use crate::peers::target::{Name, Target};
 use crate::report::{Outcome, Report};
-use crate::tools::{INITDB, NODE, REDIS, SOCKET_IO_CLIENT, WRK, require};
+use crate::tools::{INITDB, NODE, NODE_20, NPM, REDIS, SOCKET_IO_CLIENT, WRK, require};
 
 /// Fewer rounds have no median worth keeping.
 const ROUNDS_TO_WRITE: u32 = 3;
@@ -54,15 +54,19 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let peers = Name::peers(&args.only)?;
     let cores = Cores::divide()?;
-    require(&[&INITDB, &REDIS, &WRK, &NODE, &SOCKET_IO_CLIENT], args.install)?;
+    let mut tools = vec![&INITDB, &REDIS, &WRK, &NODE, &SOCKET_IO_CLIENT];
+    if peers.contains(&Name::Fastify) {
+        tools.extend([&NODE_20, &NPM]);
+    }
+    require(&tools, args.install)?;
+    // What is built in minutes comes last, so that whatever else is missing is said at once.
+    let peers = peers.into_iter().map(|name| Ok((name, programs::peer(name, args.install)?))).collect::<Result<Vec<_>>>()?;
+    let baseline = args.baseline.as_deref().map(|wanted| programs::baseline(wanted, args.install)).transpose()?;
     let vitrine = programs::vitrine(args.program.as_deref(), args.install)?;
-    let mut programs = vec![(Name::Vitrine, (vitrine.clone(), vec!["serve".into()]))];
-    if let Some(wanted) = &args.baseline {
-        programs.push((Name::Baseline, (programs::baseline(wanted, args.install)?, vec!["serve".into()])));
-    }
-    for name in peers {
-        programs.push((name, programs::peer(name, args.install)?));
-    }
+    let serve = |program: PathBuf| (program, vec!["serve".into()]);
+    let mut programs = vec![(Name::Vitrine, serve(vitrine.clone()))];
+    programs.extend(baseline.map(|program| (Name::Baseline, serve(program))));
+    programs.extend(peers);
 
     cores.take_load_side()?;
     let fixture = Fixture::open()?;
