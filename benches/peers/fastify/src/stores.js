@@ -55,8 +55,16 @@ export async function command(name, ...values) {
   }
 }
 
+// The adapter of Socket.IO handles no failed subscription: its commands wait, and are sent again after a reconnect.
+const FOR_EVENTS = { commandTimeout: undefined, maxRetriesPerRequest: null, enableAutoPipelining: false };
+
 /** Connections of their own for events: one publishes, one subscribes. */
-export const pubSub = () => [redis.duplicate(), redis.duplicate()];
+export const pubSub = () =>
+  [1, 2].map(() => {
+    const own = redis.duplicate(FOR_EVENTS);
+    own.on('error', (error) => console.error('redis:', error.message));
+    return own;
+  });
 
 /** Closes everything. */
 export async function close() {

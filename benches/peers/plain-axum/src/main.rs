@@ -4,7 +4,7 @@
 //! It reads and writes Vitrine's own tables and answers like Vitrine; `cargo xtask peers` checks that before it measures. It has none of
 //! Vitrine's deadlines, limits, invalidations or metrics of stores: it is what a reader would write in an afternoon.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{FromRequestParts, Path, Query, State};
@@ -44,8 +44,7 @@ struct AppState {
 async fn main() -> anyhow::Result<()> {
     let filter = std::env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     tracing_subscriber::fmt().with_env_filter(filter).init();
-    let db =
-        PgPoolOptions::new().max_connections(10).acquire_timeout(Duration::from_secs(1)).connect(&std::env::var("DATABASE_URL")?).await?;
+    let db = PgPoolOptions::new().max_connections(10).connect(&std::env::var("DATABASE_URL")?).await?;
     let redis = redis::Client::open(std::env::var("REDIS_URL")?)?.get_connection_manager().await?;
     let (metrics, exporter) = PrometheusMetricLayer::pair();
     let app = Router::new()
