@@ -119,7 +119,7 @@ impl Bench<'_> {
             at: Instant::now(),
             server,
             // The stores and the server are our children, wrk was one.
-            own: cpu_ticks(std::process::id()) - server,
+            own: cpu_ticks(std::process::id()).saturating_sub(server),
             on_server_core: busy_ticks(&[self.cores.server])?,
             on_load_cores: busy_ticks(&self.cores.load)?,
         })
