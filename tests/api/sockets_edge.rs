@@ -207,23 +207,16 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
     assert!(silent.told().is_empty());
 }
 
-/// Everybody is connected, those over a WebSocket once more after each end, and is reached by every replica. A client that
-/// tries again at once may be taken by the edge that is just stopping, and then returns twice.
+/// Everybody is connected, those over a WebSocket for the second time, and is reached by every replica.
 async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
     // The first of each three polls: what it does depends on where its last poll was.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
-    eventually("all are back", async || when(over_websocket().all(is_back))).await;
+    eventually("all are back", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2))).await;
     eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
     for socket in over_websocket() {
-        assert!(is_back(socket), "{:?}", socket.told());
+        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.told());
     }
     stage.assert_reaches_all(clients, 1).await;
-}
-
-/// It lost its connection and has another one.
-fn is_back(socket: &Socket) -> bool {
-    let ends = socket.of_kind(Kind::Disconnect).len();
-    ends > 0 && socket.of_kind(Kind::Connect).len() == ends + 1
 }
 
 /// Clients of each way to connect, and none between two.

@@ -381,7 +381,7 @@ async fn a_socket_that_is_gone_leaves_no_program_behind() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
-    const LINES: usize = 1_000_000;
+    const LINES: usize = 2_000_000;
     let Some((app, ..)) = on_engine().await else { return };
     let studio = Studio::open(&app).await;
     let environment = studio.running("web").await;
@@ -396,7 +396,7 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     let mut looks = vec![0.0];
     eventually("nothing more is sent", async || {
         looks.push(sent().await);
-        when(looks.ends_with(&[looks[looks.len() - 1]; 5]))
+        when(looks.ends_with(&[looks[looks.len() - 1]; 10]))
     })
     .await;
     let sent_unread = looks[looks.len() - 1];
@@ -422,5 +422,5 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     }
     let lines = screen[screen.find("\n1\n").unwrap() + 1..].lines().take(LINES);
     assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line came, in order");
-    assert!(unread < screen.len() * 3 / 4, "it waited far from its end: at {unread} of {}", screen.len());
+    assert!(unread < screen.len() / 2, "it waited far from its end: at {unread} of {}", screen.len());
 }
