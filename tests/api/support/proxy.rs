@@ -125,7 +125,11 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        if state.borrow_and_update().mode == Mode::Refuse {
+        let (refuses, generation) = {
+            let told = state.borrow_and_update();
+            (told.mode == Mode::Refuse, told.generation)
+        };
+        if refuses {
             drop(listener.take());
             state.borrow().listening.store(false, Ordering::Relaxed);
             if state.changed().await.is_err() {
@@ -142,7 +146,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
             accepted = open.accept() => {
                 if let Ok((client, _)) = accepted {
                     state.borrow().made.fetch_add(1, Ordering::Relaxed);
-                    connections.spawn(serve(client, upstream.clone(), state.clone()));
+                    connections.spawn(serve(client, upstream.clone(), generation, state.clone()));
                 }
             }
             changed = state.changed() => if changed.is_err() { return },
@@ -151,8 +155,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
     }
 }
 
-async fn serve(client: TcpStream, upstream: (String, u16), mut state: watch::Receiver<State>) {
-    let generation = state.borrow_and_update().generation;
+async fn serve(client: TcpStream, upstream: (String, u16), generation: u64, mut state: watch::Receiver<State>) {
     let mut watched = state.clone();
     let relay = async {
         // A frozen store accepts in the kernel and says nothing.
