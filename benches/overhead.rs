@@ -1,4 +1,5 @@
-//! What measuring costs, as ratios within one run: the same routes with and without the metrics layer, alternating.
+//! What the layers around the routes cost, as ratios within one run: the service, its routes without layers, and bare axum,
+//! alternating.
 //!
 //! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints and asserts nothing: a machine that is busy
 //! with something else must not fail a build.
@@ -8,8 +9,10 @@ use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use axum::Router;
+use axum::routing::get;
+use axum::{Json, Router};
 use clap::Parser;
+use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -24,7 +27,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Many short rounds: what else the machine does then falls on both alike.
-const ROUNDS: usize = 60;
+const ROUNDS: usize = 45;
 const ROUND: Duration = Duration::from_millis(300);
 const CONNECTIONS: usize = 32;
 const RENDERS: usize = 20;
@@ -37,29 +40,35 @@ fn main() -> Result<()> {
     start_and_memory()
 }
 
-/// Requests per second of `GET /health` with the layer, as a share of those without.
+/// Requests per second of `GET /health`: of the service, as a share of those of its routes without layers and of bare axum.
 async fn throughput() -> Result<()> {
     let app = App::build(Cli::parse_from(["vitrine", "--listen-address=127.0.0.1:0"]).config)?;
     let state = app.state().clone();
     let exporter = state.exporter.clone();
     tokio::spawn(exporter.clone().upkeep());
-    let measured = start(router::build(router::routes(), state.clone())?, &app).await?;
-    let bare = start(router::build_unmeasured(router::routes(), state)?, &app).await?;
-    for address in [measured, bare] {
+    let started = Instant::now();
+    let health = async move || Json(json!({ "status": "ok", "version": "0.1.0", "uptime": started.elapsed().as_secs() }));
+    let targets = [
+        ("the service", start(router::build(router::routes(), state.clone())?, &app).await?),
+        ("its routes without layers", start(router::build_bare(router::routes(), state), &app).await?),
+        ("bare axum", start(Router::new().route("/health", get(health)), &app).await?),
+    ];
+    for (_, address) in targets {
         load(address).await?;
     }
-    let (mut shares, mut with, mut without) = (Vec::new(), Vec::new(), Vec::new());
+    let mut rates = [const { Vec::new() }; 3];
     for round in 0..ROUNDS {
-        // Who goes first changes, so that neither always follows the other.
-        let order = if round % 2 == 0 { [measured, bare] } else { [bare, measured] };
-        let rates = [load(order[0]).await?, load(order[1]).await?];
-        let [rate_with, rate_without] = if round % 2 == 0 { rates } else { [rates[1], rates[0]] };
-        shares.push(rate_with / rate_without);
-        with.push(rate_with);
-        without.push(rate_without);
+        // Who goes first changes, so that none always follows the same other.
+        for number in (0..targets.len()).map(|turn| (turn + round) % targets.len()) {
+            rates[number].push(load(targets[number].1).await?);
+        }
     }
-    println!("GET /health: {:.0}/s measured, {:.0}/s bare (medians of {ROUNDS} rounds)", median(with), median(without));
-    println!("median share of the bare throughput: {:.1} %", 100.0 * median(shares));
+    let service = rates[0].clone();
+    for ((name, _), rates) in targets.iter().zip(rates) {
+        let shares = service.iter().zip(&rates).map(|(service, rate)| service / rate).collect();
+        let share = 100.0 * median(shares);
+        println!("GET /health, {name}: {:.0}/s; the service keeps {share:.1} % of it (medians of {ROUNDS} rounds)", median(rates));
+    }
 
     let (mut renders, mut text) = (Vec::new(), String::new());
     for _ in 0..RENDERS {

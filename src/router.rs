@@ -7,9 +7,11 @@ use std::sync::Arc;
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::Response;
+use axum::routing::Route;
 use axum::{Router, middleware};
+use tower::Layer;
+use tower::layer::layer_fn;
 use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::csrf::ConfigError;
 use utoipa::OpenApi;
 use utoipa::openapi::path::Operation as Documented;
 use utoipa::openapi::response::Response as Answer;
@@ -17,8 +19,10 @@ use utoipa::openapi::{OpenApi as Interface, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+use crate::app::AppError;
 use crate::features::accounts::admit;
-use crate::http::{ApiError, Code, faults, layers, origin};
+use crate::http::layers::{self, Endpoint};
+use crate::http::{ApiError, Code, faults, origin};
 use crate::interface::{ANY, Description};
 use crate::metrics::http::{HttpLayer, Operation};
 use crate::metrics::labels::PageRoute;
@@ -66,58 +70,68 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 ///
 /// # Errors
 /// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin.
-pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
+pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, AppError> {
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.pulse.answered());
-    // In one step with the layer inside it: each step boxes its futures and bodies anew.
-    layered(interface, state, |router, panics| router.layer((measured, panics)))
-}
-
-/// The same without the metrics layer: what `benches/overhead.rs` compares with.
-///
-/// # Errors
-/// As [`build`].
-pub fn build_unmeasured(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, ConfigError> {
-    layered(interface, state, Router::layer)
-}
-
-type PanicHandler = fn(Box<dyn Any + Send>) -> Response;
-
-fn layered(
-    interface: OpenApiRouter<AppState>,
-    state: AppState,
-    observe: impl FnOnce(Router<AppState>, CatchPanicLayer<PanicHandler>) -> Router<AppState>,
-) -> Result<Router, ConfigError> {
-    let (router, description) = interface.split_for_parts();
+    let watched = Watched { measured, replica: HeaderValue::from_str(&state.config.replica)? };
     let own_pages = origin::layer(&state.config)?;
+    let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
+    // Long polls and sockets have deadlines of their own.
+    let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
+    let watch_sockets = watched.clone();
+    let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
+    let limit = state.config.request_timeout;
+    // From the outermost to the innermost.
+    let around = {
+        let state = state.clone();
+        move |route: Route| {
+            // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
+            let guarded = own_pages.layer(route);
+            // An answer has a deadline.
+            let limited = layers::limit_time(limit, guarded);
+            // People read a problem on a page.
+            watched.around(pages::explain(state.clone(), limited))
+        }
+    };
+    Ok(answering(interface, &state).layer(layer_fn(around)).merge(sockets).with_state(state))
+}
+
+/// The routes without the layers: what `benches/overhead.rs` compares with.
+pub fn build_bare(interface: OpenApiRouter<AppState>, state: AppState) -> Router {
+    answering(interface, &state).with_state(state)
+}
+
+/// What every request passes.
+#[derive(Clone)]
+struct Watched {
+    measured: HttpLayer,
+    replica: HeaderValue,
+}
+
+impl Watched {
+    /// A panic ends its request, not the process; around that, measurement sees every answer that is made inside. Problems and
+    /// log lines of everything inside name the request.
+    fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
+        let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);
+        layers::identify(self.replica.clone(), self.measured.layer(caught))
+    }
+}
+
+/// What answers: the features, the pages, the description, and the problem where nothing else does.
+fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<AppState> {
+    let (router, description) = interface.split_for_parts();
     let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, interface::public(interface::complete(description))))
         .layer(middleware::map_response(allow_docs));
-    let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
-    let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
-    // From the innermost to the outermost.
-    let mut router = router
+    let router = router
         .merge(docs)
         .merge(pages::routes(state.faults.is_some()))
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
-    // Faults strike as if the handler failed.
-    if let Some(service) = &state.faults {
-        router = router.layer(middleware::from_fn_with_state(service.armed().clone(), faults::strike));
+    match &state.faults {
+        // Faults strike as if the handler failed.
+        Some(service) => router.layer(middleware::from_fn_with_state(service.armed().clone(), faults::strike)),
+        None => router,
     }
-    let router = router
-        // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
-        .layer(own_pages)
-        // An answer has a deadline.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::limit_time))
-        // People read a problem on a page.
-        .layer(middleware::from_fn_with_state(state.clone(), pages::explain))
-        // Long polls and sockets have deadlines of their own.
-        .merge(sockets);
-    // A panic ends its request, not the process; around that, measurement sees every answer that is made inside.
-    let router = observe(router, CatchPanicLayer::custom(layers::panicked as PanicHandler))
-        // Problems and log lines of the layers inside name the request.
-        .layer(middleware::from_fn_with_state(state.clone(), layers::identify));
-    Ok(router.with_state(state))
 }
 
 async fn allow_docs(mut response: Response) -> Response {

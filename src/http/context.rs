@@ -1,6 +1,6 @@
 //! The request that is being answered, known to whatever runs on its behalf: problems and log lines name it.
 
-use std::sync::Arc;
+use axum::http::{HeaderValue, Uri};
 
 tokio::task_local! {
     static CURRENT: RequestContext;
@@ -10,15 +10,21 @@ tokio::task_local! {
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     /// The request's identifier, the same in the answer, the log and the problem.
-    pub id: Arc<str>,
-    /// The path that was asked for, without its query.
-    pub path: Arc<str>,
+    pub id: HeaderValue,
+    /// What was asked for.
+    pub uri: Uri,
 }
 
 impl RequestContext {
+    /// The identifier as text.
+    #[must_use]
+    pub fn id(&self) -> String {
+        String::from_utf8_lossy(self.id.as_bytes()).into_owned()
+    }
+
     /// Runs a future on behalf of this request.
-    pub async fn scope<F: Future>(self, future: F) -> F::Output {
-        CURRENT.scope(self, future).await
+    pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
+        CURRENT.scope(self, future)
     }
 
     /// The request being answered, if any.

@@ -267,7 +267,7 @@ impl From<Refusal> for ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let context = RequestContext::current();
-        let (trace_id, instance) = context.map_or_else(Default::default, |context| (context.id.to_string(), context.path.to_string()));
+        let (trace_id, instance) = context.map_or_else(Default::default, |context| (context.id(), context.uri.path().to_owned()));
         self.log(&trace_id);
         let status = self.status();
         let Self { code, detail, errors, retry_after, source: _ } = self;

@@ -1,21 +1,25 @@
 //! The layers that every request passes. Their order is in [`router`](crate::router).
 
 use std::any::Any;
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::time::Duration;
 
-use axum::extract::{MatchedPath, Request, State};
+use axum::BoxError;
+use axum::body::{Body, Bytes, HttpBody};
+use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use futures_util::future::{Either, FutureExt, TryFutureExt, lazy};
+use tower::{Service, service_fn};
 use tracing::Instrument;
 use uuid::Uuid;
+use uuid::fmt::Hyphenated;
 
 use super::context::RequestContext;
 use super::error::{ApiError, Code};
 use super::host;
 use super::unread::UnreadBody;
-use crate::state::AppState;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
@@ -24,41 +28,64 @@ const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socke
 /// Longer ones are replaced: an identifier stands in every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
 
-/// Gives the request its identifier and its span, and its connection an end of the body. An identifier from the edge is kept when it is
-/// harmless. What has no proper `Host` goes no further, like any other head that is not HTTP: it is not counted for a route.
-pub async fn identify(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let id: Arc<str> = request.headers().get(&REQUEST_ID).and_then(harmless).map_or_else(|| Uuid::now_v7().to_string().into(), Into::into);
-    let context = RequestContext { id: id.clone(), path: request.uri().path().into() };
-    let span = match request.extensions().get::<MatchedPath>() {
-        Some(route) if QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)) => tracing::Span::none(),
-        route => {
-            tracing::info_span!("request", request_id = &*id, method = request.method().as_str(), route = route.map(MatchedPath::as_str))
-        }
-    };
-    let (request, unread) = UnreadBody::of(request);
-    let answer = async {
-        match host::check(&request) {
-            Ok(()) => next.run(request).await,
-            Err(refusal) => refusal.into_response(),
-        }
-    };
-    let mut response = context.scope(answer.instrument(span)).await;
-    unread.discard().await;
-    let headers = response.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert(&REQUEST_ID, id);
-    }
-    if let Ok(replica) = HeaderValue::from_str(&state.config.replica) {
-        headers.insert(&SERVED_BY, replica);
-    }
-    protect(headers);
-    response
+/// A service that answers requests. A layer is a function from one to the next, so that the compiler sees through all of them:
+/// `axum::middleware::from_fn` allocates several times per request and layer. They are written with combinators of futures:
+/// an `async` block that captures a future and awaits it holds it twice, and all of it is moved once per request.
+pub trait Endpoint<B = Body>:
+    Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
 }
 
-fn harmless(value: &HeaderValue) -> Option<&str> {
-    let id = value.to_str().ok()?;
-    let fits = !id.is_empty() && id.len() <= MAX_ID_LENGTH && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
-    fits.then_some(id)
+impl<S, B> Endpoint<B> for S where
+    S: Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
+{
+}
+
+/// Gives the request its identifier and its span, and its connection an end of the body. An identifier from the edge is kept when it is
+/// harmless. What has no proper `Host` goes no further, like any other head that is not HTTP: it is not counted for a route.
+pub fn identify<B>(replica: HeaderValue, mut inner: impl Endpoint<B>) -> impl Endpoint
+where
+    B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
+{
+    service_fn(move |request: Request| {
+        let id = request.headers().get(&REQUEST_ID).filter(|id| is_harmless(id)).cloned().unwrap_or_else(new_id);
+        let context = RequestContext { id: id.clone(), uri: request.uri().clone() };
+        let span = span_of(&request, &id);
+        let (request, unread) = UnreadBody::of(request);
+        let answer = match host::check(&request) {
+            Ok(()) => Either::Left(inner.call(request).map_ok(|response| response.map(Body::new))),
+            Err(refusal) => Either::Right(lazy(|_| Ok(refusal.into_response()))),
+        };
+        let replica = replica.clone();
+        context.scope(answer.instrument(span)).and_then(async move |mut response| {
+            unread.discard().await;
+            let headers = response.headers_mut();
+            headers.insert(&REQUEST_ID, id);
+            headers.insert(&SERVED_BY, replica);
+            protect(headers);
+            Ok(response)
+        })
+    })
+}
+
+fn new_id() -> HeaderValue {
+    let mut text = [0; Hyphenated::LENGTH];
+    HeaderValue::from_str(Uuid::now_v7().hyphenated().encode_lower(&mut text)).expect("hexadecimal digits and hyphens")
+}
+
+fn span_of(request: &Request, id: &HeaderValue) -> tracing::Span {
+    match request.extensions().get::<MatchedPath>() {
+        Some(route) if QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)) => tracing::Span::none(),
+        route => {
+            let (id, route) = (id.to_str().unwrap_or_default(), route.map(MatchedPath::as_str));
+            tracing::info_span!("request", request_id = id, method = request.method().as_str(), route)
+        }
+    }
+}
+
+fn is_harmless(id: &HeaderValue) -> bool {
+    let id = id.as_bytes();
+    !id.is_empty() && id.len() <= MAX_ID_LENGTH && id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
 /// Headers that keep an answer from being misused by a browser (OWASP Secure Headers); an answer's own stay.
@@ -75,9 +102,11 @@ fn protect(headers: &mut HeaderMap) {
 }
 
 /// Gives up on an answer that takes too long; what it was doing is dropped.
-pub async fn limit_time(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let answer = tokio::time::timeout(state.config.request_timeout, next.run(request)).await;
-    answer.unwrap_or_else(|_| ApiError::new(Code::Timeout).retry_after(1).into_response())
+pub fn limit_time(limit: Duration, mut inner: impl Endpoint) -> impl Endpoint {
+    service_fn(move |request: Request| {
+        let answer = tokio::time::timeout(limit, inner.call(request));
+        answer.map(|answer| answer.unwrap_or_else(|_| Ok(ApiError::new(Code::Timeout).retry_after(1).into_response())))
+    })
 }
 
 /// The answer to a request whose handler panicked. The panic hook has logged and counted it.

@@ -2,14 +2,16 @@
 //! The status and the counts are those of the problem; what it says is [`http::error`](crate::http::error)'s.
 
 use askama::Template;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::header::{ACCEPT, CONTENT_LENGTH};
 use axum::http::{HeaderMap, Method};
-use axum::middleware::Next;
 use axum::response::Response;
+use futures_util::TryFutureExt;
+use tower::service_fn;
 
 use super::frame::{Frame, render};
 use crate::http::Problem;
+use crate::http::layers::Endpoint;
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -20,12 +22,22 @@ struct ProblemPage {
 }
 
 /// Puts a page in the place of a problem when a browser shows it.
-pub async fn explain(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let is_shown = request.method() == Method::GET && wants_page(request.headers());
-    let mut response = next.run(request).await;
-    let problem = response.extensions_mut().remove::<Problem>();
-    let Some(problem) = problem.filter(|_| is_shown) else { return response };
-    let Ok(page) = render(&ProblemPage { frame: Frame::bare(&state), problem }) else { return response };
+pub fn explain(state: AppState, mut inner: impl Endpoint) -> impl Endpoint {
+    service_fn(move |request: Request| {
+        let is_shown = request.method() == Method::GET && wants_page(request.headers());
+        let state = state.clone();
+        inner.call(request).map_ok(move |mut response| {
+            let problem = response.extensions_mut().remove::<Problem>();
+            match problem.filter(|_| is_shown) {
+                Some(problem) => shown(&state, problem, response),
+                None => response,
+            }
+        })
+    })
+}
+
+fn shown(state: &AppState, problem: Problem, mut response: Response) -> Response {
+    let Ok(page) = render(&ProblemPage { frame: Frame::bare(state), problem }) else { return response };
     let (page, body) = page.into_parts();
     *response.body_mut() = body;
     response.headers_mut().remove(CONTENT_LENGTH);

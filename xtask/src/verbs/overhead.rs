@@ -1,4 +1,4 @@
-//! `cargo xtask overhead`: what measuring costs, by the benchmark `benches/overhead.rs` with stores of its own.
+//! `cargo xtask overhead`: what the layers around the routes cost, by the benchmark `benches/overhead.rs` with stores of its own.
 //! It reports figures and judges none: they depend on what else the machine does.
 
 use anyhow::Result;
@@ -9,7 +9,7 @@ use crate::tools::{INITDB, REDIS, require};
 use crate::verbs::test::cargo;
 use crate::{paths, stores, web};
 
-/// Compare the service with and without its metrics layer, in one run.
+/// Compare the service with its routes without layers and with bare axum, in one run.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install what is missing.
