@@ -68,12 +68,29 @@ pub struct Cache {
     metrics: Metrics,
 }
 
+/// What Redis held of an entry at one moment.
+pub struct Look {
+    cache: CacheType,
+    key: String,
+    entry: Entry,
+}
+
 /// What Redis holds under a key.
 enum Entry {
     Value(String),
     /// Nothing to use, and what must still be there when a loaded value is stored.
     Gone(Option<String>),
-    Failed,
+    /// Redis did not say, or what it says cannot be relied on.
+    Unknown,
+}
+
+impl From<Option<String>> for Entry {
+    fn from(held: Option<String>) -> Self {
+        match held {
+            Some(text) if !text.starts_with(TOMBSTONE_MARK) => Self::Value(text),
+            gone => Self::Gone(gone),
+        }
+    }
 }
 
 impl Cache {
@@ -96,14 +113,30 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        if !self.invalidations.are_known() {
-            // Neither an entry nor a load that began earlier can be relied on.
-            self.metrics.cache_misses.increment(cache);
-            self.metrics.cache_errors.increment(cache);
-            return load().await;
-        }
-        let key = self.key(cache, id);
-        let entry = self.read(cache, &key).await;
+        let [look] = self.look([(cache, id)]).await;
+        self.found_or_load(look, load).await
+    }
+
+    /// Asks for several entries in one round trip, for requests that know early what they will need.
+    pub async fn look<const N: usize>(&self, entries: [(CacheType, &str); N]) -> [Look; N] {
+        let named = entries.map(|(cache, id)| (cache, self.key(cache, id)));
+        let keys = named.each_ref().map(|(_, key)| key.as_str());
+        let held = if self.invalidations.are_known() { self.read(&keys).await.ok() } else { None };
+        let mut held = held.into_iter().flatten();
+        named.map(|(cache, key)| Look { cache, key, entry: held.next().map_or(Entry::Unknown, Entry::from) })
+    }
+
+    /// As [`Self::get_or_load`], for what was looked for before.
+    ///
+    /// # Errors
+    /// As [`Self::get_or_load`].
+    pub async fn found_or_load<T, E, F>(&self, look: Look, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: Clone + Send + Sync + 'static,
+        F: Future<Output = Result<Option<T>, E>> + Send,
+    {
+        let Look { cache, key, entry } = look;
         if let Entry::Value(text) = &entry
             && let Ok(value) = serde_json::from_str(text)
         {
@@ -111,6 +144,13 @@ impl Cache {
             return Ok(Some(value));
         }
         self.metrics.cache_misses.increment(cache);
+        if matches!(entry, Entry::Unknown) {
+            self.metrics.cache_errors.increment(cache);
+            if !self.invalidations.are_known() {
+                // A load that began earlier cannot be relied on either.
+                return load().await;
+            }
+        }
         let seen = if let Entry::Gone(Some(tombstone)) = &entry { tombstone.as_str() } else { "" };
         let flight = format!("{key} {} {seen}", self.removals.load(Ordering::Acquire));
         let shared = self.flights.try_get_with_by_ref(&flight, self.load_and_store(cache, &key, entry, &load)).await;
@@ -160,8 +200,11 @@ impl Cache {
         is_removed
     }
 
-    async fn read(&self, cache: CacheType, key: &str) -> Entry {
-        self.entry(cache, RedisCommand::Get, redis::cmd("GET").arg(key)).await
+    async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, Away> {
+        match keys {
+            [key] => Ok(vec![self.link.run(RedisCommand::Get, redis::cmd("GET").arg(key)).await?]),
+            keys => self.link.run(RedisCommand::Mget, redis::cmd("MGET").arg(keys)).await,
+        }
     }
 
     /// Stores a value unless something is there, and answers what was there.
@@ -170,18 +213,13 @@ impl Cache {
         let time_to_live = rand::random_range(full - full / 10..=full);
         let mut command = redis::cmd("SET");
         command.arg(key).arg(text).arg("NX").arg("GET").arg("PX").arg(time_to_live);
-        self.entry(cache, RedisCommand::Set, &command).await
-    }
-
-    async fn entry(&self, cache: CacheType, label: RedisCommand, command: &redis::Cmd) -> Entry {
-        match self.link.run::<Option<String>>(label, command).await {
-            Ok(Some(text)) if !text.starts_with(TOMBSTONE_MARK) => Entry::Value(text),
-            Ok(gone) => Entry::Gone(gone),
-            Err(_) => {
+        self.link.run::<Option<String>>(RedisCommand::Set, &command).await.map_or_else(
+            |_| {
                 self.metrics.cache_errors.increment(cache);
-                Entry::Failed
-            }
-        }
+                Entry::Unknown
+            },
+            Entry::from,
+        )
     }
 
     fn key(&self, cache: CacheType, id: &str) -> String {

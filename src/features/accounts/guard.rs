@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use super::limits::Caller;
 use super::model::{Token, TokenHash, User};
+use crate::cache::Look;
 use crate::config::Config;
 use crate::http::address::ClientNetwork;
 use crate::http::{ApiError, Code, cookie};
+use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Identity};
 use crate::state::AppState;
 
@@ -58,6 +60,16 @@ fn token(config: &Config, headers: &HeaderMap) -> Option<String> {
 }
 
 impl CurrentUser {
+    /// The user, and what the cache holds of an entry that the request names: for one round trip to Redis instead of two.
+    ///
+    /// # Errors
+    /// As the extractor.
+    pub async fn and_look(parts: &Parts, state: &AppState, cache: CacheType, id: &str) -> Result<(Self, Look), ApiError> {
+        let token = token(&state.config, &parts.headers).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+        let (session, user, look) = state.accounts.authenticate_and_look(&token, cache, id).await?;
+        Ok((Self { user, session: session.id }, look))
+    }
+
     /// The user of a client that is connected: its session is proven anew, for each event.
     ///
     /// # Errors

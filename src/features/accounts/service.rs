@@ -12,7 +12,7 @@ use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEnt
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::throttle::Throttled;
-use crate::cache::{Cache, Stale};
+use crate::cache::{Cache, Look, Stale};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
@@ -230,35 +230,48 @@ impl Accounts {
 
     /// The session of a token, and whose it is.
     pub(super) async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
-        let Some(token) = Token::parse(token) else {
-            events::token_refused(&self.0.metrics);
-            return Err(AccountError::InvalidToken);
-        };
-        self.recognise(token.hash()).await
+        self.recognise(self.parse(token)?).await
+    }
+
+    /// As [`Self::authenticate`], with what the cache holds of another entry: one round trip for all.
+    pub(super) async fn authenticate_and_look(
+        &self,
+        token: &str,
+        cache: CacheType,
+        id: &str,
+    ) -> Result<(Session, User, Look), AccountError> {
+        let token = self.parse(token)?;
+        let name = token.cache_id();
+        let [session, user, other] = self.0.cache.look([(CacheType::Session, &name), (CacheType::User, &name), (cache, id)]).await;
+        let (session, user) = self.proven(&token, session, user).await?;
+        Ok((session, user, other))
     }
 
     /// The session of a token that hashes to this, and whose it is.
     pub(super) async fn recognise(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
-        let found = self.session(token).await?;
+        let name = token.cache_id();
+        let [session, user] = self.0.cache.look([(CacheType::Session, &name), (CacheType::User, &name)]).await;
+        self.proven(&token, session, user).await
+    }
+
+    fn parse(&self, token: &str) -> Result<TokenHash, AccountError> {
+        let parsed = Token::parse(token).ok_or(AccountError::InvalidToken);
+        parsed.inspect_err(|_| events::token_refused(&self.0.metrics)).map(|token| token.hash())
+    }
+
+    /// A user is cached under the token of each of its sessions, so that both are known before either is asked for.
+    async fn proven(&self, token: &TokenHash, session: Look, user: Look) -> Result<(Session, User), AccountError> {
+        let Inner { db, cache, limits, metrics, .. } = &*self.0;
+        let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
+        let found: Option<Session> = cache.found_or_load(session, load).await?;
         let Some(session) = found.filter(|session| session.expires_at > OffsetDateTime::now_utc()) else {
-            events::token_refused(&self.0.metrics);
+            events::token_refused(metrics);
             return Err(AccountError::InvalidToken);
         };
-        let user = self.user(session.user_id).await?.ok_or(AccountError::InvalidToken)?;
-        events::token_accepted(&self.0.metrics);
+        let load = async || store::user(&mut db.acquire().await?, session.user_id).await;
+        let user = cache.found_or_load(user, load).await?.ok_or(AccountError::InvalidToken)?;
+        events::token_accepted(metrics);
         Ok((session, user))
-    }
-
-    async fn session(&self, token: TokenHash) -> Result<Option<Session>, StoreError> {
-        let Inner { db, cache, limits, .. } = &*self.0;
-        let load = async || store::touch_session(&mut db.acquire().await?, &token, limits.idle).await;
-        cache.get_or_load(CacheType::Session, &token.cache_id(), load).await
-    }
-
-    async fn user(&self, id: Uuid) -> Result<Option<User>, StoreError> {
-        let Inner { db, cache, .. } = &*self.0;
-        let load = async || store::user(&mut db.acquire().await?, id).await;
-        cache.get_or_load(CacheType::User, &id.to_string(), load).await
     }
 
     /// The account with an address, within a caller's transaction.
@@ -277,7 +290,9 @@ impl Accounts {
         let Inner { db, cache, .. } = &*self.0;
         let mut tx = db.begin().await?;
         let Some(user) = store::set_admin(&mut tx, email).await? else { return Ok(false) };
-        let stale = cache.invalidate(&mut tx, [Stale::new(CacheType::User, user.to_string())]).await?;
+        let tokens = store::tokens(&mut tx, user).await?;
+        let entries = tokens.iter().map(|token| Stale::new(CacheType::User, token.cache_id()));
+        let stale = cache.invalidate(&mut tx, entries).await?;
         tx.commit().await?;
         stale.finish().await;
         events::made_admin(user);

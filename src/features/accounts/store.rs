@@ -59,10 +59,14 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
-/// Makes the account with an address an admin.
+/// Makes the account with an address an admin. Nobody signs in to it until the transaction ends: a session refers to the
+/// account, so that none begins unseen by who looks for them next.
 pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, StoreError> {
-    let update = sqlx::query!("UPDATE users SET role = 'admin' WHERE email = $1::text::citext RETURNING id", email);
-    Ok(conn.optional(Query::UpdateUsers, update).await?.map(|row| row.id))
+    let hold = sqlx::query!("SELECT id FROM users WHERE email = $1::text::citext FOR UPDATE", email);
+    let Some(user) = conn.optional(Query::SelectUsers, hold).await?.map(|row| row.id) else { return Ok(None) };
+    let update = sqlx::query!("UPDATE users SET role = 'admin' WHERE id = $1", user);
+    conn.execute(Query::UpdateUsers, update).await?;
+    Ok(Some(user))
 }
 
 /// An account and its password hash, which is none for one that signs in elsewhere. One statement, so that an
@@ -130,6 +134,12 @@ pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: Slice)
         slice.limit
     );
     conn.all(Query::SelectAuthSessions, select).await
+}
+
+/// The tokens of every session of a user.
+pub async fn tokens(conn: &mut Conn, user: Uuid) -> Result<Vec<TokenHash>, StoreError> {
+    let select = sqlx::query!("SELECT token_hash FROM auth_sessions WHERE user_id = $1", user);
+    Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| TokenHash(row.token_hash)).collect())
 }
 
 /// Ends one session of a user.

@@ -1,9 +1,10 @@
 //! The HTTP interface of projects: `/api/projects*`.
 
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -15,13 +16,15 @@ use uuid::Uuid;
 use super::model::{Description, Member, MemberEmail, Name, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
 use super::slug::Slug;
+use crate::cache::Look;
 use crate::db::idempotency::Named;
-use crate::features::accounts::CurrentUser;
+use crate::features::accounts::{CurrentUser, User};
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::fields::not_null;
 use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::{Conditions, IdempotencyKey, RequiredConditions, etag};
 use crate::http::{ApiError, Code, FieldError};
+use crate::metrics::labels::CacheType;
 use crate::state::AppState;
 
 /// The routes of this file.
@@ -83,6 +86,28 @@ impl From<Seen> for ProjectView {
     }
 }
 
+/// Who asks for which project, and what the cache holds of it.
+struct Asked {
+    user: User,
+    id: Uuid,
+    look: Look,
+}
+
+impl FromRequestParts<AppState> for Asked {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+        match ApiPath::<Uuid>::from_request_parts(parts, state).await {
+            Ok(ApiPath(id)) => {
+                let (CurrentUser { user, .. }, look) = CurrentUser::and_look(parts, state, CacheType::Project, &id.to_string()).await?;
+                Ok(Self { user, id, look })
+            }
+            // Strangers are told that they are, whatever they ask for.
+            Err(refusal) => Err(CurrentUser::from_request_parts(parts, state).await.map_or_else(|stranger| stranger, |_| refusal)),
+        }
+    }
+}
+
 /// A project with its entity tag.
 fn tagged(seen: Seen) -> Response {
     (etag(seen.project.version), Json(ProjectView::from(seen))).into_response()
@@ -136,13 +161,8 @@ async fn create(
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
         (status = 412)))]
-async fn read(
-    State(state): State<AppState>,
-    CurrentUser { user, .. }: CurrentUser,
-    conditions: Conditions,
-    ApiPath(id): ApiPath<Uuid>,
-) -> Result<Response, ApiError> {
-    let seen = state.projects.read(&user, id).await?;
+async fn read(State(state): State<AppState>, Asked { user, id, look }: Asked, conditions: Conditions) -> Result<Response, ApiError> {
+    let seen = state.projects.read_found(&user, id, look).await?;
     conditions.answer_read(seen.project.version, Json(ProjectView::from(seen)))
 }
 

@@ -12,7 +12,7 @@ use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChan
 use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
-use crate::cache::{Cache, Invalidation, Stale};
+use crate::cache::{Cache, Invalidation, Look, Stale};
 use crate::db::idempotency::{Claim, Named, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
@@ -133,17 +133,17 @@ impl Projects {
 
     /// Creates a project that the user owns.
     pub(super) async fn create(&self, user: &User, new: NewProject, repeatable: Option<Named>) -> Result<Project, ProjectError> {
+        let Some(named) = repeatable else {
+            let project = insert_with_free_slug(&mut self.0.db.acquire().await?, user.id, &new).await?;
+            events::created(&self.0.metrics, project.id, user.id);
+            return Ok(project);
+        };
         let mut tx = self.0.db.begin().await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(project) = named.claim(&mut tx).await?
-        {
+        if let Claim::Replay(project) = named.claim(&mut tx).await? {
             return Ok(project);
         }
         let project = insert_with_free_slug(&mut tx, user.id, &new).await?;
-        store::put_member(&mut tx, project.id, user.id, Role::Owner).await?;
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &project).await?;
-        }
+        named.record(&mut tx, &project).await?;
         tx.commit().await?;
         events::created(&self.0.metrics, project.id, user.id);
         Ok(project)
@@ -156,7 +156,12 @@ impl Projects {
 
     /// A project that the user may read.
     pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
-        self.look(user, id, Action::Read).await
+        self.seen(user, id, Action::Read, self.look(id).await).await
+    }
+
+    /// As [`Self::read`], for what was looked for in the cache before.
+    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Look) -> Result<Seen, ProjectError> {
+        self.seen(user, id, Action::Read, look).await
     }
 
     /// Whether the user may do this with the project; for what reads.
@@ -164,13 +169,18 @@ impl Projects {
     /// # Errors
     /// When there is no such project for the user, or the role does not allow it.
     pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        self.look(user, id, action).await.map(drop)
+        self.seen(user, id, action, self.look(id).await).await.map(drop)
     }
 
-    async fn look(&self, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
+    async fn look(&self, id: Uuid) -> Look {
+        let [look] = self.0.cache.look([(CacheType::Project, &id.to_string())]).await;
+        look
+    }
+
+    async fn seen(&self, user: &User, id: Uuid, action: Action, look: Look) -> Result<Seen, ProjectError> {
         let Parts { db, cache, .. } = self.parts();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
-        let roster = cache.get_or_load(CacheType::Project, &id.to_string(), load).await?;
+        let roster = cache.found_or_load(look, load).await?;
         let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);
         seen.allows(action, is_admin(user))?;
         Ok(seen)

@@ -43,13 +43,18 @@ impl From<MemberRow> for Member {
     }
 }
 
-/// Nothing when the slug is taken.
+/// A project with its owner as its first member; nothing when the slug is taken.
 pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &Slug) -> Result<Option<Project>, StoreError> {
     let insert = sqlx::query_as!(
         ProjectRow,
-        "INSERT INTO projects (id, owner_id, name, slug, description, visibility) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT ON CONSTRAINT projects_slug_key DO NOTHING
-         RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
+        "WITH made AS (
+             INSERT INTO projects (id, owner_id, name, slug, description, visibility) VALUES ($1, $2, $3, $4, $5, $6)
+             ON CONFLICT ON CONSTRAINT projects_slug_key DO NOTHING
+             RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at
+         ), owner AS (
+             INSERT INTO project_members (project_id, user_id, role) SELECT id, owner_id, 'owner' FROM made
+         )
+         SELECT id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at FROM made",
         Uuid::now_v7(),
         owner,
         new.name,

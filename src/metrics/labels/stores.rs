@@ -8,6 +8,7 @@ labels! {
         Connect ["connect"],
         Ping ["ping"],
         Get ["get"],
+        Mget ["mget"],
         Set ["set"],
         Eval ["eval"],
         Publish ["publish"],
