@@ -246,3 +246,33 @@ async fn two_hosts_are_refused() {
         assert!(raw.rest().await.starts_with(b"HTTP/1.1 400 "), "{hosts}");
     }
 }
+
+/// Monitoring selects two handlers of the edge (`monitoring/prometheus/rules/infra.yml`): together they have seen each request once.
+#[tokio::test]
+async fn each_request_is_counted_once_whatever_names_the_site_has() {
+    let Some((replicas, _)) = stage(1).await else { return };
+    let upstream = [replicas[0].address];
+    let names: [(&str, &[&str]); 4] = [
+        ("http://", &["vitrine.example", "www.vitrine.example"]),
+        ("http://vitrine.example", &["vitrine.example"]),
+        ("http://vitrine.example, http://www.vitrine.example", &["vitrine.example", "www.vitrine.example"]),
+        ("http://, http://vitrine.example", &["vitrine.example", "www.vitrine.example"]),
+    ];
+    for (address, hosts) in names {
+        let Some(edge) = Edge::with(&upstream, &[("SITE_ADDRESS", address)]).await else { return };
+        let before = edge.scrape().await;
+        for host in hosts {
+            for (path, status) in [("/nope", 404), ("/nope", 404), ("/test/panic", 500)] {
+                edge.get(path).header("host", *host).answer().await.expect(status);
+            }
+        }
+        let counted = async |code: &str| {
+            let scrape = edge.scrape().await;
+            let of = |handler| scrape.since(&before, "caddy_http_request_duration_seconds_count", &[("handler", handler), ("code", code)]);
+            of("reverse_proxy") + of("subroute")
+        };
+        // A request is counted when its answer has ended.
+        eventually(address, async || when(counted("404").await + counted("500").await >= 3.0 * hosts.len() as f64)).await;
+        assert_eq!((counted("404").await, counted("500").await), (2.0 * hosts.len() as f64, hosts.len() as f64), "{address}");
+    }
+}

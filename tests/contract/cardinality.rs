@@ -24,7 +24,7 @@ const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 4
 /// A site that has names and answers on plain HTTP as well.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
 /// Handlers that count requests of this Caddyfile. `subroute` has those of a named site, the others those of a site without.
-const EDGE_HANDLERS: [&str; 5] = ["error", "headers", "log_append", "reverse_proxy", "static_response"];
+const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
 /// What rules, dashboards and runbooks select: the one handler that sees all requests.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 
