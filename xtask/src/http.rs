@@ -1,11 +1,43 @@
-//! Plain HTTP to the processes that we started. Not for anything outside this machine.
+//! HTTP to the processes that we started. Not for anything outside this machine: over TLS, it trusts the authorities of our own
+//! edges and no others.
 
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 use ureq::Agent;
 use ureq::http::Request;
+use ureq::tls::{Certificate, RootCerts, TlsConfig};
+
+/// The certificates of the authorities of our edges: what clients that are made from now on trust. A process runs one such edge, and
+/// proofs make clients in so many places that each cannot be handed this.
+static TRUSTED: Mutex<Option<Trusted>> = Mutex::new(None);
+
+#[derive(Clone)]
+struct Trusted {
+    file: PathBuf,
+    roots: RootCerts,
+}
+
+/// Trusts the authority whose certificate is in a file, in PEM.
+pub fn trust(file: &Path) -> Result<()> {
+    let pem = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let roots = RootCerts::from([Certificate::from_pem(&pem)?]);
+    *TRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Trusted { file: file.to_owned(), roots });
+    Ok(())
+}
+
+/// The file with the certificate that is trusted, for programs that have to be given it.
+pub fn trusted() -> Option<PathBuf> {
+    trusted_roots().map(|trusted| trusted.file)
+}
+
+fn trusted_roots() -> Option<Trusted> {
+    TRUSTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
 
 /// An answer, whatever its status.
 pub struct Answer {
@@ -35,10 +67,12 @@ pub struct Client(Agent);
 impl Client {
     /// A client without a connection yet.
     pub fn new() -> Self {
+        let roots = trusted_roots().map_or_else(|| RootCerts::from([]), |trusted| trusted.roots);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // A redirect is an answer, too.
             .max_redirects(0)
+            .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_global(Some(Duration::from_secs(10)))
             // A proxy of the environment must not come between us and our own processes.
             .proxy(None);

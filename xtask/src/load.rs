@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use rustix::process::Signal;
 use serde_json::Value;
 
+use crate::http;
 use crate::paths;
 use crate::process::{Daemon, Process, capture, pause, task};
 use crate::tools::K6;
@@ -41,6 +42,10 @@ impl Load {
             .args(["--address", "127.0.0.1:0"])
             .args([format!("--env=EDGE={edge}"), format!("--env=DURATION={}ms", duration.as_millis())])
             .args([format!("--summary-export={}", report.display())]);
+        if let Some(root) = http::trusted() {
+            // In place of the authorities that the machine trusts.
+            k6 = k6.env("SSL_CERT_FILE", root);
+        }
         if let Some(prometheus) = prometheus {
             k6 = k6
                 .args(["--out", "experimental-prometheus-rw"])

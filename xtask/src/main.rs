@@ -3,7 +3,7 @@
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
 //! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
 //! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `node` (what Node.js makes: `web` for browsers, `dashboards` for Grafana), `engine` (what runs environments), `configuration` (compose's files made local), `speed` (time in them divided),
+//! `stores` and `stack` (what runs together), `node` (what Node.js makes: `web` for browsers, `dashboards` for Grafana), `engine` (what runs environments), `form` (demo or production), `configuration` (compose's files made local), `speed` (time in them divided),
 //! `notifications` (who is told of alerts), `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs), `rules`, `mutants` and `slo` (what Prometheus evaluates, how well it is tested, and what of it follows from objectives),
 //! `drill` (alerts by their causes), `panels` (dashboards by the same), `load` (k6), `peers` (what Vitrine is compared with), `attack` (hostile clients), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
 
@@ -15,6 +15,7 @@ mod configuration;
 mod dashboards;
 mod drill;
 mod engine;
+mod form;
 mod http;
 mod load;
 mod mutants;

@@ -5,6 +5,8 @@ use std::net::{Ipv4Addr, TcpListener};
 
 use anyhow::{Context, Result, bail};
 
+use crate::form::Form;
+
 /// A port of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Port {
@@ -113,26 +115,37 @@ impl Port {
 /// Which port each service has on this machine.
 pub struct Ports {
     table: Vec<(Port, u16)>,
+    form: Form,
 }
 
 impl Ports {
     /// The ports of `up`.
     pub fn fixed(replicas: u16) -> Self {
         let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
-        Self { table }
+        Self { table, form: Form::default() }
     }
 
     /// Ports that are free now, for a stack beside that of `up`.
     pub fn any(replicas: u16) -> Result<Self> {
         let all = Port::all(replicas);
         let numbers = free(all.len())?;
-        Ok(Self { table: all.into_iter().zip(numbers).collect() })
+        Ok(Self { table: all.into_iter().zip(numbers).collect(), form: Form::default() })
     }
 
     /// The same without a service that is not going to run.
     pub fn without(mut self, absent: Port) -> Self {
         self.table.retain(|(port, _)| *port != absent);
         self
+    }
+
+    /// The same for a stack of a form.
+    pub fn in_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The form of the stack.
+    pub fn form(&self) -> Form {
+        self.form
     }
 
     /// The port of a service.
@@ -148,8 +161,11 @@ impl Ports {
         Ok(format!("127.0.0.1:{}", self.of(port)?))
     }
 
-    /// `http://127.0.0.1:<port>` of a service.
+    /// `http://127.0.0.1:<port>` of a service. An edge that serves a name is asked by that name.
     pub fn url(&self, port: Port) -> Result<String> {
+        if let Some(site) = self.site(port)? {
+            return Ok(site);
+        }
         Ok(format!("http://{}", self.address(port)?))
     }
 
@@ -169,7 +185,16 @@ impl Ports {
 
     /// `http://localhost:<port>` of a service that has a page, as people and browsers name it.
     pub fn page(&self, port: Port) -> Result<String> {
+        if let Some(site) = self.site(port)? {
+            return Ok(site);
+        }
         Ok(format!("http://localhost:{}", self.of(port)?))
+    }
+
+    /// `https://<name>:<port>`, where the service is an edge that serves a name.
+    fn site(&self, port: Port) -> Result<Option<String>> {
+        let name = self.form.site().filter(|_| port == Port::Edge);
+        name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
     }
 
     /// A text of compose's configuration with every `service:port` in it replaced by the address here.
@@ -242,10 +267,19 @@ mod tests {
     }
 
     #[test]
+    fn an_edge_that_serves_a_name_is_asked_by_it() {
+        let ports = Ports::fixed(1).in_form(Form::Production);
+        assert_eq!(ports.url(Port::Edge).unwrap(), "https://localhost:8443");
+        assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");
+        assert_eq!(ports.address(Port::Edge).unwrap(), "127.0.0.1:8080");
+        assert_eq!(ports.url(Port::Prometheus).unwrap(), "http://127.0.0.1:9090");
+    }
+
+    #[test]
     fn a_taken_port_is_named_with_its_service() {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let number = listener.local_addr().unwrap().port();
-        let ports = Ports { table: vec![(Port::Prometheus, number)] };
+        let ports = Ports { table: vec![(Port::Prometheus, number)], form: Form::Demo };
         let error = ports.ensure_free().unwrap_err().to_string();
         assert!(error.contains(&format!("port {number} (Prometheus)")), "{error}");
         drop(listener);

@@ -1,8 +1,10 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge,
 //! every replica and every target seen, whatever the documents show run, `down`, nothing left. In a folder of its own, so that a
-//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`; the documents: `smoke/snippets`.
+//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`; the documents: `smoke/snippets`; the same proof
+//! behind a name: `smoke/production`.
 
 mod platforms;
+pub mod production;
 mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -16,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::http::{Answer, get, send};
 use crate::paths::{self, STACK_VARIABLE};
-use crate::ports::{MAX_REPLICAS, Port};
+use crate::ports::{MAX_REPLICAS, Port, Ports};
 use crate::process::{capture_ok, last_lines, own_program, task, wait_until};
 use crate::report::{Outcome, Report};
 use crate::stack::{self, targets};
@@ -31,10 +33,6 @@ const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("smoke")?;
     let ports = stack::fixed_ports(MAX_REPLICAS);
-    // As browsers name it: platforms send them back there.
-    let edge = ports.page(Port::Edge)?;
-    let simulator = ports.page(Port::ProviderSim)?;
-    let prometheus = ports.url(Port::Prometheus)?;
 
     let mut running = None;
     report.step("up --detach", || {
@@ -44,10 +42,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     let Some(running) = running else {
         return Ok(());
     };
-    report.step("a user's first minutes", || journey(&edge))?;
-    report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
-    report.step("every replica is reached", || spread(&edge))?;
-    report.step("every target is UP", || all_up(&prometheus))?;
+    use_it(report, &ports)?;
     report.step("what the documents show", snippets::all)?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
@@ -56,6 +51,18 @@ pub fn all(report: &mut Report) -> Result<()> {
         ensure!(left.is_empty(), "still running: {}", left.join(", "));
         Ok(Outcome::passed())
     })
+}
+
+/// What a user does and what an operator looks at first.
+fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
+    // As browsers name it: platforms send them back there.
+    let edge = ports.page(Port::Edge)?;
+    let simulator = ports.page(Port::ProviderSim)?;
+    let prometheus = ports.url(Port::Prometheus)?;
+    report.step("a user's first minutes", || journey(&edge))?;
+    report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
+    report.step("every replica is reached", || spread(&edge))?;
+    report.step("every target is UP", || all_up(&prometheus))
 }
 
 /// A stack in the background that is stopped in any case.

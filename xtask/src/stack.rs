@@ -13,6 +13,7 @@ use anyhow::Result;
 
 use crate::configuration;
 use crate::engine::{self, Engine};
+use crate::form::Form;
 use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
@@ -30,6 +31,9 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 /// Above the application's drain delay and drain time together.
 const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
+/// The secret that replicas ask scrapers for.
+const METRICS_TOKEN: &str = "metrics_token";
+
 /// What must be there before a stack can start.
 pub const PROGRAMS: [&Tool; 9] =
     [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
@@ -44,7 +48,7 @@ pub fn fixed_ports(replicas: u16) -> Ports {
 pub struct Plan {
     /// Where its data, logs and generated configuration go.
     pub folder: PathBuf,
-    /// Where it listens.
+    /// Where it listens, and in which form it runs.
     pub ports: Ports,
     /// How many replicas.
     pub replicas: u16,
@@ -148,6 +152,9 @@ impl Stack {
 
     fn start_replicas(&mut self) -> Result<()> {
         say("replicas");
+        if self.plan.ports.form() == Form::Production {
+            self.metrics_token()?;
+        }
         // All start at once, as in compose; only then each is waited for.
         let mut replicas = (1..=self.plan.replicas).map(|number| self.launch_replica(number, &[])).collect::<Result<Vec<_>>>()?;
         for (number, replica) in (1..).zip(&mut replicas) {
@@ -171,6 +178,9 @@ impl Stack {
             .env("PLATFORMS_FILE", self.config().join("platforms/simulated.toml"))
             .env("TOKEN_KEYS_FILE", secrets.join("token_keys"))
             .grace(DRAIN_GRACE);
+        if ports.form() == Form::Production {
+            replica = replica.env("ENVIRONMENT", "production").env("METRICS_TOKEN_FILE", secrets.join(METRICS_TOKEN));
+        }
         for (name, value) in &self.plan.settings {
             replica = replica.env(name, value);
         }
@@ -184,6 +194,11 @@ impl Stack {
                 .env("ENVIRONMENT_NAMESPACE", engine::namespace(&self.plan.folder));
         }
         replica.start()
+    }
+
+    /// What replicas of the form that has a token ask for at their metrics.
+    pub fn metrics_token(&self) -> Result<String> {
+        lasting(&self.plan.folder, METRICS_TOKEN, paths::random_password)
     }
 
     fn await_replica(&self, number: u16, replica: &mut Process) -> Result<()> {
@@ -224,10 +239,16 @@ impl Stack {
             .env("CADDY_ADMIN", ports.address(Port::CaddyAdmin)?)
             .env("UPSTREAMS", upstreams.join(" "))
             // Above the Caddyfile's own grace period.
-            .grace(Duration::from_secs(20))
-            .start()?;
+            .grace(Duration::from_secs(20));
+        if let Some(site) = ports.form().site() {
+            caddy = caddy.env("SITE_ADDRESS", site);
+        }
+        let mut caddy = caddy.start()?;
         let health = format!("{}/health", ports.url(Port::Edge)?);
-        caddy.wait_ready(START_LIMIT, || http::is_ok(&health))?;
+        // Caddy makes its authority and the certificate while it starts.
+        let root = data.join("caddy/pki/authorities/local/root.crt");
+        let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
+        caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;
         self.phases.push(vec![caddy]);
         Ok(())
     }
@@ -273,6 +294,9 @@ impl Stack {
             |engine| format!("Docker Engine {}, containers {}-*", engine.version, engine::namespace(&self.plan.folder)),
         );
         rows.push(("Environments", environments));
+        if let Some(root) = http::trusted() {
+            rows.push(("Trust this authority", root.display().to_string()));
+        }
         rows.push(("Logs", self.logs.display().to_string()));
         let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:19} {place}\n")).collect();
         Ok(lines.concat())

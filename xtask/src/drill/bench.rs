@@ -8,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
+use crate::form::Form;
 use crate::http::{Answer, Client, get, send};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port, Ports};
@@ -43,12 +44,12 @@ pub struct Bench {
 }
 
 impl Bench {
-    /// Starts everything, its monitoring so many times as fast as in production.
-    pub fn start(folder: PathBuf, speed: u32) -> Result<Self> {
+    /// Starts everything in a form, its monitoring so many times as fast as in production.
+    pub fn start(folder: PathBuf, speed: u32, form: Form) -> Result<Self> {
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let plan = Plan {
             folder: folder.clone(),
-            ports: Ports::any(MAX_REPLICAS)?,
+            ports: Ports::any(MAX_REPLICAS)?.in_form(form),
             replicas: MAX_REPLICAS,
             binary: up::binary(false),
             engine: None,

@@ -38,6 +38,9 @@ pub const ALL: &[&[Drill]] = &[
 /// What a check that has little time runs: a ratio, a process and the monitoring itself.
 pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA, meta::TARGET]];
 
+/// What is tried behind a name as well: the alert that asks the edge, and one that does not.
+pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OUTAGE }, &infra::REPLICA];
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;

@@ -85,6 +85,15 @@ impl Proof {
         Ok(proof)
     }
 
+    /// Of the panels that ask for what the edge counts and that traffic moves: a proof of half a minute.
+    pub fn of_the_edge(speed: u32) -> Result<Self> {
+        let mut proof = Self::read(speed, &[Cause::Traffic])?;
+        proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
+        proof.dashboards.retain(|(dashboard, _)| proof.cases.iter().any(|case| case.name.starts_with(&dashboard.title)));
+        ensure!(!proof.cases.is_empty(), "no panel asks for what the edge counts");
+        Ok(proof)
+    }
+
     /// Proves it, a row for each panel.
     pub fn run(mut self, report: &mut Report, bench: &mut Bench) -> Result<()> {
         // The load is what all else happens under.

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::{START_LIMIT, Stack, say};
 use crate::configuration;
+use crate::form::Form;
 use crate::http;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process, wait_until};
@@ -59,8 +60,8 @@ impl Stack {
         let grafana = GRAFANA.find();
         let config = self.config();
         configuration::write(&config, ports, self.plan.replicas, grafana.is_some())?;
-        if let Some((_, token)) = self.plan.settings.iter().find(|(name, _)| name == "METRICS_TOKEN") {
-            configuration::write_metrics_token(&config, token)?;
+        if ports.form() == Form::Production {
+            configuration::write_metrics_token(&config, &self.metrics_token()?)?;
         }
         configuration::speed_up(&config, speed)?;
 

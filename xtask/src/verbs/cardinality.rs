@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::attack::{Attack, Statuses, series};
 use crate::configuration;
 use crate::drill::bench::Bench;
+use crate::form::Form;
 use crate::paths;
 use crate::ports::Port;
 use crate::process::{run as run_task, wait_until};
@@ -84,7 +85,7 @@ fn attack(report: &mut Report, count: usize) -> Result<()> {
     let folder = paths::temporary("cardinality")?;
     let mut opened = None;
     report.step("a stack whose clients are hostile", || {
-        let bench = Bench::start(folder.path().to_owned(), SPEED)?;
+        let bench = Bench::start(folder.path().to_owned(), SPEED, Form::Demo)?;
         let token = bench.somebody()?;
         let before = series::of_replicas(&bench.stack)?;
         opened = Some((bench, token, before));

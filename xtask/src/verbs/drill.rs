@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use crate::drill::bench::Bench;
 use crate::drill::{Drill, document, run, schedule, watch};
+use crate::form::{Choice, Form};
 use crate::load::Load;
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port};
@@ -38,6 +39,8 @@ pub struct Args {
     /// How long the load of `--quiet` lasts, in minutes.
     #[arg(long, default_value_t = 12)]
     minutes: u32,
+    #[command(flatten)]
+    form: Choice,
 }
 
 /// What a drill needs to be there.
@@ -50,20 +53,27 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     up::build(false, args.install)?;
     let mut report = Report::new("drill");
+    let form = args.form.form();
     if args.quiet {
-        quiet(&mut report, args.minutes)?;
+        quiet(&mut report, args.minutes, form)?;
         return report.finish();
     }
     let all = schedule::ALL.iter().map(|batch| batch.iter().collect()).collect();
     let batches = if args.all { all } else { chosen(&args.names)? };
-    add(&mut report, &batches, args.speed, if args.all { Account::Whole } else { Account::Rows })?;
+    let account = match form {
+        // The document tells of the other form.
+        Form::Production => Account::None,
+        Form::Demo if args.all => Account::Whole,
+        Form::Demo => Account::Rows,
+    };
+    add(&mut report, &batches, args.speed, form, account)?;
     report.finish()
 }
 
 /// Adds the drills that a check with little time runs.
 pub fn short(report: &mut Report) -> Result<()> {
     let batches: Vec<Vec<&Drill>> = schedule::SHORT.iter().map(|batch| batch.iter().collect()).collect();
-    add(report, &batches, 30, Account::None)
+    add(report, &batches, 30, Form::Demo, Account::None)
 }
 
 /// The drills of alerts by their names, at the same time and in the order of the schedule.
@@ -86,11 +96,11 @@ enum Account {
     Whole,
 }
 
-fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, account: Account) -> Result<()> {
+fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form, account: Account) -> Result<()> {
     let folder = paths::temporary("drill")?;
     let mut started = None;
     report.step(format!("a stack under load, its monitoring at {speed} times the speed"), || {
-        let bench = Bench::start(folder.path().to_owned(), speed)?;
+        let bench = Bench::start(folder.path().to_owned(), speed, form)?;
         let load = load(&bench, Duration::from_hours(2))?;
         started = Some((load, bench));
         Ok(Outcome::passed())
@@ -144,9 +154,9 @@ fn until_heard(bench: &Bench, before: usize, limit: Duration) -> Result<()> {
 }
 
 /// A cold start, load, and every replica replaced: as fast as in production, and no alert.
-fn quiet(report: &mut Report, minutes: u32) -> Result<()> {
+fn quiet(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     let folder = paths::temporary("quiet")?;
-    let mut bench = Bench::start(folder.path().to_owned(), 1)?;
+    let mut bench = Bench::start(folder.path().to_owned(), 1, form)?;
     let length = Duration::from_mins(1) * minutes;
     let load = load(&bench, length + Duration::from_mins(10))?;
     report.step("cold start and nominal load", || hush(&bench, length / 2))?;

@@ -6,6 +6,7 @@ use anyhow::Result;
 use super::drill::programs;
 use super::up;
 use crate::drill::bench::Bench;
+use crate::form::Choice;
 use crate::panels::{Cause, Proof};
 use crate::paths;
 use crate::report::{Outcome, Report};
@@ -23,6 +24,8 @@ pub struct Args {
     /// By how much everything that the monitoring waits for is divided.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: u32,
+    #[command(flatten)]
+    form: Choice,
 }
 
 /// Runs the verb.
@@ -34,7 +37,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let folder = paths::temporary("panels")?;
     let mut started = None;
     report.step(format!("a stack, its monitoring at {} times the speed", args.speed), || {
-        started = Some(Bench::start(folder.path().to_owned(), args.speed)?);
+        started = Some(Bench::start(folder.path().to_owned(), args.speed, args.form.form())?);
         Ok(Outcome::passed())
     })?;
     if let Some(mut bench) = started {

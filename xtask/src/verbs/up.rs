@@ -8,6 +8,7 @@ use anyhow::{Result, ensure};
 
 use crate::background::{Slot, is_background};
 use crate::engine::Engine;
+use crate::form::Choice;
 use crate::paths;
 use crate::ports::MAX_REPLICAS;
 use crate::process::{interrupted, pause, run as run_task};
@@ -50,6 +51,8 @@ pub struct Args {
     /// What runs environments.
     #[arg(long, value_enum, default_value_t = Environments::Sim)]
     environments: Environments,
+    #[command(flatten)]
+    form: Choice,
 }
 
 /// Runs the verb.
@@ -72,7 +75,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let held = SLOT.hold()?;
     let mut stack = Stack::start(Plan {
         folder: paths::stack(),
-        ports: fixed_ports(args.replicas),
+        ports: fixed_ports(args.replicas).in_form(args.form.form()),
         replicas: args.replicas,
         binary: binary(args.release),
         engine,
