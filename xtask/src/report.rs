@@ -18,6 +18,8 @@ pub struct Outcome {
     pub passed: u64,
     /// Checks that failed.
     pub failed: u64,
+    /// Checks that this machine cannot make, and that are not needed here.
+    pub skipped: u64,
     /// What is worth a word: why it failed, or what was not done.
     pub note: String,
 }
@@ -33,6 +35,11 @@ impl Outcome {
         Self { failed: 1, note: why.into(), ..Self::default() }
     }
 
+    /// Checks that were not made, with the reason. Only this may leave a step without a check.
+    pub fn skipped(why: impl Into<String>) -> Self {
+        Self { skipped: 1, note: why.into(), ..Self::default() }
+    }
+
     /// What a program says of itself in a last line such as `3 passed, 0 failed` or `0 passed, 0 failed, 1 skipped`.
     pub fn from_summary(text: &str) -> Option<Self> {
         let line = text.trim_end().lines().next_back()?;
@@ -42,7 +49,16 @@ impl Outcome {
         };
         let skipped = count(" skipped").unwrap_or_default();
         let note = if skipped > 0 { format!("{skipped} SKIPPED") } else { String::new() };
-        Some(Self { passed: count(" passed")?, failed: count(" failed")?, note })
+        Some(Self { passed: count(" passed")?, failed: count(" failed")?, skipped, note })
+    }
+
+    /// A step that checked nothing has proved nothing: it failed, unless it says that it was skipped.
+    fn judged(self) -> Self {
+        match self {
+            Self { passed: 0, failed: 0, skipped: 0, note } if note.is_empty() => Self::failed("nothing was checked"),
+            Self { passed: 0, failed: 0, skipped: 0, note } => Self::failed(format!("nothing was checked: {note}")),
+            judged => judged,
+        }
     }
 
     /// Adds a word.
@@ -54,7 +70,7 @@ impl Outcome {
 
 impl From<bool> for Outcome {
     fn from(passed: bool) -> Self {
-        Self { passed: u64::from(passed), failed: u64::from(!passed), note: String::new() }
+        Self { passed: u64::from(passed), failed: u64::from(!passed), ..Self::default() }
     }
 }
 
@@ -94,7 +110,7 @@ impl Report {
 
     /// Writes the row of what was done elsewhere.
     pub fn add(&mut self, name: impl Into<String>, took: Duration, outcome: Outcome) {
-        self.rows.push(Row { name: name.into(), outcome, seconds: took.as_secs_f64() });
+        self.rows.push(Row { name: name.into(), outcome: outcome.judged(), seconds: took.as_secs_f64() });
     }
 
     fn totals(&self) -> (u64, u64) {
@@ -111,7 +127,7 @@ impl Report {
         let width = self.rows.iter().map(|row| row.name.len()).max();
         let width = width.unwrap_or_default();
         self.rows.iter().fold(String::new(), |mut text, row| {
-            let Outcome { passed, failed, note } = &row.outcome;
+            let Outcome { passed, failed, note, .. } = &row.outcome;
             let verdict = match (passed, failed) {
                 (0, 0) => "-",
                 (_, 0) => "ok",
@@ -128,7 +144,7 @@ impl Report {
         let mut text =
             format!("# cargo xtask {}\n\n| step | passed | failed | seconds | note |\n| --- | --- | --- | --- | --- |\n", self.verb);
         for row in &self.rows {
-            let Outcome { passed, failed, note } = &row.outcome;
+            let Outcome { passed, failed, note, .. } = &row.outcome;
             let note = note.replace('|', "\\|");
             let _ = writeln!(text, "| {} | {passed} | {failed} | {:.1} | {note} |", row.name, row.seconds);
         }
@@ -146,6 +162,7 @@ impl Report {
                     "name": row.name,
                     "passed": row.outcome.passed,
                     "failed": row.outcome.failed,
+                    "skipped": row.outcome.skipped,
                     "seconds": row.seconds,
                     "note": row.outcome.note,
                 })
@@ -179,7 +196,7 @@ mod tests {
 
     fn sample() -> Report {
         let mut report = Report::new("sample");
-        let tests = Outcome { passed: 12, failed: 1, note: "a | b".to_owned() };
+        let tests = Outcome { passed: 12, failed: 1, note: "a | b".to_owned(), ..Outcome::default() };
         report.step("tests", || Ok(tests)).unwrap();
         report.step("format", || Ok(Outcome::passed())).unwrap();
         report.step("broken", || bail!("no luck\nat all")).unwrap();
@@ -200,10 +217,26 @@ mod tests {
     }
 
     #[test]
+    fn a_step_without_a_check_fails_unless_it_was_skipped() {
+        let mut report = Report::new("empty");
+        report.step("nothing", || Ok(Outcome::default())).unwrap();
+        report.step("a word", || Ok(Outcome::default().with_note("of nothing"))).unwrap();
+        report.step("a program", || Ok(Outcome::from_summary("0 passed, 0 failed").unwrap())).unwrap();
+        assert_eq!(report.summary(), "0 passed, 3 failed");
+        let second = report.table().lines().nth(1).unwrap().to_owned();
+        assert!(second.ends_with("nothing was checked: of nothing"), "{second}");
+
+        let mut report = Report::new("skipped");
+        report.step("skipped", || Ok(Outcome::skipped("no engine here"))).unwrap();
+        report.step("a program", || Ok(Outcome::from_summary("0 passed, 0 failed, 1 skipped").unwrap())).unwrap();
+        assert_eq!(report.summary(), "0 passed, 0 failed");
+    }
+
+    #[test]
     fn a_summary_is_read_from_the_last_line() {
-        let outcome = |passed, failed, note: &str| Some(Outcome { passed, failed, note: note.to_owned() });
-        assert_eq!(Outcome::from_summary("7 passed\n12 passed, 1 failed\n"), outcome(12, 1, ""));
-        assert_eq!(Outcome::from_summary("0 passed, 0 failed, 1 skipped"), outcome(0, 0, "1 SKIPPED"));
+        let outcome = |passed, failed, skipped, note: &str| Some(Outcome { passed, failed, skipped, note: note.to_owned() });
+        assert_eq!(Outcome::from_summary("7 passed\n12 passed, 1 failed\n"), outcome(12, 1, 0, ""));
+        assert_eq!(Outcome::from_summary("0 passed, 0 failed, 1 skipped"), outcome(0, 0, 1, "1 SKIPPED"));
         assert_eq!(Outcome::from_summary("killed"), None);
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use serde_json::{Value, json};
 
 use crate::http::{Answer, get, send};
@@ -21,7 +21,7 @@ use crate::paths::{self, STACK_VARIABLE};
 use crate::ports::{MAX_REPLICAS, Port, Ports};
 use crate::process::{capture_ok, last_lines, own_program, task, wait_until};
 use crate::report::{Outcome, Report};
-use crate::stack::{self, targets};
+use crate::stack::{self, all_up};
 use crate::tools::{CURL, JQ, Tool};
 
 /// What it needs beside a stack.
@@ -180,16 +180,6 @@ fn spread(edge: &str) -> Result<Outcome> {
     let wanted: BTreeSet<String> = (1..=MAX_REPLICAS).map(|number| format!("backend-{number}")).collect();
     ensure!(seen.keys().eq(&wanted), "30 requests were served by {seen:?}");
     Ok(Outcome::passed().with_note(format!("{seen:?}")))
-}
-
-fn all_up(prometheus: &str) -> Result<Outcome> {
-    let targets = targets(prometheus)?;
-    ensure!(!targets.is_empty(), "Prometheus has no targets");
-    let down = targets.iter().find(|target| !target.up);
-    if let Some(target) = down {
-        bail!("{target}");
-    }
-    Ok(Outcome::passed().with_note(format!("{} targets", targets.len())))
 }
 
 /// Processes that belong to the stack of a folder.

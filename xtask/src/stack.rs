@@ -23,7 +23,7 @@ use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
-pub use monitoring::{alertmanager, mail_sink, targets};
+pub use monitoring::{alertmanager, all_up, mail_sink};
 
 /// The environment variable by which every process of a stack can be told from others.
 pub const MARK: &str = "VITRINE_STACK";

@@ -61,7 +61,7 @@ fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> 
     }
     let failed = (alive.len() + wrong.len()) as u64;
     let note = format!("{noticed} noticed, {} equivalent, {} unnoticed", listed.len(), alive.len());
-    Outcome { passed: noticed + listed.len() as u64, failed, note }
+    Outcome { passed: noticed + listed.len() as u64, failed, note, ..Outcome::default() }
 }
 
 /// Each rule as it is, and each of its mutants.
@@ -193,6 +193,9 @@ mod tests {
     fn a_listed_mutant_must_go_unnoticed_and_any_other_must_not() {
         let mutants = |rules: [&str; 2]| rules.map(|rule| (rule.to_owned(), "c".to_owned())).to_vec();
         let outcome = judge("g", 7, mutants(["A", "B"]), &mutants(["A", "C"]));
-        assert_eq!(outcome, Outcome { passed: 8, failed: 2, note: "7 noticed, 1 equivalent, 1 unnoticed".to_owned() });
+        assert_eq!(
+            outcome,
+            Outcome { passed: 8, failed: 2, note: "7 noticed, 1 equivalent, 1 unnoticed".to_owned(), ..Outcome::default() }
+        );
     }
 }

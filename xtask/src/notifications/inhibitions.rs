@@ -43,7 +43,7 @@ pub fn check(folder: &Path) -> Result<Outcome> {
         eprintln!("not so: {line}");
     }
     let failed = wrong.len() as u64;
-    Ok(Outcome { passed: pairs.len() as u64 - failed, failed, note: wrong.first().cloned().unwrap_or_default() })
+    Ok(Outcome { passed: pairs.len() as u64 - failed, failed, note: wrong.first().cloned().unwrap_or_default(), ..Outcome::default() })
 }
 
 /// Raises all of them and answers the lines that do not hold.

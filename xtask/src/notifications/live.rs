@@ -32,7 +32,7 @@ pub fn check() -> Result<Outcome> {
     if MAILDEV.find().is_none() || ALERTMANAGER.find().is_none() {
         let note = "SKIPPED: no Alertmanager or no maildev here: nobody was told of any alert";
         eprintln!("{note}");
-        return Ok(Outcome::default().with_note(note));
+        return Ok(Outcome::skipped(note));
     }
     up::build(false, false)?;
     let bench = Bench::start()?;

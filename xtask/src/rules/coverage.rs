@@ -33,7 +33,7 @@ pub fn check(prometheus: &Path) -> Result<Outcome> {
     for gap in &gaps {
         eprintln!("{gap}");
     }
-    Ok(Outcome { passed, failed: gaps.len() as u64, note: gaps.first().cloned().unwrap_or_default() })
+    Ok(Outcome { passed, failed: gaps.len() as u64, note: gaps.first().cloned().unwrap_or_default(), ..Outcome::default() })
 }
 
 /// The cases that a rule lacks.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter};
 use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 use super::{START_LIMIT, Stack, say};
@@ -14,6 +14,7 @@ use crate::form::Form;
 use crate::http;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process, wait_until};
+use crate::report::Outcome;
 use crate::tools::{ALERTMANAGER, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
 
 /// Two scrape intervals and a little.
@@ -182,8 +183,20 @@ impl Display for Target {
     }
 }
 
+/// Passes when the Prometheus at `url` has targets, and every one of them is UP.
+pub fn all_up(url: &str) -> Result<Outcome> {
+    up(&targets(url)?)
+}
+
+fn up(targets: &[Target]) -> Result<Outcome> {
+    ensure!(!targets.is_empty(), "Prometheus has no targets");
+    let down: Vec<String> = targets.iter().filter(|target| !target.up).map(ToString::to_string).collect();
+    ensure!(down.is_empty(), "{}", down.join("; "));
+    Ok(Outcome::passed().with_note(format!("{} targets", targets.len())))
+}
+
 /// All targets of the Prometheus at `url`.
-pub fn targets(url: &str) -> Result<Vec<Target>> {
+fn targets(url: &str) -> Result<Vec<Target>> {
     let answer = http::get(&format!("{url}/api/v1/targets?state=active"))?.json()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let targets = answer["data"]["activeTargets"].as_array().context("Prometheus answered no list of targets")?;
@@ -196,4 +209,20 @@ pub fn targets(url: &str) -> Result<Vec<Target>> {
             error: text(&target["lastError"]),
         })
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(up: bool) -> Target {
+        Target { job: "backend".to_owned(), url: "http://127.0.0.1:1/metrics".to_owned(), up, error: "refused".to_owned() }
+    }
+
+    #[test]
+    fn a_prometheus_without_targets_has_none_that_is_up() {
+        assert!(up(&[]).is_err());
+        assert!(up(&[target(true), target(false)]).unwrap_err().to_string().contains("refused"));
+        assert_eq!(up(&[target(true)]).unwrap().passed, 1);
+    }
 }

@@ -53,7 +53,7 @@ pub fn add(report: &mut Report, story: &str) -> Result<()> {
     report.step("browser", || {
         if programs().iter().any(|tool| tool.find().is_none()) {
             eprintln!("{SKIPPED}");
-            return Ok(Outcome::default().with_note(SKIPPED));
+            return Ok(Outcome::skipped(SKIPPED));
         }
         up::build(false, false)?;
         stories(story)

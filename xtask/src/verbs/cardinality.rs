@@ -14,12 +14,12 @@ use crate::drill::bench::Bench;
 use crate::form::Form;
 use crate::paths;
 use crate::ports::Port;
-use crate::process::{run as run_task, wait_until};
+use crate::process::wait_until;
 use crate::report::{Outcome, Report};
 use crate::sockets::Sockets;
-use crate::stack::{PROGRAMS, targets};
+use crate::stack::{PROGRAMS, all_up};
 use crate::tools::{SOCKET_IO_CLIENT, Tool, require};
-use crate::verbs::test::cargo;
+use crate::verbs::test::{cargo, cargo_tests};
 use crate::verbs::up;
 use crate::web;
 
@@ -70,7 +70,7 @@ pub fn run(args: &Args) -> Result<bool> {
         report.step("worst case of every job", || {
             let mut tests = cargo();
             tests.args(["test", "--quiet", "--test", "contract", "cardinality::", "--", "--nocapture"]);
-            Ok(run_task(&mut tests)?.into())
+            cargo_tests(&mut tests)
         })?;
     }
     report.finish()
@@ -105,11 +105,11 @@ fn attack(report: &mut Report, count: usize) -> Result<()> {
     })?;
     report.step("every target is UP", || {
         await_scrapes(&bench)?;
-        let down: Vec<String> =
-            targets(&bench.url(Port::Prometheus)?)?.iter().filter(|target| !target.up).map(ToString::to_string).collect();
-        Ok(if down.is_empty() { Outcome::passed() } else { Outcome::failed(down.join("; ")) })
+        all_up(&bench.url(Port::Prometheus)?)
     })?;
-    for job in jobs(&bench)? {
+    let jobs = jobs(&bench)?;
+    report.step("every job has samples", || Ok(Outcome::from(!jobs.is_empty()).with_note(format!("{} jobs", jobs.len()))))?;
+    for job in jobs {
         report.step(format!("samples of a scrape: {}", job.name), || {
             let note = format!("{} of {} ({:.0} %)", job.samples, job.limit, job.share() * 100.0);
             Ok(Outcome::from(job.share() < SHARE).with_note(note))

@@ -1,6 +1,7 @@
 //! `cargo xtask drill`: alerts from their cause to the word that it is over, on a whole stack; and the proof that none of them speaks
 //! without one. What is done for each alert: `drill`.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail, ensure};
@@ -9,6 +10,7 @@ use rustix::process::Signal;
 use crate::drill::bench::Bench;
 use crate::drill::{Drill, document, run, schedule, watch};
 use crate::form::{Choice, Form};
+use crate::http::get;
 use crate::load::Load;
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port};
@@ -17,6 +19,9 @@ use crate::report::{Outcome, Report};
 use crate::stack::PROGRAMS;
 use crate::tools::{K6, SOCKET_IO_CLIENT, Tool, require};
 use crate::verbs::up;
+
+/// In which every rule is evaluated at the pace of production, also when one evaluation is late.
+const TWO_EVALUATIONS: Duration = Duration::from_secs(30);
 
 /// Make alerts fire and end.
 #[derive(clap::Args)]
@@ -37,7 +42,7 @@ pub struct Args {
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: u32,
     /// How long the load of `--quiet` lasts, in minutes.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
     #[command(flatten)]
     form: Choice,
@@ -163,7 +168,7 @@ fn quiet(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     report.step("rolling restart", || {
         for number in 1..=MAX_REPLICAS {
             bench.stack.replace_replica(number, Signal::TERM)?;
-            hush(&bench, Duration::from_secs(20))?;
+            hush(&bench, TWO_EVALUATIONS)?;
         }
         Ok(Outcome::passed())
     })?;
@@ -174,8 +179,10 @@ fn quiet(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     })
 }
 
-/// Fails when an alert fires within some time, other than the one that always does.
+/// Fails when an alert fires within some time, other than the one that always does, and when rules were not evaluated meanwhile: they
+/// would be silent for that reason.
 fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
+    let before = Evaluations::of(bench)?;
     let start = Instant::now();
     let mut looks = 0_u32;
     while start.elapsed() < length {
@@ -186,5 +193,82 @@ fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
         looks += 1;
         pause()?;
     }
-    Ok(Outcome::passed().with_note(format!("{} s, looked {looks} times", length.as_secs())))
+    let rules = Evaluations::of(bench)?.since(&before)?;
+    Ok(Outcome::passed().with_note(format!("{} s, looked {looks} times, {rules} evaluations of rules", length.as_secs())))
+}
+
+/// How often the rules of each group were evaluated, and how often one could not be, as Prometheus counts it.
+struct Evaluations {
+    by_group: BTreeMap<String, f64>,
+    failed: f64,
+}
+
+impl Evaluations {
+    fn of(bench: &Bench) -> Result<Self> {
+        Ok(Self::read(&get(&format!("{}/metrics", bench.url(Port::Prometheus)?))?.body))
+    }
+
+    fn read(metrics: &str) -> Self {
+        let samples = |name: &'static str| {
+            let sample = move |line: &str| {
+                let (labels, value) = line.strip_prefix(name)?.strip_prefix('{')?.split_once("} ")?;
+                Some((labels.to_owned(), value.parse::<f64>().ok()?))
+            };
+            metrics.lines().filter_map(sample)
+        };
+        Self {
+            by_group: samples("prometheus_rule_evaluations_total").collect(),
+            failed: samples("prometheus_rule_evaluation_failures_total").map(|(_, count)| count).sum(),
+        }
+    }
+
+    /// How many there were since; fails when a group had none, and when one failed.
+    fn since(&self, before: &Self) -> Result<f64> {
+        ensure!(!self.by_group.is_empty(), "Prometheus evaluates no rules");
+        let grown = |(group, count): (&String, &f64)| (group.clone(), count - before.by_group.get(group).copied().unwrap_or_default());
+        let grown: Vec<(String, f64)> = self.by_group.iter().map(grown).collect();
+        let idle: Vec<&str> = grown.iter().filter(|(_, count)| *count <= 0.0).map(|(group, _)| group.as_str()).collect();
+        ensure!(idle.is_empty(), "no rule was evaluated of {}", idle.join(", "));
+        ensure!(self.failed <= before.failed, "{} evaluations of rules failed", self.failed - before.failed);
+        Ok(grown.into_iter().map(|(_, count)| count).sum())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        args: Args,
+    }
+
+    #[test]
+    fn silence_lasts_at_least_a_minute() {
+        let minutes = |text: &str| Command::try_parse_from(["drill", "--quiet", "--minutes", text]).map(|command| command.args.minutes);
+        assert!(minutes("0").is_err());
+        assert_eq!(minutes("1").unwrap(), 1);
+    }
+
+    #[test]
+    fn rules_that_nobody_evaluates_are_not_quiet() {
+        let counts = |http: u32, slo: u32, failed: u32| {
+            Evaluations::read(&format!(
+                "# TYPE prometheus_rule_evaluations_total counter\n\
+                 prometheus_rule_evaluations_total{{rule_group=\"http.yml;http\"}} {http}\n\
+                 prometheus_rule_evaluations_total{{rule_group=\"slo.yml;slo\"}} {slo}\n\
+                 prometheus_rule_evaluation_failures_total{{rule_group=\"slo.yml;slo\"}} {failed}\n"
+            ))
+        };
+        let before = counts(10, 20, 1);
+        let fails = |after: Evaluations| after.since(&before).unwrap_err().to_string();
+        assert!(Evaluations::read("").since(&before).is_err(), "there are no rules");
+        assert_eq!(fails(counts(10, 20, 1)), "no rule was evaluated of rule_group=\"http.yml;http\", rule_group=\"slo.yml;slo\"");
+        assert_eq!(fails(counts(20, 20, 1)), "no rule was evaluated of rule_group=\"slo.yml;slo\"");
+        assert_eq!(fails(counts(20, 40, 2)), "1 evaluations of rules failed");
+        assert!((counts(20, 40, 1).since(&before).unwrap() - 30.0).abs() < f64::EPSILON);
+    }
 }

@@ -164,17 +164,17 @@ impl Results {
         serde_json::from_str(text).context("Schemathesis' results are not understood")
     }
 
-    /// Findings are failures; so are errors of the program, and operations or phases that were left out.
+    /// Findings are failures; so are errors of the program, a run without requests, and operations or phases that were left out.
     fn outcome(&self, succeeded: bool) -> Outcome {
         let Self { operations: Operations { total, tested }, test_cases, errors, phases } = self;
         let left_out: Vec<&str> = PHASES.into_iter().filter(|name| phases.get(*name).is_none_or(|phase| phase.status == "skip")).collect();
         let mut failed = test_cases.unique_failures + u64::try_from(errors.len()).unwrap_or(u64::MAX) + (total - tested);
-        if !left_out.is_empty() || *total == 0 || !succeeded {
+        if !left_out.is_empty() || *total == 0 || test_cases.generated == 0 || !succeeded {
             failed = failed.max(1);
         }
         let note = format!("{} requests, {tested} of {total} operations, {} findings", test_cases.generated, test_cases.unique_failures);
         let note = if left_out.is_empty() { note } else { format!("{note}; left out: {}", left_out.join(", ")) };
-        Outcome { passed: if failed == 0 { *tested } else { 0 }, failed, note }
+        Outcome { passed: if failed == 0 { *tested } else { 0 }, failed, note, ..Outcome::default() }
     }
 }
 
@@ -183,9 +183,13 @@ mod tests {
     use super::*;
 
     fn outcome(tested: u64, failures: u64, stateful: &str) -> Outcome {
+        outcome_of(9, tested, failures, stateful)
+    }
+
+    fn outcome_of(generated: u64, tested: u64, failures: u64, stateful: &str) -> Outcome {
         let results = json!({
             "operations": { "total": 2, "tested": tested },
-            "test_cases": { "generated": 9, "unique_failures": failures },
+            "test_cases": { "generated": generated, "unique_failures": failures },
             "errors": [],
             "phases": { "coverage": { "status": "success" }, "fuzzing": { "status": "success" }, "stateful": { "status": stateful } },
         });
@@ -198,5 +202,6 @@ mod tests {
         assert_eq!(outcome(2, 3, "success").failed, 3, "findings");
         assert_eq!(outcome(1, 0, "success").failed, 1, "an operation left out");
         assert_eq!(outcome(2, 0, "skip").failed, 1, "a phase left out");
+        assert_eq!(outcome_of(0, 2, 0, "success").failed, 1, "no request was made");
     }
 }

@@ -133,7 +133,7 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
             Err(error) => {
                 let note = format!("SKIPPED: {error}: the docker driver is NOT tested");
                 eprintln!("{error:#}\n{note}");
-                Outcome::default().with_note(note)
+                Outcome::skipped(note)
             }
         })
     })?;
@@ -149,7 +149,7 @@ fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
             Outcome::passed().with_note(format!("{} at {}", extra.tool.name, path.display()))
         } else {
             eprintln!("{}", extra.skipped);
-            Outcome::default().with_note(extra.skipped)
+            Outcome::skipped(extra.skipped)
         })
     })?;
     Ok(found)
@@ -183,7 +183,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
         passed,
         // A run can fail without a failed test: by a leak, or for lack of tests.
         failed: if success { failed } else { failed.max(1) },
-        note: String::new(),
+        ..Outcome::default()
     })
 }
 
@@ -196,18 +196,29 @@ fn path_with_nextest() -> Result<OsString> {
 }
 
 fn doc() -> Result<Outcome> {
-    let said = capture(cargo().args(["test", "--workspace", "--doc"]))?;
-    if !said.success {
-        eprintln!("{}", said.text);
-        return Ok(Outcome::failed("a documented example is wrong"));
-    }
-    let passed = said
-        .text
-        .lines()
-        .filter_map(|line| line.strip_prefix("test result: ok. "))
-        .filter_map(|line| line.split(' ').next()?.parse::<u64>().ok())
-        .sum();
-    Ok(Outcome { passed, ..Outcome::default() })
+    let outcome = cargo_tests(cargo().args(["test", "--workspace", "--doc"]))?;
+    Ok(if outcome == Outcome::default() { Outcome::skipped("no documentation has an example that runs") } else { outcome })
+}
+
+/// Runs `cargo test` and counts its tests: cargo also succeeds when a filter matches none.
+pub fn cargo_tests(command: &mut Command) -> Result<Outcome> {
+    let said = capture(command)?;
+    eprintln!("{}", said.text.trim_end());
+    let outcome = counted(&said.text);
+    Ok(if said.success || outcome.failed > 0 { outcome } else { Outcome::failed("the tests did not run") })
+}
+
+/// The sum of the last lines of test programs, such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+fn counted(text: &str) -> Outcome {
+    let count = |line: &str, word: &str| -> u64 {
+        let part = line.split("; ").find_map(|part| part.strip_suffix(word));
+        part.and_then(|part| part.rsplit(' ').next()?.parse().ok()).unwrap_or_default()
+    };
+    text.lines().filter(|line| line.starts_with("test result: ")).fold(Outcome::default(), |sum, line| Outcome {
+        passed: sum.passed + count(line, " passed"),
+        failed: sum.failed + count(line, " failed"),
+        ..sum
+    })
 }
 
 /// Cargo without a database at compile time: the committed query data must do.
@@ -237,6 +248,15 @@ fn count(xml: &str) -> Option<(u64, u64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tests_are_counted_over_all_programs() {
+        let text = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 3 filtered out\n\
+                    test result: FAILED. 1 passed; 4 failed; 0 ignored; 0 measured; 0 filtered out\n";
+        assert_eq!(counted(text), Outcome { passed: 3, failed: 4, ..Outcome::default() });
+        let none = "running 0 tests\n\ntest result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 87 filtered out\n";
+        assert_eq!(counted(none), Outcome::default(), "a filter that matches nothing");
+    }
 
     #[test]
     fn totals_are_read_from_junit() {
