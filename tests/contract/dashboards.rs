@@ -7,6 +7,7 @@ mod causes;
 mod identity;
 mod layout;
 mod links;
+mod load;
 mod panels;
 mod provisioning;
 mod queries;

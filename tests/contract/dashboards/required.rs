@@ -194,20 +194,6 @@ fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
     missing
 }
 
-/// k6's quantiles are of its whole run, the service's of a window: no panel compares them.
-fn unlike(dashboard: &Value) -> Vec<String> {
-    let mut of_the_run = BTreeMap::new();
-    for (title, query) in queries(dashboard) {
-        let is_k6 = promql::read(&query).selectors.iter().any(|selector| {
-            let quantile = selector.metric.rsplit_once("_p").is_some_and(|(_, number)| number.parse::<u8>().is_ok());
-            selector.metric.starts_with("k6_") && quantile
-        });
-        of_the_run.entry(title).or_insert_with(Vec::new).push(is_k6);
-    }
-    let mixed = of_the_run.into_iter().filter(|(_, kinds)| kinds.contains(&true) && kinds.contains(&false));
-    mixed.map(|(title, _)| format!("{title} compares a whole run with a window")).collect()
-}
-
 #[test]
 fn every_dashboard_has_the_panels_that_it_is_there_for() {
     let dashboards: BTreeMap<String, Value> = dashboards().into_iter().collect();
@@ -220,12 +206,6 @@ fn every_dashboard_has_the_panels_that_it_is_there_for() {
 }
 
 #[test]
-fn k6_and_the_service_are_compared_over_the_same_time() {
-    let found: Vec<String> = dashboards().iter().flat_map(|(_, dashboard)| unlike(dashboard)).collect();
-    assert!(found.is_empty(), "\n{}", found.join("\n"));
-}
-
-#[test]
 fn a_lost_panel_and_a_changed_one_are_found() {
     let panels: Panels = &[("Replicas", &["up"]), ("Requests", &["http_requests_total", "k6_http_reqs_total"])];
     assert_eq!(missing(&sample(), 2, panels), [""; 0]);
@@ -234,9 +214,4 @@ fn a_lost_panel_and_a_changed_one_are_found() {
         missing(&sample(), 2, &[("Replicas", &["process_threads"]), ("Uptime", &["up"])]),
         ["Replicas does not ask for process_threads", "no panel Uptime"]
     );
-    let mut dashboard = sample();
-    let mut other = dashboard["panels"][2]["targets"][0].clone();
-    other["expr"] = "max(k6_http_req_duration_p95)".into();
-    dashboard["panels"][2]["targets"].as_array_mut().unwrap().push(other);
-    assert_eq!(unlike(&dashboard), ["Requests compares a whole run with a window"]);
 }

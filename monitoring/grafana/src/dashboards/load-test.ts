@@ -1,5 +1,6 @@
 // A load test from both sides: what k6 sees at the edge, and what the service says of the same minutes. What is compared is of the same
-// window on both sides. k6's percentiles are of the whole run, and stand apart from the service's, which are of a window.
+// window on both sides. k6's quantiles and rates are of the whole run: their panels say so in their titles, and stand apart from the
+// service's, which are of a window.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -65,8 +66,8 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       stat({
-        title: 'Failed journeys',
-        description: 'Share of the journeys that did not come to their end, in the worst scenario. Good: below 1 %.',
+        title: 'Failed, whole run',
+        description: 'Share of the journeys since the run began that did not come to their end, in the worst scenario. Good: below 1 %.',
         unit: 'percentunit',
         query: orZero(`max(1 - ${k6('journeys_rate')})`),
         limits: low(0.001, 0.01),
@@ -154,15 +155,15 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Latency p95 by scenario',
-        description: 'Of 20 requests of a scenario, 19 were answered within this time since it began. Good: below 500 ms (dashed).',
+        title: 'Latency p95 by scenario, whole run',
+        description: 'Of 20 requests of a scenario, 19 were answered within this time since the run began. Good: below 500 ms (dashed).',
         unit: 's',
         query: { '{{scenario}}': orNone(max(k6('http_req_duration_p95', IN_A_SCENARIO), 'scenario'), 'scenario') },
         limits: below(0.5),
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Where the time goes',
+        title: 'Where the time goes, whole run',
         description:
           'Parts of a request at p95 since the run began, in the slowest scenario. Good: all of it is waiting for the service; `blocked` and `connecting` are k6 and the network.',
         unit: 's',
@@ -184,8 +185,8 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Failed checks',
-        description: 'Share of the checks of a scenario that did not hold, since it began. Good: below 1 % (dashed).',
+        title: 'Failed checks, whole run',
+        description: 'Share of the checks of a scenario that did not hold, since the run began. Good: below 1 % (dashed).',
         unit: 'percentunit',
         query: { '{{scenario}}': orNone(`1 - ${min(k6('checks_rate', IN_A_SCENARIO), 'scenario')}`, 'scenario') },
         limits: below(0.01),
@@ -217,8 +218,8 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Time of a journey p95',
-        description: 'Of 20 journeys, 19 took no longer since the test began, by scenario. Good: flat; most of it is people who read.',
+        title: 'Time of a journey p95, whole run',
+        description: 'Of 20 journeys, 19 took no longer since the run began, by scenario. Good: flat; most of it is people who read.',
         unit: 's',
         query: { '{{scenario}}': orNone(max(k6('iteration_duration_p95'), 'scenario'), 'scenario') },
         movedBy: 'traffic',
@@ -236,7 +237,7 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Answers on sockets',
+        title: 'Answers on sockets, whole run',
         description: 'From an event to its acknowledgement, since the run began. Good: p95 below 100 ms (dashed).',
         unit: 's',
         query: {
