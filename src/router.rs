@@ -81,7 +81,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let watch_sockets = watched.clone();
     let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
     let limit = state.config.request_timeout;
-    // From the outermost to the innermost.
+    // From the innermost to the outermost.
     let around = {
         let state = state.clone();
         move |route: Route| {

@@ -27,6 +27,11 @@ impl RequestContext {
         CURRENT.scope(self, future)
     }
 
+    /// As [`Self::scope`], for what is no future.
+    pub fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
+        CURRENT.sync_scope(self.clone(), run)
+    }
+
     /// The request being answered, if any.
     #[must_use]
     pub fn current() -> Option<Self> {

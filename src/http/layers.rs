@@ -10,7 +10,7 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
-use futures_util::future::{Either, FutureExt, TryFutureExt, lazy};
+use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
 use tower::{Service, service_fn};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -52,10 +52,11 @@ where
         let context = RequestContext { id: id.clone(), uri: request.uri().clone() };
         let span = span_of(&request, &id);
         let (request, unread) = UnreadBody::of(request);
-        let answer = match host::check(&request) {
+        // A layer inside may refuse before it answers with a future.
+        let answer = context.enter(|| match host::check(&request) {
             Ok(()) => Either::Left(inner.call(request).map_ok(|response| response.map(Body::new))),
-            Err(refusal) => Either::Right(lazy(|_| Ok(refusal.into_response()))),
-        };
+            Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
+        });
         let replica = replica.clone();
         context.scope(answer.instrument(span)).and_then(async move |mut response| {
             unread.discard().await;
