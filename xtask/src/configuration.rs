@@ -166,7 +166,7 @@ pub fn indent(line: &str) -> usize {
 }
 
 /// Removes the list item that begins with `- <head>`, with everything indented below it.
-fn drop_item(text: &str, head: &str) -> String {
+pub fn drop_item(text: &str, head: &str) -> String {
     drop_block(text, |line| line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head))
 }
 

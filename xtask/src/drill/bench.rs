@@ -36,6 +36,8 @@ const SETTINGS: [(&str, &str); 6] = [
 pub struct Bench {
     /// What goes on until the end.
     kept: Vec<Box<dyn Any>>,
+    /// What goes on until the alerts of the running drills have resolved.
+    kept_until_resolved: Vec<Box<dyn Any>>,
     /// The stack itself.
     pub stack: Stack,
     folder: PathBuf,
@@ -59,7 +61,7 @@ impl Bench {
         let email = "on-call@example.org";
         let admin = sign_up(&stack.edge()?, email)?;
         stack.administer(&["grant-admin", email])?;
-        Ok(Self { kept: Vec::new(), stack, folder, admin })
+        Ok(Self { kept: Vec::new(), kept_until_resolved: Vec::new(), stack, folder, admin })
     }
 
     /// Where the stack's files lie.
@@ -70,6 +72,16 @@ impl Bench {
     /// Keeps something until the stack ends.
     pub fn keep(&mut self, something: impl Any) {
         self.kept.push(Box::new(something));
+    }
+
+    /// Keeps something until the alerts of the running drills have resolved.
+    pub fn keep_until_resolved(&mut self, something: impl Any) {
+        self.kept_until_resolved.push(Box::new(something));
+    }
+
+    /// Ends what was kept until then.
+    pub fn resolved(&mut self) {
+        self.kept_until_resolved.clear();
     }
 
     /// Where something listens.

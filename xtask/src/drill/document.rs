@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::bench::Bench;
 use super::run::Drilled;
-use super::watch::{has, parts};
+use super::schedule;
+use super::watch::{Key, has, parts};
 use crate::paths;
 
 /// Writes the document.
@@ -18,27 +19,33 @@ pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
     fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Puts the rows of some drills into the document, in place of those of the same alerts or before the end of the table.
+/// Puts the rows of some drills into the document, in the order of the schedule. A row that no drill writes any more is dropped.
 pub fn update(bench: &Bench, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
     let rows: Vec<String> = rows(&rules(bench)?, drilled);
-    fs::write(&path, merged(&text, &rows)).with_context(|| format!("cannot write {}", path.display()))
+    let order: Vec<String> = schedule::alerts(schedule::ALL).map(label).collect();
+    fs::write(&path, merged(&text, &rows, &order)).with_context(|| format!("cannot write {}", path.display()))
 }
 
-fn merged(text: &str, rows: &[String]) -> String {
-    let key = |row: &str| row.split(" | ").next().unwrap_or_default().to_owned();
-    let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-    for row in rows {
-        let row = row.trim_end().to_owned();
-        if let Some(line) = lines.iter_mut().find(|line| key(line) == key(&row)) {
-            *line = row;
-        } else {
-            let last = lines.iter().rposition(|line| line.starts_with("| ")).map_or(lines.len(), |last| last + 1);
-            lines.insert(last, row);
-        }
-    }
-    lines.join("\n") + "\n"
+fn merged(text: &str, rows: &[String], order: &[String]) -> String {
+    let is_row = |line: &&str| line.starts_with("| [");
+    let of = |label: &String| {
+        let known = rows.iter().map(String::as_str).chain(text.lines().filter(is_row));
+        known.map(str::trim_end).find(|row| row.split(" | ").next() == Some(&format!("| {label}")))
+    };
+    let table = order.iter().filter_map(of);
+    let before = text.lines().take_while(|line| !is_row(line));
+    let after = text.lines().skip_while(|line| !is_row(line)).skip_while(is_row);
+    before.chain(table).chain(after).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The first cell of an alert's row.
+fn label(alert: Key) -> String {
+    let (name, values) = parts(alert);
+    let values: Vec<_> = values.collect();
+    let variant = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
+    format!("[{name}](../monitoring/runbooks/{name}.md){variant}")
 }
 
 /// Every alerting rule that Prometheus knows.
@@ -79,11 +86,11 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;
         let after = |time: Option<Duration>| seconds(time.map(|time| time.saturating_sub(times.mitigated.unwrap_or_default())));
-        let label = if values.is_empty() { String::new() } else { format!(" ({})", values.join(", ")) };
         // Writing to a String cannot fail.
         let _ = writeln!(
             text,
-            "| [{name}](../monitoring/runbooks/{name}.md){label} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |",
+            label(drill.alert),
             of("labels", "severity"),
             of("labels", "component"),
             of("annotations", "summary"),
@@ -106,12 +113,28 @@ fn seconds(time: Option<Duration>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::drill::Drill;
 
     #[test]
-    fn the_row_of_an_alert_takes_the_place_of_its_last_one() {
-        let text = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [A](a) (x) | 1 |\n| [B](b) | 2 |\n\nEnd.\n";
+    fn rows_stand_in_the_order_of_the_drills_and_old_ones_go() {
+        let text = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [B](b) | 2 |\n| [Old](o) | 0 |\n| [A](a) (x) | 1 |\n\nEnd.\n";
         let rows = ["| [A](a) (x) | 3 |\n".to_owned(), "| [A](a) (y) | 4 |\n".to_owned()];
-        let expected = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [A](a) (x) | 3 |\n| [B](b) | 2 |\n| [A](a) (y) | 4 |\n\nEnd.\n";
-        assert_eq!(merged(text, &rows), expected);
+        let order = ["[A](a) (x)", "[A](a) (y)", "[B](b)", "[C](c)"].map(str::to_owned);
+        let expected = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [A](a) (x) | 3 |\n| [A](a) (y) | 4 |\n| [B](b) | 2 |\n\nEnd.\n";
+        assert_eq!(merged(text, &rows, &order), expected);
+    }
+
+    #[test]
+    fn the_document_has_a_row_of_each_drill_as_it_is_now() {
+        let text = fs::read_to_string(paths::root().join("docs/ALERTS.md")).unwrap();
+        let drills: Vec<_> = schedule::ALL.iter().flat_map(|batch| batch.iter()).collect();
+        let expected: Vec<_> = drills.iter().flat_map(|drill| drill.alerts.iter().map(move |alert| (label(alert), drill))).collect();
+        let is_written = |(label, drill): &&(String, &&Drill)| {
+            let Drill { cause, mitigation, .. } = drill;
+            text.lines().any(|line| line.starts_with(&format!("| {label} | ")) && line.contains(&format!(" | {cause} | {mitigation} | ")))
+        };
+        let missing: Vec<_> = expected.iter().filter(|row| !is_written(row)).map(|(label, _)| label).collect();
+        assert!(missing.is_empty(), "cargo xtask drill has not written the rows of {missing:?}");
+        assert_eq!(text.lines().filter(|line| line.starts_with("| [")).count(), expected.len(), "there are rows of no drill");
     }
 }

@@ -8,6 +8,7 @@ use rustix::process::Signal;
 
 use super::bench::Bench;
 use super::{Drill, Mitigation};
+use crate::configuration::drop_item;
 
 /// Something that is scraped hangs.
 pub const TARGET: Drill = Drill {
@@ -22,7 +23,7 @@ pub const TARGET: Drill = Drill {
 
 /// A target answers with more and more series.
 pub const CARDINALITY: Drill = Drill {
-    alerts: &["CardinalityGrowth:growth"],
+    alerts: &["CardinalityGrowth:growth:warning"],
     cause: "a file of 300 groups of rules is added, each of which makes two series of Prometheus' own that are kept",
     mitigation: "the file is taken out again",
     inject: |bench| add_groups(bench, 300),
@@ -30,7 +31,7 @@ pub const CARDINALITY: Drill = Drill {
 
 /// A target answers with more series than Prometheus takes.
 pub const TOO_LARGE: Drill = Drill {
-    alerts: &["CardinalityGrowth:dropped"],
+    alerts: &["CardinalityGrowth:dropped:critical"],
     cause: "a file of 550 groups of rules is added: Prometheus drops its scrapes of itself, which exceed their limit",
     mitigation: "the file is taken out again",
     inject: |bench| add_groups(bench, 550),
@@ -67,6 +68,14 @@ pub const NO_ALERTMANAGER: Drill = Drill {
     cause: "the Alertmanager is taken out of prometheus.yml",
     mitigation: "it is put back",
     inject: |bench| edit(bench, without_alerting),
+};
+
+/// Prometheus stores no samples of itself any more.
+pub const INGESTION: Drill = Drill {
+    alerts: &["MonitoringBroken:ingestion"],
+    cause: "Prometheus' own job is taken out of prometheus.yml",
+    mitigation: "it is put back",
+    inject: |bench| edit(bench, |good| drop_item(good, "job_name: prometheus")),
 };
 
 /// Nobody takes messages.

@@ -6,6 +6,7 @@
 
 pub mod accounts;
 pub mod bench;
+pub mod burns;
 pub mod cache;
 pub mod database;
 pub mod document;

@@ -38,6 +38,7 @@ pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u
     let outcome = play(bench, drills, &alerts, limit);
     check_interrupt()?;
     // What a drill left behind must not spoil the next.
+    bench.resolved();
     bench.end_faults()?;
     let (times, trouble) = match outcome {
         Ok(times) => (times, None),

@@ -1,10 +1,14 @@
-//! Which drills run at the same time: such as do not hide or cause one another. What a critical alert silences comes
-//! before it; churn is compared with what was before, so it comes late.
+//! Which drills run at the same time: such as do not hide or cause one another. What looks back furthest comes first, before anything
+//! else has failed; what a critical alert silences comes before it; churn is compared with what was before, so it comes late.
 
-use super::{Drill, accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
+use super::watch::Key;
+use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
 
 /// Every drill.
 pub const ALL: &[&[Drill]] = &[
+    &[burns::LATENESS],
+    &[burns::TICKETS],
+    &[burns::SIGN_INS],
     &[http::SLOW],
     &[frontend::SLOW, frontend::ERRORS, accounts::FAILURES, jobs::BACKLOG, infra::DISK, meta::CARDINALITY, environments::FAILING],
     &[environments::SLOW, accounts::OAUTH, jobs::PLATFORM, database::CONNECTIONS],
@@ -32,8 +36,14 @@ pub const ALL: &[&[Drill]] = &[
     &[meta::TOO_LARGE],
     &[meta::NOTIFICATIONS],
     &[meta::NO_ALERTMANAGER],
+    &[meta::INGESTION],
     &[realtime::CHURN],
 ];
+
+/// The alerts of some drills, in their order.
+pub fn alerts(batches: &'static [&'static [Drill]]) -> impl Iterator<Item = Key> {
+    batches.iter().flat_map(|batch| batch.iter()).flat_map(|drill| drill.alerts).copied()
+}
 
 /// What a check that has little time runs: a ratio, a process and the monitoring itself.
 pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA, meta::TARGET]];
@@ -44,31 +54,42 @@ pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OU
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::fs;
 
     use super::*;
     use crate::drill::watch::parts;
     use crate::paths;
+    use crate::rules::{Rule, RuleFile, names, read};
 
-    /// The alerts of the rule files.
-    fn alerts() -> BTreeSet<String> {
-        let files = fs::read_dir(paths::root().join("monitoring/prometheus/rules")).unwrap();
-        let texts = files.map(|file| fs::read_to_string(file.unwrap().path()).unwrap());
-        let name = |line: &str| line.trim().strip_prefix("- alert: ").map(str::to_owned);
-        texts.flat_map(|text| text.lines().filter_map(name).collect::<Vec<_>>()).collect()
+    /// The variants of the alerts of the rule files: a name, and the values of the labels by which rules of one name differ. The windows
+    /// of an error budget make no variant of their own.
+    fn variants() -> BTreeSet<(String, BTreeSet<String>)> {
+        let folder = paths::root().join("monitoring/prometheus/rules");
+        let files = names(&folder).unwrap().into_iter().map(|name| read::<RuleFile>(&folder.join(name).with_extension("yml")).unwrap());
+        let rules: Vec<Rule> =
+            files.flat_map(|file| file.groups).flat_map(|group| group.rules).filter(|rule| rule.alert.is_some()).collect();
+        let variant = |rule: &Rule| {
+            let of_name: Vec<&Rule> = rules.iter().filter(|other| other.alert == rule.alert).collect();
+            let differs = |label: &str| of_name.iter().any(|other| other.labels.get(label) != rule.labels.get(label));
+            let own = rule.labels.iter().filter(|(label, _)| !label.ends_with("_window") && differs(label));
+            (rule.name().to_owned(), own.map(|(_, value)| value.clone()).collect())
+        };
+        rules.iter().map(variant).collect()
     }
 
     #[test]
-    fn every_alert_has_a_drill() {
-        let drilled: BTreeSet<String> = ALL
-            .iter()
-            .flat_map(|batch| batch.iter())
-            .flat_map(|drill| drill.alerts)
-            .map(|alert| parts(alert).0.to_owned())
-            // The one that always fires has a drill of another kind.
-            .chain(["Watchdog".to_owned()])
-            .collect();
-        assert_eq!(drilled, alerts());
+    fn every_variant_of_every_alert_has_a_drill() {
+        let drilled: Vec<(&str, BTreeSet<&str>)> = alerts(ALL).map(parts).map(|(name, values)| (name, values.collect())).collect();
+        let is_drilled = |name: &str, values: &BTreeSet<String>| {
+            // Watchdog always fires: its drill is another one.
+            name == "Watchdog"
+                || drilled.iter().any(|(drill, has)| *drill == name && values.iter().all(|value| has.contains(value.as_str())))
+        };
+        let variants = variants();
+        let missing: Vec<_> = variants.iter().filter(|(name, values)| !is_drilled(name, values)).collect();
+        assert!(missing.is_empty(), "without a drill: {missing:?}");
+        for (name, _) in drilled {
+            assert!(variants.iter().any(|(variant, _)| variant == name), "there is no alert {name}");
+        }
     }
 
     #[test]

@@ -1,0 +1,129 @@
+//! Error budgets that burn about four times too fast: enough for a ticket, and too little for a page. The tickets look back over
+//! a day, so these drills run before anything else fails. The pages are drilled here only where no other cause raises them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::Result;
+use rustix::process::{Signal, kill_process};
+use serde_json::json;
+
+use super::bench::{Bench, shoot};
+use super::traffic::Traffic;
+use super::{Drill, Mitigation};
+use crate::http::Client;
+use crate::ports::{MAX_REPLICAS, Port};
+
+/// A small share of the requests fails, and another is slow.
+pub const TICKETS: Drill = Drill {
+    alerts: &["ErrorBudgetBurn:requests-availability:warning", "ErrorBudgetBurn:requests-latency:warning", "ErrorBudgetBurn:login:warning"],
+    cause: "of a hundred requests a second, 2 % of the sign-ins (0.5 % of all requests) meet a damaged password hash, and 4.5 % are of a \
+            route that takes 400 ms longer",
+    mitigation: "the hashes are repaired and the fault `latency` is ended, while requests that succeed continue",
+    inject: small_shares,
+};
+
+/// Many sign-ins fail.
+pub const SIGN_INS: Drill = Drill {
+    alerts: &["ErrorBudgetBurn:login:critical"],
+    cause: "eight sign-ins a second meet a damaged password hash",
+    mitigation: "the hashes are repaired",
+    inject: |bench| {
+        damage(bench)?;
+        let url = login(bench)?;
+        let failing = Traffic::start(8, 1, move |client, number| fail_to_sign_in(client, &url, number));
+        Ok(Box::new(move |bench| {
+            drop(failing);
+            repair(bench)
+        }))
+    },
+};
+
+/// A small share of the events is late. They come at one rate: what a day of them before this would outweigh it.
+pub const LATENESS: Drill = Drill {
+    alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
+    cause: "backend-3 is frozen for 4 of 16 s: 5 % of the events between replicas are late",
+    mitigation: "what froze it is ended",
+    inject: |bench| {
+        let replica = bench.stack.pid("backend-3")?;
+        let freezer = Traffic::start(1, 1, move |_, second| {
+            let signal = match second % 16 {
+                0 => Signal::STOP,
+                4 => Signal::CONT,
+                _ => return,
+            };
+            // It may have left.
+            let _ = kill_process(replica, signal);
+        });
+        Ok(Box::new(move |_| {
+            drop(freezer);
+            kill_process(replica, Signal::CONT)?;
+            Ok(())
+        }))
+    },
+};
+
+/// The requests of [`small_shares`] repeat after so many: the shares are the same however fast the machine sends them.
+const CYCLE: u32 = 200;
+/// No other traffic of a drill asks for it.
+const SLOW_ROUTE: &str = "/api/oauth/platforms";
+
+fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
+    damage(bench)?;
+    let fault = bench.known_fault(json!({ "fault": "latency", "delay_ms": 400, "route": SLOW_ROUTE }))?;
+    let replicas: Vec<String> = (1..=MAX_REPLICAS).map(|number| bench.url(Port::Backend(number))).collect::<Result<_>>()?;
+    let login = login(bench)?;
+    let fails = Arc::new(AtomicBool::new(true));
+    let still_fails = fails.clone();
+    // Not by way of the edge, which has enough to do.
+    let requests = Traffic::start(100, 6, move |client, number| {
+        let replica = &replicas[number as usize % replicas.len()];
+        match number % CYCLE {
+            0 if still_fails.load(Ordering::Relaxed) => fail_to_sign_in(client, &login, number / CYCLE),
+            // Refused with 422, which is an answer.
+            place if place.is_multiple_of(4) => shoot(client, "POST", &login, &[], Some(&json!({}))),
+            place if place % 24 == 1 => shoot(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
+            _ => shoot(client, "GET", &format!("{replica}/version"), &[], None),
+        }
+    });
+    Ok(Box::new(move |bench| {
+        fails.store(false, Ordering::Relaxed);
+        repair(bench)?;
+        bench.end_fault(&fault)?;
+        // Only requests that succeed lower the share of those that did not.
+        bench.keep_until_resolved(requests);
+        // Until every replica knows.
+        thread::sleep(Duration::from_secs(1));
+        Ok(())
+    }))
+}
+
+/// More accounts than are tried as often as one account may be.
+const DAMAGED: u32 = 2000;
+
+/// Creates accounts whose password hash cannot be read.
+fn damage(bench: &Bench) -> Result<()> {
+    let accounts = "INSERT INTO users (id, email, display_name, password_hash)
+        SELECT gen_random_uuid(), 'damaged-' || number || '@example.org', 'Damaged', 'damaged'";
+    bench.stack.sql(&format!(
+        "{accounts} FROM generate_series(0, {DAMAGED}) AS number ON CONFLICT (email) DO UPDATE SET password_hash = 'damaged'"
+    ))?;
+    Ok(())
+}
+
+fn repair(bench: &Bench) -> Result<()> {
+    bench.stack.sql("UPDATE users SET password_hash = NULL WHERE password_hash = 'damaged'").map(drop)
+}
+
+fn login(bench: &Bench) -> Result<String> {
+    Ok(format!("{}/api/auth/login", bench.url(Port::Backend(1))?))
+}
+
+/// The owner of a damaged account signs in, each from an address of documentation (RFC 5737).
+fn fail_to_sign_in(client: &Client, url: &str, number: u32) {
+    let address = format!("198.51.100.{}", number % 250);
+    let owner = json!({ "email": format!("damaged-{}@example.org", number % DAMAGED), "password": "not-the-password" });
+    shoot(client, "POST", url, &[("x-forwarded-for", &address)], Some(&owner));
+}
