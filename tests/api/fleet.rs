@@ -55,10 +55,10 @@ async fn three_replicas_create_and_start_environments_each_once() {
 async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environment_in_a_true_state() {
     let stores = Stores::new().await;
     // The one that takes the requests does few jobs at once, so that the other has most of them when it dies.
-    let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=2"]].concat()).await;
+    let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
     let studio = Studio::open(&survivor).await;
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;
-    let slow = [("SIM_LATENCY", "1s"), ("SIM_FAILURE_RATE", "0"), ("JOB_WORKERS", "40")];
+    let slow = [("SIM_LATENCY", "5s"), ("SIM_FAILURE_RATE", "0"), ("JOB_WORKERS", "40")];
     let mut victim = Program::serve(&stores, &slow).await;
     let busy = "SELECT count(*) FROM jobs WHERE lease_id IS NOT NULL AND kind = 'environment_change'";
     let starts = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
