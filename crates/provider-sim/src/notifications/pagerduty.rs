@@ -29,7 +29,15 @@ struct Event {
     #[serde(rename = "event_action")]
     action: String,
     dedup_key: String,
+    links: Vec<Link>,
     payload: Payload,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Link {
+    href: String,
+    text: String,
 }
 
 #[derive(Default, Deserialize)]
@@ -94,7 +102,8 @@ impl Event {
             Value::String(text) => format!("{name}: {text}"),
             other => format!("{name}: {other}"),
         });
-        let text = [payload.summary].into_iter().chain(details).collect::<Vec<_>>().join("\n");
+        let links = self.links.iter().map(|link| format!("{}: {}", link.text, link.href));
+        let text = [payload.summary].into_iter().chain(details).chain(links).collect::<Vec<_>>().join("\n");
         Notification {
             kind: Kind::Pagerduty,
             receiver: None,

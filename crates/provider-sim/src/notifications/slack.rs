@@ -34,6 +34,7 @@ struct Message {
 #[serde(default)]
 struct Attachment {
     title: String,
+    title_link: String,
     text: String,
     fallback: String,
     color: String,
@@ -62,7 +63,7 @@ impl Message {
     fn read(self) -> Option<Notification> {
         let mut lines = vec![self.text.as_str()];
         for attachment in &self.attachments {
-            lines.extend([&*attachment.title, &*attachment.text]);
+            lines.extend([&*attachment.title, &*attachment.title_link, &*attachment.text]);
             if attachment.title.is_empty() && attachment.text.is_empty() {
                 lines.push(&attachment.fallback);
             }

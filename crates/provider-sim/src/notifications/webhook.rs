@@ -50,7 +50,8 @@ async fn take(State(sink): State<Arc<Sink>>, body: Received) -> Result<StatusCod
 impl Message {
     fn read(self) -> Notification {
         let names = self.alerts.iter().filter_map(|alert| alert.labels.get("alertname")).collect::<BTreeSet<_>>();
-        let lines = self.alerts.iter().flat_map(|alert| ["summary", "description", "runbook_url"].map(|name| alert.annotations.get(name)));
+        let shown = ["summary", "description", "runbook_url", "dashboard_url"];
+        let lines = self.alerts.iter().flat_map(|alert| shown.map(|name| alert.annotations.get(name)));
         Notification {
             kind: Kind::Webhook,
             alerts: names.into_iter().cloned().collect(),

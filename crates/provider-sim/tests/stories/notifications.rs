@@ -41,7 +41,7 @@ fn slack(color: &str) -> Value {
 fn event(action: &str) -> Value {
     json!({
         "routing_key": "0123456789abcdef0123456789abcdef", "event_action": action, "dedup_key": "of-the-group", "client": "Alertmanager",
-        "client_url": "http://localhost:9093", "images": [], "links": [],
+        "client_url": "http://localhost:9093", "images": [], "links": [{ "href": "http://localhost:3001", "text": "Dashboard" }],
         "payload": {
             "summary": "ServiceDown: a replica does not answer", "source": "backend-1:4001", "severity": "critical", "class": "ServiceDown",
             "component": "backend", "custom_details": { "runbook": "there", "num_firing": 1 },
@@ -74,11 +74,11 @@ async fn what_alertmanager_sends_is_taken_as_the_real_ones_take_it() {
     let expected = [
         json!({
             "kind": "slack", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": null,
-            "text": "A replica does not answer\nRunbook: there",
+            "text": "A replica does not answer\nhttp://localhost:3001\nRunbook: there",
         }),
         json!({
             "kind": "pagerduty", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": "of-the-group",
-            "text": "ServiceDown: a replica does not answer\nnum_firing: 1\nrunbook: there",
+            "text": "ServiceDown: a replica does not answer\nnum_firing: 1\nrunbook: there\nDashboard: http://localhost:3001",
         }),
         json!({
             "kind": "webhook", "receiver": "dead-man", "alerts": ["Watchdog"], "status": "firing", "severity": "none", "key": "{}:{}",
