@@ -140,22 +140,28 @@ async function idle({ url, token, clients }) {
 }
 
 let readers = [];
+/** How clients come back: as soon as makes sense for a proof, or as the library does by default. */
+const PACES = { hasty: { reconnectionDelay: 200, reconnectionDelayMax: 500 }, usual: {} };
 
 /** Connects clients that read the log of an environment, and go on where they were when they are connected again. */
-async function read({ url, token, environment, clients }) {
+async function read({ url, token, environment, clients, pace }) {
   readers = Array.from({ length: clients }, () => {
-    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnectionDelay: 200, reconnectionDelayMax: 500 });
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES[pace] });
     retry(socket);
-    const reader = { socket, seqs: [], interruptions: 0, away: 0, drained: 0 };
+    const reader = { socket, seqs: [], interruptions: 0, away: 0, drained: 0, codes: [], returns: [] };
     socket.on('connect', async () => {
-      if (reader.leftAt) reader.away = Math.max(reader.away, now() - reader.leftAt);
+      if (reader.leftAt) {
+        reader.away = Math.max(reader.away, now() - reader.leftAt);
+        reader.returns.push(now());
+      }
       const from = reader.seqs.length ? { last_seq: reader.seqs.at(-1) } : {};
       const answer = await ask(socket, 'env:subscribe', { environment_id: environment, ...from });
       reader.refusal = answer.error;
     });
     socket.on('server:draining', () => (reader.drained += 1));
-    socket.on('disconnect', () => {
+    socket.on('disconnect', (reason, details) => {
       reader.interruptions += 1;
+      reader.codes.push(details?.context?.code ?? reason);
       reader.leftAt = now();
     });
     socket.on('env:log', ({ entries }) => reader.seqs.push(...entries.map(({ seq }) => seq)));
@@ -177,6 +183,18 @@ async function readUpTo({ seq, limit }) {
   const sum = (of) => readers.map(of).reduce((a, b) => a + b, 0);
   const away = Math.max(...readers.map((reader) => reader.away));
   return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), told: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
+}
+
+/** Waits until every reader was disconnected and is back; tells how that was, and forgets it. */
+async function returned({ limit }) {
+  const missing = await until('readers are not back', limit, () => readers.every(({ socket, returns }) => returns.length && socket.connected));
+  const codes = {};
+  for (const code of readers.flatMap((reader) => reader.codes)) codes[code] = (codes[code] ?? 0) + 1;
+  const returns = readers.flatMap((reader) => reader.returns).sort((a, b) => a - b);
+  const crowd = Math.max(...returns.map((at) => returns.filter((other) => other >= at && other < at + 100).length));
+  const answer = { missing, codes, crowd, spread: returns.at(-1) - returns[0], away: Math.max(...readers.map((reader) => reader.away)) };
+  for (const reader of readers) Object.assign(reader, { codes: [], returns: [], away: 0 });
+  return answer;
 }
 
 /** Connects and leaves again, every so many milliseconds, until the process ends. */
@@ -223,7 +241,7 @@ async function attack({ url, token, clients, events }) {
   return { sent, refused };
 }
 
-const commands = { attack, storm, connect, round, idle, read, readUpTo };
+const commands = { attack, storm, connect, round, idle, read, readUpTo, returned };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));

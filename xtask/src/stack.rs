@@ -1,7 +1,8 @@
 //! The whole stack as local processes: what is started with which arguments, in which order, and
-//! when it is healthy. Which ports: `ports`. Which configuration: `configuration`. What watches: `stack/monitoring`. What can be
+//! when it is healthy. Which ports: `ports`. Which configuration: `configuration`. The edge: `stack/edge`. What watches: `stack/monitoring`. What can be
 //! done to it when it runs: `stack/levers`.
 
+mod edge;
 mod levers;
 mod monitoring;
 
@@ -219,38 +220,6 @@ impl Stack {
     /// A replica's own address.
     pub fn backend(&self, number: u16) -> Result<String> {
         self.plan.ports.url(Port::Backend(number))
-    }
-
-    fn start_edge(&mut self) -> Result<()> {
-        say("caddy");
-        let ports = &self.plan.ports;
-        let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
-        let data = self.data("caddy")?;
-        let mut caddy = self
-            .daemon("caddy", &CADDY.path()?)
-            .args(["run", "--adapter", "caddyfile", "--config"])
-            .args([paths::root().join("Caddyfile")])
-            .env("XDG_DATA_HOME", &data)
-            .env("XDG_CONFIG_HOME", &data)
-            .env("EDGE_BIND", "127.0.0.1")
-            .env("EDGE_HTTP_PORT", ports.of(Port::Edge)?.to_string())
-            .env("EDGE_HTTPS_PORT", ports.of(Port::EdgeTls)?.to_string())
-            .env("CADDY_METRICS", format!(":{}", ports.of(Port::CaddyMetrics)?))
-            .env("CADDY_ADMIN", ports.address(Port::CaddyAdmin)?)
-            .env("UPSTREAMS", upstreams.join(" "))
-            // Above the Caddyfile's own grace period.
-            .grace(Duration::from_secs(20));
-        if let Some(site) = ports.form().site() {
-            caddy = caddy.env("SITE_ADDRESS", site);
-        }
-        let mut caddy = caddy.start()?;
-        let health = format!("{}/health", ports.url(Port::Edge)?);
-        // Caddy makes its authority and the certificate while it starts.
-        let root = data.join("caddy/pki/authorities/local/root.crt");
-        let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
-        caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;
-        self.phases.push(vec![caddy]);
-        Ok(())
     }
 
     /// Fails when any of its processes has ended.

@@ -158,7 +158,7 @@ impl Stack {
         self.process(&format!("backend-{number}"))
     }
 
-    fn process(&mut self, name: &str) -> Result<&mut Process> {
+    pub(super) fn process(&mut self, name: &str) -> Result<&mut Process> {
         self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("there is no {name}"))
     }
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use rustix::process::Signal;
 
+use crate::form::Form;
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::tools::{DENY, Tool, require};
@@ -69,8 +70,8 @@ pub fn run(args: &Args) -> Result<bool> {
     slo::check(&mut report)?;
     dashboards::check(&mut report, args.install)?;
     smoke::all(&mut report)?;
-    roll::add(&mut report, Signal::TERM)?;
-    roll::add(&mut report, Signal::KILL)?;
+    roll::add(&mut report, Signal::TERM, Form::Demo)?;
+    roll::add(&mut report, Signal::KILL, Form::Demo)?;
     fanout::short(&mut report)?;
     interface::short(&mut report)?;
     cardinality::short(&mut report)?;

@@ -1,16 +1,20 @@
 //! `cargo xtask roll`: every replica is replaced under load through the edge. Without `--kill` no request may fail; with
 //! it, no more than were in flight, and a request that is sent again under its key still has one effect. Clients that read a
-//! log over Socket.IO meanwhile read every line of it, once.
+//! log over Socket.IO meanwhile read every line of it, once. The same when the edge itself stops or is reloaded: `roll/edge`.
+
+mod edge;
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::form::{Choice, Form};
 use crate::http::{Answer, Client, send};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Ports};
@@ -25,6 +29,8 @@ use crate::verbs::up;
 const CLIENTS: usize = 8;
 /// A request that failed is sent again this often under the same key.
 const TRIES: usize = 20;
+/// Between a request without an answer and the next one.
+const NAP: Duration = Duration::from_millis(50);
 /// Clients that read a log meanwhile.
 const READERS: u64 = 9;
 /// Longest time that one of them is not connected.
@@ -32,7 +38,7 @@ const AWAY_LIMIT_MS: f64 = 5000.0;
 /// Above five attempts of a job, which a busy machine may take.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
-/// Replace every replica under load.
+/// Replace every replica, or the edge, under load.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install what is missing.
@@ -41,6 +47,11 @@ pub struct Args {
     /// Kill the replicas instead of asking them to leave.
     #[arg(long)]
     kill: bool,
+    /// Instead: stop, start and reload the edge.
+    #[arg(long, conflicts_with = "kill")]
+    edge: bool,
+    #[command(flatten)]
+    form: Choice,
 }
 
 /// Runs the verb.
@@ -48,32 +59,40 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
     up::build(false, args.install)?;
     let mut report = Report::new("roll");
-    add(&mut report, if args.kill { Signal::KILL } else { Signal::TERM })?;
+    if args.edge {
+        edge::add(&mut report, args.form.form())?;
+    } else {
+        add(&mut report, if args.kill { Signal::KILL } else { Signal::TERM }, args.form.form())?;
+    }
     report.finish()
 }
 
 /// Adds the proof to a report.
-pub fn add(report: &mut Report, signal: Signal) -> Result<()> {
+pub fn add(report: &mut Report, signal: Signal, form: Form) -> Result<()> {
     let name = if signal == Signal::KILL { "replicas killed under load" } else { "rolling restart under load" };
     report.step(name, || {
         let folder = paths::temporary("roll")?;
-        let mut stack = Stack::start_service(Plan {
-            folder: folder.path().to_owned(),
-            ports: Ports::any(MAX_REPLICAS)?,
-            replicas: MAX_REPLICAS,
-            binary: up::binary(false),
-            engine: None,
-            // The load takes all that the machine has, from unoptimised replicas and from one another: that a request then waits for a
-            // connection longer than it would be let in production is not what is proven here.
-            settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
-        })?;
+        let mut stack = start(folder.path(), form)?;
         let edge = stack.edge()?;
         let token = sign_up(&edge, "load@example.org")?;
-        let mut readers = Readers::connect(&edge, &token)?;
+        let mut readers = Readers::connect(&edge, &token, READERS, "hasty")?;
         let loads = under_load(&edge, &token, || replace_all(&mut stack, signal))?;
         let outcome = judge(&edge, &token, signal, &loads)?;
         let note = readers.judge(&edge, &token, signal)?;
         Ok(Outcome::passed().with_note(format!("{}; {note}", outcome.note)))
+    })
+}
+
+fn start(folder: &Path, form: Form) -> Result<Stack> {
+    Stack::start_service(Plan {
+        folder: folder.to_owned(),
+        ports: Ports::any(MAX_REPLICAS)?.in_form(form),
+        replicas: MAX_REPLICAS,
+        binary: up::binary(false),
+        engine: None,
+        // The load takes all that the machine has, from unoptimised replicas and from one another: that a request then waits for a
+        // connection longer than it would be let in production is not what is proven here.
+        settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
     })
 }
 
@@ -92,6 +111,17 @@ struct Load {
     created: Vec<String>,
     answered: usize,
     failures: Vec<String>,
+    /// How many of these had no answer at all.
+    unanswered: usize,
+}
+
+impl Load {
+    /// Nobody answered: who tries again at once only fails again.
+    fn unanswered(&mut self, method: &str, error: &anyhow::Error) {
+        self.failures.push(format!("{method}: {error:#}"));
+        self.unanswered += 1;
+        thread::sleep(NAP);
+    }
 }
 
 /// Runs an action while clients create and list projects as fast as they are answered.
@@ -133,13 +163,13 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
                 // The first one under this key is still being worked on by the replica that did not answer.
                 Ok(answer) if answer.status == 409 => load.answered += 1,
                 Ok(answer) => load.failures.push(failure("POST", &answer)),
-                Err(error) => load.failures.push(format!("POST: {error:#}")),
+                Err(error) => load.unanswered("POST", &error),
             }
         }
         match http.send("GET", &format!("{edge}/api/projects?limit=1"), &headers[..1], None) {
             Ok(answer) if answer.status == 200 => load.answered += 1,
             Ok(answer) => load.failures.push(failure("GET", &answer)),
-            Err(error) => load.failures.push(format!("GET: {error:#}")),
+            Err(error) => load.unanswered("GET", &error),
         }
     }
     load
@@ -157,7 +187,13 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     // Each client has one request in flight when a replica dies.
     let allowed = if signal == Signal::KILL { CLIENTS * usize::from(MAX_REPLICAS) } else { 0 };
     ensure!(failures.len() <= allowed, "{} of {answered} requests failed: {}", failures.len(), failures.join("; "));
+    let created = nothing_lost(edge, token, loads)?;
+    let note = format!("{answered} answered, {} failed, {created} created, 0 lost, 0 doubled", failures.len());
+    Ok(Outcome::passed().with_note(note))
+}
 
+/// What was acknowledged is there, once. Returns how much that was.
+fn nothing_lost(edge: &str, token: &str, loads: &[Load]) -> Result<usize> {
     // With nothing created, nothing could be lost.
     ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing: nothing is proven");
     let stored = stored(edge, token)?;
@@ -166,8 +202,7 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     ensure!(lost.is_empty(), "acknowledged and lost: {lost:?}");
     let doubled: Vec<_> = stored.iter().filter(|(_, count)| **count > 1).collect();
     ensure!(doubled.is_empty(), "created twice: {doubled:?}");
-    let note = format!("{answered} answered, {} failed, {} created, 0 lost, 0 doubled", failures.len(), created.len());
-    Ok(Outcome::passed().with_note(note))
+    Ok(created.len())
 }
 
 /// Clients that read a log while replicas are replaced.
@@ -177,7 +212,8 @@ struct Readers {
 }
 
 impl Readers {
-    fn connect(edge: &str, token: &str) -> Result<Self> {
+    /// So many, which come back as `pace` says (sockets.mjs).
+    fn connect(edge: &str, token: &str, count: u64, pace: &str) -> Result<Self> {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
         let project = create_project(edge, token, "Read while it rolls")?;
@@ -190,18 +226,24 @@ impl Readers {
             Ok(send("POST", &url, &headers, None)?.status == 202)
         })?;
         let mut sockets = Sockets::start()?;
-        let asked = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": READERS });
+        let asked = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": count, "pace": pace });
         let answer = sockets.ask(&asked)?;
-        ensure!(answer["reading"] == READERS, "not every client reads: {answer}");
+        ensure!(answer["reading"] == count, "not every client reads: {answer}");
         Ok(Self { sockets, environment })
     }
 
-    /// Nothing of the log was lost or read twice, and nobody was away for long.
-    fn judge(&mut self, edge: &str, token: &str, signal: Signal) -> Result<String> {
+    /// Nothing of the log was lost or read twice up to its present end.
+    fn read_all(&mut self, edge: &str, token: &str) -> Result<Value> {
         let url = format!("{edge}/api/environments/{}/logs?limit=1", self.environment);
         let last = send("GET", &url, &[("authorization", &format!("Bearer {token}"))], None)?.json()?["next_after"].clone();
         let read = self.sockets.ask(&json!({ "command": "readUpTo", "seq": last, "limit": 10_000 }))?;
         ensure!(read["late"].is_null() && read["lost"] == 0 && read["doubled"] == 0, "readers of a log: {read}");
+        Ok(read)
+    }
+
+    /// Nothing of the log was lost or read twice, and nobody was away for long.
+    fn judge(&mut self, edge: &str, token: &str, signal: Signal) -> Result<String> {
+        let read = self.read_all(edge, token)?;
         let away = read["away"].as_f64().unwrap_or(f64::MAX);
         ensure!(away < AWAY_LIMIT_MS, "a reader was away for {away:.0} ms");
         ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted: nothing is proven");

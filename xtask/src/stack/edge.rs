@@ -1,0 +1,76 @@
+//! The edge of a stack: Caddy with the project's own Caddyfile, how it starts, stops and loads its configuration anew.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use rustix::process::Signal;
+
+use super::{START_LIMIT, Stack, say};
+use crate::http;
+use crate::paths;
+use crate::ports::Port;
+use crate::process::{Process, capture, task};
+use crate::tools::CADDY;
+
+impl Stack {
+    pub(super) fn start_edge(&mut self) -> Result<()> {
+        say("caddy");
+        let caddy = self.launch_edge()?;
+        self.phases.push(vec![caddy]);
+        Ok(())
+    }
+
+    /// Asks the edge to stop and waits until it has; answers how it ended.
+    pub fn stop_edge(&mut self) -> Result<ExitStatus> {
+        self.process("caddy")?.end(Signal::TERM)
+    }
+
+    /// Starts the edge where it was.
+    pub fn start_edge_again(&mut self) -> Result<()> {
+        let caddy = self.launch_edge()?;
+        *self.process("caddy")? = caddy;
+        Ok(())
+    }
+
+    /// Loads the Caddyfile anew, as an operator does after a change. Returns once the old configuration has ended.
+    pub fn reload_edge(&self) -> Result<()> {
+        let mut reload = task(CADDY.path()?);
+        reload.args(["reload", "--force", "--address", &self.plan.ports.address(Port::CaddyAdmin)?, "--adapter", "caddyfile", "--config"]);
+        let said = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
+        ensure!(said.success, "the edge did not load its configuration: {}", said.text);
+        Ok(())
+    }
+
+    fn launch_edge(&self) -> Result<Process> {
+        let daemon = self.daemon("caddy", &CADDY.path()?).args(["run", "--adapter", "caddyfile", "--config"]);
+        let daemon = self.edge_variables()?.into_iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value));
+        // Above the Caddyfile's own grace period.
+        let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
+        let ports = &self.plan.ports;
+        let health = format!("{}/health", ports.url(Port::Edge)?);
+        // Caddy makes its authority and the certificate while it starts.
+        let root = self.data("caddy")?.join("caddy/pki/authorities/local/root.crt");
+        let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
+        caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;
+        Ok(caddy)
+    }
+
+    /// What the Caddyfile is told.
+    fn edge_variables(&self) -> Result<Vec<(&'static str, String)>> {
+        let ports = &self.plan.ports;
+        let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
+        let data = self.data("caddy")?.display().to_string();
+        let variables = vec![
+            ("XDG_DATA_HOME", data.clone()),
+            ("XDG_CONFIG_HOME", data),
+            ("EDGE_BIND", "127.0.0.1".to_owned()),
+            ("EDGE_HTTP_PORT", ports.of(Port::Edge)?.to_string()),
+            ("EDGE_HTTPS_PORT", ports.of(Port::EdgeTls)?.to_string()),
+            ("CADDY_METRICS", format!(":{}", ports.of(Port::CaddyMetrics)?)),
+            ("CADDY_ADMIN", ports.address(Port::CaddyAdmin)?),
+            ("UPSTREAMS", upstreams.join(" ")),
+        ];
+        Ok(variables.into_iter().chain(ports.form().site().map(|site| ("SITE_ADDRESS", site.to_owned()))).collect())
+    }
+}
