@@ -59,6 +59,10 @@ export type Cause =
   | 'error-budget'
   /** The disk fills. */
   | 'disk'
+  /** A program beside the service writes to a disk of the machine. */
+  | 'disk-traffic'
+  /** Clients fetch much. */
+  | 'downloads'
   /** Clients that come too often. */
   | 'rate-limits'
   /** Prometheus has more rules to evaluate, some of them bad. */

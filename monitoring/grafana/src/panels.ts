@@ -96,13 +96,13 @@ interface Content {
 /** What values are called, and their colour. */
 export type Words = Record<string | number, [text: string, colour: string]>;
 
-/** One number: how it is now. What it was, a graph below tells. */
+/** One number, or a few with their names: how it is now. What it was, a graph below tells. */
 export function stat(content: Content & { words?: Words }): Panel {
   const builder = new Stat()
     .reduceOptions(last())
     .colorMode(BigValueColorMode.BackgroundSolid)
     .graphMode(BigValueGraphMode.None)
-    .textMode(BigValueTextMode.Value)
+    .textMode(typeof content.query === 'string' ? BigValueTextMode.Value : BigValueTextMode.ValueAndName)
     .justifyMode(BigValueJustifyMode.Auto)
     .mappings(content.words ? mappings(content.words) : [])
     .colorScheme(new FieldColorBuilder().mode(FieldColorModeId.Thresholds));

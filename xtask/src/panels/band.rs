@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
+
 use super::shown::Shown;
 
 /// Beside the band, as a part of its width: the next values of something that varies may vary a little more.
@@ -19,6 +21,8 @@ pub struct Bands {
     /// Of all series together, if there are some that come and go by themselves: one that comes is nothing new then.
     of_all: Option<Band>,
     margins: Margins,
+    /// The alerts of the cause. Where series are alerts, their values say nothing: what says something is that one of these is there.
+    alerts: Vec<&'static str>,
 }
 
 /// How far beside its band a series may be.
@@ -49,7 +53,7 @@ impl Bands {
         let come_and_go = by_labels.values().any(|band| !band.is_steady);
         let of_all = Band::of(&all, times).filter(|_| come_and_go).map(|band| Band { drift: 0.0, ..band });
         let least = OF_SCALE * all.iter().map(|(_, value)| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least } }
+        Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least }, alerts: Vec::new() }
     }
 
     /// The same for what is shown in shades.
@@ -64,17 +68,39 @@ impl Bands {
         self
     }
 
+    /// The same where series are alerts, and the cause raises these. Others come and go beside them on a machine that is full.
+    pub fn of_alerts(mut self, alerts: &[&'static str]) -> Self {
+        self.alerts = alerts.to_vec();
+        self
+    }
+
     /// When something first was otherwise: a value outside of its band, a series that was not there, or one that is there no more.
     pub fn left(&self, shown: &Shown, from: f64) -> Option<f64> {
         let outside = shown.iter().filter_map(|(labels, points)| {
-            let left = match self.by_labels.get(labels).or(self.of_all.as_ref()) {
-                Some(band) => points.iter().find(|(time, value)| !band.holds(*time, *value, self.margins)),
-                None => points.first(),
+            let band = self.by_labels.get(labels);
+            let left = match (self.named(labels), band.or(self.of_all.as_ref())) {
+                (Some(is_of_cause), _) => points.first().filter(|_| is_of_cause && band.is_none()),
+                (None, Some(band)) => points.iter().find(|(time, value)| !band.holds(*time, *value, self.margins)),
+                (None, None) => points.first(),
             };
             left.map(|(time, _)| *time)
         });
-        let gone = self.by_labels.iter().filter(|(labels, band)| band.is_steady && !shown.contains_key(*labels)).map(|_| from);
+        let gone =
+            self.by_labels.iter().filter(|(labels, band)| band.is_steady && self.named(labels).is_none() && !shown.contains_key(*labels));
+        let gone = gone.map(|_| from);
         outside.chain(gone).min_by(f64::total_cmp)
+    }
+}
+
+impl Bands {
+    /// Of a series that is an alert, whether it is one of the cause; of others nothing.
+    fn named(&self, labels: &str) -> Option<bool> {
+        if self.alerts.is_empty() {
+            return None;
+        }
+        let labels: Value = serde_json::from_str(labels).ok()?;
+        let alert = labels["alertname"].as_str()?;
+        Some(self.alerts.contains(&alert))
     }
 }
 
@@ -171,6 +197,25 @@ mod tests {
         assert_eq!(bands().left(&shown("a", &[4.5]), 0.0), Some(0.0));
         assert_eq!(bands().restless(1).left(&shown("a", &[4.5]), 0.0), None);
         assert_eq!(bands().restless(2).left(&shown("a", &[8.0]), 0.0), Some(0.0));
+    }
+
+    #[test]
+    fn an_alert_of_the_cause_is_seen_among_others_that_come_and_go() {
+        let alert = |name: &str| shown(&format!("{{\"alertname\":\"{name}\",\"alertstate\":\"pending\"}}"), &[1.0]);
+        let quiet: Shown = alert("HighCPUUsage").into_iter().chain(shown("{\"alertname\":\"Watchdog\"}", &[1.0, 1.0, 1.0])).collect();
+        let watchdog = || shown("{\"alertname\":\"Watchdog\"}", &[1.0]);
+        let later = |name: &str| alert(name).into_iter().chain(alert("SlowResponseTime")).chain(watchdog()).collect::<Shown>();
+        assert_eq!(Bands::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "by its value, no alert differs from another");
+        let bands = || Bands::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
+        assert_eq!(bands().left(&later("AllReplicasDown"), 0.0), Some(0.0));
+        assert_eq!(bands().left(&later("PanicDetected"), 0.0), None, "an alert of something else");
+        assert_eq!(bands().left(&Shown::new(), 0.0), None, "alerts that are over");
+        let already: Shown = quiet.clone().into_iter().chain(alert("AllReplicasDown")).collect();
+        assert_eq!(
+            Bands::of(&already, 3).of_alerts(&["AllReplicasDown"]).left(&later("AllReplicasDown"), 0.0),
+            None,
+            "it was there before"
+        );
     }
 
     #[test]

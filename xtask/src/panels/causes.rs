@@ -2,9 +2,11 @@
 //! what would take longer there. The names are those of `monitoring/grafana/causes.json`.
 
 use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::io::Write as _;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Result, bail};
 use clap::ValueEnum;
 use rustix::process::Signal;
 use serde::Deserialize;
@@ -13,8 +15,11 @@ use serde_json::{Value, json};
 use crate::drill::bench::{Bench, shoot};
 use crate::drill::environments::Environments;
 use crate::drill::traffic::Traffic;
-use crate::drill::{Mitigation, ends};
+use crate::drill::watch::parts;
+use crate::drill::{Drill, Mitigation, ends};
 use crate::drill::{accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+use crate::paths;
+use crate::ports::Port;
 use crate::verbs::drill::load;
 
 /// Longer than all that is done under it.
@@ -32,6 +37,10 @@ pub enum Cause {
     Rules,
     /// A disk is there that fills.
     Disk,
+    /// A program beside the service writes to a disk of the machine.
+    DiskTraffic,
+    /// Clients fetch much.
+    Downloads,
     /// Requests are wrong.
     ClientErrors,
     /// Browsers report of pages that are slow and broken.
@@ -93,14 +102,37 @@ pub enum Cause {
 impl Cause {
     /// Makes it happen; answers what ends it.
     pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
-        let drill = match self {
-            Self::Traffic => return traffic(bench),
-            Self::Rules => return rules(bench),
-            Self::ClientErrors => return client_errors(bench),
-            Self::BrowserReports => return browser_reports(bench),
-            Self::SlowDriver => return slow_driver(bench),
-            Self::ServerErrors => return server_errors(bench),
-            Self::ReplicaRestarted => return replica_restarted(bench),
+        match self {
+            Self::Traffic => traffic(bench),
+            Self::Rules => rules(bench),
+            Self::DiskTraffic => disk_traffic(),
+            Self::Downloads => downloads(bench),
+            Self::ClientErrors => client_errors(bench),
+            Self::BrowserReports => browser_reports(bench),
+            Self::SlowDriver => slow_driver(bench),
+            Self::ServerErrors => server_errors(bench),
+            Self::ReplicaRestarted => replica_restarted(bench),
+            _ => self.drill().map_or_else(|| bail!("{self} is made by nothing"), |drill| (drill.inject)(bench)),
+        }
+    }
+
+    /// The alerts that it raises, by their names.
+    pub fn alerts(self) -> Vec<&'static str> {
+        self.drill().into_iter().flat_map(|drill| drill.alerts).map(|alert| parts(alert).0).collect()
+    }
+
+    /// The drill that makes it happen, where one does.
+    fn drill(self) -> Option<Drill> {
+        Some(match self {
+            Self::Traffic
+            | Self::Rules
+            | Self::DiskTraffic
+            | Self::Downloads
+            | Self::ClientErrors
+            | Self::BrowserReports
+            | Self::SlowDriver
+            | Self::ServerErrors
+            | Self::ReplicaRestarted => return None,
             Self::Alerts => meta::TARGET,
             Self::Disk => infra::DISK,
             Self::LoginFailures => accounts::FAILURES,
@@ -126,8 +158,7 @@ impl Cause {
             Self::Task => runtime::TASK,
             Self::ReplicaStopped => infra::REPLICA,
             Self::EdgeErrors => infra::SERVICE,
-        };
-        (drill.inject)(bench)
+        })
     }
 
     /// Whether the edge loses replicas by it, or by the cause before it.
@@ -154,6 +185,28 @@ fn rules(bench: &mut Bench) -> Result<Mitigation> {
     let long = meta::add_rule(bench, "long", "count(rate({__name__=~\".+\"}[5m]))")?;
     let broken = (meta::RULE.inject)(bench)?;
     Ok(Box::new(move |bench| [many, long, broken].into_iter().try_for_each(|end| end(bench))))
+}
+
+/// More than what else a machine does writes: 8 MiB that must reach the disk, sixteen times a second. It is the disk of the checkout,
+/// since a temporary folder may be none.
+fn disk_traffic() -> Result<Mitigation> {
+    let folder = tempfile::tempdir_in(paths::target())?;
+    let file = folder.path().join("written");
+    let bytes = vec![7; 8 << 20];
+    let writer = Traffic::start(16, 1, move |_, _| {
+        let written = fs::File::create(&file).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+        if let Err(error) = written {
+            eprintln!("{}: {error}", file.display());
+        }
+    });
+    Ok(ends((writer, folder)))
+}
+
+/// More than what else a machine sends to itself: 180 KB, a hundred times a second.
+fn downloads(bench: &Bench) -> Result<Mitigation> {
+    let url = format!("{}/api/openapi.json", bench.url(Port::Backend(1))?);
+    let downloads = Traffic::start(100, 4, move |client, _| shoot(client, "GET", &url, &[], None));
+    Ok(ends(downloads))
 }
 
 /// Nobody has signed in, nothing is there, no words are understood.

@@ -187,10 +187,11 @@ impl Case {
         self.moved = Moved::NotYet;
         // The first and the last time, and those between.
         let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
+        let alerts = self.cause.alerts();
         for query in &mut self.queries {
             match query.ask(bench, from, to, step) {
                 Ok(quiet) => {
-                    let bands = Bands::of(&quiet, times).restless(self.restless);
+                    let bands = Bands::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
                     query.bands = Some(if query.is_of_buckets { bands.in_shades() } else { bands });
                 }
                 Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),

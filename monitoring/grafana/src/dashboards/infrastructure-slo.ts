@@ -13,6 +13,9 @@ const alertmanager = (metric: string) => from('alertmanager', metric);
 const EVERY_TARGET = 'up{job=~".+"}';
 const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
 
+/** What the replicas hold of the machine's memory. */
+const replicas = sum(from('backend', 'process_resident_memory_bytes'));
+
 const notifications = alertmanager('alertmanager_notifications_total');
 /** Ways that notifications have taken: Alertmanager counts for all that it knows. */
 const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
@@ -83,12 +86,16 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Machine CPU',
-        description: "Share of the machine's cores that is in use. Good: below 80 %.",
+        description:
+          "Share of the machine's cores that is in use, and the part of it that the replicas and the edge use. Good: below 80 %. Far apart: other programs take the machine.",
         unit: 'percentunit',
         decimals: 0,
-        query: `1 - avg(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
+        query: {
+          machine: `1 - avg(${rate(node('node_cpu_seconds_total', 'mode="idle"'))})`,
+          service: `${sum(rate('process_cpu_seconds_total{job=~"backend|caddy"}'))} / scalar(count(${rate(node('node_cpu_seconds_total', 'mode="idle"'))}))`,
+        },
         limits: low(0.8, 0.95),
-        movedBy: 'traffic',
+        movedBy: 'busy',
       }),
       stat({
         title: 'Alerts firing',
@@ -240,13 +247,15 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Memory',
-        description: 'Memory of the machine. Good: much is available; what is cached is given back when it is wanted.',
+        description:
+          'Memory of the machine: what the replicas hold, what other programs use, what is available. Good: much is available; what is cached is given back when it is wanted.',
         unit: 'bytes',
         query: {
-          used: `${sum(node('node_memory_MemTotal_bytes'))} - ${sum(node('node_memory_MemAvailable_bytes'))}`,
+          replicas,
+          others: `clamp_min(${sum(node('node_memory_MemTotal_bytes'))} - ${sum(node('node_memory_MemAvailable_bytes'))} - ${replicas}, 0)`,
           available: sum(node('node_memory_MemAvailable_bytes')),
         },
-        colours: { '/used/': 'blue', '/available/': 'green' },
+        colours: { '/replicas/': 'purple', '/others/': 'blue', '/available/': 'green' },
         stacked: true,
         movedBy: 'memory',
       }),
@@ -268,7 +277,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           read: sum(rate(node('node_disk_read_bytes_total'))),
           written: sum(rate(node('node_disk_written_bytes_total'))),
         },
-        movedBy: 'traffic',
+        movedBy: 'disk-traffic',
       }),
       timeSeries({
         title: 'Waiting (pressure)',

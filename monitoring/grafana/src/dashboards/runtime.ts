@@ -242,13 +242,14 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Network',
         description:
-          'Bytes in a second in the network of all replicas; replicas that share a machine count the same ones. Good: follows requests.',
+          'Bytes in a second in the network of all replicas, and of the answers that they send. Good: both follow requests. Replicas that share a machine count all that it sends: then what others send is the gap.',
         unit: 'Bps',
         query: {
           received: max(rate(ours('process_network_receive_bytes_total'))),
           sent: max(rate(ours('process_network_transmit_bytes_total'))),
+          answers: sum(rate(ours('http_response_size_bytes_sum', 'route!~"(/api)?/metrics"'))),
         },
-        movedBy: 'traffic',
+        movedBy: 'downloads',
         width: 12,
       }),
       timeSeries({
