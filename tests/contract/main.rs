@@ -17,6 +17,7 @@ mod foreign_names;
 mod inhibitions;
 mod interface;
 mod limits;
+mod links;
 mod metrics;
 mod promql;
 mod runbooks;

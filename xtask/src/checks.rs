@@ -30,7 +30,10 @@ pub fn all(report: &mut Report) -> Result<()> {
         caddy.args(["validate", "--adapter", "caddyfile", "--config", "Caddyfile"]);
         check(caddy.current_dir(paths::root()))
     })?;
-    report.step("caddy fmt", || check(tool(&CADDY)?.args(["fmt", "--diff", "Caddyfile"]).current_dir(paths::root())))
+    for file in ["Caddyfile", "monitoring/runbooks/site/Caddyfile"] {
+        report.step("caddy fmt", || check(tool(&CADDY)?.args(["fmt", "--diff", file]).current_dir(paths::root())))?;
+    }
+    Ok(())
 }
 
 /// The command of a program.

@@ -40,7 +40,8 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
             copy(&from, &to)?;
         }
     }
-    edit(&folder.join("prometheus/prometheus.yml"), |text| prometheus(text, folder, ports, replicas, with_grafana))?;
+    let pages = ports.pages()?;
+    edit(&folder.join("prometheus/prometheus.yml"), |text| with_values(&prometheus(text, folder, ports, replicas, with_grafana), &pages))?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| alertmanager(text, folder, ports))?;
     write_receivers(&folder.join("alertmanager"), ports)?;
     write_metrics_token(folder, "")?;
@@ -114,6 +115,11 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
     let home = folder.join("prometheus").display().to_string();
     let token = metrics_token(folder).display().to_string();
     ports.localise(&text).replace("/etc/prometheus", &home).replace(METRICS_TOKEN, &token)
+}
+
+/// A text in which variables are what they stand for: Prometheus reads them itself from 3.0 on.
+fn with_values(text: &str, variables: &[(&str, String)]) -> String {
+    variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }
 
 fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {

@@ -1,8 +1,10 @@
 //! The way from an alert to a person, asked of the programs that it leads through: is Alertmanager's configuration right, does it choose whom it
-//! should (`notifications/routes`), does it silence what it should and nothing else (`notifications/inhibitions`), does it say what it should, and does
-//! all of it arrive (`notifications/live`)?
+//! should (`notifications/routes`), does it silence what it should and nothing else (`notifications/inhibitions`), does it say what it should, does
+//! all of it arrive (`notifications/live`), and do its links open (`notifications/links`)?
 
+mod bench;
 mod inhibitions;
+mod links;
 mod live;
 mod routes;
 
@@ -23,7 +25,8 @@ pub fn all(report: &mut Report, root: &Path) -> Result<()> {
     report.step("amtool config routes", || routes::check(&folder, &root.join("prometheus/rules")))?;
     report.step("what silences what", || inhibitions::check(&folder))?;
     report.step("amtool template render", || templates(&folder))?;
-    report.step("alerts reach people", live::check)
+    report.step("alerts reach people", live::check)?;
+    report.step("their links open", links::check)
 }
 
 /// Each notification of the folder of tests, in the words of every template, is what stands beside it.

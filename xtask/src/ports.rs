@@ -1,7 +1,9 @@
 //! Where things listen: compose's host names and ports, and where the same service is on this
 //! machine. Which program is started on them is said in `stack` and `stores`.
 
+use std::env;
 use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 
@@ -30,6 +32,8 @@ pub enum Port {
     Alertmanager,
     /// Grafana.
     Grafana,
+    /// The page of the runbooks.
+    Runbooks,
     /// Metrics of Postgres.
     PostgresExporter,
     /// Metrics of Redis.
@@ -60,6 +64,7 @@ impl Port {
             Self::Prometheus,
             Self::Alertmanager,
             Self::Grafana,
+            Self::Runbooks,
             Self::PostgresExporter,
             Self::RedisExporter,
             Self::NodeExporter,
@@ -84,6 +89,7 @@ impl Port {
             Self::Prometheus => ("prometheus", 9090),
             Self::Alertmanager => ("alertmanager", 9093),
             Self::Grafana => ("grafana", 3000),
+            Self::Runbooks => ("runbooks", 3002),
             Self::PostgresExporter => ("postgres-exporter", 9187),
             Self::RedisExporter => ("redis-exporter", 9121),
             Self::NodeExporter => ("node-exporter", 9100),
@@ -110,6 +116,21 @@ impl Port {
             _ => port,
         }
     }
+
+    /// The variable that moves it, in compose's `.env` and here.
+    fn variable(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Edge => "EDGE_HTTP_PORT",
+            Self::EdgeTls => "EDGE_HTTPS_PORT",
+            Self::Prometheus => "PROMETHEUS_PORT",
+            Self::Alertmanager => "ALERTMANAGER_PORT",
+            Self::Grafana => "GRAFANA_PORT",
+            Self::Runbooks => "RUNBOOKS_PORT",
+            Self::MailPage => "MAIL_PORT",
+            Self::ProviderSim => "PROVIDER_SIM_PORT",
+            _ => return None,
+        })
+    }
 }
 
 /// Which port each service has on this machine.
@@ -119,10 +140,31 @@ pub struct Ports {
 }
 
 impl Ports {
-    /// The ports of `up`.
+    /// The ports of `up` where nobody has moved any.
     pub fn fixed(replicas: u16) -> Self {
         let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
         Self { table, form: Form::default() }
+    }
+
+    /// The ports of `up`: as the environment says, else a file `.env`, else the fixed ones. That is how compose reads them.
+    pub fn configured(replicas: u16, file: &Path) -> Result<Self> {
+        let written: Vec<(String, String)> = if file.exists() {
+            let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
+            pairs.with_context(|| format!("cannot read {}", file.display()))?
+        } else {
+            Vec::new()
+        };
+        let set = |name: &str| {
+            let of_file = || written.iter().rev().find_map(|(key, value)| (key == name).then(|| value.clone()));
+            // An empty one is one that is not set.
+            env::var(name).ok().or_else(of_file).filter(|value| !value.is_empty())
+        };
+        let number = |port: Port| match port.variable().and_then(|name| Some((name, set(name)?))) {
+            Some((name, value)) => value.parse().with_context(|| format!("{name}={value}: must be a port")),
+            None => Ok(port.fixed()),
+        };
+        let table = Port::all(replicas).into_iter().map(|port| Ok((port, number(port)?))).collect::<Result<_>>()?;
+        Ok(Self { table, form: Form::default() })
     }
 
     /// Ports that are free now, for a stack beside that of `up`.
@@ -195,6 +237,20 @@ impl Ports {
     fn site(&self, port: Port) -> Result<Option<String>> {
         let name = self.form.site().filter(|_| port == Port::Edge);
         name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
+    }
+
+    /// The variables of compose that say where people reach pages, with where they are here. Grafana has its place whether it runs or not.
+    pub fn pages(&self) -> Result<[(&'static str, String); 7]> {
+        let grafana = self.page(Port::Grafana).or_else(|_| Self::fixed(0).page(Port::Grafana))?;
+        Ok([
+            ("PUBLIC_URL", self.page(Port::Edge)?),
+            ("RUNBOOKS_URL", self.page(Port::Runbooks)?),
+            ("GRAFANA_URL", grafana),
+            ("PROMETHEUS_URL", self.page(Port::Prometheus)?),
+            ("ALERTMANAGER_URL", self.page(Port::Alertmanager)?),
+            ("MAIL_URL", self.page(Port::MailPage)?),
+            ("PROVIDER_SIM_URL", self.page(Port::ProviderSim)?),
+        ])
     }
 
     /// A text of compose's configuration with every `service:port` in it replaced by the address here.
@@ -273,6 +329,18 @@ mod tests {
         assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");
         assert_eq!(ports.address(Port::Edge).unwrap(), "127.0.0.1:8080");
         assert_eq!(ports.url(Port::Prometheus).unwrap(), "http://127.0.0.1:9090");
+    }
+
+    #[test]
+    fn ports_are_moved_by_the_file_that_compose_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".env");
+        let of = |port| Ports::configured(1, &file).and_then(|ports| ports.of(port));
+        assert_eq!(of(Port::Runbooks).unwrap(), 3002);
+        std::fs::write(&file, "# mine\nRUNBOOKS_PORT=4002 # moved\nMAIL_PORT=\nexport GRAFANA_PORT='4001'\n").unwrap();
+        assert_eq!([of(Port::Runbooks).unwrap(), of(Port::MailPage).unwrap(), of(Port::Grafana).unwrap()], [4002, 1080, 4001]);
+        std::fs::write(&file, "RUNBOOKS_PORT=many\n").unwrap();
+        assert!(of(Port::Runbooks).unwrap_err().to_string().contains("RUNBOOKS_PORT=many"));
     }
 
     #[test]

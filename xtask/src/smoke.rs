@@ -32,7 +32,7 @@ const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("smoke")?;
-    let ports = stack::fixed_ports(MAX_REPLICAS);
+    let ports = stack::fixed_ports(MAX_REPLICAS)?;
 
     let mut running = None;
     report.step("up --detach", || {
@@ -43,6 +43,7 @@ pub fn all(report: &mut Report) -> Result<()> {
         return Ok(());
     };
     use_it(report, &ports)?;
+    report.step("links of a mail open", || links(&ports))?;
     report.step("what the documents show", snippets::all)?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
@@ -180,6 +181,29 @@ fn spread(edge: &str) -> Result<Outcome> {
     let wanted: BTreeSet<String> = (1..=MAX_REPLICAS).map(|number| format!("backend-{number}")).collect();
     ensure!(seen.keys().eq(&wanted), "30 requests were served by {seen:?}");
     Ok(Outcome::passed().with_note(format!("{seen:?}")))
+}
+
+/// Watchdog's mail leads to its runbook, which is a page, and to a dashboard.
+fn links(ports: &Ports) -> Result<Outcome> {
+    let mails = format!("{}/email", ports.url(Port::MailPage)?);
+    let mut text = String::new();
+    wait_until("Watchdog is told by mail", OPERATION_LIMIT, || {
+        let mails = get(&mails)?.json()?;
+        mails[0]["text"].as_str().unwrap_or_default().clone_into(&mut text);
+        Ok(!text.is_empty())
+    })?;
+    let link = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).map(str::trim).unwrap_or_default();
+    let runbook = link("Runbook:");
+    ensure!(runbook == format!("{}/Watchdog", ports.page(Port::Runbooks)?), "no link to the runbook: {text}");
+    let page = get(runbook)?;
+    ensure!(page.status == 200 && page.body.contains(">Watchdog</h1>"), "{runbook} answers {}: {}", page.status, page.body);
+    let dashboard = link("Dashboard:");
+    ensure!(dashboard.contains("/d/vitrine-infrastructure-slo"), "no link to the dashboard: {text}");
+    let Ok(grafana) = ports.page(Port::Grafana) else {
+        return Ok(Outcome::passed().with_note("SKIPPED: no Grafana here: no dashboard was opened"));
+    };
+    ensure!(dashboard.starts_with(&grafana) && get(dashboard)?.status == 200, "{dashboard} does not open");
+    Ok(Outcome::passed())
 }
 
 /// Processes that belong to the stack of a folder.

@@ -24,7 +24,7 @@ use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
 
-pub use monitoring::{alertmanager, all_up, mail_sink};
+pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 
 /// The environment variable by which every process of a stack can be told from others.
 pub const MARK: &str = "VITRINE_STACK";
@@ -39,10 +39,10 @@ const METRICS_TOKEN: &str = "metrics_token";
 pub const PROGRAMS: [&Tool; 9] =
     [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
 
-/// Compose's ports, of the services that a stack here has.
-pub fn fixed_ports(replicas: u16) -> Ports {
-    let ports = Ports::fixed(replicas);
-    if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) }
+/// The ports of `up`, of the services that a stack here has.
+pub fn fixed_ports(replicas: u16) -> Result<Ports> {
+    let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
+    Ok(if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) })
 }
 
 /// What a stack is started from.
@@ -80,6 +80,7 @@ impl Stack {
     pub fn start_at(plan: Plan, speed: u32) -> Result<Self> {
         let mut stack = Self::start_service(plan)?;
         stack.start_exporters()?;
+        stack.start_runbooks()?;
         stack.start_monitoring(speed)?;
         stack.await_targets()?;
         Ok(stack)
@@ -247,6 +248,7 @@ impl Stack {
             ("Prometheus", ports.page(Port::Prometheus)?),
             ("Alertmanager", ports.page(Port::Alertmanager)?),
             ("Mail sink", ports.page(Port::MailPage)?),
+            ("Runbooks", ports.page(Port::Runbooks)?),
         ];
         if GRAFANA.find().is_some() {
             let login = format!("{}  (admin, {})", ports.page(Port::Grafana)?, self.password);

@@ -14,7 +14,7 @@ import type { Cause } from './causes.js';
 import { flow } from './layout.js';
 import { everywhere, TAG, uid, type Name } from './links.js';
 import type { Panel } from './panels.js';
-import { DATASOURCE, datasource } from './variables.js';
+import { DATASOURCE, datasource, runbooks } from './variables.js';
 
 /** What belongs together, under a title. */
 export interface Row {
@@ -88,7 +88,7 @@ export function dashboard(name: Name, content: Content): Finished {
     .tooltip(DashboardCursorSync.Crosshair)
     .links(everywhere.map(inSight))
     .annotations([DEPLOYMENTS, ALERTS].map(inSight))
-    .variables([datasource, ...(content.variables ?? [])]);
+    .variables([datasource, ...(content.variables ?? []), runbooks]);
 
   const causes: Record<string, Cause> = {};
   let id = 0;

@@ -3,8 +3,8 @@
 import { DashboardLinkBuilder, DashboardLinkType } from '@grafana/grafana-foundation-sdk/dashboard';
 
 export const TAG = 'vitrine';
-/** As people reach it; `dashboard_url` in the rules says the same of Grafana. */
-const PROMETHEUS = 'http://localhost:9090';
+/** Where people reach the runbooks, as it stands, without escapes: the hidden variable `runbooks`. */
+const RUNBOOKS = '${runbooks:raw}';
 
 /** Files of dashboards, without their ending. */
 export type Name =
@@ -31,10 +31,10 @@ export const everywhere = [
     .includeVars(true)
     .keepTime(true)
     .icon('external link'),
-  new DashboardLinkBuilder('Alerts and their runbooks')
+  new DashboardLinkBuilder('Runbooks')
     .type(DashboardLinkType.Link)
-    .url(`${PROMETHEUS}/alerts`)
-    .tooltip('Each alert names its runbook in monitoring/runbooks/')
+    .url(`${RUNBOOKS}/`)
+    .tooltip('What to do about each alert')
     .targetBlank(true)
     .icon('doc'),
 ];
@@ -43,9 +43,9 @@ export const everywhere = [
 export const more = (name: Name) =>
   new DashboardLinkBuilder(`More: ${name}`).type(DashboardLinkType.Link).url(`/d/${uid(name)}?\${__url_time_range}&\${__all_variables}`);
 
-/** From a panel to the alert that watches the same. */
+/** From a panel to the runbook of the alert that watches the same; from there to the alert. */
 export const watched = (alert: string) =>
-  new DashboardLinkBuilder(`${alert}: monitoring/runbooks/${alert}.md`)
-    .type(DashboardLinkType.Link)
-    .url(`${PROMETHEUS}/alerts?search=${alert}`)
-    .targetBlank(true);
+  new DashboardLinkBuilder(`Runbook: ${alert}`).type(DashboardLinkType.Link).url(`${RUNBOOKS}/${alert}`).targetBlank(true);
+
+/** From the name of an alert in a table to its runbook. */
+export const ofValue = { title: 'Runbook', url: `${RUNBOOKS}/\${__value.raw}`, targetBlank: true };

@@ -59,7 +59,7 @@ import { PanelBuilder as TimeSeries } from '@grafana/grafana-foundation-sdk/time
 import type { Cause } from './causes.js';
 import { fact, NOTHING, type Colours, type Limits } from './colours.js';
 import type { Size } from './layout.js';
-import { more, watched, type Name } from './links.js';
+import { more, ofValue, watched, type Name } from './links.js';
 import { DATASOURCE } from './variables.js';
 
 type Builder = BarGauge | Heatmap | PieChart | Stat | StateTimeline | Table | TimeSeries;
@@ -229,7 +229,10 @@ export function stateTimeline(content: Content & { words: Words }): Panel {
 }
 
 /** A column of a table: what it is called, and how it is shown if not as the others. */
-export type Columns = Record<string, { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words }>;
+export type Columns = Record<
+  string,
+  { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words; link?: typeof ofValue }
+>;
 
 /** A line for each series, with those of its labels, and of several queries the values, that `columns` names. */
 export function table(content: Content & { columns: Columns; sort?: string }): Panel {
@@ -257,12 +260,13 @@ export function table(content: Content & { columns: Columns; sort?: string }): P
   return panel(builder, content, { width: 24, height: 9 }, 'table');
 }
 
-function shown({ unit, decimals, limits, width, words }: Columns[string]): DynamicConfigValue[] {
+function shown({ unit, decimals, limits, width, words, link }: Columns[string]): DynamicConfigValue[] {
   const properties: DynamicConfigValue[] = [];
   if (unit) properties.push({ id: 'unit', value: unit });
   if (decimals !== undefined) properties.push({ id: 'decimals', value: decimals });
   if (width) properties.push({ id: 'custom.width', value: width });
   if (words) properties.push({ id: 'mappings', value: mappings(words) });
+  if (link) properties.push({ id: 'links', value: [link] });
   if (limits) properties.push({ id: 'thresholds', value: { mode: ThresholdsMode.Absolute, steps: limits } });
   if (limits || words)
     properties.push({ id: 'custom.cellOptions', value: { type: 'color-text' } }, { id: 'color', value: { mode: 'thresholds' } });

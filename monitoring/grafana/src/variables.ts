@@ -1,6 +1,14 @@
 // What a reader chooses at the top of a dashboard.
 
-import { DatasourceVariableBuilder, QueryVariableBuilder, VariableRefresh, VariableSort } from '@grafana/grafana-foundation-sdk/dashboard';
+import {
+  DatasourceVariableBuilder,
+  QueryVariableBuilder,
+  VariableHide,
+  VariableRefresh,
+  VariableSort,
+  type VariableModel,
+} from '@grafana/grafana-foundation-sdk/dashboard';
+import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 
 /** The chosen data source. */
@@ -11,6 +19,25 @@ export const datasource = new DatasourceVariableBuilder('datasource')
   .label('Data source')
   .type('prometheus')
   .current({ text: 'Prometheus', value: 'prometheus' });
+
+const PLACE = 'query_result(ALERTS{alertname="Watchdog"})';
+
+/** Where people reach the runbooks: configured, so Prometheus tells it, with the alert that always fires. Nobody chooses it. */
+export const runbooks: Builder<VariableModel> = {
+  build: () => ({
+    ...new QueryVariableBuilder('runbooks')
+      .datasource(DATASOURCE)
+      .query({ query: PLACE, refId: 'runbooks' })
+      .definition(PLACE)
+      .regex('/runbooks_url="([^"]+)"/')
+      .refresh(VariableRefresh.OnDashboardLoad)
+      .hide(VariableHide.HideVariable)
+      .current({ text: '', value: '' })
+      .build(),
+    // It does not go along to the next dashboard.
+    skipUrlSync: true,
+  }),
+};
 
 /** Which replicas. */
 export const instance = every('instance', 'Instance', 'label_values(up{job="backend"}, instance)');

@@ -1,11 +1,14 @@
-//! Where the links of dashboards and panels lead.
+//! Where the links of dashboards and panels lead: within Grafana by a path, to runbooks by the variable that says where those are.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use super::{finds, hold};
-use crate::files::{alerts, dashboards, root, texts_under};
+use crate::files::{alerts, dashboards, items, texts_under};
+
+/// Without escapes, and before anything else.
+const RUNBOOKS: &str = "${runbooks:raw}/";
 
 /// What stands behind a part of an address, up to the next part of it.
 fn after<'a>(url: &'a str, part: &str) -> Option<&'a str> {
@@ -18,18 +21,31 @@ fn links(dashboard: &Value) -> Vec<String> {
     let alerts: BTreeSet<String> = alerts().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
     let mut faults = Vec::new();
     for url in texts_under(dashboard, "url") {
-        if after(&url, "/d/").is_some_and(|uid| !uids.contains(uid))
-            || after(&url, "/alerts?search=").is_some_and(|alert| !alerts.contains(alert))
-        {
+        let is_right = match url.strip_prefix(RUNBOOKS) {
+            // The list of all, one by its name, or one by the name that stands in the cell. That an alert has a runbook, `runbooks` says.
+            Some(runbook) => ["", "${__value.raw}"].contains(&runbook) || alerts.contains(runbook),
+            None => url.starts_with("/d/") && after(&url, "/d/").is_some_and(|uid| uids.contains(uid)),
+        };
+        if !is_right {
             faults.push(format!("leads to {url}"));
         }
     }
-    for text in texts_under(dashboard, "url").into_iter().chain(texts_under(dashboard, "title")) {
-        if after(&text, "monitoring/runbooks/").is_some_and(|runbook| !root().join("monitoring/runbooks").join(runbook).exists()) {
-            faults.push(format!("names {text}"));
-        }
-    }
     faults
+}
+
+/// The variable that says where runbooks are: of the alert that always fires, seen by nobody, and of no other dashboard.
+fn place(dashboard: &Value) -> Vec<String> {
+    let variable = items(&dashboard["templating"]["list"]).find(|variable| variable["name"] == "runbooks");
+    let is_right = variable.is_some_and(|variable| {
+        variable["query"]["query"] == "query_result(ALERTS{alertname=\"Watchdog\"})"
+            && variable["regex"] == "/runbooks_url=\"([^\"]+)\"/"
+            && variable["hide"] == 2
+            && variable["skipUrlSync"] == true
+            && variable["datasource"]["uid"] == "${datasource}"
+    });
+    let told = alerts().iter().any(|rule| rule["alert"] == "Watchdog" && rule["labels"]["runbooks_url"].is_string());
+    assert!(told, "Watchdog says where runbooks are");
+    if is_right { Vec::new() } else { vec!["does not know where runbooks are".to_owned()] }
 }
 
 #[test]
@@ -37,7 +53,15 @@ fn every_link_leads_to_what_is_there() {
     hold(links);
     let link = "/panels/2/links/0/url";
     finds(links, link, json!("/d/vitrine-nothing?var-a=b"), "leads to /d/vitrine-nothing?var-a=b");
-    finds(links, link, json!("http://localhost:9090/alerts?search=Nothing"), "leads to http://localhost:9090/alerts?search=Nothing");
-    finds(links, link, json!("monitoring/runbooks/Nothing.md"), "names monitoring/runbooks/Nothing.md");
-    finds(links, "/panels/2/links/0/title", json!("A: monitoring/runbooks/Nothing.md"), "names A: monitoring/runbooks/Nothing.md");
+    finds(links, link, json!("http://localhost:9090/alerts"), "leads to http://localhost:9090/alerts");
+    finds(links, link, json!("monitoring/runbooks/ServiceDown.md"), "leads to monitoring/runbooks/ServiceDown.md");
+    finds(links, link, json!("${runbooks:raw}/Nothing"), "leads to ${runbooks:raw}/Nothing");
+}
+
+#[test]
+fn where_runbooks_are_is_asked_of_prometheus() {
+    hold(place);
+    let wrong = "does not know where runbooks are";
+    finds(place, "/templating/list/3/skipUrlSync", json!(false), wrong);
+    finds(place, "/templating/list/3/query/query", json!("query_result(up)"), wrong);
 }

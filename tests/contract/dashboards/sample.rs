@@ -29,6 +29,10 @@ pub fn sample() -> Value {
             { "name": "datasource", "type": "datasource", "query": "prometheus", "current": { "text": "Prometheus", "value": "prometheus" } },
             variable("instance", "label_values(up{job=\"backend\"}, instance)"),
             variable("route", "label_values(http_requests_total{job=\"backend\"}, route)"),
+            {
+                "name": "runbooks", "type": "query", "datasource": datasource, "query": { "query": "query_result(ALERTS{alertname=\"Watchdog\"})" },
+                "regex": "/runbooks_url=\"([^\"]+)\"/", "hide": 2, "skipUrlSync": true, "current": { "text": "", "value": "" },
+            },
         ] },
         "annotations": { "list": [
             annotation("Deployments", "changes(process_start_time_seconds{job=\"backend\"}[1m]) > 0"),

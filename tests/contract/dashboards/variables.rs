@@ -9,6 +9,9 @@ use crate::files::items;
 use crate::metrics::Catalogue;
 use crate::promql;
 
+/// What links begin with and no query asks for; see `links`.
+const PLACE: &str = "runbooks";
+
 fn declared(dashboard: &Value) -> Vec<&Value> {
     items(&dashboard["templating"]["list"]).collect()
 }
@@ -38,7 +41,7 @@ fn source(dashboard: &Value) -> Vec<String> {
 
 /// All is chosen at first, several can be, and choices are renewed with the shown time.
 fn chosen(dashboard: &Value) -> Vec<String> {
-    let asking = declared(dashboard).into_iter().filter(|variable| variable["type"] == "query");
+    let asking = declared(dashboard).into_iter().filter(|variable| variable["type"] == "query" && variable["name"] != PLACE);
     let is_right = |variable: &Value| {
         let query = text(&variable["query"]["query"]);
         let knows = choices(&query).is_some_and(|(series, label)| {
@@ -60,7 +63,10 @@ fn use_of(dashboard: &Value) -> Vec<String> {
     let declared: BTreeSet<String> = declared(dashboard).into_iter().map(|variable| text(&variable["name"])).collect();
     let named: BTreeSet<String> = queries(dashboard).iter().flat_map(|(_, query)| named(query)).collect();
     let missing = named.difference(&declared).map(|name| format!("asks for ${name}, which nobody chooses"));
-    let unused = declared.difference(&named).filter(|name| *name != "datasource").map(|name| format!("does not ask for ${name}"));
+    let unused = declared
+        .difference(&named)
+        .filter(|name| !["datasource", PLACE].contains(&name.as_str()))
+        .map(|name| format!("does not ask for ${name}"));
     missing.chain(unused).collect()
 }
 

@@ -110,7 +110,7 @@ fn narrow(tests: &TestFile, rule: &Rule) -> TestFile {
 
 /// Takes away what a test expects of alerts of the same name and other labels; answers whether that was not all that it expects.
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
-    let is_of = |alert: &Expected| rule.labels.iter().all(|(label, value)| alert.exp_labels.get(label) == Some(value));
+    let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);
     for asked in test.alert_rule_test.iter_mut().filter(|asked| rule.alert.as_ref() == Some(&asked.alertname)) {
         others |= !asked.exp_alerts.iter().all(is_of);

@@ -1,21 +1,19 @@
 //! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: who is told of what, what goes without saying,
 //! that a silence ends the repetition, that people hear when it is over. Its waits are divided, so that minutes pass in a second.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-use crate::http::{get, send};
-use crate::ports::{MAX_REPLICAS, Port, Ports};
-use crate::process::{Daemon, Process, capture_ok, task, wait_until};
+use super::bench::Bench;
+use crate::checks;
+use crate::http::send;
+use crate::ports::Port;
+use crate::process::{capture_ok, task, wait_until};
 use crate::report::Outcome;
-use crate::stack;
 use crate::tools::{ALERTMANAGER, AMTOOL, MAILDEV};
 use crate::verbs::up;
-use crate::{checks, configuration, http, paths};
 
 /// A page is repeated every second or two.
 const SPEED: u32 = 1800;
@@ -35,7 +33,7 @@ pub fn check() -> Result<Outcome> {
         return Ok(Outcome::skipped(note));
     }
     up::build(false, false)?;
-    let bench = Bench::start()?;
+    let bench = Bench::start(SPEED)?;
     bench.who_is_told()?;
     bench.a_silence_ends_the_repetition()?;
     bench.that_it_is_over()?;
@@ -53,45 +51,7 @@ const SLOW: Labels = &[("severity", "warning"), ("component", "database"), ("ope
 const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("instance", "backend-1:4001"), ("job", "backend")];
 const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
 
-/// Somebody was told of an alert.
-#[derive(Debug)]
-struct Told {
-    /// Of the simulator's receivers one, or an address.
-    who: String,
-    alert: String,
-    over: bool,
-    text: String,
-    key: Value,
-}
-
-struct Bench {
-    ports: Ports,
-    // Stopped before their folder goes.
-    _running: Vec<Process>,
-    _folder: TempDir,
-}
-
 impl Bench {
-    fn start() -> Result<Self> {
-        let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
-        let root = folder.path();
-        configuration::write(root, &ports, MAX_REPLICAS, true)?;
-        configuration::speed_up(root, SPEED)?;
-        let daemon = |name: &str, program: PathBuf| Daemon::new(name, &program, root);
-        let simulator = daemon("provider-sim", up::binary(false).with_file_name("provider-sim"))
-            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
-            .start()?;
-        let mail = stack::mail_sink(daemon("maildev", MAILDEV.path()?), &ports)?;
-        let alertmanager = stack::alertmanager(daemon("alertmanager", ALERTMANAGER.path()?), &ports, root, &root.join("data"))?;
-        let mut running = vec![simulator, mail, alertmanager];
-        let places = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
-        for (process, (port, path)) in running.iter_mut().zip(places) {
-            let url = format!("{}/{path}", ports.url(port)?);
-            process.wait_ready(LIMIT, || http::is_ok(&url))?;
-        }
-        Ok(Self { ports, _running: running, _folder: folder })
-    }
-
     /// Each by its severity, with the way to the runbook; what a critical one explains is not told.
     fn who_is_told(&self) -> Result<()> {
         self.raise(&[
@@ -125,7 +85,7 @@ impl Bench {
         self.await_told("pagerduty", "ServiceDown", false, 2)?;
         self.await_told("dead-man", "Watchdog", false, 2)?;
         for told in self.told()? {
-            let runbook = format!("monitoring/runbooks/{}.md", told.alert);
+            let runbook = format!("http://localhost:3002/{}", told.alert);
             ensure!(told.text.contains(&runbook), "no runbook in what {} was told: {}", told.who, told.text);
             ensure!(!told.over, "{} was told that {} is over", told.who, told.alert);
             let meant: &[&str] = match &*told.alert {
@@ -213,7 +173,7 @@ impl Bench {
             let annotations = json!({
                 "summary": format!("{name} is tried"),
                 "description": format!("{name} at {place}."),
-                "runbook_url": format!("monitoring/runbooks/{name}.md"),
+                "runbook_url": format!("http://localhost:3002/{name}"),
                 "dashboard_url": "http://localhost:3001/d/vitrine-overview",
             });
             json!({ "labels": pairs, "annotations": annotations, "startsAt": starts_at, "endsAt": ends_at })
@@ -241,34 +201,6 @@ impl Bench {
     fn count(&self, who: &str, alert: &str, over: bool) -> Result<usize> {
         let all = self.told()?;
         Ok(all.iter().filter(|told| told.who == who && told.alert == alert && told.over == over).count())
-    }
-
-    /// All that was told so far.
-    fn told(&self) -> Result<Vec<Told>> {
-        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-        let list = |port, path: &str| -> Result<Vec<Value>> {
-            let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
-            answer.as_array().cloned().with_context(|| format!("{path} is no list"))
-        };
-        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
-            who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),
-            alert: text(&told["alerts"][0]),
-            over: told["status"] == "resolved",
-            text: text(&told["text"]),
-            key: told["key"].clone(),
-        });
-        let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
-            let subject = text(&mail["subject"]);
-            let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
-            Told {
-                who: text(&mail["to"][0]["address"]),
-                alert: alert.to_owned(),
-                over: subject.starts_with("[RESOLVED]"),
-                text: text(&mail["text"]),
-                key: Value::Null,
-            }
-        });
-        Ok(simulated.chain(mails).collect())
     }
 
     fn clear(&self) -> Result<()> {

@@ -43,10 +43,7 @@ fn missing(rule: &Rule, tests: &TestFile) -> Vec<&'static str> {
         return if asked { Vec::new() } else { vec!["it is asked for"] };
     }
     let of_name = || tests.tests.iter().flat_map(|test| &test.alert_rule_test).filter(|test| test.alertname == rule.name());
-    // Several rules may raise one alert: their labels tell them apart.
-    let fires = |test: &super::files::AlertTest| {
-        test.exp_alerts.iter().any(|alert| rule.labels.iter().all(|(name, value)| alert.exp_labels.get(name) == Some(value)))
-    };
+    let fires = |test: &super::files::AlertTest| test.exp_alerts.iter().any(|alert| rule.raises(alert));
     let mut missing = Vec::new();
     if !of_name().any(fires) {
         missing.push("it fires");

@@ -60,6 +60,13 @@ impl Rule {
     pub fn name(&self) -> &str {
         self.alert.as_deref().or(self.record.as_deref()).unwrap_or_default()
     }
+
+    /// Whether an alert of its name is its own. Several rules may raise one alert: their labels tell them apart, but for those that are
+    /// filled in when it fires.
+    pub fn raises(&self, alert: &Expected) -> bool {
+        let mut own = self.labels.iter().filter(|(_, value)| !value.contains("{{"));
+        own.all(|(name, value)| alert.exp_labels.get(name) == Some(value))
+    }
 }
 
 /// A file of rule tests.
@@ -86,6 +93,9 @@ pub struct Test {
     pub name: String,
     /// Between two samples.
     pub interval: String,
+    /// What texts call `$externalLabels`.
+    #[serde(default, skip_serializing_if = "Texts::is_empty")]
+    pub external_labels: Texts,
     /// What there is to see.
     #[serde(default)]
     pub input_series: Vec<Series>,

@@ -1,5 +1,5 @@
-//! What watches the service: exporters, the mail sink, Alertmanager, Prometheus, Grafana where it is there, and whether
-//! every target is scraped. With which configuration is said in `configuration`.
+//! What watches the service: exporters, the mail sink, the page of the runbooks, Alertmanager, Prometheus, Grafana where it is there,
+//! and whether every target is scraped. With which configuration is said in `configuration`.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -12,10 +12,11 @@ use super::{START_LIMIT, Stack, say};
 use crate::configuration;
 use crate::form::Form;
 use crate::http;
+use crate::paths;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process, wait_until};
 use crate::report::Outcome;
-use crate::tools::{ALERTMANAGER, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
+use crate::tools::{ALERTMANAGER, CADDY, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
 
 /// Two scrape intervals and a little.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
@@ -52,6 +53,13 @@ impl Stack {
             process.wait_ready(START_LIMIT, || http::is_ok(url))?;
         }
         self.phases.push(exporters.into_iter().map(|(process, _)| process).collect());
+        Ok(())
+    }
+
+    pub(super) fn start_runbooks(&mut self) -> Result<()> {
+        say("runbooks");
+        let page = runbooks(self.daemon("runbooks", &CADDY.path()?), &self.plan.ports, &self.data("runbooks")?)?;
+        self.phases.push(vec![page]);
         Ok(())
     }
 
@@ -113,6 +121,7 @@ impl Stack {
             .args(["server", "--homepath", "/usr/share/grafana"])
             .env("GF_SERVER_HTTP_ADDR", "127.0.0.1")
             .env("GF_SERVER_HTTP_PORT", self.plan.ports.of(Port::Grafana)?.to_string())
+            .env("GF_SERVER_ROOT_URL", self.plan.ports.page(Port::Grafana)?)
             .env("GF_PATHS_DATA", self.data("grafana")?)
             .env("GF_PATHS_PROVISIONING", config.join("provisioning"))
             .env("GF_SECURITY_ADMIN_PASSWORD", &self.password)
@@ -166,6 +175,25 @@ pub fn mail_sink(daemon: Daemon, ports: &Ports) -> Result<Process> {
         .args(["--smtp".into(), ports.of(Port::MailSmtp)?.to_string()])
         .args(["--web".into(), ports.of(Port::MailPage)?.to_string()])
         .start()
+}
+
+/// Starts what renders the runbooks of the checkout and waits for it; whatever the program keeps goes into `data`.
+pub fn runbooks(daemon: Daemon, ports: &Ports, data: &Path) -> Result<Process> {
+    let mut daemon = daemon
+        .args(["run", "--adapter", "caddyfile", "--config"])
+        .args([paths::root().join("monitoring/runbooks/site/Caddyfile")])
+        .env("XDG_DATA_HOME", data)
+        .env("XDG_CONFIG_HOME", data)
+        .env("RUNBOOKS_BIND", "127.0.0.1")
+        .env("RUNBOOKS_LISTEN", ports.of(Port::Runbooks)?.to_string())
+        .env("RUNBOOKS_ROOT", paths::root());
+    for (variable, page) in ports.pages()? {
+        daemon = daemon.env(variable, page);
+    }
+    let mut page = daemon.start()?;
+    let ready = format!("{}/Watchdog", ports.url(Port::Runbooks)?);
+    page.wait_ready(START_LIMIT, || http::is_ok(&ready))?;
+    Ok(page)
 }
 
 /// What Prometheus scrapes.

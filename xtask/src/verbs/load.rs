@@ -97,7 +97,7 @@ impl Place {
     /// The stack of `up`, or a new one; and which.
     fn find(install: bool) -> Result<(Self, &'static str)> {
         if up::SLOT.ready_text()?.is_some() {
-            return Ok((Self::at(&fixed_ports(MAX_REPLICAS))?, "that of `up`"));
+            return Ok((Self::at(&fixed_ports(MAX_REPLICAS)?)?, "that of `up`"));
         }
         require(&PROGRAMS, install)?;
         up::build(false, install)?;

@@ -3,7 +3,7 @@
 use anyhow::Result;
 
 use crate::report::{Outcome, Report};
-use crate::tools::{ALERTMANAGER, AMTOOL, MAILDEV, require};
+use crate::tools::{ALERTMANAGER, AMTOOL, CADDY, MAILDEV, PROMETHEUS, require};
 use crate::{configuration, notifications, paths, ports};
 
 /// Check who hears of which alert, and that they do.
@@ -16,7 +16,7 @@ pub struct Args {
 
 /// Runs the verb.
 pub fn run(args: &Args) -> Result<bool> {
-    require(&[&ALERTMANAGER, &AMTOOL, &MAILDEV], args.install)?;
+    require(&[&ALERTMANAGER, &AMTOOL, &MAILDEV, &CADDY, &PROMETHEUS], args.install)?;
     let mut report = Report::new("notifications");
     let folder = paths::temporary("notifications")?;
     report.step("configuration copies", || {

@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let held = SLOT.hold()?;
     let mut stack = Stack::start(Plan {
         folder: paths::stack(),
-        ports: fixed_ports(args.replicas).in_form(args.form.form()),
+        ports: fixed_ports(args.replicas)?.in_form(args.form.form()),
         replicas: args.replicas,
         binary: binary(args.release),
         engine,

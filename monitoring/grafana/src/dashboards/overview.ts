@@ -2,6 +2,7 @@
 
 import { atLeast, BAD, below, BY_ENVIRONMENT, BY_QUANTILE, BY_STATUS, GOOD, high, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { ofValue } from '../links.js';
 import { barGauge, pieChart, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import {
   answered,
@@ -116,11 +117,11 @@ export const overview = dashboard('overview', {
       table({
         title: 'Alerts',
         description:
-          'Alerts that fire or are about to. Good: Watchdog alone, which proves that alerts arrive. The runbook is monitoring/runbooks/<alert>.md.',
+          'Alerts that fire or are about to. Good: Watchdog alone, which proves that alerts arrive. A name leads to its runbook.',
         unit: 'none',
         query: 'max by (alertname, severity, component, instance, alertstate) (ALERTS)',
         columns: {
-          alertname: { title: 'Alert' },
+          alertname: { title: 'Alert', link: ofValue },
           alertstate: { title: 'State', width: 90 },
           severity: {
             title: 'Severity',

@@ -1,0 +1,103 @@
+//! A running Alertmanager with everything that it notifies: the simulated Slack, `PagerDuty` and webhook, and the mail sink. What is raised is the
+//! business of `live` and `links`.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::http::{self, get};
+use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::process::{Daemon, Process};
+use crate::tools::{ALERTMANAGER, MAILDEV};
+use crate::verbs::up;
+use crate::{configuration, paths, stack};
+
+/// A busy machine starts Node.js slowly.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Somebody was told of an alert.
+#[derive(Debug)]
+pub struct Told {
+    /// Of the simulator's receivers one, or an address.
+    pub who: String,
+    /// The alert's name.
+    pub alert: String,
+    /// Whether it has ended.
+    pub over: bool,
+    /// All that was said.
+    pub text: String,
+    /// By which `PagerDuty` knows the incident.
+    pub key: Value,
+}
+
+/// The processes, on ports of their own.
+pub struct Bench {
+    pub ports: Ports,
+    // Stopped before their folder goes.
+    running: Vec<Process>,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// Starts them; Alertmanager's waits are divided.
+    pub fn start(speed: u32) -> Result<Self> {
+        let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
+        let root = folder.path();
+        configuration::write(root, &ports, MAX_REPLICAS, true)?;
+        configuration::speed_up(root, speed)?;
+        let daemon = |name: &str, program: PathBuf| Daemon::new(name, &program, root);
+        let simulator = daemon("provider-sim", up::binary(false).with_file_name("provider-sim"))
+            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
+            .start()?;
+        let mail = stack::mail_sink(daemon("maildev", MAILDEV.path()?), &ports)?;
+        let alertmanager = stack::alertmanager(daemon("alertmanager", ALERTMANAGER.path()?), &ports, root, &root.join("data"))?;
+        let mut running = vec![simulator, mail, alertmanager];
+        let places = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
+        for (process, (port, path)) in running.iter_mut().zip(places) {
+            let url = format!("{}/{path}", ports.url(port)?);
+            process.wait_ready(LIMIT, || http::is_ok(&url))?;
+        }
+        Ok(Self { ports, running, folder })
+    }
+
+    /// Where the configuration was written.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Stops another process together with them.
+    pub fn add(&mut self, process: Process) {
+        self.running.push(process);
+    }
+
+    /// All that was told so far.
+    pub fn told(&self) -> Result<Vec<Told>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let list = |port, path: &str| -> Result<Vec<Value>> {
+            let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
+            answer.as_array().cloned().with_context(|| format!("{path} is no list"))
+        };
+        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
+            who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),
+            alert: text(&told["alerts"][0]),
+            over: told["status"] == "resolved",
+            text: text(&told["text"]),
+            key: told["key"].clone(),
+        });
+        let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
+            let subject = text(&mail["subject"]);
+            let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
+            Told {
+                who: text(&mail["to"][0]["address"]),
+                alert: alert.to_owned(),
+                over: subject.starts_with("[RESOLVED]"),
+                text: text(&mail["text"]),
+                key: Value::Null,
+            }
+        });
+        Ok(simulated.chain(mails).collect())
+    }
+}
