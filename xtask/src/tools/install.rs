@@ -150,8 +150,9 @@ fn pip(wheels: &[&str]) -> Result<()> {
 }
 
 fn compile(name: &str, version: &str) -> Result<()> {
-    say(&format!("crate registry: {name} {version} (compiles for some minutes)"));
-    let flags = ["install", name, "--version", version, "--locked", "--quiet", "--root"];
+    say(&format!("crate registry: {name} {version} (compiles for a minute or two)"));
+    // Not optimised: a check runs for seconds, and optimising it takes longer than anything else that is installed.
+    let flags = ["install", name, "--version", version, "--debug", "--locked", "--quiet", "--root"];
     ensure!(run(task("cargo").args(flags).arg(paths::tools()))?, "cargo install {name} failed");
     Ok(())
 }
