@@ -133,6 +133,9 @@ struct Variable {
     kind: String,
     #[serde(default)]
     query: Value,
+    /// What of the answer is a value, as a pattern.
+    #[serde(default)]
+    regex: String,
     #[serde(default)]
     current: Value,
     #[serde(default, rename = "allValue")]
@@ -207,6 +210,10 @@ impl Dashboard {
 impl Variable {
     fn choices(&self) -> Option<(&str, &str)> {
         let query = self.query["query"].as_str().or(self.query.as_str())?;
+        // A value that the pattern finds among the labels of a series.
+        if let Some(series) = query.strip_prefix("query_result(") {
+            return Some((series.strip_suffix(')')?, self.regex.strip_prefix('/')?.split_once('=')?.0));
+        }
         let (series, label) = query.strip_prefix("label_values(")?.strip_suffix(')')?.rsplit_once(',')?;
         Some((series.trim(), label.trim()))
     }
@@ -241,12 +248,14 @@ mod tests {
             "templating": { "list": [
                 { "name": "route", "type": "query", "query": { "query": "label_values(up{job=\"a\", b=\"c\"}, route)" } },
                 { "name": "datasource", "type": "datasource", "query": "prometheus" },
+                { "name": "page", "type": "query", "query": { "query": "query_result(up{job=\"a\"})" }, "regex": "/page_url=\"([^\"]+)\"/" },
             ] },
             "panels": [closed, panel(3, "text"), panel(4, "timeseries")],
         }))
         .unwrap();
         assert_eq!(dashboard.shown().iter().map(|panel| panel.id).collect::<Vec<_>>(), [4, 2]);
-        assert_eq!(dashboard.choices().collect::<Vec<_>>(), [("route", Some(("up{job=\"a\", b=\"c\"}", "route")))]);
+        let choices = [("route", Some(("up{job=\"a\", b=\"c\"}", "route"))), ("page", Some(("up{job=\"a\"}", "page_url")))];
+        assert_eq!(dashboard.choices().collect::<Vec<_>>(), choices);
     }
 
     #[test]
