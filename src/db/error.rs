@@ -48,6 +48,8 @@ impl From<sqlx::Error> for StoreError {
             "23505" => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
             "57014" => Self::Timeout,
             "40001" | "40P01" | "55P03" => Self::Contended,
+            // A table or a column that is not there: this replica serves, and its migrations have not run yet.
+            "42P01" | "42703" => Self::Unavailable(Arc::new(error)),
             // Shutting down, starting, too many connections, read-only after a failover, idle for too long, broken connection.
             code if code.starts_with("57P") || code.starts_with("08") || matches!(code, "53300" | "25006" | "25P03") => {
                 Self::Unavailable(Arc::new(error))

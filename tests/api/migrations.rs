@@ -61,6 +61,8 @@ async fn a_replica_that_waits_for_a_migration_says_for_whose() {
     .await;
     app.get("/health/ready").answer().await.expect(503);
     app.get("/health/live").answer().await.expect(200);
+    // Whoever comes too early, before there are tables, is asked to come again.
+    app.register("ada@example.com").await.problem(503, "unavailable");
 
     other.unlock().await.unwrap();
     app.until_status(RECOVERY, "ready").await;
