@@ -26,7 +26,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Many short rounds: what else the machine does then falls on both alike.
+/// Many short rounds: what else the machine does affects all targets alike.
 const ROUNDS: usize = 45;
 const ROUND: Duration = Duration::from_millis(300);
 const CONNECTIONS: usize = 32;

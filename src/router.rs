@@ -69,7 +69,7 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 /// Puts the layers around routes.
 ///
 /// # Errors
-/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin.
+/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin, or the name of the replica cannot be in a header.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, AppError> {
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.pulse.answered());

@@ -59,8 +59,8 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
-/// Makes the account with an address an admin. Nobody signs in to it until the transaction ends: a session refers to the
-/// account, so that none begins unseen by who looks for them next.
+/// Makes the account with an address an admin. The lock on its row keeps new sessions, which refer to it, waiting until the
+/// transaction ends: [`tokens`] in the same transaction finds them all.
 pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, StoreError> {
     let hold = sqlx::query!("SELECT id FROM users WHERE email = $1::text::citext FOR UPDATE", email);
     let Some(user) = conn.optional(Query::SelectUsers, hold).await?.map(|row| row.id) else { return Ok(None) };

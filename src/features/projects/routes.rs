@@ -86,7 +86,7 @@ impl From<Seen> for ProjectView {
     }
 }
 
-/// Who asks for which project, and what the cache holds of it.
+/// A request for a project: the user, the project, and its cache entry.
 struct Asked {
     user: User,
     id: Uuid,

@@ -36,7 +36,7 @@ const SETTINGS: [(&str, &str); 6] = [
 pub struct Bench {
     /// What goes on until the end.
     kept: Vec<Box<dyn Any>>,
-    /// What goes on until the alerts of the running drills have resolved.
+    /// Dropped when the alerts of the running drills have resolved.
     kept_until_resolved: Vec<Box<dyn Any>>,
     /// The stack itself.
     pub stack: Stack,
