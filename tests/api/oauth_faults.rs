@@ -124,7 +124,7 @@ async fn without_postgres_a_flow_is_not_used_up() {
     let mut browser = Browser::new();
     let back = browser.until_back(&app, "google", "ada").await;
     app.stores.execute("ALTER TABLE oauth_callbacks RENAME TO away").await;
-    browser.get(&app, &back).await.problem(500, "internal");
+    browser.get(&app, &back).await.problem(503, "unavailable");
     app.stores.execute("ALTER TABLE away RENAME TO oauth_callbacks").await;
     browser.get(&app, &back).await.expect(303);
 }

@@ -10,8 +10,8 @@ use vitrine::metrics::Metrics;
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::Limiter;
 
-use crate::support::Stores;
-use crate::support::app::configuration;
+use crate::support::app::{configuration, through};
+use crate::support::{Mode, Proxy, RECOVERY, Stores, when, within};
 
 /// Long, so that Redis forgets nothing while a slow machine works through a case.
 const INTERVAL_MS: u64 = 1_000_000;
@@ -250,6 +250,28 @@ async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
         }
         assert!(throttle.begin(vec![of("one", 5)]).await.is_err(), "{store}");
     }
+}
+
+#[tokio::test]
+async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
+    let stores = Stores::new().await;
+    let proxy = Proxy::before(&stores.redis_url(), Mode::Pass).await;
+    let url = through("redis-url", &stores.redis_url(), proxy.address);
+    let config = configuration(&stores, &[&url, "--redis-timeout=10s"]);
+    let metrics = Exporter::new().unwrap().metrics();
+    let link = Link::new(&config, metrics.clone()).unwrap();
+    link.connect().await;
+    let throttle = Fixture::new(&link, stores.prefix(), &metrics).throttle;
+    let bucket = Bucket::new(Limiter::LoginAddress, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
+
+    // The answer that admits: two zeros.
+    proxy.set(Mode::HoldAnswersWith(b"*2\r\n:0\r\n:0".to_vec())).await;
+    tokio::select! {
+        _ = throttle.begin(vec![bucket.clone()]) => panic!("the answer is held back"),
+        () = proxy.until_holding() => {}
+    }
+    proxy.set(Mode::Pass).await;
+    within(RECOVERY, "the place is free", async || when(throttle.begin(vec![bucket.clone()]).await.is_ok())).await;
 }
 
 #[tokio::test]

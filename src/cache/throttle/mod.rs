@@ -117,12 +117,18 @@ impl Throttle {
         let Inner { link, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();
         let command = script::admit(prefix, &buckets, clock.told(), Some((id, *lease)));
-        let (admitted, is_local) = match link.run::<script::Reply>(RedisCommand::Eval, &command).await {
-            Ok(reply) => (script::read(reply), false),
-            Err(_) => (local.begin(prefix, &buckets, clock.now(), id, *lease).await, true),
+        // Before the script is sent: a caller that leaves before the reply must release what the script reserves.
+        let mut attempt = Attempt { throttle: self.clone(), buckets, id, is_local: false, has_failed: false };
+        let admitted = if let Ok(reply) = link.run::<script::Reply>(RedisCommand::Eval, &command).await {
+            script::read(reply)
+        } else {
+            attempt.is_local = true;
+            local.begin(prefix, &attempt.buckets, clock.now(), id, *lease).await
         };
-        admitted.map_err(|refusal| self.refuse(&buckets, refusal))?;
-        Ok(Attempt { throttle: self.clone(), buckets, id, is_local, has_failed: false })
+        match admitted {
+            Ok(()) => Ok(attempt),
+            Err(refusal) => Err(self.refuse(&std::mem::take(&mut attempt.buckets), refusal)),
+        }
     }
 
     fn refuse(&self, buckets: &[Bucket], refusal: Refusal) -> Throttled {
