@@ -26,6 +26,7 @@ mod paths;
 mod peers;
 mod ports;
 mod process;
+mod prose;
 mod report;
 mod rules;
 mod slo;
@@ -87,6 +88,7 @@ verbs! {
     Overhead => overhead,
     Panels => panels,
     Peers => peers,
+    Prose => prose,
     Roll => roll,
     Rules => rules,
     Slo => slo,

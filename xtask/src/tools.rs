@@ -79,6 +79,9 @@ pub const JQ: Tool = debian("jq", "jq");
 /// Makes requests from the description of the interface and checks the answers against it.
 pub const SCHEMATHESIS: Tool =
     Tool { name: "schemathesis", folders: &[], at_least: Some(("--version", (4, 32))), source: Source::Wheel("schemathesis==4.32.5") };
+/// Finds misspellings.
+pub const CODESPELL: Tool =
+    Tool { name: "codespell", folders: &[], at_least: Some(("--version", (2, 4))), source: Source::Wheel("codespell==2.4.3") };
 /// Makes what browsers load, and runs what is written in JavaScript.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// The same for what Debian 12's is too old for.

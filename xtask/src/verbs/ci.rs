@@ -10,7 +10,7 @@ use crate::form::Form;
 use crate::process::{capture, run as run_task, task};
 use crate::report::{Outcome, Report};
 use crate::tools::{DENY, Tool, require};
-use crate::{paths, smoke, stack, web};
+use crate::{paths, prose, smoke, stack, web};
 
 use super::test::cargo;
 use super::{cardinality, dashboards, drill, fanout, interface, roll, slo, sqlx, test, up};
@@ -34,6 +34,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(smoke::PROGRAMS)
         .chain(drill::programs())
         .chain(interface::PROGRAMS)
+        .chain(prose::PROGRAMS)
         .chain([&DENY])
         .collect();
     if args.production {
@@ -47,6 +48,7 @@ pub fn run(args: &Args) -> Result<bool> {
     test::bundle(&mut report, args.install)?;
     report.step("web types", || Ok(web::check(args.install)?.into()))?;
     report.step("format", || cargo_step(&["fmt", "--all", "--check"], None))?;
+    prose::add(&mut report)?;
     report.step("clippy", || {
         let lint = ["clippy", "--workspace", "--all-targets", "--quiet", "--"];
         cargo_step(&[&lint[..], &["--deny", "warnings"]].concat(), None)

@@ -14,6 +14,7 @@ pub mod notifications;
 pub mod overhead;
 pub mod panels;
 pub mod peers;
+pub mod prose;
 pub mod roll;
 pub mod rules;
 pub mod slo;

@@ -1,0 +1,23 @@
+//! `cargo xtask prose`: finds phrases that docs/STYLE.md rules out, and misspellings. What it looks for is in `prose`.
+
+use anyhow::Result;
+
+use crate::prose;
+use crate::report::Report;
+use crate::tools::require;
+
+/// Check the language of documents, messages and comments.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install what is missing.
+    #[arg(long)]
+    install: bool,
+}
+
+/// Runs the verb.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&prose::PROGRAMS, args.install)?;
+    let mut report = Report::new("prose");
+    prose::add(&mut report)?;
+    report.finish()
+}
