@@ -197,7 +197,7 @@ impl App {
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
         tasks.spawn("jobs", after_migration(health, workers.clone().work()));
         if let Some(faults) = faults {
-            tracing::warn!("faults are on: admins can hurt this replica on purpose");
+            tracing::warn!("fault injection is enabled");
             tasks.spawn("faults", after_migration(health, faults.clone().watch()));
         }
         tasks.spawn("logs", after_migration(health, follower.clone().follow()));
@@ -229,7 +229,7 @@ impl App {
         tasks.end().await;
         cache.leave().await;
         db.close().await;
-        tracing::info!(finished, "left");
+        tracing::info!(finished, "shutdown complete");
         failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 }

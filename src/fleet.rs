@@ -54,7 +54,7 @@ impl Fleet {
         self.report_nothing();
         let resigned = async { lease::release(&mut self.db.acquire().await?, LEASE, self.me).await };
         if let Err(error) = resigned.await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "the lease will end by itself");
+            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the lease; waiting for its expiry");
         }
     }
 

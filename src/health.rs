@@ -149,7 +149,7 @@ impl Health {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
             self.0.metrics.system_errors.increment((SystemError::Migration, Severity::Error));
-            tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; trying again");
+            tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; retrying");
             self.explain(Dependency::Postgres, None);
             self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
             self.note(Dependency::Redis, Duration::ZERO, redis(&link));
@@ -158,7 +158,7 @@ impl Health {
         }
         self.explain(Dependency::Postgres, None);
         if let Err(error) = db.warm_up().await {
-            tracing::debug!(error = &error as &dyn Error, "the pool fills as it is used");
+            tracing::debug!(error = &error as &dyn Error, "failed to warm up the pool; it fills on demand");
         }
         self.0.migrated.cancel();
         let mut ticks = tokio::time::interval(CHECK_EVERY);
@@ -206,7 +206,7 @@ impl Health {
             if status == "up" {
                 check.last_error = None;
             }
-            tracing::info!(dependency = dependency.name(), status, "dependency");
+            tracing::info!(dependency = dependency.name(), status, "dependency status changed");
         }
         let up = status == "up";
         drop(known);
@@ -259,5 +259,5 @@ pub async fn ask(port: u16) -> Result<(), Box<dyn Error + Send + Sync>> {
         std::io::Result::Ok(answer)
     })
     .await??;
-    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(answer.lines().next().unwrap_or("no answer").to_owned().into()) }
+    if answer.starts_with("HTTP/1.1 200 ") { Ok(()) } else { Err(answer.lines().next().unwrap_or("no response").to_owned().into()) }
 }

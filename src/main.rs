@@ -28,7 +28,7 @@ fn main() -> ExitCode {
     });
     outcome.map_or_else(
         |error| {
-            tracing::error!(error = error.as_ref(), "vitrine ends with a failure");
+            tracing::error!(error = error.as_ref(), "vitrine failed");
             ExitCode::FAILURE
         },
         |()| ExitCode::SUCCESS,

@@ -27,12 +27,12 @@ struct Key {
 
 /// Keys that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("TOKEN_KEYS wants one key a line, each 32 bytes in base64")]
+#[error("TOKEN_KEYS must contain one key per line, each 32 bytes in base64")]
 pub struct InvalidKeys;
 
 /// A sealed text that no key opens, or not for this purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what was sealed cannot be opened")]
+#[error("the sealed text cannot be opened")]
 pub struct Unopenable;
 
 impl Keyring {

@@ -59,7 +59,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
             Ok(accepted) => accepted,
             Err(error) => {
                 metrics.system_errors.increment((SystemError::Accept, Severity::Error));
-                tracing::warn!(error = &error as &dyn std::error::Error, "no connection could be accepted");
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to accept a connection");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }
@@ -89,7 +89,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(error = &error as &dyn std::error::Error, "a connection broke");
+                tracing::debug!(error = &error as &dyn std::error::Error, "connection failed");
             }
         });
     }

@@ -13,8 +13,8 @@ pub fn signal() -> impl Future<Output = ()> {
             return std::future::pending().await;
         };
         tokio::select! {
-            _ = terminate.recv() => tracing::info!("SIGTERM: leaving"),
-            _ = interrupt.recv() => tracing::info!("SIGINT: leaving"),
+            _ = terminate.recv() => tracing::info!("received SIGTERM; shutting down"),
+            _ = interrupt.recv() => tracing::info!("received SIGINT; shutting down"),
         }
     }
 }

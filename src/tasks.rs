@@ -13,7 +13,7 @@ pub struct Tasks {
 
 /// A task that was to run for ever has ended.
 #[derive(Debug, thiserror::Error)]
-#[error("the background task ended: {0}")]
+#[error("background task ended: {0}")]
 pub struct TaskEnded(String);
 
 impl Tasks {

@@ -20,7 +20,7 @@ pub fn init(config: &Config) {
         LogFormat::Text => lines.compact().try_init(),
     };
     if started.is_err() {
-        tracing::debug!("logging was started before");
+        tracing::debug!("logging is already initialized");
     }
 }
 

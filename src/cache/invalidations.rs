@@ -149,7 +149,7 @@ impl Cache {
                     tracing::info!("the cache is in use");
                 } else {
                     let error = error.as_ref().map(|error| error as &dyn std::error::Error);
-                    tracing::warn!(error, "the cache is not in use: its invalidations cannot be read");
+                    tracing::warn!(error, "the cache is not in use: failed to read its invalidations");
                 }
             }
         }
@@ -160,7 +160,7 @@ impl Cache {
         let Inner { db, replica, .. } = &*self.invalidations.0;
         let left = async { invalidations::leave(&mut db.acquire_aside().await?, *replica).await };
         if let Err(error) = left.await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "failed to give up the right to read the cache; it expires");
+            tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the cache lease; waiting for its expiry");
         }
     }
 }
@@ -233,7 +233,7 @@ impl Invalidations {
             match pending.await {
                 Ok(false) => return,
                 Ok(true) => {}
-                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to look for pending invalidations"),
+                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to check pending invalidations"),
             }
             tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
             pause = (2 * pause).min(longest);

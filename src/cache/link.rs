@@ -193,7 +193,7 @@ impl Link {
             }
         }
         if let Err(error) = self.pay_and_publish(connection).await {
-            tracing::debug!(error = &error as &dyn std::error::Error, "what is owed to Redis could not be paid");
+            tracing::debug!(error = &error as &dyn std::error::Error, "failed to flush pending invalidations");
         }
     }
 
@@ -250,10 +250,10 @@ impl Link {
         self.0.metrics.redis_connections_active.set(self.0.role, f64::from(u8::from(connected)));
         if before.is_some() != connected {
             if connected {
-                tracing::info!(role = self.0.role.name(), "Redis is connected");
+                tracing::info!(role = self.0.role.name(), "connected to Redis");
             } else {
                 self.0.metrics.system_errors.increment((SystemError::Redis, Severity::Warning));
-                tracing::warn!(role = self.0.role.name(), "Redis is away: going on without it");
+                tracing::warn!(role = self.0.role.name(), "Redis is unavailable; continuing without it");
             }
         }
     }

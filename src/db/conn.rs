@@ -36,7 +36,7 @@ pub struct Conn {
 macro_rules! observed {
     ($conn:expr, $query:expr, |$connection:ident| $future:expr) => {{
         let Conn { connection, busy, deadline, faults, metrics, .. } = $conn;
-        let $connection = &mut **connection.as_mut().expect("a connection is there until it is dropped");
+        let $connection = &mut **connection.as_mut().expect("the connection exists until drop");
         let statement = async {
             if let Some(delay) = faults.statement($query) {
                 sleep(&mut *$connection, delay).await?;

@@ -6,19 +6,19 @@ use std::sync::Arc;
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     /// The database is away or refuses connections: the same request may succeed in a moment.
-    #[error("the database is away")]
+    #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
     /// The statement or the wait for a connection took too long.
     #[error("the database did not answer in time")]
     Timeout,
     /// Two transactions were in each other's way: the same request may succeed at once.
-    #[error("transactions were in each other's way")]
+    #[error("the transaction conflicted with another one")]
     Contended,
     /// A uniqueness rule refused the row.
-    #[error("the rule {0} refuses the row")]
+    #[error("the row violates the constraint {0}")]
     Conflict(String),
     /// Anything else: a defect of ours.
-    #[error("the database refused the statement")]
+    #[error("the database statement failed")]
     Internal(#[source] Arc<sqlx::Error>),
 }
 
@@ -26,7 +26,7 @@ impl StoreError {
     /// A row holds a value that this version does not know: a newer replica has written it.
     #[must_use]
     pub fn unknown(column: &str, value: &str) -> Self {
-        Self::from(sqlx::Error::Decode(format!("the {column} {value} is not known here").into()))
+        Self::from(sqlx::Error::Decode(format!("unknown {column} {value}").into()))
     }
 }
 

@@ -33,10 +33,10 @@ pub enum Claim<T> {
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
     /// The first one has not been answered yet.
-    #[error("a request with this key is being answered")]
+    #[error("a request with this key is in progress")]
     InProgress,
     /// The key stands for another request.
-    #[error("the key was used for another request")]
+    #[error("the key was already used for another request")]
     Mismatch,
     /// The store failed.
     #[error(transparent)]

@@ -15,7 +15,7 @@ const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 pub(super) async fn listen(pool: &PgPool, channel: &str, deadline: Duration, wake: impl Fn() + Send + Sync) {
     loop {
         let Err(error) = listen_once(pool, channel, deadline, &wake).await;
-        tracing::debug!(error = &error as &dyn std::error::Error, channel, "failed to listen; connecting again");
+        tracing::debug!(error = &error as &dyn std::error::Error, channel, "failed to listen for notifications; reconnecting");
         tokio::time::sleep(RECONNECT_INTERVAL).await;
     }
 }

@@ -34,11 +34,11 @@ impl Workers {
         let outcome = match caught(timeout_at(sure_until, self.conclude(job, result.as_ref(), sure_until))).await {
             Some(Ok(outcome)) => outcome,
             Some(Err(_)) => {
-                tracing::warn!("how the job ended could not be stored: its lease will end");
+                tracing::warn!("failed to store the outcome of the job in time; waiting for lease expiry");
                 JobOutcome::Lost
             }
             None => {
-                tracing::error!("the handler panicked when it was to give the job up: its lease will end");
+                tracing::error!("handler panicked in `put_back` or `give_up`; waiting for lease expiry");
                 JobOutcome::Lost
             }
         };
@@ -48,14 +48,14 @@ impl Workers {
 
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         if job.attempt > MAX_ATTEMPTS {
-            return Err(Failure::Permanent("its last attempt did not come to an end".to_owned()));
+            return Err(Failure::Permanent("the last attempt did not finish".to_owned()));
         }
         let Some(handler) = self.0.handlers.get(job.kind.name()) else { return Err(Failure::LeaseLost) };
         let limit = self.0.terms.attempt;
         match timeout(limit, caught(handler.run(job))).await {
             Ok(Some(result)) => result,
             Ok(None) => Err(Failure::retry("the handler panicked")),
-            Err(_) => Err(Failure::retry(format!("it took longer than {}", humantime::format_duration(limit)))),
+            Err(_) => Err(Failure::retry(format!("the attempt timed out after {}", humantime::format_duration(limit)))),
         }
     }
 
@@ -81,7 +81,7 @@ impl Workers {
             let renewed = async { store::renew(&mut self.0.db.acquire().await?, job, terms.lease).await };
             match renewed.await {
                 Ok(renewed) => return renewed.then_some(asked),
-                Err(error) => tracing::debug!(error = &error as &dyn Error, "the lease could not be renewed"),
+                Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to renew the lease"),
             }
             sleep(terms.try_again()).await;
         }
@@ -95,7 +95,7 @@ impl Workers {
                 // The commit of its effect was made and not heard of: nobody else can have ended the job yet.
                 Ok((false, _)) if job.is_completed() && Instant::now() < sure_until => return JobOutcome::Success,
                 Ok((false, _)) => return JobOutcome::Lost,
-                Err(error) => tracing::debug!(error = &error as &dyn Error, "how the job ended could not be stored"),
+                Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to store the outcome of the job"),
             }
             sleep(self.0.terms.try_again()).await;
         }
@@ -112,13 +112,13 @@ impl Workers {
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
                 let pause = self.0.terms.pause(job.attempt, *after);
                 let stored = self.put_back(job, pause, &storable(reason)).await?;
-                tracing::info!(reason, "job failed and will be tried again");
+                tracing::info!(reason, "job failed; it will be retried");
                 (stored, JobOutcome::Retry)
             }
             Some(Err(error @ (Failure::Retry { .. } | Failure::Permanent(_)))) => {
                 let reason = storable(&error.to_string());
                 let stored = self.bury(job, &reason).await?;
-                tracing::warn!(reason, "job failed for good");
+                tracing::warn!(reason, "job failed permanently");
                 (stored, JobOutcome::Dead)
             }
             None => (store::give_back(&mut db.acquire().await?, job).await?, JobOutcome::Lost),
@@ -141,7 +141,7 @@ impl Workers {
         let mut tx = self.0.db.begin().await?;
         match self.0.handlers.get(job.kind.name()) {
             Some(handler) if job.attempt < 2 * MAX_ATTEMPTS => handler.give_up(job, &mut tx, reason).await?,
-            _ => tracing::error!("the job is buried without its handler, which could not give it up"),
+            _ => tracing::error!("job becomes a dead letter without `give_up`, which kept failing"),
         }
         if !store::bury(&mut tx, job, reason).await? {
             return Ok(false);

@@ -136,7 +136,7 @@ impl Job {
     /// # Errors
     /// [`Failure::Permanent`] when it is of another shape.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("the payload is of another shape: {error}")))
+        T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("failed to parse the payload: {error}")))
     }
 
     /// Ends the job in the transaction of its effect, once that is written. Only jobs that follow come after it: they
@@ -179,7 +179,7 @@ pub enum Failure {
 
 impl Failure {
     /// The next attempt may succeed.
-    #[expect(clippy::needless_pass_by_value, reason = "an error or a text is given as it is")]
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings by value")]
     pub fn retry(reason: impl ToString) -> Self {
         Self::Retry { reason: reason.to_string(), after: None }
     }

@@ -74,7 +74,7 @@ impl Workers {
                 _ = looks.tick() => {}
             }
             if let Err(error) = running.track_future(self.start_due()).await {
-                tracing::debug!(error = &error as &dyn Error, "no job could be leased");
+                tracing::debug!(error = &error as &dyn Error, "failed to lease jobs");
             }
         }
     }
@@ -92,7 +92,7 @@ impl Workers {
         if unheard.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             let given_back = async { self.give_back_unheard(&mut db.acquire().await?).await };
             if let Err(error) = given_back.await {
-                tracing::debug!(error = &error as &dyn Error, "the leases will end by themselves");
+                tracing::debug!(error = &error as &dyn Error, "failed to give back an unconfirmed lease; waiting for its expiry");
             }
         }
     }

@@ -43,10 +43,10 @@ pub enum CallError {
     #[error("the platform cannot be reached: {0}")]
     Unreachable(String),
     /// It did not answer in time; the call may have had its effect.
-    #[error("the platform did not answer in time")]
+    #[error("the platform did not respond in time")]
     Timeout,
     /// It answers more than is read.
-    #[error("the platform's answer is too long")]
+    #[error("the platform's response is too long")]
     TooLong,
 }
 
@@ -87,7 +87,7 @@ impl Client {
             Err(CallError::TooLong) => ApiStatus::Failed,
         };
         if let Err(error) = &answer {
-            tracing::info!(platform = platform.name(), endpoint = endpoint.name(), error = error as &dyn Error, "platform");
+            tracing::info!(platform = platform.name(), endpoint = endpoint.name(), error = error as &dyn Error, "platform call failed");
         }
         answer
     }

@@ -67,7 +67,7 @@ impl Settings {
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
     /// The file, or one that it names, cannot be read.
-    #[error("PLATFORMS_FILE wants a readable file; {}: {source}", path.display())]
+    #[error("PLATFORMS_FILE: failed to read {}: {source}", path.display())]
     Unreadable {
         /// Which file.
         path: PathBuf,
@@ -75,7 +75,7 @@ pub enum SettingsError {
         source: std::io::Error,
     },
     /// The file is not what it should be.
-    #[error("PLATFORMS_FILE wants one table a platform; line {line}: {message}")]
+    #[error("PLATFORMS_FILE must contain one table per platform; line {line}: {message}")]
     Malformed {
         /// Where.
         line: usize,
@@ -141,43 +141,43 @@ impl Table {
         let Self { kind, issuer, discovery_url, authorization_url, token_url, revocation_url, api_url, .. } = self;
         let authority = match kind {
             Kind::Oidc => {
-                let issuer = issuer.ok_or_else(|| refuse("wants an issuer"))?;
+                let issuer = issuer.ok_or_else(|| refuse("must have an issuer"))?;
                 if authorization_url.is_some() || token_url.is_some() || revocation_url.is_some() {
-                    return Err(refuse("takes its endpoints from its discovery document"));
+                    return Err(refuse("must not set endpoints: they come from its discovery document"));
                 }
                 let discovery_url = discovery_url.unwrap_or_else(|| below(&issuer, ".well-known/openid-configuration"));
                 Authority::Oidc { issuer, discovery_url }
             }
             Kind::OAuth2 => {
                 if issuer.is_some() || discovery_url.is_some() {
-                    return Err(refuse("has an issuer only when its kind is oidc"));
+                    return Err(refuse("must not set issuer or discovery_url unless its kind is oidc"));
                 }
                 Authority::OAuth2 {
-                    authorization_url: authorization_url.ok_or_else(|| refuse("wants an authorization_url"))?,
-                    token_url: token_url.ok_or_else(|| refuse("wants a token_url"))?,
+                    authorization_url: authorization_url.ok_or_else(|| refuse("must have an authorization_url"))?,
+                    token_url: token_url.ok_or_else(|| refuse("must have a token_url"))?,
                     revocation_url,
                 }
             }
         };
         if self.post && !matches!(platform, Platform::Mastodon | Platform::Linkedin | Platform::X) {
-            return Err(refuse("has no API for posts that Vitrine speaks"));
+            return Err(refuse("must not set post: Vitrine cannot post on it"));
         }
         if api_url.is_none() && (self.post || matches!(authority, Authority::OAuth2 { .. })) {
-            return Err(refuse("wants an api_url"));
+            return Err(refuse("must have an api_url"));
         }
         if matches!(authority, Authority::OAuth2 { .. }) && !matches!(platform, Platform::Github | Platform::Mastodon | Platform::X) {
-            return Err(refuse("wants the kind oidc"));
+            return Err(refuse("must be of kind oidc"));
         }
         if matches!(authority, Authority::Oidc { .. }) && !self.scopes.iter().any(|scope| scope == "openid") {
-            return Err(refuse("wants the scope openid"));
+            return Err(refuse("must have the scope openid"));
         }
         let client_secret = match (self.client_secret, self.client_secret_file) {
             (Some(_), None) if environment == Environment::Production => {
-                return Err(refuse("wants a client_secret_file in production"));
+                return Err(refuse("must use client_secret_file in production"));
             }
             (Some(secret), None) => secret,
             (None, Some(file)) => read_text(&folder.join(file))?.trim().into(),
-            _ => return Err(refuse("wants a client_secret_file or a client_secret")),
+            _ => return Err(refuse("must have either client_secret_file or client_secret")),
         };
         Ok(Settings {
             platform,

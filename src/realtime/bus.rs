@@ -136,7 +136,7 @@ impl Bus {
                 match serde_json::from_slice(&bytes) {
                     Ok(said) => hear(said),
                     // Another version says what this one does not know.
-                    Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "a word on the bus was not understood"),
+                    Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to parse a message from the bus"),
                 }
             }
         };

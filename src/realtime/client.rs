@@ -28,12 +28,12 @@ pub struct Client {
 
 /// The client takes no more now.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the client is slow")]
+#[error("the client's queue is full")]
 pub struct Slow;
 
 /// The client is not there any more.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the client has left")]
+#[error("the client has disconnected")]
 pub struct Gone;
 
 impl Client {
@@ -141,7 +141,7 @@ impl Client {
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(Refused::Slow),
             Err(SendError::Socket(SocketError::Closed)) => Err(Refused::Gone),
             Err(SendError::Serialize(error)) => {
-                tracing::error!(event = event.name(), error = &error as &dyn std::error::Error, "an event could not be written");
+                tracing::error!(event = event.name(), error = &error as &dyn std::error::Error, "failed to serialize an event");
                 Err(Refused::Gone)
             }
         }

@@ -24,7 +24,7 @@ impl Realtime {
     /// Lets every client go, spread over `spread`. A transport that is closed makes a client come back, to another replica.
     pub async fn drain(&self, spread: Duration) {
         let clients = self.clients();
-        tracing::info!(clients = clients.len(), "clients are sent to other replicas");
+        tracing::info!(clients = clients.len(), "draining clients to other replicas");
         let leave = clients.into_iter().map(|client| self.let_go(client, spread.mul_f64(rand::rng().random_range(0.0..1.0))));
         futures_util::future::join_all(leave).await;
         let gone = async {

@@ -313,6 +313,6 @@ impl Realtime {
 
 fn written(payload: &impl Serialize) -> Option<Value> {
     serde_json::to_value(payload)
-        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "an event could not be written"))
+        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "failed to serialize an event"))
         .ok()
 }

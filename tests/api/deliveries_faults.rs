@@ -21,7 +21,7 @@ async fn a_platform_that_asks_for_fewer_requests_is_asked_again_when_it_said() {
     // It holds up nobody else.
     desk.until(&id, "x", "delivered").await;
     let waiting = desk.until(&id, "mastodon", "pending").await;
-    assert_eq!(waiting["last_error"], "the platform asks for fewer requests");
+    assert_eq!(waiting["last_error"], "the platform's rate limit is exceeded");
     platforms.turn("mastodon", json!({})).await;
     let later = "SELECT count(*) FROM jobs j, post_deliveries d
                  WHERE d.platform = 'mastodon' AND j.kind = 'post_delivery' AND j.run_at < d.updated_at + interval '2 seconds'";
@@ -141,7 +141,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
 
 #[tokio::test]
 async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed() {
-    const NOT_UNDERSTOOD: &str = "the platform's answer is not understood";
+    const NOT_UNDERSTOOD: &str = "the platform sent an unexpected response";
     let platforms = Platforms::start().await;
     let liar = Liar::instead_of(&platforms).await;
     let app = platforms.app().await;
@@ -185,7 +185,7 @@ async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed
         liar.say(|| "<html>\0 It works!");
         tell(platform, "pending", NOT_UNDERSTOOD).await;
         liar.say(|| vec![b'['; 2 << 20]);
-        tell(platform, "pending", "the platform's answer is too long").await;
+        tell(platform, "pending", "the platform's response is too long").await;
         let trap = liar.trap();
         liar.say(move || (StatusCode::FOUND, [(LOCATION, trap.clone())]));
         tell(platform, "failed", "the platform refused: status 302").await;
@@ -195,7 +195,7 @@ async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed
         liar.say(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": said }))));
         tell(platform, "failed", &format!("the platform refused: status 403: No[31m{}", "!".repeat(194))).await;
         liar.say(|| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "99999999999999999999")]));
-        tell(platform, "pending", "the platform asks for fewer requests").await;
+        tell(platform, "pending", "the platform's rate limit is exceeded").await;
     }
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
 }

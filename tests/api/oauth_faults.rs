@@ -135,10 +135,10 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
     let table = [
         ("kind = \"oidc\"", "kind = \"saml\"", "saml"),
         ("[google]", "[facebook]", "facebook"),
-        ("client_secret = \"simulated\"", "", "wants a client_secret_file or a client_secret"),
+        ("client_secret = \"simulated\"", "", "must have either client_secret_file or client_secret"),
         ("client_secret = \"simulated\"", "client_secret_file = \"/nowhere\"", "/nowhere"),
-        ("scopes = [\"openid\", \"email\", \"profile\"]", "scopes = []", "wants the scope openid"),
-        ("sign_in = true", "sign_in = true\npost = true", "has no API for posts"),
+        ("scopes = [\"openid\", \"email\", \"profile\"]", "scopes = []", "must have the scope openid"),
+        ("sign_in = true", "sign_in = true\npost = true", "must not set post: Vitrine cannot post on it"),
         ("sign_in = true", "sing_in = true", "sing_in"),
     ];
     let arguments = platforms.arguments();

@@ -64,13 +64,13 @@ pub enum ApiFailure {
     #[error(transparent)]
     NoAnswer(#[from] CallError),
     /// It wants to be left alone, for so long if it said so.
-    #[error("the platform asks for fewer requests")]
+    #[error("the platform's rate limit is exceeded")]
     RateLimited {
         /// From its `Retry-After`.
         after: Option<Duration>,
     },
     /// It does not take the token, or not any more.
-    #[error("the platform does not take the token")]
+    #[error("the platform rejected the token")]
     Unauthorised,
     /// It will never do this.
     #[error("the platform refused: {0}")]
@@ -79,7 +79,7 @@ pub enum ApiFailure {
     #[error("the platform failed with status {0}")]
     Failed(u16),
     /// It answered something that is not in its documentation.
-    #[error("the platform's answer is not understood")]
+    #[error("the platform sent an unexpected response")]
     NotUnderstood,
 }
 
@@ -188,7 +188,7 @@ impl Published {
 }
 
 fn nothing_to_post_on() -> ApiFailure {
-    ApiFailure::Refused("one cannot post there".to_owned())
+    ApiFailure::Refused("Vitrine cannot post on it".to_owned())
 }
 
 fn understood<T: DeserializeOwned>(response: &Response) -> Result<T, ApiFailure> {
