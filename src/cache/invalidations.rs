@@ -1,9 +1,9 @@
-//! How every replica learns which entries are no longer true, whatever happens to the replica that made the change.
+//! Delivers invalidations to every replica, even when the replica that made the change dies.
 //!
-//! A change writes its invalidations in its own transaction ([`db::invalidations`](crate::db::invalidations)). Each replica
-//! reads them, when it is notified and every second, and removes the entries from Redis itself. It answers from the cache
-//! only for [`TRUST`] after its last read, and notes in Postgres how far it has read, so that a replica whose removals Redis
-//! did not take can wait until no replica believes the entries any more. The reasons are in `docs/adr/0018-revocation.md`.
+//! A change records its invalidations in its own transaction ([`db::invalidations`](crate::db::invalidations)). Each replica
+//! reads them on every notification and every second, and removes the entries from Redis itself. It serves cached entries
+//! only for [`TRUST`] after its last read, and stores in Postgres how far it has read. A replica whose removals Redis did not
+//! accept can therefore wait until no replica serves the stale entries. The reasons are in `docs/adr/0018-revocation.md`.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,36 +19,36 @@ use crate::db::invalidations::{self, Found, Row};
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::CacheType;
 
-/// How long a replica answers from the cache after the beginning of its last read of the invalidations.
+/// How long a replica serves cached entries after it began its last read of the invalidations.
 const TRUST: Duration = Duration::from_secs(4);
-/// For how long it says in Postgres that it may do so: longer by what two clocks may differ in this time.
+/// The same right as recorded in Postgres: longer, because the two clocks may drift apart in this time.
 const LEASE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Entries that are removed from Redis at the same time.
+/// Concurrent removals from Redis.
 const CONCURRENT_REMOVALS: usize = 64;
-/// Batches that a subscriber may leave unread before it misses some.
+/// Unread batches of a subscriber; beyond that it misses the oldest.
 const BACKLOG: usize = 256;
-/// Between two looks at whether the other replicas have read an invalidation.
+/// First and longest pause between two checks whether the other replicas have read an invalidation.
 const PENDING_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
-/// An entry of a cache.
+/// An entry that a change invalidates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stale {
-    /// The cache.
+    /// The cache that holds the entry.
     pub cache: CacheType,
-    /// The entry's name in it.
+    /// The entry's name within that cache.
     pub entry: String,
 }
 
 impl Stale {
-    /// An entry that a change makes untrue.
+    /// The entry named `entry` of `cache`.
     #[must_use]
     pub fn new(cache: CacheType, entry: String) -> Self {
         Self { cache, entry }
     }
 }
 
-/// What one replica knows of the invalidations; clones share it.
+/// One replica's view of the invalidations; clones share it.
 #[derive(Clone)]
 pub(super) struct Invalidations(Arc<Inner>);
 
@@ -56,7 +56,7 @@ struct Inner {
     db: Db,
     replica: Uuid,
     started: Instant,
-    /// In milliseconds since the start; 0 for never.
+    /// Milliseconds after `started`; 0 until the first read.
     trusted_until: AtomicU64,
     notified: Notify,
     published: broadcast::Sender<Arc<[Stale]>>,
@@ -74,7 +74,7 @@ impl Invalidations {
         }))
     }
 
-    /// Whether this replica knows every invalidation that it must know to answer from the cache.
+    /// Whether this replica has read the invalidations recently enough to serve cached entries.
     pub fn are_known(&self) -> bool {
         millis(self.0.started.elapsed()) < self.0.trusted_until.load(Ordering::Acquire)
     }
@@ -88,8 +88,8 @@ impl Invalidations {
     }
 }
 
-/// Entries that a change makes untrue, written into its transaction. They are removed by every replica once that has been
-/// committed, also when this is dropped; [`Self::finish`] is for changes that are answered.
+/// Invalidations recorded in the transaction of a change. Every replica removes the entries after the commit, even if this
+/// value is dropped. Call [`Self::finish`] before answering the request that made the change.
 #[must_use]
 pub struct Invalidation {
     cache: Cache,
@@ -98,7 +98,7 @@ pub struct Invalidation {
 }
 
 impl Cache {
-    /// Writes into the transaction of a change which entries it makes untrue.
+    /// Records the entries that a change invalidates, in the transaction of the change.
     ///
     /// # Errors
     /// When the store fails.
@@ -114,19 +114,19 @@ impl Cache {
         Ok(Invalidation { cache: self.clone(), transaction, entries })
     }
 
-    /// What is removed from the caches from now on, on behalf of any replica.
+    /// Subscribes to the entries that changes on any replica invalidate.
     #[must_use]
     pub fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.invalidations.subscribe()
     }
 
-    /// Receives notifications of invalidations, for ever.
+    /// Receives notifications of invalidations, forever.
     pub async fn listen(self) {
         let Inner { db, notified, .. } = &*self.invalidations.0;
         db.clone().listen(invalidations::CHANNEL, || notified.notify_one()).await;
     }
 
-    /// Reads and applies the invalidations, for ever. Until it has, nothing is answered from the cache.
+    /// Reads and applies the invalidations, forever. The cache serves no entry before the first read.
     pub async fn follow(self) {
         let mut reader = Reader { applied: None, oldest: "0".to_owned(), seen: HashSet::new(), leased_until: None };
         let mut ticks = tokio::time::interval(POLL_INTERVAL);
@@ -155,7 +155,7 @@ impl Cache {
         }
     }
 
-    /// Tells the other replicas that this one answers nothing any more.
+    /// Gives up this replica's right to serve cached entries, so that no other replica waits for it.
     pub async fn leave(&self) {
         let Inner { db, replica, .. } = &*self.invalidations.0;
         let left = async { invalidations::leave(&mut db.acquire_aside().await?, *replica).await };
@@ -165,18 +165,18 @@ impl Cache {
     }
 }
 
-/// How far a replica has read.
+/// A replica's position in the invalidations.
 struct Reader {
     applied: Option<String>,
     oldest: String,
-    /// The rows of the last read: the next one may find them again.
+    /// Rows of the last read; the next read may return them again.
     seen: HashSet<Row>,
-    /// Until when, at least, Postgres says that this replica may answer from the cache.
+    /// Lower bound of the lease that Postgres holds for this replica.
     leased_until: Option<Instant>,
 }
 
 impl Reader {
-    /// Reads and applies once; whether to do so again at once, to note what was applied.
+    /// Reads and applies once. Returns whether to read again at once, which stores the position after this read.
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
         let begun = Instant::now();
@@ -184,12 +184,12 @@ impl Reader {
         let Found { snapshot, oldest, rows } =
             invalidations::read(&mut conn, *replica, self.applied.as_deref(), &self.oldest, LEASE).await?;
         drop(conn);
-        // Without a lease during the read, others did not have to wait for this replica: what they changed after the
-        // snapshot of the read, and answered before its lease, is found by the next read.
+        // Without a lease during this read, other replicas did not wait for this one. The next read finds the changes that they
+        // committed after this snapshot and answered before the lease began.
         let was_leased = self.leased_until.is_some_and(|end| end > Instant::now());
         let new: Vec<Row> = rows.difference(&self.seen).cloned().collect();
         let found_new = !new.is_empty();
-        // A newer replica may have a cache that this one has not.
+        // A newer release may use caches that this one does not know.
         let known = |row: Row| Some((Stale::new(CacheType::named(&row.cache)?, row.entry), row.transaction));
         let stale: Vec<(Stale, String)> = new.into_iter().filter_map(known).collect();
         let removals = stream::iter(stale.clone()).for_each_concurrent(CONCURRENT_REMOVALS, |(stale, transaction)| async move {
@@ -209,8 +209,8 @@ impl Reader {
 }
 
 impl Invalidation {
-    /// After the commit: returns when no replica answers the entries any more. While Redis takes the removals, that is at
-    /// once; otherwise it is when every replica has read the invalidations, or has had to stop answering from the cache.
+    /// Call after the commit: returns when no replica serves the entries any more. If Redis accepts the removals, that is at
+    /// once. Otherwise it waits until every replica has read the invalidations or lost its lease.
     pub async fn finish(self) {
         let Self { cache, transaction, entries } = self;
         let mut are_removed = true;
@@ -225,7 +225,7 @@ impl Invalidation {
 
 impl Invalidations {
     async fn until_applied(&self, transaction: &str) {
-        // A replica that has not read it by then has lost its lease, and extends it only by reading.
+        // By then, a replica that has not read the invalidation has lost its lease, and only a read renews the lease.
         let end = Instant::now() + LEASE;
         let (mut pause, longest) = PENDING_INTERVAL;
         while Instant::now() < end {

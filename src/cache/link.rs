@@ -1,8 +1,8 @@
-//! A connection to Redis: one multiplexed connection that a task of its own keeps alive. A replica has two: one for
-//! commands, and one on which it hears what is published.
+//! The Redis client: one multiplexed connection that a background task keeps alive. A replica has two clients: one for
+//! commands, and one that subscribes to a channel.
 //!
-//! While there is none, a command fails at once instead of waiting, so that a Redis that is away or hangs costs a
-//! request nothing. Every command and every attempt to connect is measured here.
+//! Without a connection, a command fails at once instead of waiting, so that an unavailable or hanging Redis does not delay
+//! requests. This module measures every command and every attempt to connect.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,38 +18,37 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
 
-/// Between signs of life while connected, and between attempts while not.
+/// Interval of pings while connected, and of attempts to connect while not.
 const BEAT: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Redis cannot be used now.
+/// Redis is unavailable.
 #[derive(Debug, thiserror::Error)]
 pub enum Away {
     /// There is no connection.
     #[error("Redis is not connected")]
     Disconnected,
-    /// The command was not answered in time.
+    /// Redis did not answer within `REDIS_TIMEOUT`, or did not accept a connection in time.
     #[error("Redis did not answer in time")]
     Timeout,
-    /// Redis or the connection failed the command.
+    /// Redis rejected the command, or the connection failed.
     #[error(transparent)]
     Failed(#[from] redis::RedisError),
 }
 
-/// A connection and its number, so that a straggler of an old one does not condemn the new one.
+/// A connection and its number: a late failure on an old connection must not discard the new one.
 type Numbered = (u64, MultiplexedConnection);
 
-/// A handle on the connection; clones share it.
+/// A client of Redis; clones share its connection.
 #[derive(Clone)]
 pub struct Link(Arc<Inner>);
 
-/// What a connection listens to.
 struct Subscription {
     channel: String,
     heard: Heard,
 }
 
-/// Is given each message, on the connection's own task: it must not block.
+/// Receives each message on the connection's own task, so it must not block.
 type Heard = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
 
 struct Inner {
@@ -58,7 +57,7 @@ struct Inner {
     subscription: Option<Subscription>,
     timeout: Duration,
     connection: RwLock<Option<Numbered>>,
-    /// Commands to run before the next connection is used, by key, and when they no longer matter.
+    /// Pending invalidations: commands to run before the next connection is used, by key, and when they become irrelevant.
     owed: Mutex<HashMap<String, (Cmd, Instant)>>,
     lost: Notify,
     connections: AtomicU64,
@@ -66,15 +65,15 @@ struct Inner {
 }
 
 impl Link {
-    /// Prepares the link; [`Self::keep_connected`] makes the connection.
+    /// A client that is not connected yet; [`Self::keep_connected`] connects it.
     ///
     /// # Errors
-    /// When `REDIS_URL` is not understood.
+    /// When `REDIS_URL` is invalid.
     pub fn new(config: &Config, metrics: Metrics) -> redis::RedisResult<Self> {
         Self::with(config, RedisRole::Commands, None, metrics)
     }
 
-    /// As [`Self::new`], for a connection that listens to a channel: `heard` gets each message, and must not block.
+    /// As [`Self::new`], for a connection that subscribes to a channel: `heard` receives each message, and must not block.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -90,7 +89,7 @@ impl Link {
 
     fn with(config: &Config, role: RedisRole, subscription: Option<Subscription>, metrics: Metrics) -> redis::RedisResult<Self> {
         let info = config.redis_url.expose_secret().into_connection_info()?;
-        // Only this protocol lets a connection hear messages and be asked for signs of life.
+        // Only in RESP3 can one connection both receive messages and answer pings.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(Arc::new(Inner {
             client: Client::open(info.set_redis_settings(settings))?,
@@ -108,7 +107,7 @@ impl Link {
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Away`]; whether the command had its effect is then not known.
+    /// [`Away`]; the command may nevertheless have had its effect.
     pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, Away> {
         let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
         let Some((number, connection)) = connection else { return Err(Away::Disconnected) };
@@ -125,33 +124,34 @@ impl Link {
         Ok(T::from_redis_value(result?).map_err(redis::RedisError::from)?)
     }
 
-    /// Publishes to whoever listens to a channel.
+    /// Publishes a message on a channel.
     ///
     /// # Errors
-    /// [`Away`]; whether it was published is then not known.
+    /// [`Away`]; the message may nevertheless have been published.
     pub async fn publish(&self, channel: &str, message: &str) -> Result<(), Away> {
         self.run::<Value>(RedisCommand::Publish, redis::cmd("PUBLISH").arg(channel).arg(message)).await.map(drop)
     }
 
-    /// Runs the command on the next connection before anything else, unless `matters_for` has passed by then.
+    /// Closes the connection to callers, and runs the command before anything else on the next one, unless `matters_for` has
+    /// passed by then. A later command with the same key replaces an earlier one.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
         let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
         owed.retain(|_, (_, until)| *until > Instant::now());
         owed.insert(key, (command, until));
-        // What is owed must be paid before the cache is read again: no connection is published meanwhile.
+        // Pending invalidations must be flushed before the cache is read again: callers get no connection until then.
         self.replace(None, |_| true);
         drop(owed);
         self.0.lost.notify_one();
     }
 
-    /// Whether Redis can be used now.
+    /// Whether callers have a connection now.
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.0.connection.read().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
-    /// Connects, listens for signs of life and connects again, for ever.
+    /// Connects, pings and reconnects, forever.
     pub async fn keep_connected(self) {
         loop {
             let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -166,7 +166,7 @@ impl Link {
         }
     }
 
-    /// Tries to connect, once: for who has no time for [`Self::keep_connected`].
+    /// Tries to connect once, for programs too short-lived for [`Self::keep_connected`].
     pub async fn connect(&self) {
         let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
         if let Some(Subscription { heard, .. }) = &self.0.subscription {
@@ -197,7 +197,7 @@ impl Link {
         }
     }
 
-    /// Runs what is owed on a connection that nobody else uses yet, then lets everybody use it.
+    /// Flushes the pending invalidations over a connection that no caller uses yet, then hands it to callers.
     async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), Away> {
         loop {
             let next = {
@@ -205,7 +205,7 @@ impl Link {
                 owed.retain(|_, (_, until)| *until > Instant::now());
                 let next = owed.iter().next().map(|(key, (command, until))| (key.clone(), command.clone(), *until));
                 if next.is_none() {
-                    // Under the lock: nothing can become owed between the look and the publication.
+                    // Under the lock, so that no invalidation becomes pending between the check and the replacement.
                     let number = self.0.connections.fetch_add(1, Ordering::Relaxed);
                     self.replace(Some((number, connection.clone())), |_| true);
                 }
@@ -214,7 +214,7 @@ impl Link {
             let Some((key, command, until)) = next else { return Ok(()) };
             self.run_on(connection.clone(), RedisCommand::Eval, &command).await?;
             let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
-            // A later debt of the same key is not paid by this.
+            // A newer command with the same key has not run yet.
             if owed.get(&key).is_some_and(|(_, later)| *later == until) {
                 owed.remove(&key);
             }
@@ -238,7 +238,7 @@ impl Link {
         result
     }
 
-    /// Puts another connection, or none, in the place of the current one, if `may` says so of its number.
+    /// Replaces the current connection with another one or none, if `may` accepts the current one's number.
     fn replace(&self, connection: Option<Numbered>, may: impl FnOnce(Option<u64>) -> bool) {
         let connected = connection.is_some();
         let mut current = self.0.connection.write().unwrap_or_else(PoisonError::into_inner);
@@ -259,7 +259,7 @@ impl Link {
     }
 }
 
-/// What was published, of everything that a server says unasked.
+/// The payload of a published message; other push messages have none.
 fn message(push: PushInfo) -> Option<Vec<u8>> {
     if push.kind != PushKind::Message {
         return None;

@@ -1,4 +1,4 @@
-//! Marks: that something was so once, kept for a while in Redis and by the replica that saw it. Losing one must do no harm.
+//! Marks: flags that expire, kept in Redis and in the memory of the replica that set them. Losing one must do no harm.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use redis::Value;
 use super::{Link, millis};
 use crate::metrics::labels::RedisCommand;
 
-/// Marks that a replica remembers by itself.
+/// Marks in a replica's own memory.
 const REMEMBERED: u64 = 100_000;
 
-/// Marks below one prefix; clones share them.
+/// The marks under one prefix; clones share them.
 #[derive(Clone)]
 pub struct Marks {
     link: Link,
@@ -21,24 +21,24 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Marks over a link, all keys below `prefix`, each for `lifetime` after it was made last.
+    /// Marks whose keys all begin with `prefix`. Each expires `lifetime` after it was last set.
     #[must_use]
     pub fn new(link: Link, prefix: &str, lifetime: Duration) -> Self {
         let local = Local::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build();
         Self { link, prefix: format!("{prefix}:mark"), lifetime, local }
     }
 
-    /// Makes a mark, or makes it last longer.
+    /// Sets a mark, or extends its lifetime.
     pub async fn make(&self, name: &str) {
         let key = self.key(name);
         let mut command = redis::cmd("SET");
         command.arg(&key).arg(1).arg("PX").arg(millis(self.lifetime));
-        // Without Redis the other replicas do not know it.
+        // While Redis is unavailable, only this replica knows the mark.
         let _unavailable = self.link.run::<Value>(RedisCommand::Set, &command).await;
         self.local.insert(key, ()).await;
     }
 
-    /// Whether there is such a mark, as far as this replica knows.
+    /// Whether the mark is set, in Redis or by this replica.
     pub async fn has(&self, name: &str) -> bool {
         let key = self.key(name);
         self.local.contains_key(&key)

@@ -1,9 +1,9 @@
-//! Redis as a cache: read-through, one load per key and replica at a time, and never in the way when it is unavailable.
+//! Redis as a read-through cache: one load at a time per key and replica. An unavailable Redis never fails a request.
 //!
-//! Nothing is true only because a cache says so. A change writes into its transaction which entries it makes untrue
-//! (`cache/invalidations.rs`), and each of them is removed by leaving a *tombstone* in its place for longer than any load takes: a
-//! load that began before the change finds it and loads again, so that it can neither store nor answer what was true before.
-//! A removal that Redis did not take is sent before Redis is used again.
+//! Postgres is the only source of truth. A change records the entries that it invalidates in its own transaction
+//! (`cache/invalidations.rs`). Removing an entry leaves a *tombstone* in its place for longer than any load takes. A load that
+//! began before the change finds the tombstone and loads again, so it can neither store nor return the stale value.
+//! If Redis did not accept a removal, the removal runs before this replica uses Redis again.
 
 mod invalidations;
 mod link;
@@ -27,23 +27,23 @@ use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
 
-/// What a busy machine may add to the longest load.
+/// Allowance for a busy machine, added to the longest load.
 const TOMBSTONE_MARGIN: Duration = Duration::from_secs(1);
-/// No JSON text begins so.
+/// First character of a tombstone; no JSON text begins with it.
 const TOMBSTONE_MARK: char = '!';
-/// Leaves a tombstone unless one of the same change is there: several replicas remove an entry for one change.
+/// Writes a tombstone unless the same change has already left one: every replica removes the entries of a change.
 const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
-/// A load that changes overtake this often answers what it has: there will never be a quiet moment.
+/// Loads that changes may overtake before the next one is returned without being stored: such an entry may never be stable.
 const MAX_LOADS: u32 = 3;
 const FLIGHTS: u64 = 10_000;
-/// A flight whose callers have all left is forgotten after this.
+/// Lifetime of a flight whose callers have all disconnected.
 const FLIGHT_MEMORY: Duration = Duration::from_secs(1);
 
 impl CacheType {
-    /// How long an entry is believed; each entry's own time is up to a tenth shorter, so that entries that were made
-    /// together do not end together.
+    /// The longest lifetime of an entry. Each entry's own lifetime is up to a tenth shorter, so that entries stored together
+    /// do not expire together.
     const fn time_to_live(self) -> Duration {
         match self {
             Self::Session | Self::User => Duration::from_mins(1),
@@ -60,27 +60,27 @@ pub struct Cache {
     link: Link,
     prefix: Arc<str>,
     flights: Flights<String, Option<Arc<str>>>,
-    /// Removals so far: a load that began before one is not shared with who asks after it.
+    /// Number of removals so far, part of a flight's key: a caller never shares a load that began before a removal.
     removals: Arc<AtomicU64>,
     invalidations: Invalidations,
-    /// Longer than the longest load.
+    /// Lifetime of a tombstone: longer than the longest load.
     tombstone: Duration,
     metrics: Metrics,
 }
 
-/// What Redis held of an entry at one moment.
+/// An entry as Redis held it at one moment.
 pub struct Look {
     cache: CacheType,
     key: String,
     entry: Entry,
 }
 
-/// What Redis holds under a key.
+/// The content of a key.
 enum Entry {
     Value(String),
-    /// Nothing to use, and what must still be there when a loaded value is stored.
+    /// No value: the key is absent, or holds this tombstone. A load repeats if another tombstone appears meanwhile.
     Gone(Option<String>),
-    /// Redis did not say, or what it says cannot be relied on.
+    /// Redis did not answer, or its answer may be stale.
     Unknown,
 }
 
@@ -94,7 +94,7 @@ impl From<Option<String>> for Entry {
 }
 
 impl Cache {
-    /// A cache over a link, all keys below `prefix`, of what is loaded from `db`. It is used once [`Self::follow`] runs.
+    /// A cache whose keys all begin with `prefix`, for values loaded from `db`. It serves entries only while [`Self::follow`] runs.
     #[must_use]
     pub fn new(link: Link, db: Db, prefix: &str, metrics: Metrics) -> Self {
         let flights = Flights::builder().max_capacity(FLIGHTS).time_to_live(FLIGHT_MEMORY).build();
@@ -103,10 +103,10 @@ impl Cache {
         Self { link, prefix: prefix.into(), flights, removals: Arc::default(), invalidations, tombstone, metrics }
     }
 
-    /// The cached value, or what `load` answers; absence is not cached.
+    /// Returns the cached value, or loads and caches it; absence is not cached.
     ///
     /// # Errors
-    /// What `load` fails with. Redis fails nothing: it is gone around and counted.
+    /// The error of `load`. A failure of Redis is counted and bypassed.
     pub async fn get_or_load<T, E, F>(&self, cache: CacheType, id: &str, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
     where
         T: Serialize + DeserializeOwned,
@@ -117,7 +117,7 @@ impl Cache {
         self.found_or_load(look, load).await
     }
 
-    /// Asks for several entries in one round trip, for requests that know early what they will need.
+    /// Reads several entries in one round trip, for requests that know early what they will need.
     pub async fn look<const N: usize>(&self, entries: [(CacheType, &str); N]) -> [Look; N] {
         let named = entries.map(|(cache, id)| (cache, self.key(cache, id)));
         let keys = named.each_ref().map(|(_, key)| key.as_str());
@@ -126,7 +126,7 @@ impl Cache {
         named.map(|(cache, key)| Look { cache, key, entry: held.next().map_or(Entry::Unknown, Entry::from) })
     }
 
-    /// As [`Self::get_or_load`], for what was looked for before.
+    /// As [`Self::get_or_load`], for an entry that [`Self::look`] has read.
     ///
     /// # Errors
     /// As [`Self::get_or_load`].
@@ -147,7 +147,7 @@ impl Cache {
         if matches!(entry, Entry::Unknown) {
             self.metrics.cache_errors.increment(cache);
             if !self.invalidations.are_known() {
-                // A load that began earlier cannot be relied on either.
+                // A shared load may have begun before an invalidation that this replica does not know yet.
                 return load().await;
             }
         }
@@ -182,13 +182,13 @@ impl Cache {
         load().await.map(|value| value.and_then(|value| serde_json::to_string(&value).ok()).map(Into::into))
     }
 
-    /// Makes sure that no replica that uses Redis answers the entry any more; false when Redis does not take it now. Then
-    /// this replica uses Redis again only after it has.
+    /// Removes the entry from Redis, so that no replica reads it from there any more. Returns false when Redis did not accept
+    /// the removal; this replica then repeats it before it uses Redis again.
     async fn remove(&self, Stale { cache, entry }: &Stale, transaction: &str) -> bool {
         self.removals.fetch_add(1, Ordering::AcqRel);
         let key = self.key(*cache, entry);
         let of_change = format!("{TOMBSTONE_MARK}{transaction}@");
-        // No two tombstones are equal, so that a load knows whether it found this one before it began.
+        // Tombstones are unique, so that a load can tell whether this one was there when it began.
         let tombstone = format!("{of_change}{}", Uuid::new_v4());
         let mut command = redis::cmd("EVAL");
         command.arg(REMOVE).arg(1).arg(&key).arg(of_change).arg(tombstone).arg(millis(self.tombstone));
@@ -207,7 +207,7 @@ impl Cache {
         }
     }
 
-    /// Stores a value unless something is there, and answers what was there.
+    /// Stores a value unless the key exists, and returns the previous content of the key.
     async fn store(&self, cache: CacheType, key: &str, text: &str) -> Entry {
         let full = millis(cache.time_to_live());
         let time_to_live = rand::random_range(full - full / 10..=full);

@@ -1,4 +1,4 @@
-//! What a limit is: a bucket that leaks. It holds so many counts and loses one after each interval (GCRA). No store here:
+//! A limit is a leaky bucket: it holds up to `burst` counts and loses one every interval (GCRA). This module has no store:
 //! `script` does this arithmetic in Redis, [`State`] in memory, and one table of `tests/api/throttle_windows.rs` tests both.
 
 use std::collections::BTreeMap;
@@ -11,50 +11,50 @@ use uuid::Uuid;
 
 use crate::metrics::labels::Limiter;
 
-/// How much a limit admits: `burst` at once, and one more after each `interval`.
+/// The rate that a limit admits: `burst` at once, then one more every `interval`.
 #[derive(Clone, Copy, Debug)]
 pub struct Rate {
-    /// Counts that a bucket holds.
+    /// Counts that a bucket holds when full.
     pub burst: u32,
-    /// Time after which it holds one less.
+    /// Time in which it leaks one count.
     pub interval: Duration,
 }
 
 impl Rate {
-    /// So many at once, and as many again over each window.
+    /// `burst` at once, and the same number again over each window.
     #[must_use]
     pub fn over(burst: u32, window: Duration) -> Self {
         Self { burst, interval: window / burst.max(1) }
     }
 }
 
-/// One limit on one subject.
+/// A limit on one subject, such as an address or an account.
 #[derive(Clone, Debug)]
 pub struct Bucket {
     pub(super) limiter: Limiter,
     pub(super) subject: String,
-    /// Microseconds that one count takes to leak; 0 counts nothing.
+    /// Microseconds in which one count leaks; 0 disables counting.
     pub(super) interval: u64,
-    /// Microseconds that a full bucket takes to leak.
+    /// Microseconds in which a full bucket leaks empty.
     pub(super) capacity: u64,
     pub(super) at_once: u32,
 }
 
 impl Bucket {
-    /// A limit on whatever the parts name together: neither an address nor an e-mail is kept, only their hash.
+    /// A limit on the subject that the parts identify together. Only their hash is stored, no address and no e-mail.
     #[must_use]
     pub fn new(limiter: Limiter, parts: &[&str], rate: Rate) -> Self {
         let interval = micros(rate.interval).max(1);
         Self { limiter, subject: digest(parts), interval, capacity: interval.saturating_mul(rate.burst.max(1).into()), at_once: u32::MAX }
     }
 
-    /// The same, with so many attempts under way at once.
+    /// The same limit, with at most `at_once` attempts in progress.
     #[must_use]
     pub fn at_once(self, at_once: u32) -> Self {
         Self { at_once, ..self }
     }
 
-    /// The same, counting no failure: only attempts under way are bounded.
+    /// The same limit without counting failures: it bounds only the attempts in progress.
     #[must_use]
     pub fn uncounted(self) -> Self {
         Self { interval: 0, capacity: 0, ..self }
@@ -65,7 +65,8 @@ impl Bucket {
     }
 }
 
-/// A name for a combination of parts that does not tell them.
+/// A hash that identifies the parts together without revealing them. It includes their lengths, so that different splits
+/// of the same text differ.
 #[must_use]
 pub fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
@@ -76,21 +77,21 @@ pub fn digest(parts: &[&str]) -> String {
     URL_SAFE_NO_PAD.encode(hash.finalize())
 }
 
-/// Why a bucket admits no more.
+/// Why a bucket refuses an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It is full.
+    /// The bucket at this index is full; it admits one more after `wait`.
     Full { bucket: usize, wait: Duration },
-    /// It would be full if the attempts under way failed, or they are as many as there may be.
+    /// The bucket would overflow if all attempts in progress failed, or too many are in progress.
     Busy,
 }
 
-/// What memory holds of a bucket.
+/// The state of a bucket in memory.
 #[derive(Debug, Default)]
 pub struct State {
-    /// When the last count will have leaked, in microseconds.
+    /// When the bucket will be empty, in microseconds.
     empty_at: u64,
-    /// Attempts under way, and when their leases end.
+    /// Attempts in progress, and when their leases expire.
     under_way: BTreeMap<Uuid, u64>,
 }
 

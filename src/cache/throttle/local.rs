@@ -1,4 +1,4 @@
-//! The arithmetic of `bucket` in memory: for what this replica sees while Redis is unavailable.
+//! The arithmetic of `bucket` in memory, for the attempts at this replica while Redis is unavailable.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -8,15 +8,15 @@ use uuid::Uuid;
 
 use super::bucket::{Bucket, Refusal, State, micros};
 
-/// Buckets that are remembered; one that is forgotten begins empty.
+/// Buckets in memory; an evicted one starts again empty.
 const BUCKETS: u64 = 100_000;
-/// Longer than any bucket takes to leak that matters while Redis is unavailable.
+/// Longer than the buckets that matter during an outage of Redis take to leak.
 const IDLE: Duration = Duration::from_hours(3);
 
-/// Every bucket that this replica knows.
+/// This replica's own buckets.
 pub struct Local {
     buckets: Cache<String, Arc<Mutex<State>>>,
-    /// Held while several buckets are looked at together.
+    /// Held while several buckets are checked and changed as one.
     together: Mutex<()>,
 }
 
@@ -49,7 +49,7 @@ impl Local {
         }
     }
 
-    /// Does something to every state, if every bucket admits one more.
+    /// Applies `each` to every state if every bucket admits one more attempt, else to none.
     fn admit(&self, states: &[Arc<Mutex<State>>], buckets: &[Bucket], now: u64, each: impl Fn(&mut State, &Bucket)) -> Result<(), Refusal> {
         let _together = lock(&self.together);
         for (index, (state, bucket)) in states.iter().zip(buckets).enumerate() {

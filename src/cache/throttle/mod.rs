@@ -1,8 +1,8 @@
-//! Limits on attempts, counted over the whole fleet in Redis, and by each replica alone while Redis is unavailable.
+//! Rate limits, counted for the whole fleet in Redis, and by each replica alone while Redis is unavailable.
 //!
-//! Two questions, two methods: [`Throttle::take`] counts everything that it admits, [`Throttle::begin`] counts only what
-//! fails. The latter reserves a place while the attempt runs, so that many attempts at once cannot pass the limit. A
-//! refused attempt changes nothing. What a limit is, is in `bucket`; who is limited by which is the features'.
+//! [`Throttle::take`] counts every attempt that it admits. [`Throttle::begin`] counts only failures, and reserves a slot while
+//! the attempt runs, so that concurrent attempts cannot exceed the limit. A refused attempt changes nothing. `bucket`
+//! defines a limit; the features choose limits and subjects.
 
 mod bucket;
 mod local;
@@ -22,29 +22,28 @@ use super::Link;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Limiter, RedisCommand};
 
-/// What an attempt waits for that found too many under way: they end within moments.
+/// `Retry-After` when too many attempts are in progress: they end soon.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// One more attempt is refused for so long.
+/// The limit refuses an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttled {
-    /// Time until one more is admitted.
+    /// Time until the limit admits another attempt.
     pub retry_after: Duration,
 }
 
 impl Throttled {
-    /// The time in whole seconds, none of them too few.
+    /// `retry_after` in whole seconds, rounded up, at least one.
     #[must_use]
     pub fn seconds(self) -> u64 {
         u64::try_from(self.retry_after.as_millis().div_ceil(1000)).unwrap_or(u64::MAX).max(1)
     }
 }
 
-/// What tells the time.
 enum Clock {
-    /// Redis does, for the whole fleet; locally the machine.
+    /// The clock of Redis for the fleet's count; the machine's clock for the local count.
     System(Instant),
-    /// A test does, in microseconds.
+    /// A clock that a test sets, in microseconds.
     Fixed(Arc<AtomicU64>),
 }
 
@@ -57,20 +56,20 @@ impl Clock {
         }
     }
 
-    /// Microseconds for the script; at 0 it asks Redis.
+    /// Microseconds for the script; 0 makes it use the clock of Redis.
     fn told(&self) -> u64 {
         if let Self::Fixed(now) = self { now.load(Ordering::Relaxed) } else { 0 }
     }
 }
 
-/// Admits or refuses; clones share what is counted.
+/// Admits or refuses attempts; clones share the counts.
 #[derive(Clone)]
 pub struct Throttle(Arc<Inner>);
 
 struct Inner {
     link: Link,
     prefix: String,
-    /// A place that nobody gives back, because its replica died, is free again after this.
+    /// Lifetime of a slot whose replica died before releasing it.
     lease: Duration,
     local: Local,
     clock: Clock,
@@ -78,7 +77,7 @@ struct Inner {
 }
 
 impl Throttle {
-    /// A throttle over a link, all keys below `prefix`, of attempts that take at most `longest_attempt`.
+    /// A throttle whose keys all begin with `prefix`, for attempts that take at most `longest_attempt`.
     #[must_use]
     pub fn new(link: Link, prefix: &str, longest_attempt: Duration, metrics: Metrics) -> Self {
         Self::with(link, prefix, longest_attempt, Clock::System(Instant::now()), metrics)
@@ -94,7 +93,7 @@ impl Throttle {
         Self(Arc::new(Inner { link, prefix: format!("{prefix}:throttle"), lease, local: Local::default(), clock, metrics }))
     }
 
-    /// Counts one, or refuses it.
+    /// Counts an attempt, or refuses it.
     ///
     /// # Errors
     /// [`Throttled`] when the bucket is full.
@@ -109,15 +108,15 @@ impl Throttle {
         admitted.map_err(|refusal| self.refuse(&buckets, refusal))
     }
 
-    /// Reserves a place for an attempt in every bucket, or in none.
+    /// Reserves a slot for an attempt in every bucket, or in none.
     ///
     /// # Errors
-    /// [`Throttled`] when a bucket is full, or would be if all attempts under way failed.
+    /// [`Throttled`] when a bucket is full, or would be if all attempts in progress failed.
     pub async fn begin(&self, buckets: Vec<Bucket>) -> Result<Attempt, Throttled> {
         let Inner { link, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();
         let command = script::admit(prefix, &buckets, clock.told(), Some((id, *lease)));
-        // Before the script is sent: a caller that leaves before the reply must release what the script reserves.
+        // Created before the script is sent: if the caller is cancelled before the reply, the drop releases the slots.
         let mut attempt = Attempt { throttle: self.clone(), buckets, id, is_local: false, has_failed: false };
         let admitted = if let Ok(reply) = link.run::<script::Reply>(RedisCommand::Eval, &command).await {
             script::read(reply)
@@ -147,17 +146,17 @@ impl Throttle {
             link.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {
-            // Redis forgets the place by itself; the failure must count somewhere.
+            // The slot in Redis expires by itself, but the failure must be counted somewhere.
             local.settle(prefix, buckets, clock.now(), id, has_failed).await;
         }
     }
 }
 
-/// An attempt that was admitted. Dropped before its outcome is known it ends and counts no more: nobody learns how it would have ended.
+/// An admitted attempt. Dropping it releases its slots without counting a failure: its outcome is unknown.
 #[must_use]
 pub struct Attempt {
     throttle: Throttle,
-    /// Empty once it has ended.
+    /// Empty once the attempt has ended.
     buckets: Vec<Bucket>,
     id: Uuid,
     is_local: bool,
@@ -165,12 +164,12 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Ends it; it counts no more.
+    /// Ends the attempt without counting it.
     pub async fn end(mut self) {
         self.settle().await;
     }
 
-    /// Ends it and counts it.
+    /// Ends the attempt and counts it as a failure.
     pub async fn fail(mut self) {
         self.has_failed = true;
         self.settle().await;
@@ -185,7 +184,7 @@ impl Attempt {
 impl Drop for Attempt {
     fn drop(&mut self) {
         let (buckets, runtime) = (std::mem::take(&mut self.buckets), tokio::runtime::Handle::try_current());
-        // Without a runtime the process is on its way out, and the lease ends by itself.
+        // Without a runtime the process is shutting down, and the lease expires by itself.
         if let (false, Ok(runtime)) = (buckets.is_empty(), runtime) {
             let (throttle, id, is_local, has_failed) = (self.throttle.clone(), self.id, self.is_local, self.has_failed);
             runtime.spawn(async move { throttle.settle(&buckets, id, is_local, has_failed).await });

@@ -1,7 +1,7 @@
-//! The arithmetic of `bucket` in Redis: one script admits an attempt in all of its buckets or in none, one ends it.
+//! The arithmetic of `bucket` in Redis: one script admits an attempt in all of its buckets or in none, another ends it.
 //!
-//! A bucket is two keys: the time at which it is empty, and a sorted set of the attempts under way by the end of their lease.
-//! Both end by themselves. Times are whole microseconds, which a double holds exactly, by Redis' clock.
+//! A bucket is two keys: the time at which it will be empty, and a sorted set of the attempts in progress, by lease expiry.
+//! Both keys expire. Times are whole microseconds of the clock of Redis; a double represents them exactly.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::bucket::{Bucket, Refusal, micros};
 
-/// What both scripts begin with.
+/// The prelude of both scripts.
 const SHARED: &str = r"
 local time = redis.call('TIME')
 local now = tonumber(ARGV[1])
@@ -23,8 +23,8 @@ local function count(i, interval, capacity)
 end
 ";
 
-/// ARGV: the time or 0, an attempt or nothing, its lease; for each bucket its interval, capacity and how many at once.
-/// Answers 0 when admitted, else the number of the bucket and the time to wait, -1 for what only waits for others.
+/// ARGV: the time or 0, the attempt or nothing, its lease; then for each bucket its interval, capacity and concurrency limit.
+/// Returns 0 when admitted, else the number of the bucket and the time to wait: -1 when it waits only for other attempts.
 const ADMIT: &str = r"
 local id, lease = ARGV[2], tonumber(ARGV[3])
 for i = 1, #KEYS / 2 do
@@ -46,7 +46,7 @@ end
 return {0, 0}
 ";
 
-/// ARGV: the time or 0, the attempt, 1 if it failed; for each bucket its interval and capacity.
+/// ARGV: the time or 0, the attempt, 1 if it failed; then for each bucket its interval and capacity.
 const SETTLE: &str = r"
 for i = 1, #KEYS / 2 do
   redis.call('ZREM', KEYS[2 * i], ARGV[2])
@@ -55,10 +55,10 @@ end
 return 0
 ";
 
-/// The number of the refusing bucket, from 1, and microseconds to wait.
+/// The number of the refusing bucket, from 1 (0 when admitted), and the microseconds to wait.
 pub type Reply = (usize, i64);
 
-/// The command that admits an attempt, or, without one, counts at once.
+/// The command that admits an attempt, or, without one, counts immediately.
 pub fn admit(prefix: &str, buckets: &[Bucket], now: u64, attempt: Option<(Uuid, Duration)>) -> Cmd {
     let mut command = script(ADMIT, prefix, buckets);
     let (id, lease) = attempt.map_or_else(Default::default, |(id, lease)| (id.to_string(), micros(lease)));
@@ -79,7 +79,7 @@ pub fn settle(prefix: &str, buckets: &[Bucket], now: u64, id: Uuid, has_failed: 
     command
 }
 
-/// What [`admit`] was answered.
+/// Interprets the reply to [`admit`].
 pub fn read((number, wait): Reply) -> Result<(), Refusal> {
     let Some(bucket) = number.checked_sub(1) else { return Ok(()) };
     Err(u64::try_from(wait).map_or(Refusal::Busy, |wait| Refusal::Full { bucket, wait: Duration::from_micros(wait) }))
