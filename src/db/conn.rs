@@ -1,6 +1,6 @@
-//! A connection whose statements are measured and bounded. sqlx is used for everything but one thing: what becomes of
-//! a connection whose statement was cancelled, timed out or left open. sqlx keeps its place in the pool until
-//! Postgres answers; here it is closed at once, so that a hung database cannot use up the pool.
+//! A connection whose statements are measured and have a deadline. It differs from sqlx in one point: when a statement is
+//! cancelled, times out or leaves its transaction open, sqlx keeps the connection's place in the pool until Postgres answers.
+//! This module closes the connection, so that a hung database cannot exhaust the pool.
 
 use std::time::{Duration, Instant};
 
@@ -17,15 +17,15 @@ use crate::metrics::labels::{Query, QueryStatus};
 
 type Mapped<'q, F> = Map<'q, Postgres, F, PgArguments>;
 
-/// A connection of the pool, within a transaction or not.
+/// A pooled connection, optionally in a transaction.
 pub struct Conn {
     connection: Option<PoolConnection<Postgres>>,
-    /// Of a connection for background work: its part of what that may hold.
+    /// For background work: the permit that bounds its connections.
     share: Option<OwnedSemaphorePermit>,
-    /// A statement was begun and has not ended.
+    /// A statement has begun and has not ended, or the connection is broken: it must not return to the pool.
     busy: bool,
     in_transaction: bool,
-    /// What is to be told of the transaction once it is true.
+    /// Callbacks to run after the commit.
     facts: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
     faults: Armed,
@@ -58,10 +58,10 @@ impl Conn {
         Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, faults, metrics }
     }
 
-    /// The row, if there is one.
+    /// Fetches at most one row.
     ///
     /// # Errors
-    /// As [`StoreError`] says.
+    /// See [`StoreError`].
     pub async fn optional<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<Option<O>, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
@@ -70,10 +70,10 @@ impl Conn {
         observed!(self, query, |connection| statement.fetch_optional(connection))
     }
 
-    /// The one row that the statement always answers.
+    /// Fetches the one row that the statement always returns.
     ///
     /// # Errors
-    /// As [`StoreError`] says.
+    /// See [`StoreError`].
     pub async fn one<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<O, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
@@ -82,10 +82,10 @@ impl Conn {
         observed!(self, query, |connection| statement.fetch_one(connection))
     }
 
-    /// Every row.
+    /// Fetches every row.
     ///
     /// # Errors
-    /// As [`StoreError`] says.
+    /// See [`StoreError`].
     pub async fn all<F, O>(&mut self, query: Query, statement: Mapped<'_, F>) -> Result<Vec<O>, StoreError>
     where
         F: FnMut(PgRow) -> Result<O, sqlx::Error> + Send,
@@ -94,10 +94,10 @@ impl Conn {
         observed!(self, query, |connection| statement.fetch_all(connection))
     }
 
-    /// How many rows were changed.
+    /// Executes the statement and returns the number of affected rows.
     ///
     /// # Errors
-    /// As [`StoreError`] says.
+    /// See [`StoreError`].
     pub async fn execute(&mut self, query: Query, statement: Statement<'_, Postgres, PgArguments>) -> Result<u64, StoreError> {
         observed!(self, query, |connection| statement.execute(connection)).map(|result| result.rows_affected())
     }
@@ -107,16 +107,16 @@ impl Conn {
         self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
     }
 
-    /// Tells a fact once the transaction is committed, and not at all when it is not: for those who write into a
-    /// transaction that somebody else commits.
+    /// Runs `tell` after the commit, and never if the transaction is rolled back. It serves code that writes into a transaction
+    /// which its caller commits.
     pub fn when_committed(&mut self, tell: impl FnOnce() + Send + 'static) {
         self.facts.push(Box::new(tell));
     }
 
-    /// Makes the transaction's changes true.
+    /// Commits the transaction, then runs its callbacks.
     ///
     /// # Errors
-    /// As [`StoreError`] says; after a time-out it is not known whether they became true.
+    /// See [`StoreError`]; after a timeout, the outcome of the commit is unknown.
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
         self.in_transaction = false;
@@ -151,11 +151,11 @@ async fn give_back(
             return;
         }
     }
-    // sqlx asks the connection for a sign of life first, and would wait for it for ever.
+    // sqlx pings the connection first, and would wait forever for the reply.
     let _in_time = tokio::time::timeout(deadline, connection.return_to_pool()).await;
 }
 
-/// What a fault does to a statement: Postgres itself takes the time, and ends it when that is too long.
+/// Delays a statement for fault injection. The delay happens in Postgres, so its statement timeout applies to the delay.
 async fn sleep(connection: &mut PgConnection, delay: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT pg_sleep($1)").bind(delay.as_secs_f64()).execute(connection).await.map(drop)
 }
@@ -174,10 +174,10 @@ async fn observe<T>(
         return Err(StoreError::Timeout);
     };
     let result = result.map_err(StoreError::from);
-    // A connection on which the database is away, or read-only after a failover, is not one to keep.
+    // Do not reuse a connection whose database is unavailable, or read-only after a failover.
     *busy = matches!(result, Err(StoreError::Unavailable(_)));
     report.status = match &result {
-        // A uniqueness rule that refuses a row is an answer, not a failure of the database.
+        // A unique violation is a valid answer, not a failure of the database.
         Ok(_) | Err(StoreError::Conflict(_)) => QueryStatus::Success,
         Err(StoreError::Timeout) => QueryStatus::Timeout,
         Err(_) => QueryStatus::Error,
@@ -185,7 +185,7 @@ async fn observe<T>(
     result
 }
 
-/// Reports on drop, and so also when the statement's future is cancelled.
+/// Records the metrics on drop, so that a cancelled statement is counted too.
 struct Report<'a> {
     metrics: &'a Metrics,
     query: Query,

@@ -1,29 +1,29 @@
-//! What a store can fail with. Absence is not among it: that is `Ok(None)`.
+//! The errors of stores. Absence is no error: it is `Ok(None)`.
 
 use std::sync::Arc;
 
-/// A failure of the database, in the few ways that callers tell apart.
+/// A database error, in the classes that callers handle differently.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is away or refuses connections: the same request may succeed in a moment.
+    /// The database is unavailable or refuses connections: a retry may succeed soon.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
-    /// The statement or the wait for a connection took too long.
+    /// The statement or the wait for a connection timed out.
     #[error("the database did not answer in time")]
     Timeout,
-    /// Two transactions were in each other's way: the same request may succeed at once.
+    /// A serialization failure, a deadlock or an unavailable lock: an immediate retry may succeed.
     #[error("the transaction conflicted with another one")]
     Contended,
-    /// A uniqueness rule refused the row.
+    /// The row violates the unique constraint of this name.
     #[error("the row violates the constraint {0}")]
     Conflict(String),
-    /// Anything else: a defect of ours.
+    /// Any other error: a bug in this service.
     #[error("the database statement failed")]
     Internal(#[source] Arc<sqlx::Error>),
 }
 
 impl StoreError {
-    /// A row holds a value that this version does not know: a newer replica has written it.
+    /// For a stored value that this version does not know: a newer replica has written it.
     #[must_use]
     pub fn unknown(column: &str, value: &str) -> Self {
         Self::from(sqlx::Error::Decode(format!("unknown {column} {value}").into()))
@@ -31,7 +31,7 @@ impl StoreError {
 }
 
 impl From<sqlx::Error> for StoreError {
-    /// Sorts by `SQLSTATE` (Postgres documentation, appendix A).
+    /// Classifies by `SQLSTATE` (Postgres documentation, appendix A).
     fn from(error: sqlx::Error) -> Self {
         let sqlx::Error::Database(database) = &error else {
             return match error {
@@ -48,7 +48,7 @@ impl From<sqlx::Error> for StoreError {
             "23505" => Self::Conflict(database.constraint().unwrap_or_default().to_owned()),
             "57014" => Self::Timeout,
             "40001" | "40P01" | "55P03" => Self::Contended,
-            // A table or a column that is not there: this replica serves, and its migrations have not run yet.
+            // Undefined table or column: this replica already serves requests, but its migrations have not run yet.
             "42P01" | "42703" => Self::Unavailable(Arc::new(error)),
             // Shutting down, starting, too many connections, read-only after a failover, idle for too long, broken connection.
             code if code.starts_with("57P") || code.starts_with("08") || matches!(code, "53300" | "25006" | "25P03") => {

@@ -1,5 +1,5 @@
-//! Requests that may be sent twice: the first one's result is kept under the client's key, in the transaction of its
-//! effect, for [`KEEP`]. Which requests are such is for the services; the header is for `http::precondition`.
+//! Idempotency keys: the result of a request is stored under the client's key, in the transaction of its effect, for
+//! [`KEEP`]. Services choose which requests are idempotent; `http::precondition` reads the header.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use super::{Conn, StoreError};
 use crate::metrics::labels::Query;
 
-/// How long a result is kept.
+/// Retention of a result.
 pub const KEEP: Duration = Duration::hours(24);
 
-/// A request that its client named.
+/// A request with an idempotency key.
 #[derive(Clone, Debug)]
 pub struct Named {
     scope: Uuid,
@@ -21,30 +21,31 @@ pub struct Named {
     fingerprint: Vec<u8>,
 }
 
-/// What is known of a named request.
+/// The state of a request when its key is claimed.
 pub enum Claim<T> {
-    /// It was answered before, with this.
+    /// The request was answered before, with this result.
     Replay(T),
-    /// It is new: the transaction now holds it.
+    /// The request is new, and the transaction now holds its key.
     Fresh,
 }
 
-/// Why a named request is refused.
+/// Why a request with a key is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
-    /// The first one has not been answered yet.
+    /// The first request with this key is still in progress.
     #[error("a request with this key is in progress")]
     InProgress,
-    /// The key stands for another request.
+    /// The key belongs to a request with another operation or body.
     #[error("the key was already used for another request")]
     Mismatch,
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Named {
-    /// Names a request: `scope` is its user, `operation` what it does, `body` all that decides its effect.
+    /// Identifies a request: `scope` is its user or a stand-in for one, `key` the client's key, `operation` its kind, and
+    /// `body` everything else that determines its effect.
     #[must_use]
     pub fn new(scope: Uuid, key: String, operation: &str, body: &impl Serialize) -> Self {
         let mut hash = Sha256::new();
@@ -53,10 +54,10 @@ impl Named {
         Self { scope, key, fingerprint: hash.finalize().to_vec() }
     }
 
-    /// Looks the request up and, when it is new, holds it until the transaction ends.
+    /// Looks up the stored result. For a new request, locks the key until the transaction ends.
     ///
     /// # Errors
-    /// When another request has the key, or the store fails.
+    /// When another request holds or has used the key, or the database fails.
     pub async fn claim<T: DeserializeOwned>(&self, tx: &mut Conn) -> Result<Claim<T>, Refusal> {
         let lock = format!("{}/{}", self.scope, self.key);
         let held = sqlx::query!(r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS "held!""#, lock);
@@ -73,10 +74,10 @@ impl Named {
         Ok(Claim::Replay(result))
     }
 
-    /// Keeps the result, in the transaction of the effect.
+    /// Stores the result, in the transaction of the effect.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn record(&self, tx: &mut Conn, result: &impl Serialize) -> Result<(), StoreError> {
         let result = serde_json::to_value(result).map_err(|error| StoreError::from(sqlx::Error::Encode(error.into())))?;
         let insert = sqlx::query!(
@@ -90,13 +91,13 @@ impl Named {
     }
 }
 
-/// Forgets results older than [`KEEP`], at most a thousand.
+/// Deletes results older than [`KEEP`], at most a thousand.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn forget_old(conn: &mut Conn) -> Result<u64, StoreError> {
     let before = time::OffsetDateTime::now_utc() - KEEP;
-    // In bites that end within the statement's limit, however much there is.
+    // In batches that fit into the statement timeout, however many rows there are.
     let delete = sqlx::query!(
         "DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 LIMIT 1000)",
         before

@@ -1,7 +1,7 @@
-//! Invalidations of cached entries, as rows: written in the transaction of the change that makes the entries untrue, read
-//! by every replica. What a replica does with them is in `cache/feed.rs`; why they are rows is in `docs/adr/0018-revocation.md`.
+//! The rows that invalidate cached entries: written in the transaction of the change, read by every replica.
+//! `cache/invalidations.rs` applies them; `docs/adr/0018-revocation.md` explains why they are rows.
 //!
-//! Transactions do not commit in the order of their numbers, so "all rows after the last one that I saw" would miss some.
+//! Transactions do not commit in the order of their numbers, so reading "all rows after the last one" would miss some.
 //! A reader keeps the snapshot of its last read: every transaction that is not visible in it is at or after its `oldest`.
 
 use std::collections::HashSet;
@@ -12,37 +12,37 @@ use uuid::Uuid;
 use super::{Conn, StoreError};
 use crate::metrics::labels::Query;
 
-/// The channel on which a commit with invalidations is notified.
+/// The channel that a commit with invalidations notifies.
 pub const CHANNEL: &str = "cache_invalidations";
-/// Longer than any entry lives that was loaded before its invalidation: after this, a row makes no difference.
+/// Retention of a row: longer than the lifetime of an entry that was loaded before its invalidation.
 const KEEP: Duration = Duration::from_mins(3);
 
-/// One entry that is no longer true.
+/// One invalidated entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
-    /// The transaction of the change.
+    /// The number of the transaction that made the change.
     pub transaction: String,
-    /// The cache.
+    /// The name of the cache; a newer replica may use caches that this one does not know.
     pub cache: String,
-    /// The entry's name in that cache.
+    /// The entry's name within that cache.
     pub entry: String,
 }
 
-/// What one read found.
+/// The result of one read.
 pub struct Found {
-    /// Every invalidation that is visible in this snapshot has been read by now.
+    /// The snapshot of the read: every invalidation that is visible in it has now been read.
     pub snapshot: String,
-    /// No transaction before this can add a row any more.
+    /// The oldest transaction that may still add rows.
     pub oldest: String,
-    /// Every row from the previous read's `oldest` on; some may have been found before.
+    /// Every row since the previous read's `oldest`; earlier reads may have returned some of them.
     pub rows: HashSet<Row>,
 }
 
-/// Writes invalidations into the transaction of the change, and answers the number of that transaction. When it commits,
-/// every replica that listens to [`CHANNEL`] is notified.
+/// Writes invalidations in the transaction of the change and returns its number. The commit notifies every replica that
+/// listens to [`CHANNEL`].
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn record(tx: &mut Conn, caches: &[String], entries: &[String]) -> Result<String, StoreError> {
     let insert = sqlx::query!(
         r#"WITH recorded AS (
@@ -57,13 +57,13 @@ pub async fn record(tx: &mut Conn, caches: &[String], entries: &[String]) -> Res
     Ok(tx.one(Query::InsertCacheInvalidations, insert).await?.transaction)
 }
 
-/// Notes that the replica has applied everything in the snapshot `applied`, extends the time for which it may answer from
-/// the caches by `lease`, and reads what it has not applied, from `oldest` on.
+/// Records that the replica has applied every invalidation in the snapshot `applied`, renews its right to serve cached entries
+/// for `lease`, and reads the rows since `oldest`.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn read(conn: &mut Conn, replica: Uuid, applied: Option<&str>, oldest: &str, lease: Duration) -> Result<Found, StoreError> {
-    // After a restore into another cluster, numbers of transactions begin anew: hence `least`.
+    // `least`, because transaction numbers start again after a restore into another cluster.
     let select = sqlx::query!(
         r#"WITH reader AS (
                INSERT INTO cache_readers (replica, applied, trusts_until)
@@ -92,10 +92,10 @@ pub async fn read(conn: &mut Conn, replica: Uuid, applied: Option<&str>, oldest:
     Ok(found)
 }
 
-/// Whether some replica may still answer what a transaction, which has been committed, made untrue.
+/// Whether some replica may still serve entries that the committed transaction has invalidated.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn is_pending(conn: &mut Conn, transaction: &str) -> Result<bool, StoreError> {
     let select = sqlx::query!(
         r#"SELECT EXISTS (
@@ -107,19 +107,19 @@ pub async fn is_pending(conn: &mut Conn, transaction: &str) -> Result<bool, Stor
     Ok(conn.one(Query::SelectCacheReaders, select).await?.is_pending)
 }
 
-/// Notes that the replica does not answer from the caches any more.
+/// Ends the replica's right to serve cached entries.
 ///
 /// # Errors
-/// When the store fails: then its time ends by itself.
+/// When the database fails; the right then expires by itself.
 pub async fn leave(conn: &mut Conn, replica: Uuid) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM cache_readers WHERE replica = $1", replica);
     conn.execute(Query::DeleteCacheReaders, delete).await.map(drop)
 }
 
-/// Removes rows that make no difference any more: invalidations, at most ten thousand, and replicas that are gone.
+/// Deletes expired rows: at most ten thousand invalidations, and replicas whose right expired long ago.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn prune(conn: &mut Conn) -> Result<(), StoreError> {
     let invalidations = sqlx::query!(
         "DELETE FROM cache_invalidations WHERE (transaction, cache, entry) IN (

@@ -1,4 +1,4 @@
-//! Leases: one replica at a time does a thing, and another takes over when it falls silent.
+//! Leases: one replica at a time holds a named lease; another takes over when the holder stops renewing it.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use uuid::Uuid;
 use super::{Conn, StoreError};
 use crate::metrics::labels::Query;
 
-/// Takes or extends the lease; true when `owner` holds it for the next `term`.
+/// Acquires or renews the lease; true when `owner` holds it for the next `term`.
 ///
 /// # Errors
-/// When the store fails: then nobody may believe to hold the lease.
+/// When the database fails; the caller must then assume that it does not hold the lease.
 pub async fn hold(conn: &mut Conn, name: &str, owner: Uuid, term: Duration) -> Result<bool, StoreError> {
     let statement = sqlx::query!(
         "INSERT INTO leases (name, owner, until) VALUES ($1, $2, now() + make_interval(secs => $3))
@@ -23,10 +23,10 @@ pub async fn hold(conn: &mut Conn, name: &str, owner: Uuid, term: Duration) -> R
     Ok(conn.execute(Query::UpdateLeases, statement).await? == 1)
 }
 
-/// Gives the lease back, so that another replica need not wait for its end.
+/// Releases the lease, so that another replica need not wait for its expiry.
 ///
 /// # Errors
-/// When the store fails: then the lease ends by itself.
+/// When the database fails; the lease then expires by itself.
 pub async fn release(conn: &mut Conn, name: &str, owner: Uuid) -> Result<(), StoreError> {
     conn.execute(Query::UpdateLeases, sqlx::query!("DELETE FROM leases WHERE name = $1 AND owner = $2", name, owner)).await.map(drop)
 }

@@ -1,17 +1,17 @@
-//! Notifications of Postgres. One may be lost with its connection, so what is notified must also be polled for.
+//! Postgres notifications. A broken connection loses notifications, so callers must also poll.
 //!
-//! The statements here are the connection's own upkeep and are not measured: what is notified is read over [`Conn`](super::Conn).
+//! The statements here only maintain the connection and are not measured. Callers read the data over [`Conn`](super::Conn).
 
 use std::convert::Infallible;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
 
-/// Between signs of life: a connection that the network has forgotten would stay silent for ever.
+/// Interval of probes: a connection that the network dropped silently would otherwise stay silent forever.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Calls `wake` after each notification on the channel, and whenever one may have been lost; for ever.
+/// Calls `wake` after each notification on the channel, and whenever one may have been lost; forever.
 pub(super) async fn listen(pool: &PgPool, channel: &str, deadline: Duration, wake: impl Fn() + Send + Sync) {
     loop {
         let Err(error) = listen_once(pool, channel, deadline, &wake).await;
@@ -32,7 +32,7 @@ async fn listen_once(
         wake();
         // Cancelling a receive loses nothing: a message is taken from the buffer only when it is complete.
         match tokio::time::timeout(PROBE_INTERVAL, listener.try_recv()).await {
-            // Without a notification the connection was lost and has been made anew.
+            // `None` means that the connection was lost and has been re-established.
             Ok(received) => drop(received?),
             Err(_) => within(deadline, sqlx::query("SELECT 1").execute(&mut listener)).await.map(drop)?,
         }

@@ -1,6 +1,6 @@
-//! Brings the schema up to date: one replica at a time, on a connection of its own.
+//! Migrates the schema: one replica at a time, on a connection of its own.
 //!
-//! The migrations themselves are in `migrations/`. When to try again is decided in [`health`](crate::health).
+//! The migrations are in `migrations/`. [`health`](crate::health) decides when to retry.
 
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
@@ -13,19 +13,19 @@ use tokio::time::timeout;
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
 
-/// Far above any migration that leaves old replicas working.
+/// Far longer than any migration that old replicas can work beside.
 const LIMIT: Duration = Duration::from_mins(2);
-/// How often a migration that has not ended is asked what it waits for.
+/// Interval at which a running migration is checked for blocking locks.
 const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How soon Postgres notices that a replica with a running migration is gone, and gives up its lock.
+/// How soon Postgres notices that a migrating replica has died, and releases its lock.
 const CLIENT_CHECK: &str = "1s";
 
 impl Db {
-    /// Brings the schema up to date. Replicas that start together take turns: the migrator holds an advisory lock.
-    /// `on_wait` is told the application names of the sessions that hold what the migration waits for, as often as they change.
+    /// Migrates the schema. Replicas that start together take turns: the migrator holds an advisory lock.
+    /// `on_wait` receives the application names of the sessions that block the migration, whenever they change.
     ///
-    /// The connection is closed whatever happens, because sqlx releases its lock only after a success: a replica whose migration
-    /// fails would keep all others waiting for as long as it lives.
+    /// The connection is always closed, because sqlx releases its lock only after a success: a replica whose migration fails
+    /// would otherwise block all others for as long as it lives.
     ///
     /// # Errors
     /// When the database is unavailable, a migration fails, or it does not end within two minutes.
@@ -36,7 +36,7 @@ impl Db {
         let outcome = timeout(LIMIT, self.run_migrations(&mut connection, on_wait)).await;
         let closed = timeout(self.deadline, connection.close()).await;
         outcome.map_err(|_| sqlx::Error::PoolTimedOut)??;
-        // The lock was released before; a connection that does not close cleanly hurts nobody.
+        // The migrator has already released its lock, so a connection that does not close cleanly does no harm.
         drop(closed);
         tracing::info!(milliseconds = u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX), "schema is up to date");
         Ok(())
@@ -51,12 +51,12 @@ impl Db {
         }
     }
 
-    /// Asks what `backend` waits for, for as long as it is polled.
+    /// Reports the sessions that block `backend`, for as long as this future is polled.
     async fn watch_waits(&self, backend: i32, on_wait: impl Fn(&str) + Send + Sync) -> Infallible {
         let mut told = String::new();
         loop {
             tokio::time::sleep(ASK_EVERY).await;
-            // A failure to find out is no failure of the migration.
+            // A failure of this check does not fail the migration.
             if let Ok(holders) = self.holders(backend).await
                 && !holders.is_empty()
                 && holders != told
@@ -68,7 +68,7 @@ impl Db {
         }
     }
 
-    /// Application names of the sessions that `backend` waits for; empty when it waits for none.
+    /// Application names of the sessions that block `backend`; empty when none does.
     async fn holders(&self, backend: i32) -> Result<String, StoreError> {
         let mut conn = self.acquire_aside().await?;
         let named = sqlx::query!(
@@ -80,7 +80,7 @@ impl Db {
     }
 }
 
-/// A replica of the release before must start again while the next one is rolled out, when the schema is ahead of it.
+/// Ignores migrations of newer releases: during a roll-out, a replica of the previous release must be able to restart.
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.set_ignore_missing(true);

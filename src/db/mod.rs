@@ -1,7 +1,7 @@
-//! Postgres: the pool, deadlines, and the only road from a statement to its result and its metrics.
+//! Postgres: the pool, deadlines, and the only path from a statement to its result and its metrics.
 //!
-//! Statements themselves belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so
-//! that a service decides what is one transaction.
+//! The statements belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so that the service
+//! decides the extent of a transaction.
 
 mod conn;
 mod error;
@@ -29,37 +29,37 @@ use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
-/// The network may add this much to a statement's own limit before the connection is given up.
+/// Network allowance on top of the statement timeout, after which the connection is closed.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
-/// A replica that freezes or is cut off in the middle of a transaction keeps its locks no longer: well within a job's lease.
+/// How long a replica that freezes or is cut off in a transaction keeps its locks: well below a job's lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-/// sqlx pings a connection when it is returned to the pool. A second ping before the next use costs a round trip on every
-/// request, and finds something only after a pause.
+/// Idle time after which a connection is pinged before use. sqlx already pings it on return to the pool: a second ping costs a
+/// round trip on every request, and detects something only after a pause.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
-/// The way to Postgres.
+/// The client of Postgres; clones share its pools.
 #[derive(Clone)]
 pub struct Db {
     pool: PgPool,
-    /// One connection outside the pool, so that a busy pool does not look like a dead database.
+    /// One reserved connection outside the pool, so that an exhausted pool does not look like a dead database.
     probe: PgPool,
-    /// One more on which notifications are received.
+    /// One connection for notifications.
     listening: PgPool,
     options: PgConnectOptions,
     deadline: Duration,
     acquire_timeout: Duration,
-    /// Of background work: the connections that it may hold at once.
+    /// For background work: permits for the connections that it may hold at once.
     share: Option<Arc<Semaphore>>,
     faults: Armed,
     metrics: Metrics,
 }
 
 impl Db {
-    /// Prepares the pool; connects when first used, so that a database that is away does not keep the service from starting.
+    /// Prepares the pool. It connects on first use, so that the service can start while the database is unavailable.
     ///
     /// # Errors
-    /// When `DATABASE_URL` is not understood.
+    /// When `DATABASE_URL` is invalid.
     pub fn new(config: &Config, metrics: Metrics) -> Result<Self, sqlx::Error> {
         let options: PgConnectOptions = config.database_url.expose_secret().parse()?;
         let options = options.application_name(&format!("vitrine-{}", config.replica)).disable_statement_logging();
@@ -85,24 +85,24 @@ impl Db {
         })
     }
 
-    /// The same, whose statements faults may strike.
+    /// The same client, with fault injection for its statements.
     #[must_use]
     pub fn with_faults(self, faults: Armed) -> Self {
         Self { faults, ..self }
     }
 
-    /// The same for background work, which waits rather than hold more than half of the connections: requests find the
-    /// other half. One future must not hold two of these at once.
+    /// The same client for background work, which waits rather than use more than half of the pool, so that requests always
+    /// have the other half. A future must not hold two of these connections at once: it could wait for itself.
     #[must_use]
     pub fn for_background(&self) -> Self {
         let half = (self.pool.options().get_max_connections() / 2).max(1);
         Self { share: Some(Arc::new(Semaphore::new(half as usize))), ..self.clone() }
     }
 
-    /// Takes a connection.
+    /// Takes a connection from the pool.
     ///
     /// # Errors
-    /// [`StoreError::Unavailable`] when there is none within `DATABASE_ACQUIRE_TIMEOUT`.
+    /// [`StoreError::Unavailable`] when none is free within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
         if self.faults.has_to_go_aside() {
             return self.acquire_aside().await;
@@ -117,16 +117,16 @@ impl Db {
         Ok(self.conn(connection, share))
     }
 
-    /// Fills the pool, so that the first requests find connections: many that connect at once wait longer than a request may.
+    /// Fills the pool before the first requests: connecting many at once takes longer than a request may wait.
     ///
     /// # Errors
-    /// When one of them cannot be had within `DATABASE_ACQUIRE_TIMEOUT`.
+    /// When a connection is not made within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn warm_up(&self) -> Result<(), StoreError> {
         let all = (0..self.pool.options().get_max_connections()).map(|_| self.pool.acquire());
         try_join_all(all).await.map(drop).map_err(StoreError::from)
     }
 
-    /// Takes a connection and opens a transaction, which ends with [`Conn::commit`] or is rolled back on drop.
+    /// Takes a connection and begins a transaction: [`Conn::commit`] commits it, a drop rolls it back.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -136,15 +136,15 @@ impl Db {
         Ok(conn)
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database answers.
     ///
     /// # Errors
-    /// When it gives none within the limits of any other statement.
+    /// When it does not answer within the limits of an ordinary statement.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.acquire_aside().await?.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
     }
 
-    /// Takes the one connection outside the pool: for what must work when the pool is busy, and is done at once.
+    /// Takes the reserved connection outside the pool, for short work that must succeed while the pool is exhausted.
     ///
     /// # Errors
     /// As [`Self::acquire`].
@@ -153,7 +153,7 @@ impl Db {
         Ok(self.conn(connection, None))
     }
 
-    /// Reports the pool's connections for ever.
+    /// Reports the pool's connections, forever.
     pub async fn sample(self) {
         let mut ticks = tokio::time::interval(SAMPLE_EVERY);
         let gauge = &self.metrics.db_connection_pool_size;
@@ -166,18 +166,19 @@ impl Db {
         }
     }
 
-    /// Calls `wake` after each notification on a channel, and whenever one may have been lost; for ever. One task at a time.
+    /// Calls `wake` after each notification on a channel, and whenever one may have been lost; forever. Only one task may
+    /// listen: there is one connection for it.
     pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
         listen::listen(&self.listening, channel, self.deadline, wake).await;
     }
 
-    /// The longest time that a load of one or two statements may take.
+    /// Upper bound of the time for a connection and two statements.
     #[must_use]
     pub fn longest_load(&self) -> Duration {
         self.acquire_timeout + DEADLINE_MARGIN + 2 * self.deadline
     }
 
-    /// Closes every connection, those in use when they come back.
+    /// Closes all connections; connections in use close on their return.
     pub async fn close(&self) {
         tokio::join!(self.pool.close(), self.probe.close());
     }
@@ -192,7 +193,7 @@ impl Db {
     }
 }
 
-/// False or an error closes the connection, and the pool makes another.
+/// On false or an error, the pool closes the connection and opens another.
 async fn is_usable(connection: &mut PgConnection, meta: PoolConnectionMetadata) -> Result<bool, sqlx::Error> {
     if meta.idle_for > TRUSTED_FOR {
         connection.ping().await?;
