@@ -1,6 +1,6 @@
-//! One attempt at a leased job: the handler runs while the lease is kept, and how it ended is stored.
+//! One attempt at a leased job: runs the handler, renews the lease meanwhile, and stores the outcome.
 //!
-//! Whatever is stored names the lease: an attempt whose lease another replica has since taken changes nothing.
+//! Every statement names the lease, so an attempt that lost its lease to another replica changes nothing.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -15,11 +15,11 @@ use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
 use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
 
-/// Longest reason that is stored.
+/// Longest stored reason, in characters.
 const LONGEST_REASON: usize = 500;
 
 impl Workers {
-    /// Attempts a job whose lease was asked for at `asked`, and counts how that ended.
+    /// Attempts a job whose lease was requested at `asked`, and counts the outcome.
     pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
         let Inner { terms, broken_off, metrics, .. } = &*self.0;
         let timer = metrics.job_duration.time(job.kind);
@@ -59,20 +59,20 @@ impl Workers {
         }
     }
 
-    /// Ends when the lease is lost or no longer sure.
+    /// Renews the lease; returns when it is lost or may have expired.
     async fn keep_lease(&self, job: &Job, sure_until: &watch::Sender<Instant>) {
         loop {
             let limit = *sure_until.borrow();
             match timeout_at(limit, self.renew(job)).await {
                 Ok(Some(asked)) => drop(sure_until.send_replace(asked + self.0.terms.sure_for())),
-                // There is no lease left to keep, and the handler is about to return.
+                // The handler has deleted the job's row, so there is no lease to renew; it is about to return.
                 Ok(None) if job.is_completed() => std::future::pending().await,
                 Ok(None) | Err(_) => return,
             }
         }
     }
 
-    /// Renews the lease when it is time to: from when it counts, unless it is lost.
+    /// Renews the lease when it is due. Returns when the renewal was requested, or `None` if the lease is lost.
     async fn renew(&self, job: &Job) -> Option<Instant> {
         let terms = self.0.terms;
         sleep(terms.renew_every()).await;
@@ -87,12 +87,12 @@ impl Workers {
         }
     }
 
-    /// Stores how the attempt ended, however often it takes; `None` is one that was broken off because the replica leaves.
+    /// Stores the outcome, and retries until it succeeds. `None` is an attempt that was aborted because the replica shuts down.
     async fn conclude(&self, job: &Job, result: Option<&Result<(), Failure>>, sure_until: Instant) -> JobOutcome {
         loop {
             match self.store(job, result).await {
                 Ok((true, outcome)) => return outcome,
-                // The commit of its effect was made and not heard of: nobody else can have ended the job yet.
+                // The commit of the effect succeeded, but its reply was lost: no other replica can have ended the job yet.
                 Ok((false, _)) if job.is_completed() && Instant::now() < sure_until => return JobOutcome::Success,
                 Ok((false, _)) => return JobOutcome::Lost,
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to store the outcome of the job"),
@@ -101,12 +101,12 @@ impl Workers {
         }
     }
 
-    /// False when it could not be stored because the lease has been lost.
+    /// Stores the outcome once; false when the lease has been lost.
     async fn store(&self, job: &Job, result: Option<&Result<(), Failure>>) -> Result<(bool, JobOutcome), StoreError> {
         let db = &self.0.db;
         Ok(match result {
             Some(Ok(())) if job.is_completed() => (true, JobOutcome::Success),
-            // It had no effect in the database that could have completed it.
+            // The handler had no transaction in which to complete the job.
             Some(Ok(())) => (store::delete(&mut db.acquire().await?, job).await?, JobOutcome::Success),
             Some(Err(Failure::LeaseLost)) => (true, JobOutcome::Lost),
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
@@ -151,12 +151,12 @@ impl Workers {
     }
 }
 
-/// Nothing when it panicked.
+/// The future's output, or `None` if it panicked.
 async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
 }
 
-/// Postgres takes no NUL, and a reason may be another side's text.
+/// Removes NUL, which Postgres cannot store, and cuts the reason: it may be text of a platform or an engine.
 fn storable(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(LONGEST_REASON).collect()
 }

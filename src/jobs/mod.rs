@@ -1,14 +1,15 @@
-//! Background jobs: what must happen after an answer was given, whatever becomes of the replica that gave it.
+//! Background jobs: work that must happen after a response, even if the replica that sent the response dies.
 //!
-//! - A job is written in the transaction of its cause and deleted in the transaction of its effect ([`Job::complete`]):
-//!   it runs at least once, and has its effect once.
-//! - A replica leases a job and renews the lease while it works. When the replica dies, the lease ends and another
-//!   takes the job; a replica that lost its lease can no longer complete. Only the database's clock decides.
-//! - Jobs of a *lane* run one at a time in the order in which they were written. Of a *unique key* one job waits or runs.
-//! - A failed attempt is repeated after a random pause, longer each time; its handler may say why ([`Handler::put_back`]). After [`MAX_ATTEMPTS`] the job is dead: it is
-//!   kept with its last error, and its handler says what that means ([`Handler::give_up`]).
+//! - A job is inserted in the transaction of its cause and deleted in the transaction of its effect ([`Job::complete`]):
+//!   it runs at least once, and its effect happens once.
+//! - A replica leases a job and renews the lease while it works. When the replica dies, the lease expires and another replica
+//!   takes the job; a replica that lost its lease cannot complete the job. Only the database's clock decides.
+//! - Jobs in a *lane* run one at a time, in insertion order. At most one job per *unique key* waits or runs.
+//! - A failed attempt is retried after a random pause with a growing bound; its handler can record the reason
+//!   ([`Handler::put_back`]). After [`MAX_ATTEMPTS`] the job becomes a dead letter: its row keeps the last error, and its
+//!   handler applies the consequences ([`Handler::give_up`]).
 //!
-//! A new kind: one member of [`JobKind`], one [`Handler`] and one line in its feature's `handlers()`.
+//! To add a kind, add a member to [`JobKind`], a [`Handler`], and a line to its feature's `handlers()`.
 
 mod attempt;
 mod store;
@@ -33,10 +34,10 @@ use crate::db::{Conn, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 
-/// Attempts at a job, those that died with their replica included.
+/// Attempts at a job, including those whose replica died.
 pub const MAX_ATTEMPTS: i32 = 5;
 
-/// A job to be.
+/// A job to enqueue.
 #[derive(Debug)]
 pub struct NewJob {
     kind: JobKind,
@@ -46,37 +47,37 @@ pub struct NewJob {
 }
 
 impl NewJob {
-    /// A job that may run at once, beside any other.
+    /// A job that may run immediately and concurrently with any other.
     #[must_use]
     pub fn new(kind: JobKind, payload: &impl Serialize) -> Self {
         Self { kind, payload: serde_json::to_value(payload).unwrap_or_default(), lane: None, unique_key: None }
     }
 
-    /// Runs it after every earlier job of the lane.
+    /// Runs the job after every earlier job of the lane.
     #[must_use]
     pub fn in_lane(self, lane: impl Into<String>) -> Self {
         Self { lane: Some(lane.into()), ..self }
     }
 
-    /// Writes it only if no job with this key waits or runs: what arises while one runs does not run it again.
+    /// Enqueues the job only if no job with this key waits or runs; a cause that arises while one runs starts no second one.
     #[must_use]
     pub fn unique(self, key: impl Into<String>) -> Self {
         Self { unique_key: Some(key.into()), ..self }
     }
 }
 
-/// Where jobs are written; clones share it.
+/// The queue of jobs; clones share its wake-up.
 #[derive(Clone, Default)]
 pub struct Queue {
     wake: Arc<Notify>,
 }
 
 impl Queue {
-    /// Writes a job in the transaction of its cause. Jobs of its lane that wait for another try become due, so that it
-    /// need not wait for them. Other writers to the lane wait until the transaction ends: to be called late in it.
+    /// Inserts a job in the transaction of its cause. Jobs of its lane that wait for a retry become due, so that the new job does
+    /// not wait for their pause. The insert locks the lane until the transaction ends, so call this late in the transaction.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn enqueue(&self, tx: &mut Conn, job: &NewJob) -> Result<(), StoreError> {
         store::insert(tx, job.kind, &job.payload, job.lane.as_deref(), job.unique_key.as_deref()).await?;
         if let Some(lane) = &job.lane {
@@ -85,11 +86,11 @@ impl Queue {
         Ok(())
     }
 
-    /// As [`Self::enqueue`], in place of the jobs of its kind that wait in its lane: those would do nothing any more. One that runs
-    /// goes on, and this one follows it.
+    /// As [`Self::enqueue`], but deletes the waiting jobs of the same kind in the lane, which this one makes obsolete. A running
+    /// job continues, and this one follows it.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn replace(&self, tx: &mut Conn, job: &NewJob) -> Result<(), StoreError> {
         if let Some(lane) = &job.lane {
             store::delete_waiting(tx, lane, job.kind).await?;
@@ -97,8 +98,7 @@ impl Queue {
         self.enqueue(tx, job).await
     }
 
-    /// Tells this replica's workers that a transaction with a job was committed. Without it they find the job when they
-    /// look next.
+    /// Wakes this replica's workers after the commit of a transaction with a job. Otherwise they find it at their next poll.
     pub fn wake(&self) {
         self.wake.notify_one();
     }
@@ -110,40 +110,40 @@ pub struct Job {
     id: i64,
     kind: JobKind,
     payload: Value,
-    /// Attempts so far, this one included.
+    /// Attempts so far, including this one.
     attempt: i32,
-    /// Never used twice, so that whoever has an older one can change nothing.
+    /// Never reused, so that the holder of an older lease can change nothing.
     lease: Uuid,
     completed: Arc<AtomicBool>,
 }
 
 impl Job {
-    /// What it does.
+    /// The kind, which selects the handler.
     #[must_use]
     pub fn kind(&self) -> JobKind {
         self.kind
     }
 
-    /// Attempts so far, this one included, and those that died with their replica. Beyond [`MAX_ATTEMPTS`] it is not
-    /// attempted again, but given up.
+    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`] the job is not attempted, but
+    /// becomes a dead letter.
     #[must_use]
     pub fn attempt(&self) -> i32 {
         self.attempt
     }
 
-    /// What it was written with.
+    /// The payload of [`NewJob::new`].
     ///
     /// # Errors
-    /// [`Failure::Permanent`] when it is of another shape.
+    /// [`Failure::Permanent`] when the payload does not parse as `T`.
     pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("failed to parse the payload: {error}")))
     }
 
-    /// Ends the job in the transaction of its effect, once that is written. Only jobs that follow come after it: they
-    /// may have its unique key.
+    /// Ends the job in the transaction of its effect. Call it after writing the effect; only follow-up jobs are enqueued after
+    /// it, because they may have the same unique key.
     ///
     /// # Errors
-    /// [`Failure::LeaseLost`] when another replica may have the job: the transaction must be rolled back.
+    /// [`Failure::LeaseLost`] when another replica may have the job: roll the transaction back.
     pub async fn complete(&self, tx: &mut Conn) -> Result<(), Failure> {
         if !store::delete(tx, self).await? {
             return Err(Failure::LeaseLost);
@@ -152,7 +152,7 @@ impl Job {
         Ok(())
     }
 
-    /// Whether its row is gone, or will be when the handler's transaction is committed.
+    /// Whether the job's row is deleted, or will be when the handler's transaction commits.
     fn is_completed(&self) -> bool {
         self.completed.load(Ordering::Acquire)
     }
@@ -164,21 +164,21 @@ pub enum Failure {
     /// The next attempt may succeed.
     #[error("{reason}")]
     Retry {
-        /// For whoever reads the job's last error.
+        /// Stored as the job's last error.
         reason: String,
-        /// Not before this has passed, when the other side has said so.
+        /// The earliest retry, if the other side asked for a delay.
         after: Option<Duration>,
     },
     /// No attempt can succeed.
     #[error("{0}")]
     Permanent(String),
-    /// The job is another replica's.
+    /// Another replica may have the job.
     #[error("the lease was lost")]
     LeaseLost,
 }
 
 impl Failure {
-    /// The next attempt may succeed.
+    /// A failure to retry after the usual pause.
     #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings by value")]
     pub fn retry(reason: impl ToString) -> Self {
         Self::Retry { reason: reason.to_string(), after: None }
@@ -191,28 +191,28 @@ impl From<StoreError> for Failure {
     }
 }
 
-/// Does the jobs of one kind.
+/// Runs the jobs of one kind.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Does the job. May be cancelled at any await, and repeated after that; may not block its thread, since the lease is
-    /// renewed by the same task; ends with [`Job::complete`] in the
-    /// transaction of its effect, if it has one. A panic is a failed attempt.
+    /// Runs the job. It can be cancelled at any await and run again later. It must not block its thread, because the same task
+    /// renews the lease. If it has an effect in the database, it ends with [`Job::complete`] in the transaction of that effect.
+    /// A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
-    /// Says, in the transaction that puts the job back, why there will be another attempt, for those who wait for the effect.
+    /// Records why the job will be retried, for users who wait for its effect, in the transaction that puts the job back.
     async fn put_back(&self, _job: &Job, _tx: &mut Conn, _reason: &str) -> Result<(), StoreError> {
         Ok(())
     }
 
-    /// Says, in the transaction that buries the job, what it means that it was given up. While it fails the job stays,
-    /// and so does its lane; after [`MAX_ATTEMPTS`] more it is not asked again.
+    /// Applies the consequences of giving up, in the transaction that makes the job a dead letter. While this fails, the job
+    /// remains and blocks its lane; after [`MAX_ATTEMPTS`] more attempts the job becomes a dead letter without it.
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError>;
 }
 
-/// Reports the jobs of the whole fleet and forgets those that died long ago: for one replica at a time.
+/// Reports the jobs of the whole fleet and deletes old dead letters. One replica at a time calls this.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError> {
     let pending = store::pending(conn).await?;
     for kind in JobKind::MEMBERS {
@@ -224,7 +224,7 @@ pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError
     store::forget_dead(conn).await
 }
 
-/// Reports that another replica reports.
+/// Reports zero, while another replica reports for the fleet.
 pub fn report_nothing(metrics: &Metrics) {
     for kind in JobKind::MEMBERS {
         metrics.jobs_pending.set_count(*kind, 0);

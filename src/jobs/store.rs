@@ -1,4 +1,4 @@
-//! The statements on `jobs`. What they are for is said in the module above.
+//! The statements on `jobs`. The parent module explains the semantics.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use super::Job;
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::{JobKind, Query};
 
-/// How many jobs of a kind have not ended.
+/// The unfinished jobs of one kind.
 pub struct Pending {
     pub kind: String,
     pub count: i64,
-    /// How long the one that waits longest has been due; those that run do not wait.
+    /// How long the oldest due job has been waiting; running jobs do not count.
     pub seconds_due: f64,
 }
 
-/// Nothing when the unique key is taken. Who writes to a lane holds its lock until the commit, so that the order of ids is
-/// the order of commits: a later job cannot be seen, and begun, before an earlier one.
+/// Inserts nothing when the unique key is taken. The transaction locks the lane until its commit, so that ids are in the
+/// order of commits: no replica can see and start a later job before an earlier one.
 pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<&str>, unique_key: Option<&str>) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "WITH lane AS MATERIALIZED (SELECT pg_advisory_xact_lock(hashtext('jobs'), hashtext($3)))
@@ -33,22 +33,22 @@ pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<
     tx.execute(Query::InsertJobs, insert).await.map(drop)
 }
 
-/// Makes the jobs of a lane due that wait for another try.
+/// Makes the jobs of a lane that wait for a retry due now.
 pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
     let update =
         sqlx::query!("UPDATE jobs SET run_at = now() WHERE lane = $1 AND died_at IS NULL AND lease_until IS NULL AND run_at > now()", lane);
     tx.execute(Query::UpdateJobs, update).await.map(drop)
 }
 
-/// Deletes the jobs of a kind that wait in a lane. One that runs stays.
+/// Deletes the waiting jobs of a kind in a lane, but not a running one.
 pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<(), StoreError> {
     let delete =
         sqlx::query!("DELETE FROM jobs WHERE lane = $1 AND kind = $2 AND died_at IS NULL AND lease_until IS NULL", lane, kind.name());
     tx.execute(Query::DeleteJobs, delete).await.map(drop)
 }
 
-/// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first that lives. That
-/// it is the first stays true once it was: so a row that changed meanwhile need only be looked at again by itself.
+/// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first unfinished one. The
+/// first of a lane stays the first, so when a row changed concurrently, Postgres need recheck only that row.
 pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
     let update = sqlx::query!(
         "WITH due AS MATERIALIZED (
@@ -74,7 +74,7 @@ pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String
     Ok(jobs.collect())
 }
 
-/// False when the lease has been lost.
+/// Extends the lease. False when it has been lost.
 pub async fn renew(conn: &mut Conn, job: &Job, term: Duration) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET lease_until = now() + make_interval(secs => $3)
@@ -86,13 +86,13 @@ pub async fn renew(conn: &mut Conn, job: &Job, term: Duration) -> Result<bool, S
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// False when the lease has been lost.
+/// Deletes the finished job. False when the lease has been lost.
 pub async fn delete(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     let delete = sqlx::query!("DELETE FROM jobs WHERE id = $1 AND lease_id = $2", job.id, job.lease);
     Ok(conn.execute(Query::DeleteJobs, delete).await? == 1)
 }
 
-/// Gives the job back for another try. False when the lease has been lost.
+/// Puts the job back for a retry after `pause`. False when the lease has been lost.
 pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET lease_id = NULL, lease_until = NULL, run_at = now() + make_interval(secs => $3), last_error = $4
@@ -105,7 +105,7 @@ pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> 
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// False when the lease has been lost.
+/// Makes the job a dead letter. False when the lease has been lost.
 pub async fn bury(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET lease_id = NULL, lease_until = NULL, died_at = now(), last_error = $3
@@ -117,7 +117,7 @@ pub async fn bury(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreEr
     Ok(tx.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// Gives back a job whose attempt was broken off and does not count. False when the lease has been lost.
+/// Gives back a job whose attempt was aborted, without counting the attempt. False when the lease has been lost.
 pub async fn give_back(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE id = $1 AND lease_id = $2",
@@ -127,7 +127,7 @@ pub async fn give_back(conn: &mut Conn, job: &Job) -> Result<bool, StoreError> {
     Ok(conn.execute(Query::UpdateJobs, update).await? == 1)
 }
 
-/// Gives back every job of a lease of which the replica that asked for it has not heard.
+/// Gives back every job of an unconfirmed lease, without counting an attempt.
 pub async fn give_back_all(conn: &mut Conn, lease: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!("UPDATE jobs SET lease_id = NULL, lease_until = NULL, attempts = attempts - 1 WHERE lease_id = $1", lease);
     conn.execute(Query::UpdateJobs, update).await.map(drop)
@@ -144,7 +144,7 @@ pub async fn pending(conn: &mut Conn) -> Result<Vec<Pending>, StoreError> {
     conn.all(Query::SelectJobs, select).await
 }
 
-/// Forgets jobs that died a month ago, at most a thousand.
+/// Deletes dead letters older than 30 days, at most a thousand.
 pub async fn forget_dead(conn: &mut Conn) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM jobs WHERE id IN (SELECT id FROM jobs WHERE died_at < now() - interval '30 days' LIMIT 1000)");
     conn.execute(Query::DeleteJobs, delete).await.map(drop)

@@ -1,22 +1,22 @@
-//! How long jobs wait and leases last. Production uses the defaults; tests have no time for them.
+//! The durations of leases, polls and pauses. Production uses the defaults; tests use shorter ones.
 
 use std::time::Duration;
 
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-/// What another side may ask for at most: what it says is not ours.
+/// Upper bound for a delay that another side asks for: its value is untrusted.
 const LONGEST_AFTER: Duration = Duration::from_hours(24);
 
-/// The times by which workers go.
+/// The durations that workers use.
 #[derive(Clone, Copy, Debug)]
 pub struct Terms {
-    /// How long a job waits for another replica after its own has died.
+    /// Term of a lease: how long a job waits after its replica died.
     pub lease: Duration,
-    /// How soon a job is found that another replica has written or given back.
+    /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
     pub look_every: Duration,
-    /// Bound of the random pause after a job's first failure; it doubles with each.
+    /// Bound of the random pause after a job's first failure; it doubles with each failure.
     pub first_pause: Duration,
-    /// Longest time of an attempt, so that a handler that hangs does not keep its lane and its slot for ever. Handlers
-    /// limit what they call themselves.
+    /// Time limit of an attempt, so that a handler that hangs does not hold its lane and its slot forever. Handlers set
+    /// shorter limits for their own calls.
     pub attempt: Duration,
 }
 
@@ -36,18 +36,19 @@ impl Terms {
         self.lease * 3 / 10
     }
 
-    /// After a renewal, or a note of how an attempt ended, that failed.
+    /// Pause after a failure to renew the lease or to store an outcome.
     pub(super) fn try_again(&self) -> Duration {
         self.lease / 20
     }
 
-    /// How long after it was asked for a lease is relied on: less than its term, so that work has ended when another
+    /// How long a replica relies on a lease after requesting it: less than the term, so that its work has stopped before another
     /// replica begins.
     pub(super) fn sure_for(&self) -> Duration {
         self.lease * 4 / 5
     }
 
-    /// Full jitter: any time up to a bound that doubles with each attempt, after the time that the other side asked for.
+    /// The pause before a retry: the delay that the other side asked for, plus full jitter up to a bound that doubles with each
+    /// attempt.
     pub(super) fn pause(&self, attempt: i32, after: Option<Duration>) -> Duration {
         let doublings = u32::try_from(attempt.clamp(1, 16) - 1).unwrap_or_default();
         let bound = self.first_pause.saturating_mul(1 << doublings).min(LONGEST_PAUSE);

@@ -1,5 +1,5 @@
-//! The workers of one replica: they lease due jobs as slots are free, and leave in order. What becomes of a job that is
-//! leased is for [`attempt`](super::attempt).
+//! The workers of one replica: they lease due jobs while slots are free, and shut down gracefully.
+//! [`attempt`](super::attempt) runs a leased job.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -29,7 +29,7 @@ pub(super) struct Inner {
     pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
     kinds: Vec<String>,
     slots: Arc<Semaphore>,
-    /// A lease that was asked for and of which nothing was heard: Postgres may have given it.
+    /// An unconfirmed lease: its statement has not returned, so Postgres may have granted it.
     unheard: Mutex<Option<Uuid>>,
     running: TaskTracker,
     leaving: CancellationToken,
@@ -38,13 +38,13 @@ pub(super) struct Inner {
 }
 
 impl Workers {
-    /// Workers that do up to `slots` jobs at once, of the kinds that have a handler.
+    /// Workers that run up to `slots` jobs concurrently, of the kinds that have a handler.
     #[must_use]
     pub fn new(queue: Queue, db: Db, slots: usize, handlers: Vec<(JobKind, Arc<dyn Handler>)>, metrics: Metrics) -> Self {
         Self::with_terms(Terms::default(), queue, db, slots, handlers, metrics)
     }
 
-    /// As [`Self::new`], with other times.
+    /// As [`Self::new`], with other durations.
     #[must_use]
     pub fn with_terms(
         terms: Terms,
@@ -61,7 +61,7 @@ impl Workers {
         Self(Arc::new(Inner { queue, db, terms, handlers, kinds, slots, unheard, running, leaving, broken_off, metrics }))
     }
 
-    /// Does jobs until [`Self::leave`]. To be called once.
+    /// Runs jobs until [`Self::leave`]. Call it once.
     pub async fn work(self) {
         let Inner { queue, terms, running, leaving, .. } = &*self.0;
         let mut looks = tokio::time::interval(terms.look_every);
@@ -79,14 +79,14 @@ impl Workers {
         }
     }
 
-    /// Takes no more jobs, lets what is running end within `limit`, breaks off the rest, and gives its jobs back.
+    /// Leases no more jobs, waits up to `limit` for the running ones, aborts the rest, and gives their jobs back.
     pub async fn leave(&self, limit: Duration) {
         let Inner { db, unheard, running, leaving, broken_off, .. } = &*self.0;
         leaving.cancel();
         running.close();
         if tokio::time::timeout(limit, running.wait()).await.is_err() {
             broken_off.cancel();
-            // A handler that never yields cannot be broken off: its lease will end.
+            // A handler that never yields cannot be aborted; its lease expires.
             let _given_back = tokio::time::timeout(db.longest_load(), running.wait()).await;
         }
         if unheard.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
@@ -118,7 +118,7 @@ impl Workers {
             let work = async move {
                 workers.attempt(&job, asked).await;
                 drop(slot);
-                // A job may be waiting for the slot or for the lane.
+                // Another job may be waiting for this slot or lane.
                 queue.wake();
             };
             running.spawn(work.instrument(span));
