@@ -16,7 +16,7 @@ pub struct Terms {
     /// Bound of the random pause after a job's first failure; it doubles with each failure.
     pub first_pause: Duration,
     /// Time limit of an attempt, so that a handler that hangs does not hold its lane and its slot forever. Handlers set
-    /// shorter limits for their own calls.
+    /// limits for their own calls.
     pub attempt: Duration,
 }
 

@@ -1,8 +1,8 @@
-//! The bus between replicas: a channel of Redis on which each replica says what the others have to know and hears what
-//! they say. Why this and not the library's adapter: `docs/adr/0013-realtime.md`.
+//! The message bus between replicas: a Redis channel to which every replica publishes and subscribes.
+//! `docs/adr/0013-realtime.md` explains why this is not the library's adapter.
 //!
-//! Nothing waits for it. What Redis does not take is counted and lost; when it is back, the next word is heard, without
-//! anybody's doing. Whoever must not miss a thing looks at the database as well.
+//! Publishing never blocks its caller. Messages that Redis does not accept are counted and lost; delivery resumes by itself when
+//! Redis is back. Code that must not miss a fact also reads it from the database.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -18,54 +18,54 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Loss;
 
-/// Words that wait until Redis takes them.
+/// Messages that wait to be published.
 const BACKLOG: usize = 4096;
-/// Words of others that wait until they are acted on.
+/// Received messages that wait to be handled.
 const INBOX: usize = 4096;
 
-/// What a replica says. Others may be of another version: variants and fields are added, never changed.
+/// A message between replicas. They may run different versions, so add variants and fields, and never change them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Word {
-    /// An event for the sockets in these rooms, each once.
+    /// An event for the sockets in these rooms; a socket in several of them receives it once.
     Emit {
-        /// Who gets it.
+        /// The rooms whose sockets receive the event.
         rooms: Vec<Room>,
-        /// Its name.
+        /// The name of an [`EventOut`](crate::metrics::labels::EventOut).
         event: String,
-        /// What it says.
+        /// The event's payload, as clients receive it.
         payload: Value,
     },
-    /// For whoever listens to the topic.
+    /// A signal for the subscribers of a topic.
     Signal {
-        /// What it is about.
+        /// The topic, which determines the shape of the payload.
         topic: Topic,
-        /// What it says.
+        /// The signal's payload.
         payload: Value,
     },
-    /// The canary sets out.
+    /// A canary with its number.
     Ping(u64),
-    /// It is sent back to this replica.
+    /// The reply to a canary: the replica that sent it, and its number.
     Pong(Uuid, u64),
 }
 
 impl Word {
-    /// Whether clients miss something when it is lost.
+    /// Whether a loss of this message is visible to clients.
     fn is_emit(&self) -> bool {
         matches!(self, Self::Emit { .. })
     }
 }
 
-/// A word and who says it.
+/// A message and its sender.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Said {
-    /// The replica.
+    /// The replica that sent the message; see [`Bus::me`].
     pub by: Uuid,
-    /// What it says.
+    /// The message.
     pub word: Word,
 }
 
-/// One replica's place on the bus; clones share it.
+/// One replica's connection to the bus; clones share it.
 #[derive(Clone)]
 pub struct Bus(Arc<Inner>);
 
@@ -75,7 +75,7 @@ struct Inner {
     commands: Link,
     listening: Link,
     backlog: mpsc::Sender<Word>,
-    /// Taken by the tasks that empty them.
+    /// [`Bus::run`] takes the receiving ends.
     queues: Mutex<Option<Queues>>,
     metrics: Metrics,
 }
@@ -86,10 +86,10 @@ struct Queues {
 }
 
 impl Bus {
-    /// A place on the bus; [`Self::run`] takes it. Publishes over `commands`.
+    /// A connection to the bus that publishes over `commands`. It sends and receives while [`Self::run`] runs.
     ///
     /// # Errors
-    /// When `REDIS_URL` is not understood.
+    /// When `REDIS_URL` is invalid.
     pub fn new(config: &Config, commands: Link, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let channel = format!("{}:bus", config.redis_key_prefix);
         let (to_inbox, inbox) = mpsc::channel(INBOX);
@@ -105,12 +105,12 @@ impl Bus {
         Ok(Self(Arc::new(Inner { me: Uuid::new_v4(), channel, commands, listening, backlog, queues, metrics })))
     }
 
-    /// By what the others know this replica.
+    /// This replica's identifier on the bus.
     pub fn me(&self) -> Uuid {
         self.0.me
     }
 
-    /// Says something to the other replicas, as soon as Redis takes it.
+    /// Queues a message for the other replicas. Never blocks; a full queue drops the message.
     pub fn say(&self, word: Word) {
         let is_emit = word.is_emit();
         if self.0.backlog.try_send(word).is_err() && is_emit {
@@ -118,7 +118,7 @@ impl Bus {
         }
     }
 
-    /// Keeps listening, says what is to be said, and gives `hear` what is heard, this replica's own words included; for ever.
+    /// Publishes the queued messages, and passes every received message to `hear`, including this replica's own; forever.
     pub async fn run(self, mut hear: impl FnMut(Said) + Send) {
         let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };
@@ -135,7 +135,7 @@ impl Bus {
             while let Some(bytes) = inbox.recv().await {
                 match serde_json::from_slice(&bytes) {
                     Ok(said) => hear(said),
-                    // Another version says what this one does not know.
+                    // Another version may send messages that this one does not know.
                     Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to parse a message from the bus"),
                 }
             }

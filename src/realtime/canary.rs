@@ -1,22 +1,22 @@
-//! The canary: each second it goes from this replica to every other and back, and so tells how long an event takes, and
-//! whether this replica is heard, and hears, at all.
+//! The canary: a message that travels every second from this replica to every other one and back. It measures the latency of
+//! events between replicas, and detects whether this replica can publish and receive at all.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::metrics::Metrics;
 
-/// Between two canaries.
+/// Interval between canaries.
 pub const EVERY: Duration = Duration::from_secs(1);
-/// Without a word of its own for this long, a replica takes itself for deaf.
+/// A replica that has not received its own canary for this long reports itself as disconnected.
 const DEAF_AFTER: Duration = Duration::from_secs(3);
-/// One that is still out after that never comes back: above what anybody would call slow, so that slowness is seen.
+/// A canary without a reply after this time counts as lost. Long, so that slow replies are still measured.
 const LOST_AFTER: Duration = Duration::from_secs(15);
 
-/// What one replica knows of its canaries.
+/// The canaries of one replica.
 pub struct Canary {
     next: u64,
-    /// When those set out that may still come back.
+    /// Canaries without a reply yet, and when they were sent.
     out: HashMap<u64, Instant>,
     heard_myself: Option<Instant>,
     metrics: Metrics,
@@ -27,7 +27,7 @@ impl Canary {
         Self { next: 0, out: HashMap::new(), heard_myself: None, metrics }
     }
 
-    /// Another one sets out; answers its number.
+    /// Registers a new canary and returns its number.
     pub fn set_out(&mut self) -> u64 {
         let connected = self.heard_myself.is_some_and(|heard| heard.elapsed() < DEAF_AFTER);
         self.metrics.websocket_adapter_connected.set((), f64::from(u8::from(connected)));
@@ -37,13 +37,13 @@ impl Canary {
         self.next
     }
 
-    /// This replica has heard its own canary.
+    /// Records that this replica has received its own canary.
     pub fn hear_myself(&mut self) {
         self.heard_myself = Some(Instant::now());
         self.metrics.websocket_adapter_connected.set((), 1.0);
     }
 
-    /// One is back from another replica.
+    /// Records a reply from another replica. The one-way latency is half of the round trip.
     pub fn is_back(&self, number: u64) {
         if let Some(set_out) = self.out.get(&number) {
             self.metrics.websocket_fanout.record((), set_out.elapsed().as_secs_f64() / 2.0);

@@ -1,4 +1,4 @@
-//! One connected client, as the features see it.
+//! One connected client, as the features see it: its identity, rooms, background work and outgoing events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,11 +13,11 @@ use crate::faults::Armed;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
-/// How long to wait before offering an event again to a client whose queue is full. The queue must drain in between: the
-/// library closes a connection whose queue is full when a ping is due.
+/// Pause before retrying an event for a client whose queue is full. The queue must drain meanwhile: the library closes a
+/// connection whose queue is full when a ping is due.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A client that is connected to this replica; clones are the same one.
+/// A client that is connected to this replica; clones refer to the same client.
 #[derive(Clone)]
 pub struct Client {
     socket: SocketRef,
@@ -26,41 +26,41 @@ pub struct Client {
     metrics: Metrics,
 }
 
-/// The client takes no more now.
+/// The client's queue is full: it reads more slowly than events arrive.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client's queue is full")]
 pub struct Slow;
 
-/// The client is not there any more.
+/// The client has disconnected.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client has disconnected")]
 pub struct Gone;
 
 impl Client {
-    /// The client of a socket that was admitted.
+    /// The client of an admitted socket; `None` before its admission.
     pub(super) fn of(socket: SocketRef, faults: &Armed, metrics: &Metrics) -> Option<Self> {
         let seat = socket.extensions.get::<Arc<Seat>>()?;
         Some(Self { socket, seat, faults: faults.clone(), metrics: metrics.clone() })
     }
 
-    /// Whom it was admitted as. The session may have ended since: whoever acts on it proves it anew.
+    /// The identity at admission. The session may have ended since, so verify it again before acting on it.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.seat.identity
     }
 
-    /// Whether two are the same.
+    /// Whether both refer to the same socket.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.socket.id == other.socket.id
     }
 
-    /// Enters a room.
+    /// Joins a room.
     pub fn join(&self, room: Room) {
         self.socket.join(room.name());
     }
 
-    /// Leaves a room; what is done for the client because it is there ends.
+    /// Leaves a room, and ends the background work that belongs to it.
     pub fn leave(&self, room: Room) {
         self.socket.leave(room.name());
         let work = match room {
@@ -71,39 +71,40 @@ impl Client {
         let _was_done = self.seat.release(work);
     }
 
-    /// Whether it is in a room.
+    /// Whether the client is in a room.
     #[must_use]
     pub fn is_in(&self, room: Room) -> bool {
         self.rooms().contains(&room)
     }
 
-    /// The rooms in which it is.
+    /// The rooms that the client is in.
     #[must_use]
     pub fn rooms(&self) -> Vec<Room> {
         self.socket.rooms().iter().filter_map(|name| Room::named(name)).collect()
     }
 
-    /// Does something for the client until it leaves, and not before the event at hand was answered; see [`Work`]. What was done under the same name before ends.
+    /// Runs background work for the client, from the acknowledgement of the current event until the client disconnects; see
+    /// [`Work`]. It replaces earlier work of the same name.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         self.seat.hold(work, task);
     }
 
-    /// Ends what is done for the client; answers whether it was.
+    /// Ends the client's background work; returns whether it was running.
     #[must_use]
     pub fn release(&self, work: Work) -> bool {
         self.seat.release(work)
     }
 
-    /// Whether this is being done for the client.
+    /// Whether this background work is running for the client.
     #[must_use]
     pub fn holds(&self, work: Work) -> bool {
         self.seat.holds(work)
     }
 
-    /// Puts an event on its way. An event that a slow client does not take is lost and counted.
+    /// Queues an event for the client. When the queue is full, the event is dropped and counted.
     ///
     /// # Errors
-    /// [`Slow`] when it was lost. A client that has left misses nothing.
+    /// [`Slow`] when the event was dropped. A disconnected client is no error.
     pub fn emit(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Slow> {
         match self.try_emit(event, payload) {
             Err(Refused::Slow) => {
@@ -114,10 +115,10 @@ impl Client {
         }
     }
 
-    /// Puts an event on its way as soon as the client takes it. So what makes many of them waits for a slow client.
+    /// Queues an event, and waits while the queue is full: backpressure for producers of many events.
     ///
     /// # Errors
-    /// [`Gone`] when it has left.
+    /// [`Gone`] when the client has disconnected.
     pub async fn send(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Gone> {
         loop {
             match self.try_emit(event, payload) {
@@ -147,12 +148,12 @@ impl Client {
         }
     }
 
-    /// The library's socket, for what ends it.
+    /// The library's socket, for closing it.
     pub(super) fn socket(&self) -> &SocketRef {
         &self.socket
     }
 
-    /// What this replica keeps of it.
+    /// This replica's state for the client.
     pub(super) fn seat(&self) -> &Seat {
         &self.seat
     }

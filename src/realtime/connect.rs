@@ -1,5 +1,5 @@
-//! The way in: a client that connects is asked who it is before it hears that it is connected, so that no event of it is
-//! handled before that.
+//! Admission of clients: a client is authenticated before its connection is confirmed, so that no event of an unauthenticated
+//! client is handled.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -21,24 +21,24 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, Limiter, SocketError, Transport};
 use crate::state::AppState;
 
-/// Asks who a connection is, by its token or the headers of the request that opened it.
+/// Authenticates a connection by its token or by the headers of the request that opened it.
 pub type Admission = Arc<dyn Fn(AppState, HeaderMap, Option<String>) -> BoxFuture<'static, Result<Identity, ApiError>> + Send + Sync>;
 
-/// What a client may say of itself when it connects.
+/// The `auth` payload that a client may send when it connects.
 #[derive(Default, Deserialize)]
 pub struct Introduction {
     token: Option<String>,
 }
 
-/// A refusal; the client reads the code as the message of its `connect_error`.
+/// A refused connection; the client receives the code as the message of its `connect_error`.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .0.as_str())]
 struct Refused(Code);
 
-/// What is known of a client that connects.
+/// The arguments of the connect handler.
 type Connecting = (SocketRef, TryData<Introduction>);
 
-/// What every client of the namespace goes through.
+/// The handler that admits every client of the namespace.
 pub fn handler(state: AppState, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, Connecting> {
     let dispatcher = Dispatcher { state: state.clone(), events: Arc::new(events) };
     let admit = admission.clone();
@@ -65,7 +65,7 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     };
     let rooms = [Room::Session(identity.session), Room::User(identity.user)];
     let per_second = NonZeroU32::new(state.config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
-    // Only now does the way out count: what was refused was never connected.
+    // Counted only now: a refused client was never connected, and its disconnection is not counted either.
     metrics.websocket_connections.increment(carried(socket.transport_type()));
     let seat = Arc::new(Seat::new(identity, per_second, place, metrics.clone()));
     socket.extensions.insert(seat);
@@ -75,7 +75,7 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     Ok(())
 }
 
-/// Asks once more who a client is, now that it is among those who hear of the end of their session: it may have ended meanwhile.
+/// Authenticates the client again, now that its socket is in the room of its session: the session may have ended in between.
 async fn look_again(socket: SocketRef, introduction: Introduction, state: AppState, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
     let Some(client) = state.realtime.client_of(socket) else { return };
@@ -108,7 +108,7 @@ async fn leave(socket: SocketRef, reason: DisconnectReason) {
     });
 }
 
-/// How a socket is carried now.
+/// The current transport of a socket as a label.
 pub fn carried(transport: TransportType) -> Transport {
     match transport {
         TransportType::Polling => Transport::Polling,

@@ -1,5 +1,5 @@
-//! The way out of a replica that leaves: every client is told when to come back, and its transport is closed then. Spread
-//! over time, because those who take them are to be asked by a few at once and not by all.
+//! Draining: a replica that shuts down tells every client when to reconnect, and closes its transport at that time. The times
+//! are spread, so that the clients do not all reach the other replicas at once.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use super::Realtime;
 use super::client::Client;
 use crate::metrics::labels::{Disconnection, EventOut};
 
-/// For the last transports to close once all were told to.
+/// Time for the last transports to close.
 const LAST: Duration = Duration::from_secs(1);
-/// Between two looks at whether all have gone.
+/// Interval of the checks whether all transports have closed.
 const PAUSE: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
@@ -21,7 +21,7 @@ struct Draining {
 }
 
 impl Realtime {
-    /// Lets every client go, spread over `spread`. A transport that is closed makes a client come back, to another replica.
+    /// Disconnects every client, spread over `spread`. A closed transport makes a client reconnect, to another replica.
     pub async fn drain(&self, spread: Duration) {
         let clients = self.clients();
         tracing::info!(clients = clients.len(), "draining clients to other replicas");
@@ -33,8 +33,8 @@ impl Realtime {
             }
         };
         let _in_time = tokio::time::timeout(LAST, gone).await;
-        // Clients that poll have no connection of their own to hang up on: their polls are answered now. The library tells
-        // nobody that they have left.
+        // Polling clients have no connection of their own to close, so their polls are answered now. The library does not call
+        // the disconnect handler for them.
         let rest = self.clients();
         self.close().await;
         for client in rest {

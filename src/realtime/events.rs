@@ -1,5 +1,5 @@
-//! The table of events that clients may send, and how one is handled: limited, in its order, timed, answered. What an
-//! event does is its feature's, in `socket.rs`.
+//! The table of events that clients may send, and their dispatch: limited, in order, timed, acknowledged. The handlers are in
+//! each feature's `socket.rs`.
 
 use std::sync::Arc;
 
@@ -24,16 +24,16 @@ use crate::state::AppState;
 
 type Handler = Arc<dyn Fn(AppState, Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
-/// The answer that says no more than that it was done.
+/// An acknowledgement without content.
 #[derive(Serialize)]
 pub struct Done {}
 
-/// What is done about each event.
+/// The handler of each event.
 #[derive(Clone, Default)]
 pub struct Events(Vec<(EventIn, Handler)>);
 
 impl Events {
-    /// Has an event handled: its payload must fit `B`, what is answered is the acknowledgement.
+    /// Registers a handler. The event's payload must parse as `B`; the handler's result becomes the acknowledgement.
     #[must_use]
     pub fn on<B, R, F, Fut>(mut self, event: EventIn, handler: F) -> Self
     where
@@ -55,7 +55,7 @@ impl Events {
         self
     }
 
-    /// These and others.
+    /// Adds the handlers of another table.
     #[must_use]
     pub fn merge(mut self, others: Self) -> Self {
         self.0.extend(others.0);
@@ -67,14 +67,14 @@ impl Events {
     }
 }
 
-/// Takes every event of a socket.
+/// Receives every event of every socket.
 #[derive(Clone)]
 pub struct Dispatcher {
     pub state: AppState,
     pub events: Arc<Events>,
 }
 
-/// The library calls this where the socket is read: it must not wait, and the order of events is still theirs.
+/// The library calls this from the task that reads the socket, in the order of arrival, so it must not block.
 impl MessageHandler<LocalAdapter, ()> for Dispatcher {
     fn call(&self, socket: Arc<Socket>, mut packed: Packed, ack_id: Option<i64>) {
         let (Ok(ack), Ok(socket_ref)) =
@@ -99,7 +99,7 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
 }
 
 impl Dispatcher {
-    /// Handles the waiting events of a client.
+    /// Handles the queued events of a client until the queue is empty.
     async fn work(self, client: Client) {
         while let Some(received) = client.seat().events.next() {
             self.handle(&client, received).await;
@@ -114,7 +114,7 @@ impl Dispatcher {
             Some(handler) => {
                 let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
                 let work = handler(self.state.clone(), client.clone(), payload).instrument(span);
-                // A task of its own, so that a panic ends the event and not the worker.
+                // In a task of its own, so that a panic ends the event and not the worker.
                 match tokio::spawn(tokio::time::timeout(self.state.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
                     Ok(Err(_)) => Err(ApiError::new(Code::Timeout).retry_after(1)),
@@ -124,7 +124,7 @@ impl Dispatcher {
         };
         drop(timer);
         match outcome {
-            // A client that does not take its answer has left or will be let go.
+            // A client that does not accept its acknowledgement has disconnected, or will be disconnected.
             Ok(reply) => drop(ack.send(&reply)),
             Err(error) => self.refuse(ack, &error),
         }

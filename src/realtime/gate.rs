@@ -1,5 +1,5 @@
-//! What an HTTP request for Socket.IO passes before the library sees it: whose page sends it, how many connections its
-//! address holds, how long it may take to send its body.
+//! The checks of a Socket.IO request before the library handles it: its origin, the number of connections of its network, and
+//! the time that it takes to send its body.
 
 use std::sync::Arc;
 
@@ -17,13 +17,13 @@ use crate::metrics::labels::{Limiter, SocketError};
 use crate::server::HangUp;
 use crate::state::AppState;
 
-/// Where Socket.IO is.
+/// The path of Socket.IO.
 pub const PATH: &str = "/socket.io/";
 
-/// What is read of a request that opens a connection: how it is carried, and who it is.
+/// Headers that the library and the admission still read: credentials and the upgrade.
 const READ_LATER: [HeaderName; 6] = [AUTHORIZATION, COOKIE, CONNECTION, UPGRADE, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION];
 
-/// Refuses the pages of other sites.
+/// Refuses requests from pages of other sites.
 pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metrics)>, request: Request, next: Next) -> Response {
     if let Err(refusal) = origin::check(&own_pages, request.uri(), request.headers()).await {
         metrics.websocket_errors.increment(SocketError::Origin);
@@ -32,13 +32,13 @@ pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metri
     next.run(request).await
 }
 
-/// Admits a request, or answers why not.
+/// Admits a request, or answers with the reason of the refusal.
 pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
     if let Err((error, reason)) = look(&state, network, &mut request) {
         state.metrics.websocket_errors.increment(reason);
         return error.into_response();
     }
-    // A poll waits for an event; what is posted is there or is not.
+    // A polling GET waits for events and has no deadline here; a POST must deliver its body in time.
     if request.method() == Method::POST {
         let answer = tokio::time::timeout(state.config.request_timeout, next.run(request)).await;
         return answer.unwrap_or_else(|_| ApiError::new(Code::RequestTimeout).into_response());
@@ -49,7 +49,7 @@ pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut re
 fn look(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
-        // The library keeps the request that opens a connection as long as the connection: the place goes with it.
+        // The library keeps the request that opened a connection for as long as the connection, and with it the permit.
         None => {
             let place = state.realtime.place_for_network(network, state.config.sockets_per_address).ok_or_else(|| {
                 state.metrics.rate_limited.increment(Limiter::SocketConnections);
@@ -63,21 +63,21 @@ fn look(state: &AppState, network: ClientNetwork, request: &mut Request) -> Resu
                 state.realtime.note_upgrade(sid, hang_up.clone());
             }
         }
-        // The library says what is wrong with it.
+        // The library answers these, with an error if the `sid` is invalid.
         Some(_) => {}
     }
     Ok(())
 }
 
-/// Copies what is read of a request that is kept: its parts point into the buffer in which it arrived, of eight kibibytes at
-/// least, and a silent connection would hold that as long as it is there. Headers that nobody reads any more go.
+/// Copies the headers and the URI that are read later, and removes the rest. The parts of a request point into the buffer in
+/// which it arrived, of at least eight kibibytes, and an idle connection would hold that buffer for as long as it lives.
 fn let_go_of_buffers(request: &mut Request) {
     let kept = |name: &HeaderName| READ_LATER.iter().any(|read| read == name);
     let copied = |(name, value): (&HeaderName, &HeaderValue)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?));
     let headers = request.headers().iter().filter(|(name, _)| kept(name)).filter_map(copied).collect();
     *request.headers_mut() = headers;
     request.extensions_mut().remove::<OriginalUri>();
-    // The text of an address is an address.
+    // Always succeeds: the text comes from a URI.
     if let Ok(uri) = request.uri().to_string().parse() {
         *request.uri_mut() = uri;
     }

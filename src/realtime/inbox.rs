@@ -1,5 +1,5 @@
-//! The events of one socket that wait: they are handled in their order and one at a time, by a task that is there only
-//! while there are any, because most sockets are silent.
+//! The queued events of one socket. One task handles them in order, one at a time. The task exists only while events are
+//! queued, because most sockets are idle.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -9,18 +9,18 @@ use socketioxide::extract::AckSender;
 
 use crate::metrics::labels::EventIn;
 
-/// Events that a socket may have waiting.
+/// Queued events per socket.
 const WAITING: usize = 64;
 
-/// An event that a client has sent.
+/// An event from a client.
 pub struct Received {
     pub event: EventIn,
-    /// Null without one.
+    /// Null when the client sent none.
     pub payload: Value,
     pub ack: AckSender,
 }
 
-/// The waiting events of one socket.
+/// The queue of one socket.
 #[derive(Default)]
 pub struct Inbox(Mutex<Queue>);
 
@@ -30,13 +30,13 @@ struct Queue {
     is_worked_on: bool,
 }
 
-/// What became of an event.
+/// The result of queueing an event.
 pub enum Put {
-    /// It waits for the worker that is there.
+    /// Queued for the running worker.
     Waits,
-    /// It waits for a worker, which is to be started.
+    /// Queued; the caller must start a worker.
     WantsWorker,
-    /// There are too many.
+    /// The queue is full: the event is returned.
     Full(Received),
 }
 
@@ -50,7 +50,7 @@ impl Inbox {
         if std::mem::replace(&mut queue.is_worked_on, true) { Put::Waits } else { Put::WantsWorker }
     }
 
-    /// The next event for the worker; without one, the worker is to end.
+    /// The next event for the worker; on `None` the worker must end.
     pub fn next(&self) -> Option<Received> {
         let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let next = queue.waiting.pop_front();

@@ -1,11 +1,12 @@
-//! Socket.IO over all replicas: who is connected, what they are told, and how one replica tells the clients of another.
+//! Socket.IO across all replicas: connected clients, events to them and from them, and delivery between replicas.
 //!
-//! - A feature tells its facts with [`Realtime::emit`], from its `events.rs`, after they have become true. The clients of
-//!   this replica hear it at once, those of others over the bus. Nothing waits for either.
-//! - What clients send is in a feature's `socket.rs`: [`Events`] is its table. Each event proves anew what it needs.
-//! - Redis may be away: then clients hear what happens on their own replica, and what must not be missed, such as the end of
-//!   a session or the lines of a log, is found in the database.
-//! - Who a client is says the accounts' `admit`, given to [`Realtime::open`]; nothing here knows a feature.
+//! - A feature publishes its facts with [`Realtime::emit`], from its `events.rs`, after the commit. Clients of this replica
+//!   receive an event at once, clients of other replicas over the bus. The caller waits for neither.
+//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. Every event is authorized
+//!   anew.
+//! - While Redis is unavailable, clients receive only events of their own replica. Facts that must not be missed, such as the
+//!   end of a session or the lines of a log, are also read from the database.
+//! - `accounts::admit`, passed to [`Realtime::open`], authenticates clients. This module does not know the features.
 
 mod bus;
 mod canary;
@@ -58,17 +59,18 @@ use crate::state::AppState;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
-/// Attachments of an event. None has any: an event with some is refused like any of another shape, one with many ends its connection.
+/// Binary attachments of an event. No event uses any: up to this many, the event is refused as malformed; more end the
+/// connection.
 const ATTACHMENTS: usize = 10;
-/// Events that wait for a client to take them.
+/// Outgoing packets that wait in a client's queue.
 const QUEUE: usize = 128;
-/// For a client to say who it is.
+/// Time for a client to join the namespace after it opened a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bytes that are read from a websocket at once: most of what clients send is short, and most clients are silent.
+/// Bytes of a websocket's read buffer: most messages of clients are short, and most clients are idle.
 const READ_BUFFER: usize = 1024;
-/// How soon the gauges follow.
+/// Interval at which the gauges are updated.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-/// For a client that was signed out to close its transport itself.
+/// Time for a signed-out client to close its transport itself.
 const LAST_WORD: Duration = Duration::from_secs(1);
 
 /// The namespace of every client.
@@ -80,26 +82,26 @@ pub struct Realtime(Arc<Inner>);
 
 struct Inner {
     io: SocketIo,
-    /// Nothing but its own path is sent to it: there is nothing behind it.
+    /// Mounted on its own path only, so its inner service is an empty router.
     service: SocketIoService<Router>,
     bus: Bus,
     signals: Signals,
     limits: Limits,
     upgraded: HangUps,
     canary: Mutex<Canary>,
-    /// Clients of this replica, as they were counted last.
+    /// Number of clients of this replica at the last count.
     connections: AtomicU64,
     faults: Armed,
     metrics: Metrics,
 }
 
 impl Realtime {
-    /// Socket.IO that is not open yet; words for other replicas go over `commands`.
+    /// Socket.IO before it is opened; messages to other replicas are published over `commands`.
     ///
     /// # Errors
-    /// When `REDIS_URL` is not understood.
+    /// When `REDIS_URL` is invalid.
     pub fn new(config: &Config, commands: Link, faults: Armed, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        // The library would collect 10 MB of attachments, for whoever has not even said who it is.
+        // By default the library buffers 10 MB of attachments, even for an unauthenticated client.
         let parser = ParserConfig::common().max_incoming_binaries(ATTACHMENTS).max_incoming_binary_buf_size(MAX_MESSAGE);
         let (service, io) = SocketIoBuilder::new()
             .with_parser(parser)
@@ -126,9 +128,9 @@ impl Realtime {
         })))
     }
 
-    /// Lets clients in, and answers the route at which they come.
+    /// Opens the namespace for clients, and returns the route of Socket.IO with its checks.
     pub fn open(&self, state: &AppState, events: Events, admission: Admission, own_pages: OriginLayer) -> Router<AppState> {
-        // The adapter of one process has nothing to wait for.
+        // The result need not be awaited: the in-process adapter initializes synchronously.
         self.0.io.ns(NAMESPACE, connect::handler(state.clone(), ping::events().merge(events), admission));
         Router::new()
             .route_service(PATH, self.0.service.clone())
@@ -136,41 +138,41 @@ impl Realtime {
             .layer(middleware::from_fn_with_state((own_pages, self.0.metrics.clone()), gate::check_origin))
     }
 
-    /// Tells every client in one of the rooms, on every replica, each once. Never waits and never fails: what cannot be told is
-    /// counted.
+    /// Emits an event to every client in one of the rooms, on every replica, each once. Never blocks and never fails: lost
+    /// events are counted.
     pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
         self.deliver(rooms, event, &payload);
         self.0.bus.say(Word::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
     }
 
-    /// Tells every client of this replica in one of the rooms, each once.
+    /// Emits an event to every client of this replica in one of the rooms, each once.
     pub fn emit_here(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         if let Some(payload) = written(payload) {
             self.deliver(rooms, event, &payload);
         }
     }
 
-    /// Tells every replica, this one included. Unlike the others', its own ears hear it without Redis.
+    /// Signals every replica, including this one. Subscribers on this replica receive the signal even without Redis.
     pub fn signal(&self, topic: Topic, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
         self.0.signals.tell(topic, payload.clone());
         self.0.bus.say(Word::Signal { topic, payload });
     }
 
-    /// What is signalled from now on.
+    /// Subscribes to the signals of a topic.
     #[must_use]
     pub fn signals(&self, topic: Topic) -> broadcast::Receiver<Value> {
         self.0.signals.listen(topic)
     }
 
-    /// By what other replicas know this one; another one each time that it starts.
+    /// This replica's identifier on the bus; it changes with every start.
     #[must_use]
     pub fn replica(&self) -> Uuid {
         self.0.bus.me()
     }
 
-    /// How many clients this replica has, counted every second.
+    /// Number of clients of this replica, counted every second.
     #[must_use]
     pub fn connections(&self) -> u64 {
         self.0.connections.load(Ordering::Relaxed)
@@ -183,7 +185,7 @@ impl Realtime {
         self.clients_of(sockets.unwrap_or_default())
     }
 
-    /// The clients of this replica in a room.
+    /// Every client of this replica in one of the rooms, each once.
     #[must_use]
     pub fn clients_in(&self, rooms: &[Room]) -> Vec<Client> {
         let names: Vec<String> = rooms.iter().map(|room| room.name()).collect();
@@ -191,13 +193,14 @@ impl Realtime {
         self.clients_of(sockets.unwrap_or_default())
     }
 
-    /// Signs clients of this replica out: tells them and ends their connections.
+    /// Signs out the clients of a session on this replica: emits `logout` and ends their connections.
     pub fn log_out(&self, session: Uuid) {
         for client in self.clients_in(&[Room::Session(session)]) {
             client.seat().let_go(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
-            // It hears that it is not to come back. A queue that is full is no reason to let it stay.
+            // A disconnection of the namespace tells the client not to reconnect. A full queue does not spare the client: its
+            // connection is closed below.
             let _full = client.socket().clone().disconnect();
             client.seat().leave(Disconnection::Logout);
             tokio::spawn(async move {
@@ -209,7 +212,7 @@ impl Realtime {
         }
     }
 
-    /// Hears the other replicas, tells them what is to be told, and counts connections; for ever.
+    /// Exchanges messages with the other replicas, sends canaries and counts connections; forever.
     pub async fn run(self) {
         let this = self.clone();
         let listening = self.0.bus.clone().run(move |said| this.hear(said));
@@ -238,7 +241,7 @@ impl Realtime {
             Word::Ping(_) if is_mine => self.canary().hear_myself(),
             Word::Ping(number) => self.0.bus.say(Word::Pong(by, number)),
             Word::Pong(to, number) if to == self.0.bus.me() => self.canary().is_back(number),
-            // What this replica says has reached its own clients and ears before.
+            // This replica has already delivered its own messages to its clients and subscribers.
             Word::Pong(..) => {}
             _ if is_mine => {}
             Word::Emit { rooms, event, payload } => {
@@ -277,7 +280,7 @@ impl Realtime {
         }
     }
 
-    /// Hangs up on a client, which may come back. One that polls has no connection of its own to hang up on.
+    /// Closes the connection of a client, which may reconnect. A polling client has no connection of its own to close.
     fn end(&self, client: &Client, reason: Disconnection) {
         client.seat().let_go(reason);
         if let Some(hang_up) = self.hang_up_of(client) {
@@ -285,7 +288,7 @@ impl Realtime {
         }
     }
 
-    /// The connection of a client that has one of its own.
+    /// The connection of a websocket client; `None` for a polling client.
     fn hang_up_of(&self, client: &Client) -> Option<HangUp> {
         let socket = client.socket();
         if socket.transport_type() == socketioxide::TransportType::Polling {

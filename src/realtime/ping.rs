@@ -1,4 +1,4 @@
-//! The application's ping: a client learns that the service, not only the transport, answers it, and how long that takes.
+//! The application's ping: it shows a client that the service responds, not only the transport, and measures the round trip.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -12,7 +12,7 @@ use crate::state::AppState;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Ping {
-    /// The client's own time, in whatever it counts.
+    /// The client's own clock, in any unit; echoed back.
     at: f64,
 }
 
@@ -23,7 +23,7 @@ struct Pong {
     server_at: i64,
 }
 
-/// The events of this file.
+/// The handler of `ping`.
 pub fn events() -> Events {
     Events::default().on(EventIn::Ping, ping)
 }

@@ -1,30 +1,30 @@
-//! Rooms: who gets an event. A socket is in the rooms of its session and its user from the start; it enters the others
-//! when it subscribes.
+//! Rooms: groups of sockets that receive the same events. A socket joins the rooms of its session and its user at admission,
+//! and other rooms when its client subscribes.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-/// Sockets that are told the same.
+/// A room, with its identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Room {
-    /// Those of one session of an account.
+    /// The sockets of one session.
     Session(Uuid),
-    /// Those of one account.
+    /// The sockets of one account.
     User(Uuid),
-    /// Those that subscribed to a project.
+    /// The subscribers of a project.
     Project(Uuid),
-    /// Those that subscribed to an environment.
+    /// The subscribers of an environment.
     Environment {
-        /// The environment.
+        /// The environment's identifier.
         id: Uuid,
-        /// Its project: who loses that loses this.
+        /// The environment's project: a client that loses access to the project leaves this room too.
         project: Uuid,
     },
 }
 
 impl Room {
-    /// The name under which the library knows it.
+    /// The room's name in the library.
     pub(super) fn name(self) -> String {
         match self {
             Self::Session(id) => format!("s{}", id.simple()),
@@ -34,7 +34,7 @@ impl Room {
         }
     }
 
-    /// The project of which one has to be a member to be in the room.
+    /// The project whose access the room requires.
     #[must_use]
     pub fn project(self) -> Option<Uuid> {
         match self {
@@ -43,7 +43,7 @@ impl Room {
         }
     }
 
-    /// The room of a name.
+    /// The inverse of [`Self::name`].
     pub(super) fn named(name: &str) -> Option<Self> {
         let make = match name.get(..1)? {
             "s" => Self::Session,

@@ -1,5 +1,5 @@
-//! What a replica keeps of one connected socket, and the seats of all of them: who sits there, what is done for it, and
-//! how it is let go. It ends with the socket.
+//! The state of each connected socket: identity, rate limits, background work and the reason of its disconnection; and the
+//! limits on connections per network and account. The state of a socket ends with the socket.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -17,45 +17,45 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, SocketError};
 use crate::server::HangUp;
 
-/// Events at once, in seconds' worth of them.
+/// Burst of events, in seconds of the permitted rate.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
-/// As many times as it may send are endured of a socket.
+/// Flood factor: a socket is disconnected above this multiple of the permitted event rate.
 const ENDURED: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
-/// Whom a connection was admitted as.
+/// The identity with which a connection was admitted.
 #[derive(Clone, Debug)]
 pub struct Identity {
-    /// The account.
+    /// The account's identifier.
     pub user: Uuid,
-    /// The session that proved it.
+    /// The session that authenticated the connection.
     pub session: Uuid,
-    /// What the session's token hashes to, for who asks again.
+    /// The hash of the session's token, for later checks of the session.
     pub token_hash: Arc<[u8]>,
 }
 
-/// What is done for a socket as long as it is there.
+/// Background work for a socket; it ends with the socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Work {
-    /// It is sent the log of this environment.
+    /// Sends the log of this environment.
     Log(Uuid),
-    /// It counts as present in this project.
+    /// Keeps the user present in this project.
     Presence(Uuid),
-    /// It is the terminal of this session.
+    /// Runs the terminal of this environment session.
     Terminal(Uuid),
 }
 
-/// The seat of one socket.
+/// The connection state of one socket.
 pub struct Seat {
     pub identity: Identity,
     pub events: Inbox,
-    /// What the socket may send.
+    /// The rate limiter: events above it are refused.
     pub limiter: DefaultDirectRateLimiter,
-    /// What is endured of it: beyond that it is hung up on.
+    /// The flood limiter: a socket above it is disconnected.
     pub patience: DefaultDirectRateLimiter,
     works: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
-    /// Told when an event was answered: what it began waits for that.
+    /// Notified after each acknowledgement: the background work that an event started waits for it.
     answered: watch::Sender<()>,
-    /// Why it is let go, when that is the server's doing.
+    /// The reason, when the server ends the connection.
     let_go: OnceLock<Disconnection>,
     left: OnceLock<()>,
     _place: Place,
@@ -82,8 +82,8 @@ impl Seat {
         }
     }
 
-    /// Does something for the socket, from the answer of the event that is being handled on, until it leaves, or
-    /// [`Self::release`] or another work of the same name ends it.
+    /// Runs background work from the acknowledgement of the current event until the socket disconnects, [`Self::release`] ends
+    /// the work, or other work of the same name replaces it.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         let mut answered = self.answered.subscribe();
         let task = async move {
@@ -92,13 +92,13 @@ impl Seat {
         };
         let mut works = lock(&self.works);
         works.retain(|_, task| !task.is_finished());
-        // Under the lock: whoever leaves ends what is held after that.
+        // Checked under the lock: `leave` sets `left` first and then clears the map, so no work outlives the socket.
         if self.left.get().is_none() {
             works.insert(work, AbortOnDropHandle::new(tokio::spawn(task)));
         }
     }
 
-    /// The event that was being handled has been answered.
+    /// Records that the current event was acknowledged.
     pub fn answered(&self) {
         self.answered.send_replace(());
     }
@@ -111,12 +111,12 @@ impl Seat {
         lock(&self.works).get(&work).is_some_and(|task| !task.is_finished())
     }
 
-    /// Notes why the server ends the connection, before it does.
+    /// Records why the server is about to end the connection; the first reason counts.
     pub fn let_go(&self, reason: Disconnection) {
         let _first = self.let_go.set(reason);
     }
 
-    /// The socket is gone: counts why, once, and ends what was done for it.
+    /// Records the disconnection: counts its reason once, and ends the background work.
     pub fn leave(&self, reason: Disconnection) {
         if self.left.set(()).is_err() {
             return;
@@ -130,14 +130,14 @@ impl Seat {
     }
 }
 
-/// A socket that was admitted and whose client had left before it heard so is told to nobody.
+/// The library does not report a socket whose client disconnects between its admission and the confirmation.
 impl Drop for Seat {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
     }
 }
 
-/// What went wrong when a connection ended so.
+/// The error behind a disconnection, if it is one.
 fn error_of(reason: Disconnection) -> Option<SocketError> {
     match reason {
         Disconnection::TransportError => Some(SocketError::Transport),
@@ -149,7 +149,7 @@ fn error_of(reason: Disconnection) -> Option<SocketError> {
     }
 }
 
-/// How many places are taken, by whom.
+/// A connection limiter: counts the permits of each key.
 pub struct Places<K>(Arc<Mutex<HashMap<K, u32>>>);
 
 impl<K> Default for Places<K> {
@@ -158,7 +158,7 @@ impl<K> Default for Places<K> {
     }
 }
 
-/// A place that is given back when it is dropped.
+/// A permit for one connection, released on drop.
 pub struct Place(Box<dyn Fn() + Send + Sync>);
 
 impl Drop for Place {
@@ -168,7 +168,7 @@ impl Drop for Place {
 }
 
 impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> Places<K> {
-    /// One more place for somebody, unless that would be more than the limit.
+    /// Takes a permit for the key, unless the key already holds `limit` permits.
     pub fn take(&self, who: &K, limit: u32) -> Option<Place> {
         let mut places = lock(&self.0);
         let taken = places.entry(who.clone()).or_default();
@@ -189,8 +189,8 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> Places<K> {
     }
 }
 
-/// How connections are hung up on, by their sockets. The request that opened a socket tells of its own connection; one that
-/// was upgraded later is noted here.
+/// The handles that close the connections of upgraded sockets. A socket that began as a websocket has its handle in the request
+/// that opened it; one that was upgraded from polling has it here.
 #[derive(Default)]
 pub struct HangUps(Mutex<HashMap<Sid, HangUp>>);
 
@@ -203,13 +203,13 @@ impl HangUps {
         lock(&self.0).get(&sid).cloned()
     }
 
-    /// Forgets connections that are over.
+    /// Removes the handles of closed connections.
     pub fn tidy_up(&self) {
         lock(&self.0).retain(|_, hang_up| !hang_up.is_over());
     }
 }
 
-/// Who holds connections: networks and accounts.
+/// The connection limiters by network and by account.
 #[derive(Default)]
 pub struct Limits {
     pub networks: Places<ClientNetwork>,

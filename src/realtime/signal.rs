@@ -1,27 +1,27 @@
-//! Signals: words between replicas that no client sees. One reaches every replica, the one that sends it included,
-//! unless Redis is away.
+//! Signals: messages between replicas that clients do not see. A signal reaches subscribers on the sending replica directly, and
+//! those on other replicas unless Redis is unavailable.
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-/// Signals that a listener may leave unheard before it misses some.
+/// Unread signals of a subscriber; beyond that it misses the oldest.
 const BACKLOG: usize = 1024;
 
-/// What a signal is about. Whoever listens knows the shape of its payload.
+/// The topic of a signal; it determines the shape of the payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Topic {
     /// Sessions of accounts have ended.
     SessionsEnded,
-    /// Somebody may have lost a project.
+    /// A user may have lost access to a project.
     AccessChanged,
-    /// Lines were added to logs.
+    /// Logs have new lines.
     LogsGrown,
-    /// Who is in a project, as one replica sees it.
+    /// The users present in a project, as one replica sees them.
     Presence,
-    /// Sessions in environments were closed.
+    /// Sessions of environments were closed.
     TerminalsClosed,
-    /// What a replica says of itself.
+    /// A replica's heartbeat.
     Pulse,
 }
 
@@ -29,7 +29,7 @@ impl Topic {
     const ALL: [Self; 6] = [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed, Self::Pulse];
 }
 
-/// The listeners of one replica.
+/// The subscribers of one replica.
 pub(super) struct Signals([broadcast::Sender<serde_json::Value>; Topic::ALL.len()]);
 
 impl Signals {
@@ -42,7 +42,7 @@ impl Signals {
     }
 
     pub fn tell(&self, topic: Topic, payload: serde_json::Value) {
-        // Nobody may be listening.
+        // Fails only without subscribers, which is fine.
         let _listeners = self.0[topic as usize].send(payload);
     }
 }
