@@ -1,7 +1,8 @@
-//! The way to platforms: every call has a deadline, a bound on its answer and a count, and follows no redirect.
+//! The HTTP client for platforms: every call has a deadline, bounds the size of its response, is measured, and follows no
+//! redirect.
 //!
-//! A redirect would carry a token or a code to wherever the answer says (RFC 9700, 4.11). What a call says is for [`api`](super::api)
-//! and the feature `oauth`.
+//! A redirect would carry a token or a code to an address that the response chooses (RFC 9700, 4.11). [`api`](super::api) and the
+//! feature `oauth` build the requests.
 
 use std::error::Error;
 use std::future::Future;
@@ -22,35 +23,36 @@ use openidconnect::http::header::{HeaderValue, USER_AGENT};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
 
-/// What is sent.
+/// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;
-/// What comes back.
+/// A response with its whole body.
 pub type Response = http::Response<Vec<u8>>;
 
-/// No answer that we read is anywhere near as long.
+/// Largest accepted response body; real ones are far smaller.
 const ANSWER_LIMIT: usize = 512 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
-/// GitHub refuses who does not say.
+/// The `User-Agent`: GitHub refuses requests without one.
 const NAME: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
 
-/// A connection for each call: they are rare, and one that cannot be repeated must not meet a connection that is just closing.
+/// A new connection for each call: calls are rare, and one that must not be repeated could otherwise fail on a connection that
+/// the platform is just closing.
 type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
 
-/// Why a call has no answer.
+/// Why a call has no response.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum CallError {
-    /// The platform cannot be reached, or broke off.
+    /// The platform is unreachable, or closed the connection early.
     #[error("the platform cannot be reached: {0}")]
     Unreachable(String),
-    /// It did not answer in time; the call may have had its effect.
+    /// The platform did not respond before the deadline; the call may have had its effect.
     #[error("the platform did not respond in time")]
     Timeout,
-    /// It answers more than is read.
+    /// The response exceeds the size limit.
     #[error("the platform's response is too long")]
     TooLong,
 }
 
-/// The way to all platforms; clones share it.
+/// The client for all platforms; clones share it.
 #[derive(Clone)]
 pub struct Client {
     http: Connections,
@@ -67,10 +69,10 @@ impl Client {
         Self { http, metrics }
     }
 
-    /// One call, answered until `deadline` or not at all. Any status is an answer.
+    /// Makes one call that ends at `deadline`. Any status is a response.
     ///
     /// # Errors
-    /// When there is no whole answer.
+    /// When no complete response arrives.
     pub async fn call(
         &self,
         platform: Platform,
@@ -103,14 +105,14 @@ impl Client {
         Ok(http::Response::from_parts(head, body.to_bytes().to_vec()))
     }
 
-    /// The way to one endpoint, for libraries that bring their own requests.
+    /// An adapter to one endpoint, for libraries that build their own requests.
     #[must_use]
     pub fn channel(&self, platform: Platform, endpoint: ApiEndpoint, deadline: Instant) -> Channel {
         Channel(Arc::new((self.clone(), platform, endpoint, deadline)))
     }
 }
 
-/// The way to one endpoint until a deadline.
+/// The adapter that [`Client::channel`] returns: every request goes to the same endpoint label and shares the deadline.
 pub struct Channel(Arc<(Client, Platform, ApiEndpoint, Instant)>);
 
 impl<'c> AsyncHttpClient<'c> for Channel {
@@ -125,7 +127,7 @@ impl<'c> AsyncHttpClient<'c> for Channel {
 
 fn status(status: http::StatusCode) -> ApiStatus {
     match status.as_u16() {
-        // A redirect is not followed, and so is no success.
+        // Redirects are not followed, so they fall under `Refused` below.
         200..300 => ApiStatus::Success,
         429 => ApiStatus::RateLimited,
         500.. => ApiStatus::Failed,
@@ -133,12 +135,12 @@ fn status(status: http::StatusCode) -> ApiStatus {
     }
 }
 
-/// The cause; what is around it names the address, which may hold a code.
+/// The root cause only: the outer errors contain the address, which may contain a code.
 fn innermost(error: &dyn Error) -> String {
     error.source().map_or_else(|| error.to_string(), innermost)
 }
 
-/// Reports on drop, and so also when nobody waits any more.
+/// Records the metrics on drop, so that a cancelled call is counted too.
 struct Report<'a> {
     metrics: &'a Metrics,
     platform: Platform,

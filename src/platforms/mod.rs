@@ -1,7 +1,7 @@
-//! The platforms that are configured: where they are, the measured and bounded way to them, and how each one's own API is spoken.
+//! The configured platforms: their settings, a measured and bounded HTTP client, and an adapter for each platform's API.
 //!
-//! Who may sign in, whose tokens these are and what is posted belong to the features `oauth` and `posts`. To add a
-//! platform, add a member to [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
+//! Sign-in, linked accounts, tokens and posts belong to the features `oauth` and `posts`. To add a platform, add a member to
+//! [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
 
 pub mod api;
 mod client;
@@ -27,10 +27,10 @@ struct Inner {
 }
 
 impl Platforms {
-    /// Those of the file that `PLATFORMS_FILE` names; none without one.
+    /// Reads the file that `PLATFORMS_FILE` names; without one, no platform is configured.
     ///
     /// # Errors
-    /// When the file cannot be read or does not say what a platform needs.
+    /// When the file cannot be read, or a platform's settings are invalid.
     pub fn of(config: &Config, metrics: &Metrics) -> Result<Self, SettingsError> {
         let settings = match &config.platforms_file {
             Some(path) => settings::read(path, config.environment)?,
@@ -41,7 +41,7 @@ impl Platforms {
                 for status in ApiStatus::MEMBERS {
                     metrics.social_api_calls.touch(&[platform.name(), endpoint.name(), status.name()]);
                 }
-                // Made here, so that it is there before the first call.
+                // Registers the series before the first call.
                 drop(metrics.social_api_duration.with(&[platform.name(), endpoint.name()]));
             }
         }
@@ -53,13 +53,13 @@ impl Platforms {
         self.0.settings.values()
     }
 
-    /// One platform, if it is configured.
+    /// The settings of a platform, if it is configured.
     #[must_use]
     pub fn get(&self, platform: Platform) -> Option<&Settings> {
         self.0.settings.get(&platform)
     }
 
-    /// The way to all of them.
+    /// The HTTP client for all platforms.
     #[must_use]
     pub fn client(&self) -> &Client {
         &self.0.client
@@ -67,7 +67,7 @@ impl Platforms {
 }
 
 impl Settings {
-    /// What this platform is ever asked for.
+    /// The endpoints that this platform's settings can use.
     fn endpoints(&self) -> impl Iterator<Item = ApiEndpoint> + '_ {
         let is_oidc = matches!(self.authority, Authority::Oidc { .. });
         ApiEndpoint::MEMBERS.iter().copied().filter(move |endpoint| match endpoint {

@@ -1,4 +1,4 @@
-//! The file of platforms: TOML, one table for each. `platforms/simulated.toml` is an example that explains itself.
+//! The file of platforms: TOML with one table per platform. `platforms/simulated.toml` is a commented example.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,50 +10,50 @@ use url::Url;
 use crate::config::Environment;
 use crate::metrics::labels::Platform;
 
-/// What is known of one platform.
+/// The settings of one platform.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Which one.
+    /// The platform that these settings configure.
     pub platform: Platform,
-    /// Who vouches for its accounts.
+    /// How the platform authenticates users.
     pub authority: Authority,
-    /// Base of its own API.
+    /// Base URL of the platform's own API; required for OAuth 2 and for posts.
     pub api_url: Option<Url>,
-    /// The name under which Vitrine is registered there.
+    /// The client identifier that the platform issued to Vitrine.
     pub client_id: String,
-    /// What proves it.
+    /// The client secret that the platform issued to Vitrine.
     pub client_secret: SecretString,
-    /// What Vitrine asks to be allowed.
+    /// The OAuth scopes that Vitrine requests.
     pub scopes: Vec<String>,
-    /// Whether one may sign in by it.
+    /// Whether users can sign in with the platform.
     pub sign_in: bool,
-    /// Whether one may post on it.
+    /// Whether users can post on the platform.
     pub post: bool,
 }
 
-/// How a platform says who somebody is.
+/// How a platform authenticates users.
 #[derive(Clone, Debug)]
 pub enum Authority {
-    /// By a signed statement (`OpenID` Connect): everything else is in its discovery document.
+    /// With a signed ID token (`OpenID` Connect); the endpoints come from the discovery document.
     Oidc {
-        /// What the statement must name.
+        /// The `iss` that an ID token must contain.
         issuer: Url,
-        /// Where the document is.
+        /// The address of the discovery document.
         discovery_url: Url,
     },
-    /// By its own API (OAuth 2).
+    /// With its own API (OAuth 2).
     OAuth2 {
-        /// Where browsers go.
+        /// The authorization endpoint, to which browsers are redirected.
         authorization_url: Url,
-        /// Where codes and refresh tokens become access tokens.
+        /// The token endpoint, for codes and refresh tokens.
         token_url: Url,
-        /// Where tokens are ended (RFC 7009), if that is possible.
+        /// The revocation endpoint (RFC 7009), if the platform has one.
         revocation_url: Option<Url>,
     },
 }
 
 impl Settings {
-    /// Who vouches for a subject.
+    /// The namespace of the platform's subjects: the OIDC issuer, or the authorization endpoint.
     #[must_use]
     pub fn issuer(&self) -> &str {
         match &self.authority {
@@ -63,31 +63,31 @@ impl Settings {
     }
 }
 
-/// Why the platforms cannot be used.
+/// Why the file of platforms is invalid.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingsError {
-    /// The file, or one that it names, cannot be read.
+    /// The file, or a secret file that it names, cannot be read.
     #[error("PLATFORMS_FILE: failed to read {}: {source}", path.display())]
     Unreadable {
-        /// Which file.
+        /// The unreadable file.
         path: PathBuf,
-        /// Why not.
+        /// The error of the operating system.
         source: std::io::Error,
     },
-    /// The file is not what it should be.
+    /// The file is not valid TOML, or has unknown tables or keys.
     #[error("PLATFORMS_FILE must contain one table per platform; line {line}: {message}")]
     Malformed {
-        /// Where.
+        /// Number of the line, from 1.
         line: usize,
-        /// What is wrong. The line itself may hold a secret.
+        /// The parser's message, without the line itself: it may contain a secret.
         message: String,
     },
-    /// A platform lacks something.
+    /// The settings of a platform are incomplete or contradict each other.
     #[error("PLATFORMS_FILE: {platform} {message}")]
     Incomplete {
-        /// Which platform.
+        /// The platform's name.
         platform: &'static str,
-        /// What is wrong.
+        /// The requirement that the settings violate.
         message: &'static str,
     },
 }
@@ -99,7 +99,7 @@ enum Kind {
     OAuth2,
 }
 
-/// A table as it is written.
+/// A table of the file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Table {
@@ -120,7 +120,7 @@ struct Table {
     post: bool,
 }
 
-/// Reads the file.
+/// Reads and checks the file of platforms.
 pub fn read(path: &Path, environment: Environment) -> Result<BTreeMap<Platform, Settings>, SettingsError> {
     let text = read_text(path)?;
     let tables: BTreeMap<Platform, Table> = toml::from_str(&text).map_err(|error| SettingsError::Malformed {
@@ -192,7 +192,7 @@ impl Table {
     }
 }
 
-/// An address below another one, whether that ends with a slash or not.
+/// Appends a path to a base URL, whether or not the base ends with a slash.
 pub fn below(base: &Url, path: &str) -> Url {
     let mut url = base.clone();
     url.set_path(&format!("{}/{path}", base.path().trim_end_matches('/')));

@@ -1,4 +1,4 @@
-//! GitHub's REST API: who somebody is. Its OAuth apps know no `OpenID` Connect.
+//! GitHub's REST API: the identity of a user. GitHub's OAuth apps do not support `OpenID` Connect.
 
 use serde::Deserialize;
 
@@ -20,7 +20,7 @@ struct Email {
     verified: bool,
 }
 
-/// The profile, and the primary address: the profile's own may be hidden or old.
+/// The profile with the primary verified address: the address in the profile may be hidden or outdated.
 pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     let user: User = session.get(ApiEndpoint::Identity, "user").await?;
     let emails: Vec<Email> = session.get(ApiEndpoint::Identity, "user/emails").await?;

@@ -1,4 +1,4 @@
-//! `LinkedIn`'s Posts API (learn.microsoft.com/linkedin/marketing). Who somebody is it states itself (`OpenID` Connect).
+//! `LinkedIn`'s Posts API (learn.microsoft.com/linkedin/marketing). Identities come from `OpenID` Connect instead.
 
 use openidconnect::http::Method;
 use openidconnect::http::request::Builder;
@@ -8,11 +8,11 @@ use serde_json::json;
 use super::{ApiFailure, Insights, Message, Published, Session, understood};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Characters of a post. A longer one would be cut without a word.
+/// Most characters in a post. `LinkedIn` truncates longer ones silently.
 pub const LONGEST: usize = 3000;
-/// The month whose API is spoken: each is kept for a year at least.
+/// The version of the API in use, a month. `LinkedIn` supports each version for at least a year.
 const VERSION: &str = "202603";
-/// What begins something in `LinkedIn`'s own notation ("little text format"): unescaped it ends the text, or changes it.
+/// The reserved characters of `LinkedIn`'s "little text format": unescaped, they truncate or change the text.
 const RESERVED: &str = r"|{}@[]()<>#\*_~";
 
 #[derive(Deserialize)]
@@ -26,7 +26,7 @@ struct Element {
     member_followers_count: u64,
 }
 
-/// A post for everybody. Its name comes in a header, and the body is empty.
+/// Publishes a public post. The response names it in a header, and has an empty body.
 pub async fn publish(session: &Session<'_>, message: &Message<'_>, subject: &str, key: &str) -> Result<Published, ApiFailure> {
     let body = json!({
         "author": format!("urn:li:person:{subject}"),
@@ -38,14 +38,14 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, subject: &str
     });
     let answer = session.post(versioned(session, Method::POST, "rest/posts"), key, &body).await?;
     let urn = answer.headers().get("x-restli-id").and_then(|urn| urn.to_str().ok()).unwrap_or_default();
-    // It becomes part of an address.
+    // Checked, because it becomes part of a URL.
     if !urn.starts_with("urn:li:") || !urn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_')) {
         return Err(ApiFailure::NotUnderstood);
     }
     Ok(Published { remote_id: urn.to_owned(), url: Some(format!("https://www.linkedin.com/feed/update/{urn}/")) })
 }
 
-/// The account's followers; how much it has posted is told to nobody.
+/// The account's followers; the API does not reveal the number of posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let request = versioned(session, Method::GET, "rest/memberFollowersCount?q=me");
     let Answer { elements } = understood(&session.send(ApiEndpoint::Insights, request, Vec::new()).await?)?;
@@ -57,7 +57,7 @@ fn versioned(session: &Session<'_>, method: Method, path: &str) -> Builder {
     session.request(method, path).header("LinkedIn-Version", VERSION).header("X-Restli-Protocol-Version", "2.0.0")
 }
 
-/// A text that is shown as it is.
+/// Escapes a text, so that it is shown verbatim.
 fn plain(text: &str) -> String {
     let escaped = |c: char| RESERVED.contains(c).then_some('\\').into_iter().chain([c]);
     text.chars().flat_map(escaped).collect()

@@ -1,4 +1,4 @@
-//! Mastodon's REST API (docs.joinmastodon.org). It tells nobody's e-mail.
+//! Mastodon's REST API (docs.joinmastodon.org). It does not reveal e-mail addresses.
 
 use openidconnect::http::Method;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ApiFailure, Identity, Insights, Message, Published, Session, understood};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Characters of a post, where the server has not been told otherwise.
+/// Most characters in a post, by a server's default configuration.
 pub const LONGEST: usize = 500;
 const ACCOUNT: &str = "api/v1/accounts/verify_credentials";
 
@@ -36,7 +36,7 @@ pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     Ok(Identity { subject: account.id, handle: account.acct, name: account.display_name, email: None })
 }
 
-/// A post that is seen by whom the account has chosen.
+/// Publishes a post with the account's default visibility.
 pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) -> Result<Published, ApiFailure> {
     let request = session.request(Method::POST, "api/v1/statuses");
     let answer = session.post(request, key, &json!({ "status": message.to_string() })).await?;
@@ -44,7 +44,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) ->
     Ok(Published { remote_id: id, url })
 }
 
-/// The account's figures.
+/// The account's followers and posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let Figures { followers_count, statuses_count } = session.get(ApiEndpoint::Insights, ACCOUNT).await?;
     Ok(Insights { followers: followers_count, posts: Some(statuses_count) })

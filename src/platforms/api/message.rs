@@ -1,4 +1,4 @@
-//! What is posted: a text, and a link on a line of its own at the end; and whether a platform takes that much.
+//! The text of a post: the user's text, then a link on a line of its own; and the length limits of the platforms.
 
 use std::fmt;
 
@@ -6,33 +6,33 @@ use super::{linkedin, mastodon, x};
 use crate::metrics::labels::Platform;
 
 const BETWEEN: &str = "\n\n";
-/// What X and Mastodon count for any link, however long it is.
+/// The length that X and Mastodon count for any link.
 const SHORTENED_LINK: usize = 23;
 
 /// A text and a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Message<'a> {
-    /// Sent as it is.
+    /// The user's text, sent verbatim.
     pub text: &'a str,
-    /// The last line.
+    /// The link, on the last line.
     pub link: &'a str,
 }
 
 impl fmt::Display for Message<'_> {
-    /// As it is posted.
+    /// The text as it is posted.
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}{BETWEEN}{}", self.text, self.link)
     }
 }
 
 impl Message<'_> {
-    /// Whether one can post on the platform at all.
+    /// Whether Vitrine can post on the platform.
     #[must_use]
     pub const fn is_for(platform: Platform) -> bool {
         matches!(platform, Platform::Mastodon | Platform::X | Platform::Linkedin)
     }
 
-    /// How many characters the platform takes at most, as it counts them, if that is too few; none for a message that fits.
+    /// The platform's limit in characters, as the platform counts them, if the message exceeds it; else `None`.
     #[must_use]
     pub fn exceeds(&self, platform: Platform) -> Option<usize> {
         let (length, limit) = match platform {
@@ -44,7 +44,7 @@ impl Message<'_> {
         (length > limit).then_some(limit)
     }
 
-    /// All but the link.
+    /// The weight of the message without its link.
     fn counted(&self, weight: fn(char) -> usize) -> usize {
         self.text.chars().chain(BETWEEN.chars()).map(weight).sum()
     }
@@ -54,7 +54,7 @@ impl Message<'_> {
 mod tests {
     use super::*;
 
-    /// Whether a text of so many of these characters is too long, and one that is a character shorter is not.
+    /// Whether a text of `count` characters is too long, and one that is a character shorter is not.
     fn is_first_too_long(platform: Platform, character: &str, count: usize, link: &str) -> bool {
         let exceeds = |count: usize| Message { text: &character.repeat(count), link }.exceeds(platform).is_some();
         exceeds(count) && !exceeds(count - 1)

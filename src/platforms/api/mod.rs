@@ -1,6 +1,6 @@
-//! How each platform's own API is spoken: who somebody is there, and for those that one can post on, a post and a look at the figures.
+//! Adapters for the platforms' own APIs: the identity of a user and, where Vitrine can post, posts and the account's figures.
 //!
-//! One file a platform; what they share is here. Requests carry a token that the feature `oauth` keeps.
+//! One file per platform; the shared parts are here. Requests carry a token that the feature `oauth` stores.
 
 mod github;
 mod linkedin;
@@ -26,64 +26,64 @@ use super::settings::below;
 use super::{Platforms, Settings};
 use crate::metrics::labels::{ApiEndpoint, Platform};
 
-/// Who somebody is on a platform.
+/// A user's account on a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// Never given to anybody else there.
+    /// The account's identifier; the platform never reuses it.
     pub subject: String,
-    /// What people call the account.
+    /// The account's public handle.
     pub handle: String,
-    /// The name of whoever has it.
+    /// The display name of the account's owner.
     pub name: String,
     /// An address that the platform has verified.
     pub email: Option<String>,
 }
 
-/// A post that is out.
+/// A published post.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Published {
-    /// What the platform calls it: at most 200 characters.
+    /// The post's identifier on the platform, at most 200 characters.
     pub remote_id: String,
-    /// Where it shows it: http or https, at most 200 characters.
+    /// The post's public URL: http or https, at most 200 characters.
     pub url: Option<String>,
 }
 
-/// What an account has come to.
+/// The figures of an account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Insights {
-    /// How many follow it.
+    /// Number of followers.
     pub followers: u64,
-    /// How much it has posted, where the platform says so.
+    /// Number of posts, where the platform reveals it.
     pub posts: Option<u64>,
 }
 
-/// Why a platform did not do what it was asked for.
+/// Why a call of a platform's API failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiFailure {
-    /// It did not answer.
+    /// No response arrived.
     #[error(transparent)]
     NoAnswer(#[from] CallError),
-    /// It wants to be left alone, for so long if it said so.
+    /// The platform limits the rate of requests (429).
     #[error("the platform's rate limit is exceeded")]
     RateLimited {
-        /// From its `Retry-After`.
+        /// The delay that the platform asks for, from `Retry-After` or its own headers.
         after: Option<Duration>,
     },
-    /// It does not take the token, or not any more.
+    /// The platform rejected the token (401): it is invalid, expired or revoked.
     #[error("the platform rejected the token")]
     Unauthorised,
-    /// It will never do this.
+    /// The platform refused the request, and will refuse it again.
     #[error("the platform refused: {0}")]
     Refused(String),
-    /// It failed this time.
+    /// The platform failed (408 or 5xx): a retry may succeed.
     #[error("the platform failed with status {0}")]
     Failed(u16),
-    /// It answered something that is not in its documentation.
+    /// The response does not match the platform's documentation.
     #[error("the platform sent an unexpected response")]
     NotUnderstood,
 }
 
-/// A token's way to a platform's API, until a deadline.
+/// Access to a platform's API with one token, until a deadline.
 pub struct Session<'a> {
     platforms: &'a Platforms,
     settings: &'a Settings,
@@ -92,7 +92,7 @@ pub struct Session<'a> {
 }
 
 impl Platforms {
-    /// The API of a platform for whoever has this token.
+    /// Access to the platform's API as the owner of the token.
     #[must_use]
     pub fn session<'a>(&'a self, settings: &'a Settings, token: &'a SecretString, deadline: Instant) -> Session<'a> {
         Session { platforms: self, settings, token, deadline }
@@ -100,26 +100,25 @@ impl Platforms {
 }
 
 impl Session<'_> {
-    /// Who the token is for.
+    /// The account that the token belongs to.
     ///
     /// # Errors
-    /// As [`ApiFailure`] says.
+    /// See [`ApiFailure`].
     pub async fn identity(&self) -> Result<Identity, ApiFailure> {
         match self.settings.platform {
             Platform::Github => github::identity(self).await,
             Platform::Mastodon => mastodon::identity(self).await,
             Platform::X => x::identity(self).await,
-            // They state it themselves (OpenID Connect).
+            // Their identities come from OpenID Connect.
             Platform::Gitlab | Platform::Google | Platform::Linkedin => Err(ApiFailure::NotUnderstood),
         }
     }
 
-    /// Posts a message as the account that is called so there. Sent again with the same key, it makes no second post
-    /// where the platform knows such keys: Mastodon does for an hour. X and `LinkedIn` do not, but refuse to show the
-    /// same text twice.
+    /// Posts a message as the account with this subject. `key` is an idempotency key: Mastodon recognizes it for an hour and makes
+    /// no second post. X and `LinkedIn` ignore it, but refuse a duplicate text.
     ///
     /// # Errors
-    /// As [`ApiFailure`] says; after `NoAnswer` and `NotUnderstood` the post may be out.
+    /// See [`ApiFailure`]; after `NoAnswer` and `NotUnderstood` the post may have been published.
     pub async fn publish(&self, message: &Message<'_>, subject: &str, key: &str) -> Result<Published, ApiFailure> {
         let published = match self.settings.platform {
             Platform::Mastodon => mastodon::publish(self, message, key).await?,
@@ -130,10 +129,10 @@ impl Session<'_> {
         published.checked()
     }
 
-    /// What the account that the token is for has come to.
+    /// The figures of the account that the token belongs to.
     ///
     /// # Errors
-    /// As [`ApiFailure`] says.
+    /// See [`ApiFailure`].
     pub async fn insights(&self) -> Result<Insights, ApiFailure> {
         match self.settings.platform {
             Platform::Mastodon => mastodon::insights(self).await,
@@ -148,7 +147,7 @@ impl Session<'_> {
         understood(&self.send(endpoint, self.request(Method::GET, path), Vec::new()).await?)
     }
 
-    /// Sends a post.
+    /// Sends a post with its idempotency key.
     async fn post(&self, request: http::request::Builder, key: &str, body: &impl Serialize) -> Result<Response, ApiFailure> {
         let request = request.header(CONTENT_TYPE, "application/json").header("Idempotency-Key", key);
         self.send(ApiEndpoint::Post, request, serde_json::to_vec(body).map_err(|_| ApiFailure::NotUnderstood)?).await
@@ -178,7 +177,7 @@ impl Session<'_> {
 }
 
 impl Published {
-    /// What a platform says is not ours: only what can be stored and linked to is believed.
+    /// Platforms are untrusted: accepts only values that can be stored and safely linked to.
     fn checked(self) -> Result<Self, ApiFailure> {
         const LONGEST: usize = 200;
         let fits = |text: &str| (1..=LONGEST).contains(&text.chars().count()) && !text.contains(char::is_control);
@@ -202,8 +201,8 @@ fn with_path(base: &Url, path: &str) -> Url {
     url
 }
 
-/// When the platform wants to be asked again. No platform that we know sends a date as `Retry-After` (RFC 9110, 10.2.3); X and
-/// Mastodon send none at all, and say when their limit is counted anew.
+/// The delay that the platform asks for. No known platform sends a date as `Retry-After` (RFC 9110, 10.2.3). X and Mastodon send
+/// no `Retry-After`, but the time at which their limit resets.
 fn retry_after(response: &Response) -> Option<Duration> {
     let header = |name: &str| response.headers().get(name)?.to_str().ok().map(str::trim);
     let until = |then: OffsetDateTime| Duration::try_from(then - OffsetDateTime::now_utc()).unwrap_or_default();
@@ -213,7 +212,7 @@ fn retry_after(response: &Response) -> Option<Duration> {
     seconds().or_else(of_x).or_else(of_mastodon)
 }
 
-/// What the platform says for people, wherever its errors say it.
+/// The status and the platform's human-readable message, from any of the fields in which the platforms put it.
 fn reason(status: u16, body: &[u8]) -> String {
     const LONGEST: usize = 200;
     let said = serde_json::from_slice::<serde_json::Value>(body).ok();

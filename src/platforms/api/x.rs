@@ -1,4 +1,4 @@
-//! X's API, version 2 (docs.x.com). It tells nobody's e-mail.
+//! X's API, version 2 (docs.x.com). It does not reveal e-mail addresses.
 
 use openidconnect::http::Method;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ApiFailure, Identity, Insights, Message, Published, Session, understood};
 use crate::metrics::labels::ApiEndpoint;
 
-/// What a post may weigh.
+/// Greatest weight of a post; see [`weight`].
 pub const LONGEST: usize = 280;
 
 #[derive(Deserialize)]
@@ -38,7 +38,7 @@ struct Post {
     id: String,
 }
 
-/// What a character counts for: the ranges that X's own library `twitter-text` counts once are mostly alphabets.
+/// The weight of a character. The ranges of weight 1 are those of X's own library `twitter-text`, mostly alphabets.
 pub fn weight(character: char) -> usize {
     match character {
         '\0'..='\u{10ff}' | '\u{2000}'..='\u{200d}' | '\u{2010}'..='\u{201f}' | '\u{2032}'..='\u{2037}' => 1,
@@ -52,19 +52,19 @@ pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     Ok(Identity { subject: id, handle: username, name, email: None })
 }
 
-/// A post.
+/// Publishes a post.
 pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) -> Result<Published, ApiFailure> {
     let request = session.request(Method::POST, "2/tweets");
     let answer = session.post(request, key, &json!({ "text": message.to_string() })).await?;
     let Answer { data: Post { id } } = understood(&answer)?;
-    // It becomes part of an address.
+    // Checked, because it becomes part of a URL.
     if !id.chars().all(|c| c.is_ascii_digit()) {
         return Err(ApiFailure::NotUnderstood);
     }
     Ok(Published { url: Some(format!("https://x.com/i/web/status/{id}")), remote_id: id })
 }
 
-/// The account's figures.
+/// The account's followers and posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let path = "2/users/me?user.fields=public_metrics";
     let Answer { data: Measured { public_metrics } } = session.get(ApiEndpoint::Insights, path).await?;
