@@ -1,6 +1,6 @@
-//! Connections: accepting them, bounding what a client may hold, and letting go of them in time.
+//! The HTTP server: accepts connections, enforces their limits, and closes them on shutdown.
 //!
-//! `axum::serve` has neither a limit for a request's head nor a deadline for its graceful end, hence a loop of our own.
+//! `axum::serve` has neither a limit for a request's head nor a deadline for graceful shutdown, hence our own accept loop.
 
 mod connection;
 
@@ -28,25 +28,25 @@ use self::connection::Connection;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// After an error of `accept`, such as too many open files.
+/// Pause after a failed `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;
 
-/// What bounds connections.
+/// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Connections at once.
+    /// Number of open connections.
     pub connections: usize,
-    /// Time for a request's head, and for a connection without a request.
+    /// Time to receive a request's head, and lifetime of an idle connection.
     pub header_timeout: Duration,
-    /// Time for a client to take something of what it is sent.
+    /// Time in which a client must accept some of the bytes sent to it.
     pub write_timeout: Duration,
-    /// Time for what is in flight when the server ends.
+    /// Time for in-flight requests to finish on shutdown.
     pub drain_timeout: Duration,
 }
 
-/// Serves until `stop`, then finishes what is in flight; answers whether all of it was finished in time.
+/// Serves until `stop`, then finishes the in-flight requests; returns whether all finished in time.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metrics: Metrics, stop: CancellationToken) -> bool {
     let connections = TaskTracker::new();
     let places = Arc::new(Semaphore::new(limits.connections));
@@ -98,7 +98,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
     tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_ok()
 }
 
-/// A connection's share of the limit.
+/// A permit for one connection.
 type Place = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, Place)> {

@@ -1,7 +1,7 @@
-//! The bytes of one TCP connection, from its acceptance to its end, whatever protocol it is upgraded to.
+//! One TCP connection, from `accept` to its end, including any protocol that it is upgraded to.
 //!
-//! It counts as open until it is dropped, which for an upgraded one is long after the server has let go of it. A peer that
-//! takes nothing for a while is given up, and whoever holds its [`HangUp`] can end it.
+//! It counts as open until it is dropped, which for an upgraded connection is long after the HTTP server has released it. It ends
+//! when its peer reads nothing for a while, or when a [`HangUp`] ends it.
 
 use std::io;
 use std::pin::Pin;
@@ -17,12 +17,12 @@ use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 use super::Place;
 use crate::metrics::kinds::Held;
 
-/// Ends a connection: its reader finds the end of the stream, what is being written still goes out.
+/// A handle that ends a connection: reads return end of stream, and pending writes still complete.
 #[derive(Clone, Debug)]
 pub struct HangUp(Weak<CancellationToken>);
 
 impl HangUp {
-    /// Ends the connection, if it has not ended.
+    /// Ends the connection, unless it has already ended.
     pub fn now(&self) {
         if let Some(token) = self.0.upgrade() {
             token.cancel();
@@ -36,7 +36,7 @@ impl HangUp {
     }
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 pub struct Connection {
     stream: Pin<Box<TimeoutWriter<TcpStream>>>,
     hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
@@ -46,7 +46,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that gives its peer up when that takes nothing for `write_timeout`.
+    /// A connection that fails when its peer reads nothing for `write_timeout`.
     pub fn new(stream: TcpStream, write_timeout: Duration, open: Held, place: Place) -> Self {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
@@ -55,7 +55,7 @@ impl Connection {
         Self { stream: Box::pin(stream), hung_up, token, _open: open, _place: place }
     }
 
-    /// Whoever cannot write has nobody to read from either: a reader would wait for a peer that was given up.
+    /// Ends reading after a failed write: a reader would otherwise wait for a peer that is gone.
     fn end_with<T>(&self, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if matches!(written, Poll::Ready(Err(_))) {
             self.token.cancel();
@@ -63,7 +63,7 @@ impl Connection {
         written
     }
 
-    /// What ends it from elsewhere.
+    /// A handle that ends the connection from elsewhere.
     pub fn hang_up(&self) -> HangUp {
         HangUp(Arc::downgrade(&self.token))
     }
