@@ -1,4 +1,4 @@
-//! How the parts become a service: the only constructor, for `main` and for the tests alike.
+//! Builds and runs the service: the only place that constructs its parts, for `main` and for the tests.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -34,10 +34,10 @@ use crate::state::{AppState, Parts};
 use crate::tasks::Tasks;
 use crate::{router, telemetry};
 
-/// What ends the service, or keeps it from starting.
+/// An error that ends the service or prevents its start.
 pub type AppError = Box<dyn Error + Send + Sync>;
 
-/// A service that is built and not yet running.
+/// A service that is built but not running yet.
 pub struct App {
     listener: StdListener,
     router: Router,
@@ -49,10 +49,10 @@ pub struct App {
 }
 
 impl App {
-    /// Builds the service. Postgres and Redis may be away: it becomes ready when they are there.
+    /// Builds the service. Postgres and Redis may be unavailable: the service becomes ready when its dependencies are up.
     ///
     /// # Errors
-    /// When a variable cannot be used or the address cannot be listened on.
+    /// When a variable is invalid, or listening on the address fails.
     pub fn build(config: Config) -> Result<Self, AppError> {
         Self::build_with(config, router::routes())
     }
@@ -76,7 +76,7 @@ impl App {
         let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, armed.clone(), metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        // One for all, so that the jobs of all features together leave half of the connections to requests.
+        // Shared, so that the jobs of all features together leave half of the connections to requests.
         let background = db.for_background();
         let oauth =
             Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
@@ -133,42 +133,42 @@ impl App {
         Ok(Self { listener, router, link, cache, engine, workers, state })
     }
 
-    /// Where the service listens.
+    /// The address on which the service listens; it resolves port 0.
     ///
     /// # Errors
-    /// When the operating system does not say.
+    /// When the operating system cannot return the address.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// The parts of the service.
+    /// The state that handlers receive.
     #[must_use]
     pub fn state(&self) -> &AppState {
         &self.state
     }
 
-    /// Brings the schema up to date.
+    /// Migrates the schema, without serving.
     ///
     /// # Errors
-    /// When the database is away or a migration fails.
+    /// When the database is unavailable or a migration fails.
     pub async fn migrate(self) -> Result<(), AppError> {
         Ok(self.state.db.migrate(|_| ()).await?)
     }
 
-    /// Makes the account with this e-mail an admin. Every replica knows when this returns.
+    /// Makes the account with this e-mail an admin. The change is effective on every replica when this returns.
     ///
     /// # Errors
-    /// When there is no such account, or the database is away.
+    /// When no account has this e-mail, or the database is unavailable.
     pub async fn grant_admin(self, email: &str) -> Result<(), AppError> {
-        // To make caches forget who the account was.
+        // Needed to remove the account's cached entries.
         self.link.connect().await;
         if self.state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
     }
 
-    /// Runs until `stop`, then leaves in order; see [`shutdown`](crate::shutdown).
+    /// Runs until `stop`, then shuts down gracefully; see [`shutdown`](crate::shutdown).
     ///
     /// # Errors
-    /// When a background task ended by itself.
+    /// When a background task or the server ends by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, link, cache, engine, workers, state } = self;
         let Parts { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } = &*state;
@@ -220,7 +220,7 @@ impl App {
         fleet.resign().await;
         tokio::time::sleep(config.drain_delay).await;
         stop_accepting.cancel();
-        // Together: a poll that waits is in flight until its client is let go.
+        // Concurrently: a waiting poll stays in flight until its client is disconnected.
         let (ended, ()) =
             tokio::join!(async { if serving { server.await.unwrap_or(false) } else { false } }, realtime.drain(config.socket_drain));
         let finished = ended;
@@ -234,7 +234,7 @@ impl App {
     }
 }
 
-/// What needs tables begins when they are there.
+/// Delays a task that needs the tables until the schema is migrated.
 fn after_migration(health: &Health, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
     let health = health.clone();
     async move {

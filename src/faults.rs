@@ -1,16 +1,16 @@
-//! Faults that are made on purpose, as the places see them where they strike: *seams*. Each asks the [`Armed`] set whether it
-//! is to fail now, in one line; with `FAULTS` off the set holds nothing and the question costs nothing.
+//! Fault injection, as the *injection points* see it. Each injection point asks the [`Armed`] set, in one line, whether it must
+//! fail now; with `FAULTS` off the set is empty and the check costs nothing.
 //!
-//! | where | asks |
+//! | injection point | asks |
 //! | --- | --- |
 //! | the layer around the handlers, `http/faults.rs` | [`Armed::latency`], [`Armed::failure`] |
 //! | a statement on its connection, `db/conn.rs` | [`Armed::statement`] |
-//! | an event on its way to a client, `realtime/client.rs` | [`Armed::drops_event`] |
+//! | an event to a client, `realtime/client.rs` | [`Armed::drops_event`] |
 //! | a call of the driver, `driver/engine.rs` | [`Armed::driver`] |
 //! | a password login, `accounts/service.rs` | [`Armed::refuses_login`] |
 //!
-//! Who may make faults, how replicas hear of them, and what a replica does as long as one lasts is the feature
-//! [`features::faults`](crate::features::faults).
+//! The feature [`features::faults`](crate::features::faults) authorizes and stores faults, distributes them to the replicas, and
+//! implements those that last, such as held memory.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -28,86 +28,86 @@ tokio::task_local! {
     static SPARED: ();
 }
 
-/// A fault.
+/// A fault to inject.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Fault {
-    /// What whoever made it calls it.
+    /// The identifier that its creator chose.
     pub id: Uuid,
-    /// The one replica that it strikes; every one without.
+    /// The affected replica; `None` affects all.
     pub replica: Option<String>,
-    /// How often it strikes, of a hundred times.
+    /// The share of calls that it affects, in percent.
     pub percent: u8,
-    /// What it does.
+    /// The injected failure.
     pub effect: Effect,
-    /// When it was made, or made anew.
+    /// When it was created or last replaced.
     pub begun_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// When it expires.
     pub expires_at: OffsetDateTime,
 }
 
-/// What a fault does, and to what.
+/// The kind of a fault and its parameters.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "fault", rename_all = "snake_case")]
 pub enum Effect {
-    /// Handlers take so much longer.
+    /// Delays handlers.
     Latency {
-        /// Milliseconds.
+        /// Delay in milliseconds.
         delay_ms: u32,
-        /// The route that it strikes; every one without.
+        /// The affected route (default: all).
         #[serde(skip_serializing_if = "Option::is_none")]
         route: Option<String>,
     },
-    /// Handlers answer with an error.
+    /// Makes handlers answer with an error.
     Error {
-        /// 500 or 503.
+        /// Status of the response: 500 or 503.
         status: u16,
-        /// The route that it strikes; every one without.
+        /// The affected route (default: all).
         #[serde(skip_serializing_if = "Option::is_none")]
         route: Option<String>,
     },
-    /// Handlers panic.
+    /// Makes handlers panic.
     Panic {
-        /// The route that it strikes; every one without.
+        /// The affected route (default: all).
         #[serde(skip_serializing_if = "Option::is_none")]
         route: Option<String>,
     },
-    /// Memory is held.
+    /// Holds memory.
     Memory {
-        /// How much.
+        /// Amount in MiB.
         mebibytes: u32,
     },
-    /// Tasks that never wait keep the runtime's workers busy.
+    /// Keeps the runtime's workers busy with tasks that never yield.
     Block {
         /// Milliseconds until other tasks get a turn.
         delay_ms: u32,
     },
-    /// Statements are slow.
+    /// Delays database statements.
     Database {
-        /// Milliseconds that pass before each.
+        /// Delay before each statement in milliseconds.
         delay_ms: u32,
-        /// The table whose statements it strikes; all without.
+        /// The table whose statements are affected (default: all).
         #[serde(skip_serializing_if = "Option::is_none")]
         table: Option<String>,
     },
-    /// Socket.IO events do not reach clients.
+    /// Drops Socket.IO events to clients.
     DropEvent {},
-    /// The driver of environments fails.
+    /// Makes calls of the environment driver fail.
     Driver {
-        /// With it calls take so many milliseconds longer, and do not fail.
+        /// Delays calls by so many milliseconds instead of failing them.
         #[serde(skip_serializing_if = "Option::is_none")]
         delay_ms: Option<u32>,
-        /// The call that it strikes; every one without.
+        /// The affected call (default: all).
         #[serde(skip_serializing_if = "Option::is_none")]
         operation: Option<DriverOperation>,
     },
-    /// Password logins are refused as if the password were wrong; those of admins are not.
+    /// Refuses password logins as if the password were wrong, except those of admins.
     Login {},
-    /// A background task of the service ends, and so the replica leaves and is started again.
+    /// Ends a background task, so that the replica shuts down and is restarted.
     Task {},
 }
 
 impl Effect {
-    /// Of which kind it is.
+    /// The kind, as a label.
     #[must_use]
     pub const fn kind(&self) -> FaultKind {
         match self {
@@ -125,25 +125,25 @@ impl Effect {
     }
 }
 
-/// How a handler is to fail.
+/// An injected failure of a handler.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Failure {
-    /// By an answer with this status.
+    /// The handler answers with this status.
     Status(u16),
-    /// By a panic.
+    /// The handler panics.
     Panic,
 }
 
-/// What becomes of a call of the driver.
+/// An injected failure of a driver call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallFault {
-    /// It fails.
+    /// The call fails.
     Fails,
-    /// It takes so much longer.
+    /// The call is delayed by this time.
     Delayed(Duration),
 }
 
-/// The faults that strike this replica now; clones share them. By default there never are any.
+/// The faults that affect this replica now; clones share them. The default set is always empty.
 #[derive(Clone, Default)]
 pub struct Armed(Option<Arc<Inner>>);
 
@@ -154,34 +154,34 @@ struct Inner {
 }
 
 impl Armed {
-    /// A set for a replica of this name, that can be armed.
+    /// A set for the replica of this name, to which [`Self::arm`] can add faults.
     #[must_use]
     pub fn new(replica: String, metrics: Metrics) -> Self {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
     }
 
-    /// Puts these in the place of those that were armed, but for what strikes other replicas alone.
+    /// Replaces the armed faults with those of `faults` that affect this replica.
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
         *inner.faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into_iter().filter(is_mine).collect();
     }
 
-    /// Those that are armed, expired ones included.
+    /// The armed faults, including expired ones.
     #[must_use]
     pub fn faults(&self) -> Arc<[Fault]> {
         let faults = self.0.as_ref().map(|inner| inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone());
         faults.unwrap_or_else(|| Arc::from([]))
     }
 
-    /// Counts that a fault has struck.
+    /// Counts an injected fault, for effects that happen elsewhere.
     pub fn count(&self, kind: FaultKind) {
         if let Some(inner) = &self.0 {
             inner.metrics.faults_injected.increment(kind);
         }
     }
 
-    /// How much longer the handler of a route is to take.
+    /// The delay to inject into the handler of the route `asked`.
     #[must_use]
     pub fn latency(&self, asked: &str) -> Option<Duration> {
         self.strike(|effect| match effect {
@@ -190,7 +190,7 @@ impl Armed {
         })
     }
 
-    /// How the handler of a route is to fail.
+    /// The failure to inject into the handler of the route `asked`.
     #[must_use]
     pub fn failure(&self, asked: &str) -> Option<Failure> {
         self.strike(|effect| match effect {
@@ -200,7 +200,7 @@ impl Armed {
         })
     }
 
-    /// How long its connection is to sleep before a statement.
+    /// The delay to inject before a statement.
     #[must_use]
     pub fn statement(&self, query: Query) -> Option<Duration> {
         self.strike(|effect| match effect {
@@ -209,7 +209,7 @@ impl Armed {
         })
     }
 
-    /// Whether statements are held up, which may use up every connection, and this is done for somebody who is spared.
+    /// Whether this task is exempt and must bypass the pool: delayed statements may have exhausted it.
     #[must_use]
     pub fn has_to_go_aside(&self) -> bool {
         let (Some(inner), true) = (&self.0, is_spared()) else { return false };
@@ -218,13 +218,13 @@ impl Armed {
         inner.faults.read().unwrap_or_else(PoisonError::into_inner).iter().any(holds_up)
     }
 
-    /// Whether an event is not to reach its client.
+    /// Whether to drop an event to a client.
     #[must_use]
     pub fn drops_event(&self) -> bool {
         self.strike(|effect| matches!(effect, Effect::DropEvent {}).then_some(())).is_some()
     }
 
-    /// What is to become of a call of the driver.
+    /// The failure to inject into a driver call.
     #[must_use]
     pub fn driver(&self, call: DriverOperation) -> Option<CallFault> {
         self.strike(|effect| match effect {
@@ -235,13 +235,13 @@ impl Armed {
         })
     }
 
-    /// Whether a login is to be refused.
+    /// Whether to refuse a password login.
     #[must_use]
     pub fn refuses_login(&self) -> bool {
         self.strike(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
     }
 
-    /// The first fault that answers and whose chance it is; counted.
+    /// Finds the first unexpired fault that `answer` accepts and whose `percent` hits, and counts it.
     fn strike<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let faults = inner.faults.read().unwrap_or_else(PoisonError::into_inner);
@@ -258,18 +258,18 @@ impl Armed {
     }
 }
 
-/// Runs something whose statements no fault strikes or keeps waiting.
+/// Runs a future whose statements are exempt from fault injection and bypass an exhausted pool.
 pub async fn spare<F: Future>(future: F) -> F::Output {
     SPARED.scope((), future).await
 }
 
-/// The tables that a fault can be about.
+/// The tables that faults can target.
 #[must_use]
 pub fn tables() -> BTreeSet<&'static str> {
     Query::MEMBERS.iter().filter(|query| !is_vital(**query)).map(|query| query.table()).collect()
 }
 
-/// What health, the end of cached entries and the faults themselves rest on is never hurt.
+/// Statements that are always exempt: health checks, invalidations of cached entries, and the faults themselves.
 fn is_vital(query: Query) -> bool {
     matches!(query, Query::Ping | Query::SelectFaults | Query::UpdateFaults)
         || matches!(query.table(), "cache_invalidations" | "cache_readers")
@@ -292,7 +292,7 @@ fn millis(delay: u32) -> Duration {
 }
 
 impl Query {
-    /// The table that it is about.
+    /// The table of the statement.
     fn table(self) -> &'static str {
         self.values().last().copied().unwrap_or_default()
     }

@@ -1,6 +1,6 @@
-//! What one replica does for all: gauges that count what is in the database, and tidying up.
+//! Work that one replica does for the fleet: gauges computed from the database, and clean-up.
 //!
-//! A lease decides which replica; the others report zero, so that `sum()` over replicas is true.
+//! A lease elects that replica; the others report zero, so that `sum()` over replicas is correct.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ const LEASE: &str = "fleet";
 const TERM: Duration = Duration::from_secs(15);
 const ROUND: Duration = Duration::from_secs(5);
 
-/// One replica's part in the fleet.
+/// One replica's candidacy for the fleet's work; clones share its identity.
 #[derive(Clone)]
 pub struct Fleet {
     me: Uuid,
@@ -31,13 +31,13 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// A member that does not lead yet.
+    /// A replica that does not hold the lease yet.
     #[must_use]
     pub fn new(db: Db, accounts: Accounts, oauth: Oauth, environments: Environments, health: Health, metrics: Metrics) -> Self {
         Self { me: Uuid::new_v4(), db, accounts, oauth, environments, health, metrics }
     }
 
-    /// Leads while it holds the lease, for ever.
+    /// Competes for the lease and does the fleet's work while this replica holds it, forever.
     pub async fn lead(self) {
         let mut rounds = tokio::time::interval(ROUND);
         rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -49,7 +49,7 @@ impl Fleet {
         }
     }
 
-    /// Gives the lease back, so that another replica leads at once.
+    /// Releases the lease, so that another replica takes over without waiting for its expiry.
     pub async fn resign(&self) {
         self.report_nothing();
         let resigned = async { lease::release(&mut self.db.acquire().await?, LEASE, self.me).await };

@@ -1,7 +1,7 @@
-//! What readiness rests on, checked in the background so that a probe costs nothing and cannot pile up.
+//! Health checks of the dependencies. They run in the background, so that probes are cheap and do not pile up.
 //!
-//! A dependency that `READINESS_REQUIRES` names makes the replica unready while it is down; any other one degrades it. The routes are
-//! in [`operations`](crate::operations).
+//! While a dependency that `READINESS_REQUIRES` names is down, the replica is unready; any other one degrades it. The routes are in
+//! [`operations`](crate::operations).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -24,28 +24,29 @@ use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
-/// A single slow answer of Postgres would take every replica out of the edge's pool at once.
+/// Consecutive failures until a dependency counts as down. With one, a single slow answer of Postgres would remove every replica
+/// from the edge's pool at once.
 const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
-/// A migration that cannot succeed must not fill the log.
+/// Longest pause between attempts to migrate, so that a failing migration does not flood the log.
 const LONGEST_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// What is known of one dependency.
+/// The state of one dependency.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Check {
     /// `up` or `down`.
     pub status: &'static str,
-    /// Whether the service is unready without it.
+    /// Whether the replica is unready while this dependency is down.
     pub required: bool,
-    /// Time of the last check in milliseconds.
+    /// Duration of the last check in milliseconds.
     pub latency_ms: u64,
-    /// Since when the status is what it is.
+    /// Time of the last change of the status.
     #[serde(with = "time::serde::rfc3339")]
     pub since: OffsetDateTime,
-    /// Class of the last failure, if there was one.
+    /// Class of the last failure, if any.
     pub last_error: Option<&'static str>,
-    /// Which driver of environments it is; of Postgres, what a migration waits for.
+    /// For the environment driver, its name; for Postgres, the sessions that block a migration.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
     pub detail: Option<Cow<'static, str>>,
@@ -53,7 +54,7 @@ pub struct Check {
     failures: u32,
 }
 
-/// Whether the replica should be sent requests, and why.
+/// Whether the replica accepts requests, and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Readiness {
     /// `ready`, `degraded`, `unready` or `draining`.
@@ -63,7 +64,7 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Whether requests are welcome.
+    /// Whether the edge should send requests: `ready` or `degraded`.
     #[must_use]
     pub fn is_ready(&self) -> bool {
         matches!(self.status, "ready" | "degraded")
@@ -87,7 +88,7 @@ struct Known {
 }
 
 impl Health {
-    /// Nothing is up until it was seen to be. `requires` lists the dependencies without which the replica is unready.
+    /// Every dependency is down until its first successful check. `requires` lists the dependencies that readiness requires.
     #[must_use]
     pub fn new(driver: DriverName, requires: &[Dependency], metrics: Metrics) -> Self {
         let unknown = |dependency| Check {
@@ -118,7 +119,7 @@ impl Health {
         self.0.started.elapsed()
     }
 
-    /// The verdict of this moment.
+    /// The current readiness.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
@@ -132,19 +133,19 @@ impl Health {
         Readiness { status, checks: known.checks.clone() }
     }
 
-    /// Waits until the schema is up to date: before that, tables may be missing.
+    /// Waits until the schema is migrated: before that, tables may be missing.
     pub async fn migrated(&self) {
         self.0.migrated.cancelled().await;
     }
 
-    /// Tells the edge to send no more requests.
+    /// Reports `draining` from now on, so that the edge sends no more requests.
     pub fn drain(&self) {
         self.0.known.write().unwrap_or_else(PoisonError::into_inner).draining = true;
         self.0.metrics.service_draining.set((), 1.0);
         self.0.metrics.service_ready.set(Dependency::All, 0.0);
     }
 
-    /// Brings the schema up to date as soon as Postgres is there, then checks for ever.
+    /// Migrates the schema as soon as Postgres is available, then checks the dependencies, forever.
     pub async fn watch(self, db: Db, link: Link) {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
@@ -173,7 +174,7 @@ impl Health {
         }
     }
 
-    /// Another session, usually a replica that is migrating, holds what the migration needs.
+    /// Records that other sessions, usually a migrating replica, block the migration.
     fn wait_for_migration(&self, holders: &str) {
         self.explain(Dependency::Postgres, Some(format!("migration is waiting for {holders}").into()));
         self.note(Dependency::Postgres, Duration::ZERO, Err("migration_waiting"));
@@ -186,7 +187,7 @@ impl Health {
         }
     }
 
-    /// Takes note of one check of a dependency.
+    /// Records the result of one check of a dependency.
     pub fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
         let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
         let Some(check) = known.checks.get_mut(dependency.name()) else { return };
@@ -215,16 +216,16 @@ impl Health {
     }
 }
 
-/// Asks Postgres for signs of life, one at a time.
+/// Pings Postgres, one ping at a time.
 struct Postgres {
     db: Db,
-    /// One that the last check did not wait for.
+    /// A ping that an earlier check stopped waiting for.
     asked: Option<AbortOnDropHandle<Result<(), StoreError>>>,
 }
 
 impl Postgres {
-    /// Asks for one, when the last has come. None is given up half-way: its connection would be lost with it, and on a busy
-    /// replica it takes much longer than a check to make another, which has eight hundred turns to wait for (SCRAM in sqlx).
+    /// Pings after the previous ping has ended. A ping is never cancelled: its connection would be lost, and on a busy replica
+    /// a new one takes much longer than a check, because it yields to other tasks eight hundred times (SCRAM in sqlx).
     async fn ask(&mut self) -> Result<(), &'static str> {
         if let Some(late) = &mut self.asked {
             let _whatever_it_was = late.await;
@@ -246,10 +247,10 @@ fn redis(link: &Link) -> Result<(), &'static str> {
     if link.is_connected() { Ok(()) } else { Err("unavailable") }
 }
 
-/// Asks the replica that listens on this machine whether it is ready: the probe of images without a shell.
+/// Checks the readiness of the replica on this machine: the health check of images without a shell.
 ///
 /// # Errors
-/// When it is not, or does not answer within three seconds.
+/// When the replica is not ready, or does not answer within three seconds.
 pub async fn ask(port: u16) -> Result<(), Box<dyn Error + Send + Sync>> {
     let answer = tokio::time::timeout(ASK_TIMEOUT, async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;

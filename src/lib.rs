@@ -2,23 +2,24 @@
 //!
 //! | where | what |
 //! | --- | --- |
-//! | [`config`] | every variable |
-//! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): how the parts become a service |
-//! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, the way out |
-//! | [`interface`] | the description of the interface (`OpenAPI`) |
-//! | [`operations`], [`health`] | the routes for operators, and what readiness rests on |
-//! | [`features`] | what the service does: one folder each |
+//! | [`config`] | every environment variable |
+//! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): construction and lifecycle of the service |
+//! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, signals |
+//! | [`interface`] | the `OpenAPI` description |
+//! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
+//! | [`features`] | the features of the service, one folder each |
 //! | [`http`] | problems, extractors, paging |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
-//! | [`platforms`], [`sealing`] | sites with accounts of their own: the way to them, and how their tokens are kept |
-//! | [`faults`] | where faults strike that are made on purpose |
-//! | [`metrics`] | the catalogue and everything that counts |
-//! | [`pages`] | what people see in a browser |
-//! | [`realtime`] | Socket.IO over all replicas |
-//! | [`jobs`] | what must happen after an answer was given |
-//! | [`fleet`], [`pulse`] | what one replica does for all, what each says of itself |
+//! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |
+//! | [`faults`] | fault injection |
+//! | [`metrics`] | the catalogue, labels and samplers |
+//! | [`pages`] | HTML pages |
+//! | [`realtime`] | Socket.IO across all replicas |
+//! | [`jobs`] | background jobs |
+//! | [`tasks`], [`telemetry`] | supervision of background tasks, logs and panics |
+//! | [`fleet`], [`pulse`] | work that one replica does for all, and the heartbeats of replicas |
 //!
-//! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` holds this.
+//! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` enforces this.
 
 pub mod app;
 pub mod cache;

@@ -1,4 +1,4 @@
-//! Reads the configuration, does what it says, decides the exit code; nothing else.
+//! The command line: reads the configuration, runs the verb, and sets the exit code; nothing else.
 
 use std::process::ExitCode;
 
@@ -7,7 +7,7 @@ use vitrine::app::App;
 use vitrine::config::{Cli, Verb};
 use vitrine::{health, metrics, shutdown, telemetry};
 
-/// The allocator whose figures the metrics show.
+/// The allocator, whose statistics are exported as metrics.
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 

@@ -1,4 +1,4 @@
-//! Routes for operators: health, metrics, version. The edge refuses the metrics routes and the details of readiness.
+//! Routes for operators: health, metrics, version, fleet. The edge refuses the metrics routes and the details of readiness.
 
 use axum::Json;
 use axum::extract::State;
@@ -23,11 +23,11 @@ use crate::state::AppState;
 /// The text exposition format that Prometheus reads.
 const EXPOSITION: &str = "text/plain; version=0.0.4; charset=utf-8";
 
-/// The routes that the edge refuses: Prometheus and the edge's health check ask the replicas. The public description
-/// leaves them out.
+/// Routes that the edge refuses, and that the public description omits: Prometheus and the edge's health check call the replicas
+/// directly.
 pub const INTERNAL: [&str; 4] = ["/health/ready", "/metrics", "/health/metrics", "/api/metrics"];
 
-/// The routes of this file.
+/// The routes for operators.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -41,28 +41,28 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(fleet))
 }
 
-/// The process serves.
+/// The process serves requests.
 #[derive(Serialize, ToSchema)]
 struct Alive {
     status: &'static str,
     version: &'static str,
-    /// Seconds since the start.
+    /// Seconds since the start of the process.
     uptime: u64,
 }
 
-/// Whether the process serves
+/// Check health
 #[utoipa::path(get, path = "/health", tag = "operations", responses((status = 200, body = Alive)))]
 async fn health(State(state): State<AppState>) -> Json<Alive> {
     Json(Alive { status: "ok", version: env!("CARGO_PKG_VERSION"), uptime: state.health.uptime().as_secs() })
 }
 
-/// Whether the event loop turns; depends on nothing else
-#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "It does")))]
+/// Check liveness: the event loop responds; no dependency is checked
+#[utoipa::path(get, path = "/health/live", tag = "operations", responses((status = 200, description = "The event loop responds")))]
 async fn live() -> &'static str {
     "ok"
 }
 
-/// Whether the replica should be sent requests
+/// Check readiness: whether the replica accepts requests
 #[utoipa::path(get, path = "/health/ready", tag = "operations",
     responses((status = 200, body = Readiness), (status = 503, body = Readiness)))]
 async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
@@ -71,7 +71,7 @@ async fn ready(State(state): State<AppState>) -> (StatusCode, Json<Readiness>) {
     (status, Json(readiness))
 }
 
-/// What Prometheus scrapes
+/// Get the metrics for Prometheus
 #[utoipa::path(get, path = "/metrics", tag = "operations",
     responses((status = 200, description = "Text exposition format", content_type = "text/plain"), (status = 401)))]
 async fn metrics(State(state): State<AppState>, headers: HeaderMap) -> Result<Response, ApiError> {
@@ -98,13 +98,13 @@ async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Respo
     metrics(state, headers).await
 }
 
-/// Every replica, as the one that answers has heard of it lately
+/// List the replicas, by their latest heartbeats
 #[utoipa::path(get, path = "/api/fleet", tag = "operations", responses((status = 200, body = Numbers)))]
 async fn fleet(State(state): State<AppState>) -> Json<Numbers> {
     Json(state.pulse.fleet())
 }
 
-/// What is running.
+/// The running version.
 #[derive(Serialize, ToSchema)]
 struct Running {
     name: &'static str,
@@ -114,7 +114,7 @@ struct Running {
     replica: String,
 }
 
-/// What is running
+/// Get the running version
 #[utoipa::path(get, path = "/version", tag = "operations", responses((status = 200, body = Running)))]
 async fn version(State(state): State<AppState>) -> Json<Running> {
     let replica = state.config.replica.clone();

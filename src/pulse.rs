@@ -1,7 +1,7 @@
-//! What each replica says of itself every second, so that any of them can tell visitors of the whole fleet.
+//! Heartbeats: every replica publishes its status every second, so that any replica can show the whole fleet to visitors.
 //!
-//! Nothing of this is stored, and nothing is decided by it: a replica that has said nothing for a while is not told of. What
-//! operators go by is in [`metrics`](crate::metrics) and [`health`](crate::health).
+//! Heartbeats are not stored and drive no decision: a replica without a recent heartbeat is not shown. Operators use
+//! [`metrics`](crate::metrics) and [`health`](crate::health) instead.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,52 +17,52 @@ use uuid::Uuid;
 use crate::health::Health;
 use crate::realtime::{Realtime, Topic};
 
-/// Between two words of a replica.
+/// Interval between heartbeats.
 const BEAT: Duration = Duration::from_secs(1);
-/// How long the word of a replica holds.
+/// Lifetime of a heartbeat.
 const MEMORY: Duration = Duration::from_secs(5);
-/// Replicas that are remembered; more than any fleet that one channel serves.
+/// Bound of the replicas in memory: more than any fleet that one Redis channel can serve.
 const MOST: usize = 1000;
 
-/// What one replica says of itself.
+/// The status of one replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Replica {
-    /// Its name.
+    /// Name of the replica.
     pub name: String,
-    /// What it runs.
+    /// Version that the replica runs.
     pub version: String,
-    /// Seconds since its start.
+    /// Seconds since the replica's start.
     pub uptime_seconds: u64,
-    /// Requests that it has answered since its start.
+    /// Requests answered since the replica's start.
     pub requests: u64,
-    /// Socket.IO connections that it holds.
+    /// Open Socket.IO connections.
     pub sockets: u64,
-    /// Whether the edge may send it requests.
+    /// Whether the replica is ready for requests.
     pub is_ready: bool,
 }
 
-/// What is known of the fleet.
+/// The status of the fleet.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Fleet)]
 pub struct Numbers {
-    /// Every replica that was heard of lately, by name.
+    /// Every replica with a recent heartbeat, ordered by name.
     pub replicas: Vec<Replica>,
-    /// Requests that they have answered since their starts.
+    /// Sum of the replicas' answered requests.
     pub requests: u64,
-    /// Socket.IO connections that they hold.
+    /// Sum of the replicas' open Socket.IO connections.
     pub sockets: u64,
-    /// The replica that answers.
+    /// Name of the replica that answers this request.
     pub served_by: String,
 }
 
-/// A word on the bus.
+/// A heartbeat on the bus.
 #[derive(Serialize, Deserialize)]
 struct Word {
     from: Uuid,
     replica: Replica,
 }
 
-/// The fleet as one replica knows it; clones share it.
+/// One replica's view of the fleet; clones share it.
 #[derive(Clone)]
 pub struct Pulse(Arc<Inner>);
 
@@ -75,19 +75,19 @@ struct Inner {
 }
 
 impl Pulse {
-    /// Knows of this replica alone.
+    /// A view that contains only this replica until heartbeats arrive.
     #[must_use]
     pub fn new(name: String, realtime: Realtime, health: Health) -> Self {
         Self(Arc::new(Inner { name, realtime, health, answered: Arc::default(), others: Mutex::default() }))
     }
 
-    /// Where answered requests are counted.
+    /// The counter of this replica's answered requests.
     #[must_use]
     pub fn answered(&self) -> Arc<AtomicU64> {
         self.0.answered.clone()
     }
 
-    /// The fleet now.
+    /// The current status of the fleet.
     #[must_use]
     pub fn fleet(&self) -> Numbers {
         let mut replicas = vec![self.me()];
@@ -98,7 +98,7 @@ impl Pulse {
         Numbers { replicas, requests, sockets, served_by: self.0.name.clone() }
     }
 
-    /// Tells the other replicas and hears them, for ever.
+    /// Publishes and receives heartbeats, forever.
     pub async fn beat(self) {
         let mut signals = self.0.realtime.signals(Topic::Pulse);
         let mut beats = tokio::time::interval(BEAT);
@@ -115,7 +115,7 @@ impl Pulse {
     }
 
     fn hear(&self, signal: Value) {
-        // Another version may say what this one does not know.
+        // Another version may send a heartbeat that this one cannot parse.
         let Ok(Word { from, replica }) = serde_json::from_value(signal) else { return };
         let mut others = self.others();
         if from != self.0.realtime.replica() && (others.len() < MOST || others.contains_key(&from)) {

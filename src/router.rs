@@ -1,4 +1,4 @@
-//! The routes of the features and of the operators, and the layers that every request passes, in their order.
+//! All routes, and the layers around them in their order.
 
 use std::any::Any;
 use std::collections::BTreeSet;
@@ -30,78 +30,78 @@ use crate::realtime::Admission;
 use crate::state::AppState;
 use crate::{features, interface, operations, pages, realtime};
 
-/// Where the description of the interface is.
+/// The `OpenAPI` description.
 const DESCRIPTION: &str = "/api/openapi.json";
-/// Where it can be read and tried.
+/// Redirects to [`DOCS_PAGE`].
 const DOCS: &str = "/api/docs";
-/// The page itself.
+/// The page of Swagger UI.
 const DOCS_PAGE: &str = "/api/docs/";
-/// Everything below it.
+/// The files of Swagger UI.
 const DOCS_FILES: &str = "/api/docs/{*rest}";
-/// Swagger UI sets styles on its elements; its scripts come from here.
+/// Swagger UI needs inline styles; its scripts are served from this origin.
 const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
 
-/// Every route of the service.
+/// The routes of the features and for operators, without those of faults.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi()).merge(features::routes()).merge(operations::routes())
 }
 
-/// These routes, and those of faults where they are on: elsewhere there is nothing to call and nothing to count.
+/// Adds the routes of faults if fault injection is on. Otherwise they do not exist, neither as routes nor as metrics.
 #[must_use]
 pub fn with_faults(interface: OpenApiRouter<AppState>, are_on: bool) -> OpenApiRouter<AppState> {
     if are_on { interface.merge(features::faults::routes()) } else { interface }
 }
 
-/// The description of every route that there can be.
+/// The description of every possible route, including those of faults.
 #[must_use]
 pub fn description() -> Interface {
     interface::complete(with_faults(routes(), true).split_for_parts().1)
 }
 
-/// The templates of the routes with handlers, as they are matched.
+/// The templates of the matched routes that have handlers, which faults can target. Socket.IO has none.
 #[must_use]
 pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
     let operations = operations_of(interface, true);
     operations.into_iter().map(|operation| operation.matched).filter(|template| template != realtime::PATH).collect()
 }
 
-/// Puts the layers around routes.
+/// Builds the router: the routes with their layers.
 ///
 /// # Errors
-/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is no origin, or the name of the replica cannot be in a header.
+/// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is not an origin, or the replica's name is not a valid header value.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, AppError> {
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.pulse.answered());
     let watched = Watched { measured, replica: HeaderValue::from_str(&state.config.replica)? };
     let own_pages = origin::layer(&state.config)?;
     let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
-    // Long polls and sockets have deadlines of their own.
+    // Long polls and websockets have their own deadlines, so the time limit below does not apply to them.
     let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
     let watch_sockets = watched.clone();
     let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
     let limit = state.config.request_timeout;
-    // From the innermost to the outermost.
+    // From the innermost layer to the outermost.
     let around = {
         let state = state.clone();
         move |route: Route| {
-            // Cookies are sent by browsers on behalf of any site: only our own pages may change things with them.
+            // Browsers send cookies with requests from any site: only our own pages may change state with them.
             let guarded = own_pages.layer(route);
-            // An answer has a deadline.
+            // Every response has a deadline.
             let limited = layers::limit_time(limit, guarded);
-            // People read a problem on a page.
+            // Browsers receive a problem as an HTML page.
             watched.around(pages::explain(state.clone(), limited))
         }
     };
     Ok(answering(interface, &state).layer(layer_fn(around)).merge(sockets).with_state(state))
 }
 
-/// The routes without the layers: what `benches/overhead.rs` compares with.
+/// The routes without their layers, as a baseline for `benches/overhead.rs`.
 pub fn build_bare(interface: OpenApiRouter<AppState>, state: AppState) -> Router {
     answering(interface, &state).with_state(state)
 }
 
-/// What every request passes.
+/// The outermost layers, which every request passes.
 #[derive(Clone)]
 struct Watched {
     measured: HttpLayer,
@@ -109,15 +109,15 @@ struct Watched {
 }
 
 impl Watched {
-    /// A panic ends its request, not the process; around that, measurement sees every answer that is made inside. Problems and
-    /// log lines of everything inside name the request.
+    /// Adds three layers. The innermost turns a panic into a response. Measurement around it sees every response that is made
+    /// inside. The outermost identifies the request, so that problems and log lines made inside contain its identifier.
     fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
         let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);
         layers::identify(self.replica.clone(), self.measured.layer(caught))
     }
 }
 
-/// What answers: the features, the pages, the description, and the problem where nothing else does.
+/// Everything that answers: the features, the pages, the description, and a problem for unknown routes and methods.
 fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<AppState> {
     let (router, description) = interface.split_for_parts();
     let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, interface::public(interface::complete(description))))
@@ -128,7 +128,7 @@ fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<App
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
     match &state.faults {
-        // Faults strike as if the handler failed.
+        // The innermost layer: an injected failure looks like a failure of the handler.
         Some(service) => router.layer(middleware::from_fn_with_state(service.armed().clone(), faults::strike)),
         None => router,
     }
@@ -139,10 +139,10 @@ async fn allow_docs(mut response: Response) -> Response {
     response
 }
 
-/// The label domain of the HTTP metrics: what the description says that there is.
+/// The label domain of the HTTP metrics: the operations in the description, and those that it omits.
 fn operations_of(interface: &OpenApiRouter<AppState>, has_faults: bool) -> Vec<Operation> {
     let description = interface::complete(interface.get_openapi().clone());
-    // The pages of the description describe themselves nowhere.
+    // Pages, assets and Socket.IO are not in the description.
     let mut operations = vec![
         page(DESCRIPTION, DESCRIPTION, &[200]),
         page(DOCS, DOCS, &[303]),
@@ -181,7 +181,7 @@ fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
     Operation { method, matched, route, is_measured: true, has_body: false, has_answer: true, statuses }
 }
 
-/// Socket.IO: the library answers, and what it answers is its protocol's.
+/// An operation of Socket.IO: the library answers, according to its protocol.
 fn socket(method: &str, statuses: &[u16]) -> Operation {
     let (method, matched, route) = (method.to_owned(), realtime::PATH.to_owned(), realtime::PATH.to_owned());
     Operation {
@@ -195,7 +195,7 @@ fn socket(method: &str, statuses: &[u16]) -> Operation {
     }
 }
 
-/// Whether a success has a body.
+/// Whether a successful response has a body.
 fn has_answer(documented: &Documented) -> bool {
     let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
     let mut answers = documented.responses.responses.iter();

@@ -1,7 +1,8 @@
-//! Sealing: what must be stored and not be read by whoever reads the store (XChaCha20-Poly1305).
+//! Sealing: authenticated encryption of secrets in the database, so that read access to the database does not reveal them
+//! (XChaCha20-Poly1305).
 //!
-//! A sealed text begins with the name of its key, so that keys can be replaced one after the other. It opens only for the
-//! purpose that it was sealed for: a text that is moved to another row stays shut.
+//! A sealed text begins with the identifier of its key, so that keys can be rotated. It opens only for the purpose for which it
+//! was sealed, so a sealed text that is copied to another row does not open there.
 
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ const KEY_BYTES: usize = 32;
 const NAME_BYTES: usize = 4;
 const NONCE_BYTES: usize = 24;
 
-/// The keys; clones share them.
+/// The sealing keys; clones share them.
 #[derive(Clone)]
 pub struct Keyring(Arc<[Key]>);
 
@@ -25,28 +26,28 @@ struct Key {
     cipher: XChaCha20Poly1305,
 }
 
-/// Keys that cannot be used.
+/// `TOKEN_KEYS` is malformed.
 #[derive(Debug, thiserror::Error)]
 #[error("TOKEN_KEYS must contain one key per line, each 32 bytes in base64")]
 pub struct InvalidKeys;
 
-/// A sealed text that no key opens, or not for this purpose.
+/// No key opens the sealed text, or it was sealed for another purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the sealed text cannot be opened")]
 pub struct Unopenable;
 
 impl Keyring {
-    /// Reads keys, one a line: the first seals, all open.
+    /// Parses keys, one per line: the first seals, all open.
     ///
     /// # Errors
-    /// When there is none, or one has not the right length.
+    /// When there is no key, or a key is not 32 bytes in base64.
     pub fn parse(text: &SecretString) -> Result<Self, InvalidKeys> {
         let keys: Result<Vec<Key>, InvalidKeys> =
             text.expose_secret().lines().map(str::trim).filter(|line| !line.is_empty()).map(Key::parse).collect();
         keys.and_then(|keys| if keys.is_empty() { Err(InvalidKeys) } else { Ok(Self(keys.into())) })
     }
 
-    /// The configured keys; without any, some that last as long as the process.
+    /// The configured keys, or without configuration an ephemeral key.
     ///
     /// # Errors
     /// As [`Self::parse`].
@@ -54,7 +55,7 @@ impl Keyring {
         text.map_or_else(|| Ok(Self::ephemeral()), Self::parse)
     }
 
-    /// One that lasts as long as the process.
+    /// A random key that lasts as long as the process.
     #[must_use]
     pub fn ephemeral() -> Self {
         Self([Key::new(&rand::random())].into())
@@ -63,7 +64,7 @@ impl Keyring {
     /// Seals a text with the first key.
     ///
     /// # Panics
-    /// Never: only texts of many gigabytes cannot be sealed.
+    /// Never in practice: sealing fails only for texts of many gigabytes.
     #[must_use]
     pub fn seal(&self, purpose: &str, text: &[u8]) -> Vec<u8> {
         let Key { name, cipher } = &self.0[0];
@@ -73,10 +74,10 @@ impl Keyring {
         [&name[..], &nonce, &sealed].concat()
     }
 
-    /// Opens a text that any of the keys sealed for this purpose.
+    /// Opens a text that one of the keys has sealed for this purpose.
     ///
     /// # Errors
-    /// When none did.
+    /// When its key is unknown, its purpose differs, or the text was changed.
     pub fn open(&self, purpose: &str, sealed: &[u8]) -> Result<Vec<u8>, Unopenable> {
         let (name, rest) = sealed.split_first_chunk::<NAME_BYTES>().ok_or(Unopenable)?;
         let (nonce, text) = rest.split_first_chunk::<NONCE_BYTES>().ok_or(Unopenable)?;
@@ -84,7 +85,7 @@ impl Keyring {
         key.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: text, aad: purpose.as_bytes() }).map_err(|_| Unopenable)
     }
 
-    /// With which bytes everything begins that the first key has sealed.
+    /// The prefix of every text that the first key has sealed.
     #[must_use]
     pub fn mark(&self) -> &[u8] {
         &self.0[0].name

@@ -38,7 +38,7 @@ const MAX_HEADERS: usize = 100;
 pub struct Limits {
     /// Number of open connections.
     pub connections: usize,
-    /// Time to receive a request's head, and lifetime of an idle connection.
+    /// Time to receive a request's head, which also bounds the idle time before a request.
     pub header_timeout: Duration,
     /// Time in which a client must accept some of the bytes sent to it.
     pub write_timeout: Duration,

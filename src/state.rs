@@ -1,4 +1,4 @@
-//! What every handler can reach. One pointer: each layer and each extractor of a request clones it.
+//! The state that every handler receives. It is one pointer, because each layer and each extractor clones it per request.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use crate::metrics::exporter::Exporter;
 use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 
-/// A pointer to the parts of one application.
+/// A shared pointer to the parts of one application.
 #[derive(Clone)]
 pub struct AppState(Arc<Parts>);
 
@@ -38,21 +38,21 @@ impl Deref for AppState {
 
 /// The parts of one application.
 pub struct Parts {
-    /// What was configured.
+    /// The configuration of this replica.
     pub config: Arc<Config>,
-    /// What counts.
+    /// Handles to record metrics.
     pub metrics: Metrics,
-    /// What renders the counts.
+    /// Renders the metrics as text.
     pub exporter: Exporter,
-    /// Postgres.
+    /// The client of Postgres.
     pub db: Db,
-    /// Who is connected, on every replica.
+    /// Socket.IO, across all replicas.
     pub realtime: Realtime,
-    /// What readiness rests on.
+    /// The state of the dependencies, and readiness.
     pub health: Health,
     /// The accounts service.
     pub accounts: Accounts,
-    /// The service of signing in and linking by platforms.
+    /// The service for sign-in with platforms and linked accounts.
     pub oauth: Oauth,
     /// The projects service.
     pub projects: Projects,
@@ -62,8 +62,8 @@ pub struct Parts {
     pub posts: Posts,
     /// The visits service.
     pub visits: Visits,
-    /// The faults service, where `FAULTS` is on.
+    /// The faults service, if `FAULTS` is on.
     pub faults: Option<Faults>,
-    /// What is known of all replicas.
+    /// The heartbeats of all replicas.
     pub pulse: Pulse,
 }

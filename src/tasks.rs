@@ -1,29 +1,30 @@
-//! Background tasks that run as long as the service: one that ends is a failure, counted, and ends the service.
+//! Supervision of background tasks that run as long as the service: a task that ends is counted as a failure, and ends the
+//! service.
 
 use tokio::task::{JoinError, JoinSet};
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// The tasks of one application. Dropped, it ends them.
+/// The tasks of one application; dropping this aborts them.
 pub struct Tasks {
     running: JoinSet<&'static str>,
     metrics: Metrics,
 }
 
-/// A task that was to run for ever has ended.
+/// A task that should run forever has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("background task ended: {0}")]
 pub struct TaskEnded(String);
 
 impl Tasks {
-    /// No task yet.
+    /// A supervisor without tasks.
     #[must_use]
     pub fn new(metrics: Metrics) -> Self {
         Self { running: JoinSet::new(), metrics }
     }
 
-    /// Starts a task that is meant never to end.
+    /// Starts a task that must never end.
     pub fn spawn<F>(&mut self, name: &'static str, task: F)
     where
         F: Future<Output: Send> + Send + 'static,
@@ -34,7 +35,7 @@ impl Tasks {
         });
     }
 
-    /// Waits until a task ends, which is a failure.
+    /// Waits until a task ends, and counts the failure.
     pub async fn failed(&mut self) -> TaskEnded {
         let ended = match self.running.join_next().await {
             Some(Ok(name)) => name.to_owned(),
@@ -44,7 +45,7 @@ impl Tasks {
         self.count(ended)
     }
 
-    /// Notes that a task that is not among these ended too early, which is a failure as well.
+    /// Counts the failure of a task that ended too early and is not supervised here.
     #[must_use]
     pub fn lost(&self, name: &str, error: Option<JoinError>) -> TaskEnded {
         self.count(error.map_or_else(|| name.to_owned(), |error| error.to_string()))
@@ -56,7 +57,7 @@ impl Tasks {
         TaskEnded(ended)
     }
 
-    /// Ends every task.
+    /// Aborts every task and waits for its end.
     pub async fn end(mut self) {
         self.running.shutdown().await;
     }

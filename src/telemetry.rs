@@ -1,4 +1,4 @@
-//! Log lines and the panic hook. Metrics belong to [`metrics`](crate::metrics).
+//! Initialization of logging, and the panic hook. Metrics belong to [`metrics`](crate::metrics).
 
 use std::sync::OnceLock;
 
@@ -8,10 +8,10 @@ use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// Where the hook of this process counts panics: with the first application that is built in it.
+/// The metrics in which the process-wide hook counts panics: those of the first application built in the process.
 static PANICS: OnceLock<Metrics> = OnceLock::new();
 
-/// Starts logging to standard output, one line an event.
+/// Initializes logging to standard output, one line per event.
 pub fn init(config: &Config) {
     let filter = EnvFilter::try_new(&config.log).unwrap_or_else(|_| EnvFilter::new("info"));
     let lines = tracing_subscriber::fmt().with_env_filter(filter).with_target(false);
@@ -24,7 +24,7 @@ pub fn init(config: &Config) {
     }
 }
 
-/// Counts and logs panics from now on, wherever they are. The message may hold what a client sent: it stays in the log.
+/// Installs the hook that counts and logs every panic. A message may contain client data, so only the log contains it.
 pub fn watch_panics(metrics: &Metrics) {
     if PANICS.set(metrics.clone()).is_err() {
         return;
