@@ -1,7 +1,7 @@
-//! What following logs takes: lines per second that one replica stores, live and from behind, and its memory.
+//! The cost of following logs: lines per second that one replica stores, live and while catching up, its CPU and its memory.
 //!
-//! Wants `DATABASE_URL` (a superuser's): `eval "$(cargo xtask stores --detach)"`, then `cargo bench --bench logs`. The
-//! simulated driver writes the lines in the same process, so its work is in the figures. It prints and asserts nothing.
+//! Requires `DATABASE_URL` of a superuser: `eval "$(cargo xtask stores --detach)"`, then `cargo bench --bench logs`. The
+//! simulated driver writes the lines in the same process, so the figures include its work. It prints and asserts nothing.
 
 use std::error::Error;
 use std::time::{Duration, Instant};
@@ -34,10 +34,10 @@ const RATES: [u32; 3] = [400, 1_000, 2_000];
 const WARM_UP: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-/// What was written before anybody followed.
+/// How long the logs were written before the follower started, for the case `behind`.
 const BEHIND: Duration = Duration::from_mins(10);
 
-/// Everything of one measurement; the database goes with it.
+/// The fixture of one measurement, with a database of its own.
 struct Stage {
     maintenance: Url,
     database: String,
@@ -84,7 +84,7 @@ async fn measure(what: &str, rate: u32, behind: Duration) -> Result<()> {
     stage.remove().await
 }
 
-/// CPU seconds so far and resident megabytes.
+/// CPU seconds since the start of the process, and its resident memory in megabytes.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
 fn process() -> Result<(f64, f64)> {
     let stat = procfs::process::Process::myself()?.stat()?;

@@ -1,8 +1,8 @@
-//! What the layers around the routes cost, as ratios within one run: the service, its routes without layers, and bare axum,
-//! alternating.
+//! The cost of the layers around the routes, as ratios within one run: the service, its routes without layers, and bare axum
+//! alternate.
 //!
-//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints and asserts nothing: a machine that is busy
-//! with something else must not fail a build.
+//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints and asserts nothing: a busy machine must not fail a
+//! build.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Many short rounds: what else the machine does affects all targets alike.
+/// Many short rounds, so that other load on the machine affects all targets alike.
 const ROUNDS: usize = 45;
 const ROUND: Duration = Duration::from_millis(300);
 const CONNECTIONS: usize = 32;
@@ -40,7 +40,7 @@ fn main() -> Result<()> {
     start_and_memory()
 }
 
-/// Requests per second of `GET /health`: of the service, as a share of those of its routes without layers and of bare axum.
+/// Requests per second of `GET /health`, and the share that the service reaches of its routes without layers and of bare axum.
 async fn throughput() -> Result<()> {
     let app = App::build(Cli::parse_from(["vitrine", "--listen-address=127.0.0.1:0"]).config)?;
     let state = app.state().clone();
@@ -58,7 +58,7 @@ async fn throughput() -> Result<()> {
     }
     let mut rates = [const { Vec::new() }; 3];
     for round in 0..ROUNDS {
-        // Who goes first changes, so that none always follows the same other.
+        // The order rotates, so that the first target differs from round to round.
         for number in (0..targets.len()).map(|turn| (turn + round) % targets.len()) {
             rates[number].push(load(targets[number].1).await?);
         }
@@ -67,7 +67,7 @@ async fn throughput() -> Result<()> {
     for ((name, _), rates) in targets.iter().zip(rates) {
         let shares = service.iter().zip(&rates).map(|(service, rate)| service / rate).collect();
         let share = 100.0 * median(shares);
-        println!("GET /health, {name}: {:.0}/s; the service keeps {share:.1} % of it (medians of {ROUNDS} rounds)", median(rates));
+        println!("GET /health, {name}: {:.0}/s; the service reaches {share:.1} % of it (medians of {ROUNDS} rounds)", median(rates));
     }
 
     let (mut renders, mut text) = (Vec::new(), String::new());
@@ -94,7 +94,7 @@ async fn start(router: Router, app: &App) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// Requests per second over one round, each connection one request at a time.
+/// Requests per second over one round; each connection sends one request at a time.
 async fn load(address: SocketAddr) -> Result<f64> {
     let until = Instant::now() + ROUND;
     let clients: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(client(address, until))).collect();
@@ -112,17 +112,17 @@ async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
     while Instant::now() < until {
         stream.write_all(REQUEST).await?;
         let mut length = 0;
-        // The answer is one small JSON object.
+        // The response body is one small JSON object.
         while !answer[..length].ends_with(b"}") {
             length += stream.read(&mut answer[length..]).await?;
         }
-        assert!(answer.starts_with(b"HTTP/1.1 200 "), "the service answers");
+        assert!(answer.starts_with(b"HTTP/1.1 200 "), "the response has status 200");
         requests += 1;
     }
     Ok(requests)
 }
 
-/// Time from the start of the program to readiness, and its memory when nothing happens.
+/// Time from the start of the program to readiness, and its idle memory.
 fn start_and_memory() -> Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
@@ -134,7 +134,7 @@ fn start_and_memory() -> Result<()> {
         std::thread::yield_now();
     }
     println!("ready after {} ms", start.elapsed().as_millis());
-    // Idle memory is what remains after a while of idling: here a pause is the thing that is measured.
+    // Memory settles only after some idle time, so this pause is part of the measurement.
     std::thread::park_timeout(Duration::from_secs(10));
     let status = std::fs::read_to_string(format!("/proc/{}/status", replica.id()))?;
     let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");

@@ -1,4 +1,4 @@
-// Who makes a request: the account whose session the bearer token proves.
+// Authentication: the account whose session the bearer token belongs to.
 import { createHash } from 'node:crypto';
 import { getOrLoad } from './cache.js';
 import { accounts as measured } from './metrics.js';
@@ -15,7 +15,7 @@ const TOUCH = statement(
    RETURNING s.expires_at, u.id, u.email::text, u.display_name, u.role, u.created_at`,
 );
 
-/** The user of a token; refuses one that proves nothing. */
+/** The user of a token; throws a problem for a missing or invalid token. */
 export async function userOf(token) {
   if (!token) throw new Problem('unauthenticated');
   const hash = createHash('sha256').update(token).digest();
@@ -31,5 +31,5 @@ export async function userOf(token) {
   return session.user;
 }
 
-/** The token of an `Authorization` header. */
+/** The bearer token of an `Authorization` header. */
 export const bearer = (header) => (header?.startsWith('Bearer ') ? header.slice(7) : undefined);

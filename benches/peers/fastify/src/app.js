@@ -1,4 +1,4 @@
-// The routes and what surrounds each request: identifier, measurement, session, problems.
+// The routes, and the hooks around each request: identifier, measurement, session, problems.
 import { randomUUID } from 'node:crypto';
 import Fastify from 'fastify';
 import { bearer, userOf } from './accounts.js';
@@ -15,10 +15,10 @@ export function build() {
     logger: { level: 'warn' },
     bodyLimit: BODY_LIMIT,
     genReqId: () => randomUUID(),
-    // `limit=20` is text that becomes a number; a body's fields have the right type or are refused.
+    // No coercion: body fields must have the right type. The hook `number` converts `limit`.
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, allErrors: true } },
   });
-  // Fastify reads text as a body of its own kind: only JSON is one here.
+  // By default Fastify also accepts `text/plain` bodies; this service accepts only JSON.
   app.removeContentTypeParser('text/plain');
   measure(app);
   app.decorateRequest('user', null);

@@ -1,10 +1,10 @@
-// Redis as a cache: one load per key at a time, and never in the way when it is unavailable. Absence is not cached.
+// Redis as a cache: one load at a time per key; an unavailable Redis fails no request. Absence is not cached.
 import { cache as measured } from './metrics.js';
 import { command } from './stores.js';
 
 const loads = new Map();
 
-/** The cached value, or what `load` answers; kept for `seconds`, up to a tenth less. */
+/** Returns the cached value, or the result of `load`, which it caches for `seconds` or up to a tenth less. */
 export async function getOrLoad(type, id, seconds, load) {
   const key = `${type}:${id}`;
   try {
@@ -31,6 +31,6 @@ async function loadAndStore(type, key, seconds, load) {
   const milliseconds = Math.round(seconds * 1000 * (1 - Math.random() / 10));
   const text = JSON.stringify(value);
   await command('set', key, text, 'PX', milliseconds).catch(() => measured.errors.inc({ cache_type: type }));
-  // As a later look-up reads it, so that both answers are alike.
+  // Parsed as a later hit would be, so that a miss and a hit give the same response.
   return JSON.parse(text);
 }

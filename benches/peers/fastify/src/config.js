@@ -1,7 +1,7 @@
-// What the environment says, under the names that Vitrine uses.
+// The configuration, from the environment variables that Vitrine uses.
 const required = (name) => {
   const value = process.env[name];
-  if (!value) throw new Error(`${name} is missing`);
+  if (!value) throw new Error(`${name} must be set`);
   return value;
 };
 

@@ -1,4 +1,4 @@
-// The metrics, with Vitrine's names, labels and buckets for what both measure. Who observes them says when.
+// The metrics, with Vitrine's names, labels and buckets where both measure the same. The other modules record them.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();
@@ -16,41 +16,41 @@ const REQUEST_BYTES = [100, 1000, 5000, 10000, 50000, 100000, 500000, 1000000];
 const RESPONSE_BYTES = [100, 500, 1000, 5000, 10000, 50000, 100000, 500000];
 
 export const http = {
-  requests: counter('http_requests_total', 'Requests answered', 'method', 'route', 'status'),
-  duration: histogram('http_request_duration_seconds', 'Time to the end of the answer', SECONDS, 'method', 'route'),
+  requests: counter('http_requests_total', 'Answered requests', 'method', 'route', 'status'),
+  duration: histogram('http_request_duration_seconds', 'Time to the end of the response', SECONDS, 'method', 'route'),
   requestSize: histogram('http_request_size_bytes', 'Size of request bodies', REQUEST_BYTES, 'method', 'route'),
-  responseSize: histogram('http_response_size_bytes', 'Size of answer bodies', RESPONSE_BYTES, 'method', 'route'),
-  inFlight: gauge('http_requests_in_flight', 'Requests whose answer has not ended'),
+  responseSize: histogram('http_response_size_bytes', 'Size of response bodies', RESPONSE_BYTES, 'method', 'route'),
+  inFlight: gauge('http_requests_in_flight', 'Requests whose response has not ended'),
   connections: gauge('active_connections', 'Open TCP connections'),
-  errors: counter('api_errors_total', 'Problems answered', 'type', 'route', 'status'),
-  cancelled: counter('http_requests_cancelled_total', 'Requests whose client left', 'route'),
+  errors: counter('api_errors_total', 'Responses with a problem', 'type', 'route', 'status'),
+  cancelled: counter('http_requests_cancelled_total', 'Requests whose client disconnected before the end of the response', 'route'),
 };
 
 export const database = {
   queries: counter('db_queries_total', 'Database statements', 'operation', 'table', 'status'),
-  duration: histogram('db_query_duration_seconds', 'Time of a statement', DATABASE_SECONDS, 'operation', 'table'),
+  duration: histogram('db_query_duration_seconds', 'Duration of a database statement', DATABASE_SECONDS, 'operation', 'table'),
   pool: gauge('db_connection_pool_size', 'Connections of the pool by state', 'state'),
-  wait: histogram('db_pool_wait_seconds', 'Wait for a connection of the pool', DATABASE_SECONDS),
+  wait: histogram('db_pool_wait_seconds', 'Wait for a connection from the pool', DATABASE_SECONDS),
 };
 
 export const redis = {
   commands: counter('redis_commands_total', 'Redis commands', 'command', 'status'),
-  duration: histogram('redis_command_duration_seconds', 'Time of a Redis command', REDIS_SECONDS, 'command'),
+  duration: histogram('redis_command_duration_seconds', 'Duration of a Redis command', REDIS_SECONDS, 'command'),
 };
 
 export const cache = {
-  hits: counter('cache_hits_total', 'Look-ups that the cache answered', 'cache_type'),
-  misses: counter('cache_misses_total', 'Look-ups that went on to the store', 'cache_type'),
-  errors: counter('cache_errors_total', 'Look-ups that the cache failed', 'cache_type'),
+  hits: counter('cache_hits_total', 'Cache hits', 'cache_type'),
+  misses: counter('cache_misses_total', 'Cache misses', 'cache_type'),
+  errors: counter('cache_errors_total', 'Failed cache operations', 'cache_type'),
 };
 
-export const accounts = { attempts: counter('auth_attempts_total', 'Proofs of identity', 'method', 'status') };
+export const accounts = { attempts: counter('auth_attempts_total', 'Authentication attempts', 'method', 'status') };
 
 export const sockets = {
-  active: gauge('websocket_connections_active', 'Socket.IO connections that are open'),
-  opened: counter('websocket_connections_total', 'Socket.IO connections that were accepted'),
-  closed: counter('websocket_disconnections_total', 'Socket.IO connections that ended', 'reason'),
+  active: gauge('websocket_connections_active', 'Open Socket.IO connections'),
+  opened: counter('websocket_connections_total', 'Accepted Socket.IO connections'),
+  closed: counter('websocket_disconnections_total', 'Closed Socket.IO connections', 'reason'),
 };
 
-/** Seconds since a moment of `performance.now()`. */
+/** Seconds since `start`, a value of `performance.now()`. */
 export const since = (start) => (performance.now() - start) / 1000;

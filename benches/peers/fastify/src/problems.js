@@ -1,4 +1,4 @@
-// Problems (RFC 9457): every refusal and failure, with Vitrine's codes.
+// Problems (RFC 9457): every error response, with Vitrine's codes.
 const PROBLEMS = {
   malformed_json: [400, 'The body is not JSON'],
   invalid_query: [400, 'A query parameter is not understood'],
@@ -30,7 +30,7 @@ const OF_FASTIFY = {
 
 const fieldOf = ({ instancePath, params }) => params.missingProperty ?? params.additionalProperty ?? (instancePath.slice(1).replaceAll('/', '.') || '.');
 
-/** The problem that an error is. */
+/** Converts an error to a problem. */
 export function toProblem(error) {
   if (error instanceof Problem) return error;
   if (error.validation && error.validationContext !== 'body') return new Problem('invalid_query');
@@ -44,7 +44,7 @@ export function toProblem(error) {
   return new Problem('internal');
 }
 
-/** Its status and body. */
+/** The status and body of a problem. */
 export function describe({ code, errors }, request) {
   const [status, title] = PROBLEMS[code];
   const [instance] = request.url.split('?', 1);

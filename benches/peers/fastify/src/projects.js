@@ -1,4 +1,4 @@
-// The rules and statements of projects: who sees one, the list of an account, what a new one is.
+// The rules and statements of projects: access, the list of an account, creation.
 import { randomBytes } from 'node:crypto';
 import { v7 as uuid, parse, stringify, validate } from 'uuid';
 import { getOrLoad } from './cache.js';
@@ -18,7 +18,7 @@ const OF_MEMBER = statement(
   `SELECT ${COLUMNS}, m.role FROM project_members m JOIN projects p ON p.id = m.project_id
    WHERE m.user_id = $1 AND m.project_id < $2 ORDER BY m.project_id DESC LIMIT $3`,
 );
-// One statement and so one transaction: the foreign key is checked at its end, when the project is there.
+// One statement, hence one transaction: the foreign key is checked at its end, when the project exists.
 const CREATE = statement(
   'insert',
   'projects',
@@ -29,7 +29,7 @@ const CREATE = statement(
    SELECT ${COLUMNS}, m.role FROM p, m`,
 );
 
-/** A project that the user may read. */
+/** Reads a project; throws `not_found` unless the user may read it. */
 export async function read(user, id) {
   if (!validate(id)) throw new Problem('not_found');
   const roster = await getOrLoad('project', id.toLowerCase(), SECONDS, async () => {
@@ -43,9 +43,9 @@ export async function read(user, id) {
   return { ...project, role };
 }
 
-/** A page of the projects that the user is a member of. */
+/** Lists a page of the projects that the user is a member of. */
 export async function list(user, limit, cursor) {
-  // One more than the page holds: whether it comes tells if there is a next page.
+  // Fetches one row more than the page holds, to know whether there is a next page.
   const rows = await query(OF_MEMBER, [user.id, cursor === undefined ? START : decode(cursor), limit + 1]);
   const items = rows.slice(0, limit);
   const next = rows.length > limit ? Buffer.from(parse(items.at(-1).id)).toString('base64url') : null;
@@ -73,7 +73,7 @@ export async function create(user, { name, description = '', visibility = 'priva
   throw new Problem('overloaded');
 }
 
-/** The words of a name, short enough for an ending. */
+/** The words of a name, at most 51 characters, so that a suffix fits. */
 function slugOf(name) {
   const words = name.toLowerCase().match(/[a-z0-9]+/g) ?? [];
   const slug = words.join('-').slice(0, 51).replace(/-$/, '');

@@ -1,5 +1,5 @@
-// Socket.IO, over the same Redis as every replica: a client proves its session before its connection is confirmed, and is
-// reached by its account's room.
+// Socket.IO with its Redis adapter: a client authenticates before its connection is confirmed, and joins the room of its
+// account.
 import { createAdapter } from '@socket.io/redis-adapter';
 import { Server } from 'socket.io';
 import { userOf } from './accounts.js';

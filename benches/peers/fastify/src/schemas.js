@@ -1,4 +1,4 @@
-// What bodies and queries may be, and what answers are: Fastify validates the first and serialises by the second.
+// The schemas of bodies, queries and responses: Fastify validates requests, and serialises responses, with them.
 const text = { type: 'string' };
 const nullable = { type: ['string', 'null'] };
 const time = { type: 'string', format: 'date-time' };

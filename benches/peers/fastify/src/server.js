@@ -1,4 +1,4 @@
-// Starts the service, and ends it on SIGTERM: sockets and requests first, then the stores.
+// Starts the service, and shuts it down on SIGTERM: sockets and requests first, then the stores.
 import { build } from './app.js';
 import { config } from './config.js';
 import { attach } from './realtime.js';

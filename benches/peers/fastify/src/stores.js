@@ -1,4 +1,4 @@
-// Postgres and Redis. Every statement and command passes `query`, `transaction` or `command`, which measure it.
+// Postgres and Redis. `query` and `command` run and measure every statement and command.
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { config } from './config.js';
@@ -17,10 +17,10 @@ measured.pool.collect = () => {
   measured.pool.set({ state: 'used' }, pool.totalCount - pool.idleCount);
 };
 
-/** A statement; a name makes Postgres keep its plan. */
+/** A prepared statement: its name makes Postgres reuse its plan. */
 export const statement = (operation, table, text) => ({ operation, table, text, name: `${operation}_${table}_${text.length}` });
 
-/** The rows of one statement. */
+/** Runs a statement and returns its rows. */
 export async function query({ operation, table, text, name }, values) {
   const asked = performance.now();
   const client = await pool.connect();
@@ -41,7 +41,7 @@ export async function query({ operation, table, text, name }, values) {
 const redis = new Redis(config.redisUrl, { commandTimeout: 250, enableAutoPipelining: true, maxRetriesPerRequest: 1 });
 redis.on('error', (error) => console.error('redis:', error.message));
 
-/** The answer of one Redis command. */
+/** Runs a Redis command and returns its reply. */
 export async function command(name, ...values) {
   const start = performance.now();
   let status = 'error';
@@ -55,10 +55,11 @@ export async function command(name, ...values) {
   }
 }
 
-// The adapter of Socket.IO handles no failed subscription: its commands wait, and are sent again after a reconnect.
+// Socket.IO's adapter does not handle a failed subscription, so its commands have no timeout and are sent again after a
+// reconnect.
 const FOR_EVENTS = { commandTimeout: undefined, maxRetriesPerRequest: null, enableAutoPipelining: false };
 
-/** Connections of their own for events: one publishes, one subscribes. */
+/** Separate connections for events: one publishes, one subscribes. */
 export const pubSub = () =>
   [1, 2].map(() => {
     const own = redis.duplicate(FOR_EVENTS);
@@ -66,7 +67,7 @@ export const pubSub = () =>
     return own;
   });
 
-/** Closes everything. */
+/** Closes the connections to Redis and Postgres. */
 export async function close() {
   redis.disconnect();
   await pool.end();

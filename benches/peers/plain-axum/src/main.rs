@@ -1,8 +1,8 @@
 //! The six routes that `cargo xtask peers` compares, as axum's tutorials write them: one file, a cloned state, an extractor for the
 //! session, `axum-prometheus` and `TraceLayer`, sqlx with its runtime queries, redis with its connection manager.
 //!
-//! It reads and writes Vitrine's own tables and answers like Vitrine; `cargo xtask peers` checks that before it measures. It has none of
-//! Vitrine's deadlines, limits, invalidations or metrics of stores: it is what a reader would write in an afternoon.
+//! It uses Vitrine's tables and gives the same responses; `cargo xtask peers` checks this before it measures. It has none of Vitrine's
+//! deadlines, limits, invalidations or metrics of stores: it is what a developer would write in an afternoon.
 
 use std::time::Instant;
 
@@ -169,7 +169,7 @@ async fn me(user: User) -> Json<User> {
     Json(user)
 }
 
-// The cache: without Redis the database is asked
+// The cache: while Redis is unavailable, handlers read from the database
 
 async fn cached<T: for<'de> Deserialize<'de>>(state: &AppState, key: &str) -> Option<T> {
     let text: Option<String> = state.redis.clone().get(key).await.ok()?;
@@ -204,7 +204,7 @@ struct Project {
     version: i64,
 }
 
-/// What the cache holds of a project: it serves every member.
+/// The cached form of a project, with its members, so that one entry serves all of them.
 #[derive(Serialize, Deserialize)]
 struct Roster {
     project: Project,
@@ -343,7 +343,7 @@ async fn create(State(state): State<AppState>, user: User, body: Result<Json<New
     Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "overloaded"))
 }
 
-/// The words of a name as a part of an address, at most 51 characters so that an ending fits.
+/// The words of a name as part of a URL, at most 51 characters so that a suffix fits.
 fn slug(name: &str) -> String {
     let lower = name.to_lowercase();
     let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();

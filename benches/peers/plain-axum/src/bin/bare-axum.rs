@@ -1,4 +1,4 @@
-//! The floor: axum with `GET /health` and nothing else. No state, no layer, no metrics, no log.
+//! The lower bound: axum with only `GET /health`. No state, layers, metrics or log.
 
 use std::time::Instant;
 
