@@ -24,8 +24,8 @@ use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
-/// Consecutive failures until a dependency counts as down. With one, a single slow answer of Postgres would remove every replica
-/// from the edge's pool at once.
+/// Consecutive failures until a required dependency counts as down. With one, a single slow answer of Postgres would remove every
+/// replica from the edge's pool at once.
 const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause between attempts to migrate, so that a failing migration does not flood the log.

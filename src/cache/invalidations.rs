@@ -28,7 +28,7 @@ const POLL_INTERVAL: Duration = Duration::from_secs(1);
 const CONCURRENT_REMOVALS: usize = 64;
 /// Unread batches of a subscriber; beyond that it misses the oldest.
 const BACKLOG: usize = 256;
-/// First and longest pause between two checks whether the other replicas have read an invalidation.
+/// First and longest pause between two checks for replicas that have not read an invalidation.
 const PENDING_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
 /// An entry that a change invalidates.
@@ -101,7 +101,7 @@ impl Cache {
     /// Records the entries that a change invalidates, in the transaction of the change.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn invalidate(&self, tx: &mut Conn, entries: impl IntoIterator<Item = Stale>) -> Result<Invalidation, StoreError> {
         let entries: Vec<Stale> = entries.into_iter().collect();
         let transaction = if entries.is_empty() {
@@ -176,7 +176,7 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads and applies once. Returns whether to read again at once, which stores the position after this read.
+    /// Reads and applies once. Returns whether to read again at once: the next read also stores this one's position.
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
         let begun = Instant::now();

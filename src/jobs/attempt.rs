@@ -156,7 +156,7 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
     AssertUnwindSafe(future).catch_unwind().await.ok()
 }
 
-/// Removes NUL, which Postgres cannot store, and cuts the reason: it may be text of a platform or an engine.
+/// Removes NUL, which Postgres cannot store, and truncates the reason: its text may come from a platform or an engine.
 fn storable(reason: &str) -> String {
     reason.chars().filter(|c| *c != '\0').take(LONGEST_REASON).collect()
 }

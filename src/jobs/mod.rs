@@ -34,7 +34,7 @@ use crate::db::{Conn, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 
-/// Attempts at a job, including those whose replica died.
+/// Limit of the attempts at a job, including those whose replica died.
 pub const MAX_ATTEMPTS: i32 = 5;
 
 /// A job to enqueue.
@@ -139,8 +139,8 @@ impl Job {
         T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("failed to parse the payload: {error}")))
     }
 
-    /// Ends the job in the transaction of its effect. Call it after writing the effect; only follow-up jobs are enqueued after
-    /// it, because they may have the same unique key.
+    /// Ends the job in the transaction of its effect. Call it after writing the effect, but before enqueueing a follow-up job
+    /// with the same unique key.
     ///
     /// # Errors
     /// [`Failure::LeaseLost`] when another replica may have the job: roll the transaction back.
@@ -194,9 +194,9 @@ impl From<StoreError> for Failure {
 /// Runs the jobs of one kind.
 #[async_trait]
 pub trait Handler: Send + Sync + 'static {
-    /// Runs the job. It can be cancelled at any await and run again later. It must not block its thread, because the same task
-    /// renews the lease. If it has an effect in the database, it ends with [`Job::complete`] in the transaction of that effect.
-    /// A panic is a failed attempt.
+    /// Runs the job. The call can be cancelled at any await, and repeated later. It must not block its thread, because the same
+    /// task renews the lease. If the job has an effect in the database, the call ends with [`Job::complete`] in the transaction of
+    /// that effect. A panic is a failed attempt.
     async fn run(&self, job: &Job) -> Result<(), Failure>;
 
     /// Records why the job will be retried, for users who wait for its effect, in the transaction that puts the job back.

@@ -127,7 +127,7 @@ impl<'c> AsyncHttpClient<'c> for Channel {
 
 fn status(status: http::StatusCode) -> ApiStatus {
     match status.as_u16() {
-        // Redirects are not followed, so they fall under `Refused` below.
+        // Redirects are not followed, so 3xx is no success: it counts as `Refused`.
         200..300 => ApiStatus::Success,
         429 => ApiStatus::RateLimited,
         500.. => ApiStatus::Failed,

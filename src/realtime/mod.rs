@@ -2,8 +2,8 @@
 //!
 //! - A feature publishes its facts with [`Realtime::emit`], from its `events.rs`, after the commit. Clients of this replica
 //!   receive an event at once, clients of other replicas over the bus. The caller waits for neither.
-//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. Every event is authorized
-//!   anew.
+//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. Every handler authorizes its
+//!   event again.
 //! - While Redis is unavailable, clients receive only events of their own replica. Facts that must not be missed, such as the
 //!   end of a session or the lines of a log, are also read from the database.
 //! - `accounts::admit`, passed to [`Realtime::open`], authenticates clients. This module does not know the features.
@@ -199,8 +199,8 @@ impl Realtime {
             client.seat().let_go(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
-            // A disconnection of the namespace tells the client not to reconnect. A full queue does not spare the client: its
-            // connection is closed below.
+            // Leaving the namespace tells the client not to reconnect. It fails when the queue is full, but the connection is
+            // closed below in any case.
             let _full = client.socket().clone().disconnect();
             client.seat().leave(Disconnection::Logout);
             tokio::spawn(async move {

@@ -10,7 +10,7 @@ use super::bucket::{Bucket, Refusal, State, micros};
 
 /// Buckets in memory; an evicted one starts again empty.
 const BUCKETS: u64 = 100_000;
-/// Longer than the buckets that matter during an outage of Redis take to leak.
+/// Idle time until eviction: longer than any bucket that matters during an outage of Redis takes to leak.
 const IDLE: Duration = Duration::from_hours(3);
 
 /// This replica's own buckets.

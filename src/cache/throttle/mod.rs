@@ -25,7 +25,7 @@ use crate::metrics::labels::{Limiter, RedisCommand};
 /// `Retry-After` when too many attempts are in progress: they end soon.
 const BUSY: Duration = Duration::from_secs(1);
 
-/// The limit refuses an attempt.
+/// An attempt was refused by a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Throttled {
     /// Time until the limit admits another attempt.
