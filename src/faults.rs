@@ -73,7 +73,7 @@ pub enum Effect {
     },
     /// Holds memory.
     Memory {
-        /// Amount in MiB.
+        /// Amount in mebibytes.
         mebibytes: u32,
     },
     /// Keeps the runtime's workers busy with tasks that never yield.
