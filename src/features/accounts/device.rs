@@ -1,7 +1,7 @@
-//! The device cookie: by it a browser that has signed in to an account once is told from strangers. It lets nobody in.
+//! The device cookie. It distinguishes a browser that has signed in to an account before from a stranger. It does not authenticate anybody.
 //!
-//! It is sealed for its account and names nothing but a random number, so that it can neither be forged nor moved to another
-//! account, and no store has to keep it. Without `TOKEN_KEYS` only the process that made it knows it.
+//! The cookie is sealed for its account and holds only a random number and an expiry, so it can be neither forged nor moved to another
+//! account, and no store has to keep it. Without `TOKEN_KEYS`, only the process that sealed it can open it.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::sealing::Keyring;
 
-/// How long a device or a network is known after its last sign-in.
+/// How long a device or a network stays known after its last sign-in.
 pub const KNOWN_FOR: Duration = Duration::days(90);
 
 const ID_BYTES: usize = 16;
 const TIME_BYTES: usize = 8;
 
-/// The device that a cookie names, if it was made for this account and has not expired.
+/// Returns the device in a cookie, if the cookie was sealed for this account and has not expired.
 pub fn open(keys: &Keyring, account: &str, cookie: &str, now: OffsetDateTime) -> Option<Uuid> {
     let sealed = URL_SAFE_NO_PAD.decode(cookie).ok()?;
     let opened = keys.open(&purpose(account), &sealed).ok()?;
@@ -25,7 +25,7 @@ pub fn open(keys: &Keyring, account: &str, cookie: &str, now: OffsetDateTime) ->
     (i64::from_be_bytes(until) > now.unix_timestamp()).then(|| Uuid::from_bytes(*id))
 }
 
-/// The cookie of a device that has just signed in to an account.
+/// Seals the cookie of a device that has just signed in to an account.
 pub fn seal(keys: &Keyring, account: &str, device: Uuid, now: OffsetDateTime) -> String {
     let until = now.unix_timestamp().saturating_add(KNOWN_FOR.whole_seconds());
     URL_SAFE_NO_PAD.encode(keys.seal(&purpose(account), &[device.as_bytes().as_slice(), &until.to_be_bytes()].concat()))

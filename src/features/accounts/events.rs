@@ -1,4 +1,4 @@
-//! The facts of accounts: each is one log line and one count. No address, e-mail or token stands in either.
+//! The events of accounts: each writes a log line, increments a counter, or both. Neither contains a network address, an e-mail or a token.
 
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ pub fn registered(metrics: &Metrics, user: Uuid) {
 }
 
 pub fn made_admin(user: Uuid) {
-    tracing::warn!(%user, "user is an admin now");
+    tracing::warn!(%user, "admin role granted");
 }
 
 pub fn logged_in(metrics: &Metrics, user: Uuid, session: Uuid) {
@@ -23,7 +23,7 @@ pub fn logged_in(metrics: &Metrics, user: Uuid, session: Uuid) {
 
 pub fn vouched_for(metrics: &Metrics, user: Uuid, session: Uuid) {
     metrics.auth_attempts.increment((AuthMethod::Oauth, AuthStatus::Success));
-    tracing::info!(%user, %session, "user signed in by a platform");
+    tracing::info!(%user, %session, "user signed in through a platform");
 }
 
 pub fn not_vouched_for(metrics: &Metrics) {
@@ -48,7 +48,7 @@ pub fn token_refused(metrics: &Metrics) {
     metrics.auth_attempts.increment((AuthMethod::Token, AuthStatus::Failure));
 }
 
-/// Sessions ended before their time: whoever is connected by one of them, wherever, is signed out.
+/// Announces sessions that were ended before they expired. Every replica signs out the clients connected with them.
 pub fn sessions_ended(realtime: &Realtime, user: Uuid, ended: &[EndedSession]) {
     tracing::info!(%user, count = ended.len(), "sessions ended");
     let sessions: Vec<Uuid> = ended.iter().map(|session| session.id).collect();

@@ -1,4 +1,4 @@
-//! Who makes a request, or sends an event. A handler that takes [`CurrentUser`] cannot be reached without a session.
+//! Authentication of requests and Socket.IO events. A handler that takes [`CurrentUser`] cannot run without a session.
 
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
@@ -19,10 +19,10 @@ use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Identity};
 use crate::state::AppState;
 
-/// The cookie in which a browser keeps the token of its session.
+/// The cookie that holds a browser's session token.
 pub const COOKIE: &str = "vitrine";
 
-/// The cookie by which a browser is known to an account that it has signed in to.
+/// The cookie that makes a browser known to an account it has signed in to.
 pub const DEVICE_COOKIE: &str = "vitrine-device";
 
 impl FromRequestParts<AppState> for Caller {
@@ -36,11 +36,11 @@ impl FromRequestParts<AppState> for Caller {
     }
 }
 
-/// The user whose session came with the request: a bearer token, or the cookie of a browser.
+/// The authenticated user of a request, from a bearer token or a browser's session cookie.
 pub struct CurrentUser {
     /// The account.
     pub user: User,
-    /// The session that proved it.
+    /// The session that authenticated the request.
     pub session: Uuid,
 }
 
@@ -60,17 +60,17 @@ fn token(config: &Config, headers: &HeaderMap) -> Option<String> {
 }
 
 impl CurrentUser {
-    /// The user, and what the cache holds of an entry that the request names: for one round trip to Redis instead of two.
+    /// Authenticates the request and looks up a cache entry that it names, in one round trip to Redis instead of two.
     ///
     /// # Errors
-    /// As the extractor.
+    /// Those of the extractor.
     pub async fn and_look(parts: &Parts, state: &AppState, cache: CacheType, id: &str) -> Result<(Self, Look), ApiError> {
         let token = token(&state.config, &parts.headers).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
         let (session, user, look) = state.accounts.authenticate_and_look(&token, cache, id).await?;
         Ok((Self { user, session: session.id }, look))
     }
 
-    /// The user of a client that is connected: its session is proven anew, for each event.
+    /// The user of a connected client. Called for each event, so that an ended session is refused at once.
     ///
     /// # Errors
     /// `invalid_token` when the session has ended.
@@ -81,10 +81,10 @@ impl CurrentUser {
     }
 }
 
-/// Who wants to connect: by the token that it tells, or as whoever makes a request.
+/// Authenticates a client that connects: by the token in its handshake or, without one, by its request headers.
 ///
 /// # Errors
-/// `unauthenticated` without a token, `invalid_token` when its session has ended.
+/// `unauthenticated` without a token, `invalid_token` when the session has ended.
 pub async fn admit(state: AppState, headers: HeaderMap, told: Option<String>) -> Result<Identity, ApiError> {
     let token = told.or_else(|| token(&state.config, &headers)).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
     let (session, user) = state.accounts.authenticate(&token).await?;
@@ -92,7 +92,7 @@ pub async fn admit(state: AppState, headers: HeaderMap, told: Option<String>) ->
     Ok(Identity { user: user.id, session: session.id, token_hash: token_hash.into() })
 }
 
-/// The user whose session came with the request, if any: a session that has ended is none.
+/// The authenticated user of a request, or none. A session that has ended counts as none.
 pub struct MaybeUser(pub Option<CurrentUser>);
 
 impl FromRequestParts<AppState> for MaybeUser {

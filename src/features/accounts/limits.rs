@@ -1,8 +1,10 @@
-//! How many passwords may be tried and accounts made, and by whom (docs/adr/0017-limits-without-an-account.md).
+//! Rate limits for clients that are not signed in: password attempts, registrations, visits to platforms
+//! (docs/adr/0017-limits-without-an-account.md).
 //!
-//! Failures are counted for each account and client, for each account over all clients that it does not know, and for each network over
-//! all accounts. A client is a device by its cookie, or else a network. A device that the account knows is bounded by its own failures
-//! alone, a network that it knows also by that network's: what strangers do elsewhere keeps neither out.
+//! Failed logins are counted in three ways: for each account and client, for each account over all clients unknown to it, and for each
+//! network over all accounts. A client is identified by its device cookie or, without one, by its network. A known device is limited by its
+//! own failures alone; a known network also by the failures of the whole network. Failures of strangers elsewhere therefore lock out
+//! neither.
 
 use std::time::Duration;
 
@@ -21,7 +23,7 @@ use crate::sealing::{InvalidKeys, Keyring};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// Who signs in or up, as far as a request tells. Not for a log line: the cookie is a secret.
+/// The client of a sign-in or registration, as far as the request identifies it. Must not be logged: the cookie is a secret.
 #[derive(Clone)]
 pub struct Caller {
     /// The network that the request came from.
@@ -30,7 +32,7 @@ pub struct Caller {
     pub device: Option<String>,
 }
 
-/// The limits on signing in and up.
+/// The rate limits on sign-in, registration and visits to platforms.
 pub struct AccountLimits {
     throttle: Throttle,
     networks: Marks,
@@ -43,7 +45,7 @@ pub struct AccountLimits {
     platform_visits: Rate,
 }
 
-/// What an account knows of a client.
+/// How well an account knows a client.
 enum Standing {
     Device(Uuid),
     Network,
@@ -51,7 +53,7 @@ enum Standing {
 }
 
 impl AccountLimits {
-    /// The configured limits, kept over a link.
+    /// Reads the limits from the configuration; the counters are in Redis.
     ///
     /// # Errors
     /// When `TOKEN_KEYS` holds no keys.
@@ -63,7 +65,7 @@ impl AccountLimits {
             networks: Marks::new(link.clone(), prefix, KNOWN_FOR.unsigned_abs()),
             keys: Keyring::configured(config.token_keys.as_ref())?,
             client,
-            // More at once, so that one stranger alone cannot use it up, but no more in the long run.
+            // A larger burst, so that one stranger alone cannot exhaust it; the rate over time stays the same.
             strangers: Rate { burst: config.login_attempts_by_strangers, ..client },
             address: Rate::over(config.login_attempts_per_address, config.login_window),
             at_once: config.logins_at_once_per_address,
@@ -72,7 +74,7 @@ impl AccountLimits {
         })
     }
 
-    /// Admits one more attempt to sign in to the account with an address.
+    /// Admits one attempt to sign in to the account with this address.
     pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
         let (account, network) = (account(email), caller.network.to_string());
         let address = Bucket::new(Limiter::LoginAddress, &[&network], self.address).at_once(self.at_once);
@@ -87,17 +89,17 @@ impl AccountLimits {
         self.throttle.begin(buckets).await
     }
 
-    /// Admits one more attempt to sign up.
+    /// Admits one registration.
     pub(super) async fn take_registration(&self, network: IpNet) -> Result<(), Throttled> {
         self.throttle.take(Bucket::new(Limiter::Registrations, &[&network.to_string()], self.registrations)).await
     }
 
-    /// Admits one more visit to a platform or return from one.
+    /// Admits one redirect to a platform, or one return from it.
     pub(super) async fn take_platform_visit(&self, network: IpNet) -> Result<(), Throttled> {
         self.throttle.take(Bucket::new(Limiter::OauthRequests, &[&network.to_string()], self.platform_visits)).await
     }
 
-    /// Takes note that somebody has proven to be whose account it is; answers the device cookie.
+    /// Remembers the client of a successful sign-in. Returns its device cookie.
     pub(super) async fn remember(&self, email: &str, caller: &Caller) -> String {
         let (account, now) = (account(email), OffsetDateTime::now_utc());
         self.networks.make(&mark(&account, caller.network)).await;
@@ -114,7 +116,7 @@ impl AccountLimits {
     }
 }
 
-/// What limits know an account by; it need not be there.
+/// The key of an account in the limits. The account need not exist, so that unknown addresses are limited alike.
 fn account(email: &str) -> String {
     digest(&[&email.to_lowercase()])
 }

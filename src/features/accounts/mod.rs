@@ -1,11 +1,11 @@
-//! Accounts: signing up, signing in with a password, and the sessions that follow.
+//! Accounts: registration, sign-in with a password, and sessions.
 //!
-//! - A token is 256 random bits; only its SHA-256 is stored. A login always makes a new one.
-//! - A session ends by logout, when it is not used for `SESSION_IDLE_TIMEOUT`, and after `SESSION_LIFETIME`.
-//! - A session that was ended is refused by every replica when the answer is sent (`docs/adr/0018-revocation.md`).
-//! - An unknown account and a wrong password are the same answer after the same work.
-//! - Failed logins are counted for each account and for each address, before the password is looked at; a device or a network from
-//!   which an account was signed in to before is told from strangers. Registrations are counted for each address.
+//! - A token is 256 random bits; only its SHA-256 is stored. Each login generates a new one.
+//! - A session ends on logout, after `SESSION_IDLE_TIMEOUT` without use, and after `SESSION_LIFETIME`.
+//! - Once the request that ends a session is answered, every replica refuses it (`docs/adr/0018-revocation.md`).
+//! - An unknown account and a wrong password get the same response after the same amount of work.
+//! - Login attempts are limited for each account and for each network, before the password is verified. Devices and networks that have
+//!   signed in to the account before are limited separately from strangers. Registrations are limited for each network.
 
 mod device;
 mod events;

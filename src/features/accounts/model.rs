@@ -1,4 +1,4 @@
-//! The types of accounts and what text may become one of them.
+//! The types of accounts, and the validation of what clients send.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -14,34 +14,34 @@ use uuid::Uuid;
 use crate::http::FieldError;
 use crate::http::fields::{Fields, Line, characters, email};
 
-/// RFC 5321 allows a path of 256 characters, the angle brackets included.
+/// RFC 5321 limits a path to 256 characters, including the angle brackets.
 pub const EMAIL_LENGTH: usize = 254;
 const NAME_LENGTH: usize = 80;
-/// How others see an account.
+/// The name that others see.
 pub type DisplayName = Line<1, NAME_LENGTH>;
-/// How the list of sessions names one.
+/// The name of a session's device in the list of sessions.
 pub type Device = Line<0, 120>;
-/// Whatever may be tried as an address; no account has one that is none.
+/// An address in a login attempt: not checked for syntax, because an invalid one matches no account anyway.
 pub type LoginEmail = Line<1, EMAIL_LENGTH>;
-/// NIST SP 800-63B asks for at least 8; the upper bound keeps hashing cheap to refuse.
+/// NIST SP 800-63B requires at least 8. The upper bound limits the text that is hashed.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 const TOKEN_BYTES: usize = 32;
-/// Passwords of at least 8 characters that lists of leaked ones put first.
+/// Passwords of at least 8 characters from the top of lists of leaked passwords.
 static COMMON_PASSWORDS: &str = include_str!("common_passwords.txt");
 
-/// What an account may do beyond its own projects.
+/// The role of an account across the service, beyond its roles in projects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = UserRole)]
 pub enum Role {
-    /// Everything, everywhere.
+    /// May do everything in every project.
     Admin,
-    /// What its projects allow.
+    /// May do what its project roles allow.
     Member,
 }
 
 impl Role {
-    /// The role that the database holds.
+    /// Reads the database's value; anything but `admin` is `Member`.
     #[must_use]
     pub fn parse(text: &str) -> Self {
         if text == "admin" { Self::Admin } else { Self::Member }
@@ -51,37 +51,37 @@ impl Role {
 /// An account, as its owner sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct User {
-    /// Identifier (version 7: sorts by time).
+    /// UUID version 7: sorts by creation time.
     pub id: Uuid,
-    /// Address, compared without regard to case.
+    /// E-mail address, compared case-insensitively.
     pub email: String,
-    /// How others see the account.
+    /// Name that others see.
     pub display_name: String,
-    /// What it may do.
+    /// Role across the service.
     pub role: Role,
-    /// When it signed up.
+    /// Time of registration.
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
 }
 
-/// The schema of a password that an account may have.
+/// The schema of the password of a new account.
 pub fn new_password() -> Schema {
     let format = SchemaFormat::KnownFormat(KnownFormat::Password);
     characters(*PASSWORD_LENGTH.start(), *PASSWORD_LENGTH.end()).format(Some(format)).into()
 }
 
-/// The schema of a password that may be tried.
+/// The schema of the password of a login attempt. It has no lower bound: a short one is just wrong.
 pub fn tried_password() -> Schema {
     let format = SchemaFormat::KnownFormat(KnownFormat::Password);
     characters(0, *PASSWORD_LENGTH.end()).format(Some(format)).into()
 }
 
-/// The schema of an address that an account may have.
+/// The schema of the e-mail address of a new account.
 pub fn new_email() -> Schema {
     email(EMAIL_LENGTH)
 }
 
-/// Someone who signs up.
+/// A valid registration.
 #[derive(Debug)]
 pub struct NewUser {
     pub email: String,
@@ -90,7 +90,7 @@ pub struct NewUser {
 }
 
 impl NewUser {
-    /// Checks what was sent.
+    /// Validates a registration and reports every invalid field at once.
     pub fn parse(email: &str, password: SecretString, display_name: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = Line::<3, EMAIL_LENGTH>::read(&mut fields, "email", email);
@@ -104,7 +104,7 @@ impl NewUser {
             let code = if length < *PASSWORD_LENGTH.start() { "too_short" } else { "too_long" };
             fields.refuse("password", code, format!("must be {} to {} characters", PASSWORD_LENGTH.start(), PASSWORD_LENGTH.end()));
         } else if COMMON_PASSWORDS.lines().any(|common| common.eq_ignore_ascii_case(plain)) || plain.eq_ignore_ascii_case(&email) {
-            fields.refuse("password", "too_common", "is among the first that an attacker tries");
+            fields.refuse("password", "too_common", "must not be a common password or the e-mail address");
         }
         fields.finish(Self { email, display_name, password })
     }
@@ -115,7 +115,7 @@ fn is_address(email: &str) -> bool {
     EmailAddress::parse_with_options(email, rules).is_ok()
 }
 
-/// Someone for whose address a platform vouches.
+/// The profile that a platform reports, with an address that it has verified.
 #[derive(Debug)]
 pub struct Vouched {
     pub(super) email: String,
@@ -123,7 +123,8 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    /// Takes over what the platform says; a name that is none of ours is made to fit. None when the address is none.
+    /// Makes a platform's profile fit: control characters are removed, a name that is too long is truncated, an empty one becomes the local
+    /// part of the address. Returns `None` when the address is invalid.
     #[must_use]
     pub fn new(email: &str, name: &str) -> Option<Self> {
         let email = email.trim();
@@ -138,7 +139,7 @@ impl Vouched {
     }
 }
 
-/// Someone who signs in.
+/// The credentials of a login attempt.
 #[derive(Debug)]
 pub struct Credentials {
     pub email: String,
@@ -147,7 +148,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Checks what was sent. What cannot be an account's is left to the login to refuse like any other.
+    /// Validates lengths only. An address or password that no account can have fails at login, like any other wrong one.
     pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = LoginEmail::read(&mut fields, "email", email);
@@ -159,45 +160,45 @@ impl Credentials {
     }
 }
 
-/// What proves a session: known to its client only.
+/// The secret that authenticates a session. Only the client keeps it.
 pub struct Token(SecretString);
 
 impl Token {
-    /// A new one, from the operating system's randomness.
+    /// Generates a token from the operating system's randomness.
     pub fn generate() -> Self {
         let bytes: [u8; TOKEN_BYTES] = rand::random();
         Self(URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// What a client sent, if it has the shape of a token.
+    /// Parses a token that a client sent; `None` unless it has a token's length and encoding.
     pub fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         (bytes.len() == TOKEN_BYTES).then(|| Self(text.into()))
     }
 
-    /// For the client's eyes.
+    /// The secret, to be sent to its client only.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
-    /// What is stored of it.
+    /// The hash that is stored in its place.
     pub fn hash(&self) -> TokenHash {
         TokenHash(Sha256::digest(self.expose()).to_vec())
     }
 }
 
-/// SHA-256 of a token: enough for 256 random bits, which cannot be guessed.
+/// SHA-256 of a token. A slow hash is not needed, because 256 random bits cannot be guessed.
 #[derive(Clone, Debug)]
 pub struct TokenHash(pub Vec<u8>);
 
 impl TokenHash {
-    /// The name under which a cache holds the session.
+    /// The key of the session, and of its user, in the cache.
     pub fn cache_id(&self) -> String {
         URL_SAFE_NO_PAD.encode(&self.0)
     }
 }
 
-/// A session that has been looked up by its token.
+/// A session found by its token.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Session {
     pub id: Uuid,
@@ -206,14 +207,14 @@ pub struct Session {
     pub expires_at: OffsetDateTime,
 }
 
-/// A session that was ended before its time.
+/// A session that was ended before it expired.
 #[derive(Debug)]
 pub struct EndedSession {
     pub id: Uuid,
     pub token: TokenHash,
 }
 
-/// A session, as the list of an account's sessions shows it.
+/// A session in the list of an account's sessions.
 #[derive(Debug)]
 pub struct SessionEntry {
     pub id: Uuid,
@@ -223,15 +224,15 @@ pub struct SessionEntry {
     pub expires_at: OffsetDateTime,
 }
 
-/// Someone who has been proven, and the session that has begun.
+/// A successful sign-in and its new session.
 pub struct SignedIn {
-    /// For the client's eyes only.
+    /// To be sent to the client only.
     pub token: Token,
-    /// The session.
+    /// Identifier of the session.
     pub session: Uuid,
-    /// When it ends at the latest.
+    /// When the session ends at the latest.
     pub expires_at: OffsetDateTime,
-    /// Whose it is.
+    /// The account that signed in.
     pub user: User,
 }
 

@@ -1,6 +1,7 @@
-//! Passwords: argon2id with the parameters that OWASP names as the least (19 MiB, two passes, one lane), a few at a time.
+//! Password hashing: argon2id with OWASP's minimum parameters (19 MiB, two passes, one lane) and limited concurrency.
 //!
-//! A hash takes some 20 ms of a core and 19 MiB. Without a bound, a burst of logins would take every core and all memory.
+//! A hash takes about 20 ms of CPU time and 19 MiB of memory. Without the limit, a burst of logins would take every core and exhaust the
+//! memory.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,17 +15,18 @@ use tokio::sync::{AcquireError, Semaphore};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// Whose passwords are looked at.
+/// The purpose of a hash, which decides how many permits it may use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
-    /// Those who have an account: they may use every place.
+    /// Logins may use every permit.
     Logins,
-    /// Those who want one, whoever they are: they share half of the places.
+    /// Registrations, which anybody may send, share half of the permits.
     Registrations,
 }
 
 impl Share {
-    /// Waiting longer than this for a place is being overloaded. Who signs up waits for fewer places, and for longer.
+    /// Waiting for a permit longer than this means that the service is overloaded. Registrations have fewer permits, so they may wait
+    /// longer.
     const fn patience(self) -> Duration {
         match self {
             Self::Logins => Duration::from_secs(2),
@@ -38,16 +40,16 @@ impl Share {
 pub struct Passwords {
     places: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
-    /// The hash of a password that nobody knows: verified when there is no account, so that it takes as long.
+    /// The hash of a random password. It is verified when the account does not exist, so that the response takes as long.
     nobody: Arc<str>,
     metrics: Metrics,
 }
 
-/// What came of a password.
+/// The result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
     Right,
-    /// Right, and stored with weaker parameters than today's.
+    /// Correct, but hashed with parameters that differ from the current ones.
     RightButOld,
     Wrong,
 }
@@ -56,7 +58,7 @@ pub enum Verdict {
 pub enum PasswordError {
     #[error("too many passwords at once")]
     Overloaded,
-    #[error("the password could not be hashed")]
+    #[error("failed to hash or verify the password")]
     Failed(#[source] argon2::password_hash::Error),
 }
 
@@ -64,19 +66,19 @@ impl Passwords {
     /// # Errors
     /// When the operating system has no randomness.
     pub fn new(metrics: Metrics) -> Result<Self, PasswordError> {
-        // Two at least, or there would be nothing to keep for logins.
+        // At least two: with one, half of the permits would be none, and no registration could run.
         let places = std::thread::available_parallelism().map_or(1, usize::from).max(2);
         let nobody = hash(&rand::random::<u128>().to_string())?;
         let (places, registrations) = (Semaphore::new(places), Semaphore::new(places / 2));
         Ok(Self { places: places.into(), registrations: registrations.into(), nobody: nobody.into(), metrics })
     }
 
-    /// The hash to store, as a PHC string.
+    /// Hashes a password; returns a PHC string.
     pub async fn hash(&self, share: Share, password: SecretString) -> Result<String, PasswordError> {
         self.run(share, move || hash(password.expose_secret())).await?
     }
 
-    /// Compares a password with a stored hash, or with nobody's.
+    /// Verifies a password against a stored hash. Without one, does the same work and returns [`Verdict::Wrong`].
     pub async fn verify(&self, share: Share, password: SecretString, stored: Option<String>) -> Result<Verdict, PasswordError> {
         let known = stored.is_some();
         let stored = stored.unwrap_or_else(|| self.nobody.to_string());
@@ -85,7 +87,7 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        // Places are given in the order in which they are asked for: registrations wait here, and not in the way of logins.
+        // The semaphore is first come, first served. Registrations queue at their own semaphore first, so they never queue ahead of logins.
         let place = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),
@@ -130,7 +132,7 @@ mod tests {
     use super::*;
     use crate::metrics::exporter::Exporter;
 
-    /// Before, a registration took any place, and all of them together took all.
+    /// Regression test: without their own limit, registrations could hold every permit.
     #[tokio::test]
     async fn registrations_leave_places_to_logins() {
         let metrics = Exporter::new().unwrap().metrics();
@@ -151,12 +153,12 @@ mod tests {
             })
             .collect();
         drop(begun.acquire().await.unwrap());
-        // Every registration has asked for its place by now or waits for another one's.
+        // By now, every registration holds a permit or waits for one.
         let login = passwords.run(Share::Logins, || "in").await;
         assert_eq!(login.unwrap(), "in");
         drop(release);
         for registration in registrations {
-            // In time or too late: none was in the way.
+            // It may have run or timed out; both are fine, since the login was not held up.
             let _ended = registration.await.unwrap();
         }
     }

@@ -1,4 +1,4 @@
-//! The HTTP interface of accounts: `/api/auth/*`.
+//! The HTTP routes of accounts: `/api/auth/*`.
 
 use axum::Json;
 use axum::extract::State;
@@ -34,7 +34,6 @@ use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(register))
@@ -62,7 +61,7 @@ impl From<AccountError> for ApiError {
     }
 }
 
-/// The cookie by which a browser keeps a session.
+/// Builds the cookie that holds a browser's session token.
 #[must_use]
 pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> {
     let mut cookie = cookie(config, COOKIE, signed_in.token.expose().to_owned());
@@ -70,14 +69,14 @@ pub fn session_cookie(config: &Config, signed_in: &SignedIn) -> Cookie<'static> 
     cookie
 }
 
-/// Answers the cookie by which the client's device is known from now on: of somebody who has just proven to be the user.
+/// Builds the `Set-Cookie` header of the device cookie, for a client that has just authenticated as the user.
 pub async fn known_device(state: &AppState, user: &User, caller: &Caller) -> AppendHeaders<[(HeaderName, String); 1]> {
     let mut cookie = cookie(&state.config, DEVICE_COOKIE, state.accounts.remember(user, caller).await);
     cookie.set_max_age(KNOWN_FOR);
     AppendHeaders([(SET_COOKIE, cookie.to_string())])
 }
 
-/// Someone signs up.
+/// A registration.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Register {
@@ -89,7 +88,7 @@ struct Register {
     display_name: String,
 }
 
-/// Signs up
+/// Register an account
 #[utoipa::path(post, path = "/api/auth/register", tag = "accounts", request_body = Register,
     params(IdempotencyKey),
     responses((status = 201, body = User), (status = 409), (status = 429)))]
@@ -100,20 +99,20 @@ async fn register(
     ApiJson(body): ApiJson<Register>,
 ) -> Result<impl IntoResponse, ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
-    // The password stays out of the fingerprint: a fast hash of it would be stored.
+    // The fingerprint leaves the password out: it would store a fast hash of it.
     let named = key.map(|key| Named::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
     let user = state.accounts.register(new, named, &caller).await?;
     let device = known_device(&state, &user, &caller).await;
     Ok((StatusCode::CREATED, device, Json(user)))
 }
 
-/// Without a session a key belongs to the address that it is used for, so that strangers' keys do not meet.
+/// Derives the scope of an idempotency key from the e-mail address. There is no session yet, and keys of strangers must not collide.
 fn scope_of(email: &str) -> Uuid {
     let hash: [u8; 32] = Sha256::digest(email.to_lowercase()).into();
     Uuid::from_u128(u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16])))
 }
 
-/// Someone signs in.
+/// A login attempt.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Login {
@@ -121,27 +120,27 @@ struct Login {
     email: String,
     #[schema(schema_with = tried_password)]
     password: SecretString,
-    /// How the list of sessions shall name this one.
+    /// Name for this session in the list of sessions.
     #[schema(schema_with = device, required = false)]
     device: Option<String>,
 }
 
-/// A client may say that it has no name.
+/// The schema of the optional device name: clients may send `null`.
 fn device() -> Schema {
     OneOfBuilder::new().item(Device::schema()).item(ObjectBuilder::new().schema_type(Type::Null)).into()
 }
 
-/// A session that has begun.
+/// A new session.
 #[derive(Serialize, ToSchema)]
 struct LoggedIn {
-    /// For `Authorization: Bearer`.
+    /// Bearer token for the `Authorization` header.
     token: String,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
     user: User,
 }
 
-/// Signs in; browsers get the token as a cookie too
+/// Sign in; browsers also receive the token as a cookie
 #[utoipa::path(post, path = "/api/auth/login", tag = "accounts", request_body = Login,
     responses((status = 200, body = LoggedIn), (status = 401), (status = 429)))]
 async fn login(
@@ -158,19 +157,19 @@ async fn login(
     Ok((jar.add(cookie), device, Json(answer)))
 }
 
-/// Ends this session
+/// End the current session
 #[utoipa::path(post, path = "/api/auth/logout", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 204)))]
 async fn logout(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
     match state.accounts.end_session(current.user.id, current.session).await {
-        // Two logouts at once: the other one has ended it.
+        // A concurrent logout has ended it already.
         Ok(()) | Err(AccountError::NoSuchSession) => {}
         Err(error) => return Err(error.into()),
     }
     Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
 }
 
-/// Ends every session of the account
+/// End every session of the account
 #[utoipa::path(post, path = "/api/auth/logout-all", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 204)))]
 async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: CookieJar) -> Result<(StatusCode, CookieJar), ApiError> {
@@ -178,7 +177,7 @@ async fn logout_all(State(state): State<AppState>, current: CurrentUser, jar: Co
     Ok((StatusCode::NO_CONTENT, jar.remove(cookie(&state.config, COOKIE, String::new()))))
 }
 
-/// Who is signed in
+/// Get the signed-in account
 #[utoipa::path(get, path = "/api/auth/me", tag = "accounts", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = User)))]
 async fn me(current: CurrentUser) -> Json<User> {
@@ -196,11 +195,11 @@ struct SessionView {
     last_seen_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
-    /// Whether it is the one that asks.
+    /// Whether this session made the request.
     current: bool,
 }
 
-/// The sessions of the account that have not ended
+/// List the account's active sessions
 #[utoipa::path(get, path = "/api/auth/sessions", tag = "accounts", security(("token" = []), ("cookie" = [])), params(PageQuery),
     responses((status = 200, body = Page<SessionView>)))]
 async fn sessions(
@@ -221,7 +220,7 @@ async fn sessions(
     Ok(Json(slice.page(entries, |entry| entry.id, view)))
 }
 
-/// Ends one session of the account
+/// End one session of the account
 #[utoipa::path(delete, path = "/api/auth/sessions/{id}", tag = "accounts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204)))]
 async fn end_session(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {

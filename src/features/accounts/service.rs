@@ -1,4 +1,4 @@
-//! The rules of accounts; see the feature's `mod.rs`.
+//! The rules of accounts; `mod.rs` lists them.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,31 +22,31 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
-/// Why an account's request is refused.
+/// Why a request on an account is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
-    /// Somebody else has the address.
+    /// Another account has the address.
     #[error("an account has this e-mail")]
     EmailTaken,
-    /// It is not told which.
+    /// The response does not tell which of the two is wrong.
     #[error("e-mail or password is wrong")]
     InvalidCredentials,
-    /// So is an account that is gone.
+    /// Also when the account no longer exists.
     #[error("the session is unknown or has ended")]
     InvalidToken,
-    /// Not one of the account.
+    /// The account has no session with this identifier.
     #[error("there is no such session")]
     NoSuchSession,
-    /// For so long.
+    /// Over a rate limit; carries the time to wait.
     #[error("too many attempts")]
     Throttled(Throttled),
-    /// Passwords cannot be looked at now.
+    /// Password hashing failed or is overloaded.
     #[error(transparent)]
     Password(#[from] PasswordError),
-    /// The key of the request stands for another one.
+    /// The idempotency key is in use, or belongs to a different request.
     #[error(transparent)]
     Repeated(#[from] Refusal),
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -94,7 +94,7 @@ impl Accounts {
         Ok(Self(Arc::new(Inner { db, cache, attempts, passwords, limits, realtime, faults, metrics })))
     }
 
-    /// Signs somebody up. Anybody may ask for it, so the attempt is counted, whatever becomes of it.
+    /// Registers an account. Anybody may call this, so every attempt counts towards the limit, whatever its outcome.
     pub(super) async fn register(&self, new: NewUser, repeatable: Option<Named>, caller: &Caller) -> Result<User, AccountError> {
         let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
         attempts.take_registration(caller.network).await?;
@@ -103,7 +103,7 @@ impl Accounts {
         if let Some(named) = &repeatable
             && let Claim::Replay(user) = named.claim(&mut tx).await?
         {
-            // The password is not in the fingerprint: whoever repeats the request must know it.
+            // The fingerprint leaves the password out, so a replay has to prove that it knows the password.
             let stored = store::credentials(&mut tx, &new.email).await?.and_then(|(_, stored)| stored);
             drop(tx);
             return match passwords.verify(Share::Registrations, new.password, stored).await? {
@@ -120,7 +120,7 @@ impl Accounts {
         Ok(user)
     }
 
-    /// Signs somebody in. Only a wrong password counts: what fails on our side is not the client's doing.
+    /// Signs in with a password. Only wrong credentials count as a failure; errors of the service are not the client's fault.
     pub(super) async fn login(&self, credentials: Credentials, caller: &Caller) -> Result<SignedIn, AccountError> {
         let Inner { attempts, metrics, .. } = &*self.0;
         let begun = attempts.begin_login(&credentials.email, caller).await;
@@ -134,22 +134,22 @@ impl Accounts {
         outcome
     }
 
-    /// Counts one more visit to a platform or return from one: anybody may ask for it.
+    /// Counts a redirect to a platform or a return from it. Anybody may make one, so their rate is limited.
     ///
     /// # Errors
-    /// `Throttled` when they are too many.
+    /// `Throttled` when there are too many.
     pub async fn take_platform_visit(&self, caller: &Caller) -> Result<(), AccountError> {
         Ok(self.0.attempts.take_platform_visit(caller.network).await?)
     }
 
-    /// Takes note that this client has proven to be the user; answers what its device is known by from now on.
+    /// Remembers the client of a successful sign-in. Returns its device cookie.
     pub async fn remember(&self, user: &User, caller: &Caller) -> String {
         self.0.attempts.remember(&user.email, caller).await
     }
 
     async fn sign_in(&self, credentials: &Credentials) -> Result<SignedIn, AccountError> {
         let Inner { db, faults, metrics, .. } = &*self.0;
-        // An admin is let in: somebody must be able to end the fault.
+        // Injected login failures spare admins: somebody must be able to end the fault.
         let passes = |user: &User| user.role == Role::Admin || !faults.refuses_login();
         let Some(user) = self.verified(credentials).await?.filter(passes) else {
             events::login_failed(metrics);
@@ -160,17 +160,17 @@ impl Accounts {
         Ok(signed_in)
     }
 
-    /// Begins a session of somebody who has been proven, within a caller's transaction.
+    /// Creates a session for an authenticated user, within the caller's transaction.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn begin_session(&self, conn: &mut Conn, user: User, device: &str) -> Result<SignedIn, StoreError> {
         let token = Token::generate();
         let session = store::insert_session(conn, user.id, &token.hash(), device, self.0.limits.lifetime).await?;
         Ok(SignedIn { token, session: session.id, expires_at: session.expires_at, user })
     }
 
-    /// Signs somebody up who has no password, because a platform vouches for the address, within a caller's transaction.
+    /// Registers an account without a password for an address that a platform has verified, within the caller's transaction.
     ///
     /// # Errors
     /// `EmailTaken` when an account has the address.
@@ -178,7 +178,7 @@ impl Accounts {
         insert(conn, &vouched.email, &vouched.display_name, None).await
     }
 
-    /// Takes note, after the commit, that somebody has signed in, or up, by a platform.
+    /// Records a sign-in or registration through a platform. Call it after the commit.
     pub fn vouched_for(&self, signed_in: &SignedIn, is_new: bool) {
         let (metrics, user) = (&self.0.metrics, signed_in.user.id);
         if is_new {
@@ -187,28 +187,28 @@ impl Accounts {
         events::vouched_for(metrics, user, signed_in.session);
     }
 
-    /// Takes note that a platform did not prove somebody.
+    /// Records a failed sign-in through a platform.
     pub fn not_vouched_for(&self) {
         events::not_vouched_for(&self.0.metrics);
     }
 
-    /// Holds a user until the caller's transaction ends, and answers whether there is a password to sign in with.
+    /// Locks a user's row until the caller's transaction ends. Returns whether the account has a password.
     ///
     /// # Errors
-    /// `InvalidToken` when the account is gone.
+    /// `InvalidToken` when the account no longer exists.
     pub async fn hold(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
         store::hold_user(conn, user).await?.ok_or(AccountError::InvalidToken)
     }
 
-    /// An account, within a caller's transaction.
+    /// Loads an account, within the caller's transaction.
     ///
     /// # Errors
-    /// `InvalidToken` when it is gone.
+    /// `InvalidToken` when the account no longer exists.
     pub async fn find(&self, conn: &mut Conn, id: Uuid) -> Result<User, AccountError> {
         store::user(conn, id).await?.ok_or(AccountError::InvalidToken)
     }
 
-    /// The account whose password it is. Holds no connection while it hashes.
+    /// Loads the account of valid credentials. Holds no database connection while it verifies the password.
     async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
         let Inner { db, passwords, .. } = &*self.0;
         let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
@@ -220,20 +220,20 @@ impl Accounts {
                 store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;
                 Ok::<_, AccountError>(())
             };
-            // The next login tries again; this one is right either way.
+            // The login succeeds either way, and the next one tries again.
             if let Err(error) = renewed.await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "an old password hash was not renewed");
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to renew an old password hash");
             }
         }
         Ok(user.filter(|_| verdict != Verdict::Wrong))
     }
 
-    /// The session of a token, and whose it is.
+    /// Looks up the session of a token and its user.
     pub(super) async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
         self.recognise(self.parse(token)?).await
     }
 
-    /// As [`Self::authenticate`], with what the cache holds of another entry: one round trip for all.
+    /// As [`Self::authenticate`], and looks up one more cache entry in the same round trip.
     pub(super) async fn authenticate_and_look(
         &self,
         token: &str,
@@ -247,7 +247,7 @@ impl Accounts {
         Ok((session, user, other))
     }
 
-    /// The session of a token that hashes to this, and whose it is.
+    /// As [`Self::authenticate`], for a token of which only the hash is known.
     pub(super) async fn recognise(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
         let name = token.cache_id();
         let [session, user] = self.0.cache.look([(CacheType::Session, &name), (CacheType::User, &name)]).await;
@@ -259,7 +259,8 @@ impl Accounts {
         parsed.inspect_err(|_| events::token_refused(&self.0.metrics)).map(|token| token.hash())
     }
 
-    /// A user is cached under the token of each of its sessions, so that both are known before either is asked for.
+    /// Completes the cache lookups from the database. A user is cached under the token of each of its sessions, so that one round trip
+    /// finds both.
     async fn proven(&self, token: &TokenHash, session: Look, user: Look) -> Result<(Session, User), AccountError> {
         let Inner { db, cache, limits, metrics, .. } = &*self.0;
         let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
@@ -274,18 +275,18 @@ impl Accounts {
         Ok((session, user))
     }
 
-    /// The account with an address, within a caller's transaction.
+    /// Loads the account with an e-mail address, within the caller's transaction.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn find_by_email(&self, conn: &mut Conn, email: &str) -> Result<Option<User>, StoreError> {
         store::user_by_email(conn, email).await
     }
 
-    /// Makes the account with an address an admin; false when there is none.
+    /// Grants the admin role to the account with an e-mail address. Returns false when there is none.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn grant_admin(&self, email: &str) -> Result<bool, StoreError> {
         let Inner { db, cache, .. } = &*self.0;
         let mut tx = db.begin().await?;
@@ -299,7 +300,7 @@ impl Accounts {
         Ok(true)
     }
 
-    /// A part of the sessions of a user that have not ended.
+    /// One page of a user's active sessions.
     pub(crate) async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
         let Inner { db, limits, .. } = &*self.0;
         Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
@@ -319,7 +320,7 @@ impl Accounts {
         self.forget(tx, user, &ended).await
     }
 
-    /// Commits the end of sessions and makes every replica know it.
+    /// Commits the end of sessions and invalidates them on every replica.
     async fn forget(&self, mut tx: Conn, user: Uuid, ended: &[EndedSession]) -> Result<(), AccountError> {
         let Inner { cache, realtime, .. } = &*self.0;
         let entries = ended.iter().map(|session| Stale::new(CacheType::Session, session.token.cache_id()));
@@ -330,36 +331,36 @@ impl Accounts {
         Ok(())
     }
 
-    /// What is removed from the caches from now on, ended sessions among it.
+    /// Subscribes to cache invalidations, which include ended sessions.
     pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.0.cache.invalidated()
     }
 
-    /// Those of these sessions that have ended.
+    /// Returns which of these sessions have ended.
     pub(super) async fn ended_among(&self, sessions: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         let Inner { db, limits, .. } = &*self.0;
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await
     }
 
-    /// Removes sessions that ended by themselves.
+    /// Deletes a batch of sessions that are past their lifetime.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn end_expired(&self, conn: &mut Conn) -> Result<(), StoreError> {
         store::delete_expired_sessions(conn).await.map(drop)
     }
 
-    /// Reports the gauges of the whole fleet.
+    /// Updates the gauges that one replica reports for the whole fleet.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn report(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let count = store::count_sessions(conn, self.0.limits.idle).await?;
         events::sessions_counted(&self.0.metrics, count);
         Ok(())
     }
 
-    /// Leaves the gauges of the whole fleet to another replica.
+    /// Sets the fleet's gauges to zero on a replica that does not report them.
     pub fn report_nothing(&self) {
         events::sessions_counted(&self.0.metrics, 0);
     }

@@ -1,4 +1,4 @@
-//! Sockets of sessions that have ended: they are signed out, on whatever replica they are.
+//! Signs out the connected clients of sessions that have ended, on every replica.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -12,13 +12,13 @@ use crate::db::StoreError;
 use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
 
-/// How soon the end of a session is found that nothing told of: it expired, or this replica was cut off from both stores.
+/// Bounds the time until an unannounced end is noticed: the session expired, or this replica could reach neither Redis nor Postgres.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Signs out, for ever, the clients of this replica whose sessions have ended.
+/// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.
 pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::SessionsEnded);
-    // Postgres tells of an ended session as well, for the case that the replica that ended it cannot reach Redis.
+    // Postgres announces ended sessions too, in case the replica that ended one cannot reach Redis.
     let mut invalidated = accounts.invalidated();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -37,7 +37,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     }
 }
 
-/// The sessions of connected clients that are among these.
+/// The sessions of connected clients among these invalidated entries.
 fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     let ended: HashSet<&str> = stale.iter().filter(|stale| stale.cache == CacheType::Session).map(|stale| &*stale.entry).collect();
     if ended.is_empty() {
@@ -48,7 +48,7 @@ fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
     identities.filter(|one| ended.contains(&*TokenHash(one.token_hash.to_vec()).cache_id())).map(|one| one.session).collect()
 }
 
-/// Sessions that have ended although somebody is connected by them.
+/// The sessions of connected clients that have ended according to the database.
 async fn look(accounts: &Accounts, realtime: &Realtime) -> Result<Vec<Uuid>, StoreError> {
     let connected: HashSet<Uuid> = realtime.clients().iter().map(|client| client.identity().session).collect();
     if connected.is_empty() {

@@ -1,4 +1,4 @@
-//! The statements on `users` and `auth_sessions`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `users` and `auth_sessions`. A missing row is `Ok(None)`; the service decides what that means.
 
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ impl From<UserRow> for User {
     }
 }
 
-/// Fails with the conflict `users_email_key` when the address is taken.
+/// Fails with the conflict `users_email_key` when another account has the address.
 pub async fn insert_user(conn: &mut Conn, email: &str, display_name: &str, password_hash: Option<&str>) -> Result<User, StoreError> {
     let insert = sqlx::query_as!(
         UserRow,
@@ -44,7 +44,7 @@ pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError>
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
-/// Holds a user until the transaction ends, and answers whether there is a password.
+/// Locks a user's row until the transaction ends. Returns whether the account has a password.
 pub async fn hold_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreError> {
     let select = sqlx::query!(r#"SELECT password_hash IS NOT NULL AS "has_password!" FROM users WHERE id = $1 FOR NO KEY UPDATE"#, id);
     Ok(conn.optional(Query::SelectUsers, select).await?.map(|row| row.has_password))
@@ -59,8 +59,8 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
 }
 
-/// Makes the account with an address an admin. The lock on its row keeps new sessions, which refer to it, waiting until the
-/// transaction ends: [`tokens`] in the same transaction finds them all.
+/// Grants the admin role to the account with an e-mail address. New sessions refer to the user's row, so its lock blocks them until the
+/// transaction ends, and [`tokens`] in the same transaction finds all of them.
 pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, StoreError> {
     let hold = sqlx::query!("SELECT id FROM users WHERE email = $1::text::citext FOR UPDATE", email);
     let Some(user) = conn.optional(Query::SelectUsers, hold).await?.map(|row| row.id) else { return Ok(None) };
@@ -69,8 +69,8 @@ pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, Sto
     Ok(Some(user))
 }
 
-/// An account and its password hash, which is none for one that signs in elsewhere. One statement, so that an
-/// account that is there takes as long as one that is not.
+/// An account and its password hash; `None` for an account that signs in through a platform. One statement, so that the query takes as long
+/// when the account does not exist.
 pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT id, email::text AS "email!", display_name, role, created_at, password_hash FROM users WHERE email = $1::text::citext"#,
@@ -109,7 +109,7 @@ pub async fn insert_session(
     conn.one(Query::InsertAuthSessions, insert).await
 }
 
-/// The session of a token, if it has not ended; notes that it was used.
+/// Finds the session of a token, unless it has ended, and records the use.
 pub async fn touch_session(conn: &mut Conn, token: &TokenHash, idle: Duration) -> Result<Option<Session>, StoreError> {
     let update = sqlx::query_as!(
         Session,
@@ -136,27 +136,25 @@ pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: Slice)
     conn.all(Query::SelectAuthSessions, select).await
 }
 
-/// The tokens of every session of a user.
+/// The token hashes of every session of a user.
 pub async fn tokens(conn: &mut Conn, user: Uuid) -> Result<Vec<TokenHash>, StoreError> {
     let select = sqlx::query!("SELECT token_hash FROM auth_sessions WHERE user_id = $1", user);
     Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| TokenHash(row.token_hash)).collect())
 }
 
-/// Ends one session of a user.
 pub async fn delete_session(conn: &mut Conn, user: Uuid, id: Uuid) -> Result<Option<EndedSession>, StoreError> {
     let delete = sqlx::query!("DELETE FROM auth_sessions WHERE id = $1 AND user_id = $2 RETURNING token_hash", id, user);
     let row = conn.optional(Query::DeleteAuthSessions, delete).await?;
     Ok(row.map(|row| EndedSession { id, token: TokenHash(row.token_hash) }))
 }
 
-/// Ends every session of a user.
 pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<EndedSession>, StoreError> {
     let delete = sqlx::query!("DELETE FROM auth_sessions WHERE user_id = $1 RETURNING id, token_hash", user);
     let rows = conn.all(Query::DeleteAuthSessions, delete).await?;
     Ok(rows.into_iter().map(|row| EndedSession { id: row.id, token: TokenHash(row.token_hash) }).collect())
 }
 
-/// Those of these sessions that have ended, whatever ended them.
+/// Returns which of these sessions no longer exist or have expired, for whatever reason.
 pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
@@ -170,7 +168,7 @@ pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Resul
     Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| row.id).collect())
 }
 
-/// Removes sessions that are over, at most a thousand, so that it ends within the statement's limit.
+/// Deletes at most 1,000 expired sessions, so that the statement finishes within its time limit.
 pub async fn delete_expired_sessions(conn: &mut Conn) -> Result<u64, StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM auth_sessions WHERE id IN (SELECT id FROM auth_sessions WHERE expires_at <= now() ORDER BY expires_at LIMIT 1000)"
