@@ -77,7 +77,7 @@ async fn what_went_wrong_is_told_on_another_replica() {
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &given_up).await;
     studio.operate(&given_up, "stop").await.expect(202);
     ada.until("env:status", |status| status["status"] == "error").await;
-    ada.until("env:log", |log| log.to_string().contains("could not stop")).await;
+    ada.until("env:log", |log| log.to_string().contains("failed to stop")).await;
     behind("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid", &died).await;
     a.stores.execute("DELETE FROM jobs WHERE kind = 'environment_reconcile'").await;
     for (id, reason) in [(&given_up, "the container is not there"), (&died, "the container ended with code 137")] {

@@ -1,4 +1,4 @@
-//! The facts of environments: each is one log line and, where it matters, one count and one announcement.
+//! The events of environments: each writes a log line and, where needed, updates a metric and notifies clients or replicas.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -13,12 +13,12 @@ use crate::realtime::{Realtime, Room, Topic};
 pub fn began(realtime: &Realtime, environment: &Environment, user: Uuid, operation: Operation) {
     announce(realtime, environment);
     let Environment { id, status, .. } = environment;
-    tracing::info!(environment = %id, %user, operation = operation.name(), status = status.name(), "operation began");
+    tracing::info!(environment = %id, %user, operation = operation.name(), status = status.name(), "operation started");
 }
 
 pub fn done(realtime: &Realtime, environment: &Environment, operation: Operation) {
     announce(realtime, environment);
-    tracing::info!(environment = %environment.id, operation = operation.name(), "operation done");
+    tracing::info!(environment = %environment.id, operation = operation.name(), "operation finished");
 }
 
 pub fn deleted(realtime: &Realtime, environment: &Environment) {
@@ -29,31 +29,31 @@ pub fn deleted(realtime: &Realtime, environment: &Environment) {
 
 pub fn given_up(realtime: &Realtime, environment: &Environment, operation: Operation, reason: &str) {
     announce(realtime, environment);
-    tracing::warn!(environment = %environment.id, operation = operation.name(), reason, "operation given up");
+    tracing::warn!(environment = %environment.id, operation = operation.name(), reason, "operation failed permanently");
 }
 
 pub fn overtaken(environment: Uuid, operation: Operation) {
-    tracing::info!(%environment, operation = operation.name(), "operation overtaken by another");
+    tracing::info!(%environment, operation = operation.name(), "operation superseded by a later one");
 }
 
 pub fn reconciled(realtime: &Realtime, environment: &Environment, from: Status, reason: &str) {
     announce(realtime, environment);
     let Environment { id, status, .. } = environment;
-    tracing::warn!(environment = %id, from = from.name(), to = status.name(), reason, "environment was not what it was said to be");
+    tracing::warn!(environment = %id, from = from.name(), to = status.name(), reason, "environment state drift reconciled");
 }
 
 pub fn orphan_removed(environment: Uuid) {
-    tracing::warn!(%environment, "container without an environment removed");
+    tracing::warn!(%environment, "orphaned container removed");
 }
 
 pub fn extension_tried(metrics: &Metrics, environment: Uuid, extension: Extension, failure: Option<&str>) {
     let ending = if failure.is_none() { Ending::Success } else { Ending::Failure };
     metrics.extension_installations.increment((extension, ending));
-    tracing::info!(%environment, extension = extension.name(), failure, "extension installation ended");
+    tracing::info!(%environment, extension = extension.name(), failure, "extension installation finished");
 }
 
 pub fn removal_tried(environment: Uuid, extension: Extension, failure: Option<&str>) {
-    tracing::info!(%environment, extension = extension.name(), failure, "extension removal ended");
+    tracing::info!(%environment, extension = extension.name(), failure, "extension removal finished");
 }
 
 pub fn counted(metrics: &Metrics, counts: &[(Option<Status>, i64)]) {
@@ -67,14 +67,14 @@ pub fn session_opened(session: &Uuid, environment: Uuid, user: Uuid, kind: Sessi
     tracing::info!(%session, %environment, %user, kind = kind.name(), "session opened");
 }
 
-/// Whoever has a terminal of the session, wherever, learns that it has ended.
+/// Also ends the session's terminals on every replica.
 pub fn session_closed(realtime: &Realtime, session: &Session, user: Uuid) {
     realtime.signal(Topic::TerminalsClosed, &Closed::Session(session.id));
     let Session { id, environment_id, .. } = session;
     tracing::info!(session = %id, environment = %environment_id, %user, "session closed");
 }
 
-/// As above, for every session in an environment that does not run any more.
+/// Also ends the terminals of every session in an environment that no longer runs.
 pub fn sessions_closed(realtime: &Realtime, environment: Uuid) {
     realtime.signal(Topic::TerminalsClosed, &Closed::Environment(environment));
     tracing::info!(%environment, "sessions closed");
@@ -94,14 +94,14 @@ pub fn sessions_counted(metrics: &Metrics, kind: SessionType, status: SessionSta
     metrics.workspace_sessions.set_count((kind, status), count);
 }
 
-/// Where an environment stands now.
+/// The payload of `env:status`.
 #[derive(Serialize)]
 struct StatusChange<'a> {
     environment_id: Uuid,
     project_id: Uuid,
     status: &'a str,
     last_error: Option<&'a str>,
-    /// Of two, the one with the higher version is the later.
+    /// Orders the events of an environment: the highest version is the latest.
     version: i64,
 }
 

@@ -1,11 +1,11 @@
-//! Environments: containers of a project that its members create, start, stop, restart and delete; the sessions that
-//! they open in them, the extensions that they install, and the logs that they read.
+//! Environments: the containers of a project, which its members create, start, stop, restart and delete; and, inside them, sessions,
+//! extensions and logs.
 //!
-//! - A request says what is wanted and is answered at once; a job makes it true. Where an environment stands says its
-//!   status; which moves are legal says `state`.
-//! - Two operations on one environment never run at once, on whatever replicas, and a crash at any point is made good:
-//!   jobs are repeated, driver calls may be, and what the driver has is compared with what is stored.
-//! - Editors and owners of the project change environments, viewers look at them; nobody else learns of them.
+//! - A request stores the desired state and is answered at once; a job then carries it out. `state` defines the statuses and the legal
+//!   transitions.
+//! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
+//!   driver calls are idempotent, and a reconciler compares the database with the driver.
+//! - Editors and owners of the project may change environments, viewers may read them; to others they do not exist.
 //! - Nothing that a client sends reaches a container's configuration.
 
 pub mod driver;

@@ -1,4 +1,4 @@
-//! The types of environments and what text may become one of them. Where one stands: `state`.
+//! The types of environments, and the validation of what clients send. `state` has the statuses.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -10,7 +10,6 @@ use crate::http::FieldError;
 use crate::http::fields::{Fields, Line};
 use crate::metrics::labels::DriverName;
 
-/// The name of an environment.
 pub type Name = Line<1, 60>;
 
 /// An environment of a project.
@@ -20,14 +19,14 @@ pub struct Environment {
     pub project_id: Uuid,
     pub name: String,
     pub image: Image,
-    /// What runs it; a replica with another driver leaves it alone.
+    /// The driver that runs it. A replica with another driver does not touch it.
     pub driver: DriverName,
     pub status: Status,
-    /// Why the status is an error.
+    /// Reason for the status `error`.
     pub last_error: Option<String>,
-    /// The engine's identifier of its container.
+    /// The engine's identifier for the container.
     pub container: Option<String>,
-    /// Grows with every change of status.
+    /// Incremented by every change of status.
     pub version: i64,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -35,7 +34,7 @@ pub struct Environment {
     pub updated_at: OffsetDateTime,
 }
 
-/// An environment to be.
+/// A valid request to create an environment.
 #[derive(Debug, Serialize)]
 pub struct NewEnvironment {
     pub name: String,
@@ -43,7 +42,7 @@ pub struct NewEnvironment {
 }
 
 impl NewEnvironment {
-    /// Checks what was sent.
+    /// Validates the request.
     pub fn parse(name: &str, image: Image) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let name = Name::read(&mut fields, "name", name);
@@ -51,11 +50,11 @@ impl NewEnvironment {
     }
 }
 
-/// How many environments there may be.
+/// Limits on the number of environments.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotas {
-    /// In one project.
+    /// For one project.
     pub per_project: u32,
-    /// Made by one account.
+    /// For one account, over all the environments it has created.
     pub per_user: u32,
 }

@@ -1,5 +1,5 @@
-//! The job that compares what is stored with what the driver has: containers that died, were removed, were started by
-//! somebody else, or belong to nothing. The leader asks for it every few seconds.
+//! The reconcile job. It compares the database with the driver and finds containers that died, were removed, were started by others, or
+//! belong to no environment. The leader enqueues it every few seconds.
 
 use std::collections::HashMap;
 
@@ -15,22 +15,22 @@ use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job, NewJob};
 use crate::metrics::labels::JobKind;
 
-/// The job: one at a time in the whole fleet.
+/// The job; unique, so that one at a time runs in the whole fleet.
 pub fn job() -> NewJob {
     NewJob::new(JobKind::EnvironmentReconcile, &()).unique("environment_reconcile")
 }
 
-/// Does the job.
+/// Handles [`job`].
 pub struct Reconcile(pub Environments);
 
 #[async_trait]
 impl Handler for Reconcile {
     async fn run(&self, _: &Job) -> Result<(), Failure> {
         let Parts { background, engine, .. } = self.0.parts();
-        // Containers first: an environment that is stored later than they were listed has not lost its own.
+        // The two lists are not one snapshot: `correct` and `remove_orphan` check each difference again before they act.
         let containers = match engine.list().await {
             Ok(containers) => containers,
-            // Health tells of it, and the next round is soon.
+            // Readiness reports the driver's failure, and the next round comes soon.
             Err(DriverError::Unavailable(_) | DriverError::Timeout) => return Ok(()),
             Err(error) => return Err(error.into()),
         };
@@ -54,7 +54,8 @@ impl Handler for Reconcile {
 }
 
 impl Reconcile {
-    /// Asks again, because the list is a moment old, and stores what is true unless it has changed meanwhile.
+    /// Inspects the container again, because the list may be stale. Stores the observed status unless the environment has changed
+    /// meanwhile.
     async fn correct(&self, seen: &Environment) -> Result<(), Failure> {
         let Parts { background, engine, realtime, metrics, .. } = self.0.parts();
         let container = engine.inspect(seen.id).await?;
@@ -78,7 +79,7 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Removes the container of an environment that is gone, for instance with its project.
+    /// Removes the container of an environment that no longer exists, for example because its project was deleted.
     async fn remove_orphan(&self, environment: Uuid) -> Result<(), Failure> {
         let Parts { background, engine, .. } = self.0.parts();
         if store::find(&mut background.acquire().await?, environment).await?.is_none() {

@@ -1,5 +1,5 @@
-//! The HTTP interface of environments: `/api/projects/{id}/environments`, `/api/environments/{id}*`. Sessions,
-//! extensions and logs have files of their own.
+//! The HTTP routes of environments: `/api/projects/{id}/environments` and `/api/environments/{id}*`. Sessions, extensions and logs have
+//! their own files.
 
 use axum::Json;
 use axum::extract::State;
@@ -27,7 +27,6 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::DriverName;
 use crate::state::AppState;
 
-/// The routes of the feature.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -55,13 +54,13 @@ impl From<EnvironmentError> for ApiError {
             EnvironmentError::OtherDriver => Self::new(Code::OtherDriver),
             EnvironmentError::NameTaken => Self::new(Code::EnvironmentNameTaken),
             EnvironmentError::ProjectFull(most) => {
-                Self::new(Code::TooManyEnvironments).detail(format!("A project may have {most}: delete one first"))
+                Self::new(Code::TooManyEnvironments).detail(format!("A project may have at most {most} environments. Delete one first."))
             }
             EnvironmentError::UserFull(most) => {
-                Self::new(Code::TooManyEnvironments).detail(format!("An account may have made {most}: delete one first"))
+                Self::new(Code::TooManyEnvironments).detail(format!("An account may have at most {most} environments. Delete one first."))
             }
             EnvironmentError::SessionsFull(most) => {
-                Self::new(Code::TooManySessions).detail(format!("An environment may have {most} at once: close one first"))
+                Self::new(Code::TooManySessions).detail(format!("An environment may have at most {most} open sessions. Close one first."))
             }
             EnvironmentError::SessionClosed => Self::new(Code::SessionClosed),
             EnvironmentError::NoTerminal => Self::new(Code::NotATerminal),
@@ -84,7 +83,7 @@ struct EnvironmentView {
     image: Image,
     driver: DriverName,
     status: Status,
-    /// Why the status is `error`.
+    /// Reason for the status `error`.
     last_error: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -100,7 +99,7 @@ impl From<Environment> for EnvironmentView {
     }
 }
 
-/// The environments of a project
+/// List the environments of a project
 #[utoipa::path(get, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<EnvironmentView>), (status = 403)))]
 async fn list(
@@ -114,17 +113,17 @@ async fn list(
     Ok(Json(slice.page(environments, |environment| environment.id, EnvironmentView::from)))
 }
 
-/// An environment to be.
+/// A request to create an environment.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateEnvironment {
-    /// No other environment of the project may have it.
+    /// Unique within the project.
     #[schema(schema_with = Name::schema)]
     name: String,
     image: Image,
 }
 
-/// Creates an environment, which is `stopped` when it is there
+/// Create an environment; it is `stopped` once it exists
 #[utoipa::path(post, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = CreateEnvironment,
     params(("id" = Uuid, Path), IdempotencyKey),
     responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 403), (status = 409)))]
@@ -142,7 +141,7 @@ async fn create(
     Ok((StatusCode::CREATED, location, Json(EnvironmentView::from(environment))).into_response())
 }
 
-/// Reads an environment
+/// Get an environment
 #[utoipa::path(get, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = EnvironmentView), (status = 403)))]
 async fn read(
@@ -153,36 +152,36 @@ async fn read(
     Ok(Json(state.environments.read(&user, id).await?.into()))
 }
 
-/// Deletes an environment and everything in it, whatever is under way
+/// Delete an environment and everything in it, even while another operation is in progress
 ///
-/// Sent again, the request changes nothing.
+/// Repeating the request has no further effect.
 #[utoipa::path(delete, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Delete).await
 }
 
-/// Starts an environment that is stopped or in error
+/// Start an environment that is stopped or in error
 ///
-/// Also one that is being created or stopped: it starts when that is done.
+/// An environment that is being created or stopped starts once that operation is done.
 #[utoipa::path(post, path = "/api/environments/{id}/start", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Start).await
 }
 
-/// Stops a running environment and closes its sessions
+/// Stop a running environment and close its sessions
 ///
-/// Also one that is being started.
+/// Also accepted while the environment is starting.
 #[utoipa::path(post, path = "/api/environments/{id}/stop", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Stop).await
 }
 
-/// Stops a running environment, closes its sessions and starts it again
+/// Restart a running environment and close its sessions
 ///
-/// Also one that is being started.
+/// Also accepted while the environment is starting.
 #[utoipa::path(post, path = "/api/environments/{id}/restart", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
 async fn restart(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {

@@ -1,7 +1,7 @@
-//! The rules of environments; see the feature's `mod.rs`.
+//! The rules of environments; `mod.rs` lists them.
 //!
-//! A request changes the status and writes the job that makes it true, in one transaction. The job is `work`'s, what
-//! became true without one `reconcile`'s.
+//! A request changes the status and writes the job that carries the change out, in one transaction. `work` handles the job; `reconcile`
+//! handles changes that happened in the driver without one.
 
 use std::sync::Arc;
 
@@ -27,7 +27,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 use crate::realtime::Realtime;
 
-/// Why a request for environments is refused.
+/// Why a request on environments is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum EnvironmentError {
     #[error("there is no such environment")]
@@ -38,7 +38,7 @@ pub enum EnvironmentError {
     NotInstalled,
     #[error(transparent)]
     Illegal(#[from] Illegal),
-    #[error("the environment is run by another driver")]
+    #[error("the environment uses a different driver")]
     OtherDriver,
     #[error("the project has an environment of this name")]
     NameTaken,
@@ -71,39 +71,39 @@ impl From<StoreError> for EnvironmentError {
     }
 }
 
-/// The environments service; clones share it.
+/// The environments service; cheap to clone.
 #[derive(Clone)]
 pub struct Environments(Arc<Inner>);
 
-/// What the service works with.
+/// The dependencies of [`Environments`].
 pub struct Parts {
-    /// For requests.
+    /// Connections for requests.
     pub db: Db,
-    /// For what runs behind the requests.
+    /// Connections for background work.
     pub background: Db,
-    /// What runs environments.
+    /// Runs environments.
     pub engine: Engine,
-    /// To which environments belong.
+    /// Owns environments and decides who may do what with them.
     pub projects: Projects,
-    /// Where operations wait.
+    /// Queue for operations.
     pub queue: Queue,
-    /// Who is told what became true.
+    /// Notifies clients and other replicas.
     pub realtime: Realtime,
-    /// What counts.
+    /// The metrics of this feature are counted here.
     pub metrics: Metrics,
 }
 
 struct Inner {
     parts: Parts,
     quotas: Quotas,
-    /// First part of the names of containers.
+    /// Prefix of container names.
     namespace: String,
     live: Live,
     terminals: Terminals,
 }
 
 impl Environments {
-    /// The service over what it works with.
+    /// Creates the service.
     #[must_use]
     pub fn new(parts: Parts, config: &Config) -> Self {
         let quotas = Quotas { per_project: config.environments_per_project, per_user: config.environments_per_user };
@@ -112,7 +112,7 @@ impl Environments {
         Self(Arc::new(Inner { parts, quotas, namespace, live, terminals: Terminals::default() }))
     }
 
-    /// What does the jobs of this feature.
+    /// The handlers of this feature's jobs.
     #[must_use]
     pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
         vec![
@@ -122,27 +122,26 @@ impl Environments {
         ]
     }
 
-    /// What the service works with.
+    /// The service's dependencies.
     pub(super) fn parts(&self) -> &Parts {
         &self.0.parts
     }
 
-    /// First part of the names of containers.
+    /// Prefix of container names.
     pub(super) fn namespace(&self) -> &str {
         &self.0.namespace
     }
 
-    /// The logs that are followed at this replica.
+    /// The logs that clients of this replica follow.
     pub(super) fn live(&self) -> &Live {
         &self.0.live
     }
 
-    /// The terminals that clients of this replica hold.
+    /// The open terminals of this replica's clients.
     pub(super) fn terminals(&self) -> &Terminals {
         &self.0.terminals
     }
 
-    /// Creates an environment in a project.
     pub(super) async fn create(
         &self,
         user: &User,
@@ -177,14 +176,14 @@ impl Environments {
         Ok(environment)
     }
 
-    /// A part of the environments of a project.
+    /// One page of a project's environments.
     pub(crate) async fn list(&self, user: &User, project: Uuid, slice: Slice) -> Result<Vec<Environment>, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         projects.permit(user, project, Action::Enter).await?;
         Ok(store::of_project(&mut db.acquire().await?, project, slice).await?)
     }
 
-    /// An environment that the user may see.
+    /// An environment that the user may read.
     pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         let found = store::find(&mut db.acquire().await?, id).await?;
@@ -193,20 +192,20 @@ impl Environments {
         Ok(environment)
     }
 
-    /// Those of these environments that are gone.
+    /// Returns which of these environments no longer exist.
     pub(super) async fn gone_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         store::gone_among(&mut self.parts().db.acquire().await?, ids).await
     }
 
-    /// Begins an operation on an environment; a job does it, when those before it have ended. Asked to delete what is being
-    /// deleted, it changes nothing.
+    /// Begins an operation on an environment. Its job runs after earlier jobs of the environment. Deleting an environment that is already
+    /// being deleted changes nothing.
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
         let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
         let before = self.hold(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
         let Some(task) = operation.job(before.status) else { return Ok(before) };
-        // Nothing here could make the operation true; only forgetting it needs no driver.
+        // Without the driver, no operation can be carried out, except that a delete can still remove the row.
         if before.driver != engine.name() && operation != Operation::Delete {
             return Err(EnvironmentError::OtherDriver);
         }
@@ -224,25 +223,25 @@ impl Environments {
         Ok(environment)
     }
 
-    /// The environment, held against other changes, if the user may do this with its project.
+    /// Locks an environment, if the user may do this with its project.
     pub(super) async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
-        // The project first, as everybody who holds both: whoever deletes one comes that way.
+        // Lock order: the project first, as in every transaction that locks both. Deleting a project locks its environments after it.
         let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;
         self.parts().projects.hold(tx, user, seen.project_id, action).await?;
         store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
     }
 
-    /// Follows the logs of environments that run.
+    /// Creates the task that collects the logs of running environments.
     #[must_use]
     pub fn follower(&self, config: &Config) -> Follower {
         let Parts { db, engine, realtime, metrics, .. } = self.parts();
         let this = self.clone();
-        // What its container has to say has ended: it may have died.
+        // The end of a container's output may mean that the container died.
         let on_end = move |_| drop(tokio::spawn(this.clone().reconcile_soon()));
         Follower::new(db.clone(), engine.clone(), config, on_end, realtime.clone(), metrics.clone())
     }
 
-    /// Hears of logs that have grown, for those who follow them at this replica.
+    /// Forwards notices of new log lines to the clients that follow those logs on this replica.
     pub fn hear_logs(&self) -> impl Future<Output = ()> + Send + use<> {
         self.live().clone().hear(self.parts().realtime.clone())
     }
@@ -255,10 +254,10 @@ impl Environments {
         }
     }
 
-    /// Reports the environments and sessions of the whole fleet, and tidies: for one replica at a time.
+    /// Updates the fleet's gauges of environments and sessions, and enqueues the reconcile job. For one replica at a time.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn report(&self, conn: &mut Conn) -> Result<(), StoreError> {
         let Parts { queue, metrics, .. } = self.parts();
         events::counted(metrics, &store::count_by_status(conn).await?);
@@ -268,7 +267,7 @@ impl Environments {
         Ok(())
     }
 
-    /// Reports that another replica reports.
+    /// Sets the fleet's gauges to zero on a replica that does not report them.
     pub fn report_nothing(&self) {
         events::counted(&self.parts().metrics, &[]);
         sessions::report_nothing(&self.parts().metrics);

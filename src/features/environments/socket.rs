@@ -1,4 +1,4 @@
-//! Environments over Socket.IO: whoever subscribes to one is told of its status and sent its log.
+//! Environments over Socket.IO: subscribers receive changes of status and the log.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -18,10 +18,10 @@ use crate::metrics::labels::EventIn;
 use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
 
-/// How long the log of an environment that was deleted may be looked at.
+/// Poll interval for deleted environments. Bounds how long a subscription outlives its environment.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The events of this feature.
+/// The Socket.IO events of this feature.
 pub fn sockets() -> Events {
     Events::default().on(EventIn::EnvSubscribe, subscribe).on(EventIn::EnvUnsubscribe, unsubscribe).merge(sessions::sockets())
 }
@@ -30,7 +30,7 @@ pub fn sockets() -> Events {
 #[serde(deny_unknown_fields)]
 struct Subscription {
     environment_id: Uuid,
-    /// The number of the last entry that the client has of the log.
+    /// Number of the last log entry that the client has.
     last_seq: Option<i64>,
 }
 
@@ -38,13 +38,13 @@ impl Subscription {
     fn check(&self) -> Result<(), ApiError> {
         let mut fields = Fields::default();
         if self.last_seq.is_some_and(|seq| seq < 0) {
-            fields.refuse("last_seq", "out_of_range", "wants the number of an entry, or 0");
+            fields.refuse("last_seq", "out_of_range", "must be 0 or the number of an entry");
         }
         fields.finish(()).map_err(ApiError::validation)
     }
 }
 
-/// Where the environment stood when the subscription began.
+/// The acknowledgement: the status at the start of the subscription.
 #[derive(Serialize)]
 struct Standing {
     environment_id: Uuid,
@@ -60,7 +60,7 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
     let room = Room::Environment { id, project };
     client.join(room);
     logs::send_log(state.environments.live(), &client, id, last_seq);
-    // Once more, now that a loss of the project would be heard, and a change of the status.
+    // Read again, now that the room is joined: from here on, lost access and changes of status are announced to this client.
     match state.environments.read(&user, id).await {
         Ok(environment) => Ok(Standing { environment_id: id, status: environment.status, last_error: environment.last_error }),
         Err(error) => {
@@ -85,7 +85,7 @@ async fn unsubscribe(_: AppState, client: Client, Named { environment_id }: Name
     Ok(Done {})
 }
 
-/// Ends, for ever, subscriptions of this replica's clients to environments that are gone.
+/// Ends this replica's subscriptions to environments that no longer exist. Runs until the task is dropped.
 pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);

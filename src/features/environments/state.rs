@@ -1,11 +1,11 @@
-//! Where an environment stands and what may come next: the state machine, as pure functions of the status.
+//! The state machine of environments: which operations are legal in which status, as pure functions.
 
 use serde::{Deserialize, Serialize};
 
 use super::driver::ContainerState;
 pub use crate::metrics::labels::EnvironmentStatus as Status;
 
-/// What can be done with an environment.
+/// An operation on an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Operation {
@@ -16,10 +16,10 @@ pub enum Operation {
     Delete,
 }
 
-/// Why an operation may not begin.
+/// Why an operation is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Illegal {
-    #[error("there is no environment")]
+    #[error("the environment does not exist")]
     Absent,
     #[error("the environment is being deleted")]
     Busy,
@@ -30,7 +30,7 @@ pub enum Illegal {
 }
 
 impl Operation {
-    /// The operation as log lines tell it.
+    /// The operation's name in log lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Create => "create",
@@ -41,9 +41,9 @@ impl Operation {
         }
     }
 
-    /// The status while the operation is under way, from where the environment stands; `None` is one that is to be.
+    /// The status while the operation is in progress. `from` is the current status, `None` for an environment that does not exist yet.
     ///
-    /// An operation need not wait for the one under way: it is judged by where that one leads, and overtakes it.
+    /// An operation need not wait for the one in progress. It is judged by the status in which that one ends, and supersedes it.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
         match (self, Destination::of(from)) {
@@ -56,17 +56,17 @@ impl Operation {
         }
     }
 
-    /// What a job has to do for the operation when it begins in this status; `None` when the job of an earlier request does it.
+    /// The operation that the job must carry out, given the status at the request. `None` when the job of an earlier request covers it.
     pub const fn job(self, from: Status) -> Option<Self> {
         match (self, from) {
             (Self::Delete, Status::Deleting) => None,
-            // The stop was accepted: it happens, also when this overtakes it.
+            // The stop was accepted, so it must take place even though this start supersedes it.
             (Self::Start, Status::Stopping) => Some(Self::Restart),
             _ => Some(self),
         }
     }
 
-    /// The status when the operation has been done; `None` when there is no environment any more.
+    /// The status after the operation. `None` after a deletion.
     pub const fn done(self) -> Option<Status> {
         match self {
             Self::Create | Self::Stop => Some(Status::Stopped),
@@ -76,7 +76,7 @@ impl Operation {
     }
 }
 
-/// Where an environment is when nothing is under way any more.
+/// Where an environment ends up once no operation is in progress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Destination {
     Standing,
@@ -94,10 +94,10 @@ impl Destination {
     }
 }
 
-/// What the driver's word makes of a status: the status that is true, and why, when it is another.
+/// Compares a status with the driver's view. Returns the corrected status and the reason when they disagree.
 pub fn observed(status: Status, container: Option<ContainerState>) -> Option<(Status, String)> {
     match (status, container) {
-        // A job is at work and knows better.
+        // An operation is in progress; its job will settle the status.
         (Status::Creating | Status::Starting | Status::Stopping | Status::Deleting, _)
         | (Status::Running, Some(ContainerState::Running))
         | (Status::Stopped, Some(ContainerState::Created | ContainerState::Exited { .. }))
@@ -119,7 +119,7 @@ mod tests {
     fn every_move_is_legal_or_has_its_reason() {
         use Illegal::{Absent, Busy, NotRunning, Running};
         use Status::{Creating, Deleting, Starting, Stopping};
-        // In the order of the operations above.
+        // Columns in the order of `OPERATIONS`.
         let table = [
             (None, [Ok(Creating), Err(Absent), Err(Absent), Err(Absent), Err(Absent)]),
             (Some(Creating), [Err(Busy), Ok(Starting), Err(NotRunning), Err(NotRunning), Ok(Deleting)]),

@@ -1,4 +1,4 @@
-//! The statements on `environments`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `environments`. A missing row is `Ok(None)`; the service decides what that means.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -36,7 +36,7 @@ impl TryFrom<EnvironmentRow> for Environment {
     }
 }
 
-/// Fails with the conflict `environments_name_key` when the project has one of this name.
+/// Fails with the conflict `environments_name_key` when the project has an environment of this name.
 pub async fn insert(
     tx: &mut Conn,
     project: Uuid,
@@ -70,7 +70,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Environment>, Stor
     conn.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Those of these environments that are gone.
+/// Returns which of these environments no longer exist.
 pub async fn gone_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
@@ -80,7 +80,7 @@ pub async fn gone_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, Stor
     Ok(conn.all(Query::SelectEnvironments, select).await?.into_iter().map(|row| row.id).collect())
 }
 
-/// The environment, held against other changes until the transaction ends.
+/// Locks an environment until the transaction ends.
 pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreError> {
     let select = sqlx::query_as!(
         EnvironmentRow,
@@ -91,7 +91,7 @@ pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreE
     tx.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// A part of the environments of a project.
+/// One page of a project's environments.
 pub async fn of_project(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<Vec<Environment>, StoreError> {
     let select = sqlx::query_as!(
         EnvironmentRow,
@@ -104,7 +104,7 @@ pub async fn of_project(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<
     conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Every environment that a driver runs.
+/// Every environment of a driver.
 pub async fn of_driver(conn: &mut Conn, driver: DriverName) -> Result<Vec<Environment>, StoreError> {
     let select = sqlx::query_as!(
         EnvironmentRow,
@@ -115,10 +115,9 @@ pub async fn of_driver(conn: &mut Conn, driver: DriverName) -> Result<Vec<Enviro
     conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// How many environments the project has, and how many the account has made; held against other creations of both until
-/// the transaction ends.
+/// Counts the project's environments and those the account has created. Blocks concurrent creations for both until the transaction ends.
 pub async fn counts(tx: &mut Conn, project: Uuid, user: Uuid) -> Result<(i64, i64), StoreError> {
-    // A statement of its own: what is counted must be seen after the locks are held.
+    // A separate statement: the count needs a snapshot that is taken after the locks are held.
     let hold = sqlx::query!(
         r#"SELECT pg_advisory_xact_lock(hashtextextended('environments in ' || $1::text, 0))::text AS "project",
                   pg_advisory_xact_lock(hashtextextended('environments of ' || $2::text, 0))::text AS "user""#,
@@ -136,7 +135,7 @@ pub async fn counts(tx: &mut Conn, project: Uuid, user: Uuid) -> Result<(i64, i6
     Ok((row.of_project, row.of_user))
 }
 
-/// Changes the status, and with it the version. A `container` of `None` leaves what is known of it.
+/// Sets the status and increments the version. A `container` of `None` keeps the stored one.
 pub async fn set_status(
     tx: &mut Conn,
     id: Uuid,
@@ -162,7 +161,7 @@ pub async fn delete(tx: &mut Conn, id: Uuid) -> Result<(), StoreError> {
     tx.execute(Query::DeleteEnvironments, sqlx::query!("DELETE FROM environments WHERE id = $1", id)).await.map(drop)
 }
 
-/// How many environments there are, by status.
+/// Number of environments by status; `None` is a status that this version does not know.
 pub async fn count_by_status(conn: &mut Conn) -> Result<Vec<(Option<Status>, i64)>, StoreError> {
     let count = sqlx::query!(r#"SELECT status, count(*) AS "count!" FROM environments GROUP BY status"#);
     Ok(conn.all(Query::SelectEnvironments, count).await?.into_iter().map(|row| (Status::named(&row.status), row.count)).collect())

@@ -1,4 +1,4 @@
-//! Whether the engine answers, told to readiness: an engine that is away degrades a replica and does not fail it.
+//! Reports the engine's health to readiness. An unavailable engine degrades a replica but does not make it unready.
 
 use std::time::{Duration, Instant};
 
@@ -8,7 +8,7 @@ use crate::metrics::labels::Dependency;
 
 const PING_EVERY: Duration = Duration::from_millis(500);
 
-/// Pings the engine for ever.
+/// Pings the engine. Runs until the task is dropped.
 pub async fn watch_engine(engine: Engine, health: Health) {
     let mut ticks = tokio::time::interval(PING_EVERY);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);

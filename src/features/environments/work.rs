@@ -1,5 +1,5 @@
-//! The job that makes a change of an environment true. It may be repeated at any point: it looks at what there is,
-//! calls the driver, and stores the end together with its own.
+//! The job that carries out an operation on an environment. It may be retried at any point: it inspects what exists, calls the driver, and
+//! stores the outcome in the transaction that completes the job.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -14,24 +14,24 @@ use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job, NewJob};
 use crate::metrics::labels::JobKind;
 
-/// What a job is to do.
+/// The payload of the job.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Change {
     environment: Uuid,
     operation: Operation,
-    /// The version that began the operation: with another one it has been overtaken.
+    /// The environment's version when the operation began. If it differs now, a later operation has superseded this one.
     version: i64,
 }
 
 impl Change {
-    /// The job that makes the operation true which the environment has begun.
+    /// The job for an operation that the environment has begun.
     pub fn job(environment: &Environment, operation: Operation) -> NewJob {
         let change = Self { environment: environment.id, operation, version: environment.version };
         NewJob::new(JobKind::EnvironmentChange, &change).in_lane(lane(environment.id))
     }
 }
 
-/// Jobs of one environment run one at a time.
+/// The lane of an environment's jobs; jobs of one lane run one at a time.
 pub fn lane(environment: Uuid) -> String {
     format!("environment {environment}")
 }
@@ -45,7 +45,7 @@ impl From<DriverError> for Failure {
     }
 }
 
-/// Does the jobs of [`Change`].
+/// Handles [`Change`].
 pub struct ChangeEnvironment(pub Environments);
 
 #[async_trait]
@@ -54,7 +54,7 @@ impl Handler for ChangeEnvironment {
         let change: Change = job.payload()?;
         let Parts { background, engine, .. } = self.0.parts();
         let found = store::find(&mut background.acquire().await?, change.environment).await?;
-        // When its project was deleted, a container of it may still be there.
+        // The environment's project was deleted, but its container may still exist.
         let Some(environment) = found else { return Ok(engine.remove(change.environment).await?) };
         if environment.version != change.version {
             events::overtaken(change.environment, change.operation);
@@ -71,7 +71,7 @@ impl Handler for ChangeEnvironment {
             return Ok(());
         }
         let environment = store::set_status(tx, environment.id, Status::Error, Some(reason), None).await?;
-        logs::append_system(tx, environment.id, &format!("could not {}: {reason}", change.operation.name())).await?;
+        logs::append_system(tx, environment.id, &format!("failed to {}: {reason}", change.operation.name())).await?;
         let (environments, reason) = (self.0.clone(), reason.to_owned());
         tx.when_committed(move || {
             let Parts { realtime, metrics, .. } = environments.parts();
@@ -83,13 +83,13 @@ impl Handler for ChangeEnvironment {
 }
 
 impl ChangeEnvironment {
-    /// Calls the driver; answers the container's identifier when it is another one than is stored.
+    /// Calls the driver. Returns the container's identifier if it differs from the stored one.
     async fn operate(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, Failure> {
         let Parts { engine, .. } = self.0.parts();
         let id = environment.id;
         if environment.driver != engine.name() {
-            // During a change of drivers a replica that still has the other one may take the next attempt.
-            return if operation == Operation::Delete { Ok(None) } else { Err(Failure::retry("another driver runs it")) };
+            // During a change of drivers, a replica that still has the environment's driver may take the next attempt.
+            return if operation == Operation::Delete { Ok(None) } else { Err(Failure::retry("the environment uses a different driver")) };
         }
         let made = match operation {
             Operation::Create => return Ok(Some(self.create(environment).await?)),
@@ -106,15 +106,15 @@ impl ChangeEnvironment {
         Ok(made)
     }
 
-    /// Makes sure that there is a container, whatever an operation that was overtaken has left; answers its identifier when
-    /// it is another one than is stored.
+    /// Ensures that a container exists, whatever a superseded operation has left behind. Returns its identifier if it differs from the
+    /// stored one.
     async fn have_container(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, DriverError> {
         let Parts { engine, .. } = self.0.parts();
-        // Its creation or an earlier attempt may have made it and not stored which.
+        // The creation, or an earlier attempt, may have created the container without storing its identifier.
         if let Some(found) = engine.inspect(environment.id).await? {
             return Ok(Some(found.reference).filter(|found| environment.container.as_ref() != Some(found)));
         }
-        // Whoever starts it need not know that its container is gone. Who stops it learns of it, unless there never was one.
+        // A start may replace a lost container silently. A stop reports the loss, unless there never was a container.
         if operation == Operation::Stop && environment.container.is_some() {
             return Err(DriverError::NoContainer);
         }
@@ -127,7 +127,7 @@ impl ChangeEnvironment {
         engine.create(environment.id, environment.image).await
     }
 
-    /// Stores what became true, together with the end of the job.
+    /// Stores the outcome and completes the job, in one transaction.
     async fn settle(&self, job: &Job, change: &Change, container: Option<&str>) -> Result<(), Failure> {
         let Parts { background, queue, realtime, metrics, .. } = self.0.parts();
         let mut tx = background.begin().await?;

@@ -1,14 +1,14 @@
-//! What can be installed: for each extension its words for people and its scripts. Scripts are fixed text for a POSIX
-//! shell, need no network, may be repeated, and write below `$HOME` only.
+//! The catalogue of extensions: title, description and scripts of each. Scripts are fixed text for a POSIX shell. They need no network, are
+//! idempotent, and write only below `$HOME`.
 
 use super::super::driver::Script;
 use crate::metrics::labels::Extension;
 
-/// What is known of an extension.
+/// The catalogue entry of an extension.
 pub struct Row {
-    /// One line for people.
+    /// Display name.
     pub title: &'static str,
-    /// What it does, in a sentence.
+    /// One sentence for users.
     pub description: &'static str,
     pub install: Script,
     pub remove: Script,
@@ -22,7 +22,7 @@ const fn with(program: &'static str, text: &'static str) -> Script {
     Script { requires: Some(program), text }
 }
 
-/// The row of an extension.
+/// The catalogue entry of an extension.
 pub const fn row(extension: Extension) -> Row {
     match extension {
         Extension::ShellPrompt => Row {
@@ -33,7 +33,7 @@ pub const fn row(extension: Extension) -> Row {
         },
         Extension::GitAliases => Row {
             title: "Git aliases",
-            description: "Short names for the commands of Git that are used most.",
+            description: "Adds short aliases for common Git commands.",
             install: anywhere(
                 r#"set -e; mkdir -p "$HOME/.config/git"
                    printf '[alias]\n\tst = status\n\tci = commit\n\tlg = log --graph --oneline\n' > "$HOME/.config/git/config""#,
@@ -42,7 +42,7 @@ pub const fn row(extension: Extension) -> Row {
         },
         Extension::EditorDefaults => Row {
             title: "Editor defaults",
-            description: "An EditorConfig file for everything below the home directory.",
+            description: "Adds an EditorConfig file for everything below the home directory.",
             install: anywhere(
                 r#"set -e; mkdir -p "$HOME"
                    printf 'root = true\n\n[*]\ncharset = utf-8\nend_of_line = lf\ninsert_final_newline = true\n' > "$HOME/.editorconfig""#,
@@ -65,7 +65,7 @@ pub const fn row(extension: Extension) -> Row {
         },
         Extension::NodeTools => Row {
             title: "Node tools",
-            description: "Lets npm install programs without being root. Needs an image with Node.js.",
+            description: "Lets npm install programs without root. Requires an image with Node.js.",
             install: with(
                 "node",
                 r#"set -e; mkdir -p "$HOME/.npm-global"; printf 'prefix=%s\n' "$HOME/.npm-global" > "$HOME/.npmrc"; node --version"#,
@@ -74,7 +74,7 @@ pub const fn row(extension: Extension) -> Row {
         },
         Extension::CargoTools => Row {
             title: "Cargo tools",
-            description: "Keeps Cargo's registry and its target directory below the home directory. Needs an image with Rust.",
+            description: "Keeps Cargo's registry and target directory below the home directory. Requires an image with Rust.",
             install: with(
                 "cargo",
                 r#"set -e; mkdir -p "$HOME/.cargo"; printf '[build]\ntarget-dir = "%s/target"\n' "$HOME" > "$HOME/.cargo/config.toml"; cargo --version"#,

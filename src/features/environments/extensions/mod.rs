@@ -1,7 +1,7 @@
-//! Extensions of environments: what a member wants to have installed, and how far it is. An extension is wanted by one
-//! request and installed by a job, at once in a running environment and otherwise at its next start.
+//! Extensions of environments: which ones members request, and their installation status. A request stores the desired state; a job
+//! installs the extension, at once in a running environment, otherwise at its next start.
 //!
-//! A new one: a member of the label [`Extension`](crate::metrics::labels::Extension), and its row in `catalogue`.
+//! To add an extension, add a member of the label [`Extension`](crate::metrics::labels::Extension) and an entry in `catalogue`.
 
 mod catalogue;
 mod model;

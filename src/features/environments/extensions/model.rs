@@ -1,4 +1,4 @@
-//! The types of installed extensions.
+//! The types of requested extensions.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -6,21 +6,21 @@ use utoipa::ToSchema;
 
 pub use crate::metrics::labels::Extension;
 
-/// How far an extension is.
+/// Installation status of an extension.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstallStatus {
-    /// It will be installed while the environment runs.
+    /// Will be installed while the environment runs.
     Pending,
     Installed,
-    /// It could not be installed or removed; the reason says why.
+    /// The installation or removal failed; the reason is stored.
     Failed,
-    /// It will be removed while the environment runs.
+    /// Will be removed while the environment runs.
     Removing,
 }
 
 impl InstallStatus {
-    /// The status that the database holds.
+    /// Parses the database's value; `None` if this version does not know it.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "pending" => Some(Self::Pending),
@@ -31,7 +31,7 @@ impl InstallStatus {
         }
     }
 
-    /// The status as the database holds it.
+    /// The database's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -42,12 +42,12 @@ impl InstallStatus {
     }
 }
 
-/// An extension of an environment.
+/// An extension requested for an environment.
 #[derive(Clone, Debug)]
 pub struct Install {
     pub extension: Extension,
     pub status: InstallStatus,
-    /// Why it failed.
+    /// Reason for the status `failed`.
     pub reason: Option<String>,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,

@@ -1,4 +1,4 @@
-//! The HTTP interface of extensions: `/api/extensions`, `/api/environments/{id}/extensions*`.
+//! The HTTP routes of extensions: `/api/extensions` and `/api/environments/{id}/extensions*`.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,29 +20,28 @@ use crate::http::extract::ApiPath;
 use crate::http::page::Page;
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(available)).routes(routes!(list)).routes(routes!(want, unwant))
 }
 
-/// What can be installed.
+/// An extension in the catalogue.
 #[derive(Serialize, ToSchema)]
 #[schema(as = AvailableExtension)]
 struct AvailableView {
     extension: Extension,
     title: &'static str,
     description: &'static str,
-    /// A program that the environment's image must have.
+    /// Program that the environment's image must contain.
     requires: Option<&'static str>,
 }
 
-/// An extension of an environment.
+/// An extension requested for an environment.
 #[derive(Serialize, ToSchema)]
 #[schema(as = InstalledExtension)]
 struct InstallView {
     extension: Extension,
     status: InstallStatus,
-    /// Why it failed.
+    /// Reason for the status `failed`.
     reason: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -56,7 +55,7 @@ impl From<Install> for InstallView {
     }
 }
 
-/// What can be installed
+/// List the available extensions
 #[utoipa::path(get, path = "/api/extensions", tag = "environments", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = Page<AvailableView>)))]
 async fn available(_: CurrentUser) -> Json<Page<AvailableView>> {
@@ -67,7 +66,7 @@ async fn available(_: CurrentUser) -> Json<Page<AvailableView>> {
     Json(Page { items: items.collect(), next_cursor: None })
 }
 
-/// The extensions of an environment
+/// List the extensions of an environment
 #[utoipa::path(get, path = "/api/environments/{id}/extensions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = Page<InstallView>), (status = 403)))]
 async fn list(
@@ -79,10 +78,10 @@ async fn list(
     Ok(Json(Page { items: installs.into_iter().map(Into::into).collect(), next_cursor: None }))
 }
 
-/// Installs an extension, now or when the environment runs next
+/// Install an extension, now or at the environment's next start
 #[utoipa::path(put, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 200, body = InstallView, description = "It is installed"), (status = 202, body = InstallView, description = "It will be"), (status = 403)))]
+    responses((status = 200, body = InstallView, description = "The extension is installed"), (status = 202, body = InstallView, description = "The extension will be installed"), (status = 403)))]
 async fn want(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -93,10 +92,10 @@ async fn want(
     Ok((status, Json(install.into())))
 }
 
-/// Removes an extension, now or when the environment runs next
+/// Remove an extension, now or at the environment's next start
 #[utoipa::path(delete, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 202, body = InstallView, description = "It will be removed"), (status = 204, description = "It is gone"), (status = 403)))]
+    responses((status = 202, body = InstallView, description = "The extension will be removed"), (status = 204, description = "The extension is removed"), (status = 403)))]
 async fn unwant(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

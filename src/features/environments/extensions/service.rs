@@ -1,4 +1,4 @@
-//! The rules of extensions; see the module.
+//! The rules of extensions; `mod.rs` lists them.
 
 use uuid::Uuid;
 
@@ -9,22 +9,22 @@ use super::{store, work};
 use crate::features::accounts::User;
 use crate::features::projects::Action;
 
-/// What became of a removal.
+/// The outcome of a removal request.
 pub enum Removal {
-    /// There was nothing to undo.
+    /// Nothing had been installed; the extension is removed.
     Done,
-    /// A job undoes it.
+    /// A job will remove it.
     Begun(Install),
 }
 
 impl Environments {
-    /// The extensions of an environment.
+    /// Lists the extensions of an environment.
     pub(crate) async fn extensions(&self, user: &User, environment: Uuid) -> Result<Vec<Install>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment).await?)
     }
 
-    /// Wants an extension; one that failed is tried again.
+    /// Requests an extension. Retries one that failed.
     pub(super) async fn want(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;
@@ -42,14 +42,14 @@ impl Environments {
         Ok(install)
     }
 
-    /// Wants an extension no longer.
+    /// Requests the removal of an extension.
     pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Removal, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;
         let held = self.hold(&mut tx, user, environment, Action::Change).await?;
         let known = store::find(&mut tx, environment, extension).await?.ok_or(EnvironmentError::NotInstalled)?;
         let running = held.status == Status::Running;
-        // Outside a running environment nothing is being installed.
+        // Extensions are installed only while the environment runs, so no job can be in progress.
         if !running && matches!(known.status, InstallStatus::Pending | InstallStatus::Failed) {
             store::delete(&mut tx, environment, extension).await?;
             tx.commit().await?;

@@ -1,4 +1,4 @@
-//! The statements on `extension_installs`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `extension_installs`. A missing row is `Ok(None)`; the service decides what that means.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -26,7 +26,7 @@ impl TryFrom<InstallRow> for Install {
     }
 }
 
-/// Makes or changes the row of an extension.
+/// Inserts or updates the row of an extension, and clears its failure.
 pub async fn put(tx: &mut Conn, environment: Uuid, extension: Extension, status: InstallStatus) -> Result<Install, StoreError> {
     let insert = sqlx::query_as!(
         InstallRow,
@@ -50,7 +50,7 @@ pub async fn find(conn: &mut Conn, environment: Uuid, extension: Extension) -> R
     conn.optional(Query::SelectExtensionInstalls, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// The extensions of an environment, by name.
+/// Lists the extensions of an environment, ordered by name.
 pub async fn of_environment(conn: &mut Conn, environment: Uuid) -> Result<Vec<Install>, StoreError> {
     let select = sqlx::query_as!(
         InstallRow,
@@ -60,7 +60,7 @@ pub async fn of_environment(conn: &mut Conn, environment: Uuid) -> Result<Vec<In
     conn.all(Query::SelectExtensionInstalls, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Changes the status if it still is `from`; answers whether it was.
+/// Changes the status if it is still `from`. Returns whether it was.
 pub async fn end(
     tx: &mut Conn,
     environment: Uuid,
@@ -86,7 +86,8 @@ pub async fn delete(tx: &mut Conn, environment: Uuid, extension: Extension) -> R
     tx.execute(Query::DeleteExtensionInstalls, delete).await.map(drop)
 }
 
-/// A new container has nothing installed: what was is wanted again, and what was to be removed is gone.
+/// Adapts the rows to a new container, which has nothing installed: installed extensions become pending again, those being removed are
+/// gone.
 pub async fn forget_installed(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM extension_installs WHERE environment_id = $1 AND status = 'removing'", environment);
     tx.execute(Query::DeleteExtensionInstalls, delete).await?;

@@ -1,4 +1,4 @@
-//! The job that installs or removes an extension, whichever is wanted when it runs.
+//! The job that installs or removes an extension, depending on the desired state when it runs.
 
 use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
@@ -15,19 +15,19 @@ use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job, NewJob, Queue};
 use crate::metrics::labels::JobKind;
 
-/// Which extension, and where.
+/// The payload of the job.
 #[derive(Debug, Serialize, Deserialize)]
 struct Change {
     environment: Uuid,
     extension: Extension,
 }
 
-/// The job that does what is wanted of an extension.
+/// The job that brings an extension to its desired state.
 pub fn job(environment: Uuid, extension: Extension) -> NewJob {
     NewJob::new(JobKind::ExtensionChange, &Change { environment, extension }).in_lane(lane(environment))
 }
 
-/// Writes the jobs for what was wanted while the environment did not run.
+/// Enqueues jobs for the changes requested while the environment was not running.
 pub async fn enqueue_wanted(tx: &mut Conn, queue: &Queue, environment: Uuid) -> Result<(), StoreError> {
     for install in store::of_environment(tx, environment).await? {
         if matches!(install.status, InstallStatus::Pending | InstallStatus::Removing) {
@@ -37,7 +37,7 @@ pub async fn enqueue_wanted(tx: &mut Conn, queue: &Queue, environment: Uuid) -> 
     Ok(())
 }
 
-/// Does the jobs of this file.
+/// Handles [`job`].
 pub struct ChangeExtension(pub Environments);
 
 #[async_trait]
@@ -53,7 +53,7 @@ impl Handler for ChangeExtension {
         let (script, wanted) = match wanted {
             Some(wanted @ InstallStatus::Pending) if running => (catalogue::row(extension).install, wanted),
             Some(wanted @ InstallStatus::Removing) if running => (catalogue::row(extension).remove, wanted),
-            // The next start looks again, and what is settled needs nothing.
+            // Nothing to do: the extension is settled, or the next start enqueues another job.
             _ => return Ok(()),
         };
         let exit = engine.exec(environment, &script).await?;
@@ -89,7 +89,7 @@ impl ChangeExtension {
             }
             logs::append_system(&mut tx, environment, &line).await?;
         }
-        // When something else is wanted by now, its job is behind this one in the lane.
+        // If the desired state has changed meanwhile, its job follows in the same lane.
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
@@ -109,8 +109,8 @@ impl ChangeExtension {
     }
 }
 
-/// The last line of what the script wrote, or its exit code.
+/// The last line of the script's output or, without output, its exit code.
 fn reason(exit: &Exit) -> String {
     let last = exit.output.lines().rev().map(str::trim).find(|line| !line.is_empty());
-    last.map_or_else(|| format!("the installation ended with code {}", exit.code), str::to_owned)
+    last.map_or_else(|| format!("the script exited with code {}", exit.code), str::to_owned)
 }

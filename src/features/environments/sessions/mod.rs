@@ -1,5 +1,5 @@
-//! Sessions in environments: who works where, and how. `shell` and `tmux` are terminals, `vscode` attaches an editor by
-//! a link. A session ends when its user closes it, when its program ends and when its environment stops running.
+//! Sessions: a user's workspaces in an environment. `shell` and `tmux` sessions are terminals; a `vscode` session attaches an editor
+//! through a link. A session ends when its user closes it, when its program exits, and when its environment stops.
 
 mod model;
 mod routes;

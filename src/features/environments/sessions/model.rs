@@ -1,4 +1,4 @@
-//! The types of sessions, the link by which an editor attaches, and why a terminal ends.
+//! The types of sessions, the link that attaches an editor, and the reasons for which a terminal ends.
 
 use std::fmt::Write;
 
@@ -10,9 +10,9 @@ use super::super::driver::Program;
 
 pub use crate::metrics::labels::{SessionStatus, SessionType};
 
-/// Active sessions in one environment.
+/// Maximum number of active sessions in one environment.
 pub const MAX_SESSIONS: u32 = 10;
-/// Where an editor opens.
+/// Directory in which an editor opens.
 const HOME: &str = "/tmp/home";
 
 /// A session in an environment.
@@ -30,7 +30,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// What runs in the terminal of the session; an editor brings its own.
+    /// The program in the session's terminal; `None` for an editor session.
     pub fn program(&self) -> Option<Program> {
         match self.kind {
             SessionType::Shell => Some(Program::Shell),
@@ -39,8 +39,8 @@ impl Session {
         }
     }
 
-    /// The address with which VS Code attaches to the session's container (Dev Containers extension: the authority is the
-    /// hexadecimal form of a description of the container); none for terminals and for what has ended.
+    /// The URL that attaches VS Code to the session's container. `None` unless the session is an active editor session. In the Dev
+    /// Containers extension, the authority is a description of the container as JSON in hexadecimal.
     pub fn link(&self, container: &str) -> Option<String> {
         if self.kind != SessionType::Vscode || self.status != SessionStatus::Active {
             return None;
@@ -58,18 +58,18 @@ impl Session {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TerminalEnd {
-    /// Its program did.
+    /// The program exited.
     Exited,
-    /// Its session was closed.
+    /// The session was closed.
     Closed,
-    /// Its environment does not run any more, or cannot be reached.
+    /// The environment stopped or cannot be reached.
     Stopped,
-    /// Its user may not change the project any more.
+    /// The user may no longer change the project.
     AccessLost,
 }
 
 impl TerminalEnd {
-    /// The reason as log lines tell it.
+    /// The reason in log lines.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Exited => "exited",
@@ -80,18 +80,18 @@ impl TerminalEnd {
     }
 }
 
-/// What the replicas tell each other of sessions that were closed.
+/// The signal between replicas that sessions were closed.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Closed {
-    /// This one.
+    /// One session.
     Session(Uuid),
-    /// All in this environment.
+    /// All sessions of an environment.
     Environment(Uuid),
 }
 
 impl Closed {
-    /// Whether this session is among them.
+    /// Whether the signal covers this session.
     pub fn concerns(self, session: &Session) -> bool {
         match self {
             Self::Session(id) => id == session.id,

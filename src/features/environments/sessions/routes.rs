@@ -1,4 +1,4 @@
-//! The HTTP interface of sessions: `/api/environments/{id}/sessions`, `/api/sessions/{id}`.
+//! The HTTP routes of sessions: `/api/environments/{id}/sessions` and `/api/sessions/{id}`.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,7 +19,6 @@ use crate::http::page::{Page, PageQuery};
 use crate::http::precondition::IdempotencyKey;
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, open)).routes(routes!(close))
 }
@@ -33,7 +32,7 @@ struct SessionView {
     user_id: Uuid,
     r#type: SessionType,
     status: SessionStatus,
-    /// Opens an editor that is attached to the environment; null for terminals and for sessions that have ended.
+    /// URL that opens an editor attached to the environment. Null for terminals and for sessions that have ended.
     link: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
@@ -49,7 +48,7 @@ impl SessionView {
     }
 }
 
-/// The sessions in an environment
+/// List the sessions in an environment
 #[utoipa::path(get, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<SessionView>), (status = 403)))]
 async fn list(
@@ -63,14 +62,14 @@ async fn list(
     Ok(Json(slice.page(sessions, |session| session.id, |session| SessionView::of(&state, session))))
 }
 
-/// A session to be.
+/// A request to open a session.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OpenSession {
     r#type: SessionType,
 }
 
-/// Opens a session in a running environment
+/// Open a session in a running environment
 #[utoipa::path(post, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = OpenSession,
     params(("id" = Uuid, Path), IdempotencyKey),
     responses((status = 201, body = SessionView), (status = 403), (status = 409)))]
@@ -86,7 +85,7 @@ async fn open(
     Ok((StatusCode::CREATED, Json(SessionView::of(&state, session))))
 }
 
-/// Closes a session
+/// Close a session
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 403)))]
 async fn close(

@@ -1,4 +1,4 @@
-//! The rules of sessions; see the module.
+//! The rules of sessions; `mod.rs` lists them.
 
 use uuid::Uuid;
 
@@ -16,7 +16,6 @@ use crate::http::page::Slice;
 use crate::metrics::Metrics;
 
 impl Environments {
-    /// Opens a session in a running environment.
     pub(super) async fn open_session(
         &self,
         user: &User,
@@ -46,13 +45,13 @@ impl Environments {
         Ok(session)
     }
 
-    /// A part of the sessions in an environment.
+    /// One page of an environment's sessions.
     pub(crate) async fn sessions(&self, user: &User, environment: Uuid, slice: Slice) -> Result<Vec<Session>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, slice).await?)
     }
 
-    /// Closes a session: a member its own, whoever manages the project any.
+    /// Closes a session. Members may close their own, managers of the project any.
     pub(super) async fn close_session(&self, user: &User, id: Uuid) -> Result<(), EnvironmentError> {
         let Parts { db, projects, realtime, .. } = self.parts();
         let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
@@ -65,7 +64,7 @@ impl Environments {
         Ok(())
     }
 
-    /// Starts the program of a session of the user's own.
+    /// Starts the program of one of the user's own sessions.
     pub(super) async fn open_terminal(&self, user: &User, id: Uuid, size: TerminalSize) -> Result<(Session, Terminal), EnvironmentError> {
         let Parts { db, engine, projects, .. } = self.parts();
         let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
@@ -89,11 +88,11 @@ impl Environments {
         Ok((session, terminal))
     }
 
-    /// Why a terminal of a session may not go on, if it may not.
+    /// Returns why a terminal of a session must end, or `None` if it may continue.
     pub(super) async fn terminal_end(&self, user: &User, session: &Session) -> Result<Option<TerminalEnd>, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         let found = store::find(&mut db.acquire().await?, session.id).await?;
-        // Gone with its environment.
+        // The row was deleted together with its environment.
         let Some(now) = found else { return Ok(Some(TerminalEnd::Stopped)) };
         let seen = async {
             let environment = self.read(user, session.environment_id).await?;
@@ -110,14 +109,14 @@ impl Environments {
         };
         Ok(match now.closed_at {
             None => None,
-            // It may be running again.
+            // The environment stopped, even if it is running again by now.
             Some(closed_at) if environment.status != Status::Running || environment.updated_at >= closed_at => Some(TerminalEnd::Stopped),
             Some(_) => Some(TerminalEnd::Closed),
         })
     }
 
-    /// Why the output of a terminal has ended; `is_whole` says that it came to its end. A program that has exited closes
-    /// its session.
+    /// Returns why the output of a terminal has ended; `is_whole` tells whether it ended without an error. Closes the session if its
+    /// program has exited.
     pub(super) async fn terminal_output_ended(&self, user: &User, session: &Session, is_whole: bool) -> TerminalEnd {
         let Parts { db, engine, realtime, .. } = self.parts();
         if let Ok(Some(end)) = self.terminal_end(user, session).await {
@@ -134,16 +133,16 @@ impl Environments {
         TerminalEnd::Exited
     }
 
-    /// The link by which an editor attaches to a session.
+    /// The link that attaches an editor to a session.
     pub(crate) fn link(&self, session: &Session) -> Option<String> {
         session.link(&container_name(self.namespace(), session.environment_id))
     }
 }
 
-/// Reports the sessions of the whole fleet and forgets those that ended long ago.
+/// Updates the fleet's gauges of sessions and deletes old closed sessions.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError> {
     let counts = store::counts(conn).await?;
     for (kind, status) in every() {
@@ -153,7 +152,7 @@ pub async fn report(conn: &mut Conn, metrics: &Metrics) -> Result<(), StoreError
     store::forget_closed(conn).await
 }
 
-/// Reports that another replica reports.
+/// Sets the fleet's gauges to zero on a replica that does not report them.
 pub fn report_nothing(metrics: &Metrics) {
     every().for_each(|(kind, status)| events::sessions_counted(metrics, kind, status, 0));
 }

@@ -1,5 +1,5 @@
-//! The terminals of sessions over Socket.IO: opened by the user whose session it is, held by the socket that opened it,
-//! and ended with it. The session goes on without one, so that its user may come back, to whatever replica.
+//! The terminals of sessions over Socket.IO. Only the session's user may open one. It belongs to the connection that opened it and ends
+//! with it; the session continues, so that its user can open a terminal again on any replica.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -21,14 +21,15 @@ use crate::metrics::labels::{EventIn, EventOut};
 use crate::realtime::{Client, Done, Events, Topic, Work};
 use crate::state::AppState;
 
-/// Bytes of text in an event, either way.
+/// Maximum number of bytes of text in one event, in both directions.
 const PIECE: usize = 16 << 10;
-/// How long an event waits for a program that does not read.
+/// How long input waits for a program that does not read it.
 const PATIENCE: Duration = Duration::from_secs(1);
-/// How soon the end of a right or of a session is found that no signal told of.
+/// Poll interval of the checks in [`Attended::watch`]. Bounds how long a terminal outlives its session or its user's access without a
+/// signal.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The events of this file.
+/// The Socket.IO events of terminals.
 pub fn sockets() -> Events {
     Events::default()
         .on(EventIn::SessionOpen, open)
@@ -51,20 +52,20 @@ impl Sized {
         TerminalSize::new(cols, rows).ok_or_else(|| {
             let mut fields = Fields::default();
             for (field, _) in [("cols", cols), ("rows", rows)].into_iter().filter(|(_, side)| TerminalSize::new(*side, 1).is_none()) {
-                fields.refuse(field, "out_of_range", "wants 1 to 500");
+                fields.refuse(field, "out_of_range", "must be 1 to 500");
             }
             fields.finish(()).map_or_else(ApiError::validation, |()| ApiError::new(Code::ValidationFailed))
         })
     }
 }
 
-/// Starts the program of a session of the user's own.
+/// Starts the program of one of the user's own sessions.
 async fn open(state: AppState, client: Client, body: Sized) -> Result<Done, ApiError> {
     let (id, size) = (body.session_id, body.size()?);
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let (held, said) = state.environments.terminals().hold(&client, id).map_err(|refused| match refused {
         Refused::Busy => ApiError::new(Code::TerminalBusy),
-        Refused::TooMany(most) => ApiError::new(Code::TooManyTerminals).detail(format!("A connection may hold {most}: close one first")),
+        Refused::TooMany(most) => ApiError::new(Code::TooManyTerminals).detail(format!("At most {most} open terminals. Close one first.")),
     })?;
     let (session, terminal) = state.environments.open_terminal(&user, id, size).await?;
     client.hold(Work::Terminal(id), Attended { state, client: client.clone(), session }.run(terminal, said, held));
@@ -78,15 +79,15 @@ struct Typed {
     data: String,
 }
 
-/// Types in a terminal that the client holds.
+/// Sends input to an open terminal of this connection.
 async fn input(state: AppState, client: Client, Typed { session_id, data }: Typed) -> Result<Done, ApiError> {
     if data.len() > PIECE {
-        return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("An event may type {PIECE} bytes")));
+        return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("At most {PIECE} bytes per event")));
     }
     say(&state, &client, session_id, Said::Typed(data)).await
 }
 
-/// Tells a terminal that the client holds how large it is now.
+/// Resizes an open terminal of this connection.
 async fn resize(state: AppState, client: Client, body: Sized) -> Result<Done, ApiError> {
     say(&state, &client, body.session_id, Said::Resized(body.size()?)).await
 }
@@ -96,7 +97,7 @@ async fn say(state: &AppState, client: &Client, session: Uuid, said: Said) -> Re
     match terminal.send_timeout(said, PATIENCE).await {
         Ok(()) => Ok(Done {}),
         Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
-            Err(ApiError::new(Code::TooManyEvents).detail("The program does not read").retry_after(1))
+            Err(ApiError::new(Code::TooManyEvents).detail("The program is not reading its input").retry_after(1))
         }
         Err(mpsc::error::SendTimeoutError::Closed(_)) => Err(ApiError::new(Code::NotFound)),
     }
@@ -108,7 +109,7 @@ struct Named {
     session_id: Uuid,
 }
 
-/// Closes the session of a terminal that the client holds: every terminal of the session learns of it and ends.
+/// Closes the session of one of this connection's open terminals. This ends every terminal of the session.
 async fn close(state: AppState, client: Client, Named { session_id }: Named) -> Result<Done, ApiError> {
     state.environments.terminals().held(&client, session_id).ok_or_else(|| ApiError::new(Code::NotFound))?;
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
@@ -128,7 +129,7 @@ struct Ended {
     reason: TerminalEnd,
 }
 
-/// A terminal that a client holds.
+/// An open terminal of a connection.
 struct Attended {
     state: AppState,
     client: Client,
@@ -136,7 +137,7 @@ struct Attended {
 }
 
 impl Attended {
-    /// Carries what is written and typed until the end, and tells of that.
+    /// Forwards input and output until the terminal ends, then notifies the client.
     async fn run(self, Terminal { output, input }: Terminal, said: mpsc::Receiver<Said>, held: Held) {
         let Self { client, session, .. } = &self;
         let reason = tokio::select! {
@@ -145,12 +146,12 @@ impl Attended {
             never = obey(said, input) => match never {},
         };
         events::terminal_ended(session, reason);
-        // Before the client hears it: it may open the terminal again.
+        // Release the permit first, because the client may reopen the terminal as soon as it is notified.
         drop(held);
         let _gone = client.send(EventOut::SessionClosed, &Ended { session_id: session.id, reason }).await;
     }
 
-    /// Sends what the program writes, no faster than the client takes it. Answers whether the output came to its end.
+    /// Sends the program's output, no faster than the client reads it. Returns whether the output ended without an error.
     async fn show(&self, mut output: TerminalOutput) -> bool {
         let mut decoder = Utf8Decoder::default();
         while let Some(piece) = output.next().await {
@@ -165,14 +166,14 @@ impl Attended {
         while !text.is_empty() {
             let (data, rest) = text.split_at(text.floor_char_boundary(PIECE));
             if self.client.send(EventOut::SessionOutput, &Output { session_id: self.session.id, data }).await.is_err() {
-                // The seat of a client that has left ends this.
+                // The client has disconnected; its connection state drops this task.
                 std::future::pending::<()>().await;
             }
             text = rest;
         }
     }
 
-    /// Why the output has ended.
+    /// Determines why the output has ended.
     async fn why(&self, is_whole: bool) -> TerminalEnd {
         let Self { state, client, session } = self;
         match CurrentUser::of(state, client).await {
@@ -181,11 +182,11 @@ impl Attended {
         }
     }
 
-    /// Waits until the terminal may not go on.
+    /// Waits until the terminal must end.
     async fn watch(&self) -> TerminalEnd {
         let Self { state, client, session } = self;
         let (mut closed, mut access) = (state.realtime.signals(Topic::TerminalsClosed), state.realtime.signals(Topic::AccessChanged));
-        // The first look is at once: something may have ended while the program was started.
+        // The first tick is immediate: the session may have ended while the program was starting.
         let mut looks = interval(LOOK_EVERY);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -194,7 +195,7 @@ impl Attended {
                 _ = access.recv() => {}
                 _ = looks.tick() => {}
             }
-            // A client whose own session has ended is signed out, and a store that is away is asked again.
+            // If the client's own session has ended, it is signed out elsewhere. If the database is unavailable, the next tick tries again.
             let Ok(CurrentUser { user, .. }) = CurrentUser::of(state, client).await else { continue };
             if let Ok(Some(reason)) = state.environments.terminal_end(&user, session).await {
                 return reason;
@@ -203,7 +204,7 @@ impl Attended {
     }
 }
 
-/// Does what the client says; why that fails, the end of the output tells.
+/// Forwards input to the program. Errors are ignored, because the end of the output reports the reason.
 async fn obey(mut said: mpsc::Receiver<Said>, mut input: Box<dyn TerminalInput>) -> Infallible {
     while let Some(said) = said.recv().await {
         let _ended = match said {
@@ -214,7 +215,7 @@ async fn obey(mut said: mpsc::Receiver<Said>, mut input: Box<dyn TerminalInput>)
     std::future::pending().await
 }
 
-/// Whether a signal is about this session, as far as it is understood.
+/// Whether a signal may concern this session. Lagged or unreadable signals count as if they did.
 fn concerns(signal: Result<serde_json::Value, broadcast::error::RecvError>, session: &Session) -> bool {
     let closed = signal.ok().and_then(|closed| serde_json::from_value(closed).ok());
     closed.is_none_or(|closed: Closed| closed.concerns(session))

@@ -1,4 +1,4 @@
-//! The statements on `env_sessions`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `env_sessions`. A missing row is `Ok(None)`; the service decides what that means.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -51,7 +51,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Session>, StoreErr
     conn.optional(Query::SelectEnvSessions, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// A part of the sessions of an environment.
+/// One page of an environment's sessions.
 pub async fn of_environment(conn: &mut Conn, environment: Uuid, slice: Slice) -> Result<Vec<Session>, StoreError> {
     let select = sqlx::query_as!(
         SessionRow,
@@ -70,13 +70,13 @@ pub async fn count_active(tx: &mut Conn, environment: Uuid) -> Result<i64, Store
     Ok(tx.one(Query::SelectEnvSessions, count).await?.count)
 }
 
-/// Leaves one that was closed before as it is.
+/// Closes a session. Leaves an already closed one unchanged.
 pub async fn close(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!("UPDATE env_sessions SET status = 'closed', closed_at = now() WHERE id = $1 AND status = 'active'", id);
     conn.execute(Query::UpdateEnvSessions, update).await.map(drop)
 }
 
-/// Closes every session of an environment that does not run any more.
+/// Closes every session of an environment that no longer runs.
 pub async fn close_all(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE env_sessions SET status = 'closed', closed_at = now() WHERE environment_id = $1 AND status = 'active'",
@@ -85,14 +85,14 @@ pub async fn close_all(tx: &mut Conn, environment: Uuid) -> Result<(), StoreErro
     tx.execute(Query::UpdateEnvSessions, update).await.map(drop)
 }
 
-/// How many sessions there are, by type and status.
+/// Number of sessions by type and status; `None` is a value that this version does not know.
 pub async fn counts(conn: &mut Conn) -> Result<Vec<(Option<SessionType>, Option<SessionStatus>, i64)>, StoreError> {
     let count = sqlx::query!(r#"SELECT type, status, count(*) AS "count!" FROM env_sessions GROUP BY type, status"#);
     let rows = conn.all(Query::SelectEnvSessions, count).await?;
     Ok(rows.into_iter().map(|row| (SessionType::named(&row.r#type), SessionStatus::named(&row.status), row.count)).collect())
 }
 
-/// Forgets sessions that were closed a week ago, at most a thousand.
+/// Deletes at most 1,000 sessions that were closed more than a week ago.
 pub async fn forget_closed(conn: &mut Conn) -> Result<(), StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM env_sessions WHERE id IN (SELECT id FROM env_sessions WHERE closed_at < now() - interval '7 days' LIMIT 1000)"

@@ -1,4 +1,4 @@
-//! The terminals that the clients of this replica hold: by them an event finds its program.
+//! The open terminals of this replica's clients. Routes an event to its program.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,27 +9,27 @@ use uuid::Uuid;
 use super::super::driver::TerminalSize;
 use crate::realtime::Client;
 
-/// Terminals that one client may hold: each is two programs in a container and two connections to the engine.
+/// Maximum number of terminals per client: each is two programs in a container and two connections to the engine.
 const MOST: usize = 8;
-/// Things said that wait for a program; of 16 KiB each at most.
+/// Capacity of a terminal's input queue; an entry has at most 16 KiB.
 const WAITING: usize = 16;
 
-/// What a client says to a program.
+/// An input event for a program.
 pub enum Said {
     Typed(String),
     Resized(TerminalSize),
 }
 
-/// Why a client may not hold another terminal.
+/// Why a client may not open another terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It holds that of this session.
+    /// The client has an open terminal of this session.
     Busy,
-    /// It holds so many.
+    /// The client has reached the limit, which is included.
     TooMany(usize),
 }
 
-/// Who holds which terminals; clones share them.
+/// The open terminals by session. Clones share one registry.
 #[derive(Clone, Default)]
 pub struct Terminals(Arc<Mutex<HashMap<Uuid, Vec<Holder>>>>);
 
@@ -38,7 +38,7 @@ struct Holder {
     said: mpsc::Sender<Said>,
 }
 
-/// A terminal's place among them; dropped, it is free.
+/// The registration of an open terminal, removed on drop.
 pub struct Held {
     terminals: Terminals,
     client: Client,
@@ -46,7 +46,7 @@ pub struct Held {
 }
 
 impl Terminals {
-    /// A place for the terminal of a session, and what will be said to it.
+    /// Registers a terminal of a session. Returns the registration and the receiver of its input.
     pub fn hold(&self, client: &Client, session: Uuid) -> Result<(Held, mpsc::Receiver<Said>), Refused> {
         let mut holders = self.lock();
         let is_held = |holders: &Vec<Holder>| holders.iter().any(|holder| holder.client.is(client));
@@ -61,7 +61,7 @@ impl Terminals {
         Ok((Held { terminals: self.clone(), client: client.clone(), session }, heard))
     }
 
-    /// The way to a terminal that the client holds.
+    /// The input channel of an open terminal of this client.
     pub fn held(&self, client: &Client, session: Uuid) -> Option<mpsc::Sender<Said>> {
         self.lock().get(&session)?.iter().find(|holder| holder.client.is(client)).map(|holder| holder.said.clone())
     }
