@@ -168,9 +168,9 @@ async fn a_terminal_without_a_guard_is_none() {
     let environment = rig.created().await;
     rig.engine.start(environment).await.unwrap();
     for (said, message) in [
-        ("", "the engine failed: the guard does not answer"),
-        ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard does not answer"),
-        ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refuses: tmux is not in this image"),
+        ("", "the engine failed: the guard did not report its process"),
+        ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report its process"),
+        ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refused the call: tmux is not in this image"),
     ] {
         fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{said}"));
         let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
@@ -264,15 +264,15 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
     let half = format!("{{\"status\":\"Pulling\"}}\r\n{}\r\n", json!({ "error": WORDS, "errorDetail": { "message": WORDS } }));
     fake.say_to("POST /images", response(200, half));
     let error = rig.engine.pull(IMAGE).await.unwrap_err();
-    assert_eq!(error.to_string(), "the engine failed: it gave up half-way");
+    assert_eq!(error.to_string(), "the engine failed: its response ended with an error");
 
     fake.say_to("POST /images", response(404, json!({ "message": WORDS })));
     let error = rig.engine.pull(IMAGE).await.unwrap_err();
-    assert_eq!(error.to_string(), "the engine refuses: the registry does not have the image");
+    assert_eq!(error.to_string(), "the engine refused the call: the registry does not have the image");
 
     fake.say_to("POST /containers/create", response(404, json!({ "message": "No such image: busybox:1.37" })));
     let error = rig.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
-    assert_eq!(error.to_string(), "the engine refuses: the image is not there: it has to be pulled first");
+    assert_eq!(error.to_string(), "the engine refused the call: the image has not been pulled");
 }
 
 #[tokio::test]
@@ -282,14 +282,14 @@ async fn no_container_is_made_without_a_network_of_its_own() {
     for (answers, message) in [
         (
             vec![("GET /networks/", 200, json!({ "Internal": false }))],
-            "the engine refuses: the network of this namespace leads outside: it is not ours",
+            "the engine refused the call: the network of this namespace is not internal, so it is not ours",
         ),
         (
             vec![("GET /networks/", 404, json!({})), ("POST /networks/", 404, json!({}))],
-            "the engine failed: it has no addresses left for a network",
+            "the engine failed: no address pool is available for a network",
         ),
-        (vec![("POST /networks/", 403, json!({}))], "the engine refuses: it answers with status 403"),
-        (vec![("POST /networks/", 500, json!({}))], "the engine failed: it answers with status 500"),
+        (vec![("POST /networks/", 403, json!({}))], "the engine refused the call: status 403"),
+        (vec![("POST /networks/", 500, json!({}))], "the engine failed: status 500"),
     ] {
         for (beginning, status, body) in answers {
             fake.say_to(beginning, response(status, body));

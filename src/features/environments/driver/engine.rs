@@ -1,4 +1,4 @@
-//! The configured driver, every call measured and with a deadline. Which drivers there are: the module above.
+//! The configured driver, with a deadline and metrics for every call. The parent module lists the drivers.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -13,12 +13,12 @@ use crate::faults::{Armed, CallFault};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{DriverName, DriverOperation, Ending};
 
-/// A ping that takes longer is a failed one: it decides what readiness says.
+/// Deadline of a ping. Short, because readiness depends on it.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// A pull moves hundreds of megabytes, and an installation runs programs: they may take so many times as long.
+/// Factor for the deadline of pulls, which transfer hundreds of megabytes, and of installations, which run programs.
 const LONG_CALL: u32 = 10;
 
-/// The way to the driver; clones share it.
+/// The configured driver. Clones share it.
 #[derive(Clone)]
 pub struct Engine(Arc<Inner>);
 
@@ -30,10 +30,10 @@ struct Inner {
 }
 
 impl Engine {
-    /// The engine that is configured.
+    /// Creates the configured engine.
     ///
     /// # Errors
-    /// When what is configured can be nowhere.
+    /// When the configuration of the driver is invalid.
     pub fn of(config: &Config, db: &Db, faults: Armed, metrics: Metrics) -> Result<Self, DriverError> {
         let driver: Box<dyn Driver> = match config.environment_driver {
             DriverName::Docker => Box::new(Docker::new(config)?),
@@ -42,7 +42,7 @@ impl Engine {
         Ok(Self::with(driver, config.environment_timeout, faults, metrics))
     }
 
-    /// An engine whose calls take at most `timeout`.
+    /// Creates an engine whose calls take at most `timeout`.
     #[must_use]
     pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {
         Self::with(driver, timeout, Armed::default(), metrics)
@@ -54,13 +54,13 @@ impl Engine {
             for ending in Ending::MEMBERS {
                 metrics.docker_operations.touch(&[name, operation.name(), ending.name()]);
             }
-            // Made here, so that it is there before the first call.
+            // Create the histogram now, so that it is exported before the first call.
             drop(metrics.docker_operation_duration.with(&[name, operation.name()]));
         }
         Self(Arc::new(Inner { driver, timeout, faults, metrics }))
     }
 
-    /// Which driver it is.
+    /// The name of the configured driver.
     #[must_use]
     pub fn name(&self) -> DriverName {
         self.0.driver.name()
@@ -69,7 +69,7 @@ impl Engine {
     /// See [`Driver::ping`].
     ///
     /// # Errors
-    /// As [`DriverError`] says, here and below.
+    /// A [`DriverError`], as for every method below.
     pub async fn ping(&self) -> Result<(), DriverError> {
         self.call(DriverOperation::Ping, PING_TIMEOUT.min(self.0.timeout), self.0.driver.ping()).await
     }
@@ -146,7 +146,7 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL, self.0.driver.exec(environment, script)).await
     }
 
-    /// See [`Driver::terminal`]; what is measured is the opening, as that of a script.
+    /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`.
     ///
     /// # Errors
     /// As above.
@@ -154,7 +154,7 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout, self.0.driver.terminal(environment, program, size)).await
     }
 
-    /// See [`Driver::logs`]; what is measured is the opening.
+    /// See [`Driver::logs`]. Measures only the time to open them.
     ///
     /// # Errors
     /// As above.
@@ -171,7 +171,7 @@ impl Engine {
         let mut report = Report { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
         let call = async {
             match self.0.faults.driver(operation) {
-                Some(CallFault::Fails) => return Err(DriverError::Failed("a fault".to_owned())),
+                Some(CallFault::Fails) => return Err(DriverError::Failed("injected fault".to_owned())),
                 Some(CallFault::Delayed(delay)) => tokio::time::sleep(delay).await,
                 None => {}
             }
@@ -180,13 +180,13 @@ impl Engine {
         let result = tokio::time::timeout(limit, call).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
             Ok(_) => report.ending = Ending::Success,
-            Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver failed"),
+            Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver call failed"),
         }
         result
     }
 }
 
-/// Reports on drop, and so also when the call is cancelled.
+/// Records the call on drop, so that a cancelled call counts as a failure.
 struct Report<'a> {
     engine: &'a Engine,
     operation: DriverOperation,

@@ -1,15 +1,15 @@
-//! The images that environments are made from: a closed list, and all that of a request reaches a driver.
+//! The images of environments. The list is closed, and the image is the only part of a request that reaches a driver.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An image, by the reference under which a registry has it.
+/// An image, named by its reference in a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub enum Image {
-    /// A shell and small tools.
+    /// Shell and small tools.
     #[serde(rename = "busybox:1.37")]
     Busybox,
-    /// A small distribution with packages.
+    /// Small distribution with a package manager.
     #[serde(rename = "alpine:3.22")]
     Alpine,
     /// Node.js.
@@ -24,7 +24,7 @@ impl Image {
     /// Every image.
     pub const ALL: [Self; 4] = [Self::Busybox, Self::Alpine, Self::Node, Self::Rust];
 
-    /// The reference, which is also what the database holds.
+    /// The reference, which is also the database's value.
     #[must_use]
     pub const fn reference(self) -> &'static str {
         match self {
@@ -35,13 +35,13 @@ impl Image {
         }
     }
 
-    /// The image of a reference.
+    /// Finds an image by its reference.
     #[must_use]
     pub fn named(reference: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|image| image.reference() == reference)
     }
 
-    /// Whether the image has a program, of those that extensions ask for.
+    /// Whether the image contains a program, among those that extensions require.
     #[must_use]
     pub fn has(self, program: &str) -> bool {
         match self {

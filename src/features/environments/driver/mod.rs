@@ -1,8 +1,8 @@
-//! What runs environments: the trait, and the [`Engine`] through which every call goes, measured and with a deadline.
+//! Drivers: the trait, and the [`Engine`] that adds a deadline and metrics to every call.
 //!
-//! A driver knows an environment by its identifier alone and finds its container by a name made of it, so that every
-//! call may be repeated: creating what is there, starting what runs, stopping what stands and removing what is gone
-//! all succeed. Nothing that a client sends reaches a container's configuration: it is made of an [`Image`].
+//! A driver identifies an environment by its UUID and derives the container's name from it. Every call is idempotent: creating an existing
+//! container, starting a running one, stopping a stopped one and removing a missing one all succeed. Nothing that a client sends reaches a
+//! container's configuration, which depends only on the [`Image`].
 
 mod docker;
 mod engine;
@@ -25,42 +25,42 @@ pub use utf8::Utf8Decoder;
 
 use crate::metrics::labels::{DriverName, LogStream};
 
-/// What a driver fails with.
+/// The error of a driver call.
 #[derive(Debug, thiserror::Error)]
 pub enum DriverError {
-    /// The engine is away: the same call may succeed later.
-    #[error("the engine is away: {0}")]
+    /// The engine is unavailable. A later call may succeed.
+    #[error("the engine is unavailable: {0}")]
     Unavailable(String),
     /// The engine did not answer in time; the call may have had its effect.
     #[error("the engine did not answer in time")]
     Timeout,
     /// The environment has no container.
-    #[error("the container is not there")]
+    #[error("the container does not exist")]
     NoContainer,
-    /// The engine has failed this time.
+    /// The engine failed this time. A later call may succeed.
     #[error("the engine failed: {0}")]
     Failed(String),
-    /// The engine refuses, and will the next time.
-    #[error("the engine refuses: {0}")]
+    /// The engine refuses the call and will refuse it again.
+    #[error("the engine refused the call: {0}")]
     Refused(String),
 }
 
-/// The name of an environment's container, by which every driver finds it.
+/// The name of an environment's container, the same for every driver.
 #[must_use]
 pub fn container_name(namespace: &str, environment: Uuid) -> String {
     format!("{namespace}-{environment}")
 }
 
-/// What a container is doing.
+/// The state of a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ContainerState {
-    /// It was never started.
+    /// Created but never started.
     Created,
-    /// Its program runs.
+    /// Its main process is running.
     Running,
-    /// Its program has ended.
+    /// Its main process has exited.
     Exited {
-        /// What it said by ending; 137 is a kill.
+        /// Exit code; 137 means that it was killed.
         code: i64,
     },
 }
@@ -68,50 +68,50 @@ pub enum ContainerState {
 /// A container of an environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Container {
-    /// Whose it is.
+    /// The environment it belongs to.
     pub environment: Uuid,
-    /// The engine's own identifier.
+    /// The engine's identifier.
     pub reference: String,
-    /// What it is doing.
+    /// Its state.
     pub state: ContainerState,
 }
 
-/// What an installation runs in a container: fixed text, never a client's.
+/// A script that an installation runs in a container. Fixed text, never a client's.
 #[derive(Clone, Copy, Debug)]
 pub struct Script {
-    /// A program without which there is no use in trying.
+    /// Program that the image must contain.
     pub requires: Option<&'static str>,
-    /// For a POSIX shell.
+    /// Text for a POSIX shell.
     pub text: &'static str,
 }
 
-/// How a script ended.
+/// The result of a script.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exit {
     /// Zero for success.
     pub code: i64,
-    /// What it wrote, both streams, at most [`OUTPUT_LIMIT`] bytes of the end.
+    /// The last [`OUTPUT_LIMIT`] bytes of both output streams.
     pub output: String,
 }
 
-/// Bytes of a script's output that are kept.
+/// Maximum number of bytes kept of a script's output.
 pub const OUTPUT_LIMIT: usize = 1000;
-/// Bytes of a log line that are kept.
+/// Maximum number of bytes kept of a log line.
 pub const LINE_LIMIT: usize = 4096;
 
-/// A line that a container wrote.
+/// One line of a container's output.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Line {
-    /// To which stream.
+    /// Stream that it was written to.
     pub stream: LogStream,
-    /// When, by the engine's clock. Within a stream it never runs backwards.
+    /// Time by the engine's clock; it never decreases within a stream.
     pub at: OffsetDateTime,
-    /// Without its end, at most [`LINE_LIMIT`] bytes, no control characters but tab.
+    /// Text without line ending, at most [`LINE_LIMIT`] bytes, and without control characters other than tab.
     pub text: String,
 }
 
 impl Line {
-    /// A line of what a container wrote, whatever bytes those are.
+    /// Makes a valid line of arbitrary bytes.
     #[must_use]
     pub fn new(stream: LogStream, at: OffsetDateTime, bytes: &[u8]) -> Self {
         let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(LINE_LIMIT)]).into_owned();
@@ -121,36 +121,36 @@ impl Line {
     }
 }
 
-/// Lines of a container as they are written; ends when the container does.
+/// Lines of a container as they are written. Ends when the container exits.
 pub type Lines = BoxStream<'static, Result<Line, DriverError>>;
 
-/// A way to run environments; see the module for what may be repeated.
+/// Runs environments in containers. Every call is idempotent, as the module describes.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
-    /// Which one it is.
+    /// Name of the driver.
     fn name(&self) -> DriverName;
-    /// Whether the engine answers.
+    /// Checks that the engine responds.
     async fn ping(&self) -> Result<(), DriverError>;
-    /// Makes an image available.
+    /// Pulls an image unless it is available.
     async fn pull(&self, image: Image) -> Result<(), DriverError>;
-    /// Makes the container, stopped, and answers the engine's identifier of it.
+    /// Creates a stopped container; returns the engine's identifier for it.
     async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError>;
     /// Starts the container.
     async fn start(&self, environment: Uuid) -> Result<(), DriverError>;
-    /// Asks the container to end, and ends it.
+    /// Stops the container, by force if it does not stop when asked.
     async fn stop(&self, environment: Uuid) -> Result<(), DriverError>;
     /// Stops and starts the container.
     async fn restart(&self, environment: Uuid) -> Result<(), DriverError>;
     /// Removes the container, running or not.
     async fn remove(&self, environment: Uuid) -> Result<(), DriverError>;
-    /// What the container is doing, if there is one.
+    /// Returns the container, or `None` if there is none.
     async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError>;
-    /// Every container of this namespace.
+    /// Lists every container of this namespace.
     async fn list(&self) -> Result<Vec<Container>, DriverError>;
-    /// Runs a script in a running container and waits for its end.
+    /// Runs a script in a running container and waits until it exits.
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError>;
     /// Starts a program with a terminal in a running container.
     async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError>;
-    /// Every line that the container wrote at or after `since`, and those that it goes on to write.
+    /// Follows the lines that the container wrote at or after `since`, and all later ones.
     async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError>;
 }

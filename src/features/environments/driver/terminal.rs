@@ -1,4 +1,4 @@
-//! Terminals: interactive programs in containers, and what a client says to them. How a driver runs one is the driver's.
+//! Terminals: interactive programs in containers. Each driver implements them.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::DriverError;
 
-/// Columns, and rows, that a terminal has at most.
+/// Maximum number of columns and of rows.
 const MAX_SIDE: u16 = 500;
 
-/// How large a terminal is, in characters: 1 to 500 columns and rows.
+/// Size of a terminal in characters: 1 to 500 columns and rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TerminalSize {
     cols: u16,
@@ -18,60 +18,59 @@ pub struct TerminalSize {
 }
 
 impl TerminalSize {
-    /// A size within the limits.
+    /// Returns `None` when a side is out of range.
     #[must_use]
     pub fn new(cols: u16, rows: u16) -> Option<Self> {
         let sides = 1..=MAX_SIDE;
         (sides.contains(&cols) && sides.contains(&rows)).then_some(Self { cols, rows })
     }
 
-    /// Characters in a row.
+    /// Number of columns.
     #[must_use]
     pub fn cols(self) -> u16 {
         self.cols
     }
 
-    /// Rows.
+    /// Number of rows.
     #[must_use]
     pub fn rows(self) -> u16 {
         self.rows
     }
 }
 
-/// What runs in a terminal.
+/// The program in a terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Program {
-    /// A shell of its own: bash where the image has it, else sh.
+    /// A new shell: bash if the image has it, otherwise sh.
     Shell,
-    /// A client of the tmux session of this name, which is made when it is not there and outlives its clients.
+    /// A client of the tmux session of this name. The session is created if needed and outlives its clients.
     Tmux(Uuid),
 }
 
-/// What bytes a program writes, as they come: whoever does not read slows it down. Ends when the program does; an error
-/// is the end as well.
+/// Output of a program. Backpressure applies: an unread stream slows the program down. It ends when the program exits, or with an error.
 pub type TerminalOutput = BoxStream<'static, Result<Bytes, DriverError>>;
 
 /// A program with a terminal in a running container.
 pub struct Terminal {
-    /// Dropped, it ends the program and whatever else runs in the terminal.
+    /// Dropping the output ends the program and everything else in the terminal.
     pub output: TerminalOutput,
-    /// Dropped, it ends nothing.
+    /// Dropping the input ends nothing.
     pub input: Box<dyn TerminalInput>,
 }
 
-/// What is said to a program.
+/// Input of a program with a terminal.
 #[async_trait]
 pub trait TerminalInput: Send {
-    /// Types, and waits while the program does not read.
+    /// Writes input; waits while the program does not read it.
     ///
     /// # Errors
-    /// When the program has ended, or the way to it.
+    /// When the program has exited or the connection to it is lost.
     async fn write(&mut self, bytes: &[u8]) -> Result<(), DriverError>;
 
-    /// Tells the program how large its terminal is now.
+    /// Informs the program of its terminal's new size.
     ///
     /// # Errors
-    /// As above.
+    /// As [`Self::write`].
     async fn resize(&mut self, size: TerminalSize) -> Result<(), DriverError>;
 }
 

@@ -1,14 +1,14 @@
-//! Text out of bytes that come in pieces: a character that two pieces share is one character.
+//! Decodes UTF-8 that arrives in pieces, even when a character is split across two of them.
 
-/// Decodes UTF-8 piece by piece; what is no UTF-8 becomes U+FFFD, as `String::from_utf8_lossy` does with the whole.
+/// Incremental UTF-8 decoder. Invalid bytes become U+FFFD, as `String::from_utf8_lossy` replaces them in the whole.
 #[derive(Debug, Default)]
 pub struct Utf8Decoder {
-    /// The beginning of a character whose end has not come: three bytes at most.
+    /// First bytes of an incomplete character: three at most.
     begun: Vec<u8>,
 }
 
 impl Utf8Decoder {
-    /// The text of the next piece, as far as it is certain.
+    /// Decodes the next piece, except for an incomplete character at its end.
     #[must_use]
     pub fn decode(&mut self, piece: &[u8]) -> String {
         let joined = [&self.begun, piece].concat();
@@ -26,7 +26,7 @@ impl Utf8Decoder {
         text
     }
 
-    /// What is left when no piece follows.
+    /// Decodes the remaining bytes at the end of the input.
     #[must_use]
     pub fn finish(self) -> String {
         String::from_utf8_lossy(&self.begun).into_owned()

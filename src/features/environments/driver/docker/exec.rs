@@ -1,4 +1,4 @@
-//! Running a script in a container, and not longer than somebody waits for it.
+//! Runs a script in a container, and kills it when its caller no longer waits.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
 use super::error::not_running;
 
-/// Runs `$1` if there is a program `$2`. The engine cannot end what it runs for a caller that has left, but it closes
-/// the input: the watcher sees that and ends the script with everything it has started, itself included.
+/// Runs `$1` if the program `$2` exists. The engine does not end a script whose caller has disconnected, but it closes the input. The
+/// watcher notices that and kills the process group: the script, its children and the watcher itself.
 const RUN: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     printf '%s is not in this image' "$2"
     exit 127
@@ -23,10 +23,10 @@ code=$?
 kill "$watcher"
 exit "$code""#;
 
-/// Between two looks at whether the engine knows how a script ended: it tells the end of the output first.
+/// Poll interval for the exit code, which the engine reports only after the end of the output.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Runs a script to its end. Dropped, the script is killed.
+/// Runs a script to completion. Kills the script if the future is dropped.
 pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> Result<Exit, DriverError> {
     let command = ["sh", "-c", RUN, "sh", script.text, script.requires.unwrap_or_default()];
     let config = ExecConfig {
@@ -45,7 +45,7 @@ pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> 
             }
             drop(input);
         }
-        StartExecResults::Detached => return Err(DriverError::Failed("the script runs without us".to_owned())),
+        StartExecResults::Detached => return Err(DriverError::Failed("the script was started detached".to_owned())),
     }
     loop {
         let ended = client.inspect_exec(&id).await?;
@@ -56,7 +56,7 @@ pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> 
     }
 }
 
-/// The end of what was written.
+/// Keeps the last [`OUTPUT_LIMIT`] bytes.
 #[derive(Default)]
 struct Tail(Vec<u8>);
 
@@ -66,7 +66,7 @@ impl Tail {
         self.0.drain(..self.0.len().saturating_sub(OUTPUT_LIMIT));
     }
 
-    /// For people: characters that would move a terminal or that a database refuses are left out.
+    /// The text without control characters other than tab and newline, which could move a cursor or be refused by the database.
     fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.0).into_owned();
         text.retain(|c| matches!(c, '\t' | '\n') || !c.is_control());

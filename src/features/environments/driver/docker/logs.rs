@@ -1,8 +1,8 @@
-//! Following what a container writes: the engine's frames become lines.
+//! Follows a container's log and assembles the engine's frames into lines.
 //!
-//! A frame holds the time, a space and what was written up to the end of the line. A line of more than 16 KiB comes in
-//! several frames, each with the time of the first; only the last one ends with the line. Only what a [`Line`] keeps is
-//! held of a line that does not end.
+//! A frame contains a timestamp, a space and output up to the end of a line. The engine splits lines longer than 16 KiB into several frames
+//! with the same timestamp, of which only the last ends with a newline. Of a line that does not end, only as many bytes are kept as fit
+//! into a [`Line`].
 
 use std::collections::VecDeque;
 
@@ -16,14 +16,14 @@ use super::super::{DriverError, LINE_LIMIT, Line, Lines};
 use super::error::tell;
 use crate::metrics::labels::LogStream;
 
-/// The lines of a container from `since` on. A container that has gone meanwhile is an error of the first item.
+/// Follows the log of a container from `since` on. If the container has been removed meanwhile, the first item is an error.
 pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {
     let options = LogsOptions {
         follow: true,
         stdout: true,
         stderr: true,
         timestamps: true,
-        // Whole seconds, and none beyond 2038: everything from the beginning is slower, not wrong.
+        // The option has 32 bits of whole seconds. Beyond 2038 the log is read from the start, which is slower but correct.
         since: i32::try_from(since.unix_timestamp()).unwrap_or_default().max(0),
         ..LogsOptions::default()
     };
@@ -31,7 +31,7 @@ pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) 
     lines(frames, since)
 }
 
-/// Where a reader of frames is.
+/// The state of a log that is being followed.
 struct Reader {
     frames: BoxStream<'static, Result<LogOutput, DriverError>>,
     since: OffsetDateTime,
@@ -64,9 +64,9 @@ impl Reader {
                 Some(LogOutput::StdErr { message }) => self.stderr.add(&message, &mut self.ready)?,
                 Some(LogOutput::StdIn { message } | LogOutput::Console { message }) => {
                     tell(&String::from_utf8_lossy(&message));
-                    return Err(DriverError::Failed("it cannot read the log".to_owned()));
+                    return Err(DriverError::Failed("it cannot read the container's log".to_owned()));
                 }
-                // What the container wrote last need not end with a line's end.
+                // The last output of a container need not end with a newline.
                 None => {
                     self.ready.extend(self.stdout.take());
                     self.ready.extend(self.stderr.take());
@@ -77,10 +77,10 @@ impl Reader {
     }
 }
 
-/// Makes the lines of one stream.
+/// Assembles the lines of one stream.
 struct Assembler {
     stream: LogStream,
-    /// The time and the beginning of a line whose end has not come.
+    /// Timestamp and first bytes of an incomplete line.
     begun: Option<(OffsetDateTime, Vec<u8>)>,
 }
 
@@ -91,8 +91,8 @@ impl Assembler {
 
     fn add(&mut self, frame: &[u8], ready: &mut VecDeque<Line>) -> Result<(), DriverError> {
         for piece in frame.split_inclusive(|byte| *byte == b'\n') {
-            let (at, text) = with_time(piece).ok_or_else(|| DriverError::Failed("a log line of its has no time".to_owned()))?;
-            // Another time: the program that began the line has ended without ending it.
+            let (at, text) = with_time(piece).ok_or_else(|| DriverError::Failed("a log line has no timestamp".to_owned()))?;
+            // Another timestamp: the program exited without ending its last line.
             if self.begun.as_ref().is_some_and(|(begun_at, _)| *begun_at != at) {
                 ready.extend(self.take());
             }
@@ -111,7 +111,7 @@ impl Assembler {
     }
 }
 
-/// The time before the first space, and what follows.
+/// Splits a piece at the first space into its timestamp and its text.
 fn with_time(piece: &[u8]) -> Option<(OffsetDateTime, &[u8])> {
     let space = piece.iter().position(|byte| *byte == b' ')?;
     let at = OffsetDateTime::parse(str::from_utf8(&piece[..space]).ok()?, &Rfc3339).ok()?;
@@ -198,7 +198,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_line_that_a_broken_connection_cut_is_not_told() {
-        let cut = Err(DriverError::Unavailable("the connection broke".to_owned()));
+        let cut = Err(DriverError::Unavailable("the connection was lost".to_owned()));
         let frames = stream::iter([Ok(out("2026-11-21T10:00:00.1Z half a li")), cut]);
         let read: Vec<_> = lines(frames.boxed(), OffsetDateTime::UNIX_EPOCH).collect().await;
         assert!(matches!(&read[..], [Err(DriverError::Unavailable(_))]), "{read:?}");

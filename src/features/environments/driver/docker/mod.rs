@@ -1,10 +1,10 @@
-//! The driver `docker`: containers of an engine that speaks the Docker Engine API on a Unix socket.
+//! The driver `docker`: containers of an engine that serves the Docker Engine API on a Unix socket.
 //!
-//! - A client is made for each call. It costs nothing, since bollard keeps no connection open, and so the engine may
-//!   be away, come back and be another at any time.
-//! - bollard asks without a version in the path, and the engine answers in its own: there is nothing to negotiate, and
-//!   what is asked here has been the same since version 1.41.
-//! - Deadlines are [`Engine`](super::Engine)'s.
+//! - Each call creates a client. This is cheap, because bollard keeps no connection open, and lets the engine restart or be replaced at any
+//!   time.
+//! - bollard sends no version in the path, and the engine then uses its own. Version negotiation is unnecessary: the calls made here are
+//!   unchanged since version 1.41.
+//! - [`Engine`](super::Engine) enforces the deadlines.
 
 mod error;
 mod exec;
@@ -29,29 +29,29 @@ use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, 
 use crate::config::Config;
 use crate::metrics::labels::DriverName;
 
-/// Seconds that bollard waits for the head of an answer: longer than any deadline of `Engine`'s.
+/// Timeout for bollard, in seconds: longer than any deadline of `Engine`.
 const NO_LIMIT: u64 = 24 * 3600;
-/// Between two looks at what another call is doing.
+/// Poll interval while another call is in progress.
 const PAUSE: Duration = Duration::from_millis(50);
-/// So often it is looked whether another call has made the network.
+/// Maximum number of polls for a network that another call is creating.
 const LOOKS: u32 = 40;
-/// Containers that are looked at together.
+/// Number of containers inspected concurrently.
 const AT_ONCE: usize = 8;
 
-/// The driver of a Docker engine.
+/// The Docker driver.
 pub struct Docker {
     socket: String,
     namespace: String,
 }
 
 impl Docker {
-    /// A driver of the engine at `DOCKER_HOST`, which need not be there yet.
+    /// Creates a driver for the engine at `DOCKER_HOST`, which need not be reachable yet.
     ///
     /// # Errors
-    /// [`DriverError::Refused`] when `DOCKER_HOST` names no socket.
+    /// [`DriverError::Refused`] when `DOCKER_HOST` is not the URL of a socket.
     pub fn new(config: &Config) -> Result<Self, DriverError> {
         let path = config.docker_host.to_file_path().ok().and_then(|path| path.into_os_string().into_string().ok());
-        let socket = path.ok_or_else(|| DriverError::Refused("DOCKER_HOST names no socket".to_owned()))?;
+        let socket = path.ok_or_else(|| DriverError::Refused("DOCKER_HOST must be the URL of a Unix socket".to_owned()))?;
         Ok(Self { socket, namespace: config.environment_namespace.clone() })
     }
 
@@ -71,17 +71,17 @@ impl Docker {
         }
     }
 
-    /// Makes the namespace's network if it is not there.
+    /// Creates the namespace's network if it does not exist.
     async fn have_network(&self, client: &bollard::Docker) -> Result<(), DriverError> {
         let mut looks = LOOKS;
         while !self.has_network(client).await? {
             looks -= 1;
             match client.create_network(spec::network(&self.namespace)).await {
                 Ok(_) => return Ok(()),
-                // Another call is making it: it is there in a moment.
+                // Another call is creating the network.
                 Err(error) if matches!(status(&error), Some(403 | 409)) && looks > 0 => tokio::time::sleep(PAUSE).await,
                 Err(error) if status(&error) == Some(404) => {
-                    return Err(DriverError::Failed("it has no addresses left for a network".to_owned()));
+                    return Err(DriverError::Failed("no address pool is available for a network".to_owned()));
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -92,26 +92,26 @@ impl Docker {
     async fn has_network(&self, client: &bollard::Docker) -> Result<bool, DriverError> {
         match client.inspect_network(&spec::network_name(&self.namespace), None).await {
             Ok(network) if network.internal == Some(true) => Ok(true),
-            Ok(_) => Err(DriverError::Refused("the network of this namespace leads outside: it is not ours".to_owned())),
+            Ok(_) => Err(DriverError::Refused("the network of this namespace is not internal, so it is not ours".to_owned())),
             Err(error) if status(&error) == Some(404) => Ok(false),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Mends what an engine answered 404 for, although the container is there: its network was removed, as a prune does
-    /// while every container stands, and one of the same name is another to the engine.
+    /// Recovers from a 404 for a container that exists. Its network was removed, as a prune does while all containers are stopped, and to
+    /// the engine a new network of the same name is a different one.
     async fn rejoin_network(&self, client: &bollard::Docker, environment: Uuid) -> Result<(), DriverError> {
         self.find(client, environment).await?.ok_or(DriverError::NoContainer)?;
         self.have_network(client).await?;
         let (network, container) = (spec::network_name(&self.namespace), self.container_name(environment));
         let leave = NetworkDisconnectRequest { container: container.clone(), force: Some(true) };
-        // It may have left in an attempt that went no further.
+        // An interrupted attempt may have disconnected it already.
         let _left = client.disconnect_network(&network, leave).await;
         Ok(client.connect_network(&network, NetworkConnectRequest { container, endpoint_config: None }).await?)
     }
 }
 
-/// The container as the engine tells it; one that is being removed is as good as gone.
+/// Converts the engine's description of a container. One that is being removed counts as removed.
 fn container(environment: Uuid, found: ContainerInspectResponse) -> Result<Option<Container>, DriverError> {
     use ContainerStateStatusEnum as Status;
     let told = found.state.unwrap_or_default();
@@ -120,7 +120,7 @@ fn container(environment: Uuid, found: ContainerInspectResponse) -> Result<Optio
         Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::STOPPING) => ContainerState::Running,
         Some(Status::EXITED | Status::DEAD) => ContainerState::Exited { code: told.exit_code.unwrap_or_default() },
         Some(Status::REMOVING) => return Ok(None),
-        Some(Status::EMPTY) | None => return Err(DriverError::Failed("it does not say what a container is doing".to_owned())),
+        Some(Status::EMPTY) | None => return Err(DriverError::Failed("it did not report the state of a container".to_owned())),
     };
     Ok(Some(Container { environment, reference: found.id.unwrap_or_default(), state }))
 }
@@ -157,12 +157,12 @@ impl Driver for Docker {
             match client.create_container(Some(options), spec::container(&self.namespace, environment, image)).await {
                 Ok(made) => return Ok(made.id),
                 Err(error) if status(&error) == Some(404) => {
-                    return Err(DriverError::Refused("the image is not there: it has to be pulled first".to_owned()));
+                    return Err(DriverError::Refused("the image has not been pulled".to_owned()));
                 }
                 Err(error) if status(&error) == Some(409) => {}
                 Err(error) => return Err(error.into()),
             }
-            // The name is taken: by the container, or by one that another call is making or removing.
+            // The name is taken by this container, or by one that another call is creating or removing.
             match self.find(&client, environment).await? {
                 Some(found) => return Ok(found.reference),
                 None => tokio::time::sleep(PAUSE).await,
@@ -187,7 +187,7 @@ impl Driver for Docker {
         let client = self.client()?;
         let Err(error) = client.restart_container(&self.container_name(environment), None).await else { return Ok(()) };
         match self.find(&client, environment).await? {
-            // Stopped and not started: what hinders that, a start may mend.
+            // The container was stopped but not started. A start can fix that.
             Some(found) if found.state != ContainerState::Running => self.start(environment).await,
             _ => Err(error.into()),
         }
@@ -199,7 +199,7 @@ impl Driver for Docker {
             let options = RemoveContainerOptions { force: true, v: true, link: false };
             match client.remove_container(&name, Some(options)).await {
                 Err(error) if status(&error) == Some(404) => return Ok(()),
-                // Another call is removing it: it is not gone before that has ended.
+                // Another call is removing the container; wait for it to finish.
                 Err(error) if status(&error) == Some(409) => tokio::time::sleep(PAUSE).await,
                 removed => return Ok(removed?),
             }
@@ -216,7 +216,7 @@ impl Driver for Docker {
         let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
         let all = client.list_containers(Some(ListContainersOptions { all: true, filters, ..ListContainersOptions::default() })).await?;
         let environments = all.into_iter().filter_map(|one| one.labels?.get(spec::ENVIRONMENT_LABEL)?.parse().ok());
-        // The list tells no exit codes. What has gone meanwhile is not in it.
+        // The list contains no exit codes, so each container is inspected. Those removed meanwhile are left out.
         let containers = stream::iter(environments).map(|environment| self.find(&client, environment)).buffer_unordered(AT_ONCE);
         containers.try_filter_map(async |container| Ok(container)).try_collect().await
     }

@@ -1,5 +1,5 @@
-//! What a container of an environment is made of, and the network it is on. Pure functions of the namespace, the
-//! environment and the image: no other word reaches the engine, so that no request can ask for more than stands here.
+//! The specification of an environment's container and network. Pure functions of the namespace, the environment and the image. Nothing
+//! else reaches the engine, so no request can obtain more than is written here.
 
 use std::collections::HashMap;
 
@@ -12,26 +12,26 @@ use uuid::Uuid;
 
 use super::super::Image;
 
-/// On a container: the environment's identifier.
+/// Label of a container: the environment's identifier.
 pub const ENVIRONMENT_LABEL: &str = "vitrine.environment";
-/// On a container and on the network.
+/// Label of a container and of the network.
 pub const NAMESPACE_LABEL: &str = "vitrine.namespace";
 
-/// Bytes of memory, and no swap beyond it.
+/// Memory limit in bytes, swap included.
 const MEMORY: i64 = 512 << 20;
-/// One processor, in billionths.
+/// CPU limit in billionths of a CPU: one CPU.
 const NANO_CPUS: i64 = 1_000_000_000;
-/// Processes and threads.
+/// Maximum number of processes and threads.
 const PIDS: i64 = 256;
-/// Seconds from SIGTERM to SIGKILL.
+/// Seconds between SIGTERM and SIGKILL.
 const STOP_TIMEOUT: i64 = 3;
-/// Of an ordinary user, who has no name in most images.
+/// An unprivileged user, without a name in most images.
 const USER: &str = "1000:1000";
-/// That user may write in /tmp and nowhere else, in every image.
+/// In every image, this user may write in /tmp and nowhere else.
 const HOME: &str = "/tmp/home";
 
-/// Process 1, for any POSIX shell; its name is the image's. It starts what extensions have left to be started, and waits for a child because a shell runs a trap only
-/// between commands, and the sleep may be as long as it likes.
+/// Process 1, a script for any POSIX shell; `$0` is the image. It starts the programs that extensions have left in `.start`. It waits for a
+/// background `sleep`, because a shell runs traps only between commands, and a foreground `sleep` would delay SIGTERM.
 const COMMAND: &str = r#"trap 'exit 0' TERM
 mkdir -p "$HOME"
 echo "ready: $0"
@@ -43,17 +43,17 @@ while :; do
     wait "$!"
 done"#;
 
-/// The name of the network that a namespace's containers are on.
+/// The network of a namespace's containers.
 pub fn network_name(namespace: &str) -> String {
     format!("{namespace}-environments")
 }
 
-/// The container.
+/// The specification of an environment's container.
 pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerCreateBody {
     let command = ["/bin/sh", "-c", COMMAND, image.reference()];
     ContainerCreateBody {
         image: Some(image.reference().to_owned()),
-        // In place of the image's own; its command goes with it.
+        // Replaces the image's entrypoint and drops its command.
         entrypoint: Some(command.map(str::to_owned).to_vec()),
         user: Some(USER.to_owned()),
         env: Some(vec![format!("HOME={HOME}")]),
@@ -66,18 +66,18 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             memory_swap: Some(MEMORY),
             nano_cpus: Some(NANO_CPUS),
             pids_limit: Some(PIDS),
-            // When memory is short, an environment goes before the engine.
+            // When memory is short, environments are killed before the engine.
             oom_score_adj: Some(500),
             privileged: Some(false),
             cap_drop: Some(vec!["ALL".to_owned()]),
             security_opt: Some(vec!["no-new-privileges:true".to_owned()]),
-            // The other namespaces are private unless asked otherwise; these two follow the engine's settings.
+            // Namespaces not set here are private by default; the defaults of these two depend on the engine's configuration.
             ipc_mode: Some("private".to_owned()),
             cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
             network_mode: Some(network_name(namespace)),
-            // Nobody, in the container itself: engines before 26 resolve names for it through the host.
+            // No resolver listens there. Engines before 26 would otherwise resolve names for the container through the host.
             dns: Some(vec!["127.0.0.1".to_owned()]),
-            // What died stays so: the reconciler tells it, and its owner starts it.
+            // No automatic restart: the reconciler reports a container that died, and its owner decides.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),
@@ -89,7 +89,7 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
     }
 }
 
-/// The network: its containers reach neither the outside, nor each other, nor the host, which has no address on it.
+/// The specification of the network. Containers on it reach neither the outside nor each other nor the host, which has no address on it.
 pub fn network(namespace: &str) -> NetworkCreateRequest {
     NetworkCreateRequest {
         name: network_name(namespace),
@@ -106,8 +106,8 @@ pub fn network(namespace: &str) -> NetworkCreateRequest {
     }
 }
 
-/// Engines before 25 make two networks of one name when two replicas ask at once, and then start nothing on either; no
-/// engine makes two bridges of one name. A bridge's name has at most 15 bytes.
+/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. Engines before 25 create two networks of one name when two replicas
+/// ask concurrently, and then start containers on neither; no engine creates two bridges of one name.
 fn bridge_name(namespace: &str) -> String {
     let hash = Sha256::digest(namespace);
     hash[..6].iter().fold("vt-".to_owned(), |name, byte| format!("{name}{byte:02x}"))

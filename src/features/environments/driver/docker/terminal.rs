@@ -1,8 +1,8 @@
-//! A program with a terminal in a container, and not longer than somebody holds it.
+//! Runs a program with a terminal in a container, for as long as its caller holds it.
 //!
-//! The engine ends no program whose client has left, and to one with a terminal it does not even close the input. So a
-//! terminal is two programs: the guard, whose input the engine does close, however the client left, and the terminal's,
-//! which begins only while the guard is there. See [`GUARD`] for why none escapes.
+//! The engine does not end a program whose client has disconnected and, with a terminal, does not even close its input. A terminal
+//! therefore consists of two programs: a guard, whose input the engine closes in every case, and the program itself, which starts only
+//! while the guard runs. [`GUARD`] explains why no program outlives its client.
 
 use std::pin::Pin;
 
@@ -20,11 +20,12 @@ use super::super::{DriverError, Program, Terminal, TerminalInput, TerminalOutput
 use super::error::not_running;
 use super::upgrade;
 
-/// Waits until its input ends, and then ends the session of the process whose name holds the token `$1`: politely, and
-/// after a second by force. First it says `missing` if there is no program `$2`, or else the process whose end is the
-/// end of the input.
+/// Waits for the end of its input. Then ends the session of the process whose command line contains the token `$1`: by SIGHUP, and one
+/// second later by SIGKILL. Before that, it prints `missing` if the program `$2` does not exist, otherwise the PID of the process that
+/// exits with the input.
 ///
-/// A terminal looks for that process as soon as it can be found itself. If it is there, the search comes later and finds
+/// A terminal checks for that process only once its own command line can be found. If the process still exists, the search has not begun
+/// and will find the terminal. If it does not, the terminal exits. The brackets in the pattern keep the search from matching itself.
 /// the terminal; if it is not, the terminal ends itself. The brackets keep the search from finding itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
@@ -49,8 +50,8 @@ for process in $(grep -l "terminal[-]$1" /proc/[0-9]*/cmdline); do
     while each KILL; do :; done
 done"#;
 
-/// Runs what `$2` names if the guard's process `$1` is there. It stays, to be found by its name, and a shell as the last
-/// command would take its place. What extensions leave for every shell is in the file `.profile`.
+/// Runs the program that `$2` names, if the guard's process `$1` exists. The script does not `exec` it, so that the token stays in the
+/// command line; `exit` as the last command keeps the shell from doing so itself. Extensions configure shells in `.profile`.
 const TERMINAL: &str = r#"kill -0 "$1" 2>/dev/null || exit
 cd
 export ENV="$HOME/.profile"
@@ -63,15 +64,15 @@ else
 fi
 exit "$?""#;
 
-/// What programs may expect of the terminal on the client's side.
+/// Environment variables that describe the client's terminal.
 const ENVIRONMENT: [&str; 2] = ["TERM=xterm-256color", "LANG=C.UTF-8"];
-/// With a terminal, the engine listens for keys that would take the client away, and holds the first of them back until
-/// the next. It cannot be told not to, and its own choice is Ctrl-P, which shells need: these hardly anybody types.
+/// Detach sequence of the engine. With a terminal, the engine holds back the first key of the sequence until the next key arrives. This
+/// cannot be disabled, and the default begins with Ctrl-P, which shells use; these keys are hardly ever typed.
 const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^,ctrl-@";
-/// Bytes of output that are read at once.
+/// Maximum number of bytes per read of output.
 const PIECE: usize = 16 << 10;
 
-/// Starts a program with a terminal. Dropped at any time, it leaves none behind.
+/// Starts a program with a terminal. It leaves no program behind if it is dropped at any time.
 pub async fn open(
     client: bollard::Docker,
     socket: &str,
@@ -104,7 +105,7 @@ pub async fn open(
     Ok(Terminal { output: output(read, guard), input: Box::new(input) })
 }
 
-/// The guard's connection: closed, it ends the terminal.
+/// The connection to the guard. Closing it ends the terminal.
 struct Guard {
     process: u32,
     _output: BoxStream<'static, Result<LogOutput, Error>>,
@@ -123,13 +124,13 @@ impl Guard {
         let StartExecResults::Attached { mut output, input } =
             client.start_exec(&id, None::<StartExecOptions>).await.map_err(not_running)?
         else {
-            return Err(DriverError::Failed("the guard runs without us".to_owned()));
+            return Err(DriverError::Failed("the guard was started detached".to_owned()));
         };
         let said = output.next().await.transpose()?.map(|said| String::from_utf8_lossy(&said.into_bytes()).trim().to_owned());
         match said.as_deref() {
             Some("missing") => Err(DriverError::Refused(format!("{requires} is not in this image"))),
             Some(number) if let Ok(process) = number.parse() => Ok(Self { process, _output: output, _input: input }),
-            _ => Err(DriverError::Failed("the guard does not answer".to_owned())),
+            _ => Err(DriverError::Failed("the guard did not report its process".to_owned())),
         }
     }
 }
@@ -143,7 +144,7 @@ fn output(read: impl AsyncRead + Send + Unpin + 'static, guard: Guard) -> Termin
     }))
 }
 
-/// The way to a program.
+/// Input of a program with a terminal.
 struct Input<W> {
     client: bollard::Docker,
     id: String,

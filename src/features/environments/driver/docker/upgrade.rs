@@ -1,5 +1,5 @@
-//! The engine's connection to a program with a terminal, byte for byte. bollard's own takes output that begins with a
-//! byte below three, as binary data does, for the head of a frame, and waits for the rest of it.
+//! The raw connection to a program with a terminal. bollard's own decoder takes output that begins with a byte below three, as binary data
+//! may, for a frame header and waits for the rest of the frame.
 
 use bollard::errors::Error;
 use bytes::Bytes;
@@ -11,14 +11,14 @@ use hyper::{Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-/// Bytes of a refusal's words that are read.
+/// Maximum number of bytes read of an error message.
 const WORDS_LIMIT: usize = 64 << 10;
 
-/// Starts an exec that has a terminal, and answers its input and output.
+/// Starts an exec that has a terminal; returns its combined input and output.
 pub async fn start(socket: &str, exec: &str) -> Result<TokioIo<Upgraded>, Error> {
     let stream = UnixStream::connect(socket).await?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    // Ends when the connection has become the program's, or is dropped with the sender.
+    // The task ends once the connection is upgraded, or when the sender is dropped.
     tokio::spawn(connection.with_upgrades());
     let request = Request::post(format!("/exec/{exec}/start"))
         .header(HOST, "engine")

@@ -1,34 +1,34 @@
-//! The line that is being typed at a simulated shell: what the keys do to it, and what the terminal shows of that.
+//! The line editor of a simulated shell: how keys change the line, and what the terminal echoes.
 
 use super::super::Utf8Decoder;
 
-/// Bytes of a line; what is typed beyond them rings the bell.
+/// Maximum number of bytes in a line. Further keys ring the bell.
 const LINE_LIMIT: usize = 1024;
 const BELL: char = '\u{7}';
 
-/// What ends a line.
+/// A key that ends the line.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Typed {
-    /// Enter, after this.
+    /// Enter, with the line.
     Line(String),
-    /// Ctrl-C: the line is forgotten.
+    /// Ctrl-C; the line is discarded.
     Interrupt,
     /// Ctrl-D on an empty line.
     End,
 }
 
-/// Where a sequence of a function key is.
+/// State of the parser for escape sequences.
 #[derive(Debug, Default, PartialEq, Eq)]
 enum Sequence {
     #[default]
     None,
     /// After the escape character.
     Begun,
-    /// After what says that parameters follow, and a last byte.
+    /// After the introducer (`[` or `O`), until the final byte.
     Parameters,
 }
 
-/// A line, and how far it has come.
+/// The current line and the state of the parser.
 #[derive(Debug, Default)]
 pub struct Editor {
     decoder: Utf8Decoder,
@@ -37,12 +37,12 @@ pub struct Editor {
 }
 
 impl Editor {
-    /// The characters of typed bytes, each to be given to [`Self::press`].
+    /// Decodes typed bytes into characters for [`Self::press`].
     pub fn decode(&mut self, bytes: &[u8]) -> String {
         self.decoder.decode(bytes)
     }
 
-    /// Takes a key and appends what the terminal shows of it to `shown`.
+    /// Handles one key and appends its echo to `shown`.
     pub fn press(&mut self, key: char, shown: &mut String) -> Option<Typed> {
         if self.is_of_a_sequence(key) {
             return None;
@@ -75,7 +75,7 @@ impl Editor {
         None
     }
 
-    /// Arrows and the like are sequences of characters, and do nothing here.
+    /// Whether the key belongs to an escape sequence, such as an arrow key. Those are ignored.
     fn is_of_a_sequence(&mut self, key: char) -> bool {
         let is_of_one = self.sequence != Sequence::None || key == '\u{1b}';
         self.sequence = match (&self.sequence, key) {
@@ -91,7 +91,7 @@ impl Editor {
 mod tests {
     use super::*;
 
-    /// What is shown of typed bytes, and what they end in.
+    /// The echo of typed bytes, and the lines they end.
     fn typed(bytes: &[u8]) -> (String, Vec<Typed>) {
         let (mut editor, mut shown, mut ended) = (Editor::default(), String::new(), Vec::new());
         for byte in bytes.chunks(1) {

@@ -1,5 +1,5 @@
-//! The log lines of a simulated container. Line `n` of a run is a function of the seed, the environment and `n`, and so
-//! is its time: whichever replica follows, and wherever it starts, it reads the same lines.
+//! The log of a simulated container. Text and time of line `n` of a run depend only on the seed, the environment and `n`, so every replica
+//! reads the same lines from any starting point.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;
@@ -11,36 +11,36 @@ use uuid::Uuid;
 use super::super::{DriverError, Line, Lines};
 use crate::metrics::labels::LogStream;
 
-/// How often a run is asked whether it goes on.
+/// Poll interval for the end of a run.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Lines that come faster are told together.
+/// Lower bound of a wait; lines that follow each other faster are returned together.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
-/// A line in so many is an error's.
+/// One line in so many is an error on stderr.
 const ERROR_EVERY: u64 = 20;
 const PATHS: [&str; 4] = ["/", "/items", "/items/7", "/assets/app.js"];
 
-/// What makes lines up.
+/// Generates lines.
 #[derive(Clone, Copy)]
 pub struct Source {
     pub seed: u64,
     pub per_second: f64,
 }
 
-/// Where a follower is.
+/// The state of a log that is being followed.
 struct Follower<F> {
     source: Source,
     environment: Uuid,
     started_at: OffsetDateTime,
     next: u64,
     ended_at: F,
-    /// Until when the run is known to have gone on.
+    /// Time until which the run is known to have continued.
     looked_at: OffsetDateTime,
-    /// Whether it went on no longer.
+    /// Whether the run ended at `looked_at`.
     has_ended: bool,
 }
 
 impl Source {
-    /// The lines of a run from `since` on, as they are written; `ended_at` tells when the run ended, if it has.
+    /// Follows the lines of a run from `since` on. `ended_at` returns when the run ended, if it has.
     pub fn follow<F, R>(self, environment: Uuid, started_at: OffsetDateTime, since: OffsetDateTime, ended_at: F) -> Lines
     where
         F: Fn() -> R + Send + 'static,
@@ -54,13 +54,13 @@ impl Source {
         Box::pin(stream::try_unfold(follower, Follower::step))
     }
 
-    /// A line at or before the first one that is not older than `since`.
+    /// A lower bound for the number of the first line at or after `since`.
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a count of lines that is not negative")]
     fn first_after(self, started_at: OffsetDateTime, since: OffsetDateTime) -> u64 {
         (((since - started_at).as_seconds_f64() * self.per_second).floor() - 1.0).max(0.0) as u64
     }
 
-    /// Each line has its own slot of time, within which chance places it.
+    /// The time of a line: a pseudo-random point within the line's own time slot.
     #[expect(clippy::cast_precision_loss, reason = "a share of one")]
     fn time(self, environment: Uuid, started_at: OffsetDateTime, line: u64) -> OffsetDateTime {
         let share = (self.chance(environment, line) % 1_000_000) as f64 / 1_000_000.0;
@@ -93,7 +93,7 @@ where
 {
     async fn step(mut self) -> Result<Option<(Line, Self)>, DriverError> {
         let line = self.source.line(self.environment, self.started_at, self.next);
-        // A line may be told when the run is known to have gone on past its time.
+        // A line may be returned only once the run is known to have continued beyond the line's time.
         while self.looked_at < line.at {
             if self.has_ended {
                 return Ok(None);
@@ -122,7 +122,7 @@ mod tests {
 
     const STARTED: OffsetDateTime = datetime!(2026-11-21 10:00 UTC);
 
-    /// The lines of a run that took ten seconds.
+    /// The lines of a run of ten seconds.
     async fn read(source: Source, environment: Uuid, since: OffsetDateTime) -> Vec<Line> {
         let ended_at = || ready(Ok(Some(STARTED + time::Duration::seconds(10))));
         source.follow(environment, STARTED, since, ended_at).map(Result::unwrap).collect().await

@@ -1,5 +1,5 @@
-//! The simulated driver: containers are rows that every replica sees, log lines are made up as time passes. Latencies,
-//! failures and lines come from a seed, so that the same seed makes the same.
+//! The simulated driver. Containers are rows that every replica sees, and log lines are generated as time passes. Latencies, failures and
+//! lines come from a seed, so that runs are reproducible.
 
 mod editor;
 mod lines;
@@ -22,7 +22,7 @@ use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::DriverName;
 
-/// What a shell answers when it does not find a program.
+/// Exit code of a shell that does not find a program.
 const NOT_FOUND: i64 = 127;
 
 /// The simulated driver.
@@ -45,7 +45,7 @@ impl From<StoreError> for DriverError {
 }
 
 impl Sim {
-    /// A driver whose containers are in the database.
+    /// Creates a driver that stores its containers in the database.
     #[must_use]
     pub fn new(config: &Config, db: Db) -> Self {
         let lines = lines::Source { seed: config.sim_seed, per_second: config.sim_lines_per_second };
@@ -59,7 +59,7 @@ impl Sim {
         }
     }
 
-    /// Takes the time of a call, may fail it, and answers a connection for its effect.
+    /// Waits for the simulated latency and may fail. Returns a connection for the call's effect.
     async fn act(&self) -> Result<Conn, DriverError> {
         let (pause, fails) = {
             let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
@@ -67,7 +67,7 @@ impl Sim {
         };
         tokio::time::sleep(pause).await;
         if fails {
-            return Err(DriverError::Failed("as SIM_FAILURE_RATE wants it".to_owned()));
+            return Err(DriverError::Failed("simulated failure (SIM_FAILURE_RATE)".to_owned()));
         }
         Ok(self.db.acquire().await?)
     }
@@ -77,7 +77,7 @@ impl Sim {
         if found.is_running() { Ok(found) } else { Err(DriverError::Refused("the container is not running".to_owned())) }
     }
 
-    /// Tells when the run of a container that began then ended, or nothing while it goes on.
+    /// Returns a function that looks up when the given run ended, or `None` while it continues.
     fn end_of_run(&self, environment: Uuid, started_at: OffsetDateTime) -> impl Fn() -> EndOfRun + Send + 'static {
         let (db, namespace) = (self.db.clone(), self.namespace.clone());
         move || {
@@ -87,7 +87,8 @@ impl Sim {
                 Ok(match now {
                     Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
                     Some(row) if row.started_at == Some(started_at) => row.stopped_at,
-                    // At the latest where another run began; of one that was removed no more is known.
+                    // The run ended, at the latest, when the next one started. If the container was removed, its start is the only time
+                    // known.
                     other => other.and_then(|row| row.started_at).or(Some(started_at)),
                 })
             })
@@ -95,7 +96,7 @@ impl Sim {
     }
 }
 
-/// When a run ended, if it has.
+/// The end of a run, or `None` while it continues.
 type EndOfRun = BoxFuture<'static, Result<Option<OffsetDateTime>, DriverError>>;
 
 fn there(changed: u64) -> Result<(), DriverError> {

@@ -1,5 +1,5 @@
-//! A simulated shell: bytes in, text out. It runs nothing and says so; the time comes from outside, so that the same input
-//! makes the same output. What the keys do is the `editor`'s.
+//! A simulated shell: bytes in, text out. It runs no programs. The time is an argument, so that output depends only on input. `editor`
+//! handles the keys.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -10,20 +10,20 @@ use time::format_description::well_known::Rfc2822;
 use super::super::TerminalSize;
 use super::editor::{Editor, Typed};
 
-const GREETING: &str = "This is a simulated shell: nothing runs in it. `help` lists what it knows.\n";
+const GREETING: &str = "This is a simulated shell: it runs no programs. `help` lists its commands.\n";
 const HELP: &str = "cat clear date echo env exit help hostname ls ps pwd stty uname uptime whoami
-`echo text > file` writes a file that this terminal has for itself. There are no pipes, quotes and variables.\n";
+`echo text > file` writes a file that only this terminal sees. Pipes, quotes and variables are not supported.\n";
 const PROMPT: &str = "~ $ ";
 const HOME: &str = "/tmp/home";
-/// Files, and characters of a file's name, that a terminal has at most.
+/// Limits of a terminal: number of files, and characters in a file's name.
 const MAX_FILES: usize = 16;
 const MAX_NAME: usize = 64;
 
-/// A shell, and what it works on.
+/// The state of a simulated shell.
 pub struct Shell {
     editor: Editor,
     hostname: String,
-    /// When its container was started.
+    /// When the container was started.
     started_at: OffsetDateTime,
     size: TerminalSize,
     files: BTreeMap<String, String>,
@@ -31,24 +31,24 @@ pub struct Shell {
 }
 
 impl Shell {
-    /// A shell that has just been started, and what it says first.
+    /// Creates a shell; also returns its greeting.
     pub fn new(hostname: String, started_at: OffsetDateTime, size: TerminalSize) -> (Self, String) {
         let files = BTreeMap::from([("README".to_owned(), GREETING.to_owned())]);
         let shell = Self { editor: Editor::default(), hostname, started_at, size, files, has_ended: false };
         (shell, on_screen(GREETING) + PROMPT)
     }
 
-    /// Tells it how large its terminal is now.
+    /// Sets the terminal's size.
     pub fn resize(&mut self, size: TerminalSize) {
         self.size = size;
     }
 
-    /// Whether it has ended: then it says nothing any more.
+    /// Whether the shell has exited. It produces no output after that.
     pub fn has_ended(&self) -> bool {
         self.has_ended
     }
 
-    /// What it says to what is typed.
+    /// Processes typed bytes; returns the output.
     pub fn input(&mut self, bytes: &[u8], now: OffsetDateTime) -> String {
         let mut said = String::new();
         for key in self.editor.decode(bytes).chars() {
@@ -101,7 +101,7 @@ impl Shell {
             ["pwd", ..] => format!("{HOME}\n"),
             ["ls"] => self.files.keys().fold(String::new(), |list, name| list + name + "\n"),
             ["ls", ref names @ ..] => self.each("ls", names, |name, _| format!("{name}\n")),
-            ["cat"] => "cat: wants the name of a file\n".to_owned(),
+            ["cat"] => "cat: missing file name\n".to_owned(),
             ["cat", ref names @ ..] => self.each("cat", names, |_, text| text.to_owned()),
             ["env", ..] => format!("HOME={HOME}\nPWD={HOME}\nTERM=xterm-256color\n"),
             ["date", ..] => now.format(&Rfc2822).unwrap_or_default() + "\n",
@@ -114,7 +114,7 @@ impl Shell {
             }
             ["ps", ..] => "PID   USER     COMMAND\n    1 nobody   init (simulated)\n    2 nobody   sh (simulated)\n".to_owned(),
             ["stty", "size"] => format!("{} {}\n", self.size.rows(), self.size.cols()),
-            ["stty", ..] => "stty: knows `size` alone\n".to_owned(),
+            ["stty", ..] => "stty: only `size` is supported\n".to_owned(),
             ["clear", ..] => "\u{1b}[H\u{1b}[2J".to_owned(),
             ["exit", ..] => {
                 self.has_ended = true;
@@ -138,7 +138,7 @@ impl Shell {
     }
 }
 
-/// A terminal goes to the beginning of the next line when it is told so.
+/// Converts line ends for a terminal, which needs a carriage return as well.
 fn on_screen(text: &str) -> String {
     text.replace('\n', "\r\n")
 }
@@ -156,7 +156,7 @@ mod tests {
         Shell::new("box".to_owned(), STARTED, TerminalSize::new(80, 24).unwrap()).0
     }
 
-    /// What a shell says to a line, without the echo and the prompt.
+    /// The output for a line, without echo and prompt.
     fn says(shell: &mut Shell, line: &str) -> String {
         let said = shell.input(format!("{line}\r").as_bytes(), NOW);
         said.strip_prefix(&format!("{line}\r\n")).unwrap().strip_suffix(PROMPT).unwrap().replace("\r\n", "\n")
@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn a_shell_says_that_it_is_none() {
         let (_, said) = Shell::new("box".to_owned(), STARTED, TerminalSize::new(80, 24).unwrap());
-        assert_eq!(said, "This is a simulated shell: nothing runs in it. `help` lists what it knows.\r\n~ $ ");
+        assert_eq!(said, "This is a simulated shell: it runs no programs. `help` lists its commands.\r\n~ $ ");
         assert_eq!(says(&mut shell(), "uname -a"), "Simulation\n");
     }
 
@@ -199,7 +199,7 @@ mod tests {
             ("date", "Sun, 22 Nov 2026 12:05:59 +0000\n"),
             ("uptime", "up 26:05\n"),
             ("stty size", "24 80\n"),
-            ("stty -echo", "stty: knows `size` alone\n"),
+            ("stty -echo", "stty: only `size` is supported\n"),
             ("clear", "\u{1b}[H\u{1b}[2J"),
             ("", ""),
         ] {

@@ -1,4 +1,4 @@
-//! The statements on `sim_containers`. Those that change something answer how many containers there were to change.
+//! The SQL of `sim_containers`. Starting, restarting and stopping return the number of matching containers: 0 means that there is none.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::super::{Container, ContainerState, container_name};
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::Query;
 
-/// A container as the table has it.
+/// A row of the table.
 pub struct Row {
     pub environment_id: Uuid,
     pub image: String,
@@ -32,7 +32,7 @@ impl Row {
     }
 }
 
-/// Leaves one that is there as it is.
+/// Leaves an existing container unchanged.
 pub async fn insert(conn: &mut Conn, namespace: &str, environment: Uuid, image: &str) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO sim_containers (namespace, environment_id, image, state) VALUES ($1, $2, $3, 'created') ON CONFLICT DO NOTHING",
@@ -43,7 +43,7 @@ pub async fn insert(conn: &mut Conn, namespace: &str, environment: Uuid, image: 
     conn.execute(Query::UpdateSimContainers, insert).await.map(drop)
 }
 
-/// Leaves one that runs as it is.
+/// Leaves a running container unchanged.
 pub async fn start(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
     let update = sqlx::query!(
         "UPDATE sim_containers
@@ -56,7 +56,7 @@ pub async fn start(conn: &mut Conn, namespace: &str, environment: Uuid) -> Resul
     conn.execute(Query::UpdateSimContainers, update).await
 }
 
-/// A new run, whatever came before it.
+/// Starts a new run, whatever the current state.
 pub async fn restart(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
     let update = sqlx::query!(
         "UPDATE sim_containers SET state = 'running', exit_code = NULL, stopped_at = NULL, started_at = clock_timestamp()
@@ -67,7 +67,7 @@ pub async fn restart(conn: &mut Conn, namespace: &str, environment: Uuid) -> Res
     conn.execute(Query::UpdateSimContainers, update).await
 }
 
-/// Leaves one that does not run as it is.
+/// Leaves a container that is not running unchanged.
 pub async fn stop(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
     let update = sqlx::query!(
         "UPDATE sim_containers

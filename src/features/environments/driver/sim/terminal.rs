@@ -1,5 +1,5 @@
-//! A simulated shell's terminal: its input and output, and its end with that of its container. tmux is no more than a
-//! shell here: who comes back finds a new one.
+//! The terminal of a simulated shell: its input and output, which end with its container's run. tmux sessions are simulated by the same
+//! shell, so they do not survive a reconnect.
 
 use std::time::Duration;
 
@@ -12,11 +12,11 @@ use tokio::sync::mpsc;
 use super::super::{DriverError, Terminal, TerminalInput, TerminalSize};
 use super::shell::Shell;
 
-/// How often the container is asked whether it still runs.
+/// Poll interval for the end of the container's run.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Pieces of output that wait for a reader; the shell waits after them.
+/// Capacity of the output queue. The shell waits when it is full.
 const UNREAD: usize = 4;
-/// Bytes of input that are answered together, so that a piece of output has its limit.
+/// Bytes of input that are processed together, which bounds the size of a piece of output.
 const AT_ONCE: usize = 64;
 
 /// A piece of output.
@@ -25,7 +25,7 @@ struct Said {
     is_last: bool,
 }
 
-/// The terminal of a new shell; `ended_at` tells when the container's run ended, if it has.
+/// Opens the terminal of a new shell. `ended_at` returns when the container's run ended, if it has.
 pub fn open<F, R>(hostname: String, started_at: OffsetDateTime, size: TerminalSize, ended_at: F) -> Terminal
 where
     F: Fn() -> R + Send + 'static,
@@ -40,7 +40,7 @@ where
 struct Screen<F> {
     greeting: Option<String>,
     heard: mpsc::Receiver<Said>,
-    /// Keeps the output open when the input is dropped.
+    /// Keeps the output open after the input is dropped.
     _said: mpsc::Sender<Said>,
     ended_at: F,
 }
@@ -76,7 +76,7 @@ struct Input {
 impl TerminalInput for Input {
     async fn write(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
         for bytes in bytes.chunks(AT_ONCE) {
-            let place = self.said.reserve().await.map_err(|_| DriverError::Refused("the program has ended".to_owned()))?;
+            let place = self.said.reserve().await.map_err(|_| DriverError::Refused("the program has exited".to_owned()))?;
             let said = self.shell.input(bytes, OffsetDateTime::now_utc());
             place.send(Said { bytes: said.into(), is_last: self.shell.has_ended() });
         }
