@@ -115,7 +115,7 @@ async fn what_has_no_container_says_so(rig: &Rig) {
 
 async fn a_script_runs_only_in_a_running_container(rig: &Rig) {
     let environment = rig.created().await;
-    let refused = |error: DriverError| assert_eq!(error.to_string(), "the engine refuses: the container is not running");
+    let refused = |error: DriverError| assert_eq!(error.to_string(), "the engine refused the call: the container is not running");
     refused(rig.exec(environment, "true").await.unwrap_err());
     rig.engine.start(environment).await.unwrap();
     assert_eq!(rig.exec(environment, "true").await.unwrap(), Exit { code: 0, output: String::new() });
@@ -190,7 +190,7 @@ async fn a_terminal_ends_with_its_container(rig: &Rig) {
 async fn a_terminal_wants_a_running_container(rig: &Rig) {
     let environment = rig.created().await;
     let error = rig.terminal(environment, Program::Shell).await.err().unwrap();
-    assert_eq!(error.to_string(), "the engine refuses: the container is not running");
+    assert_eq!(error.to_string(), "the engine refused the call: the container is not running");
 }
 
 async fn a_list_has_exactly_the_containers_of_its_namespace(rig: &Rig) {
