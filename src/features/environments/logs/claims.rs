@@ -1,5 +1,5 @@
-//! The claims of one replica, and the reader behind each. A look renews them, takes new ones and tells every reader
-//! whether its environment runs.
+//! The claims of one replica, and the reader behind each. A poll renews claims, takes new ones and informs every reader whether its
+//! environment runs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,39 +15,39 @@ use super::store::{self, Claimed};
 use crate::db::{Db, StoreError};
 use crate::features::environments::driver::Engine;
 
-/// How long a log waits for another replica after its own has died. By the database's clock.
+/// Duration of a claim, by the database's clock. Bounds how long a log waits after its replica has died.
 pub const TERM: Duration = Duration::from_secs(10);
-/// Logs that a look may claim: few, so that replicas share them.
+/// Maximum number of claims per poll. Low, so that replicas share the logs.
 const CLAIMS_PER_LOOK: i64 = 4;
-/// How long the rest of the output of an environment that does not run may take.
+/// Time allowed for reading the remaining output of an environment that no longer runs.
 const REST: Duration = Duration::from_secs(10);
 
-/// What readers are made with.
+/// Claims and the dependencies of readers.
 pub struct Claims {
     pub db: Db,
     pub engine: Engine,
     pub lines_per_second: u32,
-    /// Entries that a log keeps.
+    /// Number of entries that a log keeps.
     pub kept: i64,
     pub on_end: OnEnd,
     pub steps: mpsc::Sender<Step>,
-    /// By the claim's own identifier.
+    /// Keyed by the claim's `follower`.
     pub held: HashMap<Uuid, Held>,
 }
 
-/// A claim and its reader, which ends with it.
+/// A claim and its reader. Dropping it aborts the reader.
 pub struct Held {
     claim: Claim,
     wanted: watch::Sender<Wanted>,
-    /// Since when the environment does not run.
+    /// When the environment was first seen not running.
     rests_since: Option<Instant>,
     reader: AbortOnDropHandle<()>,
 }
 
 impl Claims {
-    /// Renews what is held and claims what nobody holds.
+    /// Renews held claims and claims logs without a follower.
     pub async fn look(&mut self) -> Result<(), StoreError> {
-        // The writer gives the claim of a reader back that has ended.
+        // When a reader finishes, the writer releases its claim.
         self.held.retain(|_, held| !held.reader.is_finished());
         let mut conn = self.db.acquire().await?;
         if !self.held.is_empty() {
@@ -68,7 +68,7 @@ impl Claims {
         Ok(())
     }
 
-    /// Ends every reader and gives the claims back.
+    /// Stops every reader and releases the claims.
     pub async fn release(&mut self) -> Result<(), StoreError> {
         let claims = self.claims();
         self.held.clear();
@@ -113,7 +113,8 @@ impl Held {
     }
 }
 
-/// Removes what a log holds up to a number: the writer leaves things there when the configuration changes, and others add.
+/// Deletes a log's entries up to a number. The writer deletes only what its own additions push out; more is left when the configuration
+/// changes or others add lines.
 async fn forget(db: Db, environment: Uuid, to: i64) {
     let bite = async || store::remove(&mut db.acquire().await?, environment, to).await;
     while to > 0 && bite().await.is_ok_and(|removed| removed == store::BITE.unsigned_abs()) {}

@@ -1,4 +1,4 @@
-//! The facts of logs: counts of lines, and who follows whom.
+//! The events of logs: counts of lines, and log lines about claims.
 
 use uuid::Uuid;
 
@@ -7,8 +7,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::LogStream;
 use crate::realtime::{Realtime, Topic};
 
-/// Counts lines of these logs whose transaction was committed, and those that they say were dropped. Whoever follows one of the
-/// logs, wherever, looks.
+/// Counts committed lines of these logs and the dropped lines that they report, and notifies the followers of the logs on every replica.
 pub fn stored<'a>(
     metrics: &Metrics,
     realtime: &Realtime,
@@ -23,22 +22,22 @@ pub fn stored<'a>(
     realtime.signal(Topic::LogsGrown, &environments);
 }
 
-/// As for other lines, of one of [`append_system`](super::append_system).
+/// As [`stored`], for a line of [`append_system`](super::append_system).
 pub fn system_line_stored(metrics: &Metrics, realtime: &Realtime, environment: Uuid) {
     metrics.log_entries.increment(LogStream::System);
     realtime.signal(Topic::LogsGrown, &[environment]);
 }
 
 pub fn claimed(environment: Uuid) {
-    tracing::debug!(%environment, "following the log");
+    tracing::debug!(%environment, "log claimed");
 }
 
 pub fn claim_lost(environment: Uuid) {
-    tracing::info!(%environment, "another replica follows the log");
+    tracing::info!(%environment, "log claim lost to another replica");
 }
 
 pub fn given_back(count: u64) {
     if count > 0 {
-        tracing::info!(count, "logs given back to be followed elsewhere");
+        tracing::info!(count, "log claims released");
     }
 }

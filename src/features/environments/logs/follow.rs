@@ -1,4 +1,4 @@
-//! One replica's part in following the logs: its claims and their readers, and its writer.
+//! One replica's share of following logs: its claims, their readers, and the writer.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -17,14 +17,14 @@ use crate::features::environments::driver::Engine;
 use crate::metrics::Metrics;
 use crate::realtime::Realtime;
 
-/// How soon an environment that has begun to run is followed.
+/// Poll interval for new and held claims. Bounds how late a started environment is followed.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Lines between the readers and the writer: at the longest, 16 MiB.
+/// Capacity of the queue between readers and writer, in lines: at most 16 MiB.
 const WAITING: usize = 4096;
-/// Longest time to give claims back.
+/// Timeout for releasing the claims at shutdown.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// Follows logs for one replica; clones share it.
+/// Follows logs for one replica. Clones share it.
 #[derive(Clone)]
 pub struct Follower(Arc<Inner>);
 
@@ -41,8 +41,8 @@ struct Inner {
 }
 
 impl Follower {
-    /// A follower of the logs of `engine`'s environments. `on_end` is told of an environment whose output has ended
-    /// although it is said to run, about every two seconds while that is so, and every replica of what was stored.
+    /// Creates a follower of the logs of `engine`'s environments. `on_end` is called when the output of an environment has ended although
+    /// its status is running, about every two seconds while that lasts. All replicas are notified of stored lines.
     #[must_use]
     pub fn new(
         db: Db,
@@ -65,7 +65,7 @@ impl Follower {
         }))
     }
 
-    /// Follows for ever; dropped, it reads and stores no more.
+    /// Follows logs. Runs until the future is dropped.
     pub async fn follow(self) {
         let Inner { db, engine, lines_per_second, kept, on_end, realtime, metrics, leaving, left } = &*self.0;
         let _left = left.clone().drop_guard();
@@ -85,11 +85,11 @@ impl Follower {
             looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             while leaving.run_until_cancelled(looks.tick()).await.is_some() {
                 if let Err(error) = claims.look().await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "no log could be claimed");
+                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to renew or take log claims");
                 }
             }
             if let Err(error) = claims.release().await {
-                tracing::debug!(error = &error as &dyn std::error::Error, "the claims will end by themselves");
+                tracing::debug!(error = &error as &dyn std::error::Error, "failed to release log claims; they will expire");
             }
             left.cancel();
             std::future::pending::<()>().await;
@@ -97,8 +97,7 @@ impl Follower {
         tokio::join!(writer.write(taken), looking);
     }
 
-    /// Reads no more and gives the claims back, so that another replica follows at once. To be called while
-    /// [`Self::follow`] goes on.
+    /// Stops reading and releases the claims, so that other replicas take over at once. Call it while [`Self::follow`] still runs.
     pub async fn leave(&self) {
         self.0.leaving.cancel();
         let _in_time = tokio::time::timeout(LEAVE, self.0.left.cancelled()).await;

@@ -1,8 +1,7 @@
-//! Live reading of logs: what is stored is read once per replica and log, however many follow it there.
+//! Live reading of logs. Each replica reads a log once, however many clients follow it there.
 //!
-//! A log that somebody follows here has a *feed*: one task that reads what is new when it is told that the log grew, or
-//! else after a second, and gives it to every [`Tail`]. The database is the truth and hints only save time: a feed that
-//! hears none is late and misses nothing.
+//! A followed log has a *feed*: one task that reads new entries when a signal reports them, or after a second without one, and passes them
+//! to every [`Tail`]. The database is authoritative, and signals only save time: without one, a feed is late but misses nothing.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,16 +16,16 @@ use super::tail::Tail;
 use crate::db::{Db, StoreError};
 use crate::realtime::{Realtime, Topic};
 
-/// How late a line is of which no hint came.
+/// Poll interval without a signal.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Between two attempts to read from a database that is away.
+/// Delay between attempts to read while the database is unavailable.
 pub const RETRY: Duration = Duration::from_secs(1);
-/// Entries of one read: at 4 KiB a line, less than a mebibyte.
+/// Maximum number of entries per read: less than 1 MiB at 4 KiB per line.
 pub const BATCH: usize = 200;
-/// Parts that are kept for slow tails; one that is slower reads the database.
+/// Number of parts buffered for slow tails. A tail that lags further reads the database.
 const PARTS: usize = 16;
 
-/// The live logs of one replica; clones share them.
+/// The followed logs of one replica. Clones share them.
 #[derive(Clone)]
 pub struct Live(Arc<Inner>);
 
@@ -35,45 +34,46 @@ struct Inner {
     feeds: Mutex<HashMap<Uuid, Feed>>,
 }
 
-/// How to reach the task that reads a log. The task itself has the only lasting sender, so that tails learn of its end.
+/// Access to a feed's task. Only the task holds a strong sender, so that tails notice when the task ends.
 struct Feed {
     parts: broadcast::WeakSender<Part>,
     grown: Arc<Notify>,
 }
 
-/// What a feed found in one read.
+/// The entries of one read of a feed.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// It holds everything after this number: a jump above it is one of the log, not of the feed.
+    /// The part holds every entry after this number. A gap after it is a gap of the log itself, not of the feed.
     pub after: i64,
-    /// At least one, ascending.
+    /// At least one, in ascending order.
     pub entries: Arc<[Entry]>,
 }
 
 impl Live {
-    /// Live reading from `db`, to be one for background work: readers that all come at once wait in turn.
+    /// Creates the live logs. `db` should be for background work, so that many readers at once queue for its connections instead of
+    /// competing with requests.
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self(Arc::new(Inner { db, feeds: Mutex::default() }))
     }
 
-    /// The entries of a log after a number, or else the last hundred, and then every new one.
+    /// Follows a log: the entries after a number, or else the last hundred, and then every new one.
     #[must_use]
     pub fn follow(&self, environment: Uuid, after: Option<i64>) -> Tail {
         Tail::new(self.clone(), environment, after)
     }
 
-    /// Hears for ever of logs that have grown.
+    /// Wakes feeds when a replica signals new entries. Runs until the task is dropped.
     pub async fn hear(self, realtime: Realtime) {
         let mut signals = realtime.signals(Topic::LogsGrown);
         loop {
-            // What is not heard or understood is found a second later.
+            // If a signal is missed or unreadable, the feeds' poll interval makes up for it.
             let environments = signals.recv().await.ok().and_then(|signal| serde_json::from_value::<Vec<Uuid>>(signal).ok());
             self.grown(&environments.unwrap_or_default());
         }
     }
 
-    /// Has those who follow these logs here look at once.
+    /// Wakes the feeds of these logs.
     pub fn grown(&self, environments: &[Uuid]) {
         let feeds = self.feeds();
         for feed in environments.iter().filter_map(|environment| feeds.get(environment)) {
@@ -81,7 +81,7 @@ impl Live {
         }
     }
 
-    /// What the feed of a log finds from now on.
+    /// Subscribes to the feed of a log; starts the feed if there is none.
     pub(super) fn subscribe(&self, environment: Uuid) -> broadcast::Receiver<Part> {
         let mut feeds = self.feeds();
         if let Some(parts) = feeds.get(&environment).and_then(|feed| feed.parts.upgrade()) {
@@ -94,13 +94,13 @@ impl Live {
         receiver
     }
 
-    /// As [`store::read`].
+    /// See [`store::read`].
     pub(super) async fn read(&self, environment: Uuid, after: Option<i64>, limit: usize) -> Result<Vec<Entry>, StoreError> {
         let mut conn = self.0.db.acquire().await?;
         store::read(&mut conn, environment, after, limit.try_into().unwrap_or(i64::MAX)).await
     }
 
-    /// Reads until nobody listens. It begins with the last entry of all, by which tails find out what they miss.
+    /// Reads until the last tail is dropped. Its first part is the newest entry, which shows tails whether they are behind.
     async fn feed(self, environment: Uuid, parts: broadcast::Sender<Part>, grown: Arc<Notify>) {
         let mut after = None;
         while !self.ends(environment, &parts) {
@@ -115,7 +115,7 @@ impl Live {
             let is_all = entries.len() < BATCH;
             let last = entries.last().map_or(after.unwrap_or_default(), |entry| entry.seq);
             if !entries.is_empty() {
-                // Without a listener the next look ends the feed.
+                // Without a receiver, the loop condition ends the feed.
                 let _heard = parts.send(Part { after: after.unwrap_or(last - 1), entries: entries.into() });
             }
             after = Some(last);
@@ -129,7 +129,7 @@ impl Live {
         }
     }
 
-    /// Whether a feed has lost its last tail: then it is forgotten before another tail can find it.
+    /// Whether a feed has lost its last tail. If so, removes the feed under the same lock, so that no new tail can subscribe to it.
     fn ends(&self, environment: Uuid, parts: &broadcast::Sender<Part>) -> bool {
         let mut feeds = self.feeds();
         let ends = parts.receiver_count() == 0;

@@ -1,16 +1,15 @@
-//! The logs of environments: what their containers write, and what Vitrine has to say of them, as numbered lines in
-//! bounded storage.
+//! The logs of environments: the output of containers and Vitrine's own messages about them, as numbered lines in bounded storage.
 //!
-//! - A running environment is followed by one replica at a time. It holds a *claim* for ten seconds and renews it;
-//!   when it dies, another replica claims the environment and goes on from the stored position.
-//! - Lines, their numbers and the position that was reached become true in one transaction that only the holder of the
-//!   claim can make: nothing is lost or stored twice, whoever dies in between.
-//! - Readers wait for the writer and the writer for the database. The engine keeps what was not read yet, so an outage
-//!   loses nothing and takes no memory.
-//! - Lines are dropped only where an environment writes more than `LOG_LINES_PER_SECOND` within one second of its own
-//!   clock: the rest of that second is counted, and a line of the log says so.
-//! - The last `LOG_LINES_KEPT` lines are kept. Numbers have no gaps, so a reader sees by a jump that older ones went.
-//! - Whoever follows a log live reads what is stored and then what is new, on any replica, by those numbers alone.
+//! - One replica at a time follows a running environment. It holds a *claim* for ten seconds and renews it. If the replica dies, another
+//!   one claims the environment and continues at the stored position.
+//! - Lines, their numbers and the reader's position are committed in one transaction, which only the holder of the claim can make. No line
+//!   is lost or stored twice, whichever replica dies.
+//! - Readers wait for the writer, and the writer for the database. The engine keeps unread output, so an outage loses nothing and uses no
+//!   memory.
+//! - Lines are dropped only when an environment writes more than `LOG_LINES_PER_SECOND` within one second of its own clock. The rest of
+//!   that second is counted, and a line in the log reports it.
+//! - The last `LOG_LINES_KEPT` lines are kept. Numbers are consecutive, so a gap tells a reader that older lines were deleted.
+//! - Live followers read stored lines and then new ones, on any replica, by their numbers alone.
 
 mod claims;
 mod events;

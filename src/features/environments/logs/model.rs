@@ -1,4 +1,4 @@
-//! The types of logs: a stored line, one that will be, and who may store it.
+//! The types of logs: stored lines, lines to be stored, and claims.
 
 use serde::Serialize;
 use time::OffsetDateTime;
@@ -12,13 +12,13 @@ use crate::metrics::labels::LogStream;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[schema(as = LogEntry)]
 pub struct Entry {
-    /// From 1 and without gaps: after a jump, older entries were dropped.
+    /// Consecutive number, starting at 1. A gap means that older entries were deleted.
     pub seq: i64,
-    /// Where it comes from.
+    /// Origin of the line.
     pub stream: LogStream,
-    /// What was written.
+    /// Text of the line.
     pub line: String,
-    /// By the clock of who wrote it.
+    /// Time, by the clock of the line's origin.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
@@ -31,22 +31,22 @@ pub struct NewEntry {
     pub at: OffsetDateTime,
 }
 
-/// The right to store what an environment writes. Each has an identifier of its own, so that what was read under an
-/// earlier one of the same replica is not taken for this one's.
+/// The right to store the output of an environment. Each claim has its own identifier, so that lines read under an earlier claim of the
+/// same replica are not stored under this one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Claim {
     pub environment: Uuid,
     pub follower: Uuid,
 }
 
-/// A step of a reader, for the writer.
+/// A message from a reader to the writer.
 #[derive(Debug)]
 pub struct Step {
     pub claim: Claim,
-    /// Where the reader is after it.
+    /// The reader's position after this step.
     pub position: Position,
-    /// Lines that this entry says were dropped.
+    /// Number of dropped lines that this entry reports.
     pub dropped: u32,
-    /// Nothing when the reader has ended and gives its claim back.
+    /// `None` when the reader has finished and releases its claim.
     pub entry: Option<NewEntry>,
 }

@@ -1,7 +1,7 @@
-//! How far the output of a container was read: enough to go on after the last line that was stored, whoever does.
+//! Positions in the output of a container. A position suffices to resume after the last stored line, on any replica.
 //!
-//! An engine can be asked for the lines since a time, no more. Lines of one stream come in the order of their times, so
-//! the time of the last line and how many lines had exactly that time tell which lines of the answer are known.
+//! An engine can only return the lines since a given time. The lines of one stream are ordered by time, so the time of the last line, and
+//! the number of lines with exactly that time, tell which of the returned lines are already known.
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
@@ -9,11 +9,10 @@ use time::{Duration, OffsetDateTime};
 use crate::features::environments::driver::Line;
 use crate::metrics::labels::LogStream;
 
-/// How much later than the lines after it a line of the other stream may be: engines note the time first and merge the
-/// streams then.
+/// Maximum time by which a line may be newer than later lines of the other stream: engines record the time before they merge the streams.
 const DISORDER: Duration = Duration::seconds(5);
 
-/// A place in the output of a container. As JSON it is `log_streams.position`: fields may be added, with a default.
+/// A position in the output of a container. Stored as JSON in `log_streams.position`: fields may be added if they have a default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Position {
@@ -22,30 +21,30 @@ pub struct Position {
     second: Second,
 }
 
-/// The last line of a stream.
+/// The last line read of a stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Mark {
-    /// Its time, in nanoseconds since the Unix epoch.
+    /// Its time in nanoseconds since the Unix epoch.
     at: i64,
-    /// Lines so far with exactly this time.
+    /// Number of lines so far with exactly this time.
     lines: u32,
 }
 
-/// What was written within the last second of the environment's own clock.
+/// Counts of the current second, by the environment's own clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Second {
-    /// In seconds since the Unix epoch.
+    /// Start, in seconds since the Unix epoch.
     start: i64,
     kept: u32,
     dropped: u32,
-    /// Of the dropped ones, those that the log tells of.
+    /// Number of dropped lines that the log has already reported.
     told: u32,
 }
 
 impl Position {
-    /// Since when an engine has to be asked for what comes next.
+    /// The time from which the engine must be asked for more lines.
     pub fn since(&self) -> OffsetDateTime {
         let oldest = time_of(self.stdout.at.min(self.stderr.at));
         oldest.max(self.newest().checked_sub(DISORDER).unwrap_or(oldest))
@@ -56,17 +55,17 @@ impl Position {
         time_of(self.stdout.at.max(self.stderr.at))
     }
 
-    /// What tells known lines from new ones in an answer that begins at [`Self::since`].
+    /// Distinguishes known lines from new ones among those returned since [`Self::since`].
     pub fn known(&self) -> Known {
         Known { stdout: self.stdout, stderr: self.stderr }
     }
 
-    /// Whether the line begins another second.
+    /// Whether the line belongs to a later second.
     pub fn is_left_by(&self, line: &Line) -> bool {
         line.at.unix_timestamp() > self.second.start
     }
 
-    /// Goes past a line; false when it is one too many of its second.
+    /// Advances past a line. Returns false if the line exceeds the limit of its second.
     pub fn pass(&mut self, line: &Line, limit: u32) -> bool {
         let mark = if line.stream == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
         let at = nanoseconds(line.at);
@@ -80,18 +79,18 @@ impl Position {
         is_kept
     }
 
-    /// How many lines were dropped that the log does not tell of.
+    /// Number of dropped lines that the log has not reported yet.
     pub fn untold(&self) -> u32 {
         self.second.dropped - self.second.told.min(self.second.dropped)
     }
 
-    /// Notes that the log tells of every dropped line.
+    /// Marks every dropped line as reported.
     pub fn tell(&mut self) {
         self.second.told = self.second.dropped;
     }
 }
 
-/// The lines of an answer that are known, which come first.
+/// The already known lines, which come first among those returned.
 #[derive(Debug)]
 pub struct Known {
     stdout: Mark,
@@ -99,7 +98,7 @@ pub struct Known {
 }
 
 impl Known {
-    /// Whether the next line of the answer is a known one.
+    /// Whether the next returned line is already known.
     pub fn includes(&mut self, line: &Line) -> bool {
         let mark = if line.stream == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
         let at = nanoseconds(line.at);
@@ -111,7 +110,7 @@ impl Known {
     }
 }
 
-/// A time of this age of the world fits: to the year 2262.
+/// Valid until the year 2262.
 fn nanoseconds(at: OffsetDateTime) -> i64 {
     i64::try_from(at.unix_timestamp_nanos()).unwrap_or(i64::MAX)
 }
@@ -128,7 +127,7 @@ mod tests {
         Line::new(stream, time_of(nanoseconds), b"")
     }
 
-    /// Both streams, three lines of one time among them, and one stream a little ahead of the other.
+    /// Output of both streams. Some lines have equal times, and one stream is slightly ahead of the other.
     fn output() -> Vec<Line> {
         let times = [10, 20, 19, 20, 20, 20, 31, 30, 30, 45].map(|at| 1_700_000_000_000_000_000 + at);
         let is_error = [0, 0, 1, 0, 1, 0, 0, 1, 1, 0].map(|error| error == 1);
@@ -168,7 +167,7 @@ mod tests {
         assert_eq!((kept, position.untold()), (3, 2));
         position.tell();
         assert_eq!(position.untold(), 0);
-        // Another stream's line of the second before is of this one.
+        // A late line of the other stream counts towards the current second.
         assert!(!position.is_left_by(&line(LogStream::Stderr, 6_999_999_999)));
         assert!(!position.pass(&line(LogStream::Stderr, 6_999_999_999), 3));
         assert_eq!(position.untold(), 1);

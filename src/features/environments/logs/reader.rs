@@ -1,4 +1,4 @@
-//! The reader of one log: from the driver to the writer, as long as a claim is held.
+//! Reads one log from the driver and passes its lines to the writer, while a claim is held.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,31 +13,31 @@ use super::position::Position;
 use crate::features::environments::driver::{DriverError, Engine, Lines};
 use crate::metrics::labels::LogStream;
 
-/// Between the end of a container's output and the next question for it.
+/// Delay before a container's output is requested again after it has ended.
 const PAUSE: Duration = Duration::from_secs(1);
-/// After so long a silence the log tells what was dropped before it.
+/// Dropped lines are reported after this time without output.
 const SILENCE: Duration = Duration::from_secs(1);
 
-/// What is called when the output of an environment ends that is said to run.
+/// Called when the output of an environment ends although its status is running.
 pub type OnEnd = Arc<dyn Fn(Uuid) + Send + Sync>;
 
-/// What is wanted of a reader, told anew with every look at its environment.
+/// What a reader shall read, updated with every poll of its environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// The environment runs.
     Output,
-    /// It does not: what is left of its output.
+    /// The environment does not run; only its remaining output.
     Rest,
-    /// The rest has had its time.
+    /// The time for the remaining output is over.
     Nothing,
 }
 
 /// Reads one log.
 pub struct Reader {
     pub claim: Claim,
-    /// Where the last step was that the writer has.
+    /// Position after the last step that was passed to the writer.
     pub position: Position,
-    /// Lines that are kept of one second.
+    /// Maximum number of lines kept per second.
     pub limit: u32,
     pub engine: Engine,
     pub on_end: OnEnd,
@@ -46,7 +46,7 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads until the environment does not run and its output has ended, and gives the claim back.
+    /// Reads until the environment no longer runs and its output has ended. Then releases the claim.
     pub async fn read(mut self) {
         let mut wanted = self.wanted.clone();
         tokio::select! {
@@ -65,7 +65,7 @@ impl Reader {
                 Err(error) => Err(error),
             };
             self.tell_dropped().await;
-            // An engine that failed may have more to tell.
+            // If the engine failed, there may be more output.
             if matches!(ended, Ok(()) | Err(DriverError::NoContainer)) {
                 if !self.look_again().await {
                     return;
@@ -76,14 +76,14 @@ impl Reader {
         }
     }
 
-    /// Whether the environment runs, by a look that is later than the call.
+    /// Waits for the next poll and returns whether it found the environment running.
     async fn look_again(&mut self) -> bool {
         self.wanted.mark_unchanged();
         let _whoever_looks_has_left = self.wanted.changed().await;
         *self.wanted.borrow() == Wanted::Output
     }
 
-    /// Hands every line to the writer that it does not have.
+    /// Passes every new line to the writer.
     async fn pass(&mut self, mut lines: Lines) -> Result<(), DriverError> {
         let mut known = self.position.known();
         loop {
@@ -96,7 +96,7 @@ impl Reader {
                 }
             };
             let Some(line) = line else { return Ok(()) };
-            // Lines that are there already would else keep a thread of the runtime to themselves.
+            // Buffered lines are ready at once; without this, the loop would never yield to the runtime.
             consume_budget().await;
             if known.includes(&line) {
                 continue;
@@ -114,20 +114,20 @@ impl Reader {
         }
     }
 
-    /// Has the log tell of lines that were dropped.
+    /// Reports dropped lines in the log.
     async fn tell_dropped(&mut self) {
         let (mut position, count) = (self.position, self.position.untold());
         if count > 0 {
             position.tell();
-            let line = format!("{count} lines were dropped: more than {} in one second", self.limit);
+            let line = format!("{count} lines dropped: more than {} in one second", self.limit);
             let entry = NewEntry { stream: LogStream::System, line, at: position.newest() };
             self.step(position, Some(entry), count).await;
         }
     }
 
-    /// Waits for the writer. Cancelled, it has done nothing.
+    /// Sends a step; waits while the queue is full. Cancel-safe: a cancelled call has no effect.
     async fn step(&mut self, position: Position, entry: Option<NewEntry>, dropped: u32) {
-        // Without a writer the application is ending.
+        // The writer is gone only when the application shuts down.
         let Ok(place) = self.steps.reserve().await else { return std::future::pending().await };
         place.send(Step { claim: self.claim, position, dropped, entry });
         self.position = position;

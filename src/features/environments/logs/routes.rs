@@ -1,4 +1,4 @@
-//! The HTTP interface of logs: `/api/environments/{id}/logs`.
+//! The HTTP route of logs: `/api/environments/{id}/logs`.
 
 use axum::Json;
 use axum::extract::State;
@@ -19,19 +19,18 @@ use crate::state::AppState;
 const DEFAULT_LIMIT: i64 = 100;
 const MAX_LIMIT: i64 = 1000;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
-/// A part of a log.
+/// Range of entries to return.
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct LogQuery {
-    /// Only entries after this number, as `next_after` told; the last ones unless told.
+    /// Return only entries after this number, the `next_after` of a previous response. By default, the newest entries are returned.
     #[param(schema_with = after)]
     after: Option<i64>,
-    /// Most entries to answer, 1 to 1000; 100 unless told.
+    /// Maximum number of entries, 1 to 1000; 100 by default.
     #[param(schema_with = limit)]
     limit: Option<i64>,
 }
@@ -51,22 +50,22 @@ impl LogQuery {
             return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit must be 1 to {MAX_LIMIT}")));
         }
         if self.after.is_some_and(|after| after < 0) {
-            return Err(ApiError::new(Code::InvalidQuery).detail("after must be a number that a log answered"));
+            return Err(ApiError::new(Code::InvalidQuery).detail("after must not be negative"));
         }
         Ok((self.after, limit))
     }
 }
 
-/// Entries of a log, oldest first.
+/// Log entries, oldest first.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LogEntries)]
 struct EntriesView {
     items: Vec<Entry>,
-    /// What to give as `after` to go on.
+    /// Value of `after` for the next request.
     next_after: i64,
 }
 
-/// Reads the log of an environment
+/// Get entries of an environment's log
 #[utoipa::path(get, path = "/api/environments/{id}/logs", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), LogQuery),
     responses((status = 200, body = EntriesView), (status = 403)))]

@@ -1,4 +1,4 @@
-//! A log over Socket.IO: a client that subscribed to an environment is sent its log, no faster than it takes it.
+//! Logs over Socket.IO: clients subscribed to an environment receive its log, no faster than they read it.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::model::Entry;
 use crate::metrics::labels::EventOut;
 use crate::realtime::{Client, Work};
 
-/// Bytes of lines in one event, or one line: what waits for a slow client stays small.
+/// Maximum number of bytes of lines in one event, unless a single line is longer. Keeps little in memory for a slow client.
 const PIECE: usize = 64 << 10;
 
 #[derive(Serialize)]
@@ -17,7 +17,7 @@ struct Batch<'a> {
     entries: &'a [Entry],
 }
 
-/// Sends a client the entries after a number, or else the last ones, and every new one, until it leaves.
+/// Sends a client the entries after a number, or else the newest ones, and then every new entry, until the client leaves.
 pub fn send_log(live: &Live, client: &Client, environment: Uuid, after: Option<i64>) {
     let (mut tail, to) = (live.follow(environment, after), client.clone());
     client.hold(Work::Log(environment), async move {

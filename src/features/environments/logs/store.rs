@@ -1,6 +1,6 @@
-//! The statements on `log_streams` and `log_entries`.
+//! The SQL of `log_streams` and `log_entries`.
 //!
-//! Rows of `log_streams` are locked in the order of their environments, by every statement that locks several.
+//! Every statement that locks several rows of `log_streams` locks them in the order of their environments.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -15,17 +15,17 @@ use crate::db::{Conn, StoreError};
 use crate::features::environments::driver::Line;
 use crate::metrics::labels::{DriverName, LogStream, Query};
 
-/// Entries that one statement forgets at most.
+/// Maximum number of entries that [`remove`] deletes.
 pub const BITE: i64 = 5_000;
-/// As many entries as others may add between two of the writer's: their removal is left to it.
+/// Maximum number of entries that others are expected to add between two writes of the writer, which then deletes for them as well.
 const OTHERS: i64 = 100;
 
-/// Adds a line of Vitrine's own, in the transaction of what it tells of; after the commit it is to be counted with
-/// [`system_line_stored`](super::system_line_stored). The first one opens the log: nobody follows an environment that
-/// has none. What this adds beyond `LOG_LINES_KEPT` goes when the environment is next followed.
+/// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count it with
+/// [`system_line_stored`](super::system_line_stored) after the commit. The first line creates the log; environments without a log are not
+/// followed. Entries beyond `LOG_LINES_KEPT` are deleted when the environment is next followed.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn append_system(tx: &mut Conn, environment: Uuid, line: &str) -> Result<(), StoreError> {
     let line = Line::new(LogStream::System, OffsetDateTime::UNIX_EPOCH, line.as_bytes()).text;
     let insert = sqlx::query!(
@@ -54,10 +54,10 @@ impl From<EntryRow> for Entry {
     }
 }
 
-/// Up to `limit` entries in the order of their numbers: those after one, or the last ones.
+/// Reads up to `limit` entries in ascending order: those after a number, or else the newest ones.
 ///
 /// # Errors
-/// When the store fails.
+/// When the database fails.
 pub async fn read(conn: &mut Conn, environment: Uuid, after: Option<i64>, limit: i64) -> Result<Vec<Entry>, StoreError> {
     let rows = if let Some(after) = after {
         let select = sqlx::query_as!(
@@ -82,14 +82,14 @@ pub async fn read(conn: &mut Conn, environment: Uuid, after: Option<i64>, limit:
     Ok(rows.into_iter().map(Into::into).collect())
 }
 
-/// A log that nobody followed.
+/// A newly claimed log.
 pub struct Claimed {
     pub claim: Claim,
     pub position: Position,
     pub last_seq: i64,
 }
 
-/// Claims up to `limit` logs of running environments that nobody follows.
+/// Claims up to `limit` logs of running environments that no replica follows.
 pub async fn claim(conn: &mut Conn, driver: DriverName, term: Duration, limit: i64) -> Result<Vec<Claimed>, StoreError> {
     let update = sqlx::query!(
         r#"WITH free AS MATERIALIZED (
@@ -114,7 +114,7 @@ pub async fn claim(conn: &mut Conn, driver: DriverName, term: Duration, limit: i
     Ok(claimed.collect())
 }
 
-/// Renews claims; answers those that still are, by their followers, and whether their environments run.
+/// Renews claims. Returns the claims that are still held, by follower, and whether their environments run.
 pub async fn renew(conn: &mut Conn, claims: &[Claim], term: Duration) -> Result<HashMap<Uuid, bool>, StoreError> {
     let (environments, followers) = columns(claims);
     let update = sqlx::query!(
@@ -135,7 +135,7 @@ pub async fn renew(conn: &mut Conn, claims: &[Claim], term: Duration) -> Result<
     Ok(rows.into_iter().map(|row| (row.follower, row.runs)).collect())
 }
 
-/// Gives claims back.
+/// Releases claims.
 pub async fn release(conn: &mut Conn, claims: &[Claim]) -> Result<u64, StoreError> {
     let (environments, followers) = columns(claims);
     let update = sqlx::query!(
@@ -155,15 +155,15 @@ fn columns(claims: &[Claim]) -> (Vec<Uuid>, Vec<Uuid>) {
     claims.iter().map(|claim| (claim.environment, claim.follower)).unzip()
 }
 
-/// Where a log stands.
+/// The state of a log.
 pub struct Stream {
     pub follower: Option<Uuid>,
     pub position: Position,
     pub last_seq: i64,
 }
 
-/// Where the logs of these environments stand, held against other changes until the transaction ends. The environments
-/// are held against removal first, in the order in which a removal takes them.
+/// Locks these logs until the transaction ends, and returns their state. Locks the environments against deletion first, in the order that a
+/// deletion uses.
 pub async fn hold(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, Stream>, StoreError> {
     let select = sqlx::query!(
         "SELECT s.environment_id, s.follower, s.position, s.last_seq FROM log_streams s JOIN environments e ON e.id = s.environment_id
@@ -180,25 +180,25 @@ pub async fn hold(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, 
     Ok(streams.collect())
 }
 
-/// What is added to a log that is held.
+/// Entries to add to a locked log.
 pub struct Addition<'a> {
     pub environment: Uuid,
-    /// The number of the last entry before it.
+    /// Number of the last stored entry.
     pub last_seq: i64,
     pub entries: &'a [NewEntry],
     pub position: Position,
-    /// Whether nobody follows the log any more.
+    /// Whether to release the claim.
     pub is_last: bool,
 }
 
 impl Addition<'_> {
-    /// The numbers of the entries.
+    /// The numbers that the entries receive.
     fn numbers(&self) -> std::ops::RangeInclusive<i64> {
         self.last_seq + 1..=self.last_seq + i64::try_from(self.entries.len()).unwrap_or(i64::MAX)
     }
 }
 
-/// Moves the logs to where they stand after the additions.
+/// Updates the logs to their state after the additions.
 pub async fn advance(tx: &mut Conn, additions: &[Addition<'_>]) -> Result<(), StoreError> {
     let environments: Vec<Uuid> = additions.iter().map(|addition| addition.environment).collect();
     let last: Vec<i64> = additions.iter().map(|addition| *addition.numbers().end()).collect();
@@ -247,8 +247,8 @@ pub async fn insert(tx: &mut Conn, additions: &[Addition<'_>]) -> Result<(), Sto
     tx.execute(Query::InsertLogEntries, insert).await.map(drop)
 }
 
-/// Removes what the additions push out of the `kept` last entries. The ranges have both ends: what was removed lately is
-/// still in the index, and looking from the old end would pass all of it each time.
+/// Deletes the entries that the additions push out of the last `kept`. The ranges have a lower bound, because recently deleted entries are
+/// still in the index and each scan from its start would pass all of them.
 pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> Result<(), StoreError> {
     let (mut environments, mut above, mut to) = (Vec::new(), Vec::new(), Vec::new());
     for addition in additions.iter().filter(|addition| *addition.numbers().end() > kept) {
@@ -269,7 +269,7 @@ pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> R
     tx.execute(Query::DeleteLogEntries, delete).await.map(drop)
 }
 
-/// Removes the oldest entries up to a number, at most [`BITE`] of them; answers how many.
+/// Deletes the oldest entries up to a number, at most [`BITE`] of them. Returns how many.
 pub async fn remove(conn: &mut Conn, environment: Uuid, to: i64) -> Result<u64, StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM log_entries WHERE environment_id = $1
@@ -281,7 +281,7 @@ pub async fn remove(conn: &mut Conn, environment: Uuid, to: i64) -> Result<u64, 
     conn.execute(Query::DeleteLogEntries, delete).await
 }
 
-/// A note that cannot be read means to begin with what the engine still has.
+/// Reads a stored position. If it is unreadable, reading starts with the oldest output that the engine still has.
 fn position(note: Option<Value>) -> Position {
     note.and_then(|note| serde_json::from_value(note).ok()).unwrap_or_default()
 }

@@ -1,4 +1,4 @@
-//! One reader of a log: what is stored, and then for ever what is new; nothing is lost or doubled.
+//! One follower of a log: stored entries first, then every new one, without loss or duplicates.
 
 use std::sync::Arc;
 
@@ -9,29 +9,29 @@ use uuid::Uuid;
 use super::live::{BATCH, Live, Part, RETRY};
 use super::model::Entry;
 
-/// Entries that a tail begins with which was told of no number.
+/// Number of entries to start with if no number was given.
 const LAST: usize = 100;
 
-/// Follows a log. Where it cannot go on with what the feed finds, it reads the database itself.
+/// Follows a log. Reads the database itself where the feed's parts leave a gap.
 pub struct Tail {
     live: Live,
     environment: Uuid,
     feed: broadcast::Receiver<Part>,
-    /// The number of the last entry that was given; unknown before the first read of one that is to begin near the end.
+    /// Number of the last returned entry. `None` until the first read, if no number was given.
     last: Option<i64>,
-    /// Whether the database may have entries after it that the feed will not tell of.
+    /// Whether the database may hold later entries that the feed will not deliver.
     is_behind: bool,
 }
 
 impl Tail {
     pub(super) fn new(live: Live, environment: Uuid, after: Option<i64>) -> Self {
-        // What is stored after the first read is the feed's to tell.
+        // Subscribe before the first read: the feed delivers whatever is stored after it.
         let feed = live.subscribe(environment);
         Self { live, environment, feed, last: after, is_behind: true }
     }
 
-    /// The next entries, one at least and two hundred at most. Their numbers ascend, and jump where entries were dropped
-    /// before they could be read. A database that is away is waited for. Cancelled, it has given nothing.
+    /// The next entries: at least one, at most 200. Their numbers ascend, with gaps where entries were deleted before they could be read.
+    /// Waits while the database is unavailable. Cancel-safe: a cancelled call consumes nothing.
     pub async fn next(&mut self) -> Arc<[Entry]> {
         loop {
             let entries = if self.is_behind { self.read().await } else { self.hear().await };
@@ -56,7 +56,7 @@ impl Tail {
         }
     }
 
-    /// What is new of the feed's next part.
+    /// The new entries of the feed's next part.
     async fn hear(&mut self) -> Arc<[Entry]> {
         let last = self.last.unwrap_or_default();
         match self.feed.recv().await {

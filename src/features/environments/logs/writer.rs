@@ -1,7 +1,7 @@
-//! The writer of one replica: takes the steps of every reader, and makes many of them true in one transaction.
+//! The writer of one replica. It receives the steps of every reader and commits many of them in one transaction.
 //!
-//! Each attempt looks first at who follows a log and how far it is stored. So an attempt whose end is not known, such as
-//! a commit that was never answered, is simply made again: what it stored is found stored.
+//! Each attempt first checks the claim and the stored position of a log. An attempt with an unknown outcome, such as a commit whose
+//! response was lost, can therefore be repeated: what it stored is recognised.
 
 use std::time::Duration;
 
@@ -15,16 +15,16 @@ use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
 use crate::realtime::Realtime;
 
-/// Steps of one transaction. At 4 KiB a line it stays far from a statement's time limit.
+/// Maximum number of steps per transaction. At 4 KiB per line, this stays far below the statement's time limit.
 const BATCH: usize = 1_000;
-/// Lines that come one by one are stored together with those that follow within this time.
+/// Delay after a batch that was not full, so that single lines are stored together.
 const GATHER: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_millis(250);
 
-/// Stores what readers read.
+/// Stores the output of readers.
 pub struct Writer {
     pub db: Db,
-    /// Entries that a log keeps.
+    /// Number of entries that a log keeps.
     pub kept: i64,
     pub realtime: Realtime,
     pub metrics: Metrics,
@@ -35,20 +35,20 @@ struct Run {
     claim: Claim,
     entries: Vec<NewEntry>,
     dropped: u64,
-    /// Where the reader is after them.
+    /// The reader's position after the steps.
     position: Position,
     is_last: bool,
 }
 
 impl Writer {
-    /// Stores for ever: readers wait while it does.
+    /// Stores batches until every sender is dropped. Readers wait meanwhile.
     pub async fn write(self, mut steps: mpsc::Receiver<Step>) {
         let mut batch = Vec::with_capacity(BATCH);
         while steps.recv_many(&mut batch, BATCH).await > 0 {
             let is_full = batch.len() == BATCH;
             let runs = runs(batch.drain(..));
             while let Err(error) = self.store(&runs).await {
-                tracing::warn!(error = &error as &dyn std::error::Error, "lines of logs wait for the database");
+                tracing::warn!(error = &error as &dyn std::error::Error, "failed to store log lines; retrying");
                 tokio::time::sleep(RETRY).await;
             }
             if !is_full {
@@ -65,7 +65,7 @@ impl Writer {
         let streams = store::hold(&mut tx, &environments).await?;
         let (mut additions, mut stored) = (Vec::new(), Vec::new());
         for run in runs {
-            // An environment that is gone has no log.
+            // The environment was deleted together with its log.
             let Some(stream) = streams.get(&run.claim.environment) else { continue };
             let is_stored = stream.position == run.position;
             if stream.follower == Some(run.claim.follower) {
@@ -76,7 +76,7 @@ impl Writer {
             } else if is_stored {
                 stored.push(run);
             }
-            // Else another replica has the claim and reads the same lines.
+            // Otherwise another replica holds the claim and reads the same lines.
         }
         if !additions.is_empty() {
             store::advance(&mut tx, &additions).await?;
@@ -90,7 +90,7 @@ impl Writer {
     }
 }
 
-/// The steps by reader. A batch holds few readers.
+/// Groups steps by reader. A linear search suffices, since a batch has few readers.
 fn runs(steps: impl Iterator<Item = Step>) -> Vec<Run> {
     let mut runs: Vec<Run> = Vec::new();
     for Step { claim, position, dropped, entry } in steps {
