@@ -1,5 +1,4 @@
-//! The facts of projects: each is one log line and, where it matters, one count and one announcement to the members that
-//! subscribed to the project.
+//! The events of projects: each writes a log line and, where needed, increments a counter and notifies the project's subscribers.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -48,7 +47,7 @@ pub fn member_removed(realtime: &Realtime, project: Uuid, member: Uuid) {
     tracing::info!(%project, %member, "member removed");
 }
 
-/// Somebody who was subscribed may not see the project any more: the last that the client hears of it.
+/// Informs a client that its user may no longer read the project. It is the last event about the project that this client receives.
 pub fn access_lost(client: &Client, project: Uuid) {
     let _slow = client.emit(EventOut::ProjectChanged, &Changed { project_id: project, change: Change::AccessLost, version: None });
     tracing::info!(%project, user = %client.identity().user, "subscription ended");
@@ -70,7 +69,7 @@ enum Change {
 struct Changed {
     project_id: Uuid,
     change: Change,
-    /// Of the project, where it became another.
+    /// The project's version, for changes of the project itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     version: Option<i64>,
 }

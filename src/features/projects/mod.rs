@@ -1,12 +1,13 @@
-//! Projects and their members, and the showcase of those that are published.
+//! Projects, their members, and the showcase of published projects.
 //!
-//! - Whoever creates a project owns it; a project always has one owner. Owners manage, editors change, viewers read.
-//! - A public project is read by every account; a private one does not exist for strangers (404, not 403).
-//! - An administrator may do what an owner may.
-//! - A change names the version that it was made for (`If-Match`): of two at once, one is refused.
-//! - Members subscribe over Socket.IO to what becomes of a project, and see who else has. Who is no member any more is told no more.
-//! - A project is published under a slug that its owner may choose then, and keeps that while it is published, so that
-//!   links hold. Publishing makes it public; making it private takes it out of the showcase.
+//! - The account that creates a project owns it; a project always has exactly one owner. Owners manage, editors change, viewers read.
+//! - Any account may read a public project. For an account that is not a member, a private project does not exist (404, not 403).
+//! - An admin may do whatever an owner may.
+//! - A change names the version that it is based on (`If-Match`), so that one of two concurrent changes is refused.
+//! - Over Socket.IO, members subscribe to a project's changes and see the other subscribers. A subscription ends with the access to the
+//!   project.
+//! - A project is published under a slug. Its owner may choose the slug at publication; it then stays the same as long as the project is
+//!   published, so that links remain valid. Publishing makes a project public; making it private removes it from the showcase.
 
 mod events;
 mod model;
@@ -29,7 +30,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 use crate::state::AppState;
 
-/// The routes of the feature.
+/// The routes of projects and of the showcase.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     routes::routes().merge(showcase::routes())

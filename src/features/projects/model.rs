@@ -1,4 +1,4 @@
-//! The types of projects, who may do what, and what text may become one of them.
+//! The types of projects, the rules of access, and the validation of what clients send.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -8,30 +8,29 @@ use uuid::Uuid;
 use crate::http::FieldError;
 use crate::http::fields::{Fields, Line, Paragraph};
 
-/// The name of a project.
 pub type Name = Line<1, 80>;
-/// What members say of their project.
+/// Free text for readers of the project.
 pub type Description = Paragraph<0, 2000>;
-/// As long as an account's address may be.
+/// Address of an account to be added; as long as an account's may be.
 pub type MemberEmail = Line<1, 254>;
-/// Members of one project, the owner included.
+/// Maximum number of members, including the owner.
 pub const MAX_MEMBERS: usize = 100;
 
-/// What a member may do in a project, from the least.
+/// Role of a member in a project, in ascending order of rights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = ProjectRole)]
 pub enum Role {
-    /// Reads.
+    /// May read.
     Viewer,
-    /// Reads and changes.
+    /// May read and change.
     Editor,
-    /// Reads, changes, manages members, publishes and deletes.
+    /// May read, change, manage members, publish and delete.
     Owner,
 }
 
 impl Role {
-    /// The role that the database holds.
+    /// Reads the database's value; unknown text is `Viewer`.
     pub fn parse(text: &str) -> Self {
         match text {
             "owner" => Self::Owner,
@@ -40,7 +39,7 @@ impl Role {
         }
     }
 
-    /// The role as the database holds it.
+    /// The database's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Owner => "owner",
@@ -50,24 +49,24 @@ impl Role {
     }
 }
 
-/// Who may read a project.
+/// Visibility of a project.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Visibility {
-    /// Its members.
+    /// Only members may read it.
     #[default]
     Private,
-    /// Every account.
+    /// Every account may read it.
     Public,
 }
 
 impl Visibility {
-    /// The visibility that the database holds.
+    /// Reads the database's value; anything but `public` is `Private`.
     pub fn parse(text: &str) -> Self {
         if text == "public" { Self::Public } else { Self::Private }
     }
 
-    /// The visibility as the database holds it.
+    /// The database's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Private => "private",
@@ -76,7 +75,6 @@ impl Visibility {
     }
 }
 
-/// A project.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Project {
     pub id: Uuid,
@@ -95,21 +93,21 @@ pub struct Project {
 }
 
 impl Project {
-    /// Whether it is in the showcase.
+    /// Whether the project is in the showcase.
     pub fn is_published(&self) -> bool {
         self.published_at.is_some() && self.visibility == Visibility::Public
     }
 }
 
-/// A project as one account sees it.
+/// A project from the point of view of an account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Seen {
     pub project: Project,
-    /// None for an account that is not a member.
+    /// `None` if the account is not a member.
     pub role: Option<Role>,
 }
 
-/// A project and who is in it: what is cached, so that one removal serves every member.
+/// A project with its members. Cached as a whole, so that one invalidation covers all members.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Roster {
     pub project: Project,
@@ -117,14 +115,14 @@ pub struct Roster {
 }
 
 impl Roster {
-    /// The project as an account sees it.
+    /// The project from the point of view of an account.
     pub fn seen_by(self, user: Uuid) -> Seen {
         let role = self.members.iter().find(|(member, _)| *member == user).map(|(_, role)| *role);
         Seen { project: self.project, role }
     }
 }
 
-/// Somebody in a project.
+/// A member of a project.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Member {
     pub user_id: Uuid,
@@ -134,23 +132,23 @@ pub struct Member {
     pub added_at: OffsetDateTime,
 }
 
-/// The address of an account that shall become a member, if it can be one.
+/// Validates the address of an account to be added.
 pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
     let mut fields = Fields::default();
     let email = MemberEmail::read(&mut fields, "email", text);
     fields.finish(email)
 }
 
-/// What may be wanted of a project.
+/// What an account wants to do with a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// See the project.
+    /// Read the project.
     Read,
-    /// See what is in it: members, environments.
+    /// Read what belongs to it, such as members and environments.
     Enter,
-    /// Change it, and what is in it.
+    /// Change it or what belongs to it.
     Change,
-    /// Decide about members, the showcase and its end.
+    /// Manage members, publication and deletion.
     Manage,
 }
 
@@ -159,12 +157,12 @@ pub enum Action {
 pub enum Refused {
     /// The account must not learn that the project exists.
     Hidden,
-    /// The account sees the project and may not do this.
+    /// The account may read the project but not do this.
     Forbidden,
 }
 
 impl Seen {
-    /// Whether the account that sees the project may do this with it.
+    /// Checks whether the account may do this.
     pub fn allows(&self, action: Action, is_admin: bool) -> Result<(), Refused> {
         let needed = match action {
             Action::Read | Action::Enter => Role::Viewer,
@@ -182,7 +180,7 @@ impl Seen {
     }
 }
 
-/// A project to be.
+/// A valid request to create a project.
 #[derive(Debug, Serialize)]
 pub struct NewProject {
     pub name: String,
@@ -191,7 +189,7 @@ pub struct NewProject {
 }
 
 impl NewProject {
-    /// Checks what was sent.
+    /// Validates the request.
     pub fn parse(name: &str, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let name = Name::read(&mut fields, "name", name);
@@ -200,7 +198,7 @@ impl NewProject {
     }
 }
 
-/// What of a project shall become different.
+/// A valid change of a project; `None` leaves a field unchanged.
 #[derive(Debug)]
 pub struct ProjectChange {
     pub name: Option<String>,
@@ -209,7 +207,7 @@ pub struct ProjectChange {
 }
 
 impl ProjectChange {
-    /// Checks what was sent.
+    /// Validates the request.
     pub fn parse(name: Option<&str>, description: Option<&str>, visibility: Option<Visibility>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let name = name.map(|name| Name::read(&mut fields, "name", name));
@@ -217,7 +215,7 @@ impl ProjectChange {
         fields.finish(Self { name, description, visibility })
     }
 
-    /// Whether nothing shall become different.
+    /// Whether every field stays unchanged.
     pub fn is_empty(&self) -> bool {
         matches!(self, Self { name: None, description: None, visibility: None })
     }

@@ -1,8 +1,9 @@
-//! Who is in a project: the users whose sockets are subscribed to it, on any replica.
+//! Presence: the users with connections subscribed to a project, on any replica.
 //!
-//! Nothing of this is stored. Each replica tells the others who is there at its own sockets, when that changes and every few
-//! seconds, and remembers for a while what others tell of the projects to which it has subscribers. So who leaves is gone at
-//! once, a replica that dies takes its users along after [`MEMORY`], and while Redis is away each replica knows its own.
+//! Presence is not stored. Each replica publishes the users of its own connections, on every change and every few seconds. It remembers,
+//! for a limited time, what other replicas publish about the projects to which it has subscribers. A user who leaves therefore disappears
+//! at once, the users of a replica that dies disappear after [`MEMORY`], and while Redis is unavailable each replica knows only its own
+//! users.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,35 +18,35 @@ use uuid::Uuid;
 use crate::metrics::labels::EventOut;
 use crate::realtime::{Client, Realtime, Room, Topic};
 
-/// Between two times that a replica tells who is there though nothing has changed.
+/// Interval of publications without a change.
 const TELL_EVERY: Duration = Duration::from_secs(5);
-/// How long the word of a replica holds.
+/// Time after which another replica's message expires.
 const MEMORY: Duration = Duration::from_secs(15);
-/// How soon it is seen that a word does not hold any more.
+/// Poll interval for expired messages.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// Projects of one word.
+/// Maximum number of projects per message.
 const AT_ONCE: usize = 100;
 
-/// Somebody in a project. Names of accounts are what they were at the subscription.
+/// A user in a project. The name is that of the time of the subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Present {
     user_id: Uuid,
     display_name: String,
 }
 
-/// Users by their identifiers, and what they are called.
+/// Display names by user.
 type Users = BTreeMap<Uuid, String>;
 
-/// What one replica says of its own sockets.
+/// A replica's message about its own connections.
 #[derive(Debug, Serialize, Deserialize)]
 struct Word {
     replica: Uuid,
     projects: Vec<Presents>,
-    /// Whether the others are asked for theirs.
+    /// Whether the receivers shall answer with their own users of these projects.
     asks: bool,
 }
 
-/// Who is in a project; also what clients are told.
+/// The users in a project. Also the payload of the event to clients.
 #[derive(Debug, Serialize, Deserialize)]
 struct Presents {
     project_id: Uuid,
@@ -59,35 +60,35 @@ impl Presents {
     }
 }
 
-/// Who is in which project, as one replica knows it; clones share it.
+/// Presence as this replica knows it. Clones share it.
 #[derive(Clone)]
 pub struct Presence(Arc<Inner>);
 
 struct Inner {
     realtime: Realtime,
-    /// Projects to which this replica has subscribers, or had until it tells so.
+    /// Projects with subscribers on this replica, and those that lost the last one but have not published that yet.
     projects: Mutex<HashMap<Uuid, Known>>,
     stirred: Notify,
 }
 
-/// What is known of one project.
+/// Presence in one project.
 #[derive(Default)]
 struct Known {
-    /// At this replica's sockets, and at how many.
+    /// Users of this replica's connections: name, and number of connections.
     here: BTreeMap<Uuid, (String, usize)>,
-    /// At other replicas, and when those last said so.
+    /// Users by other replica, and the time of that replica's last message.
     elsewhere: HashMap<Uuid, (Users, Instant)>,
-    /// What subscribers were told last.
+    /// Users that subscribers were last notified of.
     told: Users,
-    /// What the other replicas do not know yet.
+    /// Change that is still to be published to the other replicas.
     news: Option<News>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum News {
-    /// Others are at this replica's sockets.
+    /// The set of this replica's users has changed.
     Changed,
-    /// It has its first subscriber, and knows nothing of other replicas.
+    /// The first subscriber on this replica; the users on other replicas are not known yet.
     First,
 }
 
@@ -101,7 +102,7 @@ impl Known {
         elsewhere.chain(self.here()).collect()
     }
 
-    /// What subscribers are to be told, unless they were.
+    /// The users to notify subscribers of, if they have changed since the last notification.
     fn change(&mut self) -> Option<&Users> {
         let now = self.everywhere();
         if now == self.told {
@@ -112,7 +113,7 @@ impl Known {
     }
 }
 
-/// Keeps a user present at one socket until it is dropped.
+/// A user's presence through one connection, which ends on drop.
 pub struct Here {
     presence: Presence,
     project: Uuid,
@@ -130,7 +131,7 @@ impl Presence {
         Self(Arc::new(Inner { realtime, projects: Mutex::default(), stirred: Notify::new() }))
     }
 
-    /// One more socket of a user in a project.
+    /// Registers a connection of a user in a project.
     pub(super) fn enter(&self, project: Uuid, user: Uuid, name: &str) -> Here {
         let mut projects = self.projects();
         let known = projects.entry(project).or_default();
@@ -156,7 +157,7 @@ impl Presence {
         }
     }
 
-    /// Tells a client who has subscribed who is there, and the others as well when it is news to them.
+    /// Notifies a new subscriber of the users present. Notifies the other local subscribers, too, if the set has changed.
     pub(super) fn tell(&self, project: Uuid, client: &Client) {
         let mut projects = self.projects();
         let Some(known) = projects.get_mut(&project) else { return };
@@ -165,7 +166,7 @@ impl Presence {
         }
     }
 
-    /// Tells the subscribers at this replica, if who is there has changed. Under the lock, so that what is told last is true last.
+    /// Notifies the local subscribers if the set of users has changed. Called under the lock, so that notifications are in order.
     fn tell_change(&self, project: Uuid, known: &mut Known) -> bool {
         let change = known.change().map(|users| Presents::new(project, users));
         if let Some(presents) = &change {
@@ -174,7 +175,7 @@ impl Presence {
         change.is_some()
     }
 
-    /// Tells the other replicas and hears them, for ever.
+    /// Publishes to other replicas and handles their messages. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
         let (mut tells, mut looks) = (tokio::time::interval(TELL_EVERY), tokio::time::interval(LOOK_EVERY));
@@ -220,7 +221,7 @@ impl Presence {
     }
 
     fn hear(&self, signal: Value) {
-        // Another version may say what this one does not know.
+        // Another version may send a message that this version does not understand.
         let Ok(Word { replica, projects: said, asks }) = serde_json::from_value(signal) else { return };
         if replica == self.0.realtime.replica() {
             return;
@@ -244,7 +245,7 @@ impl Presence {
         }
     }
 
-    /// Forgets what replicas said that have said nothing since.
+    /// Removes expired messages of other replicas.
     fn forget(&self) {
         for (project, known) in self.projects().iter_mut() {
             let before = known.elsewhere.len();

@@ -1,4 +1,4 @@
-//! The HTTP interface of projects: `/api/projects*`.
+//! The HTTP routes of projects: `/api/projects*`.
 
 use axum::Json;
 use axum::extract::{FromRequestParts, State};
@@ -27,7 +27,6 @@ use crate::http::{ApiError, Code, FieldError};
 use crate::metrics::labels::CacheType;
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -59,7 +58,7 @@ impl From<ProjectError> for ApiError {
     }
 }
 
-/// A project as the account that asks sees it.
+/// A project from the point of view of the requesting account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Project)]
 struct ProjectView {
@@ -86,7 +85,7 @@ impl From<Seen> for ProjectView {
     }
 }
 
-/// A request for a project: the user, the project, and its cache entry.
+/// A request for a project: the user, the project's identifier, and the result of its cache lookup.
 struct Asked {
     user: User,
     id: Uuid,
@@ -102,18 +101,18 @@ impl FromRequestParts<AppState> for Asked {
                 let (CurrentUser { user, .. }, look) = CurrentUser::and_look(parts, state, CacheType::Project, &id.to_string()).await?;
                 Ok(Self { user, id, look })
             }
-            // Strangers are told that they are, whatever they ask for.
+            // Authentication comes first: without it, even a malformed identifier is answered with 401.
             Err(refusal) => Err(CurrentUser::from_request_parts(parts, state).await.map_or_else(|stranger| stranger, |_| refusal)),
         }
     }
 }
 
-/// A project with its entity tag.
+/// A response with the project and its entity tag.
 fn tagged(seen: Seen) -> Response {
     (etag(seen.project.version), Json(ProjectView::from(seen))).into_response()
 }
 
-/// The projects that the account is a member of
+/// List the projects of which the account is a member
 #[utoipa::path(get, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), params(PageQuery),
     responses((status = 200, body = Page<ProjectView>)))]
 async fn list(
@@ -126,7 +125,7 @@ async fn list(
     Ok(Json(slice.page(projects, |seen| seen.project.id, ProjectView::from)))
 }
 
-/// A project to be.
+/// A request to create a project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreateProject {
@@ -140,7 +139,7 @@ struct CreateProject {
     visibility: Option<Visibility>,
 }
 
-/// Creates a project
+/// Create a project
 #[utoipa::path(post, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = CreateProject,
     params(IdempotencyKey),
     responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 409)))]
@@ -157,16 +156,16 @@ async fn create(
     Ok((StatusCode::CREATED, location, tagged(Seen { project, role: Some(Role::Owner) })).into_response())
 }
 
-/// Reads a project
+/// Get a project
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client has this version"),
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client's version is current"),
         (status = 412)))]
 async fn read(State(state): State<AppState>, Asked { user, id, look }: Asked, conditions: Conditions) -> Result<Response, ApiError> {
     let seen = state.projects.read_found(&user, id, look).await?;
     conditions.answer_read(seen.project.version, Json(ProjectView::from(seen)))
 }
 
-/// What shall become different.
+/// A change of a project; absent fields stay unchanged.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeProject {
@@ -181,9 +180,9 @@ struct ChangeProject {
     visibility: Option<Visibility>,
 }
 
-/// Changes a project that is still what the client read
+/// Change a project, unless it has changed since the client read it
 ///
-/// Making a published project private takes it out of the showcase.
+/// Making a published project private removes it from the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), RequiredConditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 412), (status = 428)))]
@@ -198,9 +197,9 @@ async fn change(
     Ok(tagged(state.projects.change(&user, id, change, &conditions).await?))
 }
 
-/// Deletes a project and everything in it
+/// Delete a project and everything in it
 ///
-/// With `If-Match` only if it is still what the client read.
+/// With `If-Match`, only if the project has not changed since the client read it.
 #[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
     responses((status = 204), (status = 403), (status = 412)))]
 async fn delete(
@@ -213,19 +212,20 @@ async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// How a project shall be published.
+/// A request to publish a project.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PublishProject {
-    /// Words of lower-case letters a to z and digits, with single hyphens between; the slug that the project has unless told.
+    /// Words of lower-case letters a to z and digits, separated by single hyphens. By default, the project's current slug.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(value_type = Slug, inline, nullable = false, required = false)]
     slug: Option<String>,
 }
 
-/// Puts a project into the showcase, where everybody reads it
+/// Publish a project in the showcase, where everybody can read it
 ///
-/// It becomes public. While it is published, its slug does not change: links hold. Sent again, the request changes nothing.
+/// The project becomes public. Its slug stays the same while it is published, so that links remain valid. Repeating the request has no
+/// further effect.
 #[utoipa::path(post, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = PublishProject,
     params(("id" = Uuid, Path)),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 409)))]
@@ -239,9 +239,9 @@ async fn publish(
     Ok(tagged(state.projects.publish(&user, id, slug).await?))
 }
 
-/// Takes a project out of the showcase
+/// Remove a project from the showcase
 ///
-/// It stays public. Sent again, the request changes nothing.
+/// The project stays public. Repeating the request has no further effect.
 #[utoipa::path(delete, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403)))]
 async fn unpublish(
@@ -252,7 +252,7 @@ async fn unpublish(
     Ok(tagged(state.projects.unpublish(&user, id).await?))
 }
 
-/// Somebody in a project.
+/// A member of a project.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Member)]
 struct MemberView {
@@ -269,7 +269,7 @@ impl From<Member> for MemberView {
     }
 }
 
-/// The members of a project
+/// List the members of a project
 #[utoipa::path(get, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), PageQuery),
     responses((status = 200, body = Page<MemberView>), (status = 403)))]
 async fn members(
@@ -283,7 +283,7 @@ async fn members(
     Ok(Json(slice.page(members, |member| member.user_id, MemberView::from)))
 }
 
-/// The roles that can be given.
+/// Roles that can be granted.
 #[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 enum GivenRole {
@@ -291,17 +291,17 @@ enum GivenRole {
     Editor,
 }
 
-/// A member to be.
+/// A request to add a member.
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct AddMember {
-    /// The account's address.
+    /// E-mail address of the account.
     #[schema(schema_with = MemberEmail::schema)]
     email: String,
     role: GivenRole,
 }
 
-/// Makes an account a member, or gives a member another role
+/// Add a member, or change a member's role
 #[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = AddMember,
     params(("id" = Uuid, Path), IdempotencyKey),
     responses((status = 201, body = MemberView), (status = 403), (status = 409)))]
@@ -322,7 +322,7 @@ async fn add_member(
     Ok((StatusCode::CREATED, Json(member.into())))
 }
 
-/// Ends a membership
+/// Remove a member
 #[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
     responses((status = 204), (status = 403), (status = 409)))]
 async fn remove_member(

@@ -1,7 +1,7 @@
-//! The rules of projects; see the feature's `mod.rs`.
+//! The rules of projects; `mod.rs` lists them.
 //!
-//! Reads come through the cache. Changes look at the database alone, in the transaction that changes it, which also says
-//! which entries become untrue; no replica answers those any more when the change is answered.
+//! Reads use the cache. Changes read only from the database, in their own transaction, which also records the cache entries that become
+//! stale. Once a change is answered, no replica serves those entries.
 
 use std::sync::Arc;
 
@@ -23,49 +23,49 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
-/// A slug that is taken gets this many other endings before chance is given up on.
+/// Maximum number of slugs to try for a new project.
 const SLUG_TRIES: usize = 5;
 
-/// Why a project's request is refused.
+/// Why a request on projects is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum ProjectError {
-    /// There is none, or none that the user may know of.
+    /// The project does not exist, or the user must not learn that it does.
     #[error("there is no such project")]
     NoSuchProject,
-    /// Nobody of that name is in the project.
+    /// The project has no such member.
     #[error("there is no such member")]
     NoSuchMember,
-    /// The address is no account's.
+    /// No account has the address.
     #[error("no account has this e-mail")]
     NoSuchUser,
-    /// The user sees the project and may not do this.
-    #[error("the role does not allow it")]
+    /// The user may read the project but not do this.
+    #[error("the user's role does not allow this")]
     Forbidden,
-    /// The user has read an older version.
-    #[error("the project was changed since")]
+    /// The change is based on an older version.
+    #[error("the project has changed since it was read")]
     Changed,
-    /// The owner would have gone or changed.
-    #[error("a project keeps its owner")]
+    /// The owner cannot be removed or get another role.
+    #[error("the owner of a project cannot be removed or changed")]
     OwnerRequired,
-    /// It has as many members as it may.
-    #[error("the project is full")]
+    /// The project has reached the maximum number of members.
+    #[error("the project has reached the maximum number of members")]
     Full,
-    /// Chance found none within its tries.
-    #[error("no slug was free")]
+    /// Every slug that was tried is taken.
+    #[error("no free slug was found")]
     NoSlug,
     /// Another project has the slug.
     #[error("the slug is taken")]
     SlugTaken,
-    /// The slug that the project has may not be published, and no other was chosen.
-    #[error("the slug may not be published")]
+    /// The project's current slug must not be published, and the request contained no other.
+    #[error("the slug is not valid for publication")]
     UnfitSlug(Vec<FieldError>),
-    /// The slug of what is published does not change.
+    /// The slug of a published project cannot change.
     #[error("the project is published under another slug")]
     AlreadyPublished,
-    /// The request's key stands in the way.
+    /// The idempotency key is in use, or belongs to a different request.
     #[error(transparent)]
     Repeated(#[from] Refusal),
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(StoreError),
 }
@@ -88,11 +88,11 @@ impl From<Refused> for ProjectError {
     }
 }
 
-/// The projects service.
+/// The projects service; cheap to clone.
 #[derive(Clone)]
 pub struct Projects(Arc<Parts>);
 
-/// What the service works with.
+/// The dependencies of [`Projects`].
 pub(super) struct Parts {
     pub db: Db,
     pub cache: Cache,
@@ -103,30 +103,30 @@ pub(super) struct Parts {
 }
 
 impl Projects {
-    /// The service over its stores, telling clients by `realtime`.
+    /// Creates the service. It notifies clients through `realtime`.
     #[must_use]
     pub fn new(db: Db, cache: Cache, accounts: Accounts, realtime: Realtime, metrics: Metrics) -> Self {
         let presence = Presence::new(realtime.clone());
         Self(Arc::new(Parts { db, cache, accounts, realtime, presence, metrics }))
     }
 
-    /// Who is in which project.
+    /// Presence of users in projects.
     #[must_use]
     pub fn presence(&self) -> &Presence {
         &self.0.presence
     }
 
-    /// Those of these pairs of a user and a project in which the user may not enter the project, or there is none.
+    /// Returns which of these pairs of a user and a project lack access: the project does not exist, or the user may not enter it.
     pub(super) async fn outsiders_among(&self, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
         store::outsiders_among(&mut self.0.db.acquire().await?, users, projects).await
     }
 
-    /// What is removed from the caches from now on, projects among it.
+    /// Subscribes to cache invalidations, which include projects.
     pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.0.cache.invalidated()
     }
 
-    /// What the service works with.
+    /// The service's dependencies.
     pub(super) fn parts(&self) -> &Parts {
         &self.0
     }
@@ -149,7 +149,7 @@ impl Projects {
         Ok(project)
     }
 
-    /// A part of the projects that the user is a member of.
+    /// One page of the projects of which the user is a member.
     pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
         Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
     }
@@ -159,15 +159,15 @@ impl Projects {
         self.seen(user, id, Action::Read, self.look(id).await).await
     }
 
-    /// As [`Self::read`], for what was looked for in the cache before.
+    /// As [`Self::read`], with the result of an earlier cache lookup.
     pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Look) -> Result<Seen, ProjectError> {
         self.seen(user, id, Action::Read, look).await
     }
 
-    /// Whether the user may do this with the project; for what reads.
+    /// Checks whether the user may do this with the project. For reads: the answer may come from the cache.
     ///
     /// # Errors
-    /// When there is no such project for the user, or the role does not allow it.
+    /// When the project does not exist for the user, or the user's role does not allow the action.
     pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
         self.seen(user, id, action, self.look(id).await).await.map(drop)
     }
@@ -186,8 +186,8 @@ impl Projects {
         Ok(seen)
     }
 
-    /// As [`Self::permit`], for what writes: the project is held against changes until the transaction ends, and not
-    /// against others who hold it so.
+    /// As [`Self::permit`], for writes: takes a shared lock on the project until the transaction ends, which blocks changes but not other
+    /// shared locks.
     ///
     /// # Errors
     /// As [`Self::permit`].
@@ -195,7 +195,7 @@ impl Projects {
         self.hold_slug(tx, user, id, action).await.map(drop)
     }
 
-    /// As [`Self::hold`]; answers under which slug the project is published, if it is.
+    /// As [`Self::hold`]; returns the slug under which the project is published, if it is.
     ///
     /// # Errors
     /// As [`Self::permit`].
@@ -205,7 +205,7 @@ impl Projects {
         Ok(project.is_published().then_some(project.slug))
     }
 
-    /// Changes a project, if it is still what the user read.
+    /// Changes a project, unless it has changed since the user read it.
     pub(super) async fn change(&self, user: &User, id: Uuid, change: ProjectChange, conditions: &Conditions) -> Result<Seen, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Change).await?;
@@ -227,7 +227,7 @@ impl Projects {
         Ok(Seen { project, role: before.role })
     }
 
-    /// Puts a project into the showcase, under the slug that it has or another one. What is there stays as it is.
+    /// Publishes a project under a new slug or its current one. Leaves a published project unchanged.
     pub(super) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<Seen, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Manage).await?;
@@ -244,7 +244,7 @@ impl Projects {
         Ok(Seen { project, role: before.role })
     }
 
-    /// Takes a project out of the showcase. What is not there stays as it is.
+    /// Removes a project from the showcase. Leaves an unpublished project unchanged.
     pub(super) async fn unpublish(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Manage).await?;
@@ -259,7 +259,7 @@ impl Projects {
         Ok(Seen { project, role: before.role })
     }
 
-    /// Deletes a project and everything in it, if it is still what the user read.
+    /// Deletes a project and everything in it, unless it has changed since the user read it.
     pub(super) async fn delete(&self, user: &User, id: Uuid, conditions: &Conditions) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let before = hold(&mut tx, user, id, Action::Manage).await?;
@@ -274,13 +274,13 @@ impl Projects {
         Ok(())
     }
 
-    /// A part of the members of a project that the user is a member of.
+    /// One page of the members of a project that the user may enter.
     pub(crate) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
         self.permit(user, id, Action::Enter).await?;
         Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
     }
 
-    /// Makes an account a member, or gives a member another role.
+    /// Adds a member, or changes a member's role.
     pub(super) async fn add_member(
         &self,
         user: &User,
@@ -316,7 +316,7 @@ impl Projects {
         Ok(member)
     }
 
-    /// Ends a membership: an owner ends any but its own, a member its own.
+    /// Removes a member. Owners may remove anybody but themselves, members only themselves.
     pub(super) async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let action = if member == user.id { Action::Read } else { Action::Manage };
@@ -337,20 +337,20 @@ impl Projects {
         self.0.cache.invalidate(tx, [Stale::new(CacheType::Project, id.to_string())]).await
     }
 
-    /// Everything in the caches that a change of the project makes untrue: to be given it as it is while published.
+    /// Invalidates every cache entry that depends on the project, the showcase included. `project` must be its published state.
     async fn invalidate_published(&self, tx: &mut Conn, project: &Project) -> Result<Invalidation, StoreError> {
         let stale = [Stale::new(CacheType::Project, project.id.to_string())].into_iter().chain(showcase::stale(project));
         self.0.cache.invalidate(tx, stale).await
     }
 }
 
-/// The project, held against other changes, if the user may do this with it.
+/// Locks a project against concurrent changes, if the user may do this with it.
 async fn hold(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
     let project = store::lock(tx, id).await?;
     seen(tx, user, project, action).await
 }
 
-/// The project as the user sees it, if there is one and the user may do this with it.
+/// The project from the user's point of view, if it exists and the user may do this with it.
 async fn seen(tx: &mut Conn, user: &User, project: Option<Project>, action: Action) -> Result<Seen, ProjectError> {
     let project = project.ok_or(ProjectError::NoSuchProject)?;
     let seen = Seen { role: store::role(tx, project.id, user.id).await?, project };

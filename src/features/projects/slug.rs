@@ -1,4 +1,4 @@
-//! Slugs: the part of an address that names a project to people. What may be one, and how a name becomes one.
+//! Slugs: validation, and derivation from a project's name. A slug identifies a project in its public URL.
 
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
@@ -7,16 +7,16 @@ use crate::http::FieldError;
 use crate::http::fields::{Fields, characters};
 
 const LENGTH: std::ops::RangeInclusive<usize> = 3..=60;
-/// Words of the service's own addresses, now or likely: as a project's they would hide a page, or pass for one of ours.
+/// Words used, now or probably later, in the service's own URLs. As a project's slug, they could hide a page or imitate one.
 const RESERVED: [&str; 18] = [
     "about", "account", "admin", "api", "assets", "delete", "docs", "edit", "health", "login", "logout", "metrics", "new", "projects",
     "search", "settings", "showcase", "studio",
 ];
-/// What makes a slug of a name that would make none.
+/// Completes a name that yields no valid slug by itself.
 const FILLER: &str = "project";
 
-/// Text that may be a slug: lower-case ASCII letters and digits in words with single hyphens between, so that no two
-/// look alike and none needs escaping.
+/// A valid slug: words of lower-case ASCII letters and digits, separated by single hyphens, so that no two slugs look alike and none needs
+/// escaping.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 
@@ -29,7 +29,7 @@ impl PartialSchema for Slug {
 impl ToSchema for Slug {}
 
 impl Slug {
-    /// Checks what was sent: it is taken as it is or not at all.
+    /// Validates a slug. Never normalises it.
     pub fn parse(text: &str) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let is_word = |word: &str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
@@ -39,14 +39,14 @@ impl Slug {
         } else if length > *LENGTH.end() {
             fields.refuse("slug", "too_long", format!("must be at most {} characters", LENGTH.end()));
         } else if !text.split('-').all(is_word) {
-            fields.refuse("slug", "invalid", "must be words of lower-case letters a to z and digits, with single hyphens between");
+            fields.refuse("slug", "invalid", "must be words of lower-case letters a to z and digits, separated by single hyphens");
         } else if RESERVED.contains(&text) {
-            fields.refuse("slug", "reserved", "is a word of the service's own addresses");
+            fields.refuse("slug", "reserved", "is reserved");
         }
         fields.finish(Self(text.to_owned()))
     }
 
-    /// The ASCII letters and digits of a name's words; and something more where that is not enough.
+    /// Derives a slug from the ASCII letters and digits of a name, completed where these are not enough.
     pub fn of_name(name: &str) -> Self {
         let lower = name.to_lowercase();
         let words: Vec<&str> = lower.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
@@ -58,19 +58,18 @@ impl Slug {
         }
     }
 
-    /// Another one that begins the same, where that is taken.
+    /// Derives a slug with the same beginning and another ending, for one that is taken.
     pub fn with_ending(&self, ending: u32) -> Self {
         let ending = format!("-{ending:08x}");
         Self(cut(&self.0, LENGTH.end() - ending.len()).to_owned() + &ending)
     }
 
-    /// The slug as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
-/// The beginning of a text of ASCII that is not longer than this, without a hyphen at its end.
+/// Truncates ASCII text, and removes hyphens at the end.
 fn cut(text: &str, length: usize) -> &str {
     text.get(..length).unwrap_or(text).trim_end_matches('-')
 }

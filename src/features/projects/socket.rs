@@ -1,5 +1,4 @@
-//! Projects over Socket.IO: a member subscribes to one, is told what becomes of it and who else is there, and is told no
-//! more when it may not see it any more.
+//! Projects over Socket.IO. Members subscribe to a project's changes and presence; a subscription ends with the access to the project.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -19,10 +18,10 @@ use crate::metrics::labels::{CacheType, EventIn};
 use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
 use crate::state::AppState;
 
-/// How soon a lost project is found that nothing told of.
+/// Poll interval of the access check. Bounds how long a subscription outlives its user's access without a signal.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// The events of this file.
+/// The Socket.IO events of projects.
 pub fn sockets() -> Events {
     Events::default().on(EventIn::ProjectSubscribe, subscribe).on(EventIn::ProjectUnsubscribe, unsubscribe)
 }
@@ -38,7 +37,7 @@ async fn subscribe(state: AppState, client: Client, Named { project_id: id }: Na
     let (projects, room) = (&state.projects, Room::Project(id));
     projects.permit(&user, id, Action::Enter).await?;
     client.join(room);
-    // Once more, now that a loss of the project would be heard.
+    // Checked again, now that the room is joined: from here on, a loss of access would end the subscription.
     if let Err(error) = projects.permit(&user, id, Action::Enter).await {
         client.leave(room);
         return Err(error.into());
@@ -51,7 +50,7 @@ async fn subscribe(state: AppState, client: Client, Named { project_id: id }: Na
     if client.is_in(room) {
         projects.presence().tell(id, &client);
     } else {
-        // It was taken out just now, and what it was in then.
+        // The client was removed from the room in the meantime; also end the presence that was registered after that.
         client.leave(room);
     }
     Ok(Done {})
@@ -62,15 +61,15 @@ async fn unsubscribe(_: AppState, client: Client, Named { project_id }: Named) -
     Ok(Done {})
 }
 
-/// Ends, for ever, subscriptions of this replica's clients to projects, and to what is in them, that they may not see any more.
+/// Ends this replica's subscriptions to projects, and to what belongs to them, when the user loses access. Runs until the task is dropped.
 pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
-    // Postgres tells of a change as well, for the case that the replica that made it cannot reach Redis.
+    // Postgres announces changes too, in case the replica that made one cannot reach Redis.
     let mut invalidated = projects.invalidated();
     let mut looks = tokio::time::interval(LOOK_EVERY);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        // A signal that is not understood, or was missed, is about any project.
+        // After a missed or unreadable signal, check every project.
         let only = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|project| serde_json::from_value(project).ok()).map(|id| HashSet::from([id])),
             stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),
@@ -80,7 +79,7 @@ pub async fn watch_access(projects: Projects, realtime: Realtime) {
     }
 }
 
-/// The projects among these.
+/// The projects among these cache entries.
 fn projects_of(stale: &[Stale]) -> HashSet<Uuid> {
     stale.iter().filter(|stale| stale.cache == CacheType::Project).filter_map(|stale| stale.entry.parse().ok()).collect()
 }

@@ -1,4 +1,4 @@
-//! The statements on `projects` and `project_members`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `projects` and `project_members`. A missing row is `Ok(None)`; the service decides what that means.
 
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -43,7 +43,7 @@ impl From<MemberRow> for Member {
     }
 }
 
-/// A project with its owner as its first member; nothing when the slug is taken.
+/// Inserts a project with its owner as first member. Returns `None` when the slug is taken.
 pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &Slug) -> Result<Option<Project>, StoreError> {
     let insert = sqlx::query_as!(
         ProjectRow,
@@ -75,7 +75,7 @@ pub async fn project(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, Store
     Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
 }
 
-/// The project, held against other changes until the transaction ends.
+/// Locks a project against other changes until the transaction ends.
 pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
     let select = sqlx::query_as!(
         ProjectRow,
@@ -86,7 +86,7 @@ pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreErr
     Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
 }
 
-/// The project, held against changes until the transaction ends, but not against others who hold it so.
+/// Takes a shared lock on a project until the transaction ends: blocks changes, but not other shared locks.
 pub async fn share(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
     let select = sqlx::query_as!(
         ProjectRow,
@@ -104,7 +104,7 @@ pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreEr
     Ok(Some(Roster { project, members: rows.into_iter().map(|row| (row.user_id, Role::parse(&row.role))).collect() }))
 }
 
-/// Those of these pairs of a user and a project in which the user may not enter the project, or there is none.
+/// Returns which of these pairs of a user and a project lack access: the project does not exist, or the user may not enter it.
 pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT s.user_id AS "user_id!", s.project_id AS "project_id!"
@@ -118,7 +118,7 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
     Ok(rows.into_iter().map(|row| (row.user_id, row.project_id)).collect())
 }
 
-/// A part of the projects that a user is a member of.
+/// One page of the projects of which a user is a member.
 pub async fn of_member(conn: &mut Conn, user: Uuid, slice: Slice) -> Result<Vec<Seen>, StoreError> {
     let select = sqlx::query!(
         "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
@@ -164,7 +164,7 @@ pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result
     conn.one(Query::UpdateProjects, update).await.map(Into::into)
 }
 
-/// Fails with a conflict when another project has the slug.
+/// Fails with the conflict `projects_slug_key` when another project has the slug.
 pub async fn publish(conn: &mut Conn, id: Uuid, slug: &Slug) -> Result<Project, StoreError> {
     let update = sqlx::query_as!(
         ProjectRow,
@@ -197,7 +197,7 @@ pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<R
     Ok(conn.optional(Query::SelectProjectMembers, select).await?.map(|row| Role::parse(&row.role)))
 }
 
-/// A part of the members of a project, the newest account first.
+/// One page of the members of a project, newest account first.
 pub async fn members(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<Vec<Member>, StoreError> {
     let select = sqlx::query_as!(
         MemberRow,
@@ -217,7 +217,7 @@ pub async fn count_members(conn: &mut Conn, project: Uuid) -> Result<i64, StoreE
     Ok(conn.one(Query::SelectProjectMembers, count).await?.count)
 }
 
-/// Adds a member, or gives one another role. Answers since when it is one.
+/// Adds a member or changes its role. Returns the time when the account became a member.
 pub async fn put_member(conn: &mut Conn, project: Uuid, user: Uuid, role: Role) -> Result<OffsetDateTime, StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO project_members (project_id, user_id, role) VALUES ($1, $2, $3)

@@ -1,8 +1,8 @@
-//! The showcase: the published projects, for everybody, newest publication first. Only reads; what puts a project in and
-//! takes it out is a change of the project.
+//! The showcase: published projects, readable by everybody, newest publication first. It only reads; publishing and unpublishing are
+//! changes of the project.
 //!
-//! No identifier and no address of a person is in it. What is asked for most is cached: the first page of the usual size,
-//! and each project that is looked at. Whatever changes a published project removes both.
+//! It exposes no identifiers and no e-mail addresses. The most frequent reads are cached: the first page of the default size, and single
+//! projects. Every change of a published project invalidates both.
 
 mod model;
 mod routes;

@@ -1,4 +1,4 @@
-//! What the showcase shows of a project.
+//! The types of the showcase.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -9,31 +9,31 @@ use crate::http::page::Moment;
 /// A published project, as everybody sees it.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Of the project: not shown.
+    /// Identifier of the project; not exposed.
     pub id: Uuid,
-    /// Of the project: not shown.
+    /// Version of the project; not exposed.
     pub version: i64,
     /// Name of the project.
     pub name: String,
-    /// Its part of the address.
+    /// Slug in the project's URL.
     pub slug: String,
-    /// What its members say of it.
+    /// Description of the project.
     pub description: String,
-    /// Display name of its owner.
+    /// Display name of the owner.
     pub owner: String,
-    /// When it entered the showcase.
+    /// Time of publication.
     #[serde(with = "time::serde::rfc3339")]
     pub published_at: OffsetDateTime,
 }
 
 impl Entry {
-    /// Where it is in the showcase.
+    /// The entry's position in the order of the showcase.
     #[must_use]
     pub fn place(&self) -> Moment {
         Moment { at: self.published_at, id: self.id }
     }
 
-    /// The version of what is shown at the address: with the project, because another one may get the slug.
+    /// The entity tag of the entry's URL. It contains the project's identifier, because another project may get the slug later.
     #[must_use]
     pub fn tag(&self) -> String {
         format!("{}-{}", self.id.simple(), self.version)

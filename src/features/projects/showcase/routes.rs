@@ -1,4 +1,4 @@
-//! The HTTP interface of the showcase: `/api/showcase*`. Nobody has to be signed in.
+//! The HTTP routes of the showcase: `/api/showcase*`. They need no session.
 
 use axum::Json;
 use axum::extract::State;
@@ -17,7 +17,6 @@ use crate::http::page::{Moment, Page, PageQuery};
 use crate::http::precondition::Conditions;
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }
@@ -29,7 +28,7 @@ struct EntryView {
     name: String,
     slug: String,
     description: String,
-    /// Display name of its owner.
+    /// Display name of the owner.
     owner: String,
     #[serde(with = "time::serde::rfc3339")]
     published_at: OffsetDateTime,
@@ -41,7 +40,7 @@ impl From<Entry> for EntryView {
     }
 }
 
-/// The published projects, newest publication first
+/// List the published projects, newest publication first
 #[utoipa::path(get, path = "/api/showcase", tag = "showcase", params(PageQuery<Moment>),
     responses((status = 200, body = Page<EntryView>)))]
 async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery<Moment>>) -> Result<Json<Page<EntryView>>, ApiError> {
@@ -50,9 +49,9 @@ async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery
     Ok(Json(slice.page(entries, Entry::place, EntryView::from)))
 }
 
-/// Reads a published project
+/// Get a published project
 #[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = inline(Slug), Path), Conditions),
-    responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client has this version"),
+    responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client's version is current"),
         (status = 412)))]
 async fn read(State(state): State<AppState>, conditions: Conditions, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
     let entry = state.projects.published_as(&slug).await?;

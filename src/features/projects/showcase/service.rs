@@ -1,4 +1,4 @@
-//! How the showcase is read; see the module.
+//! Reads of the showcase; see `mod.rs`.
 
 use super::super::model::Project;
 use super::super::service::{Parts, ProjectError, Projects};
@@ -9,14 +9,14 @@ use crate::cache::Stale;
 use crate::http::page::{Moment, Slice};
 use crate::metrics::labels::CacheType;
 
-/// The cache's name of the first page: no slug is one, with such a beginning or without.
+/// Cache key of the first page. Cannot collide with the key of a slug, which begins with `slug`.
 const FIRST_PAGE: &str = "first page";
 
 impl Projects {
-    /// A part of the showcase, newest publication first.
+    /// One page of the showcase, newest publication first.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn showcase(&self, slice: Slice<Moment>) -> Result<Vec<Entry>, ProjectError> {
         let Parts { db, cache, .. } = self.parts();
         let load = async || store::published(&mut db.acquire().await?, slice).await;
@@ -27,12 +27,12 @@ impl Projects {
         Ok(page.unwrap_or_default())
     }
 
-    /// The project that is published under a slug, which may be any text.
+    /// The project published under a slug. `slug` may be any text.
     ///
     /// # Errors
-    /// When there is none, or the store fails.
+    /// When no such project is published, or the database fails.
     pub async fn published_as(&self, slug: &str) -> Result<Entry, ProjectError> {
-        // What is no slug is nobody's, and neither the cache nor the store is troubled with it.
+        // Text that is not a valid slug needs no lookup in cache or database.
         let slug = Slug::parse(slug).map_err(|_| ProjectError::NoSuchProject)?;
         let Parts { db, cache, .. } = self.parts();
         let load = async || store::published_as(&mut db.acquire().await?, slug.as_str()).await;
@@ -41,13 +41,13 @@ impl Projects {
     }
 }
 
-/// What a change of a published project makes untrue: nothing, when it is not published.
+/// The cache entries that a change of the project makes stale: none if it is not published.
 pub fn stale(project: &Project) -> impl Iterator<Item = Stale> {
     let entries = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
     entries.into_iter().flatten().map(|entry| Stale::new(CacheType::Showcase, entry))
 }
 
-/// The cache's name of the project that is published under a slug.
+/// Cache key of the project published under a slug.
 fn entry_id(slug: &str) -> String {
     format!("slug {slug}")
 }

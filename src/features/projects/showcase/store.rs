@@ -1,11 +1,11 @@
-//! The statements of the showcase. Absence is `Ok(None)`. Each names the condition of the index that it reads by.
+//! The SQL of the showcase. A missing row is `Ok(None)`. Each query repeats the condition of the partial index that it uses.
 
 use super::model::Entry;
 use crate::db::{Conn, StoreError};
 use crate::http::page::{Moment, Slice};
 use crate::metrics::labels::Query;
 
-/// A part of what is published.
+/// One page of the published projects.
 pub async fn published(conn: &mut Conn, slice: Slice<Moment>) -> Result<Vec<Entry>, StoreError> {
     let select = sqlx::query_as!(
         Entry,
