@@ -1,7 +1,7 @@
-//! Tokens with which to act on a platform: those that are stored, refreshed when they are about to end.
+//! Access tokens for calls to a platform's API. Stored tokens are refreshed when they are about to expire.
 //!
-//! A refresh token works once: whoever refreshes claims the account first, and the claim ends by itself if its replica dies. A refresh
-//! that has begun is finished even when nobody waits for it any more: the tokens that it gives would be lost.
+//! A refresh token works once. A replica therefore claims the account before it refreshes; if the replica dies, the claim expires. A
+//! refresh that has started is finished even if its caller is gone, because the new tokens would be lost otherwise.
 
 use std::time::{Duration, Instant};
 
@@ -18,65 +18,65 @@ use super::{events, work};
 use crate::db::StoreError;
 use crate::metrics::labels::Platform;
 
-/// A token that ends within this time is refreshed before it is used.
+/// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);
-/// Longer than a refresh and the note of it take.
+/// Duration of a claim: longer than a refresh and storing its result take.
 const CLAIM: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A token with which to act on a platform for somebody.
+/// An access token for a user's account on a platform.
 #[derive(Clone, Debug)]
 pub struct Access {
-    /// The linked account.
+    /// Identifier of the linked account.
     pub account: Uuid,
-    /// Who it is there.
+    /// Identifier of the user on the platform.
     pub subject: String,
-    /// What people call it there.
+    /// Name of the user on the platform.
     pub handle: String,
-    /// For `Authorization: Bearer`.
+    /// Bearer token for the `Authorization` header.
     pub token: SecretString,
 }
 
-/// Why there is no token.
+/// Why no access token is available.
 #[derive(Debug, thiserror::Error)]
 pub enum AccessError {
-    /// The user has linked no account there.
+    /// The user has linked no account of this platform.
     #[error("no account is linked")]
     NotLinked,
-    /// The platform takes no token of the account any more.
+    /// The platform no longer accepts the account's tokens.
     #[error("the account must be linked again")]
     Expired,
-    /// Another refresh did not end in time.
-    #[error("the account is being refreshed")]
+    /// Another refresh did not finish in time.
+    #[error("the account's tokens are being refreshed")]
     Busy,
-    /// The platform did not refresh the token.
+    /// The platform did not refresh the tokens.
     #[error(transparent)]
     Platform(#[from] ProviderError),
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
 impl Oauth {
-    /// A token for acting on a platform for a user.
+    /// Returns an access token for a user's account on a platform.
     ///
     /// # Errors
-    /// As [`AccessError`] says.
+    /// An [`AccessError`].
     pub async fn access(&self, user: Uuid, platform: Platform, deadline: Instant) -> Result<Access, AccessError> {
         let id = store::find_id(&mut self.0.db.acquire().await?, user, platform).await?.ok_or(AccessError::NotLinked)?;
         self.usable(id, None, deadline).await
     }
 
-    /// Another one in place of one that the platform did not take.
+    /// Returns another token for one that the platform has rejected.
     ///
     /// # Errors
-    /// As [`AccessError`] says; `Expired` when the platform gives no other.
+    /// An [`AccessError`]; `Expired` when the platform issues no other token.
     pub async fn renew(&self, refused: &Access, deadline: Instant) -> Result<Access, AccessError> {
         self.usable(refused.account, Some(&refused.token), deadline).await
     }
 
     async fn usable(&self, id: Uuid, refused: Option<&SecretString>, deadline: Instant) -> Result<Access, AccessError> {
-        // What was just given is used, however soon it ends.
+        // A token that was just refreshed is used, even if it expires soon.
         let mut is_fresh = false;
         loop {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
@@ -93,13 +93,13 @@ impl Oauth {
                 Err(OauthError::RefreshInProgress) => return Err(AccessError::Busy),
                 Err(OauthError::Provider(error)) => return Err(error.into()),
                 Err(OauthError::Store(error)) => return Err(error.into()),
-                // Nothing else is left to try.
+                // No other error leaves anything to try.
                 Err(_) => return Err(AccessError::Expired),
             }
         }
     }
 
-    /// The access token, unless it is of no use any more.
+    /// Decrypts the access token. `None` if the account must be linked again.
     async fn opened(&self, account: &Account, kept: &Kept) -> Result<Option<SecretString>, StoreError> {
         if account.status == Status::Expired {
             return Ok(None);
@@ -111,7 +111,7 @@ impl Oauth {
         Ok(None)
     }
 
-    /// Refreshes an account of a user, whether its token ends or not.
+    /// Refreshes a user's account, even if its token is not about to expire.
     pub(super) async fn refresh(&self, user: Uuid, id: Uuid) -> Result<Account, OauthError> {
         let mine = async || {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
@@ -167,13 +167,13 @@ impl Oauth {
         }
     }
 
-    /// Stores new tokens, however often it takes: the old ones work no more.
+    /// Stores new tokens. Retries until the claim expires, because the old tokens no longer work.
     async fn keep(&self, account: &Account, claim: Uuid, tokens: &Tokens, until: Instant) -> Result<(), StoreError> {
         let sealed = self.0.vault.seal(account.id, tokens);
         loop {
             match self.keep_once(account, claim, &sealed).await {
                 Err(error) if Instant::now() < until => {
-                    tracing::warn!(account = %account.id, error = &error as &dyn std::error::Error, "new tokens could not be stored yet");
+                    tracing::warn!(account = %account.id, error = &error as &dyn std::error::Error, "failed to store new tokens; retrying");
                     sleep(PAUSE).await;
                 }
                 ended => return ended,
@@ -185,7 +185,7 @@ impl Oauth {
         let Inner { background, queue, .. } = &*self.0;
         let mut tx = background.begin().await?;
         if !store::refreshed(&mut tx, account.id, claim, sealed).await? {
-            // Unlinked or linked anew meanwhile: nobody will use these.
+            // The account was unlinked, or linked again, in the meantime. Nobody will use these tokens.
             let unused = Kept { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
             queue.enqueue(&mut tx, &work::revocation(account.platform, &unused)).await?;
         }

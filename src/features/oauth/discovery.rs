@@ -1,4 +1,4 @@
-//! What an `OpenID` provider says of itself (`OpenID` Connect Discovery), and the keys with which it signs.
+//! Metadata of an `OpenID` provider (`OpenID` Connect Discovery) and its signing keys.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use super::error::{Distrust, ProviderError};
 use crate::metrics::labels::ApiEndpoint;
 use crate::platforms::{Authority, Client, Settings};
 
-/// Fields that the core document has not.
+/// Fields beyond the core document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct More {
     /// RFC 8414.
@@ -46,17 +46,17 @@ type Document = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
-/// A document and its keys; clones share them.
+/// A discovery document and its keys. Clones share them.
 #[derive(Clone)]
 pub struct Metadata(Arc<(Document, CoreJsonWebKeySet)>);
 
-/// Asks a provider what it says of itself.
+/// Fetches a provider's discovery document and keys.
 pub async fn fetch(client: &Client, settings: &Settings, deadline: Instant) -> Result<Metadata, ProviderError> {
     let Authority::Oidc { issuer, discovery_url } = &settings.authority else {
-        return Err(ProviderError::ClientRefused("it has no discovery document".to_owned()));
+        return Err(ProviderError::ClientRefused("the platform has no discovery document".to_owned()));
     };
     let document: Document = get(client, settings, ApiEndpoint::Discovery, discovery_url, deadline).await?;
-    // Whoever could name another issuer could be believed for it (OpenID Connect Discovery, 4.3).
+    // Otherwise a provider could impersonate another issuer (OpenID Connect Discovery, 4.3).
     if !is_same(issuer, document.issuer().as_str()) {
         return Err(Distrust::Issuer.into());
     }
@@ -75,13 +75,12 @@ async fn get<T: DeserializeOwned>(
     let request = request.body(Vec::new()).map_err(|error| ProviderError::ClientRefused(error.to_string()))?;
     let answer = client.call(settings.platform, endpoint, request, deadline).await?;
     if !answer.status().is_success() {
-        return Err(ProviderError::Away { reason: format!("it answered with status {}", answer.status().as_u16()), after: None });
+        return Err(ProviderError::Away { reason: format!("status {}", answer.status().as_u16()), after: None });
     }
-    serde_json::from_slice(answer.body())
-        .map_err(|error| ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None })
+    serde_json::from_slice(answer.body()).map_err(|error| ProviderError::Away { reason: format!("invalid response: {error}"), after: None })
 }
 
-/// Issuers are compared as they are written, but for the slash that a parsed address gains.
+/// Compares issuers literally, apart from the trailing slash that parsing adds to a URL.
 pub fn is_same(expected: &Url, named: &str) -> bool {
     named == expected.as_str() || (expected.path() == "/" && named == expected.as_str().trim_end_matches('/'))
 }
@@ -92,7 +91,7 @@ impl Metadata {
     }
 
     pub fn token_endpoint(&self) -> Result<TokenUrl, ProviderError> {
-        let missing = || ProviderError::ClientRefused("it names no token endpoint".to_owned());
+        let missing = || ProviderError::ClientRefused("its discovery document has no token endpoint".to_owned());
         self.0.0.token_endpoint().cloned().ok_or_else(missing)
     }
 
@@ -100,12 +99,12 @@ impl Metadata {
         self.0.0.additional_metadata().revocation_endpoint.clone()
     }
 
-    /// Whether it says in every answer who it is.
+    /// Whether the provider adds its issuer to every authorization response.
     pub fn names_issuer(&self) -> bool {
         self.0.0.additional_metadata().authorization_response_iss_parameter_supported
     }
 
-    /// Whether it takes this proof of who we are; `client_secret_basic` when it does not say.
+    /// Whether the provider accepts this client authentication method. A provider that lists none accepts `client_secret_basic` by default.
     pub fn takes(&self, method: &CoreClientAuthMethod) -> bool {
         self.0.0.token_endpoint_auth_methods_supported().is_none_or(|methods| methods.contains(method))
     }

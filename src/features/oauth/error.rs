@@ -1,51 +1,51 @@
-//! Why a platform's authority does not prove somebody, or does not do what it is asked for. What users hear of it: `routes`.
+//! Errors of a platform's authorization server. `routes` maps them to responses.
 
 use std::time::Duration;
 
 use crate::platforms::CallError;
 use crate::platforms::api::ApiFailure;
 
-/// Why a statement is not believed.
+/// Why a claim of identity is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// Wrong `iss`.
-    #[error("it comes from another issuer")]
+    #[error("the issuer does not match")]
     Issuer,
     /// Wrong `aud`.
-    #[error("it was made for somebody else")]
+    #[error("the audience does not match")]
     Audience,
     /// Wrong or missing `nonce`.
-    #[error("it was made for another sign-in")]
+    #[error("the nonce does not match")]
     Nonce,
     /// `exp` has passed.
-    #[error("it has expired")]
+    #[error("the ID token has expired")]
     Expired,
-    /// The provider may have a new key.
-    #[error("it is signed with a key that is not known")]
+    /// The provider may have rotated its keys.
+    #[error("the ID token is signed with an unknown key")]
     UnknownKey,
-    /// Whatever else is wrong.
-    #[error("it is not signed as it should be, or not whole")]
+    /// Any other defect.
+    #[error("the ID token is invalid")]
     Invalid,
 }
 
-/// Why a platform's authority did not do what it was asked for.
+/// The error of a call to a platform's authorization server.
 #[derive(Debug, thiserror::Error)]
 pub enum ProviderError {
-    /// It is away, slow, overloaded, or says what is not understood: the same may succeed later.
-    #[error("the platform is away: {reason}")]
+    /// The server is unavailable, slow, overloaded, or sent an invalid response. A later call may succeed.
+    #[error("the platform is unavailable: {reason}")]
     Away {
-        /// For the log.
+        /// Reason, for the log.
         reason: String,
-        /// When it wants to be asked again, if it said so.
+        /// Time to wait before the next call, if the platform named one.
         after: Option<Duration>,
     },
-    /// It does not take the code or the token that it gave.
+    /// The server rejected the code or token that it had issued.
     #[error("the platform refused the grant")]
     GrantRefused,
-    /// It does not take us for who we are: the settings are wrong.
+    /// The server rejected this client; the configuration is wrong.
     #[error("the platform refused the client: {0}")]
     ClientRefused(String),
-    /// What it says of somebody cannot be believed.
+    /// The identity cannot be trusted.
     #[error(transparent)]
     Distrusted(#[from] Distrust),
 }
@@ -62,7 +62,7 @@ impl From<ApiFailure> for ProviderError {
         match failure {
             ApiFailure::RateLimited { after } => Self::Away { reason, after },
             ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::Away { reason, after: None },
-            // It has given this token a moment ago.
+            // The token was issued a moment ago, so the user is not the cause.
             ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::ClientRefused(reason),
         }
     }

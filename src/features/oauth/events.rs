@@ -1,4 +1,5 @@
-//! The facts of signing in by platforms: each is one log line and one count. No token, state, subject or e-mail stands in either.
+//! The events of signing in through platforms: each writes a log line, increments a counter, or both. Neither contains a token, a state, a
+//! subject or an e-mail.
 
 use std::error::Error;
 
@@ -13,12 +14,12 @@ pub fn begun(metrics: &Metrics, platform: Platform) {
 
 pub fn not_begun(metrics: &Metrics, platform: Platform, reason: &(dyn Error + 'static)) {
     count(metrics, platform, OauthOperation::Start, Ending::Failure);
-    tracing::info!(platform = platform.name(), error = reason, "sign-in not begun");
+    tracing::info!(platform = platform.name(), error = reason, "failed to start sign-in");
 }
 
 pub fn signed_in(metrics: &Metrics, platform: Platform, user: Uuid) {
     count(metrics, platform, OauthOperation::Callback, Ending::Success);
-    tracing::info!(platform = platform.name(), %user, "platform vouched for user");
+    tracing::info!(platform = platform.name(), %user, "user authenticated by platform");
 }
 
 pub fn linked(metrics: &Metrics, platform: Platform, user: Uuid, account: Uuid) {
@@ -42,7 +43,7 @@ pub fn refreshed(metrics: &Metrics, platform: Platform, account: Uuid) {
 
 pub fn not_refreshed(metrics: &Metrics, platform: Platform, account: Uuid, reason: &(dyn Error + 'static)) {
     count(metrics, platform, OauthOperation::Refresh, Ending::Failure);
-    tracing::warn!(platform = platform.name(), %account, error = reason, "tokens not refreshed");
+    tracing::warn!(platform = platform.name(), %account, error = reason, "failed to refresh tokens");
 }
 
 pub fn revoked(metrics: &Metrics, platform: Platform, account: Uuid) {
@@ -52,14 +53,14 @@ pub fn revoked(metrics: &Metrics, platform: Platform, account: Uuid) {
 
 pub fn not_revoked(metrics: &Metrics, platform: Platform, account: Uuid, reason: &str) {
     count(metrics, platform, OauthOperation::Revoke, Ending::Failure);
-    tracing::warn!(platform = platform.name(), %account, reason, "tokens not revoked");
+    tracing::warn!(platform = platform.name(), %account, reason, "failed to revoke tokens");
 }
 
 pub fn resealed(count: usize) {
-    tracing::info!(count, "tokens sealed with the newest key");
+    tracing::info!(count, "tokens re-sealed with the newest key");
 }
 
-/// Makes every series of a configured platform exist before its first event.
+/// Creates every series of a configured platform, so that it is exported before its first event.
 pub fn touch(metrics: &Metrics, platform: Platform) {
     for operation in OauthOperation::MEMBERS {
         for ending in Ending::MEMBERS {

@@ -1,5 +1,5 @@
-//! A sign-in under way: kept by the browser that began it, sealed, so that beginning one costs the service nothing and
-//! no other browser can end it. What a state is compared with never leaves this file unsealed.
+//! A sign-in in progress. The browser that started it keeps it in a sealed cookie, so starting one costs the service no storage, and no
+//! other browser can finish it. The expected state leaves this file only in the authorization request.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -15,7 +15,7 @@ use super::model::ReturnTo;
 use crate::metrics::labels::Platform;
 use crate::sealing::Keyring;
 
-/// Everything that the way back is judged by.
+/// The data against which the callback is checked.
 #[derive(Serialize, Deserialize)]
 pub struct Flow {
     pub platform: Platform,
@@ -23,27 +23,27 @@ pub struct Flow {
     pub nonce: Nonce,
     pub verifier: PkceCodeVerifier,
     pub return_to: ReturnTo,
-    /// Whose account is to be linked; none signs in.
+    /// The account to link the identity to; `None` for a sign-in.
     pub link: Option<Uuid>,
     #[serde(with = "time::serde::timestamp")]
     pub expires_at: OffsetDateTime,
 }
 
-/// Why a way back is not taken for the end of this flow.
+/// Why a callback does not match a flow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum StateError {
-    #[error("this browser has begun no sign-in with the platform")]
+    #[error("this browser has started no sign-in with the platform")]
     Missing,
     #[error("the state belongs to another sign-in")]
     Mismatch,
-    #[error("the sign-in was begun too long ago")]
+    #[error("the sign-in was started too long ago")]
     Expired,
-    #[error("the state has come back before")]
+    #[error("the state has already been used")]
     Used,
 }
 
 impl Flow {
-    /// A new one, and the challenge that the platform is shown (RFC 7636, S256).
+    /// Creates a flow and the challenge for the platform (RFC 7636, S256).
     pub fn new(platform: Platform, return_to: ReturnTo, link: Option<Uuid>, lifetime: std::time::Duration) -> (Self, PkceCodeChallenge) {
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let (state, nonce) = (CsrfToken::new_random_len(32).into_secret(), Nonce::new_random_len(32));
@@ -51,18 +51,18 @@ impl Flow {
         (Self { platform, state, nonce, verifier, return_to, link, expires_at }, challenge)
     }
 
-    /// What the platform gives back.
+    /// The `state` parameter for the platform.
     pub fn state(&self) -> CsrfToken {
         CsrfToken::new(self.state.clone())
     }
 
-    /// The value of the browser's cookie.
+    /// Seals the flow for the browser's cookie.
     pub fn seal(&self, keys: &Keyring) -> String {
         let text = serde_json::to_vec(self).unwrap_or_default();
         URL_SAFE_NO_PAD.encode(keys.seal(&purpose(self.platform), &text))
     }
 
-    /// The flow that a browser brings back, when `state` is its own and it is still time.
+    /// Opens the flow from a browser's cookie, if `state` matches and the flow has not expired.
     pub fn open(keys: &Keyring, platform: Platform, cookie: Option<&str>, state: Option<&str>) -> Result<Self, StateError> {
         let cookie = cookie.ok_or(StateError::Missing)?;
         let sealed = URL_SAFE_NO_PAD.decode(cookie).map_err(|_| StateError::Missing)?;
@@ -78,13 +78,13 @@ impl Flow {
         Ok(flow)
     }
 
-    /// By what the state is remembered when it has come back.
+    /// The hash under which a used state is stored.
     pub fn state_hash(&self) -> Vec<u8> {
         Sha256::digest(&self.state).to_vec()
     }
 }
 
-/// A cookie that one platform's flow was sealed for does not open for another (RFC 9700, 4.4: mix-up).
+/// Binds the cookie to one platform, so that it does not open for another (RFC 9700, 4.4: mix-up).
 fn purpose(platform: Platform) -> String {
     format!("oauth flow with {}", platform.name())
 }

@@ -1,4 +1,4 @@
-//! Whether a signed statement of who somebody is can be believed (`OpenID` Connect Core, 3.1.3.7), and what it says.
+//! Validation of ID tokens (`OpenID` Connect Core, 3.1.3.7).
 
 use openidconnect::core::{CoreIdToken, CoreIdTokenVerifier, CoreJwsSigningAlgorithm};
 use openidconnect::{ClaimsVerificationError, ClientId, ClientSecret, Nonce, SignatureVerificationError};
@@ -9,7 +9,7 @@ use super::error::Distrust;
 use crate::platforms::Settings;
 use crate::platforms::api::Identity;
 
-/// Signed with a key that only the provider has; `none` and what is signed with our own secret are not.
+/// Asymmetric algorithms only. Excludes `none`, and signatures with our own client secret.
 const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
     CoreJwsSigningAlgorithm::RsaSsaPkcs1V15Sha256,
     CoreJwsSigningAlgorithm::RsaSsaPssSha256,
@@ -17,18 +17,14 @@ const ALGORITHMS: [CoreJwsSigningAlgorithm; 4] = [
     CoreJwsSigningAlgorithm::EdDsa,
 ];
 
-/// What a statement says, if it can be believed.
+/// Validates an ID token and returns the identity in it.
 pub fn read(settings: &Settings, metadata: &Metadata, statement: &CoreIdToken, nonce: &Nonce) -> Result<Identity, Distrust> {
     let (client, secret) =
         (ClientId::new(settings.client_id.clone()), ClientSecret::new(settings.client_secret.expose_secret().to_owned()));
     let verifier =
         CoreIdTokenVerifier::new_confidential_client(client, secret, metadata.issuer(), metadata.keys()).set_allowed_algs(ALGORITHMS);
     let claims = statement.claims(&verifier, nonce).map_err(|error| {
-        tracing::warn!(
-            platform = settings.platform.name(),
-            error = &error as &dyn std::error::Error,
-            "a statement of identity is not believed"
-        );
+        tracing::warn!(platform = settings.platform.name(), error = &error as &dyn std::error::Error, "ID token rejected");
         distrust(&error)
     })?;
     let text = |value: Option<&str>| value.map(str::to_owned);
@@ -46,7 +42,7 @@ fn distrust(error: &ClaimsVerificationError) -> Distrust {
         ClaimsVerificationError::InvalidNonce(_) => Distrust::Nonce,
         ClaimsVerificationError::Expired(_) => Distrust::Expired,
         ClaimsVerificationError::SignatureVerification(SignatureVerificationError::NoMatchingKey) => Distrust::UnknownKey,
-        // The library may add reasons; none of them makes a statement believable.
+        // The library may add reasons, and each of them means that the token is invalid.
         _ => Distrust::Invalid,
     }
 }

@@ -1,11 +1,11 @@
-//! Signing in by a platform, linking accounts there, and the tokens with which Vitrine acts on them.
+//! Sign-in through platforms, linked accounts, and the tokens for calling the platforms' APIs.
 //!
-//! - The authorization code flow with PKCE (S256), state and nonce (RFC 6749, RFC 7636, RFC 9700; `OpenID` Connect Core). A flow
-//!   lives in a sealed cookie, so that only the browser that began it can end it; its state comes back once.
-//! - An identity belongs to one account, and an account has one identity of a platform. An e-mail address alone never leads into an
-//!   account that exists: its owner signs in and links.
-//! - Tokens are sealed at rest. A refresh token works once, so one refresh of an account runs at a time in the whole fleet.
-//! - What is unlinked is revoked at the platform by a job, so that a platform that is away holds nobody up.
+//! - It uses the authorization code flow with PKCE (S256), state and nonce (RFC 6749, RFC 7636, RFC 9700; `OpenID` Connect Core). The flow
+//!   is kept in a sealed cookie, so that only the browser that started it can finish it. A state is accepted once.
+//! - An identity belongs to one account, and an account has at most one identity of each platform. A matching e-mail address never gives
+//!   access to an existing account: its owner must sign in and link the identity.
+//! - Tokens are encrypted at rest. A refresh token works once, so only one refresh of an account runs at a time in the whole fleet.
+//! - A job revokes the tokens of an unlinked account, so that an unavailable platform delays nobody.
 
 mod access;
 mod discovery;
@@ -34,7 +34,7 @@ use crate::jobs::Handler;
 use crate::metrics::labels::JobKind;
 
 impl Oauth {
-    /// What does this feature's jobs.
+    /// The handlers of this feature's jobs.
     #[must_use]
     pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
         vec![(JobKind::TokenRevocation, Arc::new(work::RevokeTokens(self.clone())))]

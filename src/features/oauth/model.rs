@@ -1,4 +1,4 @@
-//! The types of linked accounts, and where a browser may be sent when it has come back.
+//! The types of linked accounts, and the validation of return paths.
 
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
@@ -12,24 +12,24 @@ use crate::http::fields::characters;
 use crate::metrics::labels::Platform;
 
 const PATH_LENGTH: usize = 512;
-/// Enough for any platform's; what is longer is cut, since it is only shown.
+/// Long enough for every platform. Longer ones are truncated, since handles are only displayed.
 const HANDLE_LENGTH: usize = 200;
-/// Subjects are at most 255 ASCII characters (`OpenID` Connect Core, 2).
+/// `OpenID` Connect Core, 2, limits subjects to 255 ASCII characters.
 const SUBJECT_LENGTH: usize = 255;
 
-/// Whether a platform still takes the tokens of a linked account.
+/// Status of a linked account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 #[schema(as = LinkStatus)]
 pub enum Status {
-    /// As far as is known.
+    /// The platform accepts its tokens, as far as is known.
     Active,
-    /// It must be linked again.
+    /// The account must be linked again.
     Expired,
 }
 
 impl Status {
-    /// The status that the database holds.
+    /// Parses the database's value; `None` if this version does not know it.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -39,7 +39,7 @@ impl Status {
         }
     }
 
-    /// The status as the database holds it.
+    /// The database's value.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,43 +49,43 @@ impl Status {
     }
 }
 
-/// An account at a platform.
+/// A linked account of a platform.
 #[derive(Clone, Debug)]
 pub struct Account {
-    /// Ours.
+    /// Identifier in this service.
     pub id: Uuid,
-    /// Whose it is here.
+    /// User who linked it.
     pub user_id: Uuid,
-    /// Where it is.
+    /// Platform of the account.
     pub platform: Platform,
-    /// Whose it is there.
+    /// Identifier of the user on the platform.
     pub subject: String,
-    /// What people call it there.
+    /// Name of the user on the platform.
     pub handle: String,
-    /// What Vitrine may do there.
+    /// Scopes granted to Vitrine.
     pub scopes: Vec<String>,
-    /// Whether its tokens are taken.
+    /// Whether the platform still accepts its tokens.
     pub status: Status,
-    /// When the access token ends; none when the platform does not say.
+    /// Expiry of the access token; `None` if the platform names none.
     pub expires_at: Option<OffsetDateTime>,
-    /// Since when it is linked.
+    /// Time of the first link.
     pub created_at: OffsetDateTime,
-    /// Since when it is as it is.
+    /// Time of the last change.
     pub updated_at: OffsetDateTime,
 }
 
-/// What a platform entrusts to us.
+/// Tokens issued by a platform.
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access: SecretString,
-    /// Works once.
+    /// Single use.
     pub refresh: Option<SecretString>,
-    /// When the access token ends; none when the platform does not say.
+    /// Expiry of the access token; `None` if the platform names none.
     pub expires_at: Option<OffsetDateTime>,
     pub scopes: Vec<String>,
 }
 
-/// Who somebody is at a platform, in the form in which it is stored.
+/// An identity on a platform, in its stored form.
 #[derive(Clone, Debug)]
 pub struct Identified {
     pub platform: Platform,
@@ -95,7 +95,7 @@ pub struct Identified {
 }
 
 impl Identified {
-    /// None when the subject is none.
+    /// Returns `None` when the subject is invalid. Truncates the handle.
     pub fn new(platform: Platform, issuer: &str, subject: &str, handle: &str) -> Option<Self> {
         if subject.is_empty() || subject.len() > SUBJECT_LENGTH || subject.contains(char::is_control) {
             return None;
@@ -105,31 +105,30 @@ impl Identified {
     }
 }
 
-/// A path of this service, and never an address elsewhere (CWE-601).
+/// A path of this service. Never a URL of another site (CWE-601, open redirect).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// The paths that [`Self::parse`] reads, but for dots that would leave two slashes at the beginning.
+    /// Schema of the paths that [`Self::parse`] accepts. It cannot express the rejection of dot segments that leave two leading slashes.
     pub fn schema() -> Schema {
         let path = characters(1, PATH_LENGTH).pattern(Some(r"^/([^/\\\u0000-\u001f\u007f-\u009f][^\\\u0000-\u001f\u007f-\u009f]*)?$"));
         path.default(Some("/".into())).into()
     }
 
-    /// Reads a path, as a browser would read it. None for anything that could lead elsewhere.
+    /// Parses a path as a browser would. Returns `None` for anything that could lead to another site.
     pub fn parse(text: &str, public_url: &Url) -> Option<Self> {
-        // Browsers take a backslash for a slash, and drop tabs and line ends.
+        // Browsers treat a backslash as a slash, and ignore tabs and line ends.
         let harmless = text.starts_with('/') && text.chars().count() <= PATH_LENGTH && !text.contains('\\');
         if !harmless || text.contains(char::is_control) {
             return None;
         }
         let url = public_url.join(text).ok().filter(|url| url.origin() == public_url.origin())?;
         let rest = &url[url::Position::BeforePath..];
-        // Two slashes at the beginning would be read as a host.
+        // Browsers treat text after two leading slashes as a host.
         (!rest.starts_with("//")).then(|| Self(rest.to_owned()))
     }
 
-    /// The path.
     pub fn as_str(&self) -> &str {
         &self.0
     }

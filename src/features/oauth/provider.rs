@@ -1,6 +1,6 @@
-//! What is said between us and the authority of one platform: the addresses, a code for tokens, who somebody is, a refresh, a revocation.
+//! The protocol with a platform's authorization server: authorization URL, code exchange, identity, refresh, revocation.
 //!
-//! The rules of accounts are the service's; how bytes get there is [`platforms`](crate::platforms)'.
+//! `service` has the rules of accounts; [`platforms`](crate::platforms) sends the requests.
 
 use std::time::{Duration, Instant};
 
@@ -28,7 +28,7 @@ use crate::metrics::labels::{ApiEndpoint, Platform};
 use crate::platforms::api::Identity;
 use crate::platforms::{Authority, CallError, Platforms, Request, Settings};
 
-/// How long a discovery document and its keys are relied on.
+/// Time for which a discovery document and its keys are cached.
 const METADATA_TIME: Duration = Duration::from_mins(10);
 
 type Client<Addresses = EndpointNotSet> = oauth2::Client<
@@ -44,7 +44,7 @@ type Client<Addresses = EndpointNotSet> = oauth2::Client<
     Addresses,
 >;
 
-/// The authorities of all platforms; clones share what is known of them.
+/// The authorization servers of all platforms. Clones share their metadata.
 #[derive(Clone)]
 pub struct Providers {
     platforms: Platforms,
@@ -58,12 +58,12 @@ impl Providers {
         Self { platforms, public_url, metadata }
     }
 
-    /// The platforms that are configured.
+    /// The configured platforms.
     pub fn platforms(&self) -> &Platforms {
         &self.platforms
     }
 
-    /// Where the browser is to go to be asked for consent.
+    /// The URL at which the browser asks the user for consent.
     pub async fn authorization_url(
         &self,
         settings: &Settings,
@@ -81,7 +81,7 @@ impl Providers {
         Ok(request.url().0)
     }
 
-    /// Checks that the answer comes from whom it was expected (RFC 9207).
+    /// Checks that the response comes from the expected issuer (RFC 9207).
     pub async fn check_issuer(&self, settings: &Settings, issuer: Option<&str>, deadline: Instant) -> Result<(), ProviderError> {
         let Authority::Oidc { issuer: expected, .. } = &settings.authority else { return Ok(()) };
         let named = match issuer {
@@ -91,7 +91,7 @@ impl Providers {
         if named { Ok(()) } else { Err(Distrust::Issuer.into()) }
     }
 
-    /// The tokens for a code, and who it was given for.
+    /// Exchanges a code for tokens and the identity of the user.
     pub async fn exchange(
         &self,
         settings: &Settings,
@@ -110,7 +110,7 @@ impl Providers {
                 let statement = answer.extra_fields().id_token().ok_or(Distrust::Invalid)?;
                 let metadata = self.metadata(settings, deadline).await?;
                 match identity::read(settings, &metadata, statement, flow_nonce) {
-                    // Signed with a key that is newer than what we know.
+                    // The key may be newer than the cached metadata.
                     Err(Distrust::UnknownKey) => {
                         self.metadata.invalidate(&settings.platform).await;
                         identity::read(settings, &self.metadata(settings, deadline).await?, statement, flow_nonce)?
@@ -123,7 +123,7 @@ impl Providers {
         Ok((tokens, identity))
     }
 
-    /// New tokens for a refresh token, which works no more after this.
+    /// Exchanges a refresh token, which cannot be used again, for new tokens.
     pub async fn refresh(&self, settings: &Settings, refresh: &SecretString, deadline: Instant) -> Result<Tokens, ProviderError> {
         let client = self.client(settings, deadline).await?;
         let channel = self.platforms.client().channel(settings.platform, ApiEndpoint::Token, deadline);
@@ -132,7 +132,7 @@ impl Providers {
         Ok(tokens(settings, &answer))
     }
 
-    /// Ends a token (RFC 7009). False when the platform knows no way to.
+    /// Revokes a token (RFC 7009). Returns false when the platform does not support it.
     pub async fn revoke(&self, settings: &Settings, token: &SecretString, hint: &str, deadline: Instant) -> Result<bool, ProviderError> {
         let url = match &settings.authority {
             Authority::OAuth2 { revocation_url, .. } => revocation_url.clone(),
@@ -144,8 +144,8 @@ impl Providers {
         let answer = self.platforms.client().call(settings.platform, ApiEndpoint::Revocation, request, deadline).await?;
         match answer.status().as_u16() {
             200..300 => Ok(true),
-            status @ (408 | 429 | 500..) => Err(ProviderError::Away { reason: format!("it answered with status {status}"), after: None }),
-            status => Err(ProviderError::ClientRefused(format!("it answered with status {status}"))),
+            status @ (408 | 429 | 500..) => Err(ProviderError::Away { reason: format!("status {status}"), after: None }),
+            status => Err(ProviderError::ClientRefused(format!("status {status}"))),
         }
     }
 
@@ -157,11 +157,11 @@ impl Providers {
         })
     }
 
-    /// How a platform wants us to prove who we are.
+    /// The client authentication method of a platform.
     async fn authentication(&self, settings: &Settings, deadline: Instant) -> Result<AuthType, ProviderError> {
         let is_basic = match &settings.authority {
             Authority::Oidc { .. } => self.metadata(settings, deadline).await?.takes(&CoreClientAuthMethod::ClientSecretBasic),
-            // What each one's documentation asks for.
+            // As each platform's documentation requires.
             Authority::OAuth2 { .. } => settings.platform == Platform::X,
         };
         Ok(if is_basic { AuthType::BasicAuth } else { AuthType::RequestBody })
@@ -211,7 +211,7 @@ fn revocation(
     request.body(form.finish().into_bytes()).map_err(|error| ProviderError::ClientRefused(error.to_string()))
 }
 
-/// Both are encoded as in a form first (RFC 6749, 2.3.1).
+/// Both parts are form-encoded first (RFC 6749, 2.3.1).
 fn basic(id: &str, secret: &str) -> String {
     let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("{}:{}", encoded(id), encoded(secret))
@@ -223,7 +223,7 @@ fn tokens(settings: &Settings, answer: &CoreTokenResponse) -> Tokens {
         access: answer.access_token().secret().clone().into(),
         refresh: answer.refresh_token().map(|token| token.secret().clone().into()),
         expires_at: answer.expires_in().map(|time| OffsetDateTime::now_utc() + time),
-        // Not named means as asked for (RFC 6749, 5.1).
+        // A response without scopes grants the requested ones (RFC 6749, 5.1).
         scopes: given.unwrap_or_else(|| settings.scopes.clone()),
     }
 }
@@ -240,14 +240,14 @@ fn refusal(settings: &Settings, error: RequestTokenError<CallError, BasicErrorRe
 fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
     let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     match (said["error"].as_str(), &settings.authority) {
-        // GitHub refuses with status 200.
+        // GitHub sends errors with status 200.
         (Some(error), _) => refused(error),
         (None, Authority::Oidc { .. }) if said["id_token"].is_string() => Distrust::Invalid.into(),
-        (None, _) => ProviderError::Away { reason: format!("its answer is not understood: {error}"), after: None },
+        (None, _) => ProviderError::Away { reason: format!("invalid response: {error}"), after: None },
     }
 }
 
-/// RFC 6749, 5.2, and GitHub's own word for a bad code.
+/// Maps error codes of RFC 6749, 5.2, and those that GitHub uses for invalid codes and refresh tokens.
 fn refused(error: &str) -> ProviderError {
     match error {
         "invalid_grant" | "bad_verification_code" | "bad_refresh_token" => ProviderError::GrantRefused,

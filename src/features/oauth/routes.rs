@@ -1,4 +1,4 @@
-//! The HTTP interface of signing in by platforms and of linked accounts: `/api/oauth/*`, `/api/accounts*`.
+//! The HTTP routes of signing in through platforms and of linked accounts: `/api/oauth/*` and `/api/accounts*`.
 
 use axum::Json;
 use axum::extract::State;
@@ -29,7 +29,6 @@ use crate::state::AppState;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(platforms))
@@ -44,7 +43,7 @@ impl From<OauthError> for ApiError {
     fn from(error: OauthError) -> Self {
         match error {
             OauthError::NoSuchPlatform | OauthError::NoSuchAccount => Self::new(Code::NotFound),
-            OauthError::LinkOnly => Self::new(Code::Unauthenticated).detail("One cannot sign in by this platform, only link it"),
+            OauthError::LinkOnly => Self::new(Code::Unauthenticated).detail("This platform supports linking accounts, not signing in"),
             OauthError::ReturnTo => Self::new(Code::ReturnToRefused),
             OauthError::State(StateError::Missing) => Self::new(Code::OauthStateMissing),
             OauthError::State(StateError::Mismatch) => Self::new(Code::OauthStateMismatch),
@@ -85,14 +84,14 @@ impl From<ProviderError> for ApiError {
     }
 }
 
-/// A platform that is configured.
+/// A configured platform.
 #[derive(Serialize, ToSchema)]
 #[schema(as = PlatformInfo)]
 struct PlatformView {
     platform: Platform,
-    /// Whether one may sign in by it.
+    /// Whether users can sign in through it.
     sign_in: bool,
-    /// Whether one may post on it.
+    /// Whether users can publish posts on it.
     post: bool,
 }
 
@@ -102,13 +101,13 @@ impl From<&Settings> for PlatformView {
     }
 }
 
-/// The platforms that are configured.
+/// The configured platforms.
 #[derive(Serialize, ToSchema)]
 struct PlatformList {
     items: Vec<PlatformView>,
 }
 
-/// The platforms that one may sign in by or post on
+/// List the platforms for signing in and posting
 #[utoipa::path(get, path = "/api/oauth/platforms", tag = "oauth", responses((status = 200, body = PlatformList)))]
 async fn platforms(State(state): State<AppState>) -> Json<PlatformList> {
     Json(PlatformList { items: state.oauth.platforms().all().map(Into::into).collect() })
@@ -117,15 +116,15 @@ async fn platforms(State(state): State<AppState>) -> Json<PlatformList> {
 #[derive(Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 struct StartQuery {
-    /// Path of this service to which the browser is sent in the end.
+    /// Path of this service to which the browser finally returns.
     #[param(schema_with = ReturnTo::schema)]
     return_to: Option<String>,
 }
 
-/// Sends the browser to a platform: to sign in, or, with a session, to link an account
+/// Redirect the browser to a platform, to sign in or, with a session, to link an account
 #[utoipa::path(get, path = "/api/oauth/{platform}/start", tag = "oauth", params(("platform" = Platform, Path), StartQuery),
     security((), ("token" = []), ("cookie" = [])),
-    responses((status = 303, description = "To the platform"), (status = 403), (status = 429)))]
+    responses((status = 303, description = "Redirect to the platform"), (status = 403), (status = 429)))]
 async fn start(
     State(state): State<AppState>,
     MaybeUser(current): MaybeUser,
@@ -135,7 +134,7 @@ async fn start(
     ApiPath(platform): ApiPath<Platform>,
     ApiQuery(query): ApiQuery<StartQuery>,
 ) -> Result<Response, ApiError> {
-    // Another site could have its own identity linked to whoever is signed in here.
+    // Otherwise another site could link its own identity to the account that is signed in here.
     if current.is_some() && headers.get(&SEC_FETCH_SITE).is_some_and(|site| site != "same-origin" && site != "none") {
         return Err(ApiError::new(Code::CrossSite));
     }
@@ -150,14 +149,14 @@ async fn start(
 struct CallbackQuery {
     state: Option<String>,
     code: Option<String>,
-    /// RFC 9207.
+    /// Issuer of the response (RFC 9207).
     iss: Option<String>,
     error: Option<String>,
 }
 
-/// Takes back the browser that a platform sends
+/// Receive the browser's return from a platform
 #[utoipa::path(get, path = "/api/oauth/{platform}/callback", tag = "oauth", params(("platform" = Platform, Path), CallbackQuery),
-    responses((status = 303, description = "To where the browser was to return"), (status = 401), (status = 403), (status = 409),
+    responses((status = 303, description = "Redirect to the return path"), (status = 401), (status = 403), (status = 409),
         (status = 429)))]
 async fn callback(
     State(state): State<AppState>,
@@ -172,7 +171,7 @@ async fn callback(
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
     let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user, &caller).await;
-    // A flow that belongs to another tab continues, as does one that was not looked at.
+    // The flow of another tab remains usable, and so does one that was not evaluated.
     let goes_on = matches!(
         returned,
         Err(OauthError::State(StateError::Missing | StateError::Mismatch)
@@ -191,7 +190,7 @@ async fn callback(
     }
 }
 
-/// Ends when the flow does; nothing but its own way back reads it.
+/// The cookie of a flow. Expires with it.
 fn flow_cookie(config: &Config, platform: Platform, value: String) -> Cookie<'static> {
     let lifetime = time::Duration::try_from(config.oauth_lifetime).unwrap_or(time::Duration::ZERO);
     let mut cookie = cookie(config, &flow_cookie_name(platform), value);
@@ -203,20 +202,20 @@ fn flow_cookie_name(platform: Platform) -> String {
     format!("vitrine-oauth-{}", platform.name())
 }
 
-/// An account at a platform.
+/// A linked account of a platform.
 #[derive(Serialize, ToSchema)]
 #[schema(as = LinkedAccount)]
 struct AccountView {
     id: Uuid,
     platform: Platform,
-    /// Who it is there.
+    /// Identifier of the user on the platform.
     subject: String,
-    /// What people call it there.
+    /// Name of the user on the platform.
     handle: String,
-    /// What Vitrine may do there.
+    /// Scopes granted to Vitrine.
     scopes: Vec<String>,
     status: Status,
-    /// When the platform's token ends; Vitrine refreshes it before.
+    /// Expiry of the platform's token. Vitrine refreshes it before.
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
@@ -232,13 +231,13 @@ impl From<Account> for AccountView {
     }
 }
 
-/// The linked accounts, the oldest first.
+/// The linked accounts, oldest first.
 #[derive(Serialize, ToSchema)]
 struct AccountList {
     items: Vec<AccountView>,
 }
 
-/// The accounts at platforms that are linked
+/// List the linked accounts
 #[utoipa::path(get, path = "/api/accounts", tag = "oauth", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = AccountList)))]
 async fn accounts(State(state): State<AppState>, current: CurrentUser) -> Result<Json<AccountList>, ApiError> {
@@ -246,14 +245,14 @@ async fn accounts(State(state): State<AppState>, current: CurrentUser) -> Result
     Ok(Json(AccountList { items: linked.into_iter().map(Into::into).collect() }))
 }
 
-/// Exchanges the tokens of a linked account for new ones
+/// Refresh the tokens of a linked account
 #[utoipa::path(post, path = "/api/accounts/{id}/refresh", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = AccountView), (status = 409)))]
 async fn refresh(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<Json<AccountView>, ApiError> {
     Ok(Json(state.oauth.refresh(current.user.id, id).await?.into()))
 }
 
-/// Unlinks an account; its tokens are revoked at the platform
+/// Unlink an account; its tokens are revoked at the platform
 #[utoipa::path(delete, path = "/api/accounts/{id}", tag = "oauth", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 409)))]
 async fn unlink(State(state): State<AppState>, current: CurrentUser, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {

@@ -1,4 +1,4 @@
-//! The rules of signing in and linking by platforms; see the feature's `mod.rs`. Tokens in use are `access`'.
+//! The rules of signing in and linking through platforms; `mod.rs` lists them. `access` provides tokens for later calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -29,27 +29,27 @@ pub enum OauthError {
     NoSuchPlatform,
     #[error("there is no such account")]
     NoSuchAccount,
-    #[error("one cannot sign in by this platform, only link it")]
+    #[error("the platform supports linking accounts, not signing in")]
     LinkOnly,
-    #[error("the path to return to could lead elsewhere")]
+    #[error("the return path is not a path of this service")]
     ReturnTo,
     #[error(transparent)]
     State(#[from] StateError),
-    #[error("consent was not given: {0}")]
+    #[error("the platform did not grant consent: {0}")]
     Denied(&'static str),
-    #[error("somebody else is signed in than who began the link")]
+    #[error("another account has started the link")]
     SignedInAsOther,
     #[error("the identity is linked to another account")]
     IdentityTaken,
     #[error("the account is linked to another identity of this platform")]
     PlatformTaken,
-    #[error("the platform vouches for no e-mail")]
+    #[error("the platform did not provide a verified e-mail address")]
     EmailUnverified,
-    #[error("the account could not be signed in to any more")]
+    #[error("the account would have no way to sign in")]
     LastSignIn,
-    #[error("there is nothing to refresh with")]
+    #[error("the platform issued no refresh token")]
     RefreshUnsupported,
-    #[error("another refresh is under way")]
+    #[error("another refresh is in progress")]
     RefreshInProgress,
     #[error("the account must be linked again")]
     LinkExpired,
@@ -61,33 +61,33 @@ pub enum OauthError {
     Store(#[from] StoreError),
 }
 
-/// The service; clones share it.
+/// The service; cheap to clone.
 #[derive(Clone)]
 pub struct Oauth(pub(super) Arc<Inner>);
 
-/// What the service is made of.
+/// The state of [`Oauth`].
 pub struct Inner {
     pub(super) db: Db,
-    /// For what no request waits for.
+    /// Connections for work that no request waits for.
     pub(super) background: Db,
     accounts: Accounts,
     pub(super) providers: Providers,
     pub(super) vault: Vault,
     pub(super) queue: Queue,
     public_url: Url,
-    /// For everything that platforms do within one request.
+    /// Time limit for all platform calls of one request.
     timeout: Duration,
     lifetime: Duration,
     pub(super) metrics: Metrics,
 }
 
-/// Where the browser is sent, and what it is to bring back.
+/// The start of a flow: where the browser is redirected, and its cookie.
 pub struct Started {
     pub location: Url,
     pub cookie: String,
 }
 
-/// What a browser brings back from a platform.
+/// Parameters of a platform's authorization response.
 #[derive(Debug, Default)]
 pub struct Answer {
     pub state: Option<String>,
@@ -96,10 +96,10 @@ pub struct Answer {
     pub error: Option<String>,
 }
 
-/// Where a browser that has come back is sent.
+/// The end of a flow: where the browser is redirected.
 pub struct Returned {
     pub return_to: ReturnTo,
-    /// None when an account was linked.
+    /// `None` when an account was linked.
     pub signed_in: Option<SignedIn>,
 }
 
@@ -133,13 +133,13 @@ impl Oauth {
         })))
     }
 
-    /// Until when platforms may take for a request that begins now.
+    /// The deadline for platform calls of a request that starts now.
     #[must_use]
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.0.timeout
     }
 
-    /// The platforms that are configured.
+    /// The configured platforms.
     #[must_use]
     pub fn platforms(&self) -> &Platforms {
         self.0.providers.platforms()
@@ -149,7 +149,7 @@ impl Oauth {
         self.platforms().get(platform).ok_or(OauthError::NoSuchPlatform)
     }
 
-    /// Begins to sign somebody in, or to link the account of whoever is signed in.
+    /// Starts a sign-in or, if `user` is signed in, a link.
     pub(super) async fn start(
         &self,
         platform: Platform,
@@ -158,7 +158,7 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Anybody may ask for it: what is refused here says nothing about the platform and is not counted as its failure.
+        // Anybody may send this request. A refusal here tells nothing about the platform, so it does not count as its failure.
         self.0.accounts.take_platform_visit(caller).await?;
         let started = self.begin(settings, return_to, user).await;
         match &started {
@@ -182,7 +182,7 @@ impl Oauth {
         Ok(Started { location, cookie: flow.seal(vault.keys()) })
     }
 
-    /// Ends what [`Self::start`] has begun, in the browser of `cookie`, where `user` is signed in.
+    /// Finishes the flow that [`Self::start`] has started. `cookie` is from the browser, and `user` is signed in there.
     pub(super) async fn finish(
         &self,
         platform: Platform,
@@ -288,20 +288,20 @@ impl Oauth {
         }
     }
 
-    /// The linked accounts of a user.
+    /// Lists the linked accounts of a user.
     pub(crate) async fn linked(&self, user: Uuid) -> Result<Vec<Account>, OauthError> {
         Ok(self.accounts(&mut self.0.db.acquire().await?, user).await?)
     }
 
-    /// The linked accounts of a user, whether tokens of theirs are taken or not.
+    /// Lists the linked accounts of a user, whether or not they must be linked again.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn accounts(&self, conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreError> {
         store::of_user(conn, user).await
     }
 
-    /// Unlinks an account; the platform hears of it by a job.
+    /// Unlinks an account. A job revokes its tokens at the platform.
     pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
         let Inner { db, accounts, queue, .. } = &*self.0;
         let mut tx = db.begin().await?;
@@ -320,10 +320,10 @@ impl Oauth {
         Ok(())
     }
 
-    /// Tidies up for the whole fleet: forgets what has expired, and seals some tokens anew after a change of keys.
+    /// Cleans up for the whole fleet: deletes expired callbacks, and re-seals some tokens after a change of keys.
     ///
     /// # Errors
-    /// When the store fails.
+    /// When the database fails.
     pub async fn tidy_up(&self, conn: &mut Conn) -> Result<(), StoreError> {
         store::forget_callbacks(conn).await?;
         let mut tx = self.0.db.begin().await?;
@@ -337,7 +337,7 @@ impl Oauth {
 }
 
 impl OauthError {
-    /// Whether somebody was not proven, rather than us or the platform failing.
+    /// Whether the user failed to prove an identity, as opposed to a failure of the service or the platform.
     fn is_a_failed_proof(&self) -> bool {
         match self {
             Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {
@@ -360,13 +360,13 @@ impl OauthError {
     }
 }
 
-/// RFC 6749, 4.1.2.1. What a browser brings is told to nobody: it may be anybody's text.
+/// Maps the error codes of RFC 6749, 4.1.2.1. Other codes are not passed on, because a browser may send arbitrary text.
 fn refusal(error: &str) -> OauthError {
     let away = |reason: &str| ProviderError::Away { reason: reason.to_owned(), after: None }.into();
     match error {
         "access_denied" => OauthError::Denied("access_denied"),
-        "temporarily_unavailable" => away("it says that it is temporarily unavailable"),
-        "server_error" => away("it says that it has failed"),
+        "temporarily_unavailable" => away("it reported temporarily_unavailable"),
+        "server_error" => away("it reported server_error"),
         _ => OauthError::Denied("another error"),
     }
 }

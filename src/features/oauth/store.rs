@@ -1,4 +1,4 @@
-//! The statements on `social_accounts` and `oauth_callbacks`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `social_accounts` and `oauth_callbacks`. A missing row is `Ok(None)`; the service decides what that means.
 
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ impl TryFrom<Row> for Account {
     }
 }
 
-/// Sealed tokens, as they are stored.
+/// Sealed tokens to be stored.
 pub struct Sealed {
     pub access: Vec<u8>,
     pub refresh: Option<Vec<u8>>,
@@ -41,21 +41,21 @@ pub struct Sealed {
     pub scopes: Vec<String>,
 }
 
-/// What is stored of an account's tokens.
+/// Stored tokens of an account.
 pub struct Kept {
     pub id: Uuid,
     pub access: Vec<u8>,
     pub refresh: Option<Vec<u8>>,
 }
 
-/// Notes that a state has come back. False when it has before.
+/// Records the use of a state. Returns false if it has been used before.
 pub async fn note_callback(conn: &mut Conn, state_hash: &[u8], expires_at: OffsetDateTime) -> Result<bool, StoreError> {
     let insert =
         sqlx::query!("INSERT INTO oauth_callbacks (state_hash, expires_at) VALUES ($1, $2) ON CONFLICT DO NOTHING", state_hash, expires_at);
     Ok(conn.execute(Query::InsertOauthCallbacks, insert).await? == 1)
 }
 
-/// Forgets states whose cookies have expired, at most a thousand.
+/// Deletes at most 1,000 states whose cookies have expired.
 pub async fn forget_callbacks(conn: &mut Conn) -> Result<(), StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM oauth_callbacks WHERE state_hash IN (SELECT state_hash FROM oauth_callbacks WHERE expires_at < now() LIMIT 1000)"
@@ -63,7 +63,7 @@ pub async fn forget_callbacks(conn: &mut Conn) -> Result<(), StoreError> {
     conn.execute(Query::DeleteOauthCallbacks, delete).await.map(drop)
 }
 
-/// Holds the account of an identity until the transaction ends.
+/// Locks the account of an identity until the transaction ends.
 pub async fn hold_identity(conn: &mut Conn, identified: &Identified) -> Result<Option<Account>, StoreError> {
     let select = sqlx::query_as!(
         Row,
@@ -76,7 +76,7 @@ pub async fn hold_identity(conn: &mut Conn, identified: &Identified) -> Result<O
     conn.optional(Query::SelectSocialAccounts, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Fails with the conflicts `social_accounts_identity_key` and `social_accounts_platform_key`.
+/// Fails with the conflict `social_accounts_identity_key` or `social_accounts_platform_key`.
 pub async fn insert(conn: &mut Conn, id: Uuid, user: Uuid, identified: &Identified, sealed: &Sealed) -> Result<(), StoreError> {
     let insert = sqlx::query!(
         "INSERT INTO social_accounts (id, user_id, platform, issuer, subject, handle, scopes, access_token, refresh_token, expires_at)
@@ -95,7 +95,7 @@ pub async fn insert(conn: &mut Conn, id: Uuid, user: Uuid, identified: &Identifi
     conn.execute(Query::InsertSocialAccounts, insert).await.map(drop)
 }
 
-/// Takes over what a new consent gave; a refresh under way is overtaken.
+/// Stores the result of a new consent. Cancels the claim of a refresh in progress.
 pub async fn renew(conn: &mut Conn, id: Uuid, handle: &str, sealed: &Sealed) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET handle = $2, scopes = $3, access_token = $4, refresh_token = COALESCE($5, refresh_token), expires_at = $6,
@@ -110,7 +110,7 @@ pub async fn renew(conn: &mut Conn, id: Uuid, handle: &str, sealed: &Sealed) -> 
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// The accounts of a user, the oldest first.
+/// Lists the accounts of a user, oldest first.
 pub async fn of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreError> {
     let select = sqlx::query_as!(
         Row,
@@ -121,7 +121,7 @@ pub async fn of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreE
     conn.all(Query::SelectSocialAccounts, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// An account with its tokens.
+/// Loads an account with its tokens.
 pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, Kept)>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at, access_token, refresh_token
@@ -145,20 +145,20 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, Kept)>, 
     Ok(Some((account.try_into()?, kept)))
 }
 
-/// Which account a user has at a platform.
+/// Identifier of a user's account on a platform.
 pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<Option<Uuid>, StoreError> {
     let select = sqlx::query!("SELECT id FROM social_accounts WHERE user_id = $1 AND platform = $2", user, platform.name());
     Ok(conn.optional(Query::SelectSocialAccounts, select).await?.map(|row| row.id))
 }
 
-/// Takes an account away and answers its tokens.
+/// Deletes an account; returns its tokens.
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<Kept>, StoreError> {
     let delete = sqlx::query!("DELETE FROM social_accounts WHERE id = $1 RETURNING access_token, refresh_token", id);
     let deleted = conn.optional(Query::DeleteSocialAccounts, delete).await?;
     Ok(deleted.map(|row| Kept { id, access: row.access_token, refresh: row.refresh_token }))
 }
 
-/// Claims the next refresh of an account. False while another one is under way, or when the tokens are not `known` any more.
+/// Claims the next refresh of an account. Returns false while another refresh is in progress, or when the stored tokens are not `known`.
 pub async fn claim_refresh(conn: &mut Conn, known: &Kept, claim: Uuid, term: Duration) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET refresh_id = $2, refresh_until = now() + make_interval(secs => $3)
@@ -171,7 +171,7 @@ pub async fn claim_refresh(conn: &mut Conn, known: &Kept, claim: Uuid, term: Dur
     Ok(conn.execute(Query::UpdateSocialAccounts, update).await? == 1)
 }
 
-/// Stores what a claimed refresh gave. False when the account is gone or was linked anew meanwhile.
+/// Stores the result of a claimed refresh. Returns false when the account has been unlinked or linked again in the meantime.
 pub async fn refreshed(conn: &mut Conn, id: Uuid, claim: Uuid, sealed: &Sealed) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET access_token = $3, refresh_token = COALESCE($4, refresh_token), expires_at = $5, scopes = $6,
@@ -186,7 +186,7 @@ pub async fn refreshed(conn: &mut Conn, id: Uuid, claim: Uuid, sealed: &Sealed) 
     Ok(conn.execute(Query::UpdateSocialAccounts, update).await? == 1)
 }
 
-/// Ends a claim without a refresh; the tokens are of no use any more when it `expired`.
+/// Releases a claim without new tokens. `expired` marks the account as expired.
 pub async fn release_refresh(conn: &mut Conn, id: Uuid, claim: Uuid, expired: bool) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET refresh_id = NULL, refresh_until = NULL, status = CASE WHEN $3 THEN 'expired' ELSE status END,
@@ -198,7 +198,7 @@ pub async fn release_refresh(conn: &mut Conn, id: Uuid, claim: Uuid, expired: bo
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Notes that the tokens that are `known` are of no use any more.
+/// Marks the account as expired, unless its tokens have changed.
 pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET status = 'expired', updated_at = now() WHERE id = $1 AND access_token = $2",
@@ -208,7 +208,7 @@ pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Holds some accounts whose tokens another key than `mark`'s has sealed.
+/// Locks some accounts whose tokens are sealed with a key other than that of `mark`.
 pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<Kept>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts
@@ -220,7 +220,7 @@ pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<K
     Ok(rows.into_iter().map(|row| Kept { id: row.id, access: row.access_token, refresh: row.refresh_token }).collect())
 }
 
-/// Takes over tokens that are the same, sealed anew.
+/// Stores the same tokens, re-sealed.
 pub async fn reseal(conn: &mut Conn, kept: &Kept) -> Result<(), StoreError> {
     let update =
         sqlx::query!("UPDATE social_accounts SET access_token = $2, refresh_token = $3 WHERE id = $1", kept.id, kept.access, kept.refresh);

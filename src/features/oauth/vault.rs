@@ -1,4 +1,4 @@
-//! How the tokens of linked accounts are sealed, and how they move to a new key.
+//! Encryption of linked accounts' tokens, and its migration to a new key.
 
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -8,11 +8,11 @@ use super::store::{self, Kept, Sealed};
 use crate::db::{Conn, StoreError};
 use crate::sealing::{Keyring, Unopenable};
 
-/// Opens and seals tokens; clones share the keys.
+/// Seals and opens tokens. Clones share the keys.
 #[derive(Clone)]
 pub struct Vault(Keyring);
 
-/// Tokens as the platform takes them.
+/// Tokens in plain text.
 pub struct Opened {
     pub access: SecretString,
     pub refresh: Option<SecretString>,
@@ -46,8 +46,8 @@ impl Vault {
         Ok(Opened { access: opened, refresh: refreshing })
     }
 
-    /// Seals some accounts anew that an older key has sealed, within a caller's transaction; answers how many. What no
-    /// key opens is lost: its account must be linked again.
+    /// Re-seals a batch of accounts that are sealed with an older key, within the caller's transaction. Returns their number. An account
+    /// whose tokens no key opens is marked as expired and must be linked again.
     pub async fn reseal(&self, tx: &mut Conn) -> Result<usize, StoreError> {
         let older = store::hold_sealed_otherwise(tx, self.0.mark()).await?;
         for kept in &older {

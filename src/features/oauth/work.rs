@@ -1,4 +1,4 @@
-//! The job that tells a platform that its tokens are not used any more.
+//! The job that revokes the tokens of an unlinked account.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +18,7 @@ use crate::metrics::labels::{JobKind, Platform};
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Which tokens; they stay sealed.
+/// The payload of the job. The tokens stay sealed.
 #[derive(Serialize, Deserialize)]
 struct Revocation {
     platform: Platform,
@@ -33,7 +33,7 @@ pub fn revocation(platform: Platform, kept: &Kept) -> NewJob {
     NewJob::new(JobKind::TokenRevocation, &Revocation { platform, account: kept.id, access: STANDARD.encode(&kept.access), refresh })
 }
 
-/// Does the jobs of this file.
+/// Handles [`revocation`].
 pub struct RevokeTokens(pub Oauth);
 
 #[async_trait]
@@ -41,9 +41,9 @@ impl Handler for RevokeTokens {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         let Revocation { platform, account, access, refresh } = job.payload()?;
         let Inner { vault, providers, metrics, .. } = &*self.0.0;
-        // A platform that is configured no more is not told.
+        // The platform is no longer configured.
         let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
-        let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the token is not readable".to_owned()));
+        let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
         let kept = Kept { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
         let opened = vault.open(&kept).map_err(|error| Failure::Permanent(error.to_string()))?;
         let deadline = Instant::now() + TIMEOUT;
@@ -55,7 +55,7 @@ impl Handler for RevokeTokens {
         };
         match told.await {
             Ok(true) => events::revoked(metrics, platform, account),
-            // It knows no way to be told.
+            // The platform does not support revocation.
             Ok(false) => {}
             Err(error) => {
                 events::not_revoked(metrics, platform, account, &error.to_string());
@@ -65,7 +65,7 @@ impl Handler for RevokeTokens {
         Ok(())
     }
 
-    /// The account is unlinked here either way; the platform's own page can end what it still takes.
+    /// Nothing to do: the account is unlinked in any case, and its owner can revoke the access on the platform itself.
     async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
         Ok(())
     }
