@@ -1,4 +1,5 @@
-//! What the service does: one folder a feature, a line here for its routes and one for its sockets. Nothing below this folder imports a feature.
+//! The features of the service: one folder each, and in this file one line each for its routes and its Socket.IO events. Modules outside
+//! this folder must not import a feature, except those that assemble the application.
 
 pub mod accounts;
 pub mod environments;

@@ -136,7 +136,7 @@ async fn a_project_that_is_not_published_any_more_is_not_announced() {
     app.stores.execute("UPDATE projects SET visibility = 'private'").await;
     platforms.turn("mastodon", json!({})).await;
     let delivery = desk.until_hurried(&id, "mastodon", "failed").await;
-    assert_eq!(delivery["last_error"], "the project is not published any more");
+    assert_eq!(delivery["last_error"], "the project is no longer published");
     assert_eq!(platforms.count("mastodon", "posts").await, 0);
 }
 

@@ -232,10 +232,10 @@ async fn who_makes_and_ends_faults_stands_in_the_log_and_so_does_what_becomes_of
         };
         eventually(&format!("{message} is logged of {id}"), async || when(program.log().lines().any(is_told))).await;
     };
-    tells("fault begun", ended).await;
-    tells("fault begun", expired).await;
+    tells("fault started", ended).await;
+    tells("fault started", expired).await;
     tells("fault expired", expired).await;
     client.delete(url(&format!("{LIST}/{ended}"))).bearer_auth(&token).answer().await.expect(204);
     tells("fault ended", ended).await;
-    assert!(program.log().contains("fault ordered"), "{}", program.log());
+    assert!(program.log().contains("fault requested"), "{}", program.log());
 }

@@ -1,31 +1,30 @@
-//! The facts of faults: each is a log line. That they strike is counted where they do.
+//! The events of fault injection: each writes a log line. The injection points count the injected faults.
 
 use uuid::Uuid;
 
 use crate::faults::Fault;
 
-/// Somebody made one.
+/// A request has created or replaced a fault.
 pub fn ordered(user: Uuid, fault: &Fault) {
-    tracing::info!(%user, id = %fault.id, fault = fault.effect.kind().name(), "fault ordered");
+    tracing::info!(%user, id = %fault.id, fault = fault.effect.kind().name(), "fault requested");
 }
 
-/// Somebody ended some.
+/// A request has ended faults.
 pub fn called_off(user: Uuid, count: u64) {
-    tracing::info!(%user, count, "faults called off");
+    tracing::info!(%user, count, "faults removed on request");
 }
 
-/// It strikes this replica from now on.
+/// The fault is active on this replica from now on.
 pub fn begun(fault: &Fault) {
     let Fault { id, percent, effect, expires_at, .. } = fault;
-    tracing::warn!(%id, fault = effect.kind().name(), percent, ?effect, %expires_at, "fault begun");
+    tracing::warn!(%id, fault = effect.kind().name(), percent, ?effect, %expires_at, "fault started");
 }
 
-/// It was ended before its time, or another was put in its place.
+/// The fault was ended before it expired, or was replaced.
 pub fn ended(fault: &Fault) {
     tracing::warn!(id = %fault.id, fault = fault.effect.kind().name(), "fault ended");
 }
 
-/// Its time has come.
 pub fn expired(fault: &Fault) {
     tracing::warn!(id = %fault.id, fault = fault.effect.kind().name(), "fault expired");
 }

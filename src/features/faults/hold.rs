@@ -1,4 +1,4 @@
-//! What a replica does as long as a fault lasts: it holds memory, or keeps the runtime's workers busy.
+//! Faults with a lasting effect on a replica: allocated memory, and busy workers of the runtime.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -14,12 +14,12 @@ use crate::metrics::labels::FaultKind;
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// What is done now; dropped, it ends.
+/// The lasting effects in progress. Dropping it ends them.
 #[derive(Default)]
 pub struct Held(HashMap<Making, AbortOnDropHandle<()>>);
 
 impl Held {
-    /// Ends what is over and begins what is new.
+    /// Ends effects of faults that are no longer active, and starts those of new ones.
     pub fn follow(&mut self, faults: &[Fault], armed: &Armed) {
         self.0.retain(|held, _| faults.iter().any(|fault| making(fault) == *held));
         for fault in faults {
@@ -27,7 +27,7 @@ impl Held {
             self.0.entry(making(fault)).or_insert_with(|| {
                 let (left, armed) = (fault.expires_at - OffsetDateTime::now_utc(), armed.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
-                    // By its own clock, however late the next look at the list is.
+                    // The effect ends by its own clock, even if the next poll is late.
                     let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), work.go_on(armed)).await;
                 }))
             });
@@ -52,7 +52,7 @@ impl Work {
         }
     }
 
-    /// Goes on until it is dropped.
+    /// Produces the effect until it is dropped.
     async fn go_on(self, armed: Armed) {
         match self {
             Self::Memory { mebibytes } => {
@@ -69,18 +69,18 @@ impl Work {
     }
 }
 
-/// Memory that is really there; none when the allocator has not that much.
+/// Allocates memory and writes to it, so that it is really backed. Empty when the allocation fails.
 fn touched(mebibytes: u32) -> Vec<u8> {
     let mut memory = Vec::new();
     let mebibyte = vec![1; MEBIBYTE];
     match memory.try_reserve_exact(mebibytes as usize * MEBIBYTE) {
         Ok(()) => (0..mebibytes).for_each(|_| memory.extend_from_slice(&mebibyte)),
-        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "there is not as much memory as the fault wants"),
+        Err(error) => tracing::warn!(error = &error as &dyn std::error::Error, "failed to allocate the fault's memory"),
     }
     memory
 }
 
-/// Keeps a worker busy, again and again; others get their turns in between.
+/// Occupies a worker repeatedly, and yields to other tasks in between.
 async fn spin(busy: Duration, idle: Duration, armed: Armed) {
     loop {
         armed.count(FaultKind::Block);

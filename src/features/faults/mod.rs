@@ -1,13 +1,12 @@
-//! Faults that admins make on purpose, to try alerts, runbooks and what clients do: there at all only where `FAULTS` is on.
+//! Fault injection by admins, to test alerts, runbooks and clients. It exists only where `FAULTS` is on.
 //!
-//! - A fault is of one kind, strikes one replica or all, and ends by itself within an hour. Whoever makes it names it, so
-//!   that a request may be repeated.
-//! - It is stored, and every replica looks each second which there are. While Postgres is away the last list holds; a fault
-//!   expires by each replica's own clock.
-//! - Most strike where something is done on behalf of others: those seams ask the armed set, see
-//!   [`faults`](crate::faults), and no rule of a feature knows of it. What lasts, memory that is held and workers that are
-//!   kept busy, is here.
-//! - Health, metrics and the interface of faults are never hurt, nor what an admin needs to sign in and end one.
+//! - A fault has one kind, affects one replica or all, and expires within an hour. The client chooses its identifier, so that requests can
+//!   be retried.
+//! - Faults are stored in Postgres, and every replica polls them each second. While Postgres is unavailable, the last list stays in effect;
+//!   each replica expires faults by its own clock.
+//! - Most faults take effect at injection points in the infrastructure, which query the active faults (see [`faults`](crate::faults)); the
+//!   features are not aware of them. Faults with lasting effects, held memory and busy workers, are implemented here.
+//! - Health, metrics and the API of faults are exempt, as is everything that an admin needs to sign in and end a fault.
 
 mod events;
 mod hold;

@@ -1,4 +1,4 @@
-//! The types of faults, and which orders may become one.
+//! The types of faults, and the validation of requests.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -17,14 +17,13 @@ use crate::metrics::labels::{DriverOperation, FaultKind};
 const LIFETIME_SECONDS: RangeInclusive<u32> = 1..=3600;
 const PERCENT: RangeInclusive<u32> = 1..=100;
 const LATENCY_MS: RangeInclusive<u32> = 1..=30_000;
-/// Longer turns would starve what ends the fault.
+/// Longer periods would starve the tasks that end the fault.
 const BLOCK_MS: RangeInclusive<u32> = 1..=1000;
 const MEBIBYTES: RangeInclusive<u32> = 1..=2048;
-/// The name of a replica.
 type ReplicaName = Line<1, 64>;
 const STATUSES: [u16; 2] = [500, 503];
 
-/// A fault to be.
+/// A valid request for a fault.
 #[derive(Debug)]
 pub struct NewFault {
     pub replica: Option<String>,
@@ -33,29 +32,29 @@ pub struct NewFault {
     pub lifetime: Duration,
 }
 
-/// A fault as it is ordered: what belongs to its kind, and when it ends.
+/// A request for a fault: its kind, the parameters of that kind, and its lifetime.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewFault)]
 pub struct Order {
     fault: FaultKind,
-    /// After so many seconds it ends by itself.
+    /// Lifetime in seconds.
     #[serde(deserialize_with = "whole")]
     #[schema(schema_with = lifetime)]
     expires_in: u32,
-    /// The one replica that it strikes; every one without.
+    /// Name of the only affected replica. By default, every replica is affected.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(schema_with = ReplicaName::schema, required = false)]
     replica: Option<String>,
-    /// How often it strikes, of a hundred times; for `block` the share of the time. Always for `memory` and `task`.
+    /// Probability in percent; for `block`, the share of time. Must be 100 or absent for `memory` and `task`.
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = percent, required = false)]
     percent: Option<u32>,
-    /// For `latency`, `error` and `panic`: the template of the route; every one without.
+    /// For `latency`, `error` and `panic`: template of the affected route. By default, every route is affected.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "/api/projects/{id}", nullable = false)]
     route: Option<String>,
-    /// For `latency`, `database` and `driver` up to 30000, for `block` up to 1000.
+    /// For `latency`, `database` and `driver` at most 30000, for `block` at most 1000.
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = delay, required = false)]
     delay_ms: Option<u32>,
@@ -67,11 +66,11 @@ pub struct Order {
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = mebibytes, required = false)]
     mebibytes: Option<u32>,
-    /// For `database`: the table whose statements it strikes; all without.
+    /// For `database`: the table whose statements are affected. By default, every table is affected.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(example = "projects", nullable = false)]
     table: Option<String>,
-    /// For `driver`: the call that it strikes; every one without.
+    /// For `driver`: the affected call. By default, every call is affected.
     #[serde(default, deserialize_with = "not_null")]
     #[schema(nullable = false)]
     operation: Option<DriverOperation>,
@@ -102,7 +101,7 @@ fn status() -> Schema {
 }
 
 impl Order {
-    /// Checks what was sent. `routes` are those that there are.
+    /// Validates the request. `routes` are the existing routes.
     pub fn check(mut self, routes: &BTreeSet<String>) -> Result<NewFault, Vec<FieldError>> {
         let mut fields = Fields::default();
         let replica = self.replica.take().map(|replica| ReplicaName::read(&mut fields, "replica", &replica));
@@ -117,12 +116,12 @@ impl Order {
         let percent = self.percent.take().unwrap_or(100);
         within(fields, "percent", percent, PERCENT);
         if matches!(self.fault, FaultKind::Memory | FaultKind::Task) && percent != 100 {
-            fields.refuse("percent", "not_allowed", format!("{} happens once: wants no share", self.fault.name()));
+            fields.refuse("percent", "not_allowed", format!("must be 100 for {}", self.fault.name()));
         }
         u8::try_from(percent).unwrap_or(100)
     }
 
-    /// Takes what belongs to the kind.
+    /// Consumes the parameters of the kind.
     fn effect(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Effect {
         match self.fault {
             FaultKind::Latency => Effect::Latency { delay_ms: self.delay(fields, LATENCY_MS), route: self.route(fields, routes) },
@@ -148,17 +147,17 @@ impl Order {
     fn status(&mut self, fields: &mut Fields) -> u16 {
         match self.status.take() {
             Some(status) if STATUSES.contains(&status) => status,
-            Some(_) => refused(fields, "status", "invalid", "wants 500 or 503"),
-            None => refused(fields, "status", "required", "wants 500 or 503"),
+            Some(_) => refused(fields, "status", "invalid", "must be 500 or 503"),
+            None => refused(fields, "status", "required", "must be 500 or 503"),
         }
     }
 
     fn route(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Option<String> {
         let route = self.route.take()?;
         if is_spared(&route) {
-            fields.refuse("route", "not_allowed", "is never hurt");
+            fields.refuse("route", "not_allowed", "is exempt from fault injection");
         } else if !routes.contains(&route) {
-            fields.refuse("route", "unknown", "wants the template of a route, such as /api/projects/{id}");
+            fields.refuse("route", "unknown", "must be the template of a route, such as /api/projects/{id}");
         }
         Some(route)
     }
@@ -166,12 +165,12 @@ impl Order {
     fn table(&mut self, fields: &mut Fields) -> Option<String> {
         let table = self.table.take()?;
         if !tables().contains(table.as_str()) {
-            fields.refuse("table", "unknown", "wants a table that statements are counted under, such as projects");
+            fields.refuse("table", "unknown", "must be a table that has statement metrics, such as projects");
         }
         Some(table)
     }
 
-    /// What is left belongs to other kinds.
+    /// Rejects the remaining parameters, which belong to other kinds.
     fn refuse_the_rest(&self, fields: &mut Fields) {
         let left = [
             ("route", self.route.is_some()),
@@ -182,14 +181,14 @@ impl Order {
             ("operation", self.operation.is_some()),
         ];
         for (field, _) in left.iter().filter(|(_, is_left)| *is_left) {
-            fields.refuse(field, "not_allowed", format!("does not belong to {}", self.fault.name()));
+            fields.refuse(field, "not_allowed", format!("is not allowed for {}", self.fault.name()));
         }
     }
 }
 
 fn needed(fields: &mut Fields, field: &str, given: Option<u32>, range: RangeInclusive<u32>) -> u32 {
     let Some(given) = given else {
-        return refused(fields, field, "required", format!("wants {} to {}", range.start(), range.end()));
+        return refused(fields, field, "required", format!("must be {} to {}", range.start(), range.end()));
     };
     within(fields, field, given, range);
     given
@@ -197,11 +196,11 @@ fn needed(fields: &mut Fields, field: &str, given: Option<u32>, range: RangeIncl
 
 fn within(fields: &mut Fields, field: &str, given: u32, range: RangeInclusive<u32>) {
     if !range.contains(&given) {
-        fields.refuse(field, "out_of_range", format!("wants {} to {}", range.start(), range.end()));
+        fields.refuse(field, "out_of_range", format!("must be {} to {}", range.start(), range.end()));
     }
 }
 
-/// Something to go on with: what else is wrong is to be said, too.
+/// Records an error and returns a default, so that validation can continue and report every error.
 fn refused<T: Default>(fields: &mut Fields, field: &str, code: &'static str, message: impl Into<String>) -> T {
     fields.refuse(field, code, message);
     T::default()

@@ -1,4 +1,4 @@
-//! The HTTP interface of faults: `/api/faults*`. It is there only where `FAULTS` is on, and for admins.
+//! The HTTP routes of faults: `/api/faults*`. They exist only where `FAULTS` is on, and only for admins.
 
 use axum::Json;
 use axum::extract::FromRequestParts;
@@ -20,7 +20,6 @@ use crate::http::page::Page;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, end_all)).routes(routes!(read, put, end))
 }
@@ -35,11 +34,11 @@ impl From<FaultError> for ApiError {
     }
 }
 
-/// An admin of a service where faults are on: whoever makes or ends them. Where they are off there is nothing here.
+/// An admin of a service with fault injection. Where it is off, the extractor answers `not_found`.
 pub struct Operator {
     /// The account.
     pub user: User,
-    /// What it may order.
+    /// The faults service.
     pub faults: Faults,
 }
 
@@ -56,21 +55,21 @@ impl FromRequestParts<AppState> for Operator {
     }
 }
 
-/// A fault, and what belongs to its kind.
+/// A fault with the parameters of its kind.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Fault)]
 struct FaultView {
     id: Uuid,
     #[serde(flatten)]
     effect: Effect,
-    /// The one replica that it strikes; every one without.
+    /// Name of the only affected replica. Absent if every replica is affected.
     #[serde(skip_serializing_if = "Option::is_none")]
     replica: Option<String>,
-    /// How often it strikes, of a hundred times.
+    /// Probability in percent; for `block`, the share of time.
     percent: u8,
     #[serde(with = "time::serde::rfc3339")]
     begun_at: OffsetDateTime,
-    /// When it ends by itself.
+    /// Time at which the fault expires.
     #[serde(with = "time::serde::rfc3339")]
     expires_at: OffsetDateTime,
 }
@@ -81,9 +80,9 @@ impl From<Fault> for FaultView {
     }
 }
 
-/// The faults that have not ended, the newest first
+/// List the active faults, newest first
 ///
-/// Only for admins, and only where `FAULTS` is on, like all of these.
+/// As for all operations on faults, only for admins, and only where `FAULTS` is on.
 #[utoipa::path(get, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = Page<FaultView>), (status = 403)))]
 async fn list(Operator { faults, .. }: Operator) -> Result<Json<Page<FaultView>>, ApiError> {
@@ -91,7 +90,7 @@ async fn list(Operator { faults, .. }: Operator) -> Result<Json<Page<FaultView>>
     Ok(Json(Page { items, next_cursor: None }))
 }
 
-/// Ends every fault
+/// End every fault
 #[utoipa::path(delete, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
     responses((status = 204), (status = 403)))]
 async fn end_all(Operator { user, faults }: Operator) -> Result<StatusCode, ApiError> {
@@ -99,18 +98,18 @@ async fn end_all(Operator { user, faults }: Operator) -> Result<StatusCode, ApiE
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reads a fault
+/// Get a fault
 #[utoipa::path(get, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = FaultView), (status = 403)))]
 async fn read(Operator { faults, .. }: Operator, ApiPath(id): ApiPath<Uuid>) -> Result<Json<FaultView>, ApiError> {
     Ok(Json(faults.find(id).await?.into()))
 }
 
-/// Begins a fault, in the place of the one with this identifier if there is one
+/// Create a fault, or replace the one with this identifier
 ///
-/// Every replica that it strikes knows of it within two seconds.
+/// It takes effect on every affected replica within two seconds.
 #[utoipa::path(put, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), request_body = Order,
-    params(("id" = Uuid, Path, description = "Any that the caller likes")),
+    params(("id" = Uuid, Path, description = "A UUID chosen by the client")),
     responses((status = 200, body = FaultView), (status = 201, body = FaultView), (status = 403)))]
 async fn put(
     Operator { user, faults }: Operator,
@@ -121,7 +120,7 @@ async fn put(
     Ok((if is_new { StatusCode::CREATED } else { StatusCode::OK }, Json(fault.into())))
 }
 
-/// Ends a fault
+/// End a fault
 #[utoipa::path(delete, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 204), (status = 403)))]
 async fn end(Operator { user, faults }: Operator, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {

@@ -1,4 +1,4 @@
-//! The rules of faults; see the feature's `mod.rs`. What makes them strike is `watch`.
+//! The rules of faults; `mod.rs` lists them. `watch` puts faults into effect.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,51 +12,51 @@ use crate::db::{Conn, Db, StoreError};
 use crate::faults::{Armed, Fault};
 use crate::http::FieldError;
 
-/// Why a request for faults is refused.
+/// Why a request on faults is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum FaultError {
-    /// Or it has ended.
+    /// The fault does not exist or has ended.
     #[error("there is no such fault")]
     NoSuchFault,
-    /// Nothing of it was done.
-    #[error("some fields are not acceptable")]
+    /// The request is invalid and had no effect.
+    #[error("some fields are invalid")]
     Unfit(Vec<FieldError>),
-    /// The store failed.
+    /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// The faults service; clones share it.
+/// The faults service; cheap to clone.
 #[derive(Clone)]
 pub struct Faults(Arc<Inner>);
 
 struct Inner {
     db: Db,
     armed: Armed,
-    /// The templates that a fault can be about.
+    /// Templates of the routes that a fault can affect.
     routes: BTreeSet<String>,
     changed: Notify,
 }
 
 impl Faults {
-    /// The service over what seams ask.
+    /// Creates the service. `armed` is the set that injection points query.
     #[must_use]
     pub fn new(db: Db, armed: Armed, routes: BTreeSet<String>) -> Self {
         Self(Arc::new(Inner { db, armed, routes, changed: Notify::new() }))
     }
 
-    /// What seams ask.
+    /// The active faults, as injection points query them.
     #[must_use]
     pub fn armed(&self) -> &Armed {
         &self.0.armed
     }
 
-    /// The templates of the routes that a fault can be about.
+    /// Templates of the routes that a fault can affect.
     pub(crate) fn routes(&self) -> &BTreeSet<String> {
         &self.0.routes
     }
 
-    /// Those that have not ended, on whatever replica.
+    /// Lists the faults that have not expired, for all replicas.
     pub(crate) async fn list(&self) -> Result<Vec<Fault>, FaultError> {
         Ok(store::all(&mut self.conn().await?).await?)
     }
@@ -65,7 +65,7 @@ impl Faults {
         store::find(&mut self.conn().await?, id).await?.ok_or(FaultError::NoSuchFault)
     }
 
-    /// Begins one in the place of what has its name; whether that was nothing.
+    /// Creates or replaces a fault. Returns whether it is new.
     pub(super) async fn put(&self, user: Uuid, id: Uuid, order: Order) -> Result<(Fault, bool), FaultError> {
         let new: NewFault = order.check(&self.0.routes).map_err(FaultError::Unfit)?;
         let mut conn = self.conn().await?;
@@ -76,7 +76,7 @@ impl Faults {
         Ok((fault, is_new))
     }
 
-    /// Ends one before its time.
+    /// Ends a fault before it expires.
     pub(super) async fn end(&self, user: Uuid, id: Uuid) -> Result<(), FaultError> {
         if !store::delete(&mut self.conn().await?, id).await? {
             return Err(FaultError::NoSuchFault);
@@ -86,7 +86,7 @@ impl Faults {
         Ok(())
     }
 
-    /// Ends all before their time.
+    /// Ends every fault.
     pub(super) async fn end_all(&self, user: Uuid) -> Result<(), FaultError> {
         let count = store::delete_all(&mut self.conn().await?).await?;
         events::called_off(user, count);
@@ -94,12 +94,12 @@ impl Faults {
         Ok(())
     }
 
-    /// Waits until something was changed at this replica.
+    /// Waits for a change made through this replica.
     pub(super) async fn changed(&self) {
         self.0.changed.notified().await;
     }
 
-    /// A connection that statements which a fault holds up cannot use up.
+    /// A reserved connection. Statements delayed by a fault cannot exhaust those.
     async fn conn(&self) -> Result<Conn, StoreError> {
         self.0.db.acquire_aside().await
     }

@@ -1,4 +1,4 @@
-//! The statements on `faults`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `faults`. A missing row is `Ok(None)`; the service decides what that means.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -29,7 +29,7 @@ impl TryFrom<Row> for Fault {
     }
 }
 
-/// Those that have not expired, the newest first.
+/// Lists the faults that have not expired, newest first.
 pub async fn all(conn: &mut Conn) -> Result<Vec<Fault>, StoreError> {
     let select = sqlx::query_as!(
         Row,
@@ -47,7 +47,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Fault>, StoreError
     conn.optional(Query::SelectFaults, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Puts one in the place of what has its name; whether that was nothing.
+/// Inserts or replaces a fault. Returns whether it is new.
 pub async fn put(conn: &mut Conn, id: Uuid, new: &NewFault) -> Result<(Fault, bool), StoreError> {
     let effect = serde_json::to_value(&new.effect).map_err(|error| StoreError::from(sqlx::Error::Encode(error.into())))?;
     let upsert = sqlx::query!(
@@ -67,18 +67,17 @@ pub async fn put(conn: &mut Conn, id: Uuid, new: &NewFault) -> Result<(Fault, bo
     Ok((Fault { id, replica: replica.clone(), percent: *percent, effect: effect.clone(), begun_at, expires_at }, row.is_new))
 }
 
-/// Ends one; false when there was none.
+/// Deletes a fault. Returns false if there was none.
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<bool, StoreError> {
     let delete = sqlx::query!("DELETE FROM faults WHERE id = $1 AND expires_at > now()", id);
     Ok(conn.execute(Query::UpdateFaults, delete).await? == 1)
 }
 
-/// Ends all; answers how many there were.
+/// Deletes every fault. Returns their number.
 pub async fn delete_all(conn: &mut Conn) -> Result<u64, StoreError> {
     conn.execute(Query::UpdateFaults, sqlx::query!("DELETE FROM faults")).await
 }
 
-/// Forgets those that have expired.
 pub async fn delete_expired(conn: &mut Conn) -> Result<(), StoreError> {
     conn.execute(Query::UpdateFaults, sqlx::query!("DELETE FROM faults WHERE expires_at <= now()")).await.map(drop)
 }

@@ -1,5 +1,5 @@
-//! The task that keeps the armed set true: it looks each second which faults there are, tells of those that begin and end, and
-//! lets those that last begin and end. Ended by a fault of the kind `task`, it takes the replica with it.
+//! The task that keeps the active faults current. It polls them every second, logs those that start and end, and starts and ends lasting
+//! effects. A fault of the kind `task` ends this task and thereby the replica.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,24 +14,24 @@ use super::service::Faults;
 use crate::faults::{Effect, Fault};
 use crate::metrics::labels::FaultKind;
 
-/// Within two seconds every replica knows.
+/// Poll interval. Ensures that every replica applies a change within two seconds.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
-/// One making of a fault: made anew under the same name it is another.
+/// Identifies one creation of a fault. Replacing a fault under the same identifier yields another one.
 pub type Making = (Uuid, OffsetDateTime);
 
-/// Which one it is.
+/// The key of a fault's creation.
 pub fn making(fault: &Fault) -> Making {
     (fault.id, fault.begun_at)
 }
 
 impl Faults {
-    /// Lets faults strike this replica, until one ends this task.
+    /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
     pub async fn watch(self) {
         let mut ticks = tokio::time::interval(LOOK_EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut held = Held::default();
-        // What ended this replica's task before must not end it again.
+        // Faults from before the start: one that has ended the replica's previous process must not end this one.
         let mut before_start: Option<HashSet<Making>> = None;
         loop {
             tokio::select! {
@@ -45,7 +45,7 @@ impl Faults {
                     self.armed().arm(found.into_iter().filter(lives));
                 }
                 Err(error) => {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "the faults cannot be read: those that are known hold");
+                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to read faults; keeping the known ones");
                     self.armed().arm(known.iter().filter(|fault| lives(fault)).cloned());
                 }
             }
@@ -66,7 +66,7 @@ fn lives(fault: &Fault) -> bool {
     fault.expires_at > OffsetDateTime::now_utc()
 }
 
-/// Tells what has begun and ended.
+/// Logs the faults that have started and ended.
 fn tell(before: &[Fault], now: &[Fault]) {
     let is_among = |fault: &Fault, faults: &[Fault]| faults.iter().any(|other| making(other) == making(fault));
     for fault in before.iter().filter(|fault| !is_among(fault, now)) {

@@ -1,4 +1,4 @@
-//! Acting on a platform for a user: a token that the platform does not take is renewed once.
+//! Calls to a platform's API for a user. A token that the platform rejects is renewed once.
 
 use std::time::{Duration, Instant};
 
@@ -10,27 +10,27 @@ use crate::features::oauth::{Access, AccessError, ProviderError};
 use crate::platforms::Settings;
 use crate::platforms::api::{ApiFailure, Session};
 
-/// How long a platform is left alone that asks for fewer requests and does not say for how long: `LinkedIn` never does.
+/// Delay after a rate limit without a named delay; `LinkedIn` never names one.
 const UNTOLD: Duration = Duration::from_mins(1);
 
-/// Why a platform did not do what a user wanted.
+/// Why a call to a platform failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ActError {
     #[error("no account is linked")]
     NotLinked,
     #[error("the account must be linked again")]
     LinkExpired,
-    /// The same may succeed later; at what time, if that is known.
+    /// A later call may succeed, after the given time if that is known.
     #[error("{reason}")]
     Later { reason: String, after: Option<Duration> },
-    /// It never will.
+    /// The platform will refuse every such call.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// A user's way to a platform, until a deadline.
+/// Access to a platform for a user, until a deadline.
 pub struct Acting<'a> {
     parts: &'a Parts,
     settings: &'a Settings,
@@ -40,24 +40,24 @@ pub struct Acting<'a> {
 }
 
 impl<'a> Acting<'a> {
-    /// With the token that is stored.
+    /// Starts with the stored token.
     pub async fn begin(posts: &'a Posts, settings: &'a Settings, user: Uuid, deadline: Instant) -> Result<Self, ActError> {
         let parts = posts.parts();
         let access = parts.oauth.access(user, settings.platform, deadline).await?;
         Ok(Self { parts, settings, deadline, access, is_renewed: false })
     }
 
-    /// The platform's API.
+    /// A session of the platform's API.
     pub fn session(&self) -> Session<'_> {
         self.parts.platforms.session(self.settings, &self.access.token, self.deadline)
     }
 
-    /// Who the user is there.
+    /// Identifier of the user on the platform.
     pub fn subject(&self) -> &str {
         &self.access.subject
     }
 
-    /// After a failure: either the same may be asked again, or the failure is final.
+    /// Handles a failed call. On `Ok`, the call may be repeated; an error is final.
     pub async fn recover(&mut self, failure: ApiFailure) -> Result<(), ActError> {
         let later = |reason: String, after: Option<Duration>| Err(ActError::Later { reason, after });
         let reason = failure.to_string();

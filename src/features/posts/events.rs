@@ -1,4 +1,4 @@
-//! The facts of posts: each is one log line and, where it matters, one count. The author is told when a delivery has ended.
+//! The events of posts: each writes a log line and, where needed, increments a counter. The author is notified of the end of each delivery.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -19,7 +19,7 @@ pub fn delivered(realtime: &Realtime, author: Uuid, post: Uuid, platform: Platfo
 }
 
 pub fn put_off(post: Uuid, platform: Platform, attempts: i32, reason: &str) {
-    tracing::info!(%post, platform = platform.name(), attempts, reason, "delivery put off");
+    tracing::info!(%post, platform = platform.name(), attempts, reason, "delivery postponed");
 }
 
 pub fn failed(realtime: &Realtime, author: Uuid, post: Uuid, platform: Platform, attempts: i32, reason: &str) {
@@ -31,7 +31,7 @@ pub fn failed(realtime: &Realtime, author: Uuid, post: Uuid, platform: Platform,
 struct Delivered<'a> {
     post_id: Uuid,
     platform: Platform,
-    /// Where the platform shows it, if it says so.
+    /// URL of the post on the platform, if the platform returned one.
     url: Option<&'a str>,
 }
 

@@ -1,6 +1,6 @@
-//! Insights: what a linked account has come to, read through the platform's API and believed for a while.
+//! Insights: figures of a linked account, read through the platform's API and cached for a while.
 //!
-//! What is cached belongs to the linked account: whoever has unlinked it cannot reach it any more.
+//! The cache key is the linked account, so a user who has unlinked it can no longer reach them.
 
 use std::time::Duration;
 
@@ -16,13 +16,13 @@ use crate::metrics::labels::{CacheType, Platform};
 use crate::platforms::Settings;
 use crate::platforms::api::Insights;
 
-/// When to ask again a platform that does not say when.
+/// Delay before the next request if the platform names none.
 const UNTOLD: Duration = Duration::from_secs(5);
 
-/// Why there are no insights.
+/// Why no insights are available.
 #[derive(Debug, thiserror::Error)]
 pub enum InsightsError {
-    #[error("one cannot post on this platform here")]
+    #[error("posting on this platform is not available")]
     NotOffered,
     #[error("no account of {} is linked", .0.name())]
     NotLinked(Platform),
@@ -47,7 +47,7 @@ impl InsightsError {
 }
 
 impl Posts {
-    /// What the user's account on a platform has come to.
+    /// The figures of the user's account on a platform.
     pub(super) async fn insights(&self, user: &User, platform: Platform) -> Result<Figures, InsightsError> {
         let Parts { db, cache, oauth, .. } = self.parts();
         let settings = self.offered(platform).ok_or(InsightsError::NotOffered)?;

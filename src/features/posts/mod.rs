@@ -1,19 +1,16 @@
-//! Posts: what an author tells the platforms of a published project, and what became of it on each of them. And insights: what
-//! the author's account there has come to.
+//! Posts: announcements of a published project on platforms, and the status of their delivery. And insights: figures of the author's
+//! accounts there.
 //!
-//! - A post, its deliveries and the jobs that make them are written in one transaction: what was answered is delivered, or
-//!   fails with a reason, whatever becomes of the replica. Editors and owners post, as themselves, on platforms that they
-//!   have linked.
-//! - A delivery ends once, as delivered or failed. A platform that is away, busy or not understood is tried again, up to five times;
-//!   what it refuses is not. Every attempt sends the same text and the same key.
-//! - A platform that knows such keys (Mastodon, the simulator) never shows a post twice. X and `LinkedIn` know none: when an attempt had
-//!   its effect and the replica died before it was stored, the next may have it again. Both refuse a text that they have shown
-//!   lately, and then the delivery reads as failed, with their words: that it may be there is not certain enough to say
-//!   that it is.
-//! - A delivery goes to the account that is linked when it is attempted. A project that is not published any more is not
-//!   announced: what is pending fails. A project that is deleted takes its posts with it, those on platforms excepted.
-//! - What posts have in common with platforms themselves is in [`platforms::api`](crate::platforms::api); tokens are kept by the feature
-//!   `oauth`.
+//! - A post, its deliveries and their jobs are written in one transaction. Every accepted post is therefore delivered or fails with a
+//!   reason, whatever happens to the replica. Editors and owners post under their own names, on platforms that they have linked.
+//! - A delivery ends once, as delivered or failed. If a platform is unavailable, busy or sends an invalid response, the delivery is
+//!   attempted up to five times; a refusal is final. Every attempt sends the same text and the same idempotency key.
+//! - Platforms that support idempotency keys (Mastodon, the simulator) never show a post twice. X and `LinkedIn` do not support them: if an
+//!   attempt succeeded but the replica died before it stored that, the next attempt may publish the post again. Both refuse a text that
+//!   they have shown recently; the delivery then counts as failed, with their message, because it is not certain that the post is there.
+//! - A delivery uses the account that is linked at the time of the attempt. Once a project is no longer published, its pending deliveries
+//!   fail. Deleting a project deletes its posts, except those on platforms.
+//! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.
 
 mod acting;
 mod events;

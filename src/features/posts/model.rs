@@ -1,4 +1,4 @@
-//! The types of posts, and what text may become one.
+//! The types of posts, and the validation of what clients send.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -11,23 +11,23 @@ use crate::http::fields::{Fields, Paragraph, some_of};
 use crate::metrics::labels::Platform;
 use crate::platforms::api::Message;
 
-/// The text of a post, without the link.
+/// Text of a post, without the link.
 pub type Text = Paragraph<1, 2000>;
 
-/// How far a delivery is.
+/// Status of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// It will be attempted, for the first time or again.
+    /// An attempt is to follow.
     Pending,
-    /// The platform has it.
+    /// The platform has accepted the post.
     Delivered,
-    /// The platform will not have it; the last error says why.
+    /// The delivery has failed for good; the last error is the reason.
     Failed,
 }
 
 impl DeliveryStatus {
-    /// The status that the database holds.
+    /// Parses the database's value; `None` if this version does not know it.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "pending" => Some(Self::Pending),
@@ -37,7 +37,7 @@ impl DeliveryStatus {
         }
     }
 
-    /// The status as the database holds it.
+    /// The database's value.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -47,7 +47,7 @@ impl DeliveryStatus {
     }
 }
 
-/// A post on one platform.
+/// The delivery of a post to one platform.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Delivery {
     pub platform: Platform,
@@ -62,7 +62,6 @@ pub struct Delivery {
     pub delivered_at: Option<OffsetDateTime>,
 }
 
-/// A post.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Post {
     pub id: Uuid,
@@ -74,22 +73,22 @@ pub struct Post {
     pub deliveries: Vec<Delivery>,
 }
 
-/// The schema of a set of platforms on which one can post, where they are configured.
+/// Schema of a set of platforms that support posts. Which of them are available depends on the configuration.
 pub fn platforms() -> Schema {
     some_of(Platform::MEMBERS.iter().filter(|platform| Message::is_for(**platform)).map(|platform| platform.name()))
 }
 
-/// A post to be.
+/// A valid request for a post.
 #[derive(Debug, Serialize)]
 pub struct NewPost {
     pub project: Uuid,
     pub text: String,
-    /// In the order of their names.
+    /// In alphabetical order.
     pub platforms: Vec<Platform>,
 }
 
 impl NewPost {
-    /// Checks what was sent. `offered` says whether one can post on a platform.
+    /// Validates the request. `offered` returns whether posting on a platform is available.
     pub fn parse(
         project: Uuid,
         text: &str,
@@ -107,35 +106,35 @@ impl NewPost {
         }
         platforms.dedup();
         for platform in platforms.iter().filter(|platform| !offered(**platform)) {
-            fields.refuse("platforms", "not_offered", format!("one cannot post on {} here", platform.name()));
+            fields.refuse("platforms", "not_offered", format!("posting on {} is not available", platform.name()));
         }
         fields.finish(Self { project, text, platforms })
     }
 
-    /// Checks that every platform takes the text with the link.
+    /// Checks the text and link against every platform's limit.
     pub fn fit(&self, link: &str) -> Result<(), Vec<FieldError>> {
         let mut fields = Fields::default();
         let message = Message { text: &self.text, link };
         for platform in &self.platforms {
             if let Some(limit) = message.exceeds(*platform) {
-                fields.refuse("text", "too_long", format!("{} takes at most {limit} characters, with the link", platform.name()));
+                fields.refuse("text", "too_long", format!("must be at most {limit} characters, link included, for {}", platform.name()));
             }
         }
         fields.finish(())
     }
 }
 
-/// What has to be known to attempt a delivery.
+/// The data that an attempt needs.
 #[derive(Debug)]
 pub struct Announcement {
     pub author: Uuid,
     pub text: String,
     pub link: String,
-    /// Whether the project still is.
+    /// Whether the project is still published.
     pub is_published: bool,
 }
 
-/// What an account has come to, as far as its platform tells.
+/// Figures of an account, as far as its platform reports them.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Figures {
     pub handle: String,

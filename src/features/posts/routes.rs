@@ -1,4 +1,4 @@
-//! The HTTP interface of posts: `/api/posts*` and `/api/insights/{platform}`.
+//! The HTTP routes of posts and insights: `/api/posts*` and `/api/insights/{platform}`.
 
 use axum::Json;
 use axum::extract::State;
@@ -24,7 +24,6 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::Platform;
 use crate::state::AppState;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(insights))
 }
@@ -59,19 +58,19 @@ impl From<InsightsError> for ApiError {
     }
 }
 
-/// A post on one platform.
+/// The delivery of a post to one platform.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Delivery)]
 struct DeliveryView {
     platform: Platform,
     status: DeliveryStatus,
-    /// How often it was attempted so far.
+    /// Number of attempts so far.
     attempts: i32,
-    /// Why it waits for another attempt, or failed.
+    /// Error of the last attempt.
     last_error: Option<String>,
-    /// What the platform calls the post.
+    /// Identifier of the post on the platform.
     remote_id: Option<String>,
-    /// Where the platform shows it.
+    /// URL of the post on the platform.
     url: Option<String>,
     #[serde(with = "time::serde::rfc3339")]
     updated_at: OffsetDateTime,
@@ -86,7 +85,7 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-/// A post, and what became of it on each platform.
+/// A post with its deliveries.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Post)]
 struct PostView {
@@ -105,7 +104,7 @@ impl From<Post> for PostView {
     }
 }
 
-/// The account's own posts
+/// List the account's own posts
 #[utoipa::path(get, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), params(PageQuery),
     responses((status = 200, body = Page<PostView>)))]
 async fn list(
@@ -118,21 +117,21 @@ async fn list(
     Ok(Json(slice.page(posts, |post| post.id, PostView::from)))
 }
 
-/// A post to be.
+/// A request to create a post.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct CreatePost {
-    /// A published project; a link to it becomes the last line.
+    /// Identifier of a published project. A link to it becomes the last line.
     project_id: Uuid,
-    /// Each platform has a limit of its own, the link included: `mastodon` 500, `x` 280, `linkedin` 3000.
+    /// Text of the post. Each platform has its own limit, link included: `mastodon` 500, `x` 280, `linkedin` 3000.
     #[schema(schema_with = Text::schema)]
     text: String,
-    /// Where the account is linked.
+    /// Platforms to post on; the account must be linked on each.
     #[schema(schema_with = platforms)]
     platforms: Vec<Platform>,
 }
 
-/// Posts about a project; deliveries to platforms follow
+/// Create a post about a project; delivery to the platforms follows
 #[utoipa::path(post, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), request_body = CreatePost,
     params(IdempotencyKey),
     responses((status = 201, body = PostView, headers(("Location"))), (status = 403), (status = 404), (status = 409)))]
@@ -150,7 +149,7 @@ async fn create(
     Ok((StatusCode::CREATED, location, Json(PostView::from(post))).into_response())
 }
 
-/// Reads a post
+/// Get a post
 #[utoipa::path(get, path = "/api/posts/{id}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
     responses((status = 200, body = PostView)))]
 async fn read(
@@ -161,22 +160,22 @@ async fn read(
     Ok(Json(state.posts.read(&user, id).await?.into()))
 }
 
-/// What the account on a platform has come to.
+/// Figures of a linked account.
 #[derive(Serialize, ToSchema)]
 #[schema(as = Insights)]
 struct InsightsView {
     platform: Platform,
-    /// What people call the account there.
+    /// Name of the account on the platform.
     handle: String,
     followers: u64,
-    /// How much it has posted there; null where the platform does not say.
+    /// Number of posts on the platform; null if the platform does not report it.
     posts: Option<u64>,
-    /// When the platform said so.
+    /// Time at which the platform reported the figures.
     #[serde(with = "time::serde::rfc3339")]
     as_of: OffsetDateTime,
 }
 
-/// What the linked account on a platform has come to, at most five minutes old
+/// Get figures of a linked account, at most five minutes old
 #[utoipa::path(get, path = "/api/insights/{platform}", tag = "posts", security(("token" = []), ("cookie" = [])), params(("platform" = Platform, Path)),
     responses((status = 200, body = InsightsView), (status = 409)))]
 async fn insights(

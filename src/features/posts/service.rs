@@ -1,4 +1,4 @@
-//! The rules of posts; see the feature's `mod.rs`. What delivers them is `work`, what reads figures `insights`.
+//! The rules of posts; `mod.rs` lists them. `work` delivers posts, `insights` reads figures.
 
 use std::sync::Arc;
 
@@ -22,14 +22,14 @@ use crate::metrics::labels::{JobKind, Platform};
 use crate::platforms::{Platforms, Settings};
 use crate::realtime::Realtime;
 
-/// Why a request for posts is refused.
+/// Why a request on posts is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
     #[error("there is no such post")]
     NoSuchPost,
     #[error("the project is not published")]
     NotPublished,
-    #[error("a platform does not take the text")]
+    #[error("the text exceeds the limit of a platform")]
     Unfit(Vec<FieldError>),
     #[error("no account of {} is linked", .0.name())]
     NotLinked(Platform),
@@ -43,58 +43,58 @@ pub enum PostError {
     Store(#[from] StoreError),
 }
 
-/// The posts service; clones share it.
+/// The posts service; cheap to clone.
 #[derive(Clone)]
 pub struct Posts(Arc<Parts>);
 
-/// What the service works with.
+/// The dependencies of [`Posts`].
 pub struct Parts {
-    /// For requests.
+    /// Connections for requests.
     pub db: Db,
-    /// For jobs.
+    /// Connections for jobs.
     pub background: Db,
-    /// Holds insights.
+    /// Caches insights.
     pub cache: Cache,
-    /// What posts are about.
+    /// Projects that posts are about.
     pub projects: Projects,
-    /// Whose tokens are used.
+    /// Provides the users' tokens.
     pub oauth: Oauth,
-    /// Where posts go.
+    /// Platforms to post on.
     pub platforms: Platforms,
-    /// Where deliveries wait.
+    /// Queue for deliveries.
     pub queue: Queue,
-    /// Where browsers find projects.
+    /// Base of links to projects.
     pub public_url: Url,
-    /// By what authors are told.
+    /// Notifies authors.
     pub realtime: Realtime,
-    /// What counts.
+    /// The metrics of this feature are counted here.
     pub metrics: Metrics,
 }
 
 impl Posts {
-    /// The service over what it works with.
+    /// Creates the service.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
     }
 
-    /// What does the jobs of this feature.
+    /// The handlers of this feature's jobs.
     #[must_use]
     pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
         vec![(JobKind::PostDelivery, Arc::new(DeliverPost(self.clone())))]
     }
 
-    /// What the service works with.
+    /// The service's dependencies.
     pub(super) fn parts(&self) -> &Parts {
         &self.0
     }
 
-    /// The settings of a platform, if one can post on it.
+    /// The settings of a platform, if posting on it is available.
     pub(super) fn offered(&self, platform: Platform) -> Option<&Settings> {
         self.parts().platforms.get(platform).filter(|settings| settings.post)
     }
 
-    /// Writes a post and what delivers it.
+    /// Stores a post and enqueues its deliveries.
     pub(super) async fn create(&self, user: &User, new: NewPost, repeatable: Option<Named>) -> Result<Post, PostError> {
         let Parts { db, projects, oauth, queue, metrics, .. } = self.parts();
         let mut tx = db.begin().await?;
@@ -127,23 +127,23 @@ impl Posts {
         Ok(post)
     }
 
-    /// Where a published project is shown.
+    /// Public URL of a published project.
     fn link(&self, slug: &str) -> String {
         format!("{}/projects/{slug}", self.parts().public_url.as_str().trim_end_matches('/'))
     }
 
-    /// A part of the user's own posts.
+    /// One page of the user's own posts.
     pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Post>, PostError> {
         Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, slice).await?)
     }
 
-    /// A post that the user has written, or that is about a project whose inside the user may see.
+    /// A post that the user has written, or that is about a project that the user may enter.
     pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Post, PostError> {
         let Parts { db, projects, .. } = self.parts();
         let post = store::find(&mut db.acquire().await?, id).await?.ok_or(PostError::NoSuchPost)?;
         if post.author_id != user.id {
             projects.permit(user, post.project_id, Action::Enter).await.map_err(|error| match error {
-                // Whoever reads a public project need not know of its posts.
+                // A reader of a public project must not learn of its posts.
                 ProjectError::Forbidden => PostError::NoSuchPost,
                 error => error.into(),
             })?;

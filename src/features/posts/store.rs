@@ -1,4 +1,4 @@
-//! The statements on `posts` and `post_deliveries`. Absence is `Ok(None)`; rules are the service's.
+//! The SQL of `posts` and `post_deliveries`. A missing row is `Ok(None)`; the service decides what that means.
 
 use std::collections::HashMap;
 
@@ -49,7 +49,7 @@ impl TryFrom<DeliveryRow> for Delivery {
     }
 }
 
-/// A post with a pending delivery for each of its platforms.
+/// Inserts a post with a pending delivery for each of its platforms.
 pub async fn insert(tx: &mut Conn, author: Uuid, new: &NewPost, link: &str) -> Result<Post, StoreError> {
     let insert = sqlx::query_as!(
         PostRow,
@@ -80,7 +80,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Post>, StoreError>
     Ok(with_deliveries(conn, found.into_iter().collect()).await?.pop())
 }
 
-/// A part of the posts of an author.
+/// One page of an author's posts.
 pub async fn of_author(conn: &mut Conn, author: Uuid, slice: Slice) -> Result<Vec<Post>, StoreError> {
     let select = sqlx::query_as!(
         PostRow,
@@ -112,7 +112,7 @@ async fn with_deliveries(conn: &mut Conn, posts: Vec<PostRow>) -> Result<Vec<Pos
         .collect())
 }
 
-/// What a delivery is of that is pending.
+/// The data of a delivery, if it is pending.
 pub async fn pending(conn: &mut Conn, post: Uuid, platform: Platform) -> Result<Option<Announcement>, StoreError> {
     let select = sqlx::query_as!(
         Announcement,
@@ -125,7 +125,7 @@ pub async fn pending(conn: &mut Conn, post: Uuid, platform: Platform) -> Result<
     conn.optional(Query::SelectPostDeliveries, select).await
 }
 
-/// False when it is not pending any more.
+/// Returns false when the delivery is no longer pending.
 pub async fn set_delivered(
     tx: &mut Conn,
     post: Uuid,
@@ -146,7 +146,7 @@ pub async fn set_delivered(
     Ok(tx.execute(Query::UpdatePostDeliveries, update).await? == 1)
 }
 
-/// Says why it waits for another attempt. False when it is not pending any more.
+/// Stores the reason of a failed attempt that will be retried. Returns false when the delivery is no longer pending.
 pub async fn set_put_off(tx: &mut Conn, post: Uuid, platform: Platform, attempts: i32, reason: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE post_deliveries SET attempts = $3, last_error = $4, updated_at = now()
@@ -159,8 +159,8 @@ pub async fn set_put_off(tx: &mut Conn, post: Uuid, platform: Platform, attempts
     Ok(tx.execute(Query::UpdatePostDeliveries, update).await? == 1)
 }
 
-/// Answers the post's author and the reason that is stored; with `keep_reason` one that an earlier attempt gave. None when it is
-/// not pending any more.
+/// Marks a delivery as failed. Returns the post's author and the stored reason; `keep_reason` keeps the reason of an earlier attempt.
+/// `None` when the delivery is no longer pending.
 pub async fn set_failed(
     tx: &mut Conn,
     post: Uuid,

@@ -1,5 +1,5 @@
-//! The job that delivers a post to a platform. It may be repeated at any point: it looks whether there is something to
-//! deliver, calls the platform with a key by which that knows a repetition, and stores the end together with its own.
+//! The job that delivers a post to a platform. It may be retried at any point: it checks that the delivery is pending, calls the platform
+//! with an idempotency key, and stores the outcome in the transaction that completes the job.
 
 use std::time::{Duration, Instant};
 
@@ -16,10 +16,10 @@ use crate::jobs::{Failure, Handler, Job, MAX_ATTEMPTS, NewJob};
 use crate::metrics::labels::{JobKind, Platform};
 use crate::platforms::api::{Message, Published};
 
-/// Longest time that a platform gets for one attempt, renewing the token included.
+/// Deadline of an attempt, token renewal included.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a job is to do.
+/// The payload of the job.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Deliver {
     post: Uuid,
@@ -27,18 +27,18 @@ pub struct Deliver {
 }
 
 impl Deliver {
-    /// The job that delivers a post to a platform. In no lane: a platform that asks to be left alone holds up nothing else.
+    /// The job that delivers a post to a platform. It has no lane, so that a rate-limited platform delays nothing else.
     pub fn job(post: Uuid, platform: Platform) -> NewJob {
         NewJob::new(JobKind::PostDelivery, &Self { post, platform })
     }
 
-    /// By which the platform knows a repetition.
+    /// Idempotency key for the platform.
     fn key(&self) -> String {
         format!("{}-{}", self.post, self.platform.name())
     }
 }
 
-/// Does the jobs of [`Deliver`].
+/// Handles [`Deliver`].
 pub struct DeliverPost(pub Posts);
 
 #[async_trait]
@@ -47,10 +47,10 @@ impl Handler for DeliverPost {
         let deliver: Deliver = job.payload()?;
         let Parts { background, .. } = self.0.parts();
         let pending = store::pending(&mut background.acquire().await?, deliver.post, deliver.platform).await?;
-        // It has ended, or went with its project.
+        // The delivery has ended, or was deleted with its project.
         let Some(announcement) = pending else { return Ok(()) };
         if !announcement.is_published {
-            return Err(Failure::Permanent("the project is not published any more".to_owned()));
+            return Err(Failure::Permanent("the project is no longer published".to_owned()));
         }
         let published = self.publish(&deliver, &announcement).await?;
         self.settle(job, &deliver, announcement.author, &published).await
@@ -67,7 +67,7 @@ impl Handler for DeliverPost {
 
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
-        // Of attempts whose replicas died nothing is known: what an earlier one said says more.
+        // The last attempt died with its replica and left no reason, so an earlier one is more useful.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
             let realtime = self.0.parts().realtime.clone();
@@ -80,7 +80,7 @@ impl Handler for DeliverPost {
 impl DeliverPost {
     async fn publish(&self, deliver: &Deliver, announcement: &Announcement) -> Result<Published, Failure> {
         let Some(settings) = self.0.offered(deliver.platform) else {
-            // During a change of platforms a replica that has it may take the next attempt.
+            // During a change of the configuration, a replica that has the platform may take the next attempt.
             return Err(Failure::retry("the platform is not configured"));
         };
         let Announcement { author, text, link, .. } = announcement;
@@ -94,7 +94,7 @@ impl DeliverPost {
         }
     }
 
-    /// Stores that it was delivered, together with the end of the job.
+    /// Marks the delivery as delivered and completes the job, in one transaction.
     async fn settle(&self, job: &Job, deliver: &Deliver, author: Uuid, published: &Published) -> Result<(), Failure> {
         let Deliver { post, platform } = *deliver;
         let Parts { background, realtime, .. } = self.0.parts();

@@ -1,4 +1,4 @@
-//! The facts of visits: each is one count. None is a log line, because anybody can make as many as they like.
+//! The events of visits: each updates a metric. They are not logged, because anybody can send arbitrarily many.
 
 use super::model::Report;
 use crate::metrics::Metrics;

@@ -1,9 +1,9 @@
-//! Visits: what browsers report of the pages that they show. Nothing of it is stored; it becomes metrics.
+//! Visits: reports from browsers about the pages that they show. They are not stored, only counted in metrics.
 //!
-//! - A beacon may name only what is listed among the labels: no visitor can make a series. One thing that is unknown, and the
-//!   whole beacon is refused.
-//! - What a beacon says is its sender's claim. Values that no visit has are refused, each address may report so much and
-//!   no more, and what calls itself a robot is thanked and not counted.
+//! - A beacon may contain only names from the label sets, so that no visitor can create a time series. A beacon with an unknown name is
+//!   rejected as a whole.
+//! - Beacons are not trustworthy. Implausible values are rejected, the rate per network is limited, and beacons of declared robots are
+//!   accepted but not counted.
 
 mod events;
 mod model;

@@ -1,4 +1,4 @@
-//! What a browser may report. Names are those of the labels, and values those that a visit can have.
+//! The reports that a browser may send. Names are label values; measurements must be plausible.
 
 use std::ops::RangeInclusive;
 
@@ -10,39 +10,39 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder,
 use crate::http::fields::{integer, one_of, whole};
 use crate::metrics::labels::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
-/// Longest time that is believed, in milliseconds: who leaves a page in the background for longer tells nothing of the service.
+/// Upper bound of a plausible duration in milliseconds. A page left in the background for longer tells nothing about the service.
 const LONGEST_MS: f64 = 600_000.0;
-/// Above any layout shift that was ever seen.
+/// Upper bound of a plausible layout shift, beyond any ever seen.
 const FARTHEST: f64 = 100.0;
 
-/// Something that happened in a browser.
+/// An event in a browser.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Report {
     /// A page was shown.
     PageView(PageRoute),
-    /// What a visitor waited for, in seconds.
+    /// A web vital, in seconds.
     Vital(PageRoute, Vital, f64),
-    /// How much the page moved.
+    /// Cumulative layout shift of the page.
     Shift(PageRoute, f64),
-    /// The page called the interface.
+    /// The page called the API.
     Call(CalledEndpoint, CallStatus),
-    /// A file was loaded, in seconds.
+    /// An asset was loaded, in seconds.
     Asset(AssetType, f64),
-    /// Something went wrong.
+    /// An error occurred.
     Error(ClientError),
-    /// A part of the page could not start.
+    /// A part of the page failed to start.
     Boundary(PageRoute),
 }
 
-/// What a layout shift is called among the vitals.
+/// Name of the layout shift among the vitals.
 const SHIFT: &str = "cls";
-/// Statuses that a call can have ended with; redirects are followed by the browser, what has not changed was there already.
+/// Statuses with which a call can end. Browsers follow redirects themselves and answer 304 from their cache.
 const STATUSES: RangeInclusive<u16> = 200..=599;
-/// Stands for no answer.
+/// Stands for a call without a response.
 const NO_STATUS: u16 = 0;
 
 impl Report {
-    /// What is understood, by kind.
+    /// Schema of the reports, by kind.
     pub fn schema() -> Schema {
         let pages = || one_of(PageRoute::MEMBERS.iter().map(|page| page.name()));
         let milliseconds = || number(LONGEST_MS);
@@ -64,7 +64,7 @@ impl Report {
     }
 }
 
-/// An event of this kind with these fields and no others.
+/// Schema of an event with exactly these fields.
 fn event<const COUNT: usize>(kind: &'static str, fields: [(&str, Schema); COUNT]) -> Schema {
     let event = ObjectBuilder::new().schema_type(Type::Object).property("kind", one_of([kind])).required("kind");
     let event = fields.into_iter().fold(event, |event, (name, schema)| event.property(name, schema).required(name));
@@ -75,7 +75,7 @@ fn number(most: f64) -> Schema {
     ObjectBuilder::new().schema_type(Type::Number).minimum(Some(0.0)).maximum(Some(most)).into()
 }
 
-/// A report as it is sent.
+/// A report in its transmitted form.
 #[derive(Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Sent {
@@ -141,8 +141,8 @@ fn client_error<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientErro
 }
 
 fn listed<T, E: Error>(name: &str, find: impl Fn(&str) -> Option<T>, wanted: &str) -> Result<T, E> {
-    // Not the name itself: the answer would quote what a stranger sent.
-    find(name).ok_or_else(|| E::invalid_value(Unexpected::Other("something else"), &wanted))
+    // The message must not quote the name, which is a stranger's text.
+    find(name).ok_or_else(|| E::invalid_value(Unexpected::Other("an unknown name"), &wanted))
 }
 
 fn seconds<E: Error>(milliseconds: f64) -> Result<f64, E> {
@@ -153,17 +153,17 @@ fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {
     if (0.0..=most).contains(&value) {
         return Ok(value);
     }
-    Err(E::invalid_value(Unexpected::Float(value), &"a value that a visit can have"))
+    Err(E::invalid_value(Unexpected::Float(value), &"a plausible value"))
 }
 
-/// The class of a status; 0 stands for no answer.
+/// The class of a status; 0 stands for a call without a response.
 fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
     Ok(match status {
         NO_STATUS => CallStatus::Failed,
         200..400 => CallStatus::Success,
         400..500 => CallStatus::Refused,
         500..600 => CallStatus::Failure,
-        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"a status")),
+        _ => return Err(E::invalid_value(Unexpected::Unsigned(status.into()), &"an HTTP status")),
     })
 }
 

@@ -1,4 +1,4 @@
-//! The HTTP interface of visits: `POST /api/rum`, to which `navigator.sendBeacon` reports.
+//! The HTTP route of visits: `POST /api/rum`, the target of `navigator.sendBeacon`.
 
 use axum::extract::State;
 use axum::http::header::USER_AGENT;
@@ -17,12 +17,11 @@ use crate::http::extract::ApiJson;
 use crate::http::{ApiError, Code, FieldError};
 use crate::state::AppState;
 
-/// Reports of one beacon.
+/// Maximum number of reports per beacon.
 const MOST: usize = 50;
-/// Until an address that has reported too much may go on: its share of a minute comes back little by little.
+/// `Retry-After` for a limited network. Its quota per minute refills gradually.
 const PAUSE_SECONDS: u64 = 10;
 
-/// The routes of this file.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(report))
 }
@@ -33,7 +32,7 @@ impl From<TooMuch> for ApiError {
     }
 }
 
-/// What a browser reports at once.
+/// The reports of a browser.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Beacon {
@@ -45,9 +44,9 @@ fn events() -> Schema {
     ArrayBuilder::new().items(RefOr::T(Report::schema())).max_items(Some(MOST)).into()
 }
 
-/// Reports what a browser saw
+/// Report what a browser has measured
 ///
-/// Routes, endpoints and types come from lists of the service; a beacon with anything else is refused as a whole.
+/// Routes, endpoints and types come from fixed lists. A beacon with any other value is rejected as a whole.
 #[utoipa::path(post, path = "/api/rum", tag = "visits", request_body = Beacon,
     responses((status = 204), (status = 429)))]
 async fn report(
@@ -56,11 +55,11 @@ async fn report(
     headers: HeaderMap,
     body: Result<ApiJson<Beacon>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
-    // First, so that what is refused for its content costs as much as what is taken.
+    // Limited before the body is checked, so that invalid beacons count as well.
     state.visits.admit(network).await?;
     let ApiJson(Beacon { events }) = body?;
     if events.len() > MOST {
-        let (field, message) = ("events".to_owned(), format!("must be at most {MOST}"));
+        let (field, message) = ("events".to_owned(), format!("must have at most {MOST} items"));
         return Err(ApiError::validation(vec![FieldError { field, code: "too_long", message }]));
     }
     let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The rules of visits: who is counted, and how much of one address.
+//! The rules of visits: which beacons are counted, and how many are accepted from one network.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -12,17 +12,17 @@ use super::model::Report;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// Networks that are remembered; one that is forgotten begins anew.
+/// Maximum number of networks with a limiter. An evicted network starts again with a full quota.
 const NETWORKS: u64 = 100_000;
-/// What robots that say so call themselves.
+/// Substrings of the user agents of declared robots.
 const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiver"];
 
-/// One more beacon of the address is refused.
+/// The network has exceeded its quota of beacons.
 #[derive(Debug, thiserror::Error)]
-#[error("the address reports too much")]
+#[error("too many beacons from this network")]
 pub struct TooMuch;
 
-/// Takes beacons; clones share what is known of networks.
+/// The visits service. Clones share the limiters.
 #[derive(Clone)]
 pub struct Visits {
     quota: Quota,
@@ -31,14 +31,14 @@ pub struct Visits {
 }
 
 impl Visits {
-    /// Takes so many beacons of one address in a minute, all of them at once if they come so.
+    /// Creates the service. Each network may send this many beacons per minute, also in a single burst.
     #[must_use]
     pub fn new(beacons_per_minute: u32, metrics: Metrics) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(beacons_per_minute).unwrap_or(NonZeroU32::MIN));
         Self { quota, networks: Cache::builder().max_capacity(NETWORKS).build(), metrics }
     }
 
-    /// One more beacon of a network.
+    /// Admits one beacon of a network.
     pub(super) async fn admit(&self, network: IpNet) -> Result<(), TooMuch> {
         let limiter = self.networks.get_with(network, async { Arc::new(RateLimiter::direct(self.quota)) }).await;
         limiter.check().map_err(|_| {
@@ -47,7 +47,7 @@ impl Visits {
         })
     }
 
-    /// Counts what a browser reports.
+    /// Counts the reports of a browser, unless it is a declared robot.
     pub(super) fn report(&self, agent: &str, reports: &[Report]) {
         if is_robot(agent) {
             return;

@@ -24,7 +24,7 @@ export const faults = {
     await form.locator('[name=fault]').selectOption('error');
     await form.locator('[name=route]').selectOption(ROUTE);
     await submit(form);
-    await form.getByText('wants 500 or 503').waitFor();
+    await form.getByText('must be 500 or 503').waitFor();
     await form.locator('[name=status]').selectOption('503');
     await submit(form);
 
