@@ -306,14 +306,14 @@ async fn what_happened_behind_our_back_is_found() {
                   VALUES ('vitrine', gen_random_uuid(), 'busybox:1.37', 'running')";
     app.stores.execute(orphan).await;
 
-    assert_eq!(studio.until(&died, "error").await["last_error"], "the container ended with code 137");
+    assert_eq!(studio.until(&died, "error").await["last_error"], "the container exited with code 137");
     assert_eq!(studio.until(&removed, "error").await["last_error"], "the container was removed");
     assert_eq!(studio.until(&gone, "error").await["last_error"], "the container was removed");
     assert_eq!(studio.until(&started, "running").await["last_error"], Value::Null);
     let orphans = "SELECT count(*) FROM sim_containers c WHERE NOT EXISTS (SELECT FROM environments e WHERE e.id = c.environment_id)";
     eventually("the orphan is removed", async || when(app.stores.count(orphans).await == 0)).await;
     assert_eq!(studio.read(&healthy).await.json()["status"], "running");
-    assert!(studio.system_lines(&died).await.contains(&"the container ended with code 137".to_owned()));
+    assert!(studio.system_lines(&died).await.contains(&"the container exited with code 137".to_owned()));
 }
 
 #[tokio::test]

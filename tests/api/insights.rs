@@ -58,7 +58,7 @@ async fn figures_belong_to_the_account_that_is_linked() {
     app.as_user(&eve, Method::GET, "/api/insights/x").answer().await.problem(409, "not_linked");
     desk.unlink("x").await;
     let answer = desk.insights("x").await.problem(409, "not_linked");
-    assert_eq!(answer.json()["detail"], "no account of x is linked");
+    assert_eq!(answer.json()["detail"], "no x account is linked");
     Browser::of(&desk.author.token).visit(&app, "x", "grace").await.expect(303);
     assert_eq!(desk.insights("x").await.expect(200).json()["handle"], "grace");
 }
@@ -105,7 +105,7 @@ async fn a_token_that_is_not_taken_is_renewed_and_one_that_cannot_be_asks_to_lin
     platforms.revoke(&app, "mastodon", "refresh").await;
     for _ in 0..2 {
         let answer = desk.insights("mastodon").await.problem(409, "link_expired");
-        assert_eq!(answer.json()["detail"], "the account of mastodon must be linked again");
+        assert_eq!(answer.json()["detail"], "the mastodon account must be linked again");
     }
 }
 

@@ -131,7 +131,7 @@ async fn what_is_not_published_or_not_linked_cannot_be_posted() {
     let desk = Desk::open(&app, &["mastodon"]).await;
     let rows = app.stores.contents().await;
     let answer = desk.write("Hello", &["mastodon", "x"]).await.problem(409, "not_linked");
-    assert_eq!(answer.json()["detail"], "no account of x is linked");
+    assert_eq!(answer.json()["detail"], "no x account is linked");
     for (change, back) in [
         ("UPDATE projects SET published_at = NULL", "UPDATE projects SET published_at = now()"),
         ("UPDATE projects SET visibility = 'private'", "UPDATE projects SET visibility = 'public'"),
@@ -142,7 +142,7 @@ async fn what_is_not_published_or_not_linked_cannot_be_posted() {
     }
     app.stores.execute("UPDATE social_accounts SET status = 'expired'").await;
     let answer = desk.write("Hello", &["mastodon"]).await.problem(409, "link_expired");
-    assert_eq!(answer.json()["detail"], "the account of mastodon must be linked again");
+    assert_eq!(answer.json()["detail"], "the mastodon account must be linked again");
     app.stores.execute("UPDATE social_accounts SET status = 'active'").await;
     let now = app.stores.contents().await;
     assert_eq!(now.len(), rows.len());

@@ -80,7 +80,7 @@ async fn what_went_wrong_is_told_on_another_replica() {
     ada.until("env:log", |log| log.to_string().contains("failed to stop")).await;
     behind("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid", &died).await;
     a.stores.execute("DELETE FROM jobs WHERE kind = 'environment_reconcile'").await;
-    for (id, reason) in [(&given_up, "the container does not exist"), (&died, "the container ended with code 137")] {
+    for (id, reason) in [(&given_up, "the container does not exist"), (&died, "the container exited with code 137")] {
         let told = ada.until("env:status", |status| status["environment_id"] == **id && status["status"] == "error").await;
         let now = studio.until(id, "error").await;
         assert_eq!(

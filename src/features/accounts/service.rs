@@ -26,10 +26,10 @@ use crate::realtime::Realtime;
 #[derive(Debug, thiserror::Error)]
 pub enum AccountError {
     /// Another account has the address.
-    #[error("an account has this e-mail")]
+    #[error("an account with this e-mail address exists")]
     EmailTaken,
     /// The response does not tell which of the two is wrong.
-    #[error("e-mail or password is wrong")]
+    #[error("the e-mail address or password is wrong")]
     InvalidCredentials,
     /// Also when the account no longer exists.
     #[error("the session is unknown or has ended")]

@@ -44,7 +44,7 @@ pub enum EnvironmentError {
     NameTaken,
     #[error("the project has {0} environments")]
     ProjectFull(u32),
-    #[error("the account has made {0} environments")]
+    #[error("the account has created {0} environments")]
     UserFull(u32),
     #[error("the environment has {0} sessions")]
     SessionsFull(u32),

@@ -102,7 +102,7 @@ pub fn observed(status: Status, container: Option<ContainerState>) -> Option<(St
         | (Status::Running, Some(ContainerState::Running))
         | (Status::Stopped, Some(ContainerState::Created | ContainerState::Exited { .. }))
         | (Status::Error, None | Some(ContainerState::Created | ContainerState::Exited { .. })) => None,
-        (Status::Running, Some(ContainerState::Exited { code })) => Some((Status::Error, format!("the container ended with code {code}"))),
+        (Status::Running, Some(ContainerState::Exited { code })) => Some((Status::Error, format!("the container exited with code {code}"))),
         (Status::Running, Some(ContainerState::Created)) => Some((Status::Error, "the container was replaced".to_owned())),
         (Status::Running | Status::Stopped, None) => Some((Status::Error, "the container was removed".to_owned())),
         (Status::Stopped | Status::Error, Some(ContainerState::Running)) => Some((Status::Running, "the container is running".to_owned())),

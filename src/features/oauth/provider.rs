@@ -144,8 +144,8 @@ impl Providers {
         let answer = self.platforms.client().call(settings.platform, ApiEndpoint::Revocation, request, deadline).await?;
         match answer.status().as_u16() {
             200..300 => Ok(true),
-            status @ (408 | 429 | 500..) => Err(ProviderError::Away { reason: format!("status {status}"), after: None }),
-            status => Err(ProviderError::ClientRefused(format!("status {status}"))),
+            status @ (408 | 429 | 500..) => Err(ProviderError::Away { reason: format!("response status {status}"), after: None }),
+            status => Err(ProviderError::ClientRefused(format!("response status {status}"))),
         }
     }
 

@@ -24,9 +24,9 @@ const UNTOLD: Duration = Duration::from_secs(5);
 pub enum InsightsError {
     #[error("posting on this platform is not available")]
     NotOffered,
-    #[error("no account of {} is linked", .0.name())]
+    #[error("no {} account is linked", .0.name())]
     NotLinked(Platform),
-    #[error("the account of {} must be linked again", .0.name())]
+    #[error("the {} account must be linked again", .0.name())]
     LinkExpired(Platform),
     #[error("{reason}")]
     Unavailable { reason: String, after: Duration },

@@ -31,9 +31,9 @@ pub enum PostError {
     NotPublished,
     #[error("the text exceeds the limit of a platform")]
     Unfit(Vec<FieldError>),
-    #[error("no account of {} is linked", .0.name())]
+    #[error("no {} account is linked", .0.name())]
     NotLinked(Platform),
-    #[error("the account of {} must be linked again", .0.name())]
+    #[error("the {} account must be linked again", .0.name())]
     LinkExpired(Platform),
     #[error(transparent)]
     Project(#[from] ProjectError),

@@ -41,7 +41,7 @@ impl From<ProjectError> for ApiError {
         match error {
             ProjectError::NoSuchProject | ProjectError::NoSuchMember => Self::new(Code::NotFound),
             ProjectError::NoSuchUser => {
-                let (field, message) = ("email".to_owned(), "no account has this e-mail".to_owned());
+                let (field, message) = ("email".to_owned(), "no account has this e-mail address".to_owned());
                 Self::validation(vec![FieldError { field, code: "unknown_account", message }])
             }
             ProjectError::Forbidden => Self::new(Code::Forbidden),

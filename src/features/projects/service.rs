@@ -36,7 +36,7 @@ pub enum ProjectError {
     #[error("there is no such member")]
     NoSuchMember,
     /// No account has the address.
-    #[error("no account has this e-mail")]
+    #[error("no account has this e-mail address")]
     NoSuchUser,
     /// The user may read the project but not do this.
     #[error("the user's role does not allow this")]
