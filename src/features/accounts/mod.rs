@@ -2,7 +2,7 @@
 //!
 //! - A token is 256 random bits; only its SHA-256 is stored. Each login generates a new one.
 //! - A session ends on logout, after `SESSION_IDLE_TIMEOUT` without use, and after `SESSION_LIFETIME`.
-//! - Once the request that ends a session is answered, every replica refuses it (`docs/adr/0018-revocation.md`).
+//! - Once the request that ends a session is answered, every replica refuses the session (`docs/adr/0018-revocation.md`).
 //! - An unknown account and a wrong password get the same response after the same amount of work.
 //! - Login attempts are limited for each account and for each network, before the password is verified. Devices and networks that have
 //!   signed in to the account before are limited separately from strangers. Registrations are limited for each network.

@@ -5,7 +5,7 @@
 //!   transitions.
 //! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
 //!   driver calls are idempotent, and a reconciler compares the database with the driver.
-//! - Editors and owners of the project may change environments, viewers may read them; to others they do not exist.
+//! - Editors and owners of the project may change environments, viewers may read them; others have no access.
 //! - Nothing that a client sends reaches a container's configuration.
 
 pub mod driver;

@@ -62,7 +62,7 @@ pub struct Order {
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = status, required = false)]
     status: Option<u16>,
-    /// For `memory`.
+    /// For `memory`: MiB to allocate.
     #[serde(default, deserialize_with = "whole_or_absent")]
     #[schema(schema_with = mebibytes, required = false)]
     mebibytes: Option<u32>,

@@ -22,9 +22,9 @@ use crate::platforms::{Authority, Client, Settings};
 /// Fields beyond the core document.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct More {
-    /// RFC 8414.
+    /// Endpoint for token revocation (RFC 8414).
     revocation_endpoint: Option<Url>,
-    /// RFC 9207.
+    /// Whether authorization responses contain the issuer (RFC 9207).
     #[serde(default)]
     authorization_response_iss_parameter_supported: bool,
 }

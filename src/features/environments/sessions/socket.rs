@@ -146,7 +146,7 @@ impl Attended {
             never = obey(said, input) => match never {},
         };
         events::terminal_ended(session, reason);
-        // Release the permit first, because the client may reopen the terminal as soon as it is notified.
+        // Drop the registration first, because the client may reopen the terminal as soon as it is notified.
         drop(held);
         let _gone = client.send(EventOut::SessionClosed, &Ended { session_id: session.id, reason }).await;
     }

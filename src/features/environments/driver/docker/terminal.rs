@@ -21,12 +21,11 @@ use super::error::not_running;
 use super::upgrade;
 
 /// Waits for the end of its input. Then ends the session of the process whose command line contains the token `$1`: by SIGHUP, and one
-/// second later by SIGKILL. Before that, it prints `missing` if the program `$2` does not exist, otherwise the PID of the process that
-/// exits with the input.
+/// second later by SIGKILL. Before that, it prints `missing` if the program `$2` does not exist, otherwise the PID of a process that exits
+/// when the input ends.
 ///
 /// A terminal checks for that process only once its own command line can be found. If the process still exists, the search has not begun
 /// and will find the terminal. If it does not, the terminal exits. The brackets in the pattern keep the search from matching itself.
-/// the terminal; if it is not, the terminal ends itself. The brackets keep the search from finding itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
     exit
