@@ -87,7 +87,7 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        // The semaphore is first come, first served. Registrations queue at their own semaphore first, so they never queue ahead of logins.
+        // The semaphore is first come, first served. Registrations wait at their own semaphore first, so few of them can be ahead of a login.
         let place = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),
