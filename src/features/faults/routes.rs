@@ -82,7 +82,7 @@ impl From<Fault> for FaultView {
 
 /// List the active faults, newest first
 ///
-/// As for all operations on faults, only for admins, and only where `FAULTS` is on.
+/// All operations on faults are for admins only and exist only where `FAULTS` is on.
 #[utoipa::path(get, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
     responses((status = 200, body = Page<FaultView>), (status = 403)))]
 async fn list(Operator { faults, .. }: Operator) -> Result<Json<Page<FaultView>>, ApiError> {
