@@ -34,6 +34,7 @@ use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
+/// Routes below `/api/auth`.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(register))

@@ -27,6 +27,7 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::DriverName;
 use crate::state::AppState;
 
+/// Routes of environments, with those of their sessions, extensions and logs.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))

@@ -20,6 +20,7 @@ use crate::http::page::Page;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
+/// Routes below `/api/faults`. The router adds them only where `FAULTS` is on.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, end_all)).routes(routes!(read, put, end))
 }

@@ -24,6 +24,7 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::Platform;
 use crate::state::AppState;
 
+/// Routes of posts and insights.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list, create)).routes(routes!(read)).routes(routes!(insights))
 }

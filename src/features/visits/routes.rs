@@ -22,6 +22,7 @@ const MOST: usize = 50;
 /// `Retry-After` for a limited network. Its quota per minute refills gradually.
 const PAUSE_SECONDS: u64 = 10;
 
+/// The route of beacons.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(report))
 }
