@@ -1,8 +1,8 @@
-//! The description of the interface (OpenAPI): what handlers say of themselves, completed by what extractors, layers and
-//! the edge may answer in their place.
+//! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge
+//! can return before a handler runs.
 //!
-//! One table here says which refusals an operation can make, and from it come the described problems and the statuses
-//! that the HTTP metrics count. How a field or parameter is constrained belongs to the type that checks it.
+//! One table here lists the possible problems of an operation. The documented problems and the statuses that the HTTP metrics
+//! pre-register both derive from it. The constraints of a field or parameter belong to the type that checks them.
 
 use std::collections::BTreeSet;
 
@@ -18,15 +18,15 @@ use utoipa::{Modify, OpenApi};
 use crate::http::{Code, Problem};
 use crate::operations::INTERNAL;
 
-/// Any request may fail so.
+/// Codes that any request can fail with.
 pub const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
-/// How a body may be refused.
+/// Codes that the body extractor rejects with.
 const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
-/// What the edge answers in place of a replica: `handle_errors` of the Caddyfile. The code is the edge's own.
+/// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
 
-/// Where something is created, and the path of what was: `id` in the answer is its `{id}`.
+/// Collections in which POST creates a resource, and the path of the created resource, whose `{id}` is `id` in the response.
 const CREATED: [(&str, &str); 4] = [
     ("/api/projects", "/api/projects/{id}"),
     ("/api/projects/{id}/environments", "/api/environments/{id}"),
@@ -34,19 +34,19 @@ const CREATED: [(&str, &str); 4] = [
     ("/api/posts", "/api/posts/{id}"),
 ];
 
-/// To which every documented handler adds itself.
+/// The base description; the router adds every documented handler.
 #[derive(OpenApi)]
 #[openapi(
-    info(title = "Vitrine", description = "A studio of dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
+    info(title = "Vitrine", description = "A studio for dev environments with a public showcase. Errors are RFC 9457 problems with a stable `code`."),
     tags(
         (name = "accounts", description = "Sign up, sign in, sessions"),
-        (name = "oauth", description = "Signing in by platforms, and the accounts that are linked there"),
+        (name = "oauth", description = "Sign-in with platforms, and linked accounts"),
         (name = "projects", description = "Projects and their members"),
-        (name = "showcase", description = "What is published, for everybody"),
+        (name = "showcase", description = "Published projects, readable by everyone"),
         (name = "environments", description = "Environments, their sessions, extensions and logs"),
-        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and figures"),
-        (name = "visits", description = "What browsers report of the pages"),
-        (name = "faults", description = "Faults on purpose, to try alerts and runbooks: only where `FAULTS` is on, only for admins"),
+        (name = "posts", description = "Posts about published projects, their deliveries to platforms, and their engagement figures"),
+        (name = "visits", description = "Page metrics and errors that browsers report"),
+        (name = "faults", description = "Fault injection, to exercise alerts and runbooks. Requires `FAULTS` and the admin role"),
         (name = "operations", description = "Health and version"),
     ),
     components(schemas(Problem)),
@@ -54,7 +54,7 @@ const CREATED: [(&str, &str); 4] = [
 )]
 pub struct Description;
 
-/// How a client proves who it is.
+/// Declares how clients authenticate.
 struct Credentials;
 
 impl Modify for Credentials {
@@ -65,8 +65,8 @@ impl Modify for Credentials {
     }
 }
 
-/// Adds to each operation a name of its own, what extractors and layers may answer in place of its handler, and where to go
-/// on with what it has created.
+/// Adds to each operation a unique identifier, the problems that extractors and layers can return, and links from a created
+/// resource to its operations.
 #[must_use]
 pub fn complete(mut description: Interface) -> Interface {
     for (path, item) in &mut description.paths.paths {
@@ -80,13 +80,13 @@ pub fn complete(mut description: Interface) -> Interface {
     describe_problems(description)
 }
 
-/// Unlike the name of a handler, no other operation has it.
+/// An identifier from method and path, which is unique; handler names are not.
 fn name_of(method: &str, path: &str) -> String {
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api");
     std::iter::once(method.to_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_")
 }
 
-/// Says what can be done with what was created.
+/// Links each creating operation to the operations on the created resource.
 fn link(description: &mut Interface) {
     for (collection, item) in CREATED {
         let is_below = |path: &str| path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
@@ -100,7 +100,7 @@ fn link(description: &mut Interface) {
     }
 }
 
-/// A completed description as clients of the edge see it: without the routes that the edge refuses, with its own problems.
+/// The completed description as seen through the edge: without the routes that the edge blocks, with the edge's own problems.
 #[must_use]
 pub fn public(mut description: Interface) -> Interface {
     description.paths.paths.retain(|path, _| !INTERNAL.contains(&path.as_str()));
@@ -110,14 +110,14 @@ pub fn public(mut description: Interface) -> Interface {
     describe_problems(description)
 }
 
-/// The operations of a path, by upper-case method.
+/// The operations of a path with their upper-case methods.
 fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Documented)> {
     let PathItem { get, post, put, patch, delete, .. } = item;
     let operations = [("GET", get), ("POST", post), ("PUT", put), ("PATCH", patch), ("DELETE", delete)];
     operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
-/// The statuses of what may be answered in place of the handler.
+/// The statuses that extractors and layers can return for this operation.
 fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
     let parameters = || documented.parameters.iter().flatten();
     let takes = |place| parameters().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place));
@@ -133,7 +133,7 @@ fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
     table.iter().filter(|(applies, _)| *applies).flat_map(|(_, codes)| codes.iter().map(|code| code.status())).collect()
 }
 
-/// Adds problems of these statuses, and makes one of each refusal that says nothing else of itself.
+/// Adds responses for these statuses. A 4xx or 5xx response without content becomes a reference to the problem of its status.
 fn add(operation: &mut Documented, statuses: impl IntoIterator<Item = u16>) {
     let answers = &mut operation.responses.responses;
     for status in statuses {
@@ -149,7 +149,7 @@ fn add(operation: &mut Documented, statuses: impl IntoIterator<Item = u16>) {
     }
 }
 
-/// Describes the problem of each status once, with its codes.
+/// Describes the problem of each status once, with all of its codes.
 fn describe_problems(mut description: Interface) -> Interface {
     let answers = &mut description.components.get_or_insert_default().responses;
     let edge = EDGE.map(|(status, _)| status);
@@ -175,16 +175,14 @@ fn problem(status: u16) -> Answer {
         .content("application/problem+json", Content::new(Some(Ref::from_schema_name("Problem"))));
     match status {
         401 => answer.header("WWW-Authenticate", header("How to authenticate", Type::String)),
-        409 | 429 | 503 => {
-            answer.header("Retry-After", header("Seconds until another try makes sense, where that is known", Type::Integer))
-        }
+        409 | 429 | 503 => answer.header("Retry-After", header("Seconds to wait before a retry, if known", Type::Integer)),
         _ => answer,
     }
     .build()
 }
 
-/// What HTTP calls a status.
+/// The reason phrase of a status.
 fn phrase(status: u16) -> String {
     let status = axum::http::StatusCode::from_u16(status).ok();
-    status.and_then(|status| status.canonical_reason()).unwrap_or("An answer").to_owned()
+    status.and_then(|status| status.canonical_reason()).unwrap_or("Response").to_owned()
 }

@@ -1,4 +1,4 @@
-//! Where a request comes from: the peer, or what a trusted proxy reports in `X-Forwarded-For`, as the network of one client.
+//! The client's network: taken from the peer address, or from `X-Forwarded-For` when a trusted proxy sent the request.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,11 +10,11 @@ use ipnet::IpNet;
 use super::error::ApiError;
 use crate::state::AppState;
 
-/// The network that one subscriber is given in IPv6: who has one address has them all.
+/// Prefix length of the IPv6 network that a provider assigns to one subscriber, who controls every address in it.
 const SUBSCRIBER: u8 = 64;
 
-/// The network that made the request: an IPv4 address, or an IPv6 network of 64 bits. Every limit on an address takes it, so that
-/// none can be passed by changing the address within the network. Never for a metric or a log line.
+/// The network that made the request: an IPv4 address or an IPv6 /64. Every per-address limit uses it, so a client cannot evade a
+/// limit by switching addresses within its network. Do not use it in metrics or log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(pub IpNet);
 
@@ -34,7 +34,7 @@ fn network(address: IpAddr) -> IpNet {
     }
 }
 
-/// Walks the chain of proxies from the nearest: the first that is not trusted is the client.
+/// Walks the proxy chain from the nearest hop; the first untrusted address is the client.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
     let reported: Vec<&str> =

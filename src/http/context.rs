@@ -1,4 +1,4 @@
-//! The request that is being answered, known to whatever runs on its behalf: problems and log lines name it.
+//! The current request, as a task-local that problems and log lines read.
 
 use axum::http::{HeaderValue, Uri};
 
@@ -6,33 +6,33 @@ tokio::task_local! {
     static CURRENT: RequestContext;
 }
 
-/// What a problem says of the request that it answers.
+/// The request's identity, as it appears in problems and log lines.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
-    /// The request's identifier, the same in the answer, the log and the problem.
+    /// The request identifier: the same in the response header, the log and the problem.
     pub id: HeaderValue,
-    /// What was asked for.
+    /// The request target.
     pub uri: Uri,
 }
 
 impl RequestContext {
-    /// The identifier as text.
+    /// The identifier as text, lossily decoded.
     #[must_use]
     pub fn id(&self) -> String {
         String::from_utf8_lossy(self.id.as_bytes()).into_owned()
     }
 
-    /// Runs a future on behalf of this request.
+    /// Runs a future with this request as the current one.
     pub fn scope<F: Future>(self, future: F) -> impl Future<Output = F::Output> {
         CURRENT.scope(self, future)
     }
 
-    /// As [`Self::scope`], for what is no future.
+    /// Like [`Self::scope`], for synchronous code.
     pub fn enter<T>(&self, run: impl FnOnce() -> T) -> T {
         CURRENT.sync_scope(self.clone(), run)
     }
 
-    /// The request being answered, if any.
+    /// The current request; `None` outside of a request.
     #[must_use]
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()

@@ -1,40 +1,39 @@
-//! Entity tags and lists of them, by the grammar of RFC 9110 (8.8.3, 13.1). This is the only parser of them: every conditional
-//! header is read here. What a condition means for a request is for [`precondition`](super::precondition).
+//! Parses entity tags and lists of them, by the grammar of RFC 9110 (8.8.3, 13.1). It is the only parser for conditional headers;
+//! [`precondition`](super::precondition) evaluates the conditions.
 
 use std::fmt::Display;
 
 use axum::http::HeaderValue;
 
-/// A validator of one representation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct EntityTag {
     is_weak: bool,
-    /// What is between the quotes: any bytes but controls, spaces and quotes.
+    /// The bytes between the quotes: anything but controls, spaces and quotes.
     opaque: Vec<u8>,
 }
 
-/// The value of `If-Match` or `If-None-Match`.
+/// The parsed value of `If-Match` or `If-None-Match`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TagList(Members);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Members {
-    /// `*`: whatever there is.
+    /// `*`: any current representation.
     Any,
     These(Vec<EntityTag>),
 }
 
-/// A header that is no list of entity tags.
+/// The header is not a list of entity tags.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("must be * or a list of entity tags, each in double quotes")]
 pub struct Malformed;
 
 impl TagList {
-    /// Reads the lines of a field. Several lines are one list, in their order (RFC 9110, 5.3); members may be empty
-    /// (5.6.1.2). `None` when there is no line.
+    /// Parses the lines of a field. Several lines form one list, in order (RFC 9110, 5.3); members may be empty (5.6.1.2).
+    /// `None` when the header is absent.
     ///
     /// # Errors
-    /// [`Malformed`], also when `*` stands beside anything else.
+    /// [`Malformed`], also when `*` is combined with anything else.
     pub fn parse<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Result<Option<Self>, Malformed> {
         let lines: Vec<&[u8]> = lines.into_iter().map(HeaderValue::as_bytes).collect();
         if lines.is_empty() {
@@ -52,14 +51,14 @@ impl TagList {
         Ok(Some(Self(Members::These(tags))))
     }
 
-    /// Whether a representation with this strong tag is meant, by the strong comparison of `If-Match`: a weak tag in the list
-    /// matches nothing (RFC 9110, 8.8.3.2).
+    /// Whether the list contains this strong tag, by the strong comparison of `If-Match`: a weak tag in the list matches nothing
+    /// (RFC 9110, 8.8.3.2).
     #[must_use]
     pub fn matches_strongly(&self, current: impl Display) -> bool {
         self.matches(current, |tag| !tag.is_weak)
     }
 
-    /// As [`Self::matches_strongly`], by the weak comparison of `If-None-Match`.
+    /// Like [`Self::matches_strongly`], by the weak comparison of `If-None-Match`.
     #[must_use]
     pub fn matches_weakly(&self, current: impl Display) -> bool {
         self.matches(current, |_| true)
@@ -76,7 +75,6 @@ impl TagList {
     }
 }
 
-/// Reads the members of one line.
 fn read_line(line: &[u8], tags: &mut Vec<EntityTag>) -> Result<(), Malformed> {
     let mut rest = line.trim_ascii_start();
     while !rest.is_empty() {
@@ -95,7 +93,7 @@ fn read_line(line: &[u8], tags: &mut Vec<EntityTag>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Reads the tag at the start, and answers what comes after it. A comma in it is a part of it.
+/// Parses the leading tag and returns it with the rest of the line. A comma between the quotes is part of the tag.
 fn read_tag(text: &[u8]) -> Result<(EntityTag, &[u8]), Malformed> {
     let (is_weak, quoted) = text.strip_prefix(b"W/").map_or((false, text), |quoted| (true, quoted));
     let inner = quoted.strip_prefix(b"\"").ok_or(Malformed)?;
@@ -118,7 +116,7 @@ mod tests {
 
     #[test]
     fn a_list_means_what_the_grammar_says() {
-        // The lines, and whether they mean the version 1 by the strong and by the weak comparison.
+        // The lines, and whether they match version 1 by the strong and by the weak comparison.
         let table: &[(&[&[u8]], bool, bool)] = &[
             (&[b"\"1\""], true, true),
             (&[b"\"2\""], false, false),
@@ -140,7 +138,7 @@ mod tests {
             (&[b"", b"\"1\"", b""], true, true),
             (&[b""], false, false),
             (&[b" , ,"], false, false),
-            // A comma, a backslash, a star and bytes beyond ASCII may be in a tag.
+            // A tag may contain a comma, a backslash, a star and bytes beyond ASCII.
             (&[b"\"2,1\""], false, false),
             (&[b"\"2,\",\"1\""], true, true),
             (&[b"\"\\\",\"1\""], true, true),
@@ -174,7 +172,7 @@ mod tests {
             &[b"'1'"],
             &[b"\xff"],
             &[b"**"],
-            // `*` stands alone, over all lines.
+            // `*` must be the only member, across all lines.
             &[b"*, \"1\""],
             &[b"\"1\", *"],
             &[b"*,"],

@@ -1,4 +1,4 @@
-//! Extractors whose refusals are problems: JSON bodies, paths, queries, headers.
+//! Extractors that reject with a problem: JSON bodies, paths, queries and headers.
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::error::{ApiError, Code, FieldError};
 use crate::state::AppState;
 
-/// What is read and thrown away after a body has proven too large, so that its sender hears the answer.
+/// Total bytes to read of a body that exceeds its limit. The excess is discarded, so that the client receives the response.
 const DISCARD_LIMIT: usize = 8 << 20;
 
-/// A JSON body, whole and of the right shape; unknown fields are the type's to refuse.
+/// A complete JSON object of the expected shape. Whether unknown fields are rejected is up to `T`.
 pub struct ApiJson<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
@@ -21,20 +21,20 @@ impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
-        // Half of the answer's time, so that a slow client is told so and not counted as our failure.
+        // Half of the request timeout, so that a slow client gets a 408 rather than a 503 that counts as our failure.
         let arrived = tokio::time::timeout(state.config.request_timeout / 2, read(body, state.config.body_limit)).await;
         let bytes = arrived.map_err(|_| ApiError::new(Code::RequestTimeout))??;
         if !is_json(&parts) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
-        // serde would read the fields of an object from a list as well.
+        // serde would also deserialize a struct from an array.
         if !bytes.trim_ascii_start().starts_with(b"{") && is_json_text(&bytes) {
             return Err(no_object());
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
             let inner = error.inner();
-            // An enum that is not a string is a syntax error to serde_json, and yet the body is JSON.
+            // serde_json reports an enum that is not a string as a syntax error, although the body is valid JSON.
             if inner.is_data() || is_json_text(&bytes) {
                 shape_error(&error)
             } else {
@@ -46,10 +46,10 @@ impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
     }
 }
 
-/// A JSON value that is the payload of an event, of the right shape.
+/// Deserializes the payload of a Socket.IO event.
 ///
 /// # Errors
-/// `validation_failed`, naming the field.
+/// `validation_failed` with the path of the field.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     if !value.is_object() {
         return Err(no_object());
@@ -58,7 +58,7 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
 }
 
 fn no_object() -> ApiError {
-    let (field, message) = (".".to_owned(), "wants an object".to_owned());
+    let (field, message) = (".".to_owned(), "must be a JSON object".to_owned());
     ApiError::validation(vec![FieldError { field, code: "invalid", message }])
 }
 
@@ -67,8 +67,8 @@ fn is_json(parts: &Parts) -> bool {
     media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a body up to `limit`. What lies beyond is read and dropped, up to [`DISCARD_LIMIT`]: a connection that is
-/// closed while its client still sends loses the answer.
+/// Reads a body up to `limit`. Discards any excess, up to [`DISCARD_LIMIT`] in total: if the connection closes while the client
+/// is still sending, the client loses the response.
 async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let (mut bytes, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await {
@@ -82,7 +82,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
         }
     }
     if length > limit {
-        return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("At most {limit} bytes are read")));
+        return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("The limit is {limit} bytes")));
     }
     Ok(bytes)
 }
@@ -102,7 +102,7 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
     } else {
         "invalid"
     };
-    // The path of an unknown or missing field ends at its parent; the field itself stands in the message.
+    // The path of an unknown or missing field ends at its parent; only the message names the field.
     let named = message.split('`').nth(1).filter(|_| code != "invalid");
     let field = match (error.path().to_string(), named) {
         (path, Some(name)) if path == "." || path == name => name.to_owned(),
@@ -112,7 +112,7 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
     ApiError::validation(vec![FieldError { field, code, message }])
 }
 
-/// Values of a path; one that does not fit its type names nothing.
+/// Path parameters. A value of the wrong type is `not_found`: no such resource can exist.
 pub struct ApiPath<T>(pub T);
 
 impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ApiPath<T> {
@@ -124,7 +124,7 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ApiPath<T> {
     }
 }
 
-/// Values of a query.
+/// Query parameters; `invalid_query` when they do not deserialize.
 pub struct ApiQuery<T>(pub T);
 
 impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
@@ -137,16 +137,16 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
     }
 }
 
-/// The text of a header that is no list.
+/// The value of a header that may be sent once.
 ///
 /// # Errors
-/// `invalid_header` when there are several lines of it, or one that is not visible ASCII.
+/// `invalid_header` when the header is repeated or is not visible ASCII.
 pub fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>, ApiError> {
     let invalid = |must: &str| ApiError::new(Code::InvalidHeader).detail(format!("{name} must {must}"));
     let mut lines = parts.headers.get_all(name).iter();
     let Some(value) = lines.next() else { return Ok(None) };
     if lines.next().is_some() {
-        return Err(invalid("be sent once"));
+        return Err(invalid("not be sent more than once"));
     }
-    value.to_str().map(Some).map_err(|_| invalid("be visible ASCII"))
+    value.to_str().map(Some).map_err(|_| invalid("contain only visible ASCII characters"))
 }

@@ -1,5 +1,5 @@
-//! The seam of faults in the HTTP interface: a layer around the handlers, inside everything that watches them, so that an
-//! injected failure is measured, caught, limited and shown as if the handler had failed.
+//! The injection point for faults in HTTP: the innermost layer around the handlers. The layers outside measure, catch, time-limit
+//! and report an injected failure as if the handler had failed.
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
@@ -8,20 +8,20 @@ use axum::response::{IntoResponse, Response};
 use super::error::{ApiError, Code};
 use crate::faults::{Armed, Failure, spare};
 
-/// What is never hurt: what says how the service is, and what an admin needs to end a fault.
+/// Routes that are exempt: those that report the state of the service, and those that an admin needs to end a fault.
 const SPARED: [&str; 9] =
     ["/health", "/metrics", "/api/metrics", "/api/faults", "/studio/faults", "/login", "/api/auth/login", "/assets", "/favicon.ico"];
 
-/// Whether faults never strike this route.
+/// Whether this route is exempt from fault injection.
 #[must_use]
 pub fn is_spared(route: &str) -> bool {
     SPARED.iter().any(|spared| route.strip_prefix(spared).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
 }
 
-/// Lets what is armed strike. What no route matches has no handler that could fail.
+/// Injects the active faults that target this route. A request without a matched route is exempt: no handler could fail.
 ///
 /// # Panics
-/// When a fault wants that.
+/// When an active fault injects a panic.
 pub async fn strike(State(armed): State<Armed>, request: Request, next: Next) -> Response {
     let Some(route) = request.extensions().get::<MatchedPath>().cloned().filter(|route| !is_spared(route.as_str())) else {
         return spare(next.run(request)).await;
@@ -30,9 +30,9 @@ pub async fn strike(State(armed): State<Armed>, request: Request, next: Next) ->
         tokio::time::sleep(delay).await;
     }
     match armed.failure(route.as_str()) {
-        Some(Failure::Status(503)) => ApiError::new(Code::Unavailable).retry_after(1).source("a fault").into_response(),
-        Some(Failure::Status(_)) => ApiError::new(Code::Internal).source("a fault").into_response(),
-        Some(Failure::Panic) => panic!("a fault"),
+        Some(Failure::Status(503)) => ApiError::new(Code::Unavailable).retry_after(1).source("injected fault").into_response(),
+        Some(Failure::Status(_)) => ApiError::new(Code::Internal).source("injected fault").into_response(),
+        Some(Failure::Panic) => panic!("injected fault"),
         None => next.run(request).await,
     }
 }

@@ -1,5 +1,5 @@
-//! Rules that fields of bodies share, each checked and described in one place. A model collects everything that is wrong
-//! before it refuses.
+//! Validation rules for fields of request bodies. Each rule holds its check and its schema in one place. A model collects every
+//! error before it rejects a body.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -9,41 +9,41 @@ use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
 use super::error::FieldError;
 
-/// Up to which a fraction of 64 bits holds every whole number.
+/// 2^53: up to here an `f64` represents every integer exactly.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
-/// The control characters of Unicode, as a character class of a regular expression (ECMA-262).
+/// Unicode control characters, as the inside of a regular expression's character class (ECMA-262).
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
-/// Those without tab, line feed and carriage return.
+/// [`CONTROLS`] without tab, line feed and carriage return.
 const CONTROLS_IN_LINES: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
 
-/// One line of text: at most `MAX` characters, none of them a control character, and at least `MIN` without the spaces around it.
+/// A line of text: at most `MAX` characters, at least `MIN` after trimming, and no control characters.
 pub enum Line<const MIN: usize, const MAX: usize> {}
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
-    /// The text without the spaces around it.
+    /// Validates the text and returns it trimmed.
     pub fn read(fields: &mut Fields, field: &str, text: &str) -> String {
         fields.text(field, text, MIN, MAX, char::is_control);
         text.trim().to_owned()
     }
 
-    /// What [`Self::read`] accepts.
+    /// The schema of the text that [`Self::read`] accepts.
     #[must_use]
     pub fn schema() -> Schema {
         text_schema(MIN, MAX, CONTROLS).into()
     }
 }
 
-/// Text of several lines, with the same rule but for tabs and the ends of lines. One that may be empty is kept as it is.
+/// Text of several lines: like [`Line`], but tabs and line breaks are allowed. With a `MIN` of 0 the text is not trimmed.
 pub enum Paragraph<const MIN: usize, const MAX: usize> {}
 
 impl<const MIN: usize, const MAX: usize> Paragraph<MIN, MAX> {
-    /// The text, without the spaces around it where it must not be empty.
+    /// Validates the text and returns it, trimmed unless it may be empty.
     pub fn read(fields: &mut Fields, field: &str, text: &str) -> String {
         fields.text(field, text, MIN, MAX, |c| c.is_control() && !matches!(c, '\n' | '\r' | '\t'));
         if MIN == 0 { text.to_owned() } else { text.trim().to_owned() }
     }
 
-    /// What [`Self::read`] accepts.
+    /// The schema of the text that [`Self::read`] accepts.
     #[must_use]
     pub fn schema() -> Schema {
         text_schema(MIN, MAX, CONTROLS_IN_LINES).into()
@@ -55,44 +55,44 @@ fn text_schema(min: usize, max: usize, refused: &str) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max)).pattern(Some(pattern))
 }
 
-/// The schema of a string of so many characters.
+/// The schema of a string with `min` to `max` characters.
 #[must_use]
 pub fn characters(min: usize, max: usize) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max))
 }
 
-/// The schema of an e-mail address.
+/// The schema of an e-mail address of at most `max` characters.
 #[must_use]
 pub fn email(max: usize) -> Schema {
     let format = SchemaFormat::KnownFormat(KnownFormat::Email);
     ObjectBuilder::new().schema_type(Type::String).format(Some(format)).max_length(Some(max)).into()
 }
 
-/// The schema of one of these words.
+/// The schema of a string enum.
 #[must_use]
 pub fn one_of(words: impl IntoIterator<Item = &'static str>) -> Schema {
     let words: Vec<&str> = words.into_iter().collect();
     ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
 }
 
-/// The schema of a set of these words with at least one.
+/// The schema of a non-empty array of distinct values of a string enum.
 #[must_use]
 pub fn some_of(words: impl IntoIterator<Item = &'static str>) -> Schema {
     ArrayBuilder::new().items(RefOr::T(one_of(words))).min_items(Some(1)).unique_items(true).into()
 }
 
-/// The schema of a whole number.
+/// The schema of an integer from `min` to `max`.
 #[must_use]
 pub fn integer(min: i64, max: i64) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(max))
 }
 
-/// What is wrong with the fields of a body so far.
+/// Collects the validation errors of a body.
 #[derive(Debug, Default)]
 pub struct Fields(Vec<FieldError>);
 
 impl Fields {
-    /// Notes that a field is not acceptable.
+    /// Adds an error for a field.
     pub fn refuse(&mut self, field: &str, code: &'static str, message: impl Into<String>) {
         self.0.push(FieldError { field: field.to_owned(), code, message: message.into() });
     }
@@ -108,39 +108,39 @@ impl Fields {
         }
     }
 
-    /// The value made of the fields, if nothing was wrong.
+    /// Returns the value if no field failed.
     ///
     /// # Errors
-    /// Everything that was.
+    /// All collected errors.
     pub fn finish<T>(self, value: T) -> Result<T, Vec<FieldError>> {
         if self.0.is_empty() { Ok(value) } else { Err(self.0) }
     }
 }
 
-/// A whole number, however it is written: to JSON Schema `200.0` is one.
+/// Deserializes an integer in any notation: JSON Schema counts `200.0` as one.
 ///
 /// # Errors
-/// When the value is none, or outside the type's range.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "what does not fit is refused before")]
+/// When the value is not an integer or does not fit the type.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before the cast")]
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     let number = Number::deserialize(deserializer)?;
     let written_as_fraction = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..=MOST_EXACT).contains(value));
     let value = number.as_u64().or_else(|| written_as_fraction().map(|value| value as u64));
-    value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| D::Error::custom("must be a whole number of its range"))
+    value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| D::Error::custom("must be a whole number within the allowed range"))
 }
 
-/// The same for optional fields, where `null` is not the same as leaving the field out.
+/// [`whole`] for optional fields that may be absent but not `null`.
 ///
 /// # Errors
-/// As [`whole`].
+/// As [`whole`]; also for `null`.
 pub fn whole_or_absent<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
     whole(deserializer).map(Some)
 }
 
-/// For optional fields where `null` is not the same as leaving the field out: it is refused.
+/// Deserializes an optional field that may be absent but not `null`.
 ///
 /// # Errors
-/// When the value is of the wrong type.
+/// When the value is `null` or of the wrong type.
 pub fn not_null<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
     T::deserialize(deserializer).map(Some)
 }

@@ -1,5 +1,5 @@
-//! The `Host` of a request (RFC 9112, 3.2): exactly one that is a host, or the request is refused. Whoever reads one of two
-//! lines and forwards the other can be made to serve one site's answers as another's.
+//! Checks the `Host` header (RFC 9112, 3.2): a request must have exactly one, and it must be valid. An intermediary that routes by
+//! one of two `Host` lines and forwards the other can be tricked into serving one site's responses as another's.
 
 use axum::extract::Request;
 use axum::http::header::HOST;
@@ -8,28 +8,28 @@ use axum::http::{HeaderValue, Version};
 
 use super::error::{ApiError, Code};
 
-/// Refuses a request without a `Host`, with several, or with one that is none.
+/// Rejects a request whose `Host` is missing, repeated or malformed.
 ///
 /// # Errors
 /// `invalid_header`.
 pub fn check(request: &Request) -> Result<(), ApiError> {
     let mut lines = request.headers().get_all(HOST).iter();
     let problem = match (lines.next(), lines.next()) {
-        // HTTP/1.0 does not have the header, and HTTP/2 sends `:authority` in its place.
+        // HTTP/1.0 does not require the header, and HTTP/2 sends `:authority` instead.
         (None, _) if request.version() != Version::HTTP_11 => return Ok(()),
         (None, _) => "Host is missing",
-        (Some(_), Some(_)) => "Host must be sent once",
+        (Some(_), Some(_)) => "Host must not be sent more than once",
         (Some(host), None) if is_host(host) => return Ok(()),
-        (Some(_), None) => "Host must be a host, with or without a port",
+        (Some(_), None) => "Host must be a host name or address with an optional port",
     };
     Err(ApiError::new(Code::InvalidHeader).detail(problem))
 }
 
-/// `uri-host [ ":" port ]` of RFC 9110, 7.2. A request over HTTP always has a host, so an empty one is none (4.2.1).
+/// `uri-host [ ":" port ]` of RFC 9110, 7.2. An `http` URI must not have an empty host (4.2.1).
 fn is_host(value: &HeaderValue) -> bool {
     let Ok(authority) = Authority::try_from(value.as_bytes()) else { return false };
     let host = authority.host();
-    // No user, and after the host nothing but a port.
+    // Rejects user information, and anything but a port after the host.
     let port = authority.as_str().strip_prefix(host).and_then(|rest| rest.strip_prefix(':').or_else(|| rest.is_empty().then_some("")));
     !host.is_empty() && port.is_some_and(|port| port.bytes().all(|byte| byte.is_ascii_digit()))
 }

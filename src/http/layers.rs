@@ -1,4 +1,4 @@
-//! The layers that every request passes. Their order is in [`router`](crate::router).
+//! The layers that every request passes through. [`router`](crate::router) sets their order.
 
 use std::any::Any;
 use std::convert::Infallible;
@@ -23,14 +23,14 @@ use super::unread::UnreadBody;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Probes, scrapes and files are many and do nothing that is worth a span; events of sockets have spans of their own.
+/// Routes without a request span: probes, scrapes and assets are frequent and trivial; socket events have their own spans.
 const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socket.io/"];
-/// Longer ones are replaced: an identifier stands in every log line of its request.
+/// Longer identifiers are replaced: the identifier is part of every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
 
-/// A service that answers requests. A layer is a function from one to the next, so that the compiler sees through all of them:
-/// `axum::middleware::from_fn` allocates several times per request and layer. They are written with combinators of futures:
-/// an `async` block that captures a future and awaits it holds it twice, and all of it is moved once per request.
+/// A service that handles requests. A layer is a function from one `Endpoint` to another, so the compiler can inline the whole
+/// stack; `axum::middleware::from_fn` allocates several times per request and layer. Layers use future combinators instead of
+/// `async` blocks: a block that captures a future and awaits it stores it twice, and the whole future is moved once per request.
 pub trait Endpoint<B = Body>:
     Service<Request, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + Sync + 'static
 {
@@ -41,8 +41,8 @@ impl<S, B> Endpoint<B> for S where
 {
 }
 
-/// Gives the request its identifier and its span, and its connection an end of the body. An identifier from the edge is kept when it is
-/// harmless. What has no proper `Host` goes no further, like any other head that is not HTTP: it is not counted for a route.
+/// Assigns the request its identifier and span, and drains the body that the handler left unread. An identifier from the edge is kept
+/// if it is harmless. A request without a valid `Host` is rejected here, like any malformed request head, before a route counts it.
 pub fn identify<B>(replica: HeaderValue, mut inner: impl Endpoint<B>) -> impl Endpoint
 where
     B: HttpBody<Data = Bytes, Error: Into<BoxError>> + Send + 'static,
@@ -52,7 +52,7 @@ where
         let context = RequestContext { id: id.clone(), uri: request.uri().clone() };
         let span = span_of(&request, &id);
         let (request, unread) = UnreadBody::of(request);
-        // A layer inside may refuse before it answers with a future.
+        // Needs `enter` besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
             Ok(()) => Either::Left(inner.call(request).map_ok(|response| response.map(Body::new))),
             Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
@@ -89,7 +89,7 @@ fn is_harmless(id: &HeaderValue) -> bool {
     !id.is_empty() && id.len() <= MAX_ID_LENGTH && id.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
 }
 
-/// Headers that keep an answer from being misused by a browser (OWASP Secure Headers); an answer's own stay.
+/// Adds the security headers (OWASP Secure Headers) that the response does not set itself.
 fn protect(headers: &mut HeaderMap) {
     let defaults = [
         (CACHE_CONTROL, "no-store"),
@@ -102,7 +102,7 @@ fn protect(headers: &mut HeaderMap) {
     }
 }
 
-/// Gives up on an answer that takes too long; what it was doing is dropped.
+/// Responds with `timeout` when the handler exceeds the limit, and drops the handler's future.
 pub fn limit_time(limit: Duration, mut inner: impl Endpoint) -> impl Endpoint {
     service_fn(move |request: Request| {
         let answer = tokio::time::timeout(limit, inner.call(request));
@@ -110,7 +110,7 @@ pub fn limit_time(limit: Duration, mut inner: impl Endpoint) -> impl Endpoint {
     })
 }
 
-/// The answer to a request whose handler panicked. The panic hook has logged and counted it.
+/// The response when a handler panicked. The panic hook has already logged and counted the panic.
 #[must_use]
 pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     ApiError::new(Code::Internal).into_response()

@@ -1,6 +1,6 @@
-//! What HTTP asks of every feature alike: problems, extractors, paging, the layers of the router.
+//! The HTTP concerns that all features share: problems, extractors, paging and the layers of the router.
 //!
-//! Knows no feature. The rules of a feature belong to its service, what it answers to its `routes.rs`.
+//! This module depends on no feature. A feature's rules belong in its service, its responses in its `routes.rs`.
 
 pub mod address;
 pub mod context;

@@ -1,8 +1,8 @@
-//! Whose pages may use the service with a reader's cookies: one rule, for the API and for Socket.IO.
+//! Cross-site request protection: one rule decides which pages may call the API and Socket.IO with a user's cookies.
 //!
-//! A page may when it is of the origin that it calls, whatever name that has in the browser's address bar, or of a trusted
-//! origin (`PUBLIC_URL`, `SOCKET_ORIGINS`). What names no page is no browser's and has no cookies that another site could
-//! use. The rule itself is tower-http's: `Sec-Fetch-Site`, then `Origin` compared with `Host`.
+//! A page may call its own origin, under any host name that the browser uses for it. Pages of trusted origins (`PUBLIC_URL`,
+//! `SOCKET_ORIGINS`) may call it, too. A request that names no origin does not come from a browser, so it carries no cookies that
+//! another site could exploit. tower-http implements the rule: `Sec-Fetch-Site` first, then `Origin` compared with `Host`.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -18,13 +18,13 @@ use crate::config::Config;
 
 static SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses what changes something and comes from a page that may not.
+/// Rejects requests with an unsafe method from pages of untrusted origins.
 pub type OriginLayer = CsrfLayer<fn(ProtectionError) -> Response>;
 
-/// The rule as a layer, for requests whose method says whether they change something.
+/// The rule as a layer for HTTP routes. It exempts safe methods.
 ///
 /// # Errors
-/// When a variable is no origin.
+/// When `PUBLIC_URL` or `SOCKET_ORIGINS` is not a valid origin.
 pub fn layer(config: &Config) -> Result<OriginLayer, ConfigError> {
     let trusted = std::iter::once(&config.public_url).chain(&config.socket_origins);
     let layer = trusted.map(|url| url.origin().ascii_serialization()).try_fold(CsrfLayer::new(), CsrfLayer::add_trusted_origin)?;
@@ -35,12 +35,12 @@ fn refuse(error: ProtectionError) -> Response {
     ApiError::new(Code::CrossSite).source(error).into_response()
 }
 
-/// Applies the rule to a request of any method: a GET opens a socket, and a socket changes things.
+/// Applies the rule regardless of the method: a GET opens a socket, and its events change state.
 ///
 /// # Errors
-/// `cross_site_request` when the page may not.
+/// `cross_site_request` when the page's origin is untrusted.
 pub async fn check(layer: &OriginLayer, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
-    // The layer lets a GET pass: it is asked about a POST with the headers that it reads.
+    // The layer exempts GET, so give it a POST with the headers that it inspects.
     let mut asked = Request::new(());
     *asked.method_mut() = Method::POST;
     asked.uri_mut().clone_from(uri);
@@ -66,7 +66,7 @@ mod tests {
         let arguments = ["vitrine", "--database-url=postgres://x", "--redis-url=redis://x", "--public-url=https://vitrine.example:8443/"];
         let config = Cli::try_parse_from(arguments.into_iter().chain(["--socket-origins=http://tools.example"])).unwrap().config;
         let layer = layer(&config).unwrap();
-        // `Host`, `Origin` and `Sec-Fetch-Site` as browsers send them, and whether the page may.
+        // `Host`, `Origin` and `Sec-Fetch-Site` as browsers send them, and whether the request is allowed.
         let table: [(&str, Option<&str>, Option<&str>, bool); 17] = [
             ("127.0.0.1:8080", Some("http://127.0.0.1:8080"), None, true),
             ("127.0.0.1:8080", Some("http://127.0.0.1:8080"), Some("same-origin"), true),

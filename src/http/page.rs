@@ -1,7 +1,7 @@
-//! Keyset paging: `?limit=20&cursor=…`, answered as `{items, next_cursor}`.
+//! Keyset pagination: `?limit=20&cursor=…` returns `{items, next_cursor}`.
 //!
-//! Lists run from new to old, most by identifier (version 7 sorts by time), so a cursor is the place of the last item
-//! seen. It is not a secret and grants nothing: who invents one reads the same list from another place.
+//! Lists are sorted newest first, most of them by identifier (UUID version 7 sorts by time). A cursor encodes the position of the
+//! last item of a page. It is not a secret and grants nothing: a made-up cursor only reads the same list from another position.
 
 use std::marker::PhantomData;
 
@@ -19,10 +19,10 @@ use super::fields::integer;
 
 const DEFAULT_LIMIT: u8 = 20;
 const MAX_LIMIT: u8 = 100;
-/// The first microsecond that no cursor holds, in the year 8820: whether a time is before it shows in one byte.
+/// Exclusive upper bound of times in cursors, in microseconds (the year 8820). The first byte alone shows whether a time is below it.
 const END: u64 = 3 << 56;
 
-/// The query of a list whose cursors hold a `P`.
+/// The query parameters of a list whose cursors encode a `P`.
 #[derive(Debug, Deserialize)]
 #[serde(bound = "")]
 pub struct PageQuery<P = Uuid> {
@@ -44,27 +44,27 @@ impl<P: Place> IntoParams for PageQuery<P> {
             let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
             parameter.description(Some(description)).schema(Some(schema)).build()
         };
-        let most = format!("Most items to answer, 1 to {MAX_LIMIT}; {DEFAULT_LIMIT} unless told");
+        let most = format!("Maximum number of items, 1 to {MAX_LIMIT}; default {DEFAULT_LIMIT}");
         let limit = integer(1, MAX_LIMIT.into()).default(Some(DEFAULT_LIMIT.into()));
         let cursor = ObjectBuilder::new().schema_type(Type::String).pattern(Some(P::PATTERN));
-        vec![parameter("limit", most, limit), parameter("cursor", "`next_cursor` of the page before".to_owned(), cursor)]
+        vec![parameter("limit", most, limit), parameter("cursor", "`next_cursor` of the previous page".to_owned(), cursor)]
     }
 }
 
-/// A place in a list.
+/// A cursor: the sort key of an item.
 pub trait Place: Sized + PartialEq {
-    /// What cursors look like, as a regular expression.
+    /// Regular expression that encoded cursors match.
     const PATTERN: &str;
-    /// Before the newest item that there can be.
+    /// The position before any possible newest item.
     fn start() -> Self;
-    /// What a cursor holds.
+    /// The bytes that a cursor encodes.
     fn to_cursor(&self) -> Vec<u8>;
-    /// The place that a cursor holds, if it is one of this kind.
+    /// Decodes [`Self::to_cursor`]; `None` for a cursor of another kind.
     fn from_cursor(bytes: &[u8]) -> Option<Self>;
 }
 
 impl Place for Uuid {
-    /// 16 bytes: the last character has two bits.
+    /// 16 bytes of base64: the last character carries only two bits.
     const PATTERN: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
 
     fn start() -> Self {
@@ -80,17 +80,17 @@ impl Place for Uuid {
     }
 }
 
-/// A place in a list that runs by a time, and by identifier where times are equal.
+/// The cursor of a list that is sorted by time, then by identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// From 1970 to 8820, in whole microseconds, as Postgres has it.
+    /// 1970 to 8820, in whole microseconds like Postgres' timestamps.
     pub at: OffsetDateTime,
-    /// Of the item.
+    /// Identifier of the item, as the tie-breaker.
     pub id: Uuid,
 }
 
 impl Place for Moment {
-    /// 24 bytes, the first of which is at most 2: the time is below `END`.
+    /// 24 bytes of base64. The first byte is at most 2, because times are below `END`.
     const PATTERN: &str = "^A[A-Za-v][A-Za-z0-9_-]{30}$";
 
     fn start() -> Self {
@@ -110,16 +110,16 @@ impl Place for Moment {
     }
 }
 
-/// A part of a list that a store is asked for.
+/// The range of a list that a store queries.
 #[derive(Clone, Copy, Debug)]
 pub struct Slice<P = Uuid> {
-    /// Only what is older than this.
+    /// Exclusive upper bound: only older items.
     pub before: P,
-    /// One more than the page holds: whether it comes tells if there is a next page.
+    /// The page size plus one: the extra row shows that a next page exists.
     pub limit: i64,
 }
 
-/// A page of a list.
+/// One page of a list.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Page<T> {
     /// The items, newest first.
@@ -129,10 +129,10 @@ pub struct Page<T> {
 }
 
 impl<P: Place> PageQuery<P> {
-    /// What to ask the store for.
+    /// Validates the query and returns the range for the store.
     ///
     /// # Errors
-    /// `invalid_query` for a limit outside 1 to 100, `invalid_cursor` for a cursor that no list answered.
+    /// `invalid_query` for a limit outside 1 to 100, `invalid_cursor` for a cursor that does not decode.
     pub fn slice(&self) -> Result<Slice<P>, ApiError> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
@@ -147,12 +147,12 @@ impl<P: Place> PageQuery<P> {
 }
 
 impl<P: Place> Slice<P> {
-    /// Whether it is the first page of the usual size: what is asked for when nothing is said.
+    /// Whether this is the first page with the default limit, as requested by a query without parameters.
     pub fn is_usual(&self) -> bool {
         self.before == P::start() && self.limit == i64::from(DEFAULT_LIMIT) + 1
     }
 
-    /// The page of what a store answered.
+    /// Builds the response from the store's rows.
     pub fn page<T, V>(self, mut rows: Vec<T>, place: impl Fn(&T) -> P, view: impl Fn(T) -> V) -> Page<V> {
         let size = usize::try_from(self.limit - 1).unwrap_or_default();
         let more = rows.len() > size;
@@ -180,7 +180,7 @@ mod tests {
     #[test]
     fn a_cursor_of_another_list_or_of_no_time_is_none() {
         assert_eq!(Moment::from_cursor(Uuid::max().as_bytes()), None);
-        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "after the last year");
+        assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "the time is beyond the last year of cursors");
         assert_eq!(Uuid::from_cursor(&Moment::start().to_cursor()), None);
     }
 }

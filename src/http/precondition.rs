@@ -1,5 +1,5 @@
-//! Headers that make a request conditional or repeatable: `ETag`, `If-Match` and `If-None-Match` (RFC 9110), `Idempotency-Key`
-//! (IETF draft-ietf-httpapi-idempotency-key-header). How lists of entity tags are read: `entity_tag`.
+//! Conditional and idempotent requests: `ETag`, `If-Match` and `If-None-Match` (RFC 9110), `Idempotency-Key`
+//! (IETF draft-ietf-httpapi-idempotency-key-header). `entity_tag` parses the lists of entity tags.
 
 use std::fmt::Display;
 
@@ -21,43 +21,43 @@ use crate::state::AppState;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
-/// Visible ASCII without quotation marks, with spaces inside; or the same within quotation marks, as the draft writes it.
+/// Visible ASCII without quotation marks, with inner spaces, either bare or in quotation marks as the draft specifies.
 const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]*[!#-~])?|"[ !#-~]+")$"#;
-/// A list of entity tags (RFC 9110, 8.8.3), which may be empty and have empty members, or a star.
+/// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list and its members may be empty.
 const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;
 
-/// The header with the entity tag of a version: no two representations that an address has had may share one.
+/// The `ETag` header for a version. Two different representations of one resource must never share a version.
 #[must_use]
 pub fn etag(version: impl Display) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{version}\""))]
 }
 
-/// The conditions of a request (RFC 9110, 13): on which versions it may be made, and which versions its client has.
+/// The preconditions of a request (RFC 9110, 13): the versions that it applies to, and the versions that the client already has.
 pub struct Conditions {
     if_match: Option<TagList>,
     if_none_match: Option<TagList>,
 }
 
 impl Conditions {
-    /// Whether a change may be made to this version. Without a condition it may.
+    /// Whether the conditions allow a change to this version; without conditions they do.
     #[must_use]
     pub fn admit_change(&self, version: i64) -> bool {
         self.admit(version) && !self.client_has(version)
     }
 
-    /// Whether this version may be read. One that the client has is not sent again: see [`Self::client_has`].
+    /// Whether `If-Match` allows a read of this version. See [`Self::client_has`] for versions that need not be sent again.
     #[must_use]
     pub fn admit(&self, version: impl Display) -> bool {
         self.if_match.as_ref().is_none_or(|tags| tags.matches_strongly(version))
     }
 
-    /// Whether the client has this version.
+    /// Whether `If-None-Match` lists this version.
     #[must_use]
     pub fn client_has(&self, version: impl Display) -> bool {
         self.if_none_match.as_ref().is_some_and(|tags| tags.matches_weakly(version))
     }
 
-    /// Answers a read of this version: with `answer`, with nothing when the client has it (304), or with a refusal (412).
+    /// Responds to a read of this version with `answer`, or with 304 when the client already has it.
     ///
     /// # Errors
     /// `precondition_failed` when `If-Match` excludes the version.
@@ -84,7 +84,7 @@ impl FromRequestParts<AppState> for Conditions {
     }
 }
 
-/// As [`Conditions`], for a change that must name the version that was read: without `If-Match` it is refused (RFC 6585, 428).
+/// [`Conditions`] for a change that must name the version it is based on: a request without `If-Match` gets 428 (RFC 6585).
 pub struct RequiredConditions(pub Conditions);
 
 impl FromRequestParts<AppState> for RequiredConditions {
@@ -99,7 +99,7 @@ impl FromRequestParts<AppState> for RequiredConditions {
     }
 }
 
-/// The client's name for this request: sent again, it has the effect and the answer of the first.
+/// The client's key for this request: a repetition has no further effect and returns the first response.
 pub struct IdempotencyKey(pub Option<String>);
 
 impl FromRequestParts<AppState> for IdempotencyKey {
@@ -109,7 +109,7 @@ impl FromRequestParts<AppState> for IdempotencyKey {
         let Some(value) = header(parts, &IDEMPOTENCY_KEY)? else { return Ok(Self(None)) };
         let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
         if key.is_empty() || key.len() > KEY_LENGTH || key.contains(['"', '\t']) {
-            let detail = format!("Idempotency-Key must be 1 to {KEY_LENGTH} characters without quotation marks");
+            let detail = format!("Idempotency-Key must have 1 to {KEY_LENGTH} characters and no inner quotation marks or tabs");
             return Err(ApiError::new(Code::InvalidHeader).detail(detail));
         }
         Ok(Self(Some(key.to_owned())))
@@ -130,18 +130,23 @@ impl IntoParams for RequiredConditions {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // The quotation marks do not count.
+        // The length excludes enclosing quotation marks.
         let key = characters(1, KEY_LENGTH).pattern(Some(KEY_PATTERN));
-        vec![parameter("Idempotency-Key", Required::False, "Sent again, the request has the effect and the answer of the first", key)]
+        vec![parameter(
+            "Idempotency-Key",
+            Required::False,
+            "A repetition with this key has no further effect and returns the first response",
+            key,
+        )]
     }
 }
 
 fn if_match(required: Required) -> Parameter {
-    parameter("If-Match", required, "The `ETag` that was read, several of them, or `*`", tags())
+    parameter("If-Match", required, "The `ETag` that you read, a list of them, or `*`", tags())
 }
 
 fn if_none_match() -> Parameter {
-    parameter("If-None-Match", Required::False, "The `ETag` that the client has, several of them, or `*`", tags())
+    parameter("If-None-Match", Required::False, "The `ETag` that you already have, a list of them, or `*`", tags())
 }
 
 fn tags() -> ObjectBuilder {

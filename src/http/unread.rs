@@ -1,7 +1,8 @@
-//! What remains of a request's body when its answer is made without it: a refusal, a route that is not there.
+//! Drains a request body that its handler did not read, for example because the request was rejected or matched no route.
 //!
-//! It is read and dropped before the answer is sent. A connection that is closed while its other end still sends loses the
-//! answer: a client hears nothing, and the edge reports a failure of this replica. Bodies that are read: [`extract`](super::extract).
+//! The rest is read and discarded before the response is sent. If a connection closes while the client is still sending, the
+//! response is lost: the client sees a reset, and the edge reports a failure of this replica. [`extract`](super::extract) handles
+//! the bodies that are read.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -14,22 +15,21 @@ use axum::extract::Request;
 use axum::http::header::EXPECT;
 use http_body::{Frame, SizeHint};
 
-/// A body of which more remains costs its sender the connection.
+/// Bytes to drain at most. Beyond that the client loses its connection.
 const LIMIT: usize = 8 << 20;
-/// The edge sends bodies that it has whole. A client that sends slower than this loses the connection.
+/// Time to drain. The edge buffers bodies and sends them at once; a client that is slower than this loses its connection.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// A request's body, for what its handler leaves of it; nothing for a request without one.
+/// A handle to the request's body that outlives the handler; empty when there is nothing to drain.
 pub struct UnreadBody(Option<Arc<Mutex<Body>>>);
 
-/// The same body, for the handler.
 struct Handed(Arc<Mutex<Body>>);
 
 impl UnreadBody {
-    /// Takes hold of a request's body.
+    /// Splits off the handle; the returned request shares the body.
     #[must_use]
     pub fn of(request: Request) -> (Request, Self) {
-        // A client that waits to be told to continue has sent nothing yet, and is not told to by a refusal.
+        // With `Expect: 100-continue` the client has not sent the body yet, and after a rejection it never will.
         if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
             return (request, Self(None));
         }
@@ -38,10 +38,10 @@ impl UnreadBody {
         (Request::from_parts(parts, Body::new(Handed(body.clone()))), Self(Some(body)))
     }
 
-    /// Reads what the handler left, as far as it comes at once.
+    /// Reads and discards the rest of the body, within [`LIMIT`] and [`PATIENCE`].
     pub async fn discard(self) {
         let Some(body) = self.0 else { return };
-        // Somebody still reads it: a task that the handler left behind, or the answer's own body.
+        // Another reader still holds it: a task that the handler spawned, or the response body itself.
         if Arc::strong_count(&body) > 1 {
             return;
         }

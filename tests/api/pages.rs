@@ -104,7 +104,7 @@ async fn a_problem_is_a_page_for_who_follows_a_link_and_a_problem_for_programs()
     let app = TestApp::start().await;
     let before = app.settled().await;
     let html = page(visit(&app, "/nothing/here").answer().await, 404);
-    assert!(html.contains("There is nothing here") && html.contains("data-route=\"\""), "{html}");
+    assert!(html.contains("Not found") && html.contains("data-route=\"\""), "{html}");
     app.get("/nothing/here").answer().await.problem(404, "not_found");
     page(visit(&app, "/api/oauth/nobody/callback?code=x").answer().await, 404);
     app.get("/api/auth/me").header("accept", "application/json").answer().await.problem(401, "unauthenticated");

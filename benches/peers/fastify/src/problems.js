@@ -1,15 +1,15 @@
 // Problems (RFC 9457): every error response, with Vitrine's codes.
 const PROBLEMS = {
-  malformed_json: [400, 'The body is not JSON'],
-  invalid_query: [400, 'A query parameter is not understood'],
-  invalid_cursor: [400, 'The cursor is not one that a list answered'],
-  unauthenticated: [401, 'Sign in first'],
+  malformed_json: [400, 'The request body is not valid JSON'],
+  invalid_query: [400, 'A query parameter is invalid'],
+  invalid_cursor: [400, 'The cursor is invalid'],
+  unauthenticated: [401, 'Sign in to continue'],
   invalid_token: [401, 'The session is unknown or has ended'],
-  not_found: [404, 'There is nothing here'],
-  payload_too_large: [413, 'The body is too large'],
-  unsupported_media_type: [415, 'The body must be application/json'],
-  validation_failed: [422, 'Some fields are not acceptable'],
-  internal: [500, 'Something went wrong here'],
+  not_found: [404, 'Not found'],
+  payload_too_large: [413, 'The request body is too large'],
+  unsupported_media_type: [415, 'The request body must be application/json'],
+  validation_failed: [422, 'Some fields are invalid'],
+  internal: [500, 'Something went wrong on our side'],
   overloaded: [503, 'The service is busy'],
 };
 
