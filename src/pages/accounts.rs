@@ -1,4 +1,4 @@
-//! The reader's own account: what is linked to it, and where it is signed in.
+//! The account page: the user's linked accounts and active sessions.
 
 use askama::Template;
 use axum::extract::State;
@@ -21,15 +21,15 @@ struct AccountsPage {
     frame: Frame,
     joined_at: Time,
     linked: Vec<Linked>,
-    /// Configured and not linked.
+    /// Configured platforms that the user has not linked.
     offered: Vec<Offer>,
     devices: Vec<Device>,
-    /// Whether it is the list's beginning.
+    /// Whether this is the first page of the list.
     is_first: bool,
     next: Option<String>,
 }
 
-/// An account at a platform.
+/// A linked account on a platform.
 struct Linked {
     id: Uuid,
     platform_id: &'static str,
@@ -59,7 +59,7 @@ impl From<Account> for Linked {
     }
 }
 
-/// A platform where an account can be linked.
+/// A platform that the user can link.
 struct Offer {
     id: &'static str,
     name: &'static str,
@@ -73,14 +73,14 @@ impl From<&Settings> for Offer {
     }
 }
 
-/// Where the account is signed in.
+/// An active session.
 struct Device {
     id: Uuid,
     name: String,
     created_at: Time,
     last_seen_at: Time,
     expires_at: Time,
-    /// Whether it shows this page.
+    /// Whether this page was requested with this session.
     is_this: bool,
 }
 
@@ -98,7 +98,7 @@ impl Device {
     }
 }
 
-/// The reader's account.
+/// Handles `GET /studio/accounts`.
 pub async fn accounts(
     State(state): State<AppState>,
     StudioFrame { frame, user, session }: StudioFrame,

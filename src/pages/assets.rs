@@ -1,5 +1,5 @@
-//! The files that pages load: the bundle that `web/build.mjs` makes, embedded into the program. Their names tell what is in them,
-//! so that a browser may keep them for a year.
+//! Static assets: the bundle that `web/build.mjs` builds, embedded into the binary. File names contain a hash of the content, so a
+//! browser may cache the files for a year.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -12,22 +12,22 @@ use rust_embed::Embed;
 use crate::http::extract::ApiPath;
 use crate::http::{ApiError, Code};
 
-/// Where the files are.
+/// Route of the assets.
 pub const PATH: &str = "/assets/{file}";
-/// Where browsers look for an icon that no page has named.
+/// Route that browsers request when no page names an icon.
 pub const ICON: &str = "/favicon.ico";
-/// A name stands for one content for ever (RFC 8246).
+/// The content behind a hashed name never changes (RFC 8246).
 const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-/// The icon's name says nothing of its content.
+/// `/favicon.ico` carries no hash.
 const FOR_AN_HOUR: HeaderValue = HeaderValue::from_static("public, max-age=3600");
-/// What the bundle has beside each file that is worth it, the smallest first, and the ending of its name.
+/// Content codings of pre-compressed variants, smallest first, with their file extensions. Small files have none.
 const COMPRESSED: [(&str, &str); 2] = [("br", ".br"), ("gzip", ".gz")];
 
 #[derive(Embed)]
 #[folder = "web/dist/"]
 struct Files;
 
-/// The files by which every page begins.
+/// The files that every page loads.
 pub struct Assets {
     pub script: String,
     pub style: String,
@@ -35,7 +35,7 @@ pub struct Assets {
 }
 
 impl Assets {
-    /// What the bundle's manifest says.
+    /// The paths from the bundle's manifest, read once. A path has no file name if the bundle is missing.
     pub fn get() -> &'static Self {
         static ASSETS: LazyLock<Assets> = LazyLock::new(|| {
             let manifest = Files::get("manifest.json").and_then(|file| serde_json::from_slice::<HashMap<String, String>>(&file.data).ok());
@@ -47,12 +47,12 @@ impl Assets {
     }
 }
 
-/// A file of the bundle.
+/// Serves a file of the bundle.
 pub async fn serve(ApiPath(name): ApiPath<String>, headers: HeaderMap) -> Result<Response, ApiError> {
     file(&name, &headers, FOR_EVER).ok_or_else(|| ApiError::new(Code::NotFound))
 }
 
-/// The icon, for a browser that has not read a page.
+/// Serves the icon to a browser that has not loaded a page.
 pub async fn icon(headers: HeaderMap) -> Result<Response, ApiError> {
     let name = Assets::get().icon.trim_start_matches("/assets/");
     file(name, &headers, FOR_AN_HOUR).ok_or_else(|| ApiError::new(Code::NotFound))
@@ -60,7 +60,7 @@ pub async fn icon(headers: HeaderMap) -> Result<Response, ApiError> {
 
 fn file(name: &str, headers: &HeaderMap, keep: HeaderValue) -> Option<Response> {
     let media = media_type(name)?;
-    // Several lines are one list (RFC 9110, 5.3).
+    // Several header lines form one list (RFC 9110, 5.3).
     let lines: Vec<&str> = headers.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok()).collect();
     let accepted = lines.join(",");
     let mut compressed = COMPRESSED.into_iter().filter(|(coding, _)| accepts(&accepted, coding));
@@ -74,7 +74,7 @@ fn file(name: &str, headers: &HeaderMap, keep: HeaderValue) -> Option<Response> 
     Some(response)
 }
 
-/// Whether a coding is named and not refused (RFC 9110, 12.5.3).
+/// Whether the client lists a coding with a quality above zero (RFC 9110, 12.5.3).
 fn accepts(accepted: &str, coding: &str) -> bool {
     accepted.split(',').any(|item| {
         let (name, quality) = item.split_once(";q=").unwrap_or((item, "1"));
@@ -82,7 +82,7 @@ fn accepts(accepted: &str, coding: &str) -> bool {
     })
 }
 
-/// The media type of what pages load; nothing else of the bundle is served.
+/// The media type by file extension. Other files of the bundle, such as the manifest, are not served.
 fn media_type(name: &str) -> Option<&'static str> {
     Some(match name.rsplit('.').next()? {
         "js" => "text/javascript; charset=utf-8",

@@ -1,4 +1,4 @@
-//! The way in: signing in, by password or by a platform, and signing up.
+//! The sign-in page: password, platforms, and the form for new accounts.
 
 use askama::Template;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::metrics::labels::PageRoute;
 use crate::platforms::Settings;
 use crate::state::AppState;
 
-/// Where the page leads, and what it has to say.
+/// The query of the page: where to go after the sign-in, and which notice to show.
 #[derive(Deserialize)]
 pub struct LoginQuery {
     next: Option<String>,
@@ -27,16 +27,16 @@ pub struct LoginQuery {
 #[template(path = "login.html")]
 struct LoginPage {
     frame: Frame,
-    /// Where the reader goes once signed in.
+    /// Path to go to after the sign-in.
     next: String,
-    /// The same as a part of a query.
+    /// `next`, encoded for a query.
     next_encoded: String,
     platforms: Vec<SignIn>,
     has_ended: bool,
     has_registered: bool,
 }
 
-/// A platform that one may sign in by.
+/// A platform that offers sign-in.
 struct SignIn {
     id: &'static str,
     name: &'static str,
@@ -48,7 +48,7 @@ impl From<&Settings> for SignIn {
     }
 }
 
-/// Signs in or up.
+/// Handles `GET /login`.
 pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query): ApiQuery<LoginQuery>) -> Result<Response, ApiError> {
     let next = next(&state, query.next.as_deref());
     if frame.user.is_some() {
@@ -64,10 +64,10 @@ pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query):
     })
 }
 
-/// The page that was asked for before, if it is one of ours and not this one.
+/// The path to go to after the sign-in: the requested one if it is a page of this service other than this one, else the studio.
 fn next(state: &AppState, told: Option<&str>) -> String {
     let path = told.and_then(|path| ReturnTo::parse(path, &state.config.public_url));
     let path = path.as_ref().map(ReturnTo::as_str).filter(|path| !path.starts_with("/login") && !path.starts_with("/api"));
-    // In the address that a form leads to, braces stand for parts of the answer: of a sign-in, its token.
+    // The bundle replaces braces in `data-goto` with fields of the response, which contains the session's token. Encode them.
     path.unwrap_or(PageRoute::Studio.name()).replace('{', "%7B").replace('}', "%7D")
 }

@@ -1,4 +1,4 @@
-//! An environment: where it stands, its log, terminals in it, the sessions that are open, what is installed.
+//! The page of an environment: its status, log, terminal, sessions and extensions.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::http::extract::ApiPath;
 use crate::metrics::labels::{DriverName, Extension};
 use crate::state::AppState;
 
-/// Lines of the log that the page begins with.
+/// Log lines in the page as rendered.
 pub const LINES: i64 = 200;
 const SESSIONS: i64 = 20;
 
@@ -26,7 +26,7 @@ const SESSIONS: i64 = 20;
 struct EnvironmentPage {
     frame: Frame,
     environment: EnvironmentView,
-    /// Whether no container runs in truth.
+    /// Whether the environment has no real container.
     is_simulated: bool,
     created_at: Time,
     project_id: Uuid,
@@ -34,13 +34,13 @@ struct EnvironmentPage {
     rights: Rights,
     lines: Vec<Line>,
     last_seq: i64,
-    /// What the reader has left open in tmux, and can go back to.
+    /// The user's tmux sessions that are still active.
     left_open: Vec<LeftOpen>,
     sessions: Vec<SessionView>,
     extensions: Vec<ExtensionView>,
 }
 
-/// An environment, wherever it is shown.
+/// An environment, for every page that shows one.
 pub struct EnvironmentView {
     pub id: Uuid,
     pub name: String,
@@ -58,13 +58,12 @@ impl From<Environment> for EnvironmentView {
 }
 
 impl EnvironmentView {
-    /// Whether the status is one of these: what is for others begins hidden.
+    /// Whether the status is one of these, separated by spaces. Elements for other statuses are rendered hidden.
     pub fn is(&self, statuses: &str) -> bool {
         statuses.split(' ').any(|status| status == self.status)
     }
 }
 
-/// A line of the log.
 struct Line {
     seq: i64,
     stream: &'static str,
@@ -78,25 +77,23 @@ impl From<logs::Entry> for Line {
     }
 }
 
-/// A session in the environment.
 struct SessionView {
     id: Uuid,
     kind: &'static str,
     status: &'static str,
     who: String,
     created_at: Time,
-    /// Opens an editor.
+    /// Address that opens the editor; only for VS Code sessions of the user.
     link: Option<String>,
     may_close: bool,
 }
 
-/// A session of the reader's in tmux.
 struct LeftOpen {
     id: Uuid,
     created_at: Time,
 }
 
-/// What can be installed, and how far it is.
+/// An extension and its installation status; `None` if it is not installed.
 struct ExtensionView {
     id: &'static str,
     title: &'static str,
@@ -124,7 +121,7 @@ impl ExtensionView {
     }
 }
 
-/// An environment of a project of the reader's.
+/// Handles `GET /studio/environments/{id}`.
 pub async fn environment(
     State(state): State<AppState>,
     StudioFrame { frame, user, .. }: StudioFrame,
@@ -144,7 +141,7 @@ pub async fn environment(
         id: session.id,
         kind: session.kind.name(),
         status: session.status.name(),
-        who: names.get(&session.user_id).cloned().unwrap_or_else(|| "somebody who has left".to_owned()),
+        who: names.get(&session.user_id).cloned().unwrap_or_else(|| "former member".to_owned()),
         created_at: session.created_at.into(),
         link: state.environments.link(&session).filter(|_| session.user_id == user.id),
         may_close: session.status == SessionStatus::Active && (session.user_id == user.id || rights.manage),

@@ -1,5 +1,4 @@
-//! Faults on purpose: those that have not ended, and a form for one more. For admins, where faults are on; for everybody else
-//! there is nothing here.
+//! The fault injection page: active faults and a form to start one. Only for admins and only with `FAULTS`; everyone else gets 404.
 
 use std::collections::BTreeSet;
 
@@ -23,7 +22,7 @@ use crate::state::AppState;
 struct FaultsPage {
     frame: Frame,
     faults: Vec<FaultView>,
-    /// What the next one will be called: sent twice, it is still one.
+    /// The identifier of the next fault. Rendered into the form, so that a repeated submission starts only one.
     next_id: Uuid,
     kinds: Vec<Choice>,
     replicas: Vec<String>,
@@ -32,13 +31,13 @@ struct FaultsPage {
     operations: Vec<&'static str>,
 }
 
-/// A fault that has not ended.
+/// An active fault.
 struct FaultView {
     id: Uuid,
     kind: &'static str,
-    /// What it strikes, and how.
+    /// The parameters of its kind.
     details: Vec<String>,
-    /// One replica, or all of them.
+    /// A replica's name, or `all replicas`.
     replica: String,
     left: String,
     expires_at: Time,
@@ -55,32 +54,32 @@ impl From<Fault> for FaultView {
             id,
             kind: effect.kind().name(),
             details,
-            replica: replica.unwrap_or_else(|| "every replica".to_owned()),
+            replica: replica.unwrap_or_else(|| "all replicas".to_owned()),
             left: duration(left.try_into().unwrap_or_default()),
             expires_at: expires_at.into(),
         }
     }
 }
 
-/// What belongs to a fault of its kind, in words.
+/// The parameters of a fault, in words.
 fn details(effect: &Effect) -> Vec<String> {
-    let at = |route: &Option<String>| route.clone().unwrap_or_else(|| "every route".to_owned());
+    let at = |route: &Option<String>| route.clone().unwrap_or_else(|| "all routes".to_owned());
     match effect {
         Effect::Latency { delay_ms, route } => vec![format!("{delay_ms} ms"), at(route)],
         Effect::Error { status, route } => vec![status.to_string(), at(route)],
         Effect::Panic { route } => vec![at(route)],
         Effect::Memory { mebibytes } => vec![format!("{mebibytes} MiB")],
-        Effect::Block { delay_ms } => vec![format!("{delay_ms} ms at a time")],
-        Effect::Database { delay_ms, table } => vec![format!("{delay_ms} ms"), table.clone().unwrap_or_else(|| "every table".to_owned())],
+        Effect::Block { delay_ms } => vec![format!("{delay_ms} ms each")],
+        Effect::Database { delay_ms, table } => vec![format!("{delay_ms} ms"), table.clone().unwrap_or_else(|| "all tables".to_owned())],
         Effect::Driver { delay_ms, operation } => vec![
             delay_ms.map_or_else(|| "fails".to_owned(), |delay| format!("{delay} ms")),
-            operation.map_or("every call", DriverOperation::name).to_owned(),
+            operation.map_or("all calls", DriverOperation::name).to_owned(),
         ],
         Effect::DropEvent {} | Effect::Login {} | Effect::Task {} => Vec::new(),
     }
 }
 
-/// A kind that one may choose.
+/// A kind of fault in the form.
 struct Choice {
     name: &'static str,
     says: &'static str,
@@ -90,21 +89,21 @@ impl From<FaultKind> for Choice {
     fn from(kind: FaultKind) -> Self {
         let says = match kind {
             FaultKind::Latency => "handlers are slow",
-            FaultKind::Error => "handlers answer with an error",
+            FaultKind::Error => "handlers return an error",
             FaultKind::Panic => "handlers panic",
-            FaultKind::Memory => "memory is held",
-            FaultKind::Block => "workers are kept busy",
+            FaultKind::Memory => "the process holds memory",
+            FaultKind::Block => "runtime workers are blocked",
             FaultKind::Database => "statements are slow",
-            FaultKind::DropEvent => "socket events are lost",
-            FaultKind::Driver => "the environments' driver fails or is slow",
-            FaultKind::Login => "right passwords are refused, but for admins",
-            FaultKind::Task => "a background task ends, and the replica with it",
+            FaultKind::DropEvent => "socket events are dropped",
+            FaultKind::Driver => "the environment driver fails or is slow",
+            FaultKind::Login => "correct passwords are rejected, except for admins",
+            FaultKind::Task => "a background task exits and shuts the replica down",
         };
         Self { name: kind.name(), says }
     }
 }
 
-/// The faults of the fleet.
+/// Handles `GET /studio/faults`.
 pub async fn faults(State(state): State<AppState>, StudioFrame { frame, user, .. }: StudioFrame) -> Result<Response, ApiError> {
     let service = state.faults.as_ref().filter(|_| user.role == Role::Admin).ok_or_else(|| ApiError::new(Code::NotFound))?;
     render(&FaultsPage {

@@ -1,4 +1,4 @@
-//! What surrounds every page: its head, who is signed in, how an answer becomes HTML. What stands in a page is its own file's.
+//! The frame of every page: head data, the signed-in user, and rendering to a response. The content belongs to the page's own file.
 
 use askama::Template;
 use axum::extract::{FromRequestParts, MatchedPath};
@@ -16,31 +16,31 @@ use crate::metrics::kinds::Timer;
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
 
-/// Everything that a page loads comes from here, and nothing in a page is script or style.
+/// Pages load everything from this origin and contain no inline scripts or styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// What a template needs beside its own.
+/// The data of the layout, beside a page's own data.
 pub struct Frame {
-    /// The page's route, as the beacon tells it; none for a page that stands in for another.
+    /// The page's route, which the beacon reports; empty for a problem page.
     pub route: &'static str,
-    /// Who is signed in.
+    /// The signed-in user.
     pub user: Option<Viewer>,
-    /// Whether the way to faults is shown.
+    /// Whether to show the link to the faults page.
     pub has_faults: bool,
-    /// The bundle's files.
+    /// Paths of the script, the style sheet and the icon.
     pub assets: &'static Assets,
-    /// Share of the visits whose times are reported, 0 to 1.
+    /// Share of visits that report timings, 0 to 1.
     pub rum_sample: f64,
-    /// What is running.
+    /// Version of the service.
     pub version: &'static str,
-    /// Which replica made the page.
+    /// Name of the replica that rendered the page.
     pub replica: String,
-    /// Measures until the page is made.
+    /// Records the rendering time when the frame is dropped.
     _making: Option<Timer>,
 }
 
-/// Who looks at a page.
+/// The signed-in user, as the layout shows them.
 pub struct Viewer {
     pub id: Uuid,
     pub display_name: String,
@@ -48,7 +48,7 @@ pub struct Viewer {
 }
 
 impl Frame {
-    /// The frame of a page that stands in for the one that was asked for.
+    /// The frame of a problem page: without route, user and measurement.
     pub fn bare(state: &AppState) -> Self {
         Self {
             route: "",
@@ -64,7 +64,7 @@ impl Frame {
 
     fn of(state: &AppState, parts: &Parts, user: Option<&User>) -> Result<Self, ApiError> {
         let route = parts.extensions.get::<MatchedPath>().and_then(|path| PageRoute::named(path.as_str()));
-        let route = route.ok_or_else(|| ApiError::new(Code::Internal).source("a page is missing among the labels"))?;
+        let route = route.ok_or_else(|| ApiError::new(Code::Internal).source("the page has no `PageRoute`"))?;
         let viewer = |user: &User| Viewer { id: user.id, display_name: user.display_name.clone(), email: user.email.clone() };
         let making = Some(state.metrics.ssr_duration.time(route));
         let has_faults = state.faults.is_some() && user.is_some_and(|user| user.role == Role::Admin);
@@ -72,7 +72,7 @@ impl Frame {
     }
 }
 
-/// The frame of a page for everybody.
+/// For public pages.
 impl FromRequestParts<AppState> for Frame {
     type Rejection = ApiError;
 
@@ -82,11 +82,11 @@ impl FromRequestParts<AppState> for Frame {
     }
 }
 
-/// The frame of a page for who is signed in. Others are sent to do so first, and come back.
+/// The frame of a page that requires a session. Without one, the request is redirected to the sign-in page, which leads back.
 pub struct StudioFrame {
     pub frame: Frame,
     pub user: User,
-    /// The session that shows the page.
+    /// Identifier of the session that requested the page.
     pub session: Uuid,
 }
 
@@ -105,10 +105,10 @@ impl FromRequestParts<AppState> for StudioFrame {
     }
 }
 
-/// A page as an answer.
+/// Renders a page into a response.
 ///
 /// # Errors
-/// `internal` when the template fails, which it does when something in it cannot be written.
+/// `internal` when the template fails, which happens if a value in it fails to format.
 pub fn render(page: &impl Template) -> Result<Response, ApiError> {
     let html = page.render().map_err(|error| ApiError::new(Code::Internal).source(error))?;
     Ok(([(CONTENT_TYPE, "text/html; charset=utf-8"), (CONTENT_SECURITY_POLICY, POLICY)], html).into_response())

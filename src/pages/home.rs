@@ -1,4 +1,4 @@
-//! The page that says what this is, with the fleet's numbers as they are now; and the one that says how it works.
+//! The home page with live figures of the fleet, and the page that explains how the service works.
 
 use askama::Template;
 use axum::extract::State;
@@ -12,7 +12,7 @@ use crate::http::page::PageQuery;
 use crate::pulse;
 use crate::state::AppState;
 
-/// Published projects that the page shows.
+/// Published projects on the page.
 const NEWEST: usize = 6;
 
 #[derive(Template)]
@@ -21,14 +21,13 @@ struct HomePage {
     frame: Frame,
     requests: String,
     sockets: String,
-    /// How many replicas there are, and how many of them are ready when not all are.
+    /// The number of replicas; `2 of 3` when not all are ready.
     count: String,
     replicas: Vec<Replica>,
     served_by: String,
     newest: Vec<Card>,
 }
 
-/// A replica as the page lists it.
 struct Replica {
     name: String,
     version: String,
@@ -45,9 +44,9 @@ impl From<pulse::Replica> for Replica {
     }
 }
 
-/// What this is.
+/// Handles `GET /`.
 pub async fn home(State(state): State<AppState>, frame: Frame) -> Result<Response, ApiError> {
-    // The page of the list that is asked for most, so that it comes from the cache.
+    // Queries the default first page, although it needs fewer rows, because that page is cached.
     let entries = state.projects.showcase(PageQuery::default().slice()?).await?;
     let fleet = state.pulse.fleet();
     let (all, ready) = (fleet.replicas.len(), fleet.replicas.iter().filter(|replica| replica.is_ready).count());
@@ -68,7 +67,7 @@ struct AboutPage {
     frame: Frame,
 }
 
-/// How it is built and observed.
+/// Handles `GET /about`.
 pub async fn about(frame: Frame) -> Result<Response, ApiError> {
     render(&AboutPage { frame })
 }

@@ -1,12 +1,12 @@
-//! The pages: what people see in a browser, made here from what the features answer, enhanced by the bundle of `web/`.
+//! Server-rendered pages, built from the features' services and enhanced by the bundle in `web/`.
 //!
-//! - A page is one file here with its handler and the struct of its template, one file in `templates/`, and one line in
-//!   [`PageRoute`]. Everything around it, from the head to who is signed in, is its `Frame`.
-//! - Pages read without JavaScript. They change nothing themselves: forms and buttons say which operation of the interface they
-//!   stand for (`data-method`, `data-endpoint`, `data-path`), and the bundle calls it.
-//! - What goes wrong on the way to a page is a page as well; see `problem.rs`.
+//! - A page is one file here with its handler and template struct, one file in `templates/`, and one line in [`PageRoute`]. `Frame`
+//!   holds everything around it, from the head to the signed-in user.
+//! - Pages are readable without JavaScript. They change nothing themselves: forms and buttons name an API operation
+//!   (`data-method`, `data-endpoint`, `data-path`), and the bundle calls it.
+//! - Errors on the way to a page are shown as a page, too; see `problem.rs`.
 //!
-//! Pages are above the features and use what those say in public. No feature knows a page.
+//! Pages depend on the features' public interfaces. No feature depends on a page.
 
 mod accounts;
 mod assets;
@@ -31,7 +31,7 @@ pub use problem::explain;
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
 
-/// Every page, that of faults where they are on, and the files that pages load.
+/// Routes of all pages and assets; the faults page only with `has_faults`.
 pub fn routes(has_faults: bool) -> Router<AppState> {
     let faults = if has_faults { Router::new().route(PageRoute::Faults.name(), get(faults::faults)) } else { Router::new() };
     faults

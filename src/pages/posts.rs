@@ -1,4 +1,4 @@
-//! Posts: what the reader has told platforms of published projects, a form for a new one, and what the accounts have come to.
+//! The posts page: the user's posts and their deliveries, a form for a new post, and insights into the linked accounts.
 
 use std::collections::HashMap;
 
@@ -18,32 +18,31 @@ use crate::http::page::PageQuery;
 use crate::platforms::Platforms;
 use crate::state::AppState;
 
-/// Projects that one may choose from.
+/// Maximum number of projects to choose from.
 const PROJECTS: i64 = 100;
 
 #[derive(Template)]
 #[template(path = "posts.html")]
 struct PostsPage {
     frame: Frame,
-    /// The published projects that the reader may post about.
+    /// Published projects that the user may post about.
     projects: Vec<Choice>,
-    /// The linked accounts that one can post with.
+    /// Linked accounts on platforms that accept posts.
     accounts: Vec<AccountView>,
-    /// Whether a platform to post on is configured at all.
+    /// Whether any configured platform accepts posts.
     is_offered: bool,
     posts: Vec<PostView>,
-    /// Whether it is the list's beginning.
+    /// Whether this is the first page of the list.
     is_first: bool,
     next: Option<String>,
 }
 
-/// A project to post about.
 struct Choice {
     id: Uuid,
     name: String,
 }
 
-/// An account on a platform that takes posts.
+/// A linked account on a platform that accepts posts.
 struct AccountView {
     platform: &'static str,
     platform_name: &'static str,
@@ -59,11 +58,10 @@ impl AccountView {
     }
 }
 
-/// A post.
 struct PostView {
     id: Uuid,
     project_id: Uuid,
-    /// None when the project is not among those that are listed.
+    /// `None` when the project is not among the first `PROJECTS` of the user.
     project_name: Option<String>,
     text: String,
     created_at: Time,
@@ -79,7 +77,6 @@ impl PostView {
     }
 }
 
-/// A post on one platform.
 struct DeliveryView {
     platform: &'static str,
     platform_name: &'static str,
@@ -96,7 +93,7 @@ impl From<Delivery> for DeliveryView {
     }
 }
 
-/// The reader's posts.
+/// Handles `GET /studio/posts`.
 pub async fn posts(
     State(state): State<AppState>,
     StudioFrame { frame, user, .. }: StudioFrame,

@@ -1,5 +1,5 @@
-//! Problems for people: whoever follows a link to something that cannot be shown reads why on a page, not in JSON.
-//! The status and the counts are those of the problem; what it says is [`http::error`](crate::http::error)'s.
+//! Problem pages: a browser that navigates to a failing route gets an HTML page instead of JSON. Status and metrics are those of the
+//! problem; [`http::error`](crate::http::error) defines the texts.
 
 use askama::Template;
 use axum::extract::Request;
@@ -21,7 +21,7 @@ struct ProblemPage {
     problem: Problem,
 }
 
-/// Puts a page in the place of a problem when a browser shows it.
+/// Replaces the body of a problem with a page when a browser navigates to it.
 pub fn explain(state: AppState, mut inner: impl Endpoint) -> impl Endpoint {
     service_fn(move |request: Request| {
         let is_shown = request.method() == Method::GET && wants_page(request.headers());
@@ -45,7 +45,7 @@ fn shown(state: &AppState, problem: Problem, mut response: Response) -> Response
     response
 }
 
-/// Browsers name HTML when they go somewhere, and not when a script asks.
+/// Browsers accept `text/html` on navigation, but not in requests from scripts.
 fn wants_page(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).any(|accept| accept.contains("text/html"))
 }

@@ -1,5 +1,5 @@
-//! A project as its members see it: what it is, who is in it, its environments. What a role does not allow is not offered; whether
-//! it may be done is still the interface's to say.
+//! The page of a project for its members: settings, members and environments. The page hides operations that the role does not
+//! allow; the API enforces the rules.
 
 use askama::Template;
 use axum::extract::State;
@@ -16,21 +16,21 @@ use crate::http::extract::ApiPath;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
-/// As many members as a project may have.
+/// The member limit of a project, so one page holds all.
 pub const MEMBERS: i64 = 100;
 const ENVIRONMENTS: i64 = 100;
 
-/// What the reader may do with a project.
+/// The user's rights in a project.
 #[derive(Clone, Copy)]
 pub struct Rights {
-    /// Change it, and what is in it.
+    /// Change the project and its contents.
     pub change: bool,
-    /// Decide about members, the showcase and its end.
+    /// Manage members and the showcase, and delete the project.
     pub manage: bool,
 }
 
 impl Rights {
-    /// Of somebody who sees a project.
+    /// Derives the rights from the user's role in the project and in the service.
     pub fn of(seen: &Seen, user: &User) -> Self {
         let may = |action| seen.allows(action, user.role == accounts::Role::Admin).is_ok();
         Self { change: may(Action::Change), manage: may(Action::Manage) }
@@ -57,14 +57,13 @@ struct ProjectPage {
     images: [Image; Image::ALL.len()],
 }
 
-/// Somebody in the project.
 struct MemberView {
     id: Uuid,
     name: String,
     role: &'static str,
     added_at: Time,
     is_reader: bool,
-    /// A project keeps its owner.
+    /// The owner cannot leave or be removed.
     is_owner: bool,
 }
 
@@ -82,7 +81,7 @@ impl MemberView {
     }
 }
 
-/// A project of the reader's.
+/// Handles `GET /studio/projects/{id}`.
 pub async fn project(
     State(state): State<AppState>,
     StudioFrame { frame, user, .. }: StudioFrame,
@@ -114,7 +113,7 @@ pub async fn project(
     })
 }
 
-/// Who reads a public project from outside finds nothing here: its page for everybody is in the showcase.
+/// Turns 403 into 404: for a non-member of a public project, the studio page does not exist. The showcase has its public page.
 pub fn concealed(error: impl Into<ApiError>) -> ApiError {
     let error = error.into();
     if error.code() == Code::Forbidden { ApiError::new(Code::NotFound) } else { error }

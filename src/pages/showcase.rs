@@ -1,4 +1,4 @@
-//! The showcase: published projects, for everybody.
+//! The public pages of the showcase: the list of published projects, and one project.
 
 use askama::Template;
 use axum::extract::State;
@@ -17,7 +17,7 @@ use crate::state::AppState;
 struct ShowcasePage {
     frame: Frame,
     projects: Vec<Card>,
-    /// Whether it is the list's beginning.
+    /// Whether this is the first page of the list.
     is_first: bool,
     next: Option<String>,
 }
@@ -37,7 +37,7 @@ impl From<Entry> for Card {
     }
 }
 
-/// The published projects, newest publication first.
+/// Handles `GET /projects`, sorted by publication, newest first.
 pub async fn showcase(
     State(state): State<AppState>,
     frame: Frame,
@@ -59,7 +59,7 @@ struct PublishedPage {
     published_at: Time,
 }
 
-/// One published project.
+/// Handles `GET /projects/{slug}`.
 pub async fn published(State(state): State<AppState>, frame: Frame, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
     let Entry { name, slug, description, owner, published_at, .. } = state.projects.published_as(&slug).await?;
     render(&PublishedPage { frame, name, slug, description, owner, published_at: published_at.into() })

@@ -1,4 +1,4 @@
-//! The studio: the projects of who is signed in, and a form for a new one.
+//! The studio page: the user's projects and a form for a new one.
 
 use askama::Template;
 use axum::extract::State;
@@ -18,12 +18,11 @@ use crate::state::AppState;
 struct StudioPage {
     frame: Frame,
     projects: Vec<Card>,
-    /// Whether it is the list's beginning.
+    /// Whether this is the first page of the list.
     is_first: bool,
     next: Option<String>,
 }
 
-/// A project of the reader's.
 struct Card {
     id: Uuid,
     name: String,
@@ -48,7 +47,7 @@ impl From<Seen> for Card {
     }
 }
 
-/// The reader's projects.
+/// Handles `GET /studio`.
 pub async fn studio(
     State(state): State<AppState>,
     StudioFrame { frame, user, .. }: StudioFrame,

@@ -1,4 +1,4 @@
-//! What several pages show in the same form: times, numbers, names. Sentences belong to the templates.
+//! Formatting that several pages share: times, numbers, names. Sentences belong in the templates.
 
 use time::OffsetDateTime;
 
@@ -8,13 +8,13 @@ use crate::metrics::labels::Platform;
 /// Characters of a description that a card shows.
 const EXCERPT: usize = 180;
 
-/// A moment, for programs and for people.
+/// A time, formatted for programs and for people.
 pub struct Time {
     /// RFC 3339, whole seconds, UTC.
     pub machine: String,
-    /// The same in words.
+    /// Such as `12 Nov 2026, 10:00 UTC`.
     pub text: String,
-    /// The time of the day alone.
+    /// Time of day in UTC, such as `10:00:05`.
     pub clock: String,
 }
 
@@ -31,17 +31,17 @@ impl From<OffsetDateTime> for Time {
     }
 }
 
-/// The first part of a list, for what a page shows whole or not beyond.
+/// The first `size` items of a list that the page does not paginate.
 pub fn first<P: Place>(size: i64) -> Slice<P> {
     Slice { before: P::start(), limit: size }
 }
 
-/// Whether a part of a list is its beginning.
+/// Whether this is the first page of a list.
 pub fn is_start<P: Place>(slice: &Slice<P>) -> bool {
     slice.before == P::start()
 }
 
-/// A number with its thousands apart.
+/// Formats a number with thousands separators.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
@@ -54,7 +54,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// How long something has lasted, in its two largest units; the bundle tells it in the same words.
+/// Formats a duration in its two largest units. `web/src` has the same format.
 pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let seconds = seconds % 60;
@@ -66,7 +66,7 @@ pub fn duration(seconds: u64) -> String {
     }
 }
 
-/// The beginning of a text, where a card has no room for more.
+/// Truncates a text to fit a card.
 pub fn excerpt(text: &str) -> String {
     match text.char_indices().nth(EXCERPT) {
         Some((end, _)) => format!("{}…", text[..end].trim_end()),
@@ -74,7 +74,7 @@ pub fn excerpt(text: &str) -> String {
     }
 }
 
-/// What people call a platform.
+/// The display name of a platform.
 pub const fn platform(platform: Platform) -> &'static str {
     match platform {
         Platform::Github => "GitHub",

@@ -165,12 +165,12 @@ async fn the_page_is_for_admins_and_shows_what_fails() {
     visit(&app, &member, PAGE).await.expect(404);
     assert!(!visit(&app, &member, "/studio").await.expect(200).text().contains(PAGE));
     assert!(visit(&app, &admin, "/studio").await.expect(200).text().contains(&format!("href=\"{PAGE}\"")));
-    assert!(visit(&app, &admin, PAGE).await.expect(200).text().contains("Nothing fails on purpose."));
+    assert!(visit(&app, &admin, PAGE).await.expect(200).text().contains("No active faults."));
     let id = app.begin(&admin, &json!({ "fault": "error", "status": 503, "route": "/api/projects", "percent": 20 })).await;
     let html = visit(&app, &admin, PAGE).await.expect(200).text();
     for shown in [
         format!("data-path=\"/api/faults/{id}\""),
-        "every replica".to_owned(),
+        "all replicas".to_owned(),
         "20 %".to_owned(),
         "data-route=\"/studio/faults\"".to_owned(),
     ] {

@@ -18,7 +18,7 @@ export const faults = {
       });
     await page.goto('/studio');
     await page.getByRole('link', { name: 'Faults' }).click();
-    await page.getByText('Nothing fails on purpose.').waitFor();
+    await page.getByText('No active faults.').waitFor();
 
     const form = action(page, 'PUT', '/api/faults/{id}');
     await form.locator('[name=fault]').selectOption('error');
@@ -29,10 +29,10 @@ export const faults = {
     await submit(form);
 
     const made = page.locator('[data-fault=error]');
-    await made.getByText('every replica').waitFor();
+    await made.getByText('all replicas').waitFor();
     await isStruck(true);
     await made.getByRole('button', { name: 'End error' }).press('Enter');
-    await page.getByText('Nothing fails on purpose.').waitFor();
+    await page.getByText('No active faults.').waitFor();
     await isStruck(false);
   },
 

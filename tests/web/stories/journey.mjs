@@ -17,7 +17,7 @@ async function signUp(page) {
   await form.locator('[name=email]').fill(email);
   await form.locator('[name=password]').fill(PASSWORD);
   await submit(form);
-  await page.getByText('Your account is there').waitFor();
+  await page.getByText('Your account was created').waitFor();
   await logIn(page, email);
   await page.waitForURL('/studio');
 }
