@@ -1,5 +1,5 @@
-// Writes web/dist: the files that the server embeds and serves at /assets/, each with its hash in the name and compressed copies beside it,
-// and manifest.json, which tells their names. The same sources always make the same bytes.
+// Builds web/dist: the files that the server embeds and serves at /assets/, each with a content hash in its name and compressed copies
+// next to it, and manifest.json, which maps source names to file names. The build is reproducible.
 
 import { createHash } from 'node:crypto';
 import { mkdir, readFile, readdir, rm, writeFile } from 'node:fs/promises';
@@ -18,7 +18,7 @@ const { build } = await import('esbuild').catch(() => {
   process.exit(1);
 });
 
-/** Bundles entries of src/ and answers which file each has become; imported modules that are loaded later count as entries. */
+/** Bundles entries of src/ and returns the output file of each. Dynamically imported modules count as entries. */
 async function bundle(entries, options = {}) {
   const { metafile } = await build({
     absWorkingDir: here,
@@ -39,7 +39,7 @@ async function bundle(entries, options = {}) {
   return Object.fromEntries(made.map(([file, { entryPoint }]) => [stem(entryPoint) + extname(file), basename(file)]));
 }
 
-/** Copies a file of src/ under a name with its hash. */
+/** Copies a file of src/ to a name with a content hash. */
 async function copy(file) {
   const bytes = await readFile(join(source, file));
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase();
@@ -48,7 +48,7 @@ async function copy(file) {
   return { [file]: name };
 }
 
-/** Writes the compressed copies, which are made once here so that they can be the smallest there are. */
+/** Writes compressed copies, at the highest level because this happens once per build. */
 async function compress(file) {
   const bytes = await readFile(join(dist, file));
   const params = { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length };

@@ -1,4 +1,4 @@
-// Forms and buttons that call the API: `data-method`, `data-endpoint`, `data-path`, and `data-then` for what follows.
+// Forms and buttons that call the API: `data-method`, `data-endpoint` and `data-path` name the operation, `data-then` the next step.
 
 import { call, type Answer } from './api';
 import { confirmed } from './confirm';
@@ -7,10 +7,10 @@ import { bodyOf, clearFields, markFields } from './fields';
 import { keyFor, settle } from './idempotency';
 import { clearProblem, showProblem } from './problem';
 
-/** What an answer may have: the names that `data-goto` is filled from. */
+/** The body of a response, which fills the placeholders of `data-goto`. */
 type Fields = Readonly<Record<string, unknown>> | null;
 
-/** Listens for every action of the page, also for those that are added later. */
+/** Handles all actions of the page with delegated listeners, so elements that are added later work, too. */
 export function startActions(): void {
   document.addEventListener('submit', (event) => {
     const form = event.target;
@@ -26,7 +26,7 @@ export function startActions(): void {
       void act(button, button);
     }
   });
-  // A page that comes back from the browser's memory must not be busy with what it was left for.
+  // A page restored from the back/forward cache must not stay busy with the action that left it.
   window.addEventListener('pageshow', ({ persisted }) => {
     if (persisted) {
       all('[aria-busy="true"]').forEach(setIdle);
@@ -39,7 +39,7 @@ async function act(element: HTMLElement, pressed: HTMLElement | null): Promise<v
     return;
   }
   const question = element.dataset['confirm'];
-  if (question && !(await confirmed(question, pressed?.textContent.trim() || 'Go on'))) {
+  if (question && !(await confirmed(question, pressed?.textContent.trim() || 'Continue'))) {
     return;
   }
   clearProblem(element);
@@ -69,7 +69,7 @@ function send(element: HTMLElement, body: Record<string, unknown> | undefined): 
   return call<Fields>(body && Object.keys(body).length > 0 ? { ...request, body } : request);
 }
 
-/** Does what comes after a success; whether the page is being left. */
+/** Runs the next step after a success; returns whether it leaves the page. */
 function follow(element: HTMLElement, data: Fields): boolean {
   switch (element.dataset['then']) {
     case 'reload':
@@ -83,7 +83,7 @@ function follow(element: HTMLElement, data: Fields): boolean {
   }
 }
 
-/** Puts values of an answer into the `{names}` of an address. */
+/** Replaces the `{name}` placeholders of an address with fields of the response. */
 function fill(template: string, data: Fields): string {
   return template.replace(/\{(\w+)\}/g, (_, name: string) => encodeURIComponent(String(data?.[name] ?? '')));
 }
@@ -92,7 +92,7 @@ function isBusy(element: HTMLElement): boolean {
   return element.getAttribute('aria-busy') === 'true';
 }
 
-/** Nothing is sent twice: the buttons are off, and the one with the focus gets it back afterwards. */
+/** Disables the buttons to prevent a second submission. `setIdle` restores the focus, which a disabled button loses. */
 function setBusy(element: HTMLElement): void {
   element.setAttribute('aria-busy', 'true');
   for (const button of buttonsOf(element)) {

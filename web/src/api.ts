@@ -1,25 +1,26 @@
-// Calls the API as the pages do: JSON both ways, the session's cookie, problems as values, every call counted by the beacon.
+// The API client of the pages: JSON in both directions, authentication by the session cookie, problems as values. The beacon counts
+// every call.
 
 import { report } from './beacon/queue';
 import { networkProblem, readProblem, type Problem } from './problem';
 
-/** How long an answer may take: longer than the service itself allows one. */
+/** Timeout of a call in milliseconds, longer than the service's own request timeout. */
 const PATIENCE = 30_000;
 
-/** A request. */
+/** A request to the API. */
 export interface Call {
   readonly method: string;
-  /** The template of the path, as metrics name it. */
+  /** Path template, the `endpoint` label in metrics. */
   readonly endpoint: string;
   readonly path: string;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
-/** What came of a call. */
+/** The result of a call. */
 export type Answer<T> = { readonly data: T; readonly problem?: undefined } | { readonly problem: Problem };
 
-/** Sends a request. `T` is what the service promises to answer; an answer without a body is null. */
+/** Sends a request. `T` is the documented type of the response body; an empty body is null. */
 export async function call<T>({ method, endpoint, path, body, headers }: Call): Promise<Answer<T>> {
   const request: RequestInit = { method, headers: { accept: 'application/json', ...headers }, signal: AbortSignal.timeout(PATIENCE) };
   if (body !== undefined) {
@@ -42,7 +43,7 @@ export async function call<T>({ method, endpoint, path, body, headers }: Call): 
   }
 }
 
-/** Reads something. */
+/** Sends a GET request. */
 export function read<T>(endpoint: string, path: string): Promise<Answer<T>> {
   return call<T>({ method: 'GET', endpoint, path });
 }

@@ -1,5 +1,5 @@
-// The entry that every page loads: it starts what the page asks for by its attributes, each part behind a boundary of its own. Parts that
-// need a library are modules that are loaded only then.
+// The entry point that every page loads. It starts the parts that the page's attributes request, each behind its own error boundary.
+// Parts that need a library are loaded on demand.
 
 import { startActions } from './actions';
 import { startBeacon } from './beacon/beacon';

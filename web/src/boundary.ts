@@ -1,10 +1,11 @@
-// Starts a part of the page so that its failure stays its own: the rest goes on, the place says so and the beacon counts it.
+// An error boundary around a part of the page: if the part fails to start, the rest continues, the page shows a message, and the beacon
+// counts the failure.
 
 import { report } from './beacon/queue';
 import { main, make } from './dom';
 import { route } from './page';
 
-/** Runs the start of a part; `place` is where its failure is told. */
+/** Starts a part; shows a failure in `place`. */
 export async function boundary(start: () => void | Promise<void>, place: HTMLElement = main()): Promise<void> {
   try {
     await start();
@@ -13,6 +14,6 @@ export async function boundary(start: () => void | Promise<void>, place: HTMLEle
     if (route) {
       report({ kind: 'error_boundary', route });
     }
-    place.append(make('p', { class: 'problem', role: 'alert' }, 'This part could not start. Reload the page.'));
+    place.append(make('p', { class: 'problem', role: 'alert' }, 'This part failed to start. Reload the page.'));
   }
 }

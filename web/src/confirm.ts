@@ -1,8 +1,8 @@
-// Asks before something that cannot be taken back, in a dialog of the page's own.
+// A confirmation dialog for actions that cannot be undone.
 
 import { make } from './dom';
 
-/** Whether the reader says yes to a question; the button that says yes is named after what it does. */
+/** Asks for confirmation. `deed` labels the confirming button. */
 export function confirmed(question: string, deed: string): Promise<boolean> {
   const no = make('button', { value: 'no', class: 'button' }, 'Cancel');
   const yes = make('button', { value: 'yes', class: 'button button-danger' }, deed);

@@ -1,11 +1,11 @@
-// The few ways in which this code reads and makes elements.
+// Helpers to query and create elements.
 
-/** Every element of a selector, in the order of the page. */
+/** All elements that match a selector, in document order. */
 export function all(selector: string, root: ParentNode = document): HTMLElement[] {
   return [...root.querySelectorAll<HTMLElement>(selector)];
 }
 
-/** An element with attributes and children; text stays text. */
+/** Creates an element with attributes and children. Strings become text nodes, never HTML. */
 export function make<Name extends keyof HTMLElementTagNameMap>(
   name: Name,
   attributes: Readonly<Record<string, string>> = {},
@@ -19,14 +19,14 @@ export function make<Name extends keyof HTMLElementTagNameMap>(
   return element;
 }
 
-/** A button that does one thing. */
+/** Creates a button with a click handler. `kind` holds additional classes. */
 export function makeButton(text: string, kind: string, act: () => void): HTMLButtonElement {
   const button = make('button', { type: 'button', class: `button ${kind}`.trim() }, text);
   button.addEventListener('click', act);
   return button;
 }
 
-/** The nearest element of a selector: in this one, or else beside it or beside what it is in. */
+/** Finds the nearest match of a selector: inside this element, or else inside its closest ancestor that contains one. */
 export function nearest(from: Element, selector: string): HTMLElement | null {
   for (let place: Element | null = from; place; place = place.parentElement) {
     const found = place.querySelector<HTMLElement>(selector);
@@ -37,12 +37,12 @@ export function nearest(from: Element, selector: string): HTMLElement | null {
   return null;
 }
 
-/** Whether something that the reader has asked for is under way. */
+/** Whether an action of the user is in progress. */
 export function isActing(): boolean {
   return document.querySelector('[aria-busy="true"]') !== null;
 }
 
-/** The main part of the page. */
+/** The `<main>` element of the page. */
 export function main(): HTMLElement {
   return document.querySelector('main') ?? document.body;
 }

@@ -1,9 +1,9 @@
-// A form's controls: the JSON that they make, and the errors of a problem at the controls that they are about.
+// Form controls: serializes them to JSON, and shows the field errors of a problem next to them.
 
 import { all, make } from './dom';
 import type { FieldError } from './problem';
 
-/** The body that a form sends: its named controls that are enabled. */
+/** Builds the request body from the enabled, named controls of a form. Empty optional controls are left out. */
 export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Record<string, unknown> {
   const data = new FormData(form, submitter);
   const body: Record<string, unknown> = {};
@@ -18,7 +18,7 @@ export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Re
   return body;
 }
 
-/** Marks the controls that errors are about and answers the errors that have no place of their own. */
+/** Marks invalid controls and returns the errors that have no place in the form. */
 export function markFields(form: HTMLElement, errors: readonly FieldError[]): FieldError[] {
   const placed = new Map<HTMLElement, string[]>();
   const homeless: FieldError[] = [];
@@ -42,7 +42,7 @@ export function markFields(form: HTMLElement, errors: readonly FieldError[]): Fi
   return homeless;
 }
 
-/** Takes away the marks of an earlier try. */
+/** Clears the errors of the previous submission. */
 export function clearFields(form: HTMLElement): void {
   for (const place of all('[data-error-for]', form)) {
     place.replaceChildren();
@@ -61,7 +61,7 @@ function isNumber(form: HTMLFormElement, name: string): boolean {
   return form.querySelector(`[name="${CSS.escape(name)}"]:is([type="number"], [data-type="number"])`) !== null;
 }
 
-/** The place for a field's error; an error inside a list (`platforms.0`) belongs to the list. */
+/** The element for a field's error. An error inside a list (`platforms.0`) is shown at the list. */
 function placeOf(form: HTMLElement, field: string): HTMLElement | null {
   const [whole] = field.split('.');
   return form.querySelector<HTMLElement>(`[data-error-for="${CSS.escape(whole ?? field)}"]`);

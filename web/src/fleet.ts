@@ -1,4 +1,4 @@
-// The live numbers of the fleet, read every two seconds while somebody looks.
+// The live figures of the fleet, polled every two seconds while the page is visible.
 
 import { read } from './api';
 import { all } from './dom';
@@ -21,7 +21,7 @@ interface Fleet {
   readonly served_by: string;
 }
 
-/** Keeps a block of numbers fresh. */
+/** Polls the fleet's figures and updates a block. */
 export function startFleet(block: HTMLElement): void {
   let timer = 0;
   const round = async (): Promise<void> => {
@@ -83,7 +83,7 @@ function write(element: HTMLElement, value: string | undefined): void {
   }
 }
 
-/** A duration by its two largest units. */
+/** Formats a duration in its two largest units, like `duration` in src/pages/view.rs. */
 function duration(seconds: number): string {
   const whole = Math.floor(seconds);
   const parts: readonly (readonly [number, string])[] = [

@@ -1,4 +1,4 @@
-// Keys by which the service knows a submission that is sent again: the same for as long as nobody knows whether it had its effect.
+// Idempotency keys: a resubmission reuses its key for as long as the outcome of the first attempt is unknown.
 
 import type { Problem } from './problem';
 
@@ -9,7 +9,7 @@ interface Attempt {
 
 const open = new WeakMap<Element, Attempt>();
 
-/** The key for what an element is about to send. */
+/** The key for the next submission of an element. A changed body gets a new key. */
 export function keyFor(element: Element, body: unknown): string {
   const sent = JSON.stringify(body ?? null);
   const before = open.get(element);
@@ -18,7 +18,7 @@ export function keyFor(element: Element, body: unknown): string {
   return attempt.key;
 }
 
-/** Forgets the key once an answer has said what became of it. */
+/** Forgets the key once a response has settled the outcome. */
 export function settle(element: Element, problem: Problem | undefined): void {
   const unknown = problem !== undefined && (problem.status === 0 || problem.status >= 500 || problem.code === 'idempotency_in_progress');
   if (!unknown) {

@@ -1,4 +1,4 @@
-// What a linked account has come to, read from the platform when the reader asks.
+// Insights into a linked account, loaded from the platform on demand.
 
 import { read } from './api';
 import { make } from './dom';
@@ -14,13 +14,13 @@ interface Insights {
   readonly as_of: string;
 }
 
-/** Makes a section's button fill its list. */
+/** Wires the section's button: a click loads the figures into its list. */
 export function startInsights(section: HTMLElement): void {
   const platform = section.dataset['insights'] ?? '';
   const button = section.querySelector('button');
   const list = section.querySelector('dl');
   if (!button || !list) {
-    throw new Error('a section of insights wants a button and a dl');
+    throw new Error('an insights section must contain a button and a dl');
   }
   button.addEventListener('click', async () => {
     button.disabled = true;
@@ -40,7 +40,7 @@ function show(list: HTMLElement, { handle, followers, posts, as_of }: Insights):
   const facts: readonly (readonly [string, Node | string])[] = [
     ['Account', handle],
     ['Followers', followers.toLocaleString('en')],
-    ['Posts', posts?.toLocaleString('en') ?? 'not told'],
+    ['Posts', posts?.toLocaleString('en') ?? 'not available'],
     ['As of', time],
   ];
   list.replaceChildren(...facts.flatMap(([name, value]) => [make('dt', {}, name), make('dd', {}, value)]));

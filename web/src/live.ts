@@ -1,4 +1,4 @@
-// The live parts of a page, loaded only where one is `data-live`: one connection, and each part that listens to it.
+// The live parts of a page, loaded only on pages with `data-live`. All parts share one connection.
 
 import { boundary } from './boundary';
 import { all } from './dom';
@@ -12,7 +12,7 @@ import { showEnvironment, startStatus } from './live/status';
 import { subscribeToEnvironment, subscribeToProject } from './live/subscribe';
 import { startTerminal } from './live/terminals';
 
-/** Connects, once everybody listens. */
+/** Starts the parts, then connects, so that no part misses an event. */
 export function startLive(): void {
   const socket = connect(showConnection);
   const project = document.querySelector<HTMLElement>('[data-live][data-project], [data-live] [data-project]')?.dataset['project'];

@@ -1,17 +1,17 @@
-// Problems (RFC 9457) as the service tells them, and how a page shows one.
+// Problems (RFC 9457): parses them from responses and shows them on the page.
 
 import { main, make, makeButton, nearest } from './dom';
 import { loginAddress } from './page';
 
-/** One field that is not acceptable. */
+/** A field that failed validation. */
 export interface FieldError {
   readonly field: string;
   readonly message: string;
 }
 
-/** What went wrong, for people, and its code, for programs. */
+/** An error response: texts for people, and a code for programs. */
 export interface Problem {
-  /** 0 when the network failed. */
+  /** HTTP status; 0 if no response arrived. */
   readonly status: number;
   readonly code: string;
   readonly title: string;
@@ -20,15 +20,15 @@ export interface Problem {
   readonly errors?: readonly FieldError[];
 }
 
-/** No answer came. */
+/** No response arrived. */
 export const networkProblem: Problem = {
   status: 0,
   code: 'network',
-  title: 'No answer from the service',
+  title: 'No response from the service',
   detail: 'Check your connection and try again.',
 };
 
-/** The problem that a response tells, or what its status alone says. */
+/** Reads the problem from a response; makes one from the status if the body is not JSON. */
 export async function readProblem(response: Response): Promise<Problem> {
   const { status } = response;
   if (response.headers.get('content-type')?.includes('json')) {
@@ -36,15 +36,15 @@ export async function readProblem(response: Response): Promise<Problem> {
     const after = response.headers.get('retry-after');
     return after && !problem.detail ? { ...problem, detail: `Try again in ${after} s.` } : problem;
   }
-  return { status, code: 'unknown', title: `The service answered ${status}`, detail: 'Try again in a moment.' };
+  return { status, code: 'unknown', title: `The service responded with status ${status}`, detail: 'Try again in a moment.' };
 }
 
-/** Whether it was the session that was missing, rather than a right or a password that was wrong. */
+/** Whether the user must sign in, as opposed to lacking a right or entering a wrong password. */
 export function wantsLogin({ code }: Problem): boolean {
   return code === 'unauthenticated' || code === 'invalid_token';
 }
 
-/** Shows a problem at the nearest place for it; `fields` tells those of its fields that are not marked elsewhere. */
+/** Shows a problem at the nearest `[data-problem]`; `fields` are the field errors that are not shown at a control. */
 export function showProblem(from: Element, problem: Problem, fields: readonly FieldError[] = problem.errors ?? []): void {
   if (wantsLogin(problem)) {
     location.assign(loginAddress());
@@ -52,7 +52,7 @@ export function showProblem(from: Element, problem: Problem, fields: readonly Fi
   }
   const text = make('p', {}, make('strong', {}, `${problem.title}.`));
   if (problem.code === 'precondition_failed') {
-    text.append(' Reload to see it as it is now; what you have typed here will be gone.');
+    text.append(' Reload to see the current version; your input here will be lost.');
   } else if (problem.detail) {
     text.append(` ${problem.detail}`);
   }
@@ -71,7 +71,7 @@ export function showProblem(from: Element, problem: Problem, fields: readonly Fi
   place.hidden = false;
 }
 
-/** Takes away what was shown for an earlier try. */
+/** Clears the problem of the previous attempt. */
 export function clearProblem(from: Element): void {
   const place = nearest(from, '[data-problem]');
   place?.replaceChildren();

@@ -1,8 +1,9 @@
-// Lets xterm draw under a Content-Security-Policy without 'unsafe-inline'. xterm makes <style> elements and writes `style` attributes, both of
-// which the policy refuses; style sheets that are constructed and the `style` property it allows, since only a script can use them. So the
-// document is taught to make the one out of the other. (xterm's own `documentOverride` reaches only a part of its code.)
+// Lets xterm render under a Content-Security-Policy without 'unsafe-inline'. xterm creates <style> elements and sets `style` attributes,
+// both of which the policy blocks. The policy allows constructed style sheets and the `style` property, because only scripts can use
+// them. So this module patches the document to convert the former into the latter. (xterm's own `documentOverride` covers only part of
+// its code.)
 
-/** An element in the place of a <style>: its text becomes a style sheet that counts while the element is on the page. */
+/** Stands in for <style>: its text becomes a style sheet that applies while the element is in the document. */
 class AdoptedStyle extends HTMLElement {
   readonly #sheet = new CSSStyleSheet();
 
@@ -23,7 +24,7 @@ class AdoptedStyle extends HTMLElement {
   }
 }
 
-/** Sets an attribute, and a style by its property. */
+/** Sets an attribute; sets `style` through the property instead. */
 function setAttribute(this: HTMLElement, name: string, value: string): void {
   if (name === 'style') {
     this.style.cssText = value;
@@ -32,7 +33,7 @@ function setAttribute(this: HTMLElement, name: string, value: string): void {
   }
 }
 
-/** Teaches the document, once. */
+/** Patches the document, once. */
 export function allowTerminalStyles(): void {
   if (customElements.get('adopted-style')) {
     return;

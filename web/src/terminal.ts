@@ -1,18 +1,18 @@
-// A terminal on the page: xterm with the page's colours, as large as its place. Loaded when the first one is opened.
+// A terminal on the page: xterm with the page's colours, resized to fit its container. Loaded on demand.
 
 import { FitAddon } from '@xterm/addon-fit';
 import { Terminal, type ITheme } from '@xterm/xterm';
 
 import { allowTerminalStyles } from './terminal-styles';
 
-/** The address of terminal.css, written in by the build. */
+/** Address of terminal.css, defined by the build. */
 declare const TERMINAL_CSS: string;
 
-/** What a screen tells. */
+/** Callbacks of a screen. */
 export interface Told {
   readonly typed: (data: string) => void;
   readonly resized: (cols: number, rows: number) => void;
-  /** The reader asks for a way out by keyboard, since Tab belongs to the program. */
+  /** The user leaves the terminal by keyboard; Tab cannot do that, because the program in the terminal receives it. */
   readonly left: () => void;
 }
 
@@ -22,14 +22,14 @@ export interface Screen {
   readonly rows: number;
   write(data: string): void;
   focus(): void;
-  /** Takes no more input; what is written stays. */
+  /** Stops accepting input; the output stays. */
   end(): void;
-  /** Begins anew, for a program that draws everything again. */
+  /** Clears the screen, for a program that redraws everything. */
   reset(): void;
   dispose(): void;
 }
 
-/** Opens a terminal in a place. */
+/** Opens a terminal in a container. */
 export async function openScreen(place: HTMLElement, told: Told): Promise<Screen> {
   allowTerminalStyles();
   await loadStyle();
@@ -103,7 +103,7 @@ function loadStyle(): Promise<unknown> {
 
 const colours = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;
 
-/** The colours that terminal.css names for this place. */
+/** The colours that terminal.css defines for this container. */
 function themeOf(place: HTMLElement): ITheme {
   const style = getComputedStyle(place);
   const colour = (name: string): string => style.getPropertyValue(`--terminal-${name}`).trim();

@@ -1,4 +1,4 @@
-// Times as people say them: "3 minutes ago", kept fresh; the whole time stays in the title.
+// Relative times such as "3 minutes ago", updated regularly. The absolute time is in the title.
 
 import { all } from './dom';
 
@@ -13,14 +13,14 @@ const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['minute', 60],
 ];
 
-/** Turns every `<time data-relative>` of the page, now and again. */
+/** Converts every `<time data-relative>` of the page, now and periodically. */
 export function startTimes(): void {
   freshen();
   setInterval(freshen, ROUND);
   document.addEventListener('visibilitychange', freshen);
 }
 
-/** A moment as told at another, both in milliseconds. */
+/** Formats `moment` relative to `now`, both in milliseconds since the epoch. */
 export function relative(moment: number, now: number): string {
   const seconds = Math.round((moment - now) / 1000);
   for (const [unit, length] of units) {

@@ -33,7 +33,7 @@ export const changes = {
     await other.goto(`/studio/projects/${id}`);
     await rename(other, 'By the first');
     await other.getByRole('heading', { name: 'By the first', level: 1 }).waitFor();
-    await page.getByText('The project was changed.').waitFor();
+    await page.getByText('The project has changed.').waitFor();
 
     const form = await rename(page, 'By the second');
     const problem = visibly(form.getByRole('alert'));

@@ -148,7 +148,7 @@ export const visits = {
     await signIn(visitor);
     await context.route('**/assets/live-*.js', (route) => route.abort());
     await page.goto('/studio');
-    await page.getByText('This part could not start').first().waitFor();
+    await page.getByText('This part failed to start').first().waitFor();
     await flush(page);
     await growsBy(bench, before, 1, 'error_boundaries_total', { route: '/studio' });
     // The rest of the page goes on.

@@ -1,10 +1,10 @@
-// How long the files of the service took to arrive.
+// Reports the load time of the service's static assets.
 
 import { report, type AssetType } from './queue';
 
 const types: Readonly<Record<string, AssetType>> = { js: 'script', css: 'style', woff2: 'font', svg: 'image', png: 'image' };
 
-/** Tells of the files that have arrived and of those that will. */
+/** Reports assets that have loaded already and those that load later. */
 export function startAssets(): void {
   const observer = new PerformanceObserver((list) => {
     for (const { name, duration } of list.getEntries()) {

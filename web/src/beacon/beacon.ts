@@ -1,11 +1,11 @@
-// What the page tells of itself: that it was seen, what failed in it and, for a share of page loads, how fast it was.
+// Real user monitoring: page views, errors and, for a sample of page loads, timings.
 
 import { route, sample } from '../page';
 import { startAssets } from './assets';
 import { startErrors } from './errors';
 import { report, startQueue } from './queue';
 
-/** Starts telling. */
+/** Starts reporting. */
 export async function startBeacon(): Promise<void> {
   startErrors();
   startQueue();

@@ -1,11 +1,11 @@
-// Counts what goes wrong in the page: only the kind is told, never a message, so that nothing of the reader's leaves the page.
+// Counts errors in the page. Only their type is reported, never a message, because a message could contain the user's data.
 
 import { report, type ErrorType } from './queue';
 
-/** An error in a loop must not become a flood. */
+/** Reports at most this many errors per page load: an error in a loop must not flood the service. */
 const MOST = 20;
 
-/** Listens for everything that nobody catches. */
+/** Listens for uncaught errors. */
 export function startErrors(): void {
   let told = 0;
   const tell = (type: ErrorType): void => {
@@ -14,7 +14,7 @@ export function startErrors(): void {
       report({ kind: 'client_error', type });
     }
   };
-  // Files that do not load tell it to their element only, and that does not bubble.
+  // A file that fails to load fires an error on its element only; the event does not bubble, so capture it.
   window.addEventListener('error', ({ target }) => tell(target instanceof Element ? 'resource' : 'error'), true);
   window.addEventListener('unhandledrejection', () => tell('unhandled_rejection'));
   document.addEventListener('securitypolicyviolation', () => tell('csp_violation'));

@@ -1,6 +1,6 @@
-// Events on their way to `POST /api/rum`, in batches that outlive the page.
+// Queues events for `POST /api/rum` and sends them in batches that survive the end of the page.
 
-/** What a page tells of itself. */
+/** An event that a page reports. */
 export type Event =
   | { readonly kind: 'page_view'; readonly route: string }
   | { readonly kind: 'web_vital'; readonly route: string; readonly vital: Vital; readonly value: number }
@@ -15,12 +15,12 @@ export type ErrorType = 'error' | 'unhandled_rejection' | 'resource' | 'csp_viol
 
 const ADDRESS = '/api/rum';
 const ROUND = 10_000;
-/** How many events make a batch worth sending; the service takes 50 at once. */
+/** Batch size that triggers a flush. The service accepts at most 50 events at once. */
 const ENOUGH = 20;
 
 const waiting: Event[] = [];
 
-/** Takes an event. A page that is hidden may be gone at any moment, so nothing waits there. */
+/** Queues an event. A hidden page may be discarded at any moment, so its events are sent immediately. */
 export function report(event: Event): void {
   waiting.push(event);
   if (waiting.length >= ENOUGH || document.visibilityState === 'hidden') {
@@ -28,7 +28,7 @@ export function report(event: Event): void {
   }
 }
 
-/** Sends what waits, now and on every occasion from now on. */
+/** Starts periodic flushes, and flushes whenever the page may be about to end. */
 export function startQueue(): void {
   setInterval(flush, ROUND);
   window.addEventListener('pagehide', flush);

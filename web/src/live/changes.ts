@@ -1,22 +1,22 @@
-// What becomes of the project that the page shows.
+// Notifies the user of changes to the project on the page.
 
 import { isActing, make, makeButton } from '../dom';
 import type { Live } from './socket';
 import { toast } from './toast';
 
 const texts: Readonly<Record<string, string>> = {
-  updated: 'The project was changed.',
+  updated: 'The project has changed.',
   published: 'The project was published.',
-  unpublished: 'The project is not public any more.',
-  member_added: 'Somebody joined the project.',
-  member_removed: 'Somebody left the project.',
+  unpublished: 'The project was unpublished.',
+  member_added: 'A member joined the project.',
+  member_removed: 'A member left the project.',
 };
 const endings: Readonly<Record<string, string>> = {
   deleted: 'The project was deleted.',
-  access_lost: 'You are not a member of this project any more.',
+  access_lost: 'You no longer have access to this project.',
 };
 
-/** Tells of changes of a project; what the reader is changing from this very page needs no telling. */
+/** Shows a toast for changes to a project, except while an action on this page is in progress: the change is probably its effect. */
 export function startChanges(socket: Live, project: string): void {
   socket.on('project:changed', ({ project_id, change }) => {
     const end = endings[change];
@@ -25,7 +25,7 @@ export function startChanges(socket: Live, project: string): void {
       return;
     }
     if (end) {
-      toast(end, make('a', { class: 'button button-small', href: '/studio' }, 'To the studio'));
+      toast(end, make('a', { class: 'button button-small', href: '/studio' }, 'Go to the studio'));
     } else if (text) {
       toast(text, makeButton('Reload', 'button-small', () => location.reload()));
     }

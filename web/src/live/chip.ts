@@ -1,6 +1,6 @@
-// A status as a chip: its word, and the class that gives it colour and shape.
+// A status chip: the text, and the class that sets its colour and shape.
 
-/** Makes a chip tell a status. */
+/** Sets the status of a chip. */
 export function showStatus(chip: HTMLElement, status: string): void {
   for (const name of [...chip.classList].filter((name) => name.startsWith('status-'))) {
     chip.classList.remove(name);

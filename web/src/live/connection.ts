@@ -1,17 +1,17 @@
-// The line that says whether the page is live.
+// The line that shows the state of the live connection.
 
 import { all } from '../dom';
 import type { State } from './socket';
 
 const texts: Readonly<Record<State, string>> = {
-  connected: 'Live: changes appear by themselves.',
-  away: 'Connection lost. Trying again …',
-  moving: 'This replica is leaving. Moving to another one …',
+  connected: 'Live: changes appear automatically.',
+  away: 'Connection lost. Reconnecting …',
+  moving: 'This replica is shutting down. Switching to another one …',
 };
 
-/** Shows a state of the connection. */
+/** Shows the state of the connection. `why` is the code of a failed attempt. */
 export function showConnection(state: State, why?: string): void {
-  const text = why === 'too_many_connections' ? 'Too many pages are open from your address. Trying again …' : texts[state];
+  const text = why === 'too_many_connections' ? 'Too many connections from your address. Reconnecting …' : texts[state];
   for (const line of all('[data-connection]')) {
     line.dataset['connection'] = state;
     if (line.textContent !== text) {

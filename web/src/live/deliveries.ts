@@ -1,4 +1,4 @@
-// What becomes of posts on each platform.
+// Live status of the deliveries of posts.
 
 import { read } from '../api';
 import { all, make } from '../dom';
@@ -18,7 +18,7 @@ interface Post {
   }[];
 }
 
-/** Follows the deliveries of the page; those that are not final yet are read again with every connection. */
+/** Tracks the deliveries on the page. Each connect reloads the pending ones, to catch up on missed events. */
 export function startDeliveries(socket: Live): void {
   if (!document.querySelector('[data-delivery]')) {
     return;
@@ -40,14 +40,14 @@ function openPosts(): Set<string> {
   return new Set(open.map(({ dataset }) => dataset['delivery']?.split(':')[0] ?? ''));
 }
 
-/** Tells the status, and beside the chip why, or where the post is. */
+/** Shows the status and, next to the chip, the link to the post or the reason of the failure. */
 function show(post: string, platform: string, status: string, url: string | null, reason: string | null): void {
   for (const chip of all(`[data-delivery="${CSS.escape(`${post}:${platform}`)}"]`)) {
     showStatus(chip, status);
     const item = chip.parentElement;
     item?.querySelector('[data-delivery-note]')?.remove();
     if (url?.startsWith('http')) {
-      chip.after(make('a', { href: url, class: 'small', rel: 'noopener', 'data-delivery-note': '' }, 'See it there'));
+      chip.after(make('a', { href: url, class: 'small', rel: 'noopener', 'data-delivery-note': '' }, 'View post'));
     } else if (reason) {
       chip.after(make('span', { class: 'small muted', 'data-delivery-note': '' }, reason));
     }

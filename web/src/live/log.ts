@@ -1,4 +1,4 @@
-// The log of an environment: new lines at the end, followed until the reader scrolls up.
+// The log of an environment: appends new lines and scrolls along until the user scrolls up.
 
 import { make, nearest } from '../dom';
 import type { LogEntry } from './protocol';
@@ -6,12 +6,12 @@ import type { Live } from './socket';
 import { showEnvironment } from './status';
 import { subscribeToEnvironment } from './subscribe';
 
-/** More lines than this a page does not keep. */
+/** Maximum number of lines on the page; the oldest are removed. */
 const MOST = 2_000;
-/** How near the end counts as the end, in pixels. */
+/** Distance from the end, in pixels, that still counts as the end. */
 const NEAR = 24;
 
-/** Makes a list follow its environment's log. */
+/** Subscribes a list to its environment's log. */
 export function startLog(socket: Live, log: HTMLElement): void {
   const environment = log.dataset['environment'] ?? '';
   const end = nearest(log, '[data-log-follow]');
@@ -62,5 +62,5 @@ function line({ seq, stream, line: text, at }: LogEntry): HTMLElement {
 }
 
 function gap(dropped: number): HTMLElement {
-  return make('li', { class: 'log-gap' }, `${dropped.toLocaleString('en')} lines are not kept any more`);
+  return make('li', { class: 'log-gap' }, `${dropped.toLocaleString('en')} lines are no longer available`);
 }

@@ -1,9 +1,9 @@
-// Who is in the project just now.
+// The users who are online in the project.
 
 import { all, make } from '../dom';
 import type { Live } from './socket';
 
-/** Keeps `[data-presence]` a list of who is there. */
+/** Keeps the `[data-presence]` lists up to date. */
 export function startPresence(socket: Live, project: string): void {
   socket.on('presence', ({ project_id, users }) => {
     if (project_id !== project) {

@@ -1,4 +1,4 @@
-// The events of the wire (docs/REALTIME.md) as types.
+// Types of the Socket.IO events (docs/REALTIME.md).
 
 import type { Problem } from '../problem';
 
@@ -20,10 +20,10 @@ export interface Person {
   readonly display_name: string;
 }
 
-/** The acknowledgement of an event. */
+/** The acknowledgement of an event: its reply, or an error. */
 export type Ack<T = unknown> = T | { readonly error: Problem };
 
-/** What a page hears. */
+/** Events that a page receives. */
 export interface Heard {
   logout: (event: { readonly reason: string }) => void;
   'project:changed': (event: { readonly project_id: string; readonly change: string; readonly version?: number }) => void;
@@ -39,7 +39,7 @@ export interface Heard {
 
 type Sends<Payload, Answer = unknown> = (payload: Payload, ack: (answer: Ack<Answer>) => void) => void;
 
-/** What a page says. */
+/** Events that a page sends. */
 export interface Said {
   'project:subscribe': Sends<{ readonly project_id: string }>;
   'env:subscribe': Sends<{ readonly environment_id: string; readonly last_seq?: number }, Status>;

@@ -1,4 +1,4 @@
-// The connection: who is told of its state, and when it is tried again although the library would not.
+// The connection: reports its state, and reconnects in cases where the library does not.
 
 import { io, type Socket } from 'socket.io-client';
 
@@ -9,10 +9,10 @@ import type { Heard, Said } from './protocol';
 export type Live = Socket<Heard, Said>;
 export type State = 'connected' | 'away' | 'moving';
 
-/** How long to wait where the service has not said. */
+/** Delay before a reconnect, in milliseconds, when the service announced none. */
 const LATER = 5_000;
 
-/** A connection that is not opened yet, so that nothing is missed by whoever listens to it. */
+/** Creates the connection without opening it, so that listeners can register first. */
 export function connect(tell: (state: State, why?: string) => void): Live {
   const socket: Live = io({ autoConnect: false, transports: ['websocket', 'polling'], tryAllTransports: true });
   let again = 0;
@@ -20,7 +20,7 @@ export function connect(tell: (state: State, why?: string) => void): Live {
     clearTimeout(again);
     again = 0;
   };
-  // What is planned already stays: the service knows better than this page when it is time.
+  // A reconnect that is already scheduled stays: its delay may come from the service, which knows better.
   const connectIn = (milliseconds: number): void => {
     again ||= window.setTimeout(() => {
       forget();
@@ -51,12 +51,13 @@ export function connect(tell: (state: State, why?: string) => void): Live {
       connectIn(LATER);
     }
   });
-  // The replica leaves: the edge already knows, so a new connection goes to another one.
+  // The replica is draining. The edge already knows, so a new connection goes to another replica.
   socket.on('server:draining', ({ reconnect_after_ms }) => {
     tell('moving');
     connectIn(reconnect_after_ms);
   });
-  // Who signs out on this very page is led on by that; if not, the next connection is refused and leads to the login.
+  // If this page's own sign-out caused the event, that action navigates. Should it fail, the next connection attempt is rejected and
+  // leads to the sign-in page.
   socket.on('logout', () => {
     if (!isActing()) {
       forget();

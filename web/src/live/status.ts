@@ -1,4 +1,4 @@
-// The status of environments: the chip, why it failed, and what can be done in that status.
+// The status of environments: the chip, the last error, and the operations that the status allows.
 
 import { read } from '../api';
 import { all, make } from '../dom';
@@ -13,7 +13,7 @@ interface Listed {
   readonly items: readonly { readonly id: string; readonly status: string; readonly last_error: string | null }[];
 }
 
-/** Follows every environment of the page; what happened before the connection is read. */
+/** Tracks every environment on the page. Each connect reloads the list, to catch up on missed events. */
 export function startStatus(socket: Live, project: string | undefined): void {
   const versions = new Map<string, number>();
   socket.on('env:status', (event) => {
@@ -38,7 +38,7 @@ export function startStatus(socket: Live, project: string | undefined): void {
   });
 }
 
-/** Shows a status wherever the page tells it. */
+/** Shows a status everywhere on the page. */
 export function showEnvironment({ environment_id: id, status, last_error }: Status): void {
   for (const chip of all(`[data-status-of="${CSS.escape(id)}"]`)) {
     showStatus(chip, status);
@@ -57,7 +57,7 @@ export function showEnvironment({ environment_id: id, status, last_error }: Stat
 function showDeleted(id: string, project: string): void {
   showEnvironment({ environment_id: id, status: 'deleted', last_error: null });
   if (document.querySelector(`[data-live][data-environment="${CSS.escape(id)}"]`)) {
-    toast('The environment was deleted.', make('a', { class: 'button button-small', href: `/studio/projects/${project}` }, 'To the project'));
+    toast('The environment was deleted.', make('a', { class: 'button button-small', href: `/studio/projects/${project}` }, 'Go to the project'));
   } else {
     all(`[data-environment-card="${CSS.escape(id)}"]`).forEach((card) => card.remove());
   }

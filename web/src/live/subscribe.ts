@@ -1,18 +1,18 @@
-// Subscriptions: made again on every connection, because a connection that is lost has lost them too.
+// Subscriptions. They end with a connection, so every connect renews them.
 
 import { problemOf, type Ack, type Status } from './protocol';
 import type { Live } from './socket';
 import { toast } from './toast';
 
-/** Subscribes to a project whenever the page is connected. */
+/** Subscribes to a project on every connect. */
 export function subscribeToProject(socket: Live, project_id: string): void {
   socket.on('connect', () => {
     socket.emit('project:subscribe', { project_id }, (answer) => void granted(answer));
   });
 }
 
-/** Subscribes to an environment whenever the page is connected. `last` tells the last line that the page has, if any; `answered` hears the
- * status. */
+/** Subscribes to an environment on every connect. `last` returns the number of the last log line on the page, or 0; `answered` receives
+ * the status. */
 export function subscribeToEnvironment(
   socket: Live,
   environment_id: string,

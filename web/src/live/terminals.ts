@@ -1,4 +1,4 @@
-// The terminal of an environment: a session is made or found, xterm is loaded, and both are joined by the socket.
+// The terminal of an environment: creates or finds a session, loads xterm, and connects the two over the socket.
 
 import { call } from '../api';
 import { all, make } from '../dom';
@@ -9,17 +9,17 @@ import type { Live } from './socket';
 import { Typing } from './typing';
 
 const ENDPOINT = '/api/environments/{id}/sessions';
-/** How long an event may take; the socket may be away. */
+/** Timeout of an event in milliseconds; the socket may be disconnected. */
 const PATIENCE = 10_000;
 
 const reasons: Readonly<Record<string, string>> = {
   exited: 'The program has ended.',
   closed: 'The session was closed.',
   stopped: 'The environment has stopped.',
-  access_lost: 'You may not use this environment any more.',
+  access_lost: 'You no longer have access to this environment.',
 };
 
-/** Makes a section's buttons open and close its terminal. */
+/** Wires the buttons that open and close a section's terminal. */
 export function startTerminal(socket: Live, section: HTMLElement): void {
   const terminal = new Terminal(socket, section);
   for (const button of all('[data-open-terminal]', section)) {
@@ -51,7 +51,7 @@ class Terminal {
     });
     socket.on('session:closed', ({ session_id, reason }) => {
       if (session_id === this.#session?.id) {
-        this.#end(reasons[reason] ?? 'The terminal has ended.');
+        this.#end(reasons[reason] ?? 'The terminal was closed.');
       }
     });
     socket.on('disconnect', () => this.#lost());
@@ -59,7 +59,7 @@ class Terminal {
     this.#showButtons();
   }
 
-  /** Opens what a button offers: a new session, or the one that it names. */
+  /** Opens a new session, or the one that the button names. */
   async open(button: HTMLElement): Promise<void> {
     const { openTerminal: type = 'shell', session } = button.dataset;
     clearProblem(this.section);
@@ -75,7 +75,7 @@ class Terminal {
     }
   }
 
-  /** Closes the session for good. */
+  /** Closes the session, not just the terminal. */
   async close(): Promise<void> {
     const id = this.#session?.id;
     if (id !== undefined) {
@@ -107,7 +107,7 @@ class Terminal {
     await this.#join();
   }
 
-  /** Asks for the terminal of the session. */
+  /** Attaches the screen to the session's terminal. */
   async #join(): Promise<void> {
     const session = this.#session;
     const screen = this.#screen;
@@ -121,7 +121,7 @@ class Terminal {
       this.#end('The terminal could not be opened.');
       showProblem(this.section, problem);
     } else {
-      this.#line.textContent = 'Open. Ctrl + Shift + ↑ leaves the terminal by keyboard.';
+      this.#line.textContent = 'Open. Press Ctrl + Shift + ↑ to leave the terminal.';
       this.#showButtons();
       screen.focus();
     }
@@ -132,7 +132,7 @@ class Terminal {
     if (id !== undefined) {
       const problem = await this.#ask(() => this.socket.timeout(PATIENCE).emitWithAck('session:input', { session_id: id, data }));
       if (problem && this.#session) {
-        this.#line.textContent = `Not typed: ${problem.title.toLowerCase()}.`;
+        this.#line.textContent = `Input not sent: ${problem.title.toLowerCase()}.`;
       }
     }
   }
@@ -144,13 +144,13 @@ class Terminal {
     }
   }
 
-  /** A terminal ends with its connection; what runs in tmux is still there afterwards. */
+  /** A terminal ends with its connection. tmux keeps running, so its terminal can be opened again. */
   #lost(): void {
     if (this.#session?.type === 'tmux') {
       this.#typing.clear();
-      this.#line.textContent = 'Connection lost. The terminal comes back with it.';
+      this.#line.textContent = 'Connection lost. The terminal returns when the connection does.';
     } else if (this.#session) {
-      this.#end('The connection was lost, and the shell with it.');
+      this.#end('The connection was lost, and the shell has ended.');
     }
   }
 
@@ -161,7 +161,7 @@ class Terminal {
     }
   }
 
-  /** Leaves what was on the screen to be read. */
+  /** Detaches from the session; the output stays on the screen. */
   #end(text: string): void {
     this.#session = undefined;
     this.#typing.clear();
@@ -178,12 +178,12 @@ class Terminal {
     this.section.querySelector('[data-close-terminal]')?.toggleAttribute('hidden', !open);
   }
 
-  /** Sends an event and answers what went wrong with it. */
+  /** Sends an event and returns its problem, if any. */
   async #ask(send: () => Promise<unknown>): Promise<Problem | undefined> {
     try {
       return problemOf(await send());
     } catch {
-      return { status: 0, code: 'network', title: 'No answer over the live connection', detail: 'Try again when the page is live.' };
+      return { status: 0, code: 'network', title: 'No response over the live connection', detail: 'Try again when the page is live.' };
     }
   }
 }

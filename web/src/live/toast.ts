@@ -1,12 +1,12 @@
-// One line over the page that something has happened elsewhere, with what can be done about it.
+// A toast: one line about an event elsewhere, with an action.
 
 import { make, makeButton } from '../dom';
 
-// On the page before it has anything to tell, so that screen readers know it by then.
+// Added to the page while still empty: screen readers announce changes only of a live region that they already know.
 const region = make('div', { class: 'toast', role: 'status' });
 document.body.append(region);
 
-/** Shows a line in place of the one before; `deed` is a button or a link. */
+/** Shows a toast in place of the previous one; `deed` is a button or a link. */
 export function toast(text: string, deed?: HTMLElement): void {
   const dismiss = makeButton('Dismiss', 'button-quiet button-small', () => region.replaceChildren());
   region.replaceChildren(make('span', {}, text), ...(deed ? [deed] : []), dismiss);

@@ -1,17 +1,17 @@
-// What is typed in a terminal, on its way: in order, a piece at a time. What is typed while a piece is under way goes with the next one, so
-// a slow line sends fewer and larger pieces.
+// Sends terminal input in order, one chunk at a time. Input that arrives while a chunk is in flight joins the next chunk, so a slow
+// connection sends fewer and larger chunks.
 
-/** Characters in a piece: at four bytes each as many as an event may carry. */
+/** Characters per chunk: at four bytes each, the most that an event may carry. */
 const PIECE = 4_096;
 
-/** Sends text by `send`, which is done when the service has it. */
+/** Sends text through `send`, which resolves when the service has received it. */
 export class Typing {
   #waiting: string[] = [];
   #busy = false;
 
   constructor(private readonly send: (data: string) => Promise<void>) {}
 
-  /** Takes what was typed. */
+  /** Queues input. */
   add(text: string): void {
     this.#waiting.push(...text);
     if (!this.#busy) {
@@ -19,7 +19,7 @@ export class Typing {
     }
   }
 
-  /** Forgets what has not been sent. */
+  /** Discards unsent input. */
   clear(): void {
     this.#waiting = [];
   }
