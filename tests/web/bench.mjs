@@ -1,4 +1,4 @@
-// A browser and its visitors. Whatever a visitor's pages complain of fails the story that the visitor is in.
+// A browser and its visitors. Any error on a visitor's pages fails the story that the visitor belongs to.
 import assert from 'node:assert/strict';
 import { createRequire } from 'node:module';
 
@@ -19,13 +19,13 @@ export class Bench {
     bench.axe = require('axe-core').source;
     bench.browser = await require('playwright-core').chromium.launch({
       executablePath: CHROMIUM,
-      // Chromium refuses to run as root inside its own sandbox; what it loads here is ours.
+      // Chromium's sandbox does not work for root. It loads only our own pages here.
       args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
     });
     return bench;
   }
 
-  /** Somebody with a browser of their own. `forgives` are the complaints that the story provokes. */
+  /** A visitor with a separate browser context. `forgives` lists the errors that the story provokes. */
   async visitor({ forgives = [], ...options } = {}) {
     const context = await this.browser.newContext({ baseURL: this.edge, ...options });
     context.setDefaultTimeout(LIMIT);
@@ -46,7 +46,7 @@ export class Bench {
     context.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
       const ours = origin === this.edge || protocol === 'data:';
-      // A platform's page is left for ours, and ours for it; neither loads anything from the other.
+      // Pages of ours and of a platform navigate to each other, but neither loads resources from the other.
       const platform = origin === this.simulator && (request.isNavigationRequest() || request.frame().url().startsWith(origin));
       if (!ours && !platform) complain(`request to ${request.url()}`);
     });
@@ -61,7 +61,7 @@ export class Bench {
       );
   }
 
-  /** Has a story told; answers what it notes, or what went wrong in it. */
+  /** Runs a story; returns its note or its error. */
   async tell(story) {
     try {
       const note = await story(this);
@@ -74,14 +74,14 @@ export class Bench {
     }
   }
 
-  /** What the last visitor saw last. */
+  /** A screenshot of the page that was opened last. */
   async picture(path) {
     const pages = this.#visitors.flatMap(({ context }) => context.pages());
     const page = pages.at(-1);
     return page?.screenshot({ path, fullPage: true }).then(() => path, () => undefined);
   }
 
-  /** Everybody leaves. */
+  /** Closes all visitors' contexts. */
   async leave() {
     await Promise.all(this.#visitors.map(({ context }) => context.close()));
     this.#visitors = [];
@@ -92,13 +92,13 @@ export class Bench {
   }
 }
 
-/** Asks again and again until the answer is true; tells what was last seen when that takes too long. */
+/** Polls until `ask` is done; fails with the last observed value after `limit` milliseconds. */
 export async function until(what, ask, limit = LIMIT) {
   const deadline = performance.now() + limit;
   for (;;) {
     const { done, seen } = await ask();
     if (done) return;
-    assert.ok(performance.now() < deadline, `${what}: not within ${limit / 1000} s; seen last: ${JSON.stringify(seen)}`);
+    assert.ok(performance.now() < deadline, `${what}: timed out after ${limit / 1000} s; last observed: ${JSON.stringify(seen)}`);
     await new Promise((resolve) => setTimeout(resolve, 100));
   }
 }

@@ -1,12 +1,12 @@
-// What people do with the forms and buttons of the pages, found by what those say that they do.
+// Helpers to use forms and buttons. They locate elements by the operation in the data attributes.
 import { PASSWORD } from './people.mjs';
 
-/** A form or button, by the operation that it stands for. */
+/** The form or button for an API operation. */
 export const action = (page, method, endpoint) => page.locator(`[data-method="${method}"][data-endpoint="${endpoint}"]`);
 
 export const submit = (form) => form.locator('[type=submit]').click();
 
-/** Fills in the page for signing in, and sends it. */
+/** Fills in and submits the sign-in form. */
 export async function logIn(page, email, password = PASSWORD) {
   const form = action(page, 'POST', '/api/auth/login');
   await form.locator('[name=email]').fill(email);

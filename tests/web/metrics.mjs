@@ -1,6 +1,6 @@
-// What the replicas counted, summed over all of them; each is asked itself, as Prometheus asks it.
+// Metrics summed over all replicas. Each replica is scraped directly, as Prometheus does.
 
-/** The counts of this moment. */
+/** Scrapes all replicas. */
 export async function scrape(replicas) {
   const texts = await Promise.all(replicas.map(async (replica) => (await fetch(`${replica}/metrics`)).text()));
   const series = texts.flatMap((text) => text.split('\n')).map(parse).filter(Boolean);
@@ -21,7 +21,7 @@ class Counts {
     this.#series = series;
   }
 
-  /** The sum of a metric's series that have these labels. */
+  /** The sum of a metric's series with these labels. */
   of(name, labels = {}) {
     const fits = (series) => series.name === name && Object.entries(labels).every(([label, text]) => series.labels[label] === text);
     return this.#series.filter(fits).reduce((sum, { value }) => sum + value, 0);

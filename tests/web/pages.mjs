@@ -1,6 +1,6 @@
-// Every page that there is, for stories that look at all of them.
+// All pages, for stories that visit each of them.
 
-/** Pages for everybody; `things` is what somebody has published. */
+/** Public pages; needs the slug of a published project. */
 export const open = ({ slug }) => ({
   home: '/',
   about: '/about',
@@ -9,13 +9,13 @@ export const open = ({ slug }) => ({
   published: `/projects/${slug}`,
 });
 
-/** A page that is not there: the browser itself complains of its status. */
+/** A missing page. The browser logs its status as an error. */
 export const missing = { path: '/nothing-is-here', complaint: /status of 404/ };
 
-/** Pages of admins. */
+/** Pages for admins. */
 export const admin = { faults: '/studio/faults' };
 
-/** Pages of who is signed in; `things` is what they own. */
+/** Pages of a signed-in user; needs the identifiers of a project and an environment of theirs. */
 export const studio = ({ project, environment }) => ({
   studio: '/studio',
   project: `/studio/projects/${project}`,

@@ -1,4 +1,4 @@
-// Accounts and what they own, made by the interface: for stories that are about something else.
+// Creates accounts and their data through the API, as a setup for stories.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 
@@ -6,10 +6,10 @@ import { until } from './bench.mjs';
 
 export const PASSWORD = 'a long enough pass phrase 7';
 
-/** An address that nobody has. */
+/** An unused e-mail address. */
 export const freshEmail = () => `${randomUUID()}@example.org`;
 
-/** Calls the interface as the visitor's browser would. */
+/** Calls the API with the cookies of the visitor's browser. */
 export async function call({ context }, method, path, data) {
   const answer = await context.request.fetch(path, { method, data });
   assert.ok(answer.ok(), `${method} ${path}: ${answer.status()} ${await answer.text()}`);
@@ -17,28 +17,28 @@ export async function call({ context }, method, path, data) {
   return text ? JSON.parse(text) : undefined;
 }
 
-/** An account, signed in nowhere. */
+/** Registers an account without signing in. */
 export async function register(visitor, display_name = 'Ada Lovelace') {
   const email = freshEmail();
   await call(visitor, 'POST', '/api/auth/register', { email, password: PASSWORD, display_name });
   return email;
 }
 
-/** The visitor gets an account and is signed in. */
+/** Registers an account and signs the visitor in. */
 export async function signIn(visitor) {
   const email = await register(visitor);
   await call(visitor, 'POST', '/api/auth/login', { email, password: PASSWORD });
   return email;
 }
 
-/** Somebody who is signed in as an admin. */
+/** A visitor who is signed in as an admin. */
 export async function admin(bench, options) {
   const visitor = await bench.visitor(options);
   await visitor.context.addCookies([{ name: 'vitrine', value: bench.admin, url: bench.edge }]);
   return visitor;
 }
 
-/** Gives who is signed in one of everything: a published project, an environment that runs, a linked account, a delivered post. */
+/** Creates one of everything for a signed-in visitor: a published project, a running environment, a linked account, a delivered post. */
 export async function furnish(visitor) {
   const project = await call(visitor, 'POST', '/api/projects', { name: 'Analytical Engine', description: 'Weaves algebraic patterns.' });
   const { slug } = await call(visitor, 'POST', `/api/projects/${project.id}/publish`, {});
@@ -52,7 +52,7 @@ export async function furnish(visitor) {
   return { project: project.id, slug, environment };
 }
 
-/** An environment that runs and has written to its log. */
+/** Creates and starts an environment; waits for log lines. */
 export async function runEnvironment(visitor, project) {
   const { id } = await call(visitor, 'POST', `/api/projects/${project}/environments`, { name: 'first', image: 'busybox:1.37' });
   const reaches = (wanted) =>
@@ -70,13 +70,13 @@ export async function runEnvironment(visitor, project) {
   return id;
 }
 
-/** Links an account of a simulated platform, by its page of consent. */
+/** Links an account on a simulated platform through its consent page. */
 export async function link({ page }, platform) {
   await page.goto(`/api/oauth/${platform}/start?return_to=/studio/accounts`);
   await consent(page);
 }
 
-/** Consents on the page of a simulated platform, as an account there that nobody else has linked, and comes back. */
+/** Approves on a simulated platform's consent page, with a new account there, and waits for the redirect back. */
 export async function consent(page) {
   await page.locator('[name=account]').fill(randomUUID());
   await page.getByRole('button', { name: 'Approve' }).click();

@@ -1,5 +1,5 @@
-// The stories, one after another in one browser, against a stack that runs already: `cargo xtask browser` starts it and sets the
-// variables. Prints a line a story and sums them up in the last. What a story does is its own file's; what all of them use is bench.mjs.
+// Runs the stories sequentially in one browser, against a running stack: `cargo xtask browser` starts it and sets the environment
+// variables. Prints one line per story and a summary in the last line. Each story has its own file; they share bench.mjs.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -17,7 +17,7 @@ import { speed } from './stories/speed.mjs';
 import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
-// Visits are compared with what all replicas counted, so nobody else may be there: they come first.
+// The visits stories compare exact counts of all replicas, so no other story may have open pages: they run first.
 const told = [visits, speed, journey, changes, together, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...told);
 const wanted = process.argv[2] ?? '';

@@ -1,4 +1,4 @@
-// No page keeps anybody out: nothing serious is found by axe, neither in the light nor in the dark.
+// Accessibility: axe finds no serious violation on any page, in the light and the dark colour scheme.
 import assert from 'node:assert/strict';
 
 import * as pages from '../pages.mjs';
@@ -6,7 +6,7 @@ import { admin, furnish, signIn } from '../people.mjs';
 
 const SERIOUS = ['serious', 'critical'];
 
-/** What axe finds on a page, with the first elements that it finds it on. */
+/** The serious violations on a page, each with its first elements. */
 async function findings(bench, page, path) {
   const found = [];
   for (const colorScheme of ['light', 'dark']) {
@@ -23,7 +23,7 @@ async function findings(bench, page, path) {
 }
 
 export const accessibility = {
-  'accessibility: axe finds nothing serious on any page, light or dark': async (bench) => {
+  'accessibility: axe finds no serious violation on any page, light or dark': async (bench) => {
     const owner = await bench.visitor();
     await signIn(owner);
     const things = await furnish(owner);

@@ -1,10 +1,10 @@
-// What changes goes right when things do not: when somebody else was first, when no answer comes, when it was not meant.
+// Changes under adverse conditions: concurrent edits, lost responses, invalid input, accidental clicks.
 import assert from 'node:assert/strict';
 
 import { action, submit } from '../forms.mjs';
 import { call, signIn } from '../people.mjs';
 
-/** Somebody with a project, on its page. */
+/** A visitor with a project, on its page. */
 async function owner(bench, options) {
   const visitor = await bench.visitor(options);
   await signIn(visitor);
@@ -14,7 +14,7 @@ async function owner(bench, options) {
   return { ...visitor, id };
 }
 
-/** Gives the project of a page another name. */
+/** Renames the project of a page. */
 async function rename(page, name) {
   const form = action(page, 'PATCH', '/api/projects/{id}');
   if (!(await form.isVisible())) await page.getByText('Edit the project').click();
@@ -26,7 +26,7 @@ async function rename(page, name) {
 const visibly = (locator) => locator.filter({ visible: true });
 
 export const changes = {
-  'changes: who was second is told, and nothing of the first is lost': async (bench) => {
+  'changes: a concurrent edit is rejected, and the first edit is kept': async (bench) => {
     const visitor = await owner(bench, { forgives: [/status of 412/] });
     const { page, context, id } = visitor;
     const other = await context.newPage();
@@ -43,12 +43,12 @@ export const changes = {
     await page.getByRole('heading', { name: 'By the first', level: 1 }).waitFor();
   },
 
-  'changes: what was sent twice because no answer came is done once': async (bench) => {
+  'changes: a submission repeated after a lost response takes effect once': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/ERR_FAILED/] });
     const { page, context } = visitor;
     await signIn(visitor);
     await page.goto('/studio');
-    // The service does it, and its answer is lost.
+    // The service handles the request, but the response is lost.
     let lost = 0;
     await context.route('**/api/projects', async (route) => {
       if (lost > 0) return route.continue();
@@ -67,10 +67,10 @@ export const changes = {
     assert.deepEqual(items.map(({ name }) => name), ['Once']);
   },
 
-  'changes: a field that is wrong is marked, and says why': async (bench) => {
+  'changes: an invalid field is marked and explained': async (bench) => {
     const { page } = await owner(bench, { forgives: [/status of 422/] });
     const form = action(page, 'POST', '/api/projects/{id}/publish');
-    // The page's own rule would stop it; the service's answer is what is looked at.
+    // Disable the browser's validation, to see the service's error.
     await form.evaluate((element) => (element.noValidate = true));
     const slug = form.locator('[name=slug]');
     await slug.fill('Not a slug');
@@ -84,7 +84,7 @@ export const changes = {
     await action(page, 'DELETE', '/api/projects/{id}/publish').waitFor();
   },
 
-  'changes: what cannot be taken back is asked for first': async (bench) => {
+  'changes: an irreversible action asks for confirmation': async (bench) => {
     const visitor = await owner(bench);
     const { page } = visitor;
     const count = async () => (await call(visitor, 'GET', '/api/projects')).items.length;

@@ -1,11 +1,11 @@
-// Faults on purpose: an admin begins one, sees that it strikes, and ends it; nobody else finds the page.
+// Fault injection: an admin starts a fault, sees its effect and ends it. The page does not exist for anyone else.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
 import { action, submit } from '../forms.mjs';
 import { admin, signIn } from '../people.mjs';
 
-/** What the fault of the story strikes: no page calls it. */
+/** The target of the story's fault: no page calls it. */
 const ROUTE = '/version';
 
 export const faults = {
@@ -36,7 +36,7 @@ export const faults = {
     await isStruck(false);
   },
 
-  'faults: there is nothing of them for others': async (bench) => {
+  'faults: the page does not exist for other users': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/status of 404/] });
     const { page } = visitor;
     await signIn(visitor);

@@ -1,11 +1,11 @@
-// Everything that Vitrine is for, in the order in which somebody new does it, by pages alone.
+// The whole journey of a new user, in order, through the pages alone.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
 import { action, logIn, submit } from '../forms.mjs';
 import { consent, freshEmail, PASSWORD } from '../people.mjs';
 
-/** The only project of the showcase with this name. */
+/** A name that is unique in the showcase. */
 const NAME = `Difference Engine ${Date.now()}`;
 
 async function signUp(page) {
@@ -69,7 +69,7 @@ async function useTerminal(page) {
   await shows('a prompt', (text) => text.includes('$'));
   await terminal.locator('textarea').focus();
   await page.keyboard.type('echo hello\n');
-  // Once as it was typed, once as it was answered.
+  // The echo of the input, then the output.
   await shows('hello twice', (text) => text.split('hello').length === 3);
   await page.locator('[data-close-terminal]').click();
 }

@@ -1,12 +1,12 @@
-// The pages with a keyboard alone: no pointer is used here.
+// Keyboard-only use: these stories use no pointer.
 import assert from 'node:assert/strict';
 
 import { PASSWORD, register } from '../people.mjs';
 
-/** How far Tab may have to go to reach something. */
+/** Maximum number of Tab presses to reach an element. */
 const FARTHEST = 60;
 
-/** Whether one can see where the keyboard is. */
+/** Whether the focused element is on the page and has a visible focus indicator. */
 const focusIsVisible = (page) =>
   page.evaluate(() => {
     const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(document.activeElement);
@@ -15,7 +15,7 @@ const focusIsVisible = (page) =>
     return marked && width > 0 && height > 0 && top + height > 0 && left + width > 0;
   });
 
-/** Goes on with Tab until the focus is on what `selector` says; every stop on the way must be visible. */
+/** Presses Tab until the focus matches `selector`; the focus must be visible at every stop. */
 async function tabTo(page, selector) {
   for (let steps = 0; steps < FARTHEST; steps += 1) {
     await page.keyboard.press('Tab');
@@ -27,15 +27,15 @@ async function tabTo(page, selector) {
 }
 
 export const keyboard = {
-  'keyboard: the first stop skips to what the page is about': async (bench) => {
+  'keyboard: the first stop skips to the main content': async (bench) => {
     const { page } = await bench.visitor();
     await page.goto('/');
     await page.keyboard.press('Tab');
-    assert.ok(await focusIsVisible(page), 'the link that skips is visible');
+    assert.ok(await focusIsVisible(page), 'the skip link is visible');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     const inside = await page.evaluate(() => document.querySelector('main').contains(document.activeElement));
-    assert.ok(inside, 'the next stop is inside of it');
+    assert.ok(inside, 'the next stop is inside the main content');
   },
 
   'keyboard: sign in and create a project': async (bench) => {

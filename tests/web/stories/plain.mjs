@@ -1,10 +1,10 @@
-// What can be read without JavaScript, which is everything that there is to read.
+// Every page is readable without JavaScript.
 import assert from 'node:assert/strict';
 
 import * as pages from '../pages.mjs';
 import { furnish, signIn } from '../people.mjs';
 
-/** A page has a heading and text of its own, and says that changing things wants JavaScript. */
+/** Asserts that a page loads with a visible heading and these texts. */
 async function reads(page, path, ...texts) {
   const answer = await page.goto(path);
   assert.equal(answer.status(), 200, path);
@@ -14,7 +14,7 @@ async function reads(page, path, ...texts) {
 }
 
 export const plain = {
-  'without JavaScript: everybody reads the public pages': async (bench) => {
+  'without JavaScript: the public pages are readable': async (bench) => {
     const owner = await bench.visitor();
     await signIn(owner);
     const things = await furnish(owner);
@@ -27,21 +27,21 @@ export const plain = {
     await reads(page, open.projects, 'Analytical Engine');
     await reads(page, open.published, 'Analytical Engine', 'Weaves algebraic patterns.');
     assert.equal((await page.goto(pages.missing.path)).status(), 404);
-    assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'what is missing has a page');
+    assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'a missing page has a heading');
   },
 
-  'without JavaScript: who is signed in reads the studio': async (bench) => {
+  'without JavaScript: the studio is readable when signed in': async (bench) => {
     const owner = await bench.visitor();
     const email = await signIn(owner);
     const things = await furnish(owner);
 
-    // The same session in a browser that runs nothing.
+    // The same session in a browser without JavaScript.
     const { page } = await bench.visitor({ javaScriptEnabled: false, storageState: await owner.context.storageState() });
     const studio = pages.studio(things);
     await reads(page, studio.studio, 'Analytical Engine');
     await reads(page, studio.project, 'Analytical Engine', 'first', 'running');
     await reads(page, studio.environment, 'first', 'running', 'busybox');
-    assert.ok((await page.locator('[data-log] li').count()) > 0, 'the log is there');
+    assert.ok((await page.locator('[data-log] li').count()) > 0, 'the log has lines');
     await reads(page, studio.posts, 'It is there', 'delivered');
     await reads(page, studio.accounts, email);
     assert.ok(await page.getByText('mastodon', { exact: false }).first().isVisible());

@@ -1,4 +1,4 @@
-// A picture of every page, for people to look at; nothing is judged but that the pages are there.
+// Screenshots of every page, for people to review. The story asserts only that pages load and fit the screen.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 
@@ -11,11 +11,11 @@ const MODES = {
   phone: { colorScheme: 'light', viewport: { width: 390, height: 844 } },
 };
 
-/** A page that is wider than the screen makes people scroll sideways. */
+/** Whether the page fits without horizontal scrolling. */
 const fits = (page) => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
 
 export const screenshots = {
-  'screenshots: every page in the light, in the dark and on a phone': async (bench) => {
+  'screenshots: every page, light, dark and on a phone': async (bench) => {
     const owner = await bench.visitor();
     await signIn(owner);
     const things = await furnish(owner);

@@ -1,11 +1,11 @@
-// Signing in comes back to where one wanted to go; signing out ends it in every tab.
+// Signing in leads back to the requested page; signing out takes effect in every tab.
 import assert from 'node:assert/strict';
 
 import { action, logIn } from '../forms.mjs';
 import { call, register, signIn } from '../people.mjs';
 
 export const signing = {
-  'signing in: who was stopped at a page of the studio comes back to it': async (bench) => {
+  'signing in: leads back to the requested page of the studio': async (bench) => {
     const visitor = await bench.visitor();
     const { page } = visitor;
     const email = await register(visitor);
@@ -15,7 +15,7 @@ export const signing = {
     await page.waitForURL('/studio/accounts');
   },
 
-  'signing in: a wrong password is said, and the address that was typed stays': async (bench) => {
+  'signing in: a wrong password shows an error and keeps the address': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/status of 401/] });
     const { page } = visitor;
     const email = await register(visitor);
@@ -25,7 +25,7 @@ export const signing = {
     assert.equal(await form.locator('[name=email]').inputValue(), email);
   },
 
-  'signing in: nobody is sent to another site': async (bench) => {
+  'signing in: never redirects to another site': async (bench) => {
     const visitor = await bench.visitor();
     const { page } = visitor;
     const email = await register(visitor);
@@ -34,7 +34,7 @@ export const signing = {
     await page.waitForURL('/studio');
   },
 
-  'signing out: the other tab is signed out by itself': async (bench) => {
+  'signing out: the other tab is signed out automatically': async (bench) => {
     const visitor = await bench.visitor();
     const { page, context } = visitor;
     await signIn(visitor);

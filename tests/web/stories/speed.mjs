@@ -1,12 +1,12 @@
-// How little the first page takes, and how much less the second visit.
+// Page weight and paint time of the home page, on the first and on later visits.
 import assert from 'node:assert/strict';
 
 const MOST_BYTES = 60_000;
 const LATEST_PAINT_MS = 1000;
-/** The fastest of them is judged: what else the machine does only ever adds time. */
+/** The fastest visit counts, because other load on the machine only adds time. */
 const VISITORS = 3;
 
-/** What the page and its files took over the network, with headers, until the page was loaded. */
+/** Network transfers of the page and its files, including headers, up to the load event. */
 const transfers = (page) =>
   page.evaluate(() => {
     const [document] = performance.getEntriesByType('navigation');
@@ -24,7 +24,7 @@ const largestPaint = (page) =>
   );
 
 export const speed = {
-  'speed: the first page is small and there at once': async (bench) => {
+  'speed: the home page is small and paints quickly': async (bench) => {
     const [paints, sizes] = [[], []];
     for (let visit = 0; visit < VISITORS; visit += 1) {
       const { page } = await bench.visitor();
@@ -38,7 +38,7 @@ export const speed = {
     return `${bytes} bytes, largest contentful paint after ${paint.toFixed(0)} ms`;
   },
 
-  'speed: files come compressed, and once': async (bench) => {
+  'speed: assets are compressed and cached': async (bench) => {
     const { page, context } = await bench.visitor();
     await page.goto('/');
     const isAsset = ({ name }) => new URL(name).pathname.startsWith('/assets/');
@@ -54,6 +54,6 @@ export const speed = {
     await again.goto('/');
     const second = (await transfers(again)).filter(isAsset);
     assert.deepEqual(second.filter(({ name, transferSize }) => text.some((file) => file.name === name) && transferSize > 0), []);
-    return `${text.length} files, none of them asked for again`;
+    return `${text.length} files, none requested again`;
   },
 };

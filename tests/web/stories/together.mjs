@@ -1,4 +1,4 @@
-// People who look at the same thing see each other, and what each of them does, on whichever replica they are.
+// Users on the same page see each other and each other's actions, across replicas.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
@@ -8,7 +8,7 @@ import { call, runEnvironment, signIn } from '../people.mjs';
 const servedBy = async ({ page }) => (await page.locator('footer strong').textContent()).trim();
 
 export const together = {
-  'together: who is on a project is seen by who is there': async (bench) => {
+  'together: users on a project see who is online': async (bench) => {
     const { owner, guest, id } = await two(bench);
     await owner.page.goto(`/studio/projects/${id}`);
     await guest.page.goto(`/studio/projects/${id}`);
@@ -18,7 +18,7 @@ export const together = {
     await until('one has left', async () => ({ done: (await present.count()) === 1, seen: await present.allTextContents() }));
   },
 
-  'together: what one does to an environment, the other sees, on another replica': async (bench) => {
+  "together: one user's action on an environment reaches the other user on another replica": async (bench) => {
     const { owner, guest, id } = await two(bench);
     const environment = await runEnvironment(owner, id);
     await owner.page.goto(`/studio/environments/${environment}`);
@@ -31,7 +31,7 @@ export const together = {
   },
 };
 
-/** Somebody with a project, and somebody else who is a member of it. */
+/** The owner of a project and a guest who is a member. */
 async function two(bench) {
   const [owner, guest] = [await bench.visitor(), await bench.visitor()];
   await signIn(owner);
@@ -41,7 +41,7 @@ async function two(bench) {
   return { owner, guest, id };
 }
 
-/** Opens a page on a replica other than this one; the edge chooses anew for who has no cookie of it. */
+/** Opens a page on a different replica: without its cookie, the edge chooses a replica again. */
 async function elsewhere(visitor, replica, path) {
   let found;
   await until(`a replica other than ${replica} answers`, async () => {

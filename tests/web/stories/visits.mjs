@@ -1,4 +1,4 @@
-// What browsers report of visits, compared with what the replicas counted of it. Nobody else visits meanwhile.
+// Compares the visits that browsers make with the metrics of the replicas. There must be no other visitors meanwhile.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
@@ -6,17 +6,17 @@ import { action, logIn, submit } from '../forms.mjs';
 import { scrape } from '../metrics.mjs';
 import { call, freshEmail, runEnvironment, signIn } from '../people.mjs';
 
-/** Has a page report what it has not reported yet. */
+/** Makes a page send its queued events. */
 const flush = (page) => page.evaluate(() => dispatchEvent(new CustomEvent('vitrine:flush')));
 
-/** Waits until a metric has grown by this much, and not by more. */
+/** Waits until a metric has grown by exactly this much. */
 async function growsBy(bench, before, wanted, name, labels) {
   const what = `${name} ${JSON.stringify(labels)}`;
   const grown = await growsAtLeastBy(bench, before, wanted, name, labels);
   assert.equal(grown, wanted, what);
 }
 
-/** Waits until a metric has grown by this much or more; answers by how much. */
+/** Waits until a metric has grown by at least this much; returns the growth. */
 async function growsAtLeastBy(bench, before, wanted, name, labels) {
   let grown;
   await until(`${name} ${JSON.stringify(labels)} grows by ${wanted}`, async () => {
@@ -27,7 +27,7 @@ async function growsAtLeastBy(bench, before, wanted, name, labels) {
 }
 
 export const visits = {
-  'visits: every page that was opened is counted once, under its route': async (bench) => {
+  'visits: every page view is counted once, under its route': async (bench) => {
     const visitor = await bench.visitor();
     const { page } = visitor;
     await signIn(visitor);
@@ -64,13 +64,13 @@ export const visits = {
     return `${walk.length} visits of ${Object.keys(expected).length} routes`;
   },
 
-  'visits: how long people wait is measured': async (bench) => {
+  'visits: load times and input delays are measured': async (bench) => {
     const { page } = await bench.visitor();
     const before = await scrape(bench.replicas);
-    // What measures is loaded last.
+    // The measuring code is loaded last.
     await page.goto('/', { waitUntil: 'networkidle' });
-    // Only what people notice is told: this click takes its time. The browser knows how long once it has painted, and what
-    // measures asks it for that when there is nothing else to do.
+    // Only slow interactions are reported, so make this click slow. The browser knows the duration after the next paint, and the
+    // measuring code reads it when idle.
     await page.evaluate(() => {
       addEventListener('click', () => {
         for (const end = performance.now() + 150; performance.now() < end; );
@@ -84,7 +84,7 @@ export const visits = {
     });
     await page.getByRole('heading', { level: 1 }).click();
     await page.evaluate(() => window.painted);
-    // What is largest and what moves is known when the page is left.
+    // LCP and CLS are final when the page is left.
     await page.goto('/about');
     await flush(page);
     for (const vital of ['ttfb', 'fcp', 'lcp', 'inp']) {
@@ -94,8 +94,8 @@ export const visits = {
     for (const type of ['script', 'style']) await growsAtLeastBy(bench, before, 1, 'static_asset_load_seconds_count', { type });
   },
 
-  'visits: what pages call is counted with how it ended': async (bench) => {
-    // Both are refused or broken here, and the browser says so.
+  'visits: API calls are counted with their outcome': async (bench) => {
+    // The browser logs the rejected and the aborted call as errors.
     const visitor = await bench.visitor({ forgives: [/status of 401/, /ERR_FAILED/] });
     const { page, context } = visitor;
     const before = await scrape(bench.replicas);
@@ -120,7 +120,7 @@ export const visits = {
     await growsBy(bench, before, 1, 'api_calls_total', { endpoint: '/api/projects', status: '2xx' });
   },
 
-  'visits: what breaks in a page is counted': async (bench) => {
+  'visits: errors in a page are counted': async (bench) => {
     const broken = [/provoked/, /status of 404/, /^policy: style-src/, /inline style/, /ERR_FAILED/, /dynamically imported/];
     const visitor = await bench.visitor({ forgives: broken });
     const { page, context } = visitor;
@@ -135,7 +135,7 @@ export const visits = {
           Promise.reject(new Error('provoked'));
           document.body.setAttribute('style', 'color: red');
           const image = Object.assign(new Image(), { src: '/assets/provoked.png' });
-          // The last of them.
+          // The last error of the four.
           image.addEventListener('error', () => setTimeout(resolve));
           document.body.append(image);
         }),
@@ -151,7 +151,7 @@ export const visits = {
     await page.getByText('This part failed to start').first().waitFor();
     await flush(page);
     await growsBy(bench, before, 1, 'error_boundaries_total', { route: '/studio' });
-    // The rest of the page goes on.
+    // The rest of the page keeps working.
     const create = action(page, 'POST', '/api/projects');
     await create.locator('[name=name]').fill('It still works');
     await submit(create);
