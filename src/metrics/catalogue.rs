@@ -1,5 +1,5 @@
-//! The catalogue: one row holds all of a metric. The doc comment is its HELP text: it names the unit and ends
-//! without a full stop. Label types belong to [`labels`](super::labels), what a kind is to [`kinds`](super::kinds).
+//! The metric catalogue: one row defines one metric completely. Its doc comment is the HELP text, which names the unit and has no
+//! final full stop. Label types belong in [`labels`](super::labels), metric kinds in [`kinds`](super::kinds).
 
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
@@ -13,36 +13,36 @@ const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const REQUEST_BYTES: &[f64] = &[100.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5, 1e6];
 const RESPONSE_BYTES: &[f64] = &[100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5];
 const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-/// Fine where healthy statements are; above that what the dashboard judges by (50 ms, 1 s) and where deadlines are set.
+/// Fine-grained in the range of healthy statements; above it, the dashboard's thresholds (50 ms, 1 s) and the deadlines.
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
-/// Up to the deadline of a call.
+/// Up to the deadline of a call (4 s by default).
 const PLATFORM_SECONDS: &[f64] = &[0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
-/// From an event that looks at nothing to one that opens a terminal.
+/// From an event without I/O to one that opens a terminal.
 const EVENT_SECONDS: &[f64] = &[0.001, 0.005, 0.025, 0.1, 0.5, 1.0, 5.0];
 const FANOUT_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const SSR_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.025, 0.1, 0.5];
-/// Where a vital turns from good to poor: INP at 0.2 and 0.5, TTFB at 0.8 and 1.8, FCP at 1.8, LCP at 2.5 and 4 (web.dev/vitals).
+/// The thresholds of the vitals: INP at 0.2 and 0.5, TTFB at 0.8 and 1.8, FCP at 1.8, LCP at 2.5 and 4 (web.dev/vitals).
 const VITAL_SECONDS: &[f64] = &[0.2, 0.5, 0.8, 1.8, 2.5, 4.0];
-/// Good up to 0.1, poor from 0.25.
+/// Cumulative layout shift: good up to 0.1, poor above 0.25.
 const SHIFTS: &[f64] = &[0.05, 0.1, 0.25, 1.0];
 const ASSET_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5];
 const JOB_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0];
 
-/// What the catalogue says of one metric.
+/// The catalogue's description of one metric.
 pub struct Row {
-    /// Section of the documentation.
+    /// Section in `docs/METRICS.md`.
     pub section: &'static str,
-    /// Name.
+    /// Full name, with unit and `_total`.
     pub name: &'static str,
     /// `counter`, `gauge`, `histogram` or `summary`.
     pub kind: &'static str,
-    /// HELP text.
+    /// HELP text, without a final full stop.
     pub help: &'static str,
-    /// Label names.
+    /// Label names, in order.
     pub keys: Vec<&'static str>,
-    /// Value sets of a closed label set; empty where only the router knows them.
+    /// The combinations of label values; empty if they are known only at runtime.
     pub series: Vec<Vec<&'static str>>,
     /// Upper bounds of the histogram's buckets, without `+Inf`.
     pub buckets: &'static [f64],
@@ -50,17 +50,17 @@ pub struct Row {
 
 macro_rules! catalogue {
     ($($section:literal { $(#[doc = $help:literal] $field:ident: $kind:ty = $name:literal $(, $buckets:ident)?;)+ })+) => {
-        /// Every metric of one application.
+        /// All metrics of one application.
         pub struct Catalogue { $($(#[doc = $help] pub $field: $kind,)+)+ }
 
         impl Catalogue {
-            /// Makes every metric on one recorder.
+            /// Registers all metrics with one recorder.
             pub(super) fn register(registrar: &Registrar) -> Self {
                 Self { $($($field: <$kind>::register(registrar, $name),)+)+ }
             }
         }
 
-        /// The rows, in the order of this file.
+        /// All rows, in the order of this file.
         #[must_use]
         pub fn rows() -> Vec<Row> {
             vec![$($(Row {
@@ -80,71 +80,71 @@ macro_rules! catalogue {
 
 catalogue! {
     "HTTP" {
-        /// Requests answered, by method, route template and status; 499 is a client that left before the end, 500 also an answer that broke off
+        /// Completed requests by method, route template and status; 499 is a client disconnect, 500 includes responses whose body failed
         http_requests: CounterFamily<HttpAnswer> = "http_requests_total";
-        /// Time from a request's arrival to the end of its answer's body in seconds, for operations that the description declares
+        /// Time from the arrival of a request to the end of its response body in seconds, for operations in the OpenAPI description
         http_request_duration: HistogramFamily<HttpOperation> = "http_request_duration_seconds", HTTP_SECONDS;
-        /// Size of request bodies in bytes, for operations whose description declares a body
+        /// Size of request bodies in bytes, for operations that declare a request body
         http_request_size: HistogramFamily<HttpOperation> = "http_request_size_bytes", REQUEST_BYTES;
-        /// Size of answer bodies in bytes, as they were sent, for operations whose description declares one
+        /// Size of response bodies in bytes as sent, for operations that declare a response body
         http_response_size: HistogramFamily<HttpOperation> = "http_response_size_bytes", RESPONSE_BYTES;
-        /// Requests whose answer has not ended
+        /// Requests in flight, until the end of the response body
         http_requests_in_flight: Gauge<()> = "http_requests_in_flight";
         /// Open TCP connections
         active_connections: Gauge<()> = "active_connections";
-        /// Answers that told a client of a problem, by class, route template and status
+        /// Error responses by class, route template and status
         api_errors: CounterFamily<HttpError> = "api_errors_total";
-        /// Requests whose client left before the end of the answer
+        /// Requests whose client disconnected before the end of the response
         http_requests_cancelled: CounterFamily<HttpRoute> = "http_requests_cancelled_total";
     }
     "Realtime" {
-        /// Socket.IO connections that are open, by how they are carried now
+        /// Open Socket.IO connections by current transport
         websocket_connections_active: Gauge<Transport> = "websocket_connections_active";
-        /// Socket.IO connections that were accepted, by how they were carried then
+        /// Accepted Socket.IO connections by initial transport
         websocket_connections: Counter<Transport> = "websocket_connections_total";
-        /// Socket.IO connections that ended
+        /// Ended Socket.IO connections by reason
         websocket_disconnections: Counter<Disconnection> = "websocket_disconnections_total";
-        /// Socket.IO events received from clients and put on their way to clients, one for each client
+        /// Socket.IO events received from clients and queued for clients, counted once per client
         websocket_messages: Counter<Message> = "websocket_messages_total";
-        /// Refusals and failures of Socket.IO connections and events
+        /// Rejected and failed Socket.IO connections and events by type
         websocket_errors: Counter<SocketError> = "websocket_errors_total";
-        /// Time that an event of a client is worked on in seconds
+        /// Time to handle an event from a client in seconds
         websocket_handler_duration: Histogram<EventIn> = "websocket_handler_duration_seconds", EVENT_SECONDS;
-        /// Time of an event from one replica to another in seconds: half of the way there and back, which a canary goes each second
+        /// Time of an event from one replica to another in seconds: half of the round trip of a canary that is sent every second
         websocket_fanout: Histogram<()> = "websocket_fanout_seconds", FANOUT_SECONDS;
-        /// 1 while this replica hears on the bus what it says there itself
+        /// 1 while this replica receives its own messages over the bus
         websocket_adapter_connected: Gauge<()> = "websocket_adapter_connected";
-        /// Events that did not reach a client, or another replica with whatever clients it has
+        /// Events dropped on the way to a client, or to all clients of another replica, by reason
         websocket_messages_dropped: Counter<Loss> = "websocket_messages_dropped_total";
     }
     "Redis and cache" {
-        /// Redis commands, connecting included, by outcome
+        /// Redis commands, including connection attempts, by outcome
         redis_commands: Counter<(RedisCommand, Outcome)> = "redis_commands_total";
-        /// Time of a Redis command in seconds
+        /// Duration of Redis commands in seconds
         redis_command_duration: Histogram<RedisCommand> = "redis_command_duration_seconds", REDIS_SECONDS;
-        /// Redis connections that work
+        /// Established Redis connections by role
         redis_connections_active: Gauge<RedisRole> = "redis_connections_active";
-        /// Look-ups that the cache answered
+        /// Lookups that the cache answered
         cache_hits: Counter<CacheType> = "cache_hits_total";
-        /// Look-ups that went on to the store
+        /// Lookups that fell through to the store
         cache_misses: Counter<CacheType> = "cache_misses_total";
-        /// Look-ups and changes that the cache failed
+        /// Lookups and changes that failed in the cache
         cache_errors: Counter<CacheType> = "cache_errors_total";
     }
     "Database" {
-        /// Database statements, by what they do, to which table, and how they ended
+        /// Database statements by operation, table and outcome
         db_queries: Counter<(Query, QueryStatus)> = "db_queries_total";
-        /// Time of a database statement in seconds, without the wait for a connection
+        /// Duration of database statements in seconds, excluding the wait for a connection
         db_query_duration: Histogram<Query> = "db_query_duration_seconds", DB_SECONDS;
-        /// Connections of the pool by state
+        /// Connections of the database pool by state
         db_connection_pool_size: Gauge<PoolState> = "db_connection_pool_size";
-        /// Time that a request waits for a connection of the pool in seconds
+        /// Wait for a connection of the database pool in seconds
         db_pool_wait: Histogram<()> = "db_pool_wait_seconds", DB_SECONDS;
     }
     "System" {
-        /// Errors that are not one request's
+        /// Errors that do not belong to a single request, by type and severity
         system_errors: Counter<(SystemError, Severity)> = "system_errors_total";
-        /// Panics, wherever they were
+        /// Panics in any part of the process
         uncaught_exceptions: Counter<()> = "uncaught_exceptions_total";
         /// Background tasks that ended with an error or a panic
         unhandled_rejections: Counter<()> = "unhandled_rejections_total";
@@ -160,105 +160,105 @@ catalogue! {
         process_max_fds: Gauge<()> = "process_max_fds";
         /// Threads of the process
         process_threads: Gauge<()> = "process_threads";
-        /// Start of the process in seconds since the Unix epoch
+        /// Start time of the process in seconds since the Unix epoch
         process_start_time: Gauge<()> = "process_start_time_seconds";
         /// Bytes received in the network namespace of the process, loopback included
         process_network_receive: Counter<()> = "process_network_receive_bytes_total";
         /// Bytes sent in the network namespace of the process, loopback included
         process_network_transmit: Counter<()> = "process_network_transmit_bytes_total";
-        /// Bytes that the process had read from disks
+        /// Bytes read from disk on behalf of the process
         process_disk_read: Counter<()> = "process_disk_read_bytes_total";
-        /// Bytes that the process had written to disks
+        /// Bytes written to disk on behalf of the process
         process_disk_written: Counter<()> = "process_disk_written_bytes_total";
         /// Memory of the allocator in bytes
         process_heap: Gauge<Heap> = "process_heap_bytes";
-        /// How late a timer task wakes in seconds: the event loop's lag
+        /// Delay of a timer task beyond its deadline in seconds: the lag of the event loop
         runtime_scheduling_delay: Histogram<()> = "runtime_scheduling_delay_seconds", DELAY_SECONDS;
         /// Quantiles of the scheduling delay over the last 15 seconds in seconds
         runtime_scheduling_delay_quantile: Summary<()> = "runtime_scheduling_delay_quantile_seconds";
-        /// Tasks of the runtime that have not ended
+        /// Live tasks of the async runtime
         runtime_tasks_alive: Gauge<()> = "runtime_tasks_alive";
-        /// Worker threads of the runtime
+        /// Worker threads of the async runtime
         runtime_workers: Gauge<()> = "runtime_workers";
-        /// Share of the workers' time that was spent busy in the last 5 seconds, 0 to 1
+        /// Busy share of the workers' time over the last 5 seconds, 0 to 1
         runtime_worker_busy_ratio: Gauge<()> = "runtime_worker_busy_ratio";
-        /// Threads of the runtime for blocking work, idle ones included
+        /// Threads of the async runtime for blocking work, including idle ones
         runtime_blocking_threads: Gauge<()> = "runtime_blocking_threads";
-        /// Tasks that wait in the runtime's global queue
+        /// Tasks in the global queue of the async runtime
         runtime_global_queue_depth: Gauge<()> = "runtime_global_queue_depth";
-        /// Always 1: the labels say what is running
+        /// Always 1; the labels identify the running build
         build_info: GaugeFamily<Build> = "build_info";
-        /// 1 while the dependency is ready; `all` is what the edge is told
+        /// 1 while the dependency is ready; `all` is the readiness that the edge checks
         service_ready: Gauge<Dependency> = "service_ready";
-        /// 1 while the replica is on its way out
+        /// 1 while the replica is draining
         service_draining: Gauge<()> = "service_draining";
     }
     "Accounts" {
-        /// Proofs of identity, by method and outcome
+        /// Authentication attempts by method and outcome
         auth_attempts: Counter<(AuthMethod, AuthStatus)> = "auth_attempts_total";
-        /// Sessions that have not ended, over the whole fleet; reported by one replica at a time
+        /// Active login sessions of the whole fleet, reported by one replica at a time
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
     }
     "Platforms" {
-        /// Steps of signing in or linking by a platform and of what follows from a link, by outcome; for configured platforms
+        /// Steps of OAuth sign-ins and operations on linked accounts by outcome, for configured platforms
         oauth_operations: CounterFamily<PlatformOperation> = "oauth_operations_total";
-        /// Calls of platforms, by outcome; for configured platforms
+        /// Calls to platforms by outcome, for configured platforms
         social_api_calls: CounterFamily<PlatformAnswer> = "social_api_calls_total";
-        /// Time of a call of a platform in seconds, answered or not
+        /// Duration of calls to platforms in seconds, whether answered or not
         social_api_duration: HistogramFamily<PlatformCall> = "social_api_duration_seconds", PLATFORM_SECONDS;
     }
     "Environments" {
-        /// Environments by status, over the whole fleet; reported by one replica at a time
+        /// Environments of the whole fleet by status, reported by one replica at a time
         environments: Gauge<EnvironmentStatus> = "environments";
-        /// Calls of the driver of environments, by outcome; `sim` is the simulated driver
+        /// Calls to the environment driver by outcome; `sim` is the simulated driver
         docker_operations: CounterFamily<DriverAnswer> = "docker_operations_total";
-        /// Time of a call of the driver of environments in seconds
+        /// Duration of calls to the environment driver in seconds
         docker_operation_duration: HistogramFamily<DriverCall> = "docker_operation_duration_seconds", DRIVER_SECONDS;
-        /// Sessions in environments, over the whole fleet; reported by one replica at a time. Closed ones are remembered for a week
+        /// Workspace sessions of the whole fleet by type and status, reported by one replica at a time; closed ones are kept for a week
         workspace_sessions: Gauge<(SessionType, SessionStatus)> = "workspace_sessions";
-        /// Installations of extensions that were tried to their end
+        /// Completed installations of extensions by outcome
         extension_installations: Counter<(Extension, Ending)> = "extension_installations_total";
-        /// Lines of environments' logs that were stored
+        /// Stored log lines of environments by stream
         log_entries: Counter<LogStream> = "log_entries_total";
-        /// Lines of environments' logs that were not stored because an environment wrote too many in one second
+        /// Log lines dropped because an environment wrote too many in one second
         log_entries_dropped: Counter<()> = "log_entries_dropped_total";
     }
     "Jobs" {
-        /// Attempts at background jobs, by how they ended
+        /// Attempts at background jobs by outcome
         jobs: Counter<(JobKind, JobOutcome)> = "jobs_total";
-        /// Time of an attempt at a background job in seconds
+        /// Duration of an attempt at a background job in seconds
         job_duration: Histogram<JobKind> = "job_duration_seconds", JOB_SECONDS;
-        /// Background jobs that have not ended, over the whole fleet; reported by one replica at a time
+        /// Unfinished background jobs of the whole fleet, reported by one replica at a time
         jobs_pending: Gauge<JobKind> = "jobs_pending";
-        /// How long the longest-waiting job has been due in seconds, over the whole fleet; reported by one replica at a time
+        /// Time since the oldest waiting job became due in seconds, for the whole fleet, reported by one replica at a time
         jobs_oldest_due: Gauge<()> = "jobs_oldest_due_seconds";
     }
     "Limits" {
-        /// Attempts that a limit refused
+        /// Attempts rejected by a rate limit or a concurrency limit
         rate_limited: Counter<Limiter> = "rate_limited_total";
-        /// Requests answered with the stored result of an earlier one
+        /// Requests answered with the stored response of an earlier request with the same idempotency key
         idempotent_replays: Counter<()> = "idempotent_replays_total";
     }
     "Faults" {
-        /// Times that a fault struck which was made on purpose
+        /// Injected faults by kind
         faults_injected: Counter<FaultKind> = "faults_injected_total";
     }
     "Frontend" {
-        /// Pages that browsers have shown, as they report it
+        /// Page views as reported by browsers
         page_views: Counter<PageRoute> = "page_views_total";
-        /// Time that the server takes to make a page in seconds
+        /// Time to render a page on the server in seconds
         ssr_duration: Histogram<PageRoute> = "ssr_duration_seconds", SSR_SECONDS;
-        /// Calls of the interface that pages have made, as browsers report them
+        /// API calls from pages as reported by browsers
         api_calls: Counter<(CalledEndpoint, CallStatus)> = "api_calls_total";
-        /// Errors in pages, as browsers report them
+        /// Errors in pages as reported by browsers
         client_errors: Counter<ClientError> = "client_errors_total";
-        /// How long visitors wait in seconds, as browsers report it for a sample of visits
+        /// Web Vitals in seconds as reported by browsers for a sample of visits
         web_vitals: Histogram<(PageRoute, Vital)> = "web_vitals_seconds", VITAL_SECONDS;
-        /// How much of a page moves under the visitor's eyes (cumulative layout shift), as browsers report it for a sample of visits
+        /// Cumulative layout shift of pages, a score without unit, as reported by browsers for a sample of visits
         web_vitals_cls: Histogram<PageRoute> = "web_vitals_cls", SHIFTS;
-        /// Time that a browser takes to load a file of a page in seconds, as browsers report it for a sample of visits
+        /// Load time of static assets in seconds as reported by browsers for a sample of visits
         static_asset_load: Histogram<AssetType> = "static_asset_load_seconds", ASSET_SECONDS;
-        /// Parts of pages that could not start, as browsers report it
+        /// Parts of pages that failed to start as reported by browsers
         error_boundaries: Counter<PageRoute> = "error_boundaries_total";
     }
     "Business" {
@@ -266,9 +266,9 @@ catalogue! {
         users_registered: Counter<()> = "users_registered_total";
         /// Projects created
         projects_created: Counter<()> = "projects_created_total";
-        /// Projects that entered the showcase, each time that they did
+        /// Publications of projects in the showcase, including repeated ones
         projects_published: Counter<()> = "projects_published_total";
-        /// Posts created; each goes to one platform or more
+        /// Posts created, each for one or more platforms
         posts_created: Counter<()> = "posts_created_total";
     }
 }

@@ -1,19 +1,19 @@
-//! The catalogue for people: `docs/METRICS.md` is generated from it and checked by `tests/contract/`.
+//! Renders the catalogue as `docs/METRICS.md`; `tests/contract/` checks that the file is current.
 
 use super::catalogue::{Row, rows};
 
 const HEAD: &str = "# Metrics\n\n\
     Generated from `src/metrics/catalogue.rs` by `cargo xtask catalogue`; do not edit.\n\n\
-    Base units; every closed label set exists at zero before the first event. `route` is a route template or `other`,\n\
-    `method` is one that the route declares or `OTHER`, `status` is the three digits. No label ever holds text from a client.\n\
-    What no operation declares, `other` and `OTHER`, is counted and has no histograms.\n\
-    There is no garbage collector here: where Node's services show its pauses,\n\
-    see `process_heap_bytes` and `runtime_scheduling_delay_seconds`.\n";
+    All metrics use base units. Every series of a closed label set exists at zero before its first event. `route` is a route\n\
+    template or `other`, `method` is a method that the route declares or `OTHER`, `status` is the three-digit status code. No label\n\
+    value ever comes from client text. Requests outside of declared operations (`other`, `OTHER`) are counted but have no histograms.\n\
+    There is no garbage collector: where Node services chart its pauses, use `process_heap_bytes` and\n\
+    `runtime_scheduling_delay_seconds`.\n";
 
-/// What foreign names map to: the catalogue does not know them, `tests/contract/foreign_names.rs` holds them to the rules.
+/// The table of aliases. They are not in the catalogue; `tests/contract/foreign_names.rs` checks the table against the rules.
 const FOREIGN_NAMES: &str = include_str!("foreign_names.md");
 
-/// The catalogue as Markdown.
+/// Renders the catalogue as Markdown.
 #[must_use]
 pub fn markdown() -> String {
     let mut lines = vec![HEAD.to_owned()];

@@ -1,6 +1,6 @@
-//! From the catalogue to the text that Prometheus reads: recorder, buckets, HELP, upkeep.
+//! Exports the catalogue in Prometheus' text format: recorder, buckets, HELP, upkeep.
 //!
-//! What is measured belongs to [`catalogue`](super::catalogue); the route that serves it to `operations`.
+//! Metrics are defined in [`catalogue`](super::catalogue); `operations` has the route that serves them.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -13,13 +13,13 @@ use super::catalogue::{Catalogue, rows};
 use super::kinds::Registrar;
 use super::{Metrics, samplers};
 
-/// Samples of histograms pile up until they are drained: this often.
+/// Interval at which accumulated histogram samples are drained.
 const UPKEEP: Duration = Duration::from_secs(1);
-/// A summary forgets after one scrape interval: this many windows of this length.
+/// Summaries cover one scrape interval (15 s): this many windows of [`SUMMARY_WINDOW`].
 const SUMMARY_WINDOWS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
 const SUMMARY_WINDOW: Duration = Duration::from_secs(5);
 
-/// Renders one application's metrics.
+/// Owns and renders the metrics of one application.
 #[derive(Clone)]
 pub struct Exporter {
     handle: PrometheusHandle,
@@ -27,10 +27,10 @@ pub struct Exporter {
 }
 
 impl Exporter {
-    /// Makes the metrics of one application, each closed label set at zero.
+    /// Registers all metrics; the series of closed label sets start at zero.
     ///
     /// # Errors
-    /// When the catalogue holds a histogram with an empty list of buckets.
+    /// When a histogram in the catalogue has an empty list of buckets.
     pub fn new() -> Result<Self, BuildError> {
         let mut builder = PrometheusBuilder::new()
             .set_quantiles(&[0.5, 0.9, 0.95, 0.99])?
@@ -55,13 +55,13 @@ impl Exporter {
         Ok(Self { handle, metrics })
     }
 
-    /// The metrics that this exporter renders.
+    /// The handle to the metrics that this exporter renders.
     #[must_use]
     pub fn metrics(&self) -> Metrics {
         self.metrics.clone()
     }
 
-    /// Everything in the text exposition format, version 0.0.4. Reads the process's figures first.
+    /// Renders everything in the text exposition format, version 0.0.4, after sampling the process figures.
     #[must_use]
     pub fn render(&self) -> String {
         samplers::process::sample(&self.metrics);
@@ -72,7 +72,7 @@ impl Exporter {
         text
     }
 
-    /// Drains histogram samples for ever.
+    /// Drains histogram samples periodically; never returns.
     pub async fn upkeep(self) {
         let mut ticks = tokio::time::interval(UPKEEP);
         loop {

@@ -1,8 +1,9 @@
-//! The outermost HTTP layer: it sees every answer, panics, timeouts, refusals and clients that leave included.
+//! The HTTP metrics layer. It is the outermost layer, so it sees every response, including panics, timeouts, rejections and
+//! disconnects of clients.
 //!
-//! The label values come from the operations that the router declares, so that no client can choose one. What no
-//! operation declares, a path (`other`) or a route's method (`OTHER`), is only counted: it has no histogram. Handles
-//! are made once per operation and held, because looking one up by name costs more than the rest of the layer.
+//! Label values come from the operations that the router declares, so clients cannot choose them. Requests outside of declared
+//! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. Handles are created once per
+//! operation and kept, because a lookup by name costs more than the rest of the layer.
 
 use std::collections::{BTreeSet, HashMap};
 use std::mem;
@@ -24,53 +25,53 @@ use super::Metrics;
 use super::kinds::Held;
 use super::labels::ErrorType;
 
-/// The label for a request that no route matches.
+/// The `route` label of requests that match no route.
 pub const OTHER_ROUTE: &str = "other";
 const OTHER_METHOD: &str = "OTHER";
-/// The status of a client that left before the end of its answer. Not registered with IANA; the field's custom.
+/// The status recorded when the client disconnects before the end of the response. Not registered with IANA, but customary.
 pub const CLIENT_LEFT: u16 = 499;
-/// The status of an answer whose body broke while it was sent.
+/// The status recorded when the response body fails while it is sent.
 const BROKEN: u16 = 500;
 
-/// Methods with a label value of their own, and the one for all others.
+/// The values of the `method` label; the last one stands for all other methods.
 pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
 
-/// The position of the one for all others.
+/// The index of `OTHER` in [`METHODS`].
 const OTHER: usize = METHODS.len() - 1;
-/// What a request is answered whose method its route does not declare.
+/// Possible statuses when the route does not declare the method.
 const UNDECLARED: [u16; 5] = [403, 405, CLIENT_LEFT, 500, 503];
-/// What a request is answered that no route matches.
+/// Possible statuses when no route matches.
 const UNMATCHED: [u16; 3] = [403, 404, CLIENT_LEFT];
 
-/// One operation that the router declares: the label domain of the HTTP metrics.
+/// An operation that the router declares. All operations together form the label domain of the HTTP metrics.
 #[derive(Clone, Debug)]
 pub struct Operation {
     /// Upper-case method.
     pub method: String,
-    /// Route template as the router matches it.
+    /// Route template in the router.
     pub matched: String,
-    /// Route template as the label tells it.
+    /// Route template in the label.
     pub route: String,
-    /// Whether how long it takes and how much it moves is measured: of a poll that waits, and of a socket, it tells nothing.
+    /// Whether to record duration and size. Off for long polls and sockets, where they mean nothing.
     pub is_measured: bool,
-    /// Whether the description declares a request body: the size of others is not measured.
+    /// Whether the operation declares a request body; its size is recorded only then.
     pub has_body: bool,
-    /// Whether it answers with a body when it succeeds: the size of others is not measured.
+    /// Whether a successful response has a body; its size is recorded only then.
     pub has_answer: bool,
-    /// Every status that it may answer with.
+    /// All possible statuses of the operation.
     pub statuses: BTreeSet<u16>,
 }
 
-/// The classes of the problems that have a status; what is answered without a problem has that of [`ErrorType::of`].
+/// Maps a status to the classes of its problems. A response without a problem has the class from [`ErrorType::of`].
 pub type Classes = fn(u16) -> Vec<ErrorType>;
 
-/// Adds measurement to a router; see the module.
+/// The layer that records the HTTP metrics of a router.
 #[derive(Clone)]
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Makes every series that requests for the operations can produce, at zero. `classes` are those of the problems with a
-    /// status. In `answered` are all requests together, for those that cannot read a series.
+    /// Creates all series that requests to the operations can produce, at zero. `answered` counts all requests, for callers that
+    /// cannot read metric series.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
         let mut routes: HashMap<Box<str>, Route> = HashMap::new();
@@ -80,14 +81,13 @@ impl HttpLayer {
             entry.declare(&metrics, method_index(method), operation);
             entry.touch(&metrics, classes, method_index(method), operation.statuses.iter().copied().chain([CLIENT_LEFT]));
         }
-        // A method that a route does not declare: refused, for the method or as another site's, or a HEAD that is
-        // answered as the GET.
+        // Methods that a route does not declare: rejected because of the method or as cross-site, or a HEAD handled as GET.
         for (matched, route) in &routes {
             let gets = operations.iter().filter(|operation| operation.matched == **matched && operation.method == "GET");
             let statuses = gets.flat_map(|get| get.statuses.iter().copied()).chain(UNDECLARED);
             route.touch(&metrics, classes, OTHER, statuses);
         }
-        // No handler: nothing is there, or the request came from another site.
+        // Requests without a handler: not found, or rejected as cross-site.
         let other = Route::new(&metrics, OTHER_ROUTE);
         for method in 0..METHODS.len() {
             other.touch(&metrics, classes, method, UNMATCHED);
@@ -103,7 +103,7 @@ impl<S> Layer<S> for HttpLayer {
     }
 }
 
-/// A service whose answers are measured.
+/// The service of [`HttpLayer`].
 #[derive(Clone)]
 pub struct HttpService<S> {
     inner: S,
@@ -130,7 +130,7 @@ where
 }
 
 pin_project! {
-    /// Waits for the answer's head; dropped before that, the client has left.
+    /// Waits for the head of the response. If it is dropped earlier, the client has disconnected.
     pub struct MeasuredFuture<F> {
         #[pin]
         inner: F,
@@ -160,7 +160,7 @@ where
 }
 
 pin_project! {
-    /// An answer's body that is counted while it is sent and reports when it is dropped.
+    /// A response body that counts bytes as they are sent and records the metrics on drop.
     pub struct MeasuredBody<B> {
         #[pin]
         inner: B,
@@ -174,7 +174,7 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        // Stays so when the poll does not come back: a panic.
+        // Stays `Failed` if the poll panics.
         let before = mem::replace(&mut this.measurement.end, End::Failed);
         let frame = this.inner.as_mut().poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
@@ -198,17 +198,17 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
     }
 }
 
-/// How an answer ended, or would if it were dropped now.
+/// How a response ended, or would end if it were dropped now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The client did not wait for it.
+    /// The client disconnected.
     Left,
-    /// Its body broke while it was sent: our failure, whatever the head has said.
+    /// The body failed while it was sent: counted as our error, whatever status the head had.
     Failed,
     Whole,
 }
 
-/// One request under way: reports on drop, and so also when its future is cancelled.
+/// A request in flight. Records on drop, so cancelled requests are recorded, too.
 struct Measurement {
     layer: Arc<Handles>,
     operation: Arc<OperationHandles>,
@@ -217,7 +217,7 @@ struct Measurement {
     sent: u64,
     status: Option<u16>,
     error: Option<ErrorType>,
-    /// The protocol sends no body for this request, however long the answer says it is.
+    /// The protocol sends no body for this request (HEAD), whatever the response's `Content-Length` says.
     bodiless: bool,
     end: End,
     _in_flight: Held,
@@ -274,7 +274,7 @@ impl Drop for Measurement {
     }
 }
 
-/// The size of a request's body, counted while it is read: the length that a client announces is a claim.
+/// The size of a request body, counted as it is read, because the announced length is only a claim of the client.
 struct Received(Option<Arc<AtomicU64>>);
 
 impl Received {
@@ -356,7 +356,7 @@ impl Route {
         })
     }
 
-    /// Makes the series of these answers to a method, with those of the errors that they are.
+    /// Creates the series of these statuses of a method, and the matching error series.
     fn touch(&self, metrics: &Metrics, classes: Classes, method: usize, statuses: impl IntoIterator<Item = u16>) {
         for status in statuses {
             self.operation(method).requests(metrics, status);
@@ -366,18 +366,18 @@ impl Route {
         }
     }
 
-    /// The handles of a method: without histograms when it was not declared.
+    /// The handles of a method, without histograms if it is not declared.
     fn operation(&self, method: usize) -> &Arc<OperationHandles> {
         self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(METHODS[method], &self.template, None)))
     }
 }
 
-/// The histograms of one declared operation.
+/// The histograms of a declared operation.
 struct Histograms {
     duration: metrics::Histogram,
-    /// Of an operation that declares a body.
+    /// Only if the operation declares a request body.
     request_size: Option<metrics::Histogram>,
-    /// Of an operation that answers with one.
+    /// Only if the operation returns a body.
     response_size: Option<metrics::Histogram>,
 }
 
@@ -395,7 +395,7 @@ struct OperationHandles {
     method: &'static str,
     route: Arc<str>,
     histograms: Option<Histograms>,
-    /// By status, from 100 on.
+    /// Indexed by status, starting at 100.
     requests: Box<[OnceLock<metrics::Counter>]>,
 }
 
@@ -415,7 +415,7 @@ fn method_index(method: &str) -> usize {
 }
 
 impl ErrorType {
-    /// The class of an answer that carries no problem of ours; `None` for a success.
+    /// The class of a response without a problem body, by its status; `None` for a success.
     #[must_use]
     pub fn of(status: u16) -> Option<Self> {
         Some(match status {

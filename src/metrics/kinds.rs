@@ -1,7 +1,8 @@
-//! The kinds of metric, typed by their labels; the only user of the `metrics` facade.
+//! Metric kinds, typed by their labels. This is the only module that uses the `metrics` facade.
 //!
-//! A metric over a closed label set holds one handle per value set, made at start: an update is an index and an
-//! atomic, and every series exists at zero. A *family* makes handles on demand, for labels that only the router knows.
+//! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
+//! and an atomic operation, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
+//! at runtime.
 
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use super::labels::{Keys, Labels};
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// Makes handles bound to one recorder.
+/// Creates handles that are bound to one recorder.
 #[derive(Clone)]
 pub struct Registrar {
     recorder: Arc<PrometheusRecorder>,
@@ -32,15 +33,15 @@ impl Registrar {
     }
 }
 
-/// How the catalogue makes a metric of one row.
+/// A metric that the catalogue can create from a row.
 pub trait Kind {
     /// The label type of the metric.
     type Labels: Keys;
-    /// The word that stands in the `# TYPE` line.
+    /// The type in the `# TYPE` line.
     const TYPE: &'static str;
-    /// Makes the metric, and with it every series of a closed label set.
+    /// Creates the metric and, for a closed label set, all of its series.
     fn register(registrar: &Registrar, name: &'static str) -> Self;
-    /// The value sets that are known without a router.
+    /// The combinations of label values; empty for a family.
     fn series() -> Vec<Vec<&'static str>>;
 }
 
@@ -65,19 +66,19 @@ macro_rules! closed_kind {
 }
 
 closed_kind! {
-    /// A count of events that only grows.
+    /// A monotonic count of events.
     Counter, "counter", metrics::Counter, register_counter
 }
 closed_kind! {
-    /// A value of this moment.
+    /// A current value that can go up and down.
     Gauge, "gauge", metrics::Gauge, register_gauge
 }
 closed_kind! {
-    /// A distribution over fixed buckets: the catalogue's row names them.
+    /// A distribution over fixed buckets, which the catalogue's row defines.
     Histogram, "histogram", metrics::Histogram, register_histogram
 }
 closed_kind! {
-    /// Quantiles over a sliding window as long as a scrape interval. Not to be added up over replicas.
+    /// Quantiles over a sliding window of one scrape interval. They cannot be aggregated over replicas.
     Summary, "summary", metrics::Histogram, register_histogram
 }
 
@@ -87,12 +88,12 @@ impl<L: Labels> Counter<L> {
         self.handles[labels.index()].increment(1);
     }
 
-    /// Counts so many events.
+    /// Counts several events.
     pub fn add(&self, labels: L, count: u64) {
         self.handles[labels.index()].increment(count);
     }
 
-    /// Takes over a total that is counted elsewhere, such as by the kernel.
+    /// Sets the counter to a total that is counted elsewhere, such as by the kernel.
     pub fn absolute(&self, labels: L, total: u64) {
         self.handles[labels.index()].absolute(total);
     }
@@ -104,13 +105,13 @@ impl<L: Labels> Gauge<L> {
         self.handles[labels.index()].set(value);
     }
 
-    /// Sets the value to a count of rows.
+    /// Sets the value to a row count from the database.
     #[expect(clippy::cast_precision_loss, reason = "2^53 rows do not occur")]
     pub fn set_count(&self, labels: L, count: i64) {
         self.set(labels, count as f64);
     }
 
-    /// Counts one more until the guard is dropped.
+    /// Increments the gauge until the guard is dropped.
     pub fn hold(&self, labels: L) -> Held {
         let handle = self.handles[labels.index()].clone();
         handle.increment(1.0);
@@ -124,7 +125,7 @@ impl<L: Labels> Histogram<L> {
         self.handles[labels.index()].record(value);
     }
 
-    /// Records the seconds until the guard is dropped, however that comes about.
+    /// Records the seconds until the guard is dropped.
     pub fn time(&self, labels: L) -> Timer {
         Timer { handle: self.handles[labels.index()].clone(), start: Instant::now() }
     }
@@ -137,7 +138,7 @@ impl<L: Labels> Summary<L> {
     }
 }
 
-/// One unit of a gauge, given back on drop.
+/// Holds a gauge up by one; decrements it on drop.
 pub struct Held(metrics::Gauge);
 
 impl Drop for Held {
@@ -146,7 +147,7 @@ impl Drop for Held {
     }
 }
 
-/// Records the seconds from its making to its drop, so that cancelled futures report too.
+/// Records the seconds from its creation to its drop, so cancelled futures are recorded, too.
 pub struct Timer {
     handle: metrics::Histogram,
     start: Instant,
@@ -158,7 +159,7 @@ impl Drop for Timer {
     }
 }
 
-/// A counter in fractions, such as seconds of CPU, which the exporter's own whole-number counters would truncate.
+/// A counter with a fractional value, such as CPU seconds. The exporter's own counters are integers and would truncate it.
 pub struct FloatCounter {
     name: &'static str,
     bits: AtomicU64,
@@ -176,12 +177,12 @@ impl Kind for FloatCounter {
 }
 
 impl FloatCounter {
-    /// Takes over a total that is counted elsewhere.
+    /// Sets the counter to a total that is counted elsewhere.
     pub fn absolute(&self, total: f64) {
         self.bits.store(total.to_bits(), Ordering::Relaxed);
     }
 
-    /// The metric in the text exposition format.
+    /// Renders the metric in the text exposition format.
     pub(super) fn render(&self, help: &str) -> String {
         let Self { name, bits } = self;
         format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", f64::from_bits(bits.load(Ordering::Relaxed)))
@@ -203,7 +204,7 @@ macro_rules! family_kind {
         }
 
         impl<K: Keys> $kind<K> {
-            /// The handle of one series. Values come from closed sets or route templates, never from a client.
+            /// The handle of one series. Values must come from closed sets or route templates, never from a client.
             pub fn with(&self, values: &[&str]) -> $handle {
                 self.registrar.recorder.$register(&Registrar::key(self.name, &self.keys, values), &METADATA)
             }
@@ -212,7 +213,7 @@ macro_rules! family_kind {
 }
 
 impl<K: Keys> CounterFamily<K> {
-    /// Makes a series exist, at zero until its first event.
+    /// Creates a series at zero.
     pub fn touch(&self, values: &[&str]) {
         self.with(values).increment(0);
     }

@@ -1,22 +1,22 @@
-//! Label types: a key and its closed set of values. A label is never text from a client.
+//! Label types: each has keys and a closed set of values. A label value never comes from client text.
 //!
-//! A label whose values only the router knows (`route`) has a key type here and its values in
-//! [`http`](super::http). When to use which label: `docs/METRICS.md`. Here is what label types have in common; the types
-//! are in the modules below, by what they tell of.
+//! Labels whose values are known only at runtime, such as `route`, have only a key type here; their values come from
+//! [`http`](super::http), the driver and the configured platforms. This module holds what label types share; the modules below hold
+//! the types by topic.
 
 /// The label names of a metric, in order.
 pub trait Keys: 'static {
-    /// Label names, in the order in which values are given.
+    /// Label names, in the order of the values.
     fn keys() -> Vec<&'static str>;
 }
 
-/// A closed set of label values: every member exists at zero before the first event.
+/// A closed set of label values, so every series can be created at zero at startup.
 pub trait Labels: Keys + Copy {
-    /// How many value sets there are.
+    /// Number of combinations of values.
     const COUNT: usize;
-    /// Position of this value set, below [`Self::COUNT`].
+    /// Index of this combination, below [`Self::COUNT`].
     fn index(self) -> usize;
-    /// Every value set in index order, each as long as [`Keys::keys`].
+    /// All combinations in index order, each as long as [`Keys::keys`].
     fn all() -> Vec<Vec<&'static str>>;
 }
 
@@ -28,18 +28,18 @@ macro_rules! labels {
         pub enum $name { $(#[doc = concat!("`", $first, "`" $(, " `", $value, "`")*)] $member,)+ }
 
         impl $name {
-            /// Every member, in index order.
+            /// All members, in index order.
             pub const MEMBERS: &'static [Self] = &[$(Self::$member),+];
 
-            /// The value of the first label: how the member is told outside of metrics as well.
+            /// The value of the first label, which is also the member's name outside of metrics.
             #[must_use]
             pub const fn name(self) -> &'static str { match self { $(Self::$member => $first,)+ } }
 
-            /// The values of all labels, in the order of their keys.
+            /// The values of all labels, in the order of the keys.
             #[must_use]
             pub const fn values(self) -> &'static [&'static str] { match self { $(Self::$member => &[$first $(, $value)*],)+ } }
 
-            /// The first member that is told so.
+            /// The first member with this name.
             #[must_use]
             pub fn named(name: &str) -> Option<Self> { Self::MEMBERS.iter().copied().find(|member| member.name() == name) }
         }
@@ -106,7 +106,7 @@ impl<A: Labels, B: Labels> Labels for (A, B) {
     }
 }
 
-/// Declares label keys whose values only the router knows.
+/// Declares label keys whose values are known only at runtime.
 macro_rules! route_keys {
     ($(#[$meta:meta])* $name:ident [$($key:literal),+]) => {
         $(#[$meta])*
@@ -118,48 +118,48 @@ macro_rules! route_keys {
 }
 
 route_keys! {
-    /// One answer of the HTTP interface.
+    /// A response of an HTTP operation.
     HttpAnswer ["method", "route", "status"]
 }
 route_keys! {
-    /// One operation of the HTTP interface.
+    /// An HTTP operation.
     HttpOperation ["method", "route"]
 }
 route_keys! {
-    /// One failed answer of the HTTP interface.
+    /// An HTTP error response.
     HttpError ["type", "route", "status"]
 }
 route_keys! {
-    /// One route template, or `other`.
+    /// A route template, or `other`.
     HttpRoute ["route"]
 }
 route_keys! {
-    /// What is running.
+    /// The running build.
     Build ["version", "revision", "rustc"]
 }
 route_keys! {
-    /// One kind of call of the driver of environments; a replica has one driver.
+    /// A kind of call to the environment driver; a replica has one driver.
     DriverCall ["driver", "operation"]
 }
 route_keys! {
-    /// One step of signing in by a platform; a replica has the platforms that are configured.
+    /// The outcome of an OAuth operation. Values cover the configured platforms only.
     PlatformOperation ["platform", "operation", "status"]
 }
 route_keys! {
-    /// One kind of call of a platform.
+    /// A kind of call to a platform.
     PlatformCall ["platform", "endpoint"]
 }
 route_keys! {
-    /// The end of a call of a platform.
+    /// The outcome of a call to a platform.
     PlatformAnswer ["platform", "endpoint", "status"]
 }
 route_keys! {
-    /// The end of a call of the driver of environments.
+    /// The outcome of a call to the environment driver.
     DriverAnswer ["driver", "operation", "status"]
 }
 
 labels! {
-    /// The class of a problem that a client was told about.
+    /// The class of an error response.
     ErrorType ["type"] {
         BadRequest ["bad_request"],
         Authentication ["authentication"],

@@ -1,9 +1,9 @@
-//! Everything that counts and measures, and the only place that names a metric.
+//! Metrics: the only module that names one.
 //!
-//! To add a metric, add one row to [`catalogue`] and, when it has labels of its own, one type to [`labels`]. Pick
-//! the kind by the question: how often (counter), how much now (gauge), how long or how big (histogram). Request
-//! rate, errors, duration and size per route, query outcomes, Redis commands and cache look-ups come without work,
-//! from [`http`], `db` and `cache`. Nothing here imports another module of Vitrine.
+//! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. The question decides the kind: how
+//! often (counter), how much now (gauge), how long or how big (histogram). Request rate, errors, duration and size per route, query
+//! outcomes, Redis commands and cache lookups are recorded automatically by [`http`], `db` and `cache`. This module imports no other
+//! module of Vitrine.
 
 pub mod catalogue;
 pub mod document;
@@ -15,14 +15,14 @@ pub mod samplers;
 
 pub use catalogue::Catalogue;
 
-/// The handle through which the whole application reports: one per [`App`](crate::app::App), so that two
-/// applications in one process never share a number.
+/// The handle to all metrics: one per [`App`](crate::app::App), so that two applications in one process, as in tests, do not share
+/// counts.
 pub type Metrics = std::sync::Arc<Catalogue>;
 
-/// The commit that was built, or `unknown` outside a checkout.
+/// The commit of the build, or `unknown` outside of a checkout.
 pub const REVISION: &str = match option_env!("VITRINE_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
-/// The compiler's version: the one that `Cargo.toml` asks for.
+/// The Rust version that `Cargo.toml` requires.
 pub const RUSTC: &str = env!("CARGO_PKG_RUST_VERSION");

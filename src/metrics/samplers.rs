@@ -1,4 +1,4 @@
-//! Gauges that are read on a timer or at each scrape rather than when something happens.
+//! Metrics that are sampled on a timer or on each scrape, as opposed to recorded on an event.
 
 pub mod process;
 pub mod runtime;

@@ -1,9 +1,9 @@
-//! The labels of accounts, limits and platforms.
+//! Labels of accounts, limits and platforms.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// What an account is proven by.
+    /// An authentication method.
     AuthMethod ["method"] {
         Password ["password"],
         Token ["token"],
@@ -12,7 +12,7 @@ labels! {
 }
 
 labels! {
-    /// A site with accounts of its own that Vitrine knows how to talk to.
+    /// An external platform for sign-in or posts.
     #[derive(PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     Platform ["platform"] {
@@ -26,7 +26,7 @@ labels! {
 }
 
 labels! {
-    /// A step of signing in or linking by a platform, or of what follows from a link.
+    /// A step of an OAuth sign-in or link, or an operation on a linked account.
     OauthOperation ["operation"] {
         Start ["start"],
         Callback ["callback"],
@@ -36,7 +36,7 @@ labels! {
 }
 
 labels! {
-    /// What a platform is asked for.
+    /// The kind of a call to a platform.
     ApiEndpoint ["endpoint"] {
         Discovery ["discovery"],
         Keys ["keys"],
@@ -49,7 +49,7 @@ labels! {
 }
 
 labels! {
-    /// How a platform took a call: `refused` is a 4xx, `failed` a 5xx, `cancelled` a call that nobody waited for any more.
+    /// The outcome of a call to a platform: `refused` is a 4xx, `failed` a 5xx, `cancelled` a call whose caller stopped waiting.
     ApiStatus ["status"] {
         Success ["success"],
         Refused ["refused"],
@@ -62,7 +62,7 @@ labels! {
 }
 
 labels! {
-    /// How a proof of identity ended.
+    /// The outcome of an authentication attempt.
     AuthStatus ["status"] {
         Success ["success"],
         Failure ["failure"],
@@ -71,7 +71,7 @@ labels! {
 }
 
 labels! {
-    /// The limit that refused something.
+    /// The limit that rejected an attempt.
     Limiter ["limiter"] {
         LoginAccount ["login_account"],
         LoginAddress ["login_address"],

@@ -1,9 +1,9 @@
-//! The labels of environments and jobs.
+//! Labels of environments and jobs.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// What runs environments.
+    /// The environment driver.
     #[derive(clap::ValueEnum, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     DriverName ["driver"] {
@@ -13,7 +13,7 @@ labels! {
 }
 
 labels! {
-    /// A call of the driver of environments.
+    /// A call to the environment driver.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     DriverOperation ["operation"] {
@@ -32,7 +32,7 @@ labels! {
 }
 
 labels! {
-    /// Where an environment stands.
+    /// The status of an environment.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     EnvironmentStatus ["status"] {
@@ -47,7 +47,7 @@ labels! {
 }
 
 labels! {
-    /// What a session in an environment is for.
+    /// The type of a workspace session.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     SessionType ["type"] {
@@ -58,7 +58,7 @@ labels! {
 }
 
 labels! {
-    /// Whether a session in an environment goes on.
+    /// The status of a workspace session.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     SessionStatus ["status"] {
@@ -68,7 +68,7 @@ labels! {
 }
 
 labels! {
-    /// What can be installed in an environment.
+    /// An extension that can be installed in an environment.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "kebab-case")]
     Extension ["extension"] {
@@ -82,7 +82,7 @@ labels! {
 }
 
 labels! {
-    /// Where a line of an environment's log comes from; `system` is Vitrine itself.
+    /// The source of a log line of an environment; `system` is Vitrine itself.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     LogStream ["stream"] {
@@ -93,7 +93,7 @@ labels! {
 }
 
 labels! {
-    /// What a job does.
+    /// The kind of a background job.
     JobKind ["kind"] {
         EnvironmentChange ["environment_change"],
         ExtensionChange ["extension_change"],
@@ -104,7 +104,7 @@ labels! {
 }
 
 labels! {
-    /// How one attempt at a job ended: `lost` is one whose lease ended before it did.
+    /// The outcome of an attempt at a job. `lost`: its lease expired before it finished.
     JobOutcome ["outcome"] {
         Success ["success"],
         Retry ["retry"],
@@ -114,7 +114,7 @@ labels! {
 }
 
 labels! {
-    /// How an operation ended, where the word for the bad end is failure.
+    /// The outcome of an operation, as success or failure; [`Outcome`](super::Outcome) has success or error.
     Ending ["status"] {
         Success ["success"],
         Failure ["failure"],

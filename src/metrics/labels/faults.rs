@@ -1,9 +1,9 @@
-//! The label of faults that are made on purpose. What each does is said in [`faults`](crate::faults).
+//! The label of injected faults. [`faults`](crate::faults) defines their effects.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// A kind of fault.
+    /// The kind of an injected fault.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]
     FaultKind ["fault"] {

@@ -1,9 +1,9 @@
-//! The labels of Socket.IO: events and their directions, transports, ends, errors, losses.
+//! Labels of Socket.IO: events and directions, transports, disconnects, errors, dropped events.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// What a client sends. An event that is none of these is `unknown`: its name is the client's text.
+    /// An event from a client. Any other name is counted as `unknown`, because it is client text.
     EventIn ["event_type"] {
         Ping ["ping"],
         ProjectSubscribe ["project:subscribe"],
@@ -19,7 +19,7 @@ labels! {
 }
 
 labels! {
-    /// What a client is sent.
+    /// An event to a client.
     EventOut ["event_type"] {
         Pong ["pong"],
         Logout ["logout"],
@@ -35,7 +35,7 @@ labels! {
     }
 }
 
-/// An event and which way it goes.
+/// An event and its direction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Message {
     /// From a client.
@@ -65,7 +65,7 @@ impl Labels for Message {
 }
 
 labels! {
-    /// How a Socket.IO connection is carried.
+    /// The transport of a Socket.IO connection.
     Transport ["transport"] {
         Polling ["polling"],
         Websocket ["websocket"],
@@ -87,7 +87,7 @@ labels! {
 }
 
 labels! {
-    /// What went wrong on a Socket.IO connection, or on the way to one.
+    /// The kind of an error on a Socket.IO connection or during its admission.
     SocketError ["error_type"] {
         Origin ["origin"],
         Authentication ["authentication"],
@@ -103,7 +103,7 @@ labels! {
 }
 
 labels! {
-    /// Why an event did not reach a client: its queue was full, it did not cross to the other replicas, or it was to fail.
+    /// Why an event was dropped: a client's queue was full, it did not reach the other replicas, or a fault was injected.
     Loss ["reason"] {
         SlowConsumer ["slow_consumer"],
         BusAway ["bus_away"],

@@ -1,9 +1,9 @@
-//! The labels of Postgres, Redis and the caches.
+//! Labels of Postgres, Redis and the caches.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// A Redis command, or the act of connecting.
+    /// A Redis command, or a connection attempt.
     RedisCommand ["command"] {
         Connect ["connect"],
         Ping ["ping"],
@@ -17,7 +17,7 @@ labels! {
 }
 
 labels! {
-    /// How an operation ended.
+    /// The outcome of an operation.
     Outcome ["status"] {
         Success ["success"],
         Error ["error"],
@@ -25,7 +25,7 @@ labels! {
 }
 
 labels! {
-    /// What a Redis connection is for.
+    /// The purpose of a Redis connection.
     RedisRole ["role"] {
         Commands ["commands"],
         Pubsub ["pubsub"],
@@ -33,7 +33,7 @@ labels! {
 }
 
 labels! {
-    /// What a cache holds.
+    /// The content of a cache.
     CacheType ["cache_type"] {
         Session ["session"],
         User ["user"],
@@ -44,7 +44,7 @@ labels! {
 }
 
 labels! {
-    /// One kind of database statement, by what it does and to which table.
+    /// A kind of database statement, by operation and table.
     Query ["operation", "table"] {
         Begin ["begin", "transaction"],
         Commit ["commit", "transaction"],
@@ -111,7 +111,7 @@ labels! {
 }
 
 labels! {
-    /// How a database statement ended.
+    /// The outcome of a database statement.
     QueryStatus ["status"] {
         Success ["success"],
         Error ["error"],
@@ -121,7 +121,7 @@ labels! {
 }
 
 labels! {
-    /// The state of the connections in the pool.
+    /// The state of a connection in the pool; `max` is the pool's limit.
     PoolState ["state"] {
         Idle ["idle"],
         Used ["used"],

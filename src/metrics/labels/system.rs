@@ -1,9 +1,9 @@
-//! The labels of the process and of what it depends on.
+//! Labels of the process and its dependencies.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// Where an error arose that is not one request's.
+    /// The source of an error that does not belong to a single request.
     SystemError ["error_type"] {
         Panic ["panic"],
         Task ["task"],
@@ -15,7 +15,7 @@ labels! {
 }
 
 labels! {
-    /// How bad an error is: `critical` wants a person.
+    /// The severity of an error; `critical` requires human action.
     Severity ["severity"] {
         Warning ["warning"],
         Error ["error"],
@@ -24,7 +24,7 @@ labels! {
 }
 
 labels! {
-    /// A figure of the allocator.
+    /// A statistic of the allocator.
     Heap ["kind"] {
         Allocated ["allocated"],
         Active ["active"],
@@ -34,7 +34,7 @@ labels! {
 }
 
 labels! {
-    /// What the service depends on; `all` is the verdict.
+    /// A dependency of the service; `all` is the overall readiness.
     Dependency ["dependency"] {
         Postgres ["postgres"],
         Redis ["redis"],

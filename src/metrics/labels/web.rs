@@ -1,9 +1,9 @@
-//! The labels of the pages and of what browsers report: everything that a beacon may name is listed here.
+//! Labels of pages and browser reports. A beacon can use only the values listed here.
 
 use super::{Keys, Labels};
 
 labels! {
-    /// A page, by the template of its address.
+    /// A page, by its route template.
     PageRoute ["route"] {
         Home ["/"],
         About ["/about"],
@@ -20,7 +20,7 @@ labels! {
 }
 
 labels! {
-    /// A time that tells how a page felt (web.dev/vitals).
+    /// A Web Vital that is a duration (web.dev/vitals).
     Vital ["vital"] {
         Lcp ["lcp"],
         Inp ["inp"],
@@ -30,7 +30,7 @@ labels! {
 }
 
 labels! {
-    /// What a page loads.
+    /// The type of a static asset.
     AssetType ["type"] {
         Script ["script"],
         Style ["style"],
@@ -40,7 +40,7 @@ labels! {
 }
 
 labels! {
-    /// What went wrong in a browser.
+    /// The kind of an error in a browser.
     ClientError ["type"] {
         Error ["error"],
         UnhandledRejection ["unhandled_rejection"],
@@ -50,7 +50,7 @@ labels! {
 }
 
 labels! {
-    /// How a call of a page ended; `failed` is one that was not answered.
+    /// The outcome of an API call from a page; `failed` means that no response arrived.
     CallStatus ["status"] {
         Success ["2xx"],
         Refused ["4xx"],
@@ -60,7 +60,7 @@ labels! {
 }
 
 labels! {
-    /// What pages call.
+    /// A route that pages call.
     CalledEndpoint ["endpoint"] {
         Register ["/api/auth/register"],
         SignIn ["/api/auth/login"],

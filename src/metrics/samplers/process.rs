@@ -1,9 +1,9 @@
-//! What the kernel and the allocator say of this process. Read at each scrape, so that the figures are of that moment.
+//! Process figures from the kernel and the allocator, sampled on each scrape so that they are current.
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::Heap;
 
-/// Reads every figure; one that cannot be read keeps its last value.
+/// Samples all figures; an unreadable one keeps its last value.
 pub fn sample(metrics: &Metrics) {
     heap(metrics);
     #[cfg(target_os = "linux")]
@@ -13,7 +13,7 @@ pub fn sample(metrics: &Metrics) {
 #[expect(clippy::cast_precision_loss, reason = "memory stays far below 2^53 bytes")]
 fn heap(metrics: &Metrics) {
     use tikv_jemalloc_ctl::{epoch, stats};
-    // The allocator's figures stand still until the epoch is advanced.
+    // jemalloc caches its statistics until the epoch advances.
     if epoch::advance().is_err() {
         return;
     }
@@ -51,7 +51,7 @@ mod linux {
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
             metrics.process_max_fds.set((), limit as f64);
         }
-        // Refused in some containers: the figures after it are not.
+        // Some containers deny access to this file only, so continue with the network figures.
         if let Ok(io) = process.io() {
             metrics.process_disk_read.absolute((), io.read_bytes);
             metrics.process_disk_written.absolute((), io.write_bytes);

@@ -1,4 +1,4 @@
-//! The async runtime: how late its timers are, how busy its workers. Only figures that a plain build of Tokio gives.
+//! Figures of the async runtime: timer delay, worker utilisation, tasks. Uses only metrics that are available without `tokio_unstable`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -7,18 +7,18 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::metrics::Metrics;
 
-/// The probe sleeps this long and reports how much longer it was; the timer wheel itself adds about 1 ms. A shorter sleep makes the
-/// probe the largest part of what an idle replica costs: every 10 ms was half of it.
+/// Sleep of the probe, which reports the excess; the timer wheel itself adds about 1 ms. A shorter sleep would make the probe the
+/// largest cost of an idle replica: at 10 ms it caused half of that cost.
 const PROBE: Duration = Duration::from_millis(50);
 const READ_EVERY: Duration = Duration::from_secs(5);
 
-/// Threads that the runtime has started and not ended: workers and blocking ones.
+/// Live threads of the runtime: workers and blocking threads.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
-/// The runtime of a process, its threads counted.
+/// Builds the runtime of the process and counts its threads.
 ///
 /// # Errors
-/// When the operating system gives no threads.
+/// When the operating system refuses to create threads.
 pub fn build() -> std::io::Result<Runtime> {
     Builder::new_multi_thread()
         .enable_all()
@@ -31,7 +31,7 @@ pub fn build() -> std::io::Result<Runtime> {
         .build()
 }
 
-/// Measures the scheduling delay for ever.
+/// Measures the scheduling delay; never returns.
 pub async fn probe_delay(metrics: Metrics) {
     loop {
         let start = Instant::now();
@@ -42,7 +42,7 @@ pub async fn probe_delay(metrics: Metrics) {
     }
 }
 
-/// Reads the runtime's own figures for ever.
+/// Samples the runtime's own figures; never returns.
 #[expect(clippy::cast_precision_loss, reason = "counts of tasks and threads stay far below 2^53")]
 pub async fn read_figures(metrics: Metrics) {
     let runtime = Handle::current().metrics();
