@@ -1,5 +1,5 @@
-//! The HTTP metrics layer. It is the outermost layer, so it sees every response, including panics, timeouts, rejections and
-//! disconnects of clients.
+//! The HTTP metrics layer. Only the layer that identifies requests is outside of it, so it sees every response to a request with a
+//! valid `Host`, including panics, timeouts, rejections and disconnects of clients.
 //!
 //! Label values come from the operations that the router declares, so clients cannot choose them. Requests outside of declared
 //! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. Handles are created once per

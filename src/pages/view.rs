@@ -54,7 +54,7 @@ pub fn count(number: u64) -> String {
     text
 }
 
-/// Formats a duration in its two largest units. `web/src` has the same format.
+/// Formats a duration in its two largest units, like `duration` in `web/src/fleet.ts`.
 pub fn duration(seconds: u64) -> String {
     let (days, hours, minutes) = (seconds / 86_400, seconds / 3600 % 24, seconds / 60 % 60);
     let seconds = seconds % 60;
