@@ -38,7 +38,7 @@ impl UnreadBody {
         (Request::from_parts(parts, Body::new(Handed(body.clone()))), Self(Some(body)))
     }
 
-    /// Reads and discards the rest of the body, within [`LIMIT`] and [`PATIENCE`].
+    /// Reads and discards the rest of the body, within `LIMIT` and `PATIENCE`.
     pub async fn discard(self) {
         let Some(body) = self.0 else { return };
         // Another reader still holds it: a task that the handler spawned, or the response body itself.
