@@ -48,8 +48,9 @@ impl Burn {
         let limit = number(100.0 * self.limit(slo));
         let lasts = (PERIOD / self.factor).round();
         let description = format!(
-            "{}: not so for {share} of the last {}, and it goes on (limit {limit}%, which uses up the error budget of {PERIOD} days in {lasts} days).",
-            slo.description, self.long
+            "{}: {share} of events over the last {} missed this objective, and more than the limit still do over the last {} \
+             (limit {limit}%, which uses up the error budget of {PERIOD} days in {lasts} days).",
+            slo.description, self.long, self.short
         );
         slo.alerting.annotations.clone().into_iter().chain([("description".to_owned(), description)]).collect()
     }
