@@ -68,12 +68,12 @@ fn documents_say_how_often_the_watchdog_is_heard_and_when_its_silence_is_an_alar
     let often = format!("every {repeat} to {} minutes", repeat + look);
     says("monitoring/runbooks/Watchdog.md", &format!("it is sent again {often}"));
     says("docs/OPERATIONS.md", &format!("Watchdog always fires, and is sent again {often}"));
-    let alarm = "nothing has arrived for ";
+    let alarm = "receives nothing for ";
     let comment = line_of("monitoring/alertmanager/alertmanager.yml");
     let silence = comment.split_once(alarm).and_then(|(_, rest)| rest.split_once(" minutes")).unwrap().0;
     assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "one lost notification is no alarm");
     says("docs/OPERATIONS.md", &format!("raises the alarm when none came for {silence} minutes"));
-    says("monitoring/runbooks/Watchdog.md", &format!("has heard nothing for {silence} minutes"));
+    says("monitoring/runbooks/Watchdog.md", &format!("receives nothing for {silence} minutes"));
 }
 
 #[test]
