@@ -1,12 +1,12 @@
 #!/bin/sh
-# Makes the passwords and keys of docker-compose.yml at the first start and leaves them alone at every later one.
-# Each file belongs to the one user that reads it, so a service that mounts the folder reads its own secrets only.
+# Generates the passwords and keys for docker-compose.yml at the first start and keeps them at later ones.
+# Each file belongs to the only user that may read it, so a service that mounts the folder can read its own secrets only.
 set -eu
 umask 077
 cd /run/vitrine
 chmod 711 .
 
-password() { # hexadecimal: fits URLs, JSON and configuration files as it is
+password() { # hexadecimal, so that it needs no escaping in URLs, JSON and configuration files
     head -c 24 /dev/urandom | od -An -v -tx1 | tr -d ' \n'
 }
 
@@ -17,7 +17,7 @@ password() { # hexadecimal: fits URLs, JSON and configuration files as it is
 postgres=$(cat postgres_password)
 redis=$(cat redis_password)
 
-# Written anew each time, so that a rotated password reaches all of them.
+# Rewritten at each start, so that a rotated password reaches every file.
 give() { # give UID NAME < content
     cat >"$2.new"
     chmod 400 "$2.new"
@@ -28,11 +28,11 @@ printf %s "postgres://vitrine:$postgres@postgres:5432/vitrine" | give 65532 data
 printf %s "redis://:$redis@redis:6379/0" | give 65532 redis_url
 give 65531 provider_sim_own_secret <provider_sim_client_secret
 printf %s "$postgres" | give 65534 postgres_exporter_password
-# Empty without METRICS_TOKEN: replicas then ask for no token.
+# Empty without METRICS_TOKEN: replicas then require no token.
 printf %s "${METRICS_TOKEN:-}" | give 65532 metrics_token
 printf %s "${METRICS_TOKEN:-}" | give 65534 prometheus_metrics_token
 printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
-# Redis holds copies and counters only: bounded, the oldest go first, nothing is kept over a restart.
+# Redis holds only copies and counters: limited in size, it evicts the least recently used keys, and persists nothing.
 give 999 redis.conf <<CONF
 requirepass $redis
 maxmemory 160mb
@@ -40,11 +40,12 @@ maxmemory-policy allkeys-lru
 save ""
 appendonly no
 CONF
-# In a volume of its own, since which user reads it is the image's choice.
+# In a separate volume, because the Postgres image decides which user reads it.
 printf %s "$postgres" >/run/postgres/password
 chmod 444 /run/postgres/password
 chmod 755 /run/postgres
-# What Alertmanager is told in files, apart from the secrets of others that run as its user. Whose real ones stand here, keeps them.
+# Alertmanager's credentials, separate from the secrets of other services that run as the same user. Existing files are kept, so that
+# real credentials survive.
 (
     cd /run/alertmanager
     chmod 755 .
@@ -53,9 +54,9 @@ chmod 755 /run/postgres
 )
 chown 472:0 grafana_admin_password
 chown 65532:65532 provider_sim_client_secret
-# Made whole or not at all, and only once: with another key, what is sealed could not be opened.
+# Written atomically and only once: sealed data cannot be opened with another key.
 [ -s token_keys ] || head -c 32 /dev/urandom | base64 | give 65532 token_keys
 
-# A new volume belongs to root, and neither Caddy nor the engine is root. Who is in the engine's group may use its socket.
+# A new volume belongs to root, but neither Caddy nor the engine runs as root. Members of the engine's group may use its socket.
 chown 1000:1000 /volumes/caddy-data /volumes/engine-socket
 chmod 750 /volumes/engine-socket
