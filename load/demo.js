@@ -1,5 +1,5 @@
-// The profile `demo`: the whole journey at a gentle pace, about five requests a second and ten sockets, for as long as one likes.
-// Who does what is in journeys/, how in lib/; here is only how often, and what is good enough.
+// The profile `demo`: all journeys at a gentle pace, about five requests per second and ten sockets, for any duration.
+// This file defines rates and thresholds. Journeys are in journeys/, their steps in lib/.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/demo.js
 
@@ -13,10 +13,10 @@ export { listener } from './journeys/listener.js';
 export { newcomer } from './journeys/newcomer.js';
 export { visitor } from './journeys/visitor.js';
 
-/** More than journeys that are under way at once. */
+/** More accounts than concurrent journeys of one kind, so that no two of them share one. */
 const PEOPLE = 8;
 
-/** New ones of a journey in a minute, whether those before are done or not; never more at once than `most`. */
+/** Starts `rate` journeys per minute, whether or not earlier ones have finished; at most `most` run concurrently. */
 const every = (exec, rate, most) => ({
   exec,
   executor: 'constant-arrival-rate',
@@ -24,7 +24,7 @@ const every = (exec, rate, most) => ({
   rate,
   timeUnit: '1m',
   preAllocatedVUs: most,
-  // Journeys that have begun come to their end.
+  // Lets running journeys finish.
   gracefulStop: '45s',
 });
 
@@ -37,7 +37,7 @@ const scenarios = {
   listeners: every('listener', 20, 20),
 };
 
-/** k6 lets a threshold on a rate or a time hold when there is no sample, so each has a counter beside it, which must have counted. */
+/** k6 passes a threshold on a rate or a time without samples, so each also has a threshold on a counter, which must be above zero. */
 const journeys = Object.fromEntries(
   Object.keys(scenarios).flatMap((name) => [
     [`journeys{scenario:${name}}`, ['rate>0.99']],
@@ -58,14 +58,14 @@ export const options = {
     events_doubled: ['count==0'],
     ...journeys,
   },
-  // Neither address nor name: `requests` counts by route, and these would be a series for each of them.
+  // No `url` and `name`: each URL would be a series; `requests` counts by route instead.
   systemTags: ['scenario', 'check', 'expected_response'],
   summaryTrendStats: ['avg', 'p(50)', 'p(95)', 'p(99)', 'max'],
   userAgent: 'Vitrine load (k6)',
 };
 
-/** Before the first journey. */
+/** Runs before the first journey. */
 export const setup = () => setUp(PEOPLE);
 
-/** After the last. */
+/** Runs after the last journey. */
 export const teardown = tearDown;

@@ -1,5 +1,5 @@
-// A run that checks the gate of the profile `demo`: its thresholds over scenarios that ask the service for nothing. The scenarios named in
-// IDLE (separated by commas) do nothing at all; the others count a journey. `cargo xtask load --gate` must refuse such a run, so it ends with 99.
+// Tests the thresholds of the profile `demo` with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do
+// nothing at all; the others count a journey. `cargo xtask load --gate` must reject such a run, so k6 exits with 99.
 //
 //   k6 run --env IDLE=editors load/empty.js
 
@@ -16,7 +16,7 @@ export const options = { ...demo, scenarios: Object.fromEntries(Object.keys(demo
 
 const counted = journey(() => {});
 
-/** One iteration without a request. */
+/** One iteration without requests. */
 export function pretend() {
   if (!IDLE.includes(exec.scenario.name)) {
     counted();

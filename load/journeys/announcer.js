@@ -1,4 +1,4 @@
-// Somebody who goes public: links an account of a platform, publishes a project, announces it, and takes all of it back.
+// A user who links a platform account, publishes a project, announces it, and undoes all of it.
 
 import exec from 'k6/execution';
 
@@ -12,13 +12,13 @@ import { createProject, deleteProject, publish, unpublish } from '../lib/project
 
 const PLATFORM = 'mastodon';
 
-/** All of it, and nothing left of it. */
+/** Leaves no project and no link behind. */
 export const announcer = journey(({ people }) => {
   const number = exec.scenario.iterationInTest % people.length;
   const login = open('/login');
   logIn(login, people[number]);
   login.leave();
-  // What an earlier journey could not take back would be in the way.
+  // Remove links that an interrupted earlier journey left: they would fail this one.
   const accounts = open('/studio/accounts');
   unlinkAll(accounts);
   accounts.leave(1);

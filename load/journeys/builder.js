@@ -1,4 +1,4 @@
-// Somebody who builds: a project, and in it the life of an environment from its creation to its end.
+// A user who creates a project, and in it an environment that goes through its whole lifecycle.
 
 import exec from 'k6/execution';
 
@@ -9,7 +9,7 @@ import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 import { changeProject, createProject, deleteProject } from '../lib/projects.js';
 
-/** All of it, and nothing left of it. */
+/** Leaves no project behind. */
 export const builder = journey(({ people }) => {
   const login = open('/login');
   logIn(login, people[exec.scenario.iterationInTest % people.length]);

@@ -1,5 +1,5 @@
-// A client that listens: to a project, to the log of an environment, and to the answers to its pings. It comes back when a replica
-// leaves, and at its end it tells whether anything was missed or came twice.
+// A client that subscribes to a project and to the log of an environment, and sends pings. It reconnects when a replica drains. At its end
+// it checks that no event was missed or duplicated.
 
 import { check, sleep } from 'k6';
 
@@ -9,14 +9,14 @@ import { projectVersion } from '../lib/projects.js';
 import { Sequence } from '../lib/sequence.js';
 import { hold } from '../lib/socket.js';
 
-/** How long one listens; then it leaves, so that new ones can come at a steady rate. */
+/** How long a listener stays connected; then it leaves, so that new ones can start at a steady rate. */
 const LIFE_MS = 28_000;
 const PING_EVERY_MS = 5_000;
 const COME_BACK_SECONDS = 0.5;
-/** For what was said just before the end to arrive. */
+/** Time for the last events to arrive. */
 const LAST_WORDS_MS = 1_500;
 
-/** Listens for a while. */
+/** Listens for `LIFE_MS`, over as many connections as that takes. */
 export const listener = journey((stage) => {
   const ends = Date.now() + LIFE_MS;
   const lines = new Sequence();
@@ -24,10 +24,10 @@ export const listener = journey((stage) => {
     listen(stage, ends, lines);
     sleep(COME_BACK_SECONDS);
   } while (Date.now() < ends);
-  lines.judge('every line of the log is read once');
+  lines.judge('every log line arrives once');
 });
 
-/** One connection. Lines that it does not get, the next one will. */
+/** One connection. The next one resumes the log after the last line of this one. */
 function listen({ token, project, environment }, ends, lines) {
   const client = program(token);
   const changes = new Sequence();
@@ -37,7 +37,7 @@ function listen({ token, project, environment }, ends, lines) {
   const subscribe = (socket) => {
     socket.say('project:subscribe', { project_id: project }, (answer) => {
       accepted(answer);
-      // From here on every change is to be heard.
+      // Every change after this version must arrive.
       changes.begin(projectVersion(client, project));
     });
     socket.say('env:subscribe', { environment_id: environment, last_seq: lines.last ?? null }, accepted);
@@ -45,12 +45,12 @@ function listen({ token, project, environment }, ends, lines) {
   const ping = (socket) => {
     counted.pings += 1;
     const at = Date.now();
-    socket.say('ping', { at }, (answer) => check(answer, { 'the ping is answered': (pong) => pong.at === at }));
+    socket.say('ping', { at }, (answer) => check(answer, { 'the ping is acknowledged': (pong) => pong.at === at }));
   };
   const end = (socket) => {
     const version = projectVersion(client, project);
     socket.after(LAST_WORDS_MS, () => {
-      changes.judge('every change is heard once', version);
+      changes.judge('every change arrives once', version);
       check(counted, { 'every pong arrives': ({ pings, pongs }) => pings === pongs });
       socket.close();
     });
@@ -62,7 +62,7 @@ function listen({ token, project, environment }, ends, lines) {
       socket.every(PING_EVERY_MS, () => Date.now() < ends && ping(socket));
       socket.after(Math.max(1, ends - Date.now()), () => end(socket));
     },
-    refused: (reason) => check(reason, { 'the connection is taken': () => false }),
+    refused: (reason) => check(reason, { 'the connection is accepted': () => false }),
     pong: () => (counted.pongs += 1),
     'project:changed': ({ version }) => changes.hear(version),
     'env:log': ({ entries }) => entries.forEach(({ seq }) => lines.hear(seq)),

@@ -1,4 +1,4 @@
-// Somebody new: signs up with a password or comes by a platform, looks around and leaves. Every third mistypes the password first.
+// A new user who signs up with a password or through a platform, looks around and leaves. Every third number mistypes its password first.
 
 import exec from 'k6/execution';
 
@@ -7,10 +7,10 @@ import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 import { authorise } from '../lib/platforms.js';
 
-/** Guests come back: their accounts stay as few as they are. */
+/** Platform guests are reused, so that their number of accounts stays bounded. */
 const GUESTS = 10;
 
-/** By password and by platform in turns. */
+/** Alternates between password and platform. */
 export const newcomer = journey(() => {
   const number = exec.scenario.iterationInTest;
   if (number % 2) {

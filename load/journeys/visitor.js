@@ -1,10 +1,10 @@
-// A visitor of the public pages, who signs in nowhere: the home page with its numbers of the fleet, the showcase, and a project in it.
+// An anonymous visitor of the public pages: the home page with its fleet status, the showcase, and a project in it.
 
 import { browser } from '../lib/http.js';
 import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 
-/** From the home page to the project that is on show all the time. */
+/** Goes from the home page to the permanently published project. */
 export const visitor = journey(({ exhibit }) => {
   const home = open('/');
   home.call('GET', '/api/fleet');

@@ -1,27 +1,27 @@
-// Accounts: signing up, in and out.
+// Accounts: registration, sign-in and sign-out.
 
 import { browser } from './http.js';
 
 const PASSWORD = 'open sesame, said the load';
 
-/** Makes an account; answers its e-mail. */
+/** Registers an account; returns its e-mail address. */
 export function register(email) {
   const body = { email, password: PASSWORD, display_name: 'Somebody under load' };
   browser.call('POST', '/api/auth/register', { body, wanted: [201] });
   return email;
 }
 
-/** Signs in; the cookie is kept as a browser does, the token answered for programs. */
+/** Signs in. Keeps the cookie, like a browser, and returns the token, for programs. */
 export function logIn(client, email) {
   return client.call('POST', '/api/auth/login', { body: { email, password: PASSWORD, device: 'load' } }).json('token');
 }
 
-/** Signs in with a password that is not the one. */
+/** Tries to sign in with a wrong password. */
 export function mistype(client, email) {
   client.call('POST', '/api/auth/login', { body: { email, password: `${PASSWORD}?` }, wanted: [401] });
 }
 
-/** Looks who is signed in, and where. */
+/** Reads the current user and their sessions. */
 export function lookAround() {
   browser.call('GET', '/api/auth/me');
   browser.call('GET', '/api/auth/sessions');

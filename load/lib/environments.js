@@ -1,21 +1,21 @@
-// Environments: their life, their sessions, extensions and logs.
+// Environments: their lifecycle, sessions, extensions and logs.
 
 import { sleep } from 'k6';
 
 import { browser, newKey } from './http.js';
 
 const ROUTE = '/api/environments/{id}';
-/** Above five attempts of a job, which a busy machine may take. */
+/** Longer than five attempts at a job, which a busy machine may need. */
 const LIMIT_SECONDS = 60;
 
-/** Makes an environment in a project; answers its identifier. */
+/** Creates an environment in a project; returns its identifier. */
 export function createEnvironment(client, project) {
   const body = { name: 'under-load', image: 'busybox:1.37' };
   const options = { at: { id: project }, body, headers: newKey(), wanted: [201] };
   return client.call('POST', '/api/projects/{id}/environments', options).json('id');
 }
 
-/** Starts, stops or restarts an environment, which takes a while. */
+/** Requests a start, stop or restart; returns before it is complete. */
 export function operate(client, id, operation) {
   client.call('POST', `${ROUTE}/${operation}`, { at: { id }, wanted: [202] });
 }
@@ -28,7 +28,7 @@ export function awaitStatus(id, wanted, client = browser) {
 /** Deletes an environment and waits until it is gone. */
 export function deleteEnvironment(client, id) {
   client.call('DELETE', ROUTE, { at: { id }, wanted: [202] });
-  until('answer', 404, () => browser.call('GET', ROUTE, { at: { id }, wanted: [200, 404] }).status);
+  until('response status', 404, () => browser.call('GET', ROUTE, { at: { id }, wanted: [200, 404] }).status);
 }
 
 /** Opens a session for an editor and closes it again. */
@@ -37,12 +37,12 @@ export function attach(client, id) {
   client.call('DELETE', '/api/sessions/{id}', { at: { id: session.json('id') }, wanted: [204] });
 }
 
-/** Has an extension installed. */
+/** Requests the installation of an extension; returns before it is complete. */
 export function install(client, id, extension) {
   client.call('PUT', `${ROUTE}/extensions/{extension}`, { at: { id, extension }, wanted: [200, 202] });
 }
 
-/** Reads an environment's log from its beginning; answers how many lines there are. */
+/** Reads the first 1000 lines of an environment's log; returns their number. */
 export function readLog(id) {
   return browser.call('GET', `${ROUTE}/logs`, { at: { id }, query: '?after=0&limit=1000' }).json('items').length;
 }
@@ -54,5 +54,5 @@ function until(what, wanted, read) {
     }
     sleep(1);
   }
-  throw new Error(`the ${what} of an environment is not ${wanted} after ${LIMIT_SECONDS} s`);
+  throw new Error(`timed out after ${LIMIT_SECONDS} s: the ${what} of the environment is not ${wanted}`);
 }

@@ -1,6 +1,5 @@
-// Requests: one on one route, counted by route and status, and failed when its status is not the wanted one.
-// Routes are templates, as the service's own metrics name them, so that no identifier becomes a series. What is asked for is said
-// elsewhere.
+// HTTP requests, counted by route and status; an unexpected status is an error. Routes are templates, as in the service's own metrics, so
+// that identifiers do not become series. The other modules define which requests are sent.
 
 import { check } from 'k6';
 import http from 'k6/http';
@@ -8,29 +7,29 @@ import { Counter } from 'k6/metrics';
 
 import { EDGE } from './settings.js';
 
-/** Everything that was answered at the edge, with the labels `method`, `route` and `status`; status 0 is no answer. */
+/** All requests to the edge, with the labels `method`, `route` and `status`; status 0 means no response. */
 const requests = new Counter('requests');
-/** The seconds that they took, and how many took no longer than is promised: both grow, so that a window of them can be compared with a
- *  window of the service's own. k6's percentiles cannot: they are of the whole run. */
+/** Total duration in seconds, and the number of requests within the latency objective. Both are counters, so that a window of them can be
+ *  compared with the same window of the service's metrics. k6's percentiles cannot, because they cover the whole run. */
 const seconds = new Counter('request_seconds');
 const fast = new Counter('requests_fast');
-/** In milliseconds: `requests-latency` of monitoring/slo.yml. */
+/** Latency objective in milliseconds: `requests-latency` in monitoring/slo.yml. */
 const PROMISED = 300;
 
 const TIMEOUT = '15s';
 
-/** Whoever asks, told by the cookies of this iteration alone. */
+/** A browser: only the cookies of this iteration identify it. */
 export const browser = { call };
 
-/** A program, which says by its token who it is. */
+/** A program, which authenticates with a bearer token. */
 export function program(token) {
   const authorization = `Bearer ${token}`;
   return { call: (method, route, options = {}) => call(method, route, { ...options, headers: { ...options.headers, authorization } }) };
 }
 
 /**
- * A request to the edge, and its answer. `at` fills the route's template, `query` follows it, `body` is sent as JSON. Throws when the
- * status is none of the `wanted`: a journey cannot go on from there.
+ * Sends a request to the edge and returns the response. `at` fills the route's template, `query` is appended, `body` is sent as JSON.
+ * Throws if the status is none of `wanted`, because the journey cannot continue.
  */
 export function call(method, route, { at = {}, query = '', body, headers = {}, wanted = [200] } = {}) {
   const path = route.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(at[name]));
@@ -43,7 +42,7 @@ export function call(method, route, { at = {}, query = '', body, headers = {}, w
   return answer;
 }
 
-/** A page or a form of somebody else than the service. */
+/** Requests a page or submits a form of another site. */
 export function elsewhere(method, url, form, wanted) {
   const answer = send(method, url, form, form === null ? {} : { 'content-type': 'application/x-www-form-urlencoded' }, wanted);
   expect(answer, wanted, `${method} ${url.split('?')[0]}`);
@@ -56,13 +55,13 @@ function send(method, url, body, headers, wanted) {
 }
 
 function expect(answer, wanted, what) {
-  const expected = check(answer, { 'the answer is the wanted one': ({ status }) => wanted.includes(status) });
+  const expected = check(answer, { 'the status is expected': ({ status }) => wanted.includes(status) });
   if (!expected) {
-    throw new Error(`${what}: ${answer.status} ${answer.error || answer.body}`);
+    throw new Error(`${what}: unexpected response ${answer.status} ${answer.error || answer.body}`);
   }
 }
 
-/** A key that no other request has. */
+/** Headers with a new idempotency key. */
 export function newKey() {
   return { 'idempotency-key': crypto.randomUUID() };
 }

@@ -1,13 +1,13 @@
-// Journeys: whether they come to their end. What a journey is made of is in journeys/.
+// Counts finished and failed journeys. Their steps are in journeys/.
 
 import { Counter, Rate } from 'k6/metrics';
 
-/** The share that came to its end. One that k6 broke off itself is not counted. */
+/** Share of journeys that finished. Journeys that k6 itself interrupts are not counted. */
 export const journeys = new Rate('journeys');
-/** How many came to their end. A threshold on a rate holds when nothing was counted; one on a counter does not. */
+/** Number of finished journeys. A threshold on a rate passes without samples; one on a counter does not. */
 const done = new Counter('journeys_done');
 
-/** A journey that is counted: as failed when it throws. */
+/** Wraps a journey to count it; one that throws has failed. */
 export function journey(go) {
   return (stage) => {
     let ended = false;

@@ -1,5 +1,5 @@
-// Pages as a browser has them: the document, the files it names, calls of its script, and the beacon that tells of all that
-// when it is left. The times are those of this visit where k6 knows them; what only a screen can tell is made up, at values that feel good.
+// Simulates pages in a browser: the document, its files, the calls of its script, and the beacon that reports all of it when the visitor
+// leaves. Times are real where k6 can measure them; values that need a screen are made up, in the good range.
 
 import { sleep } from 'k6';
 import exec from 'k6/execution';
@@ -7,7 +7,7 @@ import exec from 'k6/execution';
 import { call } from './http.js';
 
 const FILE_TYPES = { js: 'script', css: 'style', svg: 'image' };
-/** Files that a browser has seen it has in its cache. */
+/** The browser cache of the current iteration. */
 let known = { iteration: -1, files: new Set() };
 
 /** Opens a page; `route` is the template of its address. */
@@ -20,20 +20,20 @@ export function open(route, at = {}) {
   return new Page(route, events, [vital('lcp', paint + between(0, 400)), vital('inp', between(16, 120)), vital('cls', between(0, 0.05))]);
 }
 
-/** A page that is open. */
+/** An open page. */
 class Page {
   constructor(route, events, last) {
     Object.assign(this, { route, events, last });
   }
 
-  /** A call of the page's script. */
+  /** Sends an API request like the page's script, and records it for the beacon. */
   call(method, endpoint, options = {}) {
     const answer = call(method, endpoint, { ...options, headers: { 'sec-fetch-site': 'same-origin', ...options.headers } });
     this.events.push({ kind: 'api_call', endpoint, status: answer.status });
     return answer;
   }
 
-  /** Leaves the page after so many seconds of reading. */
+  /** Reads for some seconds, then leaves the page and sends the beacon. */
   leave(seconds = 0) {
     sleep(seconds);
     const headers = { 'sec-fetch-site': 'same-origin' };
@@ -41,7 +41,7 @@ class Page {
   }
 }
 
-/** Loads the files that a document names, unless this browser has them. */
+/** Loads the files that a document links to, except those in the browser cache. */
 function load(document) {
   const iteration = exec.vu.iterationInScenario;
   if (known.iteration !== iteration) {

@@ -1,9 +1,9 @@
-// Platforms: the way to one of them, consent there, and the way back, as a browser goes it.
+// Platforms: the OAuth flow of a browser, from the start over the consent page to the callback.
 
 import { browser, elsewhere } from './http.js';
 import { EDGE, SIMULATOR } from './settings.js';
 
-/** Signs in by a platform, or links it to who is signed in, as the account of that name there. */
+/** Signs in through a platform, or links it to the signed-in user, as the platform's account of that name. */
 export function authorise(platform, account) {
   const start = browser.call('GET', '/api/oauth/{platform}/start', { at: { platform }, wanted: [303] });
   const consent = moved(start.headers.Location, SIMULATOR);
@@ -14,17 +14,17 @@ export function authorise(platform, account) {
   browser.call('GET', '/api/oauth/{platform}/callback', { at: { platform }, query: `?${query}`, wanted: [303] });
 }
 
-/** What is linked to who is signed in. */
+/** Platform accounts linked to the signed-in user. */
 export function linkedAccounts() {
   return browser.call('GET', '/api/accounts').json('items');
 }
 
-/** Gives a link up. */
+/** Removes a link. */
 export function unlink(client, id) {
   client.call('DELETE', '/api/accounts/{id}', { at: { id }, wanted: [204] });
 }
 
-/** An address at another origin, if one is named. */
+/** Replaces the origin of an address, if one is given. */
 function moved(url, origin) {
   return origin ? url.replace(/^https?:\/\/[^/]+/, origin) : url;
 }

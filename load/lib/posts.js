@@ -1,13 +1,13 @@
-// Posts: announced, delivered, and what became of the account that they were posted with.
+// Posts: creation, delivery, and the statistics of the platform account.
 
 import { sleep } from 'k6';
 
 import { browser, newKey } from './http.js';
 
-/** Above five attempts of a job, which a busy machine may take. */
+/** Longer than five attempts at a job, which a busy machine may need. */
 const LIMIT_SECONDS = 60;
 
-/** Announces a published project; answers the post's identifier. */
+/** Announces a published project; returns the post's identifier. */
 export function announce(client, project, platforms) {
   const body = { project_id: project, text: 'It is there', platforms };
   return client.call('POST', '/api/posts', { body, headers: newKey(), wanted: [201] }).json('id');
@@ -22,10 +22,10 @@ export function awaitDelivery(id) {
     }
     sleep(1);
   }
-  throw new Error(`a post is not delivered after ${LIMIT_SECONDS} s`);
+  throw new Error(`timed out after ${LIMIT_SECONDS} s: the post is not delivered`);
 }
 
-/** Asks how an account on a platform does. */
+/** Reads the statistics of a platform account. */
 export function readInsights(client, platform) {
   client.call('GET', '/api/insights/{platform}', { at: { platform } });
 }

@@ -1,4 +1,4 @@
-// Numbers that come one after another, each once: versions of a project, lines of a log.
+// Checks that consecutive numbers arrive exactly once: versions of a project, lines of a log.
 
 import { check } from 'k6';
 import { Counter } from 'k6/metrics';
@@ -6,28 +6,28 @@ import { Counter } from 'k6/metrics';
 const missed = new Counter('events_missed');
 const doubled = new Counter('events_doubled');
 
-/** What came of them. */
+/** The numbers received so far. */
 export class Sequence {
   constructor() {
     this.seen = [];
   }
 
-  /** The number that came last. */
+  /** The most recent number. */
   get last() {
     return this.seen[this.seen.length - 1];
   }
 
-  /** What is after this number has to come; unless told, what is after the first that comes. */
+  /** Expects all numbers after this one. Without a call, the first number received is the first one expected. */
   begin(number) {
     this.first = number;
   }
 
-  /** One has come. */
+  /** Records a received number. */
   hear(number) {
     this.seen.push(number);
   }
 
-  /** Claims that each came once, up to one that is known to have been. */
+  /** Checks that every expected number up to `end` arrived exactly once. */
   judge(claim, end = this.last) {
     const first = this.first ?? this.seen[0] - 1;
     const wanted = this.seen.filter((number) => number > first && number <= end);

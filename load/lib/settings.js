@@ -1,10 +1,10 @@
-// What a run is told from outside, by `k6 run --env NAME=value`.
+// Settings of a run, given by `k6 run --env NAME=value`.
 
-/** The edge: the only way in. */
+/** Address of the edge. */
 export const EDGE = __ENV.EDGE || 'http://localhost:8080';
 
-/** How long new journeys begin; those under way then come to their end. */
+/** How long new journeys start; running ones then finish. */
 export const DURATION = __ENV.DURATION || '5m';
 
-/** Where the simulated platforms are when it is not where the service sends browsers: within Compose. */
+/** Address of the simulated platforms, if it differs from the one that the service sends browsers to: within Compose. */
 export const SIMULATOR = __ENV.SIMULATOR || '';

@@ -1,5 +1,5 @@
-// A Socket.IO client (protocol 5, over Engine.IO 4) on a websocket. Of the framing it knows what the service uses: no
-// namespaces, no binary. What is said and heard is the caller's business.
+// A Socket.IO client (protocol 5, over Engine.IO 4) over WebSocket. It supports only the framing that the service uses: no
+// namespaces, no binary. Callers define the events.
 
 import { Counter, Trend } from 'k6/metrics';
 import ws from 'k6/ws';
@@ -8,11 +8,11 @@ import { EDGE } from './settings.js';
 
 const sent = new Counter('socket_sent');
 const heard = new Counter('socket_heard');
-/** From an event to its acknowledgement. */
+/** Time from an event to its acknowledgement. */
 const acknowledged = new Trend('socket_ack', true);
 
 const ADDRESS = `${EDGE.replace(/^http/, 'ws')}/socket.io/?EIO=4&transport=websocket`;
-/** First letters of a frame: Engine.IO's, then for a message Socket.IO's. */
+/** Frame prefixes: the Engine.IO packet type, followed for messages by the Socket.IO packet type. */
 const OPEN = '0';
 const PING = '2';
 const PONG = '3';
@@ -21,7 +21,7 @@ const EVENT = '42';
 const ACK = '43';
 const REFUSED = '44';
 
-/** Holds a connection until one side closes it; `on` has a function for each event, `connected`, which gets the client, and `refused`. */
+/** Keeps a connection until one side closes it. `on` has a handler per event, plus `connected`, which gets the client, and `refused`. */
 export function hold(token, on) {
   const answer = ws.connect(ADDRESS, {}, (socket) => {
     const client = new Client(socket, token, on);
@@ -32,13 +32,13 @@ export function hold(token, on) {
   }
 }
 
-/** One end of a connection. */
+/** The client side of a connection. */
 class Client {
   constructor(socket, token, on) {
     Object.assign(this, { socket, token, on, waiting: new Map(), last: 0 });
   }
 
-  /** Says something; `answered` gets the acknowledgement. */
+  /** Sends an event; `answered` gets the acknowledgement. */
   say(event, payload, answered) {
     this.last += 1;
     this.waiting.set(this.last, { since: Date.now(), answered });
@@ -46,17 +46,17 @@ class Client {
     this.socket.send(`${EVENT}${this.last}${JSON.stringify([event, payload])}`);
   }
 
-  /** Does something again and again while the connection is open. */
+  /** Repeats an action while the connection is open. */
   every(milliseconds, act) {
     this.socket.setInterval(act, milliseconds);
   }
 
-  /** Does something later, if the connection is still open then. */
+  /** Runs an action later, if the connection is still open. */
   after(milliseconds, act) {
     this.socket.setTimeout(act, milliseconds);
   }
 
-  /** Ends it. */
+  /** Closes the connection. */
   close() {
     this.socket.close();
   }

@@ -1,6 +1,6 @@
-// What journeys share: people who have accounts, a project on show, and what listeners subscribe to: a project that is changed, and
-// a running environment, in a project of its own because a change takes a project out of the cache for a while. Made before the first
-// journey, taken away after the last; accounts stay, for the service deletes none.
+// Fixtures shared by journeys: registered users, a published project, and the targets of listeners: a project that keeps changing, and a
+// running environment. The environment has its own project, because a change evicts its project from the cache for a while. Created before
+// the first journey and deleted after the last; accounts remain, because the service does not delete accounts.
 
 import { logIn, register } from './accounts.js';
 import { awaitStatus, createEnvironment, operate } from './environments.js';
@@ -8,7 +8,7 @@ import { browser } from './http.js';
 import { linkedAccounts, unlink } from './platforms.js';
 import { createProject, deleteProject, ownProjects, publish } from './projects.js';
 
-/** Makes it. */
+/** Creates the fixtures for `size` users. */
 export function setUp(size) {
   const run = crypto.randomUUID().slice(0, 8);
   const people = Array.from({ length: size }, (_, number) => register(`load-${run}-${number}@example.org`));
@@ -23,7 +23,7 @@ export function setUp(size) {
   return { people, host, token, exhibit, project, environment };
 }
 
-/** Takes it away, and whatever interrupted journeys left. */
+/** Deletes the fixtures, and the remains of interrupted journeys. */
 export function tearDown({ people, host }) {
   for (const person of [...people, host]) {
     logIn(browser, person);
