@@ -1,69 +1,69 @@
-// What makes a panel move. Every panel names one, and `cargo xtask panels` brings it about on a stack and looks whether the panel moves.
-// The same list stands where that is done.
+// Causes that change a panel. Every panel names one; `cargo xtask panels` provokes it on a test stack and checks that the panel reacts.
+// xtask/src/panels/causes.rs has the same list, with the code that provokes each cause.
 
 export type Cause =
-  /** The demo load begins. */
+  /** The demo load starts. */
   | 'traffic'
-  /** A route answers 500. */
+  /** A route fails with 500. */
   | 'server-errors'
-  /** Clients ask for what they must not have. */
+  /** Clients send invalid or forbidden requests. */
   | 'client-errors'
-  /** Answers are late. */
+  /** Responses are delayed. */
   | 'slowness'
   /** A request panics. */
   | 'panic'
-  /** A task in the background fails, and its replica ends. */
+  /** A background task fails, and its replica exits. */
   | 'task'
-  /** Workers are kept busy. */
+  /** Worker threads are blocked. */
   | 'busy'
-  /** Memory is held. */
+  /** A replica allocates memory and keeps it. */
   | 'memory'
   /** Statements are slow. */
   | 'slow-database'
-  /** Statements run into their timeout. */
+  /** Statements time out. */
   | 'database-errors'
-  /** Somebody else holds connections and locks. */
+  /** Another client holds connections and locks. */
   | 'database-connections'
   /** Slow statements fill the pool. */
   | 'database-pool'
-  /** Redis answers late. */
+  /** Redis responds late. */
   | 'slow-redis'
   | 'redis-away'
   | 'postgres-away'
-  /** Calls of the driver of environments fail. */
+  /** Environment driver calls fail. */
   | 'driver-failures'
-  /** Calls of the driver of environments are slow. */
+  /** Environment driver calls are slow. */
   | 'slow-driver'
   /** Wrong passwords. */
   | 'login-failures'
-  /** Signing in by a platform fails. */
+  /** Sign-ins through a platform fail. */
   | 'oauth-failures'
-  /** Platforms refuse or fail. */
+  /** Platforms reject calls or fail. */
   | 'platform-failures'
-  /** More jobs than workers get done. */
+  /** More jobs arrive than workers can process. */
   | 'jobs-backlog'
-  /** Events of the bus are dropped. */
+  /** Events on the bus are dropped. */
   | 'dropped-events'
-  /** Sockets are refused. */
+  /** Socket.IO connections are refused. */
   | 'socket-errors'
   /** Browsers report errors, bad vitals, slow files. */
   | 'browser-reports'
   | 'replica-stopped'
-  /** A replica ends on request, and starts again. */
+  /** A replica is stopped gracefully and restarted. */
   | 'replica-restarted'
   /** The edge finds no replica. */
   | 'edge-errors'
   /** An alert fires. */
   | 'alerts'
-  /** Requests fail for long enough that a budget burns. */
+  /** Requests fail long enough to burn an error budget. */
   | 'error-budget'
-  /** The disk fills. */
+  /** A disk fills up. */
   | 'disk'
-  /** A program beside the service writes to a disk of the machine. */
+  /** Another process writes to a disk of the machine. */
   | 'disk-traffic'
-  /** Clients fetch much. */
+  /** Clients download large amounts of data. */
   | 'downloads'
-  /** Clients that come too often. */
+  /** Clients exceed rate limits. */
   | 'rate-limits'
-  /** Prometheus has more rules to evaluate, some of them bad. */
+  /** Prometheus evaluates additional rules, some of them invalid. */
   | 'rules';

@@ -1,4 +1,4 @@
-// Colours that mean something, the same on every dashboard: green is well, orange wants a look, red wants somebody; blue is a fact.
+// Colours with the same meaning on every dashboard: green is healthy, orange needs a look, red needs action, blue is neutral.
 
 import type { Threshold } from '@grafana/grafana-foundation-sdk/dashboard';
 
@@ -8,10 +8,10 @@ export const BAD = 'red';
 export const FACT = 'blue';
 export const IDLE = '#8e8e8e';
 
-/** Colours of series by a pattern of their names. */
+/** Colours of series, keyed by a regular expression on their names. */
 export type Colours = Record<string, string>;
 
-/** What `orNone` says. */
+/** The placeholder series of `orNone`. */
 export const NOTHING: Colours = { '/^none$/': GOOD };
 export const BY_STATUS: Colours = {
   '/^0/': BAD,
@@ -36,7 +36,7 @@ export const BY_ENVIRONMENT: Colours = {
   '/creating|starting/': FACT,
   '/stopping|deleting/': 'purple',
 };
-/** The slower the darker. */
+/** Darker colours for higher quantiles. */
 export const BY_QUANTILE: Colours = {
   '/p50/': 'super-light-blue',
   '/p75|p90/': 'light-blue',
@@ -46,7 +46,7 @@ export const BY_QUANTILE: Colours = {
 export const BY_POOL: Colours = { '/used/': FACT, '/idle/': GOOD, '/max/': BAD };
 export const BY_SEVERITY: Colours = { '/critical/': BAD, '/error/': WARNING, '/warning/': 'yellow' };
 
-/** From which value on which colour, the first one from the beginning. */
+/** Lower bounds and their colours; the first one has no bound. */
 export type Limits = Threshold[];
 
 const limits = (first: string, ...rest: [number, string][]): Limits => [
@@ -54,17 +54,17 @@ const limits = (first: string, ...rest: [number, string][]): Limits => [
   ...rest.map(([value, color]) => ({ value, color })),
 ];
 
-/** Good while it is low. */
+/** Low values are good. */
 export const low = (warning: number, bad: number) => limits(GOOD, [warning, WARNING], [bad, BAD]);
-/** Good while it is high. */
+/** High values are good. */
 export const high = (warning: number, good: number) => limits(BAD, [warning, WARNING], [good, GOOD]);
-/** Good while there is none. */
+/** Only zero is good. */
 export const none = limits(GOOD, [0.001, BAD]);
-/** Good from this on. */
+/** Good from this value on, bad below. */
 export const above = (good: number) => limits(BAD, [good, GOOD]);
-/** Good once it has grown to this. */
+/** Good from this value on, a warning below. */
 export const atLeast = (good: number) => limits(WARNING, [good, GOOD]);
-/** Good while it is below this. */
+/** Good below this value. */
 export const below = (bad: number) => limits(GOOD, [bad, BAD]);
 /** Neither good nor bad. */
 export const fact = limits(FACT);

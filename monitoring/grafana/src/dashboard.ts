@@ -1,4 +1,4 @@
-// What all dashboards have in common: links, annotations, refresh; and how rows of panels become one.
+// Builds a dashboard from rows of panels, with the links, annotations and refresh interval that all dashboards share.
 
 import {
   AnnotationQueryBuilder,
@@ -16,7 +16,7 @@ import { everywhere, TAG, uid, type Name } from './links.js';
 import type { Panel } from './panels.js';
 import { DATASOURCE, datasource, runbooks } from './variables.js';
 
-/** What belongs together, under a title. */
+/** Related panels under a title. */
 export interface Row {
   title: string;
   panels: Panel[];
@@ -26,22 +26,22 @@ export const row = (title: string, ...panels: Panel[]): Row => ({ title, panels 
 
 interface Content {
   title: string;
-  /** The question that it answers. */
+  /** The question that the dashboard answers. */
   description: string;
   variables?: Builder<VariableModel>[];
-  /** How far back it looks at first. */
+  /** Initial time range, up to now. Default: `1h`. */
   since?: string;
   rows: Row[];
 }
 
-/** A dashboard that is done, and what moves each of its panels. */
+/** A complete dashboard, and the cause that changes each of its panels, by panel number. */
 export interface Finished {
   name: Name;
   dashboard: Dashboard;
   causes: Record<string, Cause>;
 }
 
-/** Where a replica has started, and with which version. */
+/** Marks the start of each replica, with its version. */
 const DEPLOYMENTS = new AnnotationQueryBuilder()
   .name('Deployments')
   .datasource(DATASOURCE)
@@ -54,7 +54,7 @@ const DEPLOYMENTS = new AnnotationQueryBuilder()
   .titleFormat('{{instance}} started')
   .textFormat('Version {{version}}, revision {{revision}}: a deployment, or a restart');
 
-/** When which alert fired. */
+/** Marks the times at which alerts fire. */
 const ALERTS = new AnnotationQueryBuilder()
   .name('Alerts')
   .datasource(DATASOURCE)
@@ -65,7 +65,7 @@ const ALERTS = new AnnotationQueryBuilder()
   .titleFormat('{{alertname}}')
   .textFormat('{{severity}} {{instance}}');
 
-/** At the top of the dashboard, not in the menu where the library puts it. */
+/** Shows links and annotations at the top of the dashboard instead of in the controls menu, the library's default. */
 function inSight<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
   return {
     build: () => {

@@ -1,4 +1,4 @@
-// Where panels are: rows of lines, each line as wide as the dashboard and as high as its highest panel.
+// Layout of panels: lines as wide as the dashboard and as high as their highest panel.
 
 import type { GridPos } from '@grafana/grafana-foundation-sdk/dashboard';
 
@@ -9,7 +9,7 @@ export interface Size {
   height: number;
 }
 
-/** Puts panels one after the other from `top` on; where a line ends before the edge, its panels grow. Answers where the next line begins. */
+/** Places panels from left to right, from `top` on, and stretches each line to the full width; `bottom` is where the next line starts. */
 export function flow(sizes: Size[], top: number): { places: GridPos[]; bottom: number } {
   const places: GridPos[] = [];
   let y = top;
@@ -39,7 +39,7 @@ function lines(sizes: Size[]): Size[][] {
   return lines;
 }
 
-/** The widths of a line that fills the dashboard. */
+/** Widths that make a line fill the dashboard; rounding the edges instead of the widths keeps their sum exact. */
 function stretched(line: Size[]): number[] {
   const used = line.reduce((sum, size) => sum + size.width, 0);
   let ends = 0;

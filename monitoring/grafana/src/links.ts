@@ -1,12 +1,12 @@
-// Where links lead: other dashboards, alerts with their runbooks.
+// Links to other dashboards and to runbooks.
 
 import { DashboardLinkBuilder, DashboardLinkType } from '@grafana/grafana-foundation-sdk/dashboard';
 
 export const TAG = 'vitrine';
-/** Where people reach the runbooks, as it stands, without escapes: the hidden variable `runbooks`. */
+/** Public address of the runbooks, from the hidden variable `runbooks`; `raw` keeps Grafana from escaping it. */
 const RUNBOOKS = '${runbooks:raw}';
 
-/** Files of dashboards, without their ending. */
+/** File names of dashboards, without extension. */
 export type Name =
   | 'overview'
   | 'api-performance'
@@ -22,7 +22,7 @@ export type Name =
 
 export const uid = (name: Name) => `vitrine-${name}`;
 
-/** What every dashboard has at its top. */
+/** Links at the top of every dashboard. */
 export const everywhere = [
   new DashboardLinkBuilder('Vitrine dashboards')
     .type(DashboardLinkType.Dashboards)
@@ -34,18 +34,18 @@ export const everywhere = [
   new DashboardLinkBuilder('Runbooks')
     .type(DashboardLinkType.Link)
     .url(`${RUNBOOKS}/`)
-    .tooltip('What to do about each alert')
+    .tooltip('How to handle each alert')
     .targetBlank(true)
     .icon('doc'),
 ];
 
-/** From a panel to the dashboard that tells more, with the time and the variables. */
+/** From a panel to a more detailed dashboard, with the same time range and variables. */
 export const more = (name: Name) =>
   new DashboardLinkBuilder(`More: ${name}`).type(DashboardLinkType.Link).url(`/d/${uid(name)}?\${__url_time_range}&\${__all_variables}`);
 
-/** From a panel to the runbook of the alert that watches the same; from there to the alert. */
+/** From a panel to the runbook of the alert on the same metric; the runbook links to the alert. */
 export const watched = (alert: string) =>
   new DashboardLinkBuilder(`Runbook: ${alert}`).type(DashboardLinkType.Link).url(`${RUNBOOKS}/${alert}`).targetBlank(true);
 
-/** From the name of an alert in a table to its runbook. */
+/** From an alert's name in a table to its runbook. */
 export const ofValue = { title: 'Runbook', url: `${RUNBOOKS}/\${__value.raw}`, targetBlank: true };

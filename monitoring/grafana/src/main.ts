@@ -1,4 +1,4 @@
-// Writes the dashboards, and causes.json, which says for each panel what moves it. The same sources always make the same bytes.
+// Writes the dashboards, and causes.json with the cause that changes each panel. The output is deterministic.
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -31,7 +31,7 @@ const ALL = [
   loadTest,
 ];
 
-/** Where to, if somebody says so. */
+/** Output folder; the first argument overrides it. */
 const home = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
 const folder = join(home, 'dashboards');
 
@@ -40,7 +40,7 @@ function write(file: string, content: unknown) {
 }
 
 mkdirSync(folder, { recursive: true });
-// A dashboard that is no more must not live on.
+// Remove dashboards that no longer have a source.
 for (const file of readdirSync(folder)) {
   rmSync(join(folder, file));
 }

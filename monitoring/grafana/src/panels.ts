@@ -1,4 +1,4 @@
-// The kinds of panels, each drawn in the one way that all dashboards have. What a panel shows is said in the dashboards.
+// The kinds of panels, each with one style for all dashboards. The modules in dashboards/ define what panels show.
 
 import { PanelBuilder as BarGauge } from '@grafana/grafana-foundation-sdk/bargauge';
 import type { Dataquery } from '@grafana/grafana-foundation-sdk/cog';
@@ -64,39 +64,39 @@ import { DATASOURCE } from './variables.js';
 
 type Builder = BarGauge | Heatmap | PieChart | Stat | StateTimeline | Table | TimeSeries;
 
-/** A panel, and what the dashboard has to know of it. */
+/** A panel, with its size and its cause for the dashboard. */
 export interface Panel extends Size {
   builder: Builder;
   movedBy: Cause;
 }
 
-/** What every panel says. */
+/** Settings that all kinds of panels share. */
 interface Content {
   title: string;
-  /** What it shows, and what good looks like. */
+  /** What the panel shows, and "Good: …". */
   description: string;
   unit: string;
-  /** One query, or several by what their series are called. */
+  /** One query, or several, keyed by the legend of their series. */
   query: string | Record<string, string>;
   movedBy: Cause;
   limits?: Limits;
   colours?: Colours;
   decimals?: number;
-  /** Where an axis begins that need not begin at 0. */
+  /** Lets the axis start above 0. */
   min?: 'free';
   max?: number;
-  /** The alert that watches the same. */
+  /** The alert on the same metric; the panel links to its runbook. */
   alert?: string;
-  /** The dashboard that tells more. */
+  /** A more detailed dashboard to link to. */
   more?: Name;
   width?: number;
   height?: number;
 }
 
-/** What values are called, and their colour. */
+/** Texts and colours for values. */
 export type Words = Record<string | number, [text: string, colour: string]>;
 
-/** One number, or a few with their names: how it is now. What it was, a graph below tells. */
+/** The current value, or a few named ones, without history: a graph below shows it. */
 export function stat(content: Content & { words?: Words }): Panel {
   const builder = new Stat()
     .reduceOptions(last())
@@ -110,10 +110,10 @@ export function stat(content: Content & { words?: Words }): Panel {
   return panel(builder, content, { width: 3, height: 4 });
 }
 
-/** How something goes over time. */
+/** Values over time. */
 export function timeSeries(content: Content & { stacked?: boolean; legend?: 'right'; shades?: string }): Panel {
   const builder = new TimeSeries()
-    // The line of an empty series would lie on all the others.
+    // In a stacked graph, the line of an empty series would cover the others.
     .lineWidth(content.stacked ? 0 : 1)
     .fillOpacity(content.stacked ? 70 : content.legend === 'right' ? 0 : 6)
     .showPoints(VisibilityMode.Never)
@@ -142,7 +142,7 @@ export function timeSeries(content: Content & { stacked?: boolean; legend?: 'rig
   return panel(builder, content, { width: content.legend === 'right' ? 12 : 8, height: 10 });
 }
 
-/** How high an axis is at least: nothing should not look like much, and the limit of a share be in sight. */
+/** Minimum height of an axis, so that noise near zero does not look large and the limit of a ratio stays visible. */
 function softMax({ unit, limits }: Content): number | undefined {
   switch (unit) {
     case 'percentunit':
@@ -160,7 +160,7 @@ function softMax({ unit, limits }: Content): number | undefined {
   }
 }
 
-/** Which are the highest now. */
+/** The highest current values. */
 export function barGauge(content: Content): Panel {
   const builder = new BarGauge()
     .reduceOptions(last())
@@ -175,7 +175,7 @@ export function barGauge(content: Content): Panel {
   return panel(builder, content, { width: 12, height: 9 }, 'now');
 }
 
-/** What the parts of a whole are in the time that is shown. */
+/** Parts of a whole over the selected time range. */
 export function pieChart(content: Content): Panel {
   const builder = new PieChart()
     .reduceOptions(last())
@@ -191,7 +191,7 @@ export function pieChart(content: Content): Panel {
   return panel(builder, content, { width: 8, height: 9 }, 'now');
 }
 
-/** How measurements spread, from the buckets of a histogram; `unit` is what is measured. */
+/** Distribution of measurements over time, from the buckets of a histogram; `unit` is the unit of a measurement. */
 export function heatmap(content: Content): Panel {
   const builder = new Heatmap()
     .calculate(false)
@@ -213,7 +213,7 @@ export function heatmap(content: Content): Panel {
   return panel(builder, content, { width: 12, height: 9 }, 'buckets');
 }
 
-/** When something was in which state. */
+/** States over time. */
 export function stateTimeline(content: Content & { words: Words }): Panel {
   const builder = new StateTimeline()
     .showValue(VisibilityMode.Never)
@@ -228,13 +228,13 @@ export function stateTimeline(content: Content & { words: Words }): Panel {
   return panel(builder, content, { width: 12, height: 6 });
 }
 
-/** A column of a table: what it is called, and how it is shown if not as the others. */
+/** Columns of a table by field name, with their titles and optional formats. */
 export type Columns = Record<
   string,
   { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words; link?: typeof ofValue }
 >;
 
-/** A line for each series, with those of its labels, and of several queries the values, that `columns` names. */
+/** One row per series; `columns` selects its labels and, with several queries, their values. */
 export function table(content: Content & { columns: Columns; sort?: string }): Panel {
   const titles = Object.entries(content.columns).map(([field, column]) => [field, column.title]);
   const builder = new Table()
@@ -280,7 +280,7 @@ function mappings(words: Words): ValueMapping[] {
   return [{ type: MappingType.ValueToText, options }];
 }
 
-/** How a panel wants its answers: over time, as they are now, or as the lines or the buckets of a table. */
+/** Shape of query results: over time, current values, table rows, or heatmap buckets. */
 type Form = 'series' | 'now' | 'table' | 'buckets';
 
 const FORMATS: Record<Form, PromQueryFormat> = {

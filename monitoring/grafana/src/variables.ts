@@ -1,4 +1,4 @@
-// What a reader chooses at the top of a dashboard.
+// Variables that a reader can select at the top of a dashboard.
 
 import {
   DatasourceVariableBuilder,
@@ -11,10 +11,10 @@ import {
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 
-/** The chosen data source. */
+/** The selected data source. */
 export const DATASOURCE: DataSourceRef = { type: 'prometheus', uid: '${datasource}' };
 
-/** Which Prometheus; the provisioned one has this uid. */
+/** Selects the Prometheus; the default is the uid of the provisioned one. */
 export const datasource = new DatasourceVariableBuilder('datasource')
   .label('Data source')
   .type('prometheus')
@@ -22,7 +22,7 @@ export const datasource = new DatasourceVariableBuilder('datasource')
 
 const PLACE = 'query_result(ALERTS{alertname="Watchdog"})';
 
-/** Where people reach the runbooks: configured, so Prometheus tells it, with the alert that always fires. Nobody chooses it. */
+/** Hidden: the public address of the runbooks. It is configured in Prometheus, which exposes it as a label of Watchdog. */
 export const runbooks: Builder<VariableModel> = {
   build: () => ({
     ...new QueryVariableBuilder('runbooks')
@@ -34,15 +34,15 @@ export const runbooks: Builder<VariableModel> = {
       .hide(VariableHide.HideVariable)
       .current({ text: '', value: '' })
       .build(),
-    // It does not go along to the next dashboard.
+    // Keep it out of links to other dashboards.
     skipUrlSync: true,
   }),
 };
 
-/** Which replicas. */
+/** Selects replicas. */
 export const instance = every('instance', 'Instance', 'label_values(up{job="backend"}, instance)');
 
-/** Which routes; their templates. */
+/** Selects routes by their templates. */
 export const route = every('route', 'Route', 'label_values(http_requests_total{job="backend"}, route)');
 
 function every(name: string, label: string, query: string) {

@@ -46,7 +46,7 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
             ("WebSockets", &["websocket_connections_active"]),
             ("Database", &["db_query_duration_seconds_bucket"]),
             ("Scheduling delay", &["runtime_scheduling_delay_quantile_seconds"]),
-            ("How latency spreads", &["http_request_duration_seconds_bucket"]),
+            ("Latency distribution", &["http_request_duration_seconds_bucket"]),
         ],
     ),
     (
@@ -55,10 +55,10 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         &[
             ("Requests by route", &["http_requests_total"]),
             ("Errors by route and status", &["api_errors_total", "http_requests_total"]),
-            ("How latency spreads", &["http_request_duration_seconds_bucket"]),
+            ("Latency distribution", &["http_request_duration_seconds_bucket"]),
             ("Statuses", &["http_requests_total"]),
             ("Size of requests", &["http_request_size_bytes_bucket"]),
-            ("Size of answers", &["http_response_size_bytes_bucket"]),
+            ("Size of responses", &["http_response_size_bytes_bucket"]),
         ],
     ),
     (
@@ -81,8 +81,8 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         &[
             ("Connections by replica", &["websocket_connections_active"]),
             ("Connections by transport", &["websocket_connections_active"]),
-            ("Heard by event", &["websocket_messages_total"]),
-            ("Said by event", &["websocket_messages_total"]),
+            ("Received by event", &["websocket_messages_total"]),
+            ("Sent by event", &["websocket_messages_total"]),
             ("Fan-out", &["websocket_fanout_seconds_bucket"]),
             ("Errors by type", &["websocket_errors_total"]),
             ("Lost by reason", &["websocket_messages_dropped_total"]),
@@ -108,7 +108,7 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         "accounts",
         14,
         &[
-            ("Proofs of identity", &["auth_attempts_total"]),
+            ("Authentication attempts", &["auth_attempts_total"]),
             ("Refused share by method", &["auth_attempts_total"]),
             ("OAuth by platform", &["oauth_operations_total"]),
             ("Calls by outcome", &["social_api_calls_total"]),
@@ -136,7 +136,7 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         10,
         &[
             ("Page views by route", &["page_views_total"]),
-            ("Making a page p95 by route", &["ssr_duration_seconds_bucket"]),
+            ("Rendering p95 by route", &["ssr_duration_seconds_bucket"]),
             ("Vitals p75", &["web_vitals_seconds_bucket"]),
             ("Calls by status", &["api_calls_total"]),
             ("Errors by type", &["client_errors_total"]),
@@ -147,22 +147,22 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
         "infrastructure-slo",
         16,
         &[
-            ("Answers by status", &["caddy_http_request_duration_seconds_count"]),
+            ("Responses by status", &["caddy_http_request_duration_seconds_count"]),
             ("CPU by mode", &["node_cpu_seconds_total"]),
             ("CPU by process", &["process_cpu_seconds_total"]),
             ("Memory by process", &["process_resident_memory_bytes"]),
             ("Series and samples", &["prometheus_tsdb_head_series"]),
             ("Budget left", &["slo:period_error_budget_remaining:ratio"]),
             ("Burn rate", &["slo:current_burn_rate:ratio"]),
-            ("Lost and found", &["up"]),
+            ("Target losses", &["up"]),
         ],
     ),
     (
         "load-test",
         12,
         &[
-            ("Requests in a second", &["k6_http_reqs_total"]),
-            ("Mean time", &["k6_request_seconds_total"]),
+            ("Requests per second", &["k6_http_reqs_total"]),
+            ("Mean duration", &["k6_request_seconds_total"]),
             ("Answered within 300 ms", &["k6_requests_fast_total"]),
             ("Latency, whole run", &["k6_http_req_duration_p95"]),
             ("Latency of the service", &["http_request_duration_seconds_bucket"]),

@@ -1,4 +1,4 @@
-// Who comes in and how, what platforms answer, and what is done in the background for users.
+// Sign-ins, platforms, and background jobs of users.
 
 import { BAD, BY_OUTCOME, BY_QUANTILE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -17,14 +17,14 @@ const unsuccessfulJobs = ours('jobs_total', 'outcome!="success"');
 
 export const accounts = dashboard('accounts', {
   title: 'Accounts and integrations',
-  description: 'Can people come in, do the platforms answer, and is what was promised to users done in the background?',
+  description: 'Can users sign in, do the platforms respond, and do background jobs finish?',
   variables: [instance],
   rows: [
     row(
       'Now',
       stat({
         title: 'Sessions',
-        description: 'Sessions that have not ended, over the whole fleet. Good: follows the number of users.',
+        description: 'Active sessions, over the whole fleet. Good: follows the number of users.',
         unit: 'short',
         decimals: 0,
         query: 'sum(auth_sessions_active{job="backend"})',
@@ -32,7 +32,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Sign-ins',
-        description: 'Passwords and platforms that let somebody in, in a minute. Good: what this hour usually has.',
+        description: 'Successful sign-ins by password or platform per minute. Good: typical for the time of day.',
         unit: 'cpm',
         decimals: 0,
         query: perMinute(sum(rate(ours('auth_attempts_total', 'method!="token", status="success"')))),
@@ -40,7 +40,8 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Refused',
-        description: 'Share of all proofs of identity that failed or were throttled. Good: below 10 %; 50 % of a method is an alert.',
+        description:
+          'Share of all authentication attempts that failed or were throttled. Good: below 10 %; 50 % of one method raises an alert.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(unsuccessful)), sum(rate(attempts)))),
         limits: low(0.1, 0.5),
@@ -49,7 +50,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Throttled',
-        description: 'Attempts to sign in that came too often, in a second. Good: 0; ten failures in a second look like guessing.',
+        description: 'Throttled sign-in attempts per second. Good: 0; ten failures per second indicate guessing.',
         unit: 'ops',
         query: sum(rate(ours('rate_limited_total', 'limiter=~"login_account|login_address|logins_at_once|password_hashing"'))),
         limits: low(0.1, 10),
@@ -58,7 +59,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'OAuth failed',
-        description: 'Share of the steps of signing in by a platform that failed. Good: below 10 %.',
+        description: 'Share of OAuth steps that failed. Good: below 10 %.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(oauthFailures)), sum(rate(oauth)))),
         limits: low(0.05, 0.1),
@@ -67,7 +68,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Calls failed',
-        description: 'Share of the calls of platforms that failed. Good: below 10 %.',
+        description: 'Share of calls to platforms that failed. Good: below 10 %.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(failedCalls)), sum(rate(calls)))),
         limits: low(0.05, 0.1),
@@ -76,7 +77,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Jobs waiting',
-        description: 'Background jobs that have not ended, over the whole fleet. Good: below 100; 1000 is an alert.',
+        description: 'Unfinished background jobs, over the whole fleet. Good: below 100; 1000 raise an alert.',
         unit: 'none',
         query: 'sum(jobs_pending{job="backend"})',
         limits: low(100, 1000),
@@ -85,7 +86,7 @@ export const accounts = dashboard('accounts', {
       }),
       stat({
         title: 'Longest wait',
-        description: 'How long the longest-waiting job has been due. Good: a few seconds; after ten minutes it is an alert.',
+        description: 'How long the oldest due job has been waiting. Good: a few seconds; more than ten minutes raises an alert.',
         unit: 's',
         query: 'sum(jobs_oldest_due_seconds{job="backend"})',
         limits: low(60, 600),
@@ -94,10 +95,11 @@ export const accounts = dashboard('accounts', {
       }),
     ),
     row(
-      'Coming in',
+      'Sign-in',
       timeSeries({
-        title: 'Proofs of identity',
-        description: 'Attempts in a minute by method and outcome. Good: nearly all succeed; many failures are a mistake or an attack.',
+        title: 'Authentication attempts',
+        description:
+          'Authentication attempts per minute by method and outcome. Good: nearly all succeed; many failures are a misconfiguration or an attack.',
         unit: 'opm',
         query: { '{{method}} {{status}}': perMinute(sum(rate(attempts), 'method', 'status')) },
         legend: 'right',
@@ -105,7 +107,8 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Refused share by method',
-        description: 'Share of the attempts by a method that failed or were throttled. Good: below 10 %; 50 % is an alert (dashed).',
+        description:
+          'Share of authentication attempts that failed or were throttled, by method. Good: below 10 %; 50 % raises an alert (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{method}}': orNone(ratio(sum(rate(unsuccessful), 'method'), sum(rate(attempts), 'method')), 'method') },
@@ -117,7 +120,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Time to sign in',
-        description: 'Time of a sign-in with a password. Good: below a second; a password is hashed slowly on purpose.',
+        description: 'Duration of password sign-ins. Good: below a second; password hashing is slow on purpose.',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, ours('http_request_duration_seconds', 'route="/api/auth/login"'))),
@@ -129,14 +132,14 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Sessions over time',
-        description: 'Sessions that have not ended, over the whole fleet. Good: follows the number of users.',
+        description: 'Active sessions, over the whole fleet. Good: follows the number of users.',
         unit: 'short',
         query: { sessions: 'sum(auth_sessions_active{job="backend"})' },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Refused by limits',
-        description: 'Attempts in a minute that came too often, by the limit. Good: 0 but for people who mistype.',
+        description: 'Attempts per minute that exceeded a rate limit, by limiter. Good: 0, except for users who mistype.',
         unit: 'opm',
         query: { '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')) },
         alert: 'PossibleBruteForceAttack',
@@ -148,21 +151,21 @@ export const accounts = dashboard('accounts', {
       'Platforms',
       timeSeries({
         title: 'OAuth by platform',
-        description: 'Steps of signing in by a platform, and of what follows from it, in a minute. Good: follows users.',
+        description: 'OAuth steps per minute by platform: signing in, linking, and refreshing and revoking tokens. Good: follows users.',
         unit: 'cpm',
         query: { '{{platform}}': perMinute(sum(rate(oauth), 'platform')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'OAuth by operation',
-        description: 'Steps in a minute by operation. Good: as many callbacks as starts; fewer are people who turned back.',
+        description: 'OAuth steps per minute by operation. Good: as many callbacks as starts; missing ones are users who turned back.',
         unit: 'cpm',
         query: { '{{operation}}': perMinute(sum(rate(oauth), 'operation')) },
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'OAuth that failed',
-        description: "Share of a platform's steps that failed. Good: below 10 % (dashed).",
+        title: 'OAuth failures by platform',
+        description: "Share of a platform's OAuth steps that failed. Good: below 10 % (dashed).",
         unit: 'percentunit',
         max: 1,
         query: { '{{platform}}': orNone(ratio(sum(rate(oauthFailures), 'platform'), sum(rate(oauth), 'platform')), 'platform') },
@@ -173,8 +176,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Calls by outcome',
-        description:
-          'Calls of platforms in a minute, by how they ended. Good: success; `rate_limited` waits, `refused` wants a new consent.',
+        description: 'Calls to platforms per minute by outcome. Good: success; `rate_limited` waits, `refused` needs a new consent.',
         unit: 'cpm',
         query: { '{{status}}': perMinute(sum(rate(ours('social_api_calls_total')), 'status')) },
         colours: BY_OUTCOME,
@@ -184,7 +186,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Failed calls by platform',
-        description: "Share of a platform's calls that failed. Good: below 10 % (dashed).",
+        description: 'Share of calls to a platform that failed. Good: below 10 % (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{platform}}': orNone(ratio(sum(rate(failedCalls), 'platform'), sum(rate(calls), 'platform')), 'platform') },
@@ -194,8 +196,8 @@ export const accounts = dashboard('accounts', {
         movedBy: 'platform-failures',
       }),
       timeSeries({
-        title: 'Time of calls p95',
-        description: 'Of 20 calls of a platform, 19 take no longer. Good: below a second.',
+        title: 'Call duration p95',
+        description: '95 % of calls to a platform finish within this time. Good: below a second.',
         unit: 's',
         query: { '{{platform}}': orNone(quantile(0.95, ours('social_api_duration_seconds'), 'platform'), 'platform') },
         movedBy: 'traffic',
@@ -205,14 +207,14 @@ export const accounts = dashboard('accounts', {
       'Jobs',
       timeSeries({
         title: 'Attempts by kind',
-        description: 'Attempts at background jobs in a minute. Good: follows users.',
+        description: 'Attempts at background jobs per minute. Good: follows users.',
         unit: 'opm',
         query: { '{{kind}}': perMinute(sum(rate(jobs), 'kind')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Attempts that did not succeed',
-        description: 'Attempts in a minute by what came of them. Good: few retries, none dead or lost.',
+        description: 'Unsuccessful attempts per minute by outcome. Good: few retries, none dead or lost.',
         unit: 'opm',
         query: { '{{outcome}}': perMinute(sum(rate(unsuccessfulJobs), 'outcome')) },
         colours: { '/retry/': 'orange', '/dead/': 'red', '/lost/': 'dark-red' },
@@ -221,7 +223,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Failed share by kind',
-        description: 'Share of the attempts of a kind that did not succeed. Good: below 10 % (dashed).',
+        description: 'Share of attempts that did not succeed, by kind. Good: below 10 % (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{kind}}': orNone(ratio(sum(rate(unsuccessfulJobs), 'kind'), sum(rate(jobs), 'kind')), 'kind') },
@@ -232,7 +234,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Waiting by kind',
-        description: 'Jobs that have not ended, over the whole fleet. Good: they come and go.',
+        description: 'Unfinished jobs, over the whole fleet. Good: no lasting growth.',
         unit: 'none',
         query: { '{{kind}}': 'sum by (kind) (jobs_pending{job="backend"})' },
         stacked: true,
@@ -241,7 +243,7 @@ export const accounts = dashboard('accounts', {
       }),
       timeSeries({
         title: 'Longest wait over time',
-        description: 'How long the longest-waiting job has been due. Good: a few seconds; after ten minutes it is an alert (dashed).',
+        description: 'How long the oldest due job has been waiting. Good: a few seconds; more than ten minutes raises an alert (dashed).',
         unit: 's',
         query: { longest: 'sum(jobs_oldest_due_seconds{job="backend"})' },
         limits: low(60, 600),
@@ -249,32 +251,31 @@ export const accounts = dashboard('accounts', {
         movedBy: 'jobs-backlog',
       }),
       timeSeries({
-        title: 'Time of attempts p95',
-        description: 'Of 20 attempts of a kind, 19 take no longer. Good: a few seconds.',
+        title: 'Attempt duration p95',
+        description: '95 % of attempts finish within this time, by kind. Good: a few seconds.',
         unit: 's',
         query: { '{{kind}}': orNone(quantile(0.95, ours('job_duration_seconds'), 'kind'), 'kind') },
         movedBy: 'slow-driver',
       }),
     ),
     row(
-      'What users make',
+      'Created content',
       timeSeries({
         title: 'New accounts and projects',
-        description:
-          'Accounts and projects made, and projects put on show, in an hour at the present pace. Good: above zero while people are awake.',
+        description: 'Accounts and projects created and projects published per hour, at the current rate. Good: above zero during the day.',
         unit: 'short',
         decimals: 0,
         query: {
           accounts: perHour(sum(rate(ours('users_registered_total')))),
           projects: perHour(sum(rate(ours('projects_created_total')))),
-          'on show': perHour(sum(rate(ours('projects_published_total')))),
+          published: perHour(sum(rate(ours('projects_published_total')))),
         },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Posts',
         description:
-          'Posts made, and deliveries of them that succeeded or were given up, in an hour at the present pace. Good: at least one delivery for each post, none given up.',
+          'Posts created, and deliveries that succeeded or were given up, per hour at the current rate. Good: at least one delivery per post, none given up.',
         unit: 'short',
         decimals: 0,
         query: {

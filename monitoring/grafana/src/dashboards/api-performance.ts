@@ -1,4 +1,4 @@
-// How fast the interface answers, how often it fails, and what it waits for.
+// Latency and errors of the API, and its dependencies.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, high, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -11,21 +11,22 @@ const latency = requests('http_request_duration_seconds');
 
 export const apiPerformance = dashboard('api-performance', {
   title: 'API performance',
-  description: 'How fast does the interface answer, how often does it fail, and what does it wait for?',
+  description: 'How fast does the API respond, how often does it fail, and what does it wait for?',
   variables: [instance, route],
   rows: [
     row(
       'Now',
       stat({
         title: 'Requests',
-        description: 'Requests of clients in a second. Good: what this hour usually has.',
+        description: 'Client requests per second. Good: typical for the time of day.',
         unit: 'reqps',
         query: all,
         movedBy: 'traffic',
       }),
       stat({
-        title: 'Answered well',
-        description: 'Share of requests that the service did not fail (5xx), of those whose client did not leave (499). Good: above 99.9 %.',
+        title: 'Success rate',
+        description:
+          'Share of requests that did not fail with a 5xx status, without requests whose client disconnected (499). Good: above 99.9 %.',
         unit: 'percentunit',
         query: orAll(ratio(sum(rate(answered('status!~"5.."'))), sum(rate(answered())))),
         limits: high(0.95, 0.999),
@@ -33,8 +34,8 @@ export const apiPerformance = dashboard('api-performance', {
         movedBy: 'server-errors',
       }),
       stat({
-        title: 'Errors',
-        description: 'Answers in a second that told of a failure of the service. Good: 0.',
+        title: 'Server errors',
+        description: 'Responses with a 5xx status per second. Good: 0.',
         unit: 'reqps',
         query: orZero(sum(rate(requests('api_errors_total', 'status=~"5.."')))),
         limits: low(0.1, 10),
@@ -44,7 +45,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'p50',
-        description: 'Half of the requests are answered within this time. Good: below 100 ms.',
+        description: '50 % of requests are answered within this time. Good: below 100 ms.',
         unit: 's',
         query: orZero(quantile(0.5, latency)),
         limits: low(0.1, 0.3),
@@ -53,7 +54,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'p95',
-        description: 'Of 20 requests, 19 are answered within this time. Good: below 300 ms.',
+        description: '95 % of requests are answered within this time. Good: below 300 ms.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
         limits: low(0.3, 1),
@@ -62,7 +63,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'p99',
-        description: 'Of 100 requests, 99 are answered within this time. Good: below 1 s.',
+        description: '99 % of requests are answered within this time. Good: below 1 s.',
         unit: 's',
         query: orZero(quantile(0.99, latency)),
         limits: low(1, 2),
@@ -71,7 +72,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'In flight',
-        description: 'Requests whose answer has not ended. Good: a few; a rise that goes on means that something behind is slow.',
+        description: 'Requests whose response has not ended. Good: a few; a steady rise means that a dependency is slow.',
         unit: 'none',
         query: sum(ours('http_requests_in_flight')),
         limits: low(100, 300),
@@ -79,14 +80,14 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       stat({
         title: 'Connections',
-        description: 'Open TCP connections, sockets included. Good: steady; the edge keeps some open.',
+        description: 'Open TCP connections, including WebSockets. Good: steady; the edge keeps some open.',
         unit: 'none',
         query: sum(ours('active_connections')),
         movedBy: 'traffic',
       }),
       stat({
         title: 'WebSockets',
-        description: 'Socket.IO connections that are carried by a WebSocket. Good: follows the people who look at pages.',
+        description: 'Socket.IO connections over the WebSocket transport. Good: follows the number of users with open pages.',
         unit: 'none',
         query: sum(ours('websocket_connections_active', 'transport="websocket"')),
         more: 'realtime',
@@ -96,8 +97,8 @@ export const apiPerformance = dashboard('api-performance', {
     row(
       'Latency',
       timeSeries({
-        title: 'Latency by share',
-        description: "Time from a request's arrival to the end of its answer. Good: p95 below 300 ms, p99 below 1 s (dashed).",
+        title: 'Latency quantiles',
+        description: 'Time from the arrival of a request to the end of its response. Good: p95 below 300 ms, p99 below 1 s (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, latency)),
@@ -112,17 +113,16 @@ export const apiPerformance = dashboard('api-performance', {
         width: 12,
       }),
       heatmap({
-        title: 'How latency spreads',
+        title: 'Latency distribution',
         description:
-          'How many requests took how long. Good: one band at the bottom; a second band above it is a slow path, a climbing one a queue.',
+          'Number of requests by duration. Good: one band at the bottom; a second band above is a slow path, a rising one a queue.',
         unit: 's',
         query: buckets(latency),
         movedBy: 'slowness',
       }),
       barGauge({
         title: 'Slowest routes',
-        description:
-          'Of 20 requests of five minutes, 19 were answered within this time: the ten slowest routes. Good: below 300 ms; logging in is slow on purpose.',
+        description: 'p95 latency of the ten slowest routes over five minutes. Good: below 300 ms; sign-in is slow on purpose.',
         unit: 's',
         query: {
           '{{route}}': orNone(top(10, 'max by (route) (route:http_request_duration_seconds:p95_rate5m{route=~"$route"})'), 'route'),
@@ -133,7 +133,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'Answered within 300 ms',
-        description: 'Share of requests within the time that is promised, over all replicas and by replica. Good: above 99 % (dashed).',
+        description: 'Share of requests within the latency objective, over all replicas and by replica. Good: above 99 % (dashed).',
         unit: 'percentunit',
         min: 'free',
         max: 1,
@@ -155,7 +155,7 @@ export const apiPerformance = dashboard('api-performance', {
       'Requests and errors',
       timeSeries({
         title: 'Requests by status',
-        description: "Requests in a second by the class of their status. Good: nearly all green; orange is the clients' own, red is ours.",
+        description: 'Requests per second by status class. Good: nearly all green; orange are client errors, red are server errors.',
         unit: 'reqps',
         query: { '{{class}}': byClass(rate(requests('http_requests_total'))) },
         colours: BY_STATUS,
@@ -166,7 +166,7 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Errors by type',
         description:
-          'Answers in a minute that told of a problem, by its type. Good: only what clients get wrong; `internal`, `timeout` and `unavailable` are ours.',
+          'Error responses per minute by type. Good: only client errors; `internal`, `timeout` and `unavailable` are server errors.',
         unit: 'opm',
         query: { '{{type}}': orNone(`${perMinute(sum(rate(requests('api_errors_total')), 'type'))} > 0`, 'type') },
         stacked: true,
@@ -177,7 +177,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'Errors by route',
-        description: 'Answers in a minute that told of a failure of the service, by route, the first ten. Good: none.',
+        description: 'Responses with a 5xx status per minute for the ten routes with the most. Good: none.',
         unit: 'opm',
         query: { '{{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total', 'status=~"5.."')), 'route'))), 'route') },
         alert: 'HighErrorRate',
@@ -188,7 +188,7 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Failed by replica',
         description:
-          "Share of each replica's requests that failed (5xx). Good: 0; one replica alone points to itself, all at once to what they share.",
+          "Share of each replica's requests that failed with a 5xx status. Good: 0; a single bad replica is the cause itself, several at once share one.",
         unit: 'percentunit',
         query: {
           '{{instance}}': orNone(
@@ -205,21 +205,22 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'In flight by replica',
-        description: 'Requests at each replica whose answer has not ended. Good: a few, alike everywhere.',
+        description: 'Requests on each replica whose response has not ended. Good: a few, similar on all replicas.',
         unit: 'none',
         query: { '{{instance}}': ours('http_requests_in_flight') },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Connections by replica',
-        description: 'Open TCP connections at each replica, sockets included. Good: steady, alike everywhere.',
+        description: 'Open TCP connections on each replica, including WebSockets. Good: steady, similar on all replicas.',
         unit: 'none',
         query: { '{{instance}}': ours('active_connections') },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'WebSocket connections by replica',
-        description: 'Socket.IO connections at each replica that are carried by a WebSocket. Good: follows the people who look at pages, alike everywhere.',
+        description:
+          'Socket.IO connections over the WebSocket transport on each replica. Good: follows the number of users with open pages, similar on all replicas.',
         unit: 'none',
         query: { '{{instance}}': sum(ours('websocket_connections_active', 'transport="websocket"'), 'instance') },
         more: 'realtime',
@@ -227,10 +228,10 @@ export const apiPerformance = dashboard('api-performance', {
       }),
     ),
     row(
-      'What answers wait for',
+      'Dependencies',
       timeSeries({
         title: 'Database',
-        description: 'Time of statements, and what they wait for a connection. Good: below 50 ms, and next to no wait.',
+        description: 'Duration of statements, and their wait for a connection. Good: below 50 ms, with almost no wait.',
         unit: 's',
         query: {
           'statement p50': orZero(quantile(0.5, ours('db_query_duration_seconds'))),
@@ -243,7 +244,8 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'Redis and platforms',
-        description: 'Time of Redis commands and of calls of platforms. Good: Redis within a few milliseconds, platforms below a second.',
+        description:
+          'Duration of Redis commands and of calls to platforms. Good: Redis within a few milliseconds, platforms below a second.',
         unit: 's',
         query: {
           'Redis p95': orZero(quantile(0.95, ours('redis_command_duration_seconds'))),
@@ -254,7 +256,7 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'Scheduling delay',
-        description: 'How late a task wakes that has set a timer, at the worst replica. Good: a few milliseconds (limit dashed).',
+        description: 'How late timers of tasks fire on the worst replica. Good: a few milliseconds (limit dashed).',
         unit: 's',
         query: {
           p50: `max(${ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.5"')})`,

@@ -1,4 +1,4 @@
-// Postgres, Redis and the cache: as the service sees them, and as they see themselves.
+// Postgres, Redis and the cache, as measured by the service and by their exporters.
 
 import { above, BAD, below, BY_OUTCOME, BY_POOL, BY_QUANTILE, GOOD, high, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -13,45 +13,44 @@ const hits = sum(rate(ours('cache_hits_total')));
 const misses = sum(rate(ours('cache_misses_total')));
 const connections = sum(from('postgres', 'pg_stat_activity_count'));
 const allowed = sum(from('postgres', 'pg_settings_max_connections'));
-/** Not the databases that Postgres keeps for itself. */
+/** Excludes Postgres' own databases. */
 const database = (metric: string) => from('postgres', metric, 'datname!~"|postgres|template.*"');
 
 export const databaseCache = dashboard('database-cache', {
   title: 'Database and cache',
-  description: 'Are Postgres and Redis there, fast, and far from their limits? Does the cache help?',
+  description: 'Are Postgres and Redis up, fast, and far from their limits? Does the cache help?',
   variables: [instance],
   rows: [
     row(
       'Now',
       stat({
         title: 'Postgres',
-        description: 'Whether Postgres answers its exporter and every chosen replica. Good: there.',
+        description: 'Whether Postgres responds to its exporter and to every selected replica. Good: up.',
         unit: 'none',
         query: `min(${from('postgres', 'pg_up')} or ${ours('service_ready', 'dependency="postgres"')}) or vector(0)`,
-        words: { 0: ['Away', BAD], 1: ['There', GOOD] },
+        words: { 0: ['Down', BAD], 1: ['Up', GOOD] },
         alert: 'PostgresDown',
         movedBy: 'postgres-away',
       }),
       stat({
         title: 'Redis',
-        description:
-          'Whether Redis answers its exporter and every chosen replica. Good: there; without it the service goes on, more slowly.',
+        description: 'Whether Redis responds to its exporter and to every selected replica. Good: up; without it the service is slower.',
         unit: 'none',
         query: `min(${from('redis', 'redis_up')} or ${ours('service_ready', 'dependency="redis"')}) or vector(0)`,
-        words: { 0: ['Away', BAD], 1: ['There', GOOD] },
+        words: { 0: ['Down', BAD], 1: ['Up', GOOD] },
         alert: 'RedisDown',
         movedBy: 'redis-away',
       }),
       stat({
         title: 'Statements',
-        description: 'Statements in a second. Good: follows the requests.',
+        description: 'Statements per second. Good: follows the requests.',
         unit: 'ops',
         query: sum(rate(queries)),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Statement p95',
-        description: 'Of 20 statements, 19 take no longer. Good: below 50 ms; 1 s is an alert.',
+        description: '95 % of statements finish within this time. Good: below 50 ms; 1 s raises an alert.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
         limits: low(0.1, 1),
@@ -60,7 +59,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Failed',
-        description: 'Share of statements that ended in an error or a timeout. Good: 0; 5 % is an alert.',
+        description: 'Share of statements that failed or timed out. Good: 0; 5 % raises an alert.',
         unit: 'percentunit',
         query: orZero(
           ratio(
@@ -74,7 +73,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Pool in use',
-        description: 'Share of the connections that the fullest replica has in use. Good: below 70 %; above 90 % requests wait.',
+        description: "Share of connections in use in the fullest replica's pool. Good: below 70 %; above 90 % requests wait.",
         unit: 'percentunit',
         decimals: 0,
         query: `max(${sum(pool('used'), 'instance')} / ${sum(pool('max'), 'instance')})`,
@@ -84,7 +83,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Connections',
-        description: 'Share of the connections that Postgres allows which are open. Good: below 60 %; 80 % is an alert.',
+        description: 'Open connections as a share of `max_connections`. Good: below 60 %; 80 % raises an alert.',
         unit: 'percentunit',
         decimals: 0,
         query: orZero(`${connections} / ${allowed}`),
@@ -94,7 +93,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Cache hits',
-        description: 'Share of the look-ups that the cache answers. Good: above 80 % once it is warm; below 50 % it is no use.',
+        description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; below 50 % it is useless.',
         unit: 'percentunit',
         decimals: 0,
         query: orAll(ratio(hits, `(${hits} + ${misses})`)),
@@ -107,7 +106,7 @@ export const databaseCache = dashboard('database-cache', {
       'Statements',
       timeSeries({
         title: 'Statements by operation',
-        description: 'Statements in a second, by what they do. Good: mostly `select`.',
+        description: 'Statements per second by operation. Good: mostly `select`.',
         unit: 'ops',
         query: { '{{operation}}': sum(rate(queries), 'operation') },
         stacked: true,
@@ -115,7 +114,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Latency of statements',
-        description: 'Time of a statement, without the wait for a connection. Good: p95 below 50 ms; 1 s is an alert (dashed).',
+        description: 'Duration of statements, without the wait for a connection. Good: p95 below 50 ms; 1 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, latency)),
@@ -129,7 +128,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Statements that did not succeed',
-        description: 'Statements in a minute that failed, ran into their timeout, or whose request was given up. Good: 0.',
+        description: 'Statements per minute that failed, timed out, or were abandoned with their request. Good: 0.',
         unit: 'opm',
         query: { '{{status}}': perMinute(sum(rate(ours('db_queries_total', 'status!="success"')), 'status')) },
         colours: BY_OUTCOME,
@@ -138,7 +137,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Latency p95 by table',
-        description: 'Of 20 statements on a table within five minutes, 19 took no longer: the ten slowest. Good: below 50 ms.',
+        description: 'p95 duration of statements over five minutes, for the ten slowest tables. Good: below 50 ms.',
         unit: 's',
         query: { '{{table}}': orNone(top(10, 'max by (table) (table:db_query_duration_seconds:p95_rate5m)'), 'table') },
         legend: 'right',
@@ -146,7 +145,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       barGauge({
         title: 'Slowest tables',
-        description: 'Of 100 statements on a table within five minutes, 99 took no longer. Good: below 100 ms.',
+        description: 'p99 duration of statements by table over five minutes. Good: below 100 ms.',
         unit: 's',
         query: { '{{table}}': orNone(top(10, 'max by (table) (table:db_query_duration_seconds:p99_rate5m)'), 'table') },
         limits: low(0.1, 2),
@@ -155,7 +154,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       barGauge({
         title: 'Busiest tables',
-        description: 'Statements in a second by table, the first ten. Good: the usual order; one that runs away is a loop.',
+        description: 'Statements per second for the ten busiest tables. Good: the usual order; a runaway table indicates a loop.',
         unit: 'ops',
         query: { '{{table}}': orNone(top(10, sum(rate(queries), 'table')), 'table') },
         movedBy: 'traffic',
@@ -166,15 +165,15 @@ export const databaseCache = dashboard('database-cache', {
       'Pool',
       timeSeries({
         title: 'Connections of the pool',
-        description: 'Connections of all chosen replicas by state. Good: `used` far below `max`.',
+        description: 'Connections of all selected replicas by state. Good: `used` far below `max`.',
         unit: 'none',
         query: { '{{state}}': sum(ours('db_connection_pool_size'), 'state') },
         colours: BY_POOL,
         movedBy: 'database-pool',
       }),
       timeSeries({
-        title: 'Use by replica',
-        description: "Share of each replica's connections that is in use. Good: below 70 %; above 90 % requests wait (dashed).",
+        title: 'Pool in use by replica',
+        description: "Share of each replica's connections in use. Good: below 70 %; above 90 % requests wait (dashed).",
         unit: 'percentunit',
         max: 1,
         query: { '{{instance}}': `${sum(pool('used'), 'instance')} / ${sum(pool('max'), 'instance')}` },
@@ -184,7 +183,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Wait for a connection',
-        description: 'Time that a request waits for a connection. Good: next to nothing; 0.5 s is an alert (dashed).',
+        description: 'How long requests wait for a connection. Good: almost nothing; 0.5 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, ours('db_pool_wait_seconds'))),
@@ -198,10 +197,10 @@ export const databaseCache = dashboard('database-cache', {
       }),
     ),
     row(
-      'Postgres by itself',
+      'Postgres',
       timeSeries({
         title: 'Connections by state',
-        description: 'Connections to Postgres by state. Good: mostly idle; `idle in transaction` holds locks and should pass at once.',
+        description: 'Connections to Postgres by state. Good: mostly idle; `idle in transaction` holds locks and should be brief.',
         unit: 'none',
         query: { '{{state}}': `${sum(from('postgres', 'pg_stat_activity_count'), 'state')} > 0` },
         stacked: true,
@@ -210,7 +209,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Locks by mode',
-        description: 'Locks that are held or waited for, by mode. Good: shared ones; `accessexclusivelock` keeps everybody out.',
+        description: 'Held and requested locks by mode. Good: shared ones; `accessexclusivelock` blocks everything else.',
         unit: 'none',
         query: { '{{mode}}': orNone(`${sum(from('postgres', 'pg_locks_count'), 'mode')} > 0`, 'mode') },
         colours: { '/^accessexclusive/': 'red', '/^exclusive/': 'orange' },
@@ -220,7 +219,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Transactions',
         description:
-          'Transactions in a second. Good: commits; rollbacks are requests that were given up, and what waits for each other in a circle is deadlocked.',
+          'Transactions per second. Good: commits; rollbacks are abandoned requests, deadlocks are transactions that wait for each other.',
         unit: 'ops',
         query: {
           committed: sum(rate(database('pg_stat_database_xact_commit'))),
@@ -232,7 +231,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Longest transaction',
-        description: 'How long the longest open transaction has lasted. Good: below a second; a long one holds locks and keeps dead rows.',
+        description: 'Age of the oldest open transaction. Good: below a second; a long one holds locks and keeps dead rows.',
         unit: 's',
         query: { longest: max(from('postgres', 'pg_stat_activity_max_tx_duration')) },
         movedBy: 'slow-database',
@@ -240,7 +239,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Rows',
         description:
-          'Rows that were read and changed in a second. Good: follows the statements; reading far more than is asked for lacks an index.',
+          'Rows read and changed per second. Good: follows the statements; many more rows read than needed indicate a missing index.',
         unit: 'ops',
         query: {
           fetched: sum(rate(database('pg_stat_database_tup_fetched'))),
@@ -253,7 +252,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Blocks',
         description:
-          'Blocks that Postgres reads in a second, from its memory and from disk. Good: next to none from disk; more wants memory, or an index.',
+          'Blocks that Postgres reads per second, from memory and from disk. Good: almost none from disk; otherwise it needs more memory or an index.',
         unit: 'ops',
         query: {
           'from memory': sum(rate(database('pg_stat_database_blks_hit'))),
@@ -264,7 +263,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Size',
-        description: 'Bytes of the database on disk. Good: grows slowly.',
+        description: 'Size of the database on disk. Good: grows slowly.',
         unit: 'bytes',
         query: { '{{datname}}': sum(database('pg_database_size_bytes'), 'datname') },
         movedBy: 'postgres-away',
@@ -276,8 +275,7 @@ export const databaseCache = dashboard('database-cache', {
       'Cache',
       timeSeries({
         title: 'Hit rate by type',
-        description:
-          'Share of the look-ups within five minutes that the cache answered. Good: above 80 %; below 50 % it is no use (dashed).',
+        description: 'Share of lookups over five minutes that the cache answered. Good: above 80 %; below 50 % it is useless (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{cache_type}}': orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type') },
@@ -286,8 +284,8 @@ export const databaseCache = dashboard('database-cache', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Look-ups',
-        description: 'Look-ups in a second, by what came of them. Good: mostly hits.',
+        title: 'Lookups',
+        description: 'Lookups per second by outcome. Good: mostly hits.',
         unit: 'ops',
         query: { hits, misses, errors: sum(rate(ours('cache_errors_total'))) },
         colours: { '/hits/': 'green', '/misses/': 'blue', '/errors/': 'red' },
@@ -296,7 +294,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Cache errors by type',
-        description: 'Look-ups and changes in a minute that the cache failed. Good: 0; the store answers instead.',
+        description: 'Failed lookups and changes of entries per minute. Good: 0; on an error the replica reads from Postgres.',
         unit: 'opm',
         query: { '{{cache_type}}': perMinute(sum(rate(ours('cache_errors_total')), 'cache_type')) },
         alert: 'CacheErrors',
@@ -308,14 +306,14 @@ export const databaseCache = dashboard('database-cache', {
       'Redis',
       timeSeries({
         title: 'Commands',
-        description: 'Commands of the service in a second, by command. Good: follows the requests.',
+        description: 'Redis commands of the replicas per second, by command. Good: follows the requests.',
         unit: 'ops',
         query: { '{{command}}': sum(rate(ours('redis_commands_total')), 'command') },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Latency p95 by command',
-        description: 'Of 20 commands, 19 take no longer. Good: a few milliseconds; 100 ms is an alert (dashed).',
+        description: 'p95 duration of Redis commands by command. Good: a few milliseconds; 100 ms raises an alert (dashed).',
         unit: 's',
         query: { '{{command}}': orNone(quantile(0.95, ours('redis_command_duration_seconds'), 'command'), 'command') },
         limits: below(0.1),
@@ -324,7 +322,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Failed commands',
-        description: 'Commands of the service in a minute that failed, by command. Good: 0.',
+        description: 'Failed Redis commands of the replicas per minute, by command. Good: 0.',
         unit: 'opm',
         query: { '{{command}}': perMinute(sum(rate(ours('redis_commands_total', 'status="error"')), 'command')) },
         alert: 'CacheErrors',
@@ -333,7 +331,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Memory of Redis',
-        description: 'Bytes of what Redis holds, and what it has in RAM for that. Good: flat; at its limit it forgets what was used least.',
+        description:
+          'Memory that Redis uses for its data, and its resident memory. Good: flat; at its limit it evicts the least used keys.',
         unit: 'bytes',
         query: {
           used: sum(from('redis', 'redis_memory_used_bytes')),
@@ -343,28 +342,28 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Keys',
-        description: 'Keys in Redis, and those that end by themselves. Good: nearly all end by themselves.',
+        description: 'Keys in Redis, and those with an expiry. Good: nearly all have an expiry.',
         unit: 'short',
         query: {
           all: sum(from('redis', 'redis_db_keys')),
-          'with an end': sum(from('redis', 'redis_db_keys_expiring')),
+          'with expiry': sum(from('redis', 'redis_db_keys_expiring')),
         },
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Keys that end',
-        description: 'Keys that ended in a minute, in time or for want of memory. Good: none for want of memory.',
+        title: 'Expired and evicted keys',
+        description: 'Keys removed per minute, because they expired or because memory ran out. Good: none evicted.',
         unit: 'opm',
         query: {
-          'in time': perMinute(sum(rate(from('redis', 'redis_expired_keys_total')))),
-          'for want of memory': perMinute(sum(rate(from('redis', 'redis_evicted_keys_total')))),
+          expired: perMinute(sum(rate(from('redis', 'redis_expired_keys_total')))),
+          evicted: perMinute(sum(rate(from('redis', 'redis_evicted_keys_total')))),
         },
-        colours: { '/in time/': 'green', '/for want/': 'red' },
+        colours: { '/expired/': 'green', '/evicted/': 'red' },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Connections of replicas',
-        description: 'Connections to Redis that work, by what they are for. Good: one of each kind for each replica.',
+        description: 'Working connections to Redis by purpose. Good: one of each kind per replica.',
         unit: 'none',
         query: { '{{role}}': sum(ours('redis_connections_active'), 'role') },
         alert: 'RedisDown',
@@ -372,7 +371,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Clients of Redis',
-        description: 'Everybody who is connected to Redis. Good: steady.',
+        description: 'All clients connected to Redis. Good: steady.',
         unit: 'none',
         query: {
           connected: sum(from('redis', 'redis_connected_clients')),
@@ -381,8 +380,8 @@ export const databaseCache = dashboard('database-cache', {
         movedBy: 'replica-stopped',
       }),
       heatmap({
-        title: 'How commands spread',
-        description: 'How many commands of the service took how long. Good: one band below a millisecond or two.',
+        title: 'Command duration distribution',
+        description: 'Number of Redis commands of the replicas by duration. Good: one band below one or two milliseconds.',
         unit: 's',
         query: buckets(ours('redis_command_duration_seconds')),
         movedBy: 'traffic',

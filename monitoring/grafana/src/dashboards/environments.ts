@@ -1,4 +1,4 @@
-// Environments: how they are, what their driver does, who uses them.
+// Environments: their states, their driver, and their use.
 
 import { BAD, BY_ENVIRONMENT, BY_OUTCOME, GOOD, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -13,21 +13,21 @@ const ENVIRONMENT_JOBS = 'kind=~"environment_change|environment_reconcile|extens
 
 export const environments = dashboard('environments', {
   title: 'Environments',
-  description: 'Do environments do what people ask of them? How they are, what their driver does, who uses them.',
+  description: 'Do environments work as users expect? Their states, their driver, and their use.',
   variables: [instance],
   rows: [
     row(
       'Now',
       stat({
         title: 'Running',
-        description: 'Environments that run, over the whole fleet. Good: follows the number of users.',
+        description: 'Running environments, over the whole fleet. Good: follows the number of users.',
         unit: 'none',
         query: counted('running'),
         movedBy: 'traffic',
       }),
       stat({
         title: 'In error',
-        description: 'Environments that could not become what was asked. Good: 0; more than 5 is an alert.',
+        description: 'Environments whose last operation failed for good. Good: 0; more than 5 raise an alert.',
         unit: 'none',
         query: counted('error'),
         limits: low(1, 6),
@@ -35,9 +35,9 @@ export const environments = dashboard('environments', {
         movedBy: 'driver-failures',
       }),
       stat({
-        title: 'On their way',
+        title: 'In transition',
         description:
-          'Environments that are created, started, stopped or deleted now. Good: a few; a number that stays is a driver that hangs.',
+          'Environments that are being created, started, stopped or deleted. Good: a few; a number that does not fall means that the driver hangs.',
         unit: 'none',
         query: counted('creating|starting|stopping|deleting'),
         limits: low(20, 50),
@@ -45,21 +45,21 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'Log lines',
-        description: "Lines of environments' logs that are stored in a second. Good: follows what runs.",
+        description: 'Log lines of environments stored per second. Good: follows the running environments.',
         unit: 'cps',
         query: sum(rate(ours('log_entries_total'))),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Driver calls',
-        description: 'Calls of the driver in a second. Good: steady, for the reconciler always looks.',
+        description: 'Driver calls per second. Good: steady, because the reconciler polls continuously.',
         unit: 'ops',
         query: sum(rate(operations)),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Failed calls',
-        description: "Share of the driver's calls that failed. Good: below 10 %; the simulated driver fails one of fifty on purpose.",
+        description: 'Share of driver calls that failed. Good: below 10 %; the simulated driver fails 2 % on purpose.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(failures)), sum(rate(operations)))),
         limits: low(0.05, 0.1),
@@ -68,7 +68,7 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'Call p95',
-        description: 'Of 20 calls of the driver, 19 take no longer. Good: below 10 s, but for pulling an image.',
+        description: '95 % of driver calls finish within this time. Good: below 10 s, except for image pulls.',
         unit: 's',
         query: orZero(quantile(0.95, ours('docker_operation_duration_seconds', 'operation!="pull"'))),
         limits: low(10, 30),
@@ -77,7 +77,7 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'Longest wait',
-        description: 'How long the longest-waiting job has been due. Good: a few seconds; after ten minutes it is an alert.',
+        description: 'How long the oldest due job has been waiting. Good: a few seconds; more than ten minutes raises an alert.',
         unit: 's',
         query: 'sum(jobs_oldest_due_seconds{job="backend"})',
         limits: low(60, 600),
@@ -90,7 +90,7 @@ export const environments = dashboard('environments', {
       'Environments',
       timeSeries({
         title: 'By status',
-        description: 'Environments by status, over the whole fleet. Good: no red; blue and purple pass within a minute.',
+        description: 'Environments by status, over the whole fleet. Good: no red; blue and purple last less than a minute.',
         unit: 'none',
         query: { '{{status}}': 'sum by (status) (status:environments:sum)' },
         colours: BY_ENVIRONMENT,
@@ -102,7 +102,7 @@ export const environments = dashboard('environments', {
       }),
       barGauge({
         title: 'By status now',
-        description: 'Environments by status at this moment. Good: running and stopped are the longest.',
+        description: 'Environments by status at this moment. Good: most are running or stopped.',
         unit: 'none',
         query: { '{{status}}': 'sum by (status) (status:environments:sum)' },
         colours: BY_ENVIRONMENT,
@@ -112,21 +112,21 @@ export const environments = dashboard('environments', {
       }),
       stateTimeline({
         title: 'Driver by replica',
-        description: 'Where the driver answers. Good: all green.',
+        description: 'Whether each replica can reach its driver. Good: all green.',
         unit: 'none',
         query: { '{{instance}}': min(ours('service_ready', 'dependency="environment_driver"'), 'instance') },
-        words: { 0: ['away', BAD], 1: ['there', GOOD] },
+        words: { 0: ['unreachable', BAD], 1: ['reachable', GOOD] },
         movedBy: 'replica-stopped',
         width: 5,
         height: 10,
       }),
     ),
     row(
-      'What the driver does',
+      'Driver',
       timeSeries({
         title: 'Calls by operation',
         description:
-          'Calls of the driver in a minute, by what was asked; its pings are left out. Good: `list` and `inspect` go on always, the rest follows users.',
+          'Driver calls per minute by operation, without pings. Good: `list` and `inspect` are constant, the rest follows users.',
         unit: 'opm',
         query: { '{{operation}}': perMinute(sum(rate(ours('docker_operations_total', 'operation!="ping"')), 'operation')) },
         legend: 'right',
@@ -134,8 +134,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Failures by operation',
-        description:
-          'Calls of the driver in a minute that failed, by what was asked. Good: 0; the simulated driver fails one of fifty on purpose.',
+        description: 'Failed driver calls per minute by operation. Good: 0; the simulated driver fails 2 % on purpose.',
         unit: 'opm',
         query: { '{{operation}}': perMinute(sum(rate(failures), 'operation')) },
         legend: 'right',
@@ -145,7 +144,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Duration p95 by operation',
-        description: 'Of 20 calls of an operation, 19 take no longer. Good: below 10 s; 30 s is an alert (dashed).',
+        description: 'p95 duration of driver calls by operation. Good: below 10 s; 30 s raises an alert (dashed).',
         unit: 's',
         query: { '{{operation}}': orNone(quantile(0.95, ours('docker_operation_duration_seconds'), 'operation'), 'operation') },
         legend: 'right',
@@ -154,9 +153,9 @@ export const environments = dashboard('environments', {
         movedBy: 'slow-driver',
       }),
       heatmap({
-        title: 'How durations spread',
+        title: 'Duration distribution',
         description:
-          'How many calls of the driver took how long; its pings are left out. Good: bands that stay where they are; one that climbs is an engine that gets tired.',
+          'Number of driver calls by duration, without pings. Good: stable bands; a rising one means that the engine is slowing down.',
         unit: 's',
         query: buckets(ours('docker_operation_duration_seconds', 'operation!="ping"')),
         movedBy: 'traffic',
@@ -175,7 +174,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Calls by outcome',
-        description: 'Calls of the driver in a minute, by how they ended. Good: green.',
+        description: 'Driver calls per minute by outcome. Good: green.',
         unit: 'opm',
         query: { '{{status}}': perMinute(sum(rate(operations), 'status')) },
         colours: BY_OUTCOME,
@@ -189,14 +188,14 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Jobs by kind',
         description:
-          'Attempts in a minute at what people asked and at what the reconciler found. Good: `environment_reconcile` is steady, the rest follows users.',
+          'Attempts per minute at jobs of users and of the reconciler. Good: `environment_reconcile` is steady, the rest follows users.',
         unit: 'opm',
         query: { '{{kind}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS)), 'kind')) },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Jobs that did not succeed',
-        description: 'Attempts in a minute that are tried again, were given up or lost. Good: few retries, none dead.',
+        description: 'Attempts per minute that will be retried, were given up or lost. Good: few retries, none dead.',
         unit: 'opm',
         query: {
           '{{kind}} {{outcome}}': perMinute(sum(rate(ours('jobs_total', ENVIRONMENT_JOBS, 'outcome!="success"')), 'kind', 'outcome')),
@@ -207,18 +206,18 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Duration p95 of jobs',
-        description: 'Of 20 attempts, 19 take no longer. Good: a few seconds.',
+        description: '95 % of attempts finish within this time. Good: a few seconds.',
         unit: 's',
         query: { '{{kind}}': orNone(quantile(0.95, ours('job_duration_seconds', ENVIRONMENT_JOBS), 'kind'), 'kind') },
         movedBy: 'slow-driver',
       }),
     ),
     row(
-      'What runs in them',
+      'Sessions and extensions',
       timeSeries({
         title: 'Running and open',
         description:
-          'Environments that run, and in them shells, tmux and editors that are open, over the whole fleet. Good: follows the number of users.',
+          'Running environments, and open shells, tmux sessions and editors in them, over the whole fleet. Good: follows the number of users.',
         unit: 'none',
         query: {
           'environments running': counted('running'),
@@ -230,7 +229,7 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Extensions',
         description:
-          'Installations in an hour at the present pace, by extension, and those that were tried to their end in vain. Good: follows users, none failed.',
+          'Installations per hour at the current rate, by extension, and those that failed for good. Good: follows users, none failed.',
         unit: 'short',
         decimals: 0,
         query: {
@@ -247,7 +246,7 @@ export const environments = dashboard('environments', {
       timeSeries({
         title: 'Lines by stream',
         description:
-          "Lines of environments' logs that were stored in a second, by stream, and those that were dropped because an environment wrote too many. Good: little `stderr`, nothing dropped.",
+          'Log lines of environments stored per second, by stream, and lines dropped because an environment wrote too many. Good: little `stderr`, nothing dropped.',
         unit: 'cps',
         query: {
           '{{stream}}': sum(rate(ours('log_entries_total')), 'stream'),
@@ -260,7 +259,7 @@ export const environments = dashboard('environments', {
       }),
       timeSeries({
         title: 'Lines sent to browsers',
-        description: 'Events `env:log` put on their way to clients in a second, one for each client. Good: lines times readers.',
+        description: '`env:log` events sent to clients per second, counted per client. Good: lines times readers.',
         unit: 'cps',
         query: { 'env:log': sum(rate(ours('websocket_messages_total', 'event_type="env:log", direction="out"'))) },
         more: 'realtime',

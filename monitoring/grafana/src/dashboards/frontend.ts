@@ -1,4 +1,4 @@
-// Pages, as the server makes them and as browsers have them.
+// Pages, as the server renders them and as browsers report them.
 
 import { BAD, BY_QUANTILE, BY_STATUS, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -14,14 +14,14 @@ const views = ours('page_views_total', ROUTE);
 
 export const frontend = dashboard('frontend', {
   title: 'Frontend',
-  description: 'Are pages fast and whole where people see them? What browsers report is a claim, and a sample of it.',
+  description: 'Do users see fast and complete pages? Browsers report the data, unverified and sampled.',
   variables: [instance, route],
   rows: [
     row(
       'Now',
       stat({
         title: 'Page views',
-        description: 'Pages that browsers have shown, in a minute. Good: what this hour usually has.',
+        description: 'Page views per minute. Good: typical for the time of day.',
         unit: 'cpm',
         decimals: 0,
         query: perMinute(sum(rate(views))),
@@ -29,7 +29,8 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Paint (LCP)',
-        description: 'Three of four visitors see the largest part of a page within this time. Good: below 2.5 s; above 4 s it is poor.',
+        description:
+          '75 % of visitors see the largest part of a page (largest contentful paint) within this time. Good: below 2.5 s; above 4 s is poor.',
         unit: 's',
         query: orZero(quantile(0.75, vital('lcp'))),
         limits: low(2.5, 4),
@@ -38,7 +39,8 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Reaction (INP)',
-        description: 'Three of four visitors see a page react within this time. Good: below 0.2 s; above 0.5 s it is poor.',
+        description:
+          '75 % of visitors see a page react to input (interaction to next paint) within this time. Good: below 0.2 s; above 0.5 s is poor.',
         unit: 's',
         query: orZero(quantile(0.75, vital('inp'))),
         limits: low(0.2, 0.5),
@@ -46,7 +48,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Shift (CLS)',
-        description: 'How much pages move under the eyes of three of four visitors. Good: below 0.1; above 0.25 it is poor.',
+        description: 'Cumulative layout shift that 75 % of visitors see at most. Good: below 0.1; above 0.25 is poor.',
         unit: 'short',
         decimals: 2,
         query: orZero(quantile(0.75, cls)),
@@ -54,8 +56,8 @@ export const frontend = dashboard('frontend', {
         movedBy: 'browser-reports',
       }),
       stat({
-        title: 'Errors a view',
-        description: 'Errors that browsers report for each page view. Good: below 1 %; 5 % is an alert.',
+        title: 'Errors per view',
+        description: 'Errors that browsers report per page view. Good: below 1 %; 5 % raises an alert.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(ours('client_errors_total'))), sum(rate(ours('page_views_total'))))),
         limits: low(0.01, 0.05),
@@ -64,7 +66,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Failed calls',
-        description: "Share of the pages' calls of the interface that failed, at the server or on the way. Good: below 1 %.",
+        description: 'Share of API calls of pages that failed, at the server or on the network. Good: below 1 %.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"'))), sum(rate(ours('api_calls_total'))))),
         limits: low(0.01, 0.05),
@@ -72,7 +74,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'SSR p95',
-        description: 'Of 20 pages, the server makes 19 within this time. Good: below 100 ms.',
+        description: 'The server renders 95 % of pages within this time. Good: below 100 ms.',
         unit: 's',
         query: orZero(quantile(0.95, ssr)),
         limits: low(0.1, 0.5),
@@ -80,7 +82,7 @@ export const frontend = dashboard('frontend', {
       }),
       stat({
         title: 'Broken parts',
-        description: 'Parts of pages that could not start, in a minute. Good: 0.',
+        description: 'Parts of pages that failed to start, per minute. Good: 0.',
         unit: 'cpm',
         decimals: 0,
         query: perMinute(sum(rate(ours('error_boundaries_total', ROUTE)))),
@@ -92,7 +94,7 @@ export const frontend = dashboard('frontend', {
       'Pages',
       timeSeries({
         title: 'Page views by route',
-        description: 'Pages that browsers have shown, in a minute, by route. Good: the usual order.',
+        description: 'Page views per minute by route. Good: the usual order.',
         unit: 'cpm',
         query: { '{{route}}': orNone(`${perMinute(sum(rate(views), 'route'))} > 0`, 'route') },
         legend: 'right',
@@ -100,8 +102,8 @@ export const frontend = dashboard('frontend', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Making a page p95 by route',
-        description: 'Of 20 pages of a route, the server makes 19 within this time. Good: below 100 ms (dashed).',
+        title: 'Rendering p95 by route',
+        description: "The server renders 95 % of a route's pages within this time. Good: below 100 ms (dashed).",
         unit: 's',
         query: { '{{route}}': orNone(quantile(0.95, ssr, 'route'), 'route') },
         legend: 'right',
@@ -110,11 +112,11 @@ export const frontend = dashboard('frontend', {
       }),
     ),
     row(
-      'What visitors wait for',
+      'Web vitals',
       timeSeries({
         title: 'Vitals p75',
         description:
-          'What three of four visitors wait at most: first byte (TTFB), first paint (FCP), biggest paint (LCP), reaction (INP). Good: LCP below 2.5 s, INP below 0.2 s.',
+          'Times that 75 % of visitors do not exceed: first byte (TTFB), first paint (FCP), largest paint (LCP), reaction (INP). Good: LCP below 2.5 s, INP below 0.2 s.',
         unit: 's',
         query: {
           TTFB: orZero(quantile(0.75, vital('ttfb'))),
@@ -126,8 +128,8 @@ export const frontend = dashboard('frontend', {
         movedBy: 'browser-reports',
       }),
       heatmap({
-        title: 'How biggest paints spread',
-        description: 'How many visitors saw the largest part of a page when. Good: nearly all below 2.5 s.',
+        title: 'LCP distribution',
+        description: 'Number of visitors by the time of their largest contentful paint. Good: nearly all below 2.5 s.',
         unit: 's',
         query: buckets(vital('lcp')),
         movedBy: 'browser-reports',
@@ -135,7 +137,7 @@ export const frontend = dashboard('frontend', {
       }),
       timeSeries({
         title: 'Shift (CLS) over time',
-        description: "How much pages move under the visitors' eyes. Good: p75 below 0.1; above 0.25 it is poor (dashed).",
+        description: 'Cumulative layout shift of pages. Good: p75 below 0.1; above 0.25 is poor (dashed).',
         unit: 'short',
         query: { p50: orZero(quantile(0.5, cls)), p75: orZero(quantile(0.75, cls)), p95: orZero(quantile(0.95, cls)) },
         colours: BY_QUANTILE,
@@ -143,8 +145,8 @@ export const frontend = dashboard('frontend', {
         movedBy: 'browser-reports',
       }),
       barGauge({
-        title: 'Biggest paint p75 by route',
-        description: 'Three of four visitors see the largest part of a page within this time, by route. Good: below 2.5 s.',
+        title: 'LCP p75 by route',
+        description: '75 % of visitors see the largest part of a page within this time, by route. Good: below 2.5 s.',
         unit: 's',
         query: { '{{route}}': orNone(top(10, quantile(0.75, vital('lcp'), 'route')), 'route') },
         limits: low(2.5, 4),
@@ -153,7 +155,7 @@ export const frontend = dashboard('frontend', {
       }),
       barGauge({
         title: 'Reaction p75 by route',
-        description: 'Three of four visitors see a page react within this time, by route. Good: below 0.2 s.',
+        description: '75 % of visitors see a page react to input within this time, by route. Good: below 0.2 s.',
         unit: 's',
         query: { '{{route}}': orNone(top(10, quantile(0.75, vital('inp'), 'route')), 'route') },
         limits: low(0.2, 0.5),
@@ -161,11 +163,10 @@ export const frontend = dashboard('frontend', {
       }),
     ),
     row(
-      'What pages call and load',
+      'API calls and files',
       timeSeries({
         title: 'Calls by status',
-        description:
-          'Calls of the interface that pages made, in a minute, by the class of their status. Good: 2xx; `failed` never arrived.',
+        description: 'API calls of pages per minute by status class. Good: 2xx; `failed` calls got no response.',
         unit: 'cpm',
         query: { '{{status}}': perMinute(sum(rate(ours('api_calls_total')), 'status')) },
         colours: BY_STATUS,
@@ -174,24 +175,24 @@ export const frontend = dashboard('frontend', {
       }),
       timeSeries({
         title: 'Calls by endpoint',
-        description: 'Calls of the interface that pages made, in a minute, by endpoint, the first five. Good: the usual order.',
+        description: 'API calls of pages per minute for the five busiest endpoints. Good: the usual order.',
         unit: 'cpm',
         query: { '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total')), 'endpoint'))), 'endpoint') },
         movedBy: 'traffic',
       }),
       timeSeries({
         title: 'Loading files p95',
-        description: 'Of 20 files of a type, browsers load 19 within this time. Good: below 100 ms.',
+        description: 'Browsers load 95 % of the files of a type within this time. Good: below 100 ms.',
         unit: 's',
         query: { '{{type}}': orNone(quantile(0.95, ours('static_asset_load_seconds'), 'type'), 'type') },
         movedBy: 'browser-reports',
       }),
     ),
     row(
-      'What breaks',
+      'Errors',
       timeSeries({
         title: 'Errors by type',
-        description: 'Errors in pages in a minute, as browsers report them. Good: 0; `csp_violation` is often an extension of the browser.',
+        description: 'Errors in pages per minute, as browsers report them. Good: 0; `csp_violation` often comes from a browser extension.',
         unit: 'cpm',
         query: { '{{type}}': perMinute(sum(rate(ours('client_errors_total')), 'type')) },
         alert: 'ClientErrorsHigh',
@@ -200,19 +201,19 @@ export const frontend = dashboard('frontend', {
       }),
       timeSeries({
         title: 'Broken parts by route',
-        description: 'Parts of pages that could not start, in a minute, by route. Good: none.',
+        description: 'Parts of pages that failed to start, per minute and route. Good: none.',
         unit: 'cpm',
         query: { '{{route}}': orNone(`${perMinute(sum(rate(ours('error_boundaries_total', ROUTE)), 'route'))} > 0`, 'route') },
         shades: BAD,
         movedBy: 'browser-reports',
       }),
       timeSeries({
-        title: 'Calls that failed, by endpoint',
-        description: 'Calls of pages in a minute that failed, at the server or on the way. Good: none.',
+        title: 'Failed calls by endpoint',
+        description: 'API calls of pages that failed per minute, at the server or on the network. Good: none.',
         unit: 'cpm',
         query: {
           '{{endpoint}}': orNone(top(5, perMinute(sum(rate(ours('api_calls_total', 'status=~"5xx|failed"')), 'endpoint'))), 'endpoint'),
-          'reports refused': perMinute(sum(rate(ours('rate_limited_total', 'limiter="beacons"')))),
+          'throttled reports': perMinute(sum(rate(ours('rate_limited_total', 'limiter="beacons"')))),
         },
         shades: BAD,
         movedBy: 'browser-reports',

@@ -1,4 +1,4 @@
-// Every route by itself: how often, how well, how fast, how big.
+// Traffic, errors, latency and sizes of each route.
 
 import { BAD, BY_QUANTILE, BY_STATUS, FACT, IDLE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -28,28 +28,28 @@ const recorded = (series: string) => `sum by (route) (${series}{route=~"$route"}
 
 export const httpDetail = dashboard('http-detail', {
   title: 'HTTP detail',
-  description: 'Which route is it? How often is each asked, how well and how fast does it answer, and how much?',
+  description: 'Which route is the problem? Traffic, errors, latency and sizes of each route.',
   variables: [instance, route],
   rows: [
     row(
       'Now',
       stat({
         title: 'Requests',
-        description: 'Requests of clients in a second, on the chosen routes. Good: what this hour usually has.',
+        description: 'Client requests per second on the selected routes. Good: typical for the time of day.',
         unit: 'reqps',
         query: all,
         movedBy: 'traffic',
       }),
       stat({
         title: 'Routes in use',
-        description: 'Routes that were asked within five minutes. Good: steady; a route that drops out may be broken where it is linked.',
+        description: 'Routes with requests within the last five minutes. Good: steady; a route that disappears may have a broken link.',
         unit: 'none',
         query: orZero('count(route:http_requests:rate5m{route=~"$route"} > 0)'),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Failed (5xx)',
-        description: 'Share of requests that the service failed. Good: below 0.1 %.',
+        description: 'Share of requests that failed with a 5xx status. Good: below 0.1 %.',
         unit: 'percentunit',
         query: failed('5..'),
         limits: low(0.001, 0.05),
@@ -58,8 +58,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'Refused (4xx)',
-        description:
-          'Share of requests that clients got wrong. Good: a few; many of a sudden are a broken client, or somebody who tries doors.',
+        description: 'Share of requests that were refused with a 4xx status. Good: a few; a sudden rise is a broken client or a scanner.',
         unit: 'percentunit',
         query: failed('4..'),
         limits: low(0.2, 0.5),
@@ -67,8 +66,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'In flight',
-        description:
-          'Requests whose answer has not ended, on all routes. Good: a few; a rise that goes on means that something behind is slow.',
+        description: 'Requests on all routes whose response has not ended. Good: a few; a steady rise means that a dependency is slow.',
         unit: 'none',
         query: sum(ours('http_requests_in_flight')),
         limits: low(100, 300),
@@ -76,7 +74,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'Latency p95',
-        description: 'Of 20 requests, 19 are answered within this time. Good: below 300 ms.',
+        description: '95 % of requests are answered within this time. Good: below 300 ms.',
         unit: 's',
         query: orZero(quantile(0.95, requests('http_request_duration_seconds'))),
         limits: low(0.3, 1),
@@ -85,14 +83,14 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'Received',
-        description: 'Bytes of request bodies in a second. Good: small; the limit of a body is 1 MiB.',
+        description: 'Bytes of request bodies per second. Good: small; a body is limited to 1 MiB.',
         unit: 'Bps',
         query: orZero(sum(rate(requests('http_request_size_bytes_sum')))),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Sent',
-        description: 'Bytes of answer bodies in a second, as they were sent. Good: follows the requests.',
+        description: 'Bytes of response bodies per second, as sent. Good: follows the requests.',
         unit: 'Bps',
         query: orZero(sum(rate(requests('http_response_size_bytes_sum')))),
         movedBy: 'traffic',
@@ -102,7 +100,7 @@ export const httpDetail = dashboard('http-detail', {
       'Routes',
       table({
         title: 'Routes',
-        description: 'Each route over five minutes: requests in a second, share that failed, latency. Good: no red.',
+        description: 'Each route over five minutes: requests per second, share of failures, latency. Good: no red.',
         unit: 'none',
         query: {
           rate: `${recorded('route:http_requests:rate5m')} > 0`,
@@ -128,7 +126,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Requests by route',
-        description: 'Requests in a second by route, the first ten. Good: the usual order.',
+        description: 'Requests per second for the ten busiest routes. Good: the usual order.',
         unit: 'reqps',
         query: { '{{route}}': orNone(top(10, sum(rate(requests('http_requests_total')), 'route')), 'route') },
         legend: 'right',
@@ -137,13 +135,13 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Errors by route and status',
         description:
-          'Answers in a minute that told of a problem, by route and status, the first ten, and requests whose client left before the end. Good: no 5xx, and hardly anybody leaves.',
+          'Error responses per minute by route and status, the ten highest, and requests whose client disconnected early. Good: no 5xx, few disconnects.',
         unit: 'opm',
         query: {
           '{{status}} {{route}}': orNone(top(10, perMinute(sum(rate(requests('api_errors_total')), 'route', 'status'))), 'status'),
-          left: orZero(perMinute(sum(rate(requests('http_requests_cancelled_total'))))),
+          disconnected: orZero(perMinute(sum(rate(requests('http_requests_cancelled_total'))))),
         },
-        colours: { '/^5/': BAD, '/^left/': IDLE },
+        colours: { '/^5/': BAD, '/^disconnected/': IDLE },
         legend: 'right',
         alert: 'HighErrorRate',
         shades: WARNING,
@@ -151,7 +149,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Latency p95 by route',
-        description: 'The ten slowest routes over five minutes. Good: below 300 ms (dashed); logging in is slow on purpose.',
+        description: 'The ten slowest routes over five minutes. Good: below 300 ms (dashed); sign-in is slow on purpose.',
         unit: 's',
         query: {
           '{{route}}': orNone(top(10, 'max by (route) (route:http_request_duration_seconds:p95_rate5m{route=~"$route"})'), 'route'),
@@ -167,7 +165,7 @@ export const httpDetail = dashboard('http-detail', {
       'Statuses and latency',
       pieChart({
         title: 'Statuses',
-        description: 'What share of the answers in the shown time had which status. Good: 2xx and 3xx fill nearly all of the ring.',
+        description: 'Share of responses in the selected time range by status class. Good: 2xx and 3xx are nearly all.',
         unit: 'short',
         query: { '{{class}}': byClass(inShownTime(requests('http_requests_total'))) },
         colours: BY_STATUS,
@@ -176,7 +174,7 @@ export const httpDetail = dashboard('http-detail', {
       timeSeries({
         title: 'Requests by status',
         description:
-          'Requests in a second by status. Good: 200, 201, 204; 429 is a limit, 499 a client that left, 503 a dependency that is away.',
+          'Requests per second by status. Good: 200, 201, 204; 429 is a rate limit, 499 a client that disconnected, 503 an unavailable dependency.',
         unit: 'reqps',
         query: { '{{status}}': orNone(`${sum(rate(requests('http_requests_total')), 'status')} > 0`, 'status') },
         colours: BY_STATUS,
@@ -184,22 +182,22 @@ export const httpDetail = dashboard('http-detail', {
       }),
       timeSeries({
         title: 'Requests by method',
-        description: 'Requests in a second by method. Good: mostly GET; `OTHER` is a method that no route knows.',
+        description: 'Requests per second by method. Good: mostly GET; `OTHER` is any unknown method.',
         unit: 'reqps',
         query: { '{{method}}': orNone(`${sum(rate(requests('http_requests_total')), 'method')} > 0`, 'method') },
         stacked: true,
         movedBy: 'traffic',
       }),
       heatmap({
-        title: 'How latency spreads',
-        description: 'How many requests took how long. Good: one band at the bottom; a second one above it is a slow path.',
+        title: 'Latency distribution',
+        description: 'Number of requests by duration. Good: one band at the bottom; a second band above is a slow path.',
         unit: 's',
         query: buckets(requests('http_request_duration_seconds')),
         movedBy: 'slowness',
       }),
       timeSeries({
         title: 'Latency by method',
-        description: 'Of 20 requests of a method, 19 are answered within this time. Good: below 300 ms (dashed).',
+        description: 'p95 latency of requests by method. Good: below 300 ms (dashed).',
         unit: 's',
         query: { '{{method}}': orNone(quantile(0.95, requests('http_request_duration_seconds'), 'method'), 'method') },
         limits: low(0.3, 1),
@@ -211,7 +209,7 @@ export const httpDetail = dashboard('http-detail', {
       'Sizes',
       timeSeries({
         title: 'Size of requests',
-        description: 'Bodies of requests. Good: a few kilobytes; the limit is 1 MiB.',
+        description: 'Sizes of request bodies. Good: a few kilobytes; the limit is 1 MiB.',
         unit: 'bytes',
         query: {
           p50: orZero(quantile(0.5, requests('http_request_size_bytes'))),
@@ -222,8 +220,8 @@ export const httpDetail = dashboard('http-detail', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Size of answers',
-        description: 'Bodies of answers, as they were sent, compressed or not. Good: below 100 kB.',
+        title: 'Size of responses',
+        description: 'Sizes of response bodies as sent, compressed or not. Good: below 100 kB.',
         unit: 'bytes',
         query: {
           p50: orZero(quantile(0.5, requests('http_response_size_bytes'))),
@@ -234,27 +232,27 @@ export const httpDetail = dashboard('http-detail', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Heaviest routes',
+        title: 'Routes by bytes sent',
         description:
-          'Bytes of answers in a second by route, the first five. Good: pages and files; a list that grows without end wants pages.',
+          'Bytes of responses per second for the five routes with the most. Good: pages and files; an ever-growing list needs pagination.',
         unit: 'Bps',
         query: { '{{route}}': orNone(top(5, sum(rate(part(requests('http_response_size_bytes'), 'sum')), 'route')), 'route') },
         movedBy: 'traffic',
       }),
     ),
     row(
-      'Limits and repeats',
+      'Rate limits and replays',
       timeSeries({
-        title: 'Refused by limits, and repeated',
+        title: 'Rate limits and replays',
         description:
-          'Attempts in a minute that came too often, by the limit, and requests that were answered with the stored result of an earlier one. Good: a few repeats, as clients try again; no refusals but of people who mistype.',
+          'Attempts per minute that exceeded a rate limit, by limiter, and requests answered with the stored response to an earlier one (idempotency). Good: a few replays from retrying clients, and refusals only of users who mistype.',
         unit: 'opm',
         query: {
           '{{limiter}}': perMinute(sum(rate(ours('rate_limited_total')), 'limiter')),
-          repeated: perMinute(sum(rate(ours('idempotent_replays_total')))),
+          replayed: perMinute(sum(rate(ours('idempotent_replays_total')))),
         },
         shades: WARNING,
-        colours: { '/^repeated/': FACT },
+        colours: { '/^replayed/': FACT },
         legend: 'right',
         alert: 'PossibleBruteForceAttack',
         more: 'accounts',

@@ -1,4 +1,4 @@
-// What is promised and what is left of it; and what the service stands on: edge, machine, monitoring.
+// Objectives and their error budgets; the edge, the machine and the monitoring.
 
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -13,22 +13,22 @@ const alertmanager = (metric: string) => from('alertmanager', metric);
 const EVERY_TARGET = 'up{job=~".+"}';
 const free = `${node('node_filesystem_avail_bytes', 'fstype!="tmpfs"')} / ${node('node_filesystem_size_bytes', 'fstype!="tmpfs"')}`;
 
-/** What the replicas hold of the machine's memory. */
+/** Resident memory of all replicas together. */
 const replicas = sum(from('backend', 'process_resident_memory_bytes'));
 
 const notifications = alertmanager('alertmanager_notifications_total');
-/** Ways that notifications have taken: Alertmanager counts for all that it knows. */
+/** Integrations with at least one notification: Alertmanager exposes a counter for every integration that it supports. */
 const used = `(${sum(inShownTime(notifications), 'integration')} > 0)`;
 
 export const infrastructureSlo = dashboard('infrastructure-slo', {
   title: 'Infrastructure and SLO',
-  description: 'Is what is promised kept? And is what the service stands on well: edge, machine, monitoring?',
+  description: 'Are the objectives met? Are the edge, the machine and the monitoring healthy?',
   rows: [
     row(
       'Now',
       stat({
         title: 'Budget left',
-        description: 'Of the failures that 30 days allow, what is left; the worst objective counts. Good: above a quarter.',
+        description: 'Remaining share of the 30-day error budget of the worst objective. Good: above a quarter.',
         unit: 'percentunit',
         decimals: 0,
         query: 'min(slo:period_error_budget_remaining:ratio)',
@@ -39,7 +39,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       stat({
         title: 'Burn rate',
         description:
-          'How many times faster than allowed the worst objective uses up its budget now. Good: below 1; 14.4 for an hour pages somebody.',
+          'Current burn rate of the worst objective; 1 uses up the budget exactly in 30 days. Good: below 1; 14.4 over an hour pages.',
         unit: 'short',
         decimals: 1,
         query: 'max(slo:current_burn_rate:ratio)',
@@ -49,7 +49,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Targets down',
-        description: 'Everything that Prometheus scrapes and that does not answer. Good: 0.',
+        description: 'Scrape targets that do not respond. Good: 0.',
         unit: 'none',
         query: orZero(`count(${EVERY_TARGET} == 0)`),
         limits: none,
@@ -58,7 +58,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Upstreams',
-        description: 'Replicas that the edge sends requests to. Good: 3.',
+        description: 'Replicas that the edge finds healthy. Good: 3.',
         unit: 'none',
         query: orZero(sum(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'))),
         limits: high(2, 3),
@@ -67,7 +67,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Edge failed',
-        description: 'Share of the answers of the edge that are 5xx. Good: below 0.1 %; 5 % is an alert.',
+        description: "Share of the edge's responses with a 5xx status. Good: below 0.1 %; 5 % raises an alert.",
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(edgeRequests('code=~"5.."'))), sum(rate(edgeRequests())))),
         limits: low(0.001, 0.05),
@@ -76,7 +76,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Disk free',
-        description: 'Share of the fullest disk that is free. Good: above 20 %.',
+        description: 'Free share of the fullest disk. Good: above 20 %.',
         unit: 'percentunit',
         decimals: 0,
         query: `min(${free})`,
@@ -87,7 +87,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       stat({
         title: 'Machine CPU',
         description:
-          "Share of the machine's cores that is in use, and the part of it that the replicas and the edge use. Good: below 80 %. Far apart: other programs take the machine.",
+          "Share of the machine's CPU cores in use, and the part used by the replicas and the edge. Good: below 80 %. A wide gap means that other processes load the machine.",
         unit: 'percentunit',
         decimals: 0,
         query: {
@@ -99,7 +99,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stat({
         title: 'Alerts firing',
-        description: 'Alerts that fire now; Watchdog, which always does, is left out. Good: 0.',
+        description: 'Alerts that fire now, without Watchdog, which always fires. Good: 0.',
         unit: 'none',
         query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
         limits: none,
@@ -110,7 +110,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       'Objectives',
       table({
         title: 'Objectives',
-        description: 'What is promised over 30 days, what came of it, what is left. Good: green. monitoring/slo.yml says what counts.',
+        description:
+          'Each objective over 30 days: target, actual value, remaining budget. Good: green. monitoring/slo.yml defines which events count.',
         unit: 'none',
         query: {
           objective: 'max by (slo) (slo:objective:ratio)',
@@ -121,11 +122,11 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         },
         columns: {
           slo: { title: 'Objective' },
-          'Value #A': { title: 'Promised', unit: 'percentunit', decimals: 1, width: 110 },
-          'Value #B': { title: 'Kept', unit: 'percentunit', decimals: 2, width: 110 },
+          'Value #A': { title: 'Target', unit: 'percentunit', decimals: 1, width: 110 },
+          'Value #B': { title: 'Actual', unit: 'percentunit', decimals: 2, width: 110 },
           'Value #C': { title: 'Budget left', unit: 'percentunit', decimals: 0, limits: high(0, 0.25), width: 110 },
-          'Value #D': { title: 'Burn now', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
-          'Value #E': { title: 'Burn, hour', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
+          'Value #D': { title: 'Burn rate', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
+          'Value #E': { title: 'Burn rate 1 h', unit: 'short', decimals: 1, limits: low(1, 14.4), width: 110 },
         },
         movedBy: 'error-budget',
         width: 12,
@@ -133,8 +134,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Budget left over time',
-        description:
-          'Of the failures that 30 days allow, what is left. Good: falls no faster than time goes by; below 0 the promise is broken.',
+        description: 'Remaining share of the 30-day error budget. Good: falls no faster than time passes; below 0 the objective is missed.',
         unit: 'percentunit',
         min: 'free',
         max: 1,
@@ -146,7 +146,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Burn rate now',
-        description: 'How many times faster than allowed each budget is used up, over five minutes. Good: below 1 (dashed).',
+        description: 'Burn rate of each error budget over five minutes. Good: below 1 (dashed).',
         unit: 'short',
         query: { '{{slo}}': 'max by (slo) (slo:current_burn_rate:ratio)' },
         limits: low(1, 14.4),
@@ -154,8 +154,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'error-budget',
       }),
       timeSeries({
-        title: 'Burn rate of an hour',
-        description: 'The same over an hour: what pages somebody at 14.4 (dashed). Good: below 1.',
+        title: 'Burn rate over 1 h',
+        description: 'Burn rate over one hour; 14.4 pages (dashed). Good: below 1.',
         unit: 'short',
         query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)' },
         limits: low(1, 14.4),
@@ -163,8 +163,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'error-budget',
       }),
       timeSeries({
-        title: 'Burn rate of six hours',
-        description: 'The same over six hours: what pages somebody at 6 (dashed). Good: below 1.',
+        title: 'Burn rate over 6 h',
+        description: 'Burn rate over six hours; 6 pages (dashed). Good: below 1.',
         unit: 'short',
         query: { '{{slo}}': 'max by (slo) (slo:sli_error:ratio_rate6h / on (slo) slo:error_budget:ratio)' },
         limits: low(1, 6),
@@ -175,9 +175,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
     row(
       'Edge',
       timeSeries({
-        title: 'Answers by status',
-        description:
-          'Answers of the edge in a second by the class of their status. Good: green; 502 and 503 mean that it found no replica.',
+        title: 'Responses by status',
+        description: "The edge's responses per second by status class. Good: green; 502 and 503 mean that no replica was available.",
         unit: 'reqps',
         query: { '{{class}}': byClass(rate(edgeRequests()), 'code') },
         colours: BY_STATUS,
@@ -186,8 +185,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Time to the first byte',
-        description: 'What clients wait for at the edge until a successful answer begins. Good: p95 below 300 ms (dashed).',
+        title: 'Time to first byte',
+        description: 'Time at the edge until the first byte of a successful response. Good: p95 below 300 ms (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, from('caddy', 'caddy_http_response_duration_seconds', AT_EDGE))),
@@ -199,7 +198,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       stateTimeline({
         title: 'Upstreams by replica',
-        description: 'When the edge found which replica healthy. Good: green; one at a time is red in a rolling restart.',
+        description: 'When the edge found each replica healthy. Good: green; during a rolling restart one at a time is red.',
         unit: 'none',
         query: { '{{upstream}}': min(from('caddy', 'caddy_reverse_proxy_upstreams_healthy'), 'upstream') },
         words: { 0: ['unhealthy', BAD], 1: ['healthy', GOOD] },
@@ -210,7 +209,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'In flight at the edge',
-        description: 'Requests and sockets that are open at the edge. Good: follows users.',
+        description: 'Open requests and WebSockets at the edge. Good: follows users.',
         unit: 'none',
         query: { open: sum(from('caddy', 'caddy_http_requests_in_flight', AT_EDGE)) },
         movedBy: 'traffic',
@@ -218,7 +217,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Edge and replicas',
         description:
-          'Requests in a second as the edge and as the replicas count them; probes and scrapes pass the edge by. Good: close together; the edge has more when replicas are away.',
+          'Requests per second as counted by the edge and by the replicas; probes and scrapes bypass the edge. Good: close together; the edge counts more when replicas are down.',
         unit: 'reqps',
         query: {
           edge: sum(rate(edgeRequests())),
@@ -228,7 +227,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Sent by the edge',
-        description: 'Bytes of answers in a second. Good: follows requests.',
+        description: 'Bytes of responses per second. Good: follows requests.',
         unit: 'Bps',
         query: { sent: sum(rate(from('caddy', 'caddy_http_response_size_bytes_sum', AT_EDGE))) },
         movedBy: 'traffic',
@@ -238,7 +237,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       'Machine',
       timeSeries({
         title: 'CPU by mode',
-        description: "Share of the machine's cores, by what they do. Good: room at the top; `iowait` and `steal` are time that is lost.",
+        description: "Share of the machine's CPU cores by mode. Good: spare capacity at the top; `iowait` and `steal` are lost time.",
         unit: 'percentunit',
         max: 1,
         query: { '{{mode}}': `avg by (mode) (${rate(node('node_cpu_seconds_total', 'mode!="idle"'))}) > 0.001` },
@@ -248,7 +247,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'Memory',
         description:
-          'Memory of the machine: what the replicas hold, what other programs use, what is available. Good: much is available; what is cached is given back when it is wanted.',
+          'Memory of the machine: used by the replicas, used by other processes, available. Good: much is available; caches are freed on demand.',
         unit: 'bytes',
         query: {
           replicas,
@@ -261,7 +260,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Disk in use',
-        description: 'Share of each disk that is in use. Good: below 80 % (dashed).',
+        description: 'Used share of each disk. Good: below 80 % (dashed).',
         unit: 'percentunit',
         max: 1,
         query: { '{{device}}': `1 - ${min(free, 'device')}` },
@@ -271,7 +270,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Disk traffic',
-        description: 'Bytes in a second that were read from disks and written to them. Good: follows statements.',
+        description: 'Bytes per second read from and written to disks. Good: follows statements.',
         unit: 'Bps',
         query: {
           read: sum(rate(node('node_disk_read_bytes_total'))),
@@ -281,7 +280,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Waiting (pressure)',
-        description: 'Share of the time in which something waited for a core, a disk, or memory. Good: disk and memory near 0, CPU low.',
+        description: 'Share of time in which a process waited for CPU, disk or memory. Good: disk and memory near 0, CPU low.',
         unit: 'percentunit',
         query: {
           CPU: orZero(max(rate(node('node_pressure_cpu_waiting_seconds_total')))),
@@ -296,7 +295,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       timeSeries({
         title: 'CPU by process',
         description:
-          'Cores that each process uses: replicas, edge, Prometheus, Alertmanager, exporters. Good: the replicas are at the top.',
+          'CPU cores that each process uses: replicas, edge, Prometheus, Alertmanager, exporters. Good: the replicas are at the top.',
         unit: 'short',
         decimals: 2,
         query: { '{{job}} {{instance}}': 'sum by (job, instance) (rate(process_cpu_seconds_total{job=~".+"}[$__rate_interval]))' },
@@ -317,10 +316,10 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
     ),
     row(
-      'Monitoring itself',
+      'Monitoring',
       stateTimeline({
         title: 'Targets',
-        description: 'When Prometheus could scrape what. Good: green.',
+        description: 'When Prometheus could scrape each target. Good: green.',
         unit: 'none',
         query: { '{{job}} {{instance}}': min(EVERY_TARGET, 'job', 'instance') },
         words: { 0: ['down', BAD], 1: ['up', GOOD] },
@@ -329,8 +328,9 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         height: 10,
       }),
       barGauge({
-        title: 'Lost and found',
-        description: 'Times that each target stopped answering in the shown time, the first ten. Good: none; more than twice in 15 minutes is an alert.',
+        title: 'Target losses',
+        description:
+          'How often each target stopped responding in the selected time range, the ten highest. Good: none; more than two in 15 minutes raise an alert.',
         unit: 'none',
         query: { '{{job}} {{instance}}': orNone('topk(10, resets(up{job=~".+"}[$__range])) > 0', 'job') },
         limits: low(1, 3),
@@ -338,9 +338,9 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'replica-stopped',
       }),
       timeSeries({
-        title: 'Samples of a scrape',
+        title: 'Samples per scrape',
         description:
-          'Samples of a scrape as a share of the `sample_limit` of its job in prometheus.yml, at the biggest target. Good: below a third; above a half is an alert (dashed), above 1 nothing is stored.',
+          "Samples per scrape as a share of the job's `sample_limit` in prometheus.yml, for the largest target. Good: below a third; above half raises an alert (dashed), above 1 Prometheus drops the scrape.",
         unit: 'percentunit',
         query: { '{{job}}': max(ratio('scrape_samples_post_metric_relabeling{job=~".+"}', 'scrape_sample_limit{job=~".+"}'), 'job') },
         limits: low(0.5, 1),
@@ -350,16 +350,16 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         height: 10,
       }),
       timeSeries({
-        title: 'Time of a scrape',
-        description: 'Time that a scrape of a job takes, at its slowest target. Good: below a second; the timeout is 10 s (dashed).',
+        title: 'Scrape duration',
+        description: "Scrape duration of each job's slowest target. Good: below a second; the timeout is 10 s (dashed).",
         unit: 's',
         query: { '{{job}}': max('scrape_duration_seconds{job=~".+"}', 'job') },
         limits: below(10),
         movedBy: 'alerts',
       }),
       timeSeries({
-        title: 'Rules',
-        description: 'Time of evaluating all rules once. Good: well below the interval of 15 s.',
+        title: 'Rule evaluation',
+        description: 'Duration of one evaluation of all rules. Good: well below the interval of 15 s.',
         unit: 's',
         query: {
           'all groups': sum(prometheus('prometheus_rule_group_last_duration_seconds')),
@@ -368,8 +368,8 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'rules',
       }),
       timeSeries({
-        title: 'Rules that failed',
-        description: 'Evaluations of rules in a minute that ended with an error: what they warn of or record is missing. Good: none.',
+        title: 'Failed rule evaluations',
+        description: 'Failed rule evaluations per minute: their alerts and recorded series are missing. Good: none.',
         unit: 'cpm',
         query: { failed: perMinute(sum(rate(prometheus('prometheus_rule_evaluation_failures_total')))) },
         colours: { '/failed/': BAD },
@@ -378,18 +378,18 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Series and samples',
-        description: 'Series that Prometheus has in memory, and samples in a second that it takes in. Good: flat between deployments.',
+        description: "Series in Prometheus' memory, and samples ingested per second. Good: flat between deployments.",
         unit: 'short',
         query: {
           series: sum(prometheus('prometheus_tsdb_head_series')),
-          'samples a second': sum(rate(prometheus('prometheus_tsdb_head_samples_appended_total'))),
+          'samples per second': sum(rate(prometheus('prometheus_tsdb_head_samples_appended_total'))),
         },
         alert: 'CardinalityGrowth',
         movedBy: 'rules',
       }),
       timeSeries({
         title: 'Alerts by state',
-        description: 'Alerts that are pending or firing, by severity; Watchdog is the one without. Good: Watchdog alone.',
+        description: 'Pending and firing alerts by severity; Watchdog has the severity none. Good: only Watchdog.',
         unit: 'none',
         query: { '{{severity}} {{alertstate}}': 'count by (severity, alertstate) (ALERTS)' },
         colours: { '/critical firing/': 'red', '/warning firing/': 'orange', '/info firing/': 'blue', '/none firing/': 'green' },
@@ -398,7 +398,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
       }),
       timeSeries({
         title: 'Notifications',
-        description: 'Notifications in a minute by the way they take, and those that failed. Good: follows the alerts, none failed.',
+        description: 'Notifications per minute by integration, and failed ones. Good: follows the alerts, none failed.',
         unit: 'cpm',
         query: {
           '{{integration}}': orNone(`${perMinute(sum(rate(notifications), 'integration'))} and on (integration) ${used}`, 'integration'),
@@ -409,9 +409,9 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         movedBy: 'alerts',
       }),
       timeSeries({
-        title: 'Prometheus, disk and memory',
+        title: 'Prometheus disk and memory',
         description:
-          'Blocks on disk, of which there are none in the first two hours, and memory. Good: blocks below 5 GB, at which the oldest goes.',
+          'Blocks on disk, which first appear after two hours, and memory. Good: blocks below 5 GB, where Prometheus deletes the oldest.',
         unit: 'bytes',
         query: {
           blocks: sum(prometheus('prometheus_tsdb_storage_blocks_bytes')),

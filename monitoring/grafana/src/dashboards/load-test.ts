@@ -1,6 +1,6 @@
-// A load test from both sides: what k6 sees at the edge, and what the service says of the same minutes. What is compared is of the same
-// window on both sides. k6's quantiles and rates are of the whole run: their panels say so in their titles, and stand apart from the
-// service's, which are of a window.
+// A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
+// k6's quantiles and rates cover the whole run: their panels say so in their titles and are separate from those of the service, which
+// cover a window.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -8,40 +8,40 @@ import { stat, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, mean, min, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
 
-/** k6 is not scraped: it writes by itself, its times in seconds. */
+/** k6 is not scraped: it pushes its metrics by remote write, with times in seconds. */
 const k6 = (metric: string, ...matchers: string[]) => `k6_${metric}{${matchers.join(', ')}}`;
-/** Not what is made before the first journey. */
+/** Excludes the setup before the first journey. */
 const IN_A_SCENARIO = 'scenario!=""';
 const latency = requests('http_request_duration_seconds');
 
 export const loadTest = dashboard('load-test', {
   title: 'Load test',
   description:
-    'What does k6 see, and what does the service say of it? Begin one by `cargo xtask load`; without one the first row is at zero.',
+    'What does k6 measure, and what do the replicas measure? Start a test with `cargo xtask load`; without one the first row shows zero.',
   variables: [instance, route],
   since: '15m',
   rows: [
     row(
       'Now',
       stat({
-        title: 'People',
-        description: 'Virtual users that are at work. Good: follows the profile; 0 without a load test.',
+        title: 'Virtual users',
+        description: 'Active virtual users. Good: follows the load profile; 0 without a load test.',
         unit: 'none',
         query: orZero(`sum(${k6('vus')})`),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Requests',
-        description: 'Requests that k6 makes in a second. Good: as many as the profile wants.',
+        description: 'k6 requests per second. Good: as many as the profile demands.',
         unit: 'reqps',
         query: orZero(sum(rate(k6('http_reqs_total')))),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Failed requests',
-        description: 'Share of requests whose answer was not the wanted one. Good: below 1 %.',
+        description: 'Share of requests with an unexpected response. Good: below 1 %.',
         unit: 'percentunit',
-        // Not k6's own rate of failures: that is kept apart for requests that failed, and is always 1 for these.
+        // Not k6's own failure rate: k6 labels that by its outcome, so it is always 1 for the failed requests.
         query: orZero(ratio(sum(rate(k6('http_reqs_total', 'expected_response="false"'))), sum(rate(k6('http_reqs_total'))))),
         limits: low(0.001, 0.01),
         movedBy: 'error-budget',
@@ -49,7 +49,7 @@ export const loadTest = dashboard('load-test', {
       stat({
         title: 'p95 k6, whole run',
         description:
-          'Of 20 requests since the run began, 19 were answered within this time, in the slowest scenario. Good: below 500 ms. A slow start stays in it.',
+          'p95 request duration in the slowest scenario since the start of the run. Good: below 500 ms. A slow start remains included.',
         unit: 's',
         query: orZero(`max(${k6('http_req_duration_p95')})`),
         limits: low(0.3, 0.5),
@@ -58,7 +58,7 @@ export const loadTest = dashboard('load-test', {
       stat({
         title: 'p95 service, now',
         description:
-          'Of 20 requests of the last minute or so, the replicas answered 19 within this time. Good: below 500 ms. Not to be compared with the whole run beside it.',
+          'p95 request duration at the replicas over about the last minute. Good: below 500 ms. Do not compare it with the whole run beside it.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
         limits: low(0.3, 0.5),
@@ -67,7 +67,7 @@ export const loadTest = dashboard('load-test', {
       }),
       stat({
         title: 'Failed, whole run',
-        description: 'Share of the journeys since the run began that did not come to their end, in the worst scenario. Good: below 1 %.',
+        description: 'Share of failed journeys in the worst scenario since the start of the run. Good: below 1 %.',
         unit: 'percentunit',
         query: orZero(`max(1 - ${k6('journeys_rate')})`),
         limits: low(0.001, 0.01),
@@ -75,7 +75,7 @@ export const loadTest = dashboard('load-test', {
       }),
       stat({
         title: 'Events lost',
-        description: 'Events on sockets in the shown time that did not arrive once. Good: 0.',
+        description: 'Socket.IO events that did not arrive exactly once, in the selected time range. Good: 0.',
         unit: 'none',
         query: orZero(`${sum(inShownTime(k6('events_missed_total')))} + ${sum(inShownTime(k6('events_doubled_total')))}`),
         limits: none,
@@ -84,7 +84,7 @@ export const loadTest = dashboard('load-test', {
       }),
       stat({
         title: 'Journeys',
-        description: 'Journeys that come to an end in a minute. Good: as many as the profile wants.',
+        description: 'Journeys finished per minute. Good: as many as the profile demands.',
         unit: 'cpm',
         decimals: 0,
         query: orZero(perMinute(sum(rate(k6('iterations_total'))))),
@@ -92,10 +92,10 @@ export const loadTest = dashboard('load-test', {
       }),
     ),
     row(
-      'Both sides',
+      'k6 and service',
       timeSeries({
-        title: 'Requests in a second',
-        description: 'As k6, the edge and the replicas count them. Good: the same, but for sockets and for other clients.',
+        title: 'Requests per second',
+        description: 'Requests as counted by k6, the edge and the replicas. Good: equal, except for WebSockets and other clients.',
         unit: 'reqps',
         query: {
           k6: orZero(sum(rate(k6('http_reqs_total')))),
@@ -105,9 +105,9 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Mean time',
+        title: 'Mean duration',
         description:
-          'Mean time of the requests of each moment, at k6 and at the replicas. Good: close together; the gap is the edge, the network, k6 itself, and other clients.',
+          'Mean request duration at each moment, at k6 and at the replicas. Good: close together; the gap is the edge, the network, k6 itself, and other clients.',
         unit: 's',
         query: {
           k6: orZero(ratio(sum(rate(k6('request_seconds_total'))), sum(rate(k6('requests_total'))))),
@@ -117,7 +117,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Answered within 300 ms',
-        description: 'Share of the requests of each moment, at k6 and at the replicas. Good: above 99 % (dashed), close together.',
+        description: 'Share of requests at each moment, at k6 and at the replicas. Good: above 99 % (dashed), close together.',
         unit: 'percentunit',
         min: 'free',
         max: 1,
@@ -130,10 +130,11 @@ export const loadTest = dashboard('load-test', {
       }),
     ),
     row(
-      'What k6 sees',
+      'Measured by k6',
       timeSeries({
         title: 'Latency, whole run',
-        description: 'Quantiles since the run began, in the slowest scenario. Good: p95 below 500 ms (dashed); they settle, whatever a moment is like.',
+        description:
+          'Quantiles in the slowest scenario since the start of the run. Good: p95 below 500 ms (dashed). Single moments have little influence.',
         unit: 's',
         query: {
           p50: orZero(`max(${k6('http_req_duration_p50')})`),
@@ -147,7 +148,7 @@ export const loadTest = dashboard('load-test', {
       timeSeries({
         title: 'Requests by status',
         description:
-          'Requests of k6 in a second by the class of their status; 0xx is no answer. Good: green; 4xx are what journeys want to see: the end of a deletion.',
+          'k6 requests per second by status class; 0xx means no response. Good: green; journeys provoke a few 4xx, to see that a deletion is complete.',
         unit: 'reqps',
         query: { '{{class}}': orNone(byClass(rate(k6('requests_total'))), 'class') },
         colours: BY_STATUS,
@@ -156,16 +157,16 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Latency p95 by scenario, whole run',
-        description: 'Of 20 requests of a scenario, 19 were answered within this time since the run began. Good: below 500 ms (dashed).',
+        description: 'p95 request duration by scenario since the start of the run. Good: below 500 ms (dashed).',
         unit: 's',
         query: { '{{scenario}}': orNone(max(k6('http_req_duration_p95', IN_A_SCENARIO), 'scenario'), 'scenario') },
         limits: below(0.5),
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Where the time goes, whole run',
+        title: 'Request phases, whole run',
         description:
-          'Parts of a request at p95 since the run began, in the slowest scenario. Good: all of it is waiting for the service; `blocked` and `connecting` are k6 and the network.',
+          'Phases of a request at p95, in the slowest scenario since the start of the run. Good: all of it is waiting for the service; `blocked` and `connecting` are k6 and the network.',
         unit: 's',
         query: {
           blocked: orZero(`max(${k6('http_req_blocked_p95')})`),
@@ -178,7 +179,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Requests by route',
-        description: 'Requests of k6 in a second by route, the first ten. Good: as the journeys go.',
+        description: 'k6 requests per second for the ten busiest routes. Good: matches the journeys.',
         unit: 'reqps',
         query: { '{{route}}': orNone(`topk(10, ${sum(rate(k6('requests_total')), 'route')}) > 0`, 'route') },
         legend: 'right',
@@ -186,7 +187,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Failed checks, whole run',
-        description: 'Share of the checks of a scenario that did not hold, since the run began. Good: below 1 % (dashed).',
+        description: 'Share of failed checks by scenario since the start of the run. Good: below 1 % (dashed).',
         unit: 'percentunit',
         query: { '{{scenario}}': orNone(`1 - ${min(k6('checks_rate', IN_A_SCENARIO), 'scenario')}`, 'scenario') },
         limits: below(0.01),
@@ -198,47 +199,47 @@ export const loadTest = dashboard('load-test', {
     row(
       'Journeys',
       timeSeries({
-        title: 'People at work',
-        description: 'Virtual users that are at work, and that there are. Good: fewer at work than there are.',
+        title: 'Active virtual users',
+        description: 'Active and allocated virtual users. Good: fewer active than allocated.',
         unit: 'none',
         query: { 'at work': orZero(`sum(${k6('vus')})`), 'there are': orZero(`sum(${k6('vus_max')})`) },
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Journeys in a minute',
+        title: 'Journeys per minute',
         description:
-          'Journeys that came to an end in a minute, by scenario, and those that could not begin because everybody was busy. Good: as many as the profile wants, all begun.',
+          'Journeys finished per minute by scenario, and those that could not start because all virtual users were busy. Good: as many as the profile demands, all started.',
         unit: 'cpm',
         decimals: 1,
         query: {
           '{{scenario}}': orNone(perMinute(sum(rate(k6('iterations_total')), 'scenario')), 'scenario'),
-          'not begun': orZero(perMinute(sum(rate(k6('dropped_iterations_total'))))),
+          'not started': orZero(perMinute(sum(rate(k6('dropped_iterations_total'))))),
         },
-        colours: { '/not begun/': BAD },
+        colours: { '/not started/': BAD },
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Time of a journey p95, whole run',
-        description: 'Of 20 journeys, 19 took no longer since the run began, by scenario. Good: flat; most of it is people who read.',
+        title: 'Journey duration p95, whole run',
+        description: 'p95 duration of journeys by scenario since the start of the run. Good: flat; most of it is reading time.',
         unit: 's',
         query: { '{{scenario}}': orNone(max(k6('iteration_duration_p95'), 'scenario'), 'scenario') },
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Sockets',
-        description: 'Events that k6 says and hears in a second, by event. Good: nothing missed, nothing doubled.',
+        title: 'Socket events',
+        description: 'Events that k6 sends and receives per second, by event. Good: none missed, none duplicated.',
         unit: 'cps',
         query: {
-          'said {{event}}': orNone(sum(rate(k6('socket_sent_total')), 'event'), 'event'),
-          'heard {{event}}': orNone(sum(rate(k6('socket_heard_total')), 'event'), 'event'),
+          'sent {{event}}': orNone(sum(rate(k6('socket_sent_total')), 'event'), 'event'),
+          'received {{event}}': orNone(sum(rate(k6('socket_heard_total')), 'event'), 'event'),
         },
         legend: 'right',
         more: 'realtime',
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Answers on sockets, whole run',
-        description: 'From an event to its acknowledgement, since the run began. Good: p95 below 100 ms (dashed).',
+        title: 'Socket acknowledgements, whole run',
+        description: 'Time from an event to its acknowledgement, since the start of the run. Good: p95 below 100 ms (dashed).',
         unit: 's',
         query: {
           p50: orZero(`max(${k6('socket_ack_p50')})`),
@@ -252,7 +253,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Bytes',
-        description: 'Bytes that k6 sends and receives in a second. Good: follows requests.',
+        description: 'Bytes that k6 sends and receives per second. Good: follows requests.',
         unit: 'Bps',
         query: {
           received: orZero(sum(rate(k6('data_received_total')))),
@@ -263,10 +264,10 @@ export const loadTest = dashboard('load-test', {
       }),
     ),
     row(
-      'What the load does to the service',
+      'Measured by the service',
       timeSeries({
         title: 'Latency of the service',
-        description: 'Quantiles of each moment, as the replicas say it. Good: p95 below 500 ms, p99 below 1 s (dashed).',
+        description: 'Latency quantiles at each moment, measured by the replicas. Good: p95 below 500 ms, p99 below 1 s (dashed).',
         unit: 's',
         query: { p50: orZero(quantile(0.5, latency)), p95: orZero(quantile(0.95, latency)), p99: orZero(quantile(0.99, latency)) },
         colours: BY_QUANTILE,
@@ -276,7 +277,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'CPU',
-        description: 'Share of its cores that each replica uses. Good: below 80 % (dashed).',
+        description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
         unit: 'percentunit',
         query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
         limits: below(0.8),
@@ -286,7 +287,7 @@ export const loadTest = dashboard('load-test', {
       }),
       timeSeries({
         title: 'Waiting',
-        description: 'What requests wait for inside: a worker, a connection of the pool, the database. Good: milliseconds.',
+        description: 'What requests wait for inside the service: a worker, a database connection, the database. Good: milliseconds.',
         unit: 's',
         query: {
           'scheduling p95': max(ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"')),
@@ -297,8 +298,8 @@ export const loadTest = dashboard('load-test', {
         movedBy: 'slow-database',
       }),
       timeSeries({
-        title: 'Errors of the service',
-        description: 'Answers in a minute that told of a failure of the service, by status. Good: 0.',
+        title: 'Server errors',
+        description: 'Responses with a 5xx status per minute, by status. Good: 0.',
         unit: 'opm',
         query: {
           '{{status}}': orNone(`${perMinute(sum(rate(requests('http_requests_total', 'status=~"5.."')), 'status'))} > 0`, 'status'),

@@ -1,4 +1,4 @@
-// The first look: is Vitrine well, and if not, where to look next.
+// The entry point: is Vitrine healthy, and if not, which dashboard is next.
 
 import { atLeast, BAD, below, BY_ENVIRONMENT, BY_QUANTILE, BY_STATUS, GOOD, high, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -26,14 +26,14 @@ import { instance, route } from '../variables.js';
 
 export const overview = dashboard('overview', {
   title: 'Overview',
-  description: 'Is Vitrine well? The first row answers in five seconds, the rest says where to look.',
+  description: 'Is Vitrine healthy? The first row answers at a glance, the rest shows where to look.',
   variables: [instance, route],
   rows: [
     row(
       'Now',
       stat({
         title: 'Status',
-        description: 'The worst that an alert says now. Good: healthy. Warning: somebody looks today. Critical: somebody looks now.',
+        description: 'The worst severity of the firing alerts. Good: healthy. Warning: investigate today. Critical: act now.',
         unit: 'none',
         query:
           '2 * group(ALERTS{alertstate="firing", severity="critical"}) or group(ALERTS{alertstate="firing", severity="warning"}) or vector(0)',
@@ -42,7 +42,7 @@ export const overview = dashboard('overview', {
       }),
       stat({
         title: 'Alerts firing',
-        description: 'Alerts that fire now; Watchdog, which always does, is left out. Good: 0.',
+        description: 'Alerts that fire now, without Watchdog, which always fires. Good: 0.',
         unit: 'none',
         query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
         limits: none,
@@ -52,7 +52,7 @@ export const overview = dashboard('overview', {
       stat({
         title: 'Replicas ready',
         description:
-          'Share of the chosen replicas that the edge may choose. Good: all; two of three serve on, one alone is overloaded soon.',
+          'Share of the selected replicas that accept requests from the edge. Good: all; two of three suffice, a single one is soon overloaded.',
         unit: 'percentunit',
         decimals: 0,
         query: orZero(`${sum(ours('service_ready', 'dependency="all"'))} / count(${ours('up')})`),
@@ -63,7 +63,8 @@ export const overview = dashboard('overview', {
       }),
       stat({
         title: 'Uptime',
-        description: 'Time since the youngest replica started. Good: it grows. Small without a deployment: a replica has fallen.',
+        description:
+          'Time since the most recent start of a replica. Good: growing. A small value without a deployment means that a replica crashed.',
         unit: 's',
         decimals: 1,
         query: `time() - ${max(ours('process_start_time_seconds'))}`,
@@ -73,7 +74,7 @@ export const overview = dashboard('overview', {
       }),
       stat({
         title: 'Requests',
-        description: 'Requests of clients in a second; probes, scrapes and sockets are none. Good: what this hour usually has.',
+        description: 'Client requests per second, without probes, scrapes and Socket.IO. Good: typical for the time of day.',
         unit: 'reqps',
         query: sum(rate(requests('http_requests_total'))),
         more: 'api-performance',
@@ -81,7 +82,7 @@ export const overview = dashboard('overview', {
       }),
       stat({
         title: 'Failed',
-        description: 'Share of requests that the service failed (5xx). Good: below 0.1 %, which is what is promised.',
+        description: 'Share of requests that failed with a 5xx status. Good: below 0.1 %, the objective.',
         unit: 'percentunit',
         query: orZero(ratio(sum(rate(requests('http_requests_total', 'status=~"5.."'))), sum(rate(answered())))),
         limits: low(0.001, 0.05),
@@ -91,7 +92,7 @@ export const overview = dashboard('overview', {
       }),
       stat({
         title: 'Latency p95',
-        description: 'Of 20 requests, 19 are answered within this time. Good: below 300 ms.',
+        description: '95 % of requests are answered within this time. Good: below 300 ms.',
         unit: 's',
         query: orZero(quantile(0.95, requests('http_request_duration_seconds'))),
         limits: low(0.3, 1),
@@ -102,7 +103,7 @@ export const overview = dashboard('overview', {
       stat({
         title: 'Budget burn',
         description:
-          'How many times faster than allowed the worst objective has used up its error budget for an hour. Good: below 1; from 14.4 on somebody is paged.',
+          'Burn rate of the worst objective over the last hour; 1 uses up the error budget exactly in 30 days. Good: below 1; from 14.4 on it pages.',
         unit: 'short',
         decimals: 1,
         query: 'max(slo:sli_error:ratio_rate1h / on (slo) slo:error_budget:ratio)',
@@ -113,11 +114,11 @@ export const overview = dashboard('overview', {
       }),
     ),
     row(
-      'What is wrong',
+      'Alerts and readiness',
       table({
         title: 'Alerts',
         description:
-          'Alerts that fire or are about to. Good: Watchdog alone, which proves that alerts arrive. A name leads to its runbook.',
+          'Firing and pending alerts. Good: only Watchdog, which proves that alerts are delivered. Each name links to its runbook.',
         unit: 'none',
         query: 'max by (alertname, severity, component, instance, alertstate) (ALERTS)',
         columns: {
@@ -137,7 +138,7 @@ export const overview = dashboard('overview', {
       }),
       stateTimeline({
         title: 'Readiness',
-        description: 'Which replica could serve when. Good: all green; one at a time is red in a rolling restart.',
+        description: 'When each replica was ready. Good: all green; during a rolling restart one at a time is red.',
         unit: 'none',
         query: { '{{instance}}': sum(ours('service_ready', 'dependency="all"'), 'instance') },
         words: { 0: ['not ready', BAD], 1: ['ready', GOOD] },
@@ -150,7 +151,7 @@ export const overview = dashboard('overview', {
       'Traffic',
       timeSeries({
         title: 'Requests by status',
-        description: "Requests in a second by the class of their status. Good: nearly all green; orange is the clients' own, red is ours.",
+        description: 'Requests per second by status class. Good: nearly all green; orange are client errors, red are server errors.',
         unit: 'reqps',
         query: { '{{class}}': byClass(rate(requests('http_requests_total'))) },
         colours: BY_STATUS,
@@ -160,7 +161,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Latency',
-        description: "Time from a request's arrival to the end of its answer. Good: p95 below 300 ms, p99 below 1 s (dashed).",
+        description: 'Time from the arrival of a request to the end of its response. Good: p95 below 300 ms, p99 below 1 s (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, requests('http_request_duration_seconds'))),
@@ -176,7 +177,7 @@ export const overview = dashboard('overview', {
       }),
       pieChart({
         title: 'Statuses',
-        description: 'What share of the answers in the shown time had which status. Good: 2xx and 3xx fill nearly all of the ring.',
+        description: 'Share of responses in the selected time range by status class. Good: 2xx and 3xx are nearly all.',
         unit: 'short',
         query: { '{{class}}': byClass(inShownTime(requests('http_requests_total'))) },
         colours: BY_STATUS,
@@ -186,7 +187,7 @@ export const overview = dashboard('overview', {
       barGauge({
         title: 'Busiest routes',
         description:
-          'Requests in a second over five minutes, by route, the first ten. Good: what users need; a stranger at the top is a loop or an attack.',
+          'Requests per second over five minutes for the ten busiest routes. Good: routes that users need; an unusual route at the top is a loop or an attack.',
         unit: 'reqps',
         query: { '{{route}}': orNone(top(10, 'sum by (route) (route:http_requests:rate5m{route=~"$route"})'), 'route') },
         more: 'http-detail',
@@ -194,7 +195,8 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Requests by replica',
-        description: 'Requests in a second at each replica. Good: about a third each; browsers stay with one, so they differ a little.',
+        description:
+          'Requests per second on each replica. Good: about a third each; browsers stick to one replica, so the values differ slightly.',
         unit: 'reqps',
         query: { '{{instance}}': sum(rate(requests('http_requests_total')), 'instance') },
         stacked: true,
@@ -203,10 +205,10 @@ export const overview = dashboard('overview', {
       }),
     ),
     row(
-      'What users do',
+      'User activity',
       timeSeries({
         title: 'Environments',
-        description: 'Environments by status, over the whole fleet. Good: no red; blue and purple pass within a minute.',
+        description: 'Environments by status, over the whole fleet. Good: no red; blue and purple last less than a minute.',
         unit: 'none',
         query: { '{{status}}': 'sum by (status) (status:environments:sum)' },
         colours: BY_ENVIRONMENT,
@@ -216,9 +218,9 @@ export const overview = dashboard('overview', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'People',
+        title: 'Active users',
         description:
-          'Sessions, sockets and requests that are open now. Good: sessions and sockets follow the number of users; a few requests at a time.',
+          'Sessions, Socket.IO connections and requests that are open now. Good: sessions and connections follow the number of users; few requests.',
         unit: 'none',
         query: {
           sessions: sum('auth_sessions_active{job="backend"}'),
@@ -229,15 +231,15 @@ export const overview = dashboard('overview', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'New in an hour',
+        title: 'Created per hour',
         description:
-          'Accounts, projects and posts made, and projects put on show, in an hour at the present pace. Good: above zero while people are awake.',
+          'Accounts, projects and posts created and projects published per hour, at the current rate. Good: above zero during the day.',
         unit: 'short',
         decimals: 0,
         query: {
           accounts: perHour(sum(rate(ours('users_registered_total')))),
           projects: perHour(sum(rate(ours('projects_created_total')))),
-          'on show': perHour(sum(rate(ours('projects_published_total')))),
+          published: perHour(sum(rate(ours('projects_published_total')))),
           posts: perHour(sum(rate(ours('posts_created_total')))),
         },
         more: 'accounts',
@@ -245,10 +247,10 @@ export const overview = dashboard('overview', {
       }),
     ),
     row(
-      'What it runs on',
+      'Resources',
       timeSeries({
         title: 'CPU',
-        description: 'Share of its cores that each replica uses. Good: below 80 %.',
+        description: 'Share of its CPU cores that each replica uses. Good: below 80 %.',
         unit: 'percentunit',
         query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
         limits: below(0.8),
@@ -258,7 +260,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Memory',
-        description: 'Resident memory of each replica. Good: flat, far below 460 MB, which is 90 % of what its container may have.',
+        description: "Resident memory of each replica. Good: flat, far below 460 MB, which is 90 % of the container's limit.",
         unit: 'bytes',
         query: { '{{instance}}': ours('process_resident_memory_bytes') },
         limits: below(0.9 * 512 * 1024 * 1024),
@@ -269,7 +271,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Scheduling delay p95',
         description:
-          'How late a task wakes that has set a timer: the lag of the event loop. Good: a few milliseconds; from 100 ms on a task hogs a worker.',
+          'How late timers of tasks fire: the event loop lag. Good: a few milliseconds; from 100 ms on, a task blocks a worker thread.',
         unit: 's',
         query: { '{{instance}}': ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"') },
         limits: below(0.1),
@@ -279,7 +281,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Database',
-        description: 'Time of statements, and what they wait for a connection. Good: below 50 ms, and next to no wait.',
+        description: 'Duration of statements, and their wait for a connection. Good: below 50 ms, with almost no wait.',
         unit: 's',
         query: {
           'statement p95': orZero(quantile(0.95, ours('db_query_duration_seconds'))),
@@ -291,7 +293,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Cache hit rate',
-        description: 'Share of the look-ups that the cache answers. Good: above 80 % once it is warm; below 50 % it is no use.',
+        description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; below 50 % it is useless.',
         unit: 'percentunit',
         max: 1,
         query: { '{{cache_type}}': orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type') },
@@ -300,9 +302,9 @@ export const overview = dashboard('overview', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Errors inside',
+        title: 'Internal errors',
         description:
-          'Statements, Redis commands, jobs, driver calls and tasks that failed, in a minute. Good: 0, but for the few driver calls that the simulated driver fails on purpose.',
+          'Failed statements, Redis commands, jobs, driver calls and tasks per minute. Good: 0, except for the few driver calls that the simulated driver fails on purpose.',
         unit: 'opm',
         query: {
           statements: perMinute(sum(rate(ours('db_queries_total', 'status=~"error|timeout"')))),
@@ -318,10 +320,11 @@ export const overview = dashboard('overview', {
       'Dependencies',
       stateTimeline({
         title: 'Dependencies',
-        description: 'What every replica can reach. Good: all green. Postgres is needed; without Redis it goes on, more slowly.',
+        description:
+          'Dependencies that every replica can reach. Good: all green. Postgres is required; without Redis the service is slower.',
         unit: 'none',
         query: { '{{dependency}}': min(ours('service_ready', 'dependency!="all"'), 'dependency') },
-        words: { 0: ['away', BAD], 1: ['there', GOOD] },
+        words: { 0: ['unreachable', BAD], 1: ['reachable', GOOD] },
         alert: 'PostgresDown',
         more: 'database-cache',
         movedBy: 'redis-away',

@@ -1,4 +1,4 @@
-// Sockets: who is connected, what is said, how fast it crosses the fleet, what is lost.
+// Socket.IO: connections, events, their delay between replicas, and lost events.
 
 import { BAD, BY_QUANTILE, GOOD, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -8,12 +8,12 @@ import { instance } from '../variables.js';
 
 const heard = ours('websocket_messages_total', 'direction="in"');
 const said = ours('websocket_messages_total', 'direction="out"');
-/** Clients that vanish are no errors of anybody. */
+/** Excludes clients that vanish: they are nobody's error. */
 const errors = ours('websocket_errors_total', 'error_type!~"heartbeat|transport"');
 
 export const realtime = dashboard('realtime', {
   title: 'Realtime',
-  description: 'Do events reach everybody, on whichever replica they are, and in time?',
+  description: 'Do events reach all clients, on every replica, and in time?',
   variables: [instance],
   rows: [
     row(
@@ -21,23 +21,23 @@ export const realtime = dashboard('realtime', {
       stat({
         title: 'Bus',
         description:
-          'Whether every replica hears on the bus what it says there itself. Good: connected. Away: clients of other replicas hear nothing.',
+          'Whether every replica receives its own messages over the bus. Good: connected. Otherwise clients of other replicas receive no events.',
         unit: 'none',
         query: orZero(`min(${ours('websocket_adapter_connected')})`),
-        words: { 0: ['Away', BAD], 1: ['Connected', GOOD] },
+        words: { 0: ['Disconnected', BAD], 1: ['Connected', GOOD] },
         alert: 'RealtimeAdapterDisconnected',
         movedBy: 'redis-away',
       }),
       stat({
         title: 'Connections',
-        description: 'Sockets that are open. Good: follows the number of users.',
+        description: 'Open Socket.IO connections. Good: follows the number of users.',
         unit: 'none',
         query: sum(ours('websocket_connections_active')),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Fan-out p99',
-        description: 'Of 100 events, 99 reach another replica within this time. Good: below 100 ms; the promise is 1 s.',
+        description: '99 % of events reach another replica within this time. Good: below 100 ms; the objective is 1 s.',
         unit: 's',
         query: orZero(quantile(0.99, ours('websocket_fanout_seconds'))),
         limits: low(0.25, 1),
@@ -45,22 +45,22 @@ export const realtime = dashboard('realtime', {
         movedBy: 'busy',
       }),
       stat({
-        title: 'Events heard',
-        description: 'Events of clients in a second. Good: follows connections.',
+        title: 'Events received',
+        description: 'Events received from clients per second. Good: follows connections.',
         unit: 'cps',
         query: sum(rate(heard)),
         movedBy: 'traffic',
       }),
       stat({
-        title: 'Events said',
-        description: 'Events put on their way to clients in a second, one for each client. Good: more than are heard.',
+        title: 'Events sent',
+        description: 'Events sent to clients per second, counted per client. Good: more than received.',
         unit: 'cps',
         query: sum(rate(said)),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Errors',
-        description: 'Share of connections and events that were refused or failed. Good: below 1 %; 5 % is an alert.',
+        description: 'Share of connection attempts and events that were refused or failed. Good: below 1 %; 5 % raises an alert.',
         unit: 'percentunit',
         query: orZero(
           ratio(sum(rate(errors)), `(${sum(rate(errors))} + ${sum(rate(ours('websocket_connections_total')))} + ${sum(rate(heard))})`),
@@ -71,7 +71,7 @@ export const realtime = dashboard('realtime', {
       }),
       stat({
         title: 'Lost',
-        description: 'Events in a second that did not reach a client or another replica. Good: 0.',
+        description: 'Events per second that did not reach a client or another replica. Good: 0.',
         unit: 'cps',
         query: sum(rate(ours('websocket_messages_dropped_total'))),
         limits: none,
@@ -81,7 +81,7 @@ export const realtime = dashboard('realtime', {
       stat({
         title: 'Connects',
         description:
-          'Sockets accepted in a minute. Good: steady; five times the hour before is a crowd that lost its replica, or a broken client.',
+          'Connections accepted per minute. Good: steady; five times the rate of the hour before means that clients lost their replica, or that a client is broken.',
         unit: 'opm',
         query: perMinute(sum(rate(ours('websocket_connections_total')))),
         alert: 'WebSocketChurnHigh',
@@ -92,7 +92,7 @@ export const realtime = dashboard('realtime', {
       'Connections',
       timeSeries({
         title: 'Connections by replica',
-        description: 'Sockets open at each replica. Good: alike; after a restart they come back within seconds.',
+        description: 'Open connections on each replica. Good: similar; after a restart clients reconnect within seconds.',
         unit: 'none',
         query: { '{{instance}}': sum(ours('websocket_connections_active'), 'instance') },
         stacked: true,
@@ -100,7 +100,7 @@ export const realtime = dashboard('realtime', {
       }),
       timeSeries({
         title: 'Connections by transport',
-        description: 'Sockets by how they are carried. Good: websocket; much polling is a proxy that lets no websocket through.',
+        description: 'Open connections by transport. Good: WebSocket; much polling indicates a proxy that blocks WebSockets.',
         unit: 'none',
         query: { '{{transport}}': sum(ours('websocket_connections_active'), 'transport') },
         stacked: true,
@@ -109,7 +109,7 @@ export const realtime = dashboard('realtime', {
       }),
       timeSeries({
         title: 'Accepted by transport',
-        description: 'Sockets accepted in a minute, by how they began. Good: steady.',
+        description: 'Connections accepted per minute, by their first transport. Good: steady.',
         unit: 'opm',
         query: { '{{transport}}': perMinute(sum(rate(ours('websocket_connections_total')), 'transport')) },
         alert: 'WebSocketChurnHigh',
@@ -119,7 +119,7 @@ export const realtime = dashboard('realtime', {
       timeSeries({
         title: 'Ended by reason',
         description:
-          'Sockets that ended in a minute, by reason. Good: `client` and `transport_close`; `draining` is a restart, `flood` and `malformed_packet` are attacks.',
+          'Connections ended per minute, by reason. Good: `client` and `transport_close`; `draining` is a restart, `flood` and `malformed_packet` are attacks.',
         unit: 'opm',
         query: { '{{reason}}': perMinute(sum(rate(ours('websocket_disconnections_total')), 'reason')) },
         colours: { '/flood|malformed/': 'red', '/heartbeat_timeout|transport_error/': 'orange', '/draining/': 'blue', '/client/': 'green' },
@@ -128,7 +128,8 @@ export const realtime = dashboard('realtime', {
       }),
       timeSeries({
         title: 'Errors by type',
-        description: 'Refusals and failures in a minute, by type. Good: 0; `heartbeat` and `transport` are clients that vanished.',
+        description:
+          'Refused and failed connections and events per minute, by type. Good: 0; `heartbeat` and `transport` are clients that vanished.',
         unit: 'opm',
         query: { '{{error_type}}': perMinute(sum(rate(ours('websocket_errors_total')), 'error_type')) },
         legend: 'right',
@@ -140,24 +141,24 @@ export const realtime = dashboard('realtime', {
     row(
       'Events',
       timeSeries({
-        title: 'Heard by event',
-        description: 'Events of clients in a second, by event. Good: `unknown` is 0.',
+        title: 'Received by event',
+        description: 'Events received from clients per second, by event. Good: `unknown` is 0.',
         unit: 'cps',
         query: { '{{event_type}}': orNone(`${sum(rate(heard), 'event_type')} > 0`, 'event_type') },
         legend: 'right',
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Said by event',
-        description: 'Events put on their way to clients in a second, by event, one for each client. Good: follows connections.',
+        title: 'Sent by event',
+        description: 'Events sent to clients per second by event, counted per client. Good: follows connections.',
         unit: 'cps',
         query: { '{{event_type}}': orNone(`${sum(rate(said), 'event_type')} > 0`, 'event_type') },
         legend: 'right',
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Work on events p95',
-        description: 'Of 20 events of a client, 19 are worked on within this time, by event. Good: below 100 ms.',
+        title: 'Event handling p95',
+        description: '95 % of client events are handled within this time, by event. Good: below 100 ms.',
         unit: 's',
         query: { '{{event_type}}': orNone(quantile(0.95, ours('websocket_handler_duration_seconds'), 'event_type'), 'event_type') },
         legend: 'right',
@@ -167,7 +168,7 @@ export const realtime = dashboard('realtime', {
       timeSeries({
         title: 'Lost by reason',
         description:
-          'Events in a minute that did not reach a client or another replica, by reason. Good: 0; `slow_consumer` is a client that does not read.',
+          'Events per minute that did not reach a client or another replica, by reason. Good: 0; `slow_consumer` is a client that reads too slowly.',
         unit: 'cpm',
         query: { '{{reason}}': perMinute(sum(rate(ours('websocket_messages_dropped_total')), 'reason')) },
         legend: 'right',
@@ -177,11 +178,11 @@ export const realtime = dashboard('realtime', {
       }),
     ),
     row(
-      'From replica to replica',
+      'Between replicas',
       timeSeries({
         title: 'Fan-out',
         description:
-          'Time of an event from one replica to another, by a canary that goes each second. Good: a few milliseconds; the promise is 1 s (dashed).',
+          'Delay of events between replicas, measured by a canary every second. Good: a few milliseconds; the objective is 1 s (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, ours('websocket_fanout_seconds'))),
@@ -194,16 +195,17 @@ export const realtime = dashboard('realtime', {
         movedBy: 'busy',
       }),
       heatmap({
-        title: 'How fan-out spreads',
-        description: 'How many canaries took how long. Good: one band at the bottom.',
+        title: 'Fan-out distribution',
+        description: 'Number of canaries by delay. Good: one band at the bottom.',
         unit: 's',
         query: buckets(ours('websocket_fanout_seconds')),
         movedBy: 'busy',
         width: 8,
       }),
       timeSeries({
-        title: 'Canaries heard',
-        description: 'Canaries of the other replicas that came back in a second. Good: steady; none means that a replica is deaf.',
+        title: 'Canaries returned',
+        description:
+          'Canaries that other replicas returned per second. Good: steady; none means that a replica is disconnected from the bus.',
         unit: 'cps',
         query: { '{{instance}}': sum(rate(part(ours('websocket_fanout_seconds'), 'count')), 'instance') },
         alert: 'RealtimeAdapterDisconnected',
@@ -211,16 +213,16 @@ export const realtime = dashboard('realtime', {
       }),
       stateTimeline({
         title: 'Bus by replica',
-        description: 'When which replica heard itself on the bus. Good: all green.',
+        description: 'When each replica received its own messages over the bus. Good: all green.',
         unit: 'none',
         query: { '{{instance}}': min(ours('websocket_adapter_connected'), 'instance') },
-        words: { 0: ['away', BAD], 1: ['connected', GOOD] },
+        words: { 0: ['disconnected', BAD], 1: ['connected', GOOD] },
         alert: 'RealtimeAdapterDisconnected',
         movedBy: 'redis-away',
       }),
       timeSeries({
-        title: 'What the bus costs',
-        description: 'Time of publishing on the bus. Good: below a few milliseconds.',
+        title: 'Publish latency',
+        description: 'Duration of publishing to the bus. Good: at most a few milliseconds.',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, ours('redis_command_duration_seconds', 'command="publish"'))),

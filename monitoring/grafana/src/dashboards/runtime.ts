@@ -1,4 +1,4 @@
-// Inside the replicas: the event loop, the process, the allocator, and what went wrong in the background.
+// Inside the replicas: the event loop, the process, the allocator, and background errors.
 
 import { BAD, below, BY_QUANTILE, BY_SEVERITY, GOOD, IDLE, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -6,20 +6,20 @@ import { barGauge, heatmap, stat, stateTimeline, table, timeSeries } from '../pa
 import { buckets, inShownTime, max, ours, perMinute, quantile, rate, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
-/** What a container of a replica may have. */
+/** The memory limit of a replica's container. */
 const MEMORY_LIMIT = 512 * 1024 * 1024;
 const delay = (quantile: string) => ours('runtime_scheduling_delay_quantile_seconds', `quantile="${quantile}"`);
 
 export const runtime = dashboard('runtime', {
   title: 'Runtime',
-  description: 'Are the replicas themselves well: CPU, memory, event loop, files, tasks?',
+  description: 'Are the replicas themselves healthy: CPU, memory, event loop, files, tasks?',
   variables: [instance],
   rows: [
     row(
       'Now',
       stat({
         title: 'CPU',
-        description: 'Share of its cores that the busiest replica uses. Good: below 80 %.',
+        description: 'Share of its CPU cores that the busiest replica uses. Good: below 80 %.',
         unit: 'percentunit',
         decimals: 0,
         query: `max(${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')})`,
@@ -29,7 +29,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Memory',
-        description: "Resident memory of the biggest replica. Good: flat; 90 % of its container's 512 MiB is an alert.",
+        description: "Resident memory of the largest replica. Good: flat; 90 % of the container's 512 MiB raises an alert.",
         unit: 'bytes',
         decimals: 0,
         query: max(ours('process_resident_memory_bytes')),
@@ -39,7 +39,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Delay p95',
-        description: 'How late a task wakes at the worst replica. Good: a few milliseconds; 100 ms is an alert.',
+        description: 'Scheduling delay of tasks on the worst replica. Good: a few milliseconds; 100 ms raises an alert.',
         unit: 's',
         query: max(delay('0.95')),
         limits: low(0.025, 0.1),
@@ -48,7 +48,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Workers busy',
-        description: "Share of the workers' time that the busiest replica spends busy. Good: below 70 %.",
+        description: 'Share of time that the workers of the busiest replica are busy. Good: below 70 %.',
         unit: 'percentunit',
         decimals: 0,
         query: max(ours('runtime_worker_busy_ratio')),
@@ -57,7 +57,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Open files',
-        description: 'Share of the file descriptors that a replica may have open, at the worst one. Good: below half.',
+        description: 'Share of the allowed file descriptors that the worst replica has open. Good: below half.',
         unit: 'percentunit',
         query: `max(${ours('process_open_fds')} / ${ours('process_max_fds')})`,
         limits: low(0.5, 0.8),
@@ -65,7 +65,7 @@ export const runtime = dashboard('runtime', {
       }),
       stat({
         title: 'Panics',
-        description: 'Panics in the shown time. Good: 0. The user got a 500, the replica goes on.',
+        description: 'Panics in the selected time range. Good: 0. The request fails with 500, and the replica continues.',
         unit: 'none',
         query: sum(inShownTime(ours('uncaught_exceptions_total'))),
         limits: none,
@@ -75,7 +75,7 @@ export const runtime = dashboard('runtime', {
       stat({
         title: 'Failed tasks',
         description:
-          'Background tasks that ended with an error or a panic in the shown time. Good: 0. The replica ends after it and starts again.',
+          'Background tasks that ended with an error or a panic in the selected time range. Good: 0. The replica then exits and restarts.',
         unit: 'none',
         query: sum(inShownTime(ours('unhandled_rejections_total'))),
         limits: none,
@@ -83,8 +83,8 @@ export const runtime = dashboard('runtime', {
         movedBy: 'task',
       }),
       stat({
-        title: 'Faults on purpose',
-        description: 'Faults that struck in the shown time because an admin made them. Good: 0, unless it is tried what happens.',
+        title: 'Injected faults',
+        description: 'Faults injected in the selected time range. Good: 0, except during tests.',
         unit: 'short',
         decimals: 0,
         query: sum(inShownTime(ours('faults_injected_total'))),
@@ -98,9 +98,9 @@ export const runtime = dashboard('runtime', {
     row(
       'Replicas',
       stateTimeline({
-        title: 'Life',
+        title: 'Lifecycle',
         description:
-          'What each replica was when. Good: ready; one at a time drains and comes back in a rolling restart. A gap is a replica that was not there.',
+          'State of each replica over time. Good: ready; during a rolling restart one at a time drains and returns. A gap means that the replica was down.',
         unit: 'none',
         query: {
           '{{instance}}': `sum by (instance) (${ours('service_ready', 'dependency="all"')}) + 2 * sum by (instance) (${ours('service_draining')}) or sum by (instance) (${ours('up')}) - 1`,
@@ -112,7 +112,7 @@ export const runtime = dashboard('runtime', {
       }),
       table({
         title: 'Builds',
-        description: 'What runs where, and since when. Good: one version, but for the minutes of a rolling update.',
+        description: 'Version and start time of each replica. Good: one version, except during a rolling update.',
         unit: 'none',
         query: `(time() - ${ours('process_start_time_seconds')}) * on (instance) group_left (version, revision, rustc) ${ours('build_info')}`,
         columns: {
@@ -131,8 +131,7 @@ export const runtime = dashboard('runtime', {
       'Event loop',
       timeSeries({
         title: 'Scheduling delay',
-        description:
-          'How late a task wakes that has set a timer, at the worst replica: the lag of the event loop. Good: a few milliseconds (limit dashed).',
+        description: 'How late timers of tasks fire on the worst replica: the event loop lag. Good: a few milliseconds (limit dashed).',
         unit: 's',
         query: { p50: max(delay('0.5')), p90: max(delay('0.9')), p95: max(delay('0.95')), p99: max(delay('0.99')) },
         colours: BY_QUANTILE,
@@ -141,8 +140,8 @@ export const runtime = dashboard('runtime', {
         movedBy: 'busy',
       }),
       heatmap({
-        title: 'How delays spread',
-        description: 'How many tasks woke how late. Good: one band at a millisecond; what climbs above 100 ms hogs a worker.',
+        title: 'Delay distribution',
+        description: 'Number of timers by delay. Good: one band at a millisecond; above 100 ms a task blocks a worker thread.',
         unit: 's',
         query: buckets(ours('runtime_scheduling_delay_seconds')),
         movedBy: 'busy',
@@ -150,14 +149,15 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Delay p99 by replica',
-        description: 'Of 100 timers, 99 wake no later, at each replica. Good: alike; one that stands out has a task that hogs a worker.',
+        description:
+          '99 % of timers on each replica fire within this delay. Good: similar; an outlier has a task that blocks a worker thread.',
         unit: 's',
         query: { '{{instance}}': quantile(0.99, ours('runtime_scheduling_delay_seconds'), 'instance') },
         movedBy: 'busy',
       }),
       timeSeries({
         title: 'Workers busy by replica',
-        description: "Share of the workers' time that was spent busy. Good: below 70 %.",
+        description: 'Share of time that the workers are busy. Good: below 70 %.',
         unit: 'percentunit',
         max: 1,
         query: { '{{instance}}': ours('runtime_worker_busy_ratio') },
@@ -166,7 +166,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Tasks',
-        description: 'Tasks of the runtime that have not ended. Good: follows connections; what only grows is a leak.',
+        description: 'Live tasks of the runtime. Good: follows connections; steady growth is a leak.',
         unit: 'short',
         decimals: 0,
         query: { '{{instance}}': ours('runtime_tasks_alive') },
@@ -175,7 +175,7 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Queue and threads',
         description:
-          'Tasks that wait for a worker, and threads, over all replicas. Good: the queue is empty; threads for blocking work come and go with sign-ins.',
+          'Tasks that wait for a worker, and threads, over all replicas. Good: the queue is empty; the number of blocking threads varies with sign-ins.',
         unit: 'none',
         query: {
           'queued tasks': sum(ours('runtime_global_queue_depth')),
@@ -190,7 +190,7 @@ export const runtime = dashboard('runtime', {
       'CPU and memory',
       timeSeries({
         title: 'CPU by replica',
-        description: 'Share of its cores that each replica uses. Good: below 80 % (dashed).',
+        description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
         unit: 'percentunit',
         query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
         limits: below(0.8),
@@ -199,7 +199,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Resident memory',
-        description: 'Memory that each replica has in RAM. Good: flat, far below 460 MB.',
+        description: 'Resident memory of each replica. Good: flat, far below 460 MB.',
         unit: 'bytes',
         query: { '{{instance}}': ours('process_resident_memory_bytes') },
         limits: below(0.9 * MEMORY_LIMIT),
@@ -209,7 +209,7 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Allocator',
         description:
-          'Memory of the allocators of all replicas. Good: `allocated` is flat; `resident` far above it is fragmentation. There is no garbage collector.',
+          'Allocator memory of all replicas. Good: `allocated` is flat; `resident` far above it is fragmentation. There is no garbage collector.',
         unit: 'bytes',
         query: { '{{kind}}': sum(ours('process_heap_bytes'), 'kind') },
         movedBy: 'memory',
@@ -223,8 +223,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Open files by replica',
-        description:
-          'File descriptors that each replica has open: connections, mostly. Good: follows connections; what only grows is a leak.',
+        description: 'Open file descriptors of each replica, mostly connections. Good: follows connections; steady growth is a leak.',
         unit: 'none',
         query: { '{{instance}}': ours('process_open_fds') },
         movedBy: 'traffic',
@@ -242,19 +241,19 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Network',
         description:
-          'Bytes in a second in the network of all replicas, and of the answers that they send. Good: both follow requests. Replicas that share a machine count all that it sends: then what others send is the gap.',
+          'Bytes per second on the network of all replicas, and in their responses. Good: both follow requests. Replicas on one machine count all its traffic, so the gap is the traffic of other processes.',
         unit: 'Bps',
         query: {
           received: max(rate(ours('process_network_receive_bytes_total'))),
           sent: max(rate(ours('process_network_transmit_bytes_total'))),
-          answers: sum(rate(ours('http_response_size_bytes_sum', 'route!~"(/api)?/metrics"'))),
+          responses: sum(rate(ours('http_response_size_bytes_sum', 'route!~"(/api)?/metrics"'))),
         },
         movedBy: 'downloads',
         width: 12,
       }),
       timeSeries({
         title: 'Disk',
-        description: 'Bytes in a second that replicas read from disks and wrote to them. Good: next to nothing, for they keep no files.',
+        description: 'Bytes per second that replicas read from and write to disks. Good: almost nothing, because they store no files.',
         unit: 'Bps',
         query: {
           '{{instance}} read': rate(ours('process_disk_read_bytes_total')),
@@ -265,10 +264,10 @@ export const runtime = dashboard('runtime', {
       }),
     ),
     row(
-      'What went wrong',
+      'Errors',
       timeSeries({
         title: 'Panics and failed tasks',
-        description: 'Panics, and background tasks that ended with an error, in a minute. Good: 0.',
+        description: 'Panics, and background tasks that ended with an error, per minute. Good: 0.',
         unit: 'opm',
         query: {
           panics: perMinute(sum(rate(ours('uncaught_exceptions_total')))),
@@ -280,7 +279,8 @@ export const runtime = dashboard('runtime', {
       }),
       barGauge({
         title: 'Restarts',
-        description: 'Times that each replica started anew in the shown time. Good: once for each deployment; more than twice in 15 minutes is an alert.',
+        description:
+          'Restarts of each replica in the selected time range. Good: one per deployment; more than two in 15 minutes raise an alert.',
         unit: 'none',
         query: { '{{instance}}': `changes(${ours('process_start_time_seconds')}[$__range])` },
         limits: low(1, 3),
@@ -288,8 +288,8 @@ export const runtime = dashboard('runtime', {
         movedBy: 'replica-restarted',
       }),
       timeSeries({
-        title: 'Errors of the system',
-        description: "Errors in a minute that are not one request's, by type and severity. Good: 0.",
+        title: 'System errors',
+        description: 'Errors per minute that do not belong to a single request, by type and severity. Good: 0.',
         unit: 'opm',
         query: { '{{error_type}} {{severity}}': perMinute(sum(rate(ours('system_errors_total')), 'error_type', 'severity')) },
         colours: BY_SEVERITY,
@@ -297,8 +297,8 @@ export const runtime = dashboard('runtime', {
         movedBy: 'redis-away',
       }),
       timeSeries({
-        title: 'Faults on purpose by kind',
-        description: 'Faults in a minute that struck because an admin made them, by kind. Good: 0, unless it is tried what happens.',
+        title: 'Injected faults by kind',
+        description: 'Injected faults per minute by kind. Good: 0, except during tests.',
         unit: 'opm',
         query: { '{{fault}}': perMinute(sum(rate(ours('faults_injected_total')), 'fault')) },
         movedBy: 'server-errors',
