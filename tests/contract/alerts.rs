@@ -1,4 +1,5 @@
-//! What belongs to an alert: labels, texts, a runbook, a dashboard, and tests; and to a recorded series, a test.
+//! Every alert must have labels, annotations, a runbook, a dashboard, tests and a drill; every recorded series must have a test.
+//! What a runbook must contain is in `runbooks`, whether a threshold can be crossed in `thresholds`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,9 +7,9 @@ use serde_json::Value;
 
 use crate::files::{alerts, dashboards, items, root, rule_tests, rules, text};
 
-/// `none` is the dead man's switch's.
+/// `none` is for the dead man's switch.
 const SEVERITIES: [&str; 4] = ["critical", "warning", "info", "none"];
-/// Where people reach the pages is configured: a fixed address would lead nowhere after a port has moved.
+/// Links start with configured addresses: fixed ones would break when a port changes.
 const DASHBOARD: &str = "{{ $externalLabels.grafana_url }}/d/";
 const RUNBOOK: &str = "{{ $externalLabels.runbooks_url }}/";
 
@@ -28,13 +29,13 @@ fn every_alert_tells_people_what_where_and_what_to_do() {
     for rule in alerts() {
         let alert = rule["alert"].as_str().unwrap();
         let said = |name: &str| rule["annotations"][name].as_str().unwrap_or_default();
-        // It is the subject of a mail about many alerts.
+        // One notification may cover several alerts, and its title is their common summary.
         assert!(!said("summary").is_empty() && !said("summary").contains("{{"), "{alert} has a summary without values");
         assert!(!said("description").is_empty(), "{alert} has a description");
         assert_eq!(said("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} links to its runbook");
         assert!(root().join(format!("monitoring/runbooks/{alert}.md")).is_file(), "{alert} has a runbook");
         let uid = said("dashboard_url").strip_prefix(DASHBOARD).and_then(|rest| rest.split(['?', '/']).next());
-        assert!(uid.is_some_and(|uid| dashboards.contains(uid)), "{alert} names a dashboard that is there");
+        assert!(uid.is_some_and(|uid| dashboards.contains(uid)), "{alert} links to an existing dashboard");
     }
 }
 
@@ -49,8 +50,8 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
     }
 }
 
-/// The variants of alerts: a name, and the values of the labels by which the rules of that name differ. The windows of an error budget
-/// make no variant: both speeds of a severity call the same people for the same reason.
+/// Variants of alerts: a name, and the values of the labels in which the rules of that name differ. The windows of an error budget
+/// do not make a variant: both burn rates of a severity notify the same receiver for the same reason.
 fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
     let name = |rule: &Value| rule["alert"].as_str().unwrap().to_owned();
     let labels = |rule: &Value| -> BTreeMap<String, String> {
@@ -77,7 +78,7 @@ fn every_variant_of_every_alert_was_drilled() {
         drilled.any(|drilled| values.iter().all(|value| drilled.contains(value.as_str())))
     };
     let missing: Vec<_> = variants(&alerts()).into_iter().filter(|(name, values)| !is_drilled(name, values)).collect();
-    assert!(missing.is_empty(), "cargo xtask drill has not drilled {missing:?}");
+    assert!(missing.is_empty(), "no drill in docs/ALERTS.md for {missing:?}; run cargo xtask drill");
 }
 
 #[test]
@@ -104,6 +105,6 @@ fn every_recorded_series_is_asked_for_by_name_in_a_test() {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     for rule in rules() {
         let Some(record) = rule["record"].as_str() else { continue };
-        assert!(asked.iter().any(|expression| expression.split(|c| !is_name(c)).any(|word| word == record)), "{record} is asked for");
+        assert!(asked.iter().any(|expression| expression.split(|c| !is_name(c)).any(|word| word == record)), "{record} has a test");
     }
 }

@@ -1,10 +1,10 @@
-//! Figures that documents repeat: each has one source, a configuration or a rule, and the documents say what stands there.
+//! Numbers that documents repeat. Each has one source, a configuration file or a rule, and the documents must agree with it.
 
 use serde_json::Value;
 
 use crate::files::{alerts, items, root, text, yaml};
 
-/// How often Alertmanager repeats itself for a receiver, and how often it looks, each in minutes.
+/// `repeat_interval` and `group_interval` of a receiver, in minutes.
 struct Route {
     repeat: u32,
     look: u32,
@@ -21,13 +21,13 @@ fn route(receiver: &str) -> Route {
     Route { repeat: of("repeat_interval"), look: of("group_interval") }
 }
 
-/// A duration such as `30m` or `24h`.
+/// Parses a duration such as `30m` or `24h`.
 fn minutes(duration: &str) -> u32 {
     let (number, unit) = duration.split_at(duration.len() - 1);
     number.parse::<u32>().unwrap() * if unit == "h" { 60 } else { 1 }
 }
 
-/// Minutes as documents write them.
+/// An interval as documents write it.
 fn spoken(minutes: u32) -> String {
     match minutes {
         1440 => "daily".to_owned(),
@@ -37,7 +37,7 @@ fn spoken(minutes: u32) -> String {
     }
 }
 
-/// The text of a document in one line, so that a sentence is found wherever it is broken.
+/// The text of a document as one line, so that a search finds sentences across line breaks.
 fn line_of(path: &str) -> String {
     text(path).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -64,14 +64,14 @@ fn documents_say_how_often_a_notification_is_repeated() {
 #[test]
 fn documents_say_how_often_the_watchdog_is_heard_and_when_its_silence_is_an_alarm() {
     let Route { repeat, look } = route("dead-man");
-    // Alertmanager looks whether it is time, and the interval may just not be over then.
+    // Alertmanager checks for repeats once per group interval; the repeat interval may end just after a check.
     let often = format!("every {repeat} to {} minutes", repeat + look);
     says("monitoring/runbooks/Watchdog.md", &format!("it is sent again {often}"));
     says("docs/OPERATIONS.md", &format!("Watchdog always fires, and is sent again {often}"));
     let alarm = "receives nothing for ";
     let comment = line_of("monitoring/alertmanager/alertmanager.yml");
     let silence = comment.split_once(alarm).and_then(|(_, rest)| rest.split_once(" minutes")).unwrap().0;
-    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "one lost notification is no alarm");
+    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "a single lost notification must not raise an alarm");
     says("docs/OPERATIONS.md", &format!("raises the alarm when none came for {silence} minutes"));
     says("monitoring/runbooks/Watchdog.md", &format!("receives nothing for {silence} minutes"));
 }
@@ -82,15 +82,15 @@ fn documents_say_how_often_targets_are_scraped() {
     let global = &prometheus["global"];
     let seconds = global["scrape_interval"].as_str().and_then(|interval| interval.strip_suffix('s')).unwrap();
     says("docs/MONITORING.md", &format!("are scraped by Prometheus every {seconds} s"));
-    // Aliases compare with the evaluation before.
+    // Aliases compare with the previous evaluation.
     let evaluation = global["evaluation_interval"].as_str().unwrap();
     let aliases = text("monitoring/prometheus/rules/aliases.yml");
     let offsets: Vec<&str> =
         aliases.split(" offset ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()).collect();
-    assert!(!offsets.is_empty() && offsets.iter().all(|offset| *offset == evaluation), "aliases look back one evaluation");
+    assert!(!offsets.is_empty() && offsets.iter().all(|offset| *offset == evaluation), "aliases must look back by exactly one evaluation");
 }
 
-/// Durations that a text names, in seconds: `ten minutes`, `30 seconds`, `2 minutes`.
+/// Durations in a text, in seconds: `ten minutes`, `30 seconds`, `2 minutes`.
 fn durations(text: &str) -> Vec<u32> {
     const NUMBERS: [(&str, u32); 8] =
         [("a", 1), ("one", 1), ("two", 2), ("three", 3), ("five", 5), ("ten", 10), ("fifteen", 15), ("thirty", 30)];
@@ -117,7 +117,7 @@ fn runbooks_say_how_long_an_alert_waits() {
     let mut wrong = Vec::new();
     for rule in alerts() {
         let (alert, Some(wait)) = (rule["alert"].as_str().unwrap(), rule["for"].as_str()) else { continue };
-        // Its four speeds stand in a table of its own.
+        // Its runbook lists the windows of its four burn rates instead.
         if alert == "ErrorBudgetBurn" {
             continue;
         }
@@ -126,7 +126,7 @@ fn runbooks_say_how_long_an_alert_waits() {
         let (number, unit) = wait.split_at(wait.len() - 1);
         let seconds = number.parse::<u32>().unwrap() * if unit == "m" { 60 } else { 1 };
         if !durations(meaning).contains(&seconds) {
-            wrong.push(format!("{alert} waits {wait}, of which its runbook says nothing"));
+            wrong.push(format!("{alert} waits {wait}, which its runbook does not mention"));
         }
     }
     assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));

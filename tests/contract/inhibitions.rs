@@ -1,5 +1,5 @@
-//! Which alert silences which: no rule of Alertmanager may let an alert about one target silence an alert about another. Whether Alertmanager
-//! does what the rules say is asked of it (`cargo xtask notifications`, by the lines of inhibitions.txt).
+//! Inhibition rules: no rule of Alertmanager may let an alert about one target inhibit an alert about another. `cargo xtask notifications`
+//! checks the rules against a running Alertmanager, with the lines of inhibitions.txt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,33 +7,33 @@ use serde_json::{Value, json};
 
 use crate::files::{alerts, items, root, rule_tests, text, yaml};
 
-/// Which Prometheus an alert is from. Without them all alerts are of one.
+/// Labels that identify the Prometheus of an alert; a rule must compare both.
 const ORIGIN: [&str; 2] = ["cluster", "environment"];
-/// Labels that say how an alert is meant or what it saw, not of what it speaks. `job` says less than `instance`.
+/// Labels that classify an alert or describe the symptom, but do not identify its target. `job` is implied by `instance`.
 const NOT_A_TARGET: [&str; 10] =
     ["severity", "component", "service", "job", "long_window", "short_window", "quantile", "sign", "reason", "dependency"];
 
 type Matchers = Vec<(String, String, String)>;
 
-/// What is wrong with a rule, given the labels that each alert has.
+/// Faults of a rule, given the labels of each alert.
 fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let side = |key: &str| matchers(&rule[key]);
     let (source, target) = (side("source_matchers"), side("target_matchers"));
     let equal: BTreeSet<&str> = items(&rule["equal"]).filter_map(Value::as_str).collect();
     let mut faults = Vec::new();
     for origin in ORIGIN.into_iter().filter(|origin| !equal.contains(origin)) {
-        faults.push(format!("may silence another {origin}"));
+        faults.push(format!("may silence alerts of another {origin}"));
     }
     for label in equal.iter().filter(|label| !ORIGIN.contains(label)) {
         let demands = |side: &Matchers| side.iter().any(|(name, operator, value)| name == label && operator == "!=" && value.is_empty());
         if !demands(&source) || !demands(&target) {
-            faults.push(format!("takes two missing labels {label} for equal"));
+            faults.push(format!("treats two missing labels {label} as equal"));
         }
     }
     for source in names(&source) {
         for target in names(&target) {
             let (Some(of_source), Some(of_target)) = (labels.get(&source), labels.get(&target)) else {
-                faults.push(format!("{source} or {target} is no alert"));
+                faults.push(format!("{source} or {target} is not an alert"));
                 continue;
             };
             for label in of_source.iter().filter(|label| !equal.contains(label.as_str())) {
@@ -45,7 +45,7 @@ fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<Stri
     faults
 }
 
-/// `name=~"value"`, taken apart.
+/// Parses matchers such as `name=~"value"` into name, operator and value.
 fn matchers(list: &Value) -> Matchers {
     let read = |matcher: &Value| {
         let text = matcher.as_str()?;
@@ -56,14 +56,14 @@ fn matchers(list: &Value) -> Matchers {
     items(list).map(|matcher| read(matcher).unwrap_or_else(|| panic!("{matcher} is a matcher"))).collect()
 }
 
-/// The alerts that matchers name; none where they are named by what they are not.
+/// The alerts that matchers name; `any alert` where no positive matcher names one.
 fn names(matchers: &Matchers) -> Vec<String> {
     let positive = matchers.iter().filter(|(name, operator, _)| name == "alertname" && !operator.starts_with('!'));
     let names: Vec<String> = positive.flat_map(|(_, _, value)| value.split('|').map(str::to_owned)).collect();
     if names.is_empty() { vec!["any alert".to_owned()] } else { names }
 }
 
-/// The labels by which each alert says what it speaks of, as the tests of the rules show them.
+/// Labels that identify the target of each alert, taken from the expected alerts in the rule tests.
 fn targets() -> BTreeMap<String, BTreeSet<String>> {
     let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for case in rule_tests().iter().flat_map(|test| items(&test["alert_rule_test"])) {
@@ -100,8 +100,8 @@ fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_
     for rule in rules() {
         for source in names(&matchers(&rule["source_matchers"])) {
             for target in names(&matchers(&rule["target_matchers"])) {
-                assert!(tried(&source, " silences ", &target), "inhibitions.txt says where {source} silences {target}");
-                assert!(tried(&source, " spares ", &target), "inhibitions.txt says where {source} spares {target}");
+                assert!(tried(&source, " silences ", &target), "inhibitions.txt has a line where {source} silences {target}");
+                assert!(tried(&source, " spares ", &target), "inhibitions.txt has a line where {source} spares {target}");
             }
         }
     }
@@ -109,7 +109,7 @@ fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_
     for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let named = line.split(" silences ").flat_map(|side| side.split(" spares ")).filter_map(|side| side.split_whitespace().next());
         for name in named.flat_map(|names| names.split('|')) {
-            assert!(alerts.contains(name), "inhibitions.txt: there is no alert {name}");
+            assert!(alerts.contains(name), "inhibitions.txt names an unknown alert {name}");
         }
     }
 }
@@ -126,11 +126,11 @@ fn a_rule_that_forgets_the_target_is_found() {
     let there = r#"instance!="""#;
     assert_eq!(rule(&[worse, there], &[bad, there], &["cluster", "environment", "instance"]), [""; 0]);
     assert_eq!(rule(&[all], &[bad], &["cluster", "environment"]), [""; 0]);
-    assert_eq!(rule(&[all], &[bad], &["cluster"]), ["may silence another environment"]);
+    assert_eq!(rule(&[all], &[bad], &["cluster"]), ["may silence alerts of another environment"]);
     assert_eq!(rule(&[worse], &[bad], &["cluster", "environment"]), ["Worse silences Bad of another instance"]);
     assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse silences All that has no instance"]);
     let missing = rule(&[worse, there], &[bad], &["cluster", "environment", "instance"]);
-    assert_eq!(missing, ["takes two missing labels instance for equal"]);
+    assert_eq!(missing, ["treats two missing labels instance as equal"]);
     let any = rule(&[r#"severity="critical""#], &[bad], &["cluster", "environment"]);
-    assert_eq!(any, ["any alert or Bad is no alert"]);
+    assert_eq!(any, ["any alert or Bad is not an alert"]);
 }

@@ -1,5 +1,5 @@
-//! Whether alerts on times can fire as they are shipped: a time that is cut off at a limit, or that lies beyond the last bucket, is never
-//! seen to be longer. So each threshold of a quantile lies below both.
+//! Alerts on durations must be able to fire with the shipped settings. A duration that a timeout cuts off, or that exceeds the last bucket,
+//! is never measured as longer, so each threshold of a quantile must be below both.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::files::{alerts, root, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// What is measured, the variable that cuts it off, and when.
+/// A metric of a duration, the environment variable of its timeout, and the configured timeout.
 type Limit = (&'static str, &'static str, fn(&Config) -> Duration);
 const LIMITS: [Limit; 6] = [
     ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
@@ -20,20 +20,20 @@ const LIMITS: [Limit; 6] = [
     ("docker_operation_duration_seconds", "ENVIRONMENT_TIMEOUT", |config| config.environment_timeout),
     ("social_api_duration_seconds", "PLATFORM_TIMEOUT", |config| config.platform_timeout),
 ];
-/// Scripts in environments may take several times as long as other calls of the driver.
+/// Matches scripts in environments, which have a much longer timeout than other driver calls.
 const LONGER: &str = r#"operation="exec""#;
 
-/// A quantile of a histogram that is compared with a number.
+/// A comparison of a histogram's quantile with a number.
 #[derive(Debug, PartialEq)]
 struct Threshold {
-    /// The catalogue's name.
+    /// Name of the histogram in the catalogue.
     metric: String,
     expression: String,
     operator: String,
     value: f64,
 }
 
-/// Every such comparison of an expression.
+/// Every such comparison in an expression.
 fn thresholds(expression: &str, catalogue: &Catalogue) -> Vec<Threshold> {
     let starts = expression.match_indices("histogram_quantile(").map(|(at, found)| at + found.len());
     starts.filter_map(|start| threshold(&expression[start..], catalogue)).collect()
@@ -50,12 +50,12 @@ fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
     let operator: String = after.chars().take_while(|c| matches!(c, '<' | '>' | '=')).collect();
     let number: String = after[operator.len()..].trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let asked = promql::read(inside).selectors.first()?.metric.clone();
-    // Recorded series carry the name of what they are made of.
+    // The name of a recorded series contains the name of its source.
     let metric = asked.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
     Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
 }
 
-/// Why a threshold cannot be crossed.
+/// Reasons why a threshold cannot be crossed.
 fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, Duration)>) -> Vec<String> {
     let Threshold { metric, operator, value, .. } = threshold;
     let last = catalogue.row(metric).and_then(|row| row.buckets.last().copied()).unwrap();
@@ -70,7 +70,7 @@ fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, D
     faults
 }
 
-/// What the service does when nobody says otherwise, and compose says nothing else of these.
+/// The shipped configuration: defaults, overridden by docker-compose.yml for the timeouts.
 fn shipped() -> Config {
     let compose = yaml(&root().join("docker-compose.yml"));
     let environment = &compose["x-backend-environment"];
@@ -100,7 +100,7 @@ fn every_alert_on_a_time_can_fire_with_the_limits_that_are_shipped() {
             found.extend(faults(&threshold, &catalogue, cut_off).into_iter().map(|fault| format!("{}: {fault}", rule["alert"])));
         }
     }
-    assert!(seen >= 12, "{seen} thresholds are found");
+    assert!(seen >= 12, "expected at least 12 thresholds, found {seen}");
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
