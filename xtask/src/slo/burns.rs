@@ -48,7 +48,7 @@ impl Burn {
         let limit = number(100.0 * self.limit(slo));
         let lasts = (PERIOD / self.factor).round();
         let description = format!(
-            "{}: {share} of events over the last {} missed this objective, and more than the limit still do over the last {} \
+            "{}: {share} of events in the last {} missed this objective, and the last {} is above the limit, too \
              (limit {limit}%, which uses up the error budget of {PERIOD} days in {lasts} days).",
             slo.description, self.long, self.short
         );
