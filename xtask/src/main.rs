@@ -1,11 +1,18 @@
 //! `cargo xtask <verb>`: one command per claim about Vitrine.
 //!
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
-//! `verbs/mod.rs` and one line in the list below. What verbs share lies beside this file:
-//! `tools` (which programs, where from), `process` (start and stop them), `ports` (where they listen),
-//! `stores` and `stack` (what runs together), `node` (what Node.js makes: `web` for browsers, `dashboards` for Grafana), `engine` (what runs environments), `form` (demo or production), `configuration` (compose's files made local), `speed` (time in them divided),
-//! `notifications` (who is told of alerts), `background` (what outlives its terminal), `checks` and `smoke` (short proofs of several verbs), `rules`, `mutants` and `slo` (what Prometheus evaluates, how well it is tested, and what of it follows from objectives),
-//! `drill` (alerts by their causes), `panels` (dashboards by the same), `load` (k6), `peers` (what Vitrine is compared with), `attack` (hostile clients), `sockets`, `http`, `users`, `paths`, and `report` (what a proof prints).
+//! `verbs/mod.rs` and one line in the list below. Modules that verbs share:
+//! - Processes: `tools` (required programs and where to find them), `process` (start and stop them), `background` (processes that outlive
+//!   their terminal), `ports` (listening ports), `stores` and `stack` (processes that run together), `engine` (the Docker engine for
+//!   environments).
+//! - Settings: `form` (demo or production), `configuration` (compose's files rewritten for local processes), `speed` (durations in those
+//!   files, divided), `paths`, `users`.
+//! - Node.js: `node`, `web` (the browser bundle), `dashboards` (Grafana's JSON).
+//! - Monitoring: `rules` and `mutants` (Prometheus rules and how well they are tested), `slo` (rules generated from objectives),
+//!   `notifications` (alert routing).
+//! - Proofs: `drill` (alerts fired by real causes), `panels` (dashboards under the same causes), `load` (k6), `peers` (comparison with
+//!   other services), `attack` (hostile clients), `checks` and `smoke` (short proofs that several verbs share).
+//! - Clients and output: `sockets`, `http`, and `report` (the printed result of a proof).
 
 mod attack;
 mod background;
@@ -53,7 +60,7 @@ struct Cli {
     verb: Verb,
 }
 
-/// Declares the verbs: the clap variant and the call of its `run`, which answers whether all passed.
+/// Declares the verbs: the clap variant and the call of its `run`, which returns whether every step passed.
 macro_rules! verbs {
     ($($variant:ident => $module:ident),+ $(,)?) => {
         #[derive(Subcommand)]

@@ -1,4 +1,4 @@
-//! Who proves to be whom: passwords that are guessed, platforms that do not vouch.
+//! Authentication: guessed passwords and forged OAuth callbacks.
 
 use std::net::Ipv4Addr;
 
@@ -9,33 +9,33 @@ use super::traffic::Traffic;
 use super::{Drill, ends};
 use crate::ports::Port;
 
-/// More wrong passwords than right ones.
+/// More failed logins than successful ones.
 pub const FAILURES: Drill = Drill {
     alerts: &["HighAuthFailureRate"],
-    cause: "somebody tries three wrong passwords a second",
-    mitigation: "the address is refused: the attempts end",
+    cause: "a client tries three wrong passwords per second",
+    mitigation: "the address is blocked, which ends the attempts",
     inject: |bench| {
         let guesses = guesses(bench, 3, 2)?;
         Ok(ends(guesses))
     },
 };
 
-/// Somebody guesses passwords as fast as the service answers.
+/// Password guessing as fast as the service responds.
 pub const BRUTE_FORCE: Drill = Drill {
     alerts: &["PossibleBruteForceAttack"],
-    cause: "somebody tries forty wrong passwords a second, and goes on when throttled",
-    mitigation: "the address is refused: the attempts end",
+    cause: "a client tries forty wrong passwords per second and continues when throttled",
+    mitigation: "the address is blocked, which ends the attempts",
     inject: |bench| {
         let guesses = guesses(bench, 40, 4)?;
         Ok(ends(guesses))
     },
 };
 
-/// A platform does not let anybody in.
+/// OAuth logins through one platform fail.
 pub const OAUTH: Drill = Drill {
     alerts: &["OAuthFailures"],
-    cause: "whoever comes back from Google brings a state that is not theirs",
-    mitigation: "the client that forges them is stopped",
+    cause: "every callback from Google carries a forged `state`",
+    mitigation: "the client that forges the callbacks is stopped",
     inject: |bench| {
         let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", bench.url(Port::Backend(3))?);
         let address = [("x-forwarded-for", "203.0.113.1")];
@@ -44,7 +44,8 @@ pub const OAUTH: Drill = Drill {
     },
 };
 
-/// Each from an address of documentation (RFC 5737), as the callbacks above: what is throttled is the attack, not the load beside it.
+/// Each guess comes from an address reserved for documentation (RFC 5737), as do the forged callbacks above, so that rate limits hit the
+/// attack and not the load beside it.
 fn guesses(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let url = format!("{}/api/auth/login", bench.url(Port::Backend(3))?);
     let address = Ipv4Addr::new(203, 0, 113, u8::try_from(per_second).unwrap_or_default()).to_string();

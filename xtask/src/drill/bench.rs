@@ -1,4 +1,4 @@
-//! What drills are done on: a whole stack whose monitoring is in a hurry, somebody who may arm faults, and some load.
+//! The stack that drills run on: a whole stack with accelerated monitoring, an admin who may arm faults, and some load.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -16,37 +16,37 @@ use crate::stack::{Plan, Stack};
 use crate::users::sign_up;
 use crate::verbs::up;
 
-/// Faults end by themselves after this, in seconds, should a drill not come to its end.
+/// Lifetime of a fault in seconds, in case a drill is aborted before it removes its fault.
 const FAULT_LASTS: u32 = 600;
-/// Within which every replica knows of a fault.
+/// Time until every replica has read a new fault.
 const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
-/// Settings that a drill needs and production would not have.
+/// Settings that drills need and production would not have.
 const SETTINGS: [(&str, &str); 6] = [
     ("FAULTS", "true"),
-    // All of it shares one machine, which is full at times.
+    // The whole stack shares one machine, which is saturated at times.
     ("DATABASE_ACQUIRE_TIMEOUT", "5s"),
     ("BEACONS_PER_MINUTE", "100000"),
     ("SIM_FAILURE_RATE", "0"),
-    // One worker, so that a replica that spins leaves a core to those that watch it.
+    // One worker, so that a busy-looping replica leaves a core to the processes that monitor it.
     ("TOKIO_WORKER_THREADS", "1"),
     ("DRAIN_DELAY", "2s"),
 ];
 
-/// A stack and the means to hurt it.
+/// A stack with the controls to break it.
 pub struct Bench {
-    /// What goes on until the end.
+    /// Kept until the stack stops.
     kept: Vec<Box<dyn Any>>,
     /// Dropped when the alerts of the running drills have resolved.
     kept_until_resolved: Vec<Box<dyn Any>>,
     /// The stack itself.
     pub stack: Stack,
     folder: PathBuf,
-    /// Who may arm faults.
+    /// The bearer token of an admin who may arm faults.
     admin: String,
 }
 
 impl Bench {
-    /// Starts everything in a form, its monitoring so many times as fast as in production.
+    /// Starts everything in the given form; the monitoring runs `speed` times as fast as in production.
     pub fn start(folder: PathBuf, speed: u32, form: Form) -> Result<Self> {
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
         let plan = Plan {
@@ -64,68 +64,68 @@ impl Bench {
         Ok(Self { kept: Vec::new(), kept_until_resolved: Vec::new(), stack, folder, admin })
     }
 
-    /// Where the stack's files lie.
+    /// The folder that holds the stack's files.
     pub fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Keeps something until the stack ends.
+    /// Keeps a value until the stack stops.
     pub fn keep(&mut self, something: impl Any) {
         self.kept.push(Box::new(something));
     }
 
-    /// Keeps something until the alerts of the running drills have resolved.
+    /// Keeps a value until the alerts of the running drills have resolved.
     pub fn keep_until_resolved(&mut self, something: impl Any) {
         self.kept_until_resolved.push(Box::new(something));
     }
 
-    /// Ends what was kept until then.
+    /// Drops everything kept until resolution.
     pub fn resolved(&mut self) {
         self.kept_until_resolved.clear();
     }
 
-    /// Where something listens.
+    /// The URL of a service of the stack.
     pub fn url(&self, port: Port) -> Result<String> {
         self.stack.ports().url(port)
     }
 
-    /// Where a browser finds it.
+    /// The URL under which a browser reaches it.
     pub fn page(&self, port: Port) -> Result<String> {
         self.stack.ports().page(port)
     }
 
-    /// An account of its own for a drill; answers its token.
+    /// Creates an account for a drill and returns its token.
     pub fn somebody(&self) -> Result<String> {
         sign_up(&self.stack.edge()?, &format!("{}@example.org", paths::random_password()?))
     }
 
-    /// Arms a fault in every replica or in the one that it names; answers what ends it.
+    /// Arms a fault in every replica, or in the one it names, and returns a handle to end it.
     pub fn fault(&self, fault: Value) -> Result<Fault> {
         let mut fault = fault;
         fault["expires_in"] = json!(FAULT_LASTS);
         let id = uuid()?;
-        // Any replica takes it, whatever else the edge thinks of them.
+        // Posted through the edge: any replica accepts it, whatever state the edge sees the others in.
         let path = format!("/api/faults/{id}");
         let answer = self.as_admin("PUT", &path, Some(&fault))?;
         ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);
         Ok(Fault(path))
     }
 
-    /// As [`Self::fault`], and returns when every replica knows of it.
+    /// As [`Self::fault`], but returns once every replica has read it.
     pub fn known_fault(&self, fault: Value) -> Result<Fault> {
         let fault = self.fault(fault)?;
         thread::sleep(FAULT_IS_KNOWN);
         Ok(fault)
     }
 
-    /// Takes a fault away.
+    /// Ends a fault.
     pub fn end_fault(&self, fault: &Fault) -> Result<()> {
         let answer = self.as_admin("DELETE", &fault.0, None)?;
         ensure!(answer.status == 204, "{}: {} {}", fault.0, answer.status, answer.body);
         Ok(())
     }
 
-    /// Takes every fault away that a drill may have left.
+    /// Ends every fault that a drill may have left armed.
     pub fn end_faults(&self) -> Result<()> {
         self.as_admin("DELETE", "/api/faults", None).map(drop)
     }
@@ -135,7 +135,7 @@ impl Bench {
         send(method, &url, &[("authorization", &format!("Bearer {}", self.admin))], body)
     }
 
-    /// Turns the knobs of a simulated platform.
+    /// Sets the fault-injection knobs of a simulated platform.
     pub fn knobs(&self, platform: &str, knobs: &Value) -> Result<()> {
         let url = format!("{}/knobs/{platform}", self.url(Port::ProviderSim)?);
         let answer = send("PUT", &url, &[], Some(knobs))?;
@@ -143,18 +143,18 @@ impl Bench {
         Ok(())
     }
 
-    /// The JSON of a GET to Prometheus.
+    /// Sends a GET to Prometheus and returns its JSON.
     pub fn prometheus(&self, path: &str) -> Result<Value> {
         get(&format!("{}{path}", self.url(Port::Prometheus)?))?.json()
     }
 
-    /// Has Prometheus read its files again; answers whether it could.
+    /// Makes Prometheus reload its configuration; returns whether the reload succeeded.
     pub fn reload(&self) -> Result<bool> {
         Ok(send("POST", &format!("{}/-/reload", self.url(Port::Prometheus)?), &[], None)?.status == 200)
     }
 }
 
-/// A fault that is armed.
+/// An armed fault.
 pub struct Fault(String);
 
 /// A random UUID (RFC 9562, version 4).
@@ -163,7 +163,7 @@ fn uuid() -> Result<String> {
     Ok(format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]))
 }
 
-/// A request whose answer tells nothing.
+/// Sends a request and ignores the response.
 pub fn shoot(client: &Client, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) {
     let _whatever = client.send(method, url, headers, body);
 }

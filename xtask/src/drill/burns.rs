@@ -1,5 +1,5 @@
-//! Error budgets that burn about four times too fast: enough for a ticket, and too little for a page. The tickets look back over
-//! a day, so these drills run before anything else fails. The pages are drilled here only where no other cause raises them.
+//! Error budgets that burn about four times too fast: enough for a ticket, too little for a page. Ticket alerts look back over a day, so
+//! these drills run before anything else fails. Pages are drilled here only where no other cause raises them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,19 +16,19 @@ use super::{Drill, Mitigation};
 use crate::http::Client;
 use crate::ports::{MAX_REPLICAS, Port};
 
-/// A small share of the requests fails, and another is slow.
+/// A small share of requests fails, and another small share is slow.
 pub const TICKETS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:requests-availability:warning", "ErrorBudgetBurn:requests-latency:warning", "ErrorBudgetBurn:login:warning"],
-    cause: "of a hundred requests a second, 2 % of the sign-ins (0.5 % of all requests) meet a damaged password hash, and 4.5 % are of a \
-            route that takes 400 ms longer",
-    mitigation: "the hashes are repaired and the fault `latency` is ended, while requests that succeed continue",
+    cause: "of a hundred requests per second, 2 % of the sign-ins (0.5 % of all requests) fail on a damaged password hash, and 4.5 % use a \
+                route that is delayed by 400 ms",
+    mitigation: "the hashes are repaired and the fault `latency` is ended, while healthy requests continue",
     inject: small_shares,
 };
 
 /// Many sign-ins fail.
 pub const SIGN_INS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:login:critical"],
-    cause: "eight sign-ins a second meet a damaged password hash",
+    cause: "eight sign-ins per second fail on a damaged password hash",
     mitigation: "the hashes are repaired",
     inject: |bench| {
         damage(bench)?;
@@ -41,11 +41,11 @@ pub const SIGN_INS: Drill = Drill {
     },
 };
 
-/// A small share of the events is late. They come at one rate: what a day of them before this would outweigh it.
+/// A small share of events is late. They arrive at a constant rate, because a preceding day of normal events would outweigh them.
 pub const LATENESS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
-    cause: "backend-3 is frozen for 4 of 16 s: 5 % of the events between replicas are late",
-    mitigation: "what froze it is ended",
+    cause: "backend-3 is frozen for 4 s of every 16 s: 5 % of the events between replicas are late",
+    mitigation: "the process that freezes it is stopped",
     inject: |bench| {
         let replica = bench.stack.pid("backend-3")?;
         let freezer = Traffic::start(1, 1, move |_, second| {
@@ -54,7 +54,7 @@ pub const LATENESS: Drill = Drill {
                 4 => Signal::CONT,
                 _ => return,
             };
-            // It may have left.
+            // The process may have exited.
             let _ = kill_process(replica, signal);
         });
         Ok(Box::new(move |_| {
@@ -65,9 +65,9 @@ pub const LATENESS: Drill = Drill {
     },
 };
 
-/// The requests of [`small_shares`] repeat after so many: the shares are the same however fast the machine sends them.
+/// The request mix of [`small_shares`] repeats after this many requests, so the shares are the same however fast the machine sends them.
 const CYCLE: u32 = 200;
-/// No other traffic of a drill asks for it.
+/// No other drill traffic uses this route.
 const SLOW_ROUTE: &str = "/api/oauth/platforms";
 
 fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
@@ -77,12 +77,12 @@ fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
     let login = login(bench)?;
     let fails = Arc::new(AtomicBool::new(true));
     let still_fails = fails.clone();
-    // Not by way of the edge, which has enough to do.
+    // Bypasses the edge, which is busy enough.
     let requests = Traffic::start(100, 6, move |client, number| {
         let replica = &replicas[number as usize % replicas.len()];
         match number % CYCLE {
             0 if still_fails.load(Ordering::Relaxed) => fail_to_sign_in(client, &login, number / CYCLE),
-            // Refused with 422, which is an answer.
+            // Answered with 422, which counts as a success for the objective.
             place if place.is_multiple_of(4) => shoot(client, "POST", &login, &[], Some(&json!({}))),
             place if place % 24 == 1 => shoot(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
             _ => shoot(client, "GET", &format!("{replica}/version"), &[], None),
@@ -92,18 +92,18 @@ fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
         fails.store(false, Ordering::Relaxed);
         repair(bench)?;
         bench.end_fault(&fault)?;
-        // Only requests that succeed lower the share of those that did not.
+        // Only successful requests lower the share of failed ones.
         bench.keep_until_resolved(requests);
-        // Until every replica knows.
+        // Wait until every replica has read it.
         thread::sleep(Duration::from_secs(1));
         Ok(())
     }))
 }
 
-/// More accounts than are tried as often as one account may be.
+/// Enough accounts that no single one reaches its login rate limit.
 const DAMAGED: u32 = 2000;
 
-/// Creates accounts whose password hash cannot be read.
+/// Creates accounts whose password hash cannot be parsed.
 fn damage(bench: &Bench) -> Result<()> {
     let accounts = "INSERT INTO users (id, email, display_name, password_hash)
         SELECT gen_random_uuid(), 'damaged-' || number || '@example.org', 'Damaged', 'damaged'";
@@ -121,7 +121,7 @@ fn login(bench: &Bench) -> Result<String> {
     Ok(format!("{}/api/auth/login", bench.url(Port::Backend(1))?))
 }
 
-/// The owner of a damaged account signs in, each from an address of documentation (RFC 5737).
+/// Tries to sign in to a damaged account, each time from an address reserved for documentation (RFC 5737).
 fn fail_to_sign_in(client: &Client, url: &str, number: u32) {
     let address = format!("198.51.100.{}", number % 250);
     let owner = json!({ "email": format!("damaged-{}@example.org", number % DAMAGED), "password": "not-the-password" });

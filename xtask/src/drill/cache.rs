@@ -1,4 +1,4 @@
-//! Redis and what is cached in it: useless, slow, gone.
+//! Redis and its cache: ineffective, slow, down.
 
 use serde_json::Value;
 
@@ -6,11 +6,11 @@ use super::bench::shoot;
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
-/// The cache forgets faster than it is asked.
+/// Cache entries disappear faster than they are read.
 pub const FORGETFUL: Drill = Drill {
     alerts: &["LowCacheHitRate"],
-    cause: "a script empties Redis ten times a second",
-    mitigation: "the script is ended",
+    cause: "a script empties Redis ten times per second",
+    mitigation: "the script is stopped",
     inject: |bench| {
         let (url, bearer) = (format!("{}/api/auth/me", bench.stack.edge()?), format!("Bearer {}", bench.somebody()?));
         let askers = Traffic::start(8, 2, move |client, _| shoot(client, "GET", &url, &[("authorization", &bearer)], None::<&Value>));
@@ -23,18 +23,18 @@ pub const FORGETFUL: Drill = Drill {
     },
 };
 
-/// Redis takes its time.
+/// Redis responds slowly.
 pub const SLOW: Drill = Drill {
     alerts: &["RedisSlow"],
-    cause: "Redis answers nobody for 200 ms, again and again",
-    mitigation: "what holds Redis up is ended",
+    cause: "Redis is paused for 200 ms, again and again",
+    mitigation: "the script that pauses Redis is stopped",
     inject: |bench| {
         let pauses = bench.stack.redis(&["-r", "-1", "-i", "0.3", "CLIENT", "PAUSE", "200", "ALL"])?;
         Ok(ends(pauses))
     },
 };
 
-/// Redis is gone.
+/// Redis is down.
 pub const DOWN: Drill = Drill {
     alerts: &["RedisDown", "CacheErrors", "RealtimeAdapterDisconnected"],
     cause: "Redis is killed",

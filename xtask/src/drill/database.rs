@@ -1,4 +1,4 @@
-//! Postgres: slow, wrong, full, gone.
+//! Postgres: slow, failing, out of connections, down.
 
 use serde_json::json;
 
@@ -7,11 +7,11 @@ use super::traffic::Traffic;
 use super::{Drill, ends};
 use crate::users::create_project;
 
-/// Statements on one table are slow, and hold their connections.
+/// Statements on one table are slow and hold their connections.
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDatabaseQueries", "DatabasePoolSaturated"],
-    cause: "statements on projects take 0.7 s, and are asked for faster than the pools can bear",
-    mitigation: "what makes them slow is ended (fault `database`)",
+    cause: "statements on the table projects take 0.7 s and arrive faster than the pools can serve them",
+    mitigation: "the delay is removed (fault `database`)",
     inject: |bench| {
         let readers = project_readers(bench, 60, 60)?;
         let fault = bench.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 700 }))?;
@@ -23,11 +23,11 @@ pub const SLOW: Drill = Drill {
     },
 };
 
-/// Statements on one table take nearly as long as they may.
+/// Statements on one table run close to their time limit.
 pub const VERY_SLOW: Drill = Drill {
     alerts: &["VerySlowDatabaseQueries"],
-    cause: "statements on projects take 1.3 s, of the 1.5 s that they may",
-    mitigation: "what makes them slow is ended (fault `database`)",
+    cause: "statements on the table projects take 1.3 s of the allowed 1.5 s",
+    mitigation: "the delay is removed (fault `database`)",
     inject: |bench| {
         let readers = project_readers(bench, 6, 18)?;
         let fault = bench.fault(json!({ "fault": "database", "table": "projects", "delay_ms": 1300 }))?;
@@ -39,11 +39,11 @@ pub const VERY_SLOW: Drill = Drill {
     },
 };
 
-/// A table is not there under its name.
+/// A table is missing under its expected name.
 pub const ERRORS: Drill = Drill {
     alerts: &["DatabaseErrors"],
-    cause: "somebody renamed the table projects by hand",
-    mitigation: "the name is given back",
+    cause: "the table projects was renamed by hand",
+    mitigation: "the table gets its name back",
     inject: |bench| {
         let readers = project_readers(bench, 30, 4)?;
         bench.stack.sql("ALTER TABLE projects RENAME TO projects_old")?;
@@ -55,18 +55,18 @@ pub const ERRORS: Drill = Drill {
     },
 };
 
-/// Others take nearly every connection that there is.
+/// Other clients hold nearly all connections.
 pub const CONNECTIONS: Drill = Drill {
     alerts: &["PostgresConnectionsHigh"],
-    cause: "a program beside the service holds 150 of Postgres' 200 connections",
-    mitigation: "that program is ended",
+    cause: "another program holds 150 of Postgres' 200 connections",
+    mitigation: "that program is stopped",
     inject: |bench| {
         let holder = bench.stack.hold_connections(150)?;
         Ok(ends(holder))
     },
 };
 
-/// Postgres is gone.
+/// Postgres is down.
 pub const DOWN: Drill = Drill {
     alerts: &["PostgresDown"],
     cause: "Postgres is stopped",
@@ -77,7 +77,7 @@ pub const DOWN: Drill = Drill {
     },
 };
 
-/// Members who open their project again and again.
+/// Members who read their projects again and again.
 fn project_readers(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
     create_project(&edge, &token, "Often read")?;

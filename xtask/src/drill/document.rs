@@ -1,4 +1,4 @@
-//! docs/ALERTS.md: every alert, what it says, and how its last drill went.
+//! docs/ALERTS.md: every alert, its summary, and the result of its last drill.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,13 +13,13 @@ use super::schedule;
 use super::watch::{Key, has, parts};
 use crate::paths;
 
-/// Writes the document.
+/// Writes the whole document.
 pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
     fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("cannot write {}", path.display()))
 }
 
-/// Puts the rows of some drills into the document, in the order of the schedule. A row that no drill writes any more is dropped.
+/// Updates the rows of some drills in the document, in the order of the schedule. Rows without a drill are dropped.
 pub fn update(bench: &Bench, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
     let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
@@ -48,7 +48,7 @@ fn label(alert: Key) -> String {
     format!("[{name}](../monitoring/runbooks/{name}.md){variant}")
 }
 
-/// Every alerting rule that Prometheus knows.
+/// Every alerting rule that Prometheus has loaded.
 pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
     let answer = bench.prometheus("/api/v1/rules?type=alert")?;
     let groups = answer["data"]["groups"].as_array().context("Prometheus answered no rules")?;
@@ -58,22 +58,22 @@ pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
 fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     let mut text = format!(
         "# Alerts\n\n\
-         Written by `cargo xtask drill --all`, and the rows of single alerts by `cargo xtask drill NAME`; do not edit. Each alert was made to fire on three replicas behind the edge by the cause\n\
-         below, was sent by Alertmanager, and ended after the mitigation that its runbook names. All intervals, windows and waits\n\
-         of the monitoring were divided by {speed} meanwhile; the times below are as measured, in seconds: from the cause to firing and to\n\
-         the notification, and from the mitigation to its end and to the notification of that. In production multiply them by about {speed}.\n\n\
-         | alert | severity | component | it says | cause in the drill | mitigation | fires | told | resolved | told |\n\
+         Written by `cargo xtask drill --all`; `cargo xtask drill NAME` updates the rows of single alerts. Do not edit. Each alert was made to fire\n\
+         on three replicas behind the edge by the cause below, was sent by Alertmanager, and resolved after the mitigation that its runbook names.\n\
+         All intervals, windows and waits of the monitoring were divided by {speed}. The times are as measured, in seconds: from the cause to firing\n\
+         and to the notification, and from the mitigation to resolution and to its notification. In production they are about {speed} times as long.\n\n\
+         | alert | severity | component | summary | cause in the drill | mitigation | fires | notified | resolved | notified |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |\n"
     );
     text.extend(rows(rules, drilled));
     text.push_str(
-        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: whoever waits for it heard it again and again, did not while Alertmanager was\n\
-         frozen, and heard it again when that went on. Of a Prometheus that knows no Alertmanager (`no_alertmanager`) nobody can be told but by its silence.\n",
+        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: its receiver was notified again and again, not while Alertmanager was frozen, and again\n\
+         afterwards. A Prometheus without an Alertmanager (`no_alertmanager`) cannot notify anybody; the missing Watchdog notifications reveal it.\n",
     );
     text
 }
 
-/// The row of each alert.
+/// One table row per alert.
 fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
     let mut rows = Vec::new();
     for drill in drilled {
@@ -81,7 +81,7 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let (name, values) = parts(drill.alert);
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
-        // Values that only the firing alert has are no rule's.
+        // Label values that only the firing alert carries are in no rule.
         let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;

@@ -1,4 +1,4 @@
-//! The driver of environments: it fails, it is slow, and what it failed at stays in error.
+//! The environment driver: failing, slow, and environments left in error.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use crate::http::send;
 use crate::process::wait_until;
 use crate::users::create_project;
 
-/// Longest time that making an environment takes here.
+/// Time limit for an operation on an environment in a drill.
 const LIMIT: Duration = Duration::from_mins(1);
-/// What an environment is made of.
+/// The image of the drilled environments.
 const IMAGE: &str = "busybox:1.37";
 
-/// Nothing that the driver is asked to start starts.
+/// Every start operation of the driver fails.
 pub const FAILING: Drill = Drill {
     alerts: &["HighDockerFailureRate", "HighEnvironmentErrorRate"],
-    cause: "the driver fails at every start: eight environments end in error, the owner of six others tries again and again",
-    mitigation: "the driver is mended (fault `driver`), the environments are deleted",
+    cause: "the driver fails every start: eight environments end in error, and the owner of six others retries again and again",
+    mitigation: "the driver is repaired (fault `driver`) and the environments are deleted",
     inject: |bench| {
         let (given_up, tried) = (Environments::make(bench, 8)?, Environments::make(bench, 6)?);
         let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
@@ -36,11 +36,11 @@ pub const FAILING: Drill = Drill {
     },
 };
 
-/// The driver takes seven seconds for what takes one.
+/// The driver takes 7 s longer than usual.
 pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
-    cause: "every restart takes the driver 7 s longer, of the 10 s that it may, for twenty environments one after the other",
-    mitigation: "the driver is mended (fault `driver`)",
+    cause: "every restart takes the driver 7 s longer (10 s are allowed), for twenty environments in turn",
+    mitigation: "the driver is repaired (fault `driver`)",
     inject: |bench| {
         let some = Environments::make(bench, 20)?;
         some.all("start", 202)?;
@@ -61,7 +61,7 @@ pub struct Environments {
 }
 
 impl Environments {
-    /// Makes some, which are stopped then.
+    /// Creates `count` environments and waits until they are stopped.
     pub fn make(bench: &Bench, count: usize) -> Result<Self> {
         let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
         let project = create_project(&edge, &token, "Drilled")?;
@@ -80,7 +80,7 @@ impl Environments {
         [("authorization", &self.bearer)]
     }
 
-    /// Asks for an act of every one.
+    /// Requests an action on every environment.
     pub fn all(&self, act: &str, status: u16) -> Result<()> {
         for place in &self.places {
             let answer = send("POST", &format!("{place}/{act}"), &self.auth(), None)?;
@@ -99,7 +99,7 @@ impl Environments {
         Ok(())
     }
 
-    /// Asks for an act so often a second, of one environment after the other.
+    /// Requests an action at a rate, rotating through the environments.
     fn each(&self, per_second: u32, act: &'static str) -> Traffic {
         let (bearer, places) = (self.bearer.clone(), self.places.clone());
         Traffic::start(per_second, 1, move |client, number| {
@@ -108,7 +108,7 @@ impl Environments {
         })
     }
 
-    /// Deletes them.
+    /// Deletes them all.
     pub fn delete(&self) -> Result<()> {
         for place in &self.places {
             wait_until("an environment can be deleted", LIMIT, || {

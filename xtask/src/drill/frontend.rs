@@ -1,4 +1,4 @@
-//! What browsers report of the pages. They are played here: what a browser sends of a page that is broken or slow.
+//! Browser reports about pages. The drills send the beacons that a browser would send for a broken or slow page.
 
 use anyhow::Result;
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use super::Drill;
 use super::bench::{Bench, shoot};
 use super::traffic::Traffic;
 
-/// A browser of a person: robots are not counted.
+/// The user agent of a person's browser: the service does not count robots.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
 
-/// Pages fail in browsers.
+/// Scripts of pages fail in browsers.
 pub const ERRORS: Drill = Drill {
     alerts: &["ClientErrorsHigh"],
-    cause: "every third view of a page reports an error",
-    mitigation: "the script is mended: views report none",
+    cause: "every third page view reports a script error",
+    mitigation: "the script is fixed: page views report no errors",
     inject: |bench| {
         let view = json!([{ "kind": "page_view", "route": "/about" }]);
         let broken = json!([{ "kind": "page_view", "route": "/about" }, { "kind": "client_error", "type": "error" }]);
@@ -26,16 +26,16 @@ pub const ERRORS: Drill = Drill {
     },
 };
 
-/// A page shows itself late.
+/// The largest part of a page renders late.
 pub const SLOW: Drill = Drill {
     alerts: &["PoorWebVitals"],
-    cause: "visitors of the showcase report that its largest part came after 6 s",
-    mitigation: "the page is mended: it comes after 300 ms",
+    cause: "visitors of the showcase report a largest contentful paint of 6 s",
+    mitigation: "the page is fixed: its largest contentful paint takes 300 ms",
     inject: |bench| {
         let late = beacons(bench, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
         Ok(Box::new(move |bench| {
             drop(late);
-            // Nobody waits for it: it goes on until the stack ends.
+            // No drill waits for this traffic; it continues until the stack stops.
             let soon = beacons(bench, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
             bench.keep(soon);
             Ok(())
@@ -43,7 +43,7 @@ pub const SLOW: Drill = Drill {
     },
 };
 
-/// Browsers that report some events so often.
+/// Sends a beacon with the given events at a rate.
 pub fn beacons(bench: &Bench, per_second: u32, events: &Value) -> Result<Traffic> {
     let url = format!("{}/api/rum", bench.stack.edge()?);
     let beacon = json!({ "events": events });

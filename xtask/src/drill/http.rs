@@ -1,4 +1,4 @@
-//! What clients get: slow answers and failures.
+//! HTTP: slow and failing responses.
 
 use serde_json::json;
 
@@ -7,11 +7,11 @@ use super::bench::{Bench, shoot};
 use super::traffic::Traffic;
 use crate::ports::Port;
 
-/// Half of the answers are late, but come.
+/// Half of the responses are slow but still succeed.
 pub const SLOW: Drill = Drill {
     alerts: &["HighAPILatency", "SlowResponseTime"],
-    cause: "half of the answers of every replica come 2 s late",
-    mitigation: "what slows them is ended (fault `latency`)",
+    cause: "half of the responses of every replica are delayed by 2 s",
+    mitigation: "the delay is removed (fault `latency`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "latency", "delay_ms": 2000, "percent": 50 }))?;
         let readers = readers(bench, 5, 20)?;
@@ -23,11 +23,11 @@ pub const SLOW: Drill = Drill {
     },
 };
 
-/// Answers come so late that nobody waits for them.
+/// Responses are slower than clients wait.
 pub const VERY_SLOW: Drill = Drill {
     alerts: &["VeryHighAPILatency", "ErrorBudgetBurn:requests-latency:critical"],
-    cause: "every answer comes 7 s late",
-    mitigation: "what slows them is ended (fault `latency`)",
+    cause: "every response is delayed by 7 s",
+    mitigation: "the delay is removed (fault `latency`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "latency", "delay_ms": 7000 }))?;
         let readers = readers(bench, 5, 50)?;
@@ -39,16 +39,16 @@ pub const VERY_SLOW: Drill = Drill {
     },
 };
 
-/// Many requests fail, among very many that do not.
+/// One route fails among a large volume of successful requests.
 pub const ERRORS: Drill = Drill {
     alerts: &["HighAPIErrorRate"],
-    cause: "a route that is asked 15 times a second fails, beside 400 requests a second that succeed",
-    mitigation: "the route is mended (fault `error`)",
+    cause: "a route with 15 requests per second fails, beside 400 successful requests per second",
+    mitigation: "the route is fixed (fault `error`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
         let failing = readers(bench, 15, 2)?;
         let replicas = replicas(bench)?;
-        // Not by way of the edge: this is a load that it, too, would have to be given time for.
+        // Bypasses the edge: this load would use up the edge's CPU, too.
         let well = Traffic::start(400, 4, move |client, number| {
             shoot(client, "GET", &format!("{}/version", replicas[number as usize % replicas.len()]), &[], None);
         });
@@ -60,11 +60,11 @@ pub const ERRORS: Drill = Drill {
     },
 };
 
-/// All requests fail.
+/// Every request fails.
 pub const OUTAGE: Drill = Drill {
     alerts: &["VeryHighAPIErrorRate", "HighErrorRate", "LowSuccessRate", "EdgeErrors", "ErrorBudgetBurn:requests-availability:critical"],
-    cause: "every replica answers 500 to whatever it is asked, 90 times a second",
-    mitigation: "the change that broke it is taken back (fault `error`)",
+    cause: "every replica answers every request with 500, at 90 requests per second",
+    mitigation: "the change that broke it is rolled back (fault `error`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "error", "status": 500 }))?;
         let readers = readers(bench, 90, 6)?;
@@ -76,7 +76,7 @@ pub const OUTAGE: Drill = Drill {
     },
 };
 
-/// Visitors of the showcase.
+/// Visitors who read the showcase.
 pub fn readers(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let url = format!("{}/api/showcase", bench.stack.edge()?);
     Ok(Traffic::start(per_second, connections, move |client, _| shoot(client, "GET", &url, &[], None)))

@@ -1,4 +1,4 @@
-//! Processes and machines: gone, not ready, full.
+//! Processes and machines: down, not ready, disk full.
 
 use std::fs;
 use std::path::PathBuf;
@@ -13,7 +13,7 @@ use crate::paths;
 use crate::ports::MAX_REPLICAS;
 use crate::process::{capture_ok, task};
 
-/// One replica is gone.
+/// One replica is down.
 pub const REPLICA: Drill = Drill {
     alerts: &["ServiceDown"],
     cause: "backend-2 is killed",
@@ -24,7 +24,7 @@ pub const REPLICA: Drill = Drill {
     },
 };
 
-/// All replicas are gone.
+/// All replicas are down.
 pub const SERVICE: Drill = Drill {
     alerts: &["AllReplicasDown"],
     cause: "all three replicas are killed",
@@ -37,11 +37,11 @@ pub const SERVICE: Drill = Drill {
     },
 };
 
-/// A replica runs, and cannot work.
+/// A replica runs but is not ready.
 pub const NOT_READY: Drill = Drill {
     alerts: &["ReplicaNotReady", "EdgeUpstreamUnhealthy"],
-    cause: "backend-3 is started with the address of a Postgres that is not there",
-    mitigation: "it is started with the right one",
+    cause: "backend-3 is started with the address of a Postgres that does not exist",
+    mitigation: "it is started with the right address",
     inject: |bench| {
         bench.stack.end_replica(3, Signal::KILL)?;
         let nowhere = bench.folder().join("nowhere");
@@ -54,16 +54,16 @@ pub const NOT_READY: Drill = Drill {
     },
 };
 
-/// A disk fills.
+/// A disk fills up.
 pub const DISK: Drill = Drill {
     alerts: &["DiskWillFill"],
-    cause: "a disk of 64 MiB is filled by 1 MiB a second",
-    mitigation: "what was written is deleted, and writes no more",
+    cause: "a disk of 64 MiB fills by 1 MiB per second",
+    mitigation: "the files are deleted and the program that writes them is stopped",
     inject: |bench| {
         let disk = Disk::mount(bench)?;
         let file = disk.place.join("growing");
         let writer = Traffic::start(1, 1, move |_, number| {
-            // The first half at once; never quite full.
+            // Starts half full; never fills it completely.
             let written = (34 + u64::from(number)).min(60);
             let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
         });
@@ -76,7 +76,7 @@ pub const DISK: Drill = Drill {
     },
 };
 
-/// A disk in a file.
+/// A loop-mounted disk image.
 struct Disk {
     place: PathBuf,
 }

@@ -1,4 +1,4 @@
-//! Background jobs: too many of them, and such that fail because a platform does.
+//! Background jobs: a growing queue, and jobs that fail because a platform fails.
 
 use anyhow::{Result, ensure};
 use serde_json::json;
@@ -11,14 +11,14 @@ use crate::http::send;
 use crate::ports::Port;
 use crate::users::create_project;
 
-/// Who wrote the jobs of a drill.
+/// Marks the jobs that a drill inserted.
 const MARK: &str = "drill";
 
-/// More jobs than are done, and one that nobody does.
+/// A long queue, and a due job that no replica runs.
 pub const BACKLOG: Drill = Drill {
     alerts: &["JobsBacklog:number", "JobsBacklog:age"],
-    cause: "1,100 jobs are put off until tomorrow, and one of a kind that no replica knows has been due for eleven minutes",
-    mitigation: "who put them there takes them back",
+    cause: "1,100 jobs are scheduled for tomorrow, and a job of an unknown kind has been due for eleven minutes",
+    mitigation: "the inserted jobs are deleted",
     inject: |bench| {
         bench.stack.sql(&format!(
             "INSERT INTO jobs (kind, payload, run_at)
@@ -29,11 +29,11 @@ pub const BACKLOG: Drill = Drill {
     },
 };
 
-/// A platform answers 503 to everything.
+/// A platform answers 503 to every call.
 pub const PLATFORM: Drill = Drill {
     alerts: &["SocialApiFailing", "JobsFailing"],
-    cause: "Mastodon answers 503, while four posts a second are to be delivered there",
-    mitigation: "Mastodon is mended (knob `outage`)",
+    cause: "Mastodon answers 503 while four posts per second are published to it",
+    mitigation: "Mastodon is repaired (knob `outage`)",
     inject: |bench| {
         let posts = posts(bench, "mastodon")?;
         bench.knobs("mastodon", &json!({ "outage": "error" }))?;
@@ -45,7 +45,7 @@ pub const PLATFORM: Drill = Drill {
     },
 };
 
-/// An author who announces something again and again.
+/// An author who publishes posts at a rate.
 fn posts(bench: &Bench, platform: &'static str) -> Result<Traffic> {
     let edge = bench.page(Port::Edge)?;
     let token = bench.somebody()?;

@@ -1,4 +1,4 @@
-//! The monitoring itself: blind, flooded, broken.
+//! The monitoring itself: targets missing, too many series, broken configuration.
 
 use std::fs;
 use std::path::PathBuf;
@@ -10,43 +10,43 @@ use super::bench::Bench;
 use super::{Drill, Mitigation};
 use crate::configuration::drop_item;
 
-/// Something that is scraped hangs.
+/// A scrape target hangs.
 pub const TARGET: Drill = Drill {
     alerts: &["TargetDown"],
     cause: "the exporter of the machine is frozen",
-    mitigation: "it goes on",
+    mitigation: "the exporter is unfrozen",
     inject: |bench| {
         bench.stack.signal("node-exporter", Signal::STOP)?;
         Ok(Box::new(|bench| bench.stack.signal("node-exporter", Signal::CONT)))
     },
 };
 
-/// A target answers with more and more series.
+/// A target exposes more and more series.
 pub const CARDINALITY: Drill = Drill {
     alerts: &["CardinalityGrowth:growth:warning"],
-    cause: "a file of 300 groups of rules is added, each of which makes two series of Prometheus' own that are kept",
-    mitigation: "the file is taken out again",
+    cause: "a file of 300 rule groups is added, each of which adds two kept series to Prometheus' own metrics",
+    mitigation: "the file is removed",
     inject: |bench| add_groups(bench, 300),
 };
 
-/// A target answers with more series than Prometheus takes.
+/// A target exposes more series than Prometheus accepts.
 pub const TOO_LARGE: Drill = Drill {
     alerts: &["CardinalityGrowth:dropped:critical"],
-    cause: "a file of 550 groups of rules is added: Prometheus drops its scrapes of itself, which exceed their limit",
-    mitigation: "the file is taken out again",
+    cause: "a file of 550 rule groups is added: Prometheus drops its scrapes of itself, which exceed their sample limit",
+    mitigation: "the file is removed",
     inject: |bench| add_groups(bench, 550),
 };
 
 /// Prometheus cannot read its configuration.
 pub const CONFIGURATION: Drill = Drill {
     alerts: &["MonitoringBroken:configuration"],
-    cause: "prometheus.yml is broken, and Prometheus is told to read it",
-    mitigation: "prometheus.yml is mended and read again",
+    cause: "prometheus.yml is broken, and Prometheus reloads it",
+    mitigation: "prometheus.yml is repaired and reloaded",
     inject: |bench| {
         let file = configuration(bench);
         let good = fs::read_to_string(&file)?;
         fs::write(&file, format!("{good}\nno_such_setting: 1\n"))?;
-        ensure!(!bench.reload()?, "Prometheus took a setting that there is not");
+        ensure!(!bench.reload()?, "Prometheus accepted an unknown setting");
         Ok(Box::new(move |bench| {
             fs::write(&file, good)?;
             read_again(bench)
@@ -57,15 +57,15 @@ pub const CONFIGURATION: Drill = Drill {
 /// A rule cannot be evaluated.
 pub const RULE: Drill = Drill {
     alerts: &["MonitoringBroken:rules"],
-    cause: "a rule is added that matches many series with many",
-    mitigation: "the rule is taken out again",
+    cause: "a rule is added with a many-to-many match",
+    mitigation: "the rule is removed",
     inject: |bench| add_rule(bench, "broken", "up + on (cluster) up"),
 };
 
-/// Prometheus knows nobody to send alerts to. This one, too, is sent to nobody: the dead man's receiver raises the alarm.
+/// Prometheus has no Alertmanager. This alert cannot be sent either: the dead man's switch raises the alarm.
 pub const NO_ALERTMANAGER: Drill = Drill {
     alerts: &["MonitoringBroken:no_alertmanager"],
-    cause: "the Alertmanager is taken out of prometheus.yml",
+    cause: "the Alertmanager is removed from prometheus.yml",
     mitigation: "it is put back",
     inject: |bench| edit(bench, without_alerting),
 };
@@ -73,15 +73,15 @@ pub const NO_ALERTMANAGER: Drill = Drill {
 /// Prometheus stores no samples of itself any more.
 pub const INGESTION: Drill = Drill {
     alerts: &["MonitoringBroken:ingestion"],
-    cause: "Prometheus' own job is taken out of prometheus.yml",
+    cause: "Prometheus' own job is removed from prometheus.yml",
     mitigation: "it is put back",
     inject: |bench| edit(bench, |good| drop_item(good, "job_name: prometheus")),
 };
 
-/// Nobody takes messages.
+/// Notification receivers are unavailable.
 pub const NOTIFICATIONS: Drill = Drill {
     alerts: &["MonitoringBroken:notifications"],
-    cause: "what takes Slack's, PagerDuty's and the dead man's messages is killed",
+    cause: "the receiver of Slack, PagerDuty and dead man's switch messages is killed",
     mitigation: "it is started again",
     inject: |bench| {
         bench.stack.kill_platforms()?;
@@ -89,12 +89,12 @@ pub const NOTIFICATIONS: Drill = Drill {
     },
 };
 
-/// Has Prometheus evaluate one more rule.
+/// Adds one rule to Prometheus.
 pub fn add_rule(bench: &Bench, name: &str, expression: &str) -> Result<Mitigation> {
     add_rules(bench, name, &format!("groups:\n  - name: {name}\n    rules:\n      - record: job:{name}:sum\n        expr: {expression}\n"))
 }
 
-/// Has Prometheus expose series about so many more groups of rules.
+/// Adds this many rule groups, about each of which Prometheus exposes series.
 fn add_groups(bench: &Bench, count: usize) -> Result<Mitigation> {
     let group =
         |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
@@ -111,7 +111,7 @@ fn add_rules(bench: &Bench, name: &str, rules: &str) -> Result<Mitigation> {
     }))
 }
 
-/// Prometheus' configuration without its section on where alerts go.
+/// Prometheus' configuration without its `alerting` section.
 fn without_alerting(text: &str) -> String {
     let mut inside = false;
     let is_kept = |line: &&str| {
@@ -127,12 +127,12 @@ fn configuration(bench: &Bench) -> PathBuf {
     bench.folder().join("config/prometheus/prometheus.yml")
 }
 
-/// Has Prometheus read a changed configuration.
+/// Makes Prometheus load a changed configuration.
 fn edit(bench: &Bench, change: fn(&str) -> String) -> Result<Mitigation> {
     let file = configuration(bench);
     let good = fs::read_to_string(&file)?;
     let changed = change(&good);
-    ensure!(changed != good, "nothing of prometheus.yml is changed");
+    ensure!(changed != good, "the edit did not change prometheus.yml");
     fs::write(&file, changed)?;
     read_again(bench)?;
     Ok(Box::new(move |bench| {
@@ -142,7 +142,7 @@ fn edit(bench: &Bench, change: fn(&str) -> String) -> Result<Mitigation> {
 }
 
 fn read_again(bench: &Bench) -> Result<()> {
-    ensure!(bench.reload()?, "Prometheus does not take its own configuration");
+    ensure!(bench.reload()?, "Prometheus rejected its original configuration");
     Ok(())
 }
 

@@ -1,8 +1,9 @@
-//! Drills: each alert is made to fire by what it warns of, reaches somebody, and ends when what its runbook says is done.
+//! Drills: each alert fires on its real cause, notifies its receiver, and resolves after the mitigation that its runbook names.
 //!
-//! A file for each file of rules says how (`http`, `database`, …); `schedule` says which drills run at the same time. What drills do it
-//! with: `bench` (the stack and its levers), `traffic` (requests at a rate). How it is judged: `watch`. What it leaves: `document`.
-//! The same causes move panels: `panels`.
+//! There is one file of drills per rule file (`http`, `database`, …); `schedule` says which drills run at the same time. The tools of
+//! drills are `bench` (the stack and its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` plays the drills,
+//! and `document` writes the results.
+//! `panels` uses the same causes to move dashboard panels.
 
 pub mod accounts;
 pub mod bench;
@@ -30,22 +31,22 @@ use anyhow::Result;
 
 use bench::Bench;
 
-/// How the cause is taken away again.
+/// Undoes the cause.
 pub type Mitigation = Box<dyn FnOnce(&mut Bench) -> Result<()>>;
 
-/// One cause and the alerts that tell of it.
+/// One cause and the alerts that it raises.
 pub struct Drill {
-    /// The alerts, by their names.
+    /// The names of the alerts.
     pub alerts: &'static [&'static str],
-    /// What is done to the service.
+    /// The injected failure, in words.
     pub cause: &'static str,
-    /// What is done about it, as the runbook says.
+    /// The fix, as in the runbook.
     pub mitigation: &'static str,
-    /// Does the first; answers the second.
+    /// Injects the cause and returns its mitigation.
     pub inject: fn(&mut Bench) -> Result<Mitigation>,
 }
 
-/// The mitigation of a cause that lasts as long as a value.
+/// The mitigation of a cause that lasts until `cause` is dropped.
 pub fn ends(cause: impl Any) -> Mitigation {
     Box::new(|_| {
         drop(cause);

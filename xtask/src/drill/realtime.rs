@@ -1,4 +1,4 @@
-//! Socket.IO: refused, coming and going, unheard, late.
+//! Socket.IO: refused connections, connection churn, dropped events, late events.
 
 use std::thread;
 use std::time::Duration;
@@ -11,17 +11,17 @@ use super::traffic::Traffic;
 use super::{Drill, Mitigation, ends};
 use crate::sockets::Sockets;
 
-/// Above what is late.
+/// Above the threshold for late events.
 const FROZEN: Duration = Duration::from_secs(4);
-/// So long that a third of all events is late.
+/// Long enough that a third of all events is late.
 const LONG_FROZEN: Duration = Duration::from_secs(9);
-/// Enough to be scraped.
+/// Long enough for a scrape.
 const THAWED: Duration = Duration::from_secs(1);
 
-/// Clients come with tokens that nobody gave them.
+/// Clients present invalid tokens.
 pub const REFUSED: Drill = Drill {
     alerts: &["WebSocketErrorsHigh"],
-    cause: "a client tries a wrong token ten times a second",
+    cause: "a client tries a wrong token ten times per second",
     mitigation: "the client is stopped",
     inject: |bench| {
         let clients = storm(bench, "no-token-of-ours", 100)?;
@@ -29,10 +29,10 @@ pub const REFUSED: Drill = Drill {
     },
 };
 
-/// Clients connect, and leave at once.
+/// Clients connect and disconnect at once.
 pub const CHURN: Drill = Drill {
     alerts: &["WebSocketChurnHigh"],
-    cause: "a client connects and leaves twenty times a second",
+    cause: "a client connects and disconnects twenty times per second",
     mitigation: "the client is stopped",
     inject: |bench| {
         let clients = storm(bench, &bench.somebody()?, 50)?;
@@ -43,8 +43,8 @@ pub const CHURN: Drill = Drill {
 /// Events do not reach clients.
 pub const DROPPED: Drill = Drill {
     alerts: &["WebSocketMessagesDropped"],
-    cause: "events to clients are dropped by every replica",
-    mitigation: "what drops them is ended (fault `drop_event`)",
+    cause: "every replica drops its events to clients",
+    mitigation: "the fault `drop_event` is ended",
     inject: |bench| {
         let clients = storm(bench, &bench.somebody()?, 500)?;
         let fault = bench.fault(json!({ "fault": "drop_event" }))?;
@@ -55,28 +55,28 @@ pub const DROPPED: Drill = Drill {
     },
 };
 
-/// A replica hears late.
+/// A replica receives events late.
 pub const LATE: Drill = Drill {
     alerts: &["RealtimeFanoutSlow"],
     cause: "backend-3 is frozen for 4 s, again and again",
-    mitigation: "what froze it is ended",
+    mitigation: "the process that freezes it is stopped",
     inject: |bench| freeze(bench, FROZEN),
 };
 
-/// A replica hears so late, and so often, that a budget is used up within days.
+/// A replica receives events so late, and so often, that an error budget would be used up within days.
 pub const VERY_LATE: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:critical"],
     cause: "backend-3 is frozen for 9 s, again and again",
-    mitigation: "what froze it is ended",
+    mitigation: "the process that freezes it is stopped",
     inject: |bench| freeze(bench, LONG_FROZEN),
 };
 
-/// Freezes a replica for so long, again and again.
+/// Freezes a replica for this long, again and again.
 fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
     let replica = bench.stack.pid("backend-3")?;
     let freezer = Traffic::start(1, 1, move |_, _| {
         for (signal, lasts) in [(Signal::STOP, frozen), (Signal::CONT, THAWED)] {
-            // It may have left.
+            // The process may have exited.
             let _ = kill_process(replica, signal);
             thread::sleep(lasts);
         }
@@ -84,7 +84,7 @@ fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
     Ok(ends(freezer))
 }
 
-/// A process in which a client connects and leaves again every so many milliseconds.
+/// A process in which a client connects and disconnects once per interval.
 fn storm(bench: &Bench, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {
     let mut clients = Sockets::start()?;
     clients.ask(&json!({ "command": "storm", "url": bench.stack.edge()?, "token": token, "every": every_ms }))?;

@@ -1,4 +1,4 @@
-//! Drills from their cause to the word that it is over.
+//! Runs drills, from the cause to the notification that the alert has resolved.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -11,21 +11,21 @@ use super::{Drill, Mitigation};
 use crate::process::{check_interrupt, wait_until};
 use crate::report::{Outcome, Report};
 
-/// Longest time from a cause to the word of it, and from its end to the word of that, at speed 1: above the longest `for` with the
-/// longest window of those alerts that are drilled.
+/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1: above the
+/// longest `for` plus the longest window of the drilled alerts.
 const LONGEST: Duration = Duration::from_hours(2);
-/// What programs need beside it, at any speed.
+/// Extra time for processes to start and respond, independent of the speed.
 const SLACK: Duration = Duration::from_secs(45);
 
-/// A drill that was run.
+/// The result of a drill.
 pub struct Drilled {
     /// The alert.
     pub alert: Key,
-    /// What was done.
+    /// The injected failure.
     pub cause: &'static str,
-    /// What was done about it.
+    /// The fix.
     pub mitigation: &'static str,
-    /// What became of it.
+    /// When the alert fired, notified and resolved.
     pub times: Times,
 }
 
@@ -37,7 +37,7 @@ pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u
     let start = Instant::now();
     let outcome = play(bench, drills, &alerts, limit);
     check_interrupt()?;
-    // What a drill left behind must not spoil the next.
+    // Leftovers of a drill must not affect the next one.
     bench.resolved();
     bench.end_faults()?;
     let (times, trouble) = match outcome {
@@ -69,17 +69,17 @@ type Seen = BTreeMap<Key, Times>;
 
 fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
     let quiet = |bench: &Bench| Ok(!firing(bench)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
-    let begun = wait_until("they are quiet before", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
+    let begun = wait_until("the alerts are inactive before the drill", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
     let mut watch = begun.map_err(|error| (Seen::new(), error))?;
     let mut mitigations = Vec::new();
     let injected = inject(bench, drills, &mut watch, &mut mitigations);
     let fired = injected.and_then(|()| {
-        wait_until("every alert is told", limit, || {
+        wait_until("every alert has fired and notified", limit, || {
             watch.look(bench)?;
             Ok(watch.times().values().all(|times| times.are_begun()))
         })
     });
-    // Whatever happened: its cause goes.
+    // The causes are removed even after a failure.
     let mut mitigated = Ok(());
     for (drill, mitigation) in mitigations {
         let done = mitigation(bench);
@@ -87,7 +87,7 @@ fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -
         mitigated = mitigated.and(done);
     }
     let ended = fired.and(mitigated).and_then(|()| {
-        wait_until("every alert is taken back", limit, || {
+        wait_until("every alert has resolved and notified", limit, || {
             watch.look(bench)?;
             Ok(watch.times().values().all(|times| times.are_complete()))
         })
@@ -114,14 +114,10 @@ fn describe(times: Times) -> String {
         to.map_or_else(|| "never".to_owned(), |to| format!("{:.1} s", to.saturating_sub(from.unwrap_or_default()).as_secs_f64()))
     };
     if untold {
-        return format!(
-            "fires after {}, cannot be told, resolved {} after the mitigation",
-            since(None, firing),
-            since(mitigated, resolved)
-        );
+        return format!("fires after {}, cannot notify, resolved {} after the mitigation", since(None, firing), since(mitigated, resolved));
     }
     format!(
-        "fires after {}, told after {}, resolved {} after the mitigation, told after {}",
+        "fires after {}, notifies after {}, resolved {} after the mitigation, notifies after {}",
         since(None, firing),
         since(None, told),
         since(mitigated, resolved),

@@ -1,4 +1,4 @@
-//! The replicas' processes: busy, full, broken.
+//! The replicas' processes: busy, out of memory, broken.
 
 use serde_json::json;
 
@@ -6,22 +6,22 @@ use super::Drill;
 use super::bench::shoot;
 use super::traffic::Traffic;
 
-/// A replica's workers do something else.
+/// A replica's worker threads are blocked.
 pub const BUSY: Drill = Drill {
     alerts: &["HighCPUUsage", "HighEventLoopLag"],
-    cause: "the worker of backend-2 computes 200 ms at a time, again and again",
-    mitigation: "what it computes is ended (fault `block`)",
+    cause: "a computation blocks the worker thread of backend-2 for 200 ms, again and again",
+    mitigation: "the computation is ended (fault `block`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "block", "replica": "backend-2", "delay_ms": 200 }))?;
         Ok(Box::new(move |bench| bench.end_fault(&fault)))
     },
 };
 
-/// A replica holds more than it should.
+/// A replica uses too much memory.
 pub const FULL: Drill = Drill {
     alerts: &["HighMemoryUsage"],
-    cause: "backend-3 takes 450 MiB and keeps them",
-    mitigation: "it gives them back (fault `memory`)",
+    cause: "backend-3 allocates 450 MiB and keeps them",
+    mitigation: "the memory is released (fault `memory`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "memory", "replica": "backend-3", "mebibytes": 450 }))?;
         Ok(Box::new(move |bench| bench.end_fault(&fault)))
@@ -31,7 +31,7 @@ pub const FULL: Drill = Drill {
 /// A background task of a replica ends.
 pub const TASK: Drill = Drill {
     alerts: &["TaskFailures"],
-    cause: "a background task of backend-1 ends with an error: the replica leaves",
+    cause: "a background task of backend-1 ends with an error, and the replica shuts down",
     mitigation: "the replica is started again",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "task", "replica": "backend-1" }))?;
@@ -46,8 +46,8 @@ pub const TASK: Drill = Drill {
 /// A handler panics.
 pub const PANIC: Drill = Drill {
     alerts: &["PanicDetected"],
-    cause: "the showcase panics in every replica",
-    mitigation: "the change that broke it is taken back (fault `panic`)",
+    cause: "the handler of the showcase panics in every replica",
+    mitigation: "the change that broke it is rolled back (fault `panic`)",
     inject: |bench| {
         let fault = bench.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
         let url = format!("{}/api/showcase", bench.stack.edge()?);

@@ -1,10 +1,11 @@
-//! Which drills run at the same time: such as do not hide or cause one another. What looks back furthest comes first, before anything
-//! else has failed; what a critical alert silences comes before it; churn is compared with what was before, so it comes late.
+//! Which drills run at the same time: those that neither hide nor cause one another. Alerts with the longest look-back come first, before
+//! anything else has failed; alerts that a critical alert inhibits come before it; churn is compared with the preceding traffic, so it
+//! comes late.
 
 use super::watch::Key;
 use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
 
-/// Every drill.
+/// Every drill, in batches.
 pub const ALL: &[&[Drill]] = &[
     &[burns::LATENESS],
     &[burns::TICKETS],
@@ -45,10 +46,10 @@ pub fn alerts(batches: &'static [&'static [Drill]]) -> impl Iterator<Item = Key>
     batches.iter().flat_map(|batch| batch.iter()).flat_map(|drill| drill.alerts).copied()
 }
 
-/// What a check that has little time runs: a ratio, a process and the monitoring itself.
+/// The drills of a short check: a ratio, a process and the monitoring itself.
 pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA, meta::TARGET]];
 
-/// What is tried behind a name as well: the alert that asks the edge, and one that does not.
+/// The drills repeated in production form: an alert that probes the edge, and one that does not.
 pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OUTAGE }, &infra::REPLICA];
 
 #[cfg(test)]
@@ -60,7 +61,7 @@ mod tests {
     use crate::paths;
     use crate::rules::{Rule, RuleFile, names, read};
 
-    /// The variants of the alerts of the rule files: a name, and the values of the labels by which rules of one name differ. The windows
+    /// The variants of the alerts in the rule files: a name, and the label values in which rules of the same name differ. The windows
     /// of an error budget make no variant of their own.
     fn variants() -> BTreeSet<(String, BTreeSet<String>)> {
         let folder = paths::root().join("monitoring/prometheus/rules");
@@ -80,7 +81,7 @@ mod tests {
     fn every_variant_of_every_alert_has_a_drill() {
         let drilled: Vec<(&str, BTreeSet<&str>)> = alerts(ALL).map(parts).map(|(name, values)| (name, values.collect())).collect();
         let is_drilled = |name: &str, values: &BTreeSet<String>| {
-            // Watchdog always fires: its drill is another one.
+            // Watchdog always fires; a separate step drills it.
             name == "Watchdog"
                 || drilled.iter().any(|(drill, has)| *drill == name && values.iter().all(|value| has.contains(value.as_str())))
         };

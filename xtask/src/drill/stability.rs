@@ -1,4 +1,4 @@
-//! What comes and goes: processes that restart, targets that are lost and found.
+//! Instability: processes that restart, targets that flap.
 
 use std::thread;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use rustix::process::{Signal, kill_process};
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
-/// Enough to be scraped.
+/// Long enough for a scrape.
 const UP: Duration = Duration::from_secs(2);
 
 /// A replica is killed, comes back, and is killed again.
 pub const RESTARTS: Drill = Drill {
     alerts: &["ProcessRestarting"],
-    cause: "backend-2 is killed again and again, and started again each time",
-    mitigation: "nobody kills it any more",
+    cause: "backend-2 is killed and restarted again and again",
+    mitigation: "the kills stop",
     inject: |bench| {
         for _ in 0..4 {
             bench.stack.end_replica(2, Signal::KILL)?;
@@ -26,16 +26,16 @@ pub const RESTARTS: Drill = Drill {
     },
 };
 
-/// An exporter hangs, but never for long.
+/// An exporter hangs repeatedly, but never for long.
 pub const FLAPPING: Drill = Drill {
     alerts: &["StatusFlapping"],
-    cause: "the exporter of the machine is frozen for some seconds, again and again",
-    mitigation: "it goes on",
+    cause: "the machine's exporter is frozen for some seconds, again and again",
+    mitigation: "the exporter is unfrozen",
     inject: |bench| {
         let exporter = bench.stack.pid("node-exporter")?;
         let freezer = Traffic::start(1, 1, move |_, _| {
             for signal in [Signal::STOP, Signal::CONT] {
-                // It may have left.
+                // The process may have exited.
                 let _ = kill_process(exporter, signal);
                 thread::sleep(Duration::from_millis(2500));
             }

@@ -1,4 +1,4 @@
-//! Requests at a rate, whatever becomes of them: what a drill does to the service, or what shows that something is wrong with it.
+//! Requests at a rate, whatever their outcome: the cause of a drill, or the traffic that reveals it.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use crate::http::Client;
 
-/// Longest pause in which nobody looks whether it is over.
+/// Longest sleep between two checks for the stop flag.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Threads that send requests; dropping it ends them.
+/// Threads that send requests until they are dropped.
 pub struct Traffic {
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Traffic {
-    /// Sends so many requests a second over so many connections at most; `send` is told the number of the request.
+    /// Sends requests at a rate over at most `connections` connections; `send` receives the number of the request.
     pub fn start(per_second: u32, connections: u32, send: impl Fn(&Client, u32) + Send + Sync + 'static) -> Self {
         let over = Arc::new(AtomicBool::new(false));
         let (send, number) = (Arc::new(send), Arc::new(AtomicU32::new(0)));
@@ -47,7 +47,7 @@ impl Drop for Traffic {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
         for thread in self.threads.drain(..) {
-            // Who panicked has said so.
+            // A panic has already been printed.
             let _ = thread.join();
         }
     }

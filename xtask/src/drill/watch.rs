@@ -1,4 +1,4 @@
-//! What becomes of alerts: pending and firing as Prometheus says, told and taken back as the mail of who is on call says.
+//! Observes alerts: pending and firing by Prometheus' API, notified and resolved by the mail to the on-call address.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -10,61 +10,61 @@ use super::bench::Bench;
 use crate::http::{get, send};
 use crate::ports::Port;
 
-/// An alert by its name, or `Name:value:…` when there have to be labels of these values, too.
+/// An alert by its name, or `Name:value:…`, where the alert must also have labels with these values.
 pub type Key = &'static str;
 
-/// Alerts that nobody can be told of: with no Alertmanager to send them to, the dead man's receiver raises the alarm instead.
+/// Alerts that cannot notify: without an Alertmanager, the dead man's switch raises the alarm instead.
 const UNTOLD: [Key; 1] = ["MonitoringBroken:no_alertmanager"];
 
-/// The name, and the values of labels.
+/// Splits a key into the name and the label values.
 pub fn parts(alert: Key) -> (&'static str, impl Iterator<Item = &'static str>) {
     let mut parts = alert.split(':');
     (parts.next().unwrap_or_default(), parts)
 }
 
-/// What happened to an alert, each as the time since its drill began.
+/// The events of an alert, each as the time since its drill began.
 #[derive(Clone, Copy, Default)]
 pub struct Times {
-    /// It was first seen to fire.
+    /// First seen firing.
     pub firing: Option<Duration>,
-    /// Somebody was told.
+    /// The notification arrived.
     pub told: Option<Duration>,
-    /// Its cause was taken away.
+    /// The cause was removed.
     pub mitigated: Option<Duration>,
-    /// It was seen to fire no more.
+    /// No longer seen firing.
     pub resolved: Option<Duration>,
-    /// Somebody was told of that.
+    /// The notification of the resolution arrived.
     pub taken_back: Option<Duration>,
-    /// Nobody can be told.
+    /// No notification is possible.
     pub untold: bool,
 }
 
 impl Times {
-    /// Whether it fired, and somebody was told who can be.
+    /// Whether it fired and, unless it cannot, notified.
     pub fn are_begun(self) -> bool {
         self.firing.is_some() && (self.untold || self.told.is_some())
     }
 
-    /// Whether it came to its end.
+    /// Whether it resolved and, unless it cannot, notified of that.
     pub fn are_complete(self) -> bool {
         self.are_begun() && self.resolved.is_some() && (self.untold || self.taken_back.is_some())
     }
 }
 
-/// Looks at some alerts.
+/// Observes some alerts.
 pub struct Watch {
     started: BTreeMap<Key, Instant>,
     times: BTreeMap<Key, Times>,
 }
 
 impl Watch {
-    /// Of nothing yet; forgets the mail there is.
+    /// Observes no alerts yet; deletes all existing mail.
     pub fn new(bench: &Bench) -> Result<Self> {
         send("DELETE", &format!("{}/email/all", bench.url(Port::MailPage)?), &[], None)?;
         Ok(Self { started: BTreeMap::new(), times: BTreeMap::new() })
     }
 
-    /// Looks at these from now on.
+    /// Observes these alerts from now on.
     pub fn begin(&mut self, alerts: &[Key]) {
         let now = Instant::now();
         for alert in alerts {
@@ -73,7 +73,7 @@ impl Watch {
         }
     }
 
-    /// The cause of these is gone.
+    /// Records that the causes of these alerts are removed.
     pub fn mitigated(&mut self, alerts: &[Key]) {
         for alert in alerts {
             if let (Some(started), Some(times)) = (self.started.get(alert), self.times.get_mut(alert)) {
@@ -82,12 +82,12 @@ impl Watch {
         }
     }
 
-    /// What was seen of each.
+    /// The recorded events by alert.
     pub fn times(&self) -> &BTreeMap<Key, Times> {
         &self.times
     }
 
-    /// Looks once.
+    /// Polls once.
     pub fn look(&mut self, bench: &Bench) -> Result<()> {
         let firing = firing(bench)?;
         let mail = mail(bench)?;
@@ -97,12 +97,12 @@ impl Watch {
             let said = |status: &str| mail.iter().any(|mail| mail.tells_of(alert, status));
             if fires {
                 times.firing = times.firing.or(since);
-                // It may have been over for a moment.
+                // It may have been inactive for a moment and fires again.
                 times.resolved = None;
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            // Not what was still to be said of the last time.
+            // A mail that arrives before the alert fires is left from the previous time.
             if times.firing.is_some() && said("FIRING") {
                 times.told = times.told.or(since);
             }
@@ -114,32 +114,32 @@ impl Watch {
     }
 }
 
-/// The labels of each alert that fires.
+/// The labels of every firing alert.
 pub fn firing(bench: &Bench) -> Result<Vec<Value>> {
     let answer = bench.prometheus("/api/v1/alerts")?;
-    let alerts = answer["data"]["alerts"].as_array().context("Prometheus answered no list of alerts")?;
+    let alerts = answer["data"]["alerts"].as_array().context("Prometheus returned no list of alerts")?;
     Ok(alerts.iter().filter(|alert| alert["state"] == "firing").map(|alert| alert["labels"].clone()).collect())
 }
 
-/// Whether labels are those of an alert.
+/// Whether the labels match the key of an alert.
 pub fn is(alert: Key, labels: &Value) -> bool {
     let (name, mut values) = parts(alert);
     labels["alertname"] == name && values.all(|value| has(labels, value))
 }
 
-/// Whether some label has this value.
+/// Whether any label has this value.
 pub fn has(labels: &Value, value: &str) -> bool {
     labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value))
 }
 
-/// A mail to who is on call.
+/// A mail to the on-call address.
 struct Mail {
     subject: String,
     text: String,
 }
 
 impl Mail {
-    /// The subject names state and alert, the text the labels.
+    /// Whether this mail reports the alert in this state: the subject names the state and the alert, the text names the labels.
     fn tells_of(&self, alert: Key, status: &str) -> bool {
         let (name, mut values) = parts(alert);
         let begins = self.subject.strip_prefix('[').is_some_and(|rest| rest.starts_with(status));
@@ -149,7 +149,7 @@ impl Mail {
     }
 }
 
-/// How many mails somebody has.
+/// Counts the mails to an address.
 pub fn mail_to(bench: &Bench, address: &str) -> Result<usize> {
     Ok(mails(bench)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
 }
@@ -161,7 +161,7 @@ fn mail(bench: &Bench) -> Result<Vec<Mail>> {
 
 fn mails(bench: &Bench) -> Result<Vec<Value>> {
     let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
-    answer.as_array().cloned().context("the mail sink answered no list")
+    answer.as_array().cloned().context("the mail sink returned no list")
 }
 
 #[cfg(test)]
