@@ -1,7 +1,7 @@
-//! What hostile clients send, to see whether any of it makes a series: requests of every method, path, header and body, written by
-//! hand so that no library refuses to send them, beacons, and Socket.IO events of every name. What it made is read by `attack/series`.
+//! Hostile traffic, to prove that none of it creates a series: requests with every method, path, header and body, written by hand because
+//! an HTTP library would refuse to send them; beacons; and Socket.IO events with every name. `attack/series` reads the resulting series.
 //!
-//! Everything is chosen by the number of the request, so that two runs send the same.
+//! The number of a request determines its content, so that two runs send the same traffic.
 
 pub mod series;
 
@@ -18,14 +18,14 @@ use serde_json::{Value, json};
 use crate::paths;
 use crate::process::interrupted;
 
-/// Clients at the same time.
+/// Number of concurrent clients.
 const CLIENTS: usize = 8;
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// Long enough for the edge to pass a request on before its client is gone.
+/// Long enough for the edge to forward a request before its client disconnects.
 const LEAVES_AFTER: Duration = Duration::from_millis(20);
 const METHODS: [&str; 14] =
     ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "TRACE", "CONNECT", "PROPFIND", "BREW", "get", "X", "GETGETGET"];
-/// What stands for an identifier in a path.
+/// Values in place of an identifier in a path.
 const IDENTIFIERS: [&str; 6] = [
     "0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f",
     "1",
@@ -35,7 +35,7 @@ const IDENTIFIERS: [&str; 6] = [
     "very-long-very-long-very-long-very-long-very-long",
 ];
 const NAMES: [&str; 4] = ["google", "github", "node", "none"];
-/// Paths that no operation has.
+/// Paths that belong to no operation.
 const PATHS: [&str; 12] = [
     "/",
     "/login",
@@ -60,7 +60,7 @@ const BODIES: [&str; 7] = [
     r#"{"email":"nobody@example.org","password":"wrong wrong wrong"}"#,
     "\u{0}",
 ];
-/// Beacons: what a page sends, and what only an attacker does.
+/// Beacons: those a page sends, and those only an attacker sends.
 const BEACONS: [&str; 10] = [
     r#"{"kind":"page_view","route":"/"}"#,
     r#"{"kind":"page_view","route":"/evil-N"}"#,
@@ -73,7 +73,7 @@ const BEACONS: [&str; 10] = [
     r#"{"kind":"client_error","type":"error","message":"evil-N"}"#,
     r#"{"kind":"error_boundary","route":"/studio"}"#,
 ];
-/// What is no request.
+/// Malformed requests.
 const GARBAGE: [&str; 6] = [
     "\u{16}\u{3}\u{1}\r\n\r\n",
     "GET / HTTP/9.9\r\nHost: x\r\n\r\n",
@@ -83,25 +83,25 @@ const GARBAGE: [&str; 6] = [
     "POST /api/rum HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
 ];
 
-/// Who attacks what.
+/// An attack on an edge.
 pub struct Attack {
     /// `host:port` of the edge.
     edge: String,
-    /// An account's token: strangers can have one.
+    /// The token of an account; strangers can register one.
     token: String,
     /// Methods and path templates of every operation.
     operations: Vec<(String, String)>,
 }
 
-/// How requests ended: how many had which status. 0 is no answer.
+/// The number of requests by response status; 0 stands for no response.
 pub type Statuses = BTreeMap<u16, usize>;
 
 impl Attack {
-    /// On the edge at this address, by somebody with a token.
+    /// Prepares an attack on the edge at this address with an account's token.
     pub fn new(edge: String, token: String) -> Result<Self> {
-        let text = std::fs::read_to_string(paths::root().join("docs/openapi.json")).context("cannot read the description")?;
+        let text = std::fs::read_to_string(paths::root().join("docs/openapi.json")).context("failed to read the description")?;
         let description: Value = serde_json::from_str(&text)?;
-        let paths = description["paths"].as_object().context("the description has paths")?;
+        let paths = description["paths"].as_object().context("the description has no paths")?;
         let of_path = |(path, operations): (&String, &Value)| {
             let methods: Vec<String> = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase()).collect();
             methods.into_iter().map(|method| (method, path.clone())).collect::<Vec<_>>()
@@ -109,7 +109,7 @@ impl Attack {
         Ok(Self { edge, token, operations: paths.iter().flat_map(of_path).collect() })
     }
 
-    /// Sends so many requests and beacons.
+    /// Sends this many requests and beacons.
     pub fn send(&self, count: usize) -> Statuses {
         let next = AtomicUsize::new(0);
         let client = || {
@@ -132,14 +132,14 @@ impl Attack {
         })
     }
 
-    /// One request on a connection of its own; answers its status.
+    /// Sends one request on a connection of its own and returns the status.
     fn exchange(&self, number: usize) -> Result<u16> {
         let mut stream = TcpStream::connect(&self.edge)?;
         stream.set_read_timeout(Some(ANSWER_LIMIT))?;
         stream.set_write_timeout(Some(ANSWER_LIMIT))?;
         stream.write_all(&self.request(number))?;
         if number % 50 == 49 {
-            // A client that leaves.
+            // A client that disconnects early.
             thread::sleep(LEAVES_AFTER);
             stream.shutdown(Shutdown::Both)?;
             return Ok(0);
@@ -147,7 +147,7 @@ impl Attack {
         let mut head = [0; 12];
         stream.read_exact(&mut head)?;
         let status = std::str::from_utf8(&head[9..])?.parse()?;
-        // To the end, or the replica would see a client that leaves.
+        // Reads to the end; otherwise the replica would see a client that disconnects.
         std::io::copy(&mut stream, &mut std::io::sink())?;
         Ok(status)
     }
@@ -164,13 +164,13 @@ impl Attack {
     }
 
     fn call(&self, number: usize) -> String {
-        // Half of them with the method that the operation has; of the others every method meets every path.
+        // Half of the requests use the method that the operation has; the others combine every method with every path.
         let is_declared = number.is_multiple_of(2);
         let turn = if is_declared { number / 2 } else { number / 2 / METHODS.len() };
         let (declared, template) = pick(&self.operations, turn);
         let method = if is_declared { declared.as_str() } else { pick(&METHODS, number / 2) };
         let path = if number % 9 == 8 { (*pick(&PATHS, turn)).to_owned() } else { filled(template, number) };
-        // Of what could end the attacker's own account, nothing.
+        // Skips operations that could end the attacker's own account.
         let path = if path.contains("log") && declared == "POST" { "/api/auth/login".to_owned() } else { path };
         let body = pick(&BODIES, number / 3);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: evil-{number}.example\r\nConnection: close\r\n");
@@ -220,7 +220,7 @@ fn pick<T>(of: &[T], number: usize) -> &T {
     &of[number % of.len()]
 }
 
-/// A path template with something for each parameter, and sometimes a query.
+/// Fills each parameter of a path template, and sometimes adds a query.
 fn filled(template: &str, number: usize) -> String {
     let mut path = String::new();
     let mut rest = template;
@@ -258,7 +258,7 @@ mod tests {
         for (method, template) in &attack.operations {
             let start = template.split('{').next().unwrap();
             let is_of = |(of, path): &&(String, String)| of == method && path.starts_with(start);
-            // Signing out would end the attack.
+            // A logout would end the attack.
             assert!(template.contains("log") || lines.iter().any(|line| is_of(&line)), "{method} {template}");
         }
         for beacon in BEACONS {

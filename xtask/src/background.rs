@@ -1,8 +1,7 @@
-//! What outlives its terminal: `up --detach` and `stores --detach` and their counterparts that stop it.
+//! Processes that outlive their terminal: `up --detach`, `stores --detach`, and the verbs that stop them.
 //!
-//! The background process is xtask itself, running the same verb in the foreground of nobody. It
-//! holds a lock on a file in `.stack/` for as long as it lives, so that "is it running?" needs no
-//! guess from a process id, and writes what it prints when ready next to it.
+//! The background process is xtask itself, running the same verb without a terminal. It holds a lock on a file in `.stack/` for its whole
+//! life, so that checking whether it runs does not rely on a process id. Beside the lock it writes the text to print when it is ready.
 
 use std::env;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -26,13 +25,13 @@ pub fn is_background() -> bool {
     env::var_os(MARK).is_some()
 }
 
-/// One thing that may run once per checkout.
+/// A background process of which only one may run per checkout.
 #[derive(Clone, Copy)]
 pub struct Slot {
     name: &'static str,
 }
 
-/// The right to be that one; given back at its end.
+/// A held slot; dropping it releases the slot.
 pub struct Held {
     slot: Slot,
     _lock: File,
@@ -56,22 +55,22 @@ impl Slot {
             .truncate(false)
             .write(true)
             .open(&path)
-            .with_context(|| format!("cannot open {}", path.display()))?;
+            .with_context(|| format!("failed to open {}", path.display()))?;
         match file.try_lock() {
             Ok(()) => Ok(Some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(error).context("cannot lock"),
+            Err(TryLockError::Error(error)) => Err(error).context("failed to lock"),
         }
     }
 
-    /// Takes the slot, or says who has it.
+    /// Takes the slot, or fails with the process that holds it.
     pub fn hold(self) -> Result<Held> {
         let Some(mut lock) = self.lock()? else {
             bail!("`{}` is already running (process {})", self.name, self.pid()?);
         };
         lock.set_len(0)?;
         write!(lock, "{}", std::process::id())?;
-        // What an earlier one printed is no longer true.
+        // The text of an earlier process is out of date.
         let _ = fs::remove_file(self.file("ready"));
         Ok(Held { slot: self, _lock: lock })
     }
@@ -81,7 +80,7 @@ impl Slot {
         fs::read_to_string(self.file("lock"))?.trim().parse().context("the lock file names no process")
     }
 
-    /// What the running one printed when it was ready; nothing when none runs.
+    /// The text that the running process printed when it was ready; `None` if none runs.
     pub fn ready_text(&self) -> Result<Option<String>> {
         match self.lock()? {
             Some(_free) => Ok(None),
@@ -89,7 +88,7 @@ impl Slot {
         }
     }
 
-    /// Starts this very command in the background and answers what it printed when it was ready.
+    /// Starts this same command in the background and returns the text that it printed when it was ready.
     pub fn launch(&self, limit: Duration) -> Result<String> {
         if self.lock()?.is_none() {
             bail!("`{}` is already running (process {})", self.name, self.pid()?);
@@ -97,7 +96,7 @@ impl Slot {
         let ready = self.file("ready");
         let _ = fs::remove_file(&ready);
         let log_path = self.file("log");
-        let log = File::create(&log_path).with_context(|| format!("cannot write {}", log_path.display()))?;
+        let log = File::create(&log_path).with_context(|| format!("failed to write {}", log_path.display()))?;
         let mut child = Command::new(own_program())
             .args(env::args_os().skip(1))
             .env(MARK, "1")
@@ -106,7 +105,7 @@ impl Slot {
             .stdout(log.try_clone()?)
             .stderr(log)
             .spawn()
-            .context("cannot start in the background")?;
+            .context("failed to start in the background")?;
         let start = Instant::now();
         let outcome = loop {
             if let Ok(text) = fs::read_to_string(&ready)
@@ -115,7 +114,7 @@ impl Slot {
                 return Ok(text);
             }
             if let Some(status) = child.try_wait()? {
-                break format!("it ended with {status}");
+                break format!("it exited with {status}");
             }
             if start.elapsed() > limit {
                 break format!("not ready after {} s", limit.as_secs());
@@ -130,13 +129,13 @@ impl Slot {
         bail!("{outcome}\n{}", last_lines(&log, 40));
     }
 
-    /// Stops the one that runs, waiting for its end; answers whether there was one.
+    /// Stops the running process and waits for its end; returns whether there was one.
     pub fn stop(&self, limit: Duration) -> Result<bool> {
         if self.lock()?.is_some() {
             return Ok(false);
         }
         let pid = Pid::from_raw(self.pid()?).context("the lock file names no process")?;
-        kill_process(pid, Signal::TERM).context("cannot stop it")?;
+        kill_process(pid, Signal::TERM).context("failed to stop it")?;
         let start = Instant::now();
         while self.lock()?.is_none() {
             ensure!(start.elapsed() < limit, "`{}` does not stop", self.name);
@@ -147,12 +146,12 @@ impl Slot {
 }
 
 impl Held {
-    /// Publishes what a detaching parent prints.
+    /// Publishes the text that a detaching parent prints.
     pub fn ready(&self, text: &str) -> Result<()> {
-        // Renamed into place, so that a reader sees all of it or nothing.
+        // Renamed into place, so that a reader never sees a partial file.
         let (draft, path) = (self.slot.file("draft"), self.slot.file("ready"));
         paths::write_secret(&draft, text)?;
-        fs::rename(&draft, &path).with_context(|| format!("cannot write {}", path.display()))
+        fs::rename(&draft, &path).with_context(|| format!("failed to write {}", path.display()))
     }
 }
 

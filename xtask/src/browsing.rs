@@ -1,4 +1,4 @@
-//! A browser that goes by way of platforms: it keeps cookies and follows the way there and back.
+//! A browser for OAuth flows: it keeps cookies and follows redirects to the platforms and back.
 
 use std::collections::BTreeMap;
 
@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::http::{Answer, Client};
 
-/// Keeps cookies, whatever else is said of them: it has one host to do with.
+/// Keeps every cookie and ignores its attributes, since it talks to one host only.
 pub struct Browser {
     http: Client,
     bearer: Option<String>,
@@ -15,22 +15,22 @@ pub struct Browser {
 }
 
 impl Browser {
-    /// One that knows nothing yet.
+    /// A browser without cookies.
     pub fn new() -> Self {
         Self { http: Client::new(), bearer: None, cookies: BTreeMap::new() }
     }
 
-    /// One of somebody who has signed in.
+    /// A browser with the bearer token of a signed-in user.
     pub fn of(token: &str) -> Self {
         Self { bearer: Some(format!("Bearer {token}")), ..Self::new() }
     }
 
-    /// GET.
+    /// Sends a GET.
     pub fn get(&mut self, url: &str) -> Result<Answer> {
         self.send("GET", url, None)
     }
 
-    /// POST of JSON.
+    /// Sends a POST with a JSON body.
     pub fn post(&mut self, url: &str, body: &Value) -> Result<Answer> {
         self.send("POST", url, Some(("application/json", body.to_string())))
     }
@@ -42,13 +42,13 @@ impl Browser {
         let answer = self.http.send_text(method, url, &headers.collect::<Vec<_>>(), body)?;
         for set in answer.headers.get_all("set-cookie") {
             let cookie = set.to_str()?.split(';').next().unwrap_or_default();
-            let (name, value) = cookie.split_once('=').context("a cookie has a value")?;
+            let (name, value) = cookie.split_once('=').context("a cookie has no value")?;
             self.cookies.insert(name.to_owned(), value.to_owned());
         }
         Ok(answer)
     }
 
-    /// Follows the way to a platform, consents there, and follows the way back.
+    /// Goes to a platform, consents there, and follows the redirect back.
     pub fn authorise(&mut self, edge: &str, simulator: &str, platform: &str) -> Result<()> {
         let start = self.get(&format!("{edge}/api/oauth/{platform}/start"))?;
         let consent_page = redirect(&start, &format!("{simulator}/{platform}/oauth/authorize?"))?;
@@ -64,7 +64,7 @@ impl Browser {
     }
 }
 
-/// Where an answer sends the browser, which has to begin so.
+/// The redirect target of a response, which must begin with `beginning`.
 fn redirect<'a>(answer: &'a Answer, beginning: &str) -> Result<&'a str> {
     let location = answer.header("location");
     ensure!(

@@ -1,4 +1,4 @@
-//! Whether the files that other programs read are right, asked of those programs themselves:
+//! Checks files that other programs read, by those programs themselves:
 //! Prometheus' configuration, rules and rule tests, Alertmanager's configuration, the Caddyfile.
 
 use std::fs;
@@ -25,7 +25,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     notifications::all(report, root)?;
     report.step("caddy validate", || {
         let mut caddy = tool(&CADDY)?;
-        // It creates its state folder even to validate.
+        // Caddy creates its state folder even to validate.
         caddy.env("XDG_DATA_HOME", root).env("XDG_CONFIG_HOME", root);
         caddy.args(["validate", "--adapter", "caddyfile", "--config", "Caddyfile"]);
         check(caddy.current_dir(paths::root()))
@@ -36,12 +36,12 @@ pub fn all(report: &mut Report) -> Result<()> {
     Ok(())
 }
 
-/// The command of a program.
+/// The command of an installed tool.
 pub fn tool(tool: &Tool) -> Result<Command> {
     Ok(task(tool.path()?))
 }
 
-/// One check; what the program says is shown when it fails.
+/// Runs one check and prints the program's output when it fails.
 pub fn check(command: &mut Command) -> Result<Outcome> {
     let said = capture(command)?;
     if said.success {
@@ -54,14 +54,14 @@ pub fn check(command: &mut Command) -> Result<Outcome> {
     Ok(Outcome::failed(reason.unwrap_or_default()))
 }
 
-/// One check per file of a folder, of which there must be some.
+/// Runs one check per file of a folder, which must not be empty.
 pub fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
     let folder = home.join(folder);
     let files = yaml_files(&folder)?;
-    ensure!(!files.is_empty(), "{} holds no files", folder.display());
+    ensure!(!files.is_empty(), "{} contains no files", folder.display());
     let mut sum = Outcome::default();
     for file in files {
-        // In its own folder, since paths within the file are relative to it.
+        // Runs in the file's folder, because paths in the file are relative to it.
         let outcome = check(tool(&PROMTOOL)?.args(args).arg(&file).current_dir(&folder))?;
         sum.passed += outcome.passed;
         sum.failed += outcome.failed;
@@ -75,7 +75,7 @@ pub fn check_each(home: &Path, folder: &str, args: &[&str]) -> Result<Outcome> {
 
 fn yaml_files(folder: &Path) -> Result<Vec<PathBuf>> {
     let mut files: Vec<PathBuf> = fs::read_dir(folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
+        .with_context(|| format!("failed to read {}", folder.display()))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|kind| kind == "yml" || kind == "yaml"));

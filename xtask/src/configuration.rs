@@ -1,7 +1,7 @@
-//! Local copies of compose's configuration, the monitoring's and the platforms': the same files with other addresses.
+//! Local copies of compose's configuration for the monitoring and the platforms: the same files with other addresses.
 //!
-//! Rules, templates and dashboards are copied unchanged. Edits are made on lines, not on parsed
-//! YAML, so that comments and order survive and a reader can compare the two.
+//! Rules, templates and dashboards are copied unchanged. Edits work on lines, not on parsed YAML, so that comments and order survive and a
+//! reader can compare the two.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,19 +12,19 @@ use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port, Ports};
 use crate::speed::Pace;
 
-/// Scrape jobs of services that only containers bring.
+/// Scrape jobs of services that exist only as containers.
 const CONTAINER_JOBS: [&str; 1] = ["cadvisor"];
-/// The platforms that are played here.
+/// The configuration of the simulated platforms.
 const SIMULATED: &str = "platforms/simulated.toml";
 
-/// Where containers have what Alertmanager is told in files.
+/// The folder in containers that holds Alertmanager's secrets.
 const ALERTMANAGER_SECRETS: &str = "/run/alertmanager";
-/// Where containers have the token that Prometheus sends to the replicas.
+/// The path in containers of the token that Prometheus sends to the replicas.
 const METRICS_TOKEN: &str = "/run/vitrine/prometheus_metrics_token";
-/// `PagerDuty`'s keys are this long; the simulator asks for no other one.
+/// A routing key with the length of `PagerDuty`'s keys; the simulator accepts any key of that length.
 const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
 
-/// What is copied of `monitoring/`: what the programs read themselves.
+/// The copied parts of `monitoring/`: those that programs read themselves.
 const PARTS: [&str; 4] = ["prometheus", "alertmanager", "grafana/provisioning", "grafana/dashboards"];
 
 /// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
@@ -33,8 +33,8 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     for part in PARTS {
         let (from, to) = (source.join(part), folder.join(part));
         if to.exists() {
-            // A rule that was deleted in the checkout must not live on in the copy.
-            fs::remove_dir_all(&to).with_context(|| format!("cannot renew {}", to.display()))?;
+            // A rule that was deleted in the checkout must not remain in the copy.
+            fs::remove_dir_all(&to).with_context(|| format!("failed to replace {}", to.display()))?;
         }
         if from.is_dir() {
             copy(&from, &to)?;
@@ -55,7 +55,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     Ok(())
 }
 
-/// Gives Prometheus the token that replicas ask for; an empty one where they ask for none.
+/// Writes the token for the replicas' metrics where Prometheus reads it; empty where replicas require none.
 pub fn write_metrics_token(folder: &Path, token: &str) -> Result<()> {
     paths::write_secret(&metrics_token(folder), token)
 }
@@ -64,38 +64,38 @@ fn metrics_token(folder: &Path) -> PathBuf {
     folder.join("prometheus/metrics_token")
 }
 
-/// Prometheus' configuration without the relabelling of what it scrapes.
+/// Prometheus' configuration without metric relabelling.
 pub fn without_relabelling(text: &str) -> String {
     drop_block(text, |line| line.trim() == "metric_relabel_configs:")
 }
 
-/// Divides time in what [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
+/// Divides durations in the files that [`write()`] wrote into `folder`: intervals, the windows and waits of rules, Alertmanager's waits.
 pub fn speed_up(folder: &Path, speed: u32) -> Result<()> {
     if speed == 1 {
         return Ok(());
     }
     let scrapes = folder.join("prometheus/prometheus.yml");
-    let text = fs::read_to_string(&scrapes).with_context(|| format!("cannot read {}", scrapes.display()))?;
+    let text = fs::read_to_string(&scrapes).with_context(|| format!("failed to read {}", scrapes.display()))?;
     let pace = Pace::of(&text, speed);
     edit(&scrapes, |text| pace.prometheus(text))?;
     let rules = folder.join("prometheus/rules");
-    // They say again what others have said, no alert asks them, and it is a third of the work.
-    fs::remove_file(rules.join("aliases.yml")).context("cannot leave out the aliases")?;
+    // Aliases repeat other series, no alert uses them, and they are a third of the evaluation work.
+    fs::remove_file(rules.join("aliases.yml")).context("failed to remove the aliases")?;
     edit_all(&rules, &|text| pace.rules(text))?;
     edit(&folder.join("alertmanager/alertmanager.yml"), |text| pace.alertmanager(text))
 }
 
-/// Writes `platforms/simulated.toml` into `folder` and answers where it is; secrets lie in a folder of their own.
+/// Writes `platforms/simulated.toml` into `folder` and returns its path; secrets are in a folder of their own.
 pub fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> Result<PathBuf> {
     let folder = folder.join("platforms");
     paths::ensure(&folder)?;
     let (source, copy) = (paths::root().join(SIMULATED), folder.join("simulated.toml"));
-    let text = fs::read_to_string(&source).with_context(|| format!("cannot read {}", source.display()))?;
-    fs::write(&copy, platforms(&text, ports, secrets)?).with_context(|| format!("cannot write {}", copy.display()))?;
+    let text = fs::read_to_string(&source).with_context(|| format!("failed to read {}", source.display()))?;
+    fs::write(&copy, platforms(&text, ports, secrets)?).with_context(|| format!("failed to write {}", copy.display()))?;
     Ok(copy)
 }
 
-/// What browsers reach has another name than what replicas reach, and in containers another address.
+/// Replaces addresses: browsers and replicas reach the simulator under different names, and containers under another address.
 fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
     let text = text.replace(&Ports::fixed(0).page(Port::ProviderSim)?, &ports.page(Port::ProviderSim)?);
     Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))
@@ -117,7 +117,7 @@ fn prometheus(text: &str, folder: &Path, ports: &Ports, replicas: u16, with_graf
     ports.localise(&text).replace("/etc/prometheus", &home).replace(METRICS_TOKEN, &token)
 }
 
-/// A text in which variables are what they stand for: Prometheus reads them itself from 3.0 on.
+/// Substitutes variables in a text. Prometheus does so itself from 3.0 on.
 fn with_values(text: &str, variables: &[(&str, String)]) -> String {
     variables.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("${{{name}}}"), value))
 }
@@ -127,7 +127,7 @@ fn alertmanager(text: &str, folder: &Path, ports: &Ports) -> String {
     ports.localise(text).replace(ALERTMANAGER_SECRETS, &home)
 }
 
-/// The files that compose/make-secrets.sh makes for containers: everybody who could be told is simulated.
+/// Writes the files that compose/make-secrets.sh makes for containers; every receiver is simulated.
 fn write_receivers(folder: &Path, ports: &Ports) -> Result<()> {
     let slack = format!("{}/slack/services/simulated", ports.url(Port::ProviderSim)?);
     paths::write_secret(&folder.join("slack_api_url"), &slack)?;
@@ -136,22 +136,22 @@ fn write_receivers(folder: &Path, ports: &Ports) -> Result<()> {
 
 fn copy(from: &Path, to: &Path) -> Result<()> {
     paths::ensure(to)?;
-    let entries = fs::read_dir(from).with_context(|| format!("cannot read {}", from.display()))?;
+    let entries = fs::read_dir(from).with_context(|| format!("failed to read {}", from.display()))?;
     for entry in entries {
         let entry = entry?;
         let (source, target) = (entry.path(), to.join(entry.file_name()));
         if source.is_dir() {
             copy(&source, &target)?;
         } else {
-            fs::copy(&source, &target).with_context(|| format!("cannot copy {}", source.display()))?;
+            fs::copy(&source, &target).with_context(|| format!("failed to copy {}", source.display()))?;
         }
     }
     Ok(())
 }
 
 fn edit(path: &Path, change: impl Fn(&str) -> String) -> Result<()> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    fs::write(path, change(&text)).with_context(|| format!("cannot write {}", path.display()))
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
+    fs::write(path, change(&text)).with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn edit_all(folder: &Path, change: &dyn Fn(&str) -> String) -> Result<()> {
@@ -166,7 +166,7 @@ fn edit_all(folder: &Path, change: &dyn Fn(&str) -> String) -> Result<()> {
     Ok(())
 }
 
-/// How many spaces a line begins with.
+/// Number of leading spaces of a line.
 pub fn indent(line: &str) -> usize {
     line.len() - line.trim_start().len()
 }
@@ -176,7 +176,7 @@ pub fn drop_item(text: &str, head: &str) -> String {
     drop_block(text, |line| line.trim_start().strip_prefix("- ").is_some_and(|item| unquoted(item) == head))
 }
 
-/// Removes every line that is a head, with everything indented below it.
+/// Removes every line that `is_head` accepts, with everything indented below it.
 fn drop_block(text: &str, is_head: impl Fn(&str) -> bool) -> String {
     let mut out = String::with_capacity(text.len());
     let mut dropping: Option<usize> = None;
@@ -200,7 +200,7 @@ fn unquoted(item: &str) -> String {
     item.trim().replace(['"', '\''], "")
 }
 
-/// Removes one target, whether it has a line of its own or stands in a `[…]` list.
+/// Removes one target, on a line of its own or in a `[…]` list.
 fn drop_target(text: &str, target: &str) -> String {
     let text = drop_item(text, target);
     text.split_inclusive('\n').map(|line| drop_element(line, target)).collect()

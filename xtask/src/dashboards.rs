@@ -1,6 +1,6 @@
-//! Grafana's dashboards: JSON made by Node.js from the sources in `monitoring/grafana/src`, committed because Grafana reads it from there.
-//! Here is how it is made, compared and read; what it holds belongs to those sources, what must hold of it to `tests/contract/`,
-//! and whether panels show what happens to `panels`. What variables of a query stand for: `dashboards/variables`.
+//! Grafana's dashboards: JSON that Node.js generates from `monitoring/grafana/src`, committed because Grafana reads it from there.
+//! This module generates, compares and reads it. The contents belong to those sources, the requirements on them to `tests/contract/`, and
+//! the proof that panels show real events to `panels`. `dashboards/variables` resolves the variables of queries.
 
 mod variables;
 
@@ -25,13 +25,13 @@ pub use variables::Variables;
 
 const PROJECT: Project = Project { folder: "monitoring/grafana", verb: "dashboards", made: &["node_modules", "dashboards", "causes.json"] };
 
-/// Writes them anew.
+/// Regenerates the dashboards.
 pub fn generate(install: bool) -> Result<Outcome> {
     make(&PROJECT.home(), install)?;
     Ok(Outcome::passed())
 }
 
-/// Whether the committed files are what the sources say.
+/// Whether the committed files match their sources.
 pub fn compare(install: bool) -> Result<Outcome> {
     let folder = paths::temporary("dashboards")?;
     make(folder.path(), install)?;
@@ -45,22 +45,22 @@ pub fn compare(install: bool) -> Result<Outcome> {
     })
 }
 
-/// Whether the sources fit the types of Grafana's own library.
+/// Whether the sources type-check against Grafana's own library.
 pub fn types(install: bool) -> Result<Outcome> {
     Ok(PROJECT.check(install)?.into())
 }
 
-/// Has the generator write into a folder.
+/// Runs the generator with this output folder.
 fn make(folder: &Path, install: bool) -> Result<()> {
     PROJECT.packages(install)?;
-    ensure!(run(PROJECT.script("build")?.arg("--").arg(folder))?, "the dashboards could not be made");
+    ensure!(run(PROJECT.script("build")?.arg("--").arg(folder))?, "failed to generate the dashboards");
     Ok(())
 }
 
-/// The files that the generator writes, by their paths in its folder.
+/// The generated files, by their paths in the folder.
 fn made_in(folder: &Path) -> Result<BTreeMap<String, String>> {
     let read = |path: PathBuf| -> Result<(String, String)> {
-        let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+        let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
         Ok((path.strip_prefix(folder)?.display().to_string(), text))
     };
     let dashboards = files(&folder.join("dashboards"))?;
@@ -68,14 +68,14 @@ fn made_in(folder: &Path) -> Result<BTreeMap<String, String>> {
 }
 
 fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
     let mut files: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|kind| kind == "json"));
     files.sort();
     Ok(files)
 }
 
-/// Whether Prometheus can parse every query of every panel, at its default variables.
+/// Whether Prometheus can parse every query of every panel with default variables.
 pub fn parse() -> Result<Outcome> {
     let folder = paths::temporary("queries")?;
     let file = folder.path().join("queries.yml");
@@ -84,29 +84,29 @@ pub fn parse() -> Result<Outcome> {
     for dashboard in committed()? {
         let variables = Variables::of(&dashboard, pace)?;
         for target in dashboard.shown().into_iter().flat_map(|panel| &panel.targets) {
-            // A rule needs a name, and no two may say the same under one.
+            // A rule needs a name, and two rules of one name must not have the same expression.
             let name = format!("query_{}", rules.len());
             rules.push(serde_json::json!({ "record": name, "expr": variables.fill(&target.expr)? }));
         }
     }
-    // JSON is YAML, too.
+    // JSON is valid YAML.
     let groups = serde_json::json!({ "groups": [{ "name": "queries", "rules": rules }] });
-    fs::write(&file, groups.to_string()).context("cannot write the queries")?;
+    fs::write(&file, groups.to_string()).context("failed to write the queries")?;
     let outcome = check(tool(&PROMTOOL)?.args(["check", "rules"]).arg(&file))?;
     Ok(if outcome.failed == 0 { outcome.with_note(format!("{} queries", rules.len())) } else { outcome })
 }
 
-/// Prometheus' configuration, as it is in production.
+/// Prometheus' configuration as in production.
 pub fn prometheus() -> Result<String> {
-    fs::read_to_string(paths::root().join("monitoring/prometheus/prometheus.yml")).context("cannot read prometheus.yml")
+    fs::read_to_string(paths::root().join("monitoring/prometheus/prometheus.yml")).context("failed to read prometheus.yml")
 }
 
-/// A dashboard, as far as its queries go.
+/// A dashboard, reduced to the fields that its queries need.
 #[derive(Deserialize)]
 pub struct Dashboard {
-    /// Its identifier, also in links.
+    /// Its identifier, also used in links.
     pub uid: String,
-    /// Its name.
+    /// Its displayed name.
     pub title: String,
     time: Span,
     templating: List<Variable>,
@@ -114,7 +114,7 @@ pub struct Dashboard {
     panels: Vec<Panel>,
 }
 
-/// What time it shows.
+/// The displayed time range.
 #[derive(Deserialize)]
 struct Span {
     from: String,
@@ -133,7 +133,7 @@ struct Variable {
     kind: String,
     #[serde(default)]
     query: Value,
-    /// What of the answer is a value, as a pattern.
+    /// A pattern that extracts the value from the query's result.
     #[serde(default)]
     regex: String,
     #[serde(default)]
@@ -142,27 +142,27 @@ struct Variable {
     all_value: Option<String>,
 }
 
-/// What is drawn over all of its graphs.
+/// Events marked on all graphs of a dashboard.
 #[derive(Deserialize)]
 pub struct Annotation {
-    /// Its name.
+    /// Its displayed name.
     pub name: String,
-    /// What is asked for.
+    /// Its query.
     #[serde(default)]
     pub expr: String,
 }
 
-/// A panel, or a row of them.
+/// A panel, or a row of panels.
 #[derive(Deserialize)]
 pub struct Panel {
-    /// Its number, of its dashboard.
+    /// Its number, unique within its dashboard.
     pub id: u32,
-    /// Its name.
+    /// Its displayed name.
     #[serde(default)]
     pub title: String,
     #[serde(rename = "type")]
     kind: String,
-    /// What it asks for.
+    /// Its queries.
     #[serde(default)]
     pub targets: Vec<Target>,
     #[serde(default)]
@@ -172,35 +172,35 @@ pub struct Panel {
 /// A query of a panel.
 #[derive(Deserialize)]
 pub struct Target {
-    /// Its name, of its panel.
+    /// Its name, unique within its panel.
     #[serde(rename = "refId")]
     pub name: String,
-    /// What is asked for.
+    /// The query's expression.
     pub expr: String,
     #[serde(default)]
     format: String,
 }
 
 impl Target {
-    /// Whether it asks for the buckets of a histogram, each of which is drawn without those below it.
+    /// Whether it queries histogram buckets, each of which is drawn without those below it.
     pub fn is_of_buckets(&self) -> bool {
         self.format == "heatmap"
     }
 }
 
 impl Dashboard {
-    /// The panels that show something, those in closed rows, too.
+    /// The panels that show data, including those in collapsed rows.
     pub fn shown(&self) -> Vec<&Panel> {
         let inside = self.panels.iter().flat_map(|panel| &panel.panels);
         self.panels.iter().chain(inside).filter(|panel| !matches!(panel.kind.as_str(), "row" | "text")).collect()
     }
 
-    /// What is drawn over its graphs.
+    /// The events marked on its graphs.
     pub fn annotations(&self) -> &[Annotation] {
         &self.annotations.list
     }
 
-    /// The series and the label from which each variable gets its values that asks Prometheus for them.
+    /// For each variable with values from Prometheus: the series and the label that they come from.
     pub fn choices(&self) -> impl Iterator<Item = (&str, Option<(&str, &str)>)> {
         let asking = self.templating.list.iter().filter(|variable| variable.kind == "query");
         asking.map(|variable| (variable.name.as_str(), variable.choices()))
@@ -210,7 +210,7 @@ impl Dashboard {
 impl Variable {
     fn choices(&self) -> Option<(&str, &str)> {
         let query = self.query["query"].as_str().or(self.query.as_str())?;
-        // A value that the pattern finds among the labels of a series.
+        // A pattern extracts the value from the labels of a series.
         if let Some(series) = query.strip_prefix("query_result(") {
             return Some((series.strip_suffix(')')?, self.regex.strip_prefix('/')?.split_once('=')?.0));
         }
@@ -219,19 +219,19 @@ impl Variable {
     }
 }
 
-/// The committed dashboards, by the names of their files.
+/// The committed dashboards, in the order of their file names.
 pub fn committed() -> Result<Vec<Dashboard>> {
     files(&PROJECT.home().join("dashboards"))?
         .iter()
-        .map(|file| serde_json::from_str(&fs::read_to_string(file)?).with_context(|| format!("cannot read {}", file.display())))
+        .map(|file| serde_json::from_str(&fs::read_to_string(file)?).with_context(|| format!("failed to read {}", file.display())))
         .collect()
 }
 
-/// What moves each panel, by the dashboard's uid and the panel's number.
+/// The cause that moves each panel, by the dashboard's uid and the panel's number.
 pub fn causes<Cause: DeserializeOwned>() -> Result<BTreeMap<String, BTreeMap<u32, Cause>>> {
     let file = PROJECT.home().join("causes.json");
-    let text = fs::read_to_string(&file).with_context(|| format!("cannot read {}", file.display()))?;
-    serde_json::from_str(&text).with_context(|| format!("cannot read {}", file.display()))
+    let text = fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;
+    serde_json::from_str(&text).with_context(|| format!("failed to read {}", file.display()))
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! A Docker engine for environments: whether one answers, how to get one, and how to clear up in it.
-//! It is asked over its socket, as the service asks it, so that nothing but an engine is needed.
+//! The Docker engine for environments: finding it, installing one, and cleaning up in it.
+//! Requests go over its socket, as the service's do, so that no Docker client is needed.
 
 use std::env;
 use std::io::{Read, Write};
@@ -16,32 +16,32 @@ use crate::paths;
 use crate::process::{capture_ok, task, wait_until};
 use crate::tools::{self, DOCKERD, is_executable};
 
-/// Names the engine, for us as for Docker's own programs.
+/// Selects the engine, for xtask as for Docker's own programs.
 pub const HOST_VARIABLE: &str = "DOCKER_HOST";
 const DEFAULT_HOST: &str = "unix:///var/run/docker.sock";
-/// Every container of an environment has it; its value tells the stacks apart that share an engine.
+/// Every container of an environment has this label; its value separates the stacks that share an engine.
 const LABEL: &str = "vitrine.namespace";
-/// What the tests make containers from.
+/// The image of the tests' containers.
 const TEST_IMAGE: &str = "busybox:1.37";
-/// How the namespaces of tests begin.
+/// Prefix of the tests' namespaces.
 const TEST_NAMESPACES: &str = "test-";
-/// Longer than any test runs; what is older was left by one that was killed.
+/// Longer than any test runs; older containers are left from a killed run.
 const ABANDONED: Duration = Duration::from_mins(10);
-/// Longest silence of an engine: it stops a container, or waits for a registry.
+/// Longest wait for a response: the engine stops a container, or waits for a registry.
 const SILENCE: Duration = Duration::from_mins(1);
-/// How long a container may take to stop before it is killed, in seconds.
+/// Seconds that a container may take to stop before it is killed.
 const STOP_SECONDS: u8 = 5;
 
-/// An engine that answers.
+/// A reachable engine.
 pub struct Engine {
-    /// Its address, `unix://` and the path of its socket.
+    /// Its address: `unix://` and the path of its socket.
     pub host: String,
     /// Its version.
     pub version: String,
     socket: PathBuf,
 }
 
-/// A container of some environment.
+/// A container of an environment.
 struct Container {
     id: String,
     namespace: String,
@@ -51,7 +51,7 @@ struct Container {
 }
 
 impl Engine {
-    /// The engine at `DOCKER_HOST`, or at the usual place.
+    /// Finds the engine at `DOCKER_HOST`, or at the default address.
     pub fn find() -> Result<Self> {
         Self::at(chosen().as_deref().unwrap_or(DEFAULT_HOST))
     }
@@ -64,7 +64,7 @@ impl Engine {
         Ok(engine)
     }
 
-    /// As [`Engine::find`]; where none answers at the usual place, the program of [`provider`] may start one.
+    /// As [`Engine::find`]; where none responds at the default address, the program of [`provider`] may start one.
     fn find_or_start() -> Result<Self> {
         match (Self::find(), provider("engine")) {
             (Err(_), Some(program)) if chosen().is_none() => {
@@ -75,10 +75,10 @@ impl Engine {
         }
     }
 
-    /// An engine, or an error that says how to get one; with `install` it is installed and started where that can be done.
+    /// Returns an engine, or an error that says how to get one; with `install`, installs and starts one where possible.
     pub fn require(install: bool) -> Result<Self> {
         let missing = match Self::find_or_start() {
-            // What was chosen is not replaced by something else.
+            // An engine that the user chose is never replaced by another.
             Err(missing) if chosen().is_none() => format!("{missing:#} ({HOST_VARIABLE}=unix://… names another)"),
             found => return found,
         };
@@ -88,16 +88,16 @@ impl Engine {
             "{missing}\nRoot starts it with `service docker start`; root and the members of the group docker may use it"
         );
         capture_ok(task("service").args(["docker", "start"]))?;
-        wait_until("an answer of the Docker engine", Duration::from_secs(30), || Ok(Self::find().is_ok()))?;
+        wait_until("the Docker engine responds", Duration::from_secs(30), || Ok(Self::find().is_ok()))?;
         Self::find()
     }
 
-    /// An engine with the image of the tests, and without what earlier ones left.
+    /// Returns an engine with the image of the tests and without leftovers of earlier tests.
     pub fn for_tests() -> Result<Self> {
         let engine = Self::find_or_start()?;
         engine.ensure_image(TEST_IMAGE)?;
         if let Err(error) = engine.sweep() {
-            eprintln!("what earlier tests left in the engine stays there: {error:#}");
+            eprintln!("failed to remove leftovers of earlier tests from the engine: {error:#}");
         }
         Ok(engine)
     }
@@ -110,18 +110,18 @@ impl Engine {
         let said = if let Some(program) = provider("images") {
             capture_ok(task(program).arg(image))?
         } else {
-            let (name, tag) = image.split_once(':').context("an image has a tag")?;
-            // Whether it worked stands in the text, not in the status.
+            let (name, tag) = image.split_once(':').context("an image must have a tag")?;
+            // The result is in the text, not in the status.
             self.call("POST", &format!("/images/create?fromImage={name}&tag={tag}"))?.1
         };
-        self.get(&description).with_context(|| format!("{image} cannot be had: {}", said.trim_end().lines().last().unwrap_or_default()))?;
+        self.get(&description).with_context(|| format!("failed to get {image}: {}", said.trim_end().lines().last().unwrap_or_default()))?;
         Ok(())
     }
 
-    /// Stops the running containers of a namespace; what is in them stays.
+    /// Stops the running containers of a namespace; their contents remain.
     pub fn stop(&self, namespace: &str) -> Result<()> {
         let running = self.containers(|container| container.running && container.namespace == namespace)?;
-        // Together, since each may take its time.
+        // In parallel, since each may take several seconds.
         thread::scope(|scope| {
             let stops: Vec<_> = running
                 .iter()
@@ -137,7 +137,7 @@ impl Engine {
         self.change("DELETE", &format!("/networks/{}", network(namespace)))
     }
 
-    /// Removes what tests that were killed left behind.
+    /// Removes leftovers of killed tests.
     fn sweep(&self) -> Result<()> {
         let now = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
         let is_abandoned = |created: u64| now.saturating_sub(created) > ABANDONED.as_secs();
@@ -182,7 +182,7 @@ impl Engine {
         serde_json::from_str(&body).with_context(|| format!("GET {path}: not JSON"))
     }
 
-    /// A change that may have been made already, by us or by someone else.
+    /// Sends a change; succeeds also if it has already been made.
     fn change(&self, method: &str, path: &str) -> Result<()> {
         match self.call(method, path)? {
             (200..=299 | 304 | 404, _) => Ok(()),
@@ -190,16 +190,16 @@ impl Engine {
         }
     }
 
-    /// Asks, and answers status and body.
+    /// Sends a request and returns the status and the body.
     fn call(&self, method: &str, path: &str) -> Result<(u16, String)> {
         let mut stream = UnixStream::connect(&self.socket)?;
         stream.set_read_timeout(Some(SILENCE))?;
-        // By HTTP/1.0 an answer comes in one piece that ends with the connection.
+        // Over HTTP/1.0 a response is not chunked and ends with the connection.
         write!(stream, "{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("the answer has no end of its head")?;
-        let status = head.split(' ').nth(1).context("the answer has no status")?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the response has no end of its head")?;
+        let status = head.split(' ').nth(1).context("the response has no status")?;
         Ok((status.parse()?, body.to_owned()))
     }
 }
@@ -209,9 +209,9 @@ fn chosen() -> Option<String> {
     env::var(HOST_VARIABLE).ok().filter(|host| !host.is_empty())
 }
 
-/// The namespace of the stack in a folder, so that two checkouts can share an engine.
+/// The namespace of the stack in a folder; two checkouts can share an engine.
 pub fn namespace(folder: &Path) -> String {
-    // FNV-1a, since the standard library's hash may change with the compiler.
+    // FNV-1a, because the standard library's hash may change with the compiler.
     let bytes = folder.as_os_str().as_encoded_bytes();
     let hash = bytes.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
     format!("vitrine-{hash:08x}")
@@ -222,8 +222,8 @@ fn network(namespace: &str) -> String {
     format!("{namespace}-environments")
 }
 
-/// A program that stands in for a registry: `engine` starts an engine, `images` makes images.
-/// `.ci/compose-smoke` says more, and uses the same.
+/// A script that replaces a registry: `engine` starts an engine, `images` makes images.
+/// `.ci/compose-smoke` uses the same scripts and describes them.
 fn provider(name: &str) -> Option<PathBuf> {
     let folder = env::var_os("VITRINE_IMAGES").unwrap_or_else(|| "../shared/offline-docker".into());
     let program = paths::root().join(folder).join(name);
@@ -236,14 +236,14 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
 
-    /// Answers requests with what `answer` makes of each first line, and returns those lines.
+    /// Answers each request with `answer` of its first line, and returns those lines.
     fn serve(listener: &UnixListener, requests: usize, answer: impl Fn(&str) -> String) -> Vec<String> {
         (0..requests)
             .map(|_| {
                 let (stream, _) = listener.accept().unwrap();
                 let mut lines = BufReader::new(&stream).lines();
                 let request = lines.next().unwrap().unwrap();
-                // All of it is read, or closing would break the connection.
+                // Reads the whole request; otherwise closing would reset the connection.
                 lines.take_while(|line| !line.as_ref().unwrap().is_empty()).count();
                 (&stream).write_all(answer(&request).as_bytes()).unwrap();
                 request

@@ -1,5 +1,5 @@
-//! HTTP to the processes that we started. Not for anything outside this machine: over TLS, it trusts the authorities of our own
-//! edges and no others.
+//! An HTTP client for the processes that xtask started. Not for anything outside this machine: over TLS, it trusts only the authorities of
+//! the stack's own edges.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,8 +12,8 @@ use ureq::Agent;
 use ureq::http::Request;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
-/// The certificates of the authorities of our edges: what clients that are made from now on trust. A process runs one such edge, and
-/// proofs make clients in so many places that each cannot be handed this.
+/// The certificate authority of the stack's edge, trusted by every client created from now on. It is a global because a process runs one
+/// such edge, and proofs create clients in too many places to pass it to each.
 static TRUSTED: Mutex<Option<Trusted>> = Mutex::new(None);
 
 #[derive(Clone)]
@@ -24,13 +24,13 @@ struct Trusted {
 
 /// Trusts the authority whose certificate is in a file, in PEM.
 pub fn trust(file: &Path) -> Result<()> {
-    let pem = fs::read(file).with_context(|| format!("cannot read {}", file.display()))?;
+    let pem = fs::read(file).with_context(|| format!("failed to read {}", file.display()))?;
     let roots = RootCerts::from([Certificate::from_pem(&pem)?]);
     *TRUSTED.lock().unwrap_or_else(PoisonError::into_inner) = Some(Trusted { file: file.to_owned(), roots });
     Ok(())
 }
 
-/// The file with the certificate that is trusted, for programs that have to be given it.
+/// The file with the trusted certificate, for programs that need it as an argument.
 pub fn trusted() -> Option<PathBuf> {
     trusted_roots().map(|trusted| trusted.file)
 }
@@ -39,18 +39,18 @@ fn trusted_roots() -> Option<Trusted> {
     TRUSTED.lock().unwrap_or_else(PoisonError::into_inner).clone()
 }
 
-/// An answer, whatever its status.
+/// A response of any status.
 pub struct Answer {
-    /// Its status.
+    /// Its HTTP status.
     pub status: u16,
     /// Its headers.
     pub headers: ureq::http::HeaderMap,
-    /// Its body.
+    /// Its body as text.
     pub body: String,
 }
 
 impl Answer {
-    /// The body as JSON.
+    /// Parses the body as JSON.
     pub fn json(&self) -> Result<Value> {
         serde_json::from_str(&self.body).with_context(|| format!("not JSON: {}", self.body))
     }
@@ -61,30 +61,30 @@ impl Answer {
     }
 }
 
-/// Keeps its connections, as a browser does.
+/// A client that keeps its connections alive, as a browser does.
 pub struct Client(Agent);
 
 impl Client {
-    /// A client without a connection yet.
+    /// A client without open connections.
     pub fn new() -> Self {
         let roots = trusted_roots().map_or_else(|| RootCerts::from([]), |trusted| trusted.roots);
         let config = Agent::config_builder()
             .http_status_as_error(false)
-            // A redirect is an answer, too.
+            // Redirects are returned as responses.
             .max_redirects(0)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
             .timeout_global(Some(Duration::from_secs(10)))
-            // A proxy of the environment must not come between us and our own processes.
+            // A proxy from the environment must not intercept traffic to our own processes.
             .proxy(None);
         Self(config.build().into())
     }
 
-    /// Any method, with headers and a JSON body.
+    /// Sends a request with headers and a JSON body.
     pub fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
         self.send_text(method, url, headers, body.map(|body| ("application/json", body.to_string())))
     }
 
-    /// Any method, with headers and a body of some content type.
+    /// Sends a request with headers and a body of any content type.
     pub fn send_text(&self, method: &str, url: &str, headers: &[(&str, &str)], body: Option<(&str, String)>) -> Result<Answer> {
         let mut request = Request::builder().method(method).uri(url);
         for (name, value) in headers {
@@ -99,17 +99,17 @@ impl Client {
     }
 }
 
-/// GET.
+/// Sends a GET on a connection of its own.
 pub fn get(url: &str) -> Result<Answer> {
     send("GET", url, &[], None)
 }
 
-/// Whether a GET is answered with 200.
+/// Whether a GET returns 200.
 pub fn is_ok(url: &str) -> bool {
     get(url).is_ok_and(|answer| answer.status == 200)
 }
 
-/// Any method, with headers and a JSON body, on a connection of its own.
+/// Sends a request with headers and a JSON body on a connection of its own.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
     Client::new().send(method, url, headers, body)
 }

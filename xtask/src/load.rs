@@ -1,5 +1,4 @@
-//! The load: k6 in the background with a script of `load/`, and what it says of itself at its end. What it does to the
-//! service and what is good enough is said in the script.
+//! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,30 +14,30 @@ use crate::paths;
 use crate::process::{Daemon, Process, capture, pause, task};
 use crate::tools::K6;
 
-/// Above the time that it takes to remove what the load made.
+/// Above the time for removing the data that the load created.
 const GRACE: Duration = Duration::from_secs(90);
 
-/// A load that is put on; dropping it ends it.
+/// A running load; dropping it stops it.
 pub struct Load {
     k6: Process,
     report: PathBuf,
 }
 
 impl Load {
-    /// Puts the load of a profile on an edge for so long, and tells a Prometheus of it if there is one. `report` is where k6
-    /// writes its summary; its log lies beside that.
+    /// Puts the load of a profile on an edge for this long and, if there is a Prometheus, reports its metrics there. k6 writes its summary
+    /// to `report` and its log beside it.
     pub fn start(edge: &str, prometheus: Option<&str>, profile: &str, duration: Duration, report: &Path) -> Result<Self> {
         let script = paths::root().join("load").join(profile).with_extension("js");
-        ensure!(script.is_file(), "there is no {}", script.display());
-        let folder = report.parent().context("the report lies in a folder")?;
+        ensure!(script.is_file(), "there is no script {}", script.display());
+        let folder = report.parent().context("the report has no folder")?;
         paths::ensure(folder)?;
         if report.exists() {
-            // An earlier one's must not be taken for this one's.
-            fs::remove_file(report).with_context(|| format!("cannot remove {}", report.display()))?;
+            // The summary of an earlier run must not pass for that of this run.
+            fs::remove_file(report).with_context(|| format!("failed to remove {}", report.display()))?;
         }
         let mut k6 = Daemon::stopped_by("k6", &K6.path()?, folder, None, Signal::INT)
             .args(["run", "--quiet", "--no-color", "--no-usage-report"])
-            // Its own interface, on a port that nobody else has.
+            // k6's own API, on a free port.
             .args(["--address", "127.0.0.1:0"])
             .args([format!("--env=EDGE={edge}"), format!("--env=DURATION={}ms", duration.as_millis())])
             .args([format!("--summary-export={}", report.display())]);
@@ -52,13 +51,13 @@ impl Load {
                 .env("K6_PROMETHEUS_RW_SERVER_URL", format!("{prometheus}/api/v1/write"))
                 .env("K6_PROMETHEUS_RW_TREND_STATS", "p(50),p(95),p(99)")
                 .env("K6_PROMETHEUS_RW_STALE_MARKERS", "true")
-                // A Prometheus that is hurried looks back over four seconds.
+                // A sped-up Prometheus looks back only four seconds.
                 .env("K6_PROMETHEUS_RW_PUSH_INTERVAL", "1s");
         }
         Ok(Self { k6: k6.args([script]).grace(GRACE).start()?, report: report.to_owned() })
     }
 
-    /// Waits for its end and answers what it says of itself.
+    /// Waits for the end and returns the summary.
     pub fn finish(mut self) -> Result<Summary> {
         while self.is_running() {
             pause()?;
@@ -66,7 +65,7 @@ impl Load {
         self.summary()
     }
 
-    /// Ends it now: journeys are broken off, what was made is removed. Answers what it says of itself.
+    /// Stops the load now: journeys are aborted and their data is removed. Returns the summary.
     pub fn stop(mut self) -> Result<Summary> {
         if self.is_running() {
             self.k6.end(Signal::INT)?;
@@ -74,7 +73,7 @@ impl Load {
         self.summary()
     }
 
-    /// Whether it is still put on.
+    /// Whether the load is still running.
     pub fn is_running(&mut self) -> bool {
         self.k6.check().is_ok()
     }
@@ -85,8 +84,8 @@ impl Load {
     }
 }
 
-/// Checks that the gate refuses a run in which scenarios do nothing, and names each of them: k6 lets a threshold on a rate hold
-/// when there is no sample. The run is `load/empty.js`, which asks nobody for anything. Returns the number of scenarios.
+/// Checks that the gate fails a run in which scenarios do nothing, and names each of them: k6 passes a threshold on a rate that has no
+/// samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
 pub fn refuses_idle_scenarios(folder: &Path) -> Result<usize> {
     let counted = empty_run(folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();
@@ -94,8 +93,8 @@ pub fn refuses_idle_scenarios(folder: &Path) -> Result<usize> {
     let idle = empty_run(folder, &scenarios.join(","))?;
     for scenario in &scenarios {
         let threshold = format!("journeys_done{{scenario:{scenario}}}: count>0");
-        ensure!(counted.thresholds.get(&threshold) == Some(&true), "{threshold} does not hold where a journey was counted");
-        ensure!(idle.thresholds.get(&threshold) == Some(&false), "{threshold} holds where {scenario} did nothing");
+        ensure!(counted.thresholds.get(&threshold) == Some(&true), "{threshold} fails although a journey was counted");
+        ensure!(idle.thresholds.get(&threshold) == Some(&false), "{threshold} passes although {scenario} did nothing");
     }
     Ok(scenarios.len())
 }
@@ -114,44 +113,44 @@ fn empty_run(folder: &Path, idle: &str) -> Result<Summary> {
     Summary::read(&serde_json::from_str(&text)?)
 }
 
-/// What k6 says of a load.
+/// k6's summary of a load.
 #[derive(Debug, PartialEq)]
 pub struct Summary {
-    /// Requests that were sent.
+    /// Number of requests.
     pub requests: f64,
-    /// The same in a second.
+    /// Requests per second.
     pub rate: f64,
-    /// The share that was answered otherwise than wanted, or not at all.
+    /// Share of requests with an unexpected response or none.
     pub failed: f64,
-    /// Of the time of a request, in milliseconds: half of them were faster.
+    /// Median duration of a request, in milliseconds.
     pub p50: f64,
-    /// All but a twentieth.
+    /// 95th percentile of the duration, in milliseconds.
     pub p95: f64,
-    /// All but a hundredth.
+    /// 99th percentile of the duration, in milliseconds.
     pub p99: f64,
-    /// The share of the checks that held.
+    /// Share of the checks that passed.
     pub checks: f64,
-    /// Socket.IO connections that were opened.
+    /// Number of Socket.IO connections.
     pub sockets: f64,
-    /// By scenario: the journeys that came to their end and those that did not.
+    /// Finished and failed journeys, by scenario.
     pub journeys: BTreeMap<String, Journeys>,
-    /// What is good enough, and whether it was reached.
+    /// Whether each threshold was met.
     pub thresholds: BTreeMap<String, bool>,
 }
 
-/// What became of the journeys of a scenario.
+/// The results of a scenario's journeys.
 #[derive(Debug, Default, PartialEq)]
 pub struct Journeys {
-    /// Came to their end.
+    /// Number of finished journeys.
     pub done: f64,
-    /// Did not.
+    /// Number of failed journeys.
     pub failed: f64,
 }
 
 impl Summary {
     fn read(exported: &Value) -> Result<Self> {
         let metrics = exported["metrics"].as_object().context("k6's summary has no metrics")?;
-        // What never happened is not there.
+        // k6 omits metrics without samples.
         let number = |metric: &str, field: &str| metrics.get(metric).and_then(|values| values[field].as_f64()).unwrap_or_default();
         let journeys = metrics.keys().filter_map(|metric| {
             let scenario = metric.strip_prefix("journeys{scenario:")?.strip_suffix('}')?;
@@ -159,7 +158,7 @@ impl Summary {
         });
         let thresholds = metrics.iter().flat_map(|(metric, values)| {
             let thresholds = values["thresholds"].as_object().into_iter().flatten();
-            // What k6 tells is whether it was crossed.
+            // k6 exports whether the threshold was crossed.
             thresholds.map(move |(threshold, crossed)| (format!("{metric}: {threshold}"), *crossed == Value::Bool(false)))
         });
         Ok(Self {
@@ -186,7 +185,7 @@ mod tests {
     fn a_summary_is_read() {
         let exported = json!({ "metrics": {
             "http_reqs": { "count": 461, "rate": 4.95 },
-            // A rate of failures: what "passes" is a request that failed.
+            // A rate of failures: "passes" counts failed requests.
             "http_req_failed": { "passes": 6, "fails": 455, "value": 0.013, "thresholds": { "rate<0.01": true } },
             "http_req_duration": { "p(50)": 8.4, "p(95)": 71.8, "p(99)": 114.0, "max": 174.2, "thresholds": { "p(95)<500": false } },
             "checks": { "passes": 99, "fails": 1, "value": 0.99 },
@@ -220,7 +219,7 @@ mod tests {
 
     #[test]
     fn the_gate_refuses_idle_scenarios() {
-        // `cargo xtask load --gate` requires k6 and checks this too; a machine for unit tests may do without.
+        // `cargo xtask load --gate` requires k6 and checks this, too; a machine for unit tests may not have it.
         if K6.find().is_some() {
             let folder = tempfile::tempdir().unwrap();
             assert!(refuses_idle_scenarios(folder.path()).unwrap() > 1);

@@ -1,7 +1,7 @@
-//! Mutants: rules with one small mistake each, such as another limit or a label too few. A mutant that no test of its rule
-//! notices shows what the tests leave open. Each kind of mistake is one file in `mutants/`; `trial` tells which are noticed.
+//! Mutants: rules with one small mistake each, such as another threshold or a missing label. A mutant that no test of its rule notices
+//! shows a gap in the tests. Each kind of mistake is one file in `mutants/`; `trial` finds the mutants that tests notice.
 //!
-//! Labels and annotations of an alert need no mutants: promtool compares all of them wherever it fires.
+//! Labels and annotations of an alert need no mutants: promtool compares all of them wherever the alert fires.
 
 mod aggregations;
 mod arithmetic;
@@ -27,17 +27,17 @@ use tokens::{Token, tokens};
 
 /// A rule with one mistake.
 pub struct Mutant {
-    /// The rule.
+    /// The changed rule.
     pub rule: Rule,
-    /// The mistake; with the rule's name it is unique in a file.
+    /// A description of the mistake, unique per rule in a file.
     pub change: String,
 }
 
 /// One mistake in an expression.
 struct Edit {
-    /// The bytes that give way.
+    /// The replaced bytes.
     range: Range<usize>,
-    /// What stands there then.
+    /// The replacement.
     with: String,
 }
 
@@ -87,7 +87,7 @@ fn shown(text: &str) -> String {
     if text.trim().is_empty() { "nothing".to_owned() } else { format!("`{}`", text.trim()) }
 }
 
-/// The expressions that a kind of mistake makes of one.
+/// The expressions that a kind of mistake makes from one expression.
 #[cfg(test)]
 fn mutated(kind: Kind, expression: &str) -> Vec<String> {
     let edits = kind(&tokens(expression));

@@ -1,5 +1,5 @@
-//! Projects of Node.js in this checkout: where they are, how their packages come, and whether what they made is older than its
-//! sources. What they make is said by who uses them: `web` and `dashboards`.
+//! Node.js projects of this checkout: their locations, their packages, and whether their output is older than their sources. `web` and
+//! `dashboards` use it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,26 +14,26 @@ use crate::tools::{NODE, NPM, require};
 
 /// A folder with a `package.json`.
 pub struct Project {
-    /// Below the root of the checkout.
+    /// Relative to the root of the checkout.
     pub folder: &'static str,
-    /// The verb that makes it, for messages.
+    /// The verb that builds it, for messages.
     pub verb: &'static str,
-    /// What in its folder is made from the rest.
+    /// The generated files and folders in it.
     pub made: &'static [&'static str],
 }
 
 impl Project {
-    /// Where it is.
+    /// Its absolute path.
     pub fn home(&self) -> PathBuf {
         paths::root().join(self.folder)
     }
 
-    /// Node.js in its folder.
+    /// A Node.js command in its folder.
     pub fn node(&self) -> Result<Command> {
         Ok(self.inside(&NODE.path()?))
     }
 
-    /// One of its scripts.
+    /// A command for one of its npm scripts.
     pub fn script(&self, name: &str) -> Result<Command> {
         let mut npm = self.inside(&NPM.path()?);
         npm.args(["run", "--silent", name]);
@@ -46,17 +46,17 @@ impl Project {
         command
     }
 
-    /// Checks the types of its sources; answers whether they are right.
+    /// Type-checks its sources; returns whether they are correct.
     pub fn check(&self, install: bool) -> Result<bool> {
         self.packages(install)?;
         run(&mut self.script("check")?)
     }
 
-    /// Has the packages of the lock file there. This is the only step that needs the network, and comes with `install` alone.
+    /// Ensures that the packages of the lock file are installed. Only this step needs the network, and only `install` allows it.
     pub fn packages(&self, install: bool) -> Result<()> {
         require(&[&NODE, &NPM], install)?;
         let home = self.home();
-        // npm writes it last.
+        // npm writes this file last.
         let installed = modified(&home.join("node_modules/.package-lock.json"));
         if installed >= modified(&home.join("package-lock.json")) {
             return Ok(());
@@ -67,16 +67,16 @@ impl Project {
         Ok(())
     }
 
-    /// Whether a file that it makes is newer than all that it is made from.
+    /// Whether a generated file is newer than all of its sources.
     pub fn is_made(&self, file: &str) -> Result<bool> {
         let home = self.home();
         let sources = self.sources(&home)?;
         Ok(modified(&home.join(file)).is_some_and(|made| sources < made))
     }
 
-    /// When something in the folder was changed last, other than what is made from it.
+    /// The time of the last change in the folder, generated files excluded.
     fn sources(&self, home: &Path) -> Result<SystemTime> {
-        let entries = fs::read_dir(home).with_context(|| format!("cannot read {}", home.display()))?;
+        let entries = fs::read_dir(home).with_context(|| format!("failed to read {}", home.display()))?;
         let mut newest = SystemTime::UNIX_EPOCH;
         for entry in entries {
             let entry = entry?;
@@ -88,9 +88,9 @@ impl Project {
     }
 }
 
-/// The newest time below a path; a folder's own tells when something in it was removed.
+/// The newest modification time below a path; a folder's own time shows that something in it was removed.
 fn newest_in(path: &Path) -> Result<SystemTime> {
-    let mut newest = modified(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let mut newest = modified(path).with_context(|| format!("failed to read {}", path.display()))?;
     if path.is_dir() {
         for entry in fs::read_dir(path)? {
             newest = newest.max(newest_in(&entry?.path())?);

@@ -1,6 +1,6 @@
-//! The way from an alert to a person, asked of the programs that it leads through: is Alertmanager's configuration right, does it choose whom it
-//! should (`notifications/routes`), does it silence what it should and nothing else (`notifications/inhibitions`), does it say what it should, does
-//! all of it arrive (`notifications/live`), and do its links open (`notifications/links`)?
+//! The way from an alert to its receiver, tested with the programs involved: Alertmanager's configuration is valid, routes alerts to the
+//! intended receivers (`notifications/routes`), inhibits the intended alerts and no others (`notifications/inhibitions`) and renders the
+//! intended text; notifications arrive (`notifications/live`), and their links work (`notifications/links`).
 
 mod bench;
 mod inhibitions;
@@ -23,19 +23,19 @@ pub fn all(report: &mut Report, root: &Path) -> Result<()> {
     let folder = root.join("alertmanager");
     report.step("amtool check-config", || check(tool(&AMTOOL)?.arg("check-config").arg(folder.join("alertmanager.yml"))))?;
     report.step("amtool config routes", || routes::check(&folder, &root.join("prometheus/rules")))?;
-    report.step("what silences what", || inhibitions::check(&folder))?;
+    report.step("inhibitions", || inhibitions::check(&folder))?;
     report.step("amtool template render", || templates(&folder))?;
-    report.step("alerts reach people", live::check)?;
-    report.step("their links open", links::check)
+    report.step("alerts reach their receivers", live::check)?;
+    report.step("links of notifications open", links::check)
 }
 
-/// Each notification of the folder of tests, in the words of every template, is what stands beside it.
+/// Checks that each notification in the folder of tests, rendered by every template, matches the expected file beside it.
 fn templates(folder: &Path) -> Result<Outcome> {
     let tests = folder.join("tests");
-    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()));
+    let read = |path: &Path| fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()));
     let text = read(&tests.join("all.tmpl"))?;
     let mut sum = Outcome::default();
-    for entry in fs::read_dir(&tests).with_context(|| format!("cannot read {}", tests.display()))? {
+    for entry in fs::read_dir(&tests).with_context(|| format!("failed to read {}", tests.display()))? {
         let data = entry?.path();
         if data.extension().is_none_or(|kind| kind != "json") {
             continue;
@@ -48,10 +48,10 @@ fn templates(folder: &Path) -> Result<Outcome> {
             sum.passed += 1;
         } else {
             sum.failed += 1;
-            sum.note = format!("{} is not what the templates say now", expected.file_name().unwrap_or_default().display());
+            sum.note = format!("{} differs from the output of the templates", expected.file_name().unwrap_or_default().display());
             eprintln!("{}:\n{said}", data.display());
         }
     }
-    ensure!(sum != Outcome::default(), "{} holds no notifications", tests.display());
+    ensure!(sum != Outcome::default(), "{} contains no notifications", tests.display());
     Ok(sum)
 }

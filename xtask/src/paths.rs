@@ -59,7 +59,7 @@ pub fn ensure(folder: &Path) -> Result<()> {
 
 /// Writes a file that only its owner can read.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
     fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", path.display()))
 }
 
@@ -80,6 +80,6 @@ pub fn random_key() -> Result<String> {
 
 fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
     let mut bytes = [0; BYTES];
-    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("cannot read /dev/urandom")?;
+    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("failed to read /dev/urandom")?;
     Ok(bytes)
 }

@@ -150,7 +150,7 @@ impl Ports {
     pub fn configured(replicas: u16, file: &Path) -> Result<Self> {
         let written: Vec<(String, String)> = if file.exists() {
             let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
-            pairs.with_context(|| format!("cannot read {}", file.display()))?
+            pairs.with_context(|| format!("failed to read {}", file.display()))?
         } else {
             Vec::new()
         };

@@ -191,7 +191,7 @@ impl Daemon {
 
     /// Starts it.
     pub fn start(mut self) -> Result<Process> {
-        let log = File::create(&self.log).with_context(|| format!("cannot write {}", self.log.display()))?;
+        let log = File::create(&self.log).with_context(|| format!("failed to write {}", self.log.display()))?;
         self.command.stdout(log.try_clone()?).stderr(log);
         let mut process = Process::spawn(&mut self.command, &self.name, Some(self.log))?;
         process.stop = self.stop;
@@ -217,7 +217,7 @@ pub struct Process {
 
 impl Process {
     fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
-        let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
+        let child = command.spawn().with_context(|| format!("failed to start {name}"))?;
         let pid = Pid::from_child(&child);
         // A task may have much to clean up; a daemon's grace is set by who starts it.
         Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1), restarts: None })
@@ -255,7 +255,7 @@ impl Process {
             }
             Ok(false) => {}
             Ok(true) => {
-                self.child = restarts.start(now).with_context(|| format!("cannot start {} again", self.name))?;
+                self.child = restarts.start(now).with_context(|| format!("failed to start {} again", self.name))?;
                 self.pid = Pid::from_child(&self.child);
             }
         }

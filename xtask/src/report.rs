@@ -177,7 +177,7 @@ impl Report {
         paths::ensure(&folder)?;
         let write = |kind: &str, text: String| {
             let path = folder.join(format!("{}.{kind}", self.verb));
-            fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+            fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))
         };
         write("json", format!("{:#}\n", self.json()))?;
         write("md", self.markdown())?;

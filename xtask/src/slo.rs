@@ -37,7 +37,7 @@ impl Generated {
 
     /// Writes the file.
     pub fn write(&self) -> Result<Outcome> {
-        fs::write(self.place(), &self.text).with_context(|| format!("cannot write {}", self.path))?;
+        fs::write(self.place(), &self.text).with_context(|| format!("failed to write {}", self.path))?;
         Ok(Outcome::passed())
     }
 

@@ -55,7 +55,7 @@ pub fn blocks() -> Result<Vec<(&'static str, Vec<Block>)>> {
 }
 
 fn read(document: &str) -> Result<String> {
-    fs::read_to_string(paths::root().join(document)).with_context(|| format!("cannot read {document}"))
+    fs::read_to_string(paths::root().join(document)).with_context(|| format!("failed to read {document}"))
 }
 
 fn proved(document: &str, markdown: &str, proofs: &[(&str, Proof)]) -> Result<Vec<Block>> {

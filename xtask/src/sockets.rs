@@ -32,7 +32,7 @@ impl Sockets {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .context("cannot start node")?;
+            .context("failed to start node")?;
         let commands = process.stdin.take().context("node has no input")?;
         let answers = BufReader::new(process.stdout.take().context("node has no output")?);
         Ok(Self { process, commands, answers })

@@ -120,7 +120,7 @@ fn initialise(bin: &Path, place: &Place<'_>, data: &Path, user: Option<User>) ->
             .arg("-D")
             .arg(data),
     )?;
-    fs::remove_file(&secret).context("cannot remove the password file")
+    fs::remove_file(&secret).context("failed to remove the password file")
 }
 
 fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
@@ -165,7 +165,7 @@ fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
     }
-    let users = fs::read_to_string("/etc/passwd").context("cannot read /etc/passwd")?;
+    let users = fs::read_to_string("/etc/passwd").context("failed to read /etc/passwd")?;
     ["postgres", "nobody"]
         .iter()
         .find_map(|name| find_user(&users, name))

@@ -1,5 +1,5 @@
-//! What variables of a query stand for when nobody has chosen anything: those of the dashboard their defaults, Grafana's own
-//! what it would make of the time that is shown. Time in the filled query runs at the pace of the Prometheus that is asked.
+//! Default values of variables in queries: a dashboard's variables take their defaults, Grafana's own follow from the displayed time range.
+//! Durations in the resulting query are scaled to the pace of the queried Prometheus.
 
 use std::collections::BTreeMap;
 
@@ -9,27 +9,28 @@ use serde_json::Value;
 use super::{Dashboard, Variable};
 use crate::speed::{self, Pace};
 
-/// Four scrapes, as Grafana reckons a rate's window.
+/// Grafana's `$__rate_interval` is four scrape intervals.
 const SCRAPES_OF_A_RATE: u32 = 4;
-/// What is chosen when all is chosen.
+/// Grafana's value for a selection of everything.
 const ALL: &str = "$__all";
 
-/// The values of variables, by their names.
+/// The values of variables, by name.
 pub struct Variables {
     values: BTreeMap<String, String>,
     pace: Pace,
 }
 
 impl Variables {
-    /// The defaults of a dashboard whose queries are asked at some pace.
+    /// The defaults of a dashboard, for a Prometheus at this pace.
     pub fn of(dashboard: &Dashboard, pace: Pace) -> Result<Self> {
         let scrape = pace.real_interval();
-        let shown = dashboard.time.from.strip_prefix("now-").and_then(speed::parse).context("a dashboard shows the time until now")?;
+        let shown =
+            dashboard.time.from.strip_prefix("now-").and_then(speed::parse).context("the dashboard's time range does not end now")?;
         let own = dashboard.templating.list.iter().map(|variable| Ok((variable.name.clone(), variable.default()?)));
         let mut values = own.collect::<Result<BTreeMap<_, _>>>()?;
         for (name, long) in [("__interval", scrape), ("__rate_interval", scrape * SCRAPES_OF_A_RATE), ("__range", shown)] {
             values.insert(name.to_owned(), speed::written(long));
-            // Numbers are not recognised as time, so they are divided here.
+            // Plain numbers are not recognised as durations, so they are divided here.
             let here = pace.shortened(long);
             values.insert(format!("{name}_s"), here.as_secs().to_string());
             values.insert(format!("{name}_ms"), here.as_millis().to_string());
@@ -37,7 +38,7 @@ impl Variables {
         Ok(Self { values, pace })
     }
 
-    /// A query with values in place of variables.
+    /// Replaces the variables in a query with their values.
     pub fn fill(&self, query: &str) -> Result<String> {
         let mut filled = String::with_capacity(query.len());
         let mut rest = query;
@@ -45,7 +46,7 @@ impl Variables {
             filled.push_str(before);
             let (name, after_name) = leading_name(after);
             if name.is_empty() {
-                // The end of a pattern, or what it captures.
+                // The end of a regular expression, or a reference to a capture group.
                 filled.push('$');
             } else {
                 filled.push_str(self.values.get(name).with_context(|| format!("{query}: there is no variable {name}"))?);
@@ -57,7 +58,7 @@ impl Variables {
     }
 }
 
-/// The name after a `$`, without what it says of its format, and what follows.
+/// Splits the text after a `$` into the name, without its format, and the rest.
 fn leading_name(text: &str) -> (&str, &str) {
     let braced = text.strip_prefix('{').and_then(|inside| inside.split_once('}'));
     let (name, after) = braced.map_or_else(

@@ -16,16 +16,16 @@ use crate::paths;
 /// Writes the whole document.
 pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
-    fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// Updates the rows of some drills in the document, in the order of the schedule. Rows without a drill are dropped.
 pub fn update(bench: &Bench, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
-    let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let rows: Vec<String> = rows(&rules(bench)?, drilled);
     let order: Vec<String> = schedule::alerts(schedule::ALL).map(label).collect();
-    fs::write(&path, merged(&text, &rows, &order)).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, merged(&text, &rows, &order)).with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn merged(text: &str, rows: &[String], order: &[String]) -> String {

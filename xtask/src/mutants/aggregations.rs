@@ -1,4 +1,4 @@
-//! Aggregations left out, and others in their place. By which labels they go is `labels`' matter.
+//! Removes aggregations and replaces them with others. Their labels belong to `labels`.
 
 use super::Edit;
 use super::tokens::Token;
@@ -18,13 +18,13 @@ fn others(aggregation: &str) -> Option<&'static [&'static str]> {
         "sum" | "avg" | "min" => Some(&["max"]),
         "max" => Some(&["min"]),
         "count" => Some(&["sum"]),
-        // Asks whether there is anything at all, as any other would.
+        // Only tests for existence, as every other aggregation would.
         "group" => Some(&[]),
         _ => None,
     }
 }
 
-/// Where the bracket opens that holds what is aggregated.
+/// The index of the bracket that opens the aggregated expression.
 fn body(after: &[Token]) -> Option<usize> {
     let clause = if after.first().is_some_and(|token| token.is("by") || token.is("without")) {
         after.iter().position(|token| token.is(")"))? + 1

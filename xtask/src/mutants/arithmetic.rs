@@ -1,4 +1,4 @@
-//! Division for multiplication, addition for subtraction, and the reverse.
+//! Replaces division with multiplication, addition with subtraction, and the reverse.
 
 use super::Edit;
 use super::tokens::{Kind, Token};

@@ -1,4 +1,4 @@
-//! Comparisons the wrong way round, and those that take the limit itself for the other side.
+//! Reverses comparisons, and moves the threshold itself to the other side.
 
 use super::Edit;
 use super::tokens::Token;

@@ -1,6 +1,6 @@
-//! Durations as Prometheus writes them, twice and half as long.
+//! Prometheus durations, doubled and halved.
 
-/// Twice and half a duration such as `1h30m`, each in the largest unit that needs no fraction.
+/// A duration such as `1h30m` doubled and halved, each in the largest unit that needs no fraction.
 pub fn others(text: &str) -> Vec<String> {
     milliseconds(text).filter(|long| *long > 0).map_or_else(Vec::new, |long| vec![written(long * 2), written(long / 2)])
 }

@@ -1,5 +1,5 @@
-//! The mutants that no test can notice, with the reason why: `equivalent.yml` beside the folder of rules. It cannot grow old
-//! unseen: what it names must be there, and must go unnoticed.
+//! The mutants that no test can notice, with the reason: `equivalent.yml` beside the folder of rules. The list cannot become stale
+//! unnoticed: every listed mutant must exist and must survive the tests.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::rules::read;
 
-/// Mutants that do what their rules do, all for one reason.
+/// Mutants that behave as their rules do, all for one reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
@@ -16,14 +16,14 @@ struct Entry {
     file: String,
     /// Alerts or recorded series.
     rules: Vec<String>,
-    /// Of each of them, as the report of mutants says it.
+    /// The changes to each of them, as in the report of mutants.
     changes: Vec<String>,
-    /// Why nobody can tell.
+    /// Why no test can notice them.
     #[expect(dead_code, reason = "for people")]
     because: String,
 }
 
-/// The mutants of one rule file, each by its rule and its change.
+/// The equivalent mutants of one rule file, each by its rule and its change.
 pub fn of(prometheus: &Path, file: &str) -> Result<Vec<(String, String)>> {
     let entries: Vec<Entry> = read(&prometheus.join("equivalent.yml"))?;
     Ok(entries.iter().filter(|entry| entry.file == file).flat_map(pairs).collect())

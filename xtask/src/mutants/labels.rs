@@ -1,4 +1,4 @@
-//! Labels by which is grouped or matched: all of them left out, and each.
+//! Removes grouping and matching labels: all of them, and each one.
 
 use super::Edit;
 use super::tokens::{Kind, Token};
@@ -14,7 +14,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
         let (opens, closes) = (list[0].start, list[list.len() - 1].end());
         edits.push(Edit::new(keyword.start..closes, ""));
         let labels: Vec<&str> = list.iter().filter(|token| token.kind == Kind::Word).map(|token| token.text).collect();
-        // By none of the labels and without a word on labels are the same to an aggregation.
+        // For an aggregation, `by ()` is the same as no clause.
         if labels.len() > 1 || !keyword.is("by") {
             edits.extend((0..labels.len()).map(|left_out| {
                 let mut rest = labels.clone();

@@ -1,4 +1,4 @@
-//! Label matchers left out, and each of the alternatives of a regular expression.
+//! Removes label matchers, and each alternative of a regular expression.
 
 use std::iter;
 use std::ops::Range;
@@ -27,7 +27,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     edits
 }
 
-/// Where the alternatives of a regular expression are, if it has several, each with the bar that goes with it. What is in brackets is one.
+/// The ranges of a regular expression's alternatives, if it has several, each with its bar. A group in brackets counts as one.
 fn alternatives(pattern: &Token) -> Vec<Range<usize>> {
     let mut depth = 0;
     let bars = pattern.text.char_indices().filter_map(|(at, c)| {

@@ -1,4 +1,4 @@
-//! Limits and factors twice and half as large; one instead of nothing.
+//! Doubles and halves thresholds and factors, and replaces 0 with 1.
 
 use super::Edit;
 use super::tokens::{Kind, Token};
@@ -9,7 +9,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     let mut edits = Vec::new();
     for (at, token) in tokens.iter().enumerate().filter(|(_, token)| token.kind == Kind::Number) {
         let neighbours = [at.checked_sub(1).and_then(|before| tokens.get(before)), tokens.get(at + 1)];
-        // The others are arguments of functions.
+        // Other numbers are arguments of functions.
         let counts = neighbours.into_iter().flatten().any(|token| token.is_operator(&OPERATORS));
         if let (true, Ok(number)) = (counts, token.text.parse::<f64>()) {
             let others = if number > 0.0 { vec![number * 2.0, number / 2.0] } else { vec![1.0] };

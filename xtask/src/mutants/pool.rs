@@ -1,4 +1,4 @@
-//! Work on many things, two at a time at most: what is waited for are programs, and other people use this machine, too.
+//! Processes many items, at most two at a time: the work waits for external programs, and other people use this machine, too.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 
 const MOST: usize = 2;
 
-/// The results, in the order of the items; the first error if there is one.
+/// The results in the order of the items, or the first error.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let worker = || {

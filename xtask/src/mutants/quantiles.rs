@@ -1,4 +1,4 @@
-//! The quantile above the one that is meant, and the one below it.
+//! Replaces a quantile with the next higher and the next lower one.
 
 use super::Edit;
 use super::tokens::{Kind, Token};

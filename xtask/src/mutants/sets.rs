@@ -1,4 +1,4 @@
-//! `and`, `or` and `unless` for one another.
+//! Replaces `and`, `or` and `unless` with one another.
 
 use super::Edit;
 use super::tokens::Token;

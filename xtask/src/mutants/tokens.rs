@@ -1,8 +1,8 @@
-//! `PromQL` in pieces: enough to change one of them, no more. promtool knows the grammar.
+//! Splits `PromQL` into tokens: enough to change one of them, and no more. promtool knows the grammar.
 
 use std::ops::Range;
 
-/// What a piece is.
+/// The kind of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A metric, a label, a function or a keyword.
@@ -11,20 +11,20 @@ pub enum Kind {
     Number,
     /// `5m`.
     Duration,
-    /// In quotes.
+    /// A quoted string.
     Text,
     /// An operator or a bracket.
     Symbol,
 }
 
-/// A piece of an expression.
+/// A token of an expression.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
-    /// What it is.
+    /// Its kind.
     pub kind: Kind,
-    /// As it stands there.
+    /// Its source text.
     pub text: &'a str,
-    /// The byte with which it begins.
+    /// The index of its first byte.
     pub start: usize,
     /// Whether it is between braces.
     pub in_braces: bool,
@@ -36,7 +36,7 @@ impl Token<'_> {
         self.start..self.end()
     }
 
-    /// The byte after it.
+    /// The index of the byte after it.
     pub fn end(&self) -> usize {
         self.start + self.text.len()
     }
@@ -46,13 +46,13 @@ impl Token<'_> {
         self.kind != Kind::Text && self.text == text
     }
 
-    /// Whether it is an operator out of these.
+    /// Whether it is one of these operators.
     pub fn is_operator(&self, operators: &[&str]) -> bool {
         self.kind == Kind::Symbol && !self.in_braces && operators.contains(&self.text)
     }
 }
 
-/// The pieces of an expression, without the space between them.
+/// The tokens of an expression, without the whitespace between them.
 pub fn tokens(expression: &str) -> Vec<Token<'_>> {
     let mut tokens = Vec::new();
     let (mut start, mut in_braces) = (0, false);
@@ -83,7 +83,7 @@ fn piece(rest: &str, first: char) -> (Kind, usize) {
     }
 }
 
-/// The length of a text with its quotes.
+/// The length of a quoted string, including its quotes.
 fn quoted(rest: &str, quote: char) -> usize {
     let mut escaped = false;
     let end = rest.char_indices().skip(1).find(|(_, c)| {

@@ -1,5 +1,5 @@
-//! Which mutants of a rule file its tests notice. A mutant is put before the tests of its own rule only, together with the
-//! recorded series that it may need: an alert by its name and labels, a series by the tests that ask for it.
+//! Finds the mutants of a rule file that its tests notice. A mutant runs only against the tests of its own rule, with the recorded series
+//! that it may need. Tests belong to an alert by its name and labels, and to a series if they query it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,7 +16,7 @@ use crate::report::Outcome;
 use crate::rules::{Expected, Rule, RuleFile, Test, TestFile, mentions, read};
 use crate::tools::PROMTOOL;
 
-/// A rule, a change of it (or none), and the files that try it.
+/// A rule, a change of it (or none), and the files that test it.
 struct Case {
     rule: String,
     change: Option<String>,
@@ -47,13 +47,13 @@ pub fn run(prometheus: &Path, name: &str) -> Result<Outcome> {
     Ok(judge(name, noticed, survivors, &equivalent::of(prometheus, name)?))
 }
 
-/// Mutants by their rule and their change.
+/// Mutants as pairs of a rule and a change.
 type Mutants = Vec<(String, String)>;
 
 fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> Outcome {
     let wrong: Vec<_> = equivalent.iter().filter(|listed| !survivors.contains(listed)).collect();
     for (rule, change) in &wrong {
-        println!("{name}: {rule}: equivalent.yml names {change}, which is noticed or not there");
+        println!("{name}: {rule}: equivalent.yml lists {change}, which does not exist or is noticed");
     }
     let (listed, alive): (Mutants, Mutants) = survivors.into_iter().partition(|mutant| equivalent.contains(mutant));
     for (rule, change) in &alive {
@@ -64,7 +64,7 @@ fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> 
     Outcome { passed: noticed + listed.len() as u64, failed, note, ..Outcome::default() }
 }
 
-/// Each rule as it is, and each of its mutants.
+/// Each rule unchanged, and each of its mutants.
 fn cases(rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
@@ -94,7 +94,7 @@ fn cases(rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
 /// The tests of one rule.
 fn narrow(tests: &TestFile, rule: &Rule) -> TestFile {
     let mut tests = tests.clone();
-    // What it builds on stays as it is.
+    // The other rule files that it depends on stay unchanged.
     let rules = paths::root().join("monitoring/prometheus/rules");
     let found = |file: &String| Some(rules.join(Path::new(file).file_name()?).display().to_string());
     let (_own, others) = tests.rule_files.split_last().unwrap_or((&String::new(), &[]));
@@ -108,7 +108,7 @@ fn narrow(tests: &TestFile, rule: &Rule) -> TestFile {
     tests
 }
 
-/// Takes away what a test expects of alerts of the same name and other labels; answers whether that was not all that it expects.
+/// Removes a test's expectations about alerts with the same name but other labels; returns whether anything else is expected.
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
     let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);
@@ -123,7 +123,7 @@ fn of_labels(test: &mut Test, rule: &Rule) -> bool {
 const RULES: &str = "rules.yml";
 const TESTS: &str = "tests.yml";
 
-/// A mutant that promtool cannot read would pass for one that is noticed.
+/// Checks that promtool can read every mutant; otherwise an invalid mutant would count as noticed.
 fn are_valid(folder: &Path, cases: &[Case]) -> Result<()> {
     let groups = cases.iter().enumerate().flat_map(|(number, case)| {
         case.rules.groups.iter().cloned().map(move |mut group| {
@@ -143,14 +143,14 @@ fn passes(folder: &Path, case: &Case) -> Result<bool> {
     write(folder, RULES, &case.rules)?;
     write(folder, TESTS, &case.tests)?;
     let said = capture(tool(&PROMTOOL)?.args(["test", "rules", TESTS]).current_dir(folder))?;
-    fs::remove_dir_all(folder).with_context(|| format!("cannot remove {}", folder.display()))?;
+    fs::remove_dir_all(folder).with_context(|| format!("failed to remove {}", folder.display()))?;
     Ok(said.success)
 }
 
 fn write(folder: &Path, name: &str, content: &impl Serialize) -> Result<PathBuf> {
     let path = folder.join(name);
     let text = serde_norway::to_string(content)?;
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    fs::write(&path, text).with_context(|| format!("failed to write {}", path.display()))?;
     Ok(path)
 }
 

@@ -1,4 +1,4 @@
-//! How long an alert waits before it fires, and goes on after its end: twice and half as long, and not at all.
+//! Doubles, halves and removes the `for` and `keep_firing_for` of alerts.
 
 use super::{Mutant, durations};
 use crate::rules::Rule;
@@ -11,7 +11,7 @@ pub fn mutants(rule: &Rule) -> Vec<Mutant> {
     waits.chain(holds).collect()
 }
 
-/// What a field may say instead, and how that is told.
+/// Alternative values of a field, each with a description of the change.
 fn others(field: &str, value: Option<&str>) -> Vec<(String, Option<String>)> {
     let Some(value) = value else { return Vec::new() };
     let mut changes = vec![(format!("{field} `{value}` to nothing"), None)];

@@ -1,4 +1,4 @@
-//! Windows and offsets twice and half as long, and offsets left out.
+//! Doubles and halves windows and offsets, and removes offsets.
 
 use super::tokens::{Kind, Token};
 use super::{Edit, durations};

@@ -1,5 +1,5 @@
-//! A running Alertmanager with everything that it notifies: the simulated Slack, `PagerDuty` and webhook, and the mail sink. What is raised is the
-//! business of `live` and `links`.
+//! A running Alertmanager with all of its receivers: the simulated Slack, `PagerDuty` and webhook, and the mail sink. `live` and `links`
+//! raise the alerts.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,34 +15,34 @@ use crate::tools::{ALERTMANAGER, MAILDEV};
 use crate::verbs::up;
 use crate::{configuration, paths, stack};
 
-/// A busy machine starts Node.js slowly.
+/// Node.js starts slowly on a busy machine.
 const LIMIT: Duration = Duration::from_mins(1);
 
-/// Somebody was told of an alert.
+/// A received notification.
 #[derive(Debug)]
 pub struct Told {
-    /// Of the simulator's receivers one, or an address.
+    /// The receiver: one of the simulator's, or a mail address.
     pub who: String,
     /// The alert's name.
     pub alert: String,
-    /// Whether it has ended.
+    /// Whether the alert has resolved.
     pub over: bool,
-    /// All that was said.
+    /// The whole message.
     pub text: String,
-    /// By which `PagerDuty` knows the incident.
+    /// `PagerDuty`'s deduplication key of the incident.
     pub key: Value,
 }
 
 /// The processes, on ports of their own.
 pub struct Bench {
     pub ports: Ports,
-    // Stopped before their folder goes.
+    // Declared first, so that processes stop before their folder is removed.
     running: Vec<Process>,
     folder: TempDir,
 }
 
 impl Bench {
-    /// Starts them; Alertmanager's waits are divided.
+    /// Starts the processes; Alertmanager's waits are divided by `speed`.
     pub fn start(speed: u32) -> Result<Self> {
         let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
         let root = folder.path();
@@ -63,22 +63,22 @@ impl Bench {
         Ok(Self { ports, running, folder })
     }
 
-    /// Where the configuration was written.
+    /// The folder of the written configuration.
     pub fn root(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Stops another process together with them.
+    /// Adds a process that stops together with the others.
     pub fn add(&mut self, process: Process) {
         self.running.push(process);
     }
 
-    /// All that was told so far.
+    /// All notifications received so far.
     pub fn told(&self) -> Result<Vec<Told>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let list = |port, path: &str| -> Result<Vec<Value>> {
             let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
-            answer.as_array().cloned().with_context(|| format!("{path} is no list"))
+            answer.as_array().cloned().with_context(|| format!("{path} returned no list"))
         };
         let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
             who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),

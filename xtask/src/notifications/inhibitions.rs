@@ -1,5 +1,6 @@
-//! What silences what, asked of a running Alertmanager: each line of inhibitions.txt is a pair of alerts, and all pairs are raised at once. A pair has
-//! a cluster of its own, so that it cannot be silenced by another one; a rule that forgets the cluster is found by that, too.
+//! Tests the inhibition rules of a running Alertmanager: each line of inhibitions.txt is a pair of alerts, and all pairs are raised at
+//! once. Each pair has a cluster of its own, so that no other pair can inhibit it; this also detects a rule that omits the cluster from
+//! `equal`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -18,12 +19,12 @@ use crate::{configuration, paths, stack};
 
 const LIMIT: Duration = Duration::from_secs(20);
 const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
-/// Tells the alerts of a pair apart from all others.
+/// Marks the alerts of a pair.
 const MARK: &str = "tried_as";
 
 type Labels = BTreeMap<String, String>;
 
-/// Two alerts, and whether the first silences the second.
+/// Two alerts, and whether the first inhibits the second.
 #[derive(Debug, PartialEq, Eq)]
 struct Pair {
     line: String,
@@ -32,21 +33,21 @@ struct Pair {
     silences: bool,
 }
 
-/// One check for each pair.
+/// Runs one check for each pair.
 pub fn check(folder: &Path) -> Result<Outcome> {
     let table = folder.join("inhibitions.txt");
-    let text = fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?;
+    let text = fs::read_to_string(&table).with_context(|| format!("failed to read {}", table.display()))?;
     let pairs = read(&text)?;
     ensure!(!pairs.is_empty(), "{} has no lines", table.display());
     let wrong = ask(&pairs)?;
     for line in &wrong {
-        eprintln!("not so: {line}");
+        eprintln!("does not hold: {line}");
     }
     let failed = wrong.len() as u64;
     Ok(Outcome { passed: pairs.len() as u64 - failed, failed, note: wrong.first().cloned().unwrap_or_default(), ..Outcome::default() })
 }
 
-/// Raises all of them and answers the lines that do not hold.
+/// Raises all alerts and returns the lines that do not hold.
 fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
     let (folder, ports) = (paths::temporary("inhibitions")?, Ports::any(MAX_REPLICAS)?);
     let root = folder.path();
@@ -57,10 +58,10 @@ fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
     alertmanager.wait_ready(LIMIT, || is_ok(&format!("{url}/-/ready")))?;
     let alerts: Vec<Value> = pairs.iter().enumerate().flat_map(|(number, pair)| raised(number, pair)).collect();
     let answer = send("POST", &format!("{url}/api/v2/alerts"), &[], Some(&json!(alerts)))?;
-    ensure!(answer.status == 200, "Alertmanager refuses alerts: {}", answer.body);
+    ensure!(answer.status == 200, "Alertmanager rejected alerts: {}", answer.body);
     let mut wrong = Vec::new();
-    // It learns of them one after the other; what is to be silenced is so once it knows all.
-    let settled = wait_until("all that is explained is silenced", LIMIT, || {
+    // Alertmanager receives alerts one after the other; inhibition is complete once it has all of them.
+    let settled = wait_until("every explained alert is inhibited", LIMIT, || {
         let silenced = silenced(&url)?;
         let is_wrong = |(number, pair): &(usize, &Pair)| silenced.get(&mark(*number, "target")) != Some(&pair.silences);
         let all = silenced.len() == alerts.len();
@@ -73,10 +74,10 @@ fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Whether each alert is silenced by another one, by its mark.
+/// Whether each alert is inhibited by another one, by mark.
 fn silenced(url: &str) -> Result<BTreeMap<String, bool>> {
     let answer = get(&format!("{url}/api/v2/alerts"))?.json()?;
-    let alerts = answer.as_array().context("Alertmanager answered no list of alerts")?;
+    let alerts = answer.as_array().context("Alertmanager returned no list of alerts")?;
     let of = |alert: &Value| {
         let by = alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
         Some((alert["labels"][MARK].as_str()?.to_owned(), by))
@@ -88,7 +89,7 @@ fn mark(number: usize, side: &str) -> String {
     format!("{number}-{side}")
 }
 
-/// The two alerts of a pair as they are sent.
+/// The two alerts of a pair, as sent to Alertmanager.
 fn raised(number: usize, pair: &Pair) -> [Value; 2] {
     [("source", &pair.source), ("target", &pair.target)].map(|(side, labels)| {
         let cluster = labels.get("cluster").map_or("", String::as_str);
@@ -99,7 +100,7 @@ fn raised(number: usize, pair: &Pair) -> [Value; 2] {
     })
 }
 
-/// `Name|Name label=value … silences Name|Name label=value …`, or `spares`.
+/// Parses lines of the form `Name|Name label=value … silences Name|Name label=value …`, or with `spares`.
 fn read(text: &str) -> Result<Vec<Pair>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut pairs = Vec::new();
@@ -118,7 +119,7 @@ fn read(text: &str) -> Result<Vec<Pair>> {
     Ok(pairs)
 }
 
-/// The alerts that one side of a line names.
+/// The alerts on one side of a line.
 fn side(text: &str) -> Result<Vec<Labels>> {
     let mut words = text.split_whitespace();
     let alerts = words.next().with_context(|| format!("{text}: an alert must be named"))?;

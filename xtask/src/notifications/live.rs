@@ -1,5 +1,6 @@
-//! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: who is told of what, what goes without saying,
-//! that a silence ends the repetition, that people hear when it is over. Its waits are divided, so that minutes pass in a second.
+//! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: routing, inhibition, a
+//! silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are divided, so that minutes pass in a
+//! second.
 
 use std::time::Duration;
 
@@ -15,20 +16,20 @@ use crate::report::Outcome;
 use crate::tools::{ALERTMANAGER, AMTOOL, MAILDEV};
 use crate::verbs::up;
 
-/// A page is repeated every second or two.
+/// A page repeats every second or two.
 const SPEED: u32 = 1800;
 const LIMIT: Duration = Duration::from_secs(20);
-/// An end that has passed says that an alert is over, one that has not that it goes on.
+/// An `endsAt` in the past resolves an alert; one in the future keeps it firing.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
 const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
 
 const PAGED: [&str; 3] = ["pagerduty", "slack", "page@vitrine.example"];
 const TEAM: [&str; 2] = ["slack", "team@vitrine.example"];
 
-/// The whole story.
+/// The whole scenario.
 pub fn check() -> Result<Outcome> {
     if MAILDEV.find().is_none() || ALERTMANAGER.find().is_none() {
-        let note = "SKIPPED: no Alertmanager or no maildev here: nobody was told of any alert";
+        let note = "SKIPPED: no Alertmanager or no maildev here: notifications are NOT tested";
         eprintln!("{note}");
         return Ok(Outcome::skipped(note));
     }
@@ -38,10 +39,10 @@ pub fn check() -> Result<Outcome> {
     bench.a_silence_ends_the_repetition()?;
     bench.that_it_is_over()?;
     bench.with_no_replica_left()?;
-    Ok(Outcome::passed().with_note("told, inhibited, silenced, resolved: PagerDuty, Slack, webhook, mail"))
+    Ok(Outcome::passed().with_note("notified, inhibited, silenced, resolved: PagerDuty, Slack, webhook, mail"))
 }
 
-/// What an alert is known by, but its name.
+/// The labels of an alert other than its name.
 type Labels<'a> = &'a [(&'a str, &'a str)];
 
 const REPLICA_DOWN: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-2:4002"), ("job", "backend")];
@@ -52,7 +53,7 @@ const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("in
 const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
 
 impl Bench {
-    /// Each by its severity, with the way to the runbook; what a critical one explains is not told.
+    /// Every receiver gets the alerts of its severity with the runbook's link; alerts that a critical one explains are inhibited.
     fn who_is_told(&self) -> Result<()> {
         self.raise(&[
             ("Watchdog", &[("severity", "none"), ("component", "monitoring")]),
@@ -60,7 +61,7 @@ impl Bench {
             ("TargetDown", ITS_TARGET),
             ("TargetDown", &[("severity", "warning"), ("component", "monitoring"), ("instance", "redis-exporter:9121"), ("job", "redis")]),
             ("ReplicaNotReady", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
-            // What one replica does explains nothing about another one.
+            // One replica's failures explain nothing about another replica.
             ("PanicDetected", PANIC),
             ("HighMemoryUsage", MEMORY),
             ("VerySlowDatabaseQueries", VERY_SLOW),
@@ -81,13 +82,13 @@ impl Bench {
                 self.await_told(receiver, alert, false, 1)?;
             }
         }
-        // By then everybody else has been told, too.
+        // By then all other receivers have been notified, too.
         self.await_told("pagerduty", "ServiceDown", false, 2)?;
         self.await_told("dead-man", "Watchdog", false, 2)?;
         for told in self.told()? {
             let runbook = format!("http://localhost:3002/{}", told.alert);
-            ensure!(told.text.contains(&runbook), "no runbook in what {} was told: {}", told.who, told.text);
-            ensure!(!told.over, "{} was told that {} is over", told.who, told.alert);
+            ensure!(told.text.contains(&runbook), "no runbook in the message to {}: {}", told.who, told.text);
+            ensure!(!told.over, "{} was notified that {} has resolved", told.who, told.alert);
             let meant: &[&str] = match &*told.alert {
                 "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
                 "ServiceDown" | "VerySlowDatabaseQueries" | "PanicDetected" => &PAGED,
@@ -95,9 +96,9 @@ impl Bench {
                 "LowCacheHitRate" => &["log", "log@vitrine.example"],
                 _ => &[],
             };
-            ensure!(meant.contains(&&*told.who), "{} was told of {}", told.who, told.alert);
+            ensure!(meant.contains(&&*told.who), "{} was notified of {}", told.who, told.alert);
             let names_it = told.alert == "TargetDown" && told.text.contains("backend-2:4002");
-            ensure!(!names_it, "{} was told of the target of a replica that is down: {}", told.who, told.text);
+            ensure!(!names_it, "{} was notified of the scrape target of a replica that is down: {}", told.who, told.text);
         }
         Ok(())
     }
@@ -106,16 +107,16 @@ impl Bench {
         let mut silence = checks::tool(&AMTOOL)?;
         silence.args(["--alertmanager.url", &self.ports.url(Port::Alertmanager)?, "silence", "add", "alertname=VerySlowDatabaseQueries"]);
         capture_ok(silence.args(["--author", "somebody", "--comment", "I am at it", "--duration", "1h"]))?;
-        // What was on its way arrives before the next page.
+        // Notifications in flight arrive before the next page.
         self.await_another_page()?;
         let before = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
         self.await_another_page()?;
         let after = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
-        ensure!(before == after, "a page was repeated in spite of a silence");
+        ensure!(before == after, "a page was repeated despite a silence");
         Ok(())
     }
 
-    /// People hear that it is over, and of what goes on although it no longer goes without saying.
+    /// Receivers are notified of the resolution, and of an alert that is no longer inhibited but still fires.
     fn that_it_is_over(&self) -> Result<()> {
         self.send(&[("ServiceDown", REPLICA_DOWN)], LONG_AGO)?;
         for receiver in PAGED {
@@ -123,14 +124,14 @@ impl Bench {
         }
         let all = self.told()?;
         let mut keys = all.iter().filter(|told| told.who == "pagerduty" && told.alert == "ServiceDown").map(|told| &told.key);
-        let first = keys.next().context("PagerDuty knows nothing of it")?;
-        ensure!(keys.all(|key| key == first), "PagerDuty cannot tell which incident is over");
-        wait_until("the target that ServiceDown explained is told", LIMIT, || {
+        let first = keys.next().context("PagerDuty received no page")?;
+        ensure!(keys.all(|key| key == first), "PagerDuty received different keys for one incident");
+        wait_until("the receiver is notified of the target that ServiceDown explained", LIMIT, || {
             Ok(self.told()?.iter().any(|told| told.who == "slack" && told.alert == "TargetDown" && told.text.contains("backend-2:4002")))
         })
     }
 
-    /// One alert, whatever follows from it.
+    /// Only one alert notifies, although others follow from it.
     fn with_no_replica_left(&self) -> Result<()> {
         self.clear()?;
         let replica: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-1:4001"), ("job", "backend")];
@@ -151,7 +152,7 @@ impl Bench {
         let follows = ["ServiceDown", "ReplicaNotReady", "EdgeUpstreamUnhealthy", "EdgeErrors", "HighErrorRate", "LowSuccessRate"];
         for told in self.told()? {
             let explained = follows.contains(&&*told.alert) || (told.alert == "TargetDown" && told.text.contains("backend-3:4003"));
-            ensure!(!explained || told.over, "{} was told of {}, though no replica is left", told.who, told.alert);
+            ensure!(!explained || told.over, "{} was notified of {}, although no replica is left", told.who, told.alert);
         }
         Ok(())
     }
@@ -161,7 +162,7 @@ impl Bench {
     }
 
     fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
-        // What began longer ago than a group waits is told at once, before it is known what goes without saying.
+        // Alertmanager notifies at once of an alert older than its group wait, before it can know the inhibiting ones.
         let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
         let starts_at = now.trim().min(ends_at);
         let alert = |(name, labels): &(&str, Labels)| {
@@ -180,12 +181,12 @@ impl Bench {
         };
         let body: Value = alerts.iter().map(alert).collect();
         let answer = send("POST", &format!("{}/api/v2/alerts", self.ports.url(Port::Alertmanager)?), &[], Some(&body))?;
-        ensure!(answer.status == 200, "Alertmanager refuses alerts: {}", answer.body);
+        ensure!(answer.status == 200, "Alertmanager rejected alerts: {}", answer.body);
         Ok(())
     }
 
     fn await_told(&self, who: &str, alert: &str, over: bool, times: usize) -> Result<()> {
-        let told = wait_until(&format!("{who} is told of {alert}"), LIMIT, || Ok(self.count(who, alert, over)? >= times));
+        let told = wait_until(&format!("{who} is notified of {alert}"), LIMIT, || Ok(self.count(who, alert, over)? >= times));
         told.inspect_err(|_| {
             for told in self.told().unwrap_or_default() {
                 eprintln!("{told:?}");

@@ -21,7 +21,7 @@ struct Row {
 /// One check for each row.
 pub fn check(folder: &Path, rules: &Path) -> Result<Outcome> {
     let table = folder.join("routes.txt");
-    let text = fs::read_to_string(&table).with_context(|| format!("cannot read {}", table.display()))?;
+    let text = fs::read_to_string(&table).with_context(|| format!("failed to read {}", table.display()))?;
     let mut rows = read(&text)?;
     ensure!(!rows.is_empty(), "{} has no rows", table.display());
     for name in rules::names(rules)? {

@@ -72,9 +72,9 @@ fn ratios(results: &Results) -> String {
 /// Puts the tables between the markers of docs/PERFORMANCE.md.
 pub fn write(tables: &str) -> Result<()> {
     let path = paths::root().join("docs/PERFORMANCE.md");
-    let before = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let before = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
     let after = replace(&before, tables).with_context(|| format!("{} has no markers for the tables", path.display()))?;
-    fs::write(&path, after).with_context(|| format!("cannot write {}", path.display()))
+    fs::write(&path, after).with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn replace(document: &str, tables: &str) -> Option<String> {

@@ -21,7 +21,7 @@ pub struct Cores {
 impl Cores {
     /// Divides the cores that this process may use.
     pub fn divide() -> Result<Self> {
-        let status = fs::read_to_string("/proc/self/status").context("cannot read /proc/self/status")?;
+        let status = fs::read_to_string("/proc/self/status").context("failed to read /proc/self/status")?;
         let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).context("the kernel names no cores")?;
         let mut cores = numbers(list.trim()).context("the kernel's list of cores is not understood")?;
         ensure!(cores.len() >= 2, "two cores are needed, one for the server and one for the load; this process may use {}", cores.len());
@@ -85,7 +85,7 @@ fn resident_in(status: &str) -> Option<u64> {
 
 /// Ticks that these cores were used, by processes or by other machines of the same host. Interrupts are no process'.
 pub fn busy_ticks(cores: &[u32]) -> Result<u64> {
-    Ok(busy_in(&fs::read_to_string("/proc/stat").context("cannot read /proc/stat")?, cores))
+    Ok(busy_in(&fs::read_to_string("/proc/stat").context("failed to read /proc/stat")?, cores))
 }
 
 fn busy_in(stat: &str, cores: &[u32]) -> u64 {

@@ -75,7 +75,7 @@ pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
         let target = build_folder().join("revisions/target");
         ensure!(run(build.env("CARGO_TARGET_DIR", &target))?, "vitrine could not be built at {wanted}");
         fs::copy(target.join("release/vitrine"), &program).context("cannot keep the program of the revision")?;
-        fs::remove_dir_all(&source).context("cannot remove the source of the revision")?;
+        fs::remove_dir_all(&source).context("failed to remove the source of the revision")?;
     }
     Ok(program)
 }
@@ -84,10 +84,10 @@ pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
 fn export(commit: &str, folder: &Path) -> Result<()> {
     paths::ensure(folder)?;
     let archive = folder.with_extension("tar");
-    File::create(&archive).with_context(|| format!("cannot write {}", archive.display()))?;
+    File::create(&archive).with_context(|| format!("failed to write {}", archive.display()))?;
     capture_ok(git().args(["archive", "--format=tar", "--output"]).arg(&archive).arg(commit))?;
     capture_ok(task("tar").arg("--extract").arg("--file").arg(&archive).arg("--directory").arg(folder))?;
-    fs::remove_file(&archive).context("cannot remove the archive of the revision")
+    fs::remove_file(&archive).context("failed to remove the archive of the revision")
 }
 
 fn git() -> std::process::Command {

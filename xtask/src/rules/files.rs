@@ -157,7 +157,7 @@ pub struct SeriesTest {
 
 /// The names, without `.yml`, of a folder's files, in order.
 pub fn names(folder: &Path) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
     let mut names = Vec::new();
     for entry in entries {
         let name = entry?.file_name();
@@ -169,7 +169,7 @@ pub fn names(folder: &Path) -> Result<Vec<String>> {
 
 /// Reads a file of this kind.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
     serde_norway::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
 }
 

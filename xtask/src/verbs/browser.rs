@@ -1,5 +1,5 @@
 //! `cargo xtask browser`: every page in a real browser, with three replicas behind the edge and simulated platforms.
-//! What is done there and what must be seen is told by the stories in `tests/web/`; this verb starts what they need.
+//! The stories in `tests/web/` hold the actions and expectations; this verb starts the processes that they need.
 
 use std::env;
 use std::path::PathBuf;
@@ -14,25 +14,25 @@ use crate::stack::{Plan, Stack};
 use crate::tools::{AXE, CADDY, CHROMIUM, INITDB, NODE, PLAYWRIGHT, REDIS, Tool, require};
 use crate::{paths, users, web};
 
-/// Names another browser than the one on PATH.
+/// Selects another browser than the one on PATH.
 const VARIABLE: &str = "CHROMIUM";
-/// The account of who may make faults.
+/// The account of the admin who arms faults.
 const ADMIN: &str = "admin@example.org";
-/// What is said where the tests cannot run.
+/// Printed where the tests cannot run.
 const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
 
-/// Use every page in a real browser, as people do.
+/// Exercise every page in a real browser.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Only stories with this in their names.
+    /// Run only stories whose names contain this text.
     #[arg(default_value = "")]
     story: String,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     require(&[&INITDB, &REDIS, &CADDY], args.install)?;
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// What it needs beside a stack, and what other verbs can do without.
+/// The tools needed beside a stack's; other verbs can do without them.
 pub fn programs() -> Vec<&'static Tool> {
     let named = env::var_os(VARIABLE).is_some();
     [&NODE, &PLAYWRIGHT, &AXE].into_iter().chain((!named).then_some(&CHROMIUM)).collect()
@@ -63,10 +63,10 @@ pub fn add(report: &mut Report, story: &str) -> Result<()> {
 fn stories(story: &str) -> Result<Outcome> {
     let folder = paths::temporary("browser")?;
     let ports = Ports::any(MAX_REPLICAS)?;
-    // As browsers name them: their cookies and the platforms' redirects belong to that name.
+    // Host names as browsers see them: cookies and the platforms' redirects are bound to them.
     let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
     let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
-    // Every visit is measured, and nothing fails but what a story has fail: what is looked at is the pages.
+    // Every visit is measured, and nothing fails unless a story injects a failure: the pages are under test.
     let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0"), ("FAULTS", "true")]
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .to_vec();
@@ -86,12 +86,12 @@ fn stories(story: &str) -> Result<Outcome> {
             .env("REPLICAS", replicas.join(" "))
             .env("ADMIN", admin)
             .env("CHROMIUM", chromium()?)
-            .env("LIBRARIES", PLAYWRIGHT.location().context("it was found a moment ago")?)
+            .env("LIBRARIES", PLAYWRIGHT.location().context("Playwright is missing although it was found before")?)
             .env("SCREENSHOTS", screenshots),
     )?;
     eprintln!("{}", said.text.trim_end());
-    let outcome = Outcome::from_summary(&said.text).context("the stories did not come to their end")?;
-    ensure!(said.success || outcome.failed > 0, "the stories did not come to their end");
+    let outcome = Outcome::from_summary(&said.text).context("the stories did not finish")?;
+    ensure!(said.success || outcome.failed > 0, "the stories did not finish");
     Ok(outcome)
 }
 

@@ -1,6 +1,6 @@
-//! `cargo xtask cardinality`: how many samples a scrape of each job can have at worst, derived by `tests/contract/cardinality.rs`;
-//! with `--attack`, that hostile clients of a whole stack make no series, and that no scrape comes near its limit. The attack ends with its own
-//! counter-proof: without the relabelling of prometheus.yml the same traffic takes the edge over its share.
+//! `cargo xtask cardinality`: the worst-case number of samples in a scrape of each job, derived by `tests/contract/cardinality.rs`;
+//! with `--attack`, the proof that hostile clients of a whole stack create no series and that no scrape comes near its limit. The attack
+//! ends with its own counter-proof: without the relabelling of prometheus.yml, the same traffic takes the edge over its share.
 
 use std::fs;
 use std::time::{Duration, SystemTime};
@@ -23,42 +23,42 @@ use crate::verbs::test::{cargo, cargo_tests};
 use crate::verbs::up;
 use crate::web;
 
-/// The part of its limit that a job may use, whatever clients send.
+/// The share of its limit that a job may use, whatever clients send.
 const SHARE: f64 = 1.0 / 3.0;
-/// The speed of the monitoring: a scrape every five seconds, which an unoptimised replica on a busy machine can answer.
+/// The speed of the monitoring: one scrape per five seconds, which an unoptimised replica on a busy machine can serve.
 const SPEED: u32 = 3;
-/// Of what is sent, so many in a hundred are Socket.IO events.
+/// The percentage of the traffic that is Socket.IO events.
 const EVENTS_PERCENT: usize = 20;
-/// Below what an account may have.
+/// Below the limit of connections per account.
 const SOCKETS: usize = 20;
-/// What a short attack sends, and a long one.
+/// The number of requests of a short attack, and of a long one.
 const SHORT: usize = 1_500;
 const LONG: usize = 10_000;
-/// Statuses that an attack has to meet, or it has not met the service.
+/// The number of different statuses that an attack must receive; fewer mean that it did not reach the service.
 const LEAST_STATUSES: usize = 10;
-/// Longest time until every target was scraped once more; an unoptimised replica on a busy machine takes its time.
+/// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
 
-/// Bound the number of series, whatever clients send.
+/// Prove that clients cannot grow the number of series.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Attack a stack that is started for it.
+    /// Start a stack and attack it.
     #[arg(long)]
     attack: bool,
-    /// With less: what `ci` does.
+    /// Attack with less traffic, as `ci` does.
     #[arg(long, requires = "attack")]
     short: bool,
 }
 
-/// What an attack needs to be there.
+/// The tools that an attack needs.
 pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT]).collect()
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("cardinality");
     if args.attack {
@@ -76,7 +76,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// The short form for `ci`.
+/// Adds the short form that `ci` runs.
 pub fn short(report: &mut Report) -> Result<()> {
     attack(report, SHORT)
 }
@@ -84,7 +84,7 @@ pub fn short(report: &mut Report) -> Result<()> {
 fn attack(report: &mut Report, count: usize) -> Result<()> {
     let folder = paths::temporary("cardinality")?;
     let mut opened = None;
-    report.step("a stack whose clients are hostile", || {
+    report.step("a stack for hostile clients", || {
         let bench = Bench::start(folder.path().to_owned(), SPEED, Form::Demo)?;
         let token = bench.somebody()?;
         let before = series::of_replicas(&bench.stack)?;
@@ -95,13 +95,13 @@ fn attack(report: &mut Report, count: usize) -> Result<()> {
     report.step(format!("{count} requests, beacons and events"), || send(&bench, &token, count))?;
     report.step("no new series at the replicas", || {
         let after = series::of_replicas(&bench.stack)?;
-        ensure!(before.iter().chain(&after).all(|series| !series.is_empty()), "a replica has no series: nothing is proven");
+        ensure!(before.iter().chain(&after).all(|series| !series.is_empty()), "a replica has no series, so nothing is proven");
         let new: Vec<&String> = after.iter().zip(&before).flat_map(|(after, before)| after.difference(before)).collect();
         for series in &new {
             eprintln!("new: {series}");
         }
         let note = format!("{} series each", after.iter().map(|series| series.len().to_string()).collect::<Vec<_>>().join(", "));
-        Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} series are new", new.len())) })
+        Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} new series", new.len())) })
     })?;
     report.step("every target is UP", || {
         await_scrapes(&bench)?;
@@ -118,9 +118,9 @@ fn attack(report: &mut Report, count: usize) -> Result<()> {
     report.step("without its relabelling the edge uses more than its share", || without_relabelling(&bench))
 }
 
-/// Sends everything; answers which statuses came back.
+/// Sends the attack; the outcome lists the statuses received.
 fn send(bench: &Bench, token: &str, count: usize) -> Result<Outcome> {
-    // Some requests fail by no fault of theirs.
+    // Injects failures, so that some valid requests fail, too.
     let faults = [500, 503].map(|status| bench.known_fault(json!({ "fault": "error", "status": status, "percent": 4 })));
     let faults = faults.into_iter().collect::<Result<Vec<_>>>()?;
     let edge = bench.stack.edge()?;
@@ -133,9 +133,9 @@ fn send(bench: &Bench, token: &str, count: usize) -> Result<Outcome> {
         bench.end_fault(fault)?;
     }
     let answered: usize = statuses.iter().filter(|(status, _)| **status > 0).map(|(_, count)| count).sum();
-    ensure!(answered * 2 > count - events, "most requests were not answered: {}", told(&statuses));
-    ensure!(statuses.len() > LEAST_STATUSES, "few statuses came back: {}", told(&statuses));
-    ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "few events were sent: {sent}");
+    ensure!(answered * 2 > count - events, "most requests received no response: {}", told(&statuses));
+    ensure!(statuses.len() > LEAST_STATUSES, "only a few different statuses came back: {}", told(&statuses));
+    ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "too few events were sent: {sent}");
     Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], told(&statuses))))
 }
 
@@ -144,7 +144,7 @@ fn told(statuses: &Statuses) -> String {
     statuses.iter().map(told).collect::<Vec<_>>().join(", ")
 }
 
-/// The biggest scrape of a job.
+/// The largest scrape of a job.
 struct Job {
     name: String,
     samples: f64,
@@ -164,38 +164,38 @@ fn jobs(bench: &Bench) -> Result<Vec<Job>> {
     samples
         .into_iter()
         .map(|(name, samples)| {
-            let limit = limit(&name).with_context(|| format!("Prometheus tells no limit of job {name}"))?;
+            let limit = limit(&name).with_context(|| format!("Prometheus has no sample limit for job {name}"))?;
             Ok(Job { name, samples, limit })
         })
         .collect()
 }
 
-/// The values of an instant query by their jobs.
+/// The values of an instant query by job.
 fn ask(bench: &Bench, query: &str) -> Result<Vec<(String, f64)>> {
     let encoded: Vec<String> = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
     let answer = bench.prometheus(&format!("/api/v1/query?query={}", encoded.concat()))?;
-    let results = answer["data"]["result"].as_array().context("Prometheus answered no result")?;
+    let results = answer["data"]["result"].as_array().context("Prometheus returned no result")?;
     let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
     Ok(results.iter().filter_map(read).collect())
 }
 
-/// Waits until every target was scraped after this moment.
+/// Waits until every target has been scraped after this call.
 fn await_scrapes(bench: &Bench) -> Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-    wait_until("every target is scraped again", SCRAPE_LIMIT, || {
+    wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
         let times = ask(bench, "min by (job) (timestamp(up))")?;
-        // The scrape's own time is its beginning.
+        // A scrape's timestamp is the time at which it began.
         Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
     })
 }
 
-/// Takes the relabelling away; passes when that takes the edge over its share.
+/// Removes the relabelling; passes when the edge then exceeds its share.
 fn without_relabelling(bench: &Bench) -> Result<Outcome> {
     let file = bench.folder().join("config/prometheus/prometheus.yml");
     let text = fs::read_to_string(&file)?;
     fs::write(&file, configuration::without_relabelling(&text))?;
-    ensure!(bench.reload()?, "Prometheus does not take its own configuration");
+    ensure!(bench.reload()?, "Prometheus rejected the changed configuration");
     await_scrapes(bench)?;
-    let edge = jobs(bench)?.into_iter().find(|job| job.name == "caddy").context("the edge is scraped")?;
+    let edge = jobs(bench)?.into_iter().find(|job| job.name == "caddy").context("the edge has no scrape")?;
     Ok(Outcome::from(edge.share() > SHARE).with_note(format!("{} of {}", edge.samples, edge.limit)))
 }

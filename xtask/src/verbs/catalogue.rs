@@ -1,5 +1,5 @@
-//! `cargo xtask catalogue`: the documents that the code generates, written anew or, with `--check`, compared.
-//! What they hold and how they are compared belongs to `tests/contract/`.
+//! `cargo xtask catalogue`: regenerates the documents that come from the code or, with `--check`, compares them.
+//! Their contents and the comparison belong to `tests/contract/`.
 
 use anyhow::Result;
 
@@ -7,15 +7,15 @@ use crate::report::Report;
 use crate::verbs::test::{cargo, cargo_tests};
 use crate::web;
 
-/// Write docs/METRICS.md and docs/openapi.json anew, and check names in rules and dashboards against them.
+/// Regenerate docs/METRICS.md and docs/openapi.json, and check names in rules and dashboards against them.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing: fail when a document is not what the code says.
+    /// Write nothing; fail when a document differs from the code.
     #[arg(long)]
     check: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     web::bundle(false)?;
     let mut report = Report::new("catalogue");

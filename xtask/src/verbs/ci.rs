@@ -1,5 +1,5 @@
-//! `cargo xtask ci`: all that must hold before a change is taken in. `.ci/run` calls it.
-//! Each step is told with its seconds, since a slow one is the first to be skipped by people.
+//! `cargo xtask ci`: everything that must pass before a change is merged. `.ci/run` calls it.
+//! The report shows the seconds of each step, since people skip slow steps first.
 
 use std::time::Duration;
 
@@ -15,18 +15,18 @@ use crate::{paths, prose, smoke, stack, web};
 use super::test::cargo;
 use super::{cardinality, dashboards, drill, fanout, interface, roll, slo, sqlx, test, up};
 
-/// Run everything that must hold before a change is taken in.
+/// Run everything that must pass before a change is merged.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Only the proof of a stack behind a name, with HTTPS, Secure cookies and a token for the metrics.
+    /// Run only the proof of a stack behind a host name, with HTTPS, Secure cookies and a token for the metrics.
     #[arg(long)]
     production: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let programs: Vec<&Tool> = test::programs(args.install)
         .into_iter()
@@ -83,7 +83,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// One step of all, for whoever works on what it proves.
+/// Runs only the production step, for work on the things it proves.
 fn production(install: bool) -> Result<bool> {
     require(&drill::programs(), install)?;
     up::build(false, install)?;
@@ -102,7 +102,7 @@ fn deny(checks: &[&str]) -> Result<Outcome> {
     Ok(run_task(command.args(checks).current_dir(paths::root()))?.into())
 }
 
-/// Known vulnerabilities are listed in a repository that not every machine may reach.
+/// Known vulnerabilities are listed in a repository that some machines cannot reach.
 fn advisories() -> Result<Outcome> {
     let limit = Duration::from_secs(20).as_secs().to_string();
     let reached = capture(
@@ -114,24 +114,24 @@ fn advisories() -> Result<Outcome> {
     if reached.success {
         return deny(&["advisories"]);
     }
-    let note = "SKIPPED: the advisory database cannot be reached from here";
+    let note = "SKIPPED: the advisory database is unreachable";
     eprintln!("{note}\n{}", reached.text.trim_end());
     Ok(Outcome::skipped(note))
 }
 
-/// The container side has its own script, which says so itself where there is no engine.
+/// The container side has its own script, which reports itself as skipped where there is no engine.
 fn compose(report: &mut Report) -> Result<()> {
     let script = paths::root().join(".ci/compose-smoke");
     if !script.exists() {
         return Ok(());
     }
     report.step("compose smoke", || {
-        // Unoptimised: this proves that the parts fit, and an optimised build would take longer than all the rest.
+        // Unoptimised: this proves that the parts fit together, and an optimised build would take longer than all other steps.
         let said = capture(task(&script).env("PROFILE", "dev").current_dir(paths::root()))?;
         eprintln!("{}", said.text.trim_end());
         match Outcome::from_summary(&said.text) {
             Some(outcome) if said.success || outcome.failed > 0 => Ok(outcome),
-            _ => Ok(Outcome::failed("it did not come to its end")),
+            _ => Ok(Outcome::failed("the script did not finish")),
         }
     })
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask dashboards`: the dashboards that Grafana reads, made anew from their sources or, with `--check`, compared; and what can be
-//! checked of them without a stack. Whether they show what happens: `panels`.
+//! `cargo xtask dashboards`: regenerates Grafana's dashboards from their sources or, with `--check`, compares them, and runs every check
+//! that needs no stack. `panels` proves that they show real events.
 
 use anyhow::Result;
 
@@ -7,18 +7,18 @@ use crate::dashboards;
 use crate::report::Report;
 use crate::tools::{PROMTOOL, require};
 
-/// Write Grafana's dashboards anew from monitoring/grafana/src.
+/// Regenerate Grafana's dashboards from monitoring/grafana/src.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing: Node.js, npm, and the packages of `monitoring/grafana/package-lock.json`.
+    /// Install missing tools: Node.js, npm, and the packages of `monitoring/grafana/package-lock.json`.
     #[arg(long)]
     install: bool,
-    /// Write nothing: fail when a file is not what the sources say.
+    /// Write nothing; fail when a file differs from its sources.
     #[arg(long)]
     check: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("dashboards");

@@ -1,4 +1,4 @@
-//! `cargo xtask down`: stops what `up --detach` left running, environments included, and drops its data when asked.
+//! `cargo xtask down`: stops the stack that `up --detach` started, environments included; with `--reset` it drops the data as well.
 
 use std::fs;
 use std::time::Duration;
@@ -10,28 +10,28 @@ use crate::{paths, stores};
 
 use super::up::SLOT;
 
-/// Above the sum of all grace periods of a stack.
+/// Above the sum of a stack's grace periods.
 const LIMIT: Duration = Duration::from_mins(2);
 
 /// Stop the stack that `up --detach` started.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Drop its data, logs, secrets and the containers of its environments as well.
+    /// Also drop its data, logs, secrets and the containers of its environments.
     #[arg(long)]
     reset: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
-    // A stack that was killed could not stop its environments. Without an engine there are none.
+    // A killed stack could not stop its environments. Without an engine there are none.
     let engine = Engine::find().ok();
     if let Some(engine) = &engine {
         engine.stop(&namespace(&paths::stack()))?;
     }
     if args.reset {
-        // Held, so that nothing starts upon what is being dropped.
+        // Held so that nothing starts on the data while it is dropped.
         let _held = SLOT.hold()?;
         let postgres = stores::lasting_folder(&paths::stack().join("data/postgres"))?;
         for folder in [
@@ -42,7 +42,7 @@ pub fn run(args: &Args) -> Result<bool> {
             paths::stack().join("secrets"),
         ] {
             if folder.exists() {
-                fs::remove_dir_all(&folder).with_context(|| format!("cannot drop {}", folder.display()))?;
+                fs::remove_dir_all(&folder).with_context(|| format!("failed to drop {}", folder.display()))?;
             }
         }
         if let Some(engine) = engine {

@@ -1,5 +1,5 @@
-//! `cargo xtask drill`: alerts from their cause to the word that it is over, on a whole stack; and the proof that none of them speaks
-//! without one. What is done for each alert: `drill`.
+//! `cargo xtask drill`: takes alerts from their cause to the notification of their resolution, on a whole stack; with `--quiet`, proves
+//! that no alert fires without a cause. The causes are in `drill`.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -20,40 +20,40 @@ use crate::stack::PROGRAMS;
 use crate::tools::{K6, SOCKET_IO_CLIENT, Tool, require};
 use crate::verbs::up;
 
-/// In which every rule is evaluated at the pace of production, also when one evaluation is late.
+/// Time in which every rule is evaluated at production pace, even when one evaluation is late.
 const TWO_EVALUATIONS: Duration = Duration::from_secs(30);
 
-/// Make alerts fire and end.
+/// Make alerts fire and resolve by injecting their causes.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Names of alerts, or single kinds of them such as `ErrorBudgetBurn:login:critical`; their rows of docs/ALERTS.md are written anew.
+    /// Drill these alerts, or single variants such as `ErrorBudgetBurn:login:critical`, and update their rows of docs/ALERTS.md.
     #[arg(value_name = "NAME", required_unless_present_any = ["all", "quiet"])]
     names: Vec<String>,
-    /// Every alert; writes docs/ALERTS.md when all went well.
+    /// Drill every alert; writes docs/ALERTS.md when all of them pass.
     #[arg(long)]
     all: bool,
-    /// Instead: a cold start, load and a rolling restart, during which no alert may fire.
+    /// Instead, run a cold start, load and a rolling restart, during which no alert may fire.
     #[arg(long, conflicts_with_all = ["all", "names"])]
     quiet: bool,
-    /// By how much everything that the monitoring waits for is divided.
+    /// Divide every interval and wait of the monitoring by this number.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: u32,
-    /// How long the load of `--quiet` lasts, in minutes.
+    /// Duration of the load of `--quiet`, in minutes.
     #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..))]
     minutes: u32,
     #[command(flatten)]
     form: Choice,
 }
 
-/// What a drill needs to be there.
+/// The tools that a drill needs.
 pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT, &K6]).collect()
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     up::build(false, args.install)?;
@@ -66,7 +66,7 @@ pub fn run(args: &Args) -> Result<bool> {
     let all = schedule::ALL.iter().map(|batch| batch.iter().collect()).collect();
     let batches = if args.all { all } else { chosen(&args.names)? };
     let account = match form {
-        // The document tells of the other form.
+        // The document describes the demo form only.
         Form::Production => Account::None,
         Form::Demo if args.all => Account::Whole,
         Form::Demo => Account::Rows,
@@ -75,13 +75,13 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Adds the drills that a check with little time runs.
+/// Adds the drills of a short check.
 pub fn short(report: &mut Report) -> Result<()> {
     let batches: Vec<Vec<&Drill>> = schedule::SHORT.iter().map(|batch| batch.iter().collect()).collect();
     add(report, &batches, 30, Form::Demo, Account::None)
 }
 
-/// The drills of alerts by their names, at the same time and in the order of the schedule.
+/// The drills of the named alerts, in one batch, in the order of the schedule.
 fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
     let is_of = |name: &String, drill: &Drill| drill.alerts.iter().any(|alert| *alert == name || watch::parts(alert).0 == name);
     for name in names {
@@ -91,13 +91,13 @@ fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
     Ok(batches.filter(|batch: &Vec<&Drill>| !batch.is_empty()).collect())
 }
 
-/// What of docs/ALERTS.md is written.
+/// Which part of docs/ALERTS.md to write.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Account {
     None,
-    /// The rows of what was drilled.
+    /// The rows of the drilled alerts.
     Rows,
-    /// All of it, when all went well.
+    /// The whole document, when every drill passed.
     Whole,
 }
 
@@ -129,15 +129,15 @@ fn add(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form, acc
     Ok(())
 }
 
-/// The load that drills are done under.
+/// The load that runs during drills.
 pub fn load(bench: &Bench, duration: Duration) -> Result<Load> {
     let prometheus = bench.url(Port::Prometheus)?;
     Load::start(&bench.stack.edge()?, Some(&prometheus), "demo", duration, &bench.folder().join("load"))
 }
 
-/// The alert that always fires reaches whoever waits for it again and again; when nobody sends it, it does not.
+/// Proves that the alert that always fires notifies its receiver repeatedly, and stops doing so while nobody sends it.
 fn watchdog(bench: &mut Bench, speed: u32) -> Result<Outcome> {
-    // `repeat_interval` of its route, and as much again.
+    // `repeat_interval` of its route, plus a margin.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);
     let heard = watch::mail_to(bench, "dead-man@vitrine.example")?;
     until_heard(bench, heard, limit)?;
@@ -149,16 +149,16 @@ fn watchdog(bench: &mut Bench, speed: u32) -> Result<Outcome> {
     }
     let still = watch::mail_to(bench, "dead-man@vitrine.example")?;
     bench.stack.signal("alertmanager", Signal::CONT)?;
-    ensure!(still == silent, "it was heard {} times from an Alertmanager that was frozen", still - silent);
+    ensure!(still == silent, "a frozen Alertmanager sent {} notifications", still - silent);
     until_heard(bench, still, limit)?;
-    Ok(Outcome::passed().with_note("heard again and again, not from a frozen Alertmanager, and again when that went on"))
+    Ok(Outcome::passed().with_note("notified repeatedly, not while Alertmanager was frozen, and again afterwards"))
 }
 
 fn until_heard(bench: &Bench, before: usize, limit: Duration) -> Result<()> {
-    wait_until("the dead man's switch is heard", limit, || Ok(watch::mail_to(bench, "dead-man@vitrine.example")? > before))
+    wait_until("the dead man's switch notifies", limit, || Ok(watch::mail_to(bench, "dead-man@vitrine.example")? > before))
 }
 
-/// A cold start, load, and every replica replaced: as fast as in production, and no alert.
+/// A cold start, load, and the replacement of every replica at production pace, without an alert.
 fn quiet(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     let folder = paths::temporary("quiet")?;
     let mut bench = Bench::start(folder.path().to_owned(), 1, form)?;
@@ -179,8 +179,7 @@ fn quiet(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     })
 }
 
-/// Fails when an alert fires within some time, other than the one that always does, and when rules were not evaluated meanwhile: they
-/// would be silent for that reason.
+/// Fails when an alert other than Watchdog fires within the time, or when rules were not evaluated: they would be silent for that reason.
 fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
     let before = Evaluations::of(bench)?;
     let start = Instant::now();
@@ -194,10 +193,10 @@ fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
         pause()?;
     }
     let rules = Evaluations::of(bench)?.since(&before)?;
-    Ok(Outcome::passed().with_note(format!("{} s, looked {looks} times, {rules} evaluations of rules", length.as_secs())))
+    Ok(Outcome::passed().with_note(format!("{} s, polled {looks} times, {rules} rule evaluations", length.as_secs())))
 }
 
-/// How often the rules of each group were evaluated, and how often one could not be, as Prometheus counts it.
+/// Prometheus' own counts of rule evaluations by group, and of failed ones.
 struct Evaluations {
     by_group: BTreeMap<String, f64>,
     failed: f64,
@@ -222,14 +221,14 @@ impl Evaluations {
         }
     }
 
-    /// How many there were since; fails when a group had none, and when one failed.
+    /// The number of evaluations since `before`; fails when a group had none, and when one failed.
     fn since(&self, before: &Self) -> Result<f64> {
         ensure!(!self.by_group.is_empty(), "Prometheus evaluates no rules");
         let grown = |(group, count): (&String, &f64)| (group.clone(), count - before.by_group.get(group).copied().unwrap_or_default());
         let grown: Vec<(String, f64)> = self.by_group.iter().map(grown).collect();
         let idle: Vec<&str> = grown.iter().filter(|(_, count)| *count <= 0.0).map(|(group, _)| group.as_str()).collect();
-        ensure!(idle.is_empty(), "no rule was evaluated of {}", idle.join(", "));
-        ensure!(self.failed <= before.failed, "{} evaluations of rules failed", self.failed - before.failed);
+        ensure!(idle.is_empty(), "no rule was evaluated in {}", idle.join(", "));
+        ensure!(self.failed <= before.failed, "{} rule evaluations failed", self.failed - before.failed);
         Ok(grown.into_iter().map(|(_, count)| count).sum())
     }
 }
@@ -265,10 +264,10 @@ mod tests {
         };
         let before = counts(10, 20, 1);
         let fails = |after: Evaluations| after.since(&before).unwrap_err().to_string();
-        assert!(Evaluations::read("").since(&before).is_err(), "there are no rules");
-        assert_eq!(fails(counts(10, 20, 1)), "no rule was evaluated of rule_group=\"http.yml;http\", rule_group=\"slo.yml;slo\"");
-        assert_eq!(fails(counts(20, 20, 1)), "no rule was evaluated of rule_group=\"slo.yml;slo\"");
-        assert_eq!(fails(counts(20, 40, 2)), "1 evaluations of rules failed");
+        assert!(Evaluations::read("").since(&before).is_err(), "no rules");
+        assert_eq!(fails(counts(10, 20, 1)), "no rule was evaluated in rule_group=\"http.yml;http\", rule_group=\"slo.yml;slo\"");
+        assert_eq!(fails(counts(20, 20, 1)), "no rule was evaluated in rule_group=\"slo.yml;slo\"");
+        assert_eq!(fails(counts(20, 40, 2)), "1 rule evaluations failed");
         assert!((counts(20, 40, 1).since(&before).unwrap() - 30.0).abs() < f64::EPSILON);
     }
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask fanout`: what one replica emits, every client of every replica hears: each event once, whether Redis was
-//! killed and started again in between or not. With `--idle`, what a connected client that is silent costs in memory.
+//! `cargo xtask fanout`: proves that every client of every replica receives each event of one replica exactly once, before and after Redis
+//! is killed and restarted. With `--idle`, measures the memory of a silent connected client.
 //!
 //! The clients are those of `sockets`: the official ones, through the edge.
 
@@ -20,42 +20,42 @@ use crate::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, require};
 use crate::users::{create_project, sign_up};
 use crate::verbs::up;
 
-/// An account connects this often, below what a replica allows it.
+/// Connections per account, below the limit of a replica.
 const CLIENTS_OF_A_USER: u32 = 50;
-/// Members that a project may have beside its owner.
+/// The limit of members in a project beside its owner.
 const MOST_USERS: u32 = 99;
-/// Longest time from a change to the last client that hears of it.
+/// Time limit from a change to its receipt by the last client.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
-/// Of the edge, and of whoever asks for metrics.
+/// Connections reserved for the edge and for scrapes.
 const OTHER_CONNECTIONS: u32 = 1000;
 const MIB: f64 = 1_048_576.0;
-/// Within this after its return, Redis carries events again.
+/// Time limit for Redis to carry events again after its restart.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// Emit on one replica, receive on all of them.
+/// Prove that every client on every replica receives each event of one replica.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Clients, spread over the replicas by the edge.
+    /// Number of clients; the edge spreads them over the replicas.
     #[arg(long, default_value_t = 300, value_parser = clap::value_parser!(u32).range(1..=i64::from(CLIENTS_OF_A_USER * MOST_USERS)))]
     clients: u32,
-    /// Events of a round.
+    /// Number of events in a round.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..))]
     events: u32,
-    /// Kill Redis and start it again, and look whether events cross after that.
+    /// Kill Redis, restart it, and check that events cross replicas again.
     #[arg(long)]
     restart_redis: bool,
-    /// Instead: how much memory so many silent clients take on one replica.
+    /// Instead, measure the memory that this many silent clients take on one replica.
     #[arg(long, value_name = "CLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     idle: Option<u32>,
-    /// Optimised binaries.
+    /// Build optimised binaries.
     #[arg(long)]
     release: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
     up::build(args.release, args.install)?;
@@ -67,7 +67,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// The short form for `ci`.
+/// Adds the short form that `ci` runs.
 pub fn short(report: &mut Report) -> Result<()> {
     add(report, &Args { install: false, clients: 60, events: 20, restart_redis: true, idle: None, release: false })
 }
@@ -83,8 +83,8 @@ fn add(report: &mut Report, args: &Args) -> Result<()> {
     let Some(mut bench) = bench else { return Ok(()) };
     report.step(format!("{} events", args.events), || bench.round(args.events))?;
     if args.restart_redis {
-        report.step("Redis killed: the emitting replica's clients hear", || bench.round_without_redis())?;
-        report.step("Redis is back: every replica hears", || bench.recover())?;
+        report.step("Redis killed: the emitting replica's clients receive events", || bench.round_without_redis())?;
+        report.step("Redis is back: every replica receives events", || bench.recover())?;
         report.step(format!("{} events after recovery", args.events), || bench.round(args.events))?;
     }
     Ok(())
@@ -110,17 +110,17 @@ impl Bench {
         let mut clients = Sockets::start()?;
         let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": args.clients, "project": project });
         let answer = clients.ask(&asked)?;
-        ensure!(answer["subscribed"] == args.clients, "not every client could subscribe: {answer}");
+        ensure!(answer["subscribed"] == args.clients, "some clients failed to subscribe: {answer}");
         let mut bench = Self { clients, stack, token, project, count: args.clients };
         let spread = bench.spread()?;
-        // With one replica that has none, nothing would be proven.
-        ensure!(spread.iter().all(|count| *count > 0.0), "the clients are not on every replica: {spread:?}");
-        let outcome = Outcome::passed().with_note(format!("{spread:?} a replica"));
+        // If a replica had no clients, nothing would be proven.
+        ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
+        let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
         bench.await_bus()?;
         Ok((bench, outcome))
     }
 
-    /// How many clients each replica says that it has; waits until that is all of them.
+    /// The number of clients that each replica counts; waits until they add up to all clients.
     fn spread(&self) -> Result<Vec<f64>> {
         let mut spread = Vec::new();
         wait_until("the replicas count every client", EVENT_LIMIT, || {
@@ -136,13 +136,13 @@ impl Bench {
     }
 
     fn await_bus(&mut self) -> Result<()> {
-        wait_until("every replica hears the others", RECOVERY, || {
+        wait_until("every replica receives events from the others", RECOVERY, || {
             let connected = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_adapter_connected"));
             Ok(connected.collect::<Result<Vec<_>>>()?.iter().all(|connected| *connected > 0.5))
         })
     }
 
-    /// So many changes by one replica, and what every client heard of them.
+    /// Makes this many changes through one replica and returns the clients' receipts.
     fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
         let limit = u64::try_from(limit.as_millis())?;
         let replica = self.stack.backend(1)?;
@@ -165,18 +165,19 @@ impl Bench {
         Ok(Outcome::passed().with_note(note))
     }
 
-    /// Kills Redis, emits, and starts it again.
+    /// Kills Redis, emits an event, and restarts Redis.
     fn round_without_redis(&mut self) -> Result<Outcome> {
         let here = self.sum(1, "websocket_connections_active")?;
         self.stack.kill_redis()?;
         let emitted = self.emit(1, Duration::from_secs(1));
         self.stack.start_redis()?;
-        let heard = emitted.context("while Redis was away")?;
+        let heard = emitted.context("while Redis was down")?;
         let reached = f64::from(self.count) - heard["lost"].as_f64().unwrap_or_default();
-        ensure!((reached - here).abs() < 0.5, "{reached} heard, {here} are connected to the replica that emitted");
+        ensure!((reached - here).abs() < 0.5, "{reached} clients received the event, {here} are connected to the emitting replica");
         let dropped = self.sum(1, "websocket_messages_dropped_total")?;
-        ensure!(dropped >= 1.0, "what did not cross was not counted");
-        Ok(Outcome::passed().with_note(format!("{reached} of {} heard, {dropped} counted as not crossed", self.count)))
+        ensure!(dropped >= 1.0, "events that did not cross replicas were not counted");
+        Ok(Outcome::passed()
+            .with_note(format!("{reached} of {} received, {dropped} counted as not delivered to other replicas", self.count)))
     }
 
     fn recover(&mut self) -> Result<Outcome> {
@@ -186,7 +187,7 @@ impl Bench {
     }
 }
 
-/// Silent clients on one replica.
+/// Measures silent clients on one replica.
 fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> {
     report.step(format!("{clients} silent clients on one replica"), || {
         let folder = paths::temporary("idle")?;
@@ -197,7 +198,7 @@ fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> 
         let before = sum(&replica, "process_resident_memory_bytes")?;
         let mut process = Sockets::start()?;
         let answer = process.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
-        ensure!(answer["connected"] == clients, "not every client could connect: {answer}");
+        ensure!(answer["connected"] == clients, "some clients failed to connect: {answer}");
         let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
         wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
         let after = sum(&replica, "process_resident_memory_bytes")?;
@@ -208,7 +209,7 @@ fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> 
 }
 
 fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
-    // All of them come from one address here.
+    // All clients come from one address here.
     let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
     let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     let plan =
@@ -223,7 +224,7 @@ fn sum(replica: &str, metric: &str) -> Result<f64> {
     Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
-/// A new member of the project; answers the token.
+/// Adds a new member to the project and returns their token.
 fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String> {
     let email = format!("fan-{number}@example.org");
     let token = sign_up(edge, &email)?;

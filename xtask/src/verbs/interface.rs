@@ -1,6 +1,6 @@
-//! `cargo xtask interface`: the description of the interface against the service, through the edge. Schemathesis makes
-//! requests from the description, right and wrong ones, alone and in chains, and checks every answer against it. Which
-//! answers it expects where a description cannot say so is told in `tests/interface/schemathesis.toml`.
+//! `cargo xtask interface`: tests the service against its OpenAPI description, through the edge. Schemathesis generates valid and invalid
+//! requests from the description, alone and in chains, and checks every response against it. `tests/interface/schemathesis.toml` lists the
+//! expected responses that a description cannot express.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -19,33 +19,33 @@ use crate::stack::{Plan, Stack};
 use crate::tools::{CADDY, INITDB, REDIS, SCHEMATHESIS, Tool, require};
 use crate::verbs::up;
 
-/// What it needs beside the stack's programs.
+/// The tools needed beside the stack's.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
-/// Requests of an operation in a phase, in the short form.
+/// Requests per operation and phase in the short form.
 const FEW: u32 = 10;
-/// What has to be done: single requests at the limits of the description, random ones, and chains of them.
+/// The required phases: single requests at the limits of the description, random requests, and chains.
 const PHASES: [&str; 3] = ["coverage", "fuzzing", "stateful"];
-/// Limits that a client would have to wait for, and failures that are made on purpose.
+/// Disables limits that a client would have to wait for, and random failures.
 const SETTINGS: [(&str, &str); 2] = [("BEACONS_PER_MINUTE", "100000"), ("SIM_FAILURE_RATE", "0")];
 
-/// Compare the description of the interface with the service, by requests made from it.
+/// Check every response of the service against its OpenAPI description.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Requests of an operation in a phase.
+    /// Number of requests per operation and phase.
     #[arg(long, default_value_t = FEW)]
     examples: u32,
-    /// What the requests are made from: the same seed makes the same ones.
+    /// Seed of the generated requests: the same seed generates the same requests.
     #[arg(long, default_value_t = 1)]
     seed: u32,
-    /// Optimised binaries.
+    /// Build optimised binaries.
     #[arg(long)]
     release: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&PROGRAMS, args.install)?;
     up::build(args.release, args.install)?;
@@ -54,7 +54,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// The short form for `ci`.
+/// Adds the short form that `ci` runs.
 pub fn short(report: &mut Report) -> Result<()> {
     add(report, &Args { install: false, examples: FEW, seed: 1, release: false })
 }
@@ -67,7 +67,7 @@ fn add(report: &mut Report, args: &Args) -> Result<()> {
         Ok(Outcome::passed())
     })?;
     let Some(stack) = stack else { return Ok(()) };
-    report.step("every answer is as described", || compare(&stack, folder.path(), args))
+    report.step("every response matches the description", || compare(&stack, folder.path(), args))
 }
 
 fn start(folder: &Path, release: bool) -> Result<Stack> {
@@ -82,7 +82,7 @@ fn start(folder: &Path, release: bool) -> Result<Stack> {
     })
 }
 
-/// Signs somebody up; answers how one signs in as that account, in the form of Web Fuzzing Commons.
+/// Registers an account; returns its login instructions in the format of Web Fuzzing Commons.
 fn account(edge: &str, name: &str) -> Result<Value> {
     let (email, password) = (format!("{name}@example.org"), paths::random_password()?);
     let body = json!({ "email": email, "password": password, "display_name": name });
@@ -106,7 +106,7 @@ fn account(edge: &str, name: &str) -> Result<Value> {
     }))
 }
 
-/// Runs the program with accounts of its own.
+/// Runs Schemathesis with accounts of its own.
 fn compare(stack: &Stack, folder: &Path, args: &Args) -> Result<Outcome> {
     let edge = stack.edge()?;
     let accounts = ["first", "second"].map(|name| account(&edge, name));
@@ -124,7 +124,7 @@ fn compare(stack: &Stack, folder: &Path, args: &Args) -> Result<Outcome> {
         .args(["--seed", &args.seed.to_string(), "--max-examples", &args.examples.to_string()])
         .args(["--report", "json", "--report-json-path"])
         .arg(&results)
-        // It keeps what it has tried in the folder in which it runs.
+        // Schemathesis stores its example database in the working directory.
         .current_dir(folder)
         .env("SCHEMATHESIS_HOOKS", told.join("hooks.py"))
         .env("INTERFACE_ACCOUNTS", accounts_file);
@@ -133,7 +133,7 @@ fn compare(stack: &Stack, folder: &Path, args: &Args) -> Result<Outcome> {
     Ok(Results::read(&text)?.outcome(succeeded))
 }
 
-/// What Schemathesis says of a run.
+/// Schemathesis' report of a run.
 #[derive(Deserialize)]
 struct Results {
     operations: Operations,
@@ -161,10 +161,10 @@ struct Phase {
 
 impl Results {
     fn read(text: &str) -> Result<Self> {
-        serde_json::from_str(text).context("Schemathesis' results are not understood")
+        serde_json::from_str(text).context("failed to parse Schemathesis' results")
     }
 
-    /// Findings are failures; so are errors of the program, a run without requests, and operations or phases that were left out.
+    /// Findings count as failures, and so do program errors, a run without requests, and operations or phases that were left out.
     fn outcome(&self, succeeded: bool) -> Outcome {
         let Self { operations: Operations { total, tested }, test_cases, errors, phases } = self;
         let left_out: Vec<&str> = PHASES.into_iter().filter(|name| phases.get(*name).is_none_or(|phase| phase.status == "skip")).collect();

@@ -1,5 +1,5 @@
-//! `cargo xtask load`: k6 through the edge, on the stack of `up` if that runs and on one of its own if not. What the load
-//! does is said in `load/`, how it is put on in `load`.
+//! `cargo xtask load`: k6 through the edge, on the running stack of `up` or else on one of its own. The journeys are in `load/`; `load`
+//! runs k6.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::speed;
 use crate::stack::{PROGRAMS, Plan, Stack, fixed_ports};
 use crate::tools::{K6, require};
 
-/// Within less, some journeys do not even begin.
+/// In a shorter run, some journeys do not even begin.
 const SHORTEST: Duration = Duration::from_secs(30);
 
-/// What load there is.
+/// The load profiles.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Profile {
     /// The whole journey at a gentle pace.
@@ -26,7 +26,7 @@ enum Profile {
 }
 
 impl Profile {
-    /// The script's name.
+    /// The name of the script.
     fn name(self) -> &'static str {
         match self {
             Self::Demo => "demo",
@@ -37,33 +37,33 @@ impl Profile {
 /// Put load on the service, through the edge.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// What load.
+    /// Which load profile to run.
     #[arg(long, value_enum, default_value_t = Profile::Demo)]
     profile: Profile,
-    /// For how long, such as 90s, 5m or 2h.
+    /// How long to run, such as 90s, 5m or 2h.
     #[arg(long, default_value = "5m", value_parser = duration)]
     duration: Duration,
-    /// Fail when something is not good enough.
+    /// Fail when a threshold is not met.
     #[arg(long)]
     gate: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&K6], args.install)?;
     let mut report = Report::new("load");
     if args.gate {
-        report.step("the gate refuses a run in which nothing is done", || {
+        report.step("the gate rejects a run in which no journey completes", || {
             let folder = paths::temporary("load-gate")?;
             let scenarios = refuses_idle_scenarios(folder.path())?;
             Ok(Outcome::passed().with_note(format!("{scenarios} scenarios")))
         })?;
     }
     let mut place = None;
-    report.step("a stack to put it on", || {
+    report.step("a stack for the load", || {
         let (found, note) = Place::find(args.install)?;
         place = Some(found);
         Ok(Outcome::passed().with_note(note))
@@ -85,16 +85,16 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Where the load goes.
+/// The target of the load.
 struct Place {
     edge: String,
     prometheus: String,
-    /// What was started for it; it stops with this value.
+    /// The stack started for the load; it stops when this value is dropped.
     own: Option<(Stack, TempDir)>,
 }
 
 impl Place {
-    /// The stack of `up`, or a new one; and which.
+    /// Finds the stack of `up` or starts a new one; also returns which of them.
     fn find(install: bool) -> Result<(Self, &'static str)> {
         if up::SLOT.ready_text()?.is_some() {
             return Ok((Self::at(&fixed_ports(MAX_REPLICAS)?)?, "that of `up`"));
@@ -122,14 +122,14 @@ impl Place {
 fn figures(summary: &Summary) -> String {
     let Summary { requests, rate, failed, p50, p95, p99, checks, sockets, .. } = summary;
     format!(
-        "{requests} requests, {rate:.1} a second, {:.2} % failed; p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms; {sockets} sockets; \
-         {:.2} % of the checks held",
+        "{requests} requests, {rate:.1} per second, {:.2} % failed; p50 {p50:.0} ms, p95 {p95:.0} ms, p99 {p99:.0} ms; {sockets} sockets; \
+         {:.2} % of the checks passed",
         failed * 100.0,
         checks * 100.0,
     )
 }
 
-/// What became of every scenario; with the gate, whether all of it was good enough.
+/// Reports the result of every scenario; with the gate, also whether every threshold was met.
 fn judge(report: &mut Report, summary: &Summary, gate: bool) -> Result<()> {
     for (scenario, journeys) in &summary.journeys {
         let note = format!("{} done, {} failed", journeys.done, journeys.failed);
@@ -145,8 +145,8 @@ fn judge(report: &mut Report, summary: &Summary, gate: bool) -> Result<()> {
 }
 
 fn duration(text: &str) -> Result<Duration> {
-    let duration = speed::parse(text).ok_or_else(|| anyhow::anyhow!("wants a duration such as 90s, 5m or 2h"))?;
-    ensure!(duration >= SHORTEST, "wants at least {} s", SHORTEST.as_secs());
+    let duration = speed::parse(text).ok_or_else(|| anyhow::anyhow!("must be a duration such as 90s, 5m or 2h"))?;
+    ensure!(duration >= SHORTEST, "must be at least {} s", SHORTEST.as_secs());
     Ok(duration)
 }
 

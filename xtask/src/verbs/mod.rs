@@ -1,4 +1,4 @@
-//! One file per verb; each has its `Args` and a `run` that answers whether all passed.
+//! One file per verb; each has its `Args` and a `run` that returns whether every step passed.
 
 pub mod browser;
 pub mod cardinality;

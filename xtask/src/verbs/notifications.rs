@@ -1,4 +1,4 @@
-//! `cargo xtask notifications`: who hears of which alert, in which words, and that it arrives.
+//! `cargo xtask notifications`: who is notified of which alert, the wording of notifications, and their delivery.
 
 use anyhow::Result;
 
@@ -6,15 +6,15 @@ use crate::report::{Outcome, Report};
 use crate::tools::{ALERTMANAGER, AMTOOL, CADDY, MAILDEV, PROMETHEUS, require};
 use crate::{configuration, notifications, paths, ports};
 
-/// Check who hears of which alert, and that they do.
+/// Check the routing, wording and delivery of notifications.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&ALERTMANAGER, &AMTOOL, &MAILDEV, &CADDY, &PROMETHEUS], args.install)?;
     let mut report = Report::new("notifications");

@@ -1,5 +1,5 @@
-//! `cargo xtask overhead`: what the layers around the routes cost, by the benchmark `benches/overhead.rs` with stores of its own.
-//! It reports figures and judges none: they depend on what else the machine does.
+//! `cargo xtask overhead`: the cost of the layers around the routes, measured by `benches/overhead.rs` with its own stores.
+//! It reports figures but judges none, since they depend on the machine's other load.
 
 use anyhow::Result;
 
@@ -12,12 +12,12 @@ use crate::{paths, stores, web};
 /// Compare the service with its routes without layers and with bare axum, in one run.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS], args.install)?;
     web::bundle(args.install)?;
@@ -27,7 +27,11 @@ pub fn run(args: &Args) -> Result<bool> {
         let (postgres, redis) = stores::disposable(folder.path())?;
         let mut bench = cargo();
         bench.args(["bench", "--bench", "overhead"]).env("DATABASE_URL", &postgres.url).env("REDIS_URL", &redis.url);
-        Ok(if run_task(&mut bench)? { Outcome::passed().with_note("figures above") } else { Outcome::failed("the benchmark did not end") })
+        Ok(if run_task(&mut bench)? {
+            Outcome::passed().with_note("figures above")
+        } else {
+            Outcome::failed("the benchmark did not finish")
+        })
     })?;
     report.finish()
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask panels`: every panel of every dashboard shows something under load, and moves when that happens which it is there for.
-//! How that is judged: `panels`. The stack is that of drills.
+//! `cargo xtask panels`: every panel of every dashboard shows data under load, and reacts to the failure it exists to show.
+//! The judgement is in `panels`. The stack is that of drills.
 
 use anyhow::Result;
 
@@ -12,23 +12,23 @@ use crate::paths;
 use crate::report::{Outcome, Report};
 use crate::tools::require;
 
-/// Make happen what panels are there for, and see each of them move.
+/// Cause the failures that panels exist to show, and check that each panel reacts.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Only the panels that these causes move.
+    /// Check only the panels that react to these causes.
     #[arg(value_name = "CAUSE", value_enum)]
     causes: Vec<Cause>,
-    /// By how much everything that the monitoring waits for is divided.
+    /// Divide every interval and wait of the monitoring by this number.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: u32,
     #[command(flatten)]
     form: Choice,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     let proof = Proof::read(args.speed, &args.causes)?;

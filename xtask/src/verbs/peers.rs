@@ -1,5 +1,5 @@
-//! `cargo xtask peers`: one replica beside a Fastify service, plain axum and bare axum, alternating in one run on the same cores.
-//! First all of them must answer alike; then CPU for one request, latency and memory are compared. The parts are in `peers/`.
+//! `cargo xtask peers`: compares one replica with a Fastify service, plain axum and bare axum, alternating in one run on the same cores.
+//! All of them must first give equivalent responses; then CPU per request, latency and memory are compared. The parts are in `peers/`.
 
 use std::path::PathBuf;
 
@@ -18,39 +18,39 @@ use crate::peers::target::{Name, Target};
 use crate::report::{Outcome, Report};
 use crate::tools::{INITDB, NODE, NODE_20, NPM, REDIS, SOCKET_IO_CLIENT, WRK, require};
 
-/// Fewer rounds have no median worth keeping.
+/// Fewer rounds give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;
 
-/// Compare one replica with services that do the same.
+/// Compare one replica with services that do the same work.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Rounds; in each every target is measured once.
+    /// Number of rounds; each measures every target once.
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: u32,
-    /// Seconds of each measurement.
+    /// Seconds per measurement.
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=600))]
     seconds: u32,
-    /// Silent Socket.IO clients; 0 measures none.
+    /// Number of silent Socket.IO clients; 0 skips the measurement.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(..=10_000))]
     sockets: u32,
-    /// Compare with these peers alone: fastify, plain-axum, bare-axum.
+    /// Compare only with these peers: fastify, plain-axum, bare-axum.
     #[arg(long, value_delimiter = ',', value_name = "PEERS")]
     only: Vec<String>,
-    /// Compare with another Vitrine as well: a revision, which is built, or a program.
+    /// Also compare with another Vitrine: a revision, which is built, or a binary.
     #[arg(long, value_name = "REVISION_OR_PROGRAM")]
     baseline: Option<String>,
-    /// Measure this program instead of building one. docs/PERFORMANCE.md stays as it is.
+    /// Measure this binary instead of building one; leaves docs/PERFORMANCE.md unchanged.
     #[arg(long, value_name = "PROGRAM")]
     program: Option<PathBuf>,
-    /// Check that targets answer alike, and measure nothing.
+    /// Check that targets give equivalent responses, and measure nothing.
     #[arg(long)]
     check: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let peers = Name::peers(&args.only)?;
     let cores = Cores::divide()?;
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<bool> {
         tools.extend([&NODE_20, &NPM]);
     }
     require(&tools, args.install)?;
-    // What is built in minutes comes last, so that whatever else is missing is said at once.
+    // Builds that take minutes come last, so that other missing tools are reported at once.
     let peers = peers.into_iter().map(|name| Ok((name, programs::peer(name, args.install)?))).collect::<Result<Vec<_>>>()?;
     let baseline = args.baseline.as_deref().map(|wanted| programs::baseline(wanted, args.install)).transpose()?;
     let vitrine = programs::vitrine(args.program.as_deref(), args.install)?;
@@ -84,12 +84,12 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Asks all targets the same; answers whether they answer alike.
+/// Sends the same requests to all targets; returns whether the responses are equivalent.
 fn check(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: &Cores) -> Result<bool> {
     let mut reference: Option<Answers> = None;
     let mut alike = 0;
     for target in targets {
-        report.step(format!("{} answers as vitrine does", target.name), || {
+        report.step(format!("{} responds as vitrine does", target.name), || {
             let running = target.start(cores.server, &fixture.token, fixture.folder())?;
             let answers = contract::ask(target.name, &running, &fixture.token)?;
             let count = answers.len();
@@ -98,7 +98,7 @@ fn check(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: &Cor
                 None => reference = Some(answers),
             }
             alike += 1;
-            Ok(Outcome::passed().with_note(format!("{count} questions")))
+            Ok(Outcome::passed().with_note(format!("{count} requests")))
         })?;
     }
     Ok(alike == targets.len())
@@ -125,13 +125,13 @@ fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Co
     }
     let tables = document::tables(&conditions, &results, &goals);
     println!("\n{tables}");
-    ensure!(!goals.is_empty(), "nothing was measured that could be compared");
+    ensure!(!goals.is_empty(), "no measurement can be compared");
     let is_whole = measured == args.rounds as usize * targets.len() && args.only.is_empty() && args.program.is_none() && args.sockets > 0;
     if is_whole && args.rounds >= ROUNDS_TO_WRITE && goals.iter().all(|goal| !goal.disturbed) {
         document::write(&tables)?;
-        eprintln!("docs/PERFORMANCE.md is written");
+        eprintln!("docs/PERFORMANCE.md written");
     } else {
-        eprintln!("docs/PERFORMANCE.md stays as it is: it is written from three rounds of everything that nobody disturbed");
+        eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three undisturbed rounds of all targets");
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! `cargo xtask roll`: every replica is replaced under load through the edge. Without `--kill` no request may fail; with
-//! it, no more than were in flight, and a request that is sent again under its key still has one effect. Clients that read a
-//! log over Socket.IO meanwhile read every line of it, once. The same when the edge itself stops or is reloaded: `roll/edge`.
+//! `cargo xtask roll`: replaces every replica under load through the edge. Without `--kill` no request may fail; with it, no more requests
+//! may fail than were in flight, and a request retried under its idempotency key still has one effect. Clients that read a log over
+//! Socket.IO meanwhile read every line exactly once. `roll/edge` proves the same while the edge itself stops or reloads.
 
 mod edge;
 
@@ -27,34 +27,34 @@ use crate::users::{create_project, sign_up};
 use crate::verbs::up;
 
 const CLIENTS: usize = 8;
-/// A request that failed is sent again this often under the same key.
+/// Number of retries of a failed request under the same key.
 const TRIES: usize = 20;
-/// Between a request without an answer and the next one.
+/// Pause after a request without a response.
 const NAP: Duration = Duration::from_millis(50);
 /// Clients that read a log meanwhile.
 const READERS: u64 = 9;
-/// Longest time that one of them is not connected.
+/// Longest time for which one of them may be disconnected.
 const AWAY_LIMIT_MS: f64 = 5000.0;
-/// Above five attempts of a job, which a busy machine may take.
+/// Above the time of five attempts of a job, which a busy machine may need.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Replace every replica, or the edge, under load.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Kill the replicas instead of asking them to leave.
+    /// Kill the replicas instead of shutting them down gracefully.
     #[arg(long)]
     kill: bool,
-    /// Instead: stop, start and reload the edge.
+    /// Instead, stop, start and reload the edge.
     #[arg(long, conflicts_with = "kill")]
     edge: bool,
     #[command(flatten)]
     form: Choice,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT], args.install)?;
     up::build(false, args.install)?;
@@ -90,8 +90,8 @@ fn start(folder: &Path, form: Form) -> Result<Stack> {
         replicas: MAX_REPLICAS,
         binary: up::binary(false),
         engine: None,
-        // The load takes all that the machine has, from unoptimised replicas and from one another: that a request then waits for a
-        // connection longer than it would be let in production is not what is proven here.
+        // The load saturates the machine, and the replicas are unoptimised and share it. A request may therefore wait for a connection
+        // longer than production allows, which is not under test here.
         settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
     })
 }
@@ -104,19 +104,19 @@ fn replace_all(stack: &mut Stack, signal: Signal) -> Result<()> {
     Ok(())
 }
 
-/// What one client saw.
+/// The requests of one client and their results.
 #[derive(Default)]
 struct Load {
-    /// Names of projects whose creation was answered with success.
+    /// Names of projects whose creation succeeded.
     created: Vec<String>,
     answered: usize,
     failures: Vec<String>,
-    /// How many of these had no answer at all.
+    /// How many of the failures had no response at all.
     unanswered: usize,
 }
 
 impl Load {
-    /// Nobody answered: who tries again at once only fails again.
+    /// Records a request without a response, and waits, because an immediate retry would only fail again.
     fn unanswered(&mut self, method: &str, error: &anyhow::Error) {
         self.failures.push(format!("{method}: {error:#}"));
         self.unanswered += 1;
@@ -124,7 +124,7 @@ impl Load {
     }
 }
 
-/// Runs an action while clients create and list projects as fast as they are answered.
+/// Runs an action while clients create and list projects as fast as the service responds.
 fn under_load(edge: &str, token: &str, action: impl FnOnce() -> Result<()>) -> Result<Vec<Load>> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -160,7 +160,7 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
                     load.created.push(name.clone());
                     break;
                 }
-                // The first one under this key is still being worked on by the replica that did not answer.
+                // The replica that did not respond is still working on the first request under this key.
                 Ok(answer) if answer.status == 409 => load.answered += 1,
                 Ok(answer) => load.failures.push(failure("POST", &answer)),
                 Err(error) => load.unanswered("POST", &error),
@@ -175,7 +175,7 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
     load
 }
 
-/// What was refused, and by whose word: the edge's codes differ from a replica's.
+/// Describes a failed request; the code tells the edge's responses from a replica's.
 fn failure(method: &str, answer: &Answer) -> String {
     let code = answer.json().map(|problem| problem["code"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
     format!("{method}: {} {code}", answer.status)
@@ -192,10 +192,10 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
     Ok(Outcome::passed().with_note(note))
 }
 
-/// What was acknowledged is there, once. Returns how much that was.
+/// Checks that every acknowledged project exists exactly once; returns their number.
 fn nothing_lost(edge: &str, token: &str, loads: &[Load]) -> Result<usize> {
-    // With nothing created, nothing could be lost.
-    ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing: nothing is proven");
+    // If nothing was created, nothing could be lost.
+    ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing, so nothing is proven");
     let stored = stored(edge, token)?;
     let created: Vec<&String> = loads.iter().flat_map(|load| &load.created).collect();
     let lost: Vec<_> = created.iter().filter(|name| !stored.contains_key(name.as_str())).collect();
@@ -212,7 +212,7 @@ struct Readers {
 }
 
 impl Readers {
-    /// So many, which come back as `pace` says (sockets.mjs).
+    /// Connects this many clients; `pace` selects their reconnection delay (sockets.mjs).
     fn connect(edge: &str, token: &str, count: u64, pace: &str) -> Result<Self> {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
@@ -228,11 +228,11 @@ impl Readers {
         let mut sockets = Sockets::start()?;
         let asked = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": count, "pace": pace });
         let answer = sockets.ask(&asked)?;
-        ensure!(answer["reading"] == count, "not every client reads: {answer}");
+        ensure!(answer["reading"] == count, "some clients do not read: {answer}");
         Ok(Self { sockets, environment })
     }
 
-    /// Nothing of the log was lost or read twice up to its present end.
+    /// Checks that the clients lost no log line up to its current end, and read none twice.
     fn read_all(&mut self, edge: &str, token: &str) -> Result<Value> {
         let url = format!("{edge}/api/environments/{}/logs?limit=1", self.environment);
         let last = send("GET", &url, &[("authorization", &format!("Bearer {token}"))], None)?.json()?["next_after"].clone();
@@ -241,19 +241,19 @@ impl Readers {
         Ok(read)
     }
 
-    /// Nothing of the log was lost or read twice, and nobody was away for long.
+    /// Checks that no log line was lost or read twice, and that no client was disconnected for long.
     fn judge(&mut self, edge: &str, token: &str, signal: Signal) -> Result<String> {
         let read = self.read_all(edge, token)?;
         let away = read["away"].as_f64().unwrap_or(f64::MAX);
-        ensure!(away < AWAY_LIMIT_MS, "a reader was away for {away:.0} ms");
-        ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted: nothing is proven");
-        // A replica that is killed says nothing.
-        ensure!(signal == Signal::KILL || read["told"] == read["interruptions"], "not every reader was told: {read}");
-        Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, away {away:.0} ms at most", read["lines"]))
+        ensure!(away < AWAY_LIMIT_MS, "a reader was disconnected for {away:.0} ms");
+        ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted, so nothing is proven");
+        // A killed replica announces nothing.
+        ensure!(signal == Signal::KILL || read["told"] == read["interruptions"], "some readers were disconnected without a notice: {read}");
+        Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, disconnected {away:.0} ms at most", read["lines"]))
     }
 }
 
-/// How often each project is there, by its name.
+/// How often each project is stored, by name.
 fn stored(edge: &str, token: &str) -> Result<BTreeMap<String, usize>> {
     let bearer = format!("Bearer {token}");
     let mut stored = BTreeMap::new();

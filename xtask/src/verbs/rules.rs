@@ -1,4 +1,5 @@
-//! `cargo xtask rules`: every alert and every recorded series is tested; with `--mutate`, the tests notice every small mistake in them.
+//! `cargo xtask rules`: every alert and every recorded series has a test; with `--mutate`, the tests notice every small mistake in the
+//! rules.
 
 use anyhow::{Result, ensure};
 
@@ -10,18 +11,18 @@ use crate::{configuration, paths, ports, rules};
 /// Check Prometheus' rules and their tests.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Change each rule in small ways, and fail where no test notices.
+    /// Mutate each rule in small ways, and fail where no test notices.
     #[arg(long)]
     mutate: bool,
-    /// Rule files to mutate, without `.yml`; all of them if none is named.
+    /// Rule files to mutate, without `.yml`; all of them by default.
     #[arg(requires = "mutate")]
     files: Vec<String>,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("rules");

@@ -1,19 +1,19 @@
-//! `cargo xtask slo`: the rules and tests that follow from monitoring/slo.yml, written anew or, with `--check`, compared.
+//! `cargo xtask slo`: regenerates the rules and tests that come from monitoring/slo.yml or, with `--check`, compares them.
 
 use anyhow::Result;
 
 use crate::report::{Outcome, Report};
 use crate::slo::{Generated, generated};
 
-/// Write the rules of the service level objectives, and their tests, anew.
+/// Regenerate the rules of the service level objectives, and their tests.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing: fail when a file is not what monitoring/slo.yml says.
+    /// Write nothing; fail when a file differs from monitoring/slo.yml.
     #[arg(long)]
     check: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("slo");
     for file in generated()? {

@@ -1,5 +1,5 @@
-//! `cargo xtask sqlx`: regenerates `.sqlx`, by which the code compiles without a database.
-//! Run it after a change of a query or a migration; `ci` checks that nobody forgot.
+//! `cargo xtask sqlx`: regenerates `.sqlx`, with which the code compiles without a database.
+//! Run it after a change of a query or a migration; `ci` checks that it is up to date.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,12 +16,12 @@ use crate::{paths, stores, web};
 /// Regenerate `.sqlx` from the migrations and queries.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS], args.install)?;
     web::bundle(args.install)?;
@@ -56,15 +56,15 @@ fn committed() -> Result<Files> {
     if folder.is_dir() { read(&folder) } else { Ok(Files::new()) }
 }
 
-/// Compiles the library against a database that only has the migrations.
+/// Compiles the library against a database that contains only the migrations.
 fn generate() -> Result<Files> {
     let folder = paths::temporary("sqlx")?;
     let (postgres, _redis) = stores::disposable(folder.path())?;
     migrate(&postgres.url)?;
     let queries = folder.path().join("queries");
     paths::ensure(&queries)?;
-    // The macros run only when the library is compiled; a setting that no earlier compilation had
-    // makes cargo do that, without touching a source file or any dependency.
+    // The macros run only when the library is compiled. A cfg value that no earlier compilation had makes cargo compile it, without
+    // touching a source file or any dependency.
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(
@@ -84,11 +84,11 @@ fn generate() -> Result<Files> {
 fn migrate(url: &str) -> Result<()> {
     let folder = paths::root().join("migrations");
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
-        .with_context(|| format!("cannot read {}", folder.display()))?
+        .with_context(|| format!("failed to read {}", folder.display()))?
         .map(|entry| Ok(entry?.path()))
         .collect::<Result<_>>()?;
     files.retain(|file| file.extension().is_some_and(|kind| kind == "sql"));
-    // Their names begin with the time at which they were written.
+    // File names begin with the time at which they were written.
     files.sort();
     let psql = stores::postgres_programs()?.join("psql");
     for file in files {

@@ -1,5 +1,5 @@
 //! `cargo xtask stores`: Postgres and Redis for a developer who runs single tests.
-//! The stores themselves are in `stores.rs`; this verb keeps them alive and says where they are.
+//! The stores themselves are in `stores.rs`; this verb keeps them running and prints their URLs.
 
 use std::time::Duration;
 
@@ -12,23 +12,23 @@ use crate::{paths, stores};
 
 const SLOT: Slot = Slot::new("stores");
 
-/// Start a private Postgres and Redis and print where they are.
+/// Start a private Postgres and Redis and print their URLs.
 ///
 /// `eval "$(cargo xtask stores --detach)"` sets up a shell; `--stop` ends them. Data is dropped.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Leave them running in the background (prints the running ones' when there are).
+    /// Leave them running in the background; if they already are, print their URLs.
     #[arg(long, conflicts_with = "stop")]
     detach: bool,
-    /// Stop those in the background.
+    /// Stop the stores in the background.
     #[arg(long)]
     stop: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     if args.stop {
         let stopped = SLOT.stop(Duration::from_mins(1))?;
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<bool> {
         return Ok(true);
     }
 
-    // Only the background ones are limited to one per checkout.
+    // Only the background stores are limited to one pair per checkout.
     let held = is_background().then(|| SLOT.hold()).transpose()?;
     let folder = paths::temporary("stores")?;
     let (mut postgres, mut redis) = stores::disposable(folder.path())?;
@@ -59,7 +59,7 @@ pub fn run(args: &Args) -> Result<bool> {
     while !interrupted() {
         postgres.process.check()?;
         redis.process.check()?;
-        // The interrupt that ends the pause is the wanted end.
+        // An interrupt is the expected end of the pause.
         let _ = pause();
     }
     Ok(true)

@@ -1,5 +1,5 @@
 //! `cargo xtask test`: every test, and every check of the files that other programs read.
-//! Formatting, lints and the proofs that need a running stack are `ci`'s.
+//! Formatting, lints and the proofs that need a running stack belong to `ci`.
 
 use std::env;
 use std::ffi::OsString;
@@ -16,21 +16,21 @@ use crate::tools::{AMTOOL, CADDY, INITDB, NEXTEST, OIDC_PROVIDER, PROMTOOL, REDI
 use crate::verbs::browser;
 use crate::{checks, paths, stores, web};
 
-/// What the Rust tests need.
+/// Tools that the Rust tests need.
 const FOR_RUST: [&Tool; 3] = [&INITDB, &REDIS, &NEXTEST];
-/// What the checks need.
+/// Tools that the checks need.
 const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
-/// What they can do without; installed on demand only.
+/// Optional tools of the tests; installed on demand only.
 const OPTIONAL: [&Tool; 2] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT];
 
-/// What tests are told of by a variable, and do without where it is not.
+/// An optional dependency of tests, announced by an environment variable; without the variable those tests do not run.
 struct Extra {
-    /// The step of the report.
+    /// The name of its step in the report.
     step: &'static str,
     tool: &'static Tool,
-    /// Where it lies: a program's path, or the folder `node_modules` of a library.
+    /// The variable with its location: a program's path, or the folder `node_modules` of a library.
     variable: &'static str,
-    /// What is said where it is not.
+    /// Printed where it is missing.
     skipped: &'static str,
 }
 
@@ -39,23 +39,23 @@ const EXTRAS: [Extra; 3] = [
         step: "oidc provider",
         tool: &OIDC_PROVIDER,
         variable: "OIDC_PROVIDER",
-        skipped: "SKIPPED: no OpenID Connect provider here (--install gets one): signing in is NOT tested with a real one",
+        skipped: "SKIPPED: no OpenID Connect provider here (--install gets one): logins are NOT tested with a real one",
     },
     Extra {
         step: "socket.io client",
         tool: &SOCKET_IO_CLIENT,
         variable: "SOCKET_IO_CLIENT",
-        skipped: "SKIPPED: no Socket.IO client here (--install gets one): sockets are NOT tested with the official one",
+        skipped: "SKIPPED: no Socket.IO client here (--install gets one): sockets are NOT tested with the official client",
     },
     Extra {
         step: "edge",
         tool: &CADDY,
         variable: "CADDY",
-        skipped: "SKIPPED: no Caddy here (--install gets it): nothing is tested through the edge",
+        skipped: "SKIPPED: Caddy is missing (--install gets it): nothing is tested through the edge",
     },
 ];
 
-/// What all of it needs, and with `install` what it can do without.
+/// The required tools and, with `install`, the optional ones.
 pub fn programs(install: bool) -> Vec<&'static Tool> {
     let for_browser = if install { browser::programs() } else { Vec::new() };
     rust_programs(install).into_iter().chain(FOR_CHECKS).chain(for_browser).collect()
@@ -65,21 +65,21 @@ fn rust_programs(install: bool) -> Vec<&'static Tool> {
     FOR_RUST.into_iter().chain(OPTIONAL.into_iter().filter(|_| install)).collect()
 }
 
-/// What some tests need beside the stores, each with the variable that tells them of it; without it they do not run.
+/// Optional dependencies that were found, as environment variables for the tests.
 type Given = Vec<(&'static str, OsString)>;
 
 /// Run every test with a private Postgres and Redis.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Arguments for `cargo nextest run` in place of `--workspace`; given any, nothing else runs.
+    /// Arguments for `cargo nextest run` in place of `--workspace`; with any, only nextest runs.
     #[arg(last = true)]
     nextest: Vec<String>,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("test");
     if args.nextest.is_empty() {
@@ -95,7 +95,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Makes what browsers load, without which the application does not compile.
+/// Builds the browser bundle, without which the application does not compile.
 pub fn bundle(report: &mut Report, install: bool) -> Result<()> {
     report.step("web bundle", || {
         web::bundle(install)?;
@@ -120,7 +120,7 @@ fn given(report: &mut Report) -> Result<Given> {
     Ok(given)
 }
 
-/// The engine that the docker driver is tested with. A machine may have none: the other tests do without.
+/// The engine for the tests of the docker driver. On a machine without one, only the other tests run.
 fn engine(report: &mut Report) -> Result<Option<Engine>> {
     let mut found = None;
     report.step("engine", || {
@@ -140,7 +140,7 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
     Ok(found)
 }
 
-/// Where an extra lies. A machine may do without Node.js.
+/// The location of an optional dependency, if it is there; Node.js is not required.
 fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
     let mut found = None;
     report.step(extra.step, || {
@@ -159,7 +159,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
     let folder = paths::temporary("test")?;
     let (postgres, redis) = stores::disposable(folder.path())?;
     let results = paths::target().join("nextest/default/junit.xml");
-    // Results of an earlier run must not pass for this one's.
+    // Results of an earlier run must not pass for those of this run.
     let _ = fs::remove_file(&results);
     let mut tests = cargo();
     tests
@@ -168,7 +168,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
         .env("PATH", path_with_nextest()?)
         .env("DATABASE_URL", &postgres.url)
         .env("REDIS_URL", &redis.url)
-        // The tests that need an extra run exactly when its variable is set.
+        // The tests that need an optional dependency run only when its variable is set.
         .env_remove(HOST_VARIABLE);
     for extra in &EXTRAS {
         tests.env_remove(extra.variable);
@@ -178,16 +178,16 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
     let Ok(xml) = fs::read_to_string(&results) else {
         return Ok(Outcome::failed("the tests did not run"));
     };
-    let (passed, failed) = count(&xml).context("cannot read the tests' results")?;
+    let (passed, failed) = count(&xml).context("failed to read the tests' results")?;
     Ok(Outcome {
         passed,
-        // A run can fail without a failed test: by a leak, or for lack of tests.
+        // A run can fail without a failed test: by a leak, or because no test ran.
         failed: if success { failed } else { failed.max(1) },
         ..Outcome::default()
     })
 }
 
-/// Cargo finds its subcommands on PATH; ours may lie elsewhere. At the end, so that it brings no other cargo.
+/// Cargo finds its subcommands on PATH; ours may be elsewhere. The folder is appended, so that it does not replace cargo itself.
 fn path_with_nextest() -> Result<OsString> {
     let nextest = NEXTEST.path()?;
     let path = env::var_os("PATH").unwrap_or_default();
@@ -197,10 +197,10 @@ fn path_with_nextest() -> Result<OsString> {
 
 fn doc() -> Result<Outcome> {
     let outcome = cargo_tests(cargo().args(["test", "--workspace", "--doc"]))?;
-    Ok(if outcome == Outcome::default() { Outcome::skipped("no documentation has an example that runs") } else { outcome })
+    Ok(if outcome == Outcome::default() { Outcome::skipped("no documentation example runs") } else { outcome })
 }
 
-/// Runs `cargo test` and counts its tests: cargo also succeeds when a filter matches none.
+/// Runs `cargo test` and counts its tests, because cargo also succeeds when a filter matches none.
 pub fn cargo_tests(command: &mut Command) -> Result<Outcome> {
     let said = capture(command)?;
     eprintln!("{}", said.text.trim_end());
@@ -208,7 +208,7 @@ pub fn cargo_tests(command: &mut Command) -> Result<Outcome> {
     Ok(if said.success || outcome.failed > 0 { outcome } else { Outcome::failed("the tests did not run") })
 }
 
-/// The sum of the last lines of test programs, such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
+/// Adds up the summary lines of test programs, such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.
 fn counted(text: &str) -> Outcome {
     let count = |line: &str, word: &str| -> u64 {
         let part = line.split("; ").find_map(|part| part.strip_suffix(word));
@@ -221,11 +221,12 @@ fn counted(text: &str) -> Outcome {
     })
 }
 
-/// Cargo without a database at compile time: the committed query data must do.
+/// Cargo without a database at compile time; it uses the committed query data.
 pub fn cargo() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
-    // What Cargo told this program of itself: build scripts would take it for a change, and a Cargo called by hand for another.
+    // Cargo sets these variables for this program. If passed on, build scripts would see a change, and another one when Cargo is called by
+    // hand.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             cargo.env_remove(name);

@@ -1,5 +1,5 @@
-//! `cargo xtask up`: the whole stack on this machine, without containers.
-//! What a stack consists of is in `stack`; `down` stops a detached one.
+//! `cargo xtask up`: runs the whole stack on this machine, without containers.
+//! The processes of a stack are in `stack`; `down` stops a detached one.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,45 +17,45 @@ use crate::tools::require;
 use crate::verbs::test::cargo;
 use crate::web;
 
-/// There is one stack per checkout.
+/// One stack per checkout.
 pub const SLOT: Slot = Slot::new("up");
-/// Above the sum of the waits of a start.
+/// Above the sum of all waits during a start.
 const LIMIT: Duration = Duration::from_mins(5);
 
-/// What runs environments.
+/// Where environments run.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Environments {
-    /// Nothing: they are simulated.
+    /// They are simulated.
     Sim,
-    /// The machine's Docker engine.
+    /// On the machine's Docker engine.
     Docker,
 }
 
 /// Start the whole stack as local processes on compose's ports.
 ///
-/// Ctrl-C stops it. Data lives in `.stack/`.
+/// Ctrl-C stops it. Its data is in `.stack/`.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
     /// Leave it running in the background; `cargo xtask down` stops it.
     #[arg(long)]
     detach: bool,
-    /// How many replicas of the application.
+    /// Number of replicas of the application.
     #[arg(long, default_value_t = MAX_REPLICAS, value_parser = clap::value_parser!(u16).range(1..=i64::from(MAX_REPLICAS)))]
     replicas: u16,
     /// Build the application with optimisations.
     #[arg(long)]
     release: bool,
-    /// What runs environments.
+    /// Where environments run.
     #[arg(long, value_enum, default_value_t = Environments::Sim)]
     environments: Environments,
     #[command(flatten)]
     form: Choice,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     if !is_background() {
         require(&PROGRAMS, args.install)?;
@@ -85,19 +85,19 @@ pub fn run(args: &Args) -> Result<bool> {
     held.ready(&table)?;
     if !is_background() {
         print!("\n{table}");
-        eprintln!("Ctrl-C stops all of it");
+        eprintln!("Ctrl-C stops the stack");
     }
     while !interrupted() {
         stack.keep_running()?;
-        // The interrupt that ends the pause is the wanted end.
+        // An interrupt is the expected end of the pause.
         let _ = pause();
     }
     eprintln!("stopping");
     Ok(true)
 }
 
-/// Builds the application, what browsers load of it, and the simulator of platforms, from the committed query data, so that no database is
-/// needed for it.
+/// Builds the application, its browser bundle and the platform simulator, with the committed query data, so that the build needs no
+/// database.
 pub fn build(release: bool, install: bool) -> Result<()> {
     web::bundle(install)?;
     let mut cargo = cargo();
@@ -109,7 +109,7 @@ pub fn build(release: bool, install: bool) -> Result<()> {
     Ok(())
 }
 
-/// Where that puts the application; the simulator lies beside it.
+/// The path of the built application; the simulator is beside it.
 pub fn binary(release: bool) -> PathBuf {
     let profile = if release { "release" } else { "debug" };
     paths::target().join(profile).join("vitrine")

@@ -1,19 +1,19 @@
-//! `cargo xtask web`: makes what browsers load, which the application embeds. Other verbs do the same by themselves before
-//! they compile it; how is said in `web.rs` beside this folder.
+//! `cargo xtask web`: builds the browser bundle, which the application embeds. Other verbs build it themselves before they compile the
+//! application; `web.rs` beside this folder holds the build.
 
 use anyhow::Result;
 
 use crate::web;
 
-/// Make `web/dist`, which browsers load, unless it is newer than its sources.
+/// Build `web/dist`, the browser bundle, unless it is newer than its sources.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing: Node.js, npm, and the packages of `web/package-lock.json`.
+    /// Install missing tools: Node.js, npm, and the packages of `web/package-lock.json`.
     #[arg(long)]
     install: bool,
 }
 
-/// Runs the verb.
+/// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     web::bundle(args.install)?;
     Ok(true)

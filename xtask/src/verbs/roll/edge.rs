@@ -1,6 +1,6 @@
-//! `cargo xtask roll --edge`: the edge stops and starts again, and loads its configuration anew, under load. Clients that read a log
-//! over Socket.IO get the close frame 1001, come back apart from one another and miss no line; what was acknowledged to others
-//! is there, once. Why it is so: docs/adr/0019-edge.md.
+//! `cargo xtask roll --edge`: the edge restarts, and reloads its configuration, under load. Clients that read a log over Socket.IO receive
+//! the close frame 1001, reconnect spread over time and miss no line; acknowledged requests of other clients have exactly one effect. The
+//! reasons are in docs/adr/0019-edge.md.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +14,17 @@ use crate::report::{Outcome, Report};
 use crate::stack::Stack;
 use crate::users::sign_up;
 
-/// Clients that read a log meanwhile, with the delays of the official client.
+/// Clients that read a log meanwhile, with the reconnection delays of the official client.
 const READERS: u64 = 30;
 /// The close code of an endpoint that goes away (RFC 6455, section 7.4.1).
 const GOING_AWAY: &str = "1001";
-/// Longest time that a client is away beyond the time without an edge: its first delay and, when it came too early, its second one.
+/// Longest time for which a client may be disconnected beyond the edge's downtime: its first delay and, when that attempt came too early,
+/// its second one.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
-/// The first and the last to come back are at least so far apart, of a second over which the official client spreads them.
+/// Least time between the first and the last reconnection; the official client spreads them over a second.
 const LEAST_SPREAD_MS: f64 = 300.0;
 
-/// What is done to the edge.
+/// The event of the edge under test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
     Stop,
@@ -65,21 +66,21 @@ fn prove(stack: &mut Stack, token: &str, readers: &mut Readers, event: Event) ->
         Ok(())
     })?;
     ensure!(returned["missing"].is_null(), "{returned}");
-    ensure!(returned["codes"] == json!({ GOING_AWAY: READERS }), "not every reader was sent one close frame 1001: {returned}");
+    ensure!(returned["codes"] == json!({ GOING_AWAY: READERS }), "some readers did not receive exactly one close frame 1001: {returned}");
     let (away, spread) = (returned["away"].as_f64().unwrap_or(f64::MAX), returned["spread"].as_f64().unwrap_or_default());
-    ensure!(away < (gone + RETURN_LIMIT).as_secs_f64() * 1000.0, "a reader was away for {away:.0} ms: {returned}");
+    ensure!(away < (gone + RETURN_LIMIT).as_secs_f64() * 1000.0, "a reader was disconnected for {away:.0} ms: {returned}");
     ensure!(spread > LEAST_SPREAD_MS, "all came back within {spread:.0} ms: {returned}");
     let lines = readers.read_all(&edge, token)?["lines"].clone();
 
     let unanswered: usize = loads.iter().map(|load| load.unanswered).sum();
     let failures: Vec<&str> = loads.iter().flat_map(|load| &load.failures).map(String::as_str).collect();
     ensure!(failures.len() == unanswered, "the edge or a replica answered with a failure: {}", failures.join("; "));
-    // Caddy resets some connections that arrive while it loads its configuration, each of one client.
-    ensure!(event == Event::Stop || unanswered <= CLIENTS, "{unanswered} requests had no answer: {}", failures.join("; "));
+    // Caddy resets some connections that arrive while it loads its configuration: at most one per client.
+    ensure!(event == Event::Stop || unanswered <= CLIENTS, "{unanswered} requests received no response: {}", failures.join("; "));
     let created = nothing_lost(&edge, token, &loads)?;
     Ok(Outcome::passed().with_note(format!(
-        "{READERS} readers: all closed with 1001, away {away:.0} ms at most, back over {spread:.0} ms, at most {} within 100 ms, {lines} lines, \
-         0 lost, 0 doubled; edge busy with it for {:.1} s; {unanswered} requests without an answer, {created} created, 0 lost, 0 doubled",
+        "{READERS} readers: all closed with 1001, disconnected {away:.0} ms at most, reconnected over {spread:.0} ms, at most {} within 100 ms, {lines} lines, \
+         0 lost, 0 doubled; edge unavailable or reloading for {:.1} s; {unanswered} requests without a response, {created} created, 0 lost, 0 doubled",
         returned["crowd"],
         gone.as_secs_f64()
     )))
