@@ -1,8 +1,7 @@
-//! Whether panels show what happens: each is empty for nobody who looks at a service under load, and each moves when that is made to
-//! happen which it is there for.
+//! Proves that panels work: under load none of them is empty, and each reacts to the failure it exists to show.
 //!
-//! What can be made to happen: `panels/causes`. What a query shows: `panels/shown`. What it showed before, and whether it shows something else
-//! now: `panels/band`. In which order all of that is done: `panels/proof`. Which panels there are belongs to `dashboards`.
+//! `panels/causes` injects the failures, `panels/shown` queries the data of a panel, `panels/band` decides whether the data has moved from
+//! its baseline, and `panels/proof` runs the proof. The panels themselves belong to `dashboards`.
 
 mod band;
 mod causes;

@@ -1,5 +1,5 @@
-//! Where things lie: the checkout and the folders that xtask writes into.
-//! What is put into them is the business of the module that writes it.
+//! Paths of the checkout and of the folders that xtask writes into.
+//! Their contents belong to the modules that write them.
 
 use std::env;
 use std::fs::{self, Permissions};
@@ -19,7 +19,7 @@ pub fn root() -> PathBuf {
     Path::new(&manifest).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf)
 }
 
-/// Programs installed for this checkout alone.
+/// Tools installed for this checkout alone.
 pub fn tools() -> PathBuf {
     root().join(".tools")
 }
@@ -27,12 +27,12 @@ pub fn tools() -> PathBuf {
 /// Moves the folder of the stack, so that a proof does not touch a developer's data.
 pub const STACK_VARIABLE: &str = "VITRINE_STACK_FOLDER";
 
-/// Data, generated configuration and logs of what runs in the background.
+/// Data, generated configuration and logs of background processes.
 pub fn stack() -> PathBuf {
     env::var_os(STACK_VARIABLE).map_or_else(|| root().join(".stack"), PathBuf::from)
 }
 
-/// Where cargo builds.
+/// Cargo's target folder.
 pub fn target() -> PathBuf {
     env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
 }
@@ -42,8 +42,8 @@ pub fn proofs() -> PathBuf {
     root().join("target/proofs")
 }
 
-/// A folder that goes away with its value. Other users may pass through it, since Postgres does
-/// not run as root; what lies in it decides for itself who may read.
+/// A folder that is removed when its value is dropped. Other users may traverse it, since Postgres does not run as root; the permissions of
+/// the files in it decide who may read them.
 pub fn temporary(purpose: &str) -> Result<TempDir> {
     tempfile::Builder::new()
         .prefix(&format!("vitrine-{purpose}-"))
@@ -60,7 +60,7 @@ pub fn ensure(folder: &Path) -> Result<()> {
 /// Writes a file that only its owner can read.
 pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
-    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("cannot protect {}", path.display()))
+    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))
 }
 
 /// A password of 128 random bits, in letters that need no escaping in a URL.
@@ -73,7 +73,7 @@ pub fn random_password() -> Result<String> {
     }))
 }
 
-/// A key of 256 random bits in Base64, as the application reads keys.
+/// A key of 256 random bits in Base64, the application's format for keys.
 pub fn random_key() -> Result<String> {
     Ok(STANDARD.encode(random::<32>()?))
 }

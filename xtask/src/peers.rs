@@ -1,4 +1,5 @@
-//! One replica beside other services with the same six routes: what `cargo xtask peers` starts, asks, measures and judges.
+//! Compares one replica with other services that have the same six routes: `cargo xtask peers` starts them, tests, measures and judges
+//! them.
 //! The services are in `benches/peers/`; the order of a run is in `verbs/peers.rs`.
 
 pub mod cases;

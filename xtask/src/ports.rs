@@ -1,5 +1,5 @@
-//! Where things listen: compose's host names and ports, and where the same service is on this
-//! machine. Which program is started on them is said in `stack` and `stores`.
+//! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs
+//! on them.
 
 use std::env;
 use std::net::{Ipv4Addr, TcpListener};
@@ -40,15 +40,15 @@ pub enum Port {
     RedisExporter,
     /// Metrics of the machine.
     NodeExporter,
-    /// Where mail is delivered.
+    /// The mail sink's SMTP port.
     MailSmtp,
-    /// Where mail is read.
+    /// The mail sink's page.
     MailPage,
     /// The simulated platforms.
     ProviderSim,
 }
 
-/// The most replicas that the monitoring's configuration can name.
+/// The largest number of replicas that the monitoring's configuration lists.
 pub const MAX_REPLICAS: u16 = 3;
 
 impl Port {
@@ -76,7 +76,7 @@ impl Port {
         all
     }
 
-    /// How compose's files name it: host and port.
+    /// Host and port in compose's files.
     fn in_compose(self) -> (String, u16) {
         let (host, port) = match self {
             Self::Edge => ("caddy", 8080),
@@ -100,14 +100,14 @@ impl Port {
         (host.to_owned(), port)
     }
 
-    /// `host:port` as compose's files write it.
+    /// `host:port` as in compose's files.
     pub fn name(self) -> String {
         let (host, port) = self.in_compose();
         format!("{host}:{port}")
     }
 
-    /// Where `up` puts it: what compose publishes keeps its port; what compose hides gets one
-    /// that does not meet the machine's own Postgres, Redis or exporters.
+    /// The port that `up` uses: ports that compose publishes stay the same; those it hides get numbers that do not collide with the
+    /// machine's own Postgres, Redis or exporters.
     fn fixed(self) -> u16 {
         let (_, port) = self.in_compose();
         match self {
@@ -117,7 +117,7 @@ impl Port {
         }
     }
 
-    /// The variable that moves it, in compose's `.env` and here.
+    /// The variable that overrides it, in compose's `.env` and here.
     fn variable(self) -> Option<&'static str> {
         Some(match self {
             Self::Edge => "EDGE_HTTP_PORT",
@@ -133,20 +133,20 @@ impl Port {
     }
 }
 
-/// Which port each service has on this machine.
+/// The port of each service on this machine.
 pub struct Ports {
     table: Vec<(Port, u16)>,
     form: Form,
 }
 
 impl Ports {
-    /// The ports of `up` where nobody has moved any.
+    /// The default ports of `up`.
     pub fn fixed(replicas: u16) -> Self {
         let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
         Self { table, form: Form::default() }
     }
 
-    /// The ports of `up`: as the environment says, else a file `.env`, else the fixed ones. That is how compose reads them.
+    /// The ports of `up`, in compose's order: from the environment, else from a file `.env`, else the defaults.
     pub fn configured(replicas: u16, file: &Path) -> Result<Self> {
         let written: Vec<(String, String)> = if file.exists() {
             let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
@@ -156,7 +156,7 @@ impl Ports {
         };
         let set = |name: &str| {
             let of_file = || written.iter().rev().find_map(|(key, value)| (key == name).then(|| value.clone()));
-            // An empty one is one that is not set.
+            // An empty variable counts as unset.
             env::var(name).ok().or_else(of_file).filter(|value| !value.is_empty())
         };
         let number = |port: Port| match port.variable().and_then(|name| Some((name, set(name)?))) {
@@ -174,13 +174,13 @@ impl Ports {
         Ok(Self { table: all.into_iter().zip(numbers).collect(), form: Form::default() })
     }
 
-    /// The same without a service that is not going to run.
+    /// The same ports without a service that does not run.
     pub fn without(mut self, absent: Port) -> Self {
         self.table.retain(|(port, _)| *port != absent);
         self
     }
 
-    /// The same for a stack of a form.
+    /// The same ports for a stack in a form.
     pub fn in_form(self, form: Form) -> Self {
         Self { form, ..self }
     }
@@ -203,7 +203,7 @@ impl Ports {
         Ok(format!("127.0.0.1:{}", self.of(port)?))
     }
 
-    /// `http://127.0.0.1:<port>` of a service. An edge that serves a name is asked by that name.
+    /// `http://127.0.0.1:<port>` of a service; for an edge that serves a host name, its `https` URL.
     pub fn url(&self, port: Port) -> Result<String> {
         if let Some(site) = self.site(port)? {
             return Ok(site);
@@ -211,13 +211,13 @@ impl Ports {
         Ok(format!("http://{}", self.address(port)?))
     }
 
-    /// Fails with the names of those that something else listens on.
+    /// Fails with the names of the ports that another program listens on.
     pub fn ensure_free(&self) -> Result<()> {
         let taken: Vec<String> = self
             .table
             .iter()
             .filter(|(_, number)| !is_free(*number))
-            .map(|(port, number)| format!("port {number} ({port:?}) is taken by another program"))
+            .map(|(port, number)| format!("port {number} ({port:?}) is in use by another program"))
             .collect();
         if !taken.is_empty() {
             bail!("{}", taken.join("\n"));
@@ -225,7 +225,7 @@ impl Ports {
         Ok(())
     }
 
-    /// `http://localhost:<port>` of a service that has a page, as people and browsers name it.
+    /// `http://localhost:<port>` of a service with a page, as people and browsers address it.
     pub fn page(&self, port: Port) -> Result<String> {
         if let Some(site) = self.site(port)? {
             return Ok(site);
@@ -233,13 +233,13 @@ impl Ports {
         Ok(format!("http://localhost:{}", self.of(port)?))
     }
 
-    /// `https://<name>:<port>`, where the service is an edge that serves a name.
+    /// `https://<name>:<port>` for an edge that serves a host name.
     fn site(&self, port: Port) -> Result<Option<String>> {
         let name = self.form.site().filter(|_| port == Port::Edge);
         name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
     }
 
-    /// The variables of compose that say where people reach pages, with where they are here. Grafana has its place whether it runs or not.
+    /// Compose's variables with the URLs of pages, and their values here. Grafana has an URL whether it runs or not.
     pub fn pages(&self) -> Result<[(&'static str, String); 7]> {
         let grafana = self.page(Port::Grafana).or_else(|_| Self::fixed(0).page(Port::Grafana))?;
         Ok([
@@ -253,7 +253,7 @@ impl Ports {
         ])
     }
 
-    /// A text of compose's configuration with every `service:port` in it replaced by the address here.
+    /// Replaces every `service:port` in a text of compose's configuration with the address here.
     pub fn localise(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for (port, number) in &self.table {
@@ -284,9 +284,9 @@ fn replace_word(text: &str, from: &str, to: &str) -> String {
     out
 }
 
-/// Different loopback ports that nobody uses at this moment.
+/// Distinct loopback ports that are free at this moment.
 pub fn free(count: usize) -> Result<Vec<u16>> {
-    // All are held until the last is known, so that no port is given twice.
+    // All listeners stay open until the last port is known, so that no port is returned twice.
     let listeners = (0..count)
         .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
         .collect::<Result<Vec<_>, _>>()

@@ -1,9 +1,8 @@
-//! Starts programs, waits for them and stops them again: on success, failure, panic and Ctrl-C.
+//! Starts programs, waits for them and stops them: on success, failure, panic and Ctrl-C.
 //!
-//! Every child gets its own process group (so that Ctrl-C reaches only us, and we decide the order)
-//! and a parent-death signal (so that even a killed xtask leaves no orphan).
-//! Which programs there are and with which arguments is said in `tools`, `stores` and `stack`; when one that has ended is started
-//! again in `process/restarts`.
+//! Every child gets its own process group, so that Ctrl-C reaches only xtask, which decides the order of stopping, and a parent-death
+//! signal, so that even a killed xtask leaves no orphan.
+//! `tools`, `stores` and `stack` choose the programs and their arguments; `process/restarts` restarts those that have exited.
 
 mod restarts;
 
@@ -27,7 +26,7 @@ use self::restarts::Restarts;
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait below looks at.
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait below checks.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -36,12 +35,12 @@ pub fn watch_signals() -> Result<()> {
     Ok(())
 }
 
-/// Whether someone asked us to stop.
+/// Whether xtask was asked to stop.
 pub fn interrupted() -> bool {
     INTERRUPTED.load(Ordering::Relaxed)
 }
 
-/// Fails when someone asked us to stop.
+/// Fails when xtask was asked to stop.
 pub fn check_interrupt() -> Result<()> {
     ensure!(!interrupted(), "interrupted");
     Ok(())
@@ -53,22 +52,22 @@ pub fn pause() -> Result<()> {
     check_interrupt()
 }
 
-/// Waits one polling interval where even an interrupt must not end the waiting: while stopping.
+/// Waits one polling interval even after an interrupt: while stopping.
 pub fn sleep() {
     thread::sleep(POLL);
 }
 
-/// Asks again and again until the answer is yes; names `what` when the deadline passes first.
+/// Polls until `ready` returns true; fails with the name `what` when the limit passes first.
 pub fn wait_until(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
     let start = Instant::now();
     while !ready()? {
-        ensure!(start.elapsed() < limit, "{what}: not within {} s", limit.as_secs());
+        ensure!(start.elapsed() < limit, "{what}: timed out after {} s", limit.as_secs());
         pause()?;
     }
     Ok(())
 }
 
-/// A user other than ours to run a program as.
+/// Another user to run a program as.
 #[derive(Clone, Copy, Debug)]
 pub struct User {
     /// Numeric user id.
@@ -77,7 +76,7 @@ pub struct User {
     pub gid: u32,
 }
 
-/// A command in its own process group that dies with us, optionally as another user.
+/// A command in its own process group that dies with xtask, optionally as another user.
 pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> Command {
     let mut command = Command::new("setpriv");
     let name = if stop == Signal::INT { "INT" } else { "TERM" };
@@ -90,23 +89,23 @@ pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> 
     command
 }
 
-/// This program, also when cargo has meanwhile put a newer one in its place.
+/// This program, even if cargo has meanwhile replaced its file.
 pub fn own_program() -> PathBuf {
     PathBuf::from(format!("/proc/{}/exe", std::process::id()))
 }
 
-/// A command that is waited for by [`run`] or [`capture`].
+/// A command for [`run`] or [`capture`], which wait for it.
 pub fn task(program: impl AsRef<OsStr>) -> Command {
     command(program, None, Signal::TERM)
 }
 
-/// Runs a task with our own output; answers whether it succeeded.
+/// Runs a task with xtask's own output; returns whether it succeeded.
 pub fn run(command: &mut Command) -> Result<bool> {
     let mut running = Process::spawn(command, "task", None)?;
     Ok(running.wait()?.success())
 }
 
-/// What a captured task did and said.
+/// The result and the output of a captured task.
 pub struct Captured {
     /// Whether it exited with 0.
     pub success: bool,
@@ -114,7 +113,7 @@ pub struct Captured {
     pub text: String,
 }
 
-/// Runs a task and keeps what it prints.
+/// Runs a task and captures its output.
 pub fn capture(command: &mut Command) -> Result<Captured> {
     let mut file = tempfile::tempfile().context("cannot create a temporary file")?;
     command.stdout(file.try_clone()?).stderr(file.try_clone()?);
@@ -126,9 +125,9 @@ pub fn capture(command: &mut Command) -> Result<Captured> {
     Ok(Captured { success, text })
 }
 
-/// Runs a task that must succeed; its output becomes the error when it does not.
+/// Runs a task that must succeed and returns its output; on failure the output becomes the error.
 pub fn capture_ok(command: &mut Command) -> Result<String> {
-    // Without its environment, in which passwords are.
+    // Shows the arguments only: the environment contains passwords.
     let words: Vec<String> = command.get_args().map(|word| word.display().to_string()).collect();
     let shown = words.splitn(2, |word| word == "--").last().map_or_else(String::new, |words| words.join(" "));
     let captured = capture(command)?;
@@ -136,7 +135,7 @@ pub fn capture_ok(command: &mut Command) -> Result<String> {
     Ok(captured.text)
 }
 
-/// How a long-running program is started.
+/// A long-running program that can be started.
 pub struct Daemon {
     name: String,
     command: Command,
@@ -151,11 +150,11 @@ impl Daemon {
         Self::stopped_by(name, program, logs, None, Signal::TERM)
     }
 
-    /// As [`Daemon::new`], for a program with its own idea of user and stop signal.
+    /// As [`Daemon::new`], for a program with its own user and stop signal.
     pub fn stopped_by(name: impl Into<String>, program: &Path, logs: &Path, user: Option<User>, stop: Signal) -> Self {
         let name = name.into();
         let mut command = command(program, user, stop);
-        // A daemon depends on what it is given here, not on the shell that happened to start it.
+        // A daemon depends on the settings given here, not on the environment of the calling shell.
         command.env_clear();
         for key in ["PATH", "HOME", "TMPDIR"] {
             if let Some(value) = env::var_os(key) {
@@ -183,13 +182,13 @@ impl Daemon {
         self
     }
 
-    /// How long it may take to stop before it is killed (10 s unless told).
+    /// Time that it may take to stop before it is killed (10 s by default).
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Starts it.
+    /// Starts the program.
     pub fn start(mut self) -> Result<Process> {
         let log = File::create(&self.log).with_context(|| format!("failed to write {}", self.log.display()))?;
         self.command.stdout(log.try_clone()?).stderr(log);
@@ -203,15 +202,15 @@ impl Daemon {
 
 /// A running child; dropping it stops it.
 pub struct Process {
-    /// Who it is, in messages.
+    /// Its name in messages.
     pub name: String,
     child: Child,
     pid: Pid,
-    /// Daemons have one, tasks have none.
+    /// The log of a daemon; tasks have none.
     log: Option<PathBuf>,
     stop: Signal,
     grace: Duration,
-    /// Of a daemon.
+    /// The restarts of a daemon.
     restarts: Option<Restarts>,
 }
 
@@ -219,11 +218,11 @@ impl Process {
     fn spawn(command: &mut Command, name: &str, log: Option<PathBuf>) -> Result<Self> {
         let child = command.spawn().with_context(|| format!("failed to start {name}"))?;
         let pid = Pid::from_child(&child);
-        // A task may have much to clean up; a daemon's grace is set by who starts it.
+        // A task may have much to clean up; the caller sets a daemon's grace period.
         Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1), restarts: None })
     }
 
-    /// Waits for its end; an interrupt ends the wait with an error (and the child with the value).
+    /// Waits for its end; an interrupt ends the wait with an error, and dropping the value stops the child.
     fn wait(&mut self) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -241,28 +240,28 @@ impl Process {
         Ok(())
     }
 
-    /// Starts a daemon again that has ended, after a pause that grows while it ends soon after each start. To be called again
-    /// and again; it does not wait.
+    /// Restarts a daemon that has exited, after a pause that grows while it exits soon after each start. Callers poll this; it does not
+    /// wait.
     pub fn keep_running(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
         let now = Instant::now();
         let restarts = self.restarts.as_mut().with_context(|| format!("{} ended with {status}", self.name))?;
         match restarts.is_due(now) {
             Err(pause) => {
-                // What it left behind could hold its port or its files.
+                // Leftover children could hold its port or its files.
                 let _ = kill_process_group(self.pid, Signal::KILL);
-                eprintln!("{} ended with {status}{}\nstarting it again in {} ms", self.name, self.log_tail(), pause.as_millis());
+                eprintln!("{} ended with {status}{}\nrestarting in {} ms", self.name, self.log_tail(), pause.as_millis());
             }
             Ok(false) => {}
             Ok(true) => {
-                self.child = restarts.start(now).with_context(|| format!("failed to start {} again", self.name))?;
+                self.child = restarts.start(now).with_context(|| format!("failed to restart {}", self.name))?;
                 self.pid = Pid::from_child(&self.child);
             }
         }
         Ok(())
     }
 
-    /// Waits until `ready` says so; a child that ends or is late fails with the end of its log.
+    /// Waits until `ready` returns true; fails with the end of the child's log when it exits or the limit passes.
     pub fn wait_ready(&mut self, limit: Duration, mut ready: impl FnMut() -> bool) -> Result<()> {
         let start = Instant::now();
         while !ready() {
@@ -286,23 +285,23 @@ impl Process {
 
     /// Asks it to stop without waiting for it.
     pub fn ask_to_stop(&self) {
-        // It may have ended by itself: then there is nothing to ask.
+        // The signal fails if the child has already exited.
         let _ = match self.log {
-            // A daemon tells its own workers.
+            // A daemon stops its own workers.
             Some(_) => kill_process(self.pid, self.stop),
-            // A task's tools are told as by Ctrl-C: a shell waits for them before it cleans up.
+            // A task's children get the signal, too, as with Ctrl-C: a shell waits for them before it cleans up.
             None => kill_process_group(self.pid, self.stop),
         };
     }
 
-    /// Its number.
+    /// The id of the process.
     pub fn pid(&self) -> Pid {
         self.pid
     }
 
-    /// Sends it a signal that it need not end by.
+    /// Sends it a signal that may not end it.
     pub fn signal(&self, signal: Signal) -> Result<()> {
-        kill_process(self.pid, signal).with_context(|| format!("cannot signal {}", self.name))
+        kill_process(self.pid, signal).with_context(|| format!("failed to signal {}", self.name))
     }
 
     /// Sends it a signal and waits for its end, within its grace period.
@@ -313,12 +312,12 @@ impl Process {
             if let Some(status) = self.child.try_wait()? {
                 return Ok(status);
             }
-            ensure!(start.elapsed() < self.grace, "{} does not end{}", self.name, self.log_tail());
+            ensure!(start.elapsed() < self.grace, "{} does not exit{}", self.name, self.log_tail());
             pause()?;
         }
     }
 
-    /// Stops it: the signal, its grace period, then the whole group by force.
+    /// Stops it: the stop signal, its grace period, then SIGKILL for the whole group.
     pub fn stop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.ask_to_stop();
@@ -327,7 +326,7 @@ impl Process {
         while matches!(self.child.try_wait(), Ok(None)) && start.elapsed() < self.grace {
             sleep();
         }
-        // Whatever the child left behind is in its group; an empty group is the normal case.
+        // Leftover children are in its group; an empty group is the normal case.
         let _ = kill_process_group(self.pid, Signal::KILL);
         let _ = self.child.wait();
     }
@@ -358,12 +357,12 @@ mod tests {
         shell.wait_ready(Duration::from_secs(5), || read().ends_with('\n')).unwrap();
         let grandchild = PathBuf::from("/proc").join(read().trim()).join("cmdline");
         let runs = || fs::read(&grandchild).is_ok_and(|line| !line.is_empty());
-        // While it becomes another program it has no command line.
+        // Between fork and exec it has no command line.
         wait_until("the grandchild's start", Duration::from_secs(5), || Ok(runs())).unwrap();
 
         drop(shell);
 
-        // A killed process may stay a moment as a zombie: it has no command line any more.
+        // A killed process may remain as a zombie for a moment, without a command line.
         wait_until("the grandchild's end", Duration::from_secs(5), || Ok(!runs())).unwrap();
     }
 
@@ -388,7 +387,7 @@ mod tests {
             })
             .unwrap();
             shell.keep_running().unwrap();
-            assert_eq!(starts(), round, "one that runs is left alone");
+            assert_eq!(starts(), round, "a running daemon is not restarted");
             shell.signal(Signal::KILL).unwrap();
         }
     }

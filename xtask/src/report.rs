@@ -1,5 +1,4 @@
-//! What a proof prints and leaves behind: rows, a table, one last line, and the same as files in
-//! `target/proofs/`. What is proved is the verb's business.
+//! The output of a proof: rows, a table, one last line, and the same as files in `target/proofs/`. The proof itself belongs to the verb.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -11,36 +10,36 @@ use serde_json::json;
 use crate::paths;
 use crate::process::check_interrupt;
 
-/// How a step went; most steps are one check, a test run is many.
+/// The result of a step; most steps are one check, a test run is many.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Checks that passed.
+    /// Number of checks that passed.
     pub passed: u64,
-    /// Checks that failed.
+    /// Number of checks that failed.
     pub failed: u64,
-    /// Checks that this machine cannot make, and that are not needed here.
+    /// Number of checks that this machine cannot run and that are optional here.
     pub skipped: u64,
-    /// What is worth a word: why it failed, or what was not done.
+    /// The reason of a failure, the skipped part, or a figure worth printing.
     pub note: String,
 }
 
 impl Outcome {
-    /// One check that passed.
+    /// One passed check.
     pub fn passed() -> Self {
         Self::from(true)
     }
 
-    /// One check that failed, with the reason.
+    /// One failed check, with the reason.
     pub fn failed(why: impl Into<String>) -> Self {
         Self { failed: 1, note: why.into(), ..Self::default() }
     }
 
-    /// Checks that were not made, with the reason. Only this may leave a step without a check.
+    /// A skipped step, with the reason. Only a skipped step may have no checks.
     pub fn skipped(why: impl Into<String>) -> Self {
         Self { skipped: 1, note: why.into(), ..Self::default() }
     }
 
-    /// What a program says of itself in a last line such as `3 passed, 0 failed` or `0 passed, 0 failed, 1 skipped`.
+    /// Parses the last line of a program's output, such as `3 passed, 0 failed` or `0 passed, 0 failed, 1 skipped`.
     pub fn from_summary(text: &str) -> Option<Self> {
         let line = text.trim_end().lines().next_back()?;
         let count = |word: &str| -> Option<u64> {
@@ -52,7 +51,7 @@ impl Outcome {
         Some(Self { passed: count(" passed")?, failed: count(" failed")?, skipped, note })
     }
 
-    /// A step that checked nothing has proved nothing: it failed, unless it says that it was skipped.
+    /// A step without checks has proved nothing: it counts as failed, unless it was skipped.
     fn judged(self) -> Self {
         match self {
             Self { passed: 0, failed: 0, skipped: 0, note } if note.is_empty() => Self::failed("nothing was checked"),
@@ -61,7 +60,7 @@ impl Outcome {
         }
     }
 
-    /// Adds a word.
+    /// Adds a note.
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();
         self
@@ -92,8 +91,7 @@ impl Report {
         Self { verb, rows: Vec::new() }
     }
 
-    /// Does a step and writes its row. An error is a failed check, so that later steps still run;
-    /// only an interrupt ends the report.
+    /// Runs a step and adds its row. An error counts as a failed check, so that later steps still run; only an interrupt ends the report.
     pub fn step(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<Outcome>) -> Result<()> {
         let name = name.into();
         eprintln!("--- {name}");
@@ -108,7 +106,7 @@ impl Report {
         Ok(())
     }
 
-    /// Writes the row of what was done elsewhere.
+    /// Adds the row of a step that ran elsewhere.
     pub fn add(&mut self, name: impl Into<String>, took: Duration, outcome: Outcome) {
         self.rows.push(Row { name: name.into(), outcome: outcome.judged(), seconds: took.as_secs_f64() });
     }
@@ -171,7 +169,7 @@ impl Report {
         json!({ "verb": self.verb, "passed": passed, "failed": failed, "rows": rows })
     }
 
-    /// Writes the files, prints the table and the last line; answers whether nothing failed.
+    /// Writes the files, prints the table and the last line; returns whether nothing failed.
     pub fn finish(&self) -> Result<bool> {
         let folder = paths::proofs();
         paths::ensure(&folder)?;

@@ -1,5 +1,5 @@
-//! What Prometheus evaluates: every rule file has tests of the same name, promtool accepts both, and no rule goes untested.
-//! How good the tests are is `mutants`' question.
+//! Prometheus' rules: every rule file has tests of the same name, promtool accepts both, and every rule is tested.
+//! `mutants` rates the tests.
 
 mod coverage;
 mod files;

@@ -1,4 +1,4 @@
-//! Who is meant to hear of what, asked of amtool: the lines of routes.txt, and every alert of the rules by its severity.
+//! Tests alert routing with amtool: the lines of routes.txt, and every alert of the rules by its severity.
 
 use std::fs;
 use std::path::Path;
@@ -11,14 +11,14 @@ use crate::report::Outcome;
 use crate::rules::{self, Rule, RuleFile};
 use crate::tools::AMTOOL;
 
-/// Labels of an alert, as `name=value`, and the receivers that they must lead to.
+/// Labels of an alert, as `name=value`, and the receivers that they must be routed to.
 #[derive(Debug, PartialEq, Eq)]
 struct Row {
     labels: Vec<String>,
     receivers: String,
 }
 
-/// One check for each row.
+/// Runs one check for each row.
 pub fn check(folder: &Path, rules: &Path) -> Result<Outcome> {
     let table = folder.join("routes.txt");
     let text = fs::read_to_string(&table).with_context(|| format!("failed to read {}", table.display()))?;
@@ -39,7 +39,7 @@ pub fn check(folder: &Path, rules: &Path) -> Result<Outcome> {
             sum.passed += 1;
         } else {
             sum.failed += 1;
-            sum.note = format!("{} does not lead to {}", row.labels.join(" "), row.receivers);
+            sum.note = format!("{} is not routed to {}", row.labels.join(" "), row.receivers);
             eprintln!("{}: {}", sum.note, said.text.trim_end());
         }
     }
@@ -50,7 +50,7 @@ fn read(text: &str) -> Result<Vec<Row>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     lines
         .map(|line| {
-            let (labels, receivers) = line.split_once("->").with_context(|| format!("{line}: `label=value … -> receiver` is wanted"))?;
+            let (labels, receivers) = line.split_once("->").with_context(|| format!("{line}: must be `label=value … -> receiver`"))?;
             let labels = labels.split_whitespace().map(str::to_owned).collect();
             Ok(Row { labels, receivers: receivers.trim().to_owned() })
         })
@@ -64,7 +64,7 @@ fn of(rule: &Rule) -> Result<Row> {
         "warning" => "team",
         "info" => "log",
         "none" => "dead-man",
-        other => bail!("{} has the severity {other:?}, which no receiver is for", rule.name()),
+        other => bail!("{} has the severity {other:?}, which has no receiver", rule.name()),
     };
     let labels = rule.labels.iter().map(|(name, value)| format!("{name}={value}"));
     let labels = [format!("alertname={}", rule.name())].into_iter().chain(labels).collect();

@@ -1,4 +1,4 @@
-//! What a query showed while nothing happened, and whether it shows something else now.
+//! The baseline of a query's series, and the decision whether later values leave it.
 
 use std::collections::BTreeMap;
 
@@ -6,46 +6,47 @@ use serde_json::Value;
 
 use super::shown::Shown;
 
-/// Beside the band, as a part of its width: the next values of something that varies may vary a little more.
+/// Margin beside the band, as a part of its width: later values of a varying series may vary a little more.
 const OF_WIDTH: f64 = 0.5;
-/// Beside the band, as a part of the largest value of the query: less is hardly to be seen.
+/// Margin beside the band, as a part of the query's largest value: a smaller change is hardly visible.
 const OF_SCALE: f64 = 0.02;
-/// The same of a heatmap, where so much is a shade.
+/// The same margin for a heatmap, where it is one shade.
 const OF_SHADES: f64 = 0.1;
-/// What grows by itself may grow so many times as fast; what is sometimes faster than so many times its slowest does not grow by itself.
+/// A steadily growing series may grow this many times as fast. A series whose fastest growth exceeds this many times its slowest does not
+/// count as steadily growing.
 const OF_DRIFT: f64 = 2.0;
 
-/// The bands of a query's series.
+/// The baselines of a query's series.
 pub struct Bands {
     by_labels: BTreeMap<String, Band>,
-    /// Of all series together, if there are some that come and go by themselves: one that comes is nothing new then.
+    /// The band of all series together, if some series appear and disappear on their own: a new series alone is then no movement.
     of_all: Option<Band>,
     margins: Margins,
-    /// The alerts of the cause. Where series are alerts, their values say nothing: what says something is that one of these is there.
+    /// The alerts of the cause. Where series are alerts, values carry no information; only the presence of one of these alerts does.
     alerts: Vec<&'static str>,
 }
 
-/// How far beside its band a series may be.
+/// How far outside its band a series may be.
 #[derive(Clone, Copy)]
 struct Margins {
     of_width: f64,
     least: f64,
 }
 
-/// Between which values a series was.
+/// The range of a series' values.
 struct Band {
     low: f64,
     high: f64,
-    /// By how much it grows in a second, if it did nothing but that (or shrinks, below zero).
+    /// Its growth per second, if it grows (or, below zero, shrinks) steadily.
     drift: f64,
-    /// When it was last looked at.
+    /// The time of its last sample.
     until: f64,
-    /// Whether it had a value whenever it was looked at.
+    /// Whether it had a value at every sample.
     is_steady: bool,
 }
 
 impl Bands {
-    /// What was shown at each of so many times.
+    /// The baseline from the given number of samples.
     pub fn of(quiet: &Shown, times: usize) -> Self {
         let by_labels: BTreeMap<_, _> =
             quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Band::of(points, times)?))).collect();
@@ -56,25 +57,25 @@ impl Bands {
         Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least }, alerts: Vec::new() }
     }
 
-    /// The same for what is shown in shades.
+    /// The same bands with the margin of a heatmap.
     pub fn in_shades(mut self) -> Self {
         self.margins.least *= OF_SHADES / OF_SCALE;
         self
     }
 
-    /// The same for something that has left its band by itself so many times.
+    /// The same bands with wider margins, for a query that has left them on its own this many times.
     pub fn restless(mut self, times: u8) -> Self {
         self.margins.of_width *= f64::from(1_u32 << times);
         self
     }
 
-    /// The same where series are alerts, and the cause raises these. Others come and go beside them on a machine that is full.
+    /// The same bands for series that are alerts, where the cause raises these. Other alerts come and go on a saturated machine.
     pub fn of_alerts(mut self, alerts: &[&'static str]) -> Self {
         self.alerts = alerts.to_vec();
         self
     }
 
-    /// When something first was otherwise: a value outside of its band, a series that was not there, or one that is there no more.
+    /// The time of the first deviation: a value outside of its band, a new series, or a series that disappeared.
     pub fn left(&self, shown: &Shown, from: f64) -> Option<f64> {
         let outside = shown.iter().filter_map(|(labels, points)| {
             let band = self.by_labels.get(labels);
@@ -93,7 +94,7 @@ impl Bands {
 }
 
 impl Bands {
-    /// Of a series that is an alert, whether it is one of the cause; of others nothing.
+    /// For a series that is an alert, whether the cause raises it; otherwise `None`.
     fn named(&self, labels: &str) -> Option<bool> {
         if self.alerts.is_empty() {
             return None;
@@ -140,7 +141,7 @@ mod tests {
         Shown::from([(labels.to_owned(), points)])
     }
 
-    /// When values after these are otherwise.
+    /// The time at which values after these leave their band.
     fn left(before: &[f64], after: &[f64]) -> Option<f64> {
         let mut later = shown("a", after);
         let start = f64::from(u32::try_from(before.len()).unwrap());
@@ -169,7 +170,7 @@ mod tests {
         assert_eq!(left(&uptime, &[14.0, 15.0, 16.0]), None);
         assert_eq!(left(&uptime, &[14.0, 0.0]), Some(5.0));
         assert_eq!(left(&uptime, &[40.0]), Some(4.0));
-        // A count that has just come to where it is.
+        // A counter that has just reached its value.
         assert_eq!(left(&[0.0, 1.0, 5.0, 5.0], &[9.0]), Some(4.0));
     }
 
@@ -205,17 +206,13 @@ mod tests {
         let quiet: Shown = alert("HighCPUUsage").into_iter().chain(shown("{\"alertname\":\"Watchdog\"}", &[1.0, 1.0, 1.0])).collect();
         let watchdog = || shown("{\"alertname\":\"Watchdog\"}", &[1.0]);
         let later = |name: &str| alert(name).into_iter().chain(alert("SlowResponseTime")).chain(watchdog()).collect::<Shown>();
-        assert_eq!(Bands::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "by its value, no alert differs from another");
+        assert_eq!(Bands::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "alerts do not differ by their values");
         let bands = || Bands::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
         assert_eq!(bands().left(&later("AllReplicasDown"), 0.0), Some(0.0));
-        assert_eq!(bands().left(&later("PanicDetected"), 0.0), None, "an alert of something else");
-        assert_eq!(bands().left(&Shown::new(), 0.0), None, "alerts that are over");
+        assert_eq!(bands().left(&later("PanicDetected"), 0.0), None, "an alert of another cause");
+        assert_eq!(bands().left(&Shown::new(), 0.0), None, "resolved alerts");
         let already: Shown = quiet.clone().into_iter().chain(alert("AllReplicasDown")).collect();
-        assert_eq!(
-            Bands::of(&already, 3).of_alerts(&["AllReplicasDown"]).left(&later("AllReplicasDown"), 0.0),
-            None,
-            "it was there before"
-        );
+        assert_eq!(Bands::of(&already, 3).of_alerts(&["AllReplicasDown"]).left(&later("AllReplicasDown"), 0.0), None, "it fired before");
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! What can be made to happen that moves panels. Most of it is what alerts are drilled with; the rest is what no alert warns of, or
-//! what would take longer there. The names are those of `monitoring/grafana/causes.json`.
+//! Causes that move panels. Most of them are drills; the others raise no alert, or would take longer as a drill. The names are those of
+//! `monitoring/grafana/causes.json`.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -22,56 +22,56 @@ use crate::paths;
 use crate::ports::Port;
 use crate::verbs::drill::load;
 
-/// Longer than all that is done under it.
+/// Longer than the whole proof.
 const LOAD_LASTS: Duration = Duration::from_hours(2);
 
-/// Something that moves panels. They are made in this order: what leaves little behind, and what hurts less, comes first.
+/// Causes run in this order: those that leave little behind and do less harm come first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub enum Cause {
-    /// People come: the demo load begins.
+    /// Users arrive: the demo load begins.
     Traffic,
     /// An alert fires.
     Alerts,
-    /// Prometheus has more rules to evaluate: very many, one that takes long, and one that cannot be.
+    /// Prometheus has more rules to evaluate: very many, a slow one, and an invalid one.
     Rules,
-    /// A disk is there that fills.
+    /// A disk fills up.
     Disk,
-    /// A program beside the service writes to a disk of the machine.
+    /// A program beside the service writes to the machine's disk.
     DiskTraffic,
-    /// Clients fetch much.
+    /// Clients download a lot of data.
     Downloads,
-    /// Requests are wrong.
+    /// Clients send invalid requests.
     ClientErrors,
-    /// Browsers report of pages that are slow and broken.
+    /// Browsers report slow and broken pages.
     BrowserReports,
-    /// Passwords are wrong.
+    /// Logins with wrong passwords.
     LoginFailures,
-    /// States of sign-ins are forged.
+    /// OAuth callbacks with a forged state.
     OauthFailures,
-    /// Somebody asks for more than they may.
+    /// A client exceeds its rate limit.
     RateLimits,
-    /// Sockets are refused.
+    /// Socket connections are refused.
     SocketErrors,
     /// Events do not reach clients.
     DroppedEvents,
-    /// Jobs wait.
+    /// Jobs queue up.
     JobsBacklog,
     /// A platform fails.
     PlatformFailures,
-    /// The driver of environments fails.
+    /// The environment driver fails.
     DriverFailures,
-    /// The driver takes its time.
+    /// The environment driver is slow.
     SlowDriver,
-    /// Redis takes its time.
+    /// Redis is slow.
     SlowRedis,
-    /// Others hold connections to Postgres, and locks.
+    /// Other clients hold Postgres connections and locks.
     DatabaseConnections,
-    /// A replica computes.
+    /// A replica's worker threads are busy.
     Busy,
-    /// A replica holds memory.
+    /// A replica uses too much memory.
     Memory,
-    /// Answers are slow.
+    /// Responses are slow.
     Slowness,
     /// Statements are slow.
     SlowDatabase,
@@ -83,24 +83,24 @@ pub enum Cause {
     Panic,
     /// Statements fail.
     DatabaseErrors,
-    /// Everything fails, for as long as an error budget notices.
+    /// Every request fails, long enough to burn an error budget.
     ErrorBudget,
-    /// Redis is gone.
+    /// Redis is down.
     RedisAway,
-    /// Postgres is gone.
+    /// Postgres is down.
     PostgresAway,
-    /// A background task ends, and its replica with it.
+    /// A background task ends, and its replica shuts down.
     Task,
-    /// A replica leaves, and another comes.
+    /// A replica is replaced.
     ReplicaRestarted,
-    /// A replica is gone.
+    /// A replica is down.
     ReplicaStopped,
-    /// No replica answers the edge.
+    /// No replica responds to the edge.
     EdgeErrors,
 }
 
 impl Cause {
-    /// Makes it happen; answers what ends it.
+    /// Injects the cause and returns its mitigation.
     pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
         match self {
             Self::Traffic => traffic(bench),
@@ -112,16 +112,16 @@ impl Cause {
             Self::SlowDriver => slow_driver(bench),
             Self::ServerErrors => server_errors(bench),
             Self::ReplicaRestarted => replica_restarted(bench),
-            _ => self.drill().map_or_else(|| bail!("{self} is made by nothing"), |drill| (drill.inject)(bench)),
+            _ => self.drill().map_or_else(|| bail!("nothing injects {self}"), |drill| (drill.inject)(bench)),
         }
     }
 
-    /// The alerts that it raises, by their names.
+    /// The names of the alerts that it raises.
     pub fn alerts(self) -> Vec<&'static str> {
         self.drill().into_iter().flat_map(|drill| drill.alerts).map(|alert| parts(alert).0).collect()
     }
 
-    /// The drill that makes it happen, where one does.
+    /// The drill with this cause, if there is one.
     fn drill(self) -> Option<Drill> {
         Some(match self {
             Self::Traffic
@@ -161,7 +161,7 @@ impl Cause {
         })
     }
 
-    /// Whether the edge loses replicas by it, or by the cause before it.
+    /// Whether it, or the cause before it, makes the edge lose replicas.
     pub fn is_of_replicas(self) -> bool {
         self >= Self::PostgresAway
     }
@@ -173,7 +173,7 @@ impl Display for Cause {
     }
 }
 
-/// It goes on until the stack ends: what comes after it happens under load.
+/// The load continues until the stack stops, so that all later causes happen under load.
 fn traffic(bench: &mut Bench) -> Result<Mitigation> {
     let load = load(bench, LOAD_LASTS)?;
     bench.keep(load);
@@ -187,8 +187,8 @@ fn rules(bench: &mut Bench) -> Result<Mitigation> {
     Ok(Box::new(move |bench| [many, long, broken].into_iter().try_for_each(|end| end(bench))))
 }
 
-/// More than what else a machine does writes: 8 MiB that must reach the disk, sixteen times a second. It is the disk of the checkout,
-/// since a temporary folder may be none.
+/// Writes more than other programs of a machine do: 8 MiB that must reach the disk, sixteen times per second. It writes to the disk of the
+/// checkout, since a temporary folder may be in memory.
 fn disk_traffic() -> Result<Mitigation> {
     let folder = tempfile::tempdir_in(paths::target())?;
     let file = folder.path().join("written");
@@ -202,14 +202,14 @@ fn disk_traffic() -> Result<Mitigation> {
     Ok(ends((writer, folder)))
 }
 
-/// More than what else a machine sends to itself: 180 KB, a hundred times a second.
+/// Sends more than other programs send over loopback: 180 KB, a hundred times per second.
 fn downloads(bench: &Bench) -> Result<Mitigation> {
     let url = format!("{}/api/openapi.json", bench.url(Port::Backend(1))?);
     let downloads = Traffic::start(100, 4, move |client, _| shoot(client, "GET", &url, &[], None));
     Ok(ends(downloads))
 }
 
-/// Nobody has signed in, nothing is there, no words are understood.
+/// Requests without a session, for a missing project, and with an invalid body.
 fn client_errors(bench: &Bench) -> Result<Mitigation> {
     let edge = bench.stack.edge()?;
     let wrong = Traffic::start(12, 2, move |client, number| match number % 3 {
@@ -220,7 +220,7 @@ fn client_errors(bench: &Bench) -> Result<Mitigation> {
     Ok(ends(wrong))
 }
 
-/// One of each kind of what a browser tells of a bad visit.
+/// A beacon with one event of each kind that a browser reports of a bad visit.
 fn browser_reports(bench: &Bench) -> Result<Mitigation> {
     let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
     let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
@@ -236,14 +236,14 @@ fn browser_reports(bench: &Bench) -> Result<Mitigation> {
         call(200),
         call(404),
         call(500),
-        // Not answered.
+        // A call without a response.
         call(0),
     ];
     let events: Vec<Value> = [&waits[..], &errors, &assets, &rest].concat();
     Ok(ends(frontend::beacons(bench, 4, &json!(events))?))
 }
 
-/// As in the drill of it, for seconds instead of half a minute.
+/// As the drill of the slow driver, but with seconds instead of half a minute.
 fn slow_driver(bench: &Bench) -> Result<Mitigation> {
     let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
     let some = Environments::make(bench, 4)?;
@@ -265,7 +265,7 @@ fn server_errors(bench: &Bench) -> Result<Mitigation> {
 }
 
 fn replica_restarted(bench: &mut Bench) -> Result<Mitigation> {
-    // None of the others that come and go: it has been up for long.
+    // Replica 3, which has been up for long; other causes restart the others.
     bench.stack.replace_replica(3, Signal::TERM)?;
     Ok(ends(()))
 }

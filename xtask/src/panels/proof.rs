@@ -1,5 +1,5 @@
-//! The proof: under load no panel is empty; then one cause after the other, before each a quiet phase that says what its panels
-//! show without it.
+//! The proof: under load no panel is empty; then the causes follow one after the other. Before each cause, a quiet phase records the
+//! baseline of its panels.
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
@@ -15,29 +15,29 @@ use crate::process::{check_interrupt, pause};
 use crate::report::{Outcome, Report};
 use crate::speed::Pace;
 
-/// What was before has to leave the windows of most rates.
+/// Time for the preceding cause to leave the windows of most rates.
 const SETTLE: Duration = Duration::from_secs(6);
-/// The same where replicas leave and come: the edge counts those that are healthy every ten seconds.
+/// The same after a change of replicas: the edge counts healthy replicas every ten seconds.
 const SETTLE_OF_REPLICAS: Duration = Duration::from_secs(15);
-/// In which is recorded, at least, what panels show without a cause.
+/// Minimum duration of the recording of the baseline.
 const QUIET: Duration = Duration::from_secs(6);
-/// So often at most is looked for as long again whether that is all that they show without it.
+/// Maximum number of control phases, each as long, that check whether the panels stay within the baseline.
 const CONTROLS: u8 = 3;
-/// Longest time from a cause to what it moves.
+/// Time limit from a cause to the movement of its panels.
 const LIMIT: Duration = Duration::from_secs(45);
-/// The same for the beginning of the load: some journeys begin every half minute, and take as long.
+/// The same for the start of the load: some journeys begin every half minute, and take as long.
 const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
-/// What a panel shows at all is looked for in so much time.
+/// The time range in which a panel must show any data.
 const SHOWN: Duration = Duration::from_secs(30);
 
-/// A panel and what is known of it.
+/// A panel and the state of its proof.
 struct Case {
     name: String,
     cause: Cause,
     queries: Vec<Query>,
-    /// What is wrong with what it shows, without a cause.
+    /// The problem with its data before the cause, if any.
     trouble: Option<String>,
-    /// So often it left its bands without its cause.
+    /// How often it left its baseline without its cause.
     restless: u8,
     moved: Moved,
 }
@@ -52,13 +52,13 @@ struct Query {
 /// Whether a panel has moved.
 enum Moved {
     NotYet,
-    /// So many seconds after its cause.
+    /// Seconds from the cause to the movement.
     After(f64),
-    /// When last looked at, it could not be seen.
+    /// The query failed at the last poll.
     Unseen(String),
 }
 
-/// Panels that are to be proven, with the dashboards that they are in.
+/// The panels to prove, with their dashboards.
 pub struct Proof {
     dashboards: Vec<(Dashboard, Variables)>,
     cases: Vec<Case>,
@@ -66,7 +66,7 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// Of the committed dashboards, on a stack whose monitoring is so many times as fast; of all panels, or of those that some causes move.
+    /// Reads the committed dashboards for a stack with this speed of the monitoring; selects all panels, or those of the chosen causes.
     pub fn read(speed: u32, chosen: &[Cause]) -> Result<Self> {
         let pace = Pace::of(&dashboards::prometheus()?, speed);
         let causes = dashboards::causes::<Cause>()?;
@@ -75,7 +75,7 @@ impl Proof {
             let variables = Variables::of(&dashboard, pace).with_context(|| dashboard.uid.clone())?;
             for panel in dashboard.shown() {
                 let cause = causes.get(&dashboard.uid).and_then(|panels| panels.get(&panel.id));
-                let cause = *cause.with_context(|| format!("{} / {}: causes.json names no cause", dashboard.title, panel.title))?;
+                let cause = *cause.with_context(|| format!("{} / {}: has no cause in causes.json", dashboard.title, panel.title))?;
                 if chosen.is_empty() || chosen.contains(&cause) {
                     proof.cases.push(Case::new(&dashboard, panel, cause, &variables)?);
                 }
@@ -85,18 +85,18 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Of the panels that ask for what the edge counts and that traffic moves: a proof of half a minute.
+    /// Selects the panels of traffic that query the edge's metrics: a proof of half a minute.
     pub fn of_the_edge(speed: u32) -> Result<Self> {
         let mut proof = Self::read(speed, &[Cause::Traffic])?;
         proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
         proof.dashboards.retain(|(dashboard, _)| proof.cases.iter().any(|case| case.name.starts_with(&dashboard.title)));
-        ensure!(!proof.cases.is_empty(), "no panel asks for what the edge counts");
+        ensure!(!proof.cases.is_empty(), "no panel queries the edge's metrics");
         Ok(proof)
     }
 
-    /// Proves it, a row for each panel.
+    /// Runs the proof; adds one row per panel.
     pub fn run(mut self, report: &mut Report, bench: &mut Bench) -> Result<()> {
-        // The load is what all else happens under.
+        // All other causes happen under load.
         let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
         for cause in causes {
             let start = Instant::now();
@@ -116,7 +116,7 @@ impl Proof {
         Ok(())
     }
 
-    /// Makes something happen, and watches the panels that it should move.
+    /// Injects a cause and watches the panels that it should move.
     fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
         let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
         rest(if cause.is_of_replicas() { SETTLE_OF_REPLICAS } else { SETTLE })?;
@@ -128,13 +128,13 @@ impl Proof {
         }
         let ended = made.and_then(|end| end(bench)).and_then(|()| bench.end_faults());
         if let Err(error) = ended {
-            report.step(format!("{cause} is made and ended"), || Err(error))?;
+            report.step(format!("{cause} is injected and ended"), || Err(error))?;
             bench.end_faults()?;
         }
         Ok(())
     }
 
-    /// Waits until every query of every panel shows something.
+    /// Waits until every query of every panel returns data.
     fn look(&mut self, bench: &Bench) -> Result<()> {
         let start = Instant::now();
         loop {
@@ -149,12 +149,12 @@ impl Proof {
         }
     }
 
-    /// Whether variables have values to choose from, and annotations can be asked for.
+    /// Checks that variables have values and that the queries of annotations are valid.
     fn look_around(&self, report: &mut Report, bench: &Bench) -> Result<()> {
         for (dashboard, variables) in &self.dashboards {
             report.step(format!("{} / variables and annotations", dashboard.title), || {
                 for (name, choices) in dashboard.choices() {
-                    let (series, label) = choices.with_context(|| format!("{name} asks for no values of a label"))?;
+                    let (series, label) = choices.with_context(|| format!("{name} queries no values of a label"))?;
                     let count = values(bench, &variables.fill(series)?, label)?;
                     ensure!(count > 0, "{name} has no value");
                 }
@@ -178,14 +178,14 @@ impl Case {
             Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), bands: None })
         };
         let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
-        ensure!(!queries.is_empty(), "{name} asks for nothing");
+        ensure!(!queries.is_empty(), "{name} has no query");
         Ok(Self { name, cause, queries, trouble: None, restless: 0, moved: Moved::NotYet })
     }
 
-    /// Remembers what it showed between two times.
+    /// Records the baseline from the samples between two times.
     fn record(&mut self, bench: &Bench, from: f64, to: f64, step: Duration) {
         self.moved = Moved::NotYet;
-        // The first and the last time, and those between.
+        // Both ends are included.
         let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
         let alerts = self.cause.alerts();
         for query in &mut self.queries {
@@ -199,7 +199,7 @@ impl Case {
         }
     }
 
-    /// What is wrong with what it shows at a time.
+    /// The problem with its data at a time, if any.
     fn trouble(&self, bench: &Bench, to: f64, step: Duration) -> Option<String> {
         self.queries.iter().find_map(|query| match query.ask(bench, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
@@ -207,7 +207,7 @@ impl Case {
         })
     }
 
-    /// Looks whether it has moved between two times.
+    /// Checks whether it moved between two times.
     fn see(&mut self, bench: &Bench, begin: f64, from: f64, to: f64, step: Duration) {
         for query in &self.queries {
             let Some(bands) = &query.bands else { continue };
@@ -230,7 +230,7 @@ impl Case {
     fn outcome(&self) -> Outcome {
         let cause = self.cause;
         let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
-        let restless = if self.restless == 0 { String::new() } else { format!(", by itself {} times", self.restless) };
+        let restless = if self.restless == 0 { String::new() } else { format!(", {} times without a cause", self.restless) };
         match &self.moved {
             Moved::After(seconds) if trouble.is_empty() => {
                 Outcome::passed().with_note(format!("{cause}: moved after {seconds:.1} s{restless}"))
@@ -243,14 +243,14 @@ impl Case {
 }
 
 impl Query {
-    /// What it shows from one time to another.
+    /// The data of the query between two times.
     fn ask(&self, bench: &Bench, from: f64, to: f64, step: Duration) -> Result<Shown> {
         let shown = ask(bench, &self.text, from, to, step)?;
         if self.is_of_buckets { apart(&shown) } else { Ok(shown) }
     }
 }
 
-/// Records what panels show without their cause, until for once that was all that they showed.
+/// Records the baseline of panels, until a control phase shows nothing outside of it or the attempts are used up.
 fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> {
     let begin = now();
     rest(QUIET)?;
@@ -278,11 +278,11 @@ fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> 
     Ok(())
 }
 
-/// Looks again and again, until all have moved or nobody waits for them any more.
+/// Polls until all panels have moved or the time limit passes.
 fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
     let limit = if cause == Cause::Traffic { LIMIT_OF_TRAFFIC } else { LIMIT };
     let start = Instant::now();
-    // What was scraped before the cause is shown until the next scrape.
+    // Until the next scrape, Prometheus still returns samples from before the cause.
     let mut from = begin + step.as_secs_f64();
     while !cases.iter().all(|case| case.has_moved()) && start.elapsed() < limit {
         rest(step)?;

@@ -1,5 +1,5 @@
-//! What Prometheus answers to a query over some time: the values of each series, as a graph would show them.
-
+//! Range queries to Prometheus: the values of each series, as a graph would show them.
+/// Timestamps and values of series, by their labels. Values that are not finite count as missing.
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,25 +12,25 @@ use crate::drill::bench::Bench;
 /// Values of series by their labels; each with its time. What is not a number is as little shown as what is not there.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
-/// What a query shows from one time to another, a value every `step`.
+/// The data of a query between two times, one value per `step`.
 pub fn ask(bench: &Bench, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
     let path = format!("/api/v1/query_range?query={}&start={from}&end={to}&step={}", encoded(query), step.as_secs_f64());
     read(&bench.prometheus(&path)?)
 }
 
-/// The values of a label of some series.
+/// The number of values of a label in some series.
 pub fn values(bench: &Bench, series: &str, label: &str) -> Result<usize> {
     let answer = bench.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
-    let values = checked(&answer)?.as_array().context("Prometheus answered no list")?;
+    let values = checked(&answer)?.as_array().context("Prometheus returned no list")?;
     Ok(values.len())
 }
 
-/// Buckets of histograms, each without those below it: as a heatmap shows them. Prometheus counts what is at most `le`.
+/// Subtracts from each histogram bucket those below it, as a heatmap shows them: Prometheus' buckets are cumulative.
 pub fn apart(buckets: &Shown) -> Result<Shown> {
     let mut histograms: BTreeMap<String, Vec<(f64, &String)>> = BTreeMap::new();
     for series in buckets.keys() {
         let mut labels: BTreeMap<String, String> = serde_json::from_str(series)?;
-        let bound = labels.remove("le").with_context(|| format!("{series} is no bucket"))?.parse()?;
+        let bound = labels.remove("le").with_context(|| format!("{series} is not a bucket"))?.parse()?;
         histograms.entry(format!("{labels:?}")).or_default().push((bound, series));
     }
     let mut apart = Shown::new();
@@ -47,13 +47,13 @@ pub fn apart(buckets: &Shown) -> Result<Shown> {
     Ok(apart)
 }
 
-/// Now, as Prometheus tells time.
+/// The current time as a Unix timestamp in seconds.
 pub fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs_f64()
 }
 
 fn read(answer: &Value) -> Result<Shown> {
-    let series = checked(answer)?["result"].as_array().context("Prometheus answered no series")?;
+    let series = checked(answer)?["result"].as_array().context("Prometheus returned no series")?;
     let mut shown = Shown::new();
     for one in series {
         let points = one["values"].as_array().into_iter().flatten();
@@ -68,12 +68,12 @@ fn read(answer: &Value) -> Result<Shown> {
 
 fn checked(answer: &Value) -> Result<&Value> {
     if answer["status"] != "success" {
-        bail!("{}", answer["error"].as_str().unwrap_or("Prometheus does not say why"));
+        bail!("{}", answer["error"].as_str().unwrap_or("Prometheus gave no reason"));
     }
     Ok(&answer["data"])
 }
 
-/// A text as part of a URL.
+/// Percent-encodes a text for a URL.
 fn encoded(text: &str) -> String {
     text.bytes().fold(String::new(), |mut encoded, byte| {
         if byte.is_ascii_alphanumeric() {

@@ -1,29 +1,30 @@
-//! The requests that are measured. What must be answered to them is in `contract.rs`.
+//! The measured requests. `contract.rs` defines their expected responses.
 
 use super::fixture::PROJECT;
 
-/// One kind of request.
+/// A kind of request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Case {
-    /// The liveness of the service.
+    /// The liveness check.
     Health,
     /// The account of a session.
+    /// A cached project.
     Me,
     /// One project, which the cache holds.
     Project,
     /// A page of 20 projects.
     List,
-    /// A new project.
+    /// Creates a project.
     Create,
-    /// A scrape.
+    /// A scrape of the metrics.
     Metrics,
 }
 
 impl Case {
-    /// All of them, in the order in which they are measured: what grows the database comes after what reads it.
+    /// All cases in the order of measurement: those that grow the database come after those that read it.
     pub const ALL: [Self; 6] = [Self::Health, Self::Me, Self::Project, Self::List, Self::Create, Self::Metrics];
 
-    /// As the tables name it.
+    /// The name in tables.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Health => "GET /health",
@@ -35,7 +36,7 @@ impl Case {
         }
     }
 
-    /// What is requested.
+    /// The path of the request.
     pub fn path(self) -> String {
         match self {
             Self::Health => "/health".to_owned(),
@@ -47,7 +48,7 @@ impl Case {
         }
     }
 
-    /// Connections that ask at the same time. One scraper asks for metrics.
+    /// Number of concurrent connections. Metrics have a single scraper.
     pub const fn connections(self) -> u32 {
         match self {
             Self::Metrics => 1,

@@ -1,5 +1,5 @@
-//! Whether targets answer alike: the same status to each question, and JSON with the same keys and types. What answers differently does
-//! other work, and its figures would say nothing.
+//! Checks that targets give equivalent responses: the same status to each request, and JSON with the same keys and types. A target with
+//! other responses does other work, and its figures could not be compared.
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Map, Value};
@@ -8,7 +8,7 @@ use super::fixture::{FOREIGN_PROJECT, PROJECT};
 use super::target::{Name, Running};
 use crate::http::{Answer, Client};
 
-/// A request and the status that it is answered with.
+/// A request and its expected status.
 struct Question {
     method: &'static str,
     path: String,
@@ -43,7 +43,7 @@ fn questions(name: Name) -> Vec<Question> {
     for path in ["/api/auth/me", "/api/projects?limit=20", &one] {
         all.push(Question { token: Token::None, ..get(path, 401) });
         all.push(Question { token: Token::Unknown, ..get(path, 401) });
-        // Twice: the second answer comes from the cache.
+        // Twice: the second response comes from the cache.
         all.extend([get(path, 200), get(path, 200)]);
     }
     all.push(Question { token: Token::None, ..post((JSON, r#"{"name":"Nobody's"}"#), 401) });
@@ -67,7 +67,7 @@ fn questions(name: Name) -> Vec<Question> {
     all
 }
 
-/// What is compared of an answer.
+/// The compared parts of a response.
 #[derive(Debug, PartialEq)]
 struct Seen {
     question: String,
@@ -78,11 +78,11 @@ struct Seen {
     has_location: bool,
 }
 
-/// The answers of one target.
+/// The responses of one target.
 #[derive(Debug)]
 pub struct Answers(Vec<Seen>);
 
-/// Asks a target everything. Fails at the first status that is not the expected one.
+/// Sends all requests to a target. Fails at the first unexpected status.
 pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
     let client = Client::new();
     let unknown = token.chars().rev().collect::<String>();
@@ -97,7 +97,7 @@ pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
         let body = body.map(|(kind, text)| (kind, text.to_owned()));
         let question = format!("{method} {path} {}", body.as_ref().map_or_else(String::new, |(kind, text)| format!("{kind} {text}")));
         let answer = client.send_text(method, &format!("{}{path}", running.url), &headers, body)?;
-        ensure!(answer.status == status, "{name} answered {} to {question}, not {status}: {}", answer.status, answer.body);
+        ensure!(answer.status == status, "{name} returned {} for {question}, not {status}: {}", answer.status, answer.body);
         answers.push(seen(question, &answer).with_context(|| name.to_string())?);
     }
     if name.is_full() {
@@ -113,14 +113,14 @@ fn seen(question: String, answer: &Answer) -> Result<Seen> {
     if let Value::Object(fields) = &mut shape
         && answer.status >= 400
     {
-        // A problem says more where there is more to say, and names the fields in its own words.
+        // Details of problems, and the names of fields in them, may differ.
         fields.remove("detail");
     }
     let (has_etag, has_location) = (!answer.header("etag").is_empty(), !answer.header("location").is_empty());
     Ok(Seen { question, status: answer.status, media_type, shape, has_etag, has_location })
 }
 
-/// The types of a value: of a list those of its first item.
+/// The types of a value; a list has the type of its first item.
 fn shape(value: &Value) -> Value {
     match value {
         Value::Null => "null".into(),
@@ -132,7 +132,7 @@ fn shape(value: &Value) -> Value {
     }
 }
 
-/// Pages hold 20 projects each, from new to old, none twice.
+/// Checks that pages hold 20 projects each, from new to old, without repetitions.
 fn check_pages(client: &Client, running: &Running, token: &str, name: Name) -> Result<()> {
     let bearer = format!("Bearer {token}");
     let mut ids: Vec<String> = Vec::new();
@@ -140,15 +140,15 @@ fn check_pages(client: &Client, running: &Running, token: &str, name: Name) -> R
     for _ in 0..3 {
         let url = format!("{}/api/projects?limit=20{cursor}", running.url);
         let page = client.send("GET", &url, &[("authorization", &bearer)], None)?.json()?;
-        let items = page["items"].as_array().context("a page has items")?;
+        let items = page["items"].as_array().context("the page has no items")?;
         ids.extend(items.iter().filter_map(|item| item["id"].as_str().map(str::to_owned)));
-        cursor = format!("&cursor={}", page["next_cursor"].as_str().with_context(|| format!("{name}: there is a next page"))?);
+        cursor = format!("&cursor={}", page["next_cursor"].as_str().with_context(|| format!("{name}: the page has no next page"))?);
     }
     ensure!(ids.len() == 60 && ids.is_sorted_by(|newer, older| newer > older), "{name}: three pages are not 60 projects from new to old");
     Ok(())
 }
 
-/// What was asked before is counted.
+/// Checks that the preceding requests are counted.
 fn check_metrics(client: &Client, running: &Running, name: Name) -> Result<()> {
     let answer = client.send("GET", &format!("{}/metrics", running.url), &[], None)?;
     let counts = |line: &str| line.contains("http_requests_total{") && !line.starts_with('#') && !line.ends_with(" 0");
@@ -157,15 +157,15 @@ fn check_metrics(client: &Client, running: &Running, name: Name) -> Result<()> {
 }
 
 impl Answers {
-    /// Fails at the first answer that differs. A target with fewer routes is asked fewer questions.
+    /// Fails at the first response that differs. A target with fewer routes has fewer requests to compare.
     pub fn compare(&self, name: Name, reference: &Self) -> Result<()> {
         for (here, there) in self.0.iter().zip(&reference.0) {
-            ensure!(here == there, "{name} answers otherwise than vitrine to {}:\n  {here:?}\n  {there:?}", here.question);
+            ensure!(here == there, "{name} and vitrine differ in the response to {}:\n  {here:?}\n  {there:?}", here.question);
         }
         Ok(())
     }
 
-    /// How many there are.
+    /// The number of responses.
     pub fn len(&self) -> usize {
         self.0.len()
     }
@@ -193,6 +193,6 @@ mod tests {
         let reference = answers(json!({ "status": "string", "uptime": "number" }));
         answers(json!({ "uptime": "number", "status": "string" })).compare(Name::Fastify, &reference).unwrap();
         let error = answers(json!({ "status": "string" })).compare(Name::Fastify, &reference).unwrap_err().to_string();
-        assert!(error.starts_with("fastify answers otherwise than vitrine to GET /health"), "{error}");
+        assert!(error.starts_with("fastify and vitrine differ in the response to GET /health"), "{error}");
     }
 }

@@ -1,4 +1,5 @@
-//! The tables of docs/PERFORMANCE.md: ratios only, since other figures belong to one machine. The text around them is written by people.
+//! The tables of docs/PERFORMANCE.md: ratios only, since absolute figures depend on the machine. The text around the tables is written by
+//! hand.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -15,17 +16,17 @@ use crate::paths;
 const BEGIN: &str = "<!-- cargo xtask peers: begin -->";
 const END: &str = "<!-- cargo xtask peers: end -->";
 
-/// How a run was made.
+/// The conditions of a run.
 pub struct Conditions {
-    /// Rounds.
+    /// Number of rounds.
     pub rounds: u32,
-    /// Seconds of a measurement.
+    /// Seconds per measurement.
     pub seconds: u32,
-    /// Cores of the load.
+    /// Number of cores for the load.
     pub load_cores: usize,
 }
 
-/// The generated part: what was reached, and all ratios.
+/// The generated part: the goals and all ratios.
 pub fn tables(conditions: &Conditions, results: &Results, goals: &[Goal]) -> String {
     let Conditions { rounds, seconds, load_cores } = conditions;
     let load = if *load_cores == 1 { "another".to_owned() } else { format!("{load_cores} others") };
@@ -69,7 +70,7 @@ fn ratios(results: &Results) -> String {
     text
 }
 
-/// Puts the tables between the markers of docs/PERFORMANCE.md.
+/// Replaces the tables between the markers of docs/PERFORMANCE.md.
 pub fn write(tables: &str) -> Result<()> {
     let path = paths::root().join("docs/PERFORMANCE.md");
     let before = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;

@@ -1,5 +1,5 @@
-//! The stores of a run and the rows that every target finds in them: a database and a Redis database for each, with the same accounts,
-//! the same session and the same projects, so that answers can be compared.
+//! The stores of a run and their contents: each target has a Postgres and a Redis database of its own, with the same accounts, session and
+//! projects, so that responses can be compared.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use crate::paths;
 use crate::process::{capture_ok, task};
 use crate::stores::{self, Store};
 
-/// The project that is read.
+/// The project that the cases read.
 pub const PROJECT: &str = "01900000-0000-7000-8000-000000000064";
 /// A private project of another account.
 pub const FOREIGN_PROJECT: &str = "01900000-0000-7000-9000-000000000001";
 
-/// 200 projects of one account, and one of another. Identifiers grow, as those of version 7 do.
+/// 200 projects of one account, and one of another. Identifiers increase, as those of UUID version 7 do.
 const SEED: &str = "
 INSERT INTO users (id, email, display_name) VALUES
     ('01900000-0000-7000-a000-000000000001', 'ada@example.org', 'Ada'),
@@ -37,16 +37,16 @@ ANALYZE;
 pub struct Fixture {
     postgres: Store,
     redis: Store,
-    /// Proves the session.
+    /// The token of the session.
     pub token: String,
     folder: TempDir,
 }
 
-/// What one target is given.
+/// The databases of one target.
 pub struct Place {
-    /// Its database.
+    /// The URL of its Postgres database.
     pub database_url: String,
-    /// Its Redis database.
+    /// The URL of its Redis database.
     pub redis_url: String,
 }
 
@@ -59,16 +59,16 @@ impl Fixture {
         Ok(Self { postgres, redis, token, folder })
     }
 
-    /// Where scripts and logs go.
+    /// The folder for scripts and logs.
     pub fn folder(&self) -> &Path {
         self.folder.path()
     }
 
-    /// A database for a target, with the tables that a `vitrine` makes and the rows of the seed.
+    /// Creates the databases of a target, with the tables of this `vitrine` binary and the rows of the seed.
     pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Place> {
         let database = format!("peers_{}", name.replace('-', "_"));
         self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
-        let server = self.postgres.url.strip_suffix("/vitrine").context("the database is named vitrine")?;
+        let server = self.postgres.url.strip_suffix("/vitrine").context("the database must be named vitrine")?;
         let place = Place { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
         capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url))?;
         self.psql(&database, &SEED.replace(":'token'", &format!("'{}'", self.token)))?;
@@ -76,7 +76,7 @@ impl Fixture {
     }
 
     fn psql(&self, database: &str, sql: &str) -> Result<String> {
-        let (password, port) = self.access().context("the URL of Postgres is not understood")?;
+        let (password, port) = self.access().context("failed to parse the URL of Postgres")?;
         let psql = stores::postgres_programs()?.join("psql");
         let mut psql = task(psql);
         psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "vitrine", "-d", database, "-c", sql]);

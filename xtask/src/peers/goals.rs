@@ -1,18 +1,18 @@
-//! What Vitrine must cost at most, as ratios: to a peer's figure of the same run, or to a limit. How figures are taken is said in
-//! `measure.rs`.
+//! The limits of Vitrine's cost, as ratios to a peer's figure of the same run or to a fixed limit. `measure.rs` takes the figures.
 
 use super::cases::Case;
 use super::results::{Results, Sample, Size};
 use super::target::Name;
 use crate::report::Outcome;
 
-/// CPU for one request, by Fastify's.
+/// CPU per request, relative to Fastify's.
+/// CPU per request, relative to plain axum's. Its `/metrics` has only two metrics and is not comparable.
 const FASTIFY_CPU: [(Case, f64); 6] =
     [(Case::Health, 0.45), (Case::Me, 0.50), (Case::Project, 0.50), (Case::List, 0.30), (Case::Create, 0.60), (Case::Metrics, 1.0)];
 /// CPU for one request, by plain axum's. Its `/metrics` has two metrics and is no measure.
 const PLAIN_CPU: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 const PLAIN_LIMIT: f64 = 1.0;
-/// CPU of `GET /health`, by bare axum's.
+/// CPU of `GET /health`, relative to bare axum's.
 const BARE_LIMIT: f64 = 1.5;
 const METRICS_BYTES: f64 = 250_000.0;
 /// Each with its limit, in its own unit.
@@ -23,16 +23,16 @@ const SIZES: [(Size, &str, f64); 4] = [
     (Size::IdleCpu, "CPU of an idle replica ÷ 0.5 % of a core", 0.5),
 ];
 
-/// One ratio and the most that it may be.
+/// One ratio and its limit.
 #[derive(Debug)]
 pub struct Goal {
-    /// What is divided by what.
+    /// The divided figures, in words.
     pub what: String,
-    /// The ratio.
+    /// The measured ratio.
     pub ratio: f64,
-    /// The most that it may be.
+    /// The largest allowed ratio.
     pub limit: f64,
-    /// Whether others used the machine too much for a judgement.
+    /// Whether other programs used the machine too much for a judgement.
     pub disturbed: bool,
 }
 
@@ -40,7 +40,7 @@ impl Goal {
     /// The verdict in a word.
     pub fn verdict(&self) -> &'static str {
         match self {
-            Self { disturbed: true, .. } => "not judged: others used the machine",
+            Self { disturbed: true, .. } => "not judged: other programs used the machine",
             Self { ratio, limit, .. } if ratio <= limit => "met",
             _ => "missed",
         }
@@ -53,7 +53,7 @@ impl Goal {
     }
 }
 
-/// Every goal for which something was measured.
+/// Every goal with a measurement.
 pub fn judge(results: &Results) -> Vec<Goal> {
     let cpu = |sample: &Sample| sample.cpu_micros;
     let mut goals = Vec::new();

@@ -1,4 +1,4 @@
-//! The load: wrk, which costs so little that it does not need a second core. Debian has it.
+//! The load: wrk, which uses so little CPU that it does not need a second core. Debian packages it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use crate::process::{capture_ok, task};
 use crate::tools::WRK;
 
 const REPORT: &str = include_str!("wrk.lua");
-/// Names differ, so that no slug is taken.
+/// Names differ, so that every slug is free.
 const CREATE: &str = r#"
 function request()
   number = number + 1
@@ -21,52 +21,53 @@ function request()
 end
 "#;
 
-/// What wrk says of one run.
+/// The figures of one run of wrk.
 #[derive(Clone, Debug, Deserialize, PartialEq)]
 pub struct Figures {
-    /// Answers, whatever their status.
+    /// Number of responses of any status.
     pub requests: f64,
-    /// How long it took.
+    /// Duration of the run, in microseconds.
     pub micros: f64,
     /// Bytes received.
     pub bytes: f64,
-    /// The slowest answer of the fastest 99 %.
+    /// 99th percentile of the response time, in microseconds.
     pub p99_micros: f64,
-    /// Answers with a status of 400 or more.
+    /// Number of responses with a status of 400 or more.
     pub refused: f64,
-    /// Connections that failed, and answers that did not come in time.
+    /// Number of failed connections and of time-outs.
     pub failed: f64,
 }
 
 impl Figures {
     fn parse(text: &str) -> Result<Self> {
-        let line = text.lines().find(|line| line.starts_with("{\"requests\"")).with_context(|| format!("wrk says no figures:\n{text}"))?;
-        serde_json::from_str(line).with_context(|| format!("wrk's figures are not understood: {line}"))
+        let line =
+            text.lines().find(|line| line.starts_with("{\"requests\"")).with_context(|| format!("wrk printed no figures:\n{text}"))?;
+        serde_json::from_str(line).with_context(|| format!("failed to parse wrk's figures: {line}"))
     }
 
-    /// Refuses what proves nothing about the answers that were wanted.
+    /// Fails when the run has no responses, or any that is not a success.
     fn check(self, what: &str) -> Result<Self> {
-        ensure!(self.requests > 0.0, "{what} was not answered once");
-        ensure!(self.refused == 0.0, "{what}: {} of {} answers were refusals", self.refused, self.requests);
+        ensure!(self.requests > 0.0, "{what} received no response");
+        ensure!(self.refused == 0.0, "{what}: {} of {} responses were errors", self.refused, self.requests);
         ensure!(self.failed == 0.0, "{what}: {} requests failed", self.failed);
         Ok(self)
     }
 }
 
-/// The programs of wrk, in a folder.
+/// The Lua scripts of wrk, in a folder.
 pub struct Scripts {
     folder: PathBuf,
 }
 
 impl Scripts {
-    /// Writes them.
+    /// Writes the scripts.
     pub fn write(folder: &Path) -> Result<Self> {
         fs::write(folder.join("read.lua"), REPORT)?;
         fs::write(folder.join("create.lua"), format!("{REPORT}{CREATE}"))?;
         Ok(Self { folder: folder.to_owned() })
     }
 
-    /// Asks a service the same for some seconds, from the cores of this process.
+    /// Sends the requests of a case to a service for some seconds, from the cores of this process.
     pub fn run(&self, url: &str, token: &str, case: Case, seconds: u32, target: &str) -> Result<Figures> {
         let script = if case == Case::Create { "create.lua" } else { "read.lua" };
         let unique = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros().to_string();
@@ -102,8 +103,8 @@ mod tests {
             let figures = Figures::parse(&LINE.replace(from, to)).unwrap();
             figures.check("GET /health of fastify").unwrap_err().to_string()
         };
-        assert_eq!(refusal("200", "0"), "GET /health of fastify was not answered once");
-        assert_eq!(refusal("\"refused\":0", "\"refused\":7"), "GET /health of fastify: 7 of 200 answers were refusals");
+        assert_eq!(refusal("200", "0"), "GET /health of fastify received no response");
+        assert_eq!(refusal("\"refused\":0", "\"refused\":7"), "GET /health of fastify: 7 of 200 responses were errors");
         assert_eq!(refusal("\"failed\":0", "\"failed\":1"), "GET /health of fastify: 1 requests failed");
     }
 }

@@ -1,4 +1,4 @@
-//! What the kernel says of processes and cores. What follows from it is decided in `measure.rs`.
+//! Kernel statistics of processes and cores. `measure.rs` interprets them.
 
 use std::fs;
 
@@ -6,15 +6,16 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{capture_ok, task};
 
-/// The kernel counts CPU time for users in hundredths of a second on every architecture that we build for.
+/// The kernel reports CPU time in hundredths of a second (`USER_HZ`) on every architecture that we build for.
+/// The core of the server under test, and the cores of the load and the stores.
 pub const TICKS_PER_SECOND: f64 = 100.0;
 
 /// The core of the server under test, and those of the load and the stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cores {
-    /// One core.
+    /// The core of the server.
     pub server: u32,
-    /// The others.
+    /// The other cores.
     pub load: Vec<u32>,
 }
 
@@ -22,9 +23,13 @@ impl Cores {
     /// Divides the cores that this process may use.
     pub fn divide() -> Result<Self> {
         let status = fs::read_to_string("/proc/self/status").context("failed to read /proc/self/status")?;
-        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).context("the kernel names no cores")?;
-        let mut cores = numbers(list.trim()).context("the kernel's list of cores is not understood")?;
-        ensure!(cores.len() >= 2, "two cores are needed, one for the server and one for the load; this process may use {}", cores.len());
+        let list = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).context("the kernel lists no cores")?;
+        let mut cores = numbers(list.trim()).context("failed to parse the kernel's list of cores")?;
+        ensure!(
+            cores.len() >= 2,
+            "at least two cores are required, one for the server and one for the load; this process may use {}",
+            cores.len()
+        );
         let server = cores.remove(0);
         Ok(Self { server, load: cores })
     }
@@ -37,7 +42,7 @@ impl Cores {
     }
 }
 
-/// The numbers of a list such as `0-3,8`.
+/// Parses a list of numbers such as `0-3,8`.
 fn numbers(list: &str) -> Option<Vec<u32>> {
     let mut found = Vec::new();
     for part in list.split(',') {
@@ -62,12 +67,12 @@ pub fn tree(pid: u32) -> Vec<u32> {
     found
 }
 
-/// CPU time of a process, its descendants and those that they have waited for, in ticks.
+/// CPU time in ticks of a process, its descendants and the children that they have waited for.
 pub fn cpu_ticks(pid: u32) -> u64 {
     tree(pid).into_iter().filter_map(|pid| ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).sum()
 }
 
-/// User and system time of a process and of its ended children, from `/proc/PID/stat`. The name before may hold anything.
+/// User and system time of a process and of its ended children, from `/proc/PID/stat`. The preceding name may contain any character.
 fn ticks_of(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let times = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<u64>().ok()).collect::<Option<Vec<_>>>()?;
@@ -83,7 +88,7 @@ fn resident_in(status: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
 }
 
-/// Ticks that these cores were used, by processes or by other machines of the same host. Interrupts are no process'.
+/// Ticks in which these cores were used, by processes or by other machines of the same host. Time in interrupts belongs to no process.
 pub fn busy_ticks(cores: &[u32]) -> Result<u64> {
     Ok(busy_in(&fs::read_to_string("/proc/stat").context("failed to read /proc/stat")?, cores))
 }
@@ -92,7 +97,7 @@ fn busy_in(stat: &str, cores: &[u32]) -> u64 {
     let is_wanted = |name: &str| name.strip_prefix("cpu").and_then(|number| number.parse().ok()).is_some_and(|core| cores.contains(&core));
     let used = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
-        // user, nice, system, and what the host took.
+        // The fields user, nice, system and steal.
         [1, 2, 3, 8].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum::<u64>()
     };
     stat.lines().filter(|line| line.split(' ').next().is_some_and(is_wanted)).map(used).sum()

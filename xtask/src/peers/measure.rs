@@ -1,4 +1,4 @@
-//! Measures one target in one round: idle, each case, its sockets. A measurement that others disturbed is repeated.
+//! Measures one target in one round: idle, each case, its sockets. A measurement is repeated if other programs disturbed it.
 
 use std::time::{Duration, Instant};
 
@@ -14,31 +14,31 @@ use super::target::{Name, Running, Target};
 use crate::process::pause;
 use crate::sockets::Sockets;
 
-/// Shares of a core that others may use during a measurement: of the server's, and of all others together.
+/// Share of a core that other programs may use during a measurement: on the server's core, and on all others together.
 const FOREIGN_ON_SERVER: f64 = 0.05;
 const FOREIGN_ON_LOAD: f64 = 0.20;
-/// A measurement that others disturbed is made this often at most.
+/// Maximum number of attempts for a disturbed measurement.
 const TRIES: u32 = 3;
 /// Long enough that half a percent of a core is five ticks.
 const IDLE: Duration = Duration::from_secs(10);
-/// What a start leaves behind has ended after this.
+/// Time for the work of a start to end.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// What a round works with.
+/// The resources of a round.
 pub struct Bench<'a> {
-    /// Who runs where.
+    /// The cores of the server and of the load.
     pub cores: Cores,
     /// The stores.
     pub fixture: &'a Fixture,
-    /// The load.
+    /// The scripts of the load.
     pub scripts: Scripts,
-    /// Of one measurement.
+    /// Duration of one measurement.
     pub seconds: u32,
-    /// Silent clients; 0 for none.
+    /// Number of silent clients; 0 for none.
     pub sockets: u32,
 }
 
-/// CPU time of everybody in ticks, at one moment.
+/// CPU time of all parties in ticks, at one moment.
 struct Usage {
     at: Instant,
     server: u64,
@@ -48,10 +48,10 @@ struct Usage {
 }
 
 impl Bench<'_> {
-    /// One round of a target.
+    /// Runs one round of a target.
     pub fn round(&self, target: &Target, results: &mut Results) -> Result<()> {
         if self.sockets > 0 && target.name.has_sockets() {
-            // Of a process that has done nothing else: memory that load has left free would hide what sockets take.
+            // In a fresh process: memory freed after load would hide the memory that sockets take.
             let running = self.start(target)?;
             results.add_size(target.name, Size::Socket, self.socket_kb(&running)?);
         }
@@ -62,7 +62,7 @@ impl Bench<'_> {
             results.add_size(target.name, Size::IdleCpu, idle_percent(&running)?);
         }
         let cases: Vec<Case> = Case::ALL.into_iter().filter(|case| target.name.is_full() || *case == Case::Health).collect();
-        // What every route shares is compiled just in time by all of them: otherwise the first to be measured pays for it.
+        // Warms up every route first: shared code is compiled just in time, and otherwise the first measured route would bear the cost.
         for case in &cases {
             self.warm_up(target.name, &running, *case)?;
         }
@@ -86,7 +86,7 @@ impl Bench<'_> {
         target.start(self.cores.server, &self.fixture.token, self.fixture.folder())
     }
 
-    /// Measures a case until others leave the machine alone, or the tries are used up.
+    /// Measures a case until other programs leave the machine alone, or the attempts are used up.
     fn undisturbed(&self, name: Name, running: &Running, case: Case) -> Result<Sample> {
         self.warm_up(name, running, case)?;
         let mut tries = 1;
@@ -99,7 +99,7 @@ impl Bench<'_> {
         }
     }
 
-    /// Just-in-time compilers, caches and pools are warm after this.
+    /// Warms up just-in-time compilers, caches and pools.
     fn warm_up(&self, name: Name, running: &Running, case: Case) -> Result<()> {
         self.scripts.run(&running.url, &self.fixture.token, case, self.seconds.div_ceil(2), name.as_str()).map(drop)
     }
@@ -110,7 +110,7 @@ impl Bench<'_> {
         let after = self.usage(running)?;
         let ticks = after.at.duration_since(before.at).as_secs_f64() * TICKS_PER_SECOND;
         let server = used(before.server, after.server);
-        ensure!(server > 0.0, "{} of {name} used no CPU time: it was not the process that answered", case.name());
+        ensure!(server > 0.0, "{} of {name} used no CPU time: another process served the requests", case.name());
         let foreign_on_server = (used(before.on_server_core, after.on_server_core) - server) / ticks;
         let foreign_on_load = (used(before.on_load_cores, after.on_load_cores) - used(before.own, after.own)) / ticks;
         Ok(Sample {
@@ -127,21 +127,21 @@ impl Bench<'_> {
         Ok(Usage {
             at: Instant::now(),
             server,
-            // The stores and the server are our children, wrk was one.
+            // The stores and the server are children of this process, and wrk was one.
             own: cpu_ticks(std::process::id()).saturating_sub(server),
             on_server_core: busy_ticks(&[self.cores.server])?,
             on_load_cores: busy_ticks(&self.cores.load)?,
         })
     }
 
-    /// Memory of one of many silent clients in kB.
+    /// Memory per silent client in kB.
     fn socket_kb(&self, running: &Running) -> Result<f64> {
         rest(SETTLE)?;
         let before = running.resident_mb();
         let mut clients = Sockets::start()?;
         let command = json!({ "command": "idle", "url": running.url, "token": self.fixture.token, "clients": self.sockets });
         let answer = clients.ask(&command)?;
-        ensure!(answer["connected"] == self.sockets, "not every client could connect: {answer}");
+        ensure!(answer["connected"] == self.sockets, "some clients failed to connect: {answer}");
         rest(SETTLE)?;
         let each = (running.resident_mb() - before) * 1e3 / f64::from(self.sockets);
         eprintln!("    {} silent sockets: {each:.1} kB each", self.sockets);
@@ -149,13 +149,13 @@ impl Bench<'_> {
     }
 }
 
-/// CPU time between two moments in ticks. A process that ends meanwhile may take its own with it.
+/// CPU ticks between two moments, at least zero: a process that ends meanwhile may take its own ticks with it.
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 ticks")]
 fn used(before: u64, after: u64) -> f64 {
     after.saturating_sub(before) as f64
 }
 
-/// Share of a core that a service uses with nothing to do.
+/// Share of a core that an idle service uses.
 fn idle_percent(running: &Running) -> Result<f64> {
     let (start, before) = (Instant::now(), cpu_ticks(running.pid()));
     rest(IDLE)?;
@@ -163,7 +163,7 @@ fn idle_percent(running: &Running) -> Result<f64> {
     Ok(100.0 * ticks / TICKS_PER_SECOND / start.elapsed().as_secs_f64())
 }
 
-/// Waits for the time itself: what is measured is what happens in it.
+/// Sleeps for exactly the measured time.
 fn rest(time: Duration) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < time {

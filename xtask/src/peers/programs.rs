@@ -1,4 +1,4 @@
-//! Where the programs of a run come from: what is built here, what Node.js loads, and another revision of Vitrine to compare with.
+//! The binaries of a run: built here, run by Node.js, or built from another revision of Vitrine.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -17,7 +17,7 @@ use crate::web;
 const FASTIFY: Project = Project { folder: "benches/peers/fastify", verb: "peers", made: &["node_modules"] };
 const PLAIN_AXUM: &str = "benches/peers/plain-axum";
 
-/// What is built for a run and for nothing else.
+/// The target folder for builds that only a run needs.
 fn build_folder() -> PathBuf {
     paths::target().join("peers")
 }
@@ -33,14 +33,14 @@ pub fn peer(name: Name, install: bool) -> Result<(PathBuf, Vec<OsString>)> {
             eprintln!("building {PLAIN_AXUM}");
             let mut build = cargo();
             build.args(["build", "--release", "--locked", "--quiet"]).current_dir(paths::root().join(PLAIN_AXUM));
-            ensure!(run(build.env("CARGO_TARGET_DIR", build_folder()))?, "{PLAIN_AXUM} could not be built");
+            ensure!(run(build.env("CARGO_TARGET_DIR", build_folder()))?, "failed to build {PLAIN_AXUM}");
             Ok((build_folder().join("release").join(name.as_str()), Vec::new()))
         }
-        Name::Vitrine | Name::Baseline => bail!("{name} is no peer"),
+        Name::Vitrine | Name::Baseline => bail!("{name} is not a peer"),
     }
 }
 
-/// This checkout, optimised; or the program that was given.
+/// The optimised binary of this checkout, or the given binary.
 pub fn vitrine(given: Option<&Path>, install: bool) -> Result<PathBuf> {
     if let Some(program) = given {
         ensure!(is_executable(program), "{} is not a program", program.display());
@@ -48,33 +48,33 @@ pub fn vitrine(given: Option<&Path>, install: bool) -> Result<PathBuf> {
     }
     web::bundle(install)?;
     eprintln!("building vitrine");
-    ensure!(run(cargo().args(["build", "--release", "--package", "vitrine", "--bin", "vitrine"]))?, "vitrine could not be built");
+    ensure!(run(cargo().args(["build", "--release", "--package", "vitrine", "--bin", "vitrine"]))?, "failed to build vitrine");
     Ok(paths::target().join("release/vitrine"))
 }
 
-/// What to compare with besides peers: a program, or the program of a revision.
+/// The binary to compare with besides peers: a given one, or that of a revision.
 pub fn baseline(wanted: &str, install: bool) -> Result<PathBuf> {
     if is_executable(Path::new(wanted)) {
         return absolute(Path::new(wanted));
     }
     let revision = format!("{wanted}^{{commit}}");
     let found = capture(git().args(["rev-parse", "--verify", "--quiet", "--end-of-options", &revision]))?;
-    ensure!(found.success, "--baseline {wanted}: this is neither a program nor a revision");
+    ensure!(found.success, "--baseline {wanted}: is neither a program nor a revision");
     let commit = found.text.trim();
     let folder = build_folder().join("revisions").join(commit);
     let program = folder.join("vitrine");
     if !is_executable(&program) {
         let source = folder.join("source");
         export(commit, &source)?;
-        // Pages are not measured: the revision embeds this checkout's bundle, so that it needs no packages of its own.
+        // Pages are not measured, so the revision embeds this checkout's bundle and needs no packages of its own.
         web::bundle(install)?;
         capture_ok(task("cp").arg("--recursive").arg(paths::root().join("web/dist")).arg(source.join("web")))?;
         eprintln!("building vitrine at {commit}");
         let mut build = cargo();
         build.args(["build", "--release", "--locked", "--package", "vitrine", "--bin", "vitrine"]).current_dir(&source);
         let target = build_folder().join("revisions/target");
-        ensure!(run(build.env("CARGO_TARGET_DIR", &target))?, "vitrine could not be built at {wanted}");
-        fs::copy(target.join("release/vitrine"), &program).context("cannot keep the program of the revision")?;
+        ensure!(run(build.env("CARGO_TARGET_DIR", &target))?, "failed to build vitrine at {wanted}");
+        fs::copy(target.join("release/vitrine"), &program).context("failed to keep the program of the revision")?;
         fs::remove_dir_all(&source).context("failed to remove the source of the revision")?;
     }
     Ok(program)
@@ -97,7 +97,7 @@ fn git() -> std::process::Command {
 }
 
 fn absolute(program: &Path) -> Result<PathBuf> {
-    program.canonicalize().with_context(|| format!("cannot find {}", program.display()))
+    program.canonicalize().with_context(|| format!("failed to find {}", program.display()))
 }
 
 #[cfg(test)]
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_neither_a_program_nor_a_revision_is_named() {
         let error = baseline("no-such-thing", false).unwrap_err().to_string();
-        assert_eq!(error, "--baseline no-such-thing: this is neither a program nor a revision");
+        assert_eq!(error, "--baseline no-such-thing: is neither a program nor a revision");
         let error = vitrine(Some(Path::new("Cargo.toml")), false).unwrap_err().to_string();
         assert_eq!(error, "Cargo.toml is not a program");
     }

@@ -1,4 +1,4 @@
-//! What was measured, by target: samples of every round, and their medians. What they must be is said in `goals.rs`.
+//! The measurements by target: samples of every round, and their medians. `goals.rs` holds the limits.
 
 use std::collections::BTreeMap;
 
@@ -8,19 +8,19 @@ use super::target::Name;
 /// One measurement of a case.
 #[derive(Clone, Copy, Debug)]
 pub struct Sample {
-    /// CPU time of the server for one request, in microseconds.
+    /// CPU time of the server per request, in microseconds.
     pub cpu_micros: f64,
-    /// The slowest answer of the fastest 99 %, in milliseconds.
+    /// 99th percentile of the response time, in milliseconds.
     pub p99_ms: f64,
     /// Share of its core that the server used.
     pub busy: f64,
-    /// Bytes of one answer with its head.
+    /// Bytes of one response including its head.
     pub bytes: f64,
-    /// Whether others used the machine although it was repeated.
+    /// Whether other programs disturbed every attempt.
     pub disturbed: bool,
 }
 
-/// What is measured beside requests.
+/// Figures that are not about requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Size {
     /// Memory after the start, in MB.
@@ -29,7 +29,7 @@ pub enum Size {
     LoadedMemory,
     /// Memory of one silent Socket.IO connection, in kB.
     Socket,
-    /// Share of a core, in percent, with nothing to do.
+    /// CPU of an idle server, in percent of a core.
     IdleCpu,
 }
 
@@ -41,17 +41,17 @@ pub struct Results {
 }
 
 impl Results {
-    /// Keeps a measurement of a case.
+    /// Adds a measurement of a case.
     pub fn add(&mut self, name: Name, case: Case, sample: Sample) {
         self.samples.entry((name, case)).or_default().push(sample);
     }
 
-    /// Keeps another measurement.
+    /// Adds another measurement.
     pub fn add_size(&mut self, name: Name, size: Size, value: f64) {
         self.sizes.entry((name, size)).or_default().push(value);
     }
 
-    /// The median over rounds of something of a case.
+    /// The median over rounds of one figure of a case.
     pub fn median(&self, name: Name, case: Case, of: impl Fn(&Sample) -> f64) -> Option<f64> {
         median(self.samples.get(&(name, case))?.iter().map(of).collect())
     }
@@ -61,17 +61,17 @@ impl Results {
         median(self.sizes.get(&(name, size))?.clone())
     }
 
-    /// Vitrine's median by that of another target.
+    /// Vitrine's median divided by another target's.
     pub fn ratio(&self, other: Name, case: Case, of: impl Fn(&Sample) -> f64) -> Option<f64> {
         divide(self.median(Name::Vitrine, case, &of)?, self.median(other, case, &of)?)
     }
 
-    /// The same of what is measured beside requests.
+    /// The same for figures that are not about requests.
     pub fn size_ratio(&self, other: Name, size: Size) -> Option<f64> {
         divide(self.size(Name::Vitrine, size)?, self.size(other, size)?)
     }
 
-    /// Whether more than half of the rounds of a case were disturbed: then its median says nothing.
+    /// Whether more than half of the rounds of a case were disturbed, so that its median is meaningless.
     pub fn is_disturbed(&self, name: Name, case: Case) -> bool {
         let samples = self.samples.get(&(name, case)).map_or(&[][..], Vec::as_slice);
         2 * samples.iter().filter(|sample| sample.disturbed).count() > samples.len()
@@ -87,7 +87,7 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
     Some(if values.len() % 2 == 1 { upper } else { (values[middle - 1] + upper) / 2.0 })
 }
 
-/// None where the quotient would be no figure.
+/// `None` where the quotient is not finite.
 fn divide(part: f64, whole: f64) -> Option<f64> {
     (whole > 0.0 && part.is_finite()).then(|| part / whole)
 }

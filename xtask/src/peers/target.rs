@@ -1,4 +1,4 @@
-//! The services that are compared: their names, how each is started, and one that runs.
+//! The compared services: their names, how each is started, and a running one.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -17,26 +17,26 @@ const START_LIMIT: Duration = Duration::from_mins(1);
 /// More than any case opens.
 const CONNECTIONS: &str = "20000";
 
-/// Which service.
+/// The name of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Name {
     /// This checkout.
     Vitrine,
-    /// Another program or revision of Vitrine.
+    /// Another binary or revision of Vitrine.
     Baseline,
     /// `benches/peers/fastify`.
     Fastify,
     /// `benches/peers/plain-axum`.
     PlainAxum,
-    /// The second program there.
+    /// The second binary of `benches/peers/plain-axum`.
     BareAxum,
 }
 
 impl Name {
-    /// Those that Vitrine is compared with.
+    /// The services that Vitrine is compared with.
     pub const PEERS: [Self; 3] = [Self::Fastify, Self::PlainAxum, Self::BareAxum];
 
-    /// As the command line and the tables name it.
+    /// The name on the command line and in tables.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vitrine => "vitrine",
@@ -47,14 +47,14 @@ impl Name {
         }
     }
 
-    /// The peers that a list names; all of them when it names none.
+    /// The peers in a list of names; all of them when the list is empty.
     pub fn peers(list: &[String]) -> Result<Vec<Self>> {
         if list.is_empty() {
             return Ok(Self::PEERS.to_vec());
         }
         let find = |text: &String| {
             let found = Self::PEERS.into_iter().find(|name| name.as_str() == text);
-            found.map_or_else(|| bail!("there is no peer {text:?}: there are fastify, plain-axum and bare-axum"), Ok)
+            found.map_or_else(|| bail!("unknown peer {text:?}: must be fastify, plain-axum or bare-axum"), Ok)
         };
         list.iter().map(find).collect()
     }
@@ -64,7 +64,7 @@ impl Name {
         !matches!(self, Self::BareAxum)
     }
 
-    /// Whether clients can hold sockets to it.
+    /// Whether it accepts Socket.IO connections.
     pub const fn has_sockets(self) -> bool {
         self.is_vitrine() || matches!(self, Self::Fastify)
     }
@@ -82,28 +82,28 @@ impl fmt::Display for Name {
 
 /// A service that can be started.
 pub struct Target {
-    /// Which.
+    /// Its name.
     pub name: Name,
     /// The program and its arguments.
     pub program: (PathBuf, Vec<OsString>),
-    /// Its stores.
+    /// Its databases.
     pub place: Place,
 }
 
-/// A service that runs; it ends with the value.
+/// A running service; dropping it stops it.
 pub struct Running {
     process: Process,
-    /// Its address.
+    /// Its base URL.
     pub url: String,
 }
 
 impl Running {
-    /// Its process.
+    /// The id of its process.
     pub fn pid(&self) -> u32 {
         self.process.pid().as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Its memory in MB.
+    /// Its resident memory in MB.
     #[expect(clippy::cast_precision_loss, reason = "memory has fewer than 52 bits of KiB")]
     pub fn resident_mb(&self) -> f64 {
         machine::resident_kib(self.pid()) as f64 * 1024.0 / 1e6
@@ -111,7 +111,7 @@ impl Running {
 }
 
 impl Target {
-    /// Starts it on one core and waits until it answers what it has to ask its stores for.
+    /// Starts it on one core and waits until it responds to a request that needs its stores.
     pub fn start(&self, core: u32, token: &str, logs: &Path) -> Result<Running> {
         let [port] = ports::free(1)?[..] else { bail!("no free port") };
         let (program, arguments) = &self.program;
@@ -123,7 +123,7 @@ impl Target {
             .env("REDIS_URL", &self.place.redis_url)
             .env("NODE_ENV", "production");
         if self.name.is_vitrine() {
-            // The defaults, but for limits of one client: here all of them are one.
+            // The defaults, except for per-client limits: here a single client makes all requests.
             for limit in ["SOCKETS_PER_USER", "SOCKETS_PER_ADDRESS", "MAX_CONNECTIONS"] {
                 daemon = daemon.env(limit, CONNECTIONS);
             }
@@ -156,7 +156,7 @@ mod tests {
         assert_eq!(named(&[]).unwrap(), Name::PEERS);
         assert_eq!(named(&["bare-axum", "fastify"]).unwrap(), [Name::BareAxum, Name::Fastify]);
         let error = named(&["express"]).unwrap_err().to_string();
-        assert_eq!(error, "there is no peer \"express\": there are fastify, plain-axum and bare-axum");
+        assert_eq!(error, "unknown peer \"express\": must be fastify, plain-axum or bare-axum");
     }
 
     #[test]

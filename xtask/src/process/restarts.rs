@@ -1,33 +1,33 @@
-//! When a daemon that has ended is started again: as by `restart: unless-stopped` of Compose, after a pause that grows while it
-//! ends soon after each start.
+//! The schedule of restarts of a daemon that has exited, as with `restart: unless-stopped` of Compose: after a pause that grows while it
+//! exits soon after each start.
 
 use std::io;
 use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
-/// How a daemon is started again.
+/// The restarts of a daemon.
 pub struct Restarts {
-    /// What started it, with its log, to which the next one adds.
+    /// The command that started it; the new process appends to the same log.
     command: Command,
     started: Instant,
-    /// Before the next start; doubled each time that it ends soon.
+    /// The pause before the next start; doubled each time that the daemon exits soon.
     pause: Duration,
-    /// When it is started again; none while it runs.
+    /// The time of the next start; `None` while it runs.
     due: Option<Instant>,
 }
 
 impl Restarts {
     const SHORTEST: Duration = Duration::from_millis(100);
     const LONGEST: Duration = Duration::from_mins(1);
-    /// After so long its start counts as a success.
+    /// A daemon that runs for this long has started successfully.
     const STEADY: Duration = Duration::from_secs(10);
 
-    /// Of a daemon that this command has just started.
+    /// The restarts of a daemon that this command has just started.
     pub fn new(command: Command) -> Self {
         Self { command, started: Instant::now(), pause: Self::SHORTEST, due: None }
     }
 
-    /// Whether to start it now, given that it has ended; the first answer for an end says when.
+    /// Whether to restart an exited daemon now; the first call after an exit returns the pause as an error.
     pub fn is_due(&mut self, now: Instant) -> Result<bool, Duration> {
         if let Some(due) = self.due {
             return Ok(now >= due);
@@ -41,7 +41,7 @@ impl Restarts {
         Err(pause)
     }
 
-    /// Starts it.
+    /// Restarts the daemon.
     pub fn start(&mut self, now: Instant) -> io::Result<Child> {
         let child = self.command.spawn()?;
         (self.started, self.due) = (now, None);

@@ -1,4 +1,4 @@
-//! That each rule has a test: an alert one where it fires and one where it is silent, a recorded series one that asks for it.
+//! Checks that each rule has tests: an alert one where it fires and one where it does not, a recorded series one that queries it.
 
 use std::path::Path;
 
@@ -7,7 +7,7 @@ use anyhow::Result;
 use super::files::{Rule, RuleFile, TestFile, names, read};
 use crate::report::Outcome;
 
-/// Fires always, so that there is no test where it is silent.
+/// The expression of an alert that always fires, and so needs no test where it does not.
 const ALWAYS: &str = "vector(1)";
 
 /// Checks each rule of Prometheus' folder.
@@ -36,11 +36,11 @@ pub fn check(prometheus: &Path) -> Result<Outcome> {
     Ok(Outcome { passed, failed: gaps.len() as u64, note: gaps.first().cloned().unwrap_or_default(), ..Outcome::default() })
 }
 
-/// The cases that a rule lacks.
+/// The cases that a rule's tests lack.
 fn missing(rule: &Rule, tests: &TestFile) -> Vec<&'static str> {
     if rule.record.is_some() {
         let asked = tests.tests.iter().flat_map(|test| &test.promql_expr_test).any(|test| mentions(&test.expr, rule.name()));
-        return if asked { Vec::new() } else { vec!["it is asked for"] };
+        return if asked { Vec::new() } else { vec!["it is queried"] };
     }
     let of_name = || tests.tests.iter().flat_map(|test| &test.alert_rule_test).filter(|test| test.alertname == rule.name());
     let fires = |test: &super::files::AlertTest| test.exp_alerts.iter().any(|alert| rule.raises(alert));
@@ -54,7 +54,7 @@ fn missing(rule: &Rule, tests: &TestFile) -> Vec<&'static str> {
     missing
 }
 
-/// Whether an expression asks for the series of that very name.
+/// Whether an expression uses the series of exactly this name.
 pub fn mentions(expression: &str, name: &str) -> bool {
     expression.split(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == ':')).any(|word| word == name)
 }
@@ -77,7 +77,7 @@ mod tests {
     fn an_alert_wants_a_test_where_it_fires_and_one_where_it_is_silent() {
         let nothing = tests_of("");
         assert_eq!(missing(&alert("up == 0"), &nothing), ["it fires", "it is silent"]);
-        // Another rule of the name fires.
+        // Another rule of the same name fires.
         let other = "    alert_rule_test:\n      - {eval_time: 1m, alertname: Broken, exp_alerts: [{exp_labels: {reason: configuration}}]}";
         assert_eq!(missing(&alert("up == 0"), &tests_of(other)), ["it fires"]);
         let own = other.replace("configuration", "rules");
@@ -91,6 +91,6 @@ mod tests {
         let asked = "    promql_expr_test:\n      - {expr: 'job:requests:rate5m{job=\"a\"}', eval_time: 1m}";
         assert!(missing(&rule, &tests_of(asked)).is_empty());
         let longer = asked.replace("rate5m", "rate5m_sum");
-        assert_eq!(missing(&rule, &tests_of(&longer)), ["it is asked for"]);
+        assert_eq!(missing(&rule, &tests_of(&longer)), ["it is queried"]);
     }
 }

@@ -1,5 +1,5 @@
-//! Rule files and files of rule tests, as Prometheus and promtool read and write them: only the fields that ours have, so that
-//! a new one is noticed here.
+//! Rule files and files of rule tests in the format of Prometheus and promtool: only the fields that our files use, so that a new field is
+//! an error here.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -23,9 +23,9 @@ pub struct RuleFile {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Group {
-    /// Unique in its file.
+    /// Its name, unique in its file.
     pub name: String,
-    /// In the order of their evaluation.
+    /// Its rules, in the order of evaluation.
     pub rules: Vec<Rule>,
 }
 
@@ -33,36 +33,36 @@ pub struct Group {
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rule {
-    /// The name of the series that it makes.
+    /// The name of the recorded series.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub record: Option<String>,
-    /// The name of the alert that it raises.
+    /// The name of the alert.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub alert: Option<String>,
-    /// In `PromQL`.
+    /// The expression in `PromQL`.
     pub expr: String,
-    /// How long it must hold before the alert fires.
+    /// How long the expression must hold before the alert fires.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub r#for: Option<String>,
-    /// How long the alert goes on after it.
+    /// How long the alert keeps firing after the expression no longer holds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keep_firing_for: Option<String>,
-    /// Added to those of the expression.
+    /// Labels added to those of the expression.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub labels: Texts,
-    /// What people are told.
+    /// The texts of notifications.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub annotations: Texts,
 }
 
 impl Rule {
-    /// The name of what it makes.
+    /// The name of the alert or of the recorded series.
     pub fn name(&self) -> &str {
         self.alert.as_deref().or(self.record.as_deref()).unwrap_or_default()
     }
 
-    /// Whether an alert of its name is its own. Several rules may raise one alert: their labels tell them apart, but for those that are
-    /// filled in when it fires.
+    /// Whether an expected alert belongs to this rule. Several rules may raise alerts of one name; their labels distinguish them, except
+    /// for label values that are filled in when the alert fires.
     pub fn raises(&self, alert: &Expected) -> bool {
         let mut own = self.labels.iter().filter(|(_, value)| !value.contains("{{"));
         own.all(|(name, value)| alert.exp_labels.get(name) == Some(value))
@@ -73,36 +73,36 @@ impl Rule {
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct TestFile {
-    /// Relative to the file; its own rules come last.
+    /// Paths relative to the file; the tested rules come last.
     pub rule_files: Vec<String>,
-    /// Groups that build on those before them.
+    /// Groups in their order of evaluation, where one depends on another.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub group_eval_order: Vec<String>,
-    /// Of all rules.
+    /// The interval at which all rules are evaluated.
     pub evaluation_interval: String,
-    /// Each with its own series.
+    /// The tests, each with its own series.
     pub tests: Vec<Test>,
 }
 
-/// Series, and what is said of them.
+/// Input series and expectations about them.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 #[expect(clippy::struct_field_names, reason = "promtool calls them so")]
 pub struct Test {
-    /// The story.
+    /// The name of the test.
     pub name: String,
-    /// Between two samples.
+    /// The interval between two samples.
     pub interval: String,
-    /// What texts call `$externalLabels`.
+    /// The values of `$externalLabels` in templates.
     #[serde(default, skip_serializing_if = "Texts::is_empty")]
     pub external_labels: Texts,
-    /// What there is to see.
+    /// The input series.
     #[serde(default)]
     pub input_series: Vec<Series>,
-    /// Questions to alerts.
+    /// Expectations about alerts.
     #[serde(default)]
     pub alert_rule_test: Vec<AlertTest>,
-    /// Questions to series.
+    /// Expectations about expressions.
     #[serde(default)]
     pub promql_expr_test: Vec<SeriesTest>,
 }
@@ -113,49 +113,49 @@ pub struct Test {
 pub struct Series {
     /// Its name and labels.
     pub series: String,
-    /// In promtool's notation, of which `0x40` is no number.
+    /// Its samples in promtool's notation, in which `0x40` is not a number.
     pub values: String,
 }
 
-/// Which alerts of a name fire at a time.
+/// The expected alerts of one name at a time.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertTest {
-    /// Since the first sample.
+    /// The time since the first sample.
     pub eval_time: String,
-    /// The alert.
+    /// The name of the alert.
     pub alertname: String,
-    /// None of them: it is silent.
+    /// The firing alerts; if empty, none may fire.
     #[serde(default)]
     pub exp_alerts: Vec<Expected>,
 }
 
-/// An alert that fires.
+/// A firing alert.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Expected {
-    /// All of them but the alert's name.
+    /// All labels except `alertname`.
     #[serde(default)]
     pub exp_labels: Texts,
-    /// All of them.
+    /// All annotations.
     #[serde(default)]
     pub exp_annotations: Texts,
 }
 
-/// What an expression says at a time.
+/// The expected result of an expression at a time.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesTest {
-    /// In `PromQL`.
+    /// The expression in `PromQL`.
     pub expr: String,
-    /// Since the first sample.
+    /// The time since the first sample.
     pub eval_time: String,
-    /// As promtool reads them.
+    /// The samples in promtool's format.
     #[serde(default)]
     pub exp_samples: Vec<serde_norway::Value>,
 }
 
-/// The names, without `.yml`, of a folder's files, in order.
+/// The names of a folder's files, without `.yml`, sorted.
 pub fn names(folder: &Path) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("failed to read {}", folder.display()))?;
     let mut names = Vec::new();
@@ -167,10 +167,10 @@ pub fn names(folder: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Reads a file of this kind.
+/// Reads and parses a YAML file.
 pub fn read<T: DeserializeOwned>(path: &Path) -> Result<T> {
     let text = fs::read_to_string(path).with_context(|| format!("failed to read {}", path.display()))?;
-    serde_norway::from_str(&text).with_context(|| format!("cannot understand {}", path.display()))
+    serde_norway::from_str(&text).with_context(|| format!("failed to parse {}", path.display()))
 }
 
 #[cfg(test)]
@@ -183,7 +183,7 @@ mod tests {
         let series: Series = serde_norway::from_str(text).unwrap();
         assert_eq!(series.values, "0x40");
         let written = serde_norway::to_string(&series).unwrap();
-        // In quotes, since it would be a number without.
+        // In quotes, because YAML would read it as a number without them.
         assert!(written.contains("'0x40'"), "{written}");
     }
 }
