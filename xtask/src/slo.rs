@@ -1,8 +1,8 @@
-//! What monitoring/slo.yml becomes: recorded series that say how fast each error budget burns, alerts on that, and their tests.
-//! What counts as an event and as an error stands in that file; its tests (`tests/slo_events.yml`) are written by hand.
+//! Generates rules from monitoring/slo.yml: recorded burn rates of each error budget, alerts on them, and the tests of both. That file
+//! defines events and errors; its tests (`tests/slo_events.yml`) are written by hand.
 //!
-//! Three rule files, since their tests look at different times: `slo_events` at minutes, `slo_windows` at a month, and `slo`,
-//! the alerts, at the hours that they wait.
+//! There are three rule files, because their tests cover different time spans: `slo_events` minutes, `slo_windows` a month, and `slo`, the
+//! alerts, their waits of hours.
 
 mod burns;
 mod rules;
@@ -18,9 +18,9 @@ use serde::Serialize;
 use crate::paths;
 use crate::report::Outcome;
 
-/// A file that follows from monitoring/slo.yml.
+/// A file generated from monitoring/slo.yml.
 pub struct Generated {
-    /// Below the root of the checkout.
+    /// Relative to the root of the checkout.
     pub path: &'static str,
     text: String,
 }
@@ -41,14 +41,14 @@ impl Generated {
         Ok(Outcome::passed())
     }
 
-    /// Whether the file is already what it should be.
+    /// Passes if the file is up to date.
     pub fn compare(&self) -> Result<Outcome> {
         let is_same = self.place().exists() && fs::read_to_string(self.place())? == self.text;
         Ok(if is_same { Outcome::passed() } else { Outcome::failed(format!("run `cargo xtask slo` and commit: {}", self.path)) })
     }
 }
 
-/// All of them.
+/// Every generated file.
 pub fn generated() -> Result<Vec<Generated>> {
     let spec = spec::read()?;
     Ok(vec![

@@ -1,7 +1,6 @@
-//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge,
-//! every replica and every target seen, whatever the documents show run, `down`, nothing left. In a folder of its own, so that a
-//! developer's data stays as it is. What goes by way of platforms: `smoke/platforms`; the documents: `smoke/snippets`; the same proof
-//! behind a name: `smoke/production`.
+//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every target reached,
+//! the commands of the documents, `down`, no process left. It uses a folder of its own and leaves a developer's data alone.
+//! `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, and `smoke/production` the same proof behind a host name.
 
 mod platforms;
 pub mod production;
@@ -24,9 +23,9 @@ use crate::report::{Outcome, Report};
 use crate::stack::{self, all_up};
 use crate::tools::{CURL, JQ, Tool};
 
-/// What it needs beside a stack.
+/// The tools needed beside a stack's.
 pub const PROGRAMS: [&Tool; 2] = [&CURL, &JQ];
-/// Above five attempts of a job, which a busy machine may take.
+/// Above the time of five attempts of a job, which a busy machine may need.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Adds the proof's steps to a report.
@@ -43,8 +42,8 @@ pub fn all(report: &mut Report) -> Result<()> {
         return Ok(());
     };
     use_it(report, &ports)?;
-    report.step("links of a mail open", || links(&ports))?;
-    report.step("what the documents show", snippets::all)?;
+    report.step("links in a mail open", || links(&ports))?;
+    report.step("commands and programs in the documents", snippets::all)?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
         ports.ensure_free()?;
@@ -54,9 +53,9 @@ pub fn all(report: &mut Report) -> Result<()> {
     })
 }
 
-/// What a user does and what an operator looks at first.
+/// What a user does, and what an operator checks first.
 fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
-    // As browsers name it: platforms send them back there.
+    // The host name as browsers see it: platforms redirect back to it.
     let edge = ports.page(Port::Edge)?;
     let simulator = ports.page(Port::ProviderSim)?;
     let prometheus = ports.url(Port::Prometheus)?;
@@ -66,7 +65,7 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     report.step("every target is UP", || all_up(&prometheus))
 }
 
-/// A stack in the background that is stopped in any case.
+/// A stack in the background that is always stopped in the end.
 struct Running<'a> {
     folder: &'a Path,
     stopped: bool,
@@ -88,7 +87,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.stopped {
-            // Not by way of `process`, whose waits end when someone interrupts us: as now, perhaps.
+            // Does not use `process`, whose waits end after an interrupt, which may be the reason for this drop.
             let _ = Command::new(own_program()).arg("down").env(STACK_VARIABLE, self.folder).status();
         }
     }
@@ -96,7 +95,7 @@ impl Drop for Running<'_> {
 
 fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
     let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder));
-    // All of a failed start's output is in the error; its end says why.
+    // The error contains all output of a failed start; its last lines give the reason.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
 }
 
@@ -132,11 +131,11 @@ fn journey(edge: &str) -> Result<Outcome> {
     let patch = |headers: &[(&str, &str)]| send("PATCH", &place, headers, Some(&change));
     expect(&patch(&[auth])?, 428, "a change without If-Match")?;
     expect(&patch(&[auth, ("if-match", &etag)])?, 200, "change")?;
-    expect(&patch(&[auth, ("if-match", &etag)])?, 412, "a change of what is old")?;
+    expect(&patch(&[auth, ("if-match", &etag)])?, 412, "a change of an old version")?;
     let read = expect(&send("GET", &place, &[auth], None)?, 200, "read")?;
     ensure!(read["name"] == "Second light", "the change is lost: {read}");
     let stranger = get(&place)?;
-    ensure!(matches!(stranger.status, 401 | 404), "a stranger is answered {}", stranger.status);
+    ensure!(matches!(stranger.status, 401 | 404), "a client without a session received {}", stranger.status);
     live(edge, auth, &place)?;
     Ok(Outcome::passed().with_note("register, login, create, list, change, read, an environment's life"))
 }
@@ -153,8 +152,8 @@ fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
     };
     let is = |status: &'static str| move |answer: &Answer| answer.json().is_ok_and(|now| now["status"] == status);
 
-    until(&place, "the environment is there", &is("stopped"))?;
-    expect(&post(&format!("{place}/stop"), None)?, 409, "stop what stands")?;
+    until(&place, "the environment is created", &is("stopped"))?;
+    expect(&post(&format!("{place}/stop"), None)?, 409, "stop a stopped environment")?;
     expect(&post(&format!("{place}/start"), None)?, 202, "start")?;
     until(&place, "the environment runs", &is("running"))?;
     let session = post(&format!("{place}/sessions"), Some(&json!({ "type": "vscode" })))?;
@@ -162,20 +161,20 @@ fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
     ensure!(session["link"].as_str().is_some_and(|link| link.starts_with("vscode://")), "no link: {session}");
     expect(&send("PUT", &format!("{place}/extensions/shell-prompt"), &[auth], None)?, 202, "install")?;
     let log = format!("{place}/logs?after=0&limit=1000");
-    until(&log, "the log tells of it", &|answer| answer.body.contains("extension shell-prompt installed"))?;
-    until(&log, "the log holds what the container wrote", &|answer| answer.body.contains("\"stream\":\"stdout\""))?;
+    until(&log, "the log contains the installation", &|answer| answer.body.contains("extension shell-prompt installed"))?;
+    until(&log, "the log contains the container's output", &|answer| answer.body.contains("\"stream\":\"stdout\""))?;
     expect(&post(&format!("{place}/stop"), None)?, 202, "stop")?;
-    until(&place, "the environment stands", &is("stopped"))?;
+    until(&place, "the environment is stopped", &is("stopped"))?;
     expect(&send("DELETE", &place, &[auth], None)?, 202, "delete")?;
-    until(&place, "the environment is gone", &|answer| answer.status == 404)
+    until(&place, "the environment is deleted", &|answer| answer.status == 404)
 }
 
-/// 30 requests without a cookie come to all replicas.
+/// 30 requests without a cookie reach all replicas.
 fn spread(edge: &str) -> Result<Outcome> {
     let mut seen: BTreeMap<String, u32> = BTreeMap::new();
     for _ in 0..30 {
         let answer = get(&format!("{edge}/version"))?;
-        ensure!(answer.status == 200, "/version answers {}", answer.status);
+        ensure!(answer.status == 200, "/version returned {}", answer.status);
         *seen.entry(answer.header("x-served-by").to_owned()).or_default() += 1;
     }
     let wanted: BTreeSet<String> = (1..=MAX_REPLICAS).map(|number| format!("backend-{number}")).collect();
@@ -183,11 +182,11 @@ fn spread(edge: &str) -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("{seen:?}")))
 }
 
-/// Watchdog's mail leads to its runbook, which is a page, and to a dashboard.
+/// Watchdog's mail links to its runbook, which opens, and to a dashboard.
 fn links(ports: &Ports) -> Result<Outcome> {
     let mails = format!("{}/email", ports.url(Port::MailPage)?);
     let mut text = String::new();
-    wait_until("Watchdog is told by mail", OPERATION_LIMIT, || {
+    wait_until("Watchdog notifies by mail", OPERATION_LIMIT, || {
         let mails = get(&mails)?.json()?;
         mails[0]["text"].as_str().unwrap_or_default().clone_into(&mut text);
         Ok(!text.is_empty())
@@ -196,7 +195,7 @@ fn links(ports: &Ports) -> Result<Outcome> {
     let runbook = link("Runbook:");
     ensure!(runbook == format!("{}/Watchdog", ports.page(Port::Runbooks)?), "no link to the runbook: {text}");
     let page = get(runbook)?;
-    ensure!(page.status == 200 && page.body.contains(">Watchdog</h1>"), "{runbook} answers {}: {}", page.status, page.body);
+    ensure!(page.status == 200 && page.body.contains(">Watchdog</h1>"), "{runbook} returned {}: {}", page.status, page.body);
     let dashboard = link("Dashboard:");
     ensure!(dashboard.contains("/d/vitrine-infrastructure-slo"), "no link to the dashboard: {text}");
     let Ok(grafana) = ports.page(Port::Grafana) else {
@@ -206,13 +205,13 @@ fn links(ports: &Ports) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-/// Processes that belong to the stack of a folder.
+/// The processes that belong to the stack of a folder.
 fn marked(folder: &Path) -> Result<Vec<String>> {
     let mark = format!("{}={}", stack::MARK, folder.display());
     let mut found = Vec::new();
     for entry in fs::read_dir("/proc")? {
         let path = entry?.path();
-        // What is no process, or has just ended, has no environment to read.
+        // An entry that is not a process, or has just exited, has no environment.
         let environment = fs::read(path.join("environ")).unwrap_or_default();
         if environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes()) {
             let name = fs::read_to_string(path.join("comm")).unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The commands and programs that the documents show: found in the Markdown, so that what a reader copies is what is proved.
-//! How they are run against a stack is said in `smoke/snippets`.
+//! The commands and programs that the documents show, read from the Markdown itself, so that the proof covers exactly what a reader copies.
+//! `smoke/snippets` runs them against a stack.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,14 +8,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::paths;
 
-/// How a fenced block of a document is proved.
+/// The proof of a fenced block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// It runs to its end and prints this.
+    /// It finishes and prints this.
     Prints(&'static str),
-    /// It goes on: it prints the first when it has begun, and the second when the block after it has run.
+    /// It keeps running: it prints the first text once it has started, and the second once the following block has run.
     GoesOn(&'static str, &'static str),
-    /// Another step of `cargo xtask ci` does it.
+    /// Another step of `cargo xtask ci` runs it.
     Elsewhere,
 }
 
@@ -24,13 +24,13 @@ pub enum Proof {
 pub struct Block {
     /// `sh` or `js`.
     pub language: String,
-    /// What is in it.
+    /// Its contents.
     pub text: String,
-    /// How it is proved.
+    /// Its proof.
     pub proof: Proof,
 }
 
-/// The documents whose fenced blocks are run, and by which line each begins. A block that is not here fails the check.
+/// The documents whose fenced blocks are run, with the beginning of each block. A block that is not listed fails the check.
 const PROOFS: [(&str, &[(&str, Proof)]); 5] = [
     (
         "README.md",
@@ -49,7 +49,7 @@ const PROOFS: [(&str, &[(&str, Proof)]); 5] = [
     ("docs/OPERATIONS.md", &[]),
 ];
 
-/// The blocks of every document that has some, in their order.
+/// The blocks of each document that has any, in order.
 pub fn blocks() -> Result<Vec<(&'static str, Vec<Block>)>> {
     PROOFS.iter().map(|(document, proofs)| Ok((*document, proved(document, &read(document)?, proofs)?))).collect()
 }
@@ -62,18 +62,18 @@ fn proved(document: &str, markdown: &str, proofs: &[(&str, Proof)]) -> Result<Ve
     let fenced = fenced(markdown);
     ensure!(
         fenced.len() == proofs.len(),
-        "{document} has {} blocks of sh and js, {} are known to xtask/src/snippets.rs",
+        "{document} has {} blocks of sh and js, {} are listed in xtask/src/snippets.rs",
         fenced.len(),
         proofs.len()
     );
     let blocks = fenced.into_iter().zip(proofs).map(|((language, text), (start, proof))| {
-        ensure!(text.starts_with(start), "{document}: no block begins with `{start}` where xtask/src/snippets.rs has one");
+        ensure!(text.starts_with(start), "{document}: no block begins with `{start}` at the position listed in xtask/src/snippets.rs");
         Ok(Block { language, text, proof: *proof })
     });
     blocks.collect()
 }
 
-/// The fenced blocks in a language that is run, and which.
+/// The fenced blocks in a language that can be run, with the language.
 fn fenced(markdown: &str) -> Vec<(String, String)> {
     let mut blocks = Vec::new();
     let mut open: Option<(String, String)> = None;
@@ -91,7 +91,7 @@ fn fenced(markdown: &str) -> Vec<(String, String)> {
     blocks
 }
 
-/// The lines of documents and runbooks that ask a running stack by `curl` and need nothing of their surroundings.
+/// The lines of documents and runbooks that send a request to a running stack with `curl` and do not depend on their context.
 pub fn requests() -> Result<Vec<(PathBuf, String)>> {
     let mut requests = Vec::new();
     for folder in ["docs", "monitoring/runbooks"] {

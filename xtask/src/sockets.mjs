@@ -1,6 +1,6 @@
-// The clients of the proofs: many official Socket.IO clients in one process, so that one clock measures the sending and
-// every receipt. Reads commands from stdin, one JSON a line, and answers each with one JSON line.
-// What is started, broken and judged is said in verbs/fanout.rs, verbs/roll.rs and verbs/cardinality.rs.
+// The clients of the proofs: many official Socket.IO clients in one process, so that one clock times the sending and every receipt.
+// Reads commands from stdin, one JSON object per line, and writes one JSON line per command.
+// verbs/fanout.rs, verbs/roll.rs and verbs/cardinality.rs send the commands and judge the results.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { connect as connectTcp } from 'node:net';
@@ -54,7 +54,7 @@ async function connect({ url, tokens, clients, project }) {
     });
     return socket;
   });
-  const missing = await until('clients that could not subscribe', 60_000, () => sockets.every((socket) => socket.subscribed));
+  const missing = await until('clients that failed to subscribe', 60_000, () => sockets.every((socket) => socket.subscribed));
   return { subscribed: sockets.filter((socket) => socket.subscribed).length, busy, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
 }
 
@@ -73,7 +73,7 @@ async function round({ replica, token, project, events, limit }) {
     });
     if (answer.status !== 200) throw new Error(`PATCH: ${answer.status} ${await answer.text()}`);
     etag = answer.headers.get('etag');
-    // Another one only when this one is through: what is measured is one broadcast, not a queue of them.
+    // The next change waits for the receipt of this one: the measurement is of single broadcasts, not of a queue of them.
     await until('', limit, () => heard.get(version).length >= sockets.length);
   }
   const latencies = [];
@@ -167,13 +167,13 @@ async function read({ url, token, environment, clients, pace }) {
     socket.on('env:log', ({ entries }) => reader.seqs.push(...entries.map(({ seq }) => seq)));
     return reader;
   });
-  const missing = await until('clients that read nothing', 60_000, () => readers.every(({ seqs }) => seqs.length));
+  const missing = await until('clients that have read nothing', 60_000, () => readers.every(({ seqs }) => seqs.length));
   return { reading: readers.filter(({ seqs }) => seqs.length).length, missing, refusal: readers.find(({ refusal }) => refusal)?.refusal };
 }
 
 /** Waits until every reader has read up to a line, and tells what each has read, and how long one was away. */
 async function readUpTo({ seq, limit }) {
-  const late = await until('readers are late', limit, () => readers.every(({ seqs }) => seqs.at(-1) >= seq));
+  const late = await until('readers that are late', limit, () => readers.every(({ seqs }) => seqs.at(-1) >= seq));
   let [lost, doubled] = [0, 0];
   for (const { seqs } of readers) {
     const read = new Set(seqs);
@@ -187,7 +187,7 @@ async function readUpTo({ seq, limit }) {
 
 /** Waits until every reader was disconnected and is back; tells how that was, and forgets it. */
 async function returned({ limit }) {
-  const missing = await until('readers are not back', limit, () => readers.every(({ socket, returns }) => returns.length && socket.connected));
+  const missing = await until('readers that have not reconnected', limit, () => readers.every(({ socket, returns }) => returns.length && socket.connected));
   const codes = {};
   for (const code of readers.flatMap((reader) => reader.codes)) codes[code] = (codes[code] ?? 0) + 1;
   const returns = readers.flatMap((reader) => reader.returns).sort((a, b) => a - b);
@@ -228,7 +228,7 @@ async function attack({ url, token, clients, events }) {
           socket.disconnect();
           socket = open(number);
         }
-        // What is emitted before the connection is there is sent when it is.
+        // Events emitted before the connection is established are sent once it is.
         const event = number % 2 ? known[(number >> 1) % known.length] : `evil-${number}`;
         const payload = payloads[number % payloads.length];
         if (number % 3) socket.emit(event, payload);
@@ -236,7 +236,7 @@ async function attack({ url, token, clients, events }) {
         sent += 1;
         if (number % 4 === 0) await new Promise((resolve) => setTimeout(resolve, 10));
       }
-      await until('events are on their way', 5000, () => !socket.connected || socket.io.engine?.writeBuffer?.length === 0);
+      await until('events in flight', 5000, () => !socket.connected || socket.io.engine?.writeBuffer?.length === 0);
       socket.disconnect();
     }),
   );

@@ -1,5 +1,5 @@
-//! Socket.IO clients for the proofs: the official ones, any number of them in one process (`sockets.mjs`), so that one clock
-//! measures all. What they prove is the verbs' business.
+//! Socket.IO clients for the proofs: official clients, any number of them in one process (`sockets.mjs`), so that one clock times all of
+//! them. The proofs belong to the verbs.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -12,7 +12,7 @@ use crate::paths;
 use crate::process::{check_interrupt, task};
 use crate::tools::SOCKET_IO_CLIENT;
 
-/// A process that holds clients; it goes with the value.
+/// A process that holds clients; dropping it ends the process.
 pub struct Sockets {
     process: Child,
     commands: ChildStdin,
@@ -20,14 +20,14 @@ pub struct Sockets {
 }
 
 impl Sockets {
-    /// A process without a client.
+    /// Starts a process without clients.
     pub fn start() -> Result<Self> {
         let library = SOCKET_IO_CLIENT.path()?;
-        let library = library.parent().context("a library lies in a folder")?;
+        let library = library.parent().context("the library has no folder")?;
         let mut process = task("node")
             .arg(paths::root().join("xtask/src/sockets.mjs"))
             .env("SOCKET_IO_CLIENT", library)
-            // Nothing where no edge of ours has a certificate.
+            // Unset where no edge of ours has a certificate.
             .envs(http::trusted().map(|root| ("NODE_EXTRA_CA_CERTS", root)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -38,13 +38,13 @@ impl Sockets {
         Ok(Self { process, commands, answers })
     }
 
-    /// Has it do something; answers what it says of that.
+    /// Sends a command and returns its result.
     pub fn ask(&mut self, command: &Value) -> Result<Value> {
         writeln!(self.commands, "{command}")?;
         let mut line = String::new();
         self.answers.read_line(&mut line)?;
         check_interrupt()?;
-        let answer: Value = serde_json::from_str(&line).with_context(|| format!("the clients ended: {line}"))?;
+        let answer: Value = serde_json::from_str(&line).with_context(|| format!("the process of the clients exited: {line}"))?;
         ensure!(answer["error"].is_null(), "{answer}");
         Ok(answer)
     }

@@ -1,19 +1,19 @@
-//! Time in the monitoring's configuration, divided: a rule that waits five minutes waits fifteen seconds at twenty times the
-//! speed. Only text in and text out; which files it is done to is said in `configuration`.
+//! Divides durations in the monitoring's configuration: a rule that waits five minutes waits fifteen seconds at twenty times the speed. It
+//! works on text only; `configuration` chooses the files.
 //!
-//! What a threshold or a text says in numbers stays as it is, and so do the names of recorded series.
+//! Numbers in thresholds and texts, and the names of recorded series, stay unchanged.
 
 use std::time::Duration;
 
 use crate::configuration::indent;
 
-/// Below that a scrape costs more than it tells.
+/// With a shorter interval, a scrape costs more than its samples are worth.
 const LEAST_INTERVAL: Duration = Duration::from_secs(1);
 const LEAST_WAIT: Duration = Duration::from_secs(1);
-/// A rate wants two samples, also when one is late.
+/// A rate needs two samples even when one is late, hence four scrape intervals.
 const SCRAPES_IN_A_WINDOW: u32 = 4;
 
-/// How fast time passes, and how often it is looked at.
+/// The speed of the monitoring, and the scrape interval that follows from it.
 #[derive(Clone, Copy)]
 pub struct Pace {
     speed: u32,
@@ -22,29 +22,29 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// The pace of a Prometheus whose configuration is `text`, at so many times the speed.
+    /// The pace of a Prometheus whose configuration is `text`, at this speed.
     pub fn of(text: &str, speed: u32) -> Self {
         let interval = text.lines().filter_map(field).find(|(_, key, _)| *key == "scrape_interval").and_then(|(_, _, value)| parse(value));
         let real_interval = interval.unwrap_or(Duration::from_mins(1));
         Self { speed, real_interval, interval: (real_interval / speed).max(LEAST_INTERVAL) }
     }
 
-    /// From one scrape to the next.
+    /// The scrape interval.
     pub fn interval(self) -> Duration {
         self.interval
     }
 
-    /// The same in production.
+    /// The scrape interval in production.
     pub fn real_interval(self) -> Duration {
         self.real_interval
     }
 
-    /// What is left of a time of production.
+    /// A production duration at this speed.
     pub fn shortened(self, long: Duration) -> Duration {
         (long / self.speed).max(self.interval)
     }
 
-    /// Prometheus' own configuration. A scrape may take as long as there is until the next.
+    /// Prometheus' own configuration. A scrape may take as long as the scrape interval.
     pub fn prometheus(self, text: &str) -> String {
         each_field(text, |key, value| match key {
             "scrape_interval" | "evaluation_interval" => Some(self.shorter(value, LEAST_INTERVAL)),
@@ -63,7 +63,7 @@ impl Pace {
 
     /// A file of rules.
     pub fn rules(self, text: &str) -> String {
-        // What the lines belong to that are indented deeper than its key.
+        // The block that more deeply indented lines belong to.
         let mut block: Option<(usize, Block)> = None;
         let line = |line: &str| {
             if block.is_some_and(|(depth, _)| !line.trim().is_empty() && indent(line) <= depth) {
@@ -115,7 +115,7 @@ impl Pace {
         out
     }
 
-    /// A duration at this pace. Nothing stays nothing, and what is no duration stays as it is.
+    /// A duration at this pace. Zero stays zero, and text that is not a duration stays unchanged.
     fn shorter(self, text: &str, least: Duration) -> String {
         match parse(text) {
             Some(long) if !long.is_zero() => text.replace(text.trim(), &written((long / self.speed).max(least))),
@@ -138,7 +138,7 @@ fn each_field(text: &str, change: impl Fn(&str, &str) -> Option<String>) -> Stri
     text.split_inclusive('\n').map(line).collect()
 }
 
-/// How deep a line's key stands, the key, and what follows it. The first key of a list's item is as deep as the others.
+/// A line's indentation, key and value. The first key of a list item counts as indented like the others.
 fn field(line: &str) -> Option<(usize, &str, &str)> {
     let (head, value) = line.split_once(": ").or_else(|| line.trim_end().strip_suffix(':').map(|head| (head, "")))?;
     let key = head.trim_start_matches([' ', '-']);
@@ -154,7 +154,7 @@ fn is_word(c: char) -> bool {
     c.is_ascii_alphanumeric() || c == '_'
 }
 
-/// The length of a string with its quotes.
+/// The length of a quoted string, including its quotes.
 fn quoted(text: &str, quote: char) -> usize {
     let mut escaped = false;
     let end = text.char_indices().skip(1).find(|(_, c)| {
@@ -165,7 +165,7 @@ fn quoted(text: &str, quote: char) -> usize {
     end.map_or(text.len(), |(at, _)| at + 1)
 }
 
-/// A duration as Prometheus and Alertmanager write it: `90s`, `1h30m`.
+/// Parses a duration of Prometheus and Alertmanager: `90s`, `1h30m`.
 pub fn parse(text: &str) -> Option<Duration> {
     let mut rest = text.split(" #").next()?.trim();
     let mut sum = Duration::ZERO;
@@ -191,7 +191,7 @@ pub fn parse(text: &str) -> Option<Duration> {
     Some(sum)
 }
 
-/// A duration as [`parse`] reads it.
+/// Formats a duration so that [`parse`] reads it.
 pub fn written(duration: Duration) -> String {
     match duration.as_millis() {
         whole if whole.is_multiple_of(1_000) => format!("{}s", whole / 1_000),

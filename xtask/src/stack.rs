@@ -1,6 +1,5 @@
-//! The whole stack as local processes: what is started with which arguments, in which order, and
-//! when it is healthy. Which ports: `ports`. Which configuration: `configuration`. The edge: `stack/edge`. What watches: `stack/monitoring`. What can be
-//! done to it when it runs: `stack/levers`.
+//! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
+//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, and `stack/levers` controls a running stack.
 
 mod edge;
 mod levers;
@@ -26,38 +25,38 @@ use crate::tools::{
 
 pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
 
-/// The environment variable by which every process of a stack can be told from others.
+/// The environment variable that identifies every process of a stack.
 pub const MARK: &str = "VITRINE_STACK";
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// Above the application's drain delay and drain time together.
+/// Above the sum of the application's drain delay and drain time.
 const DRAIN_GRACE: Duration = Duration::from_secs(40);
 
-/// The secret that replicas ask scrapers for.
+/// The file of the token that replicas require of scrapers.
 const METRICS_TOKEN: &str = "metrics_token";
 
-/// What must be there before a stack can start.
+/// The tools that a stack needs.
 pub const PROGRAMS: [&Tool; 9] =
     [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
 
-/// The ports of `up`, of the services that a stack here has.
+/// The ports of `up` for the services that run on this machine.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {
     let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
     Ok(if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) })
 }
 
-/// What a stack is started from.
+/// The parameters of a stack.
 pub struct Plan {
-    /// Where its data, logs and generated configuration go.
+    /// The folder of its data, logs and generated configuration.
     pub folder: PathBuf,
-    /// Where it listens, and in which form it runs.
+    /// Its ports and its form.
     pub ports: Ports,
-    /// How many replicas.
+    /// The number of replicas.
     pub replicas: u16,
-    /// The application.
+    /// The application's binary.
     pub binary: PathBuf,
-    /// What runs environments; without one they are simulated.
+    /// The engine for environments; without one they are simulated.
     pub engine: Option<Engine>,
-    /// Variables of the application that are not as `up` has them.
+    /// The application's variables that differ from those of `up`.
     pub settings: Vec<(String, String)>,
 }
 
@@ -66,17 +65,17 @@ pub struct Stack {
     plan: Plan,
     password: String,
     logs: PathBuf,
-    /// In the order of their start; those of one phase stop together.
+    /// In start order; the processes of one phase stop together.
     phases: Vec<Vec<Process>>,
 }
 
 impl Stack {
-    /// Starts everything and waits until all of it is healthy and every target is scraped.
+    /// Starts all processes and waits until all of them are healthy and every target has been scraped.
     pub fn start(plan: Plan) -> Result<Self> {
         Self::start_at(plan, 1)
     }
 
-    /// The same, with monitoring that is so many times as fast as in production: what it waits for is divided by that.
+    /// As [`Self::start`], with the monitoring's intervals and waits divided by `speed`.
     pub fn start_at(plan: Plan, speed: u32) -> Result<Self> {
         let mut stack = Self::start_service(plan)?;
         stack.start_exporters()?;
@@ -86,7 +85,7 @@ impl Stack {
         Ok(stack)
     }
 
-    /// Starts what answers users, and nothing that watches it.
+    /// Starts the processes that serve users, without the monitoring.
     pub fn start_service(plan: Plan) -> Result<Self> {
         plan.ports.ensure_free()?;
         let logs = plan.folder.join("logs");
@@ -157,7 +156,7 @@ impl Stack {
         if self.plan.ports.form() == Form::Production {
             self.metrics_token()?;
         }
-        // All start at once, as in compose; only then each is waited for.
+        // All replicas start at once, as in compose; the waits come after.
         let mut replicas = (1..=self.plan.replicas).map(|number| self.launch_replica(number, &[])).collect::<Result<Vec<_>>>()?;
         for (number, replica) in (1..).zip(&mut replicas) {
             self.await_replica(number, replica)?;
@@ -198,7 +197,7 @@ impl Stack {
         replica.start()
     }
 
-    /// What replicas of the form that has a token ask for at their metrics.
+    /// The token that replicas require at `/metrics`; empty in the form without one.
     pub fn metrics_token(&self) -> Result<String> {
         lasting(&self.plan.folder, METRICS_TOKEN, paths::random_password)
     }
@@ -213,32 +212,32 @@ impl Stack {
         self.plan.ports.url(Port::Edge)
     }
 
-    /// Where it listens.
+    /// Its ports.
     pub fn ports(&self) -> &Ports {
         &self.plan.ports
     }
 
-    /// A replica's own address.
+    /// A replica's own URL.
     pub fn backend(&self, number: u16) -> Result<String> {
         self.plan.ports.url(Port::Backend(number))
     }
 
-    /// Fails when any of its processes has ended.
+    /// Fails when any of its processes has exited.
     pub fn check(&mut self) -> Result<()> {
         self.phases.iter_mut().flatten().try_for_each(Process::check)
     }
 
-    /// Where its secrets lie.
+    /// The folder of its secrets.
     fn secrets(&self) -> PathBuf {
         secrets_of(&self.plan.folder)
     }
 
-    /// Where its generated configuration lies.
+    /// The folder of its generated configuration.
     fn config(&self) -> PathBuf {
         self.plan.folder.join("config")
     }
 
-    /// The URLs and credentials, one a line.
+    /// The URLs and credentials, one per line.
     pub fn table(&self) -> Result<String> {
         let ports = &self.plan.ports;
         let mut rows = vec![
@@ -275,18 +274,18 @@ impl Stack {
 }
 
 impl Drop for Stack {
-    /// Last started, first stopped: nobody scrapes what leaves, the edge closes before the replicas
-    /// drain, and the stores go when nobody needs them any more.
+    /// Stops phases in the reverse of the start order: scraping ends first, the edge closes before the replicas drain, and the stores stop
+    /// when no process uses them any more.
     fn drop(&mut self) {
         while let Some(phase) = self.phases.pop() {
             phase.iter().for_each(Process::ask_to_stop);
             drop(phase);
         }
-        // After the replicas, which could start another.
+        // After the replicas, which could start another environment.
         if let Some(engine) = &self.plan.engine
             && let Err(error) = engine.stop(&engine::namespace(&self.plan.folder))
         {
-            eprintln!("environments may still run: {error:#}");
+            eprintln!("failed to stop environments, some may still run: {error:#}");
         }
     }
 }
@@ -295,7 +294,7 @@ fn secrets_of(folder: &Path) -> PathBuf {
     folder.join("secrets")
 }
 
-/// A secret of this stack, made at its first start; it lasts as long as the data.
+/// A secret of this stack, created at its first start; it lasts as long as the data.
 fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<String> {
     let secrets = secrets_of(folder);
     paths::ensure(&secrets)?;

@@ -1,5 +1,5 @@
 //! Postgres and Redis as private processes: for development, for tests and for the stack.
-//! Nothing here knows Vitrine's schema; migrations are the application's work.
+//! Nothing here knows Vitrine's schema; the application runs its migrations.
 
 use std::fs;
 use std::net::TcpStream;
@@ -21,7 +21,7 @@ const START_LIMIT: Duration = Duration::from_secs(30);
 pub enum Durability {
     /// As in production.
     Durable,
-    /// Nothing is flushed: for tests, whose data is worthless when they end.
+    /// Nothing is flushed to disk: for tests, whose data is worthless when they end.
     Disposable,
 }
 
@@ -29,21 +29,21 @@ pub enum Durability {
 pub struct Store {
     /// The process.
     pub process: Process,
-    /// How clients reach it, password included.
+    /// The URL for clients, including the password.
     pub url: String,
 }
 
-/// Where a store lives and what opens it.
+/// The location and the credentials of a store.
 pub struct Place<'a> {
     /// Its folder; it may hold data of an earlier start.
     pub folder: &'a Path,
-    /// Where logs go.
+    /// The folder for logs.
     pub logs: &'a Path,
     /// Port on 127.0.0.1.
     pub port: u16,
     /// The password of the user `vitrine`, or Redis' only one.
     pub password: &'a str,
-    /// What a crash may cost Postgres.
+    /// What Postgres may lose in a crash.
     pub durability: Durability,
 }
 
@@ -62,14 +62,14 @@ fn folder_of(path: &Path) -> &Path {
     path.parent().unwrap_or(path)
 }
 
-/// The folder of Postgres' programs, of one version: Debian keeps some of them off PATH.
+/// The folder of Postgres' programs, all of one version: Debian keeps some of them off PATH.
 pub fn postgres_programs() -> Result<PathBuf> {
     let initdb = INITDB.path()?.canonicalize()?;
     Ok(folder_of(&initdb).to_path_buf())
 }
 
-/// Starts Postgres and waits until it answers. Its user `vitrine` is a superuser and
-/// owns the database `vitrine`, which stands in for the maintenance database as well.
+/// Starts Postgres and waits until it accepts connections. Its user `vitrine` is a superuser and owns the database `vitrine`, which also
+/// serves as the maintenance database.
 pub fn postgres(place: &Place<'_>) -> Result<Store> {
     let bin = &postgres_programs()?;
     let user = unprivileged_user()?;
@@ -87,10 +87,10 @@ pub fn postgres(place: &Place<'_>) -> Result<Store> {
         vec![("listen_addresses", "127.0.0.1"), ("port", &port), ("unix_socket_directories", ""), ("max_connections", "200")];
     if place.durability == Durability::Disposable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
-        // Dropping a database waits for connections that a failing test left in the middle of signing in.
+        // Dropping a database waits for connections that a failing test left in the middle of authentication.
         settings.push(("authentication_timeout", "5s"));
     }
-    // SIGINT is Postgres' "fast" shutdown: clients are sent away instead of waited for.
+    // SIGINT is Postgres' "fast" shutdown: it closes clients' connections instead of waiting for them.
     let mut process = Daemon::stopped_by("postgres", &bin.join("postgres"), place.logs, user, Signal::INT)
         .current_dir(place.folder)
         .args(["-D".into(), data.into_os_string()])
@@ -140,8 +140,8 @@ fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Starts Redis and waits until it accepts connections. As in compose it is bounded and keeps nothing
-/// over a restart: it holds copies and counters only.
+/// Starts Redis and waits until it accepts connections. As in compose, its memory is bounded and it persists nothing: it holds copies and
+/// counters only.
 pub fn redis(place: &Place<'_>) -> Result<Store> {
     paths::ensure(place.folder)?;
     // In a file, since every user of the machine can read a process' arguments.
@@ -160,7 +160,7 @@ pub fn redis(place: &Place<'_>) -> Result<Store> {
     Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", place.password, place.port) })
 }
 
-/// Postgres refuses to run as root: root runs it as the packages' own user, or as nobody.
+/// Postgres refuses to run as root; root runs it as the packages' own user, or as nobody.
 fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);
@@ -170,7 +170,7 @@ fn unprivileged_user() -> Result<Option<User>> {
         .iter()
         .find_map(|name| find_user(&users, name))
         .map(Some)
-        .context("Postgres refuses to run as root, and there is neither a user postgres nor nobody")
+        .context("Postgres refuses to run as root, and neither the user postgres nor nobody exists")
 }
 
 fn find_user(passwd: &str, name: &str) -> Option<User> {
@@ -184,7 +184,7 @@ fn find_user(passwd: &str, name: &str) -> Option<User> {
 }
 
 fn ensure_reachable(folder: &Path, user: User) -> Result<()> {
-    ensure!(can_enter(folder, user)?, "{} cannot be reached by the user that Postgres runs as", folder.display());
+    ensure!(can_enter(folder, user)?, "{} is not accessible to the user that Postgres runs as", folder.display());
     Ok(())
 }
 
@@ -192,8 +192,8 @@ fn can_enter(folder: &Path, user: User) -> Result<bool> {
     Ok(capture(command("test", Some(user), Signal::TERM).arg("-x").arg(folder))?.success)
 }
 
-/// A lasting folder for Postgres: `wanted`, unless its user cannot get there (a checkout below
-/// root's home, say); then one among the temporary files that belongs to this checkout alone.
+/// A persistent folder for Postgres: `wanted`, unless Postgres' user cannot reach it (such as a checkout below root's home); else a folder
+/// among the temporary files that belongs to this checkout alone.
 pub fn lasting_folder(wanted: &Path) -> Result<PathBuf> {
     paths::ensure(wanted)?;
     match unprivileged_user()? {

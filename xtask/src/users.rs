@@ -1,4 +1,4 @@
-//! Accounts on a stack that was started here, and their projects.
+//! Accounts and projects on a stack that xtask started.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::http::send;
 use crate::paths;
 
-/// Signs somebody up and in; answers the token.
+/// Registers an account, logs in, and returns the token.
 pub fn sign_up(edge: &str, email: &str) -> Result<String> {
     let password = paths::random_password()?;
     let post = |path: &str, body: Value| send("POST", &format!("{edge}/api/auth/{path}"), &[], Some(&body));
@@ -16,7 +16,7 @@ pub fn sign_up(edge: &str, email: &str) -> Result<String> {
     Ok(login["token"].as_str().unwrap_or_default().to_owned())
 }
 
-/// Creates a project; answers its identifier.
+/// Creates a project and returns its identifier.
 pub fn create_project(edge: &str, token: &str, name: &str) -> Result<String> {
     let bearer = format!("Bearer {token}");
     let created = send("POST", &format!("{edge}/api/projects"), &[("authorization", &bearer)], Some(&json!({ "name": name })))?;

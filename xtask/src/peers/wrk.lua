@@ -1,4 +1,4 @@
--- What wrk does for `cargo xtask peers`: the figures as one line of JSON. A case that posts appends its `request` to this.
+-- The wrk script of `cargo xtask peers`: prints the figures as one line of JSON. A case with POST requests appends its `request` to it.
 local run, number = "", 0
 
 function init(arguments) run = arguments[1] or "" end

@@ -1,27 +1,27 @@
-//! Which speeds of burning are told, and numbers as rules and texts write them.
+//! The burn rates that raise alerts, and the format of numbers in rules and texts.
 //!
-//! An alert wants two windows: the long one shows that it matters, the short one that it goes on.
+//! An alert requires two windows: the long one shows that the burn is significant, the short one that it continues.
 
 use super::spec::{Slo, Texts};
 
-/// The time for which a budget is meant, in days.
+/// The period of an error budget, in days.
 pub const PERIOD: f64 = 30.0;
 
-/// A speed of burning that people are told of.
+/// A burn rate that raises an alert.
 pub struct Burn {
-    /// How many times as fast as the budget lasts.
+    /// The burn rate: 1 uses up the budget in exactly its period.
     pub factor: f64,
-    /// The window that shows that it matters.
+    /// The window that shows that the burn is significant.
     pub long: &'static str,
-    /// The window that shows that it goes on.
+    /// The window that shows that the burn continues.
     pub short: &'static str,
-    /// How long both must say so.
+    /// How long both windows must exceed the limit.
     pub wait: &'static str,
-    /// Whether somebody is called.
+    /// Whether the alert pages somebody.
     pub is_page: bool,
 }
 
-/// The fastest first.
+/// The burn rates, fastest first.
 pub const BURNS: [Burn; 4] = [
     Burn { factor: 14.4, long: "1h", short: "5m", wait: "2m", is_page: true },
     Burn { factor: 6.0, long: "6h", short: "30m", wait: "15m", is_page: true },
@@ -30,7 +30,7 @@ pub const BURNS: [Burn; 4] = [
 ];
 
 impl Burn {
-    /// The share of errors above which the budget of an objective burns so fast.
+    /// The share of errors above which an objective's budget burns at this rate.
     pub fn limit(&self, slo: &Slo) -> f64 {
         self.factor * slo.budget()
     }
@@ -43,20 +43,19 @@ impl Burn {
         own.into_iter().chain(slo.labels.clone()).chain(urgency.labels.clone()).collect()
     }
 
-    /// Annotations of the alert, where `share` stands for the share of errors.
+    /// Annotations of the alert; `share` is the template of the share of errors.
     pub fn annotations(&self, slo: &Slo, share: &str) -> Texts {
         let limit = number(100.0 * self.limit(slo));
         let lasts = (PERIOD / self.factor).round();
         let description = format!(
-            "{}: {share} of events in the last {} missed this objective, and the last {} is above the limit, too \
-             (limit {limit}%, which uses up the error budget of {PERIOD} days in {lasts} days).",
-            slo.description, self.long, self.short
+            "{}: {share} of events over the last {} violated this, and the burn continues (limit {limit}%, which uses up the error budget of {PERIOD} days in {lasts} days).",
+            slo.description, self.long
         );
         slo.alerting.annotations.clone().into_iter().chain([("description".to_owned(), description)]).collect()
     }
 }
 
-/// A number in plain digits: 14.4 times 0.001 is 0.0144, whatever a computer makes of it.
+/// Formats a number with at most six decimals: 14.4 times 0.001 is 0.0144, without floating-point noise.
 pub fn number(number: f64) -> String {
     let digits = format!("{number:.6}");
     digits.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,17 +1,17 @@
-//! The rules of the objectives. Each objective has two series of its own, its events and its errors; all that follows is the
-//! same for every objective and is told apart by labels. Windows are sums of what was recorded: asking the counters
-//! themselves for a month would take longer than there is between two evaluations.
+//! The rules of the objectives. Each objective has two recorded series of its own, its events and its errors; all rules that follow are the
+//! same for every objective and distinguish them by labels. Windows are sums over the recorded series: querying the counters over a month
+//! would take longer than the evaluation interval.
 
 use super::burns::{BURNS, Burn, PERIOD, number};
 use super::spec::{ALERT, Slo, Spec, Texts};
 use crate::rules::{Group, Rule, RuleFile};
 
-/// The shortest window, which counters are asked for.
+/// The shortest window, which queries the counters.
 const SHORTEST: &str = "5m";
-/// The others, in order.
+/// The longer windows, in order.
 pub const WINDOWS: [&str; 7] = ["30m", "1h", "2h", "6h", "1d", "3d", "30d"];
 
-/// What each objective counts, and what it promises.
+/// The recorded events, errors and budget of each objective.
 pub fn events(spec: &Spec) -> RuleFile {
     let rules = spec.slos.iter().flat_map(|slo| {
         let labels = slo.labels(&spec.service);
@@ -27,7 +27,7 @@ pub fn events(spec: &Spec) -> RuleFile {
     file("slo_events", rules.collect())
 }
 
-/// The share of errors over each window, and what that means for the budgets.
+/// The share of errors over each window, and the burn rates that follow from it.
 pub fn windows() -> RuleFile {
     let derived = |name: &str, expr: &str| recording(name, expr.to_owned(), Texts::new());
     let mut rules = vec![derived("slo:sli_error:ratio_rate5m", &ratio("slo:sli_errors:rate5m", "slo:sli_events:rate5m"))];
@@ -54,7 +54,7 @@ pub fn share_of(window: &str) -> String {
     format!("slo:sli_error:ratio_rate{window}")
 }
 
-/// The share of errors. Where there were no events their number, nothing, is that of errors, too.
+/// The share of errors. Without events, the expression returns the number of events, zero.
 fn ratio(errors: &str, events: &str) -> String {
     format!("{errors} / ({events} > 0) or {events}")
 }

@@ -1,5 +1,5 @@
-//! monitoring/slo.yml as it is read: the fields of sloth's `prometheus/v1` that Vitrine uses. Any other is refused, because it
-//! would do nothing.
+//! The format of monitoring/slo.yml: the fields of sloth's `prometheus/v1` that Vitrine uses. Any other field is an error, because it would
+//! have no effect.
 
 use std::collections::BTreeMap;
 
@@ -9,15 +9,15 @@ use serde::Deserialize;
 use crate::paths;
 use crate::rules::read as read_yaml;
 
-/// The form that is understood.
+/// The supported version.
 const VERSION: &str = "prometheus/v1";
-/// Where a query says how far it looks back.
+/// The placeholder for the window in a query.
 const WINDOW: &str = "{{.window}}";
 
-/// The one alert of all objectives, which has one runbook.
+/// The name of the alert of all objectives, which share one runbook.
 pub const ALERT: &str = "ErrorBudgetBurn";
 
-/// Names and what they stand for.
+/// Texts by name.
 pub type Texts = BTreeMap<String, String>;
 
 /// The whole file.
@@ -25,9 +25,9 @@ pub type Texts = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 pub struct Spec {
     version: String,
-    /// Who promises.
+    /// The service that the objectives belong to.
     pub service: String,
-    /// What is promised.
+    /// The objectives.
     pub slos: Vec<Slo>,
 }
 
@@ -35,29 +35,29 @@ pub struct Spec {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Slo {
-    /// Unique.
+    /// Its unique name.
     pub name: String,
     /// Percentage of good events.
     pub objective: f64,
     /// A good event in words, without a full stop.
     pub description: String,
-    /// Of everything that follows from the objective.
+    /// Labels of every series and alert of the objective.
     pub labels: Texts,
-    /// How it is measured.
+    /// How events and errors are counted.
     pub sli: Sli,
-    /// How it is told.
+    /// How alerts are labelled and annotated.
     pub alerting: Alerting,
 }
 
-/// How an objective is measured.
+/// The service level indicator of an objective.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sli {
-    /// In events.
+    /// It counts events.
     pub events: Events,
 }
 
-/// Rates of events, with a place for the window.
+/// Queries for the rates of events, with a placeholder for the window.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Events {
@@ -65,24 +65,24 @@ pub struct Events {
     total_query: String,
 }
 
-/// How a burning budget is told.
+/// The alerts on a burning budget.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Alerting {
     name: String,
-    /// Beside the description.
+    /// Annotations beside the description.
     pub annotations: Texts,
-    /// What is for now.
+    /// The alert that pages somebody.
     pub page_alert: Told,
-    /// What is for this week.
+    /// The alert that is handled within days.
     pub ticket_alert: Told,
 }
 
-/// How urgent an alert is.
+/// The labels of an alert of one urgency.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Told {
-    /// Of the alert.
+    /// Labels of the alert.
     pub labels: Texts,
 }
 
@@ -114,12 +114,12 @@ impl Events {
 /// Reads the file.
 pub fn read() -> Result<Spec> {
     let spec: Spec = read_yaml(&paths::root().join("monitoring/slo.yml"))?;
-    ensure!(spec.version == VERSION, "monitoring/slo.yml is of version {}, not {VERSION}", spec.version);
+    ensure!(spec.version == VERSION, "monitoring/slo.yml has version {}, not {VERSION}", spec.version);
     for slo in &spec.slos {
         let Events { error_query, total_query } = &slo.sli.events;
         ensure!(error_query.contains(WINDOW) && total_query.contains(WINDOW), "the queries of {} have no {WINDOW}", slo.name);
         ensure!(slo.alerting.name == ALERT, "the alert of {} is not called {ALERT}", slo.name);
-        ensure!(slo.objective > 0.0 && slo.objective < 100.0, "the objective of {} is no percentage", slo.name);
+        ensure!(slo.objective > 0.0 && slo.objective < 100.0, "the objective of {} is not a percentage", slo.name);
     }
     Ok(spec)
 }

@@ -1,5 +1,5 @@
-//! Tests of the rules whose answers can be worked out by hand. Recorded series are given as input where the rules that make
-//! them lie in another file, so that a month takes no longer to test than an hour.
+//! Tests of the generated rules, with results that can be computed by hand. Recorded series that come from another rule file are given as
+//! input, so that a month takes no longer to test than an hour.
 
 use anyhow::Result;
 use serde_json::json;
@@ -12,9 +12,9 @@ use crate::rules::{AlertTest, Expected, Series, SeriesTest, Test, TestFile};
 const EVENTS: &str = "slo:sli_events:rate5m";
 const ERRORS: &str = "slo:sli_errors:rate5m";
 const BUDGET: &str = "slo:error_budget:ratio";
-/// Minutes between two samples of a window's test: one must lie in the older half of half an hour.
+/// Minutes between two samples of a window's test: one sample must be in the older half of 30 minutes.
 const STEP: u32 = 20;
-/// So many times a limit is above it, and less than twice the limit.
+/// A factor that takes a value above its limit, and below twice the limit.
 const ABOVE: f64 = 1.25;
 
 /// Tests of the shares of errors and of the budgets.
@@ -34,8 +34,8 @@ pub fn alerts(spec: &Spec) -> TestFile {
     TestFile { rule_files: vec!["../rules/slo.yml".to_owned()], group_eval_order: Vec::new(), evaluation_interval: "1m".to_owned(), tests }
 }
 
-/// Three moments with events: one just too old, one in the older half of the window, and now. Nothing is at the border of the
-/// window, which belongs to it in one version of Prometheus and not in the next, nor at that of its half.
+/// Three samples with events: one just too old, one in the older half of the window, and one now. No sample is on the boundary of the
+/// window, where Prometheus versions differ, or on that of its half.
 fn of_window(window: &str) -> Result<Test> {
     let steps = |minutes: u32| minutes / STEP + 1;
     let (end, older) = (steps(minutes(window)), steps(minutes(window) / 2));
@@ -44,13 +44,13 @@ fn of_window(window: &str) -> Result<Test> {
         format!("{first}{}{second}{}{third}", gap(end - older), gap(older))
     };
     let input = [
-        // 90 of 300 and 10 of 100.
+        // Errors and events: 90 of 300, then 10 of 100.
         (ERRORS, "busy", ["1000", "90", "10"]),
         (EVENTS, "busy", ["1000", "300", "100"]),
-        // One event of eight, once in a minute or so.
+        // One error in eight events, about one event per minute.
         (ERRORS, "rare", ["_", "0.0025", "0"]),
         (EVENTS, "rare", ["_", "0.01", "0.01"]),
-        // Whose events have ended, and of which nothing is known any more.
+        // Its events have ended, and their series are gone.
         (ERRORS, "silent", ["1000", "0", "_"]),
         (EVENTS, "silent", ["1000", "0", "_"]),
     ];
@@ -65,7 +65,7 @@ fn of_window(window: &str) -> Result<Test> {
     })
 }
 
-/// What is recorded of a moment, and of a period that has only just begun.
+/// The rules about the present, and about a period that has only just begun.
 fn of_now() -> Result<Test> {
     let input = [
         (ERRORS, "busy", "1"),
@@ -94,7 +94,7 @@ fn of_now() -> Result<Test> {
     })
 }
 
-/// First the short window alone is above the limit, then the long one alone; each time the other is just not. Then both are.
+/// First the short window alone exceeds the limit, then the long one alone; each time the other stays just below. Then both exceed it.
 fn of_burn(spec: &Spec, burn: &Burn) -> Test {
     let wait = minutes(burn.wait);
     let (first, second) = (wait + 1, 2 * (wait + 1));
@@ -125,7 +125,7 @@ fn of_burn(spec: &Spec, burn: &Burn) -> Test {
     }
 }
 
-/// The external labels that links begin with are empty in tests.
+/// Removes the external labels that links begin with, which are empty in tests.
 fn without_places(annotations: Texts) -> Texts {
     let links = ["{{ $externalLabels.runbooks_url }}", "{{ $externalLabels.grafana_url }}"];
     annotations.into_iter().map(|(name, text)| (name, links.iter().fold(text, |text, link| text.replace(link, "")))).collect()

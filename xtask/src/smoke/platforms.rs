@@ -1,4 +1,4 @@
-//! What goes by way of platforms, in one browser: sign in at one, link another, publish a project and announce it there.
+//! A user's way through platforms, in one browser: sign in with one, link another, publish a project and announce it there.
 
 use anyhow::{Result, ensure};
 use serde_json::{Value, json};
@@ -9,7 +9,7 @@ use crate::http::get;
 use crate::process::wait_until;
 use crate::report::Outcome;
 
-/// The journey of a browser that knows nothing yet.
+/// The journey of a browser without cookies.
 pub fn journey(edge: &str, simulator: &str) -> Result<Outcome> {
     let mut browser = Browser::new();
     let api = |path: &str| format!("{edge}/api{path}");

@@ -1,6 +1,6 @@
-//! The proof of a stack in the form that docs/OPERATIONS.md sets up for a domain: a user's first minutes over HTTPS, what is
-//! different from the demo (redirects, HSTS, cookies, the token of the metrics), the alerts that see the edge and a replica, and
-//! the panels of the edge. One stack serves all of it.
+//! Proves the stack in the form that docs/OPERATIONS.md sets up for a domain: a user's first minutes over HTTPS, the differences from the
+//! demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. One stack
+//! serves all of it.
 
 use std::fs;
 use std::time::Duration;
@@ -18,31 +18,31 @@ use crate::ports::{MAX_REPLICAS, Port};
 use crate::process::wait_until;
 use crate::report::{Outcome, Report};
 
-/// By how much everything that the monitoring waits for is divided.
+/// The monitoring's intervals and waits are divided by this.
 const SPEED: u32 = 30;
-/// Longest time from an answer to its line in the log.
+/// Time limit from a response to its log line.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
 
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("production")?;
     let mut started = None;
-    report.step("production: a stack behind a name", || {
+    report.step("production: a stack behind a host name", || {
         started = Some(Bench::start(folder.path().to_owned(), SPEED, Form::Production)?);
         Ok(Outcome::passed())
     })?;
     let Some(mut bench) = started else { return Ok(()) };
     super::use_it(report, bench.stack.ports())?;
     report.step("plain HTTP is redirected", || redirected(&bench))?;
-    report.step("HTTPS is asked for again", || strict(&bench))?;
-    report.step("cookies are Secure and belong to this host", || cookies(&bench))?;
+    report.step("HSTS is set", || strict(&bench))?;
+    report.step("cookies are Secure and bound to this host", || cookies(&bench))?;
     report.step("metrics need the token", || metrics(&bench))?;
-    report.step("requests for other names leave nothing about clients in the log", || unlogged(&bench))?;
+    report.step("requests for other hosts leave no client data in the log", || unlogged(&bench))?;
     Proof::of_the_edge(SPEED)?.run(report, &mut bench)?;
     run::batch(report, &mut bench, schedule::PRODUCTION, SPEED).map(drop)
 }
 
-/// The same address with HTTPS. Its port is left out: outside of a container, HTTPS has its own.
+/// The HTTPS URL of the same page. It has no port, because in production HTTPS uses its default one.
 fn redirected(bench: &Bench) -> Result<Outcome> {
     let port = bench.stack.ports().of(Port::Edge)?;
     for path in ["/", "/api/projects?limit=1", "/metrics"] {
@@ -55,7 +55,7 @@ fn redirected(bench: &Bench) -> Result<Outcome> {
 
 fn strict(bench: &Bench) -> Result<Outcome> {
     let edge = bench.stack.edge()?;
-    // From a replica, from the edge itself, and an error.
+    // A response of a replica, one of the edge itself, and an error.
     for path in ["/", "/metrics", "/no-such-page"] {
         let answer = get(&format!("{edge}{path}"))?;
         let policy = answer.header("strict-transport-security");
@@ -72,7 +72,7 @@ fn cookies(bench: &Bench) -> Result<Outcome> {
     ensure!(post("register")?.status == 201, "register");
     let login = send("POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": email, "password": account["password"] })))?;
     let session = set_cookies(&login).find(|cookie| cookie.starts_with("__Host-"));
-    ensure!(session.is_some(), "no cookie of this host alone: {:?}", set_cookies(&login).collect::<Vec<_>>());
+    ensure!(session.is_some(), "no cookie bound to this host: {:?}", set_cookies(&login).collect::<Vec<_>>());
     for cookie in set_cookies(&login).chain(set_cookies(&get(&edge)?)) {
         ensure!(cookie.contains("; Secure") && cookie.contains("; HttpOnly"), "{cookie}");
     }
@@ -89,23 +89,23 @@ fn metrics(bench: &Bench) -> Result<Outcome> {
     for number in 1..=MAX_REPLICAS {
         let url = format!("{}/metrics", bench.stack.backend(number)?);
         let stranger = get(&url)?;
-        ensure!(stranger.status == 401, "backend-{number} answers a stranger with {}", stranger.status);
+        ensure!(stranger.status == 401, "backend-{number} returned {} without a token", stranger.status);
         let known = send("GET", &url, &[("authorization", &bearer)], None)?;
-        ensure!(known.status == 200, "backend-{number} answers its token with {}", known.status);
+        ensure!(known.status == 200, "backend-{number} returned {} with its token", known.status);
     }
     let outside = send("GET", &format!("{edge}/metrics"), &[("authorization", &bearer)], None)?;
-    ensure!(outside.status == 404, "the edge answers {}", outside.status);
+    ensure!(outside.status == 404, "the edge returned {}", outside.status);
     Ok(Outcome::passed())
 }
 
-/// A site without a name serves every host, so this is of a named one alone. Its own log is filtered; Caddy writes requests that
-/// belong to no site to another one.
+/// Checks a site with a host name; a site without one serves every host. Its own log is filtered, and Caddy logs requests that belong to no
+/// site elsewhere.
 fn unlogged(bench: &Bench) -> Result<Outcome> {
     let edge = bench.stack.edge()?;
     let (query, agent) = (paths::random_password()?, paths::random_password()?);
     let headers = [("host", "elsewhere.example"), ("user-agent", agent.as_str())];
     send("GET", &format!("{edge}/version?token={query}"), &headers, None)?;
-    // What is served afterwards is logged afterwards.
+    // Later requests are logged later.
     let id = get(&format!("{edge}/version"))?.header("x-request-id").to_owned();
     let file = bench.folder().join("logs/caddy.log");
     wait_until("the edge has logged a request", LOG_LIMIT, || Ok(fs::read_to_string(&file)?.contains(&id)))?;

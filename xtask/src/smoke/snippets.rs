@@ -1,4 +1,4 @@
-//! Every command and program that the documents show, run as it stands against the running stack, through the edge.
+//! Runs every command and program that the documents show, unchanged, against the running stack, through the edge.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -15,17 +15,17 @@ use crate::snippets::{Block, Proof, blocks, requests};
 use crate::tools::{NODE, SOCKET_IO_CLIENT};
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// A proxy of the environment must not come between us and our own processes.
+/// A proxy from the environment must not intercept traffic to our own processes.
 const OURS: &str = "localhost,127.0.0.1";
-/// In front of what is run: an answer of 4xx or 5xx is a failure, which `curl` alone does not say. A reader of its output may
-/// have enough (23).
+/// Prepended to every script: a 4xx or 5xx status must count as a failure, which `curl` alone does not do. A reader of its output may close
+/// the pipe early (exit code 23).
 const STRICT: &str = r#"
 curl() {
     command curl --fail-with-body --show-error --max-time 20 "$@" || { code=$?; [ $code = 23 ] || echo "curl $*: $code" >>"$FAILED"; }
 }
 "#;
 
-/// Runs them all.
+/// Runs all of them.
 pub fn all() -> Result<Outcome> {
     let folder = paths::temporary("snippets")?;
     let mut shell = Shell::new(folder.path())?;
@@ -41,10 +41,10 @@ pub fn all() -> Result<Outcome> {
             }
             going_on = begun;
         }
-        ensure!(going_on.is_none(), "{document}: nothing happens to what goes on");
+        ensure!(going_on.is_none(), "{document}: no block follows the running program");
     }
     for (document, request) in requests()? {
-        // `grep` ends with 1 where nothing is wrong. What `curl` ends with is noted apart.
+        // `grep` exits with 1 where nothing is wrong. Failures of `curl` are recorded separately.
         shell
             .run(&format!("set +e\n{request}\ncode=$?\nset -e\n[ $code -le 1 ]"))
             .with_context(|| format!("{}: {request}", document.display()))?;
@@ -58,7 +58,7 @@ pub fn all() -> Result<Outcome> {
     Ok(Outcome { passed, ..Outcome::default() }.with_note(note))
 }
 
-/// Where a reader would be: a folder, and what the blocks so far have exported.
+/// The state of a reader's shell: a folder, and the variables exported by the preceding blocks.
 struct Shell<'a> {
     folder: &'a Path,
     exported: BTreeMap<String, String>,
@@ -75,7 +75,7 @@ impl<'a> Shell<'a> {
         Ok(Self { folder, exported: BTreeMap::new(), library })
     }
 
-    /// Runs a block; answers what goes on, and what it shall print.
+    /// Runs a block; returns the program if it keeps running, and the output expected of it.
     fn prove(&mut self, block: &Block) -> Result<Option<(Process, &'static str)>> {
         match (block.proof, &*block.language) {
             (Proof::Elsewhere, _) => {}
@@ -119,7 +119,7 @@ impl<'a> Shell<'a> {
         .with_context(|| self.log())
     }
 
-    /// Runs commands; answers what they print.
+    /// Runs commands and returns their output.
     fn run(&mut self, commands: &str) -> Result<String> {
         let (failed, exported) = (self.folder.join("failed"), self.folder.join("exported"));
         fs::write(&failed, "")?;

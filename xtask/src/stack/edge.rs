@@ -1,4 +1,4 @@
-//! The edge of a stack: Caddy with the project's own Caddyfile, how it starts, stops and loads its configuration anew.
+//! The edge of a stack: starts, stops and reloads Caddy with the project's own Caddyfile.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -21,24 +21,24 @@ impl Stack {
         Ok(())
     }
 
-    /// Asks the edge to stop and waits until it has; answers how it ended.
+    /// Stops the edge gracefully and returns its exit status.
     pub fn stop_edge(&mut self) -> Result<ExitStatus> {
         self.process("caddy")?.end(Signal::TERM)
     }
 
-    /// Starts the edge where it was.
+    /// Starts the edge on the same ports again.
     pub fn start_edge_again(&mut self) -> Result<()> {
         let caddy = self.launch_edge()?;
         *self.process("caddy")? = caddy;
         Ok(())
     }
 
-    /// Loads the Caddyfile anew, as an operator does after a change. Returns once the old configuration has ended.
+    /// Reloads the Caddyfile, as an operator does after a change. Returns once the old configuration has ended.
     pub fn reload_edge(&self) -> Result<()> {
         let mut reload = task(CADDY.path()?);
         reload.args(["reload", "--force", "--address", &self.plan.ports.address(Port::CaddyAdmin)?, "--adapter", "caddyfile", "--config"]);
         let said = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
-        ensure!(said.success, "the edge did not load its configuration: {}", said.text);
+        ensure!(said.success, "the edge failed to reload its configuration: {}", said.text);
         Ok(())
     }
 
@@ -49,14 +49,14 @@ impl Stack {
         let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
         let ports = &self.plan.ports;
         let health = format!("{}/health", ports.url(Port::Edge)?);
-        // Caddy makes its authority and the certificate while it starts.
+        // Caddy creates its authority and the certificate while it starts.
         let root = self.data("caddy")?.join("caddy/pki/authorities/local/root.crt");
         let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
         caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;
         Ok(caddy)
     }
 
-    /// What the Caddyfile is told.
+    /// The variables of the Caddyfile.
     fn edge_variables(&self) -> Result<Vec<(&'static str, String)>> {
         let ports = &self.plan.ports;
         let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;

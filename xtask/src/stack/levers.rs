@@ -1,5 +1,4 @@
-//! What can be done to a running stack: end its processes and start them again, freeze them, ask or load its stores.
-//! What a stack consists of is said in `stack`.
+//! Controls of a running stack: stop, restart and freeze its processes, query or load its stores. `stack` starts the processes.
 
 use std::fs;
 use std::process::ExitStatus;
@@ -19,7 +18,7 @@ impl Stack {
         self.process("redis")?.end(Signal::KILL).map(drop)
     }
 
-    /// Stops Postgres, which sends its clients away.
+    /// Stops Postgres, which closes its clients' connections.
     pub fn stop_postgres(&mut self) -> Result<()> {
         self.process("postgres")?.end(Signal::INT).map(drop)
     }
@@ -32,16 +31,16 @@ impl Stack {
         Ok(())
     }
 
-    /// Has Postgres do something, as its superuser; answers the rows.
+    /// Runs SQL as Postgres' superuser and returns the rows.
     pub fn sql(&self, sql: &str) -> Result<String> {
         let mut psql = task(stores::postgres_programs()?.join("psql"));
         capture_ok(psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql]).envs(self.postgres_client()?))
     }
 
-    /// Holds so many connections to Postgres, and a shared lock by each, until the answer is dropped.
+    /// Holds this many connections to Postgres, each with a shared lock, until the returned process is dropped.
     pub fn hold_connections(&self, count: u16) -> Result<Process> {
         let script = self.plan.folder.join("hold.sql");
-        // Between statements, so that Postgres sees at once that the client has gone.
+        // Sleeps between statements, so that Postgres notices at once that the client has gone.
         fs::write(&script, "BEGIN;\nSELECT FROM leases;\n\\sleep 1 s\nCOMMIT;\n")?;
         let program = stores::postgres_programs()?.join("pgbench");
         let variables = self.postgres_client()?;
@@ -53,7 +52,7 @@ impl Stack {
             .start()
     }
 
-    /// Has a client of Redis do something again and again, until the answer is dropped.
+    /// Runs a repeated Redis command until the returned process is dropped.
     pub fn redis(&self, args: &[&str]) -> Result<Process> {
         let program = REDIS.path()?.with_file_name("redis-cli");
         self.daemon("redis-cli", &program)
@@ -63,13 +62,13 @@ impl Stack {
             .start()
     }
 
-    /// Waits until a process has ended by itself.
+    /// Waits until a process has exited on its own.
     pub fn wait_for_end(&mut self, name: &str) -> Result<()> {
         let process = self.process(name)?;
-        wait_until(&format!("{name} ends"), DRAIN_GRACE, || Ok(process.check().is_err()))
+        wait_until(&format!("{name} exits"), DRAIN_GRACE, || Ok(process.check().is_err()))
     }
 
-    /// What a client of Postgres has to know.
+    /// The variables with the address and credentials of Postgres.
     fn postgres_client(&self) -> Result<[(&'static str, String); 5]> {
         let port = self.plan.ports.of(Port::Postgres)?.to_string();
         let name = || "vitrine".to_owned();
@@ -95,14 +94,14 @@ impl Stack {
         self.process("provider-sim")?.end(Signal::KILL).map(drop)
     }
 
-    /// Starts the simulated platforms again; they have forgotten everybody.
+    /// Restarts the simulated platforms, which lose all their state.
     pub fn start_platforms_again(&mut self) -> Result<()> {
         let platforms = self.launch_platforms()?;
         *self.process("provider-sim")? = platforms;
         Ok(())
     }
 
-    /// Has the application's program do something else than to serve.
+    /// Runs an administrative command of the application.
     pub fn administer(&self, args: &[&str]) -> Result<String> {
         let mut command = task(&self.plan.binary);
         command
@@ -112,41 +111,41 @@ impl Stack {
         capture_ok(&mut command)
     }
 
-    /// Ends a replica by a signal and starts another in its place; answers how the first ended.
+    /// Ends a replica with a signal and starts its replacement; returns the exit status of the first.
     pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         let status = self.end_replica(number, signal)?;
         self.start_successor(number)?;
         Ok(status)
     }
 
-    /// Ends a replica by a signal; answers how it ended.
+    /// Ends a replica with a signal and returns its exit status.
     pub fn end_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         self.replica(number)?.end(signal)
     }
 
-    /// Starts a replica in the place of one that has ended, with variables of its own, and does not wait for it.
+    /// Starts a replacement for an exited replica, with extra variables, and does not wait until it is ready.
     pub fn launch_successor(&mut self, number: u16, settings: &[(&str, &str)]) -> Result<()> {
         let successor = self.launch_replica(number, settings)?;
         *self.replica(number)? = successor;
         Ok(())
     }
 
-    /// The process of a name.
+    /// The id of the process with this name.
     pub fn pid(&mut self, name: &str) -> Result<Pid> {
         Ok(self.process(name)?.pid())
     }
 
-    /// Sends a signal to a process, which need not end by it.
+    /// Sends a signal that may not end the process.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)
     }
 
-    /// Starts again whatever has ended, as Compose does, so that anything may be killed to see what happens.
+    /// Restarts every exited process, as Compose does, so that users may kill any process to see the effect.
     pub fn keep_running(&mut self) -> Result<()> {
         self.phases.iter_mut().flatten().try_for_each(Process::keep_running)
     }
 
-    /// Starts a replica in the place of one that has ended, and waits until it is ready.
+    /// Starts a replacement for an exited replica and waits until it is ready.
     pub fn start_successor(&mut self, number: u16) -> Result<()> {
         let mut successor = self.launch_replica(number, &[])?;
         self.await_replica(number, &mut successor)?;
@@ -159,6 +158,6 @@ impl Stack {
     }
 
     pub(super) fn process(&mut self, name: &str) -> Result<&mut Process> {
-        self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("there is no {name}"))
+        self.phases.iter_mut().flatten().find(|process| process.name == name).with_context(|| format!("no process {name}"))
     }
 }

@@ -1,5 +1,5 @@
-//! What watches the service: exporters, the mail sink, the page of the runbooks, Alertmanager, Prometheus, Grafana where it is there,
-//! and whether every target is scraped. With which configuration is said in `configuration`.
+//! The monitoring of the service: exporters, the mail sink, the page of the runbooks, Alertmanager, Prometheus, and Grafana where it is
+//! installed; and the check that every target is scraped. `configuration` writes their configuration.
 
 use std::fmt::{self, Display, Formatter};
 use std::path::Path;
@@ -18,7 +18,7 @@ use crate::process::{Daemon, Process, wait_until};
 use crate::report::Outcome;
 use crate::tools::{ALERTMANAGER, CADDY, GRAFANA, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS_EXPORTER};
 
-/// Two scrape intervals and a little.
+/// Two scrape intervals and a margin.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(45);
 
 impl Stack {
@@ -80,8 +80,8 @@ impl Stack {
         alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
 
         let url = ports.url(Port::Prometheus)?;
-        // At a higher speed it takes a core: what it watches comes first. Not the policy for idle time, by which it would get nothing on a
-        // machine where other programs take all of it.
+        // At a higher speed it takes a whole core, and the service has priority. A nice value, not the idle policy: under that one it would
+        // get no time on a machine where other programs use all of it.
         let niceness = if speed > 1 { "5" } else { "0" };
         let mut prometheus = self
             .daemon("prometheus", Path::new("nice"))
@@ -96,11 +96,11 @@ impl Stack {
                 format!("--web.external-url={}", ports.page(Port::Prometheus)?),
                 "--web.enable-remote-write-receiver".to_owned(),
                 "--web.enable-lifecycle".to_owned(),
-                // Tells the sample_limit of each job, which CardinalityGrowth compares with.
+                // Exposes the sample_limit of each job, which CardinalityGrowth compares with.
                 "--enable-feature=extra-scrape-metrics".to_owned(),
-                // Its own default, divided as all else is.
+                // The default, divided like all other durations.
                 format!("--rules.alert.resend-delay={}ms", 60_000 / speed),
-                // The same: for so long a series lives whose target is gone from the configuration.
+                // Likewise: how long a series outlives a target that was removed from the configuration.
                 format!("--query.lookback-delta={}ms", 300_000 / speed),
             ])
             .start()?;
@@ -136,7 +136,7 @@ impl Stack {
     }
 
     pub(super) fn await_targets(&mut self) -> Result<()> {
-        say("every target is scraped");
+        say("every target is UP");
         let url = self.plan.ports.url(Port::Prometheus)?;
         let mut missing = String::new();
         let waited = wait_until("every target UP", SCRAPE_LIMIT, || {
@@ -144,7 +144,7 @@ impl Stack {
             let targets = targets(&url)?;
             let down = targets.iter().filter(|target| !target.up);
             missing = down.map(Target::to_string).collect::<Vec<_>>().join("\n");
-            // It knows of none at first.
+            // Prometheus has no targets at first.
             Ok(!targets.is_empty() && missing.is_empty())
         });
         if let Err(error) = waited {
@@ -154,7 +154,7 @@ impl Stack {
     }
 }
 
-/// Starts Alertmanager with the configuration that is in `config`; its silences and what it has told go into `data`.
+/// Starts Alertmanager with the configuration in `config`; its silences and its notification log go into `data`.
 pub fn alertmanager(daemon: Daemon, ports: &Ports, config: &Path, data: &Path) -> Result<Process> {
     daemon
         .args([
@@ -162,13 +162,13 @@ pub fn alertmanager(daemon: Daemon, ports: &Ports, config: &Path, data: &Path) -
             format!("--storage.path={}", data.display()),
             format!("--web.listen-address={}", ports.address(Port::Alertmanager)?),
             format!("--web.external-url={}", ports.page(Port::Alertmanager)?),
-            // One instance has no peers to gossip with.
+            // A single instance has no peers to gossip with.
             "--cluster.listen-address=".to_owned(),
         ])
         .start()
 }
 
-/// Starts what takes all mail and shows it.
+/// Starts the mail sink, which accepts all mail and shows it.
 pub fn mail_sink(daemon: Daemon, ports: &Ports) -> Result<Process> {
     daemon
         .args(["--ip", "127.0.0.1", "--web-ip", "127.0.0.1"])
@@ -177,7 +177,7 @@ pub fn mail_sink(daemon: Daemon, ports: &Ports) -> Result<Process> {
         .start()
 }
 
-/// Starts what renders the runbooks of the checkout and waits for it; whatever the program keeps goes into `data`.
+/// Starts the server that renders the checkout's runbooks and waits for it; its state goes into `data`.
 pub fn runbooks(daemon: Daemon, ports: &Ports, data: &Path) -> Result<Process> {
     let mut daemon = daemon
         .args(["run", "--adapter", "caddyfile", "--config"])
@@ -196,15 +196,15 @@ pub fn runbooks(daemon: Daemon, ports: &Ports, data: &Path) -> Result<Process> {
     Ok(page)
 }
 
-/// What Prometheus scrapes.
+/// A scrape target.
 pub struct Target {
     /// Its job.
     pub job: String,
-    /// Its address.
+    /// Its URL.
     pub url: String,
-    /// Whether the last scrape worked.
+    /// Whether the last scrape succeeded.
     pub up: bool,
-    /// Why not.
+    /// The error of a failed scrape.
     pub error: String,
 }
 
@@ -230,7 +230,7 @@ fn up(targets: &[Target]) -> Result<Outcome> {
 fn targets(url: &str) -> Result<Vec<Target>> {
     let answer = http::get(&format!("{url}/api/v1/targets?state=active"))?.json()?;
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let targets = answer["data"]["activeTargets"].as_array().context("Prometheus answered no list of targets")?;
+    let targets = answer["data"]["activeTargets"].as_array().context("Prometheus returned no list of targets")?;
     Ok(targets
         .iter()
         .map(|target| Target {

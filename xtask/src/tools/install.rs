@@ -1,5 +1,5 @@
-//! Installs missing programs: Debian packages for the machine, everything else into `.tools/`.
-//! Which programs there are and who provides them is the table in `tools.rs`.
+//! Installs missing programs: Debian packages on the machine, everything else into `.tools/`. The table in `tools.rs` lists programs and
+//! their providers.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +11,7 @@ use super::{Source, Tool, is_executable};
 use crate::paths;
 use crate::process::{capture, capture_ok, run, task};
 
-/// Installs each of them, asking each provider once.
+/// Installs the tools with one command per provider.
 pub fn all(tools: &[&Tool]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut wheels = Vec::new();
@@ -88,8 +88,8 @@ fn is_installed(package: &str) -> bool {
     capture(task("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package])).is_ok_and(|said| said.text == "installed")
 }
 
-/// While it lives, packages do not start the daemons that they bring: those would take the
-/// ports that our own instances use, and nobody asked for them.
+/// While this value lives, new packages do not start their daemons, which nobody asked for and which would take the ports of our own
+/// instances.
 struct NoDaemons {
     written: Option<PathBuf>,
 }
@@ -98,12 +98,12 @@ impl NoDaemons {
     fn begin() -> Result<Self> {
         let policy = Path::new("/usr/sbin/policy-rc.d");
         if policy.exists() {
-            // The machine has a policy of its own, and it is the administrator's.
+            // The machine has a policy of its own, set by its administrator.
             return Ok(Self { written: None });
         }
         fs::write(policy, "#!/bin/sh\nexit 101\n")
             .and_then(|()| fs::set_permissions(policy, Permissions::from_mode(0o755)))
-            .context("cannot keep packages from starting their daemons")?;
+            .context("failed to keep packages from starting their daemons")?;
         Ok(Self { written: Some(policy.to_path_buf()) })
     }
 }
@@ -130,7 +130,7 @@ fn disable_units(packages: &[&str]) -> Result<()> {
             .filter(|file| file.contains("/systemd/system/") && !file.contains('@'))
             .filter_map(|file| Path::new(file).file_name());
         for unit in units {
-            // A unit that cannot be enabled needs no disabling; systemctl's refusal says just that.
+            // systemctl refuses units that cannot be enabled; those need no disabling.
             capture(task("systemctl").arg("disable").arg(unit))?;
         }
     }
@@ -140,7 +140,7 @@ fn disable_units(packages: &[&str]) -> Result<()> {
 fn pip(wheels: &[&str]) -> Result<()> {
     say(&format!("PyPI: {}", wheels.join(" ")));
     let venv = paths::tools().join("venv");
-    // Not its `pip`, in which the place stands where the environment was made.
+    // Not the environment's `pip`, whose shebang contains the path where the environment was created.
     let python = venv.join("bin/python3");
     if !is_executable(&python) {
         capture_ok(task("python3").args(["-m", "venv"]).arg(&venv))?;
@@ -151,7 +151,7 @@ fn pip(wheels: &[&str]) -> Result<()> {
 
 fn compile(name: &str, version: &str) -> Result<()> {
     say(&format!("crate registry: {name} {version} (compiles for a minute or two)"));
-    // Not optimised: a check runs for seconds, and optimising it takes longer than anything else that is installed.
+    // Not optimised: a check runs for seconds, and an optimised build takes longer than any other installation.
     let flags = ["install", name, "--version", version, "--debug", "--locked", "--quiet", "--root"];
     ensure!(run(task("cargo").args(flags).arg(paths::tools()))?, "cargo install {name} failed");
     Ok(())
