@@ -15,11 +15,11 @@ const until = async (what, limit, done) => {
   }
 };
 
-/** A client that the service refused does not come back by itself: it does when the service was only busy. */
+/** Reconnects a client that the service refused because it was busy: the library does not do so by itself. */
 const retry = (socket) =>
   socket.on('connect_error', ({ message }) => message === 'unavailable' && setTimeout(() => socket.connect(), 200 + 300 * Math.random()));
 
-/** Has an event acknowledged; as any client should, it tries again when the service is busy. */
+/** Emits an event with an acknowledgement; retries while the service is busy, as any client should. */
 async function ask(socket, event, payload) {
   for (let tries = 0; ; tries += 1) {
     const answer = await socket.timeout(10_000).emitWithAck(event, payload).catch((error) => ({ error: String(error) }));
@@ -29,10 +29,10 @@ async function ask(socket, event, payload) {
   }
 }
 
-/** How often it was. */
+/** The number of retries. */
 let busy = 0;
 let sockets = [];
-/** By version of the project: how often each client heard of it, and when. */
+/** By version of the project: how often each client received it, and when. */
 const heard = new Map();
 
 /** Connects clients and subscribes each to the project. */
@@ -58,7 +58,7 @@ async function connect({ url, tokens, clients, project }) {
   return { subscribed: sockets.filter((socket) => socket.subscribed).length, busy, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
 }
 
-/** Changes the project by one replica, again and again, and waits for every client to hear of each change. */
+/** Changes the project through one replica, again and again, and waits until every client has received each change. */
 async function round({ replica, token, project, events, limit }) {
   const sent = new Map();
   let etag = (await fetch(`${replica}/api/projects/${project}`, { headers: { authorization: `Bearer ${token}` } })).headers.get('etag');
@@ -91,7 +91,7 @@ async function round({ replica, token, project, events, limit }) {
   return { events, lost, doubled, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: latencies.at(-1) ?? null };
 }
 
-/** Opens websockets that say who they are, answer the server's pings and nothing else. Without a library: its own memory is not in question. */
+/** Opens websockets that authenticate, answer the server's pings and do nothing else. Without a library, whose own memory is not under test. */
 async function idle({ url, token, clients }) {
   const { hostname: host, port } = new URL(url);
   let connected = 0;
@@ -140,10 +140,10 @@ async function idle({ url, token, clients }) {
 }
 
 let readers = [];
-/** How clients come back: as soon as makes sense for a proof, or as the library does by default. */
+/** How clients reconnect: as soon as is useful for a proof, or with the library's default delays. */
 const PACES = { hasty: { reconnectionDelay: 200, reconnectionDelayMax: 500 }, usual: {} };
 
-/** Connects clients that read the log of an environment, and go on where they were when they are connected again. */
+/** Connects clients that read the log of an environment, and that resume at their position after a reconnection. */
 async function read({ url, token, environment, clients, pace }) {
   readers = Array.from({ length: clients }, () => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES[pace] });
@@ -171,7 +171,7 @@ async function read({ url, token, environment, clients, pace }) {
   return { reading: readers.filter(({ seqs }) => seqs.length).length, missing, refusal: readers.find(({ refusal }) => refusal)?.refusal };
 }
 
-/** Waits until every reader has read up to a line, and tells what each has read, and how long one was away. */
+/** Waits until every reader has read up to a line; returns what each has read, and the longest disconnection. */
 async function readUpTo({ seq, limit }) {
   const late = await until('readers that are late', limit, () => readers.every(({ seqs }) => seqs.at(-1) >= seq));
   let [lost, doubled] = [0, 0];
@@ -185,7 +185,7 @@ async function readUpTo({ seq, limit }) {
   return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), told: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
 }
 
-/** Waits until every reader was disconnected and is back; tells how that was, and forgets it. */
+/** Waits until every reader was disconnected and has reconnected; returns the statistics and resets them. */
 async function returned({ limit }) {
   const missing = await until('readers that have not reconnected', limit, () => readers.every(({ socket, returns }) => returns.length && socket.connected));
   const codes = {};
@@ -197,7 +197,7 @@ async function returned({ limit }) {
   return answer;
 }
 
-/** Connects and leaves again, every so many milliseconds, until the process ends. */
+/** Connects and disconnects at this interval in milliseconds, until the process ends. */
 async function storm({ url, token, every }) {
   setInterval(() => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, reconnection: false });
@@ -209,7 +209,7 @@ async function storm({ url, token, every }) {
   return {};
 }
 
-/** Sends events of every name, with payloads of every kind, some with a token and some without, by both transports. */
+/** Sends events with every name and every kind of payload, with and without a token, over both transports. */
 async function attack({ url, token, clients, events }) {
   const known = ['ping', 'project:subscribe', 'project:unsubscribe', 'env:subscribe', 'env:unsubscribe', 'session:open', 'session:input', 'session:resize', 'session:close'];
   const payloads = [undefined, null, 0, 'x', [], {}, { project_id: 'evil' }, { environment_id: '0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f' }, Buffer.from('evil'), { session_id: {} }];

@@ -1,4 +1,4 @@
-//! The bodies that are JSON: objects, whose fields fit.
+//! JSON bodies: objects whose fields have the expected types.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -6,10 +6,10 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// A body as it arrives. Read as a value of its type at once, an array would do for an object.
+/// A received body. Deserializing the target type directly would accept an array in place of an object.
 pub type Received = Result<Json<Map<String, Value>>, JsonRejection>;
 
-/// What a body says.
+/// Deserializes a body.
 ///
 /// # Errors
 /// The status of the refusal, and a sentence that names the field.

@@ -12,28 +12,28 @@ use url::Url;
 use crate::knobs::Knobs;
 use crate::platform::Platform;
 
-/// What a simulator is told at its start. [`Config::default`] is for tests: a free port of the loopback interface.
+/// The configuration of a simulator. [`Config::default`] is for tests: a free port of the loopback interface.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// Address under which browsers reach the simulator, and of which issuers are made; without one, where it listens
+    /// URL under which browsers reach the simulator, and base of the issuers; by default the listen address
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:4100", value_parser = address)]
     pub public_url: Option<Url>,
-    /// The name under which Vitrine is registered on every platform
+    /// Client ID under which Vitrine is registered on every platform
     #[arg(long, env = "CLIENT_ID", value_name = "CLIENT_ID", default_value = "vitrine")]
     pub client_id: String,
-    /// What proves that it is Vitrine (secret)
+    /// Client secret of Vitrine (secret)
     #[arg(long, env = "CLIENT_SECRET", value_name = "CLIENT_SECRET", default_value = "simulated", hide_env_values = true)]
     pub client_secret: String,
-    /// A file with that secret, instead of it
+    /// A file with the client secret, instead of CLIENT_SECRET
     #[arg(long, env = "CLIENT_SECRET_FILE", value_name = "CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
-    /// The one redirect URI of a platform is `{CALLBACK_BASE}/{platform}/callback`
+    /// Base of redirect URIs; a platform's only redirect URI is `{CALLBACK_BASE}/{platform}/callback`
     #[arg(long, env = "CALLBACK_BASE", value_name = "CALLBACK_BASE", default_value = "http://localhost:8080/api/oauth", value_parser = address)]
     pub callback_base: Url,
-    /// A JSON file with knobs to start with: `{"google": {"latency_ms": 300}}`
+    /// A JSON file with initial knobs: `{"google": {"latency_ms": 300}}`
     #[arg(long, env = "KNOBS_FILE", value_name = "KNOBS_FILE")]
     pub knobs_file: Option<PathBuf>,
 }
@@ -54,19 +54,20 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The client's secret, from its file if one is named.
+    /// The client secret, from its file if one is configured.
     pub(crate) fn secret(&self) -> io::Result<String> {
         let Some(path) = &self.client_secret_file else { return Ok(self.client_secret.clone()) };
         let refuse =
-            |reason: String| io::Error::other(format!("CLIENT_SECRET_FILE wants a file with a secret; {}: {reason}", path.display()));
+            |reason: String| io::Error::other(format!("CLIENT_SECRET_FILE must be a file with a secret; {}: {reason}", path.display()));
         let secret = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?.trim_end().to_owned();
         if secret.is_empty() { Err(refuse("it is empty".to_owned())) } else { Ok(secret) }
     }
 
-    /// The knobs of the file, none without one.
+    /// The initial knobs from the file; none without a file.
     pub(crate) fn knobs(&self) -> io::Result<BTreeMap<Platform, Knobs>> {
         let Some(path) = &self.knobs_file else { return Ok(BTreeMap::new()) };
-        let refuse = |reason: String| io::Error::other(format!("KNOBS_FILE wants knobs of platforms; {}: {reason}", path.display()));
+        let refuse =
+            |reason: String| io::Error::other(format!("KNOBS_FILE must be a file with knobs of platforms; {}: {reason}", path.display()));
         let text = fs::read_to_string(path).map_err(|error| refuse(error.to_string()))?;
         let all: BTreeMap<Platform, Knobs> = serde_json::from_str(&text).map_err(|error| refuse(error.to_string()))?;
         for (platform, knobs) in &all {
@@ -77,7 +78,7 @@ impl Config {
 }
 
 fn address(text: &str) -> Result<Url, String> {
-    let url = Url::parse(text).map_err(|error| format!("wants a URL: {error}"))?;
+    let url = Url::parse(text).map_err(|error| format!("must be a URL: {error}"))?;
     let plain = matches!(url.scheme(), "http" | "https") && url.host().is_some() && url.query().is_none() && url.fragment().is_none();
-    if plain { Ok(url) } else { Err("wants an http or https address without query and fragment".to_owned()) }
+    if plain { Ok(url) } else { Err("must be an http or https URL without query and fragment".to_owned()) }
 }

@@ -1,4 +1,4 @@
-//! The simulator's own routes: what it does wrong, what it has done, how it is. No knob touches them.
+//! The simulator's own routes: knobs, counts, notifications and health. No knob affects them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,16 +20,16 @@ use crate::platform::Platform;
 use crate::posts::Post;
 use crate::provider::Provider;
 
-/// All that is played.
+/// Everything that the simulator plays.
 #[derive(Clone)]
 pub struct Simulated {
     /// The platforms.
     pub providers: Arc<[Arc<Provider>]>,
-    /// Who is told of alerts.
+    /// The receivers of alerts.
     pub sink: Arc<Sink>,
 }
 
-/// What concerns everything that is played.
+/// Routes for the simulator as a whole.
 pub fn routes(simulated: Simulated) -> Router {
     Router::new()
         .route("/", get(home))
@@ -41,7 +41,7 @@ pub fn routes(simulated: Simulated) -> Router {
         .with_state(simulated)
 }
 
-/// What concerns one platform, below its address.
+/// Routes for one platform, below its base URL.
 pub fn posts() -> Router<Arc<Provider>> {
     Router::new().route("/posts", get(list))
 }
@@ -76,7 +76,7 @@ async fn turn(State(all): State<Simulated>, Path(name): Path<String>, knobs: Rec
     }
     match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
         Some(kind) => answer(body::read(knobs).inspect(|disorder: &Disorder| all.sink.set_disorder(kind, *disorder))),
-        None => refuse(StatusCode::NOT_FOUND, "there is no such platform or receiver"),
+        None => refuse(StatusCode::NOT_FOUND, "no such platform or receiver"),
     }
 }
 

@@ -1,5 +1,5 @@
-//! How often what happened on a platform: the JSON of `GET /counts`. What an answer's status tells is counted here for
-//! every route; the rest is counted where it happens.
+//! Event counts of a platform: the JSON of `GET /counts`. A layer around every route counts by response status; all other events are
+//! counted where they happen.
 
 use std::sync::Arc;
 
@@ -18,23 +18,23 @@ pub struct Counts {
     pub authorizations: u64,
     /// Consents denied.
     pub denials: u64,
-    /// Codes that became tokens.
+    /// Codes exchanged for tokens.
     pub tokens: u64,
-    /// Refresh tokens that became new ones.
+    /// Refresh tokens exchanged for new tokens.
     pub refreshes: u64,
-    /// Tokens that the client gave back.
+    /// Tokens that the client revoked.
     pub revocations: u64,
-    /// Refresh tokens that came a second time.
+    /// Refresh tokens used a second time.
     pub reused_refresh_tokens: u64,
     /// Posts made.
     pub posts: u64,
-    /// Requests for a post that arrived, whatever became of them.
+    /// Received requests for a post, whatever their outcome.
     pub post_requests: u64,
-    /// Requests for a post that was there already, told by their idempotency key.
+    /// Requests that repeated an existing post, recognised by their idempotency key.
     pub repeated_posts: u64,
-    /// Answers 401 and 403.
+    /// Responses with 401 or 403.
     pub refused: u64,
-    /// Answers 429.
+    /// Responses with 429.
     pub rate_limited: u64,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong with calls, whatever they ask for. Lies are told where the truth would be.
+//! Failures and delays of calls, whatever the calls request. Lies are implemented where the true value would be.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::platforms::Problem;
 use crate::provider::Provider;
 use crate::server::hang_up;
 
-/// For everything of a platform: it may be down.
+/// Applies the outage knob; for every route of a platform.
 pub async fn outage(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     let outage = provider.state().knobs.outage;
     match outage {
         None => next.run(request).await,
         Some(outage) => {
-            let error = Problem::new(provider.platform, StatusCode::SERVICE_UNAVAILABLE, "the platform is down, as its knobs say");
+            let error = Problem::new(provider.platform, StatusCode::SERVICE_UNAVAILABLE, "the platform is down because of its knobs");
             down(outage, error.into_response()).await
         }
     }
 }
 
-/// What one gets from something that is down.
+/// The response of a service in an outage.
 pub async fn down(outage: Outage, error: Response) -> Response {
     match outage {
         Outage::Refuse => hang_up(),
@@ -35,17 +35,17 @@ pub async fn down(outage: Outage, error: Response) -> Response {
     }
 }
 
-/// For everything of a platform but its pages: a call may fail, and its answer may be late.
+/// Applies the error and latency knobs; for every route of a platform except its pages.
 ///
-/// A call that fails has no effect. One whose answer is late has had its effect when the wait begins, so that a client that
-/// gives up cannot know.
+/// A failing call has no effect. A delayed call takes effect before the delay, so that a client that gives up cannot know whether it did.
 pub async fn trouble(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     let (error_rate, latency) = {
         let knobs = &provider.state().knobs;
         (knobs.error_rate, Duration::from_millis(knobs.latency_ms))
     };
     let response = if rand::random_bool(error_rate) {
-        Problem::new(provider.platform, StatusCode::INTERNAL_SERVER_ERROR, "the call failed, as the knobs say").into_response()
+        Problem::new(provider.platform, StatusCode::INTERNAL_SERVER_ERROR, "the call failed because of the platform's knobs")
+            .into_response()
     } else {
         next.run(request).await
     };

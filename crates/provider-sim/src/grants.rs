@@ -1,6 +1,6 @@
-//! What people allowed, and the codes and tokens that stand for it. Time is an argument: nothing here asks a clock.
+//! Grants, and the codes and tokens that represent them. Time is an argument: nothing here reads a clock.
 //!
-//! A code and all tokens that come of it are a family. A family that has ended takes all of them along.
+//! A code and all tokens issued from it are a family. When a family ends, all of them become invalid.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,25 +12,25 @@ use sha2::{Digest, Sha256};
 
 use crate::account::Account;
 
-/// How long a code may be used.
+/// Lifetime of a code.
 const CODE_LIFETIME: Duration = Duration::from_mins(1);
 
-/// What somebody allowed.
+/// An account owner's consent.
 #[derive(Debug)]
 pub struct Grant {
-    /// Who.
+    /// The account.
     pub account: Account,
-    /// To do what.
+    /// The granted scopes.
     pub scopes: Vec<&'static str>,
-    /// What the client wants to find in the ID token.
+    /// The nonce for the ID token.
     pub nonce: Option<String>,
-    /// SHA-256 of the verifier, as RFC 7636 writes it.
+    /// The code challenge: SHA-256 of the verifier, encoded as in RFC 7636.
     pub challenge: String,
-    /// Where the code was sent.
+    /// The redirect URI that the code was sent to.
     pub redirect_uri: String,
 }
 
-/// Codes and tokens of a platform.
+/// The codes and tokens of a platform.
 #[derive(Default)]
 pub struct Grants {
     codes: HashMap<String, Code>,
@@ -41,7 +41,7 @@ pub struct Grants {
 }
 
 type Family = u64;
-/// Fresh tokens, what they go back to, and what they are for.
+/// New tokens, their grant, and their scopes.
 type Refreshed = (Tokens, Arc<Grant>, Vec<&'static str>);
 
 struct Code {
@@ -62,31 +62,31 @@ struct RefreshToken {
     used: bool,
 }
 
-/// Fresh tokens.
+/// A new pair of tokens.
 pub struct Tokens {
-    /// For the API.
+    /// The access token.
     pub access: String,
-    /// For fresh ones.
+    /// The refresh token.
     pub refresh: String,
 }
 
-/// Why a code or a refresh token is not taken.
+/// Why a code or a refresh token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// Nobody was given it, or it has ended.
+    /// It was never issued, or it has ended.
     Unknown,
-    /// It came a second time: what came of it the first time has ended now.
+    /// It was used a second time: everything issued from it has ended now.
     Reused,
-    /// It was sent to another address.
+    /// The redirect URI differs from that of the code.
     RedirectUri,
-    /// The verifier does not fit the challenge.
+    /// The verifier does not match the challenge.
     Verifier,
-    /// More is wanted than was allowed.
+    /// A scope exceeds the grant.
     Scope,
 }
 
 impl Grants {
-    /// A code for what somebody allowed.
+    /// Issues a code for a grant.
     pub fn issue_code(&mut self, grant: Grant, now: Instant) -> String {
         self.last += 1;
         let code = secret();
@@ -94,7 +94,7 @@ impl Grants {
         code
     }
 
-    /// A code that was used already, which is worth nothing.
+    /// Issues a code that is already used, and therefore invalid.
     pub fn issue_used_code(&mut self, grant: Grant, now: Instant) -> String {
         let code = self.issue_code(grant, now);
         if let Some(code) = self.codes.get_mut(&code) {
@@ -103,7 +103,7 @@ impl Grants {
         code
     }
 
-    /// Tokens for a code. Any attempt uses it up (RFC 6749, 4.1.2).
+    /// Exchanges a code for tokens. Any attempt uses the code up (RFC 6749, 4.1.2).
     pub fn redeem(
         &mut self,
         code: &str,
@@ -132,7 +132,7 @@ impl Grants {
         Ok((self.issue_tokens(family, grant.scopes.clone(), lifetime, now), grant))
     }
 
-    /// Tokens for the newest refresh token of a family, which is used up. Less than was allowed may be wanted (RFC 6749, 6).
+    /// Exchanges the newest refresh token of a family, which is used up. The scopes may be a subset of the grant's (RFC 6749, 6).
     pub fn refresh(
         &mut self,
         token: &str,
@@ -143,7 +143,7 @@ impl Grants {
         let token = self.refresh_tokens.get_mut(token).ok_or(Refused::Unknown)?;
         let family = token.family;
         if token.used {
-            // Either the client or a thief has the newer one: nobody can tell which (RFC 9700, 4.14.2).
+            // Either the client or a thief has the newer token, and the server cannot tell which (RFC 9700, 4.14.2).
             self.families.remove(&family);
             return Err(Refused::Reused);
         }
@@ -156,13 +156,13 @@ impl Grants {
         Ok((self.issue_tokens(family, scopes.clone(), lifetime, now), grant, scopes))
     }
 
-    /// Whose access token this is and what it may be used for, if it still may be.
+    /// The grant and the scopes of a valid access token.
     pub fn access(&self, token: &str, now: Instant) -> Option<(Arc<Grant>, Vec<&'static str>)> {
         let token = self.access_tokens.get(token).filter(|token| now < token.ends)?;
         Some((self.families.get(&token.family)?.clone(), token.scopes.clone()))
     }
 
-    /// Ends a token: an access token alone, a refresh token with its whole family (RFC 7009, 2.1). Tells whether there was one.
+    /// Ends a token: an access token alone, a refresh token with its whole family (RFC 7009, 2.1). Returns whether it existed.
     pub fn revoke(&mut self, token: &str) -> bool {
         if let Some(token) = self.refresh_tokens.get(token) {
             return self.families.remove(&token.family).is_some();

@@ -1,4 +1,4 @@
-//! The key that signs ID tokens (RS256), made at the start and the same for all platforms, and the ways to sign wrongly.
+//! The key that signs ID tokens (RS256), generated at the start and shared by all platforms, and the invalid signatures of the lies.
 
 use std::io;
 
@@ -18,7 +18,7 @@ use crate::knobs::Lie;
 
 const BITS: usize = 2048;
 
-/// The published key, and one that is not.
+/// The published key, and an unpublished one.
 pub struct Keys {
     own: Key,
     stranger: OnceCell<Key>,
@@ -30,7 +30,7 @@ struct Key {
 }
 
 impl Keys {
-    /// Makes the key, which takes a good part of a second.
+    /// Generates the key, which takes a good part of a second.
     pub async fn generate() -> io::Result<Self> {
         Ok(Self { own: Key::generate().await?, stranger: OnceCell::new() })
     }
@@ -48,10 +48,10 @@ impl Keys {
         })
     }
 
-    /// A signed token (RFC 7519), or one that is signed as the lie wants it.
+    /// Signs a token (RFC 7519), validly or as the lie demands.
     ///
     /// # Errors
-    /// When a key that is needed for a lie cannot be made.
+    /// When a key for a lie cannot be generated.
     pub async fn sign(&self, claims: &Map<String, Value>, lie: Option<Lie>) -> io::Result<String> {
         let own = &self.own;
         Ok(match lie {

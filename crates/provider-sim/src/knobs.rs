@@ -1,10 +1,10 @@
-//! What can be made to go wrong, for each platform. The JSON of `PUT /knobs/{platform}`; what is left out is as it should be.
+//! The faults of each platform: the JSON of `PUT /knobs/{platform}`. Omitted fields have their normal values.
 
 use serde::{Deserialize, Serialize};
 
 use crate::platform::Platform;
 
-/// Ten minutes: longer than anybody waits.
+/// Ten minutes: longer than any client waits.
 const MOST_LATENCY_MS: u64 = 600_000;
 /// A year.
 const MOST_TOKEN_S: u64 = 365 * 24 * 3600;
@@ -15,27 +15,27 @@ const MOST_RATE_LIMIT_S: u64 = 24 * 3600;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knobs {
-    /// Milliseconds by which answers are late. The work is done before the wait: who gives up may have been served.
+    /// Delay of responses in milliseconds. Calls take effect before the delay, even for a client that gives up.
     pub latency_ms: u64,
-    /// Share of the calls that are answered with 500 and have no effect, 0 to 1.
+    /// Share of the calls that fail with 500 and have no effect, 0 to 1.
     pub error_rate: f64,
-    /// Calls that an account may make.
+    /// Limit of API calls per account.
     pub rate_limit: Option<RateLimit>,
-    /// The platform is down, and how.
+    /// The outage of the platform, if it is down.
     pub outage: Option<Outage>,
-    /// Seconds that access tokens last.
+    /// Lifetime of access tokens in seconds.
     pub token_s: u64,
-    /// The one thing that is wrong.
+    /// The one incorrect behaviour.
     pub lie: Option<Lie>,
 }
 
-/// So many API calls of an account in so many seconds.
+/// A number of API calls per account and period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Calls; with 0 every one is refused.
+    /// Number of calls; 0 refuses every call.
     pub requests: u32,
-    /// Seconds.
+    /// The period in seconds.
     pub per_s: u64,
 }
 
@@ -43,47 +43,47 @@ pub struct RateLimit {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outage {
-    /// The connection is closed without an answer.
+    /// The connection is closed without a response.
     Refuse,
-    /// No answer ever comes.
+    /// No response is ever sent.
     Hang,
-    /// Every answer is 503.
+    /// Every response is 503.
     Error,
 }
 
-/// The one thing that a platform does wrong while it does everything else right.
+/// The one thing that a platform does wrong while everything else is correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lie {
-    /// The ID token is of another issuer.
+    /// The ID token has another issuer.
     Issuer,
-    /// The ID token is for another client.
+    /// The ID token has another audience.
     Audience,
     /// The ID token has another nonce.
     Nonce,
     /// The ID token has no nonce.
     NoNonce,
-    /// The ID token was over an hour ago.
+    /// The ID token expired over an hour ago.
     Expired,
-    /// The ID token is not signed, and says so.
+    /// The ID token is unsigned, with `alg` `none`.
     AlgNone,
     /// The ID token is signed by HMAC with the public key (its PEM) as the secret.
     Hs256,
-    /// The signature of the ID token does not fit.
+    /// The signature of the ID token is invalid.
     Signature,
     /// The ID token is signed with a key that the platform does not publish.
     UnknownKey,
-    /// The answer to the authorization request names another issuer (RFC 9207).
+    /// The authorization response names another issuer (RFC 9207).
     IssParameter,
-    /// The answer to the authorization request names no issuer (RFC 9207).
+    /// The authorization response names no issuer (RFC 9207).
     NoIssParameter,
-    /// The code was used before it arrives.
+    /// The code is already used when the client receives it.
     ReplayedCode,
     /// The e-mail address is not verified.
     UnverifiedEmail,
-    /// No e-mail address is told.
+    /// No e-mail address is provided.
     NoEmail,
-    /// The discovery document is of another issuer.
+    /// The discovery document has another issuer.
     DiscoveryIssuer,
 }
 
@@ -94,32 +94,32 @@ impl Default for Knobs {
 }
 
 impl Knobs {
-    /// Whether this platform can do all that.
+    /// Checks that this platform supports the settings.
     ///
     /// # Errors
-    /// A sentence that names the field and what it wants.
+    /// A sentence that names the field and its constraint.
     pub fn check(&self, platform: Platform) -> Result<(), String> {
         if self.latency_ms > MOST_LATENCY_MS {
-            return Err(format!("latency_ms wants at most {MOST_LATENCY_MS}"));
+            return Err(format!("latency_ms must be at most {MOST_LATENCY_MS}"));
         }
         if !(0.0..=1.0).contains(&self.error_rate) {
-            return Err("error_rate wants 0 to 1".to_owned());
+            return Err("error_rate must be 0 to 1".to_owned());
         }
         if self.rate_limit.is_some_and(|limit| !(1..=MOST_RATE_LIMIT_S).contains(&limit.per_s)) {
-            return Err(format!("rate_limit.per_s wants 1 to {MOST_RATE_LIMIT_S}"));
+            return Err(format!("rate_limit.per_s must be 1 to {MOST_RATE_LIMIT_S}"));
         }
         if self.token_s > MOST_TOKEN_S {
-            return Err(format!("token_s wants at most {MOST_TOKEN_S}"));
+            return Err(format!("token_s must be at most {MOST_TOKEN_S}"));
         }
         match self.lie {
-            Some(lie) if !lie.can_be_told_by(platform) => Err(format!("lie wants one that {} can tell", platform.title())),
+            Some(lie) if !lie.can_be_told_by(platform) => Err(format!("lie must be one that {} can tell", platform.title())),
             _ => Ok(()),
         }
     }
 }
 
 impl Lie {
-    /// A lie about something that the platform never says would be a knob without effect.
+    /// Whether the platform uses the value that the lie is about; otherwise the knob would have no effect.
     fn can_be_told_by(self, platform: Platform) -> bool {
         match self {
             Self::ReplayedCode => true,

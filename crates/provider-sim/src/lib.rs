@@ -1,17 +1,18 @@
-//! Plays six sign-in and social platforms in small, and where alerts go: real protocols, made-up people, and faults and lies on request.
+//! Simulates six login and social platforms, and the receivers of alerts: real protocols, invented accounts, and faults and lies on
+//! request.
 //!
 //! | to find | look at |
 //! | --- | --- |
-//! | the platforms, what each one is | [`Platform`] |
-//! | signing in: codes, tokens, ID tokens | `oauth/`, and `grants` for what is remembered of them |
-//! | each platform's own API, posting | `platforms/`, and `posts` for what is remembered of them |
-//! | Slack, `PagerDuty` and a webhook, which alerts are sent to | `notifications/` |
-//! | what can be made to go wrong | [`Knobs`]; `faults` does it to calls, `oauth/` tells the lies |
-//! | what is known of one platform while the simulator runs | `provider` |
+//! | the platforms and their properties | [`Platform`] |
+//! | logins: codes, tokens, ID tokens | `oauth/`, with their state in `grants` |
+//! | each platform's own API, posting | `platforms/`, with its state in `posts` |
+//! | Slack, `PagerDuty` and a webhook, which receive alerts | `notifications/` |
+//! | faults and lies | [`Knobs`]; `faults` makes calls fail, `oauth/` tells the lies |
+//! | the state of one platform while the simulator runs | `provider` |
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
 //!
-//! Everything is in memory and gone at the end. Nothing here knows Vitrine but its callback address.
+//! Everything is in memory and lost at the end. The only thing that the simulator knows about Vitrine is its callback URL.
 
 mod account;
 mod body;
@@ -57,10 +58,10 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Makes a key, listens and answers from then on.
+    /// Generates a key, listens, and serves from then on.
     ///
     /// # Errors
-    /// When the address cannot be had, or a file that the configuration names is not what it should be.
+    /// When the address is unavailable, or a file named in the configuration is invalid.
     pub async fn start(config: Config) -> io::Result<Self> {
         let knobs = config.knobs()?;
         let listener = TcpListener::bind(config.listen_address).await?;
@@ -76,22 +77,22 @@ impl Simulator {
         Ok(Self { address, stop, serving })
     }
 
-    /// Where it listens.
+    /// The address on which it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The address of a path, such as `google` or `knobs/google`.
+    /// The URL of a path, such as `google` or `knobs/google`.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.address)
     }
 
-    /// Takes no more connections, finishes what is in flight within a moment, and ends.
+    /// Accepts no more connections, finishes requests in flight for a moment, and ends.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        // It fails only when it was aborted, and then it has ended too.
+        // The task fails only when it was aborted, and then it has ended, too.
         let _ = (&mut self.serving).await;
     }
 }

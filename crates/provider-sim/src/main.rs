@@ -1,4 +1,4 @@
-//! The simulator as a program: reads its configuration, runs until it is told to stop, decides the exit code.
+//! The simulator as a program: reads its configuration, runs until a signal stops it, and decides the exit code.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -11,11 +11,11 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Longest time for the answer of a health check.
+/// Time limit for the response to a health check.
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Parser)]
-#[command(name = "provider-sim", version, about = "Plays sign-in and social platforms, faults included: nothing in it is real")]
+#[command(name = "provider-sim", version, about = "Simulates login and social platforms, including their faults: nothing in it is real")]
 struct Cli {
     #[command(subcommand)]
     verb: Option<Verb>,
@@ -25,9 +25,9 @@ struct Cli {
 
 #[derive(Clone, Copy, Subcommand)]
 enum Verb {
-    /// Answer requests until told to stop (the default)
+    /// Serve requests until stopped by a signal (the default)
     Serve,
-    /// Ask the simulator on this machine whether it answers: exit code 0 or 1
+    /// Check the health of the simulator on this machine: exit code 0 or 1
     Healthcheck,
 }
 
@@ -40,7 +40,7 @@ async fn main() -> ExitCode {
     };
     outcome.map_or_else(
         |error| {
-            eprintln!("provider-sim ends with a failure: {error}");
+            eprintln!("provider-sim failed: {error}");
             ExitCode::FAILURE
         },
         |()| ExitCode::SUCCESS,
@@ -48,20 +48,20 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(config: Config) -> io::Result<()> {
-    // Before anything that takes time: as process 1 of a container, signals without a handler are ignored.
+    // Before anything that takes time: signals without a handler are ignored in process 1 of a container.
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let simulator = Simulator::start(config).await?;
-    eprintln!("provider-sim listens on http://{}", simulator.address());
+    eprintln!("provider-sim listening on http://{}", simulator.address());
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    eprintln!("provider-sim leaves");
+    eprintln!("provider-sim stopped");
     simulator.stop().await;
     Ok(())
 }
 
-/// Asks the simulator that listens on an address of this machine for its health.
+/// Checks the health of the simulator that listens on an address of this machine.
 async fn ask(mut address: SocketAddr) -> io::Result<()> {
     if address.ip().is_unspecified() {
         let loopback = if address.is_ipv4() { IpAddr::from(Ipv4Addr::LOCALHOST) } else { IpAddr::from(Ipv6Addr::LOCALHOST) };
@@ -78,6 +78,6 @@ async fn ask(mut address: SocketAddr) -> io::Result<()> {
     if answer.starts_with("HTTP/1.1 200 ") {
         Ok(())
     } else {
-        Err(io::Error::other(answer.lines().next().unwrap_or("no answer").to_owned()))
+        Err(io::Error::other(answer.lines().next().unwrap_or("no response").to_owned()))
     }
 }

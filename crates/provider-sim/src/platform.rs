@@ -1,31 +1,31 @@
-//! The six platforms, a closed set, and in what they differ as authorization servers. Their own APIs are in `platforms/`.
+//! The six platforms, a closed set, and their differences as authorization servers. Their own APIs are in `platforms/`.
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
 
-/// One of the platforms that are played.
+/// A simulated platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Platform {
-    /// OAuth 2 and an API that tells who somebody is.
+    /// OAuth 2 and an API for the user's identity.
     Github,
     /// `OpenID` Connect.
     Gitlab,
     /// `OpenID` Connect.
     Google,
-    /// OAuth 2, an API that tells who somebody is, and posts.
+    /// OAuth 2, an API for the user's identity, and posts.
     Mastodon,
     /// `OpenID` Connect, and posts.
     Linkedin,
-    /// OAuth 2, an API that tells who somebody is, and posts.
+    /// OAuth 2, an API for the user's identity, and posts.
     X,
 }
 
 impl Platform {
-    /// All of them, in the order in which they are listed.
+    /// All of them, in display order.
     pub const ALL: [Self; 6] = [Self::Github, Self::Gitlab, Self::Google, Self::Mastodon, Self::Linkedin, Self::X];
 
-    /// As it stands in paths and files.
+    /// The name in paths and files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Platform {
         }
     }
 
-    /// As people write it.
+    /// The name for people.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Platform {
         }
     }
 
-    /// Whether it states who somebody is in a signed token (`OpenID` Connect) rather than by an API of its own.
+    /// Whether it identifies users by a signed token (`OpenID` Connect) rather than by an API of its own.
     #[must_use]
     pub const fn is_oidc(self) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl Platform {
         }
     }
 
-    /// Whether it ever tells an e-mail address.
+    /// Whether it ever provides an e-mail address.
     #[must_use]
     pub const fn tells_email(self) -> bool {
         match self {
@@ -69,7 +69,7 @@ impl Platform {
         }
     }
 
-    /// The scopes that it knows; any other is refused with `invalid_scope`.
+    /// The supported scopes; any other is refused with `invalid_scope`.
     pub(crate) const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Github => &["read:user", "user", "user:email", "read:org", "repo", "public_repo"],
@@ -81,7 +81,7 @@ impl Platform {
         }
     }
 
-    /// Where it takes posts, below its own address.
+    /// The path for new posts, below its base URL.
     pub(crate) const fn posting_path(self) -> Option<&'static str> {
         match self {
             Self::Mastodon => Some("/api/v1/statuses"),
@@ -91,7 +91,7 @@ impl Platform {
         }
     }
 
-    /// Whether a request for this path below its own address asks for a post.
+    /// Whether a request for this path below its base URL creates a post.
     pub(crate) fn is_posting(self, method: &Method, path: &str) -> bool {
         method == Method::POST && self.posting_path() == Some(path)
     }

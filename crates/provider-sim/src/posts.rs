@@ -1,25 +1,25 @@
-//! The posts of a platform, and that the same idempotency key makes no second one. Time is an argument.
+//! The posts of a platform; the same idempotency key creates only one post. Time is an argument.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
-/// Bits of an identifier that tell posts of one millisecond apart.
+/// Number of bits of an identifier that distinguish posts of one millisecond.
 const SEQUENCE_BITS: u32 = 16;
 
-/// Something that somebody posted.
+/// A post.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Post {
-    /// Never used again, not even by the next simulator.
+    /// Never reused, not even by the next simulator.
     pub id: String,
-    /// Who.
+    /// The name of the author's account.
     pub account: String,
-    /// What.
+    /// The posted text.
     pub text: String,
-    /// The idempotency key that came with it.
+    /// The idempotency key of the request.
     pub key: Option<String>,
-    /// When.
+    /// When it was created.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
@@ -31,17 +31,17 @@ pub struct Posts {
     keys: HashMap<(String, String), usize>,
 }
 
-/// What became of a request for a post.
+/// The result of a request for a post.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Published {
-    /// It was made.
+    /// The post was created.
     Made(Post),
-    /// It had been made before.
+    /// The post already existed.
     Repeated(Post),
 }
 
 impl Posts {
-    /// Makes a post, unless this account made one with this key.
+    /// Creates a post, unless this account has one with this key.
     pub fn publish(&mut self, account: &str, text: &str, key: Option<&str>, now: OffsetDateTime) -> Published {
         let key = key.map(|key| (account.to_owned(), key.to_owned()));
         if let Some(at) = key.as_ref().and_then(|key| self.keys.get(key)) {
@@ -63,12 +63,12 @@ impl Posts {
         Published::Made(post)
     }
 
-    /// All of them.
+    /// All posts.
     pub fn all(&self) -> &[Post] {
         &self.made
     }
 
-    /// How many an account has made.
+    /// The number of an account's posts.
     pub fn count(&self, account: &str) -> usize {
         self.made.iter().filter(|post| post.account == account).count()
     }

@@ -1,4 +1,4 @@
-//! One platform while the simulator runs: what it is, and what is remembered of it. No rules are here.
+//! One platform while the simulator runs: its identity and its state. No rules are here.
 
 use std::io;
 use std::net::SocketAddr;
@@ -13,13 +13,13 @@ use crate::platform::Platform;
 use crate::posts::Posts;
 use crate::throttle::Throttle;
 
-/// What all platforms share.
+/// Settings shared by all platforms.
 pub struct Site {
-    /// The name of the one client.
+    /// The ID of the one client.
     pub client_id: String,
-    /// What proves that it is the client.
+    /// The secret of the client.
     pub client_secret: String,
-    /// What signs ID tokens.
+    /// The keys that sign ID tokens.
     pub keys: Keys,
     public_url: String,
     callback_base: String,
@@ -27,33 +27,33 @@ pub struct Site {
 
 /// One platform.
 pub struct Provider {
-    /// Which one.
+    /// Its identity.
     pub platform: Platform,
-    /// What it shares with the others.
+    /// The settings shared with the other platforms.
     pub site: Arc<Site>,
     state: Mutex<State>,
 }
 
-/// What changes.
+/// The mutable state of a platform.
 #[derive(Default)]
 pub struct State {
-    /// What goes wrong.
+    /// Its faults.
     pub knobs: Knobs,
-    /// How often what happened.
+    /// Its event counts.
     pub counts: Counts,
     /// Codes and tokens.
     pub grants: Grants,
     /// Posts.
     pub posts: Posts,
-    /// The latest API calls of accounts.
+    /// The latest API calls by account.
     pub calls: Throttle,
 }
 
 impl Site {
-    /// The site that listens on this address.
+    /// The settings for a simulator that listens on this address.
     ///
     /// # Errors
-    /// When the file of the secret is not what it should be.
+    /// When the file of the secret is invalid.
     pub fn new(config: Config, address: SocketAddr, keys: Keys) -> io::Result<Self> {
         let client_secret = config.secret()?;
         let public_url = config.public_url.map_or_else(|| format!("http://{address}"), String::from);
@@ -67,36 +67,36 @@ impl Site {
         })
     }
 
-    /// Where browsers find it, without a slash at the end.
+    /// The public base URL, without a trailing slash.
     pub fn public_url(&self) -> &str {
         &self.public_url
     }
 }
 
 impl Provider {
-    /// A platform on which nothing has happened yet.
+    /// A platform with fresh state.
     pub fn new(platform: Platform, site: Arc<Site>, knobs: Knobs) -> Self {
         Self { platform, site, state: Mutex::new(State { knobs, ..State::default() }) }
     }
 
-    /// What changes. Held for moments, never while waiting for something.
+    /// Its state. The lock is held briefly and never across an await.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Its address as browsers know it, which is its name as an issuer.
+    /// Its URL as browsers know it, which is also its issuer identifier.
     pub fn issuer(&self) -> String {
         format!("{}/{}", self.site.public_url(), self.platform.name())
     }
 
-    /// The one address to which it sends answers.
+    /// The only redirect URI.
     pub fn redirect_uri(&self) -> String {
         format!("{}/{}/callback", self.site.callback_base, self.platform.name())
     }
 }
 
 impl State {
-    /// From now on this goes wrong. Calls that were made before do not count against a new limit.
+    /// Replaces the knobs. Earlier calls do not count against a new limit.
     pub fn set_knobs(&mut self, knobs: Knobs) {
         self.knobs = knobs;
         self.calls = Throttle::default();

@@ -1,4 +1,4 @@
-//! Which route is whose, and what lies around it: those of a platform or a receiver can be made to fail, the simulator's own cannot.
+//! Assembles the routes and their layers: those of a platform or a receiver can be made to fail, the simulator's own cannot.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::notifications::{self, Sink};
 use crate::provider::Provider;
 use crate::{counts, faults, oauth, platforms};
 
-/// Every route.
+/// The whole router.
 pub fn build(providers: Vec<Arc<Provider>>) -> Router {
     let mut router = Router::new();
     for provider in &providers {

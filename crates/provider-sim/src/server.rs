@@ -1,4 +1,4 @@
-//! Connections: an accept loop of our own, because `axum::serve` always answers and a platform that is down may not.
+//! Connections: an accept loop of our own, because `axum::serve` always sends a response, and a platform in an outage may not.
 
 use std::convert::Infallible;
 use std::io;
@@ -18,23 +18,23 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::ServiceExt;
 
-/// After an error of `accept`, such as too many open files.
+/// Pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// For what is in flight at the end; a platform that hangs would take for ever.
+/// Time limit for requests in flight at the end; a hanging platform would take for ever.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Marks a response that is not sent: the connection is closed instead.
 #[derive(Clone, Copy)]
 struct HangUp;
 
-/// Closes the connection without an answer.
+/// Closes the connection without a response.
 pub fn hang_up() -> Response {
     let mut response = ().into_response();
     response.extensions_mut().insert(HangUp);
     response
 }
 
-/// Serves until `stop` says so, then finishes what is in flight. Dropping the future ends all connections at once.
+/// Serves until `stop` becomes true, then finishes requests in flight. Dropping the future ends all connections at once.
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -64,7 +64,7 @@ async fn answer(stream: TcpStream, router: Router, mut stop: watch::Receiver<boo
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // A connection that breaks, or is meant to, is nobody's concern here.
+    // A connection that breaks, on purpose or not, needs no handling.
     let _ = tokio::select! {
         ended = connection.as_mut() => ended,
         _ = stop.changed() => {

@@ -1,4 +1,4 @@
-//! How many API calls an account made lately. Time is an argument.
+//! Rate limits of API calls per account. Time is an argument.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
@@ -10,10 +10,10 @@ use crate::knobs::RateLimit;
 pub struct Throttle(HashMap<String, VecDeque<Instant>>);
 
 impl Throttle {
-    /// Takes note of a call.
+    /// Counts a call.
     ///
     /// # Errors
-    /// After how many whole seconds the next one will be taken, if this one is too many.
+    /// The number of whole seconds until the next call is admitted, if this one exceeds the limit.
     pub fn admit(&mut self, account: &str, limit: RateLimit, now: Instant) -> Result<(), u64> {
         let window = Duration::from_secs(limit.per_s);
         let calls = self.0.entry(account.to_owned()).or_default();
@@ -41,7 +41,7 @@ mod tests {
         assert_eq!(throttle.admit("ada", limit, start), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(4_000)), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(4_000)), Err(6));
-        assert_eq!(throttle.admit("ada", limit, after(4_500)), Err(6), "seconds are rounded up: nobody comes too soon");
+        assert_eq!(throttle.admit("ada", limit, after(4_500)), Err(6), "seconds are rounded up, so that no retry comes too soon");
         assert_eq!(throttle.admit("grace", limit, after(4_500)), Ok(()));
         assert_eq!(throttle.admit("ada", limit, after(9_999)), Err(1));
         assert_eq!(throttle.admit("ada", limit, after(10_000)), Ok(()), "refused calls are not counted");

@@ -1,5 +1,5 @@
-//! Where alerts go: Slack's incoming webhooks, `PagerDuty`'s Events API v2 and Alertmanager's own webhook, one file each. They take
-//! what the real ones take and answer as those do. What they were told is kept in `sink`.
+//! Receivers of alerts: Slack's incoming webhooks, `PagerDuty`'s Events API v2 and Alertmanager's own webhook, one file each. They accept
+//! the requests that the real services accept and respond as those do. `sink` stores the notifications.
 
 mod pagerduty;
 mod sink;
@@ -18,23 +18,23 @@ pub use sink::{Disorder, Notification, Sink, Status};
 
 use crate::faults;
 
-/// Who is told.
+/// The kind of a receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A channel of Slack's.
+    /// A Slack channel.
     Slack,
-    /// Whoever is on call.
+    /// The `PagerDuty` service of the person on call.
     Pagerduty,
     /// A program.
     Webhook,
 }
 
 impl Kind {
-    /// All of them, in the order in which they are listed.
+    /// All of them, in display order.
     pub const ALL: [Self; 3] = [Self::Slack, Self::Pagerduty, Self::Webhook];
 
-    /// As it stands in paths.
+    /// The name in paths.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Slack => "slack",
@@ -43,7 +43,7 @@ impl Kind {
         }
     }
 
-    /// As people write it.
+    /// The name for people.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Slack => "Slack",
@@ -61,7 +61,7 @@ impl Kind {
     }
 }
 
-/// All that can be told something.
+/// The routes of every receiver.
 pub fn routes(sink: &Arc<Sink>) -> Router {
     Kind::ALL
         .into_iter()
@@ -69,10 +69,10 @@ pub fn routes(sink: &Arc<Sink>) -> Router {
         .with_state(sink.clone())
 }
 
-/// It may be down.
+/// Applies the outage knob of a receiver.
 async fn outage(State((sink, kind)): State<(Arc<Sink>, Kind)>, request: Request, next: Next) -> Response {
     match sink.disorder(kind).outage {
         None => next.run(request).await,
-        Some(outage) => faults::down(outage, (StatusCode::SERVICE_UNAVAILABLE, "down, as the knobs say").into_response()).await,
+        Some(outage) => faults::down(outage, (StatusCode::SERVICE_UNAVAILABLE, "down because of the knobs").into_response()).await,
     }
 }

@@ -1,6 +1,6 @@
 //! `PagerDuty`'s Events API v2. <https://developer.pagerduty.com/docs/send-alert-event>
 //!
-//! An event's class is read as the name of its alert. `acknowledge` is missing: whoever acknowledges does so with `PagerDuty`.
+//! An event's class is the name of its alert. `acknowledge` is not implemented: people acknowledge in `PagerDuty` itself.
 
 use std::sync::Arc;
 
@@ -73,7 +73,7 @@ fn refuse(errors: &[String]) -> (StatusCode, Json<Value>) {
 }
 
 impl Event {
-    /// What it does to an incident, and what is wrong with it.
+    /// The resulting status of the incident, and the errors in the event.
     fn check(&self) -> (Option<Status>, Vec<String>) {
         let status = match &*self.action {
             "trigger" => Some(Status::Firing),

@@ -1,4 +1,4 @@
-//! What was told to whom lately, and who is down. Nothing here knows how it was told.
+//! The latest notifications, and the outages of receivers, independent of the receivers' protocols.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -10,37 +10,37 @@ use time::OffsetDateTime;
 use super::Kind;
 use crate::knobs::Outage;
 
-/// Older ones are forgotten.
+/// Number of notifications kept; older ones are dropped.
 const KEPT: usize = 1_000;
 
-/// Whether what was told of goes on.
+/// Whether the alerts of a notification still fire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// It does.
+    /// They still fire.
     Firing,
-    /// It is over.
+    /// They have resolved.
     Resolved,
 }
 
 /// One notification.
 #[derive(Clone, Debug, Serialize)]
 pub struct Notification {
-    /// Who was told.
+    /// The kind of the receiver.
     pub kind: Kind,
-    /// The sender's name for it, where it is said: Alertmanager's receiver, Slack's channel.
+    /// The sender's name for the receiver, if the protocol has one: Alertmanager's receiver, Slack's channel.
     pub receiver: Option<String>,
-    /// The names of the alerts, each once.
+    /// The distinct names of the alerts.
     pub alerts: Vec<String>,
-    /// Whether they go on.
+    /// Whether the alerts still fire.
     pub status: Status,
-    /// How bad it is said to be.
+    /// The severity that the sender states.
     pub severity: Option<String>,
-    /// By what the receiver knows that this is about the same as another, where it does.
+    /// The receiver's deduplication key, if the protocol has one.
     pub key: Option<String>,
-    /// What people read.
+    /// The text for people.
     pub text: String,
-    /// When.
+    /// When it arrived.
     #[serde(with = "time::serde::rfc3339")]
     pub received_at: OffsetDateTime,
 }
@@ -49,11 +49,11 @@ pub struct Notification {
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Disorder {
-    /// It is down, and how.
+    /// The outage, if the receiver is down.
     pub outage: Option<Outage>,
 }
 
-/// Everything that was told, oldest first.
+/// All kept notifications, oldest first.
 #[derive(Default)]
 pub struct Sink(Mutex<State>);
 
@@ -64,10 +64,10 @@ struct State {
 }
 
 impl Sink {
-    /// Keeps a notification and says it on standard output, for those who read logs.
+    /// Stores a notification and prints it to standard output for log readers.
     pub fn keep(&self, notification: Notification) {
         if let Ok(line) = serde_json::to_string(&notification) {
-            // Nobody may be reading it.
+            // Standard output may be closed.
             let _ = writeln!(io::stdout(), "{line}");
         }
         let mut state = self.state();
@@ -77,22 +77,22 @@ impl Sink {
         state.kept.push_back(notification);
     }
 
-    /// All that is kept.
+    /// All kept notifications.
     pub fn all(&self) -> Vec<Notification> {
         self.state().kept.iter().cloned().collect()
     }
 
-    /// Forgets them.
+    /// Deletes all notifications.
     pub fn clear(&self) {
         self.state().kept.clear();
     }
 
-    /// What is wrong with a receiver.
+    /// The knobs of a receiver.
     pub fn disorder(&self, kind: Kind) -> Disorder {
         self.state().disorders.get(&kind).copied().unwrap_or_default()
     }
 
-    /// From now on this is wrong with it.
+    /// Sets the knobs of a receiver.
     pub fn set_disorder(&self, kind: Kind, disorder: Disorder) {
         self.state().disorders.insert(kind, disorder);
     }

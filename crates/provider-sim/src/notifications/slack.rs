@@ -1,6 +1,6 @@
 //! Slack's incoming webhooks. <https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>
 //!
-//! Slack knows no alerts. A field of an attachment that is titled `Alert` or `Severity` is read as such.
+//! Slack has no notion of alerts. The attachment fields titled `Alert` and `Severity` are read as an alert's name and severity.
 
 use std::sync::Arc;
 
@@ -14,10 +14,10 @@ use time::OffsetDateTime;
 use super::{Kind, Notification, Sink, Status};
 use crate::body::{self, Received};
 
-/// Alertmanager's colour for what is over.
+/// Alertmanager's colour for resolved alerts.
 const OVER: &str = "good";
 
-/// Any address is a webhook: the real ones are secret, these are not.
+/// Any path is a webhook: real ones are secret, these are not.
 pub fn routes() -> Router<Arc<Sink>> {
     Router::new().route("/slack/services/{*hook}", post(message))
 }
@@ -59,7 +59,7 @@ async fn message(State(sink): State<Arc<Sink>>, body: Received) -> (StatusCode, 
 }
 
 impl Message {
-    /// What it says, if anything.
+    /// The notification in the message, if it has any text.
     fn read(self) -> Option<Notification> {
         let mut lines = vec![self.text.as_str()];
         for attachment in &self.attachments {

@@ -41,7 +41,7 @@ struct Alert {
 async fn take(State(sink): State<Arc<Sink>>, body: Received) -> Result<StatusCode, (StatusCode, String)> {
     let message: Message = body::read(body)?;
     if message.version != VERSION || message.alerts.is_empty() {
-        return Err((StatusCode::UNPROCESSABLE_ENTITY, format!("version wants {VERSION}, alerts wants one at least")));
+        return Err((StatusCode::UNPROCESSABLE_ENTITY, format!("version must be {VERSION}, alerts must not be empty")));
     }
     sink.keep(message.read());
     Ok(StatusCode::OK)

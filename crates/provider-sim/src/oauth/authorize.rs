@@ -1,6 +1,7 @@
-//! The authorization endpoint: checks the request, asks the person, sends the answer back by the browser.
+//! The authorization endpoint: checks the request, asks for consent, and redirects the browser back with the response.
 //!
-//! A request whose client or redirect URI is wrong gets a page: to redirect would make this an open redirector (RFC 6749, 4.1.2.1).
+//! A request with a wrong client or redirect URI gets an error page, because a redirect would make this an open redirector (RFC 6749,
+//! 4.1.2.1).
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -20,11 +21,11 @@ use crate::provider::Provider;
 
 /// Length of a SHA-256 in base64url without padding (RFC 7636, 4.2).
 const CHALLENGE_LENGTH: usize = 43;
-/// What the form hands on.
+/// The parameters that the form passes on.
 const HANDED_ON: [&str; 8] =
     ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"];
 
-/// A request that can be asked about.
+/// A valid authorization request.
 struct Ask {
     scopes: Vec<&'static str>,
     challenge: String,
@@ -32,11 +33,11 @@ struct Ask {
     state: Option<String>,
 }
 
-/// Why it cannot.
+/// Why a request is refused.
 enum Refusal {
-    /// Nobody who could be told safely.
+    /// Shown on a page: no redirect would be safe.
     Page(String),
-    /// The client is told.
+    /// Sent to the client by a redirect.
     Client { error: &'static str, description: String, state: Option<String> },
 }
 
@@ -52,7 +53,7 @@ pub async fn show(State(provider): State<Arc<Provider>>, RawQuery(query): RawQue
     }
 }
 
-/// What the person decided.
+/// Handles the account owner's decision.
 pub async fn decide(State(provider): State<Arc<Provider>>, RawForm(body): RawForm) -> Response {
     let parameters = Parameters::read(&body);
     decision(&provider, &parameters).unwrap_or_else(|refusal| refusal.answer(&provider))
@@ -68,9 +69,13 @@ fn decision(provider: &Provider, parameters: &Parameters) -> Result<Response, Re
         }
         Some("deny") => {
             provider.state().counts.denials += 1;
-            Err(Refusal::Client { error: "access_denied", description: "the account's owner said no".to_owned(), state: ask.state })
+            Err(Refusal::Client {
+                error: "access_denied",
+                description: "the account's owner denied the request".to_owned(),
+                state: ask.state,
+            })
         }
-        _ => Err(Refusal::Page("decision wants approve or deny".to_owned())),
+        _ => Err(Refusal::Page("decision must be approve or deny".to_owned())),
     }
 }
 
@@ -93,7 +98,7 @@ impl Ask {
     fn read(provider: &Provider, parameters: &Parameters) -> Result<Self, Refusal> {
         let page = |reason: String| Err(Refusal::Page(reason));
         match parameters.repeated() {
-            Some(name @ ("client_id" | "redirect_uri")) => return page(format!("{name} comes twice")),
+            Some(name @ ("client_id" | "redirect_uri")) => return page(format!("{name} is repeated")),
             _ if parameters.get("client_id") != Some(&*provider.site.client_id) => {
                 return page(format!("no client is registered as “{}”", parameters.get("client_id").unwrap_or_default()));
             }
@@ -105,20 +110,20 @@ impl Ask {
         let state = parameters.get("state").map(str::to_owned);
         let refuse = |error, description: &str| Refusal::Client { error, description: description.to_owned(), state: state.clone() };
         if let Some(name) = parameters.repeated() {
-            return Err(refuse("invalid_request", &format!("{name} comes twice")));
+            return Err(refuse("invalid_request", &format!("{name} is repeated")));
         }
         if parameters.get("response_type") != Some("code") {
-            return Err(refuse("unsupported_response_type", "response_type wants code"));
+            return Err(refuse("unsupported_response_type", "response_type must be code"));
         }
         if parameters.get("code_challenge_method") != Some("S256") {
-            return Err(refuse("invalid_request", "code_challenge_method wants S256"));
+            return Err(refuse("invalid_request", "code_challenge_method must be S256"));
         }
         let challenge = parameters.get("code_challenge").unwrap_or_default();
         if challenge.len() != CHALLENGE_LENGTH || !challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte)) {
-            return Err(refuse("invalid_request", "code_challenge wants a SHA-256 in base64url"));
+            return Err(refuse("invalid_request", "code_challenge must be a SHA-256 in base64url"));
         }
         let scopes = scopes::read(provider.platform, parameters.get("scope").unwrap_or_default())
-            .map_err(|_| refuse("invalid_scope", "scope names one that the platform does not know"))?;
+            .map_err(|_| refuse("invalid_scope", "scope contains one that the platform does not support"))?;
         Ok(Self { scopes, challenge: challenge.to_owned(), nonce: parameters.get("nonce").map(str::to_owned), state })
     }
 }
@@ -134,11 +139,11 @@ impl Refusal {
     }
 }
 
-/// To the client, by the browser.
+/// Redirects the browser to the client.
 fn send_back(provider: &Provider, answer: &[(&str, &str)], state: Option<&str>) -> Response {
     let redirect_uri = provider.redirect_uri();
     let Ok(mut url) = Url::parse(&redirect_uri) else {
-        return pages::refusal(provider.platform, "the registered redirect URI is not an address");
+        return pages::refusal(provider.platform, "the registered redirect URI is not a URL");
     };
     url.query_pairs_mut().extend_pairs(answer).extend_pairs(state.map(|state| ("state", state)));
     if provider.platform.is_oidc() {
@@ -149,6 +154,6 @@ fn send_back(provider: &Provider, answer: &[(&str, &str)], state: Option<&str>) 
             _ => drop(url.query_pairs_mut().append_pair("iss", &provider.issuer())),
         }
     }
-    // The address holds the code: nobody keeps it, nobody is told it.
+    // The URL contains the code: it must not be cached or sent as a referrer.
     ([(CACHE_CONTROL, "no-store"), (REFERRER_POLICY, "no-referrer")], Redirect::to(url.as_str())).into_response()
 }

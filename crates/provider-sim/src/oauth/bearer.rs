@@ -1,4 +1,4 @@
-//! Who calls an API: the holder of an access token (RFC 6750), as often as the account may.
+//! Callers of an API: the holder of an access token (RFC 6750), within the account's rate limit.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -13,22 +13,22 @@ use crate::platform::Platform;
 use crate::platforms::Problem;
 use crate::provider::Provider;
 
-/// Whoever an access token stands for. As an argument of a handler it is a check.
+/// The caller that an access token identifies. As a handler's argument it enforces authentication.
 pub struct Caller {
-    /// What somebody allowed.
+    /// The grant of the token.
     pub grant: Arc<Grant>,
-    /// What of it this token is for.
+    /// The token's scopes, a subset of the grant's.
     pub scopes: Vec<&'static str>,
     platform: Platform,
 }
 
 impl Caller {
-    /// Whose account this is.
+    /// The account of the caller.
     pub fn account(&self) -> &Account {
         &self.grant.account
     }
 
-    /// That the token is for one of these scopes.
+    /// Checks that the token has one of these scopes.
     ///
     /// # Errors
     /// 403 with `insufficient_scope`.

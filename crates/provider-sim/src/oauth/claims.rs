@@ -1,4 +1,4 @@
-//! What is stated of somebody: the claims of ID tokens and of userinfo. The lies about them are told here.
+//! The claims of ID tokens and of userinfo, including the lies about them.
 
 use std::io;
 
@@ -10,12 +10,12 @@ use crate::grants::Grant;
 use crate::knobs::Lie;
 use crate::provider::Provider;
 
-/// Seconds that an ID token lasts.
+/// Lifetime of an ID token in seconds.
 const LIFETIME_S: i64 = 600;
-/// Seconds since when an ID token that has expired was issued.
+/// Age in seconds of an expired ID token.
 const LONG_AGO_S: i64 = 3600 + LIFETIME_S;
 
-/// What the scopes allow to tell of somebody (`OpenID` Connect Core, 5.4).
+/// The claims about an account that the scopes allow (`OpenID` Connect Core, 5.4).
 pub fn person(provider: &Provider, grant: &Grant, scopes: &[&str]) -> Map<String, Value> {
     let lie = provider.state().knobs.lie;
     let mut claims = Map::new();
@@ -31,10 +31,10 @@ pub fn person(provider: &Provider, grant: &Grant, scopes: &[&str]) -> Map<String
     claims
 }
 
-/// The signed statement.
+/// A signed ID token.
 ///
 /// # Errors
-/// When a key that is needed for a lie cannot be made.
+/// When a key for a lie cannot be generated.
 pub async fn id_token(provider: &Provider, grant: &Grant, scopes: &[&str], nonce: Option<String>) -> io::Result<String> {
     let lie = provider.state().knobs.lie;
     let mut claims = person(provider, grant, scopes);

@@ -1,4 +1,4 @@
-//! The one client, and how it proves itself: with its name and secret in a header or in the form (RFC 6749, 2.3.1), not in both.
+//! Authentication of the one client: by its ID and secret in a header or in the form (RFC 6749, 2.3.1), but not in both.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -10,31 +10,35 @@ use super::error::OAuthError;
 use super::parameters::Parameters;
 use crate::provider::Site;
 
-/// Whether the request is Vitrine's.
+/// Checks that the request comes from Vitrine.
 ///
 /// # Errors
-/// `invalid_client`, and `invalid_request` for two proofs.
+/// `invalid_client`, and `invalid_request` for credentials in both places.
 pub fn authenticate(site: &Site, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
     let (name, secret) = match (headers.get(AUTHORIZATION), form.get("client_secret")) {
-        (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client proves itself twice".to_owned())),
+        (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client uses two authentication methods".to_owned())),
         (Some(header), None) => {
-            let proof = header.to_str().ok().and_then(basic).ok_or(OAuthError::InvalidClient("the header is not of the scheme Basic"))?;
+            let proof = header
+                .to_str()
+                .ok()
+                .and_then(basic)
+                .ok_or(OAuthError::InvalidClient("the Authorization header must use the scheme Basic"))?;
             if form.get("client_id").is_some_and(|name| name != proof.0) {
-                return Err(OAuthError::InvalidRequest("client_id is not the one of the header".to_owned()));
+                return Err(OAuthError::InvalidRequest("client_id differs from that of the Authorization header".to_owned()));
             }
             proof
         }
         (None, Some(secret)) => (form.require("client_id")?.to_owned(), secret.to_owned()),
-        (None, None) => return Err(OAuthError::InvalidClient("the client does not prove itself")),
+        (None, None) => return Err(OAuthError::InvalidClient("client authentication is missing")),
     };
     if name == site.client_id && secret == site.client_secret {
         Ok(())
     } else {
-        Err(OAuthError::InvalidClient("the client or its secret is wrong"))
+        Err(OAuthError::InvalidClient("the client ID or the client secret is wrong"))
     }
 }
 
-/// Name and secret, each of which is encoded as in a form before both are joined.
+/// ID and secret, each of which is form-encoded before they are joined.
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

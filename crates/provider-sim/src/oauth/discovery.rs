@@ -1,4 +1,4 @@
-//! What an `OpenID` provider publishes of itself: its document (Discovery 1.0, 3) and its keys.
+//! The published metadata of an `OpenID` provider: its discovery document (Discovery 1.0, 3) and its keys.
 
 use std::sync::Arc;
 
@@ -13,8 +13,8 @@ use super::ANOTHER_ISSUER;
 use crate::knobs::Lie;
 use crate::provider::Provider;
 
-/// The document. Browsers are sent to the public address; programs stay at the one that they came to, since a simulator in
-/// a container has another name inside than outside.
+/// The discovery document. Browsers get URLs with the public address, programs URLs with the address that they used, because a simulator in
+/// a container has different names inside and outside.
 pub async fn document(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Json<Value> {
     let issuer = provider.issuer();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.parse::<Authority>().is_ok());
@@ -40,7 +40,7 @@ pub async fn document(State(provider): State<Arc<Provider>>, headers: HeaderMap)
     }))
 }
 
-/// The keys that sign ID tokens (RFC 7517).
+/// The published keys for ID tokens (RFC 7517).
 pub async fn keys(State(provider): State<Arc<Provider>>) -> Json<Value> {
     Json(json!({ "keys": [provider.site.keys.published()] }))
 }

@@ -1,4 +1,4 @@
-//! Refusals of the token and revocation endpoints, as RFC 6749, 5.2 writes them.
+//! Errors of the token and revocation endpoints, in the format of RFC 6749, 5.2.
 
 use std::io;
 
@@ -8,18 +8,18 @@ use axum::http::header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// What is wrong with a request; the text is for developers.
+/// An error; the text is for developers.
 #[derive(Debug)]
 pub enum OAuthError {
-    /// Something is missing, doubled or malformed.
+    /// A parameter is missing, repeated or malformed.
     InvalidRequest(String),
-    /// It is not proven that the client is who it says.
+    /// Client authentication failed.
     InvalidClient(&'static str),
-    /// The code or the refresh token is worth nothing.
+    /// The code or the refresh token is invalid.
     InvalidGrant(&'static str),
-    /// More is asked for than was allowed.
+    /// A scope exceeds the grant.
     InvalidScope(String),
-    /// There are two grant types.
+    /// The grant type is neither of the two supported ones.
     UnsupportedGrantType,
     /// The simulator itself failed.
     ServerError(io::Error),
@@ -33,7 +33,7 @@ impl IntoResponse for OAuthError {
             Self::InvalidGrant(reason) => (StatusCode::BAD_REQUEST, "invalid_grant", reason.to_owned()),
             Self::InvalidScope(reason) => (StatusCode::BAD_REQUEST, "invalid_scope", reason),
             Self::UnsupportedGrantType => {
-                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type wants authorization_code or refresh_token".to_owned())
+                (StatusCode::BAD_REQUEST, "unsupported_grant_type", "grant_type must be authorization_code or refresh_token".to_owned())
             }
             Self::ServerError(error) => (StatusCode::INTERNAL_SERVER_ERROR, "server_error", error.to_string()),
         };
@@ -42,7 +42,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// An answer that nobody may keep (RFC 6749, 5.1).
+/// A response that must not be cached (RFC 6749, 5.1).
 pub fn uncached(body: impl IntoResponse) -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], body)
 }

@@ -1,4 +1,5 @@
-//! Each platform as an authorization server: RFC 6749 with PKCE (7636), revocation (7009), the issuer in answers (9207) and `OpenID` Connect.
+//! Each platform as an authorization server: RFC 6749 with PKCE (7636), revocation (7009), the issuer in responses (9207) and `OpenID`
+//! Connect.
 
 mod authorize;
 mod bearer;
@@ -22,15 +23,15 @@ pub use bearer::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
 
-/// What stands for another issuer in the lies about issuers.
+/// The other issuer in the lies about issuers.
 const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
 
-/// What people see.
+/// Routes for people.
 pub fn pages() -> Router<Arc<Provider>> {
     Router::new().route("/oauth/authorize", get(authorize::show).post(authorize::decide))
 }
 
-/// What programs call.
+/// Routes for programs.
 pub fn calls(platform: Platform) -> Router<Arc<Provider>> {
     let calls = Router::new().route("/oauth/token", post(token::issue)).route("/oauth/revoke", post(revoke::revoke));
     if !platform.is_oidc() {

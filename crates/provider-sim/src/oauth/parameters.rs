@@ -1,4 +1,4 @@
-//! The parameters of a request: no name twice, and an empty value is none (RFC 6749, 3.1 and 3.2).
+//! The parameters of a request: no parameter may be repeated, and an empty value counts as omitted (RFC 6749, 3.1 and 3.2).
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use url::form_urlencoded;
 
 use super::error::OAuthError;
 
-/// Names and values.
+/// Parameter names and values.
 #[derive(Default)]
 pub struct Parameters {
     values: HashMap<String, String>,
@@ -15,7 +15,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Those of a query or of a form.
+    /// Parses a query or a form.
     pub fn read(text: &[u8]) -> Self {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
@@ -28,17 +28,17 @@ impl Parameters {
         parameters
     }
 
-    /// The value of that name.
+    /// The value of a parameter.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// A name that comes twice.
+    /// The name of a repeated parameter, if any.
     pub fn repeated(&self) -> Option<&str> {
         self.repeated.as_deref()
     }
 
-    /// The value of that name, which has to be there.
+    /// The value of a required parameter.
     pub fn require(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::InvalidRequest(format!("{name} is missing")))
     }
@@ -55,7 +55,7 @@ impl<S: Send + Sync> FromRequest<S> for Form {
         let RawForm(body): RawForm = RawForm::from_request(request, state).await.map_err(|error| refuse(error.body_text()))?;
         let parameters = Parameters::read(&body);
         match parameters.repeated() {
-            Some(name) => Err(refuse(format!("{name} comes twice"))),
+            Some(name) => Err(refuse(format!("{name} is repeated"))),
             None => Ok(Self(parameters)),
         }
     }

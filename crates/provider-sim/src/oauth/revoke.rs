@@ -1,4 +1,4 @@
-//! The revocation endpoint (RFC 7009): a token that is not there is revoked as well.
+//! The revocation endpoint (RFC 7009): revoking an unknown token succeeds, too.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::error::OAuthError;
 use super::parameters::Form;
 use crate::provider::Provider;
 
-/// Ends a token.
+/// Revokes a token.
 ///
 /// # Errors
-/// For another client, and without a token.
+/// When client authentication fails or the token is missing.
 pub async fn revoke(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<StatusCode, OAuthError> {
     client::authenticate(&provider.site, &headers, &form)?;
     let token = form.require("token")?;

@@ -1,11 +1,11 @@
-//! What may be asked for: lists of words that the platform knows (RFC 6749, 3.3).
+//! Parses scopes: lists of words that the platform supports (RFC 6749, 3.3).
 
 use crate::platform::Platform;
 
-/// Reads a list, each word once.
+/// Parses a list and removes duplicates.
 ///
 /// # Errors
-/// The word that the platform does not know.
+/// The word that the platform does not support.
 pub fn read(platform: Platform, text: &str) -> Result<Vec<&'static str>, String> {
     let mut scopes = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {

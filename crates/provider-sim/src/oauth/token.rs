@@ -1,4 +1,4 @@
-//! The token endpoint: tokens for a code, and fresh ones for a refresh token.
+//! The token endpoint: exchanges a code or a refresh token for new tokens.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -15,10 +15,10 @@ use super::{claims, client, scopes};
 use crate::grants::{Grant, Refused, Tokens};
 use crate::provider::Provider;
 
-/// What a verifier may be (RFC 7636, 4.1).
+/// Allowed lengths of a code verifier (RFC 7636, 4.1).
 const VERIFIER_LENGTHS: std::ops::RangeInclusive<usize> = 43..=128;
 
-/// The answer of RFC 6749, 5.1.
+/// The success response of RFC 6749, 5.1.
 #[derive(Serialize)]
 struct Answer {
     access_token: String,
@@ -30,12 +30,12 @@ struct Answer {
     id_token: Option<String>,
 }
 
-/// Fresh tokens and what they are for.
+/// Issued tokens with their grant and scopes.
 struct Issued {
     tokens: Tokens,
     grant: Arc<Grant>,
     scopes: Vec<&'static str>,
-    /// The ID token of a refresh carries none (`OpenID` Connect Core, 12.2).
+    /// The ID token of a refresh has no nonce (`OpenID` Connect Core, 12.2).
     nonce: Option<String>,
     lifetime: Duration,
 }
@@ -43,7 +43,7 @@ struct Issued {
 /// Issues tokens.
 ///
 /// # Errors
-/// As RFC 6749, 5.2 says.
+/// Errors of RFC 6749, 5.2.
 pub async fn issue(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<Response, OAuthError> {
     client::authenticate(&provider.site, &headers, &form)?;
     let issued = match form.require("grant_type")? {
@@ -71,7 +71,7 @@ fn redeem(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError> 
     let (code, redirect_uri, verifier) = (form.require("code")?, form.require("redirect_uri")?, form.require("code_verifier")?);
     let is_unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     if !VERIFIER_LENGTHS.contains(&verifier.len()) || !verifier.bytes().all(is_unreserved) {
-        return Err(OAuthError::InvalidRequest("code_verifier wants 43 to 128 unreserved characters".to_owned()));
+        return Err(OAuthError::InvalidRequest("code_verifier must have 43 to 128 unreserved characters".to_owned()));
     }
     let mut state = provider.state();
     let lifetime = Duration::from_secs(state.knobs.token_s);
@@ -99,11 +99,11 @@ fn refresh(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError>
 impl From<Refused> for OAuthError {
     fn from(refused: Refused) -> Self {
         Self::InvalidGrant(match refused {
-            Refused::Scope => return Self::InvalidScope("that was not allowed".to_owned()),
-            Refused::Unknown => "it is unknown or has ended",
-            Refused::Reused => "it was used before: everything that came of it has ended now",
-            Refused::RedirectUri => "redirect_uri is not the one that the code was sent to",
-            Refused::Verifier => "code_verifier does not fit the code_challenge",
+            Refused::Scope => return Self::InvalidScope("the grant does not include the scope".to_owned()),
+            Refused::Unknown => "the code or token is unknown or has ended",
+            Refused::Reused => "the code or token was used before: everything issued from it has ended now",
+            Refused::RedirectUri => "redirect_uri differs from the one that the code was sent to",
+            Refused::Verifier => "code_verifier does not match the code_challenge",
         })
     }
 }

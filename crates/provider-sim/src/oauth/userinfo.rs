@@ -11,10 +11,10 @@ use super::claims;
 use crate::platforms::Problem;
 use crate::provider::Provider;
 
-/// What the token's scopes allow to tell.
+/// The claims that the token's scopes allow.
 ///
 /// # Errors
-/// 403 for a token that is not for `openid`.
+/// 403 for a token without the scope `openid`.
 pub async fn userinfo(State(provider): State<Arc<Provider>>, caller: Caller) -> Result<Json<Map<String, Value>>, Problem> {
     caller.require(&["openid"])?;
     Ok(Json(claims::person(&provider, &caller.grant, &caller.scopes)))

@@ -1,4 +1,4 @@
-//! The page that asks whether a client may act for somebody, and for whom.
+//! The consent page: asks whether a client may act for an account, and for which.
 
 use std::fmt::Write;
 
@@ -8,12 +8,12 @@ use axum::response::Response;
 use super::{escape, page};
 use crate::platform::Platform;
 
-/// Asks. What is hidden comes back with the decision.
+/// Renders the page. Hidden parameters come back with the decision.
 pub fn consent<'a>(platform: Platform, client: &str, scopes: &[&str], hidden: impl Iterator<Item = (&'static str, &'a str)>) -> Response {
     let (title, client) = (platform.title(), escape(client));
     let mut body = format!("<h1>Let “{client}” use an account on simulated {title}?</h1>\n");
     if scopes.is_empty() {
-        body.push_str("<p>It asks for nothing but who you are.</p>\n");
+        body.push_str("<p>It asks only for your identity.</p>\n");
     } else {
         body.push_str("<p>It asks for:</p>\n<ul>\n");
         for scope in scopes {
@@ -29,9 +29,9 @@ pub fn consent<'a>(platform: Platform, client: &str, scopes: &[&str], hidden: im
     page(StatusCode::OK, &format!("Sign in with {title}"), &body)
 }
 
-const FIELDS: &str = r#"<label for="account">Account <span class="hint">Any name is one. No password: there is nothing to protect.</span></label>
+const FIELDS: &str = r#"<label for="account">Account <span class="hint">Any name works. There is no password, because there is nothing to protect.</span></label>
 <input id="account" name="account" value="ada" required maxlength="64" autocomplete="off" autocapitalize="none" spellcheck="false">
-<label for="email">E-mail address <span class="hint">Leave it empty for the account's name at example.com.</span></label>
+<label for="email">E-mail address <span class="hint">Leave empty to use the account's name at example.com.</span></label>
 <input id="email" name="email" type="email" maxlength="254" autocomplete="off">
 <p class="buttons">
 <button class="main" name="decision" value="approve">Approve</button>

@@ -1,4 +1,4 @@
-//! The page at the root: what this is, what is wrong with each platform, what has happened there, and what alerts were told of.
+//! The home page: what the simulator is, and the knobs, counts and notifications of everything that it plays.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use crate::knobs::Knobs;
 use crate::notifications::{Notification, Sink, Status};
 use crate::platform::Platform;
 
-/// More of them are in the JSON.
+/// Number of notifications shown; the JSON has all of them.
 const NOTIFICATIONS: usize = 20;
 
-/// Tells of all platforms, and of the latest notifications.
+/// Renders all platforms and the latest notifications.
 pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>, sink: &Sink) -> Response {
     let mut body = INTRODUCTION.to_owned();
     let each = |of: fn(&(Knobs, Counts)) -> Option<Value>| -> Vec<(Platform, Value)> {
@@ -28,7 +28,7 @@ pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>, sink: &Sink) -> Res
     page(StatusCode::OK, "Simulated platforms", &body)
 }
 
-/// The newest first.
+/// Renders notifications, newest first.
 fn notifications(body: &mut String, all: &[Notification]) {
     body.push_str("<h2>Notifications of alerts</h2>\n");
     if all.is_empty() {
@@ -53,7 +53,7 @@ fn notifications(body: &mut String, all: &[Notification]) {
     }
 }
 
-/// A column for each platform, a row for each field.
+/// Renders a table with a column per platform and a row per field.
 fn table(body: &mut String, caption: &str, columns: &[(Platform, Value)]) {
     let _ = write!(body, "<div class=\"scroll\" tabindex=\"0\">\n<table>\n<caption>{caption}</caption>\n<thead><tr><td></td>");
     for (platform, _) in columns {

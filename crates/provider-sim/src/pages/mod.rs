@@ -1,4 +1,4 @@
-//! The pages, which people see. Whatever comes from a request passes [`escape`].
+//! The pages for people. Values from requests pass through [`escape`].
 
 mod consent;
 mod home;
@@ -15,13 +15,14 @@ pub use home::home;
 use crate::platform::Platform;
 
 const STYLE: &str = include_str!("style.css");
-/// Nothing is loaded from elsewhere, and no page may frame these. The form's answer goes to the client, so forms are left alone.
+/// Pages load nothing from other origins and may not be framed. Form targets are unrestricted, because the form's response redirects to the
+/// client.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Text that means itself in HTML, between tags and in quoted attributes.
+/// Text escaped for HTML, between tags and in quoted attributes.
 pub struct Escaped<'a>(&'a str);
 
-/// Marks text for HTML.
+/// Escapes text for HTML.
 pub fn escape(text: &str) -> Escaped<'_> {
     Escaped(text)
 }
@@ -40,17 +41,17 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// A request that cannot be answered to the client.
+/// The error page of a request that cannot be answered by a redirect to the client.
 pub fn refusal(platform: Platform, reason: &str) -> Response {
     let body = format!(
-        "<h1>This sign-in cannot go on</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} sends nobody on to an address that it was not told of.</p>",
+        "<h1>This login cannot continue</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} redirects only to its registered redirect URI.</p>",
         escape(reason),
         platform.title()
     );
-    page(StatusCode::BAD_REQUEST, "This sign-in cannot go on", &body)
+    page(StatusCode::BAD_REQUEST, "This login cannot continue", &body)
 }
 
-/// A whole page around some HTML.
+/// A whole page around an HTML body.
 fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = format!(
         r#"<!doctype html>

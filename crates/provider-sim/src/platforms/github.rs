@@ -1,4 +1,4 @@
-//! GitHub: who somebody is. <https://docs.github.com/rest/users>
+//! GitHub: the user's identity. <https://docs.github.com/rest/users>
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ pub fn routes() -> Router<Arc<Provider>> {
     Router::new().route("/user", get(user)).route("/user/emails", get(emails))
 }
 
-/// The address is hidden in the profile, as with most people.
+/// The profile without the e-mail address, which most users hide.
 async fn user(State(provider): State<Arc<Provider>>, caller: Caller) -> Json<Value> {
     let account = caller.account();
     Json(json!({

@@ -26,7 +26,7 @@ pub fn routes() -> Router<Arc<Provider>> {
 struct NewPost {
     author: String,
     commentary: String,
-    #[expect(dead_code, reason = "it has to be there and to be one of its values")]
+    #[expect(dead_code, reason = "deserializing it checks its presence and value")]
     visibility: Visibility,
     #[expect(dead_code, reason = "as visibility")]
     distribution: Distribution,
@@ -67,7 +67,7 @@ async fn share(State(provider): State<Arc<Provider>>, caller: Caller, headers: H
     let new: NewPost = read(&provider, new)?;
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
     if new.author != format!("urn:li:person:{}", caller.account().subject(Platform::Linkedin)) {
-        return refuse(StatusCode::FORBIDDEN, "author is not whose token this is");
+        return refuse(StatusCode::FORBIDDEN, "author is not the account of the token");
     }
     let text = shown(&new.commentary);
     if text.chars().count() > LONGEST_COMMENTARY {
@@ -82,7 +82,7 @@ async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
 }
 
-/// What is read in a notation in which a backslash makes the next character mean nothing but itself ("little text format").
+/// The displayed text of a notation in which a backslash escapes the next character ("little text format").
 fn shown(commentary: &str) -> String {
     let mut shown = String::new();
     let mut characters = commentary.chars();
@@ -92,19 +92,19 @@ fn shown(commentary: &str) -> String {
     shown
 }
 
-/// Every call of the API names the month of the version that it speaks.
+/// Checks the version headers: every call of the API names the month of its version.
 fn versions(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));
     match text("linkedin-version") {
         None => return refuse(StatusCode::BAD_REQUEST, "the header LinkedIn-Version is missing"),
         Some(version) if version.len() != 6 || !version.bytes().all(|byte| byte.is_ascii_digit()) => {
-            return refuse(StatusCode::UPGRADE_REQUIRED, "LinkedIn-Version wants a month such as 202506");
+            return refuse(StatusCode::UPGRADE_REQUIRED, "LinkedIn-Version must be a month such as 202506");
         }
         Some(_) => {}
     }
     match text("x-restli-protocol-version") {
         Some("2.0.0") => Ok(()),
-        _ => refuse(StatusCode::BAD_REQUEST, "X-Restli-Protocol-Version wants 2.0.0"),
+        _ => refuse(StatusCode::BAD_REQUEST, "X-Restli-Protocol-Version must be 2.0.0"),
     }
 }

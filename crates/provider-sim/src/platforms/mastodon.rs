@@ -1,4 +1,4 @@
-//! Mastodon: who somebody is, and statuses. <https://docs.joinmastodon.org/methods/statuses/>
+//! Mastodon: the user's identity, and statuses. <https://docs.joinmastodon.org/methods/statuses/>
 
 use std::sync::Arc;
 

@@ -1,5 +1,5 @@
-//! Each platform's own API, one file a platform: who somebody is, posts, figures. What they share is here: how calls are refused, in
-//! each platform's own words, and what a post is.
+//! Each platform's own API, one file per platform: the user's identity, posts, statistics. This file holds the shared parts: refusals in
+//! each platform's own format, and posts.
 
 mod github;
 mod linkedin;
@@ -22,7 +22,7 @@ use crate::platform::Platform;
 use crate::posts::{Post, Published};
 use crate::provider::Provider;
 
-/// The API of a platform. Those that have none state who somebody is in ID tokens.
+/// The API of a platform. Platforms without one identify users in ID tokens.
 pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
     match platform {
         Platform::Github => github::routes(),
@@ -33,21 +33,21 @@ pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
     }
 }
 
-/// What a request says, if it fits.
+/// Deserializes a body.
 fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<T, Problem> {
     body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
 }
 
-/// How many characters a text has where every link counts for 23, as X and Mastodon count.
+/// The length of a text in which every link counts as 23 characters, as on X and Mastodon.
 fn length(text: &str) -> usize {
     let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
     text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
 }
 
-/// Makes a post, unless the request's `Idempotency-Key` made it before.
+/// Creates a post, unless a request with the same `Idempotency-Key` already has.
 fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
-    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key wants plain text"))?;
+    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key must be plain text"))?;
     let mut state = provider.state();
     Ok(match state.posts.publish(&caller.account().name, text, key, OffsetDateTime::now_utc()) {
         Published::Made(post) => {

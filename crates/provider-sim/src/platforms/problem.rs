@@ -1,4 +1,4 @@
-//! How a platform refuses a call of its API: what is wrong is the same everywhere, each platform says it in its own JSON.
+//! Errors of a platform's API: the same errors everywhere, each platform with its own JSON.
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::platform::Platform;
 
-/// A refusal.
+/// An error response.
 #[derive(Debug)]
 pub struct Problem {
     platform: Platform,
@@ -18,31 +18,31 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// With a sentence for developers.
+    /// An error with a sentence for developers.
     pub fn new(platform: Platform, status: StatusCode, message: &str) -> Self {
         Self { platform, status, message: message.to_owned(), header: None }
     }
 
-    /// There is no token (RFC 6750, 3.1: then nothing is said of what is wrong with it).
+    /// The token is missing (RFC 6750, 3.1: the challenge then has no error code).
     pub fn no_token(platform: Platform) -> Self {
-        Self::new(platform, StatusCode::UNAUTHORIZED, "an access token is needed").challenge("")
+        Self::new(platform, StatusCode::UNAUTHORIZED, "an access token is required").challenge("")
     }
 
-    /// The token is worth nothing.
+    /// The token is invalid.
     pub fn invalid_token(platform: Platform) -> Self {
         Self::new(platform, StatusCode::UNAUTHORIZED, "the access token is unknown, revoked or has expired")
             .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or has expired""#)
     }
 
-    /// The token is for something else.
+    /// The token lacks every accepted scope.
     pub fn insufficient_scope(platform: Platform, any: &[&str]) -> Self {
-        Self::new(platform, StatusCode::FORBIDDEN, &format!("the access token is not for {}", any.join(" or ")))
+        Self::new(platform, StatusCode::FORBIDDEN, &format!("the access token lacks the scope {}", any.join(" or ")))
             .challenge(&format!(r#", error="insufficient_scope", scope="{}""#, any[0]))
     }
 
-    /// The account calls too often.
+    /// The account exceeds its rate limit.
     pub fn rate_limited(platform: Platform, seconds: u64) -> Self {
-        let mut problem = Self::new(platform, StatusCode::TOO_MANY_REQUESTS, "the account calls too often");
+        let mut problem = Self::new(platform, StatusCode::TOO_MANY_REQUESTS, "the account exceeds its rate limit");
         problem.header = Some((RETRY_AFTER, seconds.to_string()));
         problem
     }

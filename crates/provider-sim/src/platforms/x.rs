@@ -1,4 +1,4 @@
-//! X: who somebody is, and posts. <https://docs.x.com/x-api/posts/create-post>
+//! X: the user's identity, and posts. <https://docs.x.com/x-api/posts/create-post>
 
 use std::sync::Arc;
 
@@ -31,7 +31,7 @@ struct NewPost {
     text: String,
 }
 
-/// The figures are told only to those who ask for them.
+/// Public metrics are included only on request.
 async fn me(State(provider): State<Arc<Provider>>, caller: Caller, Query(fields): Query<Fields>) -> Result<Json<Value>, Problem> {
     caller.require(&["users.read"])?;
     let account = caller.account();

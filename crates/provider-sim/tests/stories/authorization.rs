@@ -1,4 +1,4 @@
-//! The authorization endpoint: who is asked, who is told, who is never redirected.
+//! The authorization endpoint: consent, redirects to the client, and requests that are never redirected.
 
 use provider_sim::Platform;
 
@@ -54,12 +54,12 @@ async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirect
         let ask = Ask::of(Platform::Google).set("redirect_uri", &other);
         assert_is_page(&stage.get(&ask.page()).await, "redirect_uri", &other);
         assert_is_page(&stage.consent(&ask).await, "redirect_uri", &other);
-        // A no would tell as well as a yes.
+        // A denial would leak the same as an approval.
         assert_is_page(&stage.consent(&ask.set("decision", "deny")).await, "redirect_uri", &other);
     }
     assert_is_page(&stage.get(&Ask::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
     let twice = format!("{}&redirect_uri=https://evil.example/", Ask::of(Platform::Google).page());
-    assert_is_page(&stage.get(&twice).await, "redirect_uri comes twice", "twice");
+    assert_is_page(&stage.get(&twice).await, "redirect_uri is repeated", "twice");
     assert_eq!(stage.counts(Platform::Google).await.authorizations, 0);
 }
 

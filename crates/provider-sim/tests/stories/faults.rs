@@ -1,4 +1,4 @@
-//! What goes wrong with calls: outages, errors, delays, limits. Each touches what it should and nothing else.
+//! Faults of calls: outages, errors, delays, rate limits. Each affects its own calls and nothing else.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 
 use crate::support::{Answer, Ask, Stage, eventually};
 
-/// A request by hand, so that a closed connection can be told from an answer.
+/// A request over raw TCP, so that the test can distinguish a closed connection from a response.
 async fn ask_by_hand(stage: &Stage, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(stage.simulator.address()).await.unwrap();
     let request = format!("POST {path} HTTP/1.1\r\nHost: simulator\r\nContent-Length: 0\r\n\r\n");
@@ -18,7 +18,7 @@ async fn ask_by_hand(stage: &Stage, path: &str) -> TcpStream {
     stream
 }
 
-/// That the simulator itself and another platform do as always.
+/// Asserts that the simulator itself and another platform work normally.
 async fn assert_others_do_well(stage: &Stage) {
     assert_eq!(stage.get("health").await.json(), json!({ "status": "ok" }));
     assert_eq!(stage.get("mastodon/posts").await.status, 200);
@@ -32,7 +32,7 @@ async fn a_platform_that_refuses_closes_the_connection_without_an_answer() {
     for path in ["/mastodon/api/v1/statuses", "/mastodon/oauth/token", "/mastodon/oauth/authorize"] {
         let mut stream = ask_by_hand(&stage, path).await;
         let mut answer = Vec::new();
-        // Whether the end is orderly or a reset depends on what lay unread: there is no answer either way.
+        // Unread data decides whether the connection ends in order or with a reset; there is no response either way.
         let _ = stream.read_to_end(&mut answer).await;
         assert!(answer.is_empty(), "{}", String::from_utf8_lossy(&answer));
     }
@@ -69,7 +69,7 @@ async fn a_platform_with_an_error_answers_503_to_everything_and_does_nothing() {
     }
     assert_others_do_well(&stage).await;
     stage.turn(Platform::Mastodon, json!({})).await;
-    assert!(stage.takes(Platform::Mastodon, &tokens.access).await, "it was not revoked");
+    assert!(stage.takes(Platform::Mastodon, &tokens.access).await, "the token was not revoked");
     let counts = stage.counts(Platform::Mastodon).await;
     assert_eq!((counts.posts, counts.post_requests, counts.authorizations, counts.refreshes, counts.revocations), (0, 1, 1, 0, 0));
 }
@@ -88,7 +88,7 @@ async fn calls_that_fail_have_no_effect_and_pages_do_not_fail() {
 
     stage.turn(Platform::X, json!({})).await;
     assert_eq!(stage.redeem(Platform::X, &code).await.status, 200, "the code was not used up");
-    assert_eq!(stage.refresh(Platform::X, &tokens.refresh).await.status, 200, "nor the refresh token");
+    assert_eq!(stage.refresh(Platform::X, &tokens.refresh).await.status, 200, "the refresh token was not used up");
     let counts = stage.counts(Platform::X).await;
     assert_eq!((counts.posts, counts.post_requests, counts.tokens, counts.refreshes), (0, 1, 2, 1));
 }
@@ -102,10 +102,10 @@ async fn a_share_of_the_calls_fails() {
         match stage.get("google/oauth/jwks").await.status {
             200 => {}
             500 => failed += 1,
-            other => panic!("answered {other}"),
+            other => panic!("returned {other}"),
         }
     }
-    assert!((50..=150).contains(&failed), "{failed} of 200: a fair coin does that once in 10^12");
+    assert!((50..=150).contains(&failed), "{failed} of 200 failed: the chance of that is 1 in 10^12");
 }
 
 #[tokio::test]
@@ -120,7 +120,7 @@ async fn an_answer_that_is_late_comes_after_its_effect() {
     let late = tokio::spawn(post(&Client::new()));
     eventually("the post is made", async || stage.counts(Platform::Mastodon).await.posts == 1).await;
     assert!(!late.is_finished());
-    assert_eq!(stage.get(&Ask::of(Platform::Mastodon).page()).await.status, 200, "pages are never late");
+    assert_eq!(stage.get(&Ask::of(Platform::Mastodon).page()).await.status, 200, "pages are never delayed");
     late.abort();
 
     stage.turn(Platform::Mastodon, json!({})).await;
@@ -141,7 +141,7 @@ async fn an_account_that_calls_too_often_is_told_when_to_come_back() {
     let fresh = stage.refresh(Platform::X, &ada.refresh).await.tokens();
     for token in [&ada.access, &fresh.access] {
         let answer = me(token).await;
-        assert_eq!(answer.status, 429, "it is the account's limit, not the token's");
+        assert_eq!(answer.status, 429, "the limit applies to the account, not to the token");
         let seconds: u64 = answer.header("retry-after").parse().unwrap();
         assert!((3000..=3600).contains(&seconds), "{seconds}");
     }
@@ -159,7 +159,7 @@ async fn a_limit_of_nothing_refuses_every_call_of_the_api() {
         assert_eq!((answer.status, answer.header("retry-after")), (429, "7"));
         assert_eq!(answer.json()["status"], 429);
     }
-    assert_eq!(stage.refresh(Platform::Linkedin, &tokens.refresh).await.status, 200, "tokens are not the API");
+    assert_eq!(stage.refresh(Platform::Linkedin, &tokens.refresh).await.status, 200, "the token endpoint does not belong to the API");
     stage.turn(Platform::Linkedin, json!({})).await;
     assert!(stage.takes(Platform::Linkedin, &tokens.access).await);
 }

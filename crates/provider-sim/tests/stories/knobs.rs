@@ -1,4 +1,4 @@
-//! The simulator's own routes: knobs that are turned, knobs that are refused, counts.
+//! The simulator's own routes: valid and invalid knobs, and counts.
 
 use provider_sim::{Knobs, Lie, Outage, Platform, RateLimit};
 use reqwest::Method;
@@ -43,7 +43,7 @@ async fn knobs_are_turned_for_one_platform_and_all_of_them_back() {
     stage.turn(Platform::Google, json!({ "latency_ms": 1 })).await;
     let mut expected = none();
     expected["latency_ms"] = json!(1);
-    assert_eq!(stage.knobs().await["google"], expected, "what is left out is as it should be");
+    assert_eq!(stage.knobs().await["google"], expected, "omitted knobs have their normal values");
 
     assert_eq!(Answer::of(stage.request(Method::DELETE, "knobs")).await.status, 204);
     assert_eq!(stage.knobs().await["google"], none());

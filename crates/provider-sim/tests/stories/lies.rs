@@ -1,4 +1,4 @@
-//! The lies: each changes one thing, and a strict client finds that thing.
+//! The lies: each changes one value, and a strict client detects the change.
 
 use std::str::FromStr;
 
@@ -18,7 +18,7 @@ impl Stage {
         self.turn(platform, json!({ "lie": lie })).await;
     }
 
-    /// What somebody else's client library says of an ID token.
+    /// The verdict of an independent client library on an ID token.
     async fn verdict(&self, platform: Platform, tokens: &Tokens) -> Result<(), Wrong> {
         let keys: CoreJsonWebKeySet = serde_json::from_str(&self.get(&format!("{}/oauth/jwks", platform.name())).await.text).unwrap();
         let verifier = CoreIdTokenVerifier::new_confidential_client(
@@ -31,7 +31,7 @@ impl Stage {
         token.claims(&verifier, &Nonce::new("the-nonce".to_owned())).map(|_| ())
     }
 
-    /// What differs in header and claims, and in what they say of time, between the truth and the lie.
+    /// The differences in the header, the claims and their times between the true ID token and the lie.
     async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
         let ask = Ask::of(Platform::Google);
         self.turn(Platform::Google, json!({})).await;
@@ -109,7 +109,7 @@ async fn the_token_has_expired() {
     let (different, tokens) = stage.differences("expired").await;
     assert_eq!(different, [""; 0]);
     assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::Expired(_))));
-    assert!(stage.takes(Platform::Google, &tokens.access).await, "the access token has not");
+    assert!(stage.takes(Platform::Google, &tokens.access).await, "the access token has not expired");
 }
 
 #[tokio::test]
@@ -132,7 +132,7 @@ async fn the_token_is_signed_with_the_public_key_as_a_secret() {
     assert_eq!((different, &tokens.id_token().0["alg"]), (vec!["alg".to_owned()], &json!("HS256")));
     assert!(stage.verdict(Platform::Google, &tokens).await.is_err());
 
-    // It is the attack and not noise: a client that takes the key for a secret would be deceived.
+    // The attack is real: a client that used the key as a secret would accept the token.
     let key = &stage.get("google/oauth/jwks").await.json()["keys"][0];
     let number = |name: &str| rsa::BigUint::from_bytes_be(&URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap());
     let secret = rsa::RsaPublicKey::new(number("n"), number("e")).unwrap().to_public_key_pem(LineEnding::LF).unwrap();

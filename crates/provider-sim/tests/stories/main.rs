@@ -1,4 +1,4 @@
-//! What the simulated platforms do right, and that each knob makes exactly one thing go wrong.
+//! Tests that the simulated platforms behave correctly, and that each knob causes exactly one fault.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 

@@ -1,4 +1,4 @@
-//! Slack, `PagerDuty` and the webhook: what they take as the real ones do, what they refuse, what they tell of it.
+//! Slack, `PagerDuty` and the webhook: the requests that they accept and refuse as the real ones do, and the stored notifications.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -22,7 +22,7 @@ impl Stage {
     }
 }
 
-/// A notification without the time, which differs.
+/// A notification without its time of arrival, which varies.
 fn timeless(mut told: Value) -> Value {
     assert!(told["received_at"].as_str().unwrap().ends_with('Z'), "{told}");
     told.as_object_mut().unwrap().remove("received_at");
@@ -99,7 +99,7 @@ async fn that_something_is_over_is_known_of_each() {
     stage.tell(HOOK, &slack("good")).await;
     stage.tell(ENQUEUE, &event("resolve")).await;
     stage.tell("webhook", &webhook("resolved")).await;
-    // A resolution needs no more than the key, as with PagerDuty.
+    // A resolution needs only the key, as with PagerDuty.
     let key = json!({ "routing_key": "0123456789abcdef0123456789abcdef", "event_action": "resolve", "dedup_key": "of-the-group" });
     assert_eq!(stage.tell(ENQUEUE, &key).await.status, 202);
     let statuses: Vec<Value> = stage.told().await.iter().map(|told| told["status"].clone()).collect();
@@ -176,7 +176,7 @@ async fn one_receiver_can_be_down_while_the_others_take_what_they_get() {
 
     stage.disturb("slack", json!({ "outage": "refuse" })).await;
     assert!(stage.request(Method::POST, HOOK).json(&slack("danger")).send().await.is_err());
-    assert_eq!(stage.disturb("slack", json!({ "latency_ms": 5 })).await.status, 422, "receivers are up or down, no more");
+    assert_eq!(stage.disturb("slack", json!({ "latency_ms": 5 })).await.status, 422, "receivers support only outages");
 
     Answer::of(stage.request(Method::DELETE, "knobs")).await;
     assert_eq!(stage.tell(ENQUEUE, &event("trigger")).await.status, 202);

@@ -1,4 +1,4 @@
-//! What people see: that it says what it is, and that text from a request stays text.
+//! The pages: each says that it is simulated, and text from a request stays text.
 
 use provider_sim::{Config, Platform};
 
@@ -71,7 +71,7 @@ async fn the_consent_page_hands_on_what_the_form_has_to_send() {
     let stage = Stage::start().await;
     let ask = Ask::of(Platform::Gitlab);
     let page = stage.get(&ask.page()).await.text;
-    // As a browser does: every hidden field, the account as it stands there, the button that was pressed.
+    // As a browser does: every hidden field, the default account, and the pressed button.
     let mut fields: Vec<(&str, &str)> = page
         .lines()
         .filter_map(|line| line.strip_prefix(r#"<input type="hidden" name=""#)?.strip_suffix(r#"">"#)?.split_once(r#"" value=""#))

@@ -1,4 +1,4 @@
-//! Posting: what is taken, what is refused, and that an idempotency key makes one post.
+//! Posting: accepted and refused posts, and idempotency keys that create one post.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use crate::support::{Answer, Ask, POSTING, Stage, post};
 
-/// Somebody who may post.
+/// An account that may post.
 struct Author {
     token: String,
     subject: String,

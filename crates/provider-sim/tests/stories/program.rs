@@ -1,4 +1,4 @@
-//! The program: it reads its configuration from the environment, tells its health, and leaves when it is told to.
+//! The program: reads its configuration from the environment, reports its health, and stops on a signal.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,7 +12,7 @@ fn program() -> Command {
     command
 }
 
-/// The running program, where it listens, and what else it will say.
+/// The running program, its address, and the rest of its output.
 struct Running {
     child: Child,
     address: String,
@@ -25,7 +25,7 @@ impl Running {
         let mut said = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
         said.read_line(&mut line).unwrap();
-        let address = line.trim().strip_prefix("provider-sim listens on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
+        let address = line.trim().strip_prefix("provider-sim listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
         Self { child, address, said }
     }
 
@@ -50,7 +50,7 @@ fn it_is_healthy_until_it_is_told_to_leave() {
         assert!(running.child.wait().unwrap().success(), "{signal}");
         let mut last = String::new();
         running.said.read_line(&mut last).unwrap();
-        assert_eq!(last, "provider-sim leaves\n");
+        assert_eq!(last, "provider-sim stopped\n");
         assert!(!running.health().success());
     }
 }
@@ -65,7 +65,7 @@ async fn its_secret_may_stand_in_a_file() {
         request.basic_auth("vitrine", Some(secret)).form(&[("token", "any")]).send().await.unwrap().status().as_u16()
     };
     assert_eq!(status("simulated").await, 401);
-    // The header's parts are encoded as in a form (RFC 6749, 2.3.1).
+    // Both parts of the header are form-encoded (RFC 6749, 2.3.1).
     assert_eq!(status("from+a+file").await, 200);
     fs::remove_file(path).unwrap();
 }

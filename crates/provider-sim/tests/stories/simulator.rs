@@ -1,4 +1,4 @@
-//! The simulator as a part of a test: it is its own, it is where it says, and it ends.
+//! The simulator in a test: instances are independent, reachable at their address, and end when dropped.
 
 use std::fs;
 use std::process;
@@ -70,7 +70,7 @@ async fn it_starts_with_the_knobs_of_a_file_and_not_without_what_it_names() {
         [(r#"{ "orkut": {} }"#, "orkut"), (r#"{ "google": { "delay": 1 } }"#, "delay"), (r#"{ "x": { "lie": "nonce" } }"#, "lie")]
     {
         let message = start(text).await.err().unwrap().to_string();
-        assert!(message.starts_with("KNOBS_FILE wants") && message.contains(about), "{message}");
+        assert!(message.starts_with("KNOBS_FILE must be") && message.contains(about), "{message}");
     }
     fs::remove_file(&path).unwrap();
     assert!(Simulator::start(Config { knobs_file: Some(path), ..Config::default() }).await.is_err());
@@ -88,7 +88,7 @@ async fn dropping_it_ends_it_even_while_a_platform_hangs() {
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer).await;
     assert!(answer.is_empty());
-    eventually("nobody listens", async || TcpStream::connect(address).await.is_err()).await;
+    eventually("the port is closed", async || TcpStream::connect(address).await.is_err()).await;
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What the stories are told with: a simulator, an HTTP client, and a client of its platforms that does everything right unless told.
+//! The fixtures of the tests: a simulator, an HTTP client, and an OAuth client of its platforms that behaves correctly by default.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,18 +13,18 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use url::Url;
 
-/// Generous, because the machine may be busy: it ends a test that would hang, and measures nothing.
+/// Generous, because the machine may be busy: it ends a hanging test, and measures nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
 const PAUSE: Duration = Duration::from_millis(10);
 pub const VERIFIER: &str = "a-verifier-that-is-long-enough-for-everybody-0";
 
-/// A simulator and the way to it.
+/// A simulator and its client.
 pub struct Stage {
     pub simulator: Simulator,
     http: Client,
 }
 
-/// An answer, read whole.
+/// A response, read to the end.
 #[derive(Debug)]
 pub struct Answer {
     pub status: u16,
@@ -32,14 +32,14 @@ pub struct Answer {
     pub text: String,
 }
 
-/// An authorization request and what the person says to it: names and values, all of them right to begin with.
+/// An authorization request and the owner's decision: names and values, all of them valid by default.
 #[derive(Clone)]
 pub struct Ask {
     pub platform: Platform,
     fields: BTreeMap<&'static str, String>,
 }
 
-/// What a sign-in leads to.
+/// The tokens of a completed login.
 pub struct Tokens {
     pub access: String,
     pub refresh: String,
@@ -71,7 +71,7 @@ impl Stage {
         Answer::of(self.request(Method::POST, path).form(fields)).await
     }
 
-    /// Turns knobs, which has to succeed.
+    /// Sets knobs, which must succeed.
     pub async fn turn(&self, platform: Platform, knobs: Value) {
         let answer = Answer::of(self.request(Method::PUT, &format!("knobs/{}", platform.name())).json(&knobs)).await;
         assert_eq!(answer.status, 200, "{}", answer.text);
@@ -86,17 +86,17 @@ impl Stage {
         self.simulator.url(platform.name())
     }
 
-    /// What the consent page's form is answered with.
+    /// Submits the consent page's form.
     pub async fn consent(&self, ask: &Ask) -> Answer {
         Answer::of(self.request(Method::POST, &ask.path()).form(&ask.fields)).await
     }
 
-    /// A code for what somebody allowed.
+    /// A code from an approved request.
     pub async fn code(&self, ask: &Ask) -> String {
         self.consent(ask).await.redirected()["code"].clone()
     }
 
-    /// A call of the token endpoint by the right client.
+    /// A call of the token endpoint with valid client authentication.
     pub async fn token(&self, platform: Platform, fields: &[(&str, &str)]) -> Answer {
         let request = self.request(Method::POST, &format!("{}/oauth/token", platform.name()));
         Answer::of(request.basic_auth("vitrine", Some("simulated")).form(fields)).await
@@ -117,18 +117,18 @@ impl Stage {
         Answer::of(request.basic_auth("vitrine", Some("simulated")).form(&[("token", token)])).await
     }
 
-    /// The whole way from consent to tokens.
+    /// The whole flow from consent to tokens.
     pub async fn sign_in(&self, ask: &Ask) -> Tokens {
         let code = self.code(ask).await;
         self.redeem(ask.platform, &code).await.tokens()
     }
 
-    /// Reads something with a token.
+    /// Sends a GET with a token.
     pub async fn read(&self, path: &str, token: &str) -> Answer {
         Answer::of(self.request(Method::GET, path).bearer_auth(token)).await
     }
 
-    /// Whether the platform still takes a token.
+    /// Whether the platform still accepts a token.
     pub async fn takes(&self, platform: Platform, token: &str) -> bool {
         let path = match platform {
             Platform::Github => "github/user",
@@ -141,7 +141,7 @@ impl Stage {
         match self.read(path, token).await.status {
             200 => true,
             401 => false,
-            other => panic!("{path} answered {other}"),
+            other => panic!("{path} returned {other}"),
         }
     }
 }
@@ -185,7 +185,7 @@ impl Ask {
         format!("{}/oauth/authorize", self.platform.name())
     }
 
-    /// The address of the consent page.
+    /// The URL of the consent page.
     pub fn page(&self) -> String {
         let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.fields).finish();
         format!("{}?{query}", self.path())
@@ -206,7 +206,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The parameters of the address that the browser is sent to, which has to be the registered one.
+    /// The parameters of the redirect URL, which must be the registered one.
     pub fn redirected(&self) -> BTreeMap<String, String> {
         assert_eq!(self.status, 303, "{}", self.text);
         let url = Url::parse(self.header("location")).unwrap();
@@ -221,7 +221,7 @@ impl Answer {
         Tokens { access: text("access_token"), refresh: text("refresh_token"), answer }
     }
 
-    /// That it is this refusal of RFC 6749, 5.2.
+    /// Asserts that it is this error of RFC 6749, 5.2.
     pub fn is_refusal(&self, status: u16, error: &str) {
         assert_eq!((self.status, self.json()["error"].as_str()), (status, Some(error)), "{}", self.text);
         assert!(self.json()["error_description"].is_string());
@@ -230,7 +230,7 @@ impl Answer {
 }
 
 impl Tokens {
-    /// Header and claims of the ID token, unchecked.
+    /// Header and claims of the ID token, without verification.
     pub fn id_token(&self) -> (Value, Value) {
         let parts: Vec<&str> = self.answer["id_token"].as_str().unwrap().split('.').collect();
         assert_eq!(parts.len(), 3);
@@ -243,16 +243,16 @@ pub fn redirect_uri(platform: Platform) -> String {
     format!("http://localhost:8080/api/oauth/{}/callback", platform.name())
 }
 
-/// Waits until `probe` says so.
+/// Waits until `probe` returns true.
 pub async fn eventually(what: &str, mut probe: impl AsyncFnMut() -> bool) {
     let deadline = Instant::now() + PATIENCE;
     while !probe().await {
-        assert!(Instant::now() < deadline, "did not come about: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// A post as each platform wants it: where, and what.
+/// The path and the body of a post in each platform's format.
 pub fn post(platform: Platform, author: &str, text: &str) -> (&'static str, Value) {
     match platform {
         Platform::Mastodon => ("mastodon/api/v1/statuses", json!({ "status": text })),
@@ -272,5 +272,5 @@ pub fn post(platform: Platform, author: &str, text: &str) -> (&'static str, Valu
     }
 }
 
-/// The platforms that take posts.
+/// The platforms that accept posts.
 pub const POSTING: [Platform; 3] = [Platform::Mastodon, Platform::Linkedin, Platform::X];

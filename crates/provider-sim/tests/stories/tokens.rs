@@ -1,4 +1,4 @@
-//! Codes, access tokens and refresh tokens: what they are worth, and what their misuse ends.
+//! Codes, access tokens and refresh tokens: their validity, and the consequences of their misuse.
 
 use provider_sim::Platform;
 use reqwest::Method;
@@ -119,7 +119,7 @@ async fn a_refresh_gives_new_tokens_and_an_id_token_without_a_nonce() {
     let first = stage.sign_in(&Ask::of(Platform::Google)).await;
     let second = stage.refresh(Platform::Google, &first.refresh).await.tokens();
     assert_ne!((&first.access, &first.refresh), (&second.access, &second.refresh));
-    assert!(stage.takes(Platform::Google, &first.access).await, "the old access token lives on until its end");
+    assert!(stage.takes(Platform::Google, &first.access).await, "the old access token stays valid until it expires");
     let ((_, before), (_, after)) = (first.id_token(), second.id_token());
     assert_eq!((before.get("nonce"), after.get("nonce")), (Some(&json!("the-nonce")), None));
     assert_eq!((&before["sub"], &before["iss"], &before["aud"]), (&after["sub"], &after["iss"], &after["aud"]));
@@ -167,10 +167,10 @@ async fn a_revoked_token_is_refused_everywhere() {
 
     let fresh = stage.refresh(Platform::Gitlab, &tokens.refresh).await.tokens();
     assert_eq!(stage.revoke(Platform::Gitlab, &fresh.refresh).await.status, 200);
-    assert!(!stage.takes(Platform::Gitlab, &fresh.access).await, "a refresh token takes its family along");
+    assert!(!stage.takes(Platform::Gitlab, &fresh.access).await, "revoking a refresh token ends its family");
     stage.refresh(Platform::Gitlab, &fresh.refresh).await.is_refusal(400, "invalid_grant");
 
-    assert_eq!(stage.revoke(Platform::Gitlab, "nobody's").await.status, 200, "it is as revoked as it can be");
+    assert_eq!(stage.revoke(Platform::Gitlab, "nobody's").await.status, 200, "revoking an unknown token succeeds");
     assert_eq!(stage.counts(Platform::Gitlab).await.revocations, 2);
 }
 
@@ -212,7 +212,7 @@ async fn only_the_client_gets_tokens_and_it_proves_itself_once() {
     }
     let twice = with(&[("client_id", "vitrine"), ("client_secret", "simulated")]);
     Answer::of(basic("vitrine", "simulated").form(&twice)).await.is_refusal(400, "invalid_request");
-    assert_eq!(stage.form("github/oauth/token", &twice).await.status, 200, "none of that used the code up");
+    assert_eq!(stage.form("github/oauth/token", &twice).await.status, 200, "none of the failed attempts used the code up");
     assert_eq!(stage.counts(Platform::Github).await.refused, 7);
 }
 
@@ -244,7 +244,7 @@ async fn userinfo_tells_what_the_scopes_allow() {
     assert_eq!(keys("openid profile").await, ["name", "preferred_username", "sub"]);
 
     let tokens = stage.sign_in(&Ask::of(Platform::Google).set("scope", "email")).await;
-    assert_eq!(tokens.answer.get("id_token"), None, "without openid it is mere OAuth");
+    assert_eq!(tokens.answer.get("id_token"), None, "without the scope openid there is no ID token");
     let answer = stage.read("google/oauth/userinfo", &tokens.access).await;
     assert_eq!(answer.status, 403);
     assert!(answer.header("www-authenticate").contains(r#"error="insufficient_scope", scope="openid""#));
