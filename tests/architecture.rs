@@ -1,5 +1,5 @@
-//! Who may import what, read from the source: the rules of `docs/ARCHITECTURE.md`. What the compiler already holds,
-//! such as that a feature's modules are its own, is not repeated here.
+//! The import rules of `docs/ARCHITECTURE.md`, checked against the source. Rules that the compiler already enforces, such as the privacy of
+//! a feature's modules, are not repeated here.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 
@@ -17,7 +17,7 @@ fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut found = Vec::new();
     collect(&root, &root, &mut found);
-    assert!(found.len() > 30, "the source was found");
+    assert!(found.len() > 30, "too few source files were found");
     found
 }
 
@@ -34,7 +34,7 @@ fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
     }
 }
 
-/// Every line outside the places that `allowed` names that mentions one of the paths.
+/// Every line that mentions one of the paths outside of the files that `allowed` accepts.
 fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
     for source in sources().iter().filter(|source| !allowed(&source.path)) {
@@ -47,7 +47,7 @@ fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     wrong
 }
 
-/// Whether the path stands in the line as a whole name, not as the end or the middle of another.
+/// Whether the path is in the line as a whole name, not as a part of another.
 fn mentions_path(line: &str, path: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     line.match_indices(path).any(|(at, _)| !line[..at].ends_with(is_part))

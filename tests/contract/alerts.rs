@@ -1,5 +1,4 @@
-//! Every alert must have labels, annotations, a runbook, a dashboard, tests and a drill; every recorded series must have a test.
-//! What a runbook must contain is in `runbooks`, whether a threshold can be crossed in `thresholds`.
+//! Every alert has labels, texts, a runbook, a dashboard and tests; every recorded series has a test.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,9 +6,9 @@ use serde_json::Value;
 
 use crate::files::{alerts, dashboards, items, root, rule_tests, rules, text};
 
-/// `none` is for the dead man's switch.
+/// `none` is the severity of the dead man's switch.
 const SEVERITIES: [&str; 4] = ["critical", "warning", "info", "none"];
-/// Links start with configured addresses: fixed ones would break when a port changes.
+/// Links begin with configured base URLs: a fixed address would break when a port changes.
 const DASHBOARD: &str = "{{ $externalLabels.grafana_url }}/d/";
 const RUNBOOK: &str = "{{ $externalLabels.runbooks_url }}/";
 
@@ -17,8 +16,8 @@ const RUNBOOK: &str = "{{ $externalLabels.runbooks_url }}/";
 fn every_alert_says_how_bad_it_is_and_of_what_it_is_part() {
     for rule in alerts() {
         let (alert, labels) = (&rule["alert"], &rule["labels"]);
-        assert!(labels["severity"].as_str().is_some_and(|severity| SEVERITIES.contains(&severity)), "{alert} has a severity");
-        assert!(labels["component"].as_str().is_some_and(|component| !component.is_empty()), "{alert} has a component");
+        assert!(labels["severity"].as_str().is_some_and(|severity| SEVERITIES.contains(&severity)), "{alert} must have a severity");
+        assert!(labels["component"].as_str().is_some_and(|component| !component.is_empty()), "{alert} must have a component");
     }
 }
 
@@ -29,13 +28,13 @@ fn every_alert_tells_people_what_where_and_what_to_do() {
     for rule in alerts() {
         let alert = rule["alert"].as_str().unwrap();
         let said = |name: &str| rule["annotations"][name].as_str().unwrap_or_default();
-        // One notification may cover several alerts, and its title is their common summary.
-        assert!(!said("summary").is_empty() && !said("summary").contains("{{"), "{alert} has a summary without values");
-        assert!(!said("description").is_empty(), "{alert} has a description");
-        assert_eq!(said("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} links to its runbook");
-        assert!(root().join(format!("monitoring/runbooks/{alert}.md")).is_file(), "{alert} has a runbook");
+        // The summary is the subject of a mail about many alerts, so it may not contain values.
+        assert!(!said("summary").is_empty() && !said("summary").contains("{{"), "{alert} must have a summary without values");
+        assert!(!said("description").is_empty(), "{alert} must have a description");
+        assert_eq!(said("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} must link to its runbook");
+        assert!(root().join(format!("monitoring/runbooks/{alert}.md")).is_file(), "{alert} must have a runbook");
         let uid = said("dashboard_url").strip_prefix(DASHBOARD).and_then(|rest| rest.split(['?', '/']).next());
-        assert!(uid.is_some_and(|uid| dashboards.contains(uid)), "{alert} links to an existing dashboard");
+        assert!(uid.is_some_and(|uid| dashboards.contains(uid)), "{alert} must link to an existing dashboard");
     }
 }
 
@@ -45,13 +44,13 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
     let cases: Vec<_> = tests.iter().flat_map(|test| items(&test["alert_rule_test"])).collect();
     for rule in alerts().iter().filter(|rule| rule["expr"] != "vector(1)") {
         let of_alert: Vec<_> = cases.iter().filter(|case| case["alertname"] == rule["alert"]).collect();
-        assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_some()), "{} fires in a test", rule["alert"]);
-        assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_none()), "{} is silent in a test", rule["alert"]);
+        assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_some()), "{} must fire in a test", rule["alert"]);
+        assert!(of_alert.iter().any(|case| items(&case["exp_alerts"]).next().is_none()), "{} must be silent in a test", rule["alert"]);
     }
 }
 
-/// Variants of alerts: a name, and the values of the labels in which the rules of that name differ. The windows of an error budget
-/// do not make a variant: both burn rates of a severity notify the same receiver for the same reason.
+/// The variants of alerts: a name, and the label values in which rules of that name differ. The windows of an error budget make no variant:
+/// both burn rates of a severity notify the same receivers for the same reason.
 fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
     let name = |rule: &Value| rule["alert"].as_str().unwrap().to_owned();
     let labels = |rule: &Value| -> BTreeMap<String, String> {
@@ -105,6 +104,9 @@ fn every_recorded_series_is_asked_for_by_name_in_a_test() {
     let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | ':');
     for rule in rules() {
         let Some(record) = rule["record"].as_str() else { continue };
-        assert!(asked.iter().any(|expression| expression.split(|c| !is_name(c)).any(|word| word == record)), "{record} has a test");
+        assert!(
+            asked.iter().any(|expression| expression.split(|c| !is_name(c)).any(|word| word == record)),
+            "{record} must be queried in a test"
+        );
     }
 }

@@ -1,11 +1,12 @@
-//! What `cargo build` and `cargo test` share: a crate whose features differ between the two is compiled twice, with all that stands on it.
+//! `cargo build` and `cargo test` share their dependencies: a crate whose features differ between the two is compiled twice, with all of
+//! its dependents.
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use crate::files::root;
 
-/// Each crate with its features, as a selection of packages and dependencies enables them.
+/// Each crate with the features that a selection of packages and dependencies enables.
 fn features(selection: &[&str]) -> BTreeSet<String> {
     let tree = Command::new(env!("CARGO"))
         .args(["tree", "--locked", "--prefix", "none", "--format", "{p} {f}"])
@@ -24,5 +25,5 @@ fn a_build_of_the_programs_compiles_nothing_that_the_tests_have_compiled() {
     let everything = features(&["--workspace", "--edges", "normal,build,dev"]);
     assert!(programs.len() > 300, "{programs:?}");
     let twice: Vec<_> = programs.difference(&everything).collect();
-    assert!(twice.is_empty(), "these are compiled twice: {twice:#?}");
+    assert!(twice.is_empty(), "compiled twice: {twice:#?}");
 }

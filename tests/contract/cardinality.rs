@@ -1,8 +1,7 @@
-//! How many samples a scrape of each job can have at worst, whatever clients send: derived from the values that its labels can
-//! have, and held to a third of the job's `sample_limit`. Above the limit Prometheus drops the whole scrape.
+//! The worst-case number of samples in a scrape of each job, whatever clients send: derived from the possible values of its labels, and
+//! limited to a third of the job's `sample_limit`. Above the limit Prometheus drops the whole scrape.
 //!
-//! `cargo xtask cardinality` prints the table. What relabelling keeps is read by `scrapes`; a replica's series are counted in
-//! `series`.
+//! `cargo xtask cardinality` prints the table. `scrapes` reads the relabelling; `series` counts a replica's series.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -14,41 +13,41 @@ use crate::runbooks::queries;
 use crate::scrapes::{Job, Labels};
 use crate::series;
 
-/// Room above the worst case.
+/// The factor between the worst case and the limit.
 const HEADROOM: usize = 3;
 
-/// Methods that Caddy tells apart; all others are `OTHER` (`internal/metrics` of Caddy 2.11).
+/// Methods that Caddy distinguishes; it counts all others as `OTHER` (`internal/metrics` of Caddy 2.11).
 const EDGE_METHODS: [&str; 10] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"];
-/// Statuses that Caddy or a replica's HTTP implementation answers with before any route does.
+/// Statuses that Caddy or a replica's HTTP implementation returns before any route is reached.
 const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 499, 502, 503, 504];
-/// A site that has names and answers on plain HTTP as well.
+/// The servers of a site with host names that also serves plain HTTP.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
-/// Handlers that count requests of this Caddyfile. `subroute` has those of a named site, the others those of a site without.
+/// Handlers of this Caddyfile that count requests. `subroute` has those of a site with host names, the others those of a site without.
 const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
-/// What rules, dashboards and runbooks select: the one handler that sees all requests.
+/// The handler that rules, dashboards and runbooks select: the one that sees all requests.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 
-/// Postgres' own databases, the service's, and some that were made by hand.
+/// Postgres' own databases, the service's, and some created by hand.
 const DATABASES: usize = 8;
 /// Modes of a lock in Postgres.
 const LOCK_MODES: usize = 9;
 /// States of a connection to Postgres; the exporter has each at 0.
 const CONNECTION_STATES: usize = 6;
-/// `max_connections` of compose's Postgres, and as many again: newer exporters have a series for each kind of connection.
+/// `max_connections` of compose's Postgres, twice: newer exporters have a series for each kind of connection.
 const CONNECTIONS: usize = 400;
 /// `databases` of Redis.
 const REDIS_DATABASES: usize = 16;
-/// Commands of Redis with their subcommands, of which the service uses a few dozen: clients cannot send any.
+/// Redis commands including their subcommands. The service uses a few dozen, and clients cannot send any.
 const REDIS_COMMANDS: usize = 400;
-/// The largest host that is thought of: cores, disks, file systems.
+/// The largest host considered: cores, disks, file systems.
 const HOST: [usize; 3] = [64, 64, 64];
 const CPU_MODES: usize = 8;
-/// Integrations that Alertmanager knows (16 in 0.28) and may come to know.
+/// Integrations that Alertmanager has (16 in 0.28), with room for later ones.
 const INTEGRATIONS: usize = 24;
 /// Kinds of samples in Prometheus 3.
 const SAMPLE_TYPES: usize = 2;
 
-/// The metrics that are used of programs other than the service's own and the edge, and how many series each can have.
+/// The used metrics of programs other than the service and the edge, with the number of series that each can have.
 fn exported(job: &str) -> Vec<(&'static str, usize)> {
     let process = [("process_cpu_seconds_total", 1), ("process_resident_memory_bytes", 1)];
     let own: Vec<(&'static str, usize)> = match job {
@@ -73,7 +72,7 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
         ],
         "postgres" => {
             let activity = CONNECTIONS + DATABASES * CONNECTION_STATES;
-            // Objects of all databases have a series without a name.
+            // Metrics of all databases have one series without a database name.
             let of_databases = [
                 "pg_stat_database_blks_hit",
                 "pg_stat_database_blks_read",
@@ -124,12 +123,12 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
             ]
         }
         "grafana" => Vec::new(),
-        _ => panic!("the series that job {job} can have are not known"),
+        _ => panic!("no series are listed for job {job}"),
     };
     own.into_iter().chain(process).collect()
 }
 
-/// Everything that the edge can expose, whatever clients send: series, and how many differ only in `le`.
+/// Everything that the edge can expose, whatever clients send: series, and how many samples of each differ only in `le`.
 fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     let name = |name: &str| ("__name__", name.to_owned());
     let mut series = vec![
@@ -137,7 +136,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
         (Labels::from([name("process_resident_memory_bytes")]), 1),
         (Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets),
     ];
-    // A server has a site with names or one without.
+    // A server has a site with host names or one without.
     for (server, handlers) in [(EDGE_SERVERS[0], &EDGE_HANDLERS[..]), (EDGE_SERVERS[1], &["subroute"][..])] {
         for handler in handlers {
             let of_handler = [("server", server.to_owned()), ("handler", (*handler).to_owned())];
@@ -163,13 +162,13 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     series
 }
 
-/// Every status that an operation of the service declares, and those of what stands before it.
+/// Every status that an operation of the service declares, and those returned before it is reached.
 fn statuses(scrape: &str) -> BTreeSet<u16> {
     let of_line = |line: &str| line.split_once("status=\"")?.1.split('"').next()?.parse().ok();
     scrape.lines().filter(|line| line.starts_with("http_requests_total{")).filter_map(of_line).chain(EDGE_STATUSES).collect()
 }
 
-/// The samples that a scrape of a job has at worst.
+/// The worst-case number of samples in a scrape of a job.
 fn worst(job: &Job, scrape: &str) -> usize {
     match job.name.as_str() {
         "backend" => series::count(scrape),
@@ -196,7 +195,7 @@ async fn without_its_relabelling_the_edge_exceeds_its_limit() {
     assert!(worst > job.limit, "{worst} samples at worst, and a limit of {}", job.limit);
 }
 
-/// Every series that rules, dashboards, runbooks and documents select.
+/// Every selector in rules, dashboards, runbooks and documents.
 fn selected() -> Vec<Selector> {
     let of_rules = rules().into_iter().map(|rule| rule["expr"].as_str().unwrap().to_owned());
     let of_dashboards = dashboards().into_iter().flat_map(|(_, dashboard)| texts_under(&dashboard, "expr"));
@@ -205,12 +204,12 @@ fn selected() -> Vec<Selector> {
     of_rules.chain(of_dashboards).chain(of_documents).flat_map(|expression| promql::read(&expression).selectors).collect()
 }
 
-/// Whether a selector takes series of a job.
+/// Whether a selector matches series of a job.
 fn is_of(selector: &Selector, job: &str) -> bool {
     match selector.matchers.iter().find(|(label, _, _)| label == "job") {
         Some((_, operator, value)) if operator == "=~" => regex_lite::Regex::new(&format!("^(?:{value})$")).unwrap().is_match(job),
         Some((_, _, value)) => value == job,
-        // Names begin with their program, that of Postgres' exporter with a short form.
+        // Metric names begin with their program's name; Postgres' exporter uses a short form.
         None => selector.metric.starts_with(if job == "postgres" { "pg" } else { job }),
     }
 }
@@ -218,12 +217,12 @@ fn is_of(selector: &Selector, job: &str) -> bool {
 #[test]
 fn relabelling_keeps_what_is_selected_and_nothing_else() {
     let (catalogue, selectors) = (Catalogue::read(), selected());
-    // What Prometheus itself adds to a scrape is not relabelled.
+    // Prometheus does not relabel the series that it adds to a scrape itself.
     let is_scraped = |metric: &str| metric != "up" && !metric.starts_with("scrape_");
     let is_process = |metric: &str| metric.starts_with("process_");
     for job in Job::all() {
         let Some(kept) = job.kept_names() else {
-            assert_eq!(job.name, "backend", "a job keeps what is used");
+            assert_eq!(job.name, "backend", "only the job backend keeps all of its metrics");
             continue;
         };
         let used: BTreeSet<&str> = selectors
@@ -231,23 +230,23 @@ fn relabelling_keeps_what_is_selected_and_nothing_else() {
             .filter(|selector| is_of(selector, &job.name) && is_scraped(&selector.metric))
             .map(|selector| selector.metric.as_str())
             .filter(|metric| is_process(metric) || catalogue.row(metric).is_none())
-            // Of all jobs, one may be the only one that has it.
+            // A selector without a job may match the metric of a single job.
             .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
             .collect();
-        assert_eq!(kept, used, "{} keeps what is selected", job.name);
+        assert_eq!(kept, used, "{} must keep exactly the selected metrics", job.name);
         if job.name != "caddy" {
             let known: BTreeSet<&str> = exported(&job.name).into_iter().map(|(name, _)| name).collect();
-            assert_eq!(kept, known, "the series of {} are counted", job.name);
+            assert_eq!(kept, known, "the series of {} must be counted", job.name);
         }
     }
 }
 
-/// How the names of a job's own metrics begin.
+/// The prefix of a job's own metrics.
 fn prefix(job: &str) -> &str {
     if job == "postgres" { "pg_" } else { job }
 }
 
-/// Whatever the site's address is, requests for it are counted by one of two handlers.
+/// Whatever the site's address is, one of two handlers counts requests for it.
 #[test]
 fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
     let of_edge: Vec<Selector> = selected().into_iter().filter(|selector| selector.metric.starts_with("caddy_http_")).collect();
@@ -268,8 +267,8 @@ fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
 fn prometheus_is_started_so_that_it_tells_its_limits() {
     let flag = "--enable-feature=extra-scrape-metrics";
     let asks = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
-    assert!(asks, "an alert compares with the limit");
+    assert!(asks, "an alert must compare with the limit");
     for file in ["docker-compose.yml", "xtask/src/stack/monitoring.rs"] {
-        assert!(text(file).contains(flag), "{file} starts Prometheus with {flag}");
+        assert!(text(file).contains(flag), "{file} must start Prometheus with {flag}");
     }
 }

@@ -1,7 +1,7 @@
-//! What every dashboard keeps to: the rules of Grafana's own linter as far as they fit one Prometheus with fixed jobs, and ours.
+//! Rules for every dashboard: those of Grafana's own linter as far as they suit one Prometheus with fixed jobs, and ours.
 //!
-//! A rule answers what is wrong with a dashboard. `sample` is one with which nothing is wrong; beside each rule is shown that it finds what
-//! is changed in that. What the queries ask for exists: `metrics`.
+//! A rule returns the faults of a dashboard. `sample` is a dashboard without faults; the tests show that each rule finds a changed detail
+//! in it. `metrics` checks that the queried metrics exist.
 
 mod causes;
 mod identity;
@@ -20,10 +20,10 @@ use serde_json::Value;
 use crate::files::{dashboards, items};
 use sample::sample;
 
-/// Answers what is wrong with a dashboard.
+/// Returns the faults of a dashboard.
 type Rule = fn(&Value) -> Vec<String>;
 
-/// Holds every committed dashboard to a rule.
+/// Applies a rule to every committed dashboard.
 fn hold(rule: Rule) {
     let dashboards = dashboards();
     let faults =
@@ -32,20 +32,20 @@ fn hold(rule: Rule) {
     assert!(faults.is_empty(), "\n{}", faults.join("\n"));
 }
 
-/// A rule is content with the sample, and finds what was changed in it.
+/// Asserts that a rule accepts the sample and finds a change to it.
 fn finds(rule: Rule, place: &str, changed: Value, fault: &str) {
     let mut dashboard = sample();
     assert_eq!(rule(&dashboard), [""; 0]);
-    *dashboard.pointer_mut(place).unwrap_or_else(|| panic!("the sample has {place}")) = changed;
+    *dashboard.pointer_mut(place).unwrap_or_else(|| panic!("the sample has no {place}")) = changed;
     assert_eq!(rule(&dashboard), [fault]);
 }
 
-/// All of a dashboard's panels, those in closed rows, too.
+/// All of a dashboard's panels, including those in collapsed rows.
 fn all(dashboard: &Value) -> Vec<&Value> {
     items(&dashboard["panels"]).flat_map(|panel| [panel].into_iter().chain(items(&panel["panels"]))).collect()
 }
 
-/// The panels that show something.
+/// The panels that show data.
 fn shown(dashboard: &Value) -> Vec<&Value> {
     all(dashboard).into_iter().filter(|panel| panel["type"] != "row" && panel["type"] != "text").collect()
 }

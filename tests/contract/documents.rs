@@ -13,7 +13,7 @@ fn assert_generated(path: &str, text: &str) {
         fs::write(&path, text).unwrap();
     }
     let committed = fs::read_to_string(&path).unwrap_or_default();
-    assert!(committed == text, "{} is not what the code says: run `cargo xtask catalogue`", path.display());
+    assert!(committed == text, "{} is out of date: run `cargo xtask catalogue`", path.display());
 }
 
 #[test]

@@ -1,10 +1,10 @@
-//! Numbers that documents repeat. Each has one source, a configuration file or a rule, and the documents must agree with it.
+//! Figures that documents repeat: each has one source, a configuration or a rule, and the documents must agree with it.
 
 use serde_json::Value;
 
 use crate::files::{alerts, items, root, text, yaml};
 
-/// `repeat_interval` and `group_interval` of a receiver, in minutes.
+/// Alertmanager's repeat interval and group interval for a receiver, in minutes.
 struct Route {
     repeat: u32,
     look: u32,
@@ -27,7 +27,7 @@ fn minutes(duration: &str) -> u32 {
     number.parse::<u32>().unwrap() * if unit == "h" { 60 } else { 1 }
 }
 
-/// An interval as documents write it.
+/// A number of minutes as documents write it.
 fn spoken(minutes: u32) -> String {
     match minutes {
         1440 => "daily".to_owned(),
@@ -37,7 +37,7 @@ fn spoken(minutes: u32) -> String {
     }
 }
 
-/// The text of a document as one line, so that a search finds sentences across line breaks.
+/// The text of a document in one line, so that sentences can be found across line breaks.
 fn line_of(path: &str) -> String {
     text(path).split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -64,14 +64,14 @@ fn documents_say_how_often_a_notification_is_repeated() {
 #[test]
 fn documents_say_how_often_the_watchdog_is_heard_and_when_its_silence_is_an_alarm() {
     let Route { repeat, look } = route("dead-man");
-    // Alertmanager checks for repeats once per group interval; the repeat interval may end just after a check.
+    // Alertmanager checks once per group interval, when the repeat interval may not quite have passed.
     let often = format!("every {repeat} to {} minutes", repeat + look);
     says("monitoring/runbooks/Watchdog.md", &format!("it is sent again {often}"));
     says("docs/OPERATIONS.md", &format!("Watchdog always fires, and is sent again {often}"));
     let alarm = "receives nothing for ";
     let comment = line_of("monitoring/alertmanager/alertmanager.yml");
     let silence = comment.split_once(alarm).and_then(|(_, rest)| rest.split_once(" minutes")).unwrap().0;
-    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "a single lost notification must not raise an alarm");
+    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "a single lost notification must not raise the alarm");
     says("docs/OPERATIONS.md", &format!("raises the alarm when none came for {silence} minutes"));
     says("monitoring/runbooks/Watchdog.md", &format!("receives nothing for {silence} minutes"));
 }
@@ -87,7 +87,7 @@ fn documents_say_how_often_targets_are_scraped() {
     let aliases = text("monitoring/prometheus/rules/aliases.yml");
     let offsets: Vec<&str> =
         aliases.split(" offset ").skip(1).filter_map(|rest| rest.split(|c: char| !c.is_alphanumeric()).next()).collect();
-    assert!(!offsets.is_empty() && offsets.iter().all(|offset| *offset == evaluation), "aliases must look back by exactly one evaluation");
+    assert!(!offsets.is_empty() && offsets.iter().all(|offset| *offset == evaluation), "aliases must look back one evaluation");
 }
 
 /// Durations in a text, in seconds: `ten minutes`, `30 seconds`, `2 minutes`.
@@ -117,7 +117,7 @@ fn runbooks_say_how_long_an_alert_waits() {
     let mut wrong = Vec::new();
     for rule in alerts() {
         let (alert, Some(wait)) = (rule["alert"].as_str().unwrap(), rule["for"].as_str()) else { continue };
-        // Its runbook lists the windows of its four burn rates instead.
+        // Its four burn rates are in a table of its own.
         if alert == "ErrorBudgetBurn" {
             continue;
         }

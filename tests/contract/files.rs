@@ -1,4 +1,4 @@
-//! The files of the checkout, as tests read them.
+//! Access to the files of the checkout.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,21 +10,21 @@ pub fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// A file's text.
+/// The text of a file.
 pub fn text(path: &str) -> String {
     fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The files of a folder that end so, in order; there must be some.
+/// The files of a folder with this extension, sorted; fails if there are none.
 pub fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
     let found = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
     let mut files: Vec<PathBuf> = found.filter(|path| path.extension().is_some_and(|end| end == extension)).collect();
-    assert!(!files.is_empty(), "{folder} holds .{extension} files");
+    assert!(!files.is_empty(), "{folder} contains no .{extension} files");
     files.sort();
     files
 }
 
-/// A file's name without its ending.
+/// A file's name without its extension.
 pub fn stem(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
@@ -34,7 +34,7 @@ pub fn yaml(path: &Path) -> Value {
     serde_norway::from_str(&fs::read_to_string(path).unwrap()).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The items of a list; of nothing, none.
+/// The items of a list; none if the value is not a list.
 pub fn items(value: &Value) -> impl Iterator<Item = &Value> {
     value.as_array().into_iter().flatten()
 }
@@ -62,7 +62,7 @@ pub fn dashboards() -> Vec<(String, Value)> {
     files("monitoring/grafana/dashboards", "json").into_iter().map(read).collect()
 }
 
-/// Every text under one of the keys, however deep.
+/// Every text under a key, at any depth.
 pub fn texts_under(value: &Value, key: &str) -> Vec<String> {
     let mut found = Vec::new();
     collect_texts(value, key, &mut found);

@@ -1,5 +1,5 @@
-//! The names under which Vitrine's metrics are known elsewhere: docs/METRICS.md says of each what it maps to, and the rules that record it do
-//! so. That queries by these names answer is the rules' own test (`monitoring/prometheus/tests/aliases.yml`).
+//! The aliases of Vitrine's metrics: docs/METRICS.md states the mapping of each, and the rules that record it must agree. The rules' own
+//! test checks that queries by these names return data (`monitoring/prometheus/tests/aliases.yml`).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,32 +7,32 @@ use crate::files::{items, root, rules, text, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// A name, what it maps to, and the labels that are added.
+/// An alias, its metric, and the added labels.
 type Mapping = BTreeMap<String, (String, BTreeSet<String>)>;
 
-/// What the rules record under names that are not Vitrine's and have no level. What is distributed is one name.
+/// The aliases that the rules record: names that are not Vitrine's and have no level. A histogram counts as one name.
 fn recorded(catalogue: &Catalogue) -> Mapping {
     let mut mapping = Mapping::new();
     for rule in rules() {
         let Some(record) = rule["record"].as_str().filter(|record| !record.contains(':')) else { continue };
         let query = promql::read(rule["expr"].as_str().unwrap());
         let asked = &query.selectors[0].metric;
-        let source = catalogue.row(asked).unwrap_or_else(|| panic!("{record}: there is no {asked}")).name;
+        let source = catalogue.row(asked).unwrap_or_else(|| panic!("{record}: no metric {asked}")).name;
         let part = asked.strip_prefix(source).unwrap_or_default();
         let name = record.strip_suffix(part).unwrap_or(record);
-        // The strings of `label_replace` are the label, its value, the label that it is taken from, and a pattern.
+        // The strings of `label_replace` are the label, its value, the source label and a pattern.
         let added = query.strings.chunks(4).filter_map(|chunk| chunk.first().cloned()).collect();
         mapping.insert(name.to_owned(), (source.to_owned(), added));
     }
     mapping
 }
 
-/// The code spans of a cell of a table.
+/// The code spans of a table cell.
 fn spans(cell: &str) -> Vec<String> {
     cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
-/// What the document says.
+/// The documented mapping.
 fn documented() -> Mapping {
     let document = text("docs/METRICS.md");
     let chapter = document.split_once("\n## Other names\n").unwrap().1;
@@ -62,7 +62,7 @@ fn routes_are_endpoints_too_where_they_are_counted() {
     let catalogue = Catalogue::read();
     for name in names.split('|') {
         let row = catalogue.row(name).unwrap();
-        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} has a route and no endpoint of its own");
+        assert!(row.keys.contains(&"route") && !row.keys.contains(&"endpoint"), "{name} must have the label route and not endpoint");
     }
     assert_eq!(names, "http_requests_total|api_errors_total");
 }

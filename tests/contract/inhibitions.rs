@@ -1,5 +1,5 @@
 //! Inhibition rules: no rule of Alertmanager may let an alert about one target inhibit an alert about another. `cargo xtask notifications`
-//! checks the rules against a running Alertmanager, with the lines of inhibitions.txt.
+//! tests a running Alertmanager with the lines of inhibitions.txt.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,22 +7,22 @@ use serde_json::{Value, json};
 
 use crate::files::{alerts, items, root, rule_tests, text, yaml};
 
-/// Labels that identify the Prometheus of an alert; a rule must compare both.
+/// Labels that identify an alert's Prometheus. Without them, alerts of all deployments would be mixed.
 const ORIGIN: [&str; 2] = ["cluster", "environment"];
-/// Labels that classify an alert or describe the symptom, but do not identify its target. `job` is implied by `instance`.
+/// Labels that describe an alert or its observation rather than its target. `job` is less specific than `instance`.
 const NOT_A_TARGET: [&str; 10] =
     ["severity", "component", "service", "job", "long_window", "short_window", "quantile", "sign", "reason", "dependency"];
 
 type Matchers = Vec<(String, String, String)>;
 
-/// Faults of a rule, given the labels of each alert.
+/// The faults of a rule, given the labels of each alert.
 fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<String> {
     let side = |key: &str| matchers(&rule[key]);
     let (source, target) = (side("source_matchers"), side("target_matchers"));
     let equal: BTreeSet<&str> = items(&rule["equal"]).filter_map(Value::as_str).collect();
     let mut faults = Vec::new();
     for origin in ORIGIN.into_iter().filter(|origin| !equal.contains(origin)) {
-        faults.push(format!("may silence alerts of another {origin}"));
+        faults.push(format!("may inhibit alerts of another {origin}"));
     }
     for label in equal.iter().filter(|label| !ORIGIN.contains(label)) {
         let demands = |side: &Matchers| side.iter().any(|(name, operator, value)| name == label && operator == "!=" && value.is_empty());
@@ -37,15 +37,15 @@ fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<Stri
                 continue;
             };
             for label in of_source.iter().filter(|label| !equal.contains(label.as_str())) {
-                let what = if of_target.contains(label) { "of another" } else { "that has no" };
-                faults.push(format!("{source} silences {target} {what} {label}"));
+                let what = if of_target.contains(label) { "of another" } else { "without an" };
+                faults.push(format!("{source} inhibits {target} {what} {label}"));
             }
         }
     }
     faults
 }
 
-/// Parses matchers such as `name=~"value"` into name, operator and value.
+/// Parses matchers such as `name=~"value"`.
 fn matchers(list: &Value) -> Matchers {
     let read = |matcher: &Value| {
         let text = matcher.as_str()?;
@@ -53,17 +53,17 @@ fn matchers(list: &Value) -> Matchers {
         let name = head.trim_end_matches(['=', '!', '~']);
         Some((name.to_owned(), head[name.len()..].to_owned(), value.trim_end_matches('"').to_owned()))
     };
-    items(list).map(|matcher| read(matcher).unwrap_or_else(|| panic!("{matcher} is a matcher"))).collect()
+    items(list).map(|matcher| read(matcher).unwrap_or_else(|| panic!("{matcher} is not a matcher"))).collect()
 }
 
-/// The alerts that matchers name; `any alert` where no positive matcher names one.
+/// The alerts that matchers name; none if the matchers only exclude names.
 fn names(matchers: &Matchers) -> Vec<String> {
     let positive = matchers.iter().filter(|(name, operator, _)| name == "alertname" && !operator.starts_with('!'));
     let names: Vec<String> = positive.flat_map(|(_, _, value)| value.split('|').map(str::to_owned)).collect();
     if names.is_empty() { vec!["any alert".to_owned()] } else { names }
 }
 
-/// Labels that identify the target of each alert, taken from the expected alerts in the rule tests.
+/// The labels by which each alert identifies its target, taken from the tests of the rules.
 fn targets() -> BTreeMap<String, BTreeSet<String>> {
     let mut labels: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for case in rule_tests().iter().flat_map(|test| items(&test["alert_rule_test"])) {
@@ -100,8 +100,8 @@ fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_
     for rule in rules() {
         for source in names(&matchers(&rule["source_matchers"])) {
             for target in names(&matchers(&rule["target_matchers"])) {
-                assert!(tried(&source, " silences ", &target), "inhibitions.txt has a line where {source} silences {target}");
-                assert!(tried(&source, " spares ", &target), "inhibitions.txt has a line where {source} spares {target}");
+                assert!(tried(&source, " silences ", &target), "inhibitions.txt must have a line where {source} silences {target}");
+                assert!(tried(&source, " spares ", &target), "inhibitions.txt must have a line where {source} spares {target}");
             }
         }
     }
@@ -109,7 +109,7 @@ fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_
     for line in table.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
         let named = line.split(" silences ").flat_map(|side| side.split(" spares ")).filter_map(|side| side.split_whitespace().next());
         for name in named.flat_map(|names| names.split('|')) {
-            assert!(alerts.contains(name), "inhibitions.txt names an unknown alert {name}");
+            assert!(alerts.contains(name), "inhibitions.txt: no alert {name}");
         }
     }
 }
@@ -126,9 +126,9 @@ fn a_rule_that_forgets_the_target_is_found() {
     let there = r#"instance!="""#;
     assert_eq!(rule(&[worse, there], &[bad, there], &["cluster", "environment", "instance"]), [""; 0]);
     assert_eq!(rule(&[all], &[bad], &["cluster", "environment"]), [""; 0]);
-    assert_eq!(rule(&[all], &[bad], &["cluster"]), ["may silence alerts of another environment"]);
-    assert_eq!(rule(&[worse], &[bad], &["cluster", "environment"]), ["Worse silences Bad of another instance"]);
-    assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse silences All that has no instance"]);
+    assert_eq!(rule(&[all], &[bad], &["cluster"]), ["may inhibit alerts of another environment"]);
+    assert_eq!(rule(&[worse], &[bad], &["cluster", "environment"]), ["Worse inhibits Bad of another instance"]);
+    assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse inhibits All without an instance"]);
     let missing = rule(&[worse, there], &[bad], &["cluster", "environment", "instance"]);
     assert_eq!(missing, ["treats two missing labels instance as equal"]);
     let any = rule(&[r#"severity="critical""#], &[bad], &["cluster", "environment"]);

@@ -1,4 +1,4 @@
-//! The description of the interface: what holds for all of its operations.
+//! The OpenAPI description: requirements on all of its operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ fn described() -> Value {
     serde_json::to_value(interface::public(router::description())).unwrap()
 }
 
-/// Every operation: its method and path, and what is said of it.
+/// Every operation: its method and path, and its description.
 fn operations(described: &Value) -> Vec<(String, &Value)> {
     let paths = described["paths"].as_object().unwrap().iter();
     let operations = paths
@@ -23,7 +23,7 @@ fn operations(described: &Value) -> Vec<(String, &Value)> {
 
 fn resolved<'a>(described: &'a Value, value: &'a Value) -> &'a Value {
     match value["$ref"].as_str() {
-        Some(reference) => described.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} is not there")),
+        Some(reference) => described.pointer(&reference[1..]).unwrap_or_else(|| panic!("{reference} does not exist")),
         None => value,
     }
 }
@@ -34,7 +34,7 @@ fn every_refusal_is_a_problem() {
     for (name, operation) in operations(&described) {
         for (status, answer) in operation["responses"].as_object().unwrap() {
             let answer = resolved(&described, answer);
-            assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status} says nothing");
+            assert!(answer["description"].as_str().is_some_and(|text| !text.is_empty()), "{name} {status} has no description");
             if status.as_str() >= "400" {
                 let media: Vec<&String> = answer["content"].as_object().unwrap().keys().collect();
                 assert_eq!(media, ["application/problem+json"], "{name} {status}");
@@ -70,7 +70,7 @@ fn every_body_and_every_parameter_is_bounded() {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let schema = resolved(&described, &parameter["schema"]);
             let is_bounded = ["pattern", "enum", "format", "maximum"].iter().any(|key| !schema[*key].is_null());
-            // What platforms send back is theirs.
+            // Platforms choose the parameters of callbacks.
             assert!(is_bounded || name.ends_with("/callback"), "{name}: {parameter}");
         }
         let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") else { continue };
@@ -81,7 +81,7 @@ fn every_body_and_every_parameter_is_bounded() {
             for option in options {
                 let option = resolved(&described, option);
                 let is_text = option["type"] == "string" && option["enum"].is_null() && option["format"] != "uuid";
-                // Names that the service lists, of which there are more with each release.
+                // Names from the service's own lists, which grow with each release.
                 let is_listed = name == "put /api/faults/{id}" && matches!(field.as_str(), "route" | "table");
                 assert!(!is_text || is_listed || !option["maxLength"].is_null(), "{name}: {field} {option}");
                 let is_number = option["type"] == "integer" && option["enum"].is_null();
@@ -108,7 +108,7 @@ fn what_the_edge_answers_by_itself_is_described() {
         let mut words = line.split_whitespace();
         Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
     });
-    // That there is nothing is what the internal routes are answered, which are not described.
+    // The edge answers internal routes with 404; those are not described.
     let answers: BTreeMap<u16, String> = answers.filter(|(status, _)| *status != 404).collect();
     let expected: BTreeMap<u16, String> = interface::EDGE.map(|(status, code)| (status, code.to_owned())).into();
     assert_eq!(answers, expected);

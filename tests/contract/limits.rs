@@ -1,4 +1,4 @@
-//! Limits that stand in more than one file. What a scrape may have belongs to `cardinality`.
+//! Limits that several files repeat. The limits of scrapes belong to `cardinality`.
 
 use std::fs;
 use std::time::Duration;
@@ -20,7 +20,7 @@ fn memory_is_told_at_nine_tenths_of_what_a_replica_may_use() {
     assert_eq!(expression("HighMemoryUsage"), format!("process_resident_memory_bytes{{job=\"backend\"}} > 0.9 * {limit} * 1024 * 1024"));
 }
 
-/// The argument of a directive of the Caddyfile that stands there once: the default, where it is a variable.
+/// The argument of a directive that occurs once in the Caddyfile; for a variable, its default.
 fn edge(directive: &str) -> String {
     let text = fs::read_to_string(root().join("Caddyfile")).unwrap();
     let start = format!("{directive} ");
@@ -41,10 +41,10 @@ fn shipped() -> Config {
 #[test]
 fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
     let fails: u32 = edge("health_fails").parse().unwrap();
-    // The first check comes up to one interval later, the last one ends by its timeout.
+    // The first check comes up to one interval later; the last one ends by its timeout.
     let longest = edge_time("health_interval") * fails + edge_time("health_timeout");
     assert!(longest <= Duration::from_secs(3), "{longest:?}");
-    // Somebody who waits for a replica meanwhile is served by another one.
+    // A request that waits for a failed replica meanwhile is served by another one.
     assert!(longest < edge_time("lb_try_duration"), "{longest:?}");
 }
 
@@ -52,7 +52,7 @@ fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
 fn the_edge_waits_a_little_longer_than_a_replica_needs_and_a_stop_longer_than_the_edge() {
     let waits = edge_time("response_header_timeout");
     let slack = Duration::from_secs(1);
-    for (what, longest) in [("an answer", shipped().request_timeout), ("a long poll", shipped().socket_ping_interval)] {
+    for (what, longest) in [("a response", shipped().request_timeout), ("a long poll", shipped().socket_ping_interval)] {
         assert!(longest + slack <= waits && waits <= Duration::from_secs(15), "{what}: {longest:?} {waits:?}");
     }
     assert!(waits < edge_time("grace_period"), "{waits:?}");

@@ -1,5 +1,5 @@
-//! Where links lead that people get: addresses come from configuration, the defaults in compose agree with those that documents
-//! name, and operators alone reach the pages. The links of alerts belong to `alerts`, those of panels to `dashboards::links`.
+//! Links for people: base URLs come from configuration, compose's defaults agree with the documents, and only operators can reach the
+//! pages. The links of alerts belong to `alerts`, those of panels to `dashboards::links`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -14,7 +14,7 @@ fn compose() -> Value {
     yaml(&root().join("docker-compose.yml"))
 }
 
-/// A text of compose where no variable is set: `${A:-b${C:-d}}` is `bd`.
+/// A text of compose with no variable set: `${A:-b${C:-d}}` is `bd`.
 fn by_default(text: &str) -> String {
     let mut text = text.to_owned();
     while let Some(start) = text.rfind("${") {
@@ -25,7 +25,7 @@ fn by_default(text: &str) -> String {
     text
 }
 
-/// What the page of the runbooks puts in place of addresses: the variable of each.
+/// The variables with which the page of the runbooks replaces fixed URLs.
 fn replaced() -> BTreeMap<String, String> {
     let quoted = |line: &str| line.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
     let pair = |line: &str| match &quoted(line)[..] {
@@ -49,7 +49,7 @@ fn addresses_by_default_are_those_that_documents_name() {
     for (address, variable) in replaced() {
         assert_eq!(by_default(links[&variable].as_str().unwrap_or_default()), address, "x-links of docker-compose.yml: {variable}");
         let is_chosen = links[&variable].as_str().unwrap().starts_with(&format!("${{{variable}:-"));
-        assert!(!is_chosen || example.contains(&format!("\n#{variable}={address}\n")), ".env.example has {variable}={address}");
+        assert!(!is_chosen || example.contains(&format!("\n#{variable}={address}\n")), ".env.example must have {variable}={address}");
     }
 }
 
@@ -60,11 +60,11 @@ fn runbooks_name_addresses_that_the_page_can_move() {
         for line in text.lines() {
             for (at, _) in line.match_indices("localhost:") {
                 let start = at.checked_sub("http://".len()).filter(|start| line[*start..].starts_with("http://"));
-                let start = start.unwrap_or_else(|| panic!("{name}.md: an address begins with http://: {line}"));
+                let start = start.unwrap_or_else(|| panic!("{name}.md: a URL must begin with http://: {line}"));
                 let end = line[at + 10..].find(|c: char| !c.is_ascii_digit()).map_or(line.len(), |length| at + 10 + length);
-                assert!(known.contains_key(&line[start..end]), "{name}.md: {PAGE} does not move {}", &line[start..end]);
-                // There, a service has the port that it always has.
-                assert!(!line.contains("docker compose exec"), "{name}.md: inside of a container that is 127.0.0.1: {line}");
+                assert!(known.contains_key(&line[start..end]), "{name}.md: {PAGE} does not replace {}", &line[start..end]);
+                // Inside a container, a service always has its default port.
+                assert!(!line.contains("docker compose exec"), "{name}.md: inside a container the host must be 127.0.0.1: {line}");
             }
         }
     }
@@ -79,7 +79,7 @@ fn links_of_runbooks_lead_to_what_the_page_shows() {
             let is_shown = is_shown.strip_prefix("adr/").unwrap_or(is_shown).strip_suffix(".md");
             let is_shown = is_shown.is_some_and(|name| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '-'));
             let is_there = root().join("monitoring/runbooks").join(file).is_file();
-            assert!(is_shown && is_there, "{name}.md leads to {link}");
+            assert!(is_shown && is_there, "{name}.md links to {link}");
         }
     }
 }
@@ -95,8 +95,8 @@ fn what_is_configured_decides_where_alerts_lead_and_not_which_alert_it_is() {
     let names: Vec<&str> = dropped["regex"].as_str().unwrap().split('|').collect();
     for (name, value) in places {
         assert_eq!(*value, format!("${{{}}}", name.to_uppercase()), "{name}");
-        assert!(names.contains(&name.as_str()), "alerts are sent without {name}");
-        assert!(compose()["x-links"][name.to_uppercase()].is_string(), "docker-compose.yml sets {}", name.to_uppercase());
+        assert!(names.contains(&name.as_str()), "alerts lack the label {name}");
+        assert!(compose()["x-links"][name.to_uppercase()].is_string(), "docker-compose.yml must set {}", name.to_uppercase());
     }
     assert!(text("docker-compose.yml").contains("    environment: *links\n    ports: [\"127.0.0.1:${PROMETHEUS_PORT:-9090}:9090\"]\n"));
 }
@@ -108,7 +108,7 @@ fn links_are_made_of_no_fixed_address() {
     let of_folders = folders.into_iter().flat_map(|(folder, kind)| files(folder, kind));
     for path in of_folders.chain(files("monitoring/grafana/dashboards", "json")) {
         let text = fs::read_to_string(&path).unwrap();
-        assert!(!text.contains("localhost"), "{} has a fixed address", path.display());
+        assert!(!text.contains("localhost"), "{} contains a fixed URL", path.display());
     }
 }
 
@@ -117,13 +117,13 @@ fn operators_alone_reach_what_has_no_login() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap().iter().filter(|(name, _)| *name != "caddy") {
         for port in items(&service["ports"]) {
-            assert!(port.as_str().unwrap().starts_with("127.0.0.1:"), "{name} publishes {port}");
+            assert!(port.as_str().unwrap().starts_with("127.0.0.1:"), "{name} publishes {port} beyond loopback");
         }
     }
     let page = &compose["services"]["runbooks"];
-    assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the edge does not reach the runbooks");
+    assert_eq!(page["networks"], serde_json::json!(["monitoring"]), "the edge must not reach the runbooks");
     let mounts: Vec<_> = items(&page["volumes"]).filter_map(Value::as_str).collect();
-    assert_eq!(mounts, ["./monitoring/runbooks:/srv/monitoring/runbooks:ro", "./docs:/srv/docs:ro"], "it sees documents alone");
+    assert_eq!(mounts, ["./monitoring/runbooks:/srv/monitoring/runbooks:ro", "./docs:/srv/docs:ro"], "the page must mount documents only");
 }
 
 #[test]

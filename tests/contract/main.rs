@@ -1,8 +1,8 @@
-//! What must agree with what, found without any service running: catalogue, documents, rules, alerts, runbooks, dashboards,
-//! and the limits that more than one file repeats.
+//! Contracts between files, checked without any running service: catalogue, documents, rules, alerts, runbooks, dashboards, and limits that
+//! several files repeat.
 //!
-//! `UPDATE_GENERATED=1 cargo test --test contract` (`cargo xtask catalogue`) writes the generated documents anew.
-//! Reading belongs to `files` and `promql`; each other file is one topic.
+//! `UPDATE_GENERATED=1 cargo test --test contract` (`cargo xtask catalogue`) regenerates the generated documents.
+//! `files` and `promql` hold shared parsers; each other file covers one topic.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 

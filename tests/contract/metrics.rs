@@ -1,5 +1,5 @@
-//! What expressions say of metrics: each that rules, dashboards, runbooks and documents ask for is there, with these labels,
-//! these values and these buckets. Of the metrics of other programs only the beginning of the name is known.
+//! Metrics in expressions: every metric that rules, dashboards, runbooks and documents query exists, with these labels, values and buckets.
+//! For metrics of other programs, only the prefix of the name is known.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -10,22 +10,22 @@ use crate::files::{dashboards, files, rules, stem, texts_under};
 use crate::promql::{self, Query, Selector};
 use crate::runbooks::queries;
 
-/// Metrics of the programs around the service.
+/// Prefixes of metrics of the programs around the service.
 const FOREIGN: [&str; 13] =
     ["up", "scrape_", "ALERTS", "pg_", "redis_", "node_", "caddy_", "go_", "prometheus_", "alertmanager_", "grafana_", "process_", "k6_"];
-/// Labels that Prometheus gives to everything that it scrapes.
+/// Labels that Prometheus adds to everything that it scrapes.
 const OF_ALL: [&str; 3] = ["__name__", "job", "instance"];
 
-/// What is known of the service's own metrics.
+/// The service's own metrics.
 pub struct Catalogue(Vec<Row>);
 
 impl Catalogue {
-    /// The catalogue.
+    /// Reads the catalogue.
     pub fn read() -> Self {
         Self(catalogue::rows())
     }
 
-    /// The row of a stored name: what is distributed is stored under several.
+    /// The row of a stored name; a histogram is stored under several names.
     pub fn row(&self, metric: &str) -> Option<&Row> {
         self.0.iter().find(|row| {
             let ends: &[&str] = if matches!(row.kind, "histogram" | "summary") { &["", "_bucket", "_sum", "_count"] } else { &[""] };
@@ -44,7 +44,7 @@ impl Catalogue {
         of_kind || row.keys.contains(&label) || OF_ALL.contains(&label)
     }
 
-    /// Whether a series can have this value; what is known of values is closed sets and buckets.
+    /// Whether a label can have this value; known values are closed sets and buckets.
     fn has_value(&self, metric: &str, label: &str, value: &str) -> bool {
         let Some(row) = self.row(metric) else { return true };
         if label == "le" {
@@ -54,14 +54,14 @@ impl Catalogue {
         row.series.is_empty() || row.series.iter().any(|values| values[position] == value)
     }
 
-    /// What is wrong with an expression.
+    /// The faults of an expression.
     fn faults(&self, expression: &str, recorded: &BTreeSet<String>) -> Vec<String> {
         let Query { selectors, groupings, strings } = promql::read(expression);
         let mut faults = Vec::new();
         for Selector { metric, matchers, .. } in &selectors {
             let is_foreign = FOREIGN.iter().any(|prefix| metric.starts_with(prefix));
             if self.row(metric).is_none() && !recorded.contains(metric) && !is_foreign {
-                faults.push(format!("there is no {metric}"));
+                faults.push(format!("no metric {metric}"));
             }
             for (label, operator, value) in matchers {
                 if !self.has_label(metric, label) {
@@ -83,7 +83,7 @@ impl Catalogue {
     }
 }
 
-/// The values that a matcher names in full. Alternatives of a pattern are such values unless they are patterns themselves.
+/// The values that a matcher contains literally. Alternatives of a pattern count as values unless they are patterns themselves.
 fn values<'a>(operator: &str, value: &'a str) -> Vec<&'a str> {
     if operator.contains('~') {
         let is_plain = |part: &&str| part.parse::<f64>().is_ok() || part.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
@@ -97,7 +97,7 @@ fn recorded() -> BTreeSet<String> {
     rules().iter().filter_map(|rule| rule["record"].as_str().map(str::to_owned)).collect()
 }
 
-/// Checks expressions; each is told with where it stands.
+/// Checks expressions, each given with its location.
 fn check(expressions: impl IntoIterator<Item = (String, String)>) {
     let (catalogue, recorded) = (Catalogue::read(), recorded());
     let faults: Vec<String> = expressions
@@ -115,7 +115,7 @@ fn of_rules() -> Vec<(String, String)> {
 fn of_dashboards() -> Vec<(String, String)> {
     let of = |(name, dashboard)| {
         let expressions = texts_under(&dashboard, "expr");
-        assert!(!expressions.is_empty(), "{name}.json asks for something");
+        assert!(!expressions.is_empty(), "{name}.json has no queries");
         expressions.into_iter().map(move |expression| (format!("{name}.json"), expression))
     };
     dashboards().into_iter().flat_map(of).collect()
@@ -140,7 +140,7 @@ fn what_dashboards_ask_for_exists() {
     check(of_dashboards());
 }
 
-/// The metrics that nobody asks for.
+/// The metrics that no expression queries.
 fn unused(rows: &[Row], expressions: &[String]) -> Vec<&'static str> {
     let selectors: Vec<Selector> = expressions.iter().flat_map(|expression| promql::read(expression).selectors).collect();
     let is_asked = |row: &Row| {
@@ -152,12 +152,12 @@ fn unused(rows: &[Row], expressions: &[String]) -> Vec<&'static str> {
 
 #[test]
 fn every_metric_is_in_a_rule_or_on_a_dashboard() {
-    // Another name alone is nothing that anybody looks at; what is recorded otherwise says its level.
+    // Nobody views an alias by itself; other recorded series have a level in their names.
     let is_alias = |name: &str| recorded().contains(name) && !name.contains(':');
     let of_rules = of_rules().into_iter().filter(|(name, _)| !is_alias(name));
     let expressions: Vec<String> = of_rules.chain(of_dashboards()).map(|(_, expression)| expression).collect();
     let rows = Catalogue::read().0;
-    assert_eq!(unused(&rows, &expressions), [""; 0], "nobody asks for these");
+    assert_eq!(unused(&rows, &expressions), [""; 0], "metrics that nothing queries");
     let mut without_one = expressions;
     without_one.retain(|expression| !expression.contains("jobs_oldest_due_seconds"));
     assert_eq!(unused(&rows, &without_one), ["jobs_oldest_due_seconds"]);
@@ -166,7 +166,7 @@ fn every_metric_is_in_a_rule_or_on_a_dashboard() {
 #[test]
 fn what_runbooks_and_documents_ask_for_exists() {
     let queries = of_documents();
-    assert!(queries.len() > 100, "{} queries are found", queries.len());
+    assert!(queries.len() > 100, "only {} queries were found", queries.len());
     check(queries);
 }
 
@@ -174,7 +174,7 @@ fn what_runbooks_and_documents_ask_for_exists() {
 fn a_wrong_name_label_value_or_bucket_is_found() {
     let (catalogue, recorded) = (Catalogue::read(), BTreeSet::new());
     for (expression, fault) in [
-        ("rate(http_request_total[5m])", "there is no http_request_total"),
+        ("rate(http_request_total[5m])", "no metric http_request_total"),
         ("http_requests_total{code=\"200\"}", "http_requests_total has no label code"),
         ("cache_hits_total{cache_type=~\"user|users\"}", "cache_hits_total has no cache_type=\"users\""),
         ("http_request_duration_seconds_bucket{le=\"0.4\"}", "http_request_duration_seconds_bucket has no le=\"0.4\""),

@@ -1,35 +1,35 @@
-//! What an expression asks for: series with their matchers, what is made of them, and the labels that it groups by. No more of `PromQL` is
-//! understood than that takes; whether an expression is valid is promtool's business.
+//! A minimal reader of `PromQL` expressions: series with their matchers, the functions applied to them, and grouping labels. promtool
+//! validates expressions.
 
 const KEYWORDS: [&str; 9] = ["and", "or", "unless", "bool", "offset", "inf", "nan", "start", "end"];
-/// Words before a list of labels.
+/// Keywords before a list of labels.
 const CLAUSES: [&str; 6] = ["by", "without", "on", "ignoring", "group_left", "group_right"];
 
-/// What an expression asks for.
+/// The relevant parts of an expression.
 #[derive(Debug, Default)]
 pub struct Query {
-    /// Every mention of a series.
+    /// Every selector.
     pub selectors: Vec<Selector>,
-    /// Every `by`.
+    /// Every `by` clause.
     pub groupings: Vec<Grouping>,
-    /// Its strings outside of braces, among them the labels that `label_replace` makes.
+    /// Its strings outside of braces, among them the labels that `label_replace` creates.
     pub strings: Vec<String>,
 }
 
-/// A series and what is said of its labels.
+/// A series with matchers on its labels.
 #[derive(Debug)]
 pub struct Selector {
     /// The name of the series.
     pub metric: String,
     /// Label, operator, value.
     pub matchers: Vec<(String, String, String)>,
-    /// How far it looks back, as it stands between brackets.
+    /// Its range, as written between brackets.
     pub range: Option<String>,
-    /// The function or aggregation that it is given to.
+    /// The function or aggregation applied to it.
     pub function: Option<String>,
 }
 
-/// Labels by which is grouped.
+/// Grouping labels.
 #[derive(Debug)]
 pub struct Grouping {
     /// The labels.
@@ -53,7 +53,7 @@ pub fn read(expression: &str) -> Query {
     query
 }
 
-/// Whether it says something, and every bracket in it is closed by one of its kind.
+/// Whether an expression is not empty and its brackets are balanced.
 pub fn is_closed(expression: &str) -> bool {
     let mut open = Vec::new();
     let mut rest = expression;
@@ -103,7 +103,7 @@ fn nodes(rest: &mut &str) -> Vec<Node> {
     nodes
 }
 
-/// A string up to its closing quote.
+/// Consumes a string up to its closing quote.
 fn text(rest: &mut &str) -> String {
     let mut escaped = false;
     let end = rest.find(|c| {
@@ -116,7 +116,7 @@ fn text(rest: &mut &str) -> String {
     text.to_owned()
 }
 
-/// Matchers up to the closing brace.
+/// Consumes matchers up to the closing brace.
 fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     let mut matchers = Vec::new();
     while let Some((head, after)) = rest.split_once(['"', '}']) {
@@ -132,7 +132,7 @@ fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     matchers
 }
 
-/// Fills the query; answers the series of these nodes, which are given to a function.
+/// Fills the query; returns the series of these nodes, to which a function is applied.
 fn walk(nodes: &[Node], function: Option<&str>, query: &mut Query) -> Vec<String> {
     let mut metrics = Vec::new();
     let mut rest = nodes;

@@ -1,5 +1,4 @@
-//! Runbooks: required headings, and commands and references that name existing services, files and chapters. `queries` finds the
-//! queries of a document for `metrics`.
+//! The contents of runbooks: required headings, queries, commands on existing services, and existing files.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -7,21 +6,21 @@ use std::fs;
 use crate::files::{alerts, files, root, stem, text, yaml};
 
 const HEADINGS: [&str; 4] = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"];
-/// First words of indented lines that are shell commands, not queries.
+/// Beginnings of indented lines that are shell commands rather than queries.
 const COMMANDS: [&str; 7] = ["docker", "curl", "for", "sudo", "df", "cargo", "amtool"];
-/// Substrings that identify a query in a document with indented lines of many kinds.
+/// Signs of a query, where a document has several kinds of lines.
 const SIGNS: [&str; 5] = ["rate(", "{job=", "histogram_quantile(", " by (", "slo:"];
 /// Options of Compose that take a value.
 const WITH_VALUE: [&str; 7] = ["--since", "--tail", "-n", "--format", "--index", "--profile", "--scale"];
-/// Prefixes of paths that must exist where a runbook names them.
+/// Folders whose paths are checked where a runbook names them.
 const FOLDERS: [&str; 7] = ["docs/", "monitoring/", "platforms/", "compose/", "migrations/", "src/", ".ci/"];
 
 fn texts() -> Vec<(String, String)> {
     files("monitoring/runbooks", "md").into_iter().map(|path| (stem(&path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The indented and fenced lines of a document that are queries; a fence may name another language. In a runbook, every such line
-/// that is not a command is a query.
+/// The indented and fenced lines of a document that are queries; a fence may name another language. In a runbook, every line that is not a
+/// command is a query.
 pub fn queries(document: &str) -> Vec<String> {
     let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
     let mut fence = None;
@@ -39,7 +38,7 @@ pub fn queries(document: &str) -> Vec<String> {
     lines.filter(is_query).map(|line| line.trim().to_owned()).collect()
 }
 
-/// The services that the Compose commands of a text name.
+/// The services named in the commands of a text.
 fn services(text: &str) -> BTreeSet<&str> {
     let mut found = BTreeSet::new();
     for command in text.split("docker compose ").skip(1) {
@@ -58,7 +57,7 @@ fn services(text: &str) -> BTreeSet<&str> {
             Some(&("logs" | "restart" | "up" | "stop" | "start" | "kill" | "ps" | "top")) => plain.len(),
             _ => 0,
         };
-        // In a loop, the shell builds the name.
+        // In a loop, the name is a shell variable.
         found.extend(plain.into_iter().skip(1).take(count).filter(|word| !word.contains('$')));
     }
     found
@@ -69,14 +68,14 @@ fn every_alert_has_a_runbook_with_four_headings() {
     let alerts: BTreeSet<String> = alerts().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
     let runbooks = texts();
     for (name, text) in &runbooks {
-        assert!(alerts.contains(name), "{name}.md has an alert of the same name");
-        assert!(text.starts_with(&format!("# {name}\n")), "{name}.md starts with its name as the title");
+        assert!(alerts.contains(name), "{name}.md must belong to an alert");
+        assert!(text.starts_with(&format!("# {name}\n")), "{name}.md must begin with its name");
         for heading in HEADINGS {
-            assert!(text.contains(heading), "{name}.md has {heading}");
+            assert!(text.contains(heading), "{name}.md must have {heading}");
         }
     }
     for alert in alerts {
-        assert!(runbooks.iter().any(|(name, _)| *name == alert), "monitoring/runbooks/{alert}.md exists");
+        assert!(runbooks.iter().any(|(name, _)| *name == alert), "monitoring/runbooks/{alert}.md must exist");
     }
 }
 
@@ -85,7 +84,7 @@ fn commands_name_services_that_compose_starts() {
     let compose = yaml(&root().join("docker-compose.yml"));
     for (name, text) in texts() {
         for service in services(&text) {
-            assert!(compose["services"][service].is_object(), "{name}.md names an unknown service {service}");
+            assert!(compose["services"][service].is_object(), "{name}.md: no service {service}");
         }
     }
 }
@@ -97,7 +96,7 @@ fn runbooks_name_files_and_chapters_that_are_there() {
         for word in text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '(' | ')' | ',' | ';')) {
             let path = word.trim_end_matches(['.', ':']);
             if FOLDERS.iter().any(|folder| path.starts_with(folder)) {
-                assert!(root().join(path).exists(), "{name}.md names a missing file {path}");
+                assert!(root().join(path).exists(), "{name}.md: no file {path}");
             }
         }
         for reference in text.split("docs/OPERATIONS.md, ").skip(1) {

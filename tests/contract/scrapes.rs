@@ -1,5 +1,5 @@
-//! The scrape jobs of prometheus.yml: their limits, and which series their relabelling keeps. Of relabelling the actions `keep`
-//! and `drop` are understood, which are all that prometheus.yml needs.
+//! The scrape jobs of prometheus.yml: their limits, and the series that their relabelling keeps. Supports the relabelling actions `keep`
+//! and `drop`, which are all that prometheus.yml uses.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use crate::files::{items, root, yaml};
 
-/// The labels of a series, its name under `__name__`.
+/// The labels of a series, with its name under `__name__`.
 pub type Labels = BTreeMap<&'static str, String>;
 
 /// One scrape job.
@@ -17,7 +17,7 @@ pub struct Job {
     pub name: String,
     /// Its `sample_limit`.
     pub limit: usize,
-    /// How many targets it names.
+    /// The number of its targets.
     pub targets: usize,
     rules: Vec<Rule>,
 }
@@ -33,7 +33,7 @@ struct Rule {
 impl Rule {
     fn read(rule: &Value) -> Self {
         let action = rule["action"].as_str().unwrap();
-        assert!(matches!(action, "keep" | "drop"), "{action} is an action that the contract understands");
+        assert!(matches!(action, "keep" | "drop"), "unsupported relabelling action {action}");
         let pattern = rule["regex"].as_str().unwrap().to_owned();
         Self {
             sources: items(&rule["source_labels"]).map(|label| label.as_str().unwrap().to_owned()).collect(),
@@ -58,14 +58,14 @@ impl Job {
         items(&config["scrape_configs"]).map(Self::read).collect()
     }
 
-    /// The job of a name.
+    /// The job with this name.
     pub fn named(name: &str) -> Self {
         Self::all().into_iter().find(|job| job.name == name).unwrap()
     }
 
     fn read(job: &Value) -> Self {
         let name = job["job_name"].as_str().unwrap().to_owned();
-        let limit = job["sample_limit"].as_u64().unwrap_or_else(|| panic!("{name} has a sample_limit"));
+        let limit = job["sample_limit"].as_u64().unwrap_or_else(|| panic!("{name} has no sample_limit"));
         Self {
             limit: usize::try_from(limit).unwrap(),
             targets: items(&job["static_configs"]).map(|group| items(&group["targets"]).count()).sum(),
@@ -74,18 +74,18 @@ impl Job {
         }
     }
 
-    /// The same without its relabelling.
+    /// The same job without its relabelling.
     pub fn without_relabelling(mut self) -> Self {
         self.rules.clear();
         self
     }
 
-    /// Whether a series of a scrape is stored.
+    /// Whether a series of a scrape is kept.
     pub fn keeps(&self, series: &Labels) -> bool {
         self.rules.iter().all(|rule| rule.lets_pass(series))
     }
 
-    /// The names of metrics that are kept, or nothing where all are.
+    /// The names of the kept metrics; `None` where all are kept.
     pub fn kept_names(&self) -> Option<BTreeSet<&str>> {
         let by_name = self.rules.iter().find(|rule| rule.keeps && rule.sources == ["__name__"])?;
         Some(by_name.pattern.split('|').collect())

@@ -1,4 +1,4 @@
-//! How many series one replica may come to. What a scrape of any target may come to is said in `cardinality`.
+//! The number of series of one replica. `cardinality` limits the scrapes of all targets.
 
 use std::fs;
 
@@ -10,10 +10,10 @@ use vitrine::metrics::labels::Platform;
 
 use crate::files::root;
 
-/// Series that one replica may come to, hostile clients included.
+/// The limit of series of one replica, hostile clients included.
 const SERIES_BUDGET: usize = 7_500;
 
-/// What `/metrics` of a replica says at its start, with every platform that there is.
+/// The response of a replica's `/metrics` at its start, with every platform configured.
 pub async fn scrape() -> &'static str {
     static SCRAPE: OnceCell<String> = OnceCell::const_new();
     SCRAPE.get_or_init(first_scrape).await
@@ -38,8 +38,8 @@ async fn first_scrape() -> String {
     app.state().exporter.render()
 }
 
-/// The series of a replica. All that clients can produce are there from the start: `tests/api/metrics.rs` and
-/// `cargo xtask cardinality --attack` show that hostile ones make no other.
+/// The number of series of a replica. All series that clients can cause exist from the start: `tests/api/metrics.rs` and `cargo xtask
+/// cardinality --attack` prove that hostile clients create no others.
 pub fn count(scrape: &str) -> usize {
     scrape.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).count()
 }

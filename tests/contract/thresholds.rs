@@ -1,5 +1,5 @@
-//! Alerts on durations must be able to fire with the shipped settings. A duration that a timeout cuts off, or that exceeds the last bucket,
-//! is never measured as longer, so each threshold of a quantile must be below both.
+//! Checks that alerts on durations can fire with the shipped settings: durations above a time limit or beyond the last bucket are never
+//! observed, so each threshold on a quantile must be below both.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::files::{alerts, root, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// A metric of a duration, the environment variable of its timeout, and the configured timeout.
+/// A metric, the variable with the time limit of its durations, and the limit.
 type Limit = (&'static str, &'static str, fn(&Config) -> Duration);
 const LIMITS: [Limit; 6] = [
     ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
@@ -20,13 +20,13 @@ const LIMITS: [Limit; 6] = [
     ("docker_operation_duration_seconds", "ENVIRONMENT_TIMEOUT", |config| config.environment_timeout),
     ("social_api_duration_seconds", "PLATFORM_TIMEOUT", |config| config.platform_timeout),
 ];
-/// Matches scripts in environments, which have a much longer timeout than other driver calls.
+/// Scripts in environments may take several times as long as other driver calls.
 const LONGER: &str = r#"operation="exec""#;
 
 /// A comparison of a histogram's quantile with a number.
 #[derive(Debug, PartialEq)]
 struct Threshold {
-    /// Name of the histogram in the catalogue.
+    /// The name in the catalogue.
     metric: String,
     expression: String,
     operator: String,
@@ -50,12 +50,12 @@ fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
     let operator: String = after.chars().take_while(|c| matches!(c, '<' | '>' | '=')).collect();
     let number: String = after[operator.len()..].trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
     let asked = promql::read(inside).selectors.first()?.metric.clone();
-    // The name of a recorded series contains the name of its source.
+    // A recorded series contains the name of its source metric.
     let metric = asked.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
     Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
 }
 
-/// Reasons why a threshold cannot be crossed.
+/// Why a threshold can never be exceeded.
 fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, Duration)>) -> Vec<String> {
     let Threshold { metric, operator, value, .. } = threshold;
     let last = catalogue.row(metric).and_then(|row| row.buckets.last().copied()).unwrap();
@@ -70,7 +70,7 @@ fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, D
     faults
 }
 
-/// The shipped configuration: defaults, overridden by docker-compose.yml for the timeouts.
+/// The service's defaults; compose changes none of these.
 fn shipped() -> Config {
     let compose = yaml(&root().join("docker-compose.yml"));
     let environment = &compose["x-backend-environment"];
@@ -80,7 +80,7 @@ fn shipped() -> Config {
         .map(str::to_owned)
         .collect();
     for (_, variable, _) in LIMITS {
-        // As in `REQUEST_TIMEOUT: ${REQUEST_TIMEOUT:-10s}`.
+        // Values look like `REQUEST_TIMEOUT: ${REQUEST_TIMEOUT:-10s}`.
         let Some(text) = environment[variable].as_str() else { continue };
         let value = text.split_once(":-").map_or(text, |(_, default)| default.trim_end_matches('}'));
         arguments.push(format!("--{}={value}", variable.to_lowercase().replace('_', "-")));
@@ -100,7 +100,7 @@ fn every_alert_on_a_time_can_fire_with_the_limits_that_are_shipped() {
             found.extend(faults(&threshold, &catalogue, cut_off).into_iter().map(|fault| format!("{}: {fault}", rule["alert"])));
         }
     }
-    assert!(seen >= 12, "expected at least 12 thresholds, found {seen}");
+    assert!(seen >= 12, "only {seen} thresholds were found");
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 

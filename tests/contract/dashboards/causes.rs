@@ -1,5 +1,5 @@
-//! What moves each panel, as `cargo xtask panels` makes it: said for each that shows something, and for nothing else.
-//! That the names are those of causes which can be made is checked where they are made.
+//! Every panel that shows data has a cause, which `cargo xtask panels` injects, and nothing else has one.
+//! xtask checks that the names of causes exist.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{sample, shown, text, title};
 use crate::files::{dashboards, text as file};
 
-/// What is wrong with the causes of some dashboards.
+/// The faults in the causes of some dashboards.
 fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut known = BTreeSet::new();
@@ -17,7 +17,7 @@ fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -
         for panel in shown(dashboard) {
             let number = panel["id"].to_string();
             if causes[&uid][&number].as_str().is_none_or(str::is_empty) {
-                faults.push(format!("{uid}: nothing is said to move {}", title(panel)));
+                faults.push(format!("{uid}: no cause moves {}", title(panel)));
             }
             known.insert((uid.clone(), number));
         }
@@ -25,7 +25,7 @@ fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -
     for (uid, panels) in causes.as_object().into_iter().flatten() {
         for number in panels.as_object().into_iter().flat_map(|panels| panels.keys()) {
             if !known.contains(&(uid.clone(), number.clone())) {
-                faults.push(format!("{uid}: there is no panel {number} to be moved"));
+                faults.push(format!("{uid}: a cause names the missing panel {number}"));
             }
         }
     }
@@ -45,7 +45,7 @@ fn a_missing_cause_and_one_too_many_are_found() {
     let right = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic" } });
     assert_eq!(faults([&sample()], &right), [""; 0]);
     let missing = json!({ "vitrine-sample": { "2": "traffic" } });
-    assert_eq!(faults([&sample()], &missing), ["vitrine-sample: nothing is said to move Requests"]);
+    assert_eq!(faults([&sample()], &missing), ["vitrine-sample: no cause moves Requests"]);
     let one_too_many = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic", "1": "traffic" } });
-    assert_eq!(faults([&sample()], &one_too_many), ["vitrine-sample: there is no panel 1 to be moved"]);
+    assert_eq!(faults([&sample()], &one_too_many), ["vitrine-sample: a cause names the missing panel 1"]);
 }

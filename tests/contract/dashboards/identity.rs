@@ -1,4 +1,4 @@
-//! What a dashboard is called, and what each has for whoever looks at it: refresh, links to the others, annotations.
+//! A dashboard's name and common elements: refresh, links to the other dashboards, annotations.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{finds, hold, text};
 use crate::files::{dashboards, items};
 
-/// What every dashboard says of itself.
+/// Checks a dashboard's own attributes.
 fn itself(dashboard: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     for key in ["uid", "title", "description"] {
@@ -21,21 +21,21 @@ fn itself(dashboard: &Value) -> Vec<String> {
         }
     }
     if !text(&dashboard["time"]["from"]).starts_with("now-") || dashboard["time"]["to"] != "now" {
-        faults.push("does not show the time until now".to_owned());
+        faults.push("has a time range that does not end now".to_owned());
     }
     faults
 }
 
-/// A way to the other dashboards that keeps what was chosen.
+/// Checks for a link to the other dashboards that keeps the selected time and variables.
 fn ways(dashboard: &Value) -> Vec<String> {
     let leads = |link: &Value| {
         let kept = ["asDropdown", "includeVars", "keepTime"].iter().all(|key| link[key] == true);
         link["type"] == "dashboards" && link["tags"] == json!(["vitrine"]) && kept
     };
-    if items(&dashboard["links"]).any(leads) { Vec::new() } else { vec!["has no way to the other dashboards".to_owned()] }
+    if items(&dashboard["links"]).any(leads) { Vec::new() } else { vec!["has no link to the other dashboards".to_owned()] }
 }
 
-/// Deployments and alerts are drawn over all graphs.
+/// Checks that deployments and alerts are drawn over all graphs.
 fn annotations(dashboard: &Value) -> Vec<String> {
     let drawn = |name: &str| {
         let named = items(&dashboard["annotations"]["list"]).find(|annotation| annotation["name"] == name);
@@ -46,7 +46,7 @@ fn annotations(dashboard: &Value) -> Vec<String> {
     ["Deployments", "Alerts"].into_iter().filter(|name| !drawn(name)).map(|name| format!("does not draw {name}")).collect()
 }
 
-/// What is not the only one of its name.
+/// Names that occur more than once.
 fn doubled<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
     let mut seen = BTreeSet::new();
     names.filter(|name| !seen.insert(*name)).collect()
@@ -60,13 +60,13 @@ fn every_dashboard_says_what_it_is() {
     finds(itself, "/editable", json!(true), "editable is true and not false");
     finds(itself, "/refresh", json!("5s"), "refresh is \"5s\" and not \"30s\"");
     finds(itself, "/tags", json!([]), "tags is [] and not [\"vitrine\"]");
-    finds(itself, "/time/from", json!("2026-01-01"), "does not show the time until now");
+    finds(itself, "/time/from", json!("2026-01-01"), "has a time range that does not end now");
 }
 
 #[test]
 fn every_dashboard_leads_to_the_others() {
     hold(ways);
-    finds(ways, "/links/0/keepTime", json!(false), "has no way to the other dashboards");
+    finds(ways, "/links/0/keepTime", json!(false), "has no link to the other dashboards");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Where panels are: on a grid of 24 columns, none over another.
+//! The layout of panels: on a grid of 24 columns, without overlaps.
 
 use serde_json::{Value, json};
 
@@ -7,7 +7,7 @@ use crate::files::items;
 
 const COLUMNS: u64 = 24;
 
-/// A panel's place.
+/// A panel's position and size.
 struct Place {
     x: u64,
     y: u64,
@@ -30,7 +30,7 @@ impl Place {
     }
 }
 
-/// Of the panels of a dashboard; those of a closed row are seen alone.
+/// The layout faults of a dashboard; the panels of a collapsed row are checked separately.
 fn layout(dashboard: &Value) -> Vec<String> {
     let rows = items(&dashboard["panels"]).map(|panel| &panel["panels"]);
     [&dashboard["panels"]].into_iter().chain(rows).flat_map(together).collect()
@@ -41,7 +41,7 @@ fn together(panels: &Value) -> Vec<String> {
     let off = panels.iter().filter(|(_, place)| !place.is_on_the_grid()).map(|(title, _)| format!("{title} is not on the grid"));
     let over = panels.iter().enumerate().flat_map(|(index, (title, place))| {
         let later = panels[index + 1..].iter().filter(|(_, other)| place.covers(other));
-        later.map(move |(other, _)| format!("{other} is over {title}"))
+        later.map(move |(other, _)| format!("{other} overlaps {title}"))
     });
     off.chain(over).collect()
 }
@@ -51,7 +51,7 @@ fn panels_are_on_the_grid_and_beside_one_another() {
     hold(layout);
     finds(layout, "/panels/2/gridPos/w", json!(21), "Requests is not on the grid");
     finds(layout, "/panels/1/gridPos/h", json!(0), "Replicas is not on the grid");
-    finds(layout, "/panels/2/gridPos/x", json!(3), "Requests is over Replicas");
+    finds(layout, "/panels/2/gridPos/x", json!(3), "Requests overlaps Replicas");
     let inside = json!([{ "id": 4, "title": "Inside", "gridPos": { "x": 20, "y": 1, "w": 5, "h": 1 } }]);
     finds(layout, "/panels/0/panels", inside, "Inside is not on the grid");
 }

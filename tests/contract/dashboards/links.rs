@@ -1,4 +1,4 @@
-//! Where the links of dashboards and panels lead: within Grafana by a path, to runbooks by the variable that says where those are.
+//! Link targets of dashboards and panels: paths within Grafana, and runbooks through the variable with their base URL.
 
 use std::collections::BTreeSet;
 
@@ -7,33 +7,33 @@ use serde_json::{Value, json};
 use super::{finds, hold};
 use crate::files::{alerts, dashboards, items, texts_under};
 
-/// Without escapes, and before anything else.
+/// The base URL, unescaped and at the start of the link.
 const RUNBOOKS: &str = "${runbooks:raw}/";
 
-/// What stands behind a part of an address, up to the next part of it.
+/// The rest of a URL after a prefix, up to the next delimiter.
 fn after<'a>(url: &'a str, part: &str) -> Option<&'a str> {
     url.split_once(part).and_then(|(_, rest)| rest.split(['/', '?', '#', '&']).next())
 }
 
-/// Links to dashboards, alerts and runbooks that are not there.
+/// Links to dashboards, alerts and runbooks that do not exist.
 fn links(dashboard: &Value) -> Vec<String> {
     let uids: BTreeSet<String> = dashboards().iter().filter_map(|(_, dashboard)| dashboard["uid"].as_str().map(str::to_owned)).collect();
     let alerts: BTreeSet<String> = alerts().iter().filter_map(|rule| rule["alert"].as_str().map(str::to_owned)).collect();
     let mut faults = Vec::new();
     for url in texts_under(dashboard, "url") {
         let is_right = match url.strip_prefix(RUNBOOKS) {
-            // The list of all, one by its name, or one by the name that stands in the cell. That an alert has a runbook, `runbooks` says.
+            // The list of runbooks, a runbook by its name, or one named in the cell. `runbooks` checks that every alert has one.
             Some(runbook) => ["", "${__value.raw}"].contains(&runbook) || alerts.contains(runbook),
             None => url.starts_with("/d/") && after(&url, "/d/").is_some_and(|uid| uids.contains(uid)),
         };
         if !is_right {
-            faults.push(format!("leads to {url}"));
+            faults.push(format!("links to {url}"));
         }
     }
     faults
 }
 
-/// The variable that says where runbooks are: of the alert that always fires, seen by nobody, and of no other dashboard.
+/// Checks the variable with the base URL of runbooks: hidden, its value from the alert that always fires, and not from another dashboard.
 fn place(dashboard: &Value) -> Vec<String> {
     let variable = items(&dashboard["templating"]["list"]).find(|variable| variable["name"] == "runbooks");
     let is_right = variable.is_some_and(|variable| {
@@ -44,24 +44,24 @@ fn place(dashboard: &Value) -> Vec<String> {
             && variable["datasource"]["uid"] == "${datasource}"
     });
     let told = alerts().iter().any(|rule| rule["alert"] == "Watchdog" && rule["labels"]["runbooks_url"].is_string());
-    assert!(told, "Watchdog says where runbooks are");
-    if is_right { Vec::new() } else { vec!["does not know where runbooks are".to_owned()] }
+    assert!(told, "Watchdog must carry the base URL of runbooks");
+    if is_right { Vec::new() } else { vec!["has no variable with the base URL of runbooks".to_owned()] }
 }
 
 #[test]
 fn every_link_leads_to_what_is_there() {
     hold(links);
     let link = "/panels/2/links/0/url";
-    finds(links, link, json!("/d/vitrine-nothing?var-a=b"), "leads to /d/vitrine-nothing?var-a=b");
-    finds(links, link, json!("http://localhost:9090/alerts"), "leads to http://localhost:9090/alerts");
-    finds(links, link, json!("monitoring/runbooks/ServiceDown.md"), "leads to monitoring/runbooks/ServiceDown.md");
-    finds(links, link, json!("${runbooks:raw}/Nothing"), "leads to ${runbooks:raw}/Nothing");
+    finds(links, link, json!("/d/vitrine-nothing?var-a=b"), "links to /d/vitrine-nothing?var-a=b");
+    finds(links, link, json!("http://localhost:9090/alerts"), "links to http://localhost:9090/alerts");
+    finds(links, link, json!("monitoring/runbooks/ServiceDown.md"), "links to monitoring/runbooks/ServiceDown.md");
+    finds(links, link, json!("${runbooks:raw}/Nothing"), "links to ${runbooks:raw}/Nothing");
 }
 
 #[test]
 fn where_runbooks_are_is_asked_of_prometheus() {
     hold(place);
-    let wrong = "does not know where runbooks are";
+    let wrong = "has no variable with the base URL of runbooks";
     finds(place, "/templating/list/3/skipUrlSync", json!(false), wrong);
     finds(place, "/templating/list/3/query/query", json!("query_result(up)"), wrong);
 }

@@ -1,5 +1,5 @@
-//! The Load test dashboard: k6's quantiles and rates are of its whole run, the service's of a window. A panel of the first says so in its
-//! title, and none shows both.
+//! The Load test dashboard: k6's quantiles and rates cover its whole run, the service's cover a window. The title of a panel with the
+//! former says so, and no panel shows both.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use crate::promql;
 
 const WHOLE_RUN: &str = ", whole run";
 
-/// Whether k6 writes a metric as one value of all its samples since the run began. Its counters can have a window.
+/// Whether k6 writes a metric as one value over all samples since the run began. Its counters can have a window.
 fn is_of_the_run(metric: &str) -> bool {
     let kind = metric.strip_prefix("k6_").and_then(|rest| rest.rsplit_once('_')).map(|(_, kind)| kind);
     kind.is_some_and(|kind| kind == "rate" || kind.strip_prefix('p').is_some_and(|quantile| quantile.parse::<u8>().is_ok()))
@@ -23,9 +23,9 @@ fn mixed(dashboard: &Value) -> Vec<String> {
         kinds.entry(title).or_default().extend(metrics);
     }
     let fault = |(title, kinds): (String, Vec<bool>)| match (kinds.contains(&true), kinds.contains(&false)) {
-        (true, true) => Some(format!("{title} shows a whole run beside a window")),
-        (true, false) if !title.ends_with(WHOLE_RUN) => Some(format!("{title} does not say that it shows the whole run")),
-        (false, _) if title.ends_with(WHOLE_RUN) => Some(format!("{title} shows no whole run")),
+        (true, true) => Some(format!("{title} mixes a whole run with a window")),
+        (true, false) if !title.ends_with(WHOLE_RUN) => Some(format!("{title} lacks the whole run in its title")),
+        (false, _) if title.ends_with(WHOLE_RUN) => Some(format!("{title} has the whole run in its title but shows a window")),
         _ => None,
     };
     kinds.into_iter().filter_map(fault).collect()
@@ -40,9 +40,12 @@ fn panels_say_whether_they_show_a_whole_run_or_a_window() {
         dashboard["panels"][2]["targets"][0]["expr"] = query.into();
         mixed(&dashboard)
     };
-    finds(mixed, "/panels/2/targets/0/expr", "max(k6_http_req_duration_p95)".into(), "Requests does not say that it shows the whole run");
+    finds(mixed, "/panels/2/targets/0/expr", "max(k6_http_req_duration_p95)".into(), "Requests lacks the whole run in its title");
     assert_eq!(dashboard("Requests, whole run", "max(k6_http_req_duration_p95)"), [""; 0]);
     assert_eq!(dashboard("Checks, whole run", "min(k6_checks_rate)"), [""; 0]);
-    assert_eq!(dashboard("Requests, whole run", "rate(k6_http_reqs_total[1m])"), ["Requests, whole run shows no whole run"]);
-    assert_eq!(dashboard("Both, whole run", "max(k6_http_req_duration_p95) / up"), ["Both, whole run shows a whole run beside a window"]);
+    assert_eq!(
+        dashboard("Requests, whole run", "rate(k6_http_reqs_total[1m])"),
+        ["Requests, whole run has the whole run in its title but shows a window"]
+    );
+    assert_eq!(dashboard("Both, whole run", "max(k6_http_req_duration_p95) / up"), ["Both, whole run mixes a whole run with a window"]);
 }

@@ -1,4 +1,4 @@
-//! What every panel says: a title, what good looks like, a unit, and in a graph what its lines are.
+//! The text of every panel: a title, a description of the good state, a unit, and in graphs a legend.
 
 use std::collections::BTreeSet;
 
@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 use super::{all, finds, hold, shown, text, title};
 use crate::files::items;
 
-/// Grafana's names of the units that there is something of here.
+/// Grafana's names of the units in use.
 const UNITS: &str = "none short percent percentunit bytes decbytes Bps binBps s ms dtdurations ops reqps rps wps cps opm cpm iops \
                      dateTimeFromNow dateTimeAsIso bool_yes_no";
-/// Kinds of panels that show values of which a reader has to know the unit.
+/// Kinds of panels whose values need a unit.
 const MEASURING: [&str; 9] = ["stat", "gauge", "bargauge", "timeseries", "table", "heatmap", "piechart", "histogram", "barchart"];
 
-/// Numbers by which links and causes know panels.
+/// The panel numbers, by which links and causes identify panels.
 fn numbers(dashboard: &Value) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let is_bad = |panel: &&Value| panel["id"].as_u64().is_none_or(|id| id == 0 || !seen.insert(id));
-    all(dashboard).into_iter().filter(is_bad).map(|panel| format!("{} has no number of its own", title(panel))).collect()
+    all(dashboard).into_iter().filter(is_bad).map(|panel| format!("{} has no unique number", title(panel))).collect()
 }
 
-/// What stands above a panel, and behind its question mark.
+/// Titles and descriptions.
 fn words(dashboard: &Value) -> Vec<String> {
     let untitled = all(dashboard).into_iter().filter(|panel| panel["type"] != "text" && text(&panel["title"]).is_empty());
     let unexplained = shown(dashboard).into_iter().filter(|panel| text(&panel["description"]).is_empty());
@@ -28,11 +28,11 @@ fn words(dashboard: &Value) -> Vec<String> {
     untitled.chain(unexplained.map(|panel| format!("{} has no description", title(panel)))).collect()
 }
 
-/// Two panels of one title cannot be told from one another in a message.
+/// Unique titles: messages identify panels by their titles.
 fn titles(dashboard: &Value) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let again = shown(dashboard).into_iter().map(title).filter(|title| !seen.insert(title.clone()));
-    again.map(|title| format!("{title} is there twice")).collect()
+    again.map(|title| format!("{title} exists twice")).collect()
 }
 
 fn units(dashboard: &Value) -> Vec<String> {
@@ -45,10 +45,10 @@ fn units(dashboard: &Value) -> Vec<String> {
         is_named && units.iter().all(|unit| is_one(unit))
     };
     let measuring = shown(dashboard).into_iter().filter(|panel| MEASURING.iter().any(|kind| panel["type"] == *kind));
-    measuring.filter(|panel| !has_unit(panel)).map(|panel| format!("{} has no unit that is known", title(panel))).collect()
+    measuring.filter(|panel| !has_unit(panel)).map(|panel| format!("{} has no known unit", title(panel))).collect()
 }
 
-/// A graph of several lines says which is which, and what each came to.
+/// Legends: a graph with several lines names each of them and shows its last or total value.
 fn legends(dashboard: &Value) -> Vec<String> {
     let is_told = |panel: &&Value| {
         let legend = &panel["options"]["legend"];
@@ -56,14 +56,14 @@ fn legends(dashboard: &Value) -> Vec<String> {
         if is_shown { items(&legend["calcs"]).next().is_some() } else { items(&panel["targets"]).count() == 1 }
     };
     let graphs = shown(dashboard).into_iter().filter(|panel| panel["type"] == "timeseries");
-    graphs.filter(|panel| !is_told(panel)).map(|panel| format!("{} does not tell its lines", title(panel))).collect()
+    graphs.filter(|panel| !is_told(panel)).map(|panel| format!("{} has no legend for its lines", title(panel))).collect()
 }
 
 #[test]
 fn every_panel_has_a_number_of_its_own() {
     hold(numbers);
-    finds(numbers, "/panels/2/id", json!(2), "Requests has no number of its own");
-    finds(numbers, "/panels/2/id", Value::Null, "Requests has no number of its own");
+    finds(numbers, "/panels/2/id", json!(2), "Requests has no unique number");
+    finds(numbers, "/panels/2/id", Value::Null, "Requests has no unique number");
 }
 
 #[test]
@@ -76,27 +76,27 @@ fn every_panel_has_a_title_and_says_what_good_looks_like() {
 #[test]
 fn titles_are_there_once() {
     hold(titles);
-    finds(titles, "/panels/1/title", json!("Requests"), "Requests is there twice");
+    finds(titles, "/panels/1/title", json!("Requests"), "Requests exists twice");
 }
 
 #[test]
 fn every_value_has_a_unit() {
     hold(units);
-    finds(units, "/panels/2/fieldConfig/defaults/unit", Value::Null, "Requests has no unit that is known");
-    finds(units, "/panels/2/fieldConfig/defaults/unit", json!("requests"), "Requests has no unit that is known");
+    finds(units, "/panels/2/fieldConfig/defaults/unit", Value::Null, "Requests has no known unit");
+    finds(units, "/panels/2/fieldConfig/defaults/unit", json!("requests"), "Requests has no known unit");
     let overridden = json!({ "defaults": { "unit": "s" }, "overrides": [{ "properties": [{ "id": "unit", "value": "seconds" }] }] });
-    finds(units, "/panels/2/fieldConfig", overridden, "Requests has no unit that is known");
+    finds(units, "/panels/2/fieldConfig", overridden, "Requests has no known unit");
 }
 
 #[test]
 fn graphs_tell_their_lines() {
     hold(legends);
-    finds(legends, "/panels/2/options/legend/calcs", json!([]), "Requests does not tell its lines");
+    finds(legends, "/panels/2/options/legend/calcs", json!([]), "Requests has no legend for its lines");
     let two = json!([{ "refId": "A" }, { "refId": "B" }]);
     let hidden = json!({ "legend": { "showLegend": false } });
     let mut dashboard = super::sample();
     dashboard["panels"][2]["options"] = hidden;
     assert_eq!(legends(&dashboard), [""; 0]);
     dashboard["panels"][2]["targets"] = two;
-    assert_eq!(legends(&dashboard), ["Requests does not tell its lines"]);
+    assert_eq!(legends(&dashboard), ["Requests has no legend for its lines"]);
 }

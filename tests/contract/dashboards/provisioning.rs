@@ -1,20 +1,20 @@
-//! How Grafana comes to its data source and its dashboards, and who may look at them: its own files, and its part of compose.
+//! Grafana's provisioning: its data source, its dashboards and who may view them, in its own files and in its part of compose.
 
 use serde_json::{Value, json};
 
 use super::{sample, text};
 use crate::files::{dashboards, items, root, text as file, yaml};
 
-/// Where Grafana looks for what is provisioned.
+/// Grafana's folder for provisioning files.
 const PROVISIONING: &str = "/etc/grafana/provisioning";
 
-/// What has to agree.
+/// The files that must agree.
 struct Provisioning {
     sources: Value,
     providers: Value,
     prometheus: Value,
     grafana: Value,
-    /// What makes the secrets of compose.
+    /// The script that creates the secrets of compose.
     secrets: String,
     dashboards: Vec<Value>,
 }
@@ -36,13 +36,13 @@ impl Provisioning {
         text(&self.grafana["environment"][name])
     }
 
-    /// Where a path of the container lies in the checkout.
+    /// The path in the checkout that is mounted at a path of the container.
     fn mounted(&self, path: &str) -> Option<String> {
         let mounts = items(&self.grafana["volumes"]).filter_map(|mount| {
             let mut parts = mount.as_str()?.split(':');
             Some((parts.next()?, parts.next()?))
         });
-        // One may lie in another.
+        // A mount may be inside another; the innermost applies.
         let nearest = mounts.filter(|(_, to)| path.starts_with(to)).max_by_key(|(_, to)| to.len());
         nearest.map(|(from, to)| format!("{from}{}", &path[to.len()..]))
     }
@@ -59,22 +59,22 @@ impl Provisioning {
         let secret = password.rsplit_once('/').and_then(|(folder, name)| Some((self.mounted(folder)?, name)));
         let interval = &source["jsonData"]["timeInterval"];
         let checks = [
-            (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "not of the version that Grafana reads"),
+            (self.sources["apiVersion"] == 1 && self.providers["apiVersion"] == 1, "has a version that Grafana does not read"),
             (source["type"] == "prometheus" && source["isDefault"] == true, "Prometheus is not the data source"),
-            (source["editable"] == false && provider["allowUiUpdates"] == false, "can be changed where nobody keeps it"),
-            (self.dashboards.iter().all(is_chosen), "dashboards choose another data source at first"),
-            (*interval == self.prometheus["global"]["scrape_interval"], "another interval than that of the scrapes"),
+            (source["editable"] == false && provider["allowUiUpdates"] == false, "can be changed in the UI, where changes are lost"),
+            (self.dashboards.iter().all(is_chosen), "dashboards have another default data source"),
+            (*interval == self.prometheus["global"]["scrape_interval"], "the interval differs from the scrape interval"),
             (self.is_there(PROVISIONING), "provisioning is not mounted"),
             (provider["type"] == "file" && self.is_there(&text(&provider["options"]["path"])), "dashboards are not mounted"),
-            (self.is_there(&self.setting("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH")), "the first page is not there"),
+            (self.is_there(&self.setting("GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH")), "the home dashboard does not exist"),
             (
                 self.setting("GF_AUTH_ANONYMOUS_ENABLED") == "true" && self.setting("GF_AUTH_ANONYMOUS_ORG_ROLE") == "Viewer",
-                "who has not signed in is no viewer",
+                "anonymous users are not viewers",
             ),
-            (self.setting("GF_USERS_ALLOW_SIGN_UP") == "false", "anybody may sign up"),
+            (self.setting("GF_USERS_ALLOW_SIGN_UP") == "false", "sign-up is open to anybody"),
             (
                 secret.is_some_and(|(volume, name)| volume == "secrets" && self.secrets.contains(&format!(">{name}"))),
-                "the password is no secret that is made",
+                "the password is not a generated secret",
             ),
         ];
         checks.into_iter().filter(|(holds, _)| !holds).map(|(_, fault)| fault).collect()
@@ -93,15 +93,15 @@ fn what_does_not_agree_is_found() {
         change(&mut provisioning);
         assert_eq!(provisioning.faults(), [fault]);
     };
-    finds(|all| all.sources["apiVersion"] = json!(2), "not of the version that Grafana reads");
+    finds(|all| all.sources["apiVersion"] = json!(2), "has a version that Grafana does not read");
     finds(|all| all.sources["datasources"][0]["isDefault"] = json!(false), "Prometheus is not the data source");
-    finds(|all| all.sources["datasources"][0]["editable"] = json!(true), "can be changed where nobody keeps it");
-    finds(|all| all.sources["datasources"][0]["uid"] = json!("other"), "dashboards choose another data source at first");
-    finds(|all| all.prometheus["global"]["scrape_interval"] = json!("30s"), "another interval than that of the scrapes");
+    finds(|all| all.sources["datasources"][0]["editable"] = json!(true), "can be changed in the UI, where changes are lost");
+    finds(|all| all.sources["datasources"][0]["uid"] = json!("other"), "dashboards have another default data source");
+    finds(|all| all.prometheus["global"]["scrape_interval"] = json!("30s"), "the interval differs from the scrape interval");
     finds(|all| all.providers["providers"][0]["options"]["path"] = json!("/var/lib/grafana/boards"), "dashboards are not mounted");
     let home = |all: &mut Provisioning| all.grafana["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] = json!("/home.json");
-    finds(home, "the first page is not there");
-    finds(|all| all.grafana["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] = json!("Admin"), "who has not signed in is no viewer");
-    finds(|all| all.grafana["environment"]["GF_USERS_ALLOW_SIGN_UP"] = json!("true"), "anybody may sign up");
-    finds(|all| all.secrets.clear(), "the password is no secret that is made");
+    finds(home, "the home dashboard does not exist");
+    finds(|all| all.grafana["environment"]["GF_AUTH_ANONYMOUS_ORG_ROLE"] = json!("Admin"), "anonymous users are not viewers");
+    finds(|all| all.grafana["environment"]["GF_USERS_ALLOW_SIGN_UP"] = json!("true"), "sign-up is open to anybody");
+    finds(|all| all.secrets.clear(), "the password is not a generated secret");
 }

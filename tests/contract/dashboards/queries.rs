@@ -1,4 +1,4 @@
-//! How panels ask: of the chosen data source and replicas, of one job, and of counters only how they grow.
+//! Queries of panels: they use the selected data source and replicas, name one job, and query only the growth of counters.
 
 use std::collections::BTreeSet;
 
@@ -9,16 +9,16 @@ use crate::files::items;
 use crate::metrics::Catalogue;
 use crate::promql::{self, Selector};
 
-/// What tells how a counter grows.
+/// Functions for the growth of a counter.
 const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
-/// Those of them that tell it for one moment: `$__range` would be too long.
+/// Functions among them that describe a moment: `$__range` would be too long for them.
 const SPEEDS: [&str; 2] = ["rate", "irate"];
-/// Gauges of exporters that are called as counters are.
+/// Gauges of exporters with the names of counters.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
-/// Nobody scrapes these: rules or the load itself made them.
+/// Series that no job scrapes: rules or the load itself produce them.
 const WITHOUT_JOB: [&str; 2] = ["ALERTS", "k6_"];
 
-/// Every series that is asked for, with the panel's title.
+/// Every selector, with the panel's title.
 fn selectors(dashboard: &Value) -> Vec<(String, Selector)> {
     let of = |(title, query): (String, String)| promql::read(&query).selectors.into_iter().map(move |selector| (title.clone(), selector));
     queries(dashboard).into_iter().flat_map(of).collect()
@@ -29,7 +29,7 @@ fn matcher<'a>(selector: &'a Selector, label: &str) -> Option<(&'a str, &'a str)
     found.map(|(_, operator, value)| (operator.as_str(), value.as_str()))
 }
 
-/// Names of recorded series have levels.
+/// Whether a name has levels, as those of recorded series do.
 fn is_recorded(metric: &str) -> bool {
     metric.contains(':')
 }
@@ -43,17 +43,17 @@ fn is_counter(metric: &str, catalogue: &Catalogue) -> bool {
     is_one && !is_recorded(metric) && !CALLED_COUNTERS.contains(&metric)
 }
 
-/// Panels and queries name the variable, so that another Prometheus can be chosen.
+/// Panels and queries use the variable for the data source, so that another Prometheus can be selected.
 fn sources(dashboard: &Value) -> Vec<String> {
     let of = |panel: &Value| {
         let sources = [panel].into_iter().chain(items(&panel["targets"])).map(|part| &part["datasource"]);
         let is_chosen = |source: &Value| source["type"] == "prometheus" && source["uid"] == "${datasource}";
-        (!sources.into_iter().all(is_chosen)).then(|| format!("{} does not ask the chosen data source", title(panel)))
+        (!sources.into_iter().all(is_chosen)).then(|| format!("{} does not use the selected data source", title(panel)))
     };
     shown(dashboard).into_iter().filter_map(of).collect()
 }
 
-/// Every panel asks for something, each time under another name, in brackets that close.
+/// Every panel has queries with distinct names and balanced brackets.
 fn wholeness(dashboard: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     for panel in shown(dashboard) {
@@ -61,7 +61,7 @@ fn wholeness(dashboard: &Value) -> Vec<String> {
         let asked: Vec<&Value> = items(&panel["targets"]).collect();
         let is_whole = |target: &&Value| promql::is_closed(&text(&target["expr"])) && names.insert(text(&target["refId"]));
         if asked.is_empty() || !asked.iter().all(is_whole) {
-            faults.push(format!("{} does not ask for something", title(panel)));
+            faults.push(format!("{} has no valid query", title(panel)));
         }
     }
     faults
@@ -71,10 +71,10 @@ fn growth(dashboard: &Value) -> Vec<String> {
     let catalogue = Catalogue::read();
     let grows = |selector: &Selector| selector.function.as_deref().is_some_and(|function| GROWTH.contains(&function));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_counter(&selector.metric, &catalogue) && !grows(selector));
-    asked.map(|(title, selector)| format!("{title} does not ask how {} grows", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("{title} does not query the growth of {}", selector.metric)).collect()
 }
 
-/// A window that is known to Grafana: fixed ones are too short or too long when the shown time or the scrapes are others.
+/// Windows use Grafana's variables: fixed ones are too short or too long for another time range or scrape interval.
 fn windows(dashboard: &Value) -> Vec<String> {
     let is_right = |selector: &Selector| {
         let function = selector.function.as_deref().unwrap_or_default();
@@ -82,17 +82,20 @@ fn windows(dashboard: &Value) -> Vec<String> {
         !GROWTH.contains(&function) || range == Some("$__rate_interval") || range == Some("$__range") && !SPEEDS.contains(&function)
     };
     let wrong = selectors(dashboard).into_iter().filter(|(_, selector)| !is_right(selector));
-    wrong.map(|(title, selector)| format!("{title} looks back {} at {}", selector.range.unwrap_or_default(), selector.metric)).collect()
+    wrong
+        .map(|(title, selector)| format!("{title} uses the window {} for {}", selector.range.unwrap_or_default(), selector.metric))
+        .collect()
 }
 
-/// Metrics of one name may come from more than one program.
+/// Queries name the job: several programs may have metrics of one name.
 fn jobs(dashboard: &Value) -> Vec<String> {
     let has_none = |metric: &str| is_recorded(metric) || WITHOUT_JOB.iter().any(|start| metric.starts_with(start));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| !has_none(&selector.metric) && matcher(selector, "job").is_none());
-    asked.map(|(title, selector)| format!("{title} asks every job for {}", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("{title} queries every job for {}", selector.metric)).collect()
 }
 
-/// Where replicas can be chosen, the service's own series are those of the chosen ones, but for what one replica reports for all.
+/// Where replicas can be selected, queries of the service's series select them, except for series that one replica reports for the whole
+/// fleet.
 fn replicas(dashboard: &Value) -> Vec<String> {
     if !items(&dashboard["templating"]["list"]).any(|variable| variable["name"] == "instance") {
         return Vec::new();
@@ -104,7 +107,7 @@ fn replicas(dashboard: &Value) -> Vec<String> {
         is_ours && !is_of_all(&selector.metric) && matcher(selector, "instance") != Some(("=~", "$instance"))
     };
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| is_free(selector));
-    asked.map(|(title, selector)| format!("{title} asks every replica for {}", selector.metric)).collect()
+    asked.map(|(title, selector)| format!("{title} queries every replica for {}", selector.metric)).collect()
 }
 
 const EXPR: &str = "/panels/1/targets/0/expr";
@@ -112,34 +115,34 @@ const EXPR: &str = "/panels/1/targets/0/expr";
 #[test]
 fn panels_ask_the_chosen_data_source() {
     hold(sources);
-    finds(sources, "/panels/1/datasource/uid", json!("prometheus"), "Replicas does not ask the chosen data source");
-    finds(sources, "/panels/1/targets/0/datasource", Value::Null, "Replicas does not ask the chosen data source");
+    finds(sources, "/panels/1/datasource/uid", json!("prometheus"), "Replicas does not use the selected data source");
+    finds(sources, "/panels/1/targets/0/datasource", Value::Null, "Replicas does not use the selected data source");
 }
 
 #[test]
 fn panels_ask_for_something() {
     hold(wholeness);
-    finds(wholeness, "/panels/1/targets", json!([]), "Replicas does not ask for something");
-    finds(wholeness, EXPR, json!(""), "Replicas does not ask for something");
-    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas does not ask for something");
+    finds(wholeness, "/panels/1/targets", json!([]), "Replicas has no valid query");
+    finds(wholeness, EXPR, json!(""), "Replicas has no valid query");
+    finds(wholeness, EXPR, json!("sum(up{job=\"a\"}"), "Replicas has no valid query");
     let same = json!([{ "refId": "A", "expr": "up" }, { "refId": "A", "expr": "up" }]);
-    finds(wholeness, "/panels/1/targets", same, "Replicas does not ask for something");
+    finds(wholeness, "/panels/1/targets", same, "Replicas has no valid query");
 }
 
 #[test]
 fn counters_are_asked_how_they_grow() {
     hold(growth);
-    finds(growth, EXPR, json!("sum(visits_total)"), "Replicas does not ask how visits_total grows");
+    finds(growth, EXPR, json!("sum(visits_total)"), "Replicas does not query the growth of visits_total");
     let highest = "max_over_time(db_pool_wait_seconds_count[5m])";
-    finds(growth, EXPR, json!(highest), "Replicas does not ask how db_pool_wait_seconds_count grows");
+    finds(growth, EXPR, json!(highest), "Replicas does not query the growth of db_pool_wait_seconds_count");
 }
 
 #[test]
 fn rates_look_back_as_far_as_grafana_says() {
     hold(windows);
-    finds(windows, EXPR, json!("rate(a_total[5m])"), "Replicas looks back 5m at a_total");
-    finds(windows, EXPR, json!("rate(a_total[$__range])"), "Replicas looks back $__range at a_total");
-    finds(windows, EXPR, json!("increase(a_total[1h])"), "Replicas looks back 1h at a_total");
+    finds(windows, EXPR, json!("rate(a_total[5m])"), "Replicas uses the window 5m for a_total");
+    finds(windows, EXPR, json!("rate(a_total[$__range])"), "Replicas uses the window $__range for a_total");
+    finds(windows, EXPR, json!("increase(a_total[1h])"), "Replicas uses the window 1h for a_total");
     let mut dashboard = super::sample();
     dashboard["panels"][1]["targets"][0]["expr"] = json!("increase(a_total[$__range]) + max_over_time(b[1h])");
     assert_eq!(windows(&dashboard), [""; 0]);
@@ -148,13 +151,13 @@ fn rates_look_back_as_far_as_grafana_says() {
 #[test]
 fn every_series_is_asked_of_a_job() {
     hold(jobs);
-    finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), "Replicas asks every job for process_threads");
+    finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), "Replicas queries every job for process_threads");
 }
 
 #[test]
 fn the_service_is_asked_at_the_chosen_replicas() {
     hold(replicas);
-    finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), "Replicas asks every replica for up");
+    finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), "Replicas queries every replica for up");
     let of_all = r#"up{job="backend", instance="a"} + auth_sessions_active{job="backend"}"#;
-    finds(replicas, EXPR, json!(of_all), "Replicas asks every replica for up");
+    finds(replicas, EXPR, json!(of_all), "Replicas queries every replica for up");
 }

@@ -1,4 +1,4 @@
-//! The panels that each dashboard is there for, and what each of them asks for at least. A panel of this list cannot be lost unseen.
+//! The essential panels of each dashboard, and the metrics that each must query. No panel of this list can be lost unnoticed.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +8,10 @@ use super::{queries, sample, shown};
 use crate::files::dashboards;
 use crate::promql;
 
-/// Panels: a title, and the metrics of which it must ask for one at least.
+/// Panels: a title, and metrics of which the panel must query at least one.
 type Panels = &'static [(&'static str, &'static [&'static str])];
 
-/// How many panels a dashboard has at least, and which.
+/// Each dashboard's minimum number of panels, and the required ones.
 const REQUIRED: [(&str, usize, Panels); 11] = [
     (
         "overview",
@@ -170,7 +170,7 @@ const REQUIRED: [(&str, usize, Panels); 11] = [
     ),
 ];
 
-/// What a dashboard lacks.
+/// The requirements that a dashboard does not meet.
 fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
     let mut asked: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (title, query) in queries(dashboard) {
@@ -186,7 +186,7 @@ fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
         match asked.get(*title) {
             None => missing.push(format!("no panel {title}")),
             Some(asked) if !metrics.iter().any(|metric| asked.iter().any(|one| one == metric)) => {
-                missing.push(format!("{title} does not ask for {}", metrics.join(" or ")));
+                missing.push(format!("{title} does not query {}", metrics.join(" or ")));
             }
             Some(_) => {}
         }
@@ -212,6 +212,6 @@ fn a_lost_panel_and_a_changed_one_are_found() {
     assert_eq!(missing(&sample(), 3, panels), ["2 panels, not 3"]);
     assert_eq!(
         missing(&sample(), 2, &[("Replicas", &["process_threads"]), ("Uptime", &["up"])]),
-        ["Replicas does not ask for process_threads", "no panel Uptime"]
+        ["Replicas does not query process_threads", "no panel Uptime"]
     );
 }

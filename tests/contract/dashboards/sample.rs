@@ -1,4 +1,4 @@
-//! A dashboard with which nothing is wrong, as small as may be: what a rule finds in it was put there.
+//! A minimal dashboard without faults: a rule can only find faults that a test has added.
 
 use serde_json::{Value, json};
 

@@ -1,4 +1,4 @@
-//! What a reader chooses at the top of a dashboard: where the choices come from, what is chosen at first, and that it matters.
+//! The variables of dashboards: the source of their values, their defaults, and their use in queries.
 
 use std::collections::BTreeSet;
 
@@ -9,14 +9,14 @@ use crate::files::items;
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// What links begin with and no query asks for; see `links`.
+/// The variable that links begin with and no query uses; see `links`.
 const PLACE: &str = "runbooks";
 
 fn declared(dashboard: &Value) -> Vec<&Value> {
     items(&dashboard["templating"]["list"]).collect()
 }
 
-/// The names of the variables in a text, but for Grafana's own.
+/// The names of the variables in a text, except for Grafana's own.
 fn named(text: &str) -> BTreeSet<String> {
     let names = text.split('$').skip(1).map(|rest| {
         let rest = rest.strip_prefix('{').unwrap_or(rest);
@@ -31,15 +31,15 @@ fn choices(query: &str) -> Option<(&str, &str)> {
     Some((series.trim(), label.trim()))
 }
 
-/// The Prometheus that is chosen at first is the provisioned one.
+/// The default data source is the provisioned Prometheus.
 fn source(dashboard: &Value) -> Vec<String> {
     let variables = declared(dashboard);
     let has = |key: &str, value: &str| variables.first().is_some_and(|first| first[key] == value);
     let is_first = has("name", "datasource") && has("type", "datasource") && has("query", "prometheus");
-    if is_first { Vec::new() } else { vec!["lets nobody choose the data source first".to_owned()] }
+    if is_first { Vec::new() } else { vec!["does not begin with the variable for the data source".to_owned()] }
 }
 
-/// All is chosen at first, several can be, and choices are renewed with the shown time.
+/// By default everything is selected; several values can be selected; values are refreshed when the time range changes.
 fn chosen(dashboard: &Value) -> Vec<String> {
     let asking = declared(dashboard).into_iter().filter(|variable| variable["type"] == "query" && variable["name"] != PLACE);
     let is_right = |variable: &Value| {
@@ -55,31 +55,31 @@ fn chosen(dashboard: &Value) -> Vec<String> {
         knows && is_all && is_free && variable["refresh"] == 2 && variable["datasource"]["uid"] == "${datasource}"
     };
     let wrong = asking.filter(|variable| !is_right(variable));
-    wrong.map(|variable| format!("does not let one choose {} well", text(&variable["name"]))).collect()
+    wrong.map(|variable| format!("has a wrong definition of {}", text(&variable["name"]))).collect()
 }
 
-/// What is asked for with a variable can be chosen, and what can be chosen is asked for.
+/// Every variable that a query uses is declared, and every declared variable is used.
 fn use_of(dashboard: &Value) -> Vec<String> {
     let declared: BTreeSet<String> = declared(dashboard).into_iter().map(|variable| text(&variable["name"])).collect();
     let named: BTreeSet<String> = queries(dashboard).iter().flat_map(|(_, query)| named(query)).collect();
-    let missing = named.difference(&declared).map(|name| format!("asks for ${name}, which nobody chooses"));
+    let missing = named.difference(&declared).map(|name| format!("uses the undeclared ${name}"));
     let unused = declared
         .difference(&named)
         .filter(|name| !["datasource", PLACE].contains(&name.as_str()))
-        .map(|name| format!("does not ask for ${name}"));
+        .map(|name| format!("does not use ${name}"));
     missing.chain(unused).collect()
 }
 
 #[test]
 fn the_data_source_is_chosen_first() {
     hold(source);
-    finds(source, "/templating/list/0/query", json!("loki"), "lets nobody choose the data source first");
+    finds(source, "/templating/list/0/query", json!("loki"), "does not begin with the variable for the data source");
 }
 
 #[test]
 fn all_of_what_there_is_can_be_chosen() {
     hold(chosen);
-    let route = "does not let one choose route well";
+    let route = "has a wrong definition of route";
     finds(chosen, "/templating/list/2/refresh", json!(1), route);
     finds(chosen, "/templating/list/2/allValue", Value::Null, route);
     finds(chosen, "/templating/list/2/multi", json!(false), route);
@@ -96,6 +96,6 @@ fn all_of_what_there_is_can_be_chosen() {
 fn variables_are_used_and_declared() {
     hold(use_of);
     let expression = r#"up{instance=~"$instance", path="${path}"}[$__range]"#;
-    finds(use_of, "/panels/1/targets/0/expr", json!(expression), "asks for $path, which nobody chooses");
-    finds(use_of, "/panels/2/targets/0/expr", json!("up"), "does not ask for $route");
+    finds(use_of, "/panels/1/targets/0/expr", json!(expression), "uses the undeclared $path");
+    finds(use_of, "/panels/2/targets/0/expr", json!("up"), "does not use $route");
 }
