@@ -1,4 +1,4 @@
-//! An answer, read whole, and what every problem must look like.
+//! A response, read to the end, and the requirements on every problem.
 
 use reqwest::RequestBuilder;
 use reqwest::header::HeaderMap;
@@ -26,14 +26,14 @@ impl Answer {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
 
-    /// An answer with this status, whatever it says.
+    /// Asserts the status and returns the response.
     #[track_caller]
     pub fn expect(self, status: u16) -> Self {
         assert_eq!(self.status, status, "{}", self.text());
         self
     }
 
-    /// A problem of this code that names its request and holds together.
+    /// Asserts a consistent problem with this code and its request's identifier.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{}", self.text());
@@ -49,7 +49,7 @@ impl Answer {
         self
     }
 
-    /// A field error of a 422: its code for this field.
+    /// The code of a field's error in a 422 response.
     pub fn field_code(&self, field: &str) -> Option<String> {
         let problem = self.json();
         let found = problem["errors"].as_array()?.iter().find(|error| error["field"] == field)?;
@@ -57,16 +57,16 @@ impl Answer {
     }
 }
 
-/// Sends a request and reads the whole answer.
+/// Sends a request and reads the whole response.
 pub trait Ask {
     async fn answer(self) -> Answer;
-    /// As [`Ask::answer`], when there may be none.
+    /// As [`Ask::answer`], for requests that may receive no response.
     async fn try_answer(self) -> reqwest::Result<Answer>;
 }
 
 impl Ask for RequestBuilder {
     async fn answer(self) -> Answer {
-        self.try_answer().await.expect("the request is answered")
+        self.try_answer().await.expect("the request failed")
     }
 
     async fn try_answer(self) -> reqwest::Result<Answer> {

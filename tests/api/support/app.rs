@@ -1,4 +1,4 @@
-//! The service, started the way `main` does it, on a free port.
+//! The service, started as `main` does, on a free port.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -18,7 +18,7 @@ use vitrine::{router, telemetry};
 use super::answer::Ask;
 use super::{Raw, Scrape, Stores, eventually, when};
 
-/// No request of a test may take longer, whatever has failed: a hang is a failure.
+/// Time limit for every request of a test, whatever has failed: a hang is a failure.
 const HANG: Duration = Duration::from_secs(30);
 
 /// A running application.
@@ -31,40 +31,40 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// With stores of its own, ready.
+    /// Starts with new stores; ready.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// With stores of its own and more arguments, ready.
+    /// Starts with new stores and extra arguments; ready.
     pub async fn with(arguments: &[&str]) -> Self {
         Self::on(&Stores::new().await, arguments).await
     }
 
-    /// With test routes beside the service's own, ready.
+    /// Starts with test routes beside the service's own; ready.
     pub async fn with_routes(routes: OpenApiRouter<AppState>, arguments: &[&str]) -> Self {
         let app = Self::launch(&Stores::new().await, arguments, Some(routes));
         app.until_ready().await;
         app
     }
 
-    /// One more replica on these stores, ready.
+    /// Starts another replica on these stores; ready.
     pub async fn on(stores: &Stores, arguments: &[&str]) -> Self {
         let app = Self::launch(stores, arguments, None);
         app.until_ready().await;
         app
     }
 
-    /// One more replica on these stores, ready or not.
+    /// Starts another replica on these stores without waiting until it is ready.
     pub fn launch(stores: &Stores, arguments: &[&str], routes: Option<OpenApiRouter<AppState>>) -> Self {
         let config = configuration(stores, arguments);
-        // The panic hook writes to the log: without one, a failed assertion would say nothing.
+        // The panic hook writes to the log; without a log, a failed assertion would print nothing.
         telemetry::init(&config);
         let app = match routes {
             Some(routes) => App::build_with(config, router::routes().merge(routes)),
             None => App::build(config),
         }
-        .expect("the application is built");
+        .expect("failed to build the application");
         let (address, stop) = (app.address().unwrap(), CancellationToken::new());
         let running = tokio::spawn(app.run(stop.clone().cancelled_owned()));
         let client = Client::builder().timeout(HANG).redirect(Policy::none()).no_proxy().build().unwrap();
@@ -75,13 +75,13 @@ impl TestApp {
         eventually("the application is ready", async || when(self.get("/health/ready").answer().await.status == 200)).await;
     }
 
-    /// Waits until readiness says `ready`, `degraded`, `unready` or `draining`.
+    /// Waits until readiness returns `ready`, `degraded`, `unready` or `draining`.
     pub async fn until_status(&self, limit: Duration, status: &str) {
         let probe = async || when(self.get("/health/ready").answer().await.json()["status"] == status);
-        super::within(limit, &format!("readiness says {status}"), probe).await;
+        super::within(limit, &format!("readiness returns {status}"), probe).await;
     }
 
-    /// Where clients reach it.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -106,7 +106,7 @@ impl TestApp {
         self.request(Method::PATCH, path)
     }
 
-    /// A connection on which a test writes what it likes.
+    /// A raw connection.
     pub async fn raw(&self) -> Raw {
         Raw::connect(self.address).await
     }
@@ -117,25 +117,25 @@ impl TestApp {
         Scrape::parse(&answer.text())
     }
 
-    /// A scrape at a moment when no other request is under way, so that everything before it has been counted.
+    /// A scrape while no other request is in flight, so that all earlier ones have been counted.
     pub async fn settled(&self) -> Scrape {
-        eventually("no request is in flight but the scrape", async || {
+        eventually("only the scrape is in flight", async || {
             let scrape = self.scrape().await;
             (scrape.get("http_requests_in_flight", &[]) <= 1.0).then_some(scrape)
         })
         .await
     }
 
-    /// Tells the application to leave.
+    /// Starts the shutdown.
     pub fn stop(&self) {
         self.stop.cancel();
     }
 
-    /// Tells the application to leave and waits until it has.
+    /// Shuts the application down and waits until it has ended.
     pub async fn leave(mut self) -> Result<(), AppError> {
         self.stop();
-        let running = self.running.take().expect("it leaves once");
-        tokio::time::timeout(HANG, running).await.expect("the application leaves in time").expect("the application does not panic")
+        let running = self.running.take().expect("it can shut down only once");
+        tokio::time::timeout(HANG, running).await.expect("the application did not shut down in time").expect("the application panicked")
     }
 }
 
@@ -147,7 +147,7 @@ impl Drop for TestApp {
     }
 }
 
-/// The configuration of a replica on these stores; later arguments win.
+/// The configuration of a replica on these stores; later arguments override earlier ones.
 pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
     let standard = [
         ("listen-address", "127.0.0.1:0".to_owned()),
@@ -161,19 +161,19 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
         ("drain-timeout", "5s".to_owned()),
         ("sim-latency", "5ms".to_owned()),
         ("sim-failure-rate", "0".to_owned()),
-        // All of a test's people come from one address.
+        // All users of a test share one address.
         ("registrations-per-minute", "100000".to_owned()),
         ("oauth-per-minute", "100000".to_owned()),
     ];
     let is_given = |name: &str| arguments.iter().any(|argument| argument.starts_with(&format!("--{name}=")));
     let standard = standard.iter().filter(|(name, _)| !is_given(name)).map(|(name, value)| format!("--{name}={value}"));
     let all = std::iter::once("vitrine".to_owned()).chain(standard).chain(arguments.iter().map(|argument| (*argument).to_owned()));
-    let config = Cli::try_parse_from(all).expect("the arguments are understood").config;
-    config.check().expect("the configuration is accepted");
+    let config = Cli::try_parse_from(all).expect("failed to parse the arguments").config;
+    config.check().expect("the configuration is invalid");
     config
 }
 
-/// The argument that sends an application's statements through a proxy.
+/// The argument that routes an application's statements through a proxy.
 pub fn through(name: &str, url: &Url, proxy: SocketAddr) -> String {
     let mut url = url.clone();
     url.set_host(Some(&proxy.ip().to_string())).unwrap();

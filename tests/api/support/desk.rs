@@ -1,14 +1,14 @@
-//! An author with a published project, and what is posted about it.
+//! An author with a published project, and the posts about it.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{Answer, Ask, Browser, TestApp, User, eventually};
 
-/// Where the author's project is shown.
+/// The public URL of the author's project.
 pub const LINK: &str = "http://localhost:8080/projects/one";
 
-/// Somebody who posts.
+/// An author.
 pub struct Desk<'a> {
     pub app: &'a TestApp,
     pub author: User,
@@ -16,7 +16,7 @@ pub struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    /// Somebody new with a published project, who has linked an account of each of these platforms.
+    /// Creates a new author with a published project and a linked account on each of these platforms.
     pub async fn open(app: &'a TestApp, linked: &[&str]) -> Self {
         let author = app.user("ada").await;
         let project = app.project(&author, "One", "public").await["id"].as_str().unwrap().to_owned();
@@ -44,17 +44,17 @@ impl<'a> Desk<'a> {
         self.app.as_user(&self.author, method, path)
     }
 
-    /// A post about the project, to be changed or sent.
+    /// The body of a request for a post about the project.
     pub fn body(&self, text: &str, platforms: &[&str]) -> Value {
         json!({ "project_id": self.project, "text": text, "platforms": platforms })
     }
 
-    /// Asks for a post.
+    /// Requests a post.
     pub async fn write(&self, text: &str, platforms: &[&str]) -> Answer {
         self.request(Method::POST, "/api/posts").json(&self.body(text, platforms)).answer().await
     }
 
-    /// Writes a post; answers its identifier.
+    /// Creates a post and returns its identifier.
     pub async fn post(&self, text: &str, platforms: &[&str]) -> String {
         self.write(text, platforms).await.expect(201).json()["id"].as_str().unwrap().to_owned()
     }
@@ -63,13 +63,13 @@ impl<'a> Desk<'a> {
         self.request(Method::GET, &format!("/api/posts/{id}")).answer().await.expect(200).json()
     }
 
-    /// What became of a post on a platform.
+    /// The delivery of a post to a platform.
     pub async fn delivery(&self, id: &str, platform: &str) -> Value {
         let post = self.read(id).await;
         post["deliveries"].as_array().unwrap().iter().find(|delivery| delivery["platform"] == platform).unwrap().clone()
     }
 
-    /// Waits until a delivery has ended so, or waits so for another attempt (`pending`, after one that ended).
+    /// Waits until a delivery has this status; for `pending`, until an attempt has ended and another one is scheduled.
     pub async fn until(&self, id: &str, platform: &str, status: &str) -> Value {
         eventually(&format!("the delivery to {platform} is {status}"), async || {
             let delivery = self.delivery(id, platform).await;
@@ -80,7 +80,7 @@ impl<'a> Desk<'a> {
         .await
     }
 
-    /// As [`Self::until`], without the pauses between attempts.
+    /// As [`Self::until`], but without the pauses between attempts.
     pub async fn until_hurried(&self, id: &str, platform: &str, status: &str) -> Value {
         eventually(&format!("the delivery to {platform} is {status}"), async || {
             self.hurry().await;
@@ -90,7 +90,7 @@ impl<'a> Desk<'a> {
         .await
     }
 
-    /// Makes every delivery due that waits for another attempt.
+    /// Makes every delivery due that is scheduled for another attempt.
     pub async fn hurry(&self) {
         self.app.stores.execute("UPDATE jobs SET run_at = now() WHERE kind = 'post_delivery' AND lease_id IS NULL").await;
     }

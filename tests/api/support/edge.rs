@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::{Ask, Raw, Scrape, eventually, when};
 
-/// Names the variable with the path of the program.
+/// The variable with the path of the program.
 const VARIABLE: &str = "CADDY";
 const CADDYFILE: &str = "Caddyfile";
 
-/// A running Caddy; it ends with the value.
+/// A running Caddy; dropping it stops it.
 pub struct Edge {
     process: Child,
     /// Its state, and the socket of its admin interface.
@@ -26,19 +26,19 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// In front of the replicas at these addresses, and answering. `None`, and a line in the output, without the program.
+    /// Starts in front of the replicas at these addresses and waits for a response. Without the program, prints a line and returns `None`.
     pub async fn before(replicas: &[SocketAddr]) -> Option<Self> {
         Self::with(replicas, &[]).await
     }
 
-    /// As [`Self::before`], with more variables of the Caddyfile.
+    /// As [`Self::before`], with extra variables for the Caddyfile.
     pub async fn with(replicas: &[SocketAddr], variables: &[(&str, &str)]) -> Option<Self> {
         let edge = Self::alone(replicas, variables).await?;
         edge.until_healthy().await;
         Some(edge)
     }
 
-    /// As [`Self::with`], when no replica is there to answer.
+    /// As [`Self::with`], without any replica that could respond.
     pub async fn alone(replicas: &[SocketAddr], variables: &[(&str, &str)]) -> Option<Self> {
         if std::env::var_os(VARIABLE).is_none() {
             eprintln!("SKIPPED: {VARIABLE} is not set: nothing is tested through the edge");
@@ -63,11 +63,11 @@ impl Edge {
         let variables: Vec<_> = standard.chain(more).collect();
         let client = Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();
         let edge = Self { process: run(&variables), folder, variables, client, metrics, address };
-        eventually("the edge answers", async || edge.get("/health").try_answer().await.ok()).await;
+        eventually("the edge responds", async || edge.get("/health").try_answer().await.ok()).await;
         Some(edge)
     }
 
-    /// Where clients reach it.
+    /// Its base URL.
     pub fn url(&self) -> String {
         format!("http://{}", self.address)
     }
@@ -80,7 +80,7 @@ impl Edge {
         self.request(Method::GET, path)
     }
 
-    /// A connection on which a test writes what it likes.
+    /// A raw connection.
     pub async fn raw(&self) -> Raw {
         Raw::connect(self.address).await
     }
@@ -91,13 +91,13 @@ impl Edge {
         Scrape::parse(&answer.expect(200).text())
     }
 
-    /// How many requests the pool of replicas has ended with this status.
+    /// The number of requests to the pool of replicas that ended with this status.
     pub async fn ended_with(&self, status: &str) -> f64 {
         let labels = [("handler", "reverse_proxy"), ("code", status)];
         self.scrape().await.get("caddy_http_request_duration_seconds_count", &labels)
     }
 
-    /// Loads the Caddyfile anew, as an operator does after a change. It returns once the old configuration has ended.
+    /// Reloads the Caddyfile, as an operator does after a change. Returns once the old configuration has ended.
     pub async fn reload(&self) {
         let mut reload = command(&self.variables, "reload");
         reload.args(["--force", "--address", &admin(&self.folder)]).stderr(Stdio::null());
@@ -105,21 +105,22 @@ impl Edge {
         assert!(ended.success(), "{ended}");
     }
 
-    /// Asks it to stop and waits until it has.
+    /// Stops it gracefully and waits until it has ended.
     pub async fn stop(&mut self) -> ExitStatus {
         let sent = Command::new("kill").args(["-s", "TERM", &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
-        eventually("the edge ends", async || self.process.try_wait().unwrap()).await
+        eventually("the edge exits", async || self.process.try_wait().unwrap()).await
     }
 
-    /// Starts it where it was.
+    /// Starts it on the same address again.
     pub async fn start_again(&mut self) {
         self.process = run(&self.variables);
         self.until_healthy().await;
     }
 
     async fn until_healthy(&self) {
-        eventually("the service answers through the edge", async || when(self.get("/health").try_answer().await.ok()?.status == 200)).await;
+        eventually("the service responds through the edge", async || when(self.get("/health").try_answer().await.ok()?.status == 200))
+            .await;
     }
 }
 
@@ -131,8 +132,8 @@ impl Drop for Edge {
     }
 }
 
-/// The admin interface listens on a socket of the file system: Caddy's check of the Host header accepts no other loopback
-/// address than the usual ones, on which ports are not ours.
+/// The admin interface listens on a Unix socket: Caddy's check of the Host header accepts only the usual loopback addresses, whose ports
+/// this test does not own.
 fn admin(folder: &Path) -> String {
     format!("unix/{}", folder.join("admin.sock").display())
 }
@@ -148,7 +149,7 @@ fn command(variables: &[(String, String)], verb: &str) -> Command {
     command
 }
 
-/// Different free ports of a loopback address that nobody else uses, so that they stay free.
+/// Distinct free ports of a loopback address that no other program uses, so that they stay free.
 fn free<const COUNT: usize>() -> [SocketAddr; COUNT] {
     let address = super::own_loopback();
     let held = [(); COUNT].map(|()| TcpListener::bind((address, 0)).unwrap());

@@ -1,5 +1,4 @@
-//! A container engine that is none: it notes what it is asked, answers the calls of the docker driver as an engine that
-//! has every image, and fails on demand.
+//! A fake container engine: records requests, answers the docker driver's calls as an engine with every image would, and fails on demand.
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -13,35 +12,35 @@ use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
-/// How an engine behaves.
+/// How the engine behaves.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// As an engine does.
+    /// Like a real engine.
     Answer,
-    /// Its socket is there and nobody listens; what was open has broken.
+    /// Its socket exists but nothing listens; open connections have broken.
     Refuse,
     /// As before, without a socket.
     Gone,
-    /// It takes every request and says nothing.
+    /// It accepts every request and never responds.
     Hang,
-    /// It says this to every request, and hangs up.
+    /// It sends this response to every request and closes the connection.
     Say(String),
 }
 
-/// What it was asked.
+/// A recorded request.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Request {
     pub method: String,
-    /// With the query.
+    /// Including the query.
     pub path: String,
-    /// `Null` without one.
+    /// `Null` without a body.
     pub body: Value,
 }
 
 struct State {
     mode: Mode,
     requests: Vec<Request>,
-    /// What to say to requests whose `METHOD /path` begins so.
+    /// Prepared responses by the prefix of `METHOD /path`.
     said: Vec<(String, String)>,
     networks: BTreeMap<String, Value>,
     containers: BTreeMap<String, Made>,
@@ -55,11 +54,11 @@ struct Made {
 
 enum Reply {
     Say(String),
-    /// The log of a container that writes nothing, until it stops.
+    /// The log of a container that writes nothing until it stops.
     Follow(String),
 }
 
-/// A running engine; its socket goes with it.
+/// A running engine; dropping it removes its socket.
 pub struct FakeEngine {
     socket: PathBuf,
     state: Arc<watch::Sender<State>>,
@@ -76,12 +75,12 @@ impl FakeEngine {
         engine
     }
 
-    /// For `DOCKER_HOST`.
+    /// The value for `DOCKER_HOST`.
     pub fn host(&self) -> String {
         format!("unix://{}", self.socket.display())
     }
 
-    /// Behaves so from now on; what it holds stays.
+    /// Changes the behaviour from now on; containers stay.
     pub async fn set(&mut self, mode: Mode) {
         self.state.send_modify(|state| state.mode = mode.clone());
         if matches!(mode, Mode::Refuse | Mode::Gone)
@@ -98,17 +97,17 @@ impl FakeEngine {
         }
     }
 
-    /// Says this, whole, to every request whose method and path begin so, such as `POST /containers/create`.
+    /// Sends this whole response to every request whose method and path have this prefix, such as `POST /containers/create`.
     pub fn say_to(&self, beginning: &str, response: String) {
         self.state.send_modify(|state| state.said.push((beginning.to_owned(), response)));
     }
 
-    /// Everything that it was asked.
+    /// All recorded requests.
     pub fn requests(&self) -> Vec<Request> {
         self.state.borrow().requests.clone()
     }
 
-    /// Every body of a request whose method and path begin so.
+    /// The bodies of all requests whose method and path have this prefix.
     pub fn bodies(&self, beginning: &str) -> Vec<Value> {
         let wanted = |request: &Request| format!("{} {}", request.method, request.path).starts_with(beginning);
         self.requests().into_iter().filter(wanted).map(|request| request.body).collect()
@@ -124,7 +123,7 @@ impl Drop for FakeEngine {
     }
 }
 
-/// An answer as it goes over the wire.
+/// A response in wire format.
 pub fn response(status: u16, body: impl Display) -> String {
     let body = body.to_string();
     format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
@@ -140,7 +139,7 @@ async fn listen(listener: UnixListener, state: Arc<watch::Sender<State>>) {
 }
 
 async fn serve(mut stream: UnixStream, state: Arc<watch::Sender<State>>) {
-    // A client that leaves is its own business.
+    // A client may disconnect before it has sent a request.
     let Some(request) = read(&mut stream).await else { return };
     let mut reply = None;
     state.send_modify(|state| {
@@ -183,7 +182,7 @@ async fn read(stream: &mut UnixStream) -> Option<Request> {
 }
 
 impl State {
-    /// What to say; nothing for nothing.
+    /// The response to a request; `None` for no response.
     fn reply(&mut self, request: &Request) -> Option<Reply> {
         match &self.mode {
             Mode::Hang => return None,
@@ -248,5 +247,5 @@ impl State {
 }
 
 fn missing() -> String {
-    response(404, json!({ "message": "no such thing" }))
+    response(404, json!({ "message": "no such object" }))
 }

@@ -1,4 +1,4 @@
-//! A user with a project, and what is done with its environments.
+//! A user with a project, and operations on its environments.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ pub struct Studio<'a> {
 }
 
 impl<'a> Studio<'a> {
-    /// Somebody new with a private project.
+    /// Creates a new user with a private project.
     pub async fn open(app: &'a TestApp) -> Self {
         let user = app.user("ada").await;
         let project = app.project(&user, "One", "private").await["id"].as_str().unwrap().to_owned();
@@ -24,20 +24,20 @@ impl<'a> Studio<'a> {
         self.app.as_user(&self.user, method, path)
     }
 
-    /// Asks for an environment.
+    /// Requests an environment.
     pub async fn create(&self, name: &str) -> Answer {
         let body = json!({ "name": name, "image": "busybox:1.37" });
         self.request(Method::POST, &format!("/api/projects/{}/environments", self.project)).json(&body).answer().await
     }
 
-    /// Creates an environment and waits until it is there; answers its identifier.
+    /// Creates an environment, waits until it is created, and returns its identifier.
     pub async fn environment(&self, name: &str) -> String {
         let id = self.create(name).await.expect(201).json()["id"].as_str().unwrap().to_owned();
         self.until(&id, "stopped").await;
         id
     }
 
-    /// An environment that runs.
+    /// Creates and starts an environment.
     pub async fn running(&self, name: &str) -> String {
         let id = self.environment(name).await;
         self.operate(&id, "start").await.expect(202);
@@ -45,7 +45,7 @@ impl<'a> Studio<'a> {
         id
     }
 
-    /// A session in an environment that runs.
+    /// Opens a session in a running environment.
     pub async fn session(&self, environment: &str, kind: &str) -> String {
         let open = self.request(Method::POST, &format!("/api/environments/{environment}/sessions"));
         open.json(&json!({ "type": kind })).answer().await.expect(201).json()["id"].as_str().unwrap().to_owned()
@@ -64,7 +64,7 @@ impl<'a> Studio<'a> {
         self.request(Method::DELETE, &format!("/api/environments/{id}")).answer().await
     }
 
-    /// Waits until an environment is there and answers it.
+    /// Waits until an environment has this status and returns it.
     pub async fn until(&self, id: &str, status: &str) -> Value {
         eventually(&format!("environment {id} is {status}"), async || {
             let now = self.read(id).await.json();
@@ -73,12 +73,12 @@ impl<'a> Studio<'a> {
         .await
     }
 
-    /// Waits until an environment is not there any more.
+    /// Waits until an environment is deleted.
     pub async fn until_gone(&self, id: &str) {
-        eventually(&format!("environment {id} is gone"), async || when(self.read(id).await.status == 404)).await;
+        eventually(&format!("environment {id} is deleted"), async || when(self.read(id).await.status == 404)).await;
     }
 
-    /// Lines of Vitrine itself in an environment's log.
+    /// The lines that Vitrine itself wrote to an environment's log.
     pub async fn system_lines(&self, id: &str) -> Vec<String> {
         let statement = "SELECT line FROM log_entries WHERE environment_id = $1::uuid AND stream = 'system' ORDER BY seq";
         sqlx::query_scalar(statement).bind(id).fetch_all(self.app.stores.pool()).await.unwrap()

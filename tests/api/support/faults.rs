@@ -1,4 +1,4 @@
-//! Faults on purpose, as an admin orders them.
+//! Fault injection through the admin's routes.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -6,28 +6,28 @@ use uuid::Uuid;
 
 use super::{Answer, Ask, PATIENT, TestApp, User, eventually, when};
 
-/// The argument that turns faults on.
+/// The argument that enables fault injection.
 pub const FAULTS: &str = "--faults=true";
 
 impl TestApp {
-    /// With stores of its own, faults and more arguments, ready. Short of a fault nothing is too slow for it.
+    /// Starts with new stores, fault injection and extra arguments; ready. Its limits are generous, so that only faults cause time-outs.
     pub async fn with_faults(arguments: &[&str]) -> Self {
         Self::with(&[&[FAULTS, PATIENT[0]], arguments].concat()).await
     }
 
-    /// Somebody who may order faults.
+    /// Creates an admin, who may inject faults.
     pub async fn admin(&self) -> User {
         let admin = self.user("admin").await;
         self.stores.execute("UPDATE users SET role = 'admin' WHERE email = 'admin@example.com'").await;
         admin
     }
 
-    /// Orders a fault under a name.
+    /// Requests a fault with this identifier.
     pub async fn order(&self, admin: &User, id: Uuid, order: &Value) -> Answer {
         self.as_user(admin, Method::PUT, &format!("/api/faults/{id}")).json(order).answer().await
     }
 
-    /// Begins a fault, for a minute unless it says so, and answers its name.
+    /// Injects a fault, for a minute by default, and returns its identifier.
     pub async fn begin(&self, admin: &User, fault: &Value) -> Uuid {
         let (id, mut order) = (Uuid::new_v4(), json!({ "expires_in": 60 }));
         order.as_object_mut().unwrap().extend(fault.as_object().unwrap().clone());
@@ -35,9 +35,9 @@ impl TestApp {
         id
     }
 
-    /// Ends every fault. One that keeps the machine busy may keep its end waiting.
+    /// Ends every fault. A fault that keeps the machine busy may delay this.
     pub async fn end_faults(&self, admin: &User) {
         let end = async || self.as_user(admin, Method::DELETE, "/api/faults").answer().await.status;
-        eventually("the faults are called off", async || when(end().await == 204)).await;
+        eventually("the faults are ended", async || when(end().await == 204)).await;
     }
 }

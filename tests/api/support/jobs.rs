@@ -1,4 +1,4 @@
-//! Replicas that only do jobs: each with a runtime, a pool and metrics of its own, so that it can be killed and frozen.
+//! Replicas that only run jobs: each with its own runtime, pool and metrics, so that it can be killed and frozen.
 
 use std::ops::Deref;
 use std::sync::{Arc, mpsc};
@@ -19,7 +19,7 @@ use vitrine::metrics::labels::{JobKind, Query};
 use super::app::{configuration, through};
 use super::{Mode, Proxy, Scrape, Stores, eventually, when};
 
-/// What a handler of the tests works with.
+/// The context of a test's handler.
 pub struct Work {
     pub job: Job,
     pub name: String,
@@ -28,7 +28,7 @@ pub struct Work {
 }
 
 impl Work {
-    /// A transaction in which the effect is written and the job is not completed.
+    /// Begins a transaction and writes the effect, without completing the job.
     pub async fn begin(&self) -> Result<Conn, Failure> {
         let mut tx = self.db.begin().await?;
         let insert = "INSERT INTO effects (name, attempt)
@@ -37,14 +37,14 @@ impl Work {
         Ok(tx)
     }
 
-    /// The effect and the end of the job, once.
+    /// Writes the effect and completes the job in one transaction.
     pub async fn effect(&self) -> Result<(), Failure> {
         let mut tx = self.begin().await?;
         self.job.complete(&mut tx).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Which attempt it is.
+    /// The number of the attempt.
     pub async fn attempt(&self) -> i32 {
         let mut conn = self.db.acquire().await.unwrap();
         let select = sqlx::query("SELECT attempts FROM jobs WHERE died_at IS NULL AND payload ->> 'name' = $1").bind(self.name.clone());
@@ -52,7 +52,7 @@ impl Work {
     }
 }
 
-/// Where handlers wait until the test lets them go on.
+/// A point at which handlers wait until the test lets them continue.
 #[derive(Clone)]
 pub struct Gate {
     reached: Arc<Notify>,
@@ -64,28 +64,28 @@ impl Gate {
         Self { reached: Arc::default(), open: Arc::new(Semaphore::new(0)) }
     }
 
-    /// Of a handler: says that it is here and waits.
+    /// Called by a handler: reports its arrival and waits.
     pub async fn pass(&self) {
         self.reached.notify_one();
         self.open.acquire().await.unwrap().forget();
     }
 
-    /// Waits until a handler is here.
+    /// Waits until a handler has arrived.
     pub async fn reached(&self) {
         self.reached.notified().await;
     }
 
-    /// Lets one handler go on.
+    /// Lets one handler continue.
     pub fn pass_one(&self) {
         self.open.add_permits(1);
     }
 
-    /// Stays open.
+    /// Lets all handlers pass from now on.
     pub fn open(&self) {
         self.open.add_permits(Semaphore::MAX_PERMITS / 2);
     }
 
-    /// A handler that waits here before its effect.
+    /// A handler that waits here before it writes its effect.
     pub fn then_effect(&self) -> impl Fn(Work) -> BoxFuture<'static, Result<(), Failure>> + Clone + use<> {
         let gate = self.clone();
         move |work: Work| {
@@ -122,12 +122,12 @@ where
     }
 }
 
-/// A job of this name.
+/// A job with this name.
 pub fn job(name: &str) -> NewJob {
     NewJob::new(JobKind::EnvironmentChange, &json!({ "name": name }))
 }
 
-/// Times for tests in which no lease ends by itself.
+/// Settings for tests in which no lease expires.
 pub fn quick() -> Terms {
     Terms {
         lease: Duration::from_hours(1),
@@ -137,15 +137,15 @@ pub fn quick() -> Terms {
     }
 }
 
-/// Times for tests in which a lease ends.
+/// Settings for tests in which a lease expires.
 pub fn short_lease() -> Terms {
     Terms { lease: Duration::from_secs(1), ..quick() }
 }
 
-/// A database that is slow because the machine is busy fails no test.
+/// Arguments with which a database that is slow on a busy machine fails no test.
 pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
 
-/// A database with the schema, in which handlers leave marks, and a queue.
+/// A migrated database with tables for the handlers' effects, and a queue.
 pub struct Stage {
     pub stores: Stores,
     pub db: Db,
@@ -162,15 +162,15 @@ impl Stage {
         Self { stores, db, queue: Queue::default() }
     }
 
-    /// A way to Postgres that can be made to fail.
+    /// A path to Postgres through a proxy that can fail.
     pub async fn proxy(&self, mode: Mode) -> Way {
         let proxy = Proxy::before(&self.stores.database_url(), mode).await;
         let database = through("database-url", &self.stores.database_url(), proxy.address);
-        // Short, because it is waited for; longer than a busy machine needs.
+        // Short, because tests wait for it, but longer than a busy machine needs.
         Way { proxy, arguments: vec![database, "--database-acquire-timeout=4s".to_owned(), "--database-statement-timeout=3s".to_owned()] }
     }
 
-    /// Writes jobs in one transaction.
+    /// Enqueues jobs in one transaction.
     pub async fn enqueue(&self, jobs: &[NewJob]) {
         let mut tx = self.db.begin().await.unwrap();
         for job in jobs {
@@ -179,7 +179,7 @@ impl Stage {
         tx.commit().await.unwrap();
     }
 
-    /// A replica that does every kind of job so.
+    /// Starts a replica that handles every kind of job with `run`.
     pub fn replica<F, R>(&self, terms: Terms, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
@@ -188,7 +188,7 @@ impl Stage {
         self.replica_with(&PATIENT, terms, slots, run)
     }
 
-    /// A replica with other arguments.
+    /// Starts a replica with extra arguments.
     pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], terms: Terms, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
@@ -207,23 +207,23 @@ impl Stage {
         sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(self.stores.pool()).await.unwrap()
     }
 
-    /// Waits until no job is left that lives.
+    /// Waits until no live job is left.
     pub async fn until_done(&self) {
-        self.until("no job waits or runs", "SELECT count(*) = 0 FROM jobs WHERE died_at IS NULL").await;
+        self.until("no job is pending or running", "SELECT count(*) = 0 FROM jobs WHERE died_at IS NULL").await;
     }
 
-    /// Waits until a statement answers true.
+    /// Waits until a statement returns true.
     pub async fn until(&self, what: &str, statement: &str) {
         eventually(what, async || when(self.holds(statement).await)).await;
     }
 
-    /// Whether a statement answers true.
+    /// Whether a statement returns true.
     pub async fn holds(&self, statement: &str) -> bool {
         sqlx::query_scalar(AssertSqlSafe(statement)).fetch_one(self.stores.pool()).await.unwrap()
     }
 }
 
-/// A proxy before Postgres, and the arguments of a replica that goes through it.
+/// A proxy in front of Postgres, and the arguments of a replica that uses it.
 pub struct Way {
     proxy: Proxy,
     pub arguments: Vec<String>,
@@ -237,7 +237,7 @@ impl Deref for Way {
     }
 }
 
-/// The workers of one replica; killed when dropped.
+/// The workers of one replica; dropping them kills them.
 pub struct Replica {
     runtime: Option<Runtime>,
     queue: Queue,
@@ -246,7 +246,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// On a runtime of one thread.
+    /// Starts it on a runtime with one thread.
     pub fn start(
         stores: &Stores,
         arguments: &[impl AsRef<str>],
@@ -266,14 +266,14 @@ impl Replica {
         Self { runtime: Some(runtime), queue, workers, exporter }
     }
 
-    /// Ends it like a power failure.
+    /// Stops it like a power failure.
     pub fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
 
-    /// Stops its only thread, as SIGSTOP does, until the answer is dropped.
+    /// Stops its only thread, as SIGSTOP does, until the returned sender is dropped.
     pub async fn freeze(&self) -> mpsc::Sender<()> {
         let (thaw, frozen) = mpsc::channel::<()>();
         let is_frozen = Arc::new(Notify::new());
@@ -286,7 +286,7 @@ impl Replica {
         thaw
     }
 
-    /// Leaves as at the end of the service.
+    /// Shuts down as at the end of the service.
     pub async fn leave(&self, limit: Duration) {
         let workers = self.workers.clone();
         self.runtime.as_ref().expect("it lives").spawn(async move { workers.leave(limit).await }).await.unwrap();
@@ -296,7 +296,7 @@ impl Replica {
         &self.queue
     }
 
-    /// Waits until so many attempts have ended so, and no others.
+    /// Waits until exactly these numbers of attempts have ended with these outcomes.
     pub async fn until_attempts(&self, wanted: &[(&str, u32)]) {
         let all = f64::from(wanted.iter().map(|(_, count)| count).sum::<u32>());
         eventually("the attempts have ended", async || when(self.scrape().get("jobs_total", &[]) >= all)).await;
@@ -309,7 +309,7 @@ impl Replica {
         Scrape::parse(&self.exporter.render())
     }
 
-    /// Attempts of any kind that ended so.
+    /// The number of attempts with this outcome, of any kind of job.
     pub fn attempts(&self, outcome: &str) -> f64 {
         self.scrape().get("jobs_total", &[("outcome", outcome)])
     }

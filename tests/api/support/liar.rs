@@ -1,4 +1,4 @@
-//! Platforms that say who somebody is, and to everything else give the answer that a test wants.
+//! Fake platform APIs that identify users correctly and answer everything else as a test demands.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
@@ -15,7 +15,7 @@ use super::Platforms;
 
 type Say = Box<dyn Fn() -> Response + Send>;
 
-/// The APIs of all platforms, in the wrong hands.
+/// A fake of all platform APIs.
 pub struct Liar {
     address: SocketAddr,
     says: Arc<Mutex<Say>>,
@@ -23,7 +23,7 @@ pub struct Liar {
 }
 
 impl Liar {
-    /// Puts it in the place of the APIs of these platforms, for applications that start later.
+    /// Replaces the APIs of these platforms, for applications that start later.
     pub async fn instead_of(platforms: &Platforms) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -35,12 +35,12 @@ impl Liar {
         Self { address, says, serving }
     }
 
-    /// What it says from now on.
+    /// Sets its response from now on.
     pub fn say<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
         *self.says.lock().unwrap() = Box::new(move || answer().into_response());
     }
 
-    /// An address at which nothing should ever ask.
+    /// A URL that no request should reach.
     pub fn trap(&self) -> String {
         format!("http://{}/trap", self.address)
     }

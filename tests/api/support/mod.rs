@@ -1,4 +1,4 @@
-//! What the stories are told with: an application, its users, a scrape, a raw client, a proxy that fails on demand.
+//! Fixtures of the tests: an application, its users, a scrape, a raw client, a proxy that fails on demand.
 
 pub mod answer;
 pub mod app;
@@ -44,37 +44,37 @@ pub use socket_client::{Socket, Sockets};
 pub use stores::Stores;
 pub use users::User;
 
-/// Generous, because the machine may be busy with other tests: it ends a test that would hang, and measures nothing.
+/// Generous, because the machine may be busy with other tests: it ends a hanging test, and measures nothing.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// What `design/reliability` promises for the way back after a store has returned.
+/// The promised limit for the recovery after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);
-/// Arguments for stories in which many wait for one row: on a busy machine that takes longer than a request may wait.
+/// Arguments for tests in which many requests wait for one row: on a busy machine this takes longer than a request may wait by default.
 pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits until `probe` answers something.
+/// Waits until `probe` returns a value.
 pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
     within(PATIENCE, what, probe).await
 }
 
-/// Waits until `probe` answers something, for so long.
+/// Waits until `probe` returns a value, within a limit.
 pub async fn within<T>(limit: Duration, what: &str, mut probe: impl AsyncFnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
     loop {
         if let Some(answer) = probe().await {
             return answer;
         }
-        assert!(Instant::now() < deadline, "did not come about: {what}");
+        assert!(Instant::now() < deadline, "timed out: {what}");
         tokio::time::sleep(PAUSE).await;
     }
 }
 
-/// Something for `Option`-shaped probes.
+/// Converts a condition for probes.
 pub fn when(condition: bool) -> Option<()> {
     condition.then_some(())
 }
 
-/// A loopback address on which nobody else listens: a port of it stays free.
+/// A loopback address on which no other program listens, so that its ports stay free.
 pub fn own_loopback() -> Ipv4Addr {
     let [a, b, c] = rand::random::<[u8; 3]>();
     Ipv4Addr::new(127, a.max(1), b, c.clamp(1, 254))

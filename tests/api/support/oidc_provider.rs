@@ -1,5 +1,5 @@
-//! A real OIDC provider in a process of its own, and somebody who signs in there. What it holds and how it
-//! behaves: `oidc_provider.mjs`. Platforms that fail or lie are the simulator's part.
+//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures it; the simulator plays
+//! platforms that fail or lie.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
@@ -12,12 +12,12 @@ use url::Url;
 
 use super::{Answer, Ask};
 
-/// Says where the provider's library lies: a folder `node_modules`.
+/// The variable with the folder `node_modules` of the provider's library.
 const VARIABLE: &str = "OIDC_PROVIDER";
-/// Pages between a request for authorization and its end: login and consent, each with two redirects.
+/// Limit of pages between an authorization request and its end: login and consent, each with two redirects.
 const STEPS: usize = 10;
 
-/// A running provider with one client; it goes with the value.
+/// A running provider with one client; dropping it stops it.
 pub struct OidcProvider {
     process: Child,
     pub issuer: String,
@@ -27,10 +27,10 @@ pub struct OidcProvider {
 }
 
 impl OidcProvider {
-    /// Starts one whose client may send users back to this address; nothing, and a loud word, where its library is not.
+    /// Starts a provider whose client has this redirect URI. Without its library, prints a line and returns `None`.
     pub async fn start(redirect_uri: &str) -> Option<Self> {
         let Some(library) = std::env::var_os(VARIABLE) else {
-            eprintln!("SKIPPED: {VARIABLE} is not set: signing in is NOT tested with a real provider");
+            eprintln!("SKIPPED: {VARIABLE} is not set: logins are NOT tested with a real provider");
             return None;
         };
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/api/support/oidc_provider.mjs");
@@ -45,11 +45,11 @@ impl OidcProvider {
             .unwrap();
         let said = BufReader::new(process.stdout.take().unwrap());
         let first_line = tokio::task::spawn_blocking(|| said.lines().next()).await.unwrap();
-        let issuer = first_line.expect("the provider says where it is").unwrap();
+        let issuer = first_line.expect("the provider did not print its URL").unwrap();
         Some(Self { process, issuer, client_id, client_secret, redirect_uri: redirect_uri.to_owned() })
     }
 
-    /// Its table in a file of platforms, without the head.
+    /// Its table for the file of platforms, without the header.
     pub fn settings(&self) -> String {
         let Self { issuer, client_id, client_secret, .. } = self;
         format!(
@@ -58,8 +58,8 @@ impl OidcProvider {
         )
     }
 
-    /// Where the provider sends the browser of somebody who follows this address, signs in as `ada` and consents:
-    /// the redirect URI with a code, or with an error.
+    /// Follows an authorization URL, logs in as `ada` and consents. Returns the URL to which the provider redirects the browser: the
+    /// redirect URI with a code or an error.
     pub async fn login(&self, authorization_url: &str) -> Url {
         let mut browser = Browser::new();
         let mut page = browser.get(authorization_url.parse().unwrap()).await;
@@ -70,7 +70,7 @@ impl OidcProvider {
                 None => browser.submit(&page).await,
             };
         }
-        panic!("the provider does not come to an end: {}", page.answer.text());
+        panic!("the provider did not redirect back: {}", page.answer.text());
     }
 }
 
@@ -81,7 +81,7 @@ impl Drop for OidcProvider {
     }
 }
 
-/// A browser as far as the provider can tell: it keeps cookies, and its user fills in the forms.
+/// A browser from the provider's point of view: it keeps cookies and submits forms.
 struct Browser {
     client: Client,
     cookies: Vec<Cookie>,
@@ -104,7 +104,7 @@ impl Page {
         (!location.is_empty()).then(|| self.url.join(location).unwrap())
     }
 
-    /// What stands in the page between these.
+    /// The text of the page between two markers.
     fn between(&self, before: &str, after: &str) -> String {
         let text = self.answer.text();
         let found = text.split_once(before).and_then(|(_, rest)| rest.split_once(after));
@@ -121,7 +121,7 @@ impl Browser {
         self.send(self.client.get(url.clone()), url).await
     }
 
-    /// Fills in the form of a page: login and consent are told apart by a hidden field.
+    /// Submits the form of a page; a hidden field distinguishes login from consent.
     async fn submit(&mut self, page: &Page) -> Page {
         let url = page.url.join(&page.between("<form autocomplete=\"off\" action=\"", "\"")).unwrap();
         let prompt = page.between("name=\"prompt\" value=\"", "\"");
@@ -139,7 +139,7 @@ impl Browser {
         Page { url, answer }
     }
 
-    /// Keeps a cookie, or forgets it when its new value is empty.
+    /// Stores a cookie, or deletes it when its new value is empty.
     fn keep(&mut self, set: &str) {
         let (name, rest) = set.split_once('=').unwrap();
         let mut parts = rest.split("; ");

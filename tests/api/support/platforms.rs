@@ -1,4 +1,4 @@
-//! Platforms that are played, and a browser that goes there and comes back.
+//! Simulated platforms, and a browser that visits them and returns.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -13,12 +13,12 @@ use vitrine::sealing::Keyring;
 
 use super::{Answer, Ask, TestApp};
 
-/// Where an application without other word says that browsers reach it.
+/// The default public URL of an application.
 const PUBLIC_URL: &str = "http://localhost:8080";
-/// A key that tests seal with.
+/// The key with which tests seal tokens.
 pub const TOKEN_KEY: &str = "AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 
-/// All six platforms, and the file that tells an application of them.
+/// All six platforms, and the file that configures them for an application.
 pub struct Platforms {
     pub simulator: Simulator,
     file: PathBuf,
@@ -27,40 +27,40 @@ pub struct Platforms {
 
 impl Platforms {
     pub async fn start() -> Self {
-        let simulator = Simulator::start(Config::default()).await.expect("the simulator starts");
+        let simulator = Simulator::start(Config::default()).await.expect("failed to start the simulator");
         let file = std::env::temp_dir().join(format!("vitrine-platforms-{}.toml", Uuid::new_v4()));
         std::fs::write(&file, settings(&simulator)).unwrap();
         Self { simulator, file, client: Client::builder().no_proxy().build().unwrap() }
     }
 
-    /// An application with stores of its own that knows these platforms.
+    /// Starts an application with new stores and these platforms.
     pub async fn app(&self) -> TestApp {
         TestApp::with(&self.arguments().each_ref().map(String::as_str)).await
     }
 
-    /// What makes an application know them.
+    /// The arguments that configure these platforms.
     pub fn arguments(&self) -> [String; 2] {
         [format!("--platforms-file={}", self.file.display()), format!("--token-keys={TOKEN_KEY}")]
     }
 
-    /// Changes what the application is told, before it starts.
+    /// Changes the file of platforms; for applications that start later.
     pub fn rewrite(&self, change: impl FnOnce(String) -> String) {
         std::fs::write(&self.file, change(std::fs::read_to_string(&self.file).unwrap())).unwrap();
     }
 
-    /// Makes a platform do something else than it should, and nothing that it did before.
+    /// Sets the knobs of a platform, replacing earlier ones.
     pub async fn turn(&self, platform: &str, knobs: Value) {
         let url = self.simulator.url(&format!("knobs/{platform}"));
         self.client.put(url).json(&knobs).answer().await.expect(200);
     }
 
-    /// What a platform has counted.
+    /// An event count of a platform.
     pub async fn count(&self, platform: &str, what: &str) -> u64 {
         let counts = self.client.get(self.simulator.url("counts")).answer().await.expect(200).json();
         counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
     }
 
-    /// Ends a token of the account that an application has linked, behind its back: `access` alone, or with `refresh` all.
+    /// Revokes a token of an application's linked account without the application: `access` alone, or `refresh` with the whole family.
     pub async fn revoke(&self, app: &TestApp, platform: &str, token: &str) {
         let select =
             "SELECT id::text, CASE WHEN $2 = 'access' THEN access_token ELSE refresh_token END FROM social_accounts WHERE platform = $1";
@@ -74,7 +74,7 @@ impl Platforms {
         request.header("content-type", "application/x-www-form-urlencoded").answer().await.expect(200);
     }
 
-    /// The posts that were made on a platform.
+    /// The posts on a platform.
     pub async fn posts(&self, platform: &str) -> Vec<Value> {
         let posts = self.client.get(self.simulator.url(&format!("{platform}/posts"))).answer().await.expect(200).json();
         posts.as_array().unwrap().clone()
@@ -87,7 +87,7 @@ impl Drop for Platforms {
     }
 }
 
-/// The settings of the bundled file, at the addresses of this simulator.
+/// The settings of the bundled file, with the URLs of this simulator.
 fn settings(simulator: &Simulator) -> String {
     let at = |path: &str| simulator.url(path);
     let secret = "client_id = \"vitrine\"\nclient_secret = \"simulated\"\n";
@@ -114,7 +114,7 @@ fn settings(simulator: &Simulator) -> String {
     .concat()
 }
 
-/// Keeps cookies, and follows no redirect unless told.
+/// A client that keeps cookies and does not follow redirects by itself.
 pub struct Browser {
     client: Client,
     pub cookies: BTreeMap<String, String>,
@@ -125,7 +125,7 @@ impl Browser {
         Self { client: Client::builder().redirect(Policy::none()).no_proxy().build().unwrap(), cookies: BTreeMap::new() }
     }
 
-    /// The browser of somebody who has signed in.
+    /// The browser of a signed-in user.
     pub fn of(token: &str) -> Self {
         let mut browser = Self::new();
         browser.cookies.insert("vitrine".to_owned(), token.to_owned());
@@ -137,7 +137,7 @@ impl Browser {
         self.client.request(method, url).header("cookie", cookies.join("; "))
     }
 
-    /// Asks the application for a path, as a page of its own would.
+    /// Sends a GET to the application, as one of its pages would.
     pub async fn get(&mut self, app: &TestApp, path: &str) -> Answer {
         let answer = self.request(Method::GET, &format!("http://{}{path}", app.address)).answer().await;
         self.keep_cookies(&answer);
@@ -155,7 +155,7 @@ impl Browser {
         }
     }
 
-    /// Begins at the application; answers where it sends the browser.
+    /// Starts at the application and returns the URL to which it redirects the browser.
     pub async fn start(&mut self, app: &TestApp, platform: &str) -> String {
         self.start_for(app, platform, "/api/auth/me").await
     }
@@ -165,7 +165,7 @@ impl Browser {
         answer.header("location").to_owned()
     }
 
-    /// Says yes or no on a platform's page; answers where it sends the browser, as a path of the application.
+    /// Approves or denies on a platform's page and returns the URL to which it redirects the browser, as a path of the application.
     pub async fn decide(&self, location: &str, account: &str, more: &[(&str, &str)]) -> String {
         let url = Url::parse(location).unwrap();
         let (page, asked) = (format!("{}{}", url.origin().ascii_serialization(), url.path()), url.query().unwrap_or_default());
@@ -177,43 +177,43 @@ impl Browser {
         let request = self.client.post(page).header("content-type", "application/x-www-form-urlencoded").body(form.finish());
         let answer = request.answer().await.expect(303);
         let back = answer.header("location");
-        back.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("not back to us: {back}")).to_owned()
+        back.strip_prefix(PUBLIC_URL).unwrap_or_else(|| panic!("not a redirect to the application: {back}")).to_owned()
     }
 
-    /// The way there and up to the moment before the way back.
+    /// Goes to the platform and stops before the redirect back.
     pub async fn until_back(&mut self, app: &TestApp, platform: &str, account: &str) -> String {
         let location = self.start(app, platform).await;
         self.decide(&location, account, &[]).await
     }
 
-    /// The whole way; answers what the application says in the end.
+    /// Goes the whole way and returns the application's last response.
     pub async fn visit(&mut self, app: &TestApp, platform: &str, account: &str) -> Answer {
         let back = self.until_back(app, platform, account).await;
         self.get(app, &back).await
     }
 
-    /// Who the application takes the browser for.
+    /// The account that the application sees in the browser.
     pub async fn me(&mut self, app: &TestApp) -> Answer {
         self.get(app, "/api/auth/me").await
     }
 
-    /// The accounts that are linked to whoever is signed in.
+    /// The linked accounts of the signed-in user.
     pub async fn accounts(&mut self, app: &TestApp) -> Vec<Value> {
         self.get(app, "/api/accounts").await.expect(200).json()["items"].as_array().unwrap().clone()
     }
 
-    /// The account of a platform that is linked.
+    /// The linked account of a platform.
     pub async fn account(&mut self, app: &TestApp, platform: &str) -> Value {
         let accounts = self.accounts(app).await;
         accounts.into_iter().find(|account| account["platform"] == platform).unwrap_or(json!(null))
     }
 
-    /// Where the account of a platform is that is linked.
+    /// The path of a platform's linked account.
     pub async fn account_path(&mut self, app: &TestApp, platform: &str) -> String {
         format!("/api/accounts/{}", self.account(app, platform).await["id"].as_str().unwrap())
     }
 
-    /// Changes something at the application, as a page of its own would.
+    /// Sends a change to the application, as one of its pages would.
     pub async fn send(&mut self, app: &TestApp, method: Method, path: &str) -> Answer {
         let answer = self.request(method, &format!("http://{}{path}", app.address)).answer().await;
         self.keep_cookies(&answer);

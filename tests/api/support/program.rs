@@ -7,19 +7,19 @@ use std::sync::{Arc, Mutex};
 
 use super::{Stores, eventually};
 
-/// `vitrine` with nothing in its environment but these variables.
+/// `vitrine` with only these variables in its environment.
 pub fn vitrine(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vitrine"));
     command.args(arguments).env_clear().envs(variables.iter().copied()).stdin(Stdio::null());
     command
 }
 
-/// Runs it to its end.
+/// Runs it until it exits.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     vitrine(arguments, variables).output().unwrap()
 }
 
-/// Everything that it said.
+/// All of its output.
 pub fn said(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -32,7 +32,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it on a free port and waits until it says where it listens.
+    /// Starts it on a free port and waits until it logs its address.
     pub async fn serve(stores: &Stores, variables: &[(&str, &str)]) -> Self {
         let (database, redis) = (stores.database_url(), stores.redis_url());
         let standard = [
@@ -50,7 +50,7 @@ impl Program {
                 written.lock().unwrap().push(line);
             }
         });
-        let address = eventually("the program says where it listens", async || {
+        let address = eventually("the program logs its address", async || {
             let lines = lines.lock().unwrap();
             let line: serde_json::Value = lines
                 .iter()
@@ -67,12 +67,12 @@ impl Program {
         assert!(sent.success());
     }
 
-    /// Waits until it has ended by itself.
+    /// Waits until it has exited on its own.
     pub async fn end(&mut self) -> ExitStatus {
-        eventually("the program ends", async || self.child.try_wait().unwrap()).await
+        eventually("the program exits", async || self.child.try_wait().unwrap()).await
     }
 
-    /// What it has logged so far.
+    /// Its log so far.
     pub fn log(&self) -> String {
         self.lines.lock().unwrap().join("\n")
     }

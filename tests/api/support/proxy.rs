@@ -1,6 +1,6 @@
-//! A TCP proxy before a store that fails on demand: failures are made, not mocked.
+//! A TCP proxy in front of a store that fails on demand: failures are real, not mocked.
 //!
-//! Each proxy listens on a loopback address of its own, so that nobody takes its port while it refuses.
+//! Each proxy listens on a loopback address of its own, so that no other program takes its port while it refuses connections.
 
 use std::net::SocketAddr;
 use std::pin::pin;
@@ -19,30 +19,30 @@ use super::{eventually, own_loopback, when};
 /// How a proxy behaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Mode {
-    /// Everything passes.
+    /// Everything is forwarded.
     #[default]
     Pass,
-    /// Nobody listens, and what was open has broken: the store was stopped.
+    /// Nothing listens, and open connections have broken: the store was stopped.
     Refuse,
-    /// Connections are made and nothing passes in either direction: the store is frozen, or the network swallows.
+    /// Connections are accepted, but nothing is forwarded in either direction: the store is frozen, or the network drops packets.
     Hang,
-    /// An answer of the store that holds these bytes is held back, and everything after it on that connection.
+    /// A response of the store that contains these bytes is held back, with everything after it on that connection.
     HoldAnswersWith(Vec<u8>),
-    /// Each piece passes after this long.
+    /// Each chunk is delayed by this long.
     Slow(Duration),
 }
 
 #[derive(Default)]
 struct State {
     mode: Mode,
-    /// Grows when every open connection is to break, or to fall silent for ever.
+    /// Incremented when every open connection is to break or to become silent for ever.
     generation: u64,
-    /// Connections of earlier generations fall silent rather than break.
+    /// Connections of earlier generations become silent rather than break.
     lost_before: u64,
     listening: AtomicBool,
-    /// Connections that were made so far.
+    /// The number of connections made so far.
     made: AtomicUsize,
-    /// Pieces that are held back at this moment.
+    /// The number of chunks held back at this moment.
     held: AtomicUsize,
 }
 
@@ -54,7 +54,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Before the store at `url`.
+    /// Starts in front of the store at `url`.
     pub async fn before(url: &Url, mode: Mode) -> Self {
         let upstream = (url.host_str().expect("a host").to_owned(), url.port().expect("a port"));
         let listener = TcpListener::bind((own_loopback(), 0)).await.unwrap();
@@ -66,7 +66,7 @@ impl Proxy {
         proxy
     }
 
-    /// Behaves so from now on.
+    /// Changes the behaviour from now on.
     pub async fn set(&self, mode: Mode) {
         self.state.send_modify(|state| {
             state.generation += u64::from(mode == Mode::Refuse);
@@ -75,9 +75,9 @@ impl Proxy {
         self.settle(&mode).await;
     }
 
-    /// Waits until something is held back.
+    /// Waits until a chunk is held back.
     pub async fn until_holding(&self) {
-        eventually("the proxy holds something back", async || when(self.state.borrow().held.load(Ordering::Relaxed) > 0)).await;
+        eventually("the proxy holds a chunk back", async || when(self.state.borrow().held.load(Ordering::Relaxed) > 0)).await;
     }
 
     /// Breaks every open connection; new ones are served.
@@ -85,7 +85,7 @@ impl Proxy {
         self.leave_behind(false);
     }
 
-    /// Every open connection falls silent for ever, as when the network has forgotten it; new ones are served.
+    /// Silences every open connection for ever, as when the network has lost its state; new ones are served.
     pub fn lose(&self) {
         self.leave_behind(true);
     }
@@ -99,14 +99,14 @@ impl Proxy {
         });
     }
 
-    /// How many connections were made so far.
+    /// The number of connections made so far.
     pub fn connections(&self) -> usize {
         self.state.borrow().made.load(Ordering::Relaxed)
     }
 
-    /// Listening ends and begins in a task: waits until it has.
+    /// Waits until listening has begun or ended, which happens in a task.
     async fn settle(&self, mode: &Mode) {
-        eventually("the proxy behaves as told", async || {
+        eventually("the proxy has changed its behaviour", async || {
             when(self.state.borrow().listening.load(Ordering::Relaxed) == (*mode != Mode::Refuse))
         })
         .await;
@@ -139,7 +139,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
         }
         let open = match listener.take() {
             Some(open) => open,
-            None => TcpListener::bind(address).await.expect("the proxy's address is its own"),
+            None => TcpListener::bind(address).await.expect("the proxy's address is in use"),
         };
         state.borrow().listening.store(true, Ordering::Relaxed);
         tokio::select! {
@@ -158,7 +158,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
 async fn serve(client: TcpStream, upstream: (String, u16), generation: u64, mut state: watch::Receiver<State>) {
     let mut watched = state.clone();
     let relay = async {
-        // A frozen store accepts in the kernel and says nothing.
+        // The kernel accepts connections for a frozen store, which never responds.
         if state.wait_for(|state| state.mode != Mode::Hang).await.is_err() {
             return;
         }
@@ -186,7 +186,7 @@ async fn serve(client: TcpStream, upstream: (String, u16), generation: u64, mut 
     }
 }
 
-/// Waits until connections of this generation are left behind; whether they fall silent.
+/// Waits until connections of this generation are abandoned; returns whether they become silent.
 async fn left_behind(state: &mut watch::Receiver<State>, generation: u64) -> bool {
     state.wait_for(|state| state.generation != generation).await.is_ok_and(|state| state.lost_before > generation)
 }

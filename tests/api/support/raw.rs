@@ -1,4 +1,4 @@
-//! A connection on which a test writes what it likes and counts what comes back.
+//! A raw connection, on which a test writes arbitrary bytes and counts those it reads.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use super::Answer;
 /// A hang is a failure.
 const HANG: Duration = Duration::from_secs(30);
 
-/// A TCP connection, and what was read of it and not used.
+/// A TCP connection with its unconsumed input.
 pub struct Raw {
     stream: TcpStream,
     read: Vec<u8>,
@@ -23,7 +23,7 @@ impl Raw {
         Self { stream: TcpStream::connect(address).await.unwrap(), read: Vec::new() }
     }
 
-    /// A connection whose own system takes little that is not read.
+    /// A connection with a small receive buffer.
     pub async fn with_little_room(address: SocketAddr) -> Self {
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(4096).unwrap();
@@ -34,23 +34,23 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends as much as the other end takes.
+    /// Sends as much as the peer accepts.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
     }
 
-    /// One answer to a request that was not a HEAD; the rest stays for the next.
+    /// One response to a request other than HEAD; the rest remains buffered.
     pub async fn answer(&mut self) -> Answer {
-        self.answer_to("GET").await.expect("an answer comes")
+        self.answer_to("GET").await.expect("no response")
     }
 
-    /// One answer to a request with this method; none when the connection ends before it.
+    /// One response to a request with this method; `None` when the connection ends before it.
     pub async fn answer_to(&mut self, method: &str) -> Option<Answer> {
         let head = self.until(b"\r\n\r\n").await?;
-        let head = String::from_utf8(head).expect("a head is text");
+        let head = String::from_utf8(head).expect("the head is not text");
         let mut lines = head.split("\r\n");
         let status: u16 =
-            lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("a status line");
+            lines.next().and_then(|line| line.split(' ').nth(1)).and_then(|status| status.parse().ok()).expect("no status line");
         let mut headers = HeaderMap::new();
         for (name, value) in lines.filter_map(|line| line.split_once(": ")) {
             headers.append(name.parse::<HeaderName>().unwrap(), value.parse::<HeaderValue>().unwrap());
@@ -66,13 +66,13 @@ impl Raw {
         Some(Answer { status, headers, body })
     }
 
-    /// What comes until the other end closes; a reset is an end too.
+    /// Everything until the peer closes; a reset counts as a close.
     pub async fn rest(&mut self) -> Vec<u8> {
         while self.more().await {}
         std::mem::take(&mut self.read)
     }
 
-    /// Waits until `needle` has come and answers everything up to its end.
+    /// Waits until `needle` has arrived and returns everything up to its end.
     pub async fn until(&mut self, needle: &[u8]) -> Option<Vec<u8>> {
         loop {
             if let Some(at) = self.read.windows(needle.len()).position(|window| window == needle) {
@@ -87,8 +87,9 @@ impl Raw {
     async fn chunks(&mut self) -> Vec<u8> {
         let mut body = Vec::new();
         loop {
-            let line = self.until(b"\r\n").await.expect("a chunk's size");
-            let size = usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim_end(), 16).expect("a chunk's size in hex");
+            let line = self.until(b"\r\n").await.expect("no chunk size");
+            let size =
+                usize::from_str_radix(std::str::from_utf8(&line).unwrap().trim_end(), 16).expect("the chunk size is not hexadecimal");
             body.extend(self.exactly(size).await);
             self.exactly(2).await;
             if size == 0 {
@@ -97,7 +98,7 @@ impl Raw {
         }
     }
 
-    /// So many bytes; none when the connection ends before them.
+    /// This many bytes; `None` when the connection ends before them.
     pub async fn take(&mut self, length: usize) -> Option<Vec<u8>> {
         while self.read.len() < length {
             if !self.more().await {
@@ -108,11 +109,11 @@ impl Raw {
     }
 
     async fn exactly(&mut self, length: usize) -> Vec<u8> {
-        self.take(length).await.unwrap_or_else(|| panic!("the answer's body is whole: {length}"))
+        self.take(length).await.unwrap_or_else(|| panic!("the response's body is incomplete: {length}"))
     }
 
     async fn more(&mut self) -> bool {
-        let read = tokio::time::timeout(HANG, self.stream.read_buf(&mut self.read)).await.expect("the connection does not hang");
+        let read = tokio::time::timeout(HANG, self.stream.read_buf(&mut self.read)).await.expect("the connection hangs");
         read.is_ok_and(|bytes| bytes > 0)
     }
 }

@@ -1,12 +1,12 @@
-//! A WebSocket on which a test writes what it likes: RFC 6455 frames, honest or not, with Engine.IO packets in them or anything else.
+//! A raw WebSocket, on which a test writes arbitrary RFC 6455 frames, valid or not, with Engine.IO packets or anything else in them.
 
 use std::net::SocketAddr;
 
 use super::{Answer, Raw};
 
-/// Asks for a WebSocket of Engine.IO 4.
+/// The path of an Engine.IO 4 WebSocket.
 pub const WEBSOCKET: &str = "/socket.io/?EIO=4&transport=websocket";
-/// A frame whose mask is this is not changed by it, so what is sent can be read in a capture.
+/// With this mask, a frame's payload stays readable in a capture.
 const MASK: [u8; 4] = [0; 4];
 
 /// The opcodes of RFC 6455, section 5.2.
@@ -18,21 +18,21 @@ pub const PING: u8 = 9;
 /// An upgraded connection.
 pub struct RawSocket(Raw);
 
-/// What came.
+/// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Heard {
     Text(String),
     Binary(Vec<u8>),
-    /// A close frame with its status code; without one 1005 (section 7.1.5).
+    /// A close frame with its status code; 1005 without one (section 7.1.5).
     Close(u16),
     Ping,
     Pong,
-    /// The connection has ended.
+    /// The end of the connection.
     End,
 }
 
 impl RawSocket {
-    /// Upgrades at this path with these header lines beside those of the protocol.
+    /// Upgrades at this path with extra header lines.
     pub async fn open(address: SocketAddr, path: &str, headers: &[&str]) -> Self {
         let (answer, raw) = Self::ask(address, path, headers).await;
         assert_eq!(answer.status, 101, "{}", answer.text());
@@ -44,7 +44,7 @@ impl RawSocket {
         Self::open(address, WEBSOCKET, &[]).await.introduce(token).await
     }
 
-    /// As [`Self::connected`], and reads so little ahead that the other end soon notices when nobody reads.
+    /// As [`Self::connected`], with so little read-ahead that the peer soon notices when the client stops reading.
     pub async fn slow(address: SocketAddr, token: &str) -> Self {
         let (answer, raw) = Self::ask_over(Raw::with_little_room(address).await, address, WEBSOCKET, &[]).await;
         assert_eq!(answer.status, 101, "{}", answer.text());
@@ -57,7 +57,7 @@ impl RawSocket {
         self
     }
 
-    /// Asks for an upgrade and answers what is said, whatever it is.
+    /// Requests an upgrade and returns the response, whatever it is.
     pub async fn ask(address: SocketAddr, path: &str, headers: &[&str]) -> (Answer, Raw) {
         Self::ask_over(Raw::connect(address).await, address, path, headers).await
     }
@@ -73,23 +73,23 @@ impl RawSocket {
         (raw.answer().await, raw)
     }
 
-    /// A packet of Engine.IO in a text frame.
+    /// Sends an Engine.IO packet in a text frame.
     pub async fn text(&mut self, packet: &str) {
         self.frame(TEXT, packet.as_bytes()).await;
     }
 
-    /// A whole frame; what the other end no longer takes is lost.
+    /// Sends a whole frame; bytes that the peer no longer accepts are lost.
     pub async fn frame(&mut self, opcode: u8, payload: &[u8]) {
         let head = head(0x80 | opcode, payload.len() as u64);
         self.bytes(&[&head, payload].concat()).await;
     }
 
-    /// Any bytes; what the other end no longer takes is lost.
+    /// Sends raw bytes; those that the peer no longer accepts are lost.
     pub async fn bytes(&mut self, bytes: &[u8]) {
         let _refused = self.0.try_send(bytes).await;
     }
 
-    /// What comes next.
+    /// The next message.
     pub async fn next(&mut self) -> Heard {
         let Some([first, second]) = self.take().await else { return Heard::End };
         let length = match second & 0x7f {
@@ -112,18 +112,18 @@ impl RawSocket {
         }
     }
 
-    /// Waits for a packet that begins so, and answers it whole. Whatever comes before is passed over.
+    /// Waits for a packet with this prefix and returns it whole; skips the messages before it.
     pub async fn until_text(&mut self, start: &str) -> String {
         loop {
             match self.next().await {
                 Heard::Text(text) if text.starts_with(start) => return text,
-                end @ (Heard::Close(_) | Heard::End) => panic!("{end:?} comes before {start}"),
+                end @ (Heard::Close(_) | Heard::End) => panic!("{end:?} arrives before {start}"),
                 _ => {}
             }
         }
     }
 
-    /// Waits until the other end closes or is gone, answering its pings; the code of its close frame, if it sends one.
+    /// Answers pings until the peer closes or disconnects; returns the code of its close frame, if there is one.
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match self.next().await {

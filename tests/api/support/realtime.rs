@@ -1,4 +1,4 @@
-//! Replicas with sockets: several on the same stores, and a route of each by which a test has somebody told something.
+//! Replicas with sockets: several on the same stores, each with a route by which a test emits events to a user.
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -15,21 +15,21 @@ use vitrine::state::AppState;
 
 use super::{Ask, Scrape, Socket, Stores, TestApp, User, eventually, when};
 
-/// The event with which a test tells: any will do.
+/// The event that tests emit; any event would do.
 pub const TOLD: &str = "post:delivered";
 
-/// What somebody is told.
+/// A request to emit events.
 #[derive(Deserialize, Serialize, ToSchema)]
 struct Telling {
     /// The first number.
     from: u32,
-    /// How many events, numbered.
+    /// The number of events, numbered consecutively.
     count: u32,
-    /// Bytes with which each is filled.
+    /// The size of each event's padding in bytes.
     size: usize,
 }
 
-/// The service's own routes, and one that tells.
+/// The service's own routes, and one that emits events.
 pub fn telling() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(tell))
 }
@@ -43,12 +43,12 @@ async fn tell(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Tellin
 }
 
 impl TestApp {
-    /// With stores of its own and a way to tell, ready.
+    /// Starts with new stores and the route; ready.
     pub async fn telling(arguments: &[&str]) -> Self {
         Self::with_routes(telling(), arguments).await
     }
 
-    /// As many replicas on the same stores, each with a way to tell, ready and hearing each other.
+    /// Starts this many replicas on the same stores, each with the route; ready and connected to the bus.
     pub async fn replicas(count: usize, arguments: &[&str]) -> Vec<Self> {
         let stores = Stores::new().await;
         let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(telling()))).collect();
@@ -59,33 +59,36 @@ impl TestApp {
         replicas
     }
 
-    /// Waits until it hears what is said on the bus.
+    /// Waits until it receives messages from the bus.
     pub async fn until_connected_to_bus(&self) {
-        eventually("the replica hears the bus", async || when(self.scrape().await.get("websocket_adapter_connected", &[]) == 1.0)).await;
+        eventually("the replica is connected to the bus", async || {
+            when(self.scrape().await.get("websocket_adapter_connected", &[]) == 1.0)
+        })
+        .await;
     }
 
-    /// Has this replica tell somebody something.
+    /// Makes this replica emit one event to a user.
     pub async fn tell(&self, user: &User, number: u32) {
         self.tell_all(user, number, 1, 0).await;
     }
 
-    /// Has this replica tell somebody so many things at once, each filled with so many bytes.
+    /// Makes this replica emit many events to a user at once, each with padding of this size.
     pub async fn tell_all(&self, user: &User, from: u32, count: u32, size: usize) {
         let telling = Telling { from, count, size };
         self.post(&format!("/test/tell/{}", user.id)).json(&telling).answer().await.expect(200);
     }
 
-    /// How many clients it has.
+    /// The number of its clients.
     pub async fn clients(&self) -> f64 {
         self.scrape().await.get("websocket_connections_active", &[])
     }
 
-    /// Waits until it has so many clients.
+    /// Waits until it has this many clients.
     pub async fn until_clients(&self, count: usize) {
         eventually(&format!("there are {count} clients"), async || when(self.clients().await == count as f64)).await;
     }
 
-    /// Nothing of all this was a fault of the service.
+    /// Asserts that the test caused no panic, no server error and no failure of the service.
     pub async fn assert_unharmed(&self, before: &Scrape) {
         let after = self.scrape().await;
         assert_eq!(after.since(before, "uncaught_exceptions_total", &[]), 0.0);
@@ -95,12 +98,12 @@ impl TestApp {
     }
 }
 
-/// Waits until each of them was told this number.
+/// Waits until each of them has received this number.
 pub async fn all_told(sockets: &[&Socket], number: u32) {
     join_all(sockets.iter().map(|socket| socket.until(TOLD, move |payload| payload["number"] == number))).await;
 }
 
-/// The numbers that it was told.
+/// The numbers that it has received.
 pub fn numbers(socket: &Socket) -> Vec<u64> {
     socket.events(TOLD).iter().filter_map(|payload: &Value| payload["number"].as_u64()).collect()
 }

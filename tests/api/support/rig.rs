@@ -1,4 +1,4 @@
-//! A driver of environments behind its `Engine`, in a namespace that one test has for itself and that goes with it.
+//! An environment driver behind its `Engine`, in a namespace that belongs to one test and is removed with it.
 
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
@@ -25,7 +25,7 @@ use super::{Scrape, Stores, eventually};
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The simulated driver without latency and failures, and a database that may be busy with other tests.
 const QUICK: [&str; 6] = [
-    // The engine's own words are in the log.
+    // Makes the engine's own messages appear in the log.
     "--log=info",
     "--sim-latency=0s",
     "--sim-failure-rate=0",
@@ -36,13 +36,13 @@ const QUICK: [&str; 6] = [
 /// The image that every engine of a test has.
 pub const IMAGE: Image = Image::Busybox;
 
-/// A driver, and what it counts.
+/// A driver and its metrics.
 pub struct Rig {
     pub engine: Engine,
     exporter: Exporter,
     config: Config,
     stores: Stores,
-    /// Where the simulated driver has its containers.
+    /// The database of the simulated driver's containers.
     db: Option<Db>,
     _made: Option<Namespace>,
 }
@@ -53,12 +53,12 @@ impl Rig {
         Self::new(&["--environment-driver=sim"]).await
     }
 
-    /// The driver of the engine at `DOCKER_HOST`, if there is one.
+    /// The docker driver for the engine at `DOCKER_HOST`, if there is one.
     pub async fn docker() -> Option<Self> {
         if has_engine() { Some(Self::new(&["--environment-driver=docker"]).await) } else { None }
     }
 
-    /// The docker driver before an engine that is none.
+    /// The docker driver for a fake engine.
     pub async fn before(engine: &FakeEngine) -> Self {
         Self::new(&["--environment-driver=docker", &format!("--docker-host={}", engine.host())]).await
     }
@@ -85,12 +85,12 @@ impl Rig {
         Self { engine, exporter, config, stores, db, _made: made }
     }
 
-    /// Another driver of the same namespace, as another replica has it, that counts into the same metrics.
+    /// Another driver of the same namespace, as another replica has it, with the same metrics.
     pub fn replica(&self) -> Engine {
         self.engine(&self.config, TIMEOUT)
     }
 
-    /// A driver that never answers, within calls that take no longer than this; it counts into the same metrics.
+    /// A driver that never responds, with this time limit for calls and the same metrics.
     pub async fn silent(&self, timeout: Duration) -> (Engine, FakeEngine) {
         let fake = FakeEngine::start(Mode::Hang).await;
         let docker_host = fake.host().parse().unwrap();
@@ -102,7 +102,7 @@ impl Rig {
         Engine::new(driver(config, self.db.as_ref()), timeout, self.exporter.metrics())
     }
 
-    /// The same driver beside this one, in another namespace.
+    /// The same kind of driver in another namespace.
     pub async fn neighbour(&self) -> Self {
         let driver = format!("--environment-driver={}", self.config.environment_driver.name());
         let host = format!("--docker-host={}", self.config.docker_host);
@@ -113,28 +113,28 @@ impl Rig {
         &self.config.environment_namespace
     }
 
-    /// A new environment's container, stopped.
+    /// Creates an environment's container, stopped.
     pub async fn created(&self) -> Uuid {
         let environment = Uuid::now_v7();
         self.engine.create(environment, IMAGE).await.unwrap();
         environment
     }
 
-    /// A new environment's container, started.
+    /// Creates and starts an environment's container.
     pub async fn running(&self) -> Uuid {
         let environment = self.created().await;
         self.start(environment).await;
         environment
     }
 
-    /// Starts a container that stands and waits until its program is at work.
+    /// Starts a stopped container and waits until its program runs.
     pub async fn start(&self, environment: Uuid) {
         let since = OffsetDateTime::now_utc();
         self.engine.start(environment).await.unwrap();
         self.until_ready(environment, since).await;
     }
 
-    /// Waits until the container has written something since; before that it may not listen to signals yet.
+    /// Waits until the container has written a line after `since`; before that it may not handle signals yet.
     pub async fn until_ready(&self, environment: Uuid, since: OffsetDateTime) {
         take(&mut self.lines(environment, since).await, 1).await;
     }
@@ -163,7 +163,7 @@ impl Rig {
         self.engine.terminal(environment, program, TerminalSize::new(80, 24).unwrap()).await
     }
 
-    /// The way to the engine behind the driver's back.
+    /// A client of the engine that bypasses the driver.
     pub fn client(&self) -> bollard::Docker {
         client(self.config.docker_host.path())
     }
@@ -172,7 +172,7 @@ impl Rig {
         Scrape::parse(&self.exporter.render())
     }
 
-    /// How much each `operation status` has grown since, and each operation's measured calls, which must agree.
+    /// The growth of each `operation status` counter, and each operation's measured calls, which must agree.
     pub fn calls_since(&self, before: &Scrape) -> BTreeMap<String, f64> {
         let now = self.scrape();
         let driver = self.config.environment_driver.name();
@@ -189,7 +189,7 @@ impl Rig {
     }
 }
 
-/// Whether there is an engine to test with; says so loudly when there is none.
+/// Whether there is an engine to test with; prints a line if there is none.
 pub fn has_engine() -> bool {
     let has = std::env::var_os("DOCKER_HOST").is_some();
     if !has {
@@ -201,14 +201,14 @@ pub fn has_engine() -> bool {
 /// The next `count` lines.
 pub async fn take(lines: &mut Lines, count: usize) -> Vec<Line> {
     let taken = lines.take(count).map(Result::unwrap).collect::<Vec<_>>();
-    let taken = tokio::time::timeout(TIMEOUT, taken).await.expect("the lines come");
+    let taken = tokio::time::timeout(TIMEOUT, taken).await.expect("the lines did not arrive");
     assert_eq!(taken.len(), count, "the log ended early");
     taken
 }
 
 /// Every line up to the end of the log.
 pub async fn to_end(lines: Lines) -> Vec<Line> {
-    tokio::time::timeout(TIMEOUT, lines.map(Result::unwrap).collect()).await.expect("the log ends")
+    tokio::time::timeout(TIMEOUT, lines.map(Result::unwrap).collect()).await.expect("the log did not end")
 }
 
 fn driver(config: &Config, db: Option<&Db>) -> Box<dyn Driver> {
@@ -218,14 +218,14 @@ fn driver(config: &Config, db: Option<&Db>) -> Box<dyn Driver> {
     }
 }
 
-/// What the docker driver has made in a namespace: removed on drop, also when the test fails.
+/// Everything that the docker driver has created in a namespace; removed on drop, even when the test fails.
 pub struct Namespace {
     name: String,
     socket: String,
 }
 
 impl Namespace {
-    /// Nothing is left in an engine that is none.
+    /// `None` for a fake engine, which keeps nothing.
     pub fn of(config: &Config) -> Option<Self> {
         let is_real = std::env::var("DOCKER_HOST").is_ok_and(|host| host == config.docker_host.as_str());
         is_real.then(|| Self { name: config.environment_namespace.clone(), socket: config.docker_host.path().to_owned() })
@@ -254,7 +254,7 @@ impl Namespace {
 }
 
 impl Drop for Namespace {
-    /// Runs on a thread of its own: the test's runtime may be on its way out.
+    /// Runs on a thread of its own, because the test's runtime may already be shutting down.
     fn drop(&mut self) {
         std::thread::scope(|scope| {
             let removed = scope.spawn(|| {

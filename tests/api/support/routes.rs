@@ -1,4 +1,4 @@
-//! Routes that misbehave, merged into the service's own for the tests of the layers around them.
+//! Routes that misbehave, merged into the service's own for the tests of the surrounding layers.
 
 use std::convert::Infallible;
 use std::io;
@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use vitrine::state::AppState;
 
-/// One piece of the endless answer.
+/// One chunk of the endless response.
 pub const PIECE: &[u8] = b"and so on ";
 
 pub fn misbehaving() -> OpenApiRouter<AppState> {
@@ -57,13 +57,13 @@ async fn never_ends() -> Body {
     }))
 }
 
-/// Answers with what it was sent.
+/// Echoes the body of the request.
 #[utoipa::path(post, path = "/test/echo", request_body = String, responses((status = 200)))]
 async fn echo(body: Bytes) -> Bytes {
     body
 }
 
-/// Answers so many pieces, chunked.
+/// Sends this many chunks.
 #[utoipa::path(get, path = "/test/pieces/{count}", params(("count" = usize, Path)), responses((status = 200)))]
 async fn pieces(Path(count): Path<usize>) -> Response {
     let pieces = std::iter::repeat_n(Ok::<_, Infallible>(Bytes::from_static(PIECE)), count);

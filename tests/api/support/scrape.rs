@@ -1,4 +1,4 @@
-//! What `/metrics` said at one moment: a reader of the text exposition format, version 0.0.4.
+//! A scrape of `/metrics`: a parser of the text exposition format, version 0.0.4.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,7 +16,7 @@ impl Scrape {
     pub fn parse(text: &str) -> Self {
         let mut samples = BTreeMap::new();
         for line in text.lines().filter(|line| !line.is_empty() && !line.starts_with('#')) {
-            let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("no sample: {line}"));
+            let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("not a sample: {line}"));
             let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
             let before = samples.insert((name.to_owned(), labels_of(labels)), number(value));
             assert!(before.is_none(), "twice: {series}");
@@ -24,7 +24,7 @@ impl Scrape {
         Self { text: text.to_owned(), samples }
     }
 
-    /// The sum of the samples that have these labels, whatever others they have.
+    /// The sum of the samples with at least these labels.
     pub fn get(&self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.matching(name, labels).map(|(_, value)| value).sum()
     }
@@ -35,7 +35,7 @@ impl Scrape {
         self.samples.contains_key(&(name.to_owned(), labels))
     }
 
-    /// How much more it is than it was before.
+    /// The growth since an earlier scrape.
     pub fn since(&self, before: &Self, name: &str, labels: &[(&str, &str)]) -> f64 {
         self.get(name, labels) - before.get(name, labels)
     }
@@ -62,17 +62,17 @@ impl Scrape {
 }
 
 fn number(text: &str) -> f64 {
-    text.parse().unwrap_or_else(|_| panic!("no number: {text}"))
+    text.parse().unwrap_or_else(|_| panic!("not a number: {text}"))
 }
 
-/// No label of Vitrine's holds a quote, a comma or a backslash: its values are of closed sets.
+/// Parses labels. Label values of Vitrine contain no quote, comma or backslash, because they come from closed sets.
 fn labels_of(text: &str) -> Labels {
     let inner = text.trim_end_matches('}');
     inner
         .split("\",")
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
-            let (key, value) = pair.split_once("=\"").unwrap_or_else(|| panic!("no label: {pair}"));
+            let (key, value) = pair.split_once("=\"").unwrap_or_else(|| panic!("not a label: {pair}"));
             (key.to_owned(), value.trim_end_matches('"').to_owned())
         })
         .collect()

@@ -1,5 +1,5 @@
-//! Sockets of the official JavaScript client, all of a test in one process. What that process does: `socket_client.mjs`.
-//! What no honest client sends is `raw_socket`'s part.
+//! Clients of the official JavaScript library, all clients of a test in one process (`socket_client.mjs`). `raw_socket` sends traffic that
+//! the library would not.
 
 use std::collections::HashMap;
 use std::io::{BufRead, BufReader, Write};
@@ -14,26 +14,26 @@ use serde_json::{Map, Value, json};
 
 use super::{TestApp, eventually};
 
-/// Says where the client's library lies: a folder `node_modules`.
+/// The variable with the folder `node_modules` of the client's library.
 const VARIABLE: &str = "SOCKET_IO_CLIENT";
-/// An acknowledgement that takes longer does not come.
+/// An acknowledgement that takes longer counts as missing.
 const ACK_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A process with any number of clients; it goes with the value.
+/// A process with any number of clients; dropping it ends the process.
 pub struct Sockets {
     process: Child,
     wire: Arc<Wire>,
 }
 
-/// What goes to the process and what has come from it.
+/// The input and output of the process.
 struct Wire {
     orders: Mutex<ChildStdin>,
     told: Mutex<HashMap<u64, Vec<Told>>>,
-    /// For clients and for acknowledgements that are waited for.
+    /// Identifiers of clients and of pending acknowledgements.
     numbers: AtomicU64,
 }
 
-/// Something that happened to a client.
+/// An event of a client.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Told {
     id: u64,
@@ -61,7 +61,7 @@ pub enum Kind {
 }
 
 impl Sockets {
-    /// Starts the process; nothing, and a loud word, where the library is not.
+    /// Starts the process. Without the library, prints a line and returns `None`.
     pub fn start() -> Option<Self> {
         let Some(library) = std::env::var_os(VARIABLE) else {
             eprintln!("SKIPPED: {VARIABLE} is not set: sockets are NOT tested with the official client");
@@ -82,12 +82,12 @@ impl Sockets {
         Some(Self { process, wire })
     }
 
-    /// A client of this replica with the token of a session, connected.
+    /// A connected client of this replica with the token of a session.
     pub async fn connect(&self, app: &TestApp, token: &str) -> Socket {
         self.to(&app.url()).token(token).connected().await
     }
 
-    /// A client of the service at this address, to be described further. It does not reconnect unless told to.
+    /// A builder for a client of the service at this URL. By default the client does not reconnect.
     pub fn to(&self, url: &str) -> Dial {
         Dial { wire: self.wire.clone(), url: url.to_owned(), options: Map::new(), headers: Map::new() }
     }
@@ -100,7 +100,7 @@ impl Drop for Sockets {
     }
 }
 
-/// A client before it connects.
+/// A client that is not yet connected.
 pub struct Dial {
     wire: Arc<Wire>,
     url: String,
@@ -109,12 +109,12 @@ pub struct Dial {
 }
 
 impl Dial {
-    /// Signs in by a token.
+    /// Authenticates with a token.
     pub fn token(self, token: &str) -> Self {
         self.option("auth", json!({ "token": token }))
     }
 
-    /// Sends a header with every request: a cookie, an origin.
+    /// Sends a header with every request, such as a cookie or an origin.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.insert(name.to_owned(), value.into());
         self
@@ -125,28 +125,28 @@ impl Dial {
         self.option("transports", json!(["polling"]))
     }
 
-    /// A WebSocket from the start. Otherwise a client polls first and upgrades.
+    /// Uses a WebSocket from the start; by default a client polls first and upgrades.
     pub fn websocket(self) -> Self {
         self.option("transports", json!(["websocket"]))
     }
 
-    /// Keeps the edge's cookie, as browsers do, so that its requests reach one replica.
+    /// Keeps the edge's cookie, as browsers do, so that all requests reach one replica.
     pub fn sticky(self) -> Self {
         self.option("withCredentials", json!(true))
     }
 
-    /// Comes back, as browsers do, though sooner.
+    /// Reconnects as browsers do, but sooner.
     pub fn reconnecting(self) -> Self {
         self.option("reconnection", json!(true)).option("reconnectionDelay", json!(50)).option("reconnectionDelayMax", json!(500))
     }
 
-    /// An option of the library.
+    /// Sets an option of the library.
     pub fn option(mut self, name: &str, value: Value) -> Self {
         self.options.insert(name.to_owned(), value);
         self
     }
 
-    /// Begins to connect.
+    /// Starts to connect.
     pub fn open(mut self) -> Socket {
         let id = self.wire.number();
         self.options.insert("extraHeaders".to_owned(), self.headers.into());
@@ -154,20 +154,20 @@ impl Dial {
         Socket { id, wire: self.wire }
     }
 
-    /// Connects.
+    /// Connects and waits until it has.
     pub async fn connected(self) -> Socket {
         let socket = self.open();
         socket.until_connected(1).await;
         socket
     }
 
-    /// Tries to connect and answers why it may not.
+    /// Tries to connect and returns the reason of the refusal.
     pub async fn refused(self) -> String {
         self.open().refused().await
     }
 }
 
-/// One client. It stays connected until it [leaves](Socket::leave) or its process goes.
+/// One client. It stays connected until it [leaves](Socket::leave) or its process ends.
 #[derive(Clone)]
 pub struct Socket {
     id: u64,
@@ -175,19 +175,20 @@ pub struct Socket {
 }
 
 impl Socket {
-    /// Whether two are the same client.
+    /// Whether both are the same client.
     pub fn is(&self, other: &Self) -> bool {
         self.id == other.id
     }
 
-    /// Emits an event and answers its acknowledgement.
+    /// Emits an event and returns its acknowledgement.
     pub async fn emit(&self, event: &str, payload: Value) -> Value {
         let mut answer = self.emit_all(event, &[payload]).await.unwrap_or_else(|| panic!("{event} is not acknowledged"));
         assert_eq!(answer.len(), 1, "{answer:?}");
         answer.remove(0)
     }
 
-    /// Emits an event with as many arguments and answers those of its acknowledgement; nothing when none comes, as when the socket closes.
+    /// Emits an event with several arguments and returns those of its acknowledgement; `None` when none arrives, such as when the socket
+    /// closes.
     pub async fn emit_all(&self, event: &str, args: &[Value]) -> Option<Vec<Value>> {
         let number = self.wire.number();
         self.order_emit(event, args, Some(number));
@@ -195,13 +196,13 @@ impl Socket {
         eventually(&format!("{event} is acknowledged"), async || self.find(acknowledged)).await
     }
 
-    /// Emits an event whose acknowledgement must be a refusal, and answers its code.
+    /// Emits an event whose acknowledgement must be an error, and returns its code.
     pub async fn emit_refused(&self, event: &str, payload: Value) -> String {
         let answer = self.emit(event, payload).await;
         answer["error"]["code"].as_str().unwrap_or_else(|| panic!("{event} is not refused: {answer}")).to_owned()
     }
 
-    /// Emits an event and waits for nothing.
+    /// Emits an event without an acknowledgement.
     pub fn send(&self, event: &str, payload: Value) {
         self.order_emit(event, &[payload], None);
     }
@@ -212,19 +213,19 @@ impl Socket {
         self.wire.order(&order);
     }
 
-    /// Waits until an event with such a payload has come, also before this call, and answers the payload.
+    /// Waits until an event with a matching payload has arrived, before or after this call, and returns the payload.
     pub async fn until(&self, event: &str, fits: impl Fn(&Value) -> bool) -> Value {
-        eventually(&format!("a fitting {event} comes"), async || self.events(event).into_iter().find(&fits)).await
+        eventually(&format!("a matching {event} arrives"), async || self.events(event).into_iter().find(&fits)).await
     }
 
-    /// The payloads of all such events so far.
+    /// The payloads of all events with this name so far.
     pub fn events(&self, event: &str) -> Vec<Value> {
         let told = self.told();
         let events = told.into_iter().filter(|told| told.event.as_deref() == Some(event));
         events.map(|told| told.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
     }
 
-    /// Waits until it has connected so often.
+    /// Waits until it has connected this many times.
     pub async fn until_connected(&self, times: usize) -> Told {
         eventually(&format!("the client connects ({times})"), async || {
             assert!(times > 1 || self.find(|told| (told.kind == Kind::ConnectError).then_some(())).is_none(), "refused: {:?}", self.told());
@@ -233,26 +234,26 @@ impl Socket {
         .await
     }
 
-    /// Waits until it has gone over to a WebSocket.
+    /// Waits until it has upgraded to a WebSocket.
     pub async fn upgraded(&self) {
         let upgrade = |told: &Told| (told.kind == Kind::Upgrade).then(|| told.transport.clone());
         let transport = eventually("the client upgrades", async || self.find(upgrade)).await;
         assert_eq!(transport.as_deref(), Some("websocket"));
     }
 
-    /// Waits until it has closed, for the first time, and answers why.
+    /// Waits until it has closed for the first time, and returns the reason.
     pub async fn closed(&self) -> String {
         self.reason(Kind::Disconnect).await
     }
 
-    /// Waits until it is refused, for the first time, and answers the code: of the handshake or of the HTTP problem.
+    /// Waits until it has been refused for the first time, and returns the code of the handshake or of the HTTP problem.
     pub async fn refused(&self) -> String {
         self.reason(Kind::ConnectError).await
     }
 
     async fn reason(&self, kind: Kind) -> String {
         let reason = |told: &Told| (told.kind == kind).then(|| told.message.clone().unwrap_or_default());
-        eventually(&format!("the client is told of {kind:?}"), async || self.find(reason)).await
+        eventually(&format!("the client reports {kind:?}"), async || self.find(reason)).await
     }
 
     /// Disconnects and waits until it has.
@@ -261,17 +262,17 @@ impl Socket {
         assert_eq!(self.closed().await, "io client disconnect");
     }
 
-    /// Closes the transport under it.
+    /// Closes the underlying transport.
     pub fn kill(&self) {
         self.wire.order(&json!({ "order": "kill", "id": self.id }));
     }
 
-    /// Everything that happened to it, in order.
+    /// All of its events, in order.
     pub fn told(&self) -> Vec<Told> {
         self.wire.told.lock().unwrap().get(&self.id).cloned().unwrap_or_default()
     }
 
-    /// Everything of a kind that happened to it, in order.
+    /// All of its events of a kind, in order.
     pub fn of_kind(&self, kind: Kind) -> Vec<Told> {
         self.told().into_iter().filter(|told| told.kind == kind).collect()
     }
@@ -287,6 +288,6 @@ impl Wire {
     }
 
     fn order(&self, order: &Value) {
-        writeln!(self.orders.lock().unwrap(), "{order}").expect("the process of the clients runs");
+        writeln!(self.orders.lock().unwrap(), "{order}").expect("the process of the clients has exited");
     }
 }

@@ -1,4 +1,4 @@
-//! Environments that write, and replicas that follow their logs.
+//! Environments that write logs, and replicas that follow them.
 
 use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex};
@@ -21,7 +21,7 @@ use vitrine::realtime::Realtime;
 use super::app::{configuration, through};
 use super::{Mode, Proxy, Scrape, Stores, eventually, when};
 
-/// Environments whose lines can be read apart from any follower.
+/// Environments whose lines can be read independently of any follower.
 pub struct Stage {
     pub stores: Stores,
     arguments: Vec<String>,
@@ -30,13 +30,13 @@ pub struct Stage {
     pub environments: Vec<Uuid>,
 }
 
-/// A replica that does nothing but follow.
+/// A replica that only follows logs.
 pub struct Replica {
     exporter: Exporter,
-    /// What follows logs live at this replica.
+    /// The live logs of this replica.
     pub live: Live,
     pub follower: Follower,
-    /// Environments whose output ended although they run, as often as that was told.
+    /// Environments reported as ended although they should run, once per report.
     pub ended: Arc<Mutex<Vec<Uuid>>>,
     pub following: AbortOnDropHandle<()>,
     _hearing: AbortOnDropHandle<()>,
@@ -46,17 +46,17 @@ pub struct Replica {
 pub type Text = (LogStream, String);
 
 impl Stage {
-    /// That many environments that run, each writing so many lines a second.
+    /// Creates running environments, each of which writes this many lines per second.
     pub async fn set(environments: usize, lines_per_second: u32, arguments: &[&str]) -> Self {
         let stores = Stores::new().await;
         let sim = ["--sim-latency=0s".to_owned(), "--sim-failure-rate=0".to_owned(), format!("--sim-lines-per-second={lines_per_second}")];
-        // However long a busy machine takes: what is compared must still be there.
+        // Keeps all lines however long a busy machine takes, because they are compared at the end.
         let keeps_all = !arguments.iter().any(|argument| argument.starts_with("--log-lines-kept="));
         let kept = keeps_all.then(|| "--log-lines-kept=10000000".to_owned());
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
         let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new().unwrap());
-        // The stage itself has no outage to ride out; the replicas keep the limit that they have.
+        // The stage itself is not tested against outages; the replicas keep their shorter limit.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
@@ -108,7 +108,7 @@ impl Stage {
         self.set_status(environment, "running").await;
     }
 
-    /// As a job does it: the status says first what is to come.
+    /// Stops as a job does, which sets the status before it stops the container.
     pub async fn stop(&self, environment: Uuid) {
         self.set_status(environment, "stopping").await;
         self.engine.stop(environment).await.unwrap();
@@ -120,7 +120,7 @@ impl Stage {
         sqlx::query(update).bind(environment).bind(status).execute(self.stores.pool()).await.unwrap();
     }
 
-    /// One more replica; its arguments win over the stage's.
+    /// Starts another replica; its arguments override the stage's.
     pub fn replica(&self, arguments: &[&str]) -> Replica {
         let name = |argument: &str| argument.split('=').next().map(str::to_owned);
         let is_given = |standard: &String| arguments.iter().any(|argument| name(argument) == name(standard));
@@ -140,14 +140,14 @@ impl Stage {
         Replica { exporter, live, follower, ended, following, _hearing: hearing }
     }
 
-    /// A replica whose Postgres can be made to fail.
+    /// Starts a replica whose connection to Postgres can fail.
     pub async fn replica_behind_a_proxy(&self) -> (Replica, Proxy) {
         let proxy = Proxy::before(&self.stores.database_url(), Mode::Pass).await;
         let replica = self.replica(&[&through("database-url", &self.stores.database_url(), proxy.address)]);
         (replica, proxy)
     }
 
-    /// The lines of the current run of a container, up to its end or the first `limit`.
+    /// The lines of a container's current run, up to its end or the first `limit`.
     pub async fn written(&self, environment: Uuid, limit: usize) -> Vec<Line> {
         let lines = self.engine.logs(environment, OffsetDateTime::UNIX_EPOCH).await.unwrap();
         lines.take(limit).map(Result::unwrap).collect().await
@@ -157,7 +157,7 @@ impl Stage {
         assert_eq!(self.written(environment, lines).await.len(), lines);
     }
 
-    /// What is stored: numbered without gaps up to the last number.
+    /// The stored lines, with their range of numbers; asserts that the numbers have no gaps.
     pub async fn stored(&self, environment: Uuid) -> (RangeInclusive<i64>, Vec<Text>) {
         let rows: Vec<(i64, String, String)> =
             sqlx::query_as("SELECT seq, stream, line FROM log_entries WHERE environment_id = $1 ORDER BY seq")
@@ -166,25 +166,25 @@ impl Stage {
                 .await
                 .unwrap();
         let first = rows.first().map_or(1, |row| row.0);
-        assert!(rows.iter().zip(first..).all(|(row, number)| row.0 == number), "no gap and no line twice");
+        assert!(rows.iter().zip(first..).all(|(row, number)| row.0 == number), "a line is missing or stored twice");
         let last = rows.last().map_or(0, |row| row.0);
         (first..=last, rows.into_iter().map(|row| (LogStream::named(&row.1).unwrap(), row.2)).collect())
     }
 
     pub async fn until_stored(&self, environment: Uuid, entries: usize) {
-        eventually("lines are stored", async || when(self.stored(environment).await.1.len() >= entries)).await;
+        eventually("the lines are stored", async || when(self.stored(environment).await.1.len() >= entries)).await;
     }
 
-    /// Waits until nobody follows any log, which is after the last line of what stands was stored.
+    /// Waits until no replica follows any log, which is after the last lines of stopped containers were stored.
     pub async fn until_released(&self) {
-        eventually("the claims are given back", async || when(self.followed().await == 0)).await;
+        eventually("the claims are released", async || when(self.followed().await == 0)).await;
     }
 
     pub async fn followed(&self) -> i64 {
         self.stores.count("SELECT count(*) FROM log_streams WHERE followed_until > now()").await
     }
 
-    /// Stops everything: what was written is stored, once, and counted once.
+    /// Stops everything and asserts that every written line was stored and counted exactly once.
     pub async fn assert_complete(&self, replicas: &[&Replica]) {
         for environment in &self.environments {
             self.stop(*environment).await;
@@ -196,7 +196,7 @@ impl Stage {
             let (numbers, stored) = self.stored(*environment).await;
             assert_eq!(*numbers.start(), 1);
             assert_eq!(stored.len(), written.len());
-            assert!(stored == written, "every line is the one that was written");
+            assert!(stored == written, "stored and written lines differ");
             total += stored.len();
         }
         let counted: f64 = replicas.iter().map(|replica| replica.scrape().get("log_entries_total", &[])).sum();
@@ -213,7 +213,7 @@ impl Replica {
         self.scrape().get("log_entries_total", &[])
     }
 
-    /// Without a word to anybody.
+    /// Stops without releasing anything.
     pub fn kill(self) -> Self {
         self.following.abort();
         self

@@ -1,4 +1,4 @@
-//! A database and Redis keys that one test has for itself.
+//! A database and a Redis prefix that belong to one test.
 
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::{eventually, when};
 
 const NAME: &str = "vitrine_test_";
-/// A database this old was left by a test that was killed.
+/// A database this old is left from a killed test.
 const LEFT_OVER_SECONDS: u64 = 600;
 
-/// The stores of one test; the database goes with the last clone.
+/// The stores of one test; dropping the last clone drops the database.
 #[derive(Clone)]
 pub struct Stores(Arc<Inner>);
 
@@ -27,12 +27,12 @@ struct Inner {
 }
 
 impl Stores {
-    /// An empty database, to be migrated by the application, and a prefix that nobody else uses.
+    /// Creates an empty database, which the application migrates, and a unique prefix.
     pub async fn new() -> Self {
         let maintenance = variable("DATABASE_URL");
         let unique = Uuid::new_v4().simple().to_string();
         let database = format!("{NAME}{}_{}", now(), &unique[..12]);
-        let mut connection = PgConnection::connect(maintenance.as_str()).await.expect("DATABASE_URL answers");
+        let mut connection = PgConnection::connect(maintenance.as_str()).await.expect("failed to connect to DATABASE_URL");
         remove_left_overs(&mut connection).await;
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await.unwrap();
         let pool = PgPoolOptions::new().max_connections(2).connect_lazy(with_path(&maintenance, &database).as_str()).unwrap();
@@ -51,22 +51,22 @@ impl Stores {
         &self.0.prefix
     }
 
-    /// For looking at rows behind the application's back.
+    /// A pool that bypasses the application.
     pub fn pool(&self) -> &PgPool {
         &self.0.pool
     }
 
-    /// The number that a statement answers.
+    /// The number that a statement returns.
     pub async fn count(&self, statement: &'static str) -> i64 {
         sqlx::query_scalar(statement).fetch_one(self.pool()).await.unwrap()
     }
 
-    /// Changes rows behind the application's back; answers how many.
+    /// Changes rows, bypassing the application; returns their number.
     pub async fn execute(&self, statement: &'static str) -> u64 {
         sqlx::query(statement).execute(self.pool()).await.unwrap().rows_affected()
     }
 
-    /// Every row of every table of the features, to compare before and after.
+    /// Every row of every table of the features, for comparisons.
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
@@ -79,21 +79,21 @@ impl Stores {
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
 
-    /// Waits until every replica has removed from Redis what was changed so far.
+    /// Waits until every replica has removed all changed entries from Redis.
     pub async fn until_invalidations_are_applied(&self) {
         let pending = "SELECT count(*) FROM cache_readers r CROSS JOIN cache_invalidations i WHERE r.trusts_until > now()
                        AND (r.applied IS NULL OR NOT pg_visible_in_snapshot(i.transaction, r.applied))";
         eventually("every invalidation is applied", async || when(self.count(pending).await == 0)).await;
     }
 
-    /// A connection to Redis that is not the application's.
+    /// A Redis connection that bypasses the application.
     pub async fn redis(&self) -> redis::aio::MultiplexedConnection {
         redis::Client::open(self.0.redis.as_str()).unwrap().get_multiplexed_async_connection().await.unwrap()
     }
 }
 
 impl Drop for Inner {
-    /// Runs on a thread of its own: the test's runtime may be on its way out.
+    /// Runs on a thread of its own, because the test's runtime may already be shutting down.
     fn drop(&mut self) {
         let (maintenance, database) = (self.maintenance.clone(), self.database.clone());
         let dropped = std::thread::spawn(move || {
@@ -103,7 +103,7 @@ impl Drop for Inner {
                 drop_database(&mut connection, &database).await;
             });
         });
-        assert!(dropped.join().is_ok() || std::thread::panicking(), "the database {} was dropped", self.database);
+        assert!(dropped.join().is_ok() || std::thread::panicking(), "failed to drop the database {}", self.database);
     }
 }
 
@@ -122,7 +122,7 @@ async fn remove_left_overs(connection: &mut PgConnection) {
 }
 
 async fn drop_database(connection: &mut PgConnection, name: &str) {
-    // Another test may be dropping the same left-over.
+    // Another test may be dropping the same leftover.
     let _gone = sqlx::query(AssertSqlSafe(format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))).execute(connection).await;
 }
 
@@ -131,7 +131,7 @@ fn now() -> u64 {
 }
 
 fn variable(name: &str) -> Url {
-    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is wanted: eval \"$(cargo xtask stores --detach)\""));
+    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: eval \"$(cargo xtask stores --detach)\""));
     Url::parse(&value).unwrap()
 }
 

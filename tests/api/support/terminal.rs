@@ -1,19 +1,19 @@
-//! Somebody at a terminal of a driver's: types, reads the screen, and sees the program end.
+//! A user of a driver's terminal, who types, reads the screen, and sees the program end.
 
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use vitrine::features::environments::driver::{DriverError, Terminal, TerminalInput, TerminalOutput, TerminalSize};
 
-/// For what must come, on a busy machine.
+/// Time limit for output that must arrive, on a busy machine.
 const PATIENCE: Duration = Duration::from_mins(1);
 
 pub struct AtTerminal {
     pub input: Box<dyn TerminalInput>,
     pub output: TerminalOutput,
-    /// What was written and not yet waited for.
+    /// Output that no wait has consumed yet.
     pub screen: Vec<u8>,
-    /// Everything that was written.
+    /// All output.
     history: Vec<u8>,
 }
 
@@ -30,7 +30,7 @@ impl AtTerminal {
         self.input.resize(TerminalSize::new(cols, rows).unwrap()).await.unwrap();
     }
 
-    /// Reads until this has been written, and forgets everything up to it.
+    /// Reads until this text has appeared, and consumes everything up to it.
     pub async fn sees(&mut self, wanted: impl AsRef<[u8]>) {
         let wanted = wanted.as_ref();
         loop {
@@ -43,7 +43,7 @@ impl AtTerminal {
         }
     }
 
-    /// Reads to the end; an error is one as well.
+    /// Reads to the end; an error counts as an end.
     pub async fn ends(&mut self) {
         while let Some(Ok(piece)) = self.piece().await {
             self.screen.extend_from_slice(&piece);
@@ -56,7 +56,7 @@ impl AtTerminal {
 
     async fn piece(&mut self) -> Option<Result<Vec<u8>, DriverError>> {
         let piece = tokio::time::timeout(PATIENCE, self.output.next()).await;
-        let piece = piece.unwrap_or_else(|_| panic!("nothing comes after {}", self.history()));
+        let piece = piece.unwrap_or_else(|_| panic!("no output after {}", self.history()));
         if let Some(Ok(bytes)) = &piece {
             self.history.extend_from_slice(bytes);
         }

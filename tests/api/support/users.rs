@@ -1,14 +1,14 @@
-//! People: an account, a session, and projects.
+//! Users with an account, a session and projects.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::{Value, json};
 
 use super::{Answer, Ask, TestApp};
 
-/// Long enough, and on no list.
+/// Long enough, and on no list of common passwords.
 pub const PASSWORD: &str = "correct horse battery staple";
 
-/// Somebody with an account and a session.
+/// A user with an account and a session.
 #[derive(Clone, Debug)]
 pub struct User {
     pub id: String,
@@ -17,7 +17,7 @@ pub struct User {
 }
 
 impl TestApp {
-    /// Signs somebody up and in.
+    /// Registers an account and logs in.
     pub async fn user(&self, name: &str) -> User {
         let email = format!("{name}@example.com");
         let registered = self.register(&email).await.expect(201).json();
@@ -34,12 +34,12 @@ impl TestApp {
         self.post("/api/auth/login").json(&json!({ "email": email, "password": password })).answer().await
     }
 
-    /// Of a new session.
+    /// The token of a new session.
     pub async fn token(&self, email: &str) -> String {
         self.login(email, PASSWORD).await.expect(200).json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// Who this replica takes the token for.
+    /// The account for which this replica accepts the token.
     pub async fn me(&self, token: &str) -> Answer {
         self.get("/api/auth/me").bearer_auth(token).answer().await
     }
@@ -54,7 +54,7 @@ impl TestApp {
         self.post("/api/projects").bearer_auth(&owner.token).json(&body).answer().await.expect(201).json()
     }
 
-    /// Makes somebody a member.
+    /// Adds a member.
     pub async fn add_member(&self, owner: &User, project: &str, member: &User, role: &str) -> Answer {
         let body = json!({ "email": member.email, "role": role });
         self.post(&format!("/api/projects/{project}/members")).bearer_auth(&owner.token).json(&body).answer().await
