@@ -1,4 +1,4 @@
-//! Signing up and in, and what an account's answers look like.
+//! Registration, login, and the responses about an account.
 
 use reqwest::Method;
 use serde_json::json;
@@ -23,7 +23,7 @@ async fn who_signs_up_and_in_is_known_by_the_token() {
     let token = login["token"].as_str().unwrap();
     let stored: Vec<u8> = sqlx::query_scalar("SELECT token_hash FROM auth_sessions").fetch_one(app.stores.pool()).await.unwrap();
     assert_eq!(stored.len(), 32);
-    assert!(!stored.windows(8).any(|part| token.as_bytes().starts_with(part)), "the token itself is not stored");
+    assert!(!stored.windows(8).any(|part| token.as_bytes().starts_with(part)), "the token itself must not be stored");
     let after = app.settled().await;
     assert_eq!(after.since(&before, "users_registered_total", &[]), 1.0);
     assert_eq!(after.since(&before, "auth_attempts_total", &[("method", "password"), ("status", "success")]), 1.0);
@@ -61,7 +61,7 @@ async fn behind_tls_the_cookie_is_secure_and_bound_to_the_host() {
         assert!(cookie.contains(attribute), "{cookie}");
     }
     assert!(!cookie.contains("Domain"), "{cookie}");
-    // The name without the prefix could be set by another host: it is not believed.
+    // Another host could set a cookie without the prefix, so the service ignores that name.
     let token = login.json()["token"].as_str().unwrap().to_owned();
     app.get("/api/auth/me").header("cookie", format!("vitrine={token}")).answer().await.problem(401, "unauthenticated");
     app.get("/api/auth/me").header("cookie", format!("__Host-vitrine={token}")).answer().await.expect(200);
@@ -119,12 +119,12 @@ async fn a_weak_old_hash_is_made_anew_at_the_next_login() {
     sqlx::query("UPDATE users SET password_hash = $1").bind(&old).execute(app.stores.pool()).await.unwrap();
 
     app.login("ada@example.com", "not the password").await.problem(401, "invalid_credentials");
-    assert_eq!(stored().await, old, "a wrong password changes nothing");
+    assert_eq!(stored().await, old, "a wrong password must change nothing");
     app.login("ada@example.com", PASSWORD).await.expect(200);
     let new = stored().await;
     assert!(new.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{new}");
     app.login("ada@example.com", PASSWORD).await.expect(200);
-    assert_eq!(stored().await, new, "a hash of today's stays");
+    assert_eq!(stored().await, new, "a current hash must stay");
 }
 
 #[tokio::test]
@@ -139,9 +139,9 @@ async fn a_sign_up_that_is_sent_again_has_one_effect_and_one_answer() {
     let second = send("ada@example.com", PASSWORD, "Ada").await.expect(201);
     assert_eq!(first.json(), second.json());
     send("ada@example.com", PASSWORD, "Eve").await.problem(422, "idempotency_key_reused");
-    // Whoever does not know the password is not told that it was set.
+    // A client that does not know the password must not learn that it was set.
     send("ada@example.com", "another long pass phrase", "Ada").await.problem(422, "idempotency_key_reused");
-    // Strangers may think of the same key.
+    // Strangers may use the same key.
     send("eve@example.com", PASSWORD, "Eve").await.expect(201);
     assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 2);
     assert_eq!(app.stores.count("SELECT count(*) FROM idempotency_keys WHERE result::text LIKE '%argon2%'").await, 0);

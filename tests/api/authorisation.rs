@@ -1,28 +1,28 @@
-//! Who may do what: every route of projects, of what is in them and of faults, asked by everybody, of a private and of a
-//! public project.
+//! Authorisation: every route of projects, of their contents and of faults, requested by every actor, for a private and for a public
+//! project.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 
 use crate::support::{Ask, FAULTS, Platforms, TestApp, User, eventually, when};
 
-/// Who asks, in the order of the columns below.
+/// The actors, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
 
-/// One route: its method, path, body, and a status for each actor: private, then public.
+/// One route: its method, path, body, and a status for each actor: for a private, then for a public project.
 type Route = (Method, &'static str, Option<fn() -> Value>, [u16; 6], [u16; 6]);
 
-/// What members see.
+/// Visible to members.
 const SEEN_INSIDE: [u16; 6] = [401, 404, 200, 200, 200, 200];
 const SEEN_INSIDE_PUBLIC: [u16; 6] = [401, 403, 200, 200, 200, 200];
-/// What editors may do.
+/// Allowed to editors, but refused with a conflict in the current state.
 const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
 const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 
-/// What only admins see.
+/// Visible to admins only.
 const FOR_ADMINS: [u16; 6] = [401, 403, 403, 403, 403, 200];
 
-/// Those that end something come last: they are asked of the same project.
+/// Routes that end something come last, since all requests share one project.
 const ROUTES: [Route; 36] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),
@@ -56,7 +56,7 @@ const ROUTES: [Route; 36] = [
     (Method::GET, "/api/environments/{env}/logs", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
     (Method::GET, "/api/environments/{env}/sessions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
     (Method::GET, "/api/environments/{env}/extensions", None, SEEN_INSIDE, SEEN_INSIDE_PUBLIC),
-    // Who may do these hears that they cannot be done now.
+    // Authorised actors get a conflict, because the operation is impossible in the current state.
     (Method::POST, "/api/environments/{env}/start", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
     (Method::POST, "/api/environments/{env}/stop", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
     (Method::POST, "/api/environments/{env}/restart", None, REFUSED_INSIDE, REFUSED_INSIDE_PUBLIC),
@@ -73,7 +73,7 @@ const ROUTES: [Route; 36] = [
     ),
     (Method::DELETE, "/api/environments/{env}", None, [401, 404, 403, 202, 202, 202], [401, 403, 403, 202, 202, 202]),
     (Method::GET, "/api/posts", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
-    // Who may hears that the project is not published.
+    // Authorised actors get a conflict, because the project is not published.
     (
         Method::POST,
         "/api/posts",
@@ -81,16 +81,16 @@ const ROUTES: [Route; 36] = [
         REFUSED_INSIDE,
         REFUSED_INSIDE_PUBLIC,
     ),
-    // A post of the other member: nobody else learns that there is one.
+    // A post of the other member: nobody else learns that it exists.
     (Method::GET, "/api/posts/{post}", None, SEEN_INSIDE, SEEN_INSIDE),
-    // Of one's own account, which nobody here has linked.
+    // Insights of one's own account, which no actor here has linked.
     (Method::GET, "/api/insights/mastodon", None, [401, 409, 409, 409, 409, 409], [401, 409, 409, 409, 409, 409]),
     (Method::POST, "/api/projects/{id}/publish", Some(|| json!({})), [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
     (Method::DELETE, "/api/projects/{id}/publish", None, [401, 404, 403, 403, 200, 200], [401, 403, 403, 403, 200, 200]),
-    // What is published is everybody's to see.
+    // Published projects are visible to everybody.
     (Method::GET, "/api/showcase", None, [200; 6], [200; 6]),
     (Method::GET, "/api/showcase/shown", None, [200; 6], [200; 6]),
-    // Whatever their roles in projects are.
+    // Independent of the roles in projects.
     (Method::GET, "/api/faults", None, FOR_ADMINS, FOR_ADMINS),
     (
         Method::PUT,
@@ -137,7 +137,7 @@ async fn project(app: &TestApp, people: &People, visibility: &str) -> String {
     id.to_owned()
 }
 
-/// An environment that nothing here can start, and a session in it: what is asked of it changes nothing later.
+/// Creates an environment that no actor can start, and a session in it, so that requests have no later effects.
 async fn environment(app: &TestApp, project: &str, people: &People) -> (String, String) {
     let (environment, session) = (uuid::Uuid::now_v7().to_string(), uuid::Uuid::now_v7().to_string());
     let insert = "INSERT INTO environments (id, project_id, created_by, name, image, driver, status)
@@ -150,7 +150,7 @@ async fn environment(app: &TestApp, project: &str, people: &People) -> (String, 
     (environment, session)
 }
 
-/// A post of the member's that is delivered nowhere.
+/// Creates a post of the member's that is never delivered.
 async fn post(app: &TestApp, project: &str, people: &People) -> String {
     let post = uuid::Uuid::now_v7().to_string();
     let insert = "INSERT INTO posts (id, project_id, author_id, text, link) VALUES ($1::uuid, $2::uuid, $3::uuid, 'Hello', 'https://a.b')";
@@ -160,7 +160,7 @@ async fn post(app: &TestApp, project: &str, people: &People) -> String {
 }
 
 async fn assert_table(visibility: &str) {
-    // What is created stays as it is while the table is gone through.
+    // The created objects must stay unchanged while the test goes through the table.
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
     let app = TestApp::with(&["--sim-latency=1h", "--environment-timeout=1h", &file, &keys, FAULTS]).await;
@@ -191,13 +191,13 @@ async fn assert_table(visibility: &str) {
             }
             if answer.status == 202 {
                 let jobs = "SELECT count(*) FROM jobs WHERE kind = 'environment_change' AND payload ->> 'operation' = 'delete'";
-                eventually("what was accepted is done", async || when(app.stores.count(jobs).await == 0)).await;
+                eventually("the accepted jobs are done", async || when(app.stores.count(jobs).await == 0)).await;
             }
             if answer.status >= 400 {
                 assert_eq!(app.stores.contents().await, before, "{method} {template} as {name} changed something");
             }
             if answer.status == 404 {
-                // What is hidden looks like what is not there.
+                // Hidden objects look like missing ones.
                 assert!(!answer.text().contains("One"), "{}", answer.text());
             }
         }
@@ -215,7 +215,7 @@ async fn of_a_public_project_everybody_may_what_the_role_says() {
     assert_table("public").await;
 }
 
-/// Where routes begin that ask for a role.
+/// Prefixes of the routes that require a role.
 const BY_ROLE: [&str; 8] = [
     "/api/projects",
     "/api/showcase",
@@ -227,7 +227,7 @@ const BY_ROLE: [&str; 8] = [
     "/api/faults",
 ];
 
-/// The template as the description has it.
+/// The path template as in the OpenAPI description.
 fn as_described(path: &str) -> String {
     let named = path.replace("{member}", "{user_id}").replace("{env}", "{id}").replace("{session}", "{id}").replace("{post}", "{id}");
     named

@@ -1,4 +1,4 @@
-//! Whatever is malformed, too large, unknown or not allowed: a clear problem, no effect, one count, never a 500.
+//! Malformed, oversized, unknown and forbidden input: a clear problem, no effect, one count, never a 500.
 
 use reqwest::header::{HeaderName, HeaderValue};
 use reqwest::{Method, RequestBuilder};
@@ -9,7 +9,7 @@ use crate::support::{Answer, Ask, Raw, TestApp, User};
 const JSON: &str = "application/json";
 const OWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
-/// A stage for tables of bad requests: somebody with a project.
+/// The fixture for tables of bad requests: a user with a project.
 struct Stage {
     app: TestApp,
     ada: User,
@@ -28,7 +28,7 @@ impl Stage {
         self.app.post(path).bearer_auth(&self.ada.token).header("content-type", JSON).body(body)
     }
 
-    /// Sends it: a problem of this code, nothing changed, counted once on this route.
+    /// Sends a request and asserts a problem with this code, no change, and one count on this route.
     async fn refuses(&self, what: &str, request: RequestBuilder, route: &str, status: u16, code: &str) -> Answer {
         self.refuses_answer(what, async || request.answer().await, route, status, code).await
     }
@@ -166,7 +166,7 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
         (r#"{"name":123456789012345678901234567890}"#, "name", "invalid"),
         (r#"{"name":-0.0}"#, "name", "invalid"),
         (r#"{"name":1e999}"#, "name", "invalid"),
-        // The grammar of JSON allows it; no text holds it.
+        // The grammar of JSON allows a lone surrogate, but no string can contain it.
         (r#"{"name":"\ud800"}"#, "name", "invalid"),
     ] {
         let answer = stage.refuses(body, stage.post(create, body), create, 422, "validation_failed").await;
@@ -258,7 +258,7 @@ async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
         raw.answer().await
     };
     stage.refuses_answer("3 MB, chunked", chunked, "/api/projects", 413, "payload_too_large").await;
-    // The same connection serves on: nothing of the body is taken for a request.
+    // The same connection stays usable: the rest of the body is not taken for a request.
     raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
     raw.answer().await.expect(200);
 
@@ -297,7 +297,7 @@ async fn a_body_without_end_is_given_up() {
     let (piece, mut sent) = (format!("10000\r\n{}\r\n", " ".repeat(0x10000)), 0_usize);
     while raw.try_send(&piece).await.is_ok() {
         sent += piece.len();
-        assert!(sent < 64 << 20, "the server reads on and on");
+        assert!(sent < 64 << 20, "the server keeps reading");
     }
     let answered = app.settled().await.get("http_requests_total", &[("route", "/api/projects"), ("method", "POST")]);
     assert_eq!(answered, 1.0);
@@ -383,7 +383,7 @@ async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
         } else {
             stage.refuses(&what, request, route, 405, "method_not_allowed").await
         };
-        // RFC 9110, 15.5.6: an answer of 405 names them.
+        // RFC 9110, 15.5.6: a 405 response lists the allowed methods.
         assert!(answer.header("allow").contains(allowed), "{what}: Allow: {}", answer.header("allow"));
     }
 }

@@ -1,4 +1,4 @@
-//! Jobs when replicas are killed or frozen and when Postgres fails: none is lost, none has its effect twice.
+//! Jobs when replicas are killed or frozen and when Postgres fails: no job is lost, and none has its effect twice.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -26,17 +26,20 @@ async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {
     killed.kill();
     stage.until_done().await;
     assert_eq!(stage.effects().await, ["first", "second"]);
-    assert!(stage.holds("SELECT min(attempt) >= 2 FROM effects WHERE name = 'first'").await, "the attempt that died is counted");
+    assert!(
+        stage.holds("SELECT min(attempt) >= 2 FROM effects WHERE name = 'first'").await,
+        "the attempt of the killed replica must count"
+    );
 }
 
 #[tokio::test]
 async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_goes_on() {
     let stage = Stage::set().await;
     stage.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
-    // As if five replicas had died of it.
+    // As if five replicas had died during the job.
     stage.stores.execute("UPDATE jobs SET attempts = 5, lease_id = gen_random_uuid(), lease_until = now() WHERE id = 1").await;
     let replica = stage.replica(quick(), 1, async |work: Work| {
-        assert_ne!(work.name, "deadly", "it is not tried again");
+        assert_ne!(work.name, "deadly", "the job must not be tried again");
         work.effect().await
     });
     replica.until_attempts(&[("dead", 1), ("success", 1)]).await;
@@ -52,7 +55,7 @@ async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
         move |work: Work| {
             let (gate, answers) = (gate.clone(), answers.clone());
             async move {
-                // In a task of its own, because the attempt is broken off when the replica finds its lease lost.
+                // In a task of its own, because the attempt is aborted when the replica finds its lease lost.
                 let ended = tokio::spawn(async move {
                     gate.pass().await;
                     let answer = work.effect().await;
@@ -70,7 +73,7 @@ async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
     stage.until_done().await;
     drop(thaw);
     gate.open();
-    let answer = eventually("the frozen one has tried", async || answers.lock().unwrap().pop()).await;
+    let answer = eventually("the frozen replica has tried to complete the job", async || answers.lock().unwrap().pop()).await;
     assert!(matches!(answer, Err(Failure::LeaseLost)), "{answer:?}");
     frozen.until_attempts(&[("lost", 1)]).await;
     assert_eq!(stage.effects().await, ["once"]);
@@ -105,7 +108,7 @@ async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
     assert_eq!(stage.effects().await, ["once"]);
 }
 
-/// Cannot say what it means that its job was given up.
+/// A handler whose `give_up` panics or fails.
 struct Speechless(fn());
 
 #[async_trait]
@@ -125,7 +128,7 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     let stage = Stage::set().await;
     stage.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
     stage.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
-    // As if they had been tried before.
+    // As if both jobs had been tried before.
     stage.stores.execute("UPDATE jobs SET attempts = 7").await;
     let replica = Replica::start(&stage.stores, &PATIENT, short_lease(), 2, |_, _| {
         vec![
@@ -137,7 +140,7 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     assert!(stage.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
 }
 
-/// Fails, and says so to those who wait; of a job that is called stolen it loses the lease first.
+/// A handler that fails, and whose `give_up` records the failure for waiting clients; a job named stolen first loses its lease.
 struct Waiting(Stores);
 
 #[async_trait]
@@ -179,7 +182,7 @@ async fn jobs_go_on_when_postgres_is_back() {
         gate.reached().await;
         postgres.set(mode).await;
         stage.enqueue(&[job("written meanwhile")]).await;
-        // The lease ends, because it cannot be renewed.
+        // The lease expires, because it cannot be renewed.
         replica.until_attempts(&[("lost", 1)]).await;
         postgres.set(Mode::Pass).await;
         gate.open();
@@ -210,7 +213,7 @@ async fn a_short_failure_of_postgres_breaks_nothing_off() {
 #[tokio::test]
 async fn leases_of_which_a_replica_never_heard_cost_no_attempt() {
     let stage = Stage::set().await;
-    // The tag that Postgres answers to the statement that leases.
+    // The completion tag of the statement that leases a job.
     let postgres = stage.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
     stage.enqueue(&[job("unheard of")]).await;
     let replica = stage.replica_with(&postgres.arguments, quick(), 2, effect);
@@ -247,5 +250,5 @@ async fn a_replica_leaves_in_time_when_postgres_hangs() {
     let _other = stage.replica(short_lease(), 1, effect);
     stage.until_done().await;
     assert_eq!(stage.effects().await, ["under way"]);
-    eventually("the broken-off attempt is counted", async || when(replica.attempts("lost") == 1.0)).await;
+    eventually("the aborted attempt is counted", async || when(replica.attempts("lost") == 1.0)).await;
 }

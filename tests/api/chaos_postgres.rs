@@ -1,4 +1,4 @@
-//! Postgres away, frozen, cut off, lost, slow, read-only: a clear 503 in time, and back by itself.
+//! Postgres down, frozen, cut off, unreachable, slow, read-only: a clear 503 in time, and automatic recovery.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use sqlx::AssertSqlSafe;
 use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// What a client waits for an answer, however Postgres fails.
+/// How long a client waits for a response, however Postgres fails.
 const CLIENT_PATIENCE: Duration = Duration::from_secs(3);
 
-/// An application whose Postgres can be made to fail, and somebody with a project.
+/// An application whose Postgres can fail, and a user with a project.
 struct Stage {
     app: TestApp,
     postgres: Proxy,
@@ -41,7 +41,7 @@ impl Stage {
         format!("/api/projects/{}", self.project)
     }
 
-    /// A change of the project.
+    /// A request that changes the project.
     fn change(&self, name: &str) -> RequestBuilder {
         self.ask(Method::PATCH, &self.path()).header("if-match", "*").json(&json!({ "name": name }))
     }
@@ -58,27 +58,27 @@ impl Stage {
             self.ask(Method::GET, "/api/auth/sessions"),
             self.ask(Method::POST, "/api/auth/login").json(&login),
             self.ask(Method::POST, "/api/auth/register").json(&register),
-            // Nobody's, so that no cache knows it.
+            // An unknown token, which no cache contains.
             self.app.get("/api/auth/me").timeout(CLIENT_PATIENCE).bearer_auth("A".repeat(43)),
         ]
     }
 
-    /// Every use of Postgres is answered in time with a 503, and the process stays alive.
+    /// Asserts that every use of Postgres is answered with 503 in time, and that the process stays alive.
     async fn assert_unavailable(&self) {
         let rows = self.app.stores.contents().await;
         let answers = join_all(self.requests().into_iter().map(Ask::try_answer)).await;
         for answer in answers {
-            let answer = answer.expect("an answer within the client's patience").problem(503, "unavailable");
+            let answer = answer.expect("no response while the client waits").problem(503, "unavailable");
             assert!(answer.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0));
-            assert!(answer.json().get("detail").is_none(), "a cause is not for clients: {}", answer.text());
+            assert!(answer.json().get("detail").is_none(), "a problem must not reveal the cause: {}", answer.text());
         }
         self.app.get("/health/live").answer().await.expect(200);
         assert_eq!(self.app.stores.contents().await, rows);
     }
 
-    /// Everything works again, no connection of the pool is lost, and no request was a 500.
+    /// Asserts that everything works again, that the pool has lost no connection, and that no request received a 500.
     async fn assert_recovers(&self) {
-        within(RECOVERY, "requests are answered again", async || {
+        within(RECOVERY, "requests succeed again", async || {
             when(self.ask(Method::GET, "/api/projects").try_answer().await.is_ok_and(|answer| answer.status == 200))
         })
         .await;
@@ -135,7 +135,7 @@ async fn postgres_hangs_while_statements_run() {
         stage.postgres.set(Mode::Hang).await;
     };
     let (answer, ()) = tokio::join!(change, hanging);
-    answer.expect("an answer within the client's patience").problem(503, "unavailable");
+    answer.expect("no response while the client waits").problem(503, "unavailable");
     let after = stage.app.settled().await;
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
     lock.rollback().await.unwrap();
@@ -143,7 +143,7 @@ async fn postgres_hangs_while_statements_run() {
     stage.assert_recovers().await;
 }
 
-/// Waits until a statement of the application waits for a lock.
+/// Waits until a statement of the application is blocked by a lock.
 async fn until_blocked(stage: &Stage) {
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
     eventually("a statement waits for the lock", async || when(stage.app.stores.count(blocked).await > 0)).await;
@@ -181,7 +181,7 @@ async fn connections_that_the_network_has_forgotten_are_given_up() {
     stage.postgres.lose();
     let answers = join_all((0..20).map(|_| stage.ask(Method::GET, "/api/projects").try_answer())).await;
     for answer in answers {
-        let status = answer.expect("an answer within the client's patience").status;
+        let status = answer.expect("no response while the client waits").status;
         assert!(matches!(status, 200 | 503), "{status}");
     }
     stage.assert_recovers().await;
@@ -204,7 +204,7 @@ async fn a_replica_whose_connections_take_longer_than_a_check_gets_ready_all_the
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Slow(Duration::from_millis(50))).await;
     let app = TestApp::launch(&stores, &[&through("database-url", &stores.database_url(), postgres.address)], None);
-    // Each statement of the migrations takes the long way too.
+    // Each statement of the migrations is slowed down, too.
     app.until_status(Duration::from_mins(1), "ready").await;
 }
 
@@ -219,7 +219,10 @@ async fn postgres_that_is_slow_is_slow_and_no_failure() {
     let after = stage.app.settled().await;
     assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
     let of_selects = [("operation", "update"), ("table", "projects")];
-    assert!(after.since(&before, "db_query_duration_seconds_sum", &of_selects) >= 0.04, "both ways through the proxy are in the duration");
+    assert!(
+        after.since(&before, "db_query_duration_seconds_sum", &of_selects) >= 0.04,
+        "the duration must include both directions through the proxy"
+    );
 }
 
 #[tokio::test]
@@ -231,8 +234,8 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
     };
     alter("SET default_transaction_read_only = on").await;
     stage.postgres.cut();
-    eventually("reads are answered by new connections", async || {
-        // Nobody has to be signed in: a session that is not answered from the cache is written to.
+    eventually("new connections serve reads", async || {
+        // Without a session: one that is not cached would cause a write.
         when(stage.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
     })
     .await;
@@ -263,11 +266,11 @@ async fn a_client_that_leaves_ends_its_statement_and_gives_its_place_back() {
     let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
     assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
-    // The only place of the pool is free while Postgres still waits for the lock.
+    // The only connection of the pool is free while Postgres still waits for the lock.
     stage.ask(Method::GET, "/api/projects").answer().await.expect(200);
     lock.rollback().await.unwrap();
     stage.assert_pool_is_whole().await;
-    assert_eq!(stage.app.stores.count("SELECT version FROM projects").await, 1, "what was cancelled has no effect");
+    assert_eq!(stage.app.stores.count("SELECT version FROM projects").await, 1, "a cancelled statement must have no effect");
 }
 
 #[tokio::test]
@@ -280,7 +283,7 @@ async fn a_statement_that_takes_too_long_is_ended_by_postgres() {
     let after = stage.app.settled().await;
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    eventually("Postgres has given it up", async || when(stage.app.stores.count(blocked).await == 0)).await;
+    eventually("Postgres has cancelled the statement", async || when(stage.app.stores.count(blocked).await == 0)).await;
     lock.rollback().await.unwrap();
     stage.assert_recovers().await;
 }
@@ -300,7 +303,7 @@ async fn a_pool_that_is_used_up_sheds_and_recovers() {
         for answer in answers {
             answer.problem(503, "unavailable");
         }
-        // A pool that is busy is no dead database.
+        // A saturated pool does not mean that the database is down.
         stage.app.until_status(RECOVERY, "ready").await;
         let after = stage.app.scrape().await;
         assert!(after.since(&before, "db_pool_wait_seconds_count", &[]) >= 10.0);

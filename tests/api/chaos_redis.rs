@@ -1,4 +1,4 @@
-//! Redis away, frozen, cut off: nothing is wrong, only slower, and what ended meanwhile stays ended.
+//! Redis down, frozen, cut off: responses are slower but correct, and sessions that ended meanwhile stay ended.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// A replica whose Redis can be made to fail, one whose Redis never does, and somebody with a project.
+/// A replica whose Redis can fail, a replica whose Redis never does, and a user with a project.
 struct Stage {
     fragile: TestApp,
     sound: TestApp,
@@ -41,7 +41,7 @@ impl Stage {
         change.answer().await.expect(200);
     }
 
-    /// Reads are true and counted as errors of the cache, never of the client.
+    /// Asserts that reads are correct and count as errors of the cache, never of the client.
     async fn assert_goes_on(&self, name: &str) {
         let before = self.fragile.settled().await;
         self.read(&self.fragile).await;
@@ -57,7 +57,7 @@ impl Stage {
         assert_eq!(after.get("redis_connections_active", &[("role", "commands")]), 0.0);
     }
 
-    /// The cache is used again, and answers nothing that has changed since.
+    /// Asserts that the cache is used again and contains nothing outdated.
     async fn assert_recovers(&self, name: &str) {
         self.fragile.until_status(RECOVERY, "ready").await;
         for app in [&self.fragile, &self.sound] {
@@ -67,7 +67,7 @@ impl Stage {
             let before = self.fragile.settled().await;
             assert_eq!(self.read(&self.fragile).await["name"], name);
             let after = self.fragile.settled().await;
-            // The project was changed: what marks that keeps it out of the cache for some seconds.
+            // Not the project: it was changed, and the mark of the change keeps it out of the cache for some seconds.
             when(["session", "user"].iter().all(|kind| after.since(&before, "cache_hits_total", &[("cache_type", kind)]) == 1.0))
         })
         .await;
@@ -95,7 +95,7 @@ async fn redis_hangs_and_goes_on() {
     let stage = Stage::set().await;
     stage.read(&stage.fragile).await;
     stage.redis.set(Mode::Hang).await;
-    // The first to notice wait for a command's time limit, the others for nothing.
+    // The first request that notices waits for a command's time limit, later ones do not wait.
     stage.read(&stage.fragile).await;
     stage.fragile.until_status(RECOVERY, "degraded").await;
     stage.assert_goes_on("name 1").await;
@@ -129,7 +129,7 @@ async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", stage.fragile.stores.prefix())).query_async(&mut redis).await.unwrap();
     assert!(!keys.is_empty());
     for key in &keys {
-        // Not a string any more: every command on it is an error of Redis.
+        // The key is no longer a string, so every command on it fails in Redis.
         redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
     }
     let before = stage.fragile.settled().await;
@@ -137,7 +137,7 @@ async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
     let after = stage.fragile.settled().await;
     assert_eq!(after.since(&before, "cache_errors_total", &[]), 3.0);
     let commands = after.get("redis_connections_active", &[("role", "commands")]);
-    assert_eq!(commands, 1.0, "an error of a command is none of the connection");
+    assert_eq!(commands, 1.0, "a failed command must not count as a failed connection");
     for key in &keys {
         redis::cmd("SET").arg(key).arg("{\"not\": \"ours\"}").query_async::<()>(&mut redis).await.unwrap();
     }
@@ -150,7 +150,8 @@ async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
     stage.assert_recovers("name 1").await;
 }
 
-/// What ended while this replica could not tell Redis is never believed again by it, and soon by nobody.
+/// Asserts that this replica never accepts a session that ended while it could not reach Redis, and that other replicas soon refuse it,
+/// too.
 async fn assert_revocation_survives(failure: Mode) {
     let stage = Stage::set().await;
     let token = &stage.ada.token;
@@ -162,7 +163,7 @@ async fn assert_revocation_survives(failure: Mode) {
     stage.fragile.me(token).await.problem(401, "invalid_token");
     stage.redis.set(Mode::Pass).await;
     within(RECOVERY, "Redis is used again", async || {
-        // At no moment of the way back may the cached session be believed.
+        // The cached session must not be accepted at any moment of the recovery.
         stage.fragile.me(token).await.problem(401, "invalid_token");
         when(stage.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
     })
@@ -242,7 +243,7 @@ async fn both_stores_fail_at_once_and_come_back() {
     app.get("/health/live").answer().await.expect(200);
     redis.set(Mode::Pass).await;
     postgres.set(Mode::Pass).await;
-    within(RECOVERY, "the session is known again", async || when(app.me(&ada.token).await.status == 200)).await;
+    within(RECOVERY, "the session is accepted again", async || when(app.me(&ada.token).await.status == 200)).await;
     eventually("no connection of the pool is in use", async || {
         when(app.scrape().await.get("db_connection_pool_size", &[("state", "used")]) == 0.0)
     })

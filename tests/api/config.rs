@@ -1,4 +1,4 @@
-//! The real binary: what it asks of its environment, what it never says, and how it ends.
+//! The real binary: its required environment, the secrets that it never prints, and its exit.
 
 use tokio::net::TcpStream;
 
@@ -10,15 +10,15 @@ const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://somebody:hunter2hunt
 const REDIS: (&str, &str) = ("REDIS_URL", "redis://:hunter2hunter2@127.0.0.1:1");
 const CHECK: [&str; 2] = ["config", "--check"];
 
-/// Refused, with the variable's name and without the secret.
+/// Asserts that it refuses to start, names the variable and does not print the secret.
 #[track_caller]
 fn assert_refused(name: &str, variables: &[(&str, &str)]) {
     let output = run(&CHECK, variables);
     let said = said(&output);
     assert!(!output.status.success(), "{variables:?}: {said}");
     let option = format!("--{}", name.to_lowercase().replace('_', "-"));
-    assert!(said.contains(name) || said.contains(&option), "{name} is named: {said}");
-    assert!(!said.contains("hunter2"), "a secret is told: {said}");
+    assert!(said.contains(name) || said.contains(&option), "{name} must be named: {said}");
+    assert!(!said.contains("hunter2"), "a secret is printed: {said}");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn a_variable_that_cannot_be_used_is_named_and_no_secret_told() {
     }
 }
 
-/// Every variable that `vitrine config` prints, and the files of the secrets.
+/// Every variable that `vitrine config` prints, and the file variables of the secrets.
 fn variables() -> Vec<String> {
     let printed = said(&run(&["config"], &[DATABASE, REDIS]));
     let named = printed.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(str::to_owned);
@@ -132,7 +132,7 @@ fn a_secret_may_come_from_a_file() {
     let production = [files[0], files[1], ("METRICS_TOKEN_FILE", &*token), ("ENVIRONMENT", "production")];
     assert_refused("METRICS_TOKEN", &production);
     let empty = [files[0], files[1], ("METRICS_TOKEN_FILE", &*write("none", "\n")), ("ENVIRONMENT", "production")];
-    assert!(run(&CHECK, &empty).status.success(), "an empty file holds no token");
+    assert!(run(&CHECK, &empty).status.success(), "an empty file must mean no token");
     let missing = folder.0.join("missing").display().to_string();
     assert_refused("DATABASE_URL_FILE", &[("DATABASE_URL_FILE", &missing), REDIS]);
     let wrong = write("wrong", "mysql://somebody:hunter2hunter2@127.0.0.1/db\n");
@@ -216,13 +216,14 @@ async fn sigterm_loses_no_request_and_ends_with_success() {
     let probe = [("DATABASE_URL", database.as_str()), ("REDIS_URL", redis.as_str()), ("LISTEN_ADDRESS", &*port)];
     assert!(run(&["healthcheck"], &probe).status.success());
 
-    // In flight: a sign-up whose body is not all there yet.
+    // In flight: a registration with an incomplete body.
     let body = format!(r#"{{"email":"canary@example.com","password":"{PASSWORD}","display_name":"Canary"}}"#);
     let head =
         format!("POST /api/auth/register HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n", body.len());
     let mut in_flight = Raw::connect(program.address).await;
     in_flight.send(format!("{head}{}", &body[..20])).await;
-    eventually("it is in flight", async || when(ask("/metrics").await.text().contains("\nhttp_requests_in_flight 2\n"))).await;
+    eventually("the registration is in flight", async || when(ask("/metrics").await.text().contains("\nhttp_requests_in_flight 2\n")))
+        .await;
 
     program.signal("TERM");
     eventually("new connections are refused", async || when(TcpStream::connect(program.address).await.is_err())).await;
@@ -234,7 +235,7 @@ async fn sigterm_loses_no_request_and_ends_with_success() {
     let log = program.log();
     assert!(log.contains("SIGTERM") && log.contains("user registered"), "{log}");
     for secret in ["canary@example.com", PASSWORD, database.password().unwrap(), redis.password().unwrap()] {
-        assert!(!log.contains(secret), "the log holds {secret}");
+        assert!(!log.contains(secret), "the log contains {secret}");
     }
 }
 

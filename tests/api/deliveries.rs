@@ -1,4 +1,4 @@
-//! Deliveries: each post arrives once on each platform, as it was written, as the author.
+//! Deliveries: each post appears once on each platform, unchanged, by its author.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,5 +1,5 @@
-//! Deliveries when platforms are busy, down, or say what they should not, and when replicas die: every delivery ends once, none is
-//! lost, and none is made twice where the platform knows a repetition.
+//! Deliveries when platforms are busy, down or respond incorrectly, and when replicas die: every delivery ends once, none is lost, and none
+//! is made twice where the platform recognises repetitions.
 
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
@@ -18,7 +18,7 @@ async fn a_platform_that_asks_for_fewer_requests_is_asked_again_when_it_said() {
     let desk = Desk::open(&app, &["mastodon", "x"]).await;
     platforms.turn("mastodon", json!({ "rate_limit": { "requests": 0, "per_s": 2 } })).await;
     let id = desk.post("Hello", &["mastodon", "x"]).await;
-    // It holds up nobody else.
+    // The other platform's delivery is not held up.
     desk.until(&id, "x", "delivered").await;
     let waiting = desk.until(&id, "mastodon", "pending").await;
     assert_eq!(waiting["last_error"], "the platform's rate limit is exceeded");
@@ -55,7 +55,7 @@ async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fa
         assert_eq!(after.since(&before, "jobs_total", &jobs("retry")), 4.0);
         let calls = [("platform", "linkedin"), ("endpoint", "post"), ("status", status)];
         assert_eq!(after.since(&before, "social_api_calls_total", &calls), 5.0);
-        // It stays as it ended when the platform is back.
+        // The final status stays when the platform is back.
         platforms.turn("linkedin", json!({})).await;
         assert_eq!(desk.delivery(&id, "linkedin").await, delivery);
         assert_eq!(platforms.count("linkedin", "posts").await, 0);
@@ -87,7 +87,7 @@ async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
     // As if the replicas of all later attempts had died.
     let died = "UPDATE jobs SET attempts = 5, run_at = now(), lease_id = gen_random_uuid(), lease_until = now()
                 WHERE kind = 'post_delivery' AND lease_id IS NULL";
-    eventually("no attempt is under way", async || when(app.stores.execute(died).await == 1)).await;
+    eventually("no attempt is running", async || when(app.stores.execute(died).await == 1)).await;
     let delivery = desk.until(&id, "mastodon", "failed").await;
     assert_eq!((&delivery["attempts"], &delivery["last_error"]), (&json!(5), &json!("the platform failed with status 503")));
 }
@@ -96,12 +96,12 @@ async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
 async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_doubles_none() {
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
-    // The one that takes the requests does one job at once, so that the other has most of them when it dies.
+    // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
     let survivor = TestApp::with(&[&file, &keys, "--job-workers=1"]).await;
     let desk = Desk::open(&survivor, &["mastodon", "x"]).await;
     let path = file.strip_prefix("--platforms-file=").unwrap();
     let mut victim = Program::serve(&survivor.stores, &[("PLATFORMS_FILE", path), ("TOKEN_KEYS", TOKEN_KEY), ("JOB_WORKERS", "20")]).await;
-    // A post is made when the wait begins: its platform has it, and nobody knows.
+    // The platform creates the post before the delay, so the replica dies without knowing the result.
     for platform in ["mastodon", "x"] {
         platforms.turn(platform, json!({ "latency_ms": 8000 })).await;
     }
@@ -110,7 +110,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
         ids.push(desk.post(&format!("Number {n}"), &["mastodon", "x"]).await);
     }
     let busy = "SELECT count(*) FROM jobs WHERE lease_id IS NOT NULL AND kind = 'post_delivery'";
-    eventually("deliveries are under way", async || {
+    eventually("deliveries are running", async || {
         let made = platforms.count("mastodon", "posts").await + platforms.count("x", "posts").await;
         when(survivor.stores.count(busy).await >= 15 && made >= 10)
     })
@@ -134,7 +134,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
         assert_eq!((texts.len(), platforms.count(platform, "posts").await), (10, 10));
         repeated += platforms.count(platform, "repeated_posts").await;
     }
-    assert!(repeated >= 5, "{repeated} were under way when it died");
+    assert!(repeated >= 5, "only {repeated} deliveries were running when the replica died");
     assert_eq!(survivor.stores.count("SELECT count(*) FROM jobs WHERE kind = 'post_delivery'").await, 0);
     assert_eq!(survivor.stores.count("SELECT count(*) FROM post_deliveries WHERE status = 'delivered'").await, 20);
 }
@@ -169,7 +169,7 @@ async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed
         ("x", json!({ "data": { "id": "../../evil" } })),
         ("x", json!({ "data": { "id": "1?q=" } })),
         ("x", json!({ "data": { "id": long } })),
-        // Its name should be in a header.
+        // The identifier should be in a header.
         ("linkedin", json!({ "id": "urn:li:share:1" })),
     ];
     for (platform, body) in bodies {
@@ -215,7 +215,7 @@ async fn what_x_and_mastodon_say_of_the_end_of_their_limits_is_heeded() {
     liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", told.clone())]));
     let id = desk.post("Hello", &["x"]).await;
     desk.until(&id, "x", "pending").await;
-    // LinkedIn says nothing of the kind.
+    // LinkedIn does not return the post.
     let id = desk.post("Hello", &["linkedin"]).await;
     desk.until(&id, "linkedin", "pending").await;
     liar.say(|| StatusCode::TOO_MANY_REQUESTS);

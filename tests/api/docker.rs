@@ -1,4 +1,4 @@
-//! What only a real engine can show: scripts that run, lines that a program writes, and what a container cannot do.
+//! Behaviour that needs a real engine: scripts, a program's output, and the isolation of containers.
 
 use std::time::Duration;
 
@@ -47,10 +47,10 @@ async fn a_script_that_nobody_waits_for_is_killed_with_all_it_started() {
             engine.exec(environment, &script).await
         }
     });
-    eventually("the script is at work", async || when(asleep().await == "2")).await;
+    eventually("the script is running", async || when(asleep().await == "2")).await;
     script.abort();
-    eventually("the script is gone", async || when(asleep().await == "0")).await;
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Running), "the container is not");
+    eventually("the script has ended", async || when(asleep().await == "0")).await;
+    assert_eq!(rig.state(environment).await, Some(ContainerState::Running), "the container must keep running");
 }
 
 #[tokio::test]
@@ -60,7 +60,7 @@ async fn whatever_a_program_writes_becomes_lines() {
     let text = "{ head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'a\\033[31mb\\tc\\000d\\377\\n'; echo; } >/proc/1/fd/1; echo last >/proc/1/fd/2";
     assert_eq!(output(&rig, environment, text).await, "");
     let mut lines = take(&mut rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 5).await;
-    // Two streams are two pipes: which of two lines comes first is the engine's choice.
+    // Two streams are two pipes, so the engine chooses which of two lines comes first.
     lines.sort_by_key(|line| line.stream == LogStream::Stderr);
     let texts: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
     assert_eq!(texts, ["ready: busybox:1.37", &"x".repeat(LINE_LIMIT), "a[31mb\tcd\u{fffd}", "", "last"]);
@@ -117,14 +117,14 @@ async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
     output(&rig, there, "while :; do echo hello | nc -l -p 7777; done >/dev/null 2>&1 </dev/null &").await;
     let ask = |address: &str| leaked(format!("timeout 5 nc {address} 7777 </dev/null"));
     eventually("it listens", async || when(rig.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
-    assert_eq!(rig.exec(there, ask(&address)).await.unwrap().output, "hello\n", "it can be reached at all");
+    assert_eq!(rig.exec(there, ask(&address)).await.unwrap().output, "hello\n", "the server must be reachable from its own container");
     let said = rig.exec(here, ask(&address)).await.unwrap().output;
-    assert!(!said.contains("hello"), "containers are alone: {said}");
+    assert!(!said.contains("hello"), "containers must be isolated: {said}");
     let (network, _) = address.rsplit_once('.').unwrap();
     let gateway = format!(
         "timeout 5 ping -c 1 -W 2 {network}.1 || timeout 5 nc -w 2 {network}.1 22 </dev/null || timeout 5 nc -w 2 192.0.2.1 80 </dev/null"
     );
-    assert_ne!(rig.exec(here, leaked(gateway)).await.unwrap().code, 0, "neither the host nor anything else is there");
+    assert_ne!(rig.exec(here, leaked(gateway)).await.unwrap().code, 0, "neither the host nor another machine may be reachable");
 }
 
 #[tokio::test]

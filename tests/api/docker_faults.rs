@@ -1,4 +1,4 @@
-//! What the docker driver says to an engine, and makes of what an engine says and does not say.
+//! The docker driver's requests to an engine, and its handling of the engine's responses and of missing ones.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::support::app::configuration;
 use crate::support::engine::{FakeEngine, Mode, response};
 use crate::support::rig::{IMAGE, Rig, to_end};
 
-/// What an engine says of itself, which is nobody else's business.
+/// Internal details in an engine's error, which must not reach clients.
 const WORDS: &str = "dial tcp: proxy http://somebody:hunter2@10.0.0.1 in /var/lib/docker";
 
-/// How every call ends.
+/// The result of every call.
 async fn every_call(engine: &Engine) -> Vec<(&'static str, Result<(), DriverError>)> {
     let (environment, size) = (Uuid::now_v7(), TerminalSize::new(80, 24).unwrap());
     vec![
@@ -71,7 +71,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
             format!("GET /networks/{network}"),
             format!("POST /containers/create?name={}&platform=", rig.listed().await[1].reference.trim_start_matches("id-of-")),
         ],
-        "no version stands in a path: every engine answers in its own"
+        "paths must not contain an API version, so that every engine uses its own"
     );
     let networks = fake.bodies("POST /networks/create");
     let bridge = networks[0]["Options"]["com.docker.network.bridge.name"].as_str().unwrap();
@@ -117,7 +117,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
         },
     });
     assert_eq!(fake.bodies("POST /containers/create")[0], expected);
-    assert_eq!(fake.bodies("POST /containers/test-"), [Value::Null], "a start says nothing more");
+    assert_eq!(fake.bodies("POST /containers/test-"), [Value::Null], "a start must have no body");
 }
 
 #[tokio::test]
@@ -131,7 +131,11 @@ async fn a_script_runs_with_the_privileges_of_its_container() {
     let command = body["Cmd"].as_array().unwrap();
     assert_eq!((&command[..2], &command[3..]), (&[json!("sh"), json!("-c")][..], &[json!("sh"), json!("echo hello"), json!("")][..]));
     let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd"], "no user, no privilege, no environment of its own");
+    assert_eq!(
+        keys,
+        ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd"],
+        "a script must have no user, privileges or environment of its own"
+    );
 }
 
 #[tokio::test]
@@ -140,7 +144,7 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     let rig = Rig::before(&fake).await;
     let environment = rig.created().await;
     rig.engine.start(environment).await.unwrap();
-    // The guard's frame, and of the terminal bytes.
+    // The guard's frame, followed by no terminal output.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
     fake.say_to("POST /exec/exec/start", upgraded.to_owned());
     let mut terminal = rig.terminal(environment, Program::Shell).await.unwrap();
@@ -210,7 +214,7 @@ async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
     let (silent, _hanging) = rig.silent(Duration::from_millis(10)).await;
     assert_every_call(&silent, "hang", |error| matches!(error, DriverError::Timeout)).await;
     let calls = rig.calls_since(&before);
-    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal counts as a script does: {calls:?}");
+    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal must count as a script: {calls:?}");
     assert!(calls.keys().all(|call| call.ends_with(" failure")), "{calls:?}");
     rig.engine.ping().await.unwrap();
 }
@@ -240,7 +244,7 @@ async fn what_is_no_engine_has_failed() {
     for body in ["<html>hunter2</html>", "", "{", "7", "[{}]", "\u{0}\u{0}"] {
         fake.set(Mode::Say(response(200, body))).await;
         for (call, result) in every_call(&rig.engine).await {
-            // The rest is told by the status alone, or by a list that may be empty.
+            // The other calls only use the status, or a list that may be empty.
             if ["create", "inspect", "exec", "terminal", "logs"].contains(&call) {
                 assert!(is_failed(&result.unwrap_err()), "{body}: {call}");
             }
@@ -253,7 +257,7 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let rig = Rig::before(&fake).await;
     rig.engine.pull(IMAGE).await.unwrap();
-    assert_eq!(fake.bodies("POST ").len(), 0, "an image that is there needs no registry");
+    assert_eq!(fake.bodies("POST ").len(), 0, "an existing image must not be pulled");
 
     fake.say_to("GET /images", response(404, json!({ "message": "no such image" })));
     fake.say_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
@@ -321,12 +325,15 @@ async fn a_log_that_breaks_off_says_so() {
     fake.say_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
     let mut lines = rig.lines(environment, whole[1].at).await;
     assert_eq!(lines.next().await.unwrap().unwrap(), whole[1]);
-    assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "half a line is none");
+    assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "an incomplete line must be an error");
     assert!(lines.next().await.is_none());
 
     fake.say_to(&log, response(404, json!({ "message": WORDS })));
     let mut lines = rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await;
-    assert!(matches!(lines.next().await, Some(Err(DriverError::NoContainer))), "it went between the look and the opening");
+    assert!(
+        matches!(lines.next().await, Some(Err(DriverError::NoContainer))),
+        "a container removed before the log opens must be reported as missing"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! What every driver of environments promises: the same stories on the simulated one and, where an engine is, on Docker.
+//! The contract of every environment driver: the same tests for the simulated driver and, where an engine is available, for Docker.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -11,7 +11,7 @@ use crate::support::eventually;
 use crate::support::rig::{IMAGE, Rig, take, to_end};
 use crate::support::terminal::AtTerminal;
 
-/// Each story as a test of each driver.
+/// Makes each function a test of each driver.
 macro_rules! on_every_driver {
     ($($story:ident),* $(,)?) => {
         mod sim {
@@ -147,7 +147,7 @@ async fn a_terminal_is_a_shell_until_it_ends(rig: &Rig) {
         at.types("\recho heard\r").await;
         at.sees("\nheard\r\n").await;
         assert!(!at.text().contains("forgotten"), "{}", at.text());
-        // Before it asks for the next command, the terminal is not the shell's, and would take Ctrl-D for something else.
+        // Before the next prompt, the terminal does not belong to the shell and Ctrl-D would mean something else.
         at.sees("$ ").await;
         at.types(end).await;
         at.ends().await;
@@ -206,10 +206,10 @@ async fn a_list_has_exactly_the_containers_of_its_namespace(rig: &Rig) {
     }
     rig.engine.remove(here[1]).await.unwrap();
     assert_eq!(environments(rig).await, [here[0], here[2]]);
-    assert_eq!(neighbour.engine.inspect(here[0]).await.unwrap(), None, "a neighbour's container is nobody's");
+    assert_eq!(neighbour.engine.inspect(here[0]).await.unwrap(), None, "a container of another namespace must be invisible");
 }
 
-/// Has the container write many lines; a simulated one does of itself.
+/// Makes the container write many lines; a simulated one does so by itself.
 async fn have_lines(rig: &Rig, environment: Uuid) {
     let text = "n=0; while [ $n -lt 100 ]; do echo line $n >/proc/1/fd/1; n=$((n + 1)); done";
     assert_eq!(rig.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
@@ -219,14 +219,14 @@ async fn a_log_that_is_opened_again_goes_on_where_it_was_left(rig: &Rig) {
     let environment = rig.running().await;
     have_lines(rig, environment).await;
     let whole = take(&mut rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 90).await;
-    assert!(whole.is_sorted_by_key(|line| line.at), "no time runs backwards: {whole:?}");
+    assert!(whole.is_sorted_by_key(|line| line.at), "times must not decrease: {whole:?}");
     let mut read: Vec<Line> = Vec::new();
     for count in [1, 2, 30, 57] {
         let since = read.last().map_or(OffsetDateTime::UNIX_EPOCH, |line| line.at);
         let known = read.iter().filter(|line| line.at == since).count();
         let mut lines = rig.lines(environment, since).await;
         let again = take(&mut lines, known).await;
-        assert_eq!(again, read[read.len() - known..], "what was written at the very moment comes again");
+        assert_eq!(again, read[read.len() - known..], "lines of exactly the given time must be repeated");
         read.extend(take(&mut lines, count).await);
     }
     assert_eq!(read, whole);
@@ -240,7 +240,7 @@ async fn a_log_ends_with_its_container_and_tells_all_of_it(rig: &Rig) {
     let followed = followed.await.unwrap();
     assert!(!followed.is_empty());
     let afterwards = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
-    assert_eq!(afterwards, followed, "the log of a container that has ended is whole, and ends");
+    assert_eq!(afterwards, followed, "the log of an ended container must be complete and end");
     let last = followed.last().unwrap();
     let end = to_end(rig.lines(environment, last.at).await).await;
     assert_eq!(end.last(), Some(last));
@@ -263,7 +263,7 @@ async fn every_replica_sees_and_changes_the_same_containers(rig: &Rig) {
 }
 
 async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
-    // From hardly begun to nearly or wholly done.
+    // From hardly started to nearly or entirely finished.
     for milliseconds in [0, 1, 3, 10, 30, 100, 300] {
         let moment = Duration::from_millis(milliseconds);
         let environment = Uuid::now_v7();
@@ -274,7 +274,7 @@ async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
         rig.engine.start(environment).await.unwrap();
         rig.until_ready(environment, since).await;
         let _dropped = tokio::time::timeout(moment, rig.engine.restart(environment)).await;
-        // What an engine has begun it ends, and until then another call may fail; the next does not.
+        // An engine finishes an operation that it has begun. Until then another call may fail, but not afterwards.
         eventually("it starts", async || rig.engine.start(environment).await.ok()).await;
         let _dropped = tokio::time::timeout(moment, rig.engine.remove(environment)).await;
         eventually("it is removed", async || rig.engine.remove(environment).await.ok()).await;
@@ -284,7 +284,7 @@ async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
 
 async fn calls_at_the_same_time_make_one_container(rig: &Rig) {
     let (other, environment) = (rig.replica(), Uuid::now_v7());
-    // On a network that is not there yet either.
+    // This also creates the network concurrently.
     let made = tokio::join!(
         rig.engine.create(environment, IMAGE),
         other.create(environment, IMAGE),

@@ -1,5 +1,5 @@
-//! What the edge answers by itself or adds to answers: bodies that break off or are too large, refusals, HEAD, headers.
-//! Sockets through the edge: `sockets_edge`. Replicas that end or freeze: `edge_replicas`.
+//! Responses that the edge generates or extends: bodies that break off or are too large, refusals, HEAD, headers. `sockets_edge` covers
+//! sockets, `edge_replicas` replicas that end or freeze.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use serde_json::json;
 use crate::support::routes::misbehaving;
 use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopback, when};
 
-/// The largest body that is read, and so the size around which most of these bodies are.
+/// The largest accepted body; most bodies here are about this size.
 const LIMIT: usize = 1_048_576;
-/// For a busy machine; well below the 30 s for which the edge waits for a body.
+/// A limit for a busy machine, well below the 30 s for which the edge waits for a body.
 const AT_ONCE: Duration = Duration::from_secs(15);
-/// Enough for a proxy that counts failures to give up on all three replicas.
+/// Enough failures for a proxy that counted them to give up on all three replicas.
 const BROKEN: usize = 90;
 
-/// So many replicas, and the edge in front of them.
+/// This many replicas, with the edge in front of them.
 async fn stage(count: usize) -> Option<(Vec<TestApp>, Edge)> {
     let stores = Stores::new().await;
     let launch = |number| TestApp::launch(&stores, &[&format!("--replica=replica-{number}")], Some(misbehaving()));
@@ -29,13 +29,13 @@ async fn stage(count: usize) -> Option<(Vec<TestApp>, Edge)> {
     Some((replicas, edge))
 }
 
-/// The head of a request with a body: of a declared length, or in chunks.
+/// The head of a request with a body of a declared length or in chunks.
 fn head(method: &str, path: &str, declared: Option<usize>, more: &str) -> String {
     let length = declared.map_or_else(|| "Transfer-Encoding: chunked".to_owned(), |length| format!("Content-Length: {length}"));
     format!("{method} {path} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{length}\r\n{more}\r\n")
 }
 
-/// So many bytes of a body as they are sent, in one chunk or as they are.
+/// This many bytes of a body as sent on the wire, in one chunk or plain.
 fn piece(length: usize, declared: Option<usize>) -> String {
     let bytes = "a".repeat(length);
     if declared.is_some() { bytes } else { format!("{length:x}\r\n{bytes}\r\n") }
@@ -58,12 +58,12 @@ async fn a_client_that_breaks_off_is_the_one_who_failed() {
             let cut_off = (0..BROKEN / broken.len()).map(|_| async {
                 let mut raw = edge.raw().await;
                 raw.send(head("POST", path, declared, "")).await;
-                // The edge may have refused it by its length and closed.
+                // The edge may have refused the request by its length and closed the connection.
                 let _refused = raw.try_send(piece(sent, declared)).await;
             });
             join_all(cut_off).await;
         }
-        // Nobody waits for a replica, and all of them are still asked.
+        // No request waits for a replica, and all replicas still serve requests.
         let asked = (0..30).map(|_| async { edge.get("/version").answer().await.expect(200).header("x-served-by").to_owned() });
         let served: BTreeSet<_> = join_all(asked).await.into_iter().collect();
         assert_eq!(served.len(), 3, "{path}: {served:?}");
@@ -73,7 +73,7 @@ async fn a_client_that_breaks_off_is_the_one_who_failed() {
         when(scrape.get("caddy_http_requests_in_flight", &[("handler", "reverse_proxy")]) == 0.0)
     })
     .await;
-    assert!(edge.ended_with("499").await > 0.0, "the client's failure is counted as that");
+    assert!(edge.ended_with("499").await > 0.0, "the client's failure must count as 499");
     for status in ["500", "502", "503", "504"] {
         assert_eq!(edge.ended_with(status).await, 0.0, "{status}");
     }
@@ -94,7 +94,7 @@ async fn a_body_is_passed_on_whole_up_to_the_limit_and_refused_beyond_it() {
             let declared = is_declared.then_some(length);
             let mut raw = edge.raw().await;
             raw.send(head("POST", "/test/echo", declared, "")).await;
-            // It is refused before all of it has been sent, and then there is nobody to send the rest to.
+            // The edge refuses the request before all of it is sent, and may close the connection.
             let _closed = raw.try_send(piece(length, declared)).await;
             let _closed = raw.try_send(if is_declared { "" } else { "0\r\n\r\n" }).await;
             let answer = raw.answer().await.expect(413);
@@ -133,9 +133,9 @@ async fn a_refusal_does_not_wait_for_the_body() {
             let mut raw = edge.raw().await;
             raw.send(head(method, path, declared, expect)).await;
             let answer = tokio::time::timeout(AT_ONCE, raw.answer()).await;
-            let answer = answer.unwrap_or_else(|_| panic!("no answer: {method} {path} {declared:?} {expect}"));
+            let answer = answer.unwrap_or_else(|_| panic!("no response: {method} {path} {declared:?} {expect}"));
             assert_eq!(answer.status, status, "{method} {path} {declared:?} {expect}");
-            // Otherwise the body that follows would be read as the next request.
+            // Otherwise the following body would be read as the next request.
             assert_eq!(answer.header("connection"), "close");
         }
     }
@@ -193,7 +193,7 @@ fn assert_protected(what: &str, answer: &Answer) {
         assert!(value.is_none_or(|value| values[0] == value), "{what}: {name}: {values:?}");
     }
     assert_eq!((answer.header("server"), answer.header("via")), ("", ""), "{what}");
-    assert_eq!(answer.header("strict-transport-security"), "", "{what}: not over plain HTTP (RFC 6797, section 7.2)");
+    assert_eq!(answer.header("strict-transport-security"), "", "{what}: must not be sent over plain HTTP (RFC 6797, section 7.2)");
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn every_answer_carries_the_edges_headers() {
     let asked = [
         ("a page", edge.get("/"), 200),
         ("a file", edge.get(&asset), 200),
-        ("an answer of the API", edge.get("/health"), 200),
+        ("a response of the API", edge.get("/health"), 200),
         ("a redirect", edge.get("/studio"), 303),
         ("a refusal of a replica", login, 401),
         ("nothing there", edge.get("/nope"), 404),
@@ -227,7 +227,7 @@ async fn every_answer_carries_the_edges_headers() {
 async fn an_answer_without_a_replica_carries_them_as_well() {
     let nowhere = SocketAddr::from((own_loopback(), 1));
     let Some(edge) = Edge::alone(&[nowhere], &[]).await else { return };
-    // Before the first check has failed, nothing is known and the connection is refused.
+    // Until the first check has failed, the edge still uses the replica and its connection is refused.
     let answer = eventually("the replica has left the pool", async || {
         let answer = edge.get("/version").answer().await;
         (answer.status == 503).then_some(answer)
@@ -247,7 +247,7 @@ async fn two_hosts_are_refused() {
     }
 }
 
-/// Monitoring selects two handlers of the edge (`monitoring/prometheus/rules/infra.yml`): together they have seen each request once.
+/// Monitoring selects two handlers of the edge (`monitoring/prometheus/rules/infra.yml`), which together count each request exactly once.
 #[tokio::test]
 async fn each_request_is_counted_once_whatever_names_the_site_has() {
     let Some((replicas, _)) = stage(1).await else { return };
@@ -271,7 +271,7 @@ async fn each_request_is_counted_once_whatever_names_the_site_has() {
             let of = |handler| scrape.since(&before, "caddy_http_request_duration_seconds_count", &[("handler", handler), ("code", code)]);
             of("reverse_proxy") + of("subroute")
         };
-        // A request is counted when its answer has ended.
+        // The edge counts a request when its response has ended.
         eventually(address, async || when(counted("404").await + counted("500").await >= 3.0 * hosts.len() as f64)).await;
         assert_eq!((counted("404").await, counted("500").await), (2.0 * hosts.len() as f64, hosts.len() as f64), "{address}");
     }

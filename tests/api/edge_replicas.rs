@@ -1,4 +1,4 @@
-//! What the edge does when a replica freezes, and how long it waits for answers.
+//! The edge's handling of a frozen replica, and its time limit for responses.
 
 use std::time::{Duration, Instant};
 
@@ -8,12 +8,12 @@ use serde_json::json;
 use crate::support::program::Program;
 use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, when};
 
-/// Shortened here, so that nobody waits for the shipped one.
+/// Shortened, so that the test does not wait for the shipped limit.
 const ANSWER_TIMEOUT: (&str, &str) = ("EDGE_ANSWER_TIMEOUT", "2s");
-/// Far above the two seconds of the configuration, for a busy machine, and below what longer intervals would take.
+/// Far above the configured two seconds, for a busy machine, and below the time that longer intervals would take.
 const LEAVES_POOL_WITHIN: Duration = Duration::from_secs(6);
 
-/// The cookie that keeps a browser at the replica that answered.
+/// The cookie that keeps a browser at the replica that responded.
 fn cookie(answer: &Answer) -> String {
     answer.header("set-cookie").split(';').next().unwrap_or_default().to_owned()
 }
@@ -37,13 +37,13 @@ async fn a_frozen_replica_is_left_within_seconds_and_what_it_was_asked_ends() {
     let login = json!({ "email": "nobody@example.org", "password": "wrong password" });
     let asked = edge.request(Method::POST, "/api/auth/login").header("cookie", &cookie).json(&login);
     let asked = tokio::spawn(async move { asked.answer().await });
-    eventually("another replica answers who was with this one", async || {
+    eventually("another replica serves this replica's clients", async || {
         let answer = edge.get("/version").header("cookie", &cookie).timeout(Duration::from_millis(300)).try_answer().await.ok()?;
         when(answer.status == 200 && answer.header("x-served-by") != "frozen")
     })
     .await;
     let taken = frozen_at.elapsed();
-    // What is under way may be done already, and is not sent again.
+    // The replica may already have executed the request, so the edge does not retry it.
     let answer = asked.await.unwrap().expect(504);
     program.signal("CONT");
     assert_eq!(answer.json()["code"], "gateway_timeout");
@@ -62,7 +62,7 @@ async fn a_poll_that_waits_for_news_is_answered_before_the_edge_gives_up() {
     let session = format!("/socket.io/?EIO=4&transport=polling&sid={}", handshake["sid"].as_str().unwrap());
     let connect = json!({ "token": ada.token });
     edge.request(Method::POST, &session).body(format!("40{connect}")).answer().await.expect(200);
-    // The first ping comes at once, the second ends a poll for which there was nothing else.
+    // The first ping comes at once; the second ends a poll that had no other message.
     for _ in 0..2 {
         while !edge.get(&session).answer().await.expect(200).text().split('\u{1e}').any(|packet| packet == "2") {}
         edge.request(Method::POST, &session).body("3").answer().await.expect(200);

@@ -1,4 +1,4 @@
-//! Environments: their life, what is refused, and that what is said of them is true.
+//! Environments: their life cycle, refused operations, and a status that matches the driver's state.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -74,7 +74,7 @@ async fn an_operation_is_accepted_while_another_is_under_way_and_done_when_its_t
     let app = TestApp::with(&["--sim-latency=200ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
-    // Where the creation leads, there is nothing to stop.
+    // While the environment is being created, there is nothing to stop.
     for operation in ["stop", "restart"] {
         studio.operate(&id, operation).await.problem(409, "environment_not_running");
     }
@@ -104,7 +104,7 @@ async fn what_is_being_deleted_can_be_deleted_again_and_nothing_else() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
-    // As a deletion leaves it whose job has not begun.
+    // The state of a deletion whose job has not begun.
     app.stores.execute("UPDATE environments SET status = 'deleting'").await;
     let rows = app.stores.contents().await;
     assert_eq!(studio.delete(&id).await.expect(202).json()["status"], "deleting");
@@ -114,7 +114,7 @@ async fn what_is_being_deleted_can_be_deleted_again_and_nothing_else() {
     assert_eq!(app.stores.contents().await, rows);
 }
 
-/// A stop that was accepted happens, also when a start is asked for before it has begun.
+/// An accepted stop happens, even when a start is requested before it has begun.
 #[tokio::test]
 async fn a_start_during_a_stop_does_both() {
     let app = TestApp::with(&["--sim-latency=50ms"]).await;
@@ -131,7 +131,7 @@ async fn a_start_during_a_stop_does_both() {
     assert_ne!(started().await, before);
 }
 
-/// Whatever is asked for in whatever order, what was accepted last becomes true, and nothing piles up behind it.
+/// Whatever the order of requests, the operation accepted last takes effect, and no jobs pile up behind it.
 #[tokio::test]
 async fn the_last_operation_that_was_accepted_becomes_true() {
     let app = TestApp::with(&["--sim-latency=20ms"]).await;
@@ -265,7 +265,7 @@ async fn a_driver_that_fails_is_asked_again() {
     }
     let creating = "SELECT count(*) FROM environments WHERE status = 'creating'";
     eventually("every creation has ended", async || when(app.stores.count(creating).await == 0)).await;
-    // An attempt is two calls: that five of them fail happens to one environment of a hundred.
+    // An attempt makes two calls; the chance that five attempts fail is about one environment in a hundred.
     assert!(app.stores.count("SELECT count(*) FROM environments WHERE status = 'stopped'").await >= 8);
     let scrape = app.settled().await;
     assert!(scrape.get("docker_operations_total", &[("status", "failure")]) >= 1.0);
@@ -277,7 +277,7 @@ async fn what_cannot_be_done_ends_in_an_error_that_says_why_and_can_be_started_a
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
-    // Somebody removes the container, and a stop is asked for before that is noticed.
+    // The container is removed behind the service's back, and a stop is requested before the reconciler notices.
     app.stores.execute("DELETE FROM sim_containers").await;
     let stop = studio.operate(&id, "stop").await;
     assert!(matches!(stop.status, 202 | 409), "{}", stop.text());
@@ -301,7 +301,7 @@ async fn what_happened_behind_our_back_is_found() {
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &removed).await;
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &gone).await;
     behind("UPDATE sim_containers SET state = 'running', started_at = now() WHERE environment_id = $1::uuid", &started).await;
-    // One that nothing was ever recorded of.
+    // A container without any record.
     let orphan = "INSERT INTO sim_containers (namespace, environment_id, image, state)
                   VALUES ('vitrine', gen_random_uuid(), 'busybox:1.37', 'running')";
     app.stores.execute(orphan).await;
@@ -344,7 +344,7 @@ async fn the_fleet_counts_environments_by_status() {
     let studio = Studio::open(&app).await;
     studio.running("a").await;
     studio.environment("b").await;
-    eventually("the gauges say so", async || {
+    eventually("the gauges are up to date", async || {
         let scrape = app.scrape().await;
         let count = |status| scrape.get("environments", &[("status", status)]);
         when(count("running") == 1.0 && count("stopped") == 1.0 && count("creating") == 0.0)
@@ -355,7 +355,7 @@ async fn the_fleet_counts_environments_by_status() {
 #[tokio::test]
 async fn readiness_tells_which_driver_there_is() {
     let app = TestApp::start().await;
-    eventually("the driver has been asked", async || {
+    eventually("the driver has been called", async || {
         let readiness = app.get("/health/ready").answer().await.expect(200).json();
         let check = &readiness["checks"]["environment_driver"];
         when(check["status"] == "up" && check["detail"] == "sim" && check["required"] == false && readiness["status"] == "ready")

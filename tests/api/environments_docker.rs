@@ -1,5 +1,5 @@
-//! Environments on the docker driver, from a request to the engine: their life in a real one, and that no request reaches
-//! a container's configuration.
+//! Environments on the docker driver, from the request to a real engine: their life cycle, and the proof that no request reaches a
+//! container's configuration.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::support::engine::{FakeEngine, Mode};
 use crate::support::rig::{Namespace, has_engine};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
-/// What would be seen in the engine's requests if a client's words came through.
+/// A marker that would appear in the engine's requests if a client's text reached them.
 const MARK: &str = "mallory";
 
 async fn on_fake(engine: &FakeEngine) -> TestApp {
@@ -26,7 +26,7 @@ async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
 
-    // What a container could be told, in every place of a body: refused.
+    // Container settings in every part of a body are refused.
     for field in
         ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
     {
@@ -38,7 +38,7 @@ async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
         let body = json!({ "name": "web", "image": image });
         studio.request(Method::POST, &path).json(&body).answer().await.problem(422, "validation_failed");
     }
-    // What a name may be: it stays with us.
+    // Unusual names are accepted but stay within the service.
     let names = ["mallory --privileged", "mallory$(reboot)", "mallory\",\"HostConfig\":{\"Privileged\":true}", "../../mallory", "plain"];
     let mut ids = Vec::new();
     for name in names {
@@ -65,7 +65,7 @@ async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
         assert_eq!(host["SecurityOpt"], json!(["no-new-privileges:true"]));
     }
     let distinct: BTreeSet<String> = bodies.iter().map(Value::to_string).collect();
-    assert_eq!(distinct.len(), 1, "they differ in whose they are and in nothing else");
+    assert_eq!(distinct.len(), 1, "containers must differ only in their owner");
     let asked = engine.requests();
     assert!(!asked.iter().any(|request| request.path.contains(MARK) || request.body.to_string().contains(MARK)), "{asked:?}");
 }
@@ -80,11 +80,11 @@ async fn an_engine_that_is_away_degrades_a_replica_and_does_not_fail_it() {
         let check = &answer.json()["checks"]["environment_driver"];
         when(answer.json()["status"] == status && check["status"] == driver && check["detail"] == "docker")
     };
-    eventually("readiness tells of it", async || told("degraded", "down").await).await;
+    eventually("readiness reports the failure", async || told("degraded", "down").await).await;
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
 
-    // What is wanted meanwhile is tried until the engine is there.
+    // Operations requested meanwhile are retried until the engine is available.
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
     eventually("a call has failed", async || {
@@ -92,7 +92,7 @@ async fn an_engine_that_is_away_degrades_a_replica_and_does_not_fail_it() {
     })
     .await;
     engine.set(Mode::Answer).await;
-    eventually("readiness tells of its return", async || told("ready", "up").await).await;
+    eventually("readiness reports the recovery", async || told("ready", "up").await).await;
     studio.until(&id, "stopped").await;
 }
 
@@ -121,7 +121,8 @@ async fn an_environment_lives_in_a_real_engine() {
         studio.operate(&id, operation).await.expect(202);
         studio.until(&id, if operation == "stop" { "stopped" } else { "running" }).await;
     }
-    eventually("what was written before and after is stored once each", async || when(lines("ready: busybox:1.37").await? == 3)).await;
+    eventually("lines from before and after the restart are stored once each", async || when(lines("ready: busybox:1.37").await? == 3))
+        .await;
     studio.delete(&id).await.expect(202);
     studio.until_gone(&id).await;
 }

@@ -1,4 +1,4 @@
-//! Extensions: wanted by a request, installed by a job, in a running environment or at its next start.
+//! Extensions: requested by a client, installed by a job, in a running environment or at its next start.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -38,7 +38,7 @@ async fn an_extension_is_installed_in_a_running_environment_and_removed() {
     assert_eq!(after.since(&before, "extension_installations_total", &labels), 1.0);
 
     assert_eq!(ask(&studio, Method::DELETE, &id, "shell-prompt").await.expect(202).json()["status"], "removing");
-    eventually("it is gone", async || listed(&studio, &id).await.is_empty().then_some(())).await;
+    eventually("the extension is removed", async || listed(&studio, &id).await.is_empty().then_some(())).await;
     ask(&studio, Method::DELETE, &id, "shell-prompt").await.problem(404, "not_found");
     let lines = studio.system_lines(&id).await;
     assert_eq!(lines[lines.len() - 2..], ["extension shell-prompt installed", "extension shell-prompt removed"]);

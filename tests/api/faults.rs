@@ -1,4 +1,4 @@
-//! Faults on purpose: who may make them, what may become one, and that there is nothing of them where they are off.
+//! Fault injection: who may use it, which faults are valid, and that nothing of it exists where it is disabled.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -32,7 +32,7 @@ async fn unless_they_are_turned_on_there_are_no_faults_for_anybody() {
     assert_eq!(app.stores.count("SELECT count(*) FROM faults").await, 0);
     assert!(!visit(&app, &admin, "/studio").await.expect(200).text().contains(PAGE));
     let scrape = app.settled().await;
-    assert!(!scrape.text.contains("route=\"/api/faults"), "what is not there has no series");
+    assert!(!scrape.text.contains("route=\"/api/faults"), "routes that do not exist must have no series");
 }
 
 #[tokio::test]
@@ -191,7 +191,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
         ("DATABASE_URL", database.as_str()),
         ("REDIS_URL", redis.as_str()),
         ("REDIS_KEY_PREFIX", app.stores.prefix()),
-        // As beside a replica in its container.
+        // As with `exec` in a replica's container.
         ("LISTEN_ADDRESS", listening.as_str()),
     ];
     let output = run(&["grant-admin", "nobody@example.com"], &variables);
@@ -199,7 +199,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
     assert!(said(&output).contains("no account has the e-mail nobody@example.com"), "{}", said(&output));
     let output = run(&["grant-admin", "Ada@example.com"], &variables);
     assert!(output.status.success(), "{}", said(&output));
-    eventually("the replica has heard of it", async || when(role().await == "admin")).await;
+    eventually("the replica knows the new role", async || when(role().await == "admin")).await;
     app.as_user(&ada, Method::GET, LIST).answer().await.expect(200);
     for wrong in [&["grant-admin"][..], &["serve", "ada@example.com"], &["migrate", "ada@example.com"]] {
         assert!(!run(wrong, &variables).status.success(), "{wrong:?}");
@@ -212,7 +212,7 @@ async fn who_makes_and_ends_faults_stands_in_the_log_and_so_does_what_becomes_of
     let program = Program::serve(&stores, &[("FAULTS", "true")]).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();
     let url = |path: &str| format!("http://{}{path}", program.address);
-    eventually("it is ready", async || when(client.get(url("/health/ready")).answer().await.status == 200)).await;
+    eventually("the replica is ready", async || when(client.get(url("/health/ready")).answer().await.status == 200)).await;
     let (email, password) = ("ada@example.com", PASSWORD);
     let account = json!({ "email": email, "password": password, "display_name": "Ada" });
     client.post(url("/api/auth/register")).json(&account).answer().await.expect(201);

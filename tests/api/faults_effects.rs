@@ -1,5 +1,4 @@
-//! What each kind of fault does, as the metrics tell it: it strikes what it is about and nothing else, and no more once it has
-//! ended or expired.
+//! The effect of each kind of fault, as metrics show it: it affects its target and nothing else, and ends when it is ended or expires.
 
 use std::time::Duration;
 
@@ -11,13 +10,13 @@ use crate::support::{Answer, Ask, FAULTS, Scrape, Sockets, Studio, TestApp, User
 
 const MEBIBYTE: f64 = 1_048_576.0;
 
-/// An application with faults, and an admin.
+/// An application with fault injection, and an admin.
 struct Stage {
     app: TestApp,
     admin: User,
 }
 
-/// What a request was answered while a fault struck it, and what was counted by that.
+/// The response of a request under a fault, and the resulting counts.
 struct Struck {
     answer: Answer,
     before: Scrape,
@@ -44,7 +43,7 @@ impl Stage {
         self.app.as_user(&self.admin, Method::GET, path).answer().await
     }
 
-    /// Begins a fault and asks until it strikes.
+    /// Injects a fault and sends requests until it takes effect.
     async fn struck(&self, fault: &Value, ask: impl AsyncFn() -> Answer) -> Struck {
         self.app.begin(&self.admin, fault).await;
         self.until_struck(fault, ask).await
@@ -61,7 +60,7 @@ impl Stage {
         .await
     }
 
-    /// Has the fault ended, then has one that ends by itself; asks after each until it strikes no more.
+    /// Ends the fault, then injects one that expires; after each, sends requests until it has no more effect.
     async fn ends(&self, fault: &Value, ask: impl AsyncFn() -> Answer) {
         self.app.end_faults(&self.admin).await;
         self.until_over(fault, &ask).await;
@@ -94,7 +93,7 @@ async fn latency_makes_a_handler_slow() {
     assert_eq!(struck.since("http_requests_total", &[route[0], ("status", "200")]), 1.0);
     let before = stage.app.settled().await;
     stage.get("/api/extensions").await.expect(200);
-    assert_eq!(stage.app.settled().await.since(&before, "faults_injected_total", &[]), 0.0, "another route is not struck");
+    assert_eq!(stage.app.settled().await.since(&before, "faults_injected_total", &[]), 0.0, "another route must not be affected");
     stage.ends(&fault, ask).await;
 }
 
@@ -140,7 +139,7 @@ async fn memory_is_held_until_the_end() {
     let resident = async || stage.app.settled().await.get("process_resident_memory_bytes", &[]) / MEBIBYTE;
     let before = resident().await;
     let holds = async || eventually("the memory is held", async || when(resident().await > before + 190.0)).await;
-    let is_free = async || eventually("the memory is given back", async || when(resident().await < before + 100.0)).await;
+    let is_free = async || eventually("the memory is released", async || when(resident().await < before + 100.0)).await;
     stage.app.begin(&stage.admin, &fault).await;
     holds().await;
     stage.app.end_faults(&stage.admin).await;
@@ -170,7 +169,7 @@ async fn busy_workers_delay_every_task_and_yet_let_each_have_its_turn() {
     quiet(&stage).await;
 }
 
-/// Waits until no worker is kept busy.
+/// Waits until no worker thread is busy.
 async fn quiet(stage: &Stage) {
     let spins = async || stage.app.scrape().await.get("faults_injected_total", &[("fault", "block")]);
     eventually("nothing spins", async || {
@@ -191,7 +190,7 @@ async fn a_slow_statement_is_measured_and_one_that_is_too_slow_ended_by_postgres
     let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &table);
     assert!(seconds >= 0.15, "{seconds}");
     let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &[("table", "auth_sessions")]);
-    assert!(seconds < 0.15, "another table is not struck: {seconds}");
+    assert!(seconds < 0.15, "another table must not be affected: {seconds}");
     stage.ends(&slow, ask).await;
 
     let endless = json!({ "fault": "database", "delay_ms": 30_000, "table": "projects" });
@@ -206,7 +205,7 @@ async fn when_every_statement_is_too_slow_health_and_the_way_out_are_spared() {
     let fault = json!({ "fault": "database", "delay_ms": 30_000 });
     let struck = stage.struck(&fault, async || stage.get("/api/projects").await).await;
     struck.answer.problem(503, "unavailable");
-    // A session that no cache knows.
+    // A session that is not in the cache.
     let token = stage.app.token(&stage.admin.email).await;
     stage.app.get("/health/ready").answer().await.expect(200);
     let faults = async || stage.app.get("/api/faults").bearer_auth(&token).answer().await;
@@ -254,7 +253,7 @@ async fn the_driver_fails_or_takes_too_long() {
         })
         .await;
         stage.app.end_faults(&stage.admin).await;
-        // The job goes on trying.
+        // The job keeps retrying.
         studio.until(&id, "stopped").await;
         studio.delete(&id).await.expect(202);
         studio.until_gone(&id).await;
@@ -266,7 +265,7 @@ async fn the_driver_fails_or_takes_too_long() {
 
 #[tokio::test]
 async fn right_passwords_are_refused_but_for_admins() {
-    // How often it is tried until the fault has ended is no concern of the throttle.
+    // Rate limits must not depend on the number of attempts until the fault ends.
     let stage =
         Stage::with(TestApp::with_faults(&["--login-attempts-per-account=10000", "--login-attempts-per-address=10000"]).await).await;
     let ada = stage.app.user("ada").await;
@@ -285,15 +284,15 @@ async fn a_task_that_ends_takes_its_replica_with_it_and_the_next_one_stays() {
     let stores = stage.app.stores.clone();
     stage.app.begin(&stage.admin, &json!({ "fault": "task" })).await;
     let Stage { app, admin } = stage;
-    eventually("the replica has left", async || when(app.get("/health/live").try_answer().await.is_err())).await;
-    let error = app.leave().await.expect_err("it has not left because it was told to");
-    assert_eq!(error.to_string(), "background task ended: faults");
+    eventually("the replica has shut down", async || when(app.get("/health/live").try_answer().await.is_err())).await;
+    let error = app.leave().await.expect_err("the shutdown must be a failure");
+    assert_eq!(error.to_string(), "the background task ended: faults");
     let next = TestApp::on(&stores, &[FAULTS]).await;
     let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
     assert_eq!(listed["items"][0]["fault"], "task");
-    // It has looked at the list: what comes after that strikes.
+    // The replica has read the list, so later faults take effect.
     next.begin(&admin, &json!({ "fault": "error", "status": 500, "route": "/version" })).await;
-    eventually("it looks at the list and stays", async || when(next.get("/version").answer().await.status == 500)).await;
+    eventually("the replica reads the list and stays up", async || when(next.get("/version").answer().await.status == 500)).await;
     next.begin(&admin, &json!({ "fault": "task" })).await;
-    eventually("a new one ends it, too", async || when(next.get("/health/live").try_answer().await.is_err())).await;
+    eventually("a new fault ends the replica, too", async || when(next.get("/health/live").try_answer().await.is_err())).await;
 }

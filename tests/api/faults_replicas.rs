@@ -1,4 +1,4 @@
-//! Faults over replicas and over outages: who is struck, how often, and what holds while Postgres is away.
+//! Faults with several replicas and during outages: their targets, their rates, and their persistence while Postgres is down.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::json;
 use crate::support::app::through;
 use crate::support::{Ask, FAULTS, Mode, PATIENT, Proxy, Stores, TestApp, eventually, when};
 
-/// What needs no store, so that only a fault can fail it.
+/// A route that needs no store, so that only a fault can make it fail.
 const ROUTE: &str = "/version";
 
 async fn status(app: &TestApp) -> u16 {
@@ -23,13 +23,13 @@ async fn a_fault_of_one_replica_spares_the_others_and_one_of_all_strikes_all() {
     let admin = first.admin().await;
     let of_one = json!({ "fault": "error", "status": 500, "route": ROUTE, "replica": "backend-2" });
     first.begin(&admin, &of_one).await;
-    eventually("the other replica has heard of it", async || when(status(&second).await == 500)).await;
+    eventually("the other replica knows the fault", async || when(status(&second).await == 500)).await;
     assert_eq!(status(&first).await, 200);
     assert_eq!(first.scrape().await.get("faults_injected_total", &[]), 0.0);
     second.end_faults(&admin).await;
     first.begin(&admin, &json!({ "fault": "error", "status": 503, "route": ROUTE })).await;
     for replica in [&first, &second] {
-        eventually("it strikes everywhere", async || when(status(replica).await == 503)).await;
+        eventually("the fault affects every replica", async || when(status(replica).await == 503)).await;
     }
 }
 
@@ -46,7 +46,7 @@ async fn a_fault_strikes_about_as_often_as_it_says() {
     let after = app.settled().await;
     let failed = after.since(&before, "http_requests_total", &[("route", ROUTE), ("status", "500")]);
     assert_eq!(after.since(&before, "faults_injected_total", &[("fault", "error")]), failed);
-    // A fair coin misses these bounds once in ten million runs.
+    // A fair coin leaves these bounds once in ten million runs.
     assert!((62.0..=138.0).contains(&failed), "{failed} of 200");
 }
 
@@ -61,7 +61,7 @@ async fn without_a_route_everything_fails_but_what_operators_need() {
     }
     for path in ["/health", "/health/live", "/health/ready", "/metrics", "/health/metrics", "/api/metrics", "/api/faults", "/login"] {
         let status = app.get(path).bearer_auth(&admin.token).answer().await.status;
-        // Who is signed in already is sent on from there.
+        // Signed-in users are redirected from some pages.
         assert!(matches!(status, 200 | 303), "{path}: {status}");
     }
     let cookie = format!("vitrine={}", app.token(&admin.email).await);
@@ -87,5 +87,5 @@ async fn while_postgres_is_away_the_last_list_holds_and_faults_expire() {
     assert_eq!(status(&app).await, 500);
     stores.execute("DELETE FROM faults").await;
     proxy.set(Mode::Pass).await;
-    eventually("what was ended meanwhile is over", async || when(status(&app).await == 200)).await;
+    eventually("the fault that was ended meanwhile has no effect", async || when(status(&app).await == 200)).await;
 }

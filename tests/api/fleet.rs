@@ -1,5 +1,4 @@
-//! Environments over several replicas: work is shared, none is lost, none is done twice, and what a replica leaves behind
-//! when it is killed is made true by the others.
+//! Environments with several replicas: work is shared, no job is lost or done twice, and other replicas finish the work of a killed one.
 
 use std::time::Duration;
 
@@ -10,23 +9,23 @@ use futures_util::stream;
 use crate::support::program::Program;
 use crate::support::{Stores, Studio, TestApp, eventually, when, within};
 
-/// No quota, and time for a busy machine to open connections.
+/// No quotas, and enough time for a busy machine to open connections.
 const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-user=1000", "--database-acquire-timeout=10s"];
-/// Clients that ask at the same time.
+/// Number of concurrent clients.
 const CLIENTS: usize = 12;
-/// What is promised of a fleet that lost a replica.
+/// The promised limit for a fleet that lost a replica.
 const TRUE_AGAIN: Duration = Duration::from_secs(30);
 
-/// Creates environments through these replicas in turn and waits until all are there; answers their identifiers.
+/// Creates environments through these replicas in turn, waits until all are created, and returns their identifiers.
 async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<String> {
     let each = stream::iter(0..count).map(async |number| {
         let through = Studio { app: &replicas[number % replicas.len()], user: studio.user.clone(), project: studio.project.clone() };
         through.create(&format!("env-{number}")).await.expect(201).json()["id"].as_str().unwrap().to_owned()
     });
     let ids: Vec<String> = each.buffer_unordered(CLIENTS).collect().await;
-    // One question, not one for each: what is looked at is how the fleet works, not how it is asked.
+    // One query rather than a request per environment, which would load the fleet under test.
     let creating = "SELECT count(*) FROM environments WHERE status <> 'stopped'";
-    eventually("all of them are there", async || when(studio.app.stores.count(creating).await == 0)).await;
+    eventually("all environments are created", async || when(studio.app.stores.count(creating).await == 0)).await;
     ids
 }
 
@@ -40,9 +39,9 @@ async fn three_replicas_create_and_start_environments_each_once() {
     let started = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
     assert!(started.all(async |answer| answer.status == 202).await);
     let running = "SELECT count(*) FROM environments WHERE status = 'running'";
-    eventually("all of them run", async || when(stores.count(running).await == 100)).await;
+    eventually("all environments are running", async || when(stores.count(running).await == 100)).await;
     assert_eq!(stores.count("SELECT count(*) FROM sim_containers WHERE state = 'running'").await, 100);
-    // Each call of the driver was made once, and every replica made some.
+    // Each driver call was made once, and every replica made some.
     let scrapes = join_all(replicas.iter().map(TestApp::settled)).await;
     for operation in ["create", "start"] {
         let calls: Vec<f64> = scrapes.iter().map(|scrape| scrape.get("docker_operations_total", &[("operation", operation)])).collect();
@@ -54,7 +53,7 @@ async fn three_replicas_create_and_start_environments_each_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environment_in_a_true_state() {
     let stores = Stores::new().await;
-    // The one that takes the requests does few jobs at once, so that the other has most of them when it dies.
+    // The replica that serves the requests runs few jobs at a time, so that the other one has most of them when it dies.
     let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
     let studio = Studio::open(&survivor).await;
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;
@@ -64,15 +63,15 @@ async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environme
     let starts = stream::iter(&ids).map(|id| studio.operate(id, "start")).buffer_unordered(CLIENTS);
     let (accepted, ()) = tokio::join!(
         starts.all(async |answer| answer.status == 202),
-        eventually("many starts are under way", async || when(stores.count(busy).await >= 10)),
+        eventually("many starts are running", async || when(stores.count(busy).await >= 10)),
     );
     assert!(accepted);
     victim.signal("KILL");
     victim.end().await;
-    // True is what the driver says of each, with nothing under way and no job left.
+    // Every status matches the driver's state, no operation is running, and no job is left.
     let untrue = "SELECT count(*) FROM environments e LEFT JOIN sim_containers c ON c.environment_id = e.id
                   WHERE e.status <> 'running' OR c.state IS DISTINCT FROM 'running'";
-    within(TRUE_AGAIN, "every environment is in a true state", async || when(stores.count(untrue).await == 0)).await;
+    within(TRUE_AGAIN, "every status matches the driver's state", async || when(stores.count(untrue).await == 0)).await;
     assert_eq!(stores.count("SELECT count(*) FROM environments WHERE status = 'running'").await, 50);
     let left = "SELECT count(*) FROM jobs WHERE kind = 'environment_change'";
     eventually("no job is left", async || when(stores.count(left).await == 0)).await;

@@ -1,4 +1,4 @@
-//! What operators and the edge are told: ready or not, draining, which version, and the metrics token.
+//! Interfaces for operators and the edge: readiness, draining, the version, and the metrics token.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::app::through;
 use crate::support::routes::misbehaving;
 use crate::support::{Answer, Ask, Edge, Mode, Proxy, RECOVERY, Raw, Stores, TestApp, eventually, when};
 
-/// The first half of a request: it is in flight until the second is sent.
+/// The first half of a request, which is in flight until the second half is sent.
 const HALF: &str =
     "POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":\"ada@exampl";
 const OTHER_HALF: &str = "e.com\",\"password\":\"wrong one\"}";
@@ -70,7 +70,7 @@ async fn without_redis_a_replica_is_ready_and_says_that_it_is_degraded() {
         (&"down".into(), &"unavailable".into())
     );
     assert_eq!(readiness["checks"]["postgres"]["status"], "up");
-    eventually("the gauges say so", async || {
+    eventually("the gauges are up to date", async || {
         let scrape = app.scrape().await;
         when(scrape.get("service_ready", &[("dependency", "redis")]) == 0.0 && scrape.get("service_ready", &[("dependency", "all")]) == 1.0)
     })
@@ -91,7 +91,7 @@ async fn a_replica_that_requires_redis_is_unready_without_it() {
     let readiness = app.get("/health/ready").answer().await.expect(503).json();
     let (checks, required) = (&readiness["checks"], ["postgres", "redis", "environment_driver"]);
     assert_eq!(required.map(|name| checks[name]["required"].as_bool().unwrap()), [true, true, false], "{readiness}");
-    eventually("the gauge says so", async || when(app.scrape().await.get("service_ready", &[("dependency", "all")]) == 0.0)).await;
+    eventually("the gauge is up to date", async || when(app.scrape().await.get("service_ready", &[("dependency", "all")]) == 0.0)).await;
     app.get("/health/live").answer().await.expect(200);
     redis.set(Mode::Pass).await;
     app.until_status(RECOVERY, "ready").await;
@@ -106,17 +106,17 @@ async fn a_replica_that_leaves_says_so_at_once_and_finishes_what_is_in_flight() 
     idle.answer().await.expect(200);
 
     app.stop();
-    eventually("readiness says that it leaves", async || {
+    eventually("readiness returns draining", async || {
         let answer = app.get("/health/ready").answer().await;
         when(answer.status == 503 && answer.json()["status"] == "draining")
     })
     .await;
     assert_eq!(app.scrape().await.get("service_draining", &[]), 1.0);
-    // Until the edge has seen it, it serves on.
+    // The replica serves requests until the edge has noticed.
     app.get("/health").answer().await.expect(200);
 
     eventually("new connections are refused", async || when(TcpStream::connect(app.address).await.is_err())).await;
-    assert_eq!(idle.rest().await, b"", "an idle connection is closed");
+    assert_eq!(idle.rest().await, b"", "an idle connection must be closed");
     in_flight.send(OTHER_HALF).await;
     let answer = in_flight.answer().await.problem(401, "invalid_credentials");
     assert_eq!(answer.header("connection"), "close");
@@ -154,14 +154,14 @@ async fn one_replica_at_a_time_counts_for_the_fleet() {
     one.user("ada").await;
     one.token("ada@example.com").await;
     let sessions = async |app: &TestApp| app.scrape().await.get("auth_sessions_active", &[]);
-    eventually("the fleet's sum is true", async || when(sessions(&one).await + sessions(&two).await == 2.0)).await;
+    eventually("the fleet's sum is correct", async || when(sessions(&one).await + sessions(&two).await == 2.0)).await;
     let (leader, other) = if sessions(&one).await == 2.0 { (one, two) } else { (two, one) };
     let owner: uuid::Uuid = sqlx::query_scalar("SELECT owner FROM leases").fetch_one(stores.pool()).await.unwrap();
-    // A leader that leaves hands over at once, not when its term is over.
+    // A leader that shuts down hands over at once, before its lease expires.
     leader.leave().await.unwrap();
     let held: i64 = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1").bind(owner).fetch_one(stores.pool()).await.unwrap();
     assert_eq!(held, 0);
-    eventually("the other one counts", async || when(sessions(&other).await == 2.0)).await;
+    eventually("the other replica counts", async || when(sessions(&other).await == 2.0)).await;
 }
 
 #[tokio::test]
@@ -205,7 +205,7 @@ async fn the_interface_describes_itself() {
     let page = app.get("/api/docs/").answer().await.expect(200);
     assert!(page.header("content-type").starts_with("text/html"), "{:?}", page.headers);
     for line in page.text().lines().filter(|line| line.contains("src=") || line.contains("href=")) {
-        assert!(!line.contains("http://") && !line.contains("https://"), "the page loads nothing from elsewhere: {line}");
+        assert!(!line.contains("http://") && !line.contains("https://"), "the page must load nothing from other origins: {line}");
     }
     let counted = app.settled().await;
     assert_eq!(counted.get("http_requests_total", &[("route", "/api/openapi.json"), ("status", "200")]), 1.0);
@@ -222,7 +222,7 @@ async fn the_edge_passes_on_what_is_described_and_nothing_internal() {
     let is_the_edge = |answer: &Answer| answer.header("x-served-by").is_empty();
     for path in description["paths"].as_object().unwrap().keys() {
         let answer = ask(path).await;
-        assert!(!is_the_edge(&answer), "{path} is described and answered by the edge: {}", answer.text());
+        assert!(!is_the_edge(&answer), "{path} is described but answered by the edge: {}", answer.text());
     }
     for path in INTERNAL {
         assert_eq!(app.get(path).answer().await.status, 200, "{path}");
@@ -238,7 +238,7 @@ async fn a_probe_costs_the_stores_nothing() {
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[&through("database-url", &stores.database_url(), postgres.address)]).await;
     postgres.set(Mode::Hang).await;
-    // Each is answered from what is known, however long Postgres hangs.
+    // Each is answered from the latest result, however long Postgres hangs.
     let probes = join_all((0..200).map(|_| app.get("/health/ready").timeout(Duration::from_secs(3)).answer())).await;
     assert_eq!(probes.len(), 200);
     app.until_status(RECOVERY, "unready").await;

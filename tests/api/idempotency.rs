@@ -1,4 +1,4 @@
-//! Requests that are sent twice: one effect, one answer.
+//! Repeated requests: one effect, one response.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -16,7 +16,7 @@ async fn a_request_that_is_sent_again_gets_the_first_answer() {
     let ada = one.user("ada").await;
     let first = create(&one, &ada, "k-1", "One").await.expect(201);
     let before = two.settled().await;
-    // Structured-field strings are quoted; clients that do not know that send the same key bare.
+    // Structured-field strings are quoted; clients that do not know this send the same key unquoted.
     for key in ["k-1", "\"k-1\""] {
         let again = create(&two, &ada, key, "One").await.expect(201);
         assert_eq!(again.json(), first.json());
@@ -62,7 +62,7 @@ async fn a_refused_request_does_not_use_its_key_up() {
 #[tokio::test]
 async fn of_fifty_requests_at_once_one_has_an_effect_and_all_agree() {
     let stores = Stores::new().await;
-    // Fifty share five connections: on a busy machine some wait for more than a second.
+    // Fifty requests share five connections: on a busy machine some wait for more than a second.
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s"];
     let replicas = [TestApp::on(&stores, &patient).await, TestApp::on(&stores, &patient).await];
     let ada = replicas[0].user("ada").await;

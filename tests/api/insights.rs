@@ -1,4 +1,4 @@
-//! Insights: what an account has come to, read through the platform's API, believed for a while, and told only to whom it belongs.
+//! Insights: statistics of an account, read through the platform's API, cached for a while, and visible only to its owner.
 
 use std::time::{Duration, Instant};
 
@@ -10,10 +10,10 @@ use time::format_description::well_known::Rfc3339;
 use crate::support::{Ask, Browser, Desk, Liar, Platforms, TestApp};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
-/// What the service promises.
+/// The promised time limit.
 const PROMISE: Duration = Duration::from_secs(5);
 
-/// Calls for figures that a platform has answered so since.
+/// Labels of calls for statistics to a platform.
 fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
     [("platform", platform), ("endpoint", "insights")]
 }
@@ -33,7 +33,7 @@ async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
         assert_eq!(figures["posts"], if platform == "linkedin" { Value::Null } else { json!(1) });
         let as_of = OffsetDateTime::parse(figures["as_of"].as_str().unwrap(), &Rfc3339).unwrap();
         assert!((OffsetDateTime::now_utc() - as_of).abs() < time::Duration::minutes(1));
-        // Asked again, here and on another replica, it is the same without a call, even if the platform is away.
+        // A repeated request, also to another replica, needs no call, even if the platform is down.
         platforms.turn(platform, json!({ "outage": "refuse" })).await;
         assert_eq!(desk.insights(platform).await.expect(200).json(), figures);
         let after = app.settled().await;
@@ -78,7 +78,7 @@ async fn a_platform_that_is_away_is_said_to_be_in_time() {
         let labels = [&calls("mastodon")[..], &[("status", status)]].concat();
         assert_eq!(app.settled().await.since(&before, "social_api_calls_total", &labels), 1.0, "{outage}");
     }
-    // What failed is not believed for a while.
+    // Failures are not cached.
     platforms.turn("mastodon", json!({})).await;
     desk.insights("mastodon").await.expect(200);
 }
@@ -128,7 +128,7 @@ async fn figures_that_are_none_are_not_believed() {
     let liar = Liar::instead_of(&platforms).await;
     let app = platforms.app().await;
     let desk = Desk::open(&app, &ALL).await;
-    // Its account says that it has many followers and less than no posts.
+    // The account claims an invalid number of posts, below zero.
     desk.insights("mastodon").await.problem(503, "platform_unavailable");
     let bodies = [
         json!({}),

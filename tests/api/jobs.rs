@@ -1,4 +1,4 @@
-//! Background jobs as handlers and their callers rely on them. What happens when replicas and Postgres fail: `chaos_jobs`.
+//! Background jobs from the point of view of handlers and their callers. `chaos_jobs` covers failures of replicas and Postgres.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -85,7 +85,7 @@ async fn an_attempt_that_fails_after_its_commit_is_a_success() {
     stage.enqueue(&[job("failed"), job("for good"), job("panicked")]).await;
     replica.until_attempts(&[("success", 3)]).await;
     assert!(stage.holds("SELECT count(*) = 0 FROM jobs").await);
-    assert!(stage.holds("SELECT count(*) = 0 FROM given_up").await, "what it meant to give up was not written");
+    assert!(stage.holds("SELECT count(*) = 0 FROM given_up").await, "the transaction of the failed give_up must be rolled back");
     assert_eq!(stage.effects().await.len(), 3);
 }
 
@@ -111,7 +111,7 @@ async fn many_jobs_are_done_once_each_by_three_replicas() {
     eventually("every success is counted", async || when(replicas.iter().map(|replica| replica.attempts("success")).sum::<f64>() == 50.0))
         .await;
     let all = replicas.iter().map(|replica| replica.scrape().get("jobs_total", &[])).sum::<f64>();
-    assert_eq!(all, 50.0, "and nothing else");
+    assert_eq!(all, 50.0, "no other outcome is counted");
 }
 
 #[tokio::test]
@@ -202,7 +202,7 @@ async fn a_later_job_of_a_lane_is_not_written_before_an_earlier_one_is_committed
     assert_eq!(stage.effects().await[2..], ["first", "second"]);
 }
 
-/// Lanes in which a job runs at this moment, and what was wrong.
+/// Lanes with a running job, and the largest number of concurrent jobs in a lane.
 #[derive(Default)]
 struct Watch {
     running: Mutex<BTreeMap<String, usize>>,
@@ -225,7 +225,7 @@ impl Watch {
 #[tokio::test]
 async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
     let stage = Stage::set().await;
-    // What is written, in the order of ids; the effects are compared with it.
+    // A log of the enqueued jobs in the order of ids, for comparison with the effects.
     let note = "CREATE TABLE written (id bigint, lane text, name text);
                 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                     INSERT INTO written VALUES (NEW.id, NEW.lane, NEW.payload ->> 'name'); RETURN NEW; END $$;
@@ -241,7 +241,7 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
                 let fails = work.attempt().await < 4 && rand::random_bool(0.1);
                 watch.enter(&lane);
                 let tx = work.begin().await;
-                // Once the commit is on its way the next may begin.
+                // The next job may start once the commit has begun.
                 watch.exit(&lane);
                 let mut tx = tx?;
                 if fails {
@@ -252,14 +252,14 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
             }
         })
     });
-    // Five writers, each to every lane, so that jobs of a lane are written at the same time.
+    // Five writers, each writing to every lane, so that several enqueue to a lane at the same time.
     join_all((0..5).map(async |writer| {
         for number in 0..4 {
             for lane in 0..8 {
                 let mut tx = stage.db.begin().await.unwrap();
                 let job = job(&format!("{lane}/{writer}/{number}")).in_lane(lane.to_string());
                 stage.queue.enqueue(&mut tx, &job).await.unwrap();
-                // Some transactions are slow to commit.
+                // Some transactions commit slowly.
                 let slow = sqlx::query("SELECT pg_sleep(greatest(0, random() - 0.8) / 5)");
                 tx.execute(Query::SelectJobs, slow).await.unwrap();
                 tx.commit().await.unwrap();
@@ -272,7 +272,7 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
                         SELECT w.id, coalesce(lag(w.id) OVER (PARTITION BY w.lane ORDER BY e.id), 0) AS before
                         FROM effects e JOIN written w USING (name)) pairs";
     assert!(stage.holds(in_order).await);
-    assert_eq!(watch.most.load(Ordering::Relaxed), 1, "at no time were there two of a lane");
+    assert_eq!(watch.most.load(Ordering::Relaxed), 1, "a lane must never run two jobs at once");
 }
 
 #[tokio::test]
@@ -374,26 +374,29 @@ async fn a_replica_that_leaves_waits_for_what_is_running() {
     stage.enqueue(&[job("running"), job("waiting")]).await;
     gate.reached().await;
     let ending = async {
-        stage.until("it still runs", "SELECT count(*) = 1 FROM jobs WHERE lease_id IS NOT NULL").await;
+        stage.until("the job still runs", "SELECT count(*) = 1 FROM jobs WHERE lease_id IS NOT NULL").await;
         gate.pass_one();
     };
     tokio::join!(replica.leave(Duration::from_mins(1)), ending);
     assert_eq!(stage.effects().await, ["running"]);
-    assert!(stage.holds("SELECT count(*) = 1 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await, "it took no other");
+    assert!(
+        stage.holds("SELECT count(*) = 1 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await,
+        "the replica must take no other job"
+    );
 }
 
 #[tokio::test]
 async fn a_replica_that_leaves_gives_back_what_does_not_end_and_the_attempt_does_not_count() {
     let stage = Stage::set().await;
     let leaving = stage.replica(quick(), 3, async |work: Work| {
-        // Its transaction is open and has ended the job when it is broken off.
+        // Its transaction is open and has completed the job when it is aborted.
         let mut tx = work.begin().await?;
         work.job.complete(&mut tx).await?;
         std::future::pending().await
     });
     stage.enqueue(&[job("one"), job("two"), job("three")]).await;
     let idle = "SELECT count(*) = 3 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-    stage.until("all three are under way", idle).await;
+    stage.until("all three are running", idle).await;
     leaving.leave(Duration::ZERO).await;
     assert!(stage.holds("SELECT count(*) = 3 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await);
     leaving.until_attempts(&[("lost", 3)]).await;
@@ -453,11 +456,11 @@ async fn the_fleet_reports_what_waits_and_for_how_long() {
     assert_eq!((changes, reconciles), (3.0, 1.0));
     assert!((3600.0..7200.0).contains(&oldest), "{oldest}");
     age("lease_until = now() - interval '1 second'", "running").await;
-    assert!((10_800.0..14_400.0).contains(&report().await.2), "a job whose replica died waits");
+    assert!((10_800.0..14_400.0).contains(&report().await.2), "a job whose replica died counts as waiting");
     assert!(stage.holds("SELECT count(*) = 1 FROM jobs WHERE died_at IS NOT NULL").await);
     age("died_at = now() - interval '31 days'", "dead").await;
     report().await;
-    assert!(stage.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "it is forgotten after a month");
+    assert!(stage.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "a dead job must be deleted after a month");
     jobs::report_nothing(&metrics);
     let scrape = Scrape::parse(&exporter.render());
     assert_eq!((scrape.get("jobs_pending", &[]), scrape.get("jobs_oldest_due_seconds", &[])), (0.0, 0.0));

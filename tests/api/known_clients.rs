@@ -1,4 +1,5 @@
-//! Strangers' wrong passwords keep nobody out who has signed in before: by a device cookie, or from a network that the account knows.
+//! Wrong passwords of strangers do not lock out clients that have signed in before: those with a device cookie, or from a network that the
+//! account has used.
 
 use serde_json::json;
 use uuid::Uuid;
@@ -12,7 +13,7 @@ const ADA: &str = "ada@example.com";
 const WRONG: &str = "not the password";
 const HOME: &str = "198.51.100.1";
 
-/// Somewhere in the world, with or without a browser that keeps a device cookie.
+/// A client at some address, with or without a device cookie.
 #[derive(Clone, Default)]
 struct Place {
     address: String,
@@ -23,17 +24,17 @@ fn at(address: &str) -> Place {
     Place { address: address.to_owned(), cookie: None }
 }
 
-/// An address that nobody else has.
+/// A client at an unused address.
 fn elsewhere(number: u8) -> Place {
     at(&format!("203.0.113.{number}"))
 }
 
 impl Place {
-    /// The same browser, carried to another address.
+    /// The same browser at another address.
     fn with_cookie_of(self, answer: &Answer) -> Self {
         let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
         let device = set.filter_map(|cookie| cookie.split(';').next()).find(|cookie| cookie.starts_with("vitrine-device="));
-        Self { cookie: Some(device.expect("a device cookie").to_owned()), ..self }
+        Self { cookie: Some(device.expect("no device cookie").to_owned()), ..self }
     }
 
     async fn post(&self, app: &TestApp, path: &str, body: &serde_json::Value) -> Answer {
@@ -63,14 +64,14 @@ impl Place {
 #[track_caller]
 fn assert_throttled(answer: Answer) {
     let answer = answer.problem(429, "too_many_attempts");
-    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After in seconds");
+    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After is not in seconds");
     assert!((1..=900).contains(&seconds), "{seconds}");
 }
 
-/// Three of one client, and five of all strangers together.
+/// Three attempts of one client, and five of all strangers together.
 const FEW: [&str; 2] = ["--login-attempts-per-account=3", "--login-attempts-by-strangers=5"];
 
-/// Strangers have tried all that they may.
+/// Strangers use up all of their attempts.
 async fn besiege(app: &TestApp) {
     elsewhere(1).guesses(app, ADA, 3).await;
     assert_throttled(elsewhere(1).login(app, ADA, WRONG).await);
@@ -79,7 +80,7 @@ async fn besiege(app: &TestApp) {
     assert_throttled(elsewhere(3).login(app, ADA, PASSWORD).await);
 }
 
-/// The case, with the limits as they are by default: before, ten wrong passwords closed the account to everybody.
+/// With the default limits. Previously, ten wrong passwords locked everybody out of the account.
 #[tokio::test]
 async fn ten_wrong_passwords_of_a_stranger_stop_the_stranger_alone() {
     let app = TestApp::start().await;
@@ -87,17 +88,17 @@ async fn ten_wrong_passwords_of_a_stranger_stop_the_stranger_alone() {
     elsewhere(1).guesses(&app, ADA, 10).await;
     assert_throttled(elsewhere(1).login(&app, ADA, PASSWORD).await);
     at(HOME).login(&app, ADA, PASSWORD).await.expect(200);
-    // From where it has never been signed in to, too.
+    // The same holds for an address without an earlier login.
     elsewhere(2).login(&app, ADA, PASSWORD).await.expect(200);
 }
 
 async fn assert_owner_gets_in(app: &TestApp) {
     let known = at(HOME).register(app, ADA).await;
     besiege(app).await;
-    // Without a cookie from where the account was made, and with one from anywhere.
+    // Without a cookie from the network of the registration, and with a cookie from anywhere.
     at(HOME).login(app, ADA, PASSWORD).await.expect(200);
     at("192.0.2.1").with_cookie_of(&known).login(app, ADA, PASSWORD).await.expect(200);
-    // There the account has been signed in to now.
+    // This network now has a login of the account.
     at("192.0.2.1").login(app, ADA, PASSWORD).await.expect(200);
     assert_throttled(elsewhere(4).login(app, ADA, PASSWORD).await);
 }
@@ -137,7 +138,7 @@ async fn whoever_signs_in_by_a_platform_is_known_as_well() {
     browser.visit(&app, "google", "ada").await.expect(303);
     let device = Place { address: "192.0.2.1".to_owned(), cookie: Some(format!("vitrine-device={}", browser.cookies["vitrine-device"])) };
     besiege(&app).await;
-    // The account has no password: it is looked at, and that is the point.
+    // The account has no password. The attempt is not throttled but checked, which is the point.
     device.login(&app, ADA, PASSWORD).await.problem(401, "invalid_credentials");
 }
 
@@ -148,7 +149,7 @@ async fn a_device_is_bounded_by_its_own_failures() {
     let device = at("192.0.2.1").with_cookie_of(&known);
     device.guesses(&app, ADA, 3).await;
     assert_throttled(device.login(&app, ADA, PASSWORD).await);
-    // Wherever it goes; without its cookie it is nobody, and the network that the account knows is another client.
+    // The limit follows the device to other addresses. Without its cookie it counts as a client of the account's known network.
     assert_throttled(at(HOME).with_cookie_of(&known).login(&app, ADA, PASSWORD).await);
     at(HOME).login(&app, ADA, PASSWORD).await.expect(200);
 }
@@ -159,7 +160,7 @@ async fn a_network_that_the_account_knows_is_bounded_by_its_own_failures() {
     let known = at(HOME).register(&app, ADA).await;
     at(HOME).guesses(&app, ADA, 3).await;
     assert_throttled(at(HOME).login(&app, ADA, PASSWORD).await);
-    // Whoever shares the address with the owner cannot keep the owner's browser out.
+    // Another user of the owner's network cannot lock out the owner's browser.
     at(HOME).with_cookie_of(&known).login(&app, ADA, PASSWORD).await.expect(200);
 }
 
@@ -204,7 +205,7 @@ async fn a_device_keeps_its_name_and_a_new_one_gets_one_when_it_has_signed_in() 
     elsewhere(1).login(&app, ADA, WRONG).await.problem(401, "invalid_credentials");
     let device = at(HOME).with_cookie_of(&known);
     let again = device.login(&app, ADA, PASSWORD).await.expect(200);
-    // Made anew for another ninety days, and counted with the one before.
+    // The cookie is renewed for another ninety days, and shares its limit with the previous one.
     let renewed = at(HOME).with_cookie_of(&again);
     assert_ne!(renewed.cookie, device.cookie);
     device.guesses(&app, ADA, 2).await;

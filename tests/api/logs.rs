@@ -1,6 +1,6 @@
-//! The logs of environments: followed by one replica at a time, and nothing lost or stored twice whatever fails.
+//! The logs of environments: one replica at a time follows each, and no line is lost or stored twice whatever fails.
 //!
-//! The simulated driver writes lines that are a function of its seed, so what is stored is compared with what was written.
+//! The lines of the simulated driver are a function of its seed, so the tests compare stored with written lines.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -62,7 +62,7 @@ async fn when_a_replica_dies_another_goes_on_where_it_was() {
         let before = stage.stored(*environment).await.1.len();
         stage.until_stored(*environment, before + 500).await;
     }
-    // What the dead one committed and did not live to count is no line of the other's.
+    // The killed replica may have committed lines without counting them; the other replica must not count those.
     let (counted, rows) = (first.stored() + second.stored(), "SELECT sum(last_seq)::bigint FROM log_streams");
     assert!(counted <= stage.stores.count(rows).await as f64);
     for environment in &stage.environments {
@@ -86,7 +86,7 @@ async fn a_replica_that_leaves_gives_its_logs_back_at_once() {
     let second = stage.replica(&[]);
     eventually("the other replica follows", async || when(stage.followed().await == 3)).await;
     eventually("the other replica stores lines", async || when(second.stored() > 300.0)).await;
-    assert!(!first.following.is_finished(), "it is a task that never ends");
+    assert!(!first.following.is_finished(), "the task must not end");
     stage.assert_complete(&[&first, &second]).await;
 }
 
@@ -139,7 +139,7 @@ async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted(
     let environment = stage.environment();
     let replica = stage.replica(&[]);
     stage.until_stored(environment, 3000).await;
-    // Another replica goes on in the middle of a second.
+    // Another replica continues in the middle of a second.
     replica.follower.leave().await;
     let second = stage.replica(&[]);
     let before = stage.stored(environment).await.1.len();
@@ -156,13 +156,13 @@ async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted(
     }
     let (_, stored) = stage.stored(environment).await;
     let (told, stored): (Vec<Text>, Vec<Text>) = stored.into_iter().partition(|text| text.0 == LogStream::System);
-    assert!(stored == expected, "of each second the first lines are stored: {} of {}", stored.len(), expected.len());
-    let count = |text: &Text| text.1.strip_suffix(" lines dropped: more than 1000 in one second").unwrap().parse::<usize>().unwrap();
+    assert!(stored == expected, "the first lines of each second must be stored: {} of {}", stored.len(), expected.len());
+    let count = |text: &Text| text.1.strip_suffix(" lines were dropped: more than 1000 in one second").unwrap().parse::<usize>().unwrap();
     assert_eq!(told.iter().map(count).sum::<usize>(), dropped);
     let counted = |name| replica.scrape().get(name, &[]) + second.scrape().get(name, &[]);
     assert_eq!(counted("log_entries_dropped_total"), dropped as f64);
     assert_eq!(counted("log_entries_total"), (stored.len() + told.len()) as f64);
-    assert!(dropped > 10_000, "the environment wrote far more than it may: {dropped}");
+    assert!(dropped > 10_000, "the environment must exceed its limit by far: {dropped}");
 }
 
 #[tokio::test]
@@ -171,7 +171,7 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
     let environment = stage.environment();
     let replica = stage.replica(&[]);
     let last = "SELECT last_seq FROM log_streams";
-    eventually("ten times as many lines came", async || {
+    eventually("ten times as many lines were written", async || {
         let (numbers, stored) = stage.stored(environment).await;
         assert!(stored.len() <= 200, "{}", stored.len());
         when(*numbers.end() > 2000)
@@ -182,16 +182,16 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
         logs::append_system(&mut conn, environment, "said\0 by\nVitrine").await.unwrap();
     }
     let before = stage.stores.count(last).await;
-    eventually("the writer has gone on", async || when(stage.stores.count(last).await > before + 200)).await;
+    eventually("the writer has continued", async || when(stage.stores.count(last).await > before + 200)).await;
     stage.stop(environment).await;
     stage.until_released().await;
     let (numbers, stored) = stage.stored(environment).await;
     assert_eq!(stored.len(), 200);
     let written = texts(&stage.written(environment, usize::MAX).await);
-    assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "lines of Vitrine's own have numbers too");
+    assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "lines of Vitrine's own must have numbers, too");
     assert!(stored == written[written.len() - 200..]);
 
-    // A smaller log is made when it is next followed.
+    // A lower limit takes effect when a replica next follows the log.
     logs::append_system(&mut conn, environment, "said\0 by\nVitrine").await.unwrap();
     replica.follower.leave().await;
     let _smaller = stage.replica(&["--log-lines-kept=50", "--sim-lines-per-second=0.001"]);
@@ -216,7 +216,7 @@ async fn a_container_that_is_started_again_goes_on_in_the_same_log() {
     stage.until_released().await;
     written.extend(texts(&stage.written(environment, usize::MAX).await));
     assert_eq!(stage.stored(environment).await.1, written);
-    assert!(replica.ended.lock().unwrap().is_empty(), "nothing ended that was to run");
+    assert!(replica.ended.lock().unwrap().is_empty(), "no running environment may be reported as ended");
 }
 
 #[tokio::test]
@@ -234,7 +234,7 @@ async fn a_restart_that_nobody_saw_loses_nothing_of_the_new_run() {
     let new = texts(&stage.written(environment, usize::MAX).await);
     let stored = earlier.split_off(earlier.len() - new.len());
     assert!(stored == new);
-    // Each line begins with its number in its run.
+    // Each line begins with its number within its run.
     assert!(earlier.iter().enumerate().all(|(number, text)| text.1.starts_with(&format!("{number} "))));
 }
 
@@ -246,7 +246,7 @@ async fn output_that_ends_too_early_is_told_and_taken_up_again() {
     stage.until_stored(environment, 100).await;
     stage.engine.stop(environment).await.unwrap();
     let dead = texts(&stage.written(environment, usize::MAX).await);
-    eventually("the end is told", async || when(replica.ended.lock().unwrap().contains(&environment))).await;
+    eventually("the end is reported", async || when(replica.ended.lock().unwrap().contains(&environment))).await;
     eventually("the last line is stored", async || when(stage.stored(environment).await.1 == dead)).await;
     assert_eq!(stage.followed().await, 1);
     stage.engine.start(environment).await.unwrap();
@@ -291,7 +291,7 @@ async fn a_change_of_an_environment_and_its_log_do_not_lock_each_other_out() {
     let environment = stage.environment();
     let replica = stage.replica(&[]);
     stage.until_stored(environment, 100).await;
-    // As a job does it: the environment first, then a line in its log.
+    // In the order of a job: first the environment, then a line in its log.
     let mut change = stage.db.begin().await.unwrap();
     let lock = sqlx::query("SELECT FROM environments WHERE id = $1 FOR UPDATE").bind(environment);
     change.execute(Query::SelectEnvironments, lock).await.unwrap();
@@ -328,7 +328,7 @@ async fn a_log_is_read_from_its_end_or_from_where_one_was() {
     let all = read("?after=0&limit=1000".to_owned()).await;
     assert_eq!(numbers(&all)[..100], (1..=100).collect::<Vec<_>>());
     let line = all["items"].as_array().unwrap().iter().find(|item| item["stream"] == "stdout").unwrap();
-    let at = line["at"].as_str().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok()).expect("an RFC 3339 time");
+    let at = line["at"].as_str().and_then(|at| OffsetDateTime::parse(at, &Rfc3339).ok()).expect("not an RFC 3339 time");
     assert_eq!(*line, json!({ "seq": line["seq"], "stream": "stdout", "line": line["line"], "at": line["at"] }));
     assert!(at < OffsetDateTime::now_utc() && line["line"].as_str().unwrap().contains(" GET /"));
 }

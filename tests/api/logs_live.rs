@@ -1,5 +1,4 @@
-//! Logs that are followed live: whoever follows one, from wherever and at whatever replica, is given every line of it,
-//! once and in order.
+//! Live logs: a reader receives every line exactly once and in order, from any position and on any replica.
 
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use vitrine::features::environments::logs::{self, Entry, Live, Tail};
 use crate::support::stage::{Replica, Stage};
 use crate::support::{Mode, Scrape, eventually, when};
 
-/// No tail waits longer for a line that is stored, whatever the machine does.
+/// Time limit for a stored line to reach a reader, however busy the machine is.
 const HANG: Duration = Duration::from_mins(1);
 
-/// What somebody was given who follows a log.
+/// The entries that a reader of a log has received.
 struct Reader {
     tail: Tail,
     begin: i64,
@@ -30,24 +29,24 @@ impl Reader {
     }
 
     async fn read(&mut self) {
-        let entries = tokio::time::timeout(HANG, self.tail.next()).await.expect("more lines come");
+        let entries = tokio::time::timeout(HANG, self.tail.next()).await.expect("no more lines arrived");
         assert!((1..=200).contains(&entries.len()), "{}", entries.len());
         self.given.extend_from_slice(&entries);
     }
 
-    /// Reads until it was given this entry.
+    /// Reads until this entry has arrived.
     async fn read_to(&mut self, last: i64) {
         while self.last() < last {
             self.read().await;
         }
     }
 
-    /// Goes on at another replica from what it has.
+    /// Continues on another replica from the current position.
     fn turn_to(&mut self, live: &Live, environment: Uuid) {
         self.tail = live.follow(environment, Some(self.last()));
     }
 
-    /// It was given each entry after the one with which it began, and no other.
+    /// Asserts that it received every entry after its starting position, and no other.
     fn assert_whole(&self) {
         let numbers: Vec<i64> = self.given.iter().map(|entry| entry.seq).collect();
         assert_eq!(numbers, (self.begin + 1..=self.last()).collect::<Vec<_>>());
@@ -62,12 +61,12 @@ fn reads_of(scrape: &Scrape) -> f64 {
     scrape.get("db_queries_total", &[("operation", "select"), ("table", "log_entries")])
 }
 
-/// A replica that stores no lines: those of the story are the test's.
+/// A replica that stores no lines: the test writes all of them.
 fn quiet(stage: &Stage) -> Replica {
     stage.replica(&[]).kill()
 }
 
-/// Adds lines of Vitrine's own, in one transaction.
+/// Appends lines of Vitrine's own in one transaction.
 async fn append(stage: &Stage, lines: usize) {
     let mut tx = stage.db.begin().await.unwrap();
     for line in 0..lines {
@@ -93,7 +92,7 @@ async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
             }
             reader
         });
-        // They come while lines are written.
+        // The followers start while lines are being written.
         tokio::task::yield_now().await;
     }
     let mut readers: Vec<Reader> = readers.join_all().await;
@@ -103,7 +102,7 @@ async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
         reader.read_to(*numbers.end()).await;
         reader.assert_whole();
         let texts = reader.given.iter().map(|entry| (entry.stream, entry.line.clone()));
-        assert!(texts.eq(stored[usize::try_from(reader.begin).unwrap()..].iter().cloned()), "every line is the one that was stored");
+        assert!(texts.eq(stored[usize::try_from(reader.begin).unwrap()..].iter().cloned()), "received and stored lines differ");
     }
 }
 
@@ -113,14 +112,14 @@ async fn without_a_number_a_reader_begins_near_the_end() {
     let replica = quiet(&stage);
     let mut empty = replica.live.follow(stage.environment(), None);
     let (first, ()) = tokio::join!(empty.next(), append(&stage, 1));
-    assert_eq!(first[0].seq, 1, "an empty log begins with its first line");
+    assert_eq!(first[0].seq, 1, "a reader of an empty log must begin with its first line");
     append(&stage, 349).await;
     let mut tail = replica.live.follow(stage.environment(), None);
     let numbers = |entries: &[Entry]| entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
     assert_eq!(numbers(&tail.next().await), (251..=350).collect::<Vec<_>>());
     append(&stage, 1).await;
     assert_eq!(numbers(&tail.next().await), [351]);
-    // A number that no entry has yet is waited for.
+    // A number that no entry has yet makes the reader wait.
     let mut early = replica.live.follow(stage.environment(), Some(352));
     append(&stage, 2).await;
     assert_eq!(numbers(&early.next().await), [353]);
@@ -147,7 +146,7 @@ async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
             reader.read_to(last).await;
         }
     }
-    // One for each hint, and one for each second that passed without.
+    // One read for each hint, and one for each second without a hint.
     let most = 30.0 + start.elapsed().as_secs_f64() + 1.0;
     let read = reads(&replica) - before;
     assert!((30.0..=most).contains(&read), "{read} of {most}");
@@ -186,7 +185,7 @@ async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
     late.read().await;
     let mut prompt = Reader::begin(&replica.live, environment, late.last());
     let last = "SELECT last_seq FROM log_streams";
-    eventually("far more lines came than are kept", async || when(stage.stores.count(last).await > 3000)).await;
+    eventually("far more lines were written than are kept", async || when(stage.stores.count(last).await > 3000)).await;
     stage.stop(environment).await;
     stage.until_released().await;
     let (numbers, stored) = stage.stored(environment).await;
@@ -194,10 +193,10 @@ async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
         reader.read_to(*numbers.end()).await;
         assert!(reader.given.windows(2).all(|pair| pair[0].seq < pair[1].seq), "ascending");
         let kept = reader.given.iter().rev().take(300).rev().map(|entry| (entry.stream, entry.line.clone()));
-        assert!(kept.eq(stored.iter().cloned()), "what is kept is given whole");
+        assert!(kept.eq(stored.iter().cloned()), "all kept lines must arrive");
     }
-    assert!(late.given.len() < 3000, "what was dropped is not given");
-    // A log of which nothing is left is waited for, too.
+    assert!(late.given.len() < 3000, "dropped lines must not arrive");
+    // A reader also waits for an empty log.
     stage.stores.execute("DELETE FROM log_entries").await;
     let mut new = Reader::begin(&replica.live, environment, 0);
     append(&stage, 1).await;
@@ -227,7 +226,7 @@ async fn a_database_that_is_away_is_waited_for() {
         let failed = |scrape: &Scrape| scrape.get("system_errors_total", &[("error_type", "database")]);
         let before = failed(&replica.scrape());
         eventually("the database could not be read", async || when(failed(&replica.scrape()) > before)).await;
-        // One that comes meanwhile waits as well.
+        // A reader that starts meanwhile waits, too.
         let mut new = Reader::begin(&replica.live, stage.environment(), 5);
         postgres.set(Mode::Pass).await;
         new.read_to(stored).await;
@@ -246,15 +245,15 @@ async fn a_log_is_read_no_more_when_its_last_reader_has_left() {
     let stage = Stage::set(1, 1, &[]).await;
     let replica = quiet(&stage);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
-    // So many that the few tasks of everything else make no difference.
+    // Enough tasks that the few others make no difference.
     let (before, environments) = (tasks(), [(); 100].map(|()| Uuid::now_v7()));
     let tails = || environments.map(|environment| replica.live.follow(environment, None));
     for _ in 0..3 {
         let (first, second) = (tails(), tails());
-        assert!((before + 50..before + 150).contains(&tasks()), "one task reads for both");
+        assert!((before + 50..before + 150).contains(&tasks()), "one task must serve both readers");
         drop(first);
         eventually("logs have been read", async || when(reads(&replica) > 0.0)).await;
-        assert!(tasks() > before + 50, "one reader is left");
+        assert!(tasks() > before + 50, "the task must stay for the remaining reader");
         drop(second);
         eventually("nobody reads", async || when(tasks() < before + 50)).await;
     }

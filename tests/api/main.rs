@@ -1,11 +1,11 @@
-//! The service from outside, as clients, operators and failing stores see it: one file a subject.
+//! Tests of the service from outside, as clients, operators and failing stores see it: one file per subject.
 //!
-//! Postgres and Redis come from `DATABASE_URL` (a superuser's, of any database) and `REDIS_URL`:
-//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service
-//! the way `main` does. Nothing here sleeps or asserts a time: a condition has a deadline, see `support::eventually`.
+//! Postgres and Redis come from `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL`:
+//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service as `main` does. No
+//! test sleeps or asserts a duration: a condition has a deadline, see `support::eventually`.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
-#![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are whole numbers told as floats")]
+#![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are whole numbers in floating-point format")]
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! Members of a project: their roles, and that a role that ended has ended everywhere.
+//! Members of a project: their roles, and that the end of a role takes effect everywhere.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! What is counted: every request exactly once, however it ends, with labels that no client can choose.
+//! Metrics: every request counts exactly once, however it ends, with labels that no client can choose.
 
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -12,7 +12,7 @@ use vitrine::metrics::catalogue;
 use crate::support::routes::{PIECE, misbehaving};
 use crate::support::{Ask, FAULTS, Platforms, Scrape, TestApp, eventually, when};
 
-/// What has grown, the scrapes themselves left out.
+/// The growth of request counts, without the scrapes themselves.
 fn requests(before: &Scrape, after: &Scrape) -> BTreeMap<String, f64> {
     let grown = after.grown(before, "http_requests_total");
     grown.into_iter().filter(|(series, _)| !series.contains("route=/metrics,")).collect()
@@ -51,7 +51,7 @@ async fn a_panic_in_the_middle_of_an_answer_is_counted_once_and_hurts_nobody_els
     let mut raw = app.raw().await;
     raw.send(b"GET /test/panic-late HTTP/1.1\r\nHost: x\r\n\r\n").await;
     let sent = raw.rest().await;
-    assert!(!sent.ends_with(b"0\r\n\r\n"), "half an answer does not look whole");
+    assert!(!sent.ends_with(b"0\r\n\r\n"), "an incomplete response must not look complete");
     let after = app.settled().await;
     assert_eq!(requests(&before, &after), one("GET", "/test/panic-late", 500));
     assert_eq!(after.since(&before, "uncaught_exceptions_total", &[]), 1.0);
@@ -65,7 +65,7 @@ async fn an_answer_that_breaks_off_is_our_failure_and_not_a_client_that_left() {
         let before = app.settled().await;
         let mut raw = app.raw().await;
         raw.send(format!("GET {route} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-        // What of it arrives before the connection ends is chance; that it ends is not.
+        // How much arrives before the connection ends varies, but it must end.
         raw.rest().await;
         let after = app.settled().await;
         assert_eq!(requests(&before, &after), one("GET", route, 500));
@@ -140,10 +140,10 @@ async fn an_answer_to_head_has_no_body_and_is_whole() {
     for path in ["/health", "/version", "/no/such/thing"] {
         raw.send(format!("HEAD {path} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
         let answer = raw.answer_to("HEAD").await.unwrap();
-        assert!(answer.header("content-length").parse::<usize>().unwrap() > 0, "the length that a GET would have");
+        assert!(answer.header("content-length").parse::<usize>().unwrap() > 0, "the length must be that of a GET");
     }
     let after = app.settled().await;
-    // The description declares no HEAD: it answers for GET.
+    // The description declares no HEAD, so a HEAD request to a described path counts as OTHER.
     let expected = [one("OTHER", "/health", 200), one("OTHER", "/version", 200), one("HEAD", "other", 404)];
     assert_eq!(requests(&before, &after), expected.into_iter().flatten().collect());
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[]), 0.0);
@@ -196,7 +196,7 @@ async fn a_body_that_is_announced_and_never_sent_is_not_counted_as_sent() {
     drop(raw);
     let after = app.settled().await;
     let counted = after.since(&before, "http_request_size_bytes_sum", &[("route", "/test/echo")]);
-    assert!(counted <= 3.0, "one request of a client's claim must not bend every average: {counted}");
+    assert!(counted <= 3.0, "a client's claim must not distort averages: {counted}");
 }
 
 #[tokio::test]
@@ -319,7 +319,7 @@ async fn cache_and_redis_figures_follow_what_happens() {
         assert_eq!(after.since(&before, "cache_hits_total", &[("cache_type", kind)]), 4.0, "{kind}");
         assert_eq!(after.since(&before, "cache_misses_total", &[("cache_type", kind)]), 0.0, "{kind}");
     }
-    // Session, account and project are asked for at once.
+    // Session, account and project come from a single command.
     assert_eq!(after.since(&before, "redis_commands_total", &[("command", "mget"), ("status", "success")]), 4.0);
     assert_eq!(after.since(&before, "redis_command_duration_seconds_count", &[("command", "mget")]), 4.0);
     assert_eq!(after.since(&before, "redis_commands_total", &[("command", "get")]), 0.0);

@@ -1,4 +1,4 @@
-//! Releases that meet at one database: whose migration fails, who waits for whom, and a schema that is ahead of its replica.
+//! Releases that share a database: a failing migration, replicas that wait for one another, and a schema that is newer than a replica.
 
 use sqlx::migrate::Migrate;
 use sqlx::postgres::PgConnectOptions;
@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::support::{Ask, RECOVERY, Stores, TestApp, eventually, when};
 
-/// The database under the name of a user who may not create tables: each of its migrations fails.
+/// The database URL of a role that may not create tables, so that every migration fails.
 async fn without_rights(stores: &Stores) -> (String, Url) {
     let name = format!("visitor_{}", stores.prefix().replace('-', "_"));
     for statement in [format!("CREATE ROLE {name} LOGIN PASSWORD 'only reads'"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()] {
@@ -40,7 +40,7 @@ async fn a_release_whose_migration_fails_does_not_keep_the_next_one_waiting() {
     broken.get("/health/live").answer().await.expect(200);
     assert_eq!(postgres(&broken).await["status"], "down");
     drop(broken);
-    eventually("the user can go", async || {
+    eventually("the role can be dropped", async || {
         let gone = sqlx::query(AssertSqlSafe(format!("DROP ROLE {role}"))).execute(stores.pool()).await;
         when(gone.is_ok())
     })
@@ -54,14 +54,14 @@ async fn a_replica_that_waits_for_a_migration_says_for_whose() {
     let mut other = options.application_name("vitrine-backend-9").connect().await.unwrap();
     other.lock().await.unwrap();
     let app = TestApp::launch(&stores, &[], None);
-    eventually("it says whom it waits for", async || {
+    eventually("readiness names the replica that migrates", async || {
         let check = postgres(&app).await;
         when(check["last_error"] == "migration_waiting" && check["detail"] == "migration is waiting for vitrine-backend-9")
     })
     .await;
     app.get("/health/ready").answer().await.expect(503);
     app.get("/health/live").answer().await.expect(200);
-    // Whoever comes too early, before there are tables, is asked to come again.
+    // A request that arrives before there are tables gets 503.
     app.register("ada@example.com").await.problem(503, "unavailable");
 
     other.unlock().await.unwrap();

@@ -1,4 +1,4 @@
-//! Signing in by a platform, linking more, and what becomes of a link. What must be refused is `oauth_attacks`', faults are `oauth_faults`'.
+//! Login through a platform, linking more platforms, and the life of a link. `oauth_attacks` covers attacks, `oauth_faults` failures.
 
 use reqwest::Method;
 use serde_json::json;
@@ -85,7 +85,7 @@ async fn who_is_signed_in_links_accounts_and_stays_who_it_is() {
     assert_eq!(scrape.get("auth_attempts_total", &[("method", "oauth")]), 0.0);
     assert_eq!(scrape.get("users_registered_total", &[]), 1.0);
 
-    // By what is linked one signs in to the same account.
+    // A login through a linked platform leads to the same account.
     let mut other = Browser::new();
     other.visit(&app, "github", "grace").await.expect(303);
     assert_eq!(other.me(&app).await.json()["id"], user.id);
@@ -153,7 +153,7 @@ async fn an_unlinked_account_is_revoked_at_its_platform() {
         let before = app.settled().await;
         browser.send(&app, Method::DELETE, &account).await.expect(204);
         assert!(browser.accounts(&app).await.is_empty());
-        eventually("the platform has been told", async || when(platforms.count(platform, "revocations").await > 0)).await;
+        eventually("the platform has received the revocation", async || when(platforms.count(platform, "revocations").await > 0)).await;
         eventually("the job has ended", async || {
             when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)
         })
@@ -270,7 +270,7 @@ async fn a_refresh_that_its_client_does_not_wait_for_is_finished() {
     platforms.turn("x", json!({ "latency_ms": 300 })).await;
     let request = app.post(&path).bearer_auth(&user.token).answer();
     let gone = tokio::time::timeout(std::time::Duration::from_millis(100), request).await;
-    assert!(gone.is_err(), "the client has left");
+    assert!(gone.is_err(), "the client has disconnected");
     eventually("the refresh is stored", async || {
         when(app.stores.count("SELECT count(*) FROM social_accounts WHERE refresh_id IS NULL AND updated_at > created_at").await == 1)
     })
@@ -288,7 +288,7 @@ async fn a_platform_that_takes_a_refresh_token_no_more_is_to_be_linked_again() {
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
     let path = browser.account_path(&app, "x").await + "/refresh";
-    // What somebody has who read an old backup: the platform ends the whole family when it sees a token twice.
+    // The old refresh token, as from a stolen backup: the platform ends the whole family when it sees a token twice.
     let old: Vec<u8> = sqlx::query_scalar("SELECT refresh_token FROM social_accounts").fetch_one(app.stores.pool()).await.unwrap();
     browser.send(&app, Method::POST, &path).await.expect(200);
     sqlx::query("UPDATE social_accounts SET refresh_token = $1").bind(old).execute(app.stores.pool()).await.unwrap();

@@ -1,10 +1,10 @@
-//! Ways to become somebody else by a platform. Each is refused with its code, stores nothing and is counted.
+//! Attempts to take over accounts through a platform. Each is refused with its code, stores nothing and is counted.
 
 use serde_json::json;
 
 use crate::support::{Answer, Ask, Browser, Platforms, TestApp};
 
-/// The application before an attack, and what must be true after it.
+/// The application before an attack, for comparison afterwards.
 struct Scene {
     platforms: Platforms,
     app: TestApp,
@@ -17,7 +17,7 @@ impl Scene {
         Self { platforms, app }
     }
 
-    /// What is stored of anybody.
+    /// The numbers of stored rows.
     async fn stored(&self) -> Vec<i64> {
         let mut counts = Vec::new();
         for statement in [
@@ -31,7 +31,8 @@ impl Scene {
         counts
     }
 
-    /// Makes the attack and asserts that it is refused with this code, changes nothing and is counted, also as a failed proof or not.
+    /// Runs an attack and asserts that it is refused with this code, changes nothing and is counted, as a failed authentication only if so
+    /// stated.
     async fn refuses(&self, platform: &str, status: u16, code: &str, is_failed_proof: bool, attack: impl AsyncFnOnce() -> Answer) {
         let (before, stored) = (self.app.settled().await, self.stored().await);
         let answer = attack().await;
@@ -70,7 +71,7 @@ async fn a_state_that_is_missing_or_another_browsers_is_refused() {
     scene.refuses("google", 400, "oauth_state_mismatch", true, async || victim.get(app, &back).await).await;
     scene.refuses("google", 400, "oauth_state_mismatch", true, async || victim.get(app, &replaced(&own, "state", None)).await).await;
     scene.refuses("google", 400, "oauth_state_mismatch", true, async || victim.get(app, &replaced(&own, "state", Some(""))).await).await;
-    // None of it has cost the victim the own flow.
+    // The victim's own flow still works.
     victim.get(app, &own).await.expect(303);
 }
 
@@ -125,7 +126,7 @@ async fn a_state_that_comes_back_too_late_is_refused() {
     let location = browser.start(&scene.app, "google").await;
     let cookie = scene.app.get("/api/oauth/google/start").answer().await;
     let back = browser.decide(&location, "ada", &[]).await;
-    // A cookie that its browser should have forgotten.
+    // A cookie that its browser should already have deleted.
     assert!(cookie.header("set-cookie").contains("Max-Age=0"));
     let kept = cookie.header("set-cookie").split(['=', ';']).nth(1).unwrap().to_owned();
     let state = url::Url::parse(cookie.header("location")).unwrap().query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
@@ -180,7 +181,7 @@ async fn a_code_of_somebody_else_or_none_is_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "github"] {
-        // A code that an attacker got in a browser of the own: PKCE binds it to that one.
+        // An attacker's code from another browser: PKCE binds it to that one.
         let stolen = Browser::new().until_back(app, platform, "mallory").await;
         let code = url::form_urlencoded::parse(stolen.split_once('?').unwrap().1.as_bytes())
             .find(|(name, _)| name == "code")
@@ -241,7 +242,7 @@ async fn an_address_that_leads_elsewhere_is_not_returned_to() {
         assert!(answer.header("set-cookie").is_empty());
         answer.problem(400, "return_to_refused");
     }
-    // What comes back from the platform decides nothing: only what was sealed does.
+    // Parameters from the platform decide nothing, only the sealed state does.
     let mut browser = Browser::new();
     let location = browser.start_for(&scene.app, "google", "/studio%3Fa=b").await;
     let back = browser.decide(&location, "ada", &[]).await;

@@ -1,4 +1,4 @@
-//! Platforms that are away, slow or broken: who is signed in stays so, and who wants to be is told within five seconds.
+//! Platforms that are down, slow or broken: signed-in users stay signed in, and logins fail within five seconds.
 
 use std::time::{Duration, Instant};
 
@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Ask, Browser, Platforms, TestApp, eventually, when};
 
-/// What the service promises.
+/// The promised time limit.
 const PROMISE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_platform_that_is_away_is_said_to_be_and_sessions_go_on() {
                 now.since(&before, "oauth_operations_total", &[("platform", platform), ("operation", "callback"), ("status", "failure")]),
                 1.0
             );
-            // It is not a proof that failed.
+            // Not a failed authentication.
             assert_eq!(now.since(&before, "auth_attempts_total", &[("method", "oauth")]), 0.0);
             signed_in.me(&app).await.expect(200);
         }
@@ -109,8 +109,8 @@ async fn a_revocation_waits_until_the_platform_is_back() {
     let failed = [("platform", "x"), ("operation", "revoke"), ("status", "failure")];
     eventually("an attempt has failed", async || when(app.scrape().await.get("oauth_operations_total", &failed) > 0.0)).await;
     platforms.turn("x", json!({})).await;
-    eventually("the platform has been told", async || when(platforms.count("x", "revocations").await > 0)).await;
-    // The sealed tokens leave the database with their job.
+    eventually("the platform has received the revocation", async || when(platforms.count("x", "revocations").await > 0)).await;
+    // The sealed tokens are deleted from the database with their job.
     eventually("the job has ended", async || {
         when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'token_revocation'").await == 0)
     })

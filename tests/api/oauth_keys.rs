@@ -1,4 +1,4 @@
-//! Tokens at rest: nobody reads them in the database, and keys are replaced without anybody noticing.
+//! Tokens at rest: unreadable in the database, and keys can be replaced without an interruption.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -35,7 +35,7 @@ async fn no_token_can_be_read_in_the_database() {
     for row in app.stores.contents().await {
         assert!(!row.contains(&token) && !row.contains(&encoded), "{row}");
     }
-    // Nor does it open in another place.
+    // The sealed token cannot be opened in another context.
     assert!(keys.open(&format!("refresh token of {id}"), &sealed[0]).is_err());
 }
 
@@ -53,19 +53,22 @@ async fn a_key_is_replaced_in_three_steps_and_nobody_notices() {
     let stores = app.stores.clone();
     app.leave().await.unwrap();
 
-    // The new key opens, and does not seal yet.
+    // The new key can open tokens but does not seal them yet.
     let app = TestApp::launch(&stores, &[&platforms.arguments()[0], &format!("--token-keys={TOKEN_KEY}\n{new}")], None);
     app.until_ready().await;
     browser.send(&app, Method::POST, &path).await.expect(200);
     assert!(sealed(&app).await.iter().all(|token| token[..4] == before[0][..4]));
 
-    // It seals, also what was there.
+    // The new key seals tokens, and the existing ones are sealed again.
     let next = with_keys(&app, &platforms, &format!("{new}\n{TOKEN_KEY}")).await;
     app.leave().await.unwrap();
-    eventually("everything is sealed anew", async || when(sealed(&next).await.iter().all(|token| token[..4] != before[0][..4]))).await;
+    eventually("every token is sealed with the new key", async || {
+        when(sealed(&next).await.iter().all(|token| token[..4] != before[0][..4]))
+    })
+    .await;
     browser.send(&next, Method::POST, &path).await.expect(200);
 
-    // The old one is gone.
+    // The old key is removed.
     let last = with_keys(&next, &platforms, &new).await;
     next.leave().await.unwrap();
     browser.send(&last, Method::POST, &path).await.expect(200);

@@ -1,4 +1,4 @@
-//! Signing in by a real provider, and what the stories of that rely on: what it gives, and what it refuses.
+//! Login through a real provider, and the provider's own behaviour that the tests rely on.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -13,7 +13,7 @@ use crate::support::{Answer, Ask, Browser, Platforms, eventually, when};
 const CALLBACK: &str = "http://localhost:8080/api/oauth/google/callback";
 const VERIFIER: &str = "a-verifier-of-more-than-forty-three-characters";
 
-/// The address at which a client asks for authorization.
+/// The URL of an authorization request.
 fn authorization(provider: &OidcProvider, endpoint: &Value, with_challenge: bool) -> String {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     let mut url = Url::parse(endpoint.as_str().unwrap()).unwrap();
@@ -42,7 +42,7 @@ async fn discovery(provider: &OidcProvider) -> Value {
     client().get(format!("{}/.well-known/openid-configuration", provider.issuer)).answer().await.expect(200).json()
 }
 
-/// Posts a form to an endpoint, as the client.
+/// Posts a form to an endpoint, authenticated as the client.
 async fn post(provider: &OidcProvider, endpoint: &Value, fields: &[(&str, &str)]) -> Answer {
     let form = url::form_urlencoded::Serializer::new(String::new())
         .extend_pairs(fields)
@@ -76,13 +76,13 @@ async fn a_real_provider_signs_somebody_in_refreshes_and_is_told_of_the_end() {
     let account = browser.account(&app, "google").await;
     assert_eq!((&account["subject"], &account["handle"], &account["status"]), (&"ada".into(), &"ada".into(), &"active".into()));
     let id = account["id"].as_str().unwrap();
-    // Twice, since the first refresh token is worth nothing after the first time.
+    // Twice, since the first refresh token is invalid after its use.
     for _ in 0..2 {
         browser.send(&app, Method::POST, &format!("/api/accounts/{id}/refresh")).await.expect(200);
     }
     browser.visit(&app, "github", "ada").await.expect(303);
     browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
-    eventually("the provider has been told", async || {
+    eventually("the provider has received the revocation", async || {
         let told = [("platform", "google"), ("operation", "revoke"), ("status", "success")];
         when(app.scrape().await.get("oauth_operations_total", &told) == 1.0)
     })
@@ -111,7 +111,7 @@ async fn somebody_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_re
     );
 
     let refresh = async |with: &Value| {
-        post(&provider, token, &[("grant_type", "refresh_token"), ("refresh_token", with.as_str().expect("a refresh token"))]).await
+        post(&provider, token, &[("grant_type", "refresh_token"), ("refresh_token", with.as_str().expect("no refresh token"))]).await
     };
     let first = &tokens["refresh_token"];
     let second = &refresh(first).await.expect(200).json()["refresh_token"];

@@ -1,11 +1,11 @@
-//! Pages as a browser without JavaScript has them: who may see which, what they say, and what no page may do.
+//! Pages in a browser without JavaScript: access, contents, and restrictions.
 
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
 use crate::support::{Answer, Ask, Studio, TestApp, User};
 
-/// What browsers send when they go somewhere.
+/// The Accept header of a browser's navigation.
 const NAVIGATION: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
 const FOR_EVERYBODY: [&str; 4] = ["/", "/about", "/login", "/projects"];
 const FOR_ACCOUNTS: [&str; 3] = ["/studio", "/studio/posts", "/studio/accounts"];
@@ -18,7 +18,7 @@ fn visit_as(app: &TestApp, user: &User, path: &str) -> RequestBuilder {
     visit(app, path).header("cookie", format!("vitrine={}", user.token))
 }
 
-/// A page, and nothing in it that the policy would refuse.
+/// Asserts a page without anything that the content security policy would block.
 #[track_caller]
 fn page(answer: Answer, status: u16) -> String {
     let answer = answer.expect(status);
@@ -126,7 +126,7 @@ async fn what_people_write_is_text_on_every_page() {
         let html = page(visit_as(&app, &ada, path).answer().await, 200);
         assert!(!html.contains("<script>alert") && !html.contains("<img src=x"), "{path}: {html}");
     }
-    // And the form in which it is changed begins with it.
+    // The form for changes contains the text, too.
     let html = page(visit_as(&app, &ada, &format!("/studio/projects/{id}")).answer().await, 200);
     assert!(html.contains("value=\"&#60;script&#62;alert(1)"), "{html}");
     let html = page(visit(&app, "/login?next=/%22%3E%3Cscript%3Ealert(1)%3C/script%3E").answer().await, 200);

@@ -1,4 +1,4 @@
-//! Lists in parts: nothing twice, nothing left out.
+//! Paged lists: no item twice, none omitted.
 
 use reqwest::Method;
 use serde_json::Value;
@@ -51,7 +51,7 @@ async fn a_page_that_ends_the_list_exactly_has_no_next() {
     assert_eq!(items.len(), 2);
     let (items, end) = page(&app, &ada, "/api/projects", 2, next.as_deref()).await;
     assert_eq!((items.len(), end), (2, None));
-    // A project that is deleted between two pages leaves no gap in what remains.
+    // A project deleted between two pages leaves no gap in the rest.
     let id = items[0]["id"].as_str().unwrap();
     app.as_user(&ada, Method::DELETE, &format!("/api/projects/{id}")).answer().await.expect(204);
     assert_eq!(names(&page(&app, &ada, "/api/projects", 2, next.as_deref()).await.0), ["0"]);

@@ -1,4 +1,4 @@
-//! Posts as requests: what is written together, who may write and read them, and what is refused.
+//! Posts as requests: their transaction, who may write and read them, and refusals.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -12,7 +12,7 @@ const ALL: [&str; 3] = ["linkedin", "mastodon", "x"];
 #[tokio::test]
 async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
     let platforms = Platforms::start().await;
-    // Nothing is delivered, so that what was written stays.
+    // Nothing is delivered, so that the posts stay pending.
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
     let app = platforms.app().await;
     let desk = Desk::open(&app, &["x", "linkedin"]).await;
@@ -71,7 +71,7 @@ async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
         assert_eq!(platforms.count(platform, "posts").await, 1);
     }
     assert_eq!(one.stores.count("SELECT count(*) FROM posts").await, 1);
-    // Named so, it is one request, and another text is another.
+    // With a key, repeated requests are one request, and another text is an error.
     let mut other = body.clone();
     other["text"] = json!("Twice.");
     let request = desk.request(Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&other);
@@ -91,7 +91,7 @@ async fn a_post_is_told_to_its_author_and_to_members_and_to_nobody_else() {
     let path = format!("/api/posts/{theirs}");
     assert_eq!(desk.read(&theirs).await["author_id"], json!(editor.id));
     app.as_user(&eve, Method::GET, &path).answer().await.problem(404, "not_found");
-    // Whose it is does not depend on the membership; each sees their own in the list.
+    // An author keeps access without the membership; the list shows each author their own posts.
     let removed = format!("/api/projects/{}/members/{}", desk.project, editor.id);
     desk.request(Method::DELETE, &removed).answer().await.expect(204);
     app.as_user(&editor, Method::GET, &path).answer().await.expect(200);
@@ -155,7 +155,7 @@ async fn each_platform_has_a_limit_of_its_own_that_counts_the_link() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let desk = Desk::open(&app, &ALL).await;
-    // An empty line, and a link that both count as 23.
+    // The text without an empty line and a link, which together count as 25 characters.
     for (platform, longest) in [("x", 280 - 25), ("mastodon", 500 - 25), ("linkedin", 2000)] {
         let answer = desk.write(&"é".repeat(longest + 1), &[platform]).await.problem(422, "validation_failed");
         assert_eq!(answer.field_code("text").as_deref(), Some("too_long"));

@@ -1,4 +1,4 @@
-//! Projects: making, reading, changing, deleting, and two who do it at once.
+//! Projects: create, read, change and delete, and concurrent changes.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -37,7 +37,7 @@ async fn a_project_is_made_read_changed_and_deleted() {
     assert_eq!(changed.header("etag"), "\"2\"");
     assert_eq!((&changed.json()["name"], &changed.json()["description"]), (&json!("First light"), &json!("")));
     assert_eq!(changed.json()["visibility"], "public");
-    assert_eq!(changed.json()["slug"], "first-light", "an address stays what it was");
+    assert_eq!(changed.json()["slug"], "first-light", "a slug must not change");
     assert_eq!(read(&app, &ada, id).await.json(), changed.json());
 
     app.as_user(&ada, Method::DELETE, &format!("/api/projects/{id}")).answer().await.expect(204);
@@ -98,7 +98,7 @@ async fn several_lines_of_a_condition_are_one_list() {
     ask(Method::DELETE, "if-match", ["\"8\"", "\"2\""]).await.expect(204);
 }
 
-/// RFC 9110, 13.2.1: a condition is evaluated whatever the method, and only where the request would succeed without it.
+/// RFC 9110, 13.2.1: a condition is evaluated for every method, and only where the request would otherwise succeed.
 #[tokio::test]
 async fn every_condition_holds_for_every_operation_on_a_version() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Publishing: into the showcase and out of it, under which slug, and who else wanted it.
+//! Publishing: adding projects to the showcase and removing them, their slugs, and conflicts about slugs.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Answer, Ask, PATIENT, Scrape, Stores, TestApp, User};
 
-/// A replica and somebody with a private project.
+/// A replica and a user with a private project.
 struct Stage {
     app: TestApp,
     ada: User,
@@ -34,7 +34,7 @@ impl Stage {
     }
 }
 
-/// The identifier of a new private project.
+/// Creates a private project and returns its identifier.
 async fn made(app: &TestApp, owner: &User, name: &str) -> String {
     app.project(owner, name, "private").await["id"].as_str().unwrap().to_owned()
 }
@@ -57,7 +57,7 @@ async fn a_published_project_is_public_until_it_is_private_and_shown_until_it_is
     let project = answer.json();
     assert_eq!((answer.header("etag"), &project["visibility"], &project["slug"]), ("\"2\"", &json!("public"), &json!("first-light")));
     assert!(project["published_at"].is_string() && project["updated_at"] == project["published_at"], "{project}");
-    // Everything that is told of it, and so no identifier and no address of anybody.
+    // All public fields: no identifier and no e-mail address.
     let shown = json!({ "name": "First light", "slug": "first-light", "description": "", "owner": "Somebody", "published_at": project["published_at"] });
     assert_eq!(stage.shown("first-light").await.expect(200).json(), shown);
     assert_eq!(stage.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
@@ -75,7 +75,7 @@ async fn what_is_published_or_not_already_stays_as_it_is() {
     let stage = Stage::set().await;
     let rows = stage.app.stores.contents().await;
     let answer = stage.unpublish().await.expect(200);
-    assert_eq!((answer.header("etag"), &stage.app.stores.contents().await), ("\"1\"", &rows), "it was not published");
+    assert_eq!((answer.header("etag"), &stage.app.stores.contents().await), ("\"1\"", &rows), "a refused request must not publish");
 
     let first = stage.publish(json!({ "slug": "dawn" })).await.expect(200);
     let (rows, before) = (stage.app.stores.contents().await, stage.app.settled().await);
@@ -87,7 +87,7 @@ async fn what_is_published_or_not_already_stays_as_it_is() {
     assert_eq!(stage.app.stores.contents().await, rows);
     assert_eq!(published(&stage.app.settled().await, &before), 0.0);
 
-    // Out of the showcase, no link holds any more: it may get another, and is counted again.
+    // A removed project loses its link: it may get another slug, and counts as published again.
     stage.unpublish().await.expect(200);
     stage.publish(json!({ "slug": "dusk" })).await.expect(200);
     assert_eq!(stage.shown("dusk").await.expect(200).json()["slug"], "dusk");
@@ -189,7 +189,7 @@ async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
         let what = slug.chars().take(20).collect::<String>();
         let answer = stage.publish(json!({ "slug": slug })).await.problem(422, "validation_failed");
         assert_eq!(answer.field_code("slug").as_deref(), Some(code), "{what:?}");
-        assert!(answer.body.len() < 1000, "what was sent is not sent back");
+        assert!(answer.body.len() < 1000, "the problem must not echo the input");
     }
     assert_eq!(stage.app.stores.contents().await, rows);
     assert_eq!(published(&stage.app.settled().await, &before), 0.0);
@@ -207,7 +207,7 @@ async fn what_is_made_of_a_name_can_be_published_and_what_was_made_before_the_ru
         let id = made(&stage.app, &stage.ada, name).await;
         assert_eq!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
     }
-    // The same long name again: its ending stays within the length.
+    // The same long name again: with its suffix, the slug keeps to the maximum length.
     let id = made(&stage.app, &stage.ada, &"y".repeat(80)).await;
     assert!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
 
@@ -239,13 +239,13 @@ async fn a_project_that_becomes_private_is_no_longer_published_and_one_that_beco
         request.answer().await.expect(200).json()["published_at"].clone()
     };
     let at = stage.publish(json!({})).await.expect(200).json()["published_at"].clone();
-    assert_eq!(change("public").await, at, "nothing has changed for the showcase");
+    assert_eq!(change("public").await, at, "the time of publication must not change");
     assert_eq!(change("private").await, Value::Null);
     stage.shown("first-light").await.problem(404, "not_found");
     assert_eq!(change("public").await, Value::Null);
     stage.shown("first-light").await.problem(404, "not_found");
 
-    // An older replica knows nothing of the showcase: what it makes private is hidden all the same.
+    // An older replica does not update the showcase, but a project that it makes private is hidden nevertheless.
     let before = stage.app.settled().await;
     let hidden = "UPDATE projects SET visibility = 'private', published_at = now()";
     stage.app.stores.execute(hidden).await;

@@ -1,5 +1,5 @@
-//! Every operation is asked for every refusal that the description has of it, and for more: each is counted on a series
-//! that was there before, at zero, so that no rate misses a first event.
+//! Every operation is made to return every error in its description, and more: each counts on a series that already existed at zero, so
+//! that rates include the first event.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use vitrine::router;
 
 use crate::support::{Ask, Platforms, Raw, Scrape, TestApp, User, eventually, when};
 
-/// In version 7, and of nothing.
+/// A valid UUID of version 7 that identifies nothing.
 const UNKNOWN: &str = "019f0000-0000-7000-8000-000000000000";
-/// What browsers are sent back to from a platform: its refusals are asked for by the stories of `oauth`.
+/// The redirect target of platforms; the `oauth` tests cover its errors.
 const CALLBACK: &str = "/api/oauth/{platform}/callback";
 
-/// An operation as it is described.
+/// An operation of the description.
 struct Operation {
     method: Method,
     route: String,
@@ -40,22 +40,22 @@ impl Operation {
         operations.collect()
     }
 
-    /// Its path, with this in the place of each parameter.
+    /// Its path with this value for each parameter.
     fn path(&self, value: &str) -> String {
         let part = |part: &str| if part.starts_with('{') { value.to_owned() } else { part.to_owned() };
         self.route.split('/').map(part).collect::<Vec<_>>().join("/")
     }
 
-    /// Whether it ends something that others need when it succeeds.
+    /// Whether its success would end an object that others need.
     fn is_final(&self) -> bool {
         self.method == Method::DELETE || self.route.contains("logout")
     }
 }
 
-/// Where the project is published.
+/// The slug of the published project.
 const SLUG: &str = "one-of-refusals";
 
-/// An application and those who ask it.
+/// An application and its clients.
 struct Driver {
     app: TestApp,
     owner: User,
@@ -80,13 +80,13 @@ impl Driver {
         Self { app, owner, stranger, admin, known: [project, environment] }
     }
 
-    /// Asks for all that a request alone can be refused for.
+    /// Sends every request that is invalid by itself.
     async fn ask_wrongly(&self, operation: &Operation) {
         let known = self.known.iter().map(String::as_str);
         let values: Vec<&str> = ["odd", "%ff", UNKNOWN, "x", "github"].into_iter().chain(known.filter(|_| !operation.is_final())).collect();
         for value in values {
             for user in [None, Some(&self.stranger), Some(&self.owner), Some(&self.admin)] {
-                // A session that ends would be missed.
+                // A session that ends would be missed later.
                 let user = user.filter(|_| !operation.route.contains("logout"));
                 let ask_for = |query: &str| {
                     let request = self.app.request(operation.method.clone(), &format!("{}{query}", operation.path(value)));
@@ -124,7 +124,7 @@ impl Driver {
         requests
     }
 
-    /// Asks for versions that there are not, and posts about a project that there is not.
+    /// Requests versions that do not exist, and posts about a project that does not exist.
     async fn ask_for_what_is_not_there(&self) {
         let project = format!("/api/projects/{}", self.known[0]);
         for (method, path) in [(Method::GET, &*project), (Method::DELETE, &*project), (Method::GET, &format!("/api/showcase/{SLUG}"))] {
@@ -134,7 +134,7 @@ impl Driver {
         self.app.as_user(&self.owner, Method::POST, "/api/posts").json(&post).answer().await.expect(404);
     }
 
-    /// Asks in ways that the operation does not know.
+    /// Uses methods that the operation does not have.
     async fn ask_by_other_methods(&self, operation: &Operation) {
         let path = operation.path(UNKNOWN);
         let methods = ["HEAD", "OPTIONS", "TRACE", "BREW", "PUT", "POST"].map(|method| Method::from_bytes(method.as_bytes()).unwrap());
@@ -145,22 +145,22 @@ impl Driver {
         join_all(requests.map(Ask::answer)).await;
     }
 
-    /// Asks while everything fails, and everything takes so long that the client leaves.
+    /// Sends requests while everything fails, and while everything is so slow that the client disconnects.
     async fn ask_of_a_failing_service(&self, operations: &[Operation]) {
         for status in [500, 503] {
             self.app.begin(&self.admin, &json!({ "fault": "error", "status": status })).await;
             let failing = async || self.app.get("/version").answer().await.status;
-            eventually("the fault strikes", async || when(failing().await == status)).await;
+            eventually("the fault takes effect", async || when(failing().await == status)).await;
             let requests = operations.iter().map(|operation| self.app.request(operation.method.clone(), &operation.path(UNKNOWN)));
             join_all(requests.map(Ask::answer)).await;
             let heads = operations.iter().map(|operation| self.app.request(Method::HEAD, &operation.path(UNKNOWN)));
             join_all(heads.map(Ask::answer)).await;
             self.app.end_faults(&self.admin).await;
-            eventually("the fault is over", async || when(failing().await == 200)).await;
+            eventually("the fault has ended", async || when(failing().await == 200)).await;
         }
     }
 
-    /// Begins bodies that never come, until the service gives up.
+    /// Sends heads without bodies and waits until the service times out.
     async fn ask_slowly(&self, operations: &[Operation]) {
         let slow = operations.iter().filter(|operation| operation.has_body).map(async |operation| {
             let user = if operation.route.contains("faults") { &self.admin } else { &self.owner };
@@ -170,13 +170,13 @@ impl Driver {
         join_all(slow).await;
     }
 
-    /// Begins bodies that never come, and leaves.
+    /// Sends heads without bodies and disconnects.
     async fn ask_and_leave(&self, operations: &[Operation]) {
         let with_body: Vec<_> = operations.iter().filter(|operation| operation.has_body).collect();
         let begun = with_body.iter().map(|operation| self.begin_request(operation, UNKNOWN, &self.admin.token));
         let begun = join_all(begun).await;
         let in_flight = async || self.app.scrape().await.get("http_requests_in_flight", &[]);
-        eventually("they are in flight", async || when(in_flight().await > begun.len() as f64)).await;
+        eventually("the requests are in flight", async || when(in_flight().await > begun.len() as f64)).await;
         drop(begun);
     }
 
@@ -189,13 +189,13 @@ impl Driver {
         raw
     }
 
-    /// Asks so often that limits refuse.
+    /// Exceeds the rate limits.
     async fn ask_too_often(&self) {
         for _ in 0..3 {
             self.app.login("owner@example.com", "not the password").await;
         }
         let beacon = || self.app.post("/api/rum").json(&json!({ "events": [] }));
-        eventually("beacons are too many", async || {
+        eventually("beacons exceed their limit", async || {
             let answers = join_all((0..200).map(|_| beacon().answer())).await;
             when(answers.iter().any(|answer| answer.status == 429))
         })
@@ -237,7 +237,7 @@ async fn no_refusal_makes_a_series() {
     let after = driver.app.settled().await;
     let (series, later) = (before.series(), after.series());
     let made: Vec<_> = later.difference(&series).collect();
-    assert!(made.is_empty(), "{} series are born with their first event: {made:#?}", made.len());
+    assert!(made.is_empty(), "{} series do not exist before their first event: {made:#?}", made.len());
 
     let asked = asked(&before, &after);
     let missed: Vec<String> = operations
@@ -249,11 +249,11 @@ async fn no_refusal_makes_a_series() {
         })
         .map(|(operation, status)| format!("{} {} {status}", operation.method, operation.route))
         .collect();
-    assert!(missed.is_empty(), "never asked for: {missed:#?}");
+    assert!(missed.is_empty(), "never returned: {missed:#?}");
 }
 
-/// Conflicts and the limits on strangers are the stories of their features; so is what a platform has to do with. What faults
-/// spare cannot be made to fail.
+/// Whether another test covers this status: conflicts, limits for strangers and platforms' errors belong to their features. Routes exempt
+/// from faults cannot be made to fail.
 fn is_asked_elsewhere(route: &str, status: u16) -> bool {
     status == 409
         || (status == 429 && route != "/api/rum")

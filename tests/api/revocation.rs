@@ -1,5 +1,5 @@
-//! What is revoked is refused by every replica when the revocation is answered, although the replica that revokes cannot
-//! reach Redis, dies, or another one cannot be reached.
+//! A revoked session or role is refused by every replica once the revocation is answered, even if the revoking replica cannot reach Redis
+//! or dies, or if another replica is unreachable.
 
 use std::time::Duration;
 
@@ -10,12 +10,12 @@ use vitrine::app::App;
 use crate::support::app::{configuration, through};
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// When a replica that could not answer its client leaves the others to find out: what `docs/adr/0018-revocation.md` promises.
+/// The limit where a replica could not answer its client and the others find out by themselves: promised by `docs/adr/0018-revocation.md`.
 const WITHOUT_AN_ANSWER: Duration = Duration::from_secs(5);
-/// What a busy machine adds.
+/// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// A replica behind proxies, two that nothing happens to, and somebody with a project.
+/// A replica behind proxies, two undisturbed ones, and a user with a project.
 struct RevocationFixture {
     stores: Stores,
     fragile: TestApp,
@@ -47,10 +47,10 @@ impl RevocationFixture {
         format!("/api/projects/{}", self.project)
     }
 
-    /// The other replicas answer this from the caches. What was changed last is not in them for some seconds.
+    /// Waits until the other replicas serve this request from the caches, which omit recently changed entries for some seconds.
     async fn cache(&self, kinds: &[&str], request: impl Fn(&TestApp) -> RequestBuilder) {
         for app in &self.sound {
-            eventually("it is answered from the caches", async || {
+            eventually("the request is served from the caches", async || {
                 let before = app.settled().await;
                 request(app).answer().await.expect(200);
                 let after = app.settled().await;
@@ -122,7 +122,7 @@ async fn a_replica_that_dies_after_its_commit_and_before_its_answer_takes_nothin
     let fixture = RevocationFixture::start().await;
     fixture.cache_session(&fixture.ada.token).await;
     fixture.redis.set(Mode::Refuse).await;
-    // The completion tag of the commit: what was ended is committed, and this replica never learns it.
+    // The completion tag of the commit: the change is committed, but this replica never learns of it.
     fixture.postgres.set(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
     let RevocationFixture { stores, fragile, sound, ada, .. } = fixture;
     let logout = tokio::spawn(fragile.post("/api/auth/logout").bearer_auth(&ada.token).send());
@@ -162,7 +162,7 @@ async fn a_replica_that_can_reach_redis_alone_does_not_answer_what_was_revoked_m
 
 #[tokio::test]
 async fn a_load_that_began_before_a_revocation_is_neither_kept_nor_shared_afterwards() {
-    // With Redis a load is stored; without, it is shared with those who ask at the same time.
+    // With Redis a loaded value is stored; without it, concurrent requests share the load.
     for its_redis in [Mode::Pass, Mode::Refuse] {
         let stores = Stores::new().await;
         let [redis, other_redis] =
@@ -188,7 +188,7 @@ async fn a_load_that_began_before_a_revocation_is_neither_kept_nor_shared_afterw
         revoking.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
         loading.me(&ada.token).await.problem(401, "invalid_token");
         postgres.set(Mode::Pass).await;
-        // It was asked before the revocation: either answer is right.
+        // The request began before the revocation, so either response is correct.
         assert!(matches!(load.await.unwrap().unwrap().status().as_u16(), 200 | 401));
         loading.me(&ada.token).await.problem(401, "invalid_token");
     }
@@ -240,7 +240,7 @@ async fn a_replica_that_cannot_reach_redis_takes_a_project_out_of_the_showcase_o
 async fn an_admin_who_is_made_without_redis_is_one_on_every_replica() {
     let fixture = RevocationFixture::start().await;
     let bob = fixture.sound[0].user("bob").await;
-    // Only an admin may read the project of somebody else.
+    // Only an admin may read another user's project.
     let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &fixture.path()).answer().await;
     for app in &fixture.sound {
         read(app).await.problem(404, "not_found");
@@ -279,7 +279,7 @@ async fn what_every_replica_has_read_and_who_has_left_is_removed_from_the_tables
     let killed = "INSERT INTO cache_readers (replica, trusts_until) VALUES (gen_random_uuid(), now() - interval '1 hour')";
     app.stores.execute(killed).await;
     let rows = "SELECT (SELECT count(*) FROM cache_invalidations) + (SELECT count(*) FROM cache_readers)";
-    eventually("nothing is left but the replica", async || when(app.stores.count(rows).await == 1)).await;
+    eventually("only the replica's row is left", async || when(app.stores.count(rows).await == 1)).await;
     let stores = app.stores.clone();
     app.leave().await.unwrap();
     assert_eq!(stores.count(rows).await, 0);

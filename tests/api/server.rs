@@ -1,4 +1,4 @@
-//! Connections and heads: what a client may do to them, and what every answer carries.
+//! Connections and heads: a client's allowed behaviour, and the headers of every response.
 
 use reqwest::Method;
 use serde_json::json;
@@ -8,7 +8,7 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 async fn until_alone(app: &TestApp) {
-    // The client of the scrape itself keeps some connections, and may use one that is closed at that moment.
+    // The scraping client itself keeps connections, and may use one at the moment it is closed.
     eventually("the connection is closed", async || {
         let scraped = app.get("/metrics").try_answer().await.ok()?;
         when(Scrape::parse(&scraped.text()).get("active_connections", &[]) <= 2.0)
@@ -52,7 +52,7 @@ async fn a_body_that_comes_too_slowly_is_the_client_s_failure_and_not_ours() {
     let mut raw = app.raw().await;
     raw.send("POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 50\r\n\r\n{\"email\":").await;
     raw.answer().await.problem(408, "body_timeout");
-    assert_eq!(raw.rest().await, b"", "nothing of the rest is taken for a request");
+    assert_eq!(raw.rest().await, b"", "the rest must not be taken for a request");
     let after = app.settled().await;
     let login = ("route", "/api/auth/login");
     assert_eq!(after.since(&before, "http_requests_total", &[login, ("status", "408")]), 1.0);
@@ -76,7 +76,7 @@ async fn heads_that_are_too_large_are_refused() {
     let path = format!("/{}", "x".repeat(300_000));
     for (target, headers) in [("/health", &*many), ("/health", &*long), (&*path, "")] {
         let mut raw = app.raw().await;
-        // The server may close before all of it is sent.
+        // The server may close before the whole request is sent.
         let _closed = raw.try_send(format!("GET {target} HTTP/1.1\r\nHost: x\r\n{headers}\r\n")).await;
         let answered = String::from_utf8_lossy(&raw.rest().await).into_owned();
         assert!(answered.is_empty() || answered.starts_with("HTTP/1.1 431") || answered.starts_with("HTTP/1.1 414"), "{answered}");
@@ -111,12 +111,12 @@ async fn what_is_not_http_is_refused_and_hurts_nobody() {
     let mut raw = app.raw().await;
     raw.send(smuggled).await;
     let first = raw.answer_to("POST").await;
-    assert!(first.is_none_or(|answer| answer.status >= 400), "one of two lengths is a lie");
+    assert!(first.is_none_or(|answer| answer.status >= 400), "two different lengths must be refused");
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
     until_alone(&app).await;
 }
 
-/// RFC 9112, 3.2: one `Host`, and a valid one.
+/// RFC 9112, 3.2: exactly one valid `Host`.
 #[tokio::test]
 async fn a_request_names_one_host() {
     let app = TestApp::start().await;
@@ -186,10 +186,10 @@ async fn a_connection_outlives_a_body_that_nobody_reads() {
         raw.send(&request).await;
         raw.answer().await.problem(404, "not_found");
     }
-    // One that is never sent is not waited for long.
+    // The server does not wait long for a body that is never sent.
     raw.send("POST /nope HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n").await;
     raw.answer().await.problem(404, "not_found");
-    assert_eq!(raw.rest().await, b"", "nothing of the rest is taken for a request");
+    assert_eq!(raw.rest().await, b"", "the rest must not be taken for a request");
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn writes_that_another_site_makes_a_browser_send_are_refused() {
     for headers in own {
         write(headers).await.expect(201);
     }
-    // Reading changes nothing.
+    // Reads are allowed, because they change nothing.
     let read = app.get("/api/auth/me").header("cookie", &cookie).header("sec-fetch-site", "cross-site").answer().await;
     read.expect(200);
 }

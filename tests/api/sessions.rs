@@ -1,4 +1,4 @@
-//! Sessions: how they end, and that an end is one everywhere at once.
+//! Sessions: how they end, and that they end everywhere at once.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -19,7 +19,7 @@ async fn the_list_of_sessions_names_devices_and_the_one_that_asks() {
     let seen: Vec<_> = list["items"].as_array().unwrap().iter().map(|entry| (entry["device"].clone(), entry["current"].clone())).collect();
     assert_eq!(seen, [(json!("phone"), json!(false)), (json!(""), json!(true))]);
     assert_eq!(list["next_cursor"], Value::Null);
-    assert!(!list.to_string().contains(&ada.token), "a list tells no token");
+    assert!(!list.to_string().contains(&ada.token), "a list must not contain tokens");
 
     let id = list["items"][0]["id"].as_str().unwrap();
     app.as_user(&ada, Method::DELETE, &format!("/api/auth/sessions/{id}")).answer().await.expect(204);
@@ -132,7 +132,7 @@ async fn a_session_that_ended_on_one_replica_is_refused_at_once_by_another_that_
         let before = two.settled().await;
         two.me(&token).await.expect(200);
         let hits = two.settled().await.since(&before, "cache_hits_total", &[("cache_type", "session")]);
-        assert_eq!(hits, 1.0, "round {round}: the other replica has it cached");
+        assert_eq!(hits, 1.0, "round {round}: the other replica must have it cached");
         one.post("/api/auth/logout").bearer_auth(&token).answer().await.expect(204);
         two.me(&token).await.problem(401, "invalid_token");
         one.me(&token).await.problem(401, "invalid_token");
@@ -149,7 +149,7 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
     let session: Uuid = sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_one(stores.pool()).await.unwrap();
 
     let before = two.settled().await;
-    // The other replica has read the row and not heard of it yet.
+    // The other replica has the row in transit when the session ends.
     proxy.set(Mode::HoldAnswersWith(session.as_bytes().to_vec())).await;
     let loading = two.get("/api/auth/me").bearer_auth(&ada.token).answer();
     let ending = async {
@@ -160,7 +160,7 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
     let (loaded, ()) = tokio::join!(loading, ending);
     loaded.problem(401, "invalid_token");
     let loads = [("operation", "update"), ("table", "auth_sessions")];
-    assert_eq!(two.settled().await.since(&before, "db_queries_total", &loads), 2.0, "it looked again");
+    assert_eq!(two.settled().await.since(&before, "db_queries_total", &loads), 2.0, "the replica must load the session again");
     two.me(&ada.token).await.problem(401, "invalid_token");
     one.me(&ada.token).await.problem(401, "invalid_token");
 }
@@ -202,7 +202,8 @@ async fn a_client_that_leaves_does_not_spoil_a_load_that_others_wait_for() {
     eventually("the others wait for the same load", async || when(misses().await == 3.0)).await;
     drop(first);
     let cancelled = [("table", "auth_sessions"), ("status", "cancelled")];
-    eventually("the first is given up", async || when(app.scrape().await.since(&before, "db_queries_total", &cancelled) == 1.0)).await;
+    eventually("the first load is cancelled", async || when(app.scrape().await.since(&before, "db_queries_total", &cancelled) == 1.0))
+        .await;
     proxy.set(Mode::Pass).await;
     for other in &mut others {
         other.answer().await.expect(200);

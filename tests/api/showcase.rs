@@ -1,4 +1,4 @@
-//! The showcase: what everybody reads of what is published, in which order, and how soon it knows.
+//! The showcase: the public view of published projects, its order, and how soon it shows changes.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -9,7 +9,7 @@ use crate::support::{Answer, Ask, Mode, Proxy, RECOVERY, Scrape, Stores, TestApp
 
 const KIND: [(&str, &str); 1] = [("cache_type", "showcase")];
 
-/// What visitors have cost the store.
+/// The number of statements that visitors have caused.
 fn statements(after: &Scrape, before: &Scrape) -> f64 {
     ["projects", "project_members", "users", "auth_sessions"]
         .iter()
@@ -17,7 +17,7 @@ fn statements(after: &Scrape, before: &Scrape) -> f64 {
         .sum()
 }
 
-/// Publishes a new project; answers its path.
+/// Publishes a new project and returns its path.
 async fn published(app: &TestApp, owner: &User, name: &str) -> String {
     let project = app.project(owner, name, "private").await;
     let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
@@ -35,7 +35,7 @@ fn names(page: &Value) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// Every page, and what `meanwhile` does between two.
+/// The names on all pages; `meanwhile` runs between two pages.
 async fn every_page(app: &TestApp, limit: usize, mut meanwhile: impl AsyncFnMut(usize)) -> Vec<String> {
     let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
     loop {
@@ -65,14 +65,14 @@ async fn pages_neither_skip_nor_repeat_while_projects_enter_and_leave() {
     let seen = every_page(&app, 3, async |pages| {
         published(&app, &ada, &format!("new {pages}")).await;
         if pages == 1 {
-            // The last one that was seen: the cursor's place remains.
+            // Removes the last project seen; the cursor's position remains valid.
             app.as_user(&ada, Method::DELETE, &format!("{}/publish", paths[8])).answer().await.expect(200);
         }
     })
     .await;
     assert_eq!(seen, numbered((0..11).rev()));
     assert_eq!(page(&app, 3, None).await.0, ["new 4", "new 3", "new 2"]);
-    // Published again, it is new again.
+    // Publishing again makes the project the newest.
     app.post(&format!("{}/publish", paths[8])).bearer_auth(&ada.token).json(&json!({})).answer().await.expect(200);
     assert_eq!(page(&app, 2, None).await.0, ["old 8", "new 4"]);
 }
@@ -96,7 +96,7 @@ async fn a_page_that_nobody_asked_for_in_words_is_the_first_twenty() {
         published(&app, &ada, &format!("old {number}")).await;
     }
     for _ in 0..2 {
-        // From the store, and from the cache: both know that there is more.
+        // From the store, then from the cache: both know that there is another page.
         let first = app.get("/api/showcase").answer().await.expect(200).json();
         let (rest, end) = page(&app, 20, first["next_cursor"].as_str()).await;
         assert_eq!((names(&first).len(), rest.len(), end), (20, 1, None));
@@ -115,7 +115,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     let cursor = page(&app, 1, None).await.1.unwrap();
     let of_projects = app.as_user(&ada, Method::GET, "/api/projects?limit=1").answer().await.expect(200).json();
     let of_projects = of_projects["next_cursor"].as_str().unwrap();
-    // After the year 9999; the same, negative to whoever reads it with a sign.
+    // A time after the year 9999, and one that is negative when read as a signed number.
     let (late, later) = ("A____________________________w", "_".repeat(32));
     let too_long = format!("{cursor}AAAA");
     for forged in ["", "x", "!!", "AAAA", of_projects, &cursor[4..], &too_long, late, &later, &"A".repeat(3000), "%00", "%ff", "old-1"] {
@@ -125,7 +125,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     for query in ["limit=0", "limit=101", "limit=x"] {
         app.get(&format!("/api/showcase?{query}")).answer().await.problem(400, "invalid_query");
     }
-    // A place that somebody invents is a place in the same list: 1970, and no more.
+    // An invented cursor is a position in the same list: 1970, before every project.
     assert_eq!(page(&app, 5, Some(&"A".repeat(32))).await, (Vec::new(), None));
 }
 
@@ -141,9 +141,9 @@ async fn what_is_nobodys_slug_shows_nothing_and_asks_no_store() {
     assert_eq!(statements(&after, &before) + after.since(&before, "cache_misses_total", &KIND), 0.0);
 }
 
-/// What the passing of time does: entries of the showcase and marks of their removal end.
+/// Expires the showcase's cache entries and the marks of their removal, as time would.
 async fn forget(stores: &Stores) {
-    // A replica that learns of a change later would mark its entries again.
+    // Otherwise a replica that learns of a change later would mark its entries again.
     stores.until_invalidations_are_applied().await;
     let mut redis = stores.redis().await;
     let pattern = format!("{}:cache:showcase:*", stores.prefix());
@@ -153,7 +153,7 @@ async fn forget(stores: &Stores) {
     }
 }
 
-/// Reads the first page and one project, so that both are cached, on every replica.
+/// Reads the first page and one project on every replica, so that both are cached.
 async fn warm(replicas: &[TestApp; 2], slug: &str) {
     forget(&replicas[0].stores).await;
     let one = format!("/api/showcase/{slug}");
@@ -189,7 +189,7 @@ async fn every_replica_knows_at_once_what_has_entered_left_or_changed() {
     for (name, method, end, body) in ways {
         let path = published(one, &ada, name).await;
         let slug = name.replace(' ', "-");
-        assert_eq!(page(two, 20, None).await.0, [name], "what has entered is seen");
+        assert_eq!(page(two, 20, None).await.0, [name], "a newly published project must be visible");
         warm(&replicas, &slug).await;
         let mut request = one.as_user(&ada, method, &format!("{path}{end}")).header("if-match", "*");
         if let Some(body) = body {
@@ -228,7 +228,7 @@ async fn what_leaves_while_another_replica_is_loading_it_is_not_shown_by_that() 
     for (name, path) in [("Held back", "/api/showcase"), ("Held up", "/api/showcase/held-up")] {
         let project = published(&one, &ada, name).await;
         forget(&stores).await;
-        // The other replica has read the row and not heard of it yet.
+        // The other replica has the row in transit when the project changes.
         proxy.set(Mode::HoldAnswersWith(name.as_bytes().to_vec())).await;
         let loading = two.get(path).answer();
         let leaving = async {
@@ -258,7 +258,7 @@ async fn only_what_is_asked_for_most_is_cached() {
     let after = app.settled().await;
     let look_ups = after.since(&before, "cache_misses_total", &KIND) + after.since(&before, "cache_hits_total", &KIND);
     assert_eq!(look_ups, 0.0);
-    // Nobody needs an account, and so nothing else is looked up.
+    // Visitors need no account, so nothing else is loaded.
     assert_eq!(statements(&after, &before), 3.0);
 }
 
@@ -285,7 +285,7 @@ async fn without_redis_the_showcase_is_read_from_postgres_and_is_right() {
     assert!(after.since(&before, "cache_errors_total", &KIND) >= 4.0);
     assert_eq!(after.since(&before, "cache_hits_total", &KIND), 0.0);
 
-    // What Redis did not hear is told before it is asked again, and so the other replica hears it too.
+    // Pending invalidations are flushed before Redis is read again, so the other replica sees them, too.
     redis.set(Mode::Pass).await;
     fragile.until_status(RECOVERY, "ready").await;
     for replica in [fragile, sound] {
@@ -317,7 +317,7 @@ async fn a_client_that_has_what_is_shown_is_not_sent_it_again_but_another_projec
     let changed = ask(&tag).await.expect(200);
     assert_eq!(changed.json()["description"], "more");
 
-    // The same slug and the same number of changes, and yet not the same.
+    // The same slug and the same number of changes, but another project.
     app.as_user(&ada, Method::DELETE, &path).answer().await.expect(204);
     let other = published(&app, &ada, "One").await;
     let change = app.as_user(&ada, Method::PATCH, &other).header("if-match", "*").json(&json!({ "description": "less" }));
@@ -334,7 +334,7 @@ async fn a_crowd_of_visitors_costs_the_store_one_statement() {
     let before = app.settled().await;
     let answers = join_all((0..50).map(|_| app.get("/api/showcase").answer()).collect::<Vec<_>>()).await;
     assert!(answers.iter().all(|answer| answer.status == 200 && names(&answer.json()) == ["One"]));
-    eventually("all of it was counted", async || {
+    eventually("all requests are counted", async || {
         let after = app.settled().await;
         when(after.since(&before, "cache_hits_total", &KIND) + after.since(&before, "cache_misses_total", &KIND) == 50.0)
     })

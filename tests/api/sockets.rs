@@ -1,5 +1,5 @@
-//! Connecting by Socket.IO: who may, how it is carried, what is answered, and that the numbers are those of the clients.
-//! Events that do not fit: `sockets_events`. What no honest client sends: `sockets_attacks`. Through the edge: `sockets_edge`.
+//! Socket.IO connections: access, transports, replies, and counts of clients. `sockets_events` covers invalid events, `sockets_attacks`
+//! hostile clients, `sockets_edge` the edge.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -10,7 +10,7 @@ use crate::support::socket_client::{Dial, Kind};
 use crate::support::{Ask, RawSocket, Socket, Sockets, TestApp, eventually, when};
 
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
-/// That of `PUBLIC_URL`.
+/// The origin of `PUBLIC_URL`.
 const OWN_ORIGIN: &str = "http://localhost:8080";
 
 /// The three ways in which clients connect.
@@ -22,7 +22,7 @@ pub fn ways(sockets: &Sockets, url: &str) -> [(&'static str, Dial); 3] {
     ]
 }
 
-/// The service answers, by an acknowledgement and by an event.
+/// Asserts that the service replies with an acknowledgement and with an event.
 pub async fn assert_answers(socket: &Socket, at: u64) {
     let answer = socket.emit("ping", json!({ "at": at })).await;
     assert_eq!(answer["at"], at, "{answer}");
@@ -42,7 +42,7 @@ async fn a_client_connects_by_every_transport_and_is_answered() {
         }
         assert_answers(&socket, 1).await;
         let carried = if way == "polling" { "polling" } else { "websocket" };
-        eventually("the gauge tells how it is carried", async || {
+        eventually("the gauge shows the transport", async || {
             when(app.scrape().await.get("websocket_connections_active", &[("transport", carried)]) == 1.0)
         })
         .await;
@@ -120,7 +120,7 @@ async fn pages_of_other_sites_are_refused() {
     let refused = [("error_type", "origin")];
     assert_eq!(app.scrape().await.since(&before, "websocket_errors_total", &refused), 2.0 * foreign.len() as f64);
     assert_eq!(sockets.to(&app.url()).polling().header("origin", foreign[0]).refused().await, "cross_site_request");
-    // The page of the address that is called may, whatever `PUBLIC_URL` says: it may call the API as well.
+    // A page of the requested host may connect, whatever `PUBLIC_URL` is, because it may call the API as well.
     let same = app.url();
     app.post("/api/projects").bearer_auth(&ada.token).header("origin", &same).json(&json!({ "name": "One" })).answer().await.expect(201);
     for origin in [OWN_ORIGIN, &same, "https://tools.example", "http://127.0.0.1:3000"] {
@@ -136,7 +136,7 @@ async fn an_address_holds_no_more_connections_than_it_may() {
     let app = TestApp::with(&["--sockets-per-address=2"]).await;
     let ada = app.user("ada").await;
     let first = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
-    // Nobody yet, and a connection all the same.
+    // Not authenticated yet, but it occupies a connection.
     let second = RawSocket::open(app.address, WEBSOCKET, &[]).await;
     assert_eq!(sockets.to(&app.url()).polling().token(&ada.token).refused().await, "too_many_connections");
     let (answer, _) = RawSocket::ask(app.address, WEBSOCKET, &[]).await;
@@ -145,13 +145,14 @@ async fn an_address_holds_no_more_connections_than_it_may() {
     let elsewhere = "X-Forwarded-For: 192.0.2.7";
     drop(RawSocket::open(app.address, WEBSOCKET, &[elsewhere]).await);
     assert_eq!(app.scrape().await.get("rate_limited_total", &[("limiter", "socket_connections")]), 2.0);
-    // What is over counts no more, however it ended; one that was nobody's at the end of its time to say whose it is.
+    // Ended connections release their permits, however they ended; so does one that was not authenticated in time.
     first.leave().await;
     drop(second);
     let mut held = Vec::new();
-    eventually("both places are free again", async || {
+    eventually("both permits are free again", async || {
         let again = sockets.to(&app.url()).websocket().token(&ada.token).open();
-        let let_in = eventually("it is let in or refused", async || again.told().first().map(|told| told.kind == Kind::Connect)).await;
+        let let_in =
+            eventually("the client is connected or refused", async || again.told().first().map(|told| told.kind == Kind::Connect)).await;
         held.extend(let_in.then_some(again));
         when(held.len() == 2)
     })
@@ -198,7 +199,7 @@ async fn the_numbers_are_those_of_the_clients() {
     }
     app.until_clients(clients.len()).await;
     let upgraded = async || app.scrape().await.get("websocket_connections_active", &[("transport", "websocket")]) == 6.0;
-    eventually("those that upgrade have", async || when(upgraded().await)).await;
+    eventually("the upgrading clients have upgraded", async || when(upgraded().await)).await;
     join_all(clients.iter().map(async |socket| {
         for at in 1..=5 {
             assert_answers(socket, at).await;
@@ -227,7 +228,7 @@ async fn the_numbers_are_those_of_the_clients() {
     let ended = left.iter().map(|(_, count)| count).sum::<f64>();
     assert_eq!(ended, 12.0, "{left:?}");
     assert_eq!(scrape.get("websocket_disconnections_total", &[("reason", "client")]), 9.0, "{left:?}");
-    assert_eq!(scrape.get("active_connections", &[]), 1.0, "only the scrape's");
+    assert_eq!(scrape.get("active_connections", &[]), 1.0, "only the scrape's connection");
 }
 
 fn empty() -> crate::support::Scrape {
@@ -286,7 +287,7 @@ async fn other_methods_and_paths_are_no_way_in() {
             assert_eq!(answer.status, 400, "{query} {}", answer.text());
         }
     }
-    // None of them holds a place.
+    // None of them holds a permit.
     let open: Value = app.get(POLLING).answer().await.expect(200).text()[1..].parse().unwrap();
     assert!(open["sid"].is_string() && open["maxPayload"] == 100_000, "{open}");
     app.assert_unharmed(&before).await;

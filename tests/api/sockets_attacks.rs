@@ -1,5 +1,5 @@
-//! What no honest client sends: frames and packets that are none, too large, too many, too slow. Each gets an answer or an
-//! end, and everybody else goes on.
+//! Hostile socket traffic: frames and packets that are malformed, too large, too many or too slow. Each is answered or ends the connection,
+//! and other clients are unaffected.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use crate::support::raw_socket::{BINARY, CLOSE, Heard, PING, TEXT, WEBSOCKET, he
 use crate::support::realtime::TOLD;
 use crate::support::{Ask, RawSocket, Scrape, Socket, Sockets, TestApp, User, eventually, when, within};
 
-/// Sooner than whoever says nothing is shown out.
+/// Earlier than the time limit for silent clients.
 const SOON: Duration = Duration::from_secs(8);
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
-/// A replica, whoever attacks it, and an honest client that must not notice.
+/// A replica, an attacker, and an honest client that must not be affected.
 struct Stage {
     app: TestApp,
     eve: User,
@@ -35,7 +35,7 @@ impl Stage {
         Some(Self { app, eve, honest, before, sockets })
     }
 
-    /// A WebSocket that nobody has connected.
+    /// A WebSocket without a Socket.IO connection.
     async fn open(&self) -> RawSocket {
         RawSocket::open(self.app.address, WEBSOCKET, &[]).await
     }
@@ -44,13 +44,13 @@ impl Stage {
         RawSocket::connected(self.app.address, &self.eve.token).await
     }
 
-    /// Opens a connection that polls.
+    /// Opens a polling connection.
     async fn poll(&self) -> Poll<'_> {
         let open: Value = self.app.get(POLLING).answer().await.expect(200).text()[1..].parse().unwrap();
         Poll { app: &self.app, path: format!("{POLLING}&sid={}", open["sid"].as_str().unwrap()) }
     }
 
-    /// The attackers are gone, the honest client is there, and nothing was a fault.
+    /// Asserts that the attackers' connections are closed, the honest client is connected, and no error was counted.
     async fn assert_unharmed(&self) {
         assert_answers(&self.honest, 99).await;
         self.app.assert_unharmed(&self.before).await;
@@ -62,7 +62,7 @@ impl Stage {
     }
 }
 
-/// A connection that polls.
+/// A polling connection.
 struct Poll<'a> {
     app: &'a TestApp,
     path: String,
@@ -86,7 +86,7 @@ impl Poll<'_> {
     }
 }
 
-/// Packets that are none, of Engine.IO and of Socket.IO.
+/// Malformed packets of Engine.IO and Socket.IO.
 fn malformed() -> Vec<Vec<u8>> {
     let mut packets: Vec<Vec<u8>> = [
         "",
@@ -185,7 +185,7 @@ async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
             for opcode in [TEXT, BINARY] {
                 let mut socket = if connected { stage.connected().await } else { stage.open().await };
                 socket.frame(opcode, &packet).await;
-                // Whether the connection goes on or not: nothing but this one may feel it.
+                // Whether or not this connection survives, no other one may be affected.
                 socket.frame(opcode, &packet).await;
                 socket.text("41").await;
                 socket.frame(CLOSE, &1000_u16.to_be_bytes()).await;
@@ -230,12 +230,12 @@ async fn a_frame_that_is_none_ends_its_connection() {
         ("a reserved bit", [head(0xc1, 2), b"40".to_vec()].concat()),
         ("no mask", no_mask),
         ("a long ping", [head(0x80 | PING, 126), vec![0; 126]].concat()),
-        ("a ping in pieces", [head(PING, 1), vec![0; 1]].concat()),
-        ("a piece of nothing", [head(0x80, 2), b"40".to_vec()].concat()),
+        ("a fragmented ping", [head(PING, 1), vec![0; 1]].concat()),
+        ("a fragment without a beginning", [head(0x80, 2), b"40".to_vec()].concat()),
         ("two beginnings", [head(TEXT, 2), b"40".to_vec(), head(TEXT, 2), b"40".to_vec()].concat()),
-        ("text that is none", [head(0x80 | TEXT, 2), b"\xff\xff".to_vec()].concat()),
+        ("text that is not UTF-8", [head(0x80 | TEXT, 2), b"\xff\xff".to_vec()].concat()),
         ("no frame", b"GET / HTTP/1.1\r\nHost: x\r\n\r\n".to_vec()),
-        ("a length beyond all", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 4]].concat()),
+        ("an impossible length", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 4]].concat()),
     ];
     for (name, bytes) in frames {
         for mut socket in [stage.open().await, stage.connected().await] {
@@ -249,7 +249,7 @@ async fn a_frame_that_is_none_ends_its_connection() {
 #[tokio::test]
 async fn a_message_that_is_too_large_is_not_waited_for() {
     let Some(stage) = Stage::set(&[]).await else { return };
-    // Whole and just too large; claimed and never sent; in pieces that are small each.
+    // Complete and just too large; claimed but never sent; and in many small fragments.
     let mut whole = stage.connected().await;
     whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
     whole.closed().await;
@@ -265,7 +265,7 @@ async fn a_message_that_is_too_large_is_not_waited_for() {
         pieces.bytes(&[head(0, 10_000), vec![b' '; 10_000]].concat()).await;
     }
     pieces.closed().await;
-    // As large as it may be.
+    // The maximum size.
     let mut largest = stage.connected().await;
     largest.text(&format!("420[\"ping\",\"{}\"]", "x".repeat(90_000))).await;
     assert!(largest.until_text("430").await.contains("validation_failed"));
@@ -279,7 +279,7 @@ async fn a_body_that_is_too_large_is_413_and_ends_its_poll() {
     for size in [101_000, 10_000_000] {
         let poll = stage.poll().await;
         poll.connect(&stage.eve).await;
-        // A server that has heard enough may close while the rest is on its way.
+        // The server may close the connection while the rest of the request is in transit.
         let answer = stage.app.post(&poll.path).body("4".repeat(size)).try_answer().await;
         if let Ok(answer) = answer {
             assert_eq!(answer.status, 413);
@@ -318,12 +318,12 @@ async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others()
     poll.connect(&stage.eve).await;
     let path = poll.path.replace("polling", "websocket");
     let (mut one, mut other) = tokio::join!(RawSocket::open(stage.app.address, &path, &[]), RawSocket::open(stage.app.address, &path, &[]));
-    // Neither says what an upgrade begins with.
+    // Both clients skip the first message of an upgrade.
     one.text("42[\"ping\",{\"at\":1}]").await;
     other.text("3probe").await;
     one.closed().await;
     other.closed().await;
-    // Somebody else's identifier, guessed or none.
+    // Another client's identifier, guessed or invalid.
     for sid in ["AAAAAAAAAAAAAAHs", "x", ""] {
         let (answer, raw) = RawSocket::ask(stage.app.address, &format!("{WEBSOCKET}&sid={sid}"), &[]).await;
         if answer.status == 101 {
@@ -339,12 +339,12 @@ async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others()
 async fn attachments_are_not_collected() {
     let Some(stage) = Stage::set(&[]).await else { return };
     let mut socket = stage.open().await;
-    // Before anybody has said who it is: 10 MB in pieces that are small each.
+    // Before authentication: 10 MB in small fragments.
     socket.text("4510000-[\"ping\",{\"_placeholder\":true,\"num\":0}]").await;
     for _ in 0..100 {
         socket.frame(BINARY, &vec![0; 90_000]).await;
     }
-    tokio::time::timeout(SOON, socket.closed()).await.expect("the connection is closed");
+    tokio::time::timeout(SOON, socket.closed()).await.expect("the connection was not closed");
     stage.assert_unharmed().await;
 }
 
@@ -358,7 +358,7 @@ async fn who_never_says_who_it_is_is_shown_out() {
     let polls = join_all((0..20).map(|_| stage.poll())).await;
     assert_answers(&stage.honest, 1).await;
     stage.app.until_clients(1).await;
-    // Tokens that are wrong gain no time.
+    // Wrong tokens do not extend the time limit.
     for socket in &mut silent[..10] {
         socket.text("40{\"token\":\"wrong\"}").await;
         socket.until_text("44").await;
@@ -378,7 +378,7 @@ async fn who_gives_no_sign_of_life_is_given_up() {
     let poll = stage.poll().await;
     poll.connect(&stage.eve).await;
     stage.app.until_clients(3).await;
-    // It takes what comes and answers no ping; the poll is not even asked for.
+    // The client reads everything but answers no ping; the polling client does not even poll.
     while !matches!(socket.next().await, Heard::Close(_) | Heard::End) {}
     eventually("both have timed out", async || {
         let timed_out = [("reason", "heartbeat_timeout")];
@@ -402,7 +402,7 @@ async fn connecting_twice_is_connecting_once() {
     socket.until_text("430").await;
     let scrape = stage.app.scrape().await;
     assert_eq!(scrape.since(&stage.before, "websocket_connections_total", &[]), 1.0);
-    // Leaving and coming again is a new connection, and the old one has ended.
+    // Leaving and connecting again makes a new connection, and the old one has ended.
     socket.text("41").await;
     socket.text(&connect).await;
     socket.until_text("40").await;
@@ -420,9 +420,9 @@ async fn who_does_not_read_is_cut_and_only_it_misses_something() {
     let fast = stage.sockets.to(&stage.app.url()).websocket().token(&stage.eve.token).connected().await;
     stage.app.until_clients(3).await;
     let slow_consumer = [("reason", "slow_consumer")];
-    // Until it is full: the system's buffers hold some megabytes.
+    // Until the queue is full: the system's buffers hold some megabytes.
     let mut told = 0;
-    eventually("something does not fit", async || {
+    eventually("a message does not fit into the queue", async || {
         stage.app.tell_all(&stage.eve, told + 1, 10, 50_000).await;
         told += 10;
         fast.until(TOLD, |payload| payload["number"] == told).await;
@@ -430,7 +430,7 @@ async fn who_does_not_read_is_cut_and_only_it_misses_something() {
         when(scrape.get("websocket_messages_dropped_total", &slow_consumer) > 0.0 || scrape.get("websocket_connections_active", &[]) < 3.0)
     })
     .await;
-    within(Duration::from_secs(10), "the slow client is cut", async || when(stage.app.clients().await == 2.0)).await;
+    within(Duration::from_secs(10), "the slow client is disconnected", async || when(stage.app.clients().await == 2.0)).await;
     let numbers = crate::support::realtime::numbers(&fast);
     assert_eq!(numbers, (1..=u64::from(told)).collect::<Vec<_>>());
     assert_eq!(stage.app.scrape().await.since(&stage.before, "websocket_disconnections_total", &[]), 1.0);
@@ -448,7 +448,7 @@ async fn who_polls_late_finds_what_its_queue_held_and_the_rest_is_counted() {
     stage.app.tell_all(&stage.eve, 1, 500, 10).await;
     let has = |heard: &str, number: u32| heard.contains(&format!("\"number\":{number}}}"));
     let mut heard = String::new();
-    eventually("the last that the queue held comes", async || {
+    eventually("the last queued message arrives", async || {
         heard.push_str(&poll.get().await.expect(200).text());
         stage.app.tell(&stage.eve, 1000).await;
         when(has(&heard, 1000))

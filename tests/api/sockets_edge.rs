@@ -1,5 +1,4 @@
-//! Sockets through the real edge before three replicas: every transport, wherever the client lands and whatever happens to
-//! the replica on which it did.
+//! Sockets through the real edge with three replicas: every transport, on every replica, whatever happens to the client's replica.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,10 +12,10 @@ use crate::support::realtime::all_told;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Edge, RawSocket, Socket, Sockets, Stores, TestApp, User, eventually, when};
 
-/// The close code of an endpoint that leaves (RFC 6455, section 7.4.1).
+/// The close code of an endpoint that goes away (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;
 
-/// Three replicas behind the edge, and somebody.
+/// Three replicas behind the edge, and a user.
 pub struct Stage {
     pub sockets: Sockets,
     pub edge: Edge,
@@ -34,18 +33,18 @@ impl Stage {
         Some(Self { sockets, edge, replicas, ada })
     }
 
-    /// That many clients of the same person, of each way to connect, spread over the replicas.
+    /// Clients of the user, this many of each way to connect, spread over the replicas.
     pub async fn clients(&self, rounds: usize) -> Vec<Socket> {
         let dials = (0..rounds).flat_map(|_| ways(&self.sockets, &self.edge.url()));
         join_all(dials.map(|(_, dial)| dial.token(&self.ada.token).reconnecting().connected())).await
     }
 
-    /// How many clients each replica has.
+    /// The number of clients of each replica.
     pub async fn spread(&self) -> Vec<f64> {
         join_all(self.replicas.iter().map(TestApp::clients)).await
     }
 
-    /// Every replica reaches each of these clients, wherever that is.
+    /// Asserts that every replica reaches each of these clients, on whatever replica they are.
     pub async fn assert_reaches_all(&self, clients: &[Socket], first: u32) {
         for (replica, number) in self.replicas.iter().zip(first..) {
             replica.tell(&self.ada, number).await;
@@ -68,7 +67,7 @@ async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_
     let spread = stage.spread().await;
     assert!(spread.iter().all(|count| *count > 0.0), "{spread:?}");
     stage.assert_reaches_all(&clients, 1).await;
-    // Each once, and nothing was lost on the way.
+    // Each event arrived once, and none was lost.
     for socket in &clients {
         assert_eq!(crate::support::realtime::numbers(socket), [1, 2, 3]);
         assert_eq!(socket.of_kind(Kind::Connect).len(), 1, "{:?}", socket.told());
@@ -76,13 +75,13 @@ async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_
     for replica in &stage.replicas {
         let scrape = replica.scrape().await;
         assert_eq!(scrape.get("websocket_messages_dropped_total", &[]), 0.0);
-        eventually("the way between replicas is measured", async || {
+        eventually("the latency between replicas is measured", async || {
             when(replica.scrape().await.get("websocket_fanout_seconds_count", &[]) > 0.0)
         })
         .await;
     }
     join_all(clients.iter().map(Socket::leave)).await;
-    eventually("nobody is left", async || when(stage.spread().await == [0.0; 3])).await;
+    eventually("no client is left", async || when(stage.spread().await == [0.0; 3])).await;
 }
 
 #[tokio::test]
@@ -97,7 +96,7 @@ async fn the_edge_tells_whose_address_holds_the_connections() {
     let Some(stage) = Stage::set(&["--sockets-per-address=3"]).await else { return };
     let dial = || stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token);
     let _held = join_all((0..9).map(|_| dial().connected())).await;
-    // What a client claims of its address is not believed.
+    // The service ignores the address that a client claims.
     let refused = dial().header("X-Forwarded-For", "192.0.2.7").header("Forwarded", "for=192.0.2.8").refused().await;
     assert!(refused.contains("429"), "{refused}");
 }
@@ -141,7 +140,7 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     let leaver = stage.replicas.remove(0);
     let leaving = leaver.clients().await;
     assert!(leaving > 0.0);
-    leaver.leave().await.expect("it leaves cleanly");
+    leaver.leave().await.expect("the shutdown failed");
     eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
 
     let drained: Vec<&Socket> = clients.iter().filter(|socket| !socket.events("server:draining").is_empty()).collect();
@@ -154,7 +153,7 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{told:?}");
-        // Not before it was told to. A poll is a request: the next one goes to another replica as soon as this one takes none.
+        // Not before the announced time. A poll is a request: the next one goes to another replica as soon as this one refuses it.
         let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
         assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
@@ -173,12 +172,12 @@ async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
     let Some(mut stage) = Stage::set(&["--socket-drain=1s", "--drain-timeout=10s"]).await else { return };
     let clients = stage.clients(4).await;
     for number in 1..=2 {
-        stage.replicas.remove(0).leave().await.expect("it leaves cleanly");
+        stage.replicas.remove(0).leave().await.expect("the shutdown failed");
         eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64))
             .await;
         stage.assert_reaches_all(&clients, number * 10).await;
     }
-    // One replica is left, and the edge sends everybody to it.
+    // One replica is left, and the edge sends all clients to it.
     for socket in &clients {
         assert_answers(socket, 7).await;
     }
@@ -193,23 +192,23 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--drain-delay=0s", "--socket-drain=1s", "--drain-timeout=5s"]).await;
     let ada = app.user("ada").await;
-    // One that has not said who it is, one whose poll waits, one that is connected and takes no part.
+    // A client that is not authenticated, a polling one, and one that is connected but inactive.
     let silent = sockets.to(&app.url()).option("autoConnect", json!(false)).open();
     let polling = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
     let upgraded = sockets.connect(&app, &ada.token).await;
     upgraded.upgraded().await;
     let mut raw = crate::support::RawSocket::open(app.address, crate::support::raw_socket::WEBSOCKET, &[]).await;
     app.until_clients(2).await;
-    tokio::time::timeout(Duration::from_secs(8), app.leave()).await.expect("it leaves in time").expect("it leaves cleanly");
+    tokio::time::timeout(Duration::from_secs(8), app.leave()).await.expect("the shutdown took too long").expect("the shutdown failed");
     polling.closed().await;
     upgraded.closed().await;
     raw.closed().await;
     assert!(silent.told().is_empty());
 }
 
-/// Everybody is connected, those over a WebSocket for the second time, and is reached by every replica.
+/// Asserts that all clients are connected, those over a WebSocket for the second time, and that every replica reaches them.
 async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
-    // The first of each three polls: what it does depends on where its last poll was.
+    // The first of each three clients polls; its behaviour depends on the replica of its last poll.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
     eventually("all are back", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2))).await;
     eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
@@ -219,7 +218,7 @@ async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
     stage.assert_reaches_all(clients, 1).await;
 }
 
-/// Clients of each way to connect, and none between two.
+/// Clients of each way to connect, with all upgrades completed.
 async fn settled(stage: &Stage) -> Vec<Socket> {
     let clients = stage.clients(3).await;
     for upgrading in clients.iter().skip(2).step_by(3) {
@@ -230,7 +229,7 @@ async fn settled(stage: &Stage) -> Vec<Socket> {
 
 #[tokio::test]
 async fn the_edge_says_goodbye_before_it_stops_and_clients_return_with_it() {
-    // A stop waits for long polls, and a poll that was cut off counts until its ping goes unanswered.
+    // A stop waits for long polls, and an interrupted poll counts until its ping goes unanswered.
     let Some(mut stage) = Stage::set(&["--socket-ping-interval=2s"]).await else { return };
     let clients = settled(&stage).await;
     let mut raw = RawSocket::connected(stage.edge.address, &stage.ada.token).await;
@@ -251,7 +250,7 @@ async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
     let asking = async || {
         let mut asked = 0;
         while !reloaded.load(Ordering::Relaxed) {
-            // Caddy resets some connections that come at this very moment. A client tries again, as a browser does.
+            // Caddy resets some connections that arrive at this moment. A client retries, as a browser does.
             if let Ok(answer) = stage.edge.get("/version").header("connection", "close").try_answer().await {
                 answer.expect(200);
                 asked += 1;

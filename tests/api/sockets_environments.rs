@@ -1,5 +1,4 @@
-//! Environments over Socket.IO: each change of status is told once, and a log is read without a gap by clients that go from
-//! replica to replica.
+//! Environments over Socket.IO: each status change arrives once, and clients that move between replicas read a log without a gap.
 
 use serde_json::{Value, json};
 
@@ -11,7 +10,7 @@ async fn subscribe(socket: &Socket, environment: &str) -> Value {
     subscribed
 }
 
-/// The numbers of the lines that a client was sent, in that order.
+/// The numbers of the log lines that a client received, in order.
 fn numbers(socket: &Socket) -> Vec<i64> {
     let entries = |log: Value| log["entries"].as_array().unwrap().clone();
     socket.events("env:log").into_iter().flat_map(entries).map(|entry| entry["seq"].as_i64().unwrap()).collect()
@@ -43,7 +42,7 @@ async fn each_change_of_status_is_told_once_on_every_replica() {
     for socket in [&both, &one] {
         socket.until("env:status", |status| status["status"] == "deleted").await;
         let mut told = socket.events("env:status");
-        // A job may end on the other replica before this one has told that it began.
+        // A job may end on the other replica before this one has announced its start.
         told.sort_by_key(|status| status["version"].as_i64());
         let statuses: Vec<&str> = told.iter().map(|status| status["status"].as_str().unwrap()).collect();
         assert_eq!(statuses, ["starting", "running", "starting", "running", "stopping", "stopped", "deleting", "deleted"]);
@@ -67,10 +66,10 @@ async fn what_went_wrong_is_told_on_another_replica() {
     let ada = sockets.connect(b, &studio.user.token).await;
     assert_eq!(ada.emit("project:subscribe", json!({ "project_id": studio.project })).await, json!({}));
     subscribe(&ada, &given_up).await;
-    // Nobody compares what is stored with what the driver has, so that it is a job that finds the container gone.
+    // The reconciler is held back, so that a job discovers the missing container.
     let hold = "INSERT INTO jobs (kind, payload, unique_key, run_at)
                 VALUES ('environment_reconcile', 'null', 'environment_reconcile', now() + interval '1 day') ON CONFLICT DO NOTHING";
-    eventually("nothing is compared", async || when(a.stores.execute(hold).await == 1)).await;
+    eventually("the reconciler is held back", async || when(a.stores.execute(hold).await == 1)).await;
     let behind = async |statement: &'static str, id: &str| {
         assert_eq!(sqlx::query(statement).bind(id).execute(a.stores.pool()).await.unwrap().rows_affected(), 1);
     };
