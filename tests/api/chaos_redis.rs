@@ -237,7 +237,7 @@ async fn both_stores_fail_at_once_and_come_back() {
     let answers =
         join_all((0..10).map(|_| app.get("/api/auth/me").bearer_auth(&ada.token).timeout(Duration::from_secs(3)).try_answer())).await;
     for answer in answers {
-        let status = answer.expect("an answer within the client's patience").status;
+        let status = answer.expect("no response while the client waits").status;
         assert!(matches!(status, 200 | 503), "{status}");
     }
     app.get("/health/live").answer().await.expect(200);

@@ -106,7 +106,7 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
         let aim = read.len() + 150;
         eventually("lines come", async || when(read.len() + numbers(&socket).len() >= aim)).await;
         if visit % 2 == 0 {
-            // What comes while it leaves counts as well: it was given.
+            // Lines that arrive during the disconnection count, too: the service has sent them.
             socket.leave().await;
             read.extend(numbers(&socket));
         } else {
@@ -121,11 +121,11 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
     eventually("the last line is stored", async || when(replicas[0].stores.count(followed).await == 0)).await;
     let last = replicas[0].stores.count("SELECT last_seq FROM log_streams").await;
     for (socket, _) in &staying {
-        eventually("the last line is told", async || when(numbers(socket).last() == Some(&last))).await;
+        eventually("the last line has arrived", async || when(numbers(socket).last() == Some(&last))).await;
         let told = numbers(socket);
         assert_eq!(told, (told[0]..=last).collect::<Vec<_>>());
     }
-    // What is told is what is stored.
+    // The received lines are the stored ones.
     let stored = studio.request(reqwest::Method::GET, &format!("/api/environments/{id}/logs?limit=50")).answer().await.expect(200).json();
     let told: Vec<Value> = staying[0].0.events("env:log").into_iter().flat_map(|log| log["entries"].as_array().unwrap().clone()).collect();
     assert_eq!(told[told.len() - 50..], *stored["items"].as_array().unwrap());
@@ -148,7 +148,7 @@ async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
     }
     assert_eq!(ada.emit("env:unsubscribe", json!({ "environment_id": id })).await, json!({}));
     let (before, others) = (ada.told().len(), numbers(&other).len());
-    eventually("lines go on", async || when(numbers(&other).len() > others + 50)).await;
+    eventually("lines continue", async || when(numbers(&other).len() > others + 50)).await;
     studio.operate(&id, "stop").await.expect(202);
     other.until("env:status", |status| status["status"] == "stopped").await;
     assert_eq!(ada.told().len(), before);
@@ -168,9 +168,9 @@ async fn the_log_of_an_environment_that_is_gone_is_read_no_more() {
     eventually("the log is read", async || when(reads().await > before)).await;
     studio.delete(&id).await.expect(202);
     ada.until("env:status", |status| status["status"] == "deleted").await;
-    // A client that is there measures time: its own log is read every second.
+    // The log of another client, which is read every second, shows that time passes.
     let clock = studio.environment("clock").await;
-    eventually("nobody reads it", async || {
+    eventually("no reader is left", async || {
         let before = reads().await;
         let clocked = sockets.connect(&app, &studio.user.token).await;
         subscribe(&clocked, &clock).await;

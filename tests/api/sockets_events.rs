@@ -1,5 +1,5 @@
-//! Events that do not fit: of unknown names, of other shapes, of bytes, too many at once. Each is answered, counted under a
-//! name of ours, and harms nobody.
+//! Invalid events: unknown names, wrong payloads, binary payloads, too many at once. Each is answered, counted under a name of the
+//! service's own, and affects no other client.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::sockets::assert_answers;
 use crate::support::{Scrape, Socket, Sockets, TestApp, eventually, when};
 
-/// A replica, somebody with a client, and a neighbour whom nothing of all this concerns.
+/// A replica, a user with a client, and a neighbour who must not be affected.
 struct Stage {
     app: TestApp,
     ada: Socket,
@@ -35,7 +35,7 @@ impl Stage {
         self.app.scrape().await.since(&self.before, name, labels)
     }
 
-    /// Both clients are still there and answered, nothing was a fault, and no series was made.
+    /// Asserts that both clients are still connected and served, that no error of the service was counted, and that no series was created.
     async fn assert_unharmed(&self) {
         for socket in [&self.ada, &self.neighbour] {
             assert_answers(socket, 99).await;
@@ -147,7 +147,7 @@ async fn who_sends_too_many_events_is_told_so_and_nobody_else_notices() {
     let refused = answers.iter().filter(|answer| answer["error"]["code"] == "too_many_events").count();
     let answered = answers.iter().filter(|answer| answer["server_at"].is_u64()).count();
     assert_eq!(refused + answered, 60, "{answers:?}");
-    // Twice as many at once, and whatever a slow machine gives time for.
+    // Twice the rate at once, plus the events that a slow machine allows in the meantime.
     assert!(answered >= 10 && refused >= 20, "{answered} {refused}");
     assert_eq!(stage.grown("rate_limited_total", &[("limiter", "socket_events")]).await, refused as f64);
     assert_eq!(stage.grown("websocket_errors_total", &[("error_type", "too_many_events")]).await, refused as f64);

@@ -1,5 +1,5 @@
-//! Redis away: clients hear what happens on their own replica, what does not cross is counted, and the way between replicas
-//! is back by itself.
+//! Redis down: clients receive the events of their own replica, events that do not cross replicas are counted, and the bus recovers by
+//! itself.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::support::app::through;
 use crate::support::realtime::{TOLD, numbers, telling};
 use crate::support::{Mode, Proxy, RECOVERY, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// Two replicas, the way of one to Redis can be made to fail, and somebody with a client on each.
+/// Two replicas, one with a failing connection to Redis, and a user with a client on each.
 struct Stage {
     sockets: Sockets,
     stores: Stores,
@@ -39,26 +39,30 @@ impl Stage {
         (self.sockets.connect(&self.fragile, &self.ada.token).await, self.sockets.connect(&self.sound, &self.ada.token).await)
     }
 
-    /// Both replicas tell; each client hears its own replica at once and the other not at all, which is counted where it is known.
+    /// Both replicas emit; each client receives its own replica's events at once and the other's not at all. The losses are counted where
+    /// they are known.
     async fn assert_only_here(&self, (here, there): (&Socket, &Socket), first: u32) {
         let dropped = async || self.fragile.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
         let before = dropped().await;
         for number in first..first + 5 {
             self.fragile.tell(&self.ada, number).await;
         }
-        within(Duration::from_secs(3), "the local client hears", async || when(numbers(here).contains(&u64::from(first + 4)))).await;
+        within(Duration::from_secs(3), "the local client receives the events", async || {
+            when(numbers(here).contains(&u64::from(first + 4)))
+        })
+        .await;
         self.sound.tell(&self.ada, first + 5).await;
         there.until(TOLD, |payload| payload["number"] == first + 5).await;
-        eventually("what is lost is counted", async || when(dropped().await >= before + 5.0)).await;
+        eventually("the lost events are counted", async || when(dropped().await >= before + 5.0)).await;
         assert_answers(here, 1).await;
         assert!(numbers(there).iter().all(|number| !(u64::from(first)..u64::from(first) + 5).contains(number)));
     }
 
-    /// Within the promised time both hear both.
+    /// Asserts that within the promised time both clients receive the events of both replicas.
     async fn assert_recovers(&self, (here, there): (&Socket, &Socket), mut number: u32) {
         for (teller, hearer) in [(&self.fragile, there), (&self.sound, here)] {
             let first = u64::from(number) + 1;
-            within(RECOVERY, "what one replica tells reaches the other", async || {
+            within(RECOVERY, "events of one replica reach the other", async || {
                 number += 1;
                 teller.tell(&self.ada, number).await;
                 when(numbers(hearer).iter().any(|heard| *heard >= first))
@@ -78,9 +82,11 @@ async fn redis_is_stopped_and_comes_back() {
     let (here, there) = stage.clients().await;
     for round in 0..2 {
         stage.redis.set(Mode::Refuse).await;
-        eventually("the replica knows", async || when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0)).await;
+        eventually("the replica has noticed", async || when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0))
+            .await;
         stage.assert_only_here((&here, &there), 10 + round * 100).await;
-        eventually("the gauge tells", async || when(stage.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0)).await;
+        eventually("the gauge is up to date", async || when(stage.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0))
+            .await;
         assert_answers(&stage.sockets.connect(&stage.fragile, &stage.ada.token).await, 1).await;
         stage.redis.set(Mode::Pass).await;
         stage.assert_recovers((&here, &there), 1000 * (round + 1)).await;
@@ -158,16 +164,16 @@ async fn postgres_is_away_and_whoever_connects_is_told_so() {
     let ada = app.user("ada").await;
     let connected = sockets.connect(&app, &ada.token).await;
     for mode in [Mode::Refuse, Mode::Hang] {
-        // Of a session that was never used, so that no cache knows it.
+        // A session that was never used, so that no cache contains it.
         let token = app.token(&ada.email).await;
         postgres.set(mode).await;
         assert_eq!(sockets.to(&app.url()).token(&token).refused().await, "unavailable");
         assert_answers(&connected, 1).await;
         postgres.set(Mode::Pass).await;
-        within(RECOVERY, "requests are answered again", async || when(app.me(&token).await.status == 200)).await;
+        within(RECOVERY, "requests succeed again", async || when(app.me(&token).await.status == 200)).await;
         assert_answers(&sockets.connect(&app, &token).await, 1).await;
     }
-    // The end of a session cannot be looked up while Postgres is away: that is no reason to sign anybody out.
+    // While Postgres is down, the end of a session cannot be detected; that must not log anybody out.
     assert_answers(&connected, 2).await;
     assert!(connected.events("logout").is_empty());
 }

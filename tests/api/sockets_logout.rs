@@ -1,4 +1,4 @@
-//! A session ends, and whoever is connected by it hears so and is gone, on whatever replica, whatever ended it.
+//! The end of a session logs out and disconnects its clients, on every replica, whatever ended it.
 
 use std::time::Duration;
 
@@ -10,21 +10,21 @@ use crate::support::app::through;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// The promise, with Redis and without.
+/// The promised limit, with Redis and without.
 const AT_ONCE: Duration = Duration::from_secs(1);
-/// The promise for a session that expires: a look each five seconds.
+/// The promised limit for an expired session, which replicas check every five seconds.
 const IN_A_ROUND: Duration = Duration::from_secs(6);
-/// What a busy machine adds to either.
+/// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// Two replicas and somebody with two sessions, each with a client of every kind on both.
+/// Two replicas and a user with two sessions, each of which has clients of every kind on both.
 struct Stage {
     replicas: Vec<TestApp>,
     ada: User,
     other_token: String,
-    /// By the session of `ada`.
+    /// The clients of `ada`'s first session.
     ending: Vec<Socket>,
-    /// By the other session.
+    /// The clients of the other session.
     staying: Vec<Socket>,
     sockets: Sockets,
 }
@@ -47,7 +47,7 @@ impl Stage {
         Some(Self { replicas, ada, other_token, ending, staying, sockets })
     }
 
-    /// All of these hear that they are logged out, are closed, and do not come back.
+    /// Asserts that all of these receive `logout`, are disconnected, and do not reconnect.
     async fn assert_logged_out(&self, sockets: &[Socket], limit: Duration) {
         within(limit + SLACK, "all are logged out", async || {
             when(sockets.iter().all(|socket| !socket.of_kind(Kind::Disconnect).is_empty()))
@@ -69,7 +69,7 @@ impl Stage {
         eventually("each is counted once", async || when(counted().await == sockets.len() as f64)).await;
     }
 
-    /// The others notice nothing, and who was logged out does not get in again.
+    /// Asserts that the others are unaffected, and that the logged-out session cannot connect again.
     async fn assert_others_stay(&self) {
         for socket in &self.staying {
             assert_answers(socket, 1).await;
@@ -159,14 +159,14 @@ async fn the_word_of_another_replica_is_enough() {
     there.until_connected_to_bus().await;
     let ada = here.user("ada").await;
     let socket = sockets.connect(&there, &ada.token).await;
-    // There no look at the database can find what has ended.
+    // On that replica, no poll of the database can detect the end of the session.
     postgres.set(Mode::Refuse).await;
     here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
     assert_eq!(socket.closed().await, "io server disconnect");
     assert_eq!(socket.events("logout").len(), 1);
 }
 
-/// Whoever is told that the session is fine and hears of its end before that counts is not let in, or not for long.
+/// A client whose session ends between the successful check and the completed connection is refused or soon disconnected.
 #[tokio::test]
 async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
     let Some(sockets) = Sockets::start() else { return };
@@ -175,7 +175,7 @@ async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
     let here = TestApp::on(&stores, &[]).await;
     let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
     there.until_connected_to_bus().await;
-    // The first look at the session is answered by the cache, or a later one is.
+    // The first check of the session is answered by the cache, or by the database.
     for is_cached in [true, false] {
         let ada = here.user(&format!("ada-{is_cached}")).await;
         if is_cached {

@@ -1,4 +1,4 @@
-//! Authors are told over Socket.IO what became of their posts, on whatever replica they are.
+//! Authors receive the results of their posts over Socket.IO, on whatever replica they are.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::{Desk, Platforms, Sockets, TestApp};
 async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
     let Some(sockets) = Sockets::start() else { return };
     let platforms = Platforms::start().await;
-    // Without this permission X takes no post.
+    // Without this permission X accepts no post.
     platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
     let arguments = platforms.arguments();
     let replicas = TestApp::replicas(2, &arguments.each_ref().map(String::as_str)).await;
@@ -16,7 +16,7 @@ async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
     let eve = replicas[0].user("eve").await;
     let tabs = [sockets.connect(&replicas[0], &desk.author.token).await, sockets.connect(&replicas[1], &desk.author.token).await];
     let stranger = sockets.connect(&replicas[1], &eve.token).await;
-    // One platform takes it, one refuses it for good, and one fails as often as it is asked.
+    // One platform accepts the post, one refuses it permanently, and one fails at every attempt.
     platforms.turn("linkedin", json!({ "outage": "error" })).await;
     let id = desk.post("Hello", &["mastodon", "linkedin", "x"]).await;
     for (platform, status) in [("mastodon", "delivered"), ("linkedin", "failed"), ("x", "failed")] {

@@ -1,4 +1,4 @@
-//! Who is in a project, as its members see it over replicas.
+//! Presence in a project, as its members see it across replicas.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use crate::support::app::through;
 use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 
-/// A replica that died is forgotten fifteen seconds after its last word; the rest is the machine's.
+/// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
 const FORGOTTEN: Duration = Duration::from_secs(25);
-/// What a replica says holds for at least ten seconds after it has left without a word: sooner is at once.
+/// Below the ten seconds for which a replica's presence is kept at least after it died, so a change within this time was announced.
 const AT_ONCE: Duration = Duration::from_secs(9);
 
-/// People who are all in one project.
+/// Users who are all members of one project.
 struct Crowd {
     users: Vec<User>,
     project: String,
@@ -31,14 +31,14 @@ impl Crowd {
         Self { users, project }
     }
 
-    /// Connects one of them to a replica and subscribes.
+    /// Connects a user's client to a replica and subscribes it.
     async fn enter(&self, sockets: &Sockets, app: &TestApp, user: usize) -> Socket {
         let socket = sockets.connect(app, &self.users[user].token).await;
         assert_eq!(socket.emit("project:subscribe", json!({ "project_id": self.project })).await, json!({}));
         socket
     }
 
-    /// The announcement that exactly these are there.
+    /// The event which says that exactly these users are present.
     fn presence(&self, users: &[usize]) -> Value {
         let mut ids: Vec<&str> = users.iter().map(|user| self.users[*user].id.as_str()).collect();
         ids.sort_unstable();
@@ -46,10 +46,10 @@ impl Crowd {
         json!({ "project_id": self.project, "users": users })
     }
 
-    /// Waits until it was told that these are there, after everything else.
+    /// Waits until the last event says that exactly these users are present.
     async fn until(&self, limit: Duration, socket: &Socket, users: &[usize]) {
         let wanted = self.presence(users);
-        crate::support::within(limit, &format!("{users:?} are there"), async || {
+        crate::support::within(limit, &format!("{users:?} are present"), async || {
             let told = socket.events("presence");
             (told.last() == Some(&wanted)).then_some(())
         })
@@ -77,7 +77,7 @@ async fn everybody_sees_everybody_once_however_many_tabs_and_replicas() {
     crowd.until(AT_ONCE, &bob, &[0, 1]).await;
     second.leave().await;
     crowd.until(AT_ONCE, &bob, &[1]).await;
-    // A second tab is no news to anybody else, and neither is it when it goes.
+    // A user's second tab causes no event, neither when it opens nor when it closes.
     let seen: Vec<Value> = [&[1][..], &[0, 1], &[0, 1, 2], &[0, 1], &[1]].map(|users| crowd.presence(users)).into();
     assert_eq!(bob.events("presence"), seen);
 }
@@ -94,7 +94,7 @@ async fn who_has_just_come_is_told_who_is_there_and_nobody_else_is() {
         crowd.until(AT_ONCE, socket, &[0, 1]).await;
     }
     assert_eq!([ada.events("presence").len(), bob.events("presence").len(), tab.events("presence").len()], [2, 1, 1]);
-    // The tabs are two: one that goes is no change.
+    // The user has two tabs, so closing one is no change.
     bob.leave().await;
     tab.leave().await;
     crowd.until(AT_ONCE, &ada, &[0]).await;

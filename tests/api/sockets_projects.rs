@@ -1,4 +1,4 @@
-//! What members of a project are told over Socket.IO, on whatever replica, and that who is no member any more is told no more.
+//! Events that members of a project receive over Socket.IO, on every replica, and that former members receive none.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// A lost project is found within five seconds where no signal tells of it; the rest is the machine's.
+/// Without a signal, a lost membership is detected within five seconds; the rest is for a busy machine.
 const FOUND: Duration = Duration::from_secs(15);
 
 /// A project with an owner and a viewer.
@@ -43,12 +43,12 @@ impl Team {
         self.ask(app, Method::DELETE, &format!("/members/{}", self.bob.id)).await;
     }
 
-    /// The project changes, and everybody who is subscribed has heard it.
+    /// Changes the project and asserts that all subscribers receive the change.
     async fn assert_heard_by(&self, app: &TestApp, sockets: &[&Socket]) {
         let before: Vec<usize> = sockets.iter().map(|socket| changes(socket).len()).collect();
         self.rename(app, &Uuid::new_v4().to_string()).await;
         for (socket, before) in sockets.iter().zip(before) {
-            eventually("the change is heard", async || when(changes(socket).len() > before)).await;
+            eventually("the change has arrived", async || when(changes(socket).len() > before)).await;
         }
     }
 }
@@ -57,7 +57,7 @@ async fn subscribe(socket: &Socket, project: &str) {
     assert_eq!(socket.emit("project:subscribe", json!({ "project_id": project })).await, json!({}));
 }
 
-/// What became of projects, as a client has heard it.
+/// The changes of projects that a client has received.
 fn changes(socket: &Socket) -> Vec<String> {
     socket.events("project:changed").iter().map(|changed| changed["change"].as_str().unwrap().to_owned()).collect()
 }
@@ -73,7 +73,7 @@ async fn members_hear_of_each_change_once_on_every_replica() {
         (sockets.connect(a, &team.ada.token).await, sockets.connect(b, &team.bob.token).await, sockets.connect(b, &cleo.token).await);
     for socket in [&ada, &bob] {
         subscribe(socket, &team.project).await;
-        // Once more is no more than once.
+        // Subscribing again has no further effect.
         subscribe(socket, &team.project).await;
     }
     team.rename(b, "Two").await;
@@ -86,8 +86,8 @@ async fn members_hear_of_each_change_once_on_every_replica() {
     for socket in [&ada, &bob] {
         socket.until("project:changed", |changed| changed["change"] == "access_lost").await;
         let mut heard = changes(socket);
-        assert_eq!(heard.last().map(String::as_str), Some("access_lost"), "it is the last word");
-        // What two replicas tell at almost the same time may cross.
+        assert_eq!(heard.last().map(String::as_str), Some("access_lost"), "access_lost must be the last event");
+        // Events that two replicas emit at almost the same time may arrive in either order.
         heard.sort_unstable();
         let mut expected = expected.map(str::to_owned);
         expected.sort_unstable();
@@ -100,7 +100,7 @@ async fn members_hear_of_each_change_once_on_every_replica() {
         let added = socket.events("project:changed").into_iter().find(|event| event["change"] == "member_added");
         assert_eq!(added, Some(json!({ "project_id": team.project, "change": "member_added" })));
     }
-    assert_eq!(changes(&other), Vec::<String>::new(), "who did not subscribe hears nothing");
+    assert_eq!(changes(&other), Vec::<String>::new(), "a client without a subscription must receive nothing");
 }
 
 #[tokio::test]
@@ -115,7 +115,7 @@ async fn who_unsubscribes_hears_no_more() {
     team.assert_heard_by(&app, &[&ada, &bob]).await;
     let named = json!({ "project_id": team.project });
     assert_eq!(bob.emit("project:unsubscribe", named.clone()).await, json!({}));
-    assert_eq!(bob.emit("project:unsubscribe", named).await, json!({}), "what is so already is no mistake");
+    assert_eq!(bob.emit("project:unsubscribe", named).await, json!({}), "unsubscribing twice must succeed");
     team.assert_heard_by(&app, &[&ada]).await;
     assert_eq!(changes(&bob), ["updated"]);
 }
@@ -135,7 +135,7 @@ async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_ano
     };
     operate("start").await;
     let (ada, bob) = (sockets.connect(b, &team.ada.token).await, sockets.connect(b, &team.bob.token).await);
-    // One who subscribed to nothing but the environment.
+    // A client that subscribes only to the environment.
     let tab = sockets.connect(b, &team.bob.token).await;
     for socket in [&ada, &bob] {
         subscribe(socket, &team.project).await;
@@ -152,11 +152,11 @@ async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_ano
     }
     let before = [bob.told().len(), tab.told().len()];
     let lines = ada.events("env:log").len();
-    eventually("lines go on", async || when(ada.events("env:log").len() > lines + 3)).await;
+    eventually("lines continue", async || when(ada.events("env:log").len() > lines + 3)).await;
     operate("stop").await;
     team.assert_heard_by(a, &[&ada]).await;
     ada.until("env:status", |status| status["status"] == "stopped").await;
-    assert_eq!([bob.told().len(), tab.told().len()], before, "it was the last word");
+    assert_eq!([bob.told().len(), tab.told().len()], before, "no event may follow");
     assert!(!changes(&ada).contains(&"access_lost".to_owned()));
     for (event, payload) in
         [("project:subscribe", json!({ "project_id": team.project })), ("env:subscribe", json!({ "environment_id": environment }))]
@@ -179,7 +179,7 @@ async fn a_removal_of_which_no_signal_comes_is_found() {
     }
     redis.set(Mode::Refuse).await;
     team.remove_bob(&a).await;
-    within(FOUND, "the loss is found", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
+    within(FOUND, "the lost membership is detected", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
     let before = bob.told().len();
     team.assert_heard_by(&b, &[&ada]).await;
     assert_eq!(bob.told().len(), before);

@@ -1,4 +1,4 @@
-//! What needs no account is limited by address, over the fleet and without Redis, and leaves sign-ins to others.
+//! Routes that need no account are limited by address, across the fleet and without Redis, and do not slow down logins.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -13,11 +13,11 @@ async fn register_from(app: &TestApp, address: &str, name: &str) -> Answer {
     app.post("/api/auth/register").header("x-forwarded-for", address).json(&body).answer().await
 }
 
-/// Told to come back within a minute.
+/// Asserts a refusal with a retry within a minute.
 #[track_caller]
 fn assert_throttled(answer: Answer) {
     let answer = answer.problem(429, "too_many_attempts");
-    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After in seconds");
+    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After is not in seconds");
     assert!((1..=60).contains(&seconds), "{seconds}");
 }
 
@@ -27,7 +27,7 @@ async fn assert_registrations_are_limited(app: &TestApp) {
         register_from(app, "203.0.113.1", &format!("first-{number}")).await.expect(201);
     }
     assert_throttled(register_from(app, "203.0.113.1", "one-too-many").await);
-    // What it claims to come from before the trusted proxy says where it does, and another way to write the same.
+    // The same address behind an address claimed by the client, and in another notation.
     assert_throttled(register_from(app, "198.51.100.9, 203.0.113.1", "one-too-many").await);
     assert_throttled(register_from(app, "::ffff:203.0.113.1", "one-too-many").await);
     register_from(app, "203.0.113.2", "neighbour").await.expect(201);
@@ -116,7 +116,7 @@ async fn a_registration_that_is_sent_again_counts_again() {
     let send = async || app.post("/api/auth/register").header("idempotency-key", "k-1").json(&body).answer().await;
     let first = send().await.expect(201).json();
     assert_eq!(send().await.expect(201).json(), first);
-    // Each costs a password to hash, and more.
+    // Each registration costs at least a password hash.
     assert_throttled(send().await);
 }
 
@@ -127,7 +127,7 @@ async fn the_ways_to_platforms_and_back_are_limited_and_nothing_is_lost() {
     let app = TestApp::with(&[&file, &key, "--oauth-per-minute=3"]).await;
     let before = app.settled().await;
     let from = async |address: &str, path: &str| app.get(path).header("x-forwarded-for", address).answer().await;
-    // A stranger's address: three in whatever combination.
+    // A stranger's address has three requests in any combination.
     from("203.0.113.1", "/api/oauth/google/start").await.expect(303);
     from("203.0.113.1", "/api/oauth/github/start").await.expect(303);
     from("203.0.113.1", "/api/oauth/google/callback?state=forged&code=forged").await.problem(400, "oauth_state_missing");
@@ -138,12 +138,12 @@ async fn the_ways_to_platforms_and_back_are_limited_and_nothing_is_lost() {
     }
     let after = app.settled().await;
     assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "oauth_requests")]), 2.0);
-    // A limit of ours is no failure of the platform's, nor a proof that failed.
+    // A limit of the service is neither a failure of the platform nor a failed authentication.
     let failed = [("platform", "google"), ("operation", "start"), ("status", "failure")];
     assert_eq!(after.since(&before, "oauth_operations_total", &failed), 0.0);
     let forged = [("platform", "google"), ("operation", "callback"), ("status", "failure")];
     assert_eq!(after.since(&before, "oauth_operations_total", &forged), 1.0);
-    // Somebody else's browser goes there and comes back.
+    // Another browser completes the flow.
     let mut browser = Browser::new();
     browser.visit(&app, "google", "ada").await.expect(303);
     browser.me(&app).await.expect(200);
@@ -161,8 +161,8 @@ async fn a_browser_that_comes_back_too_often_keeps_what_it_needs_to_come_back_la
     assert_eq!(app.stores.count("SELECT count(*) FROM oauth_callbacks").await, 0);
 }
 
-/// Whoever wants accounts, from however many addresses, leaves hashing to those who have one. Before, a flood of registrations
-/// took every place, and logins were answered 503 after two seconds.
+/// Registrations, from however many addresses, must not delay logins. Previously, a flood of registrations took every permit for hashing,
+/// and logins were answered with 503 after two seconds.
 #[tokio::test]
 async fn a_flood_of_registrations_leaves_logins_alone() {
     let app = TestApp::start().await;
@@ -189,7 +189,7 @@ async fn a_flood_of_registrations_leaves_logins_alone() {
     assert!(flood.iter().all(|status| matches!(status, 201 | 503)), "{flood:?}");
 }
 
-/// The documentation says of every route that a limit by address guards that it may answer 429.
+/// The OpenAPI description lists 429 for every route with a limit by address.
 #[tokio::test]
 async fn the_limits_are_documented() {
     let app = TestApp::start().await;

@@ -1,4 +1,4 @@
-//! Terminals of sessions over Socket.IO: what is typed and written, who may, and how one ends.
+//! Terminals of sessions over Socket.IO: input, output, access, and their end.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,10 +10,10 @@ use crate::support::rig::{Namespace, has_engine};
 use crate::support::socket_client::{Kind, Socket, Sockets};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
-/// The environment's greeting.
+/// The environment's prompt.
 const PROMPT: &str = "$ ";
 
-/// Somebody at the terminal of a session.
+/// A user at the terminal of a session.
 struct At<'a> {
     socket: &'a Socket,
     session: String,
@@ -39,7 +39,7 @@ impl<'a> At<'a> {
         eventually(&format!("the terminal shows {text:?}"), async || when(self.screen().contains(text))).await;
     }
 
-    /// Waits until it ends and answers why; more than one end is none.
+    /// Waits until it ends and returns the reason; asserts that it ends only once.
     async fn ended(&self) -> String {
         let mine = |closed: &Value| closed["session_id"] == *self.session;
         let closed = self.socket.until("session:closed", mine).await;
@@ -57,7 +57,7 @@ fn typed(session: &str, data: &str) -> Value {
     json!({ "session_id": session, "data": data })
 }
 
-/// The stored status of each session in an environment, the newest first.
+/// The stored status of each session in an environment, newest first.
 async fn statuses(studio: &Studio<'_>, environment: &str) -> Vec<Value> {
     let list = studio.request(Method::GET, &format!("/api/environments/{environment}/sessions")).answer().await.expect(200).json();
     list["items"].as_array().unwrap().iter().map(|session| session["status"].clone()).collect()
@@ -77,7 +77,7 @@ async fn a_terminal_is_opened_typed_in_resized_and_closed() {
     at.sees(PROMPT).await;
     let told = ada.told();
     let first = |kind| told.iter().position(|told| told.kind == kind);
-    assert!(first(Kind::Ack) < first(Kind::Event), "the answer comes before what it began: {told:?}");
+    assert!(first(Kind::Ack) < first(Kind::Event), "the acknowledgement must arrive before any output: {told:?}");
     at.types("echo grüße \u{1f600}\r").await;
     at.sees("\ngrüße \u{1f600}\r\n").await;
     at.types("stty size\r").await;
@@ -173,7 +173,7 @@ async fn what_may_not_be_opened_is_refused_with_its_reason() {
     assert_eq!(ada.emit_refused("session:input", json!({ "session_id": session, "data": [1] })).await, "validation_failed");
     at.types("echo unharmed\r").await;
     at.sees("\nunharmed\r\n").await;
-    assert!(!at.screen().contains("xx"), "nothing of what was refused came through");
+    assert!(!at.screen().contains("xx"), "refused input must not reach the terminal");
     assert_eq!(statuses(&studio, &environment).await, ["active", "active"]);
 }
 
@@ -267,7 +267,7 @@ async fn a_session_that_is_closed_ends_on_every_replica() {
     at.types("echo mine\r").await;
     at.sees("\nmine\r\n").await;
     at_too.sees(PROMPT).await;
-    assert!(!at_too.screen().contains("mine"), "a shell is its socket's own");
+    assert!(!at_too.screen().contains("mine"), "a shell must belong to its socket alone");
     studio.request(Method::DELETE, &format!("/api/sessions/{session}")).answer().await.expect(204);
     assert_eq!((at.ended().await, at_too.ended().await), ("closed".to_owned(), "closed".to_owned()));
     goes_on.types("echo on\r").await;
@@ -334,14 +334,14 @@ async fn a_user_comes_back_to_the_session_on_another_replica() {
     at.sees("\nback\r\n").await;
 }
 
-/// The service on a real engine, and what cleans up after it.
+/// The service on a real engine, and the namespace that cleans up after it.
 async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     if !has_engine() {
         return None;
     }
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // A client whose queue is full when a ping is due is disconnected; one of the stories fills a queue.
+    // A client whose queue is full when a ping is due is disconnected, and one of the tests fills a queue.
     let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
     let config = configuration(&stores, &arguments);
     let made = Namespace::of(&config)?;
@@ -349,7 +349,7 @@ async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     Some((TestApp::on(&stores, &arguments).await, made, client))
 }
 
-/// The command lines of a container's processes, as the engine tells them.
+/// The command lines of a container's processes, as the engine reports them.
 async fn processes(client: &bollard::Docker, container: &str) -> String {
     let top = client.top_processes(container, None::<bollard::query_parameters::TopOptions>).await.unwrap();
     top.processes.unwrap_or_default().into_iter().flatten().collect::<Vec<_>>().join("\n")
@@ -370,12 +370,12 @@ async fn a_socket_that_is_gone_leaves_no_program_behind() {
         at.sees("\nready").await;
     }
     let asleep = async || processes(&client, &container).await.matches("sleep 4711").count();
-    eventually("both are at work", async || when(asleep().await == 2)).await;
+    eventually("both programs are running", async || when(asleep().await == 2)).await;
     ada.kill();
-    eventually("one is gone", async || when(asleep().await == 1)).await;
+    eventually("one program has ended", async || when(asleep().await == 1)).await;
     assert_eq!(tab.emit("session:close", json!({ "session_id": closed })).await, json!({}));
-    // A terminal and what it runs are ended one after the other.
-    eventually("nothing is left", async || {
+    // A terminal and its programs end one after the other.
+    eventually("no process is left", async || {
         let running = processes(&client, &container).await;
         when(!running.contains("terminal-") && !running.contains("sleep 4711"))
     })
@@ -391,21 +391,21 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     let environment = studio.running("web").await;
     let session = studio.session(&environment, "shell").await;
     let mut ada = RawSocket::slow(app.address, &studio.user.token).await;
-    // The answer to the ping that came meanwhile.
+    // Answers the ping that arrived meanwhile.
     ada.text("3").await;
     ada.text(&format!("42{}", json!(["session:open", sized(&session, 80, 24)]))).await;
     ada.until_text("42[\"session:output\"").await;
     ada.text(&format!("42{}", json!(["session:input", typed(&session, &format!("stty -onlcr; seq {LINES}\r"))]))).await;
     let sent = async || app.scrape().await.get("websocket_messages_total", &[("event_type", "session:output"), ("direction", "out")]);
     let mut looks = vec![0.0];
-    eventually("nothing more is sent", async || {
+    eventually("no more output is sent", async || {
         looks.push(sent().await);
         when(looks.ends_with(&[looks[looks.len() - 1]; 10]))
     })
     .await;
     let sent_unread = looks[looks.len() - 1];
 
-    // With the first output, which came before.
+    // Includes the first output, which arrived earlier.
     let (mut events, mut unread) = (1.0, 0);
     let mut screen = String::new();
     let last = format!("\n{LINES}\n");
@@ -425,6 +425,6 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
         }
     }
     let lines = screen[screen.find("\n1\n").unwrap() + 1..].lines().take(LINES);
-    assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line came, in order");
-    assert!(unread < screen.len() / 2, "it waited far from its end: at {unread} of {}", screen.len());
+    assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line must arrive, in order");
+    assert!(unread < screen.len() / 2, "the program must wait far from its end: at {unread} of {} bytes", screen.len());
 }

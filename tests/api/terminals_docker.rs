@@ -1,4 +1,4 @@
-//! What only a real engine can show of terminals: programs that run, and that none stays behind.
+//! Behaviour of terminals that needs a real engine: running programs, and their complete removal.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ async fn open(rig: &Rig, environment: Uuid) -> AtTerminal {
     AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap())
 }
 
-/// The sessions of processes in the container, without process 1 and without that of the look itself.
+/// The number of process sessions in the container, without those of process 1 and of this count itself.
 async fn sessions(rig: &Rig, environment: Uuid) -> usize {
     let look = "for process in /proc/[0-9]*; do
         stat=$(cat $process/stat) && set -- ${stat##*) } && echo $4
@@ -21,7 +21,7 @@ async fn sessions(rig: &Rig, environment: Uuid) -> usize {
     rig.exec(environment, look).await.unwrap().output.trim().parse().unwrap()
 }
 
-/// How many processes of the container sleep for so many seconds.
+/// The number of processes in the container that sleep for this many seconds.
 async fn asleep(rig: &Rig, environment: Uuid, seconds: &str) -> usize {
     let look = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null | grep '^sleep 471[1-4]'; true";
     let output = rig.exec(environment, look).await.unwrap().output;
@@ -37,18 +37,18 @@ async fn a_terminal_that_nobody_holds_is_ended_with_all_that_runs_in_it() {
     left.types("sleep 4711 &\r(trap '' HUP; sleep 4712; sleep 4713) &\rsh\rtrap '' HUP TERM INT\recho rea''dy; sleep 4714\r").await;
     left.sees("\nready").await;
     for seconds in ["4711", "4712", "4714"] {
-        eventually("it is at work", async || when(asleep(&rig, environment, seconds).await == 1)).await;
+        eventually("the program is running", async || when(asleep(&rig, environment, seconds).await == 1)).await;
     }
-    assert_eq!(sessions(&rig, environment).await, 4, "each terminal's, and its guard's");
+    assert_eq!(sessions(&rig, environment).await, 4, "each terminal and its guard must have a session");
     drop(left);
-    eventually("one is gone", async || when(sessions(&rig, environment).await == 2)).await;
+    eventually("one terminal has ended", async || when(sessions(&rig, environment).await == 2)).await;
     for seconds in ["4711", "4712", "4713", "4714"] {
         assert_eq!(asleep(&rig, environment, seconds).await, 0, "{seconds}");
     }
     held.types("echo st''ill\r").await;
     held.sees("\nstill").await;
     drop(held.output);
-    eventually("the other is gone", async || when(sessions(&rig, environment).await == 0)).await;
+    eventually("the other terminal has ended", async || when(sessions(&rig, environment).await == 0)).await;
 }
 
 #[tokio::test]
@@ -58,7 +58,7 @@ async fn an_opening_that_is_dropped_leaves_nothing() {
     for milliseconds in [1, 10, 30, 60, 90, 120, 150, 200, 300] {
         let _dropped = tokio::time::timeout(Duration::from_millis(milliseconds), rig.terminal(environment, Program::Shell)).await;
     }
-    eventually("nothing is left", async || when(sessions(&rig, environment).await == 0)).await;
+    eventually("no process is left", async || when(sessions(&rig, environment).await == 0)).await;
 }
 
 #[tokio::test]
@@ -66,11 +66,11 @@ async fn a_shell_that_exits_takes_its_guard_along() {
     let Some(rig) = Rig::docker().await else { return };
     let environment = rig.running().await;
     let mut at = open(&rig, environment).await;
-    // What holds the terminal open does not keep it from ending.
+    // A background program that keeps the terminal open does not prevent its end.
     at.types("sleep 4711 &\rexit\r").await;
     at.ends().await;
     drop(at);
-    eventually("the program alone goes on", async || when(sessions(&rig, environment).await == 1)).await;
+    eventually("only the background program is left", async || when(sessions(&rig, environment).await == 1)).await;
     assert_eq!(asleep(&rig, environment, "4711").await, 1);
 }
 
@@ -81,7 +81,7 @@ async fn every_byte_passes_at_once_in_both_directions() {
     let mut at = open(&rig, environment).await;
     at.types("stty raw -echo; echo rea''dy; cat\r").await;
     at.sees("ready\n").await;
-    // Those with which frames of the engine's begin, and those with which its clients leave.
+    // Bytes that begin frames of the engine, and bytes with which its clients detach.
     for bytes in [&b"\0\0\0\0\x7f\x7f\x7f\x7f"[..], b"\x01", b"\x02", b"\x10", b"\x10\x11", b"\x03\x04", b"\xff\xfe\x80"] {
         at.input.write(bytes).await.unwrap();
         at.sees(bytes).await;
@@ -112,8 +112,8 @@ async fn a_program_that_nobody_reads_waits() {
     let mut at = open(&rig, environment).await;
     at.types("seq 10000000 | tee /tmp/written; echo do''ne\r").await;
     let written = async || rig.exec(environment, "wc -c </tmp/written").await.unwrap().output;
-    // As much as the pipes between here and there hold.
-    let stopped = eventually("it writes no more", async || {
+    // As many bytes as the pipes between the program and the test hold.
+    let stopped = eventually("the program has stopped writing", async || {
         let before = written().await;
         when(!before.trim().is_empty() && before != "0\n" && before == written().await).map(|()| before)
     })
@@ -128,6 +128,6 @@ async fn tmux_is_refused_where_there_is_none() {
     let Some(rig) = Rig::docker().await else { return };
     let environment = rig.running().await;
     let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
-    assert_eq!(error.to_string(), "the engine refused the call: tmux is not in this image");
-    eventually("nothing is left", async || when(sessions(&rig, environment).await == 0)).await;
+    assert_eq!(error.to_string(), "the engine refuses: tmux is not in this image");
+    eventually("no process is left", async || when(sessions(&rig, environment).await == 0)).await;
 }

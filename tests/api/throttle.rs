@@ -1,5 +1,5 @@
-//! The limits on failed logins: per account and per address, over the fleet, and without Redis. Who is told from strangers is
-//! `known_clients`', when exactly a limit opens again `throttle_windows`', and what needs no account `strangers`'.
+//! The limits on failed logins: per account and per address, across the fleet, and without Redis. `known_clients` covers known clients,
+//! `throttle_windows` the exact timing, and `strangers` routes that need no account.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -13,7 +13,7 @@ const WRONG: &str = "not the password";
 #[track_caller]
 fn assert_throttled(answer: Answer) {
     let answer = answer.problem(429, "too_many_attempts");
-    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After in seconds");
+    let seconds: u64 = answer.header("retry-after").parse().expect("Retry-After is not in seconds");
     assert!((1..=901).contains(&seconds), "{seconds}");
 }
 
@@ -22,7 +22,7 @@ async fn login_from(app: &TestApp, forwarded: &str, email: &str) -> Answer {
     app.post("/api/auth/login").header("x-forwarded-for", forwarded).json(&body).answer().await
 }
 
-/// Three wrong passwords are answered, and nothing more, in whatever case the address is written.
+/// Asserts that exactly three wrong passwords are checked, whatever the case of the e-mail address.
 async fn assert_limit_of_three(app: &TestApp) {
     app.register("ada@example.com").await;
     app.register("bob@example.com").await;
@@ -44,7 +44,7 @@ async fn assert_limit_of_three(app: &TestApp) {
 async fn an_account_is_throttled_after_so_many_wrong_passwords() {
     let app = TestApp::with(&["--login-attempts-per-account=3"]).await;
     assert_limit_of_three(&app).await;
-    // An account that does not exist answers no differently.
+    // An unknown account gets the same responses.
     for _ in 0..3 {
         app.login("nobody@example.com", WRONG).await.problem(401, "invalid_credentials");
     }
@@ -89,7 +89,7 @@ async fn assert_given_back(app: &TestApp) {
     for _ in 0..5 {
         app.login("ada@example.com", PASSWORD).await.expect(200);
     }
-    // Wrong ones before are not forgotten either.
+    // Earlier failures are not forgotten either.
     app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
@@ -117,13 +117,14 @@ async fn fifty_wrong_passwords_at_once_do_not_pass_the_limit() {
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
 
-/// Before, each refused login stayed counted: right passwords alone locked the account for a quarter of an hour.
+/// Correct passwords leave no trace. Previously, each refused login stayed counted, so that correct passwords alone locked the account for
+/// a quarter of an hour.
 async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
     app.register("ada@example.com").await.expect(201);
     for _round in 0..3 {
         for answer in join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await {
             match answer.status {
-                // A busy machine does not look at ten passwords within two seconds.
+                // A busy machine may not check ten passwords within two seconds.
                 200 | 503 => {}
                 _ => assert_eq!(answer.problem(429, "too_many_attempts").header("retry-after"), "1"),
             }
@@ -157,7 +158,7 @@ async fn logins_of_one_address_at_once_are_bounded_and_counted() {
     let answers = join_all(emails.iter().map(|email| app.login(email, PASSWORD))).await;
     let refused = answers.iter().filter(|answer| answer.status == 429).count();
     assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 429)));
-    assert!(refused > 0, "twenty logins were looked at one after the other");
+    assert!(refused > 0, "twenty concurrent logins were all checked");
     for email in &emails[..4] {
         app.login(email, PASSWORD).await.expect(200);
     }
@@ -170,10 +171,10 @@ async fn a_login_whose_client_leaves_gives_its_place_back() {
     app.register("ada@example.com").await.expect(201);
     for _ in 0..5 {
         let request = app.post("/api/auth/login").json(&json!({ "email": "ada@example.com", "password": PASSWORD }));
-        // Some are cut off on the way, some while the password is looked at.
+        // Some requests are cut off in transit, some during the password check.
         let _cut_off = tokio::time::timeout(std::time::Duration::from_millis(5), request.send()).await;
     }
-    within(RECOVERY, "a place is free", async || when(app.login("ada@example.com", PASSWORD).await.status == 200)).await;
+    within(RECOVERY, "a permit is free", async || when(app.login("ada@example.com", PASSWORD).await.status == 200)).await;
 }
 
 #[tokio::test]
@@ -184,7 +185,7 @@ async fn an_address_is_throttled_over_accounts_and_others_are_not() {
     }
     let before = app.settled().await;
     assert_throttled(login_from(&app, "203.0.113.1", "c@example.com").await);
-    // The trusted proxy appended the last address; what stands before it is the client's own claim.
+    // The trusted proxy appended the last address; the preceding ones are the client's claim.
     assert_throttled(login_from(&app, "198.51.100.9, 203.0.113.1", "d@example.com").await);
     assert_throttled(login_from(&app, "::ffff:203.0.113.1", "e@example.com").await);
     let after = app.settled().await;
@@ -208,12 +209,12 @@ async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
     login_from(&app, "203.0.113.77", "secretive@example.com").await.problem(401, "invalid_credentials");
     let mut redis = app.stores.redis().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", app.stores.prefix())).query_async(&mut redis).await.unwrap();
-    // The account's failures from there, those of all strangers, and the address' own.
+    // The account's failures from this address, those of all strangers, and those of the address.
     assert_eq!(keys.len(), 3, "{keys:?}");
     for key in &keys {
         assert!(!key.contains("203.0.113.77") && !key.contains("secretive"), "{key}");
         let left: i64 = redis::cmd("PTTL").arg(key).query_async(&mut redis).await.unwrap();
-        assert!(left > 0, "{key} ends by itself");
+        assert!(left > 0, "{key} must expire");
     }
 }
 
@@ -230,7 +231,7 @@ async fn attempts_that_failed_on_our_side_are_not_counted() {
         app.login("ada@example.com", PASSWORD).await.problem(503, "unavailable");
     }
     postgres.set(Mode::Pass).await;
-    within(RECOVERY, "who knows the password gets in", async || {
+    within(RECOVERY, "the correct password is accepted", async || {
         let answer = app.login("ada@example.com", PASSWORD).await;
         assert!(matches!(answer.status, 200 | 503), "{}", answer.text());
         when(answer.status == 200)

@@ -1,4 +1,4 @@
-//! When exactly a limit closes and opens: one table, in Redis and in memory, with a clock that the test sets.
+//! The exact timing of limits: one table of cases, run in Redis and in memory, with a clock that the test sets.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -13,7 +13,7 @@ use vitrine::metrics::labels::Limiter;
 use crate::support::app::{configuration, through};
 use crate::support::{Mode, Proxy, RECOVERY, Stores, when, within};
 
-/// Long, so that Redis forgets nothing while a slow machine works through a case.
+/// Long enough that no key expires in Redis while a slow machine runs a case.
 const INTERVAL_MS: u64 = 1_000_000;
 const LEASE_MS: u64 = 500_000;
 /// Some moment of this century.
@@ -22,18 +22,18 @@ const BUSY_MS: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// One is counted at once.
+    /// Counts one event at once.
     Take,
     /// An attempt begins.
     Begin,
-    /// The oldest attempt under way fails.
+    /// The oldest running attempt fails.
     Fail,
-    /// The oldest attempt under way ends well.
+    /// The oldest running attempt succeeds.
     End,
 }
 use Step::{Begin, End, Fail, Take};
 
-/// Nothing to wait for.
+/// No waiting time: admitted.
 const YES: u64 = 0;
 
 struct Case {
@@ -41,13 +41,13 @@ struct Case {
     burst: u32,
     at_once: Option<u32>,
     is_counted: bool,
-    /// Milliseconds since the start, what happens, how many times, and the milliseconds to wait that each is told.
+    /// Milliseconds since the start, the step, how many times it happens, and the milliseconds that each is told to wait.
     steps: &'static [(u64, Step, usize, u64)],
 }
 
 const CASES: &[Case] = &[
     Case {
-        name: "what is counted at once is counted until it has leaked, and not a millisecond longer",
+        name: "an event counts until it has leaked, and not a millisecond longer",
         burst: 3,
         at_once: None,
         is_counted: true,
@@ -63,14 +63,14 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "a bucket that has leaked holds no more than it did",
+        name: "a drained bucket accepts no more than a new one",
         burst: 3,
         at_once: None,
         is_counted: true,
         steps: &[(0, Take, 3, YES), (100 * INTERVAL_MS, Take, 3, YES), (100 * INTERVAL_MS, Take, 1, INTERVAL_MS)],
     },
     Case {
-        name: "what is refused leaves no trace",
+        name: "refused events do not count",
         burst: 2,
         at_once: None,
         is_counted: true,
@@ -83,7 +83,7 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "failures count, at the moment at which they fail",
+        name: "failures count from the moment of the failure",
         burst: 2,
         at_once: None,
         is_counted: true,
@@ -98,14 +98,14 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "what ends well does not count",
+        name: "successes do not count",
         burst: 1,
         at_once: None,
         is_counted: true,
         steps: &[(0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES)],
     },
     Case {
-        name: "attempts under way may all fail, and wait for moments only",
+        name: "all running attempts may fail, so further ones wait, but only for moments",
         burst: 3,
         at_once: None,
         is_counted: true,
@@ -121,21 +121,21 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "attempts under way are bounded apart from failures",
+        name: "running attempts have a limit of their own",
         burst: 10,
         at_once: Some(2),
         is_counted: true,
         steps: &[(0, Begin, 2, YES), (0, Begin, 1, BUSY_MS), (0, Fail, 1, YES), (0, Begin, 1, YES), (0, Begin, 1, BUSY_MS)],
     },
     Case {
-        name: "where failures are not counted, attempts under way are bounded all the same",
+        name: "running attempts are limited even where failures do not count",
         burst: 1,
         at_once: Some(2),
         is_counted: false,
         steps: &[(0, Begin, 2, YES), (0, Begin, 1, BUSY_MS), (0, Fail, 2, YES), (0, Begin, 2, YES), (0, Begin, 1, BUSY_MS)],
     },
     Case {
-        name: "a place that nobody gives back is free when its lease ends",
+        name: "a permit that is never released is free when its lease expires",
         burst: 2,
         at_once: None,
         is_counted: true,
@@ -149,7 +149,7 @@ const CASES: &[Case] = &[
         ],
     },
     Case {
-        name: "a failure after the end of its lease counts, and no bucket overflows",
+        name: "a failure after the expiry of its lease counts, and no bucket overflows",
         burst: 1,
         at_once: None,
         is_counted: true,
@@ -191,11 +191,11 @@ impl Fixture {
                     Take => self.throttle.take(bucket.clone()).await.err(),
                     Begin => self.throttle.begin(vec![bucket.clone()]).await.map(|attempt| under_way.push_back(attempt)).err(),
                     Fail => {
-                        under_way.pop_front().expect("an attempt is under way").fail().await;
+                        under_way.pop_front().expect("no attempt is running").fail().await;
                         None
                     }
                     End => {
-                        under_way.pop_front().expect("an attempt is under way").end().await;
+                        under_way.pop_front().expect("no attempt is running").end().await;
                         None
                     }
                 };
@@ -215,7 +215,7 @@ async fn links(stores: &Stores) -> ([(&'static str, Link); 2], Metrics) {
     let connected = Link::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());
-    // Nobody keeps this one connected.
+    // Nothing keeps this client connected.
     let unconnected = Link::new(&config, metrics.clone()).unwrap();
     ([("Redis", connected), ("memory", unconnected)], metrics)
 }
@@ -243,7 +243,7 @@ async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
         for _ in 0..20 {
             assert!(throttle.begin(vec![of("one", 5), of("two", 1)]).await.is_err(), "{store}");
         }
-        // One failure is in it: four are left, all at once.
+        // The bucket contains one failure, so four attempts are left, which may all run at once.
         let mut attempts = Vec::new();
         for _ in 0..4 {
             attempts.push(throttle.begin(vec![of("one", 5)]).await.unwrap());
@@ -264,14 +264,14 @@ async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
     let throttle = Fixture::new(&link, stores.prefix(), &metrics).throttle;
     let bucket = Bucket::new(Limiter::LoginAddress, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
 
-    // The answer that admits: two zeros.
+    // The response that admits: two zeros.
     proxy.set(Mode::HoldAnswersWith(b"*2\r\n:0\r\n:0".to_vec())).await;
     tokio::select! {
-        _ = throttle.begin(vec![bucket.clone()]) => panic!("the answer is held back"),
+        _ = throttle.begin(vec![bucket.clone()]) => panic!("the response must be held back"),
         () = proxy.until_holding() => {}
     }
     proxy.set(Mode::Pass).await;
-    within(RECOVERY, "the place is free", async || when(throttle.begin(vec![bucket.clone()]).await.is_ok())).await;
+    within(RECOVERY, "the permit is free", async || when(throttle.begin(vec![bucket.clone()]).await.is_ok())).await;
 }
 
 #[tokio::test]

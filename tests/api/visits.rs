@@ -1,4 +1,4 @@
-//! Visits: what browsers report is counted once, and what anybody else sends makes no series and no fault.
+//! Visits: reports of browsers count once, and other clients can cause neither series nor errors.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 const BROWSER: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36";
-/// What beacons may move.
+/// The metrics that beacons may change.
 const METRICS: [&str; 7] = [
     "page_views_total",
     "web_vitals_seconds_count",
@@ -49,7 +49,7 @@ async fn each_report_is_counted_once_under_its_own_labels() {
     let after = app.settled().await;
     let expected = [
         ("route=/projects/{slug}", 1.0),
-        // Two views and one shift.
+        // Two page views and one layout shift.
         ("route=/", 1.0),
         ("route=/,vital=lcp", 1.0),
         ("endpoint=/api/projects,status=2xx", 1.0),
@@ -119,7 +119,7 @@ async fn an_address_that_reports_too_much_is_told_to_wait_and_others_are_not() {
     assert_eq!(after.since(&before, "rate_limited_total", &[("limiter", "beacons")]), 1.0);
 }
 
-/// What somebody who wants to do harm would send.
+/// A hostile beacon.
 fn hostile(app: &TestApp, number: usize) -> RequestBuilder {
     let name = format!("hostile-{number}");
     let post = || app.post("/api/rum").header("user-agent", name.clone());
@@ -154,7 +154,7 @@ async fn ten_thousand_hostile_beacons_make_no_series_and_no_fault() {
         }
         counts
     };
-    // Every way in which a beacon can be answered, once.
+    // Covers every possible response to a beacon once.
     attack(40).await;
     let before = app.settled().await;
     let statuses = attack(10_000).await;
@@ -173,7 +173,7 @@ async fn any_replica_tells_of_all_of_them_and_forgets_one_that_is_gone() {
     let fleet = async |replica: &TestApp| replica.get("/api/fleet").answer().await.expect(200).json();
     let ready = |told: &Value| told["replicas"].as_array().unwrap().iter().filter(|replica| replica["is_ready"] == true).count();
     for replica in &replicas {
-        eventually("all three are known to be ready", async || when(ready(&fleet(replica).await) == 3)).await;
+        eventually("all three replicas are listed as ready", async || when(ready(&fleet(replica).await) == 3)).await;
     }
     let told = fleet(&replicas[0]).await;
     let sum: u64 = told["replicas"].as_array().unwrap().iter().map(|replica| replica["requests"].as_u64().unwrap()).sum();
@@ -181,6 +181,6 @@ async fn any_replica_tells_of_all_of_them_and_forgets_one_that_is_gone() {
     let [first, second, third] = <[TestApp; 3]>::try_from(replicas).ok().unwrap();
     third.leave().await.unwrap();
     for replica in [&first, &second] {
-        eventually("two are left", async || when(fleet(replica).await["replicas"].as_array().unwrap().len() == 2)).await;
+        eventually("two replicas are left", async || when(fleet(replica).await["replicas"].as_array().unwrap().len() == 2)).await;
     }
 }

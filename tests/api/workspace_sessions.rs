@@ -1,4 +1,4 @@
-//! Sessions in environments: opened while one runs, closed with it.
+//! Sessions in environments: opened while the environment runs, closed when it stops.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -40,7 +40,7 @@ async fn a_session_of_each_type_is_opened_listed_and_closed() {
     let closed = listed(&studio, &id).await.remove(2);
     assert_eq!((&closed["status"], &closed["link"]), (&json!("closed"), &Value::Null));
     assert!(closed["closed_at"].is_string());
-    eventually("the gauges say so", async || {
+    eventually("the gauges are up to date", async || {
         let scrape = app.scrape().await;
         let count = |kind, status| scrape.get("workspace_sessions", &[("type", kind), ("status", status)]);
         when(count("vscode", "closed") == 1.0 && count("tmux", "active") == 1.0 && count("shell", "active") == 1.0)

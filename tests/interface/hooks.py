@@ -1,4 +1,4 @@
-"""What a description cannot say of right requests: a key names one request only, and a password must not be a common one."""
+"""Properties of valid requests that the description cannot express: unique idempotency keys, and passwords that are not common."""
 
 import itertools
 import pathlib
@@ -18,7 +18,7 @@ def before_call(context, case, kwargs):
         return
     key = (case.headers or {}).get(KEY)
     if isinstance(key, str) and key:
-        # As long as before, or as long as the number.
+        # Keeps the length of the key, unless the number is longer.
         number = f"{next(numbers):08x}"
         quote = '"' if key.startswith('"') else ""
         case.headers[KEY] = quote + number + (key[len(quote) + len(number):] or quote)

@@ -1,9 +1,9 @@
 // A real OpenID Connect provider for the tests: the certified npm package `oidc-provider`, on a free port of 127.0.0.1.
-// How a test starts it and signs in with it: oidc_provider.rs. What no honest provider does is the simulator's part.
+// oidc_provider.rs starts it and logs in. The simulator plays providers that misbehave.
 //
 //   OIDC_PROVIDER=<folder>/node_modules node oidc_provider.mjs <client id> <client secret> <redirect URI>
 //
-// The first line of standard output is the issuer. It ends when its standard input does, so it outlives no test.
+// The first line of standard output is the issuer. The process ends when its standard input closes, so it never outlives its test.
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -12,7 +12,7 @@ import { pathToFileURL } from 'node:url';
 
 const [clientId, clientSecret, redirectUri] = process.argv.slice(2);
 const installed = createRequire(`${process.env.OIDC_PROVIDER}/`).resolve('oidc-provider');
-// The provider's remarks on its configuration must not come before the issuer.
+// The provider's warnings about its configuration must not precede the issuer.
 console.info = console.error;
 const { default: Provider } = await import(pathToFileURL(installed));
 
@@ -34,9 +34,9 @@ const provider = new Provider(issuer, {
     email: ['email', 'email_verified'],
     profile: ['name', 'preferred_username'],
   },
-  // As the large platforms do: the account's claims are in the ID token, too.
+  // As on large platforms, the account's claims are in the ID token, too.
   conformIdTokenClaims: false,
-  // Whoever signs in is there, under the name that they type.
+  // Every account exists, under the name typed into the login form.
   findAccount: (_context, login) => ({
     accountId: login,
     claims: () => ({
@@ -51,11 +51,11 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: true },
     revocation: { enabled: true },
   },
-  // Asked for or not, and whether or not the session at the provider goes on.
+  // Issued whether requested or not, and whether or not the session at the provider continues.
   issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
   expiresWithSession: () => false,
   rotateRefreshToken: true,
-  // The package's own keys are public.
+  // The package's default keys are public.
   jwks: { keys: [generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' })] },
   cookies: { keys: [randomBytes(32).toString('hex')] },
 });

@@ -1,14 +1,14 @@
 // Sockets for the tests: the official npm package `socket.io-client`, any number of clients in one process.
-// How a test drives it: socket_client.rs. What no honest client sends is the raw client's part.
+// socket_client.rs drives it. raw_socket.rs sends traffic that the library would not.
 //
 //   SOCKET_IO_CLIENT=<folder>/node_modules node socket_client.mjs
 //
-// Reads orders, one JSON object a line, and tells what happens in the same way. It ends when its standard input does.
+// Reads commands, one JSON object per line, and reports events in the same format. The process ends when its standard input closes.
 //   {order: "connect", id, url, options}        options are the package's own
-//   {order: "emit", id, number, event, args, timeout}   with a timeout (ms) an acknowledgement is waited for
-//   {order: "disconnect", id}                   leaves
+//   {order: "emit", id, number, event, args, timeout}   with a timeout (ms) the client waits for an acknowledgement
+//   {order: "disconnect", id}                   disconnects
 //   {order: "kill", id}                         closes the transport under the client
-// Told: {id, kind, at, …}, at in milliseconds since the epoch. Bytes are {"$bytes": "<base64>"} in both directions.
+// Events: {id, kind, at, …}, `at` in milliseconds since the epoch. Bytes are {"$bytes": "<base64>"} in both directions.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 
@@ -30,13 +30,13 @@ const fromBytes = (value) =>
     ? { $bytes: Buffer.from(item).toString('base64') }
     : undefined));
 
-// What the server said: a problem's code where the transport was refused, otherwise the error's own words.
+// The server's reason: a problem's code where the transport was refused, otherwise the error's own message.
 const refusal = (error) => {
   try {
     const { code } = JSON.parse(error.context.responseText);
     if (typeof code === 'string') return code;
   } catch {
-    // Not an answer of the service.
+    // The response is not the service's.
   }
   return error.description?.message ?? error.message;
 };
@@ -45,7 +45,7 @@ const orders = {
   connect({ id, url, options }) {
     const socket = io(url, { forceNew: true, reconnection: false, ...options });
     sockets.set(id, socket);
-    // The transport may be upgraded before the namespace has answered.
+    // The transport may be upgraded before the namespace has responded.
     socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => tell(id, 'upgrade', { transport: name })));
     socket.on('connect', () => tell(id, 'connect', { transport: socket.io.engine.transport.name }));
     socket.on('connect_error', (error) => tell(id, 'connect_error', { message: refusal(error) }));
