@@ -32,7 +32,6 @@ pub struct Selector {
 /// Grouping labels.
 #[derive(Debug)]
 pub struct Grouping {
-    /// The labels.
     pub labels: Vec<String>,
     /// The series inside.
     pub metrics: Vec<String>,

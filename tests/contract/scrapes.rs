@@ -13,7 +13,6 @@ pub type Labels = BTreeMap<&'static str, String>;
 
 /// One scrape job.
 pub struct Job {
-    /// Its name.
     pub name: String,
     /// Its `sample_limit`.
     pub limit: usize,

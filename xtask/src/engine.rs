@@ -36,7 +36,6 @@ const STOP_SECONDS: u8 = 5;
 pub struct Engine {
     /// Its address: `unix://` and the path of its socket.
     pub host: String,
-    /// Its version.
     pub version: String,
     socket: PathBuf,
 }

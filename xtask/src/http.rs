@@ -43,7 +43,6 @@ fn trusted_roots() -> Option<Trusted> {
 pub struct Answer {
     /// Its HTTP status.
     pub status: u16,
-    /// Its headers.
     pub headers: ureq::http::HeaderMap,
     /// Its body as text.
     pub body: String,

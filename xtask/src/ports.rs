@@ -22,15 +22,10 @@ pub enum Port {
     CaddyAdmin,
     /// A replica, counted from 1.
     Backend(u16),
-    /// Postgres.
     Postgres,
-    /// Redis.
     Redis,
-    /// Prometheus.
     Prometheus,
-    /// Alertmanager.
     Alertmanager,
-    /// Grafana.
     Grafana,
     /// The page of the runbooks.
     Runbooks,

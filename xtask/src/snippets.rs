@@ -26,7 +26,6 @@ pub struct Block {
     pub language: String,
     /// Its contents.
     pub text: String,
-    /// Its proof.
     pub proof: Proof,
 }
 

@@ -197,7 +197,7 @@ impl Stack {
         replica.start()
     }
 
-    /// The token that replicas require at `/metrics`; empty in the form without one.
+    /// The token that replicas of the production form require at `/metrics`.
     pub fn metrics_token(&self) -> Result<String> {
         lasting(&self.plan.folder, METRICS_TOKEN, paths::random_password)
     }

@@ -27,7 +27,6 @@ pub enum Durability {
 
 /// A running Postgres or Redis.
 pub struct Store {
-    /// The process.
     pub process: Process,
     /// The URL for clients, including the password.
     pub url: String,

@@ -48,9 +48,7 @@ const fn debian(name: &'static str, package: &'static str) -> Tool {
 
 /// Postgres; its folder also holds `postgres`, which Debian keeps off PATH.
 pub const INITDB: Tool = Tool { folders: &["/usr/lib/postgresql/*/bin"], ..debian("initdb", "postgresql") };
-/// Redis.
 pub const REDIS: Tool = debian("redis-server", "redis-server");
-/// Prometheus.
 pub const PROMETHEUS: Tool = debian("prometheus", "prometheus");
 /// Checks Prometheus' files; part of the same package.
 pub const PROMTOOL: Tool = debian("promtool", "prometheus");

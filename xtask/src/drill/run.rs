@@ -19,7 +19,6 @@ const SLACK: Duration = Duration::from_secs(45);
 
 /// The result of a drill.
 pub struct Drilled {
-    /// The alert.
     pub alert: Key,
     /// The injected failure.
     pub cause: &'static str,

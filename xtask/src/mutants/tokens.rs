@@ -20,7 +20,6 @@ pub enum Kind {
 /// A token of an expression.
 #[derive(Clone, Copy, Debug)]
 pub struct Token<'a> {
-    /// Its kind.
     pub kind: Kind,
     /// Its source text.
     pub text: &'a str,

@@ -1,5 +1,5 @@
 //! Range queries to Prometheus: the values of each series, as a graph would show them.
-/// Timestamps and values of series, by their labels. Values that are not finite count as missing.
+
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::drill::bench::Bench;
 
-/// Values of series by their labels; each with its time. What is not a number is as little shown as what is not there.
+/// Timestamps and values of series, by their labels. Values that are not finite count as missing.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// The data of a query between two times, one value per `step`.

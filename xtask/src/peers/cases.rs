@@ -8,9 +8,8 @@ pub enum Case {
     /// The liveness check.
     Health,
     /// The account of a session.
-    /// A cached project.
     Me,
-    /// One project, which the cache holds.
+    /// A cached project.
     Project,
     /// A page of 20 projects.
     List,

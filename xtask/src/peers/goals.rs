@@ -6,10 +6,9 @@ use super::target::Name;
 use crate::report::Outcome;
 
 /// CPU per request, relative to Fastify's.
-/// CPU per request, relative to plain axum's. Its `/metrics` has only two metrics and is not comparable.
 const FASTIFY_CPU: [(Case, f64); 6] =
     [(Case::Health, 0.45), (Case::Me, 0.50), (Case::Project, 0.50), (Case::List, 0.30), (Case::Create, 0.60), (Case::Metrics, 1.0)];
-/// CPU for one request, by plain axum's. Its `/metrics` has two metrics and is no measure.
+/// CPU per request, relative to plain axum's. Its `/metrics` has only two metrics and is not comparable.
 const PLAIN_CPU: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 const PLAIN_LIMIT: f64 = 1.0;
 /// CPU of `GET /health`, relative to bare axum's.

@@ -7,10 +7,9 @@ use anyhow::{Context, Result, ensure};
 use crate::process::{capture_ok, task};
 
 /// The kernel reports CPU time in hundredths of a second (`USER_HZ`) on every architecture that we build for.
-/// The core of the server under test, and the cores of the load and the stores.
 pub const TICKS_PER_SECOND: f64 = 100.0;
 
-/// The core of the server under test, and those of the load and the stores.
+/// The core of the server under test, and the cores of the load and the stores.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cores {
     /// The core of the server.

@@ -82,7 +82,6 @@ impl fmt::Display for Name {
 
 /// A service that can be started.
 pub struct Target {
-    /// Its name.
     pub name: Name,
     /// The program and its arguments.
     pub program: (PathBuf, Vec<OsString>),

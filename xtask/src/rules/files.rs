@@ -15,7 +15,6 @@ type Texts = BTreeMap<String, String>;
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct RuleFile {
-    /// Its groups.
     pub groups: Vec<Group>,
 }
 

@@ -198,9 +198,7 @@ pub fn runbooks(daemon: Daemon, ports: &Ports, data: &Path) -> Result<Process> {
 
 /// A scrape target.
 pub struct Target {
-    /// Its job.
     pub job: String,
-    /// Its URL.
     pub url: String,
     /// Whether the last scrape succeeded.
     pub up: bool,
