@@ -132,7 +132,7 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     stage.stores.execute("UPDATE jobs SET attempts = 7").await;
     let replica = Replica::start(&stage.stores, &PATIENT, short_lease(), 2, |_, _| {
         vec![
-            (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("as told")))),
+            (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("on purpose")))),
             (JobKind::ExtensionChange, Arc::new(Speechless(|| {}))),
         ]
     });

@@ -116,7 +116,7 @@ async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
     let address = output(&rig, there, "hostname -i").await.trim().to_owned();
     output(&rig, there, "while :; do echo hello | nc -l -p 7777; done >/dev/null 2>&1 </dev/null &").await;
     let ask = |address: &str| leaked(format!("timeout 5 nc {address} 7777 </dev/null"));
-    eventually("it listens", async || when(rig.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
+    eventually("the server listens", async || when(rig.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
     assert_eq!(rig.exec(there, ask(&address)).await.unwrap().output, "hello\n", "the server must be reachable from its own container");
     let said = rig.exec(here, ask(&address)).await.unwrap().output;
     assert!(!said.contains("hello"), "containers must be isolated: {said}");

@@ -275,7 +275,7 @@ async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
         rig.until_ready(environment, since).await;
         let _dropped = tokio::time::timeout(moment, rig.engine.restart(environment)).await;
         // An engine finishes an operation that it has begun. Until then another call may fail, but not afterwards.
-        eventually("it starts", async || rig.engine.start(environment).await.ok()).await;
+        eventually("the container starts", async || rig.engine.start(environment).await.ok()).await;
         let _dropped = tokio::time::timeout(moment, rig.engine.remove(environment)).await;
         eventually("it is removed", async || rig.engine.remove(environment).await.ok()).await;
         assert_eq!(rig.listed().await, []);
@@ -325,7 +325,7 @@ async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
     assert!(matches!(error, DriverError::Timeout), "{error}");
     let (silent, _engine) = rig.silent(Duration::from_hours(1)).await;
     let cancelled = tokio::time::timeout(Duration::from_millis(20), silent.list()).await;
-    assert!(cancelled.is_err(), "nobody answers");
+    assert!(cancelled.is_err(), "the call must time out");
     rig.engine.remove(environment).await.unwrap();
     let expected = [
         ("ping success", 1.0),

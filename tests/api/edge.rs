@@ -156,7 +156,7 @@ async fn a_client_that_asks_first_is_told_to_continue_where_its_body_is_wanted()
 async fn head_names_the_length_of_gets_answer_or_none() {
     let Some((replicas, edge)) = stage(1).await else { return };
     let page = replicas[0].get("/").answer().await.expect(200).text();
-    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("a page names its files").to_owned();
+    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("the page links to no assets").to_owned();
     for path in ["/", "/about", &asset, "/favicon.ico", "/health", "/version", "/api/openapi.json", "/api/auth/me", "/nope", "/metrics"] {
         for encoding in ["gzip", "zstd", "gzip, deflate, br, zstd", "identity"] {
             let mut raw = edge.raw().await;
@@ -201,7 +201,7 @@ async fn every_answer_carries_the_edges_headers() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let login = edge.request(Method::POST, "/api/auth/login").json(&json!({ "email": "nobody@example.org", "password": "wrong password" }));
     let page = edge.get("/").answer().await.expect(200).text();
-    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("a page names its files").to_owned();
+    let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("the page links to no assets").to_owned();
     let asked = [
         ("a page", edge.get("/"), 200),
         ("a file", edge.get(&asset), 200),

@@ -38,7 +38,7 @@ async fn a_fault_strikes_about_as_often_as_it_says() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     app.begin(&admin, &json!({ "fault": "error", "status": 500, "route": ROUTE, "percent": 50 })).await;
-    eventually("it strikes", async || when(status(&app).await == 500)).await;
+    eventually("the fault takes effect", async || when(status(&app).await == 500)).await;
     let before = app.settled().await;
     for _ in 0..200 {
         status(&app).await;
@@ -55,7 +55,7 @@ async fn without_a_route_everything_fails_but_what_operators_need() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     app.begin(&admin, &json!({ "fault": "panic" })).await;
-    eventually("it strikes", async || when(status(&app).await == 500)).await;
+    eventually("the fault takes effect", async || when(status(&app).await == 500)).await;
     for path in ["/", "/api/projects", "/api/auth/me", "/studio", "/api/docs/"] {
         app.as_user(&admin, Method::GET, path).answer().await.expect(500);
     }
@@ -79,11 +79,11 @@ async fn while_postgres_is_away_the_last_list_holds_and_faults_expire() {
     app.begin(&admin, &json!({ "fault": "error", "status": 500, "route": ROUTE })).await;
     app.begin(&admin, &json!({ "fault": "error", "status": 503, "route": "/api/fleet", "expires_in": 8 })).await;
     let fleet = async || app.get("/api/fleet").answer().await.status;
-    eventually("both strike", async || when(status(&app).await == 500 && fleet().await == 503)).await;
+    eventually("both faults take effect", async || when(status(&app).await == 500 && fleet().await == 503)).await;
     proxy.set(Mode::Refuse).await;
     app.until_status(Duration::from_mins(1), "unready").await;
     assert_eq!(status(&app).await, 500);
-    eventually("one expires", async || when(fleet().await == 200)).await;
+    eventually("one fault expires", async || when(fleet().await == 200)).await;
     assert_eq!(status(&app).await, 500);
     stores.execute("DELETE FROM faults").await;
     proxy.set(Mode::Pass).await;

@@ -79,7 +79,7 @@ async fn an_attempt_that_fails_after_its_commit_is_a_success() {
         match work.name.as_str() {
             "failed" => Err(Failure::retry("too late")),
             "for good" => Err(Failure::Permanent("too late".to_owned())),
-            _ => panic!("as told"),
+            _ => panic!("on purpose"),
         }
     });
     stage.enqueue(&[job("failed"), job("for good"), job("panicked")]).await;
@@ -126,7 +126,7 @@ async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
     let replica = stage.replica(terms, 8, async |_| Err(Failure::retry("no luck")));
     stage.enqueue(&(0..30).map(|number| job(&number.to_string())).collect::<Vec<_>>()).await;
     stage
-        .until("all are dead", "SELECT count(*) = 30 FROM jobs WHERE died_at IS NOT NULL AND attempts = 5 AND last_error = 'no luck'")
+        .until("all jobs are dead", "SELECT count(*) = 30 FROM jobs WHERE died_at IS NOT NULL AND attempts = 5 AND last_error = 'no luck'")
         .await;
     for (attempt, bound) in [(1, 100), (2, 200), (3, 400), (4, 800)] {
         let in_bounds = format!(
@@ -328,7 +328,7 @@ async fn a_job_may_be_followed_by_one_of_its_own_key_and_lane_in_the_transaction
 async fn a_panic_is_a_failed_attempt_and_the_worker_lives() {
     let stage = Stage::set().await;
     let replica = stage.replica(quick(), 1, async |work: Work| {
-        assert!(work.attempt().await > 2, "as told");
+        assert!(work.attempt().await > 2, "on purpose");
         work.effect().await
     });
     stage.enqueue(&[job("brave"), job("bold")]).await;

@@ -255,6 +255,6 @@ async fn a_log_is_read_no_more_when_its_last_reader_has_left() {
         eventually("logs have been read", async || when(reads(&replica) > 0.0)).await;
         assert!(tasks() > before + 50, "the task must stay for the remaining reader");
         drop(second);
-        eventually("nobody reads", async || when(tasks() < before + 50)).await;
+        eventually("no reader is left", async || when(tasks() < before + 50)).await;
     }
 }

@@ -63,7 +63,7 @@ async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_
     for upgrading in clients.iter().skip(2).step_by(3) {
         upgrading.upgraded().await;
     }
-    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == 18.0)).await;
+    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == 18.0)).await;
     let spread = stage.spread().await;
     assert!(spread.iter().all(|count| *count > 0.0), "{spread:?}");
     stage.assert_reaches_all(&clients, 1).await;
@@ -136,7 +136,7 @@ async fn a_replica_dies_and_its_clients_go_on_with_another() {
 async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     let Some(mut stage) = Stage::set(&["--socket-drain=2s", "--drain-timeout=10s"]).await else { return };
     let clients = stage.clients(10).await;
-    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
+    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
     let leaver = stage.replicas.remove(0);
     let leaving = leaver.clients().await;
     assert!(leaving > 0.0);
@@ -210,8 +210,9 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
 async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
     // The first of each three clients polls; its behaviour depends on the replica of its last poll.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
-    eventually("all are back", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2))).await;
-    eventually("all are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
+    eventually("all clients have reconnected", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2)))
+        .await;
+    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
     for socket in over_websocket() {
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.told());
     }

@@ -104,7 +104,7 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
         let subscription = json!({ "environment_id": id, "last_seq": read.last().unwrap_or(&0) });
         assert_eq!(socket.emit("env:subscribe", subscription).await["status"], "running");
         let aim = read.len() + 150;
-        eventually("lines come", async || when(read.len() + numbers(&socket).len() >= aim)).await;
+        eventually("lines arrive", async || when(read.len() + numbers(&socket).len() >= aim)).await;
         if visit % 2 == 0 {
             // Lines that arrive during the disconnection count, too: the service has sent them.
             socket.leave().await;
@@ -143,7 +143,7 @@ async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
     let (ada, other) = (sockets.connect(&app, &studio.user.token).await, sockets.connect(&app, &studio.user.token).await);
     for socket in [&ada, &other] {
         subscribe(socket, &id).await;
-        eventually("lines come", async || when(numbers(socket).len() > 100)).await;
+        eventually("lines arrive", async || when(numbers(socket).len() > 100)).await;
         assert!(numbers(socket)[0] > 200);
     }
     assert_eq!(ada.emit("env:unsubscribe", json!({ "environment_id": id })).await, json!({}));

@@ -98,7 +98,7 @@ async fn keys_are_signals() {
     let mut at = open(&rig, environment).await;
     at.types("echo rea''dy; sleep 4711\r").await;
     at.sees("\nready").await;
-    eventually("it sleeps", async || when(asleep(&rig, environment, "4711").await == 1)).await;
+    eventually("the program is running", async || when(asleep(&rig, environment, "4711").await == 1)).await;
     at.types("\u{3}").await;
     at.types("echo aw''ake\r").await;
     at.sees("\nawake").await;

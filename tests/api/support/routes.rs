@@ -28,20 +28,20 @@ pub fn misbehaving() -> OpenApiRouter<AppState> {
 
 #[utoipa::path(get, path = "/test/panic", responses((status = 200)))]
 async fn panics() -> Response {
-    panic!("as told")
+    panic!("on purpose")
 }
 
 #[utoipa::path(get, path = "/test/panic-late", responses((status = 200)))]
 async fn panics_in_its_body() -> Body {
     Body::from_stream(stream::unfold(0, async |count| {
-        assert!(count < 2, "as told");
+        assert!(count < 2, "on purpose");
         Some((Ok::<_, Infallible>(Bytes::from_static(PIECE)), count + 1))
     }))
 }
 
 #[utoipa::path(get, path = "/test/break-off", responses((status = 200)))]
 async fn breaks_off() -> Body {
-    Body::from_stream(stream::iter([Ok(Bytes::from_static(PIECE)), Err(io::Error::other("as told"))]))
+    Body::from_stream(stream::iter([Ok(Bytes::from_static(PIECE)), Err(io::Error::other("on purpose"))]))
 }
 
 #[utoipa::path(get, path = "/test/never", responses((status = 200)))]
