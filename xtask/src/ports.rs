@@ -234,7 +234,7 @@ impl Ports {
         name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
     }
 
-    /// Compose's variables with the URLs of pages, and their values here. Grafana has an URL whether it runs or not.
+    /// Compose's variables with the URLs of pages, and their values here. Grafana has a URL whether it runs or not.
     pub fn pages(&self) -> Result<[(&'static str, String); 7]> {
         let grafana = self.page(Port::Grafana).or_else(|_| Self::fixed(0).page(Port::Grafana))?;
         Ok([

@@ -132,8 +132,8 @@ fn links_of(told: &Told, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> 
     ensure!(links.iter().any(|link| link.starts_with(&format!("{}/d/", pages["GRAFANA_URL"]))), wrong("no link to a dashboard"));
     let is_short = ["pagerduty", "log", "dead-man"].contains(&&*told.who);
     ensure!(is_short || links.contains(&format!("{}/#/alerts", pages["ALERTMANAGER_URL"])), wrong("no link to the page for silences"));
-    // An URL label would make a new alert whenever the URL changes.
-    ensure!(!told.text.contains("_url="), wrong("an URL among the labels"));
+    // A URL label would make a new alert whenever the URL changes.
+    ensure!(!told.text.contains("_url="), wrong("a URL among the labels"));
     Ok(links)
 }
 
