@@ -140,7 +140,7 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     assert!(stage.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
 }
 
-/// A handler that fails, and whose `give_up` records the failure for waiting clients; a job named stolen first loses its lease.
+/// A handler that fails twice, and whose `put_back` records the reason; a job named stolen loses its lease first.
 struct Waiting(Stores);
 
 #[async_trait]

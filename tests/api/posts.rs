@@ -155,7 +155,7 @@ async fn each_platform_has_a_limit_of_its_own_that_counts_the_link() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let desk = Desk::open(&app, &ALL).await;
-    // The text without an empty line and a link, which together count as 25 characters.
+    // On X and Mastodon, the appended empty line and link count as 25 characters.
     for (platform, longest) in [("x", 280 - 25), ("mastodon", 500 - 25), ("linkedin", 2000)] {
         let answer = desk.write(&"é".repeat(longest + 1), &[platform]).await.problem(422, "validation_failed");
         assert_eq!(answer.field_code("text").as_deref(), Some("too_long"));

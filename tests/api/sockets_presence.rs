@@ -9,7 +9,7 @@ use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 
 /// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
 const FORGOTTEN: Duration = Duration::from_secs(25);
-/// Below the ten seconds for which a replica's presence is kept at least after it died, so a change within this time was announced.
+/// A dead replica's presence is kept for at least ten seconds, so a change within this time must have been announced.
 const AT_ONCE: Duration = Duration::from_secs(9);
 
 /// Users who are all members of one project.
