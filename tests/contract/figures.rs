@@ -81,8 +81,8 @@ fn documents_say_how_often_targets_are_scraped() {
     let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
     let global = &prometheus["global"];
     let seconds = global["scrape_interval"].as_str().and_then(|interval| interval.strip_suffix('s')).unwrap();
-    says("docs/MONITORING.md", &format!("are scraped by Prometheus every {seconds} s"));
-    // Aliases compare with the previous evaluation.
+    says("docs/MONITORING.md", &format!("Prometheus scrapes the replicas, the edge, the stores and the machine every {seconds} s"));
+    // Aliases compare with the evaluation before.
     let evaluation = global["evaluation_interval"].as_str().unwrap();
     let aliases = text("monitoring/prometheus/rules/aliases.yml");
     let offsets: Vec<&str> =
