@@ -58,7 +58,7 @@ fn documents_say_how_often_a_notification_is_repeated() {
         let cells = document.split_once(&format!("| {severity} |")).unwrap().1;
         assert_eq!(cells.split('|').nth(2).map(str::trim), Some(often.as_str()), "docs/OPERATIONS.md: how often {severity} is repeated");
     }
-    says("docs/OPERATIONS.md", &format!("A page comes again {} by", spoken(route("page").repeat)));
+    says("docs/OPERATIONS.md", &format!("A page is repeated {} by", spoken(route("page").repeat)));
 }
 
 #[test]
