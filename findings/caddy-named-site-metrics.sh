@@ -3,11 +3,11 @@
 #
 # Expected: `caddy_http_requests_total{handler="reverse_proxy"}` counts the proxied requests of a site, whatever the site's address is;
 #   the documentation describes the label as the name of the handler.
-# Seen: for a site without a name (`http://:PORT`) the requests are counted under `reverse_proxy`. With a name
+# Actual: for a site without a name (`http://:PORT`) the requests are counted under `reverse_proxy`. With a name
 #   (`http://localhost:PORT`) the same routes are wrapped in a subroute, and the requests appear under `handler="subroute"` only: an alert
-#   that selects `reverse_proxy` falls silent when a domain is configured.
+#   that selects `reverse_proxy` stops firing when a domain is configured.
 # Source: https://caddyserver.com/docs/metrics
-# Exits 0 while this is so, 1 when it has changed.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 work=$(mktemp -d)
 pids=
@@ -44,7 +44,7 @@ CADDY
         curl -s -o /dev/null "http://localhost:$site/" && break
         sleep 0.1
     done
-    # The server of the metrics counts its own requests, by another handler.
+    # The metrics server counts its own requests too, under another handler.
     curl -s "http://127.0.0.1:$metrics/metrics" | sed -n 's/^caddy_http_requests_total{.*handler="\([a-z_]*\)".*/\1/p' | grep -v '^metrics$' | sort -u | tr '\n' ' '
     kill "$pid"
 }

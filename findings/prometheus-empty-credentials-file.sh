@@ -1,12 +1,12 @@
 #!/bin/sh
-# Prometheus (Debian package prometheus, 2.42): an empty `credentials_file` is a credential.
+# Prometheus (Debian package prometheus, 2.42): an empty `credentials_file` is sent as an empty token.
 #
-# Expected: a scrape whose credentials file holds nothing either fails, as one whose file is missing does, or is sent without the header.
-# Seen: the scrape is made with the header `Authorization: Bearer` and no token after it, and the target is up when it does not insist on
-#   one. So one configuration serves with and without a token, and an emptied file is noticed by the target alone.
+# Expected: a scrape whose credentials file is empty either fails, as one whose file is missing does, or is sent without the header.
+# Actual: the scrape is made with the header `Authorization: Bearer` and no token after it, and the target is up if it does not require
+#   one. So one configuration works with and without a token, and only the target notices that a file was emptied.
 # Source: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
-# Needs the package prometheus; installs it when it is missing and root runs this.
-# Exits 0 while this is so, 1 when it has changed.
+# Needs the package prometheus; installs it if it is missing and the script runs as root.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 command -v prometheus >/dev/null || apt-get install --yes --quiet=2 --no-install-recommends prometheus >/dev/null
 work=$(mktemp -d)

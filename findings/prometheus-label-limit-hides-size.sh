@@ -3,13 +3,13 @@
 #
 # Expected: the automatic series `scrape_samples_scraped` and `scrape_samples_post_metric_relabeling` mean the same for every dropped
 #   scrape. The documentation says that a scrape which exceeds either limit "will be treated as failed", in the same words.
-# Seen: both targets expose 21 samples. Over `sample_limit: 20` the series report 21 and 21, so an alert can tell the size as the cause. Over
-#   `label_limit: 3`, where one sample has five labels, they stop at that sample: nothing after it is counted, and what is left after
-#   relabelling is 0. So an alert that finds dropped scrapes by their size misses this limit.
+# Actual: both targets expose 21 samples. Over `sample_limit: 20` the series report 21 and 21, so an alert can name the size as the cause.
+#   Over `label_limit: 3`, where one sample has five labels, they stop at that sample: nothing after it is counted, and 0 is reported as
+#   left after relabelling. So an alert that finds dropped scrapes by their size misses this limit.
 # Source: https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series and
 #   https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
-# Needs the package prometheus; installs it when it is missing and root runs this.
-# Exits 0 while this is so, 1 when it has changed.
+# Needs the package prometheus; installs it if it is missing and the script runs as root.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 command -v prometheus >/dev/null || apt-get install --yes --quiet=2 --no-install-recommends prometheus >/dev/null
 work=$(mktemp -d)
@@ -17,7 +17,7 @@ pids=
 trap 'for pid in $pids; do kill "$pid" 2>/dev/null; done; wait; rm -rf "$work"' EXIT INT TERM
 prometheus --version 2>&1 | head -n 1
 {
-    # The HTTP server sorts nothing: the sample with many labels is the first.
+    # The HTTP server serves the file as it is: the sample with many labels comes first.
     echo 'a_metric{a="1",b="2",c="3",d="4"} 1'
     for number in $(seq 20); do echo "another_metric{number=\"$number\"} 1"; done
 } >"$work/metrics"
@@ -47,7 +47,7 @@ YML
 listen=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" --web.listen-address="127.0.0.1:$listen" >"$work/log" 2>&1 &
 pids="$pids $!"
-value() { # value QUERY: its one value, when there is one
+value() { # value QUERY: its single value, or nothing
     curl -s --data-urlencode "query=$1" "http://127.0.0.1:$listen/api/v1/query" | sed -n 's/.*"value":\[[^,]*,"\([0-9.]*\)"\].*/\1/p'
 }
 for _ in $(seq 300); do

@@ -1,14 +1,14 @@
 #!/bin/sh
-# Prometheus (Debian package prometheus, 2.42): the series of a job that a reload removes are not marked stale; those of a target are.
+# Prometheus (Debian package prometheus, 2.42): if a reload removes a job, its series are not marked stale; if it removes a target, they are.
 #
-# Expected: when a scrape target goes away, its series end soon after, however it went. The documentation says that if "a target is removed,
-#   its previously returned time series will be marked as stale soon afterward".
-# Seen: a target that a reload takes out of a job has no `up` a few seconds later. A job that the same reload takes out keeps `up` at 1, and
-#   every series it had, until the lookback delta has passed (15 s here, 5 minutes by default). So `absent(up{job="…"})` and rules over
-#   such a job see it as healthy for minutes after it was removed.
+# Expected: when a scrape target is removed, its series end soon after, however it was removed. The documentation says that if "a target is
+#   removed, its previously returned time series will be marked as stale soon afterward".
+# Actual: a target that a reload removes from a job has no `up` a few seconds later. A job that the same reload removes keeps `up` at 1, and
+#   every series it had, until the lookback delta has passed (15 s here, 5 minutes by default). So `absent(up{job="…"})`, and rules over
+#   such a job, see it as healthy for minutes after it was removed.
 # Source: https://prometheus.io/docs/prometheus/latest/querying/basics/#staleness
-# Needs the package prometheus; installs it when it is missing and root runs this.
-# Exits 0 while this is so, 1 when it has changed.
+# Needs the package prometheus; installs it if it is missing and the script runs as root.
+# Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu
 command -v prometheus >/dev/null || apt-get install --yes --quiet=2 --no-install-recommends prometheus >/dev/null
 work=$(mktemp -d)
@@ -30,10 +30,10 @@ configure "\"127.0.0.1:$listen\", \"localhost:$listen\"" 2
 prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" --web.listen-address="127.0.0.1:$listen" \
     --web.enable-lifecycle --query.lookback-delta=15s >"$work/log" 2>&1 &
 pids="$pids $!"
-count() { # count QUERY: how many series answer
+count() { # count QUERY: the number of series that it returns
     curl -s --data-urlencode "query=count($1)" "http://127.0.0.1:$listen/api/v1/query" | sed -n 's/.*"value":\[[^,]*,"\([0-9]*\)"\].*/\1/p'
 }
-until_count() { # until_count QUERY COUNT SECONDS: whether so many answer within that time
+until_count() { # until_count QUERY COUNT SECONDS: succeeds if the query returns that many series within that time
     for _ in $(seq "$(($3 * 10))"); do
         [ "$(count "$1")" != "$2" ] || return 0
         sleep 0.1
@@ -48,5 +48,5 @@ until_count "up{job=\"kept\",instance=\"localhost:$listen\"}" '' 8 && target=end
 [ -n "$(count 'up{job="removed"} == 1')" ] || job=ended
 later=kept
 until_count 'up{job="removed"}' '' 30 && later=ended
-echo "after the reload: the removed target's series '$target', the removed job's '$job', after the lookback delta '$later'"
+echo "after the reload: series of the removed target '$target', of the removed job '$job'; after the lookback delta '$later'"
 [ "$target" = ended ] && [ "$job" = kept ] && [ "$later" = ended ]
