@@ -14,10 +14,10 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use tokio_util::task::AbortOnDropHandle;
 use url::Url;
 use uuid::Uuid;
-use vitrine::cache::Link;
+use vitrine::cache::RedisClient;
 use vitrine::config::{Cli, Config};
 use vitrine::db::Db;
-use vitrine::faults::Armed;
+use vitrine::fault_injection::FaultInjector;
 use vitrine::features::environments::driver::{Engine, Image, Sim};
 use vitrine::features::environments::logs::Follower;
 use vitrine::metrics::exporter::Exporter;
@@ -33,7 +33,7 @@ const ENVIRONMENTS: u32 = 5;
 const RATES: [u32; 3] = [400, 1_000, 2_000];
 const WARM_UP: Duration = Duration::from_secs(5);
 const MEASURED: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// How long the logs were written before the follower started, for the case `behind`.
 const BEHIND: Duration = Duration::from_mins(10);
 
@@ -65,7 +65,7 @@ async fn measure(what: &str, rate: u32, behind: Duration) -> Result<()> {
     let (start, (cpu_before, rss_before), stored_before) = (Instant::now(), process()?, stage.stored().await?);
     let backlog = u64::from(ENVIRONMENTS * rate) * behind.as_secs();
     let stored = loop {
-        tokio::time::sleep(LOOK_EVERY).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
         let stored = stage.stored().await? - stored_before;
         if start.elapsed() > MEASURED || (backlog > 0 && stored > backlog) {
             break stored;
@@ -114,7 +114,7 @@ impl Stage {
         let pool = PgPool::connect(url.as_str()).await?;
         let engine = Engine::new(Box::new(Sim::new(&config, db.clone())), config.environment_timeout, metrics.clone());
         make_environments(&pool, &engine, behind).await?;
-        let realtime = Realtime::new(&config, Link::new(&config, metrics.clone())?, Armed::default(), metrics.clone())?;
+        let realtime = Realtime::new(&config, RedisClient::new(&config, metrics.clone())?, FaultInjector::default(), metrics.clone())?;
         let follower = Follower::new(db.clone(), engine, &config, |_| {}, realtime, metrics);
         Ok(Self { maintenance, database, pool, db, follower })
     }

@@ -9,10 +9,10 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::cache::{Cache, Link};
+use crate::cache::{Cache, RedisClient};
 use crate::config::Config;
 use crate::db::Db;
-use crate::faults::Armed;
+use crate::fault_injection::FaultInjector;
 use crate::features::accounts::{AccountLimits, Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
 use crate::features::environments::{self, Environments, watch_engine};
@@ -23,11 +23,11 @@ use crate::features::projects::{self, Projects};
 use crate::features::visits::Visits;
 use crate::fleet::Fleet;
 use crate::health::Health;
+use crate::heartbeat::Heartbeat;
 use crate::jobs::{Queue, Workers};
 use crate::metrics::exporter::Exporter;
 use crate::metrics::samplers;
 use crate::platforms::Platforms;
-use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 use crate::server::{self, Limits};
 use crate::state::{AppState, Parts};
@@ -41,7 +41,7 @@ pub type AppError = Box<dyn Error + Send + Sync>;
 pub struct App {
     listener: StdListener,
     router: Router,
-    link: Link,
+    redis: RedisClient,
     cache: Cache,
     engine: Engine,
     workers: Workers,
@@ -67,13 +67,13 @@ impl App {
         telemetry::watch_panics(&metrics);
         let listener = StdListener::bind(config.listen_address)?;
         listener.set_nonblocking(true)?;
-        let armed = if config.faults { Armed::new(config.replica.clone(), metrics.clone()) } else { Armed::default() };
-        let db = Db::new(&config, metrics.clone())?.with_faults(armed.clone());
-        let link = Link::new(&config, metrics.clone())?;
-        let realtime = Realtime::new(&config, link.clone(), armed.clone(), metrics.clone())?;
-        let cache = Cache::new(link.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
-        let limits = AccountLimits::new(&link, &config, &metrics)?;
-        let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, armed.clone(), metrics.clone())?;
+        let injector = if config.faults { FaultInjector::new(config.replica.clone(), metrics.clone()) } else { FaultInjector::default() };
+        let db = Db::new(&config, metrics.clone())?.with_faults(injector.clone());
+        let redis = RedisClient::new(&config, metrics.clone())?;
+        let realtime = Realtime::new(&config, redis.clone(), injector.clone(), metrics.clone())?;
+        let cache = Cache::new(redis.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
+        let limits = AccountLimits::new(&redis, &config, &metrics)?;
+        let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, injector.clone(), metrics.clone())?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // Shared, so that the jobs of all features together leave half of the connections to requests.
@@ -81,7 +81,7 @@ impl App {
         let oauth =
             Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
         let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), realtime.clone(), metrics.clone());
-        let engine = Engine::of(&config, &db, armed.clone(), metrics.clone())?;
+        let engine = Engine::of(&config, &db, injector.clone(), metrics.clone())?;
         let parts = environments::Parts {
             db: db.clone(),
             background: background.clone(),
@@ -109,9 +109,9 @@ impl App {
         let required: Vec<_> = config.readiness_requires.iter().map(|requirement| requirement.dependency()).collect();
         let health = Health::new(engine.name(), &required, metrics.clone());
         let visits = Visits::new(config.beacons_per_minute, metrics.clone());
-        let pulse = Pulse::new(config.replica.clone(), realtime.clone(), health.clone());
+        let heartbeat = Heartbeat::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);
-        let faults = config.faults.then(|| Faults::new(db.clone(), armed, router::templates(&interface)));
+        let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
         let config = Arc::new(config);
         let state = AppState::from(Parts {
             config,
@@ -127,10 +127,10 @@ impl App {
             posts,
             visits,
             faults,
-            pulse,
+            heartbeat,
         });
         let router = router::build(interface, state.clone())?;
-        Ok(Self { listener, router, link, cache, engine, workers, state })
+        Ok(Self { listener, router, redis, cache, engine, workers, state })
     }
 
     /// The address on which the service listens; it resolves port 0.
@@ -161,7 +161,7 @@ impl App {
     /// When no account has this e-mail, or the database is unavailable.
     pub async fn grant_admin(self, email: &str) -> Result<(), AppError> {
         // Needed to remove the account's cached entries.
-        self.link.connect().await;
+        self.redis.connect().await;
         if self.state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
     }
 
@@ -170,8 +170,9 @@ impl App {
     /// # Errors
     /// When a background task or the server ends by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self { listener, router, link, cache, engine, workers, state } = self;
-        let Parts { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, pulse, .. } = &*state;
+        let Self { listener, router, redis, cache, engine, workers, state } = self;
+        let Parts { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, heartbeat, .. } =
+            &*state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
 
@@ -182,17 +183,17 @@ impl App {
         tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
         tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
         tasks.spawn("pool figures", db.clone().sample());
-        tasks.spawn("redis", link.clone().keep_connected());
+        tasks.spawn("redis", redis.clone().keep_connected());
         tasks.spawn("invalidations", after_migration(health, cache.clone().follow()));
         tasks.spawn("notifications", after_migration(health, cache.clone().listen()));
         tasks.spawn("realtime", realtime.clone().run());
-        tasks.spawn("pulse", pulse.clone().beat());
+        tasks.spawn("pulse", heartbeat.clone().beat());
         tasks.spawn("ended sessions", sign_out_ended(accounts.clone(), realtime.clone()));
         tasks.spawn("presence", projects.presence().clone().share());
         tasks.spawn("project subscriptions", projects::watch_access(projects.clone(), realtime.clone()));
         tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
         tasks.spawn("grown logs", environments.hear_logs());
-        tasks.spawn("health", health.clone().watch(db.clone(), link));
+        tasks.spawn("health", health.clone().watch(db.clone(), redis));
         tasks.spawn("fleet", fleet.clone().lead());
         tasks.spawn("environment driver", watch_engine(engine, health.clone()));
         tasks.spawn("jobs", after_migration(health, workers.clone().work()));

@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 use utoipa::ToSchema;
 
-use crate::cache::Link;
+use crate::cache::RedisClient;
 use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
@@ -146,14 +146,14 @@ impl Health {
     }
 
     /// Migrates the schema as soon as Postgres is available, then checks the dependencies, forever.
-    pub async fn watch(self, db: Db, link: Link) {
+    pub async fn watch(self, db: Db, redis: RedisClient) {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
             self.0.metrics.system_errors.increment((SystemError::Migration, Severity::Error));
             tracing::warn!(error = &error as &dyn Error, "failed to migrate the schema; retrying");
             self.explain(Dependency::Postgres, None);
             self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
-            self.note(Dependency::Redis, Duration::ZERO, redis(&link));
+            self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
             tokio::time::sleep(pause).await;
             pause = LONGEST_MIGRATE_PAUSE.min(2 * pause);
         }
@@ -170,7 +170,7 @@ impl Health {
             let start = Instant::now();
             let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ask()).await.unwrap_or(Err("timeout"));
             self.note(Dependency::Postgres, start.elapsed(), result);
-            self.note(Dependency::Redis, Duration::ZERO, redis(&link));
+            self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
         }
     }
 
@@ -243,8 +243,8 @@ impl Postgres {
     }
 }
 
-fn redis(link: &Link) -> Result<(), &'static str> {
-    if link.is_connected() { Ok(()) } else { Err("unavailable") }
+fn redis_state(redis: &RedisClient) -> Result<(), &'static str> {
+    if redis.is_connected() { Ok(()) } else { Err("unavailable") }
 }
 
 /// Checks the readiness of the replica on this machine: the health check of images without a shell.

@@ -17,7 +17,7 @@
 //! | [`realtime`] | Socket.IO across all replicas |
 //! | [`jobs`] | background jobs |
 //! | [`tasks`], [`telemetry`] | supervision of background tasks, logs and panics |
-//! | [`fleet`], [`pulse`] | work that one replica does for all, and the heartbeats of replicas |
+//! | [`fleet`], [`heartbeat`] | work that one replica does for all, and the heartbeats of replicas |
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` enforces this.
 
@@ -25,10 +25,11 @@ pub mod app;
 pub mod cache;
 pub mod config;
 pub mod db;
-pub mod faults;
+pub mod fault_injection;
 pub mod features;
 pub mod fleet;
 pub mod health;
+pub mod heartbeat;
 pub mod http;
 pub mod interface;
 pub mod jobs;
@@ -36,7 +37,6 @@ pub mod metrics;
 pub mod operations;
 pub mod pages;
 pub mod platforms;
-pub mod pulse;
 pub mod realtime;
 pub mod router;
 pub mod sealing;

@@ -15,9 +15,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::health::Readiness;
+use crate::heartbeat::FleetStatus;
 use crate::http::{ApiError, Code};
 use crate::metrics::{REVISION, RUSTC};
-use crate::pulse::Numbers;
 use crate::state::AppState;
 
 /// The text exposition format that Prometheus reads.
@@ -99,9 +99,9 @@ async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Respo
 }
 
 /// List the replicas, by their latest heartbeats
-#[utoipa::path(get, path = "/api/fleet", tag = "operations", responses((status = 200, body = Numbers)))]
-async fn fleet(State(state): State<AppState>) -> Json<Numbers> {
-    Json(state.pulse.fleet())
+#[utoipa::path(get, path = "/api/fleet", tag = "operations", responses((status = 200, body = FleetStatus)))]
+async fn fleet(State(state): State<AppState>) -> Json<FleetStatus> {
+    Json(state.heartbeat.fleet())
 }
 
 /// The running version.

@@ -72,7 +72,7 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 /// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is not an origin, or the replica's name is not a valid header value.
 pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, AppError> {
     let operations = operations_of(&interface, state.faults.is_some());
-    let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.pulse.answered());
+    let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.heartbeat.answered());
     let watched = Watched { measured, replica: HeaderValue::from_str(&state.config.replica)? };
     let own_pages = origin::layer(&state.config)?;
     let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
@@ -129,7 +129,7 @@ fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<App
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
     match &state.faults {
         // The innermost layer: an injected failure looks like a failure of the handler.
-        Some(service) => router.layer(middleware::from_fn_with_state(service.armed().clone(), faults::strike)),
+        Some(service) => router.layer(middleware::from_fn_with_state(service.injector().clone(), faults::inject)),
         None => router,
     }
 }

@@ -13,9 +13,9 @@ use crate::features::posts::Posts;
 use crate::features::projects::Projects;
 use crate::features::visits::Visits;
 use crate::health::Health;
+use crate::heartbeat::Heartbeat;
 use crate::metrics::Metrics;
 use crate::metrics::exporter::Exporter;
-use crate::pulse::Pulse;
 use crate::realtime::Realtime;
 
 /// A shared pointer to the parts of one application.
@@ -65,5 +65,5 @@ pub struct Parts {
     /// The faults service, if `FAULTS` is on.
     pub faults: Option<Faults>,
     /// The heartbeats of all replicas.
-    pub pulse: Pulse,
+    pub heartbeat: Heartbeat,
 }

@@ -133,7 +133,7 @@ fn faults_are_known_where_they_strike_and_where_they_are_made_alone() {
     let seams = ["http/faults.rs", "features/environments/driver/engine.rs", "features/accounts/service.rs"];
     let parts = ["app.rs", "state.rs", "router.rs", "pages/faults.rs"];
     let folders = ["db/", "realtime/", "features/faults/"];
-    assert_none(&mentions(&["crate::faults", "crate::http::faults", "crate::features::faults"], |path| {
+    assert_none(&mentions(&["crate::fault_injection", "crate::http::faults", "crate::features::faults"], |path| {
         seams.contains(&path) || parts.contains(&path) || folders.iter().any(|folder| path.starts_with(folder))
     }));
 }

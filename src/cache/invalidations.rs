@@ -158,7 +158,7 @@ impl Cache {
     /// Gives up this replica's right to serve cached entries, so that no other replica waits for it.
     pub async fn leave(&self) {
         let Inner { db, replica, .. } = &*self.invalidations.0;
-        let left = async { invalidations::leave(&mut db.acquire_aside().await?, *replica).await };
+        let left = async { invalidations::leave(&mut db.acquire_reserved().await?, *replica).await };
         if let Err(error) = left.await {
             tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the cache lease; waiting for its expiry");
         }
@@ -180,7 +180,7 @@ impl Reader {
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
         let begun = Instant::now();
-        let mut conn = db.acquire_aside().await?;
+        let mut conn = db.acquire_reserved().await?;
         let Found { snapshot, oldest, rows } =
             invalidations::read(&mut conn, *replica, self.applied.as_deref(), &self.oldest, LEASE).await?;
         drop(conn);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka::future::Cache as Local;
 use redis::Value;
 
-use super::{Link, millis};
+use super::{RedisClient, millis};
 use crate::metrics::labels::RedisCommand;
 
 /// Marks in a replica's own memory.
@@ -14,7 +14,7 @@ const REMEMBERED: u64 = 100_000;
 /// The marks under one prefix; clones share them.
 #[derive(Clone)]
 pub struct Marks {
-    link: Link,
+    redis: RedisClient,
     prefix: String,
     lifetime: Duration,
     local: Local<String, ()>,
@@ -23,9 +23,9 @@ pub struct Marks {
 impl Marks {
     /// Marks whose keys all begin with `prefix`. Each expires `lifetime` after it was last set.
     #[must_use]
-    pub fn new(link: Link, prefix: &str, lifetime: Duration) -> Self {
+    pub fn new(redis: RedisClient, prefix: &str, lifetime: Duration) -> Self {
         let local = Local::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build();
-        Self { link, prefix: format!("{prefix}:mark"), lifetime, local }
+        Self { redis, prefix: format!("{prefix}:mark"), lifetime, local }
     }
 
     /// Sets a mark, or extends its lifetime.
@@ -34,7 +34,7 @@ impl Marks {
         let mut command = redis::cmd("SET");
         command.arg(&key).arg(1).arg("PX").arg(millis(self.lifetime));
         // While Redis is unavailable, only this replica knows the mark.
-        let _unavailable = self.link.run::<Value>(RedisCommand::Set, &command).await;
+        let _unavailable = self.redis.run::<Value>(RedisCommand::Set, &command).await;
         self.local.insert(key, ()).await;
     }
 
@@ -42,7 +42,7 @@ impl Marks {
     pub async fn has(&self, name: &str) -> bool {
         let key = self.key(name);
         self.local.contains_key(&key)
-            || self.link.run::<Option<Value>>(RedisCommand::Get, redis::cmd("GET").arg(&key)).await.is_ok_and(|mark| mark.is_some())
+            || self.redis.run::<Option<Value>>(RedisCommand::Get, redis::cmd("GET").arg(&key)).await.is_ok_and(|mark| mark.is_some())
     }
 
     fn key(&self, name: &str) -> String {

@@ -5,8 +5,8 @@
 //! began before the change finds the tombstone and loads again, so it can neither store nor return the stale value.
 //! If Redis did not accept a removal, the removal runs before this replica uses Redis again.
 
+mod client;
 mod invalidations;
-mod link;
 pub mod marks;
 pub mod throttle;
 
@@ -19,8 +19,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+pub use client::{RedisClient, RedisUnavailable};
 pub use invalidations::{Invalidation, Stale};
-pub use link::{Away, Link};
 
 use self::invalidations::Invalidations;
 use crate::db::Db;
@@ -57,7 +57,7 @@ impl CacheType {
 /// The cache of one replica.
 #[derive(Clone)]
 pub struct Cache {
-    link: Link,
+    redis: RedisClient,
     prefix: Arc<str>,
     flights: Flights<String, Option<Arc<str>>>,
     /// Number of removals so far, part of a flight's key: a caller never shares a load that began before a removal.
@@ -69,7 +69,7 @@ pub struct Cache {
 }
 
 /// An entry as Redis held it at one moment.
-pub struct Look {
+pub struct Lookup {
     cache: CacheType,
     key: String,
     entry: Entry,
@@ -96,11 +96,11 @@ impl From<Option<String>> for Entry {
 impl Cache {
     /// A cache whose keys all begin with `prefix`, for values loaded from `db`. It serves entries only while [`Self::follow`] runs.
     #[must_use]
-    pub fn new(link: Link, db: Db, prefix: &str, metrics: Metrics) -> Self {
+    pub fn new(redis: RedisClient, db: Db, prefix: &str, metrics: Metrics) -> Self {
         let flights = Flights::builder().max_capacity(FLIGHTS).time_to_live(FLIGHT_MEMORY).build();
         let tombstone = db.longest_load() + TOMBSTONE_MARGIN;
         let invalidations = Invalidations::new(db);
-        Self { link, prefix: prefix.into(), flights, removals: Arc::default(), invalidations, tombstone, metrics }
+        Self { redis, prefix: prefix.into(), flights, removals: Arc::default(), invalidations, tombstone, metrics }
     }
 
     /// Returns the cached value, or loads and caches it; absence is not cached.
@@ -113,30 +113,30 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let [look] = self.look([(cache, id)]).await;
+        let [look] = self.lookup([(cache, id)]).await;
         self.found_or_load(look, load).await
     }
 
     /// Reads several entries in one round trip, for requests that know early what they will need.
-    pub async fn look<const N: usize>(&self, entries: [(CacheType, &str); N]) -> [Look; N] {
+    pub async fn lookup<const N: usize>(&self, entries: [(CacheType, &str); N]) -> [Lookup; N] {
         let named = entries.map(|(cache, id)| (cache, self.key(cache, id)));
         let keys = named.each_ref().map(|(_, key)| key.as_str());
         let held = if self.invalidations.are_known() { self.read(&keys).await.ok() } else { None };
         let mut held = held.into_iter().flatten();
-        named.map(|(cache, key)| Look { cache, key, entry: held.next().map_or(Entry::Unknown, Entry::from) })
+        named.map(|(cache, key)| Lookup { cache, key, entry: held.next().map_or(Entry::Unknown, Entry::from) })
     }
 
     /// As [`Self::get_or_load`], for an entry that [`Self::look`] has read.
     ///
     /// # Errors
     /// As [`Self::get_or_load`].
-    pub async fn found_or_load<T, E, F>(&self, look: Look, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
+    pub async fn found_or_load<T, E, F>(&self, look: Lookup, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
     where
         T: Serialize + DeserializeOwned,
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let Look { cache, key, entry } = look;
+        let Lookup { cache, key, entry } = look;
         if let Entry::Value(text) = &entry
             && let Ok(value) = serde_json::from_str(text)
         {
@@ -192,18 +192,18 @@ impl Cache {
         let tombstone = format!("{of_change}{}", Uuid::new_v4());
         let mut command = redis::cmd("EVAL");
         command.arg(REMOVE).arg(1).arg(&key).arg(of_change).arg(tombstone).arg(millis(self.tombstone));
-        let is_removed = self.link.run::<u32>(RedisCommand::Eval, &command).await.is_ok();
+        let is_removed = self.redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok();
         if !is_removed {
             self.metrics.cache_errors.increment(*cache);
-            self.link.run_before_next_use(key, command, cache.time_to_live());
+            self.redis.run_before_next_use(key, command, cache.time_to_live());
         }
         is_removed
     }
 
-    async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, Away> {
+    async fn read(&self, keys: &[&str]) -> Result<Vec<Option<String>>, RedisUnavailable> {
         match keys {
-            [key] => Ok(vec![self.link.run(RedisCommand::Get, redis::cmd("GET").arg(key)).await?]),
-            keys => self.link.run(RedisCommand::Mget, redis::cmd("MGET").arg(keys)).await,
+            [key] => Ok(vec![self.redis.run(RedisCommand::Get, redis::cmd("GET").arg(key)).await?]),
+            keys => self.redis.run(RedisCommand::Mget, redis::cmd("MGET").arg(keys)).await,
         }
     }
 
@@ -213,7 +213,7 @@ impl Cache {
         let time_to_live = rand::random_range(full - full / 10..=full);
         let mut command = redis::cmd("SET");
         command.arg(key).arg(text).arg("NX").arg("GET").arg("PX").arg(time_to_live);
-        self.link.run::<Option<String>>(RedisCommand::Set, &command).await.map_or_else(
+        self.redis.run::<Option<String>>(RedisCommand::Set, &command).await.map_or_else(
             |_| {
                 self.metrics.cache_errors.increment(cache);
                 Entry::Unknown

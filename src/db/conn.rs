@@ -11,7 +11,7 @@ use sqlx::{Connection, PgConnection, Postgres};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::StoreError;
-use crate::faults::Armed;
+use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Query, QueryStatus};
 
@@ -28,7 +28,7 @@ pub struct Conn {
     /// Callbacks to run after the commit.
     facts: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
-    faults: Armed,
+    faults: FaultInjector,
     pub(super) metrics: Metrics,
 }
 
@@ -52,7 +52,7 @@ impl Conn {
         connection: PoolConnection<Postgres>,
         share: Option<OwnedSemaphorePermit>,
         deadline: Duration,
-        faults: Armed,
+        faults: FaultInjector,
         metrics: Metrics,
     ) -> Self {
         Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, faults, metrics }

@@ -15,7 +15,7 @@ pub const KEEP: Duration = Duration::hours(24);
 
 /// A request with an idempotency key.
 #[derive(Clone, Debug)]
-pub struct Named {
+pub struct IdempotentRequest {
     scope: Uuid,
     key: String,
     fingerprint: Vec<u8>,
@@ -43,7 +43,7 @@ pub enum Refusal {
     Store(#[from] StoreError),
 }
 
-impl Named {
+impl IdempotentRequest {
     /// Identifies a request: `scope` is its user or a stand-in for one, `key` the client's key, `operation` its kind, and
     /// `body` everything else that determines its effect.
     #[must_use]

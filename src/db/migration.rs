@@ -70,7 +70,7 @@ impl Db {
 
     /// Application names of the sessions that block `backend`; empty when none does.
     async fn holders(&self, backend: i32) -> Result<String, StoreError> {
-        let mut conn = self.acquire_aside().await?;
+        let mut conn = self.acquire_reserved().await?;
         let named = sqlx::query!(
             r#"SELECT coalesce(string_agg(DISTINCT application_name, ', ' ORDER BY application_name), '') AS "names!"
                FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids($1))"#,

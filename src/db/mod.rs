@@ -25,7 +25,7 @@ pub use conn::Conn;
 pub use error::StoreError;
 
 use crate::config::Config;
-use crate::faults::Armed;
+use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
@@ -51,7 +51,7 @@ pub struct Db {
     acquire_timeout: Duration,
     /// For background work: permits for the connections that it may hold at once.
     share: Option<Arc<Semaphore>>,
-    faults: Armed,
+    faults: FaultInjector,
     metrics: Metrics,
 }
 
@@ -80,14 +80,14 @@ impl Db {
             deadline: config.database_statement_timeout + DEADLINE_MARGIN,
             acquire_timeout: config.database_acquire_timeout,
             share: None,
-            faults: Armed::default(),
+            faults: FaultInjector::default(),
             metrics,
         })
     }
 
     /// The same client, with fault injection for its statements.
     #[must_use]
-    pub fn with_faults(self, faults: Armed) -> Self {
+    pub fn with_faults(self, faults: FaultInjector) -> Self {
         Self { faults, ..self }
     }
 
@@ -104,8 +104,8 @@ impl Db {
     /// # Errors
     /// [`StoreError::Unavailable`] when none is free within `DATABASE_ACQUIRE_TIMEOUT`.
     pub async fn acquire(&self) -> Result<Conn, StoreError> {
-        if self.faults.has_to_go_aside() {
-            return self.acquire_aside().await;
+        if self.faults.bypasses_pool() {
+            return self.acquire_reserved().await;
         }
         let share = match &self.share {
             Some(share) => share.clone().acquire_owned().await.ok(),
@@ -141,14 +141,14 @@ impl Db {
     /// # Errors
     /// When it does not answer within the limits of an ordinary statement.
     pub async fn ping(&self) -> Result<(), StoreError> {
-        self.acquire_aside().await?.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
+        self.acquire_reserved().await?.execute(Query::Ping, sqlx::query("SELECT 1")).await.map(drop)
     }
 
     /// Takes the reserved connection outside the pool, for short work that must succeed while the pool is exhausted.
     ///
     /// # Errors
     /// As [`Self::acquire`].
-    pub async fn acquire_aside(&self) -> Result<Conn, StoreError> {
+    pub async fn acquire_reserved(&self) -> Result<Conn, StoreError> {
         let connection = self.probe.acquire().await.map_err(StoreError::from)?;
         Ok(self.conn(connection, None))
     }

@@ -6,7 +6,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::error::{ApiError, Code};
-use crate::faults::{Armed, Failure, spare};
+use crate::fault_injection::{Failure, FaultInjector, exempt};
 
 /// Routes that are exempt: those that report the state of the service, and those that an admin needs to end a fault.
 const SPARED: [&str; 9] =
@@ -22,14 +22,14 @@ pub fn is_spared(route: &str) -> bool {
 ///
 /// # Panics
 /// When an active fault injects a panic.
-pub async fn strike(State(armed): State<Armed>, request: Request, next: Next) -> Response {
+pub async fn inject(State(injector): State<FaultInjector>, request: Request, next: Next) -> Response {
     let Some(route) = request.extensions().get::<MatchedPath>().cloned().filter(|route| !is_spared(route.as_str())) else {
-        return spare(next.run(request)).await;
+        return exempt(next.run(request)).await;
     };
-    if let Some(delay) = armed.latency(route.as_str()) {
+    if let Some(delay) = injector.latency(route.as_str()) {
         tokio::time::sleep(delay).await;
     }
-    match armed.failure(route.as_str()) {
+    match injector.failure(route.as_str()) {
         Some(Failure::Status(503)) => ApiError::new(Code::Unavailable).retry_after(1).source("injected fault").into_response(),
         Some(Failure::Status(_)) => ApiError::new(Code::Internal).source("injected fault").into_response(),
         Some(Failure::Panic) => panic!("injected fault"),

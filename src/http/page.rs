@@ -38,7 +38,7 @@ impl<P> Default for PageQuery<P> {
     }
 }
 
-impl<P: Place> IntoParams for PageQuery<P> {
+impl<P: Cursor> IntoParams for PageQuery<P> {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
         let parameter = |name, description: String, schema: ObjectBuilder| {
             let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Query);
@@ -52,7 +52,7 @@ impl<P: Place> IntoParams for PageQuery<P> {
 }
 
 /// A cursor: the sort key of an item.
-pub trait Place: Sized + PartialEq {
+pub trait Cursor: Sized + PartialEq {
     /// Regular expression that encoded cursors match.
     const PATTERN: &str;
     /// The position before any possible newest item.
@@ -63,7 +63,7 @@ pub trait Place: Sized + PartialEq {
     fn from_cursor(bytes: &[u8]) -> Option<Self>;
 }
 
-impl Place for Uuid {
+impl Cursor for Uuid {
     /// 16 bytes of base64: the last character carries only two bits.
     const PATTERN: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
 
@@ -89,7 +89,7 @@ pub struct Moment {
     pub id: Uuid,
 }
 
-impl Place for Moment {
+impl Cursor for Moment {
     /// 24 bytes of base64. The first byte is at most 2, because times are below `END`.
     const PATTERN: &str = "^A[A-Za-v][A-Za-z0-9_-]{30}$";
 
@@ -112,7 +112,7 @@ impl Place for Moment {
 
 /// The range of a list that a store queries.
 #[derive(Clone, Copy, Debug)]
-pub struct Slice<P = Uuid> {
+pub struct PageRequest<P = Uuid> {
     /// Exclusive upper bound: only older items.
     pub before: P,
     /// The page size plus one: the extra row shows that a next page exists.
@@ -128,12 +128,12 @@ pub struct Page<T> {
     pub next_cursor: Option<String>,
 }
 
-impl<P: Place> PageQuery<P> {
+impl<P: Cursor> PageQuery<P> {
     /// Validates the query and returns the range for the store.
     ///
     /// # Errors
     /// `invalid_query` for a limit outside 1 to 100, `invalid_cursor` for a cursor that does not decode.
-    pub fn slice(&self) -> Result<Slice<P>, ApiError> {
+    pub fn slice(&self) -> Result<PageRequest<P>, ApiError> {
         let limit = self.limit.unwrap_or(DEFAULT_LIMIT);
         if !(1..=MAX_LIMIT).contains(&limit) {
             return Err(ApiError::new(Code::InvalidQuery).detail(format!("limit must be 1 to {MAX_LIMIT}")));
@@ -142,11 +142,11 @@ impl<P: Place> PageQuery<P> {
             None => P::start(),
             Some(cursor) => decode(cursor).ok_or_else(|| ApiError::new(Code::InvalidCursor))?,
         };
-        Ok(Slice { before, limit: i64::from(limit) + 1 })
+        Ok(PageRequest { before, limit: i64::from(limit) + 1 })
     }
 }
 
-impl<P: Place> Slice<P> {
+impl<P: Cursor> PageRequest<P> {
     /// Whether this is the first page with the default limit, as requested by a query without parameters.
     pub fn is_usual(&self) -> bool {
         self.before == P::start() && self.limit == i64::from(DEFAULT_LIMIT) + 1
@@ -162,7 +162,7 @@ impl<P: Place> Slice<P> {
     }
 }
 
-fn decode<P: Place>(cursor: &str) -> Option<P> {
+fn decode<P: Cursor>(cursor: &str) -> Option<P> {
     P::from_cursor(&URL_SAFE_NO_PAD.decode(cursor).ok()?)
 }
 

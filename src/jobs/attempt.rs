@@ -21,13 +21,13 @@ const LONGEST_REASON: usize = 500;
 impl Workers {
     /// Attempts a job whose lease was requested at `asked`, and counts the outcome.
     pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
-        let Inner { terms, broken_off, metrics, .. } = &*self.0;
+        let Inner { policy, aborted, metrics, .. } = &*self.0;
         let timer = metrics.job_duration.time(job.kind);
-        let sure_until = watch::Sender::new(asked + terms.sure_for());
+        let sure_until = watch::Sender::new(asked + policy.sure_for());
         let result = tokio::select! {
             biased;
             () = self.keep_lease(job, &sure_until) => Some(Err(Failure::LeaseLost)),
-            () = broken_off.cancelled() => None,
+            () = aborted.cancelled() => None,
             result = self.run(job) => Some(result),
         };
         let sure_until = *sure_until.borrow();
@@ -51,7 +51,7 @@ impl Workers {
             return Err(Failure::Permanent("the last attempt did not finish".to_owned()));
         }
         let Some(handler) = self.0.handlers.get(job.kind.name()) else { return Err(Failure::LeaseLost) };
-        let limit = self.0.terms.attempt;
+        let limit = self.0.policy.attempt;
         match timeout(limit, caught(handler.run(job))).await {
             Ok(Some(result)) => result,
             Ok(None) => Err(Failure::retry("the handler panicked")),
@@ -64,7 +64,7 @@ impl Workers {
         loop {
             let limit = *sure_until.borrow();
             match timeout_at(limit, self.renew(job)).await {
-                Ok(Some(asked)) => drop(sure_until.send_replace(asked + self.0.terms.sure_for())),
+                Ok(Some(asked)) => drop(sure_until.send_replace(asked + self.0.policy.sure_for())),
                 // The handler has deleted the job's row, so there is no lease to renew; it is about to return.
                 Ok(None) if job.is_completed() => std::future::pending().await,
                 Ok(None) | Err(_) => return,
@@ -74,16 +74,16 @@ impl Workers {
 
     /// Renews the lease when it is due. Returns when the renewal was requested, or `None` if the lease is lost.
     async fn renew(&self, job: &Job) -> Option<Instant> {
-        let terms = self.0.terms;
-        sleep(terms.renew_every()).await;
+        let policy = self.0.policy;
+        sleep(policy.renew_every()).await;
         loop {
             let asked = Instant::now();
-            let renewed = async { store::renew(&mut self.0.db.acquire().await?, job, terms.lease).await };
+            let renewed = async { store::renew(&mut self.0.db.acquire().await?, job, policy.lease).await };
             match renewed.await {
                 Ok(renewed) => return renewed.then_some(asked),
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to renew the lease"),
             }
-            sleep(terms.try_again()).await;
+            sleep(policy.try_again()).await;
         }
     }
 
@@ -97,7 +97,7 @@ impl Workers {
                 Ok((false, _)) => return JobOutcome::Lost,
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to store the outcome of the job"),
             }
-            sleep(self.0.terms.try_again()).await;
+            sleep(self.0.policy.try_again()).await;
         }
     }
 
@@ -110,14 +110,14 @@ impl Workers {
             Some(Ok(())) => (store::delete(&mut db.acquire().await?, job).await?, JobOutcome::Success),
             Some(Err(Failure::LeaseLost)) => (true, JobOutcome::Lost),
             Some(Err(Failure::Retry { reason, after })) if job.attempt < MAX_ATTEMPTS => {
-                let pause = self.0.terms.pause(job.attempt, *after);
+                let pause = self.0.policy.pause(job.attempt, *after);
                 let stored = self.put_back(job, pause, &storable(reason)).await?;
                 tracing::info!(reason, "job failed; it will be retried");
                 (stored, JobOutcome::Retry)
             }
             Some(Err(error @ (Failure::Retry { .. } | Failure::Permanent(_)))) => {
                 let reason = storable(&error.to_string());
-                let stored = self.bury(job, &reason).await?;
+                let stored = self.dead_letter(job, &reason).await?;
                 tracing::warn!(reason, "job failed permanently");
                 (stored, JobOutcome::Dead)
             }
@@ -137,13 +137,13 @@ impl Workers {
         Ok(true)
     }
 
-    async fn bury(&self, job: &Job, reason: &str) -> Result<bool, StoreError> {
+    async fn dead_letter(&self, job: &Job, reason: &str) -> Result<bool, StoreError> {
         let mut tx = self.0.db.begin().await?;
         match self.0.handlers.get(job.kind.name()) {
             Some(handler) if job.attempt < 2 * MAX_ATTEMPTS => handler.give_up(job, &mut tx, reason).await?,
             _ => tracing::error!("job becomes a dead letter without `give_up`, which kept failing"),
         }
-        if !store::bury(&mut tx, job, reason).await? {
+        if !store::dead_letter(&mut tx, job, reason).await? {
             return Ok(false);
         }
         tx.commit().await?;

@@ -12,8 +12,8 @@
 //! To add a kind, add a member to [`JobKind`], a [`Handler`], and a line to its feature's `handlers()`.
 
 mod attempt;
+mod lease_policy;
 mod store;
-mod terms;
 mod worker;
 
 use std::sync::Arc;
@@ -27,7 +27,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
-pub use terms::Terms;
+pub use lease_policy::LeasePolicy;
 pub use worker::Workers;
 
 use crate::db::{Conn, StoreError};

@@ -106,7 +106,7 @@ pub async fn retry(conn: &mut Conn, job: &Job, pause: Duration, error: &str) -> 
 }
 
 /// Makes the job a dead letter. False when the lease has been lost.
-pub async fn bury(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreError> {
+pub async fn dead_letter(tx: &mut Conn, job: &Job, error: &str) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE jobs SET lease_id = NULL, lease_until = NULL, died_at = now(), last_error = $3
          WHERE id = $1 AND lease_id = $2",

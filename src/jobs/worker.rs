@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use uuid::Uuid;
 
-use super::{Handler, Queue, Terms, store};
+use super::{Handler, LeasePolicy, Queue, store};
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
@@ -25,15 +25,15 @@ pub struct Workers(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     queue: Queue,
     pub(super) db: Db,
-    pub(super) terms: Terms,
+    pub(super) policy: LeasePolicy,
     pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
     kinds: Vec<String>,
     slots: Arc<Semaphore>,
     /// An unconfirmed lease: its statement has not returned, so Postgres may have granted it.
-    unheard: Mutex<Option<Uuid>>,
+    unconfirmed_lease: Mutex<Option<Uuid>>,
     running: TaskTracker,
     leaving: CancellationToken,
-    pub(super) broken_off: CancellationToken,
+    pub(super) aborted: CancellationToken,
     pub(super) metrics: Metrics,
 }
 
@@ -41,13 +41,13 @@ impl Workers {
     /// Workers that run up to `slots` jobs concurrently, of the kinds that have a handler.
     #[must_use]
     pub fn new(queue: Queue, db: Db, slots: usize, handlers: Vec<(JobKind, Arc<dyn Handler>)>, metrics: Metrics) -> Self {
-        Self::with_terms(Terms::default(), queue, db, slots, handlers, metrics)
+        Self::with_terms(LeasePolicy::default(), queue, db, slots, handlers, metrics)
     }
 
     /// As [`Self::new`], with other durations.
     #[must_use]
     pub fn with_terms(
-        terms: Terms,
+        policy: LeasePolicy,
         queue: Queue,
         db: Db,
         slots: usize,
@@ -56,15 +56,15 @@ impl Workers {
     ) -> Self {
         let handlers: HashMap<_, _> = handlers.into_iter().map(|(kind, handler)| (kind.name(), handler)).collect();
         let kinds = handlers.keys().map(|kind| (*kind).to_owned()).collect();
-        let (slots, unheard, running) = (Arc::new(Semaphore::new(slots)), Mutex::default(), TaskTracker::new());
-        let (leaving, broken_off) = (CancellationToken::new(), CancellationToken::new());
-        Self(Arc::new(Inner { queue, db, terms, handlers, kinds, slots, unheard, running, leaving, broken_off, metrics }))
+        let (slots, unconfirmed_lease, running) = (Arc::new(Semaphore::new(slots)), Mutex::default(), TaskTracker::new());
+        let (leaving, aborted) = (CancellationToken::new(), CancellationToken::new());
+        Self(Arc::new(Inner { queue, db, policy, handlers, kinds, slots, unconfirmed_lease, running, leaving, aborted, metrics }))
     }
 
     /// Runs jobs until [`Self::leave`]. Call it once.
     pub async fn work(self) {
-        let Inner { queue, terms, running, leaving, .. } = &*self.0;
-        let mut looks = tokio::time::interval(terms.look_every);
+        let Inner { queue, policy, running, leaving, .. } = &*self.0;
+        let mut looks = tokio::time::interval(policy.look_every);
         looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -81,15 +81,15 @@ impl Workers {
 
     /// Leases no more jobs, waits up to `limit` for the running ones, aborts the rest, and gives their jobs back.
     pub async fn leave(&self, limit: Duration) {
-        let Inner { db, unheard, running, leaving, broken_off, .. } = &*self.0;
+        let Inner { db, unconfirmed_lease, running, leaving, aborted, .. } = &*self.0;
         leaving.cancel();
         running.close();
         if tokio::time::timeout(limit, running.wait()).await.is_err() {
-            broken_off.cancel();
+            aborted.cancel();
             // A handler that never yields cannot be aborted; its lease expires.
             let _given_back = tokio::time::timeout(db.longest_load(), running.wait()).await;
         }
-        if unheard.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        if unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             let given_back = async { self.give_back_unheard(&mut db.acquire().await?).await };
             if let Err(error) = given_back.await {
                 tracing::debug!(error = &error as &dyn Error, "failed to give back an unconfirmed lease; waiting for its expiry");
@@ -98,7 +98,7 @@ impl Workers {
     }
 
     async fn start_due(&self) -> Result<(), StoreError> {
-        let Inner { queue, db, terms, kinds, slots, running, .. } = &*self.0;
+        let Inner { queue, db, policy, kinds, slots, running, .. } = &*self.0;
         let free = slots.available_permits();
         let (Ok(permits), Ok(limit)) = (u32::try_from(free), i64::try_from(free)) else { return Ok(()) };
         let Ok(mut free) = slots.clone().try_acquire_many_owned(permits) else { return Ok(()) };
@@ -109,7 +109,7 @@ impl Workers {
         self.give_back_unheard(&mut conn).await?;
         let (lease, asked) = (Uuid::new_v4(), Instant::now());
         self.set_unheard(Some(lease));
-        let jobs = store::lease(&mut conn, lease, terms.lease, kinds, limit).await?;
+        let jobs = store::lease(&mut conn, lease, policy.lease, kinds, limit).await?;
         self.set_unheard(None);
         for job in jobs {
             let Some(slot) = free.split(1) else { break };
@@ -127,8 +127,8 @@ impl Workers {
     }
 
     async fn give_back_unheard(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let unheard = *self.0.unheard.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(lease) = unheard {
+        let unconfirmed_lease = *self.0.unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(lease) = unconfirmed_lease {
             store::give_back_all(conn, lease).await?;
             self.set_unheard(None);
         }
@@ -136,6 +136,6 @@ impl Workers {
     }
 
     fn set_unheard(&self, lease: Option<Uuid>) {
-        *self.0.unheard.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+        *self.0.unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
 use super::view::{Time, duration};
-use crate::faults::{Effect, Fault, tables};
+use crate::fault_injection::{Effect, Fault, tables};
 use crate::features::accounts::Role;
 use crate::http::faults::is_spared;
 use crate::http::{ApiError, Code};
@@ -111,7 +111,7 @@ pub async fn faults(State(state): State<AppState>, StudioFrame { frame, user, ..
         faults: service.list().await?.into_iter().map(Into::into).collect(),
         next_id: Uuid::now_v7(),
         kinds: FaultKind::MEMBERS.iter().copied().map(Into::into).collect(),
-        replicas: state.pulse.fleet().replicas.into_iter().map(|replica| replica.name).collect(),
+        replicas: state.heartbeat.fleet().replicas.into_iter().map(|replica| replica.name).collect(),
         routes: service.routes().iter().filter(|route| !is_spared(route)).cloned().collect(),
         tables: tables(),
         operations: DriverOperation::MEMBERS.iter().map(|operation| operation.name()).collect(),

@@ -7,9 +7,9 @@ use axum::response::Response;
 use super::frame::{Frame, render};
 use super::showcase::Card;
 use super::view::{count, duration};
+use crate::heartbeat;
 use crate::http::ApiError;
 use crate::http::page::PageQuery;
-use crate::pulse;
 use crate::state::AppState;
 
 /// Published projects on the page.
@@ -37,9 +37,9 @@ struct Replica {
     is_ready: bool,
 }
 
-impl From<pulse::Replica> for Replica {
-    fn from(replica: pulse::Replica) -> Self {
-        let pulse::Replica { name, version, uptime_seconds, requests, sockets, is_ready } = replica;
+impl From<heartbeat::Replica> for Replica {
+    fn from(replica: heartbeat::Replica) -> Self {
+        let heartbeat::Replica { name, version, uptime_seconds, requests, sockets, is_ready } = replica;
         Self { name, version, requests: count(requests), sockets: count(sockets), uptime: duration(uptime_seconds), is_ready }
     }
 }
@@ -48,7 +48,7 @@ impl From<pulse::Replica> for Replica {
 pub async fn home(State(state): State<AppState>, frame: Frame) -> Result<Response, ApiError> {
     // Queries the default first page, although it needs fewer rows, because that page is cached.
     let entries = state.projects.showcase(PageQuery::default().slice()?).await?;
-    let fleet = state.pulse.fleet();
+    let fleet = state.heartbeat.fleet();
     let (all, ready) = (fleet.replicas.len(), fleet.replicas.iter().filter(|replica| replica.is_ready).count());
     render(&HomePage {
         frame,

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::http::page::{Place, Slice};
+use crate::http::page::{Cursor, PageRequest};
 use crate::metrics::labels::Platform;
 
 /// Characters of a description that a card shows.
@@ -32,12 +32,12 @@ impl From<OffsetDateTime> for Time {
 }
 
 /// The first `size` items of a list that the page does not paginate.
-pub fn first<P: Place>(size: i64) -> Slice<P> {
-    Slice { before: P::start(), limit: size }
+pub fn first<P: Cursor>(size: i64) -> PageRequest<P> {
+    PageRequest { before: P::start(), limit: size }
 }
 
 /// Whether this is the first page of a list.
-pub fn is_start<P: Place>(slice: &Slice<P>) -> bool {
+pub fn is_start<P: Cursor>(slice: &PageRequest<P>) -> bool {
     slice.before == P::start()
 }
 

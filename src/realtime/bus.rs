@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::room::Room;
 use super::signal::Topic;
-use crate::cache::Link;
+use crate::cache::RedisClient;
 use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Loss;
@@ -26,7 +26,7 @@ const INBOX: usize = 4096;
 /// A message between replicas. They may run different versions, so add variants and fields, and never change them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Word {
+pub enum Message {
     /// An event for the sockets in these rooms; a socket in several of them receives it once.
     Emit {
         /// The rooms whose sockets receive the event.
@@ -49,7 +49,7 @@ pub enum Word {
     Pong(Uuid, u64),
 }
 
-impl Word {
+impl Message {
     /// Whether a loss of this message is visible to clients.
     fn is_emit(&self) -> bool {
         matches!(self, Self::Emit { .. })
@@ -58,11 +58,11 @@ impl Word {
 
 /// A message and its sender.
 #[derive(Debug, Serialize, Deserialize)]
-pub struct Said {
+pub struct Envelope {
     /// The replica that sent the message; see [`Bus::me`].
     pub by: Uuid,
     /// The message.
-    pub word: Word,
+    pub message: Message,
 }
 
 /// One replica's connection to the bus; clones share it.
@@ -72,16 +72,16 @@ pub struct Bus(Arc<Inner>);
 struct Inner {
     me: Uuid,
     channel: String,
-    commands: Link,
-    listening: Link,
-    backlog: mpsc::Sender<Word>,
+    commands: RedisClient,
+    listening: RedisClient,
+    backlog: mpsc::Sender<Message>,
     /// [`Bus::run`] takes the receiving ends.
     queues: Mutex<Option<Queues>>,
     metrics: Metrics,
 }
 
 struct Queues {
-    backlog: mpsc::Receiver<Word>,
+    backlog: mpsc::Receiver<Message>,
     inbox: mpsc::Receiver<Vec<u8>>,
 }
 
@@ -90,7 +90,7 @@ impl Bus {
     ///
     /// # Errors
     /// When `REDIS_URL` is invalid.
-    pub fn new(config: &Config, commands: Link, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(config: &Config, commands: RedisClient, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let channel = format!("{}:bus", config.redis_key_prefix);
         let (to_inbox, inbox) = mpsc::channel(INBOX);
         let (backlog, from_backlog) = mpsc::channel(BACKLOG);
@@ -100,7 +100,7 @@ impl Bus {
                 counts.websocket_messages_dropped.increment(Loss::Inbox);
             }
         };
-        let listening = Link::listening(config, channel.clone(), heard, metrics.clone())?;
+        let listening = RedisClient::listening(config, channel.clone(), heard, metrics.clone())?;
         let queues = Mutex::new(Some(Queues { backlog: from_backlog, inbox }));
         Ok(Self(Arc::new(Inner { me: Uuid::new_v4(), channel, commands, listening, backlog, queues, metrics })))
     }
@@ -111,21 +111,21 @@ impl Bus {
     }
 
     /// Queues a message for the other replicas. Never blocks; a full queue drops the message.
-    pub fn say(&self, word: Word) {
-        let is_emit = word.is_emit();
-        if self.0.backlog.try_send(word).is_err() && is_emit {
+    pub fn publish(&self, message: Message) {
+        let is_emit = message.is_emit();
+        if self.0.backlog.try_send(message).is_err() && is_emit {
             self.0.metrics.websocket_messages_dropped.increment(Loss::BusBacklog);
         }
     }
 
     /// Publishes the queued messages, and passes every received message to `hear`, including this replica's own; forever.
-    pub async fn run(self, mut hear: impl FnMut(Said) + Send) {
+    pub async fn run(self, mut hear: impl FnMut(Envelope) + Send) {
         let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };
         let publish = async {
-            while let Some(word) = backlog.recv().await {
-                let is_emit = word.is_emit();
-                let Ok(text) = serde_json::to_string(&Said { by: self.0.me, word }) else { continue };
+            while let Some(message) = backlog.recv().await {
+                let is_emit = message.is_emit();
+                let Ok(text) = serde_json::to_string(&Envelope { by: self.0.me, message }) else { continue };
                 if self.0.commands.publish(&self.0.channel, &text).await.is_err() && is_emit {
                     self.0.metrics.websocket_messages_dropped.increment(Loss::BusAway);
                 }

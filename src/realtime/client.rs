@@ -7,9 +7,9 @@ use serde::Serialize;
 use socketioxide::extract::SocketRef;
 use socketioxide::{SendError, SocketError};
 
+use super::connection::{ConnectionState, Identity, Work};
 use super::room::Room;
-use super::seat::{Identity, Seat, Work};
-use crate::faults::Armed;
+use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
@@ -21,8 +21,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 #[derive(Clone)]
 pub struct Client {
     socket: SocketRef,
-    seat: Arc<Seat>,
-    faults: Armed,
+    connection: Arc<ConnectionState>,
+    faults: FaultInjector,
     metrics: Metrics,
 }
 
@@ -38,15 +38,15 @@ pub struct Gone;
 
 impl Client {
     /// The client of an admitted socket; `None` before its admission.
-    pub(super) fn of(socket: SocketRef, faults: &Armed, metrics: &Metrics) -> Option<Self> {
-        let seat = socket.extensions.get::<Arc<Seat>>()?;
-        Some(Self { socket, seat, faults: faults.clone(), metrics: metrics.clone() })
+    pub(super) fn of(socket: SocketRef, faults: &FaultInjector, metrics: &Metrics) -> Option<Self> {
+        let connection = socket.extensions.get::<Arc<ConnectionState>>()?;
+        Some(Self { socket, connection, faults: faults.clone(), metrics: metrics.clone() })
     }
 
     /// The identity at admission. The session may have ended since, so verify it again before acting on it.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.seat.identity
+        &self.connection.identity
     }
 
     /// Whether both refer to the same socket.
@@ -68,7 +68,7 @@ impl Client {
             Room::Environment { id, .. } => Work::Log(id),
             Room::Session(_) | Room::User(_) => return,
         };
-        let _was_done = self.seat.release(work);
+        let _was_done = self.connection.release(work);
     }
 
     /// Whether the client is in a room.
@@ -86,19 +86,19 @@ impl Client {
     /// Runs background work for the client, from the acknowledgement of the current event until the client disconnects; see
     /// [`Work`]. It replaces earlier work of the same name.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
-        self.seat.hold(work, task);
+        self.connection.hold(work, task);
     }
 
     /// Ends the client's background work; returns whether it was running.
     #[must_use]
     pub fn release(&self, work: Work) -> bool {
-        self.seat.release(work)
+        self.connection.release(work)
     }
 
     /// Whether this background work is running for the client.
     #[must_use]
     pub fn holds(&self, work: Work) -> bool {
-        self.seat.holds(work)
+        self.connection.holds(work)
     }
 
     /// Queues an event for the client. When the queue is full, the event is dropped and counted.
@@ -154,8 +154,8 @@ impl Client {
     }
 
     /// This replica's state for the client.
-    pub(super) fn seat(&self) -> &Seat {
-        &self.seat
+    pub(super) fn connection(&self) -> &ConnectionState {
+        &self.connection
     }
 }
 

@@ -13,9 +13,9 @@ use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
+use super::connection::{ConnectionState, Identity};
 use super::events::{Dispatcher, Events};
 use super::room::Room;
-use super::seat::{Identity, Seat};
 use crate::http::{ApiError, Code};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, Limiter, SocketError, Transport};
@@ -58,8 +58,8 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     let metrics = &state.metrics;
     let headers = socket.req_parts().headers.clone();
     let identity = admission(state.clone(), headers, introduction.token).await.map_err(|error| refuse(metrics, &error))?;
-    let place = state.realtime.place_for_user(identity.user, state.config.sockets_per_user);
-    let Some(place) = place else {
+    let permit = state.realtime.place_for_user(identity.user, state.config.sockets_per_user);
+    let Some(permit) = permit else {
         metrics.rate_limited.increment(Limiter::SocketConnections);
         return Err(refuse(metrics, &ApiError::new(Code::TooManyConnections)));
     };
@@ -67,8 +67,8 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     let per_second = NonZeroU32::new(state.config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
     // Counted only now: a refused client was never connected, and its disconnection is not counted either.
     metrics.websocket_connections.increment(carried(socket.transport_type()));
-    let seat = Arc::new(Seat::new(identity, per_second, place, metrics.clone()));
-    socket.extensions.insert(seat);
+    let connection = Arc::new(ConnectionState::new(identity, per_second, permit, metrics.clone()));
+    socket.extensions.insert(connection);
     socket.on_disconnect(leave);
     socket.on_fallback(dispatcher);
     socket.join(rooms.map(Room::name));
@@ -96,8 +96,8 @@ fn refuse(metrics: &Metrics, error: &ApiError) -> Refused {
 }
 
 async fn leave(socket: SocketRef, reason: DisconnectReason) {
-    let Some(seat) = socket.extensions.get::<Arc<Seat>>() else { return };
-    seat.leave(match reason {
+    let Some(connection) = socket.extensions.get::<Arc<ConnectionState>>() else { return };
+    connection.leave(match reason {
         DisconnectReason::TransportClose => Disconnection::TransportClose,
         DisconnectReason::TransportError | DisconnectReason::MultipleHttpPollingError => Disconnection::TransportError,
         DisconnectReason::HeartbeatTimeout => Disconnection::HeartbeatTimeout,

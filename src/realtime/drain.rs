@@ -38,13 +38,13 @@ impl Realtime {
         let rest = self.clients();
         self.close().await;
         for client in rest {
-            client.seat().leave(Disconnection::Draining);
+            client.connection().leave(Disconnection::Draining);
         }
         self.count_connections();
     }
 
     async fn let_go(&self, client: Client, after: Duration) {
-        client.seat().let_go(Disconnection::Draining);
+        client.connection().let_go(Disconnection::Draining);
         let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
         let _slow = client.emit(EventOut::ServerDraining, &Draining { reconnect_after_ms });
         tokio::time::sleep(after).await;

@@ -83,14 +83,14 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
         let name = <Event as FromMessageParts<LocalAdapter>>::from_message_parts(&socket, &mut packed, &ack_id);
         let event = name.ok().and_then(|Event(name)| EventIn::named(&name)).unwrap_or(EventIn::Unknown);
         self.state.metrics.websocket_messages.increment(Message::In(event));
-        if client.seat().limiter.check().is_err() {
-            if client.seat().patience.check().is_err() {
+        if client.connection().limiter.check().is_err() {
+            if client.connection().flood_limiter.check().is_err() {
                 self.state.realtime.end(&client, Disconnection::Flood);
             }
             return self.refuse_one_too_many(ack);
         }
         let Ok(TryData(payload)) = TryData::<Value>::from_message_parts(&socket, &mut packed, &ack_id);
-        match client.seat().events.put(Received { event, payload: payload.unwrap_or_default(), ack }) {
+        match client.connection().events.put(Received { event, payload: payload.unwrap_or_default(), ack }) {
             Put::Waits => {}
             Put::WantsWorker => drop(tokio::spawn(self.clone().work(client))),
             Put::Full(received) => self.refuse_one_too_many(received.ack),
@@ -101,7 +101,7 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
 impl Dispatcher {
     /// Handles the queued events of a client until the queue is empty.
     async fn work(self, client: Client) {
-        while let Some(received) = client.seat().events.next() {
+        while let Some(received) = client.connection().events.next() {
             self.handle(&client, received).await;
         }
     }
@@ -128,7 +128,7 @@ impl Dispatcher {
             Ok(reply) => drop(ack.send(&reply)),
             Err(error) => self.refuse(ack, &error),
         }
-        client.seat().answered();
+        client.connection().answered();
     }
 
     fn refuse_one_too_many(&self, ack: AckSender) {

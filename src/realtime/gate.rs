@@ -34,7 +34,7 @@ pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metri
 
 /// Admits a request, or answers with the reason of the refusal.
 pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
-    if let Err((error, reason)) = look(&state, network, &mut request) {
+    if let Err((error, reason)) = inspect(&state, network, &mut request) {
         state.metrics.websocket_errors.increment(reason);
         return error.into_response();
     }
@@ -46,16 +46,16 @@ pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut re
     next.run(request).await
 }
 
-fn look(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
+fn inspect(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
         // The library keeps the request that opened a connection for as long as the connection, and with it the permit.
         None => {
-            let place = state.realtime.place_for_network(network, state.config.sockets_per_address).ok_or_else(|| {
+            let permit = state.realtime.place_for_network(network, state.config.sockets_per_address).ok_or_else(|| {
                 state.metrics.rate_limited.increment(Limiter::SocketConnections);
                 (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
             })?;
-            request.extensions_mut().insert(Arc::new(place));
+            request.extensions_mut().insert(Arc::new(permit));
             let_go_of_buffers(request);
         }
         Some(Ok(sid)) if is_upgrade(request.headers()) => {

@@ -12,13 +12,13 @@ mod bus;
 mod canary;
 mod client;
 mod connect;
+mod connection;
 mod drain;
 mod events;
 mod gate;
 mod inbox;
 mod ping;
 mod room;
-mod seat;
 mod signal;
 
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -37,19 +37,19 @@ use uuid::Uuid;
 
 pub use client::{Client, Gone, Slow};
 pub use connect::Admission;
+pub use connection::{Identity, Work};
 pub use events::{Done, Events};
 pub use gate::PATH;
 pub use room::Room;
-pub use seat::{Identity, Work};
 pub use signal::Topic;
 
-use self::bus::{Bus, Said, Word};
+use self::bus::{Bus, Envelope, Message};
 use self::canary::Canary;
-use self::seat::{HangUps, Limits, Place};
+use self::connection::{HangUps, Limits, Permit};
 use self::signal::Signals;
-use crate::cache::Link;
+use crate::cache::RedisClient;
 use crate::config::Config;
-use crate::faults::Armed;
+use crate::fault_injection::FaultInjector;
 use crate::http::address::ClientNetwork;
 use crate::http::origin::OriginLayer;
 use crate::metrics::Metrics;
@@ -91,7 +91,7 @@ struct Inner {
     canary: Mutex<Canary>,
     /// Number of clients of this replica at the last count.
     connections: AtomicU64,
-    faults: Armed,
+    faults: FaultInjector,
     metrics: Metrics,
 }
 
@@ -100,7 +100,12 @@ impl Realtime {
     ///
     /// # Errors
     /// When `REDIS_URL` is invalid.
-    pub fn new(config: &Config, commands: Link, faults: Armed, metrics: Metrics) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+    pub fn new(
+        config: &Config,
+        commands: RedisClient,
+        faults: FaultInjector,
+        metrics: Metrics,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         // By default the library buffers 10 MB of attachments, even for an unauthenticated client.
         let parser = ParserConfig::common().max_incoming_binaries(ATTACHMENTS).max_incoming_binary_buf_size(MAX_MESSAGE);
         let (service, io) = SocketIoBuilder::new()
@@ -143,7 +148,7 @@ impl Realtime {
     pub fn emit(&self, rooms: &[Room], event: EventOut, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
         self.deliver(rooms, event, &payload);
-        self.0.bus.say(Word::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
+        self.0.bus.publish(Message::Emit { rooms: rooms.to_vec(), event: event.name().to_owned(), payload });
     }
 
     /// Emits an event to every client of this replica in one of the rooms, each once.
@@ -156,8 +161,8 @@ impl Realtime {
     /// Signals every replica, including this one. Subscribers on this replica receive the signal even without Redis.
     pub fn signal(&self, topic: Topic, payload: &impl Serialize) {
         let Some(payload) = written(payload) else { return };
-        self.0.signals.tell(topic, payload.clone());
-        self.0.bus.say(Word::Signal { topic, payload });
+        self.0.signals.notify(topic, payload.clone());
+        self.0.bus.publish(Message::Signal { topic, payload });
     }
 
     /// Subscribes to the signals of a topic.
@@ -196,13 +201,13 @@ impl Realtime {
     /// Signs out the clients of a session on this replica: emits `logout` and ends their connections.
     pub fn log_out(&self, session: Uuid) {
         for client in self.clients_in(&[Room::Session(session)]) {
-            client.seat().let_go(Disconnection::Logout);
+            client.connection().let_go(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
             // Leaving the namespace tells the client not to reconnect. It fails when the queue is full, but the connection is
             // closed below in any case.
             let _full = client.socket().clone().disconnect();
-            client.seat().leave(Disconnection::Logout);
+            client.connection().leave(Disconnection::Logout);
             tokio::spawn(async move {
                 tokio::time::sleep(LAST_WORD).await;
                 if let Some(hang_up) = hang_up {
@@ -215,12 +220,12 @@ impl Realtime {
     /// Exchanges messages with the other replicas, sends canaries and counts connections; forever.
     pub async fn run(self) {
         let this = self.clone();
-        let listening = self.0.bus.clone().run(move |said| this.hear(said));
+        let listening = self.0.bus.clone().run(move |said| this.handle(said));
         let canary = async {
             let mut ticks = tokio::time::interval(canary::EVERY);
             loop {
                 ticks.tick().await;
-                self.0.bus.say(Word::Ping(self.canary().set_out()));
+                self.0.bus.publish(Message::Ping(self.canary().set_out()));
             }
         };
         let counting = async {
@@ -235,21 +240,21 @@ impl Realtime {
         tokio::join!(listening, canary, counting);
     }
 
-    fn hear(&self, Said { by, word }: Said) {
+    fn handle(&self, Envelope { by, message }: Envelope) {
         let is_mine = by == self.0.bus.me();
-        match word {
-            Word::Ping(_) if is_mine => self.canary().hear_myself(),
-            Word::Ping(number) => self.0.bus.say(Word::Pong(by, number)),
-            Word::Pong(to, number) if to == self.0.bus.me() => self.canary().is_back(number),
+        match message {
+            Message::Ping(_) if is_mine => self.canary().hear_myself(),
+            Message::Ping(number) => self.0.bus.publish(Message::Pong(by, number)),
+            Message::Pong(to, number) if to == self.0.bus.me() => self.canary().is_back(number),
             // This replica has already delivered its own messages to its clients and subscribers.
-            Word::Pong(..) => {}
+            Message::Pong(..) => {}
             _ if is_mine => {}
-            Word::Emit { rooms, event, payload } => {
+            Message::Emit { rooms, event, payload } => {
                 if let Some(event) = EventOut::named(&event) {
                     self.deliver(&rooms, event, &payload);
                 }
             }
-            Word::Signal { topic, payload } => self.0.signals.tell(topic, payload),
+            Message::Signal { topic, payload } => self.0.signals.notify(topic, payload),
         }
     }
 
@@ -282,7 +287,7 @@ impl Realtime {
 
     /// Closes the connection of a client, which may reconnect. A polling client has no connection of its own to close.
     fn end(&self, client: &Client, reason: Disconnection) {
-        client.seat().let_go(reason);
+        client.connection().let_go(reason);
         if let Some(hang_up) = self.hang_up_of(client) {
             hang_up.now();
         }
@@ -297,11 +302,11 @@ impl Realtime {
         self.0.upgraded.of(socket.id).or_else(|| socket.req_parts().extensions.get::<HangUp>().cloned())
     }
 
-    fn place_for_network(&self, network: ClientNetwork, limit: u32) -> Option<Place> {
+    fn place_for_network(&self, network: ClientNetwork, limit: u32) -> Option<Permit> {
         self.0.limits.networks.take(&network, limit)
     }
 
-    fn place_for_user(&self, user: Uuid, limit: u32) -> Option<Place> {
+    fn place_for_user(&self, user: Uuid, limit: u32) -> Option<Permit> {
         self.0.limits.users.take(&user, limit)
     }
 

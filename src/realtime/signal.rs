@@ -22,11 +22,12 @@ pub enum Topic {
     /// Sessions of environments were closed.
     TerminalsClosed,
     /// A replica's heartbeat.
-    Pulse,
+    Heartbeat,
 }
 
 impl Topic {
-    const ALL: [Self; 6] = [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed, Self::Pulse];
+    const ALL: [Self; 6] =
+        [Self::SessionsEnded, Self::AccessChanged, Self::LogsGrown, Self::Presence, Self::TerminalsClosed, Self::Heartbeat];
 }
 
 /// The subscribers of one replica.
@@ -41,7 +42,7 @@ impl Signals {
         self.0[topic as usize].subscribe()
     }
 
-    pub fn tell(&self, topic: Topic, payload: serde_json::Value) {
+    pub fn notify(&self, topic: Topic, payload: serde_json::Value) {
         // Fails only without subscribers, which is fine.
         let _listeners = self.0[topic as usize].send(payload);
     }

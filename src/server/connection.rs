@@ -14,7 +14,7 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Place;
+use super::Permit;
 use crate::metrics::kinds::Held;
 
 /// A handle that ends a connection: reads return end of stream, and pending writes still complete.
@@ -42,12 +42,12 @@ pub struct Connection {
     hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
     token: Arc<CancellationToken>,
     _open: Held,
-    _place: Place,
+    _place: Permit,
 }
 
 impl Connection {
     /// A connection that fails when its peer reads nothing for `write_timeout`.
-    pub fn new(stream: TcpStream, write_timeout: Duration, open: Held, place: Place) -> Self {
+    pub fn new(stream: TcpStream, write_timeout: Duration, open: Held, place: Permit) -> Self {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
         let token = Arc::new(CancellationToken::new());

@@ -10,14 +10,14 @@ const JSON: &str = "application/json";
 const OWN_ID: &str = "019f0000-0000-7000-8000-000000000000";
 
 /// The fixture for tables of bad requests: a user with a project.
-struct Stage {
+struct Fixture {
     app: TestApp,
     ada: User,
     project: String,
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         let app = TestApp::start().await;
         let ada = app.user("ada").await;
         let project = app.project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
@@ -54,7 +54,7 @@ impl Stage {
 
 #[tokio::test]
 async fn bodies_that_are_not_json_are_malformed() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let deep = "[".repeat(100_000);
     let bodies: [(&str, Vec<u8>); 13] = [
         ("nothing", b"".to_vec()),
@@ -72,17 +72,17 @@ async fn bodies_that_are_not_json_are_malformed() {
         ("UTF-16", "{\"name\":\"x\"}".encode_utf16().flat_map(u16::to_le_bytes).collect()),
     ];
     for (what, body) in bodies {
-        stage.refuses(what, stage.post("/api/projects", body), "/api/projects", 400, "malformed_json").await;
+        fixture.refuses(what, fixture.post("/api/projects", body), "/api/projects", 400, "malformed_json").await;
     }
     for (what, body) in [("deep nesting", deep.clone()), ("deep nesting in a field", format!("{{\"name\":{deep}"))] {
-        let answer = stage.post("/api/projects", body).answer().await;
+        let answer = fixture.post("/api/projects", body).answer().await;
         assert!(matches!(answer.status, 400 | 422), "{what}: {} {}", answer.status, answer.text());
     }
 }
 
 #[tokio::test]
 async fn bodies_of_the_wrong_shape_name_the_field() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let (create, register, login) = ("/api/projects", "/api/auth/register", "/api/auth/login");
     let long = |length: usize| "x".repeat(length);
     let cases = [
@@ -158,7 +158,7 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
     ];
     for (path, body, field, code) in cases {
         let what = format!("{path} {}", body.to_string().chars().take(120).collect::<String>());
-        let answer = stage.refuses(&what, stage.post(path, body.to_string()), path, 422, "validation_failed").await;
+        let answer = fixture.refuses(&what, fixture.post(path, body.to_string()), path, 422, "validation_failed").await;
         assert_eq!(answer.field_code(field).as_deref(), Some(code), "{what}: {}", answer.text());
     }
     for (body, field, code) in [
@@ -169,36 +169,36 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
         // The grammar of JSON allows a lone surrogate, but no string can contain it.
         (r#"{"name":"\ud800"}"#, "name", "invalid"),
     ] {
-        let answer = stage.refuses(body, stage.post(create, body), create, 422, "validation_failed").await;
+        let answer = fixture.refuses(body, fixture.post(create, body), create, 422, "validation_failed").await;
         assert_eq!(answer.field_code(field).as_deref(), Some(code), "{}", answer.text());
     }
 }
 
 #[tokio::test]
 async fn a_list_is_no_object() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     for body in [r#"["a name"]"#, "[]", "\"x\"", "5", "null", r#"[{"name":"x"}]"#] {
-        stage.refuses(body, stage.post("/api/projects", body), "/api/projects", 422, "validation_failed").await;
+        fixture.refuses(body, fixture.post("/api/projects", body), "/api/projects", 422, "validation_failed").await;
     }
     let body = json!(["eve@example.com", "correct horse battery", "Eve"]).to_string();
-    stage.refuses("a sign-up as a list", stage.post("/api/auth/register", body), "/api/auth/register", 422, "validation_failed").await;
+    fixture.refuses("a sign-up as a list", fixture.post("/api/auth/register", body), "/api/auth/register", 422, "validation_failed").await;
 }
 
 #[tokio::test]
 async fn what_a_change_or_a_membership_may_not_be_is_refused() {
-    let stage = Stage::set().await;
-    let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", stage.project));
+    let fixture = Fixture::new().await;
+    let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", fixture.project));
     for (body, field) in [
         (json!({ "name": null }), "name"),
         (json!({ "name": "" }), "name"),
         (json!({ "slug": "x" }), "slug"),
         (json!({ "version": 9 }), "version"),
     ] {
-        let request = stage.app.patch(&path).bearer_auth(&stage.ada.token).header("if-match", "*").json(&body);
-        let answer = stage.refuses(&body.to_string(), request, route, 422, "validation_failed").await;
+        let request = fixture.app.patch(&path).bearer_auth(&fixture.ada.token).header("if-match", "*").json(&body);
+        let answer = fixture.refuses(&body.to_string(), request, route, 422, "validation_failed").await;
         assert!(answer.field_code(field).is_some(), "{}", answer.text());
     }
-    let (route, path) = ("/api/projects/{id}/publish", format!("/api/projects/{}/publish", stage.project));
+    let (route, path) = ("/api/projects/{id}/publish", format!("/api/projects/{}/publish", fixture.project));
     for (body, field, code) in [
         (json!({ "slug": null }), "slug", "invalid"),
         (json!({ "slug": 123 }), "slug", "invalid"),
@@ -210,11 +210,11 @@ async fn what_a_change_or_a_membership_may_not_be_is_refused() {
         (json!("abc"), ".", "invalid"),
     ] {
         let what = format!("{path} {body}");
-        let answer = stage.refuses(&what, stage.post(&path, body.to_string()), route, 422, "validation_failed").await;
+        let answer = fixture.refuses(&what, fixture.post(&path, body.to_string()), route, 422, "validation_failed").await;
         assert_eq!(answer.field_code(field).as_deref(), Some(code), "{what}: {}", answer.text());
     }
-    stage.refuses("no body", stage.post(&path, ""), route, 400, "malformed_json").await;
-    let (route, path) = ("/api/projects/{id}/members", format!("/api/projects/{}/members", stage.project));
+    fixture.refuses("no body", fixture.post(&path, ""), route, 400, "malformed_json").await;
+    let (route, path) = ("/api/projects/{id}/members", format!("/api/projects/{}/members", fixture.project));
     let long = format!("{}@example.com", "x".repeat(5000));
     for (body, field) in [
         (json!({ "email": "a@b.cc" }), "role"),
@@ -225,39 +225,47 @@ async fn what_a_change_or_a_membership_may_not_be_is_refused() {
         (json!({ "email": long, "role": "viewer" }), "email"),
     ] {
         let what = body.to_string().chars().take(100).collect::<String>();
-        let answer = stage.refuses(&what, stage.post(&path, body.to_string()), route, 422, "validation_failed").await;
+        let answer = fixture.refuses(&what, fixture.post(&path, body.to_string()), route, 422, "validation_failed").await;
         assert!(answer.field_code(field).is_some(), "{what}: {}", answer.text());
     }
 }
 
 #[tokio::test]
 async fn only_json_is_read() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let body = r#"{"name":"x"}"#;
     for media in
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/jsonp", "json", "", "text/json"]
     {
-        let request = stage.app.post("/api/projects").bearer_auth(&stage.ada.token).header("content-type", media).body(body);
-        stage.refuses(media, request, "/api/projects", 415, "unsupported_media_type").await;
+        let request = fixture.app.post("/api/projects").bearer_auth(&fixture.ada.token).header("content-type", media).body(body);
+        fixture.refuses(media, request, "/api/projects", 415, "unsupported_media_type").await;
     }
-    let request = stage.app.post("/api/projects").bearer_auth(&stage.ada.token).body(body);
-    stage.refuses("no content type", request, "/api/projects", 415, "unsupported_media_type").await;
+    let request = fixture.app.post("/api/projects").bearer_auth(&fixture.ada.token).body(body);
+    fixture.refuses("no content type", request, "/api/projects", 415, "unsupported_media_type").await;
     for media in ["application/json; charset=utf-8", "Application/JSON"] {
-        stage.app.post("/api/projects").bearer_auth(&stage.ada.token).header("content-type", media).body(body).answer().await.expect(201);
+        fixture
+            .app
+            .post("/api/projects")
+            .bearer_auth(&fixture.ada.token)
+            .header("content-type", media)
+            .body(body)
+            .answer()
+            .await
+            .expect(201);
     }
 }
 
 #[tokio::test]
 async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let large = vec![b' '; 3 << 20];
-    stage.refuses("3 MB, declared", stage.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large").await;
-    let mut raw = stage.app.raw().await;
+    fixture.refuses("3 MB, declared", fixture.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large").await;
+    let mut raw = fixture.app.raw().await;
     let chunked = async || {
-        send_chunked(&mut raw, &stage.ada.token, &large).await;
+        send_chunked(&mut raw, &fixture.ada.token, &large).await;
         raw.answer().await
     };
-    stage.refuses_answer("3 MB, chunked", chunked, "/api/projects", 413, "payload_too_large").await;
+    fixture.refuses_answer("3 MB, chunked", chunked, "/api/projects", 413, "payload_too_large").await;
     // The same connection stays usable: the rest of the body is not taken for a request.
     raw.send(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n").await;
     raw.answer().await.expect(200);
@@ -265,10 +273,10 @@ async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
     let exactly = |length: usize| {
         let mut body = br#"{"name":"x"}"#.to_vec();
         body.resize(length, b' ');
-        stage.post("/api/projects", body)
+        fixture.post("/api/projects", body)
     };
     exactly(1 << 20).answer().await.expect(201);
-    stage.refuses("one byte too many", exactly((1 << 20) + 1), "/api/projects", 413, "payload_too_large").await;
+    fixture.refuses("one byte too many", exactly((1 << 20) + 1), "/api/projects", 413, "payload_too_large").await;
 }
 
 async fn send_chunked(raw: &mut Raw, token: &str, body: &[u8]) {
@@ -305,21 +313,21 @@ async fn a_body_without_end_is_given_up() {
 
 #[tokio::test]
 async fn a_body_that_ends_early_is_incomplete() {
-    let stage = Stage::set().await;
-    let mut raw = stage.app.raw().await;
+    let fixture = Fixture::new().await;
+    let mut raw = fixture.app.raw().await;
     let send = async || {
         let head =
-            format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n", stage.ada.token);
+            format!("POST /api/projects HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Type: {JSON}\r\n", fixture.ada.token);
         raw.send(format!("{head}Transfer-Encoding: chunked\r\n\r\n5\r\n{{\"nam\r\nnonsense\r\n")).await;
         raw.answer().await
     };
-    stage.refuses_answer("a broken chunk", send, "/api/projects", 400, "incomplete_body").await;
+    fixture.refuses_answer("a broken chunk", send, "/api/projects", 400, "incomplete_body").await;
 }
 
 #[tokio::test]
 async fn unknown_routes_and_odd_identifiers_name_nothing() {
-    let stage = Stage::set().await;
-    let get = |path: &str| stage.app.get(path).bearer_auth(&stage.ada.token);
+    let fixture = Fixture::new().await;
+    let get = |path: &str| fixture.app.get(path).bearer_auth(&fixture.ada.token);
     let long = format!("/{}", "x".repeat(4000));
     for path in [
         "/nope",
@@ -336,7 +344,7 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
         "/.env",
         &long,
     ] {
-        stage.refuses(path, get(path), "other", 404, "not_found").await;
+        fixture.refuses(path, get(path), "other", 404, "not_found").await;
     }
     for id in [
         "abc",
@@ -350,22 +358,22 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
         OWN_ID,
         &"9".repeat(3000),
     ] {
-        stage.refuses(id, get(&format!("/api/projects/{id}")), "/api/projects/{id}", 404, "not_found").await;
+        fixture.refuses(id, get(&format!("/api/projects/{id}")), "/api/projects/{id}", 404, "not_found").await;
     }
     for slug in ["abc", "%00", "%ff", "..%2f..%2fmetrics", "A", "%F0%9F%A6%80", &"9".repeat(3000)] {
-        stage.refuses(slug, stage.app.get(&format!("/api/showcase/{slug}")), "/api/showcase/{slug}", 404, "not_found").await;
+        fixture.refuses(slug, fixture.app.get(&format!("/api/showcase/{slug}")), "/api/showcase/{slug}", 404, "not_found").await;
     }
-    let path = format!("/api/projects/{}/members/abc", stage.project);
-    let request = stage.app.delete(&path).bearer_auth(&stage.ada.token);
-    stage.refuses(&path, request, "/api/projects/{id}/members/{user_id}", 404, "not_found").await;
-    let request = stage.app.delete("/api/auth/sessions/abc").bearer_auth(&stage.ada.token);
-    stage.refuses("a session's odd id", request, "/api/auth/sessions/{id}", 404, "not_found").await;
+    let path = format!("/api/projects/{}/members/abc", fixture.project);
+    let request = fixture.app.delete(&path).bearer_auth(&fixture.ada.token);
+    fixture.refuses(&path, request, "/api/projects/{id}/members/{user_id}", 404, "not_found").await;
+    let request = fixture.app.delete("/api/auth/sessions/abc").bearer_auth(&fixture.ada.token);
+    fixture.refuses("a session's odd id", request, "/api/auth/sessions/{id}", 404, "not_found").await;
 }
 
 #[tokio::test]
 async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
-    let stage = Stage::set().await;
-    let (project, brew) = (format!("/api/projects/{}", stage.project), Method::from_bytes(b"BREW").unwrap());
+    let fixture = Fixture::new().await;
+    let (project, brew) = (format!("/api/projects/{}", fixture.project), Method::from_bytes(b"BREW").unwrap());
     let cases = [
         (Method::PUT, "/api/projects", "/api/projects", "GET"),
         (Method::DELETE, "/api/projects", "/api/projects", "POST"),
@@ -377,11 +385,11 @@ async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
     ];
     for (method, path, route, allowed) in cases {
         let what = format!("{method} {path}");
-        let request = stage.app.request(method, path).bearer_auth(&stage.ada.token);
+        let request = fixture.app.request(method, path).bearer_auth(&fixture.ada.token);
         let answer = if route == "/metrics" {
             request.answer().await.problem(405, "method_not_allowed")
         } else {
-            stage.refuses(&what, request, route, 405, "method_not_allowed").await
+            fixture.refuses(&what, request, route, 405, "method_not_allowed").await
         };
         // RFC 9110, 15.5.6: a 405 response lists the allowed methods.
         assert!(answer.header("allow").contains(allowed), "{what}: Allow: {}", answer.header("allow"));
@@ -390,17 +398,17 @@ async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
 
 #[tokio::test]
 async fn headers_that_are_not_understood_are_refused_or_ignored_never_a_failure() {
-    let stage = Stage::set().await;
-    let path = format!("/api/projects/{}", stage.project);
+    let fixture = Fixture::new().await;
+    let path = format!("/api/projects/{}", fixture.project);
     for header in ["if-match", "if-none-match", "idempotency-key"] {
         let value = HeaderValue::from_bytes(b"\xff\xfe").unwrap();
         let name = HeaderName::from_static(header);
         let (request, route) = match header {
-            "if-match" => (stage.app.patch(&path).json(&json!({ "name": "x" })), "/api/projects/{id}"),
-            "if-none-match" => (stage.app.get(&path), "/api/projects/{id}"),
-            _ => (stage.app.post("/api/projects").json(&json!({ "name": "x" })), "/api/projects"),
+            "if-match" => (fixture.app.patch(&path).json(&json!({ "name": "x" })), "/api/projects/{id}"),
+            "if-none-match" => (fixture.app.get(&path), "/api/projects/{id}"),
+            _ => (fixture.app.post("/api/projects").json(&json!({ "name": "x" })), "/api/projects"),
         };
-        stage.refuses(header, request.bearer_auth(&stage.ada.token).header(name, value), route, 400, "invalid_header").await;
+        fixture.refuses(header, request.bearer_auth(&fixture.ada.token).header(name, value), route, 400, "invalid_header").await;
     }
     for (name, value) in [
         ("x-forwarded-for", &b"\xff, ,,"[..]),
@@ -410,7 +418,7 @@ async fn headers_that_are_not_understood_are_refused_or_ignored_never_a_failure(
         ("accept-encoding", b"x;q=9"),
         ("te", b"x"),
     ] {
-        let request = stage.app.get("/api/auth/me").bearer_auth(&stage.ada.token).header(name, HeaderValue::from_bytes(value).unwrap());
+        let request = fixture.app.get("/api/auth/me").bearer_auth(&fixture.ada.token).header(name, HeaderValue::from_bytes(value).unwrap());
         request.answer().await.expect(200);
     }
 }

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use vitrine::db::{Conn, StoreError};
-use vitrine::jobs::{Failure, Handler, Job, Terms};
+use vitrine::jobs::{Failure, Handler, Job, LeasePolicy};
 use vitrine::metrics::labels::{JobKind, Query};
 
-use crate::support::jobs::{Gate, PATIENT, Replica, Stage, Work, job, quick, short_lease};
+use crate::support::jobs::{Fixture, Gate, PATIENT, Replica, Work, job, quick, short_lease};
 use crate::support::{Mode, Stores, eventually, when};
 
 async fn effect(work: Work) -> Result<(), Failure> {
@@ -17,40 +17,40 @@ async fn effect(work: Work) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let gate = Gate::closed();
-    let mut killed = stage.replica(short_lease(), 1, gate.then_effect());
-    stage.enqueue(&[job("first").in_lane("lane"), job("second").in_lane("lane")]).await;
+    let mut killed = fixture.replica(short_lease(), 1, gate.then_effect());
+    fixture.enqueue(&[job("first").in_lane("lane"), job("second").in_lane("lane")]).await;
     gate.reached().await;
-    let _other = stage.replica(short_lease(), 2, effect);
+    let _other = fixture.replica(short_lease(), 2, effect);
     killed.kill();
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["first", "second"]);
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["first", "second"]);
     assert!(
-        stage.holds("SELECT min(attempt) >= 2 FROM effects WHERE name = 'first'").await,
+        fixture.holds("SELECT min(attempt) >= 2 FROM effects WHERE name = 'first'").await,
         "the attempt of the killed replica must count"
     );
 }
 
 #[tokio::test]
 async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_goes_on() {
-    let stage = Stage::set().await;
-    stage.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
+    let fixture = Fixture::new().await;
+    fixture.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
     // As if five replicas had died during the job.
-    stage.stores.execute("UPDATE jobs SET attempts = 5, lease_id = gen_random_uuid(), lease_until = now() WHERE id = 1").await;
-    let replica = stage.replica(quick(), 1, async |work: Work| {
+    fixture.stores.execute("UPDATE jobs SET attempts = 5, lease_id = gen_random_uuid(), lease_until = now() WHERE id = 1").await;
+    let replica = fixture.replica(quick(), 1, async |work: Work| {
         assert_ne!(work.name, "deadly", "the job must not be tried again");
         work.effect().await
     });
     replica.until_attempts(&[("dead", 1), ("success", 1)]).await;
-    assert!(stage.holds("SELECT count(*) = 1 FROM given_up WHERE name = 'deadly'").await);
+    assert!(fixture.holds("SELECT count(*) = 1 FROM given_up WHERE name = 'deadly'").await);
 }
 
 #[tokio::test]
 async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let (gate, answers) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
-    let frozen = stage.replica(short_lease(), 1, {
+    let frozen = fixture.replica(short_lease(), 1, {
         let (gate, answers) = (gate.clone(), answers.clone());
         move |work: Work| {
             let (gate, answers) = (gate.clone(), answers.clone());
@@ -66,24 +66,24 @@ async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
             }
         }
     });
-    stage.enqueue(&[job("once")]).await;
+    fixture.enqueue(&[job("once")]).await;
     gate.reached().await;
     let thaw = frozen.freeze().await;
-    let _other = stage.replica(short_lease(), 1, effect);
-    stage.until_done().await;
+    let _other = fixture.replica(short_lease(), 1, effect);
+    fixture.until_done().await;
     drop(thaw);
     gate.open();
     let answer = eventually("the frozen replica has tried to complete the job", async || answers.lock().unwrap().pop()).await;
     assert!(matches!(answer, Err(Failure::LeaseLost)), "{answer:?}");
     frozen.until_attempts(&[("lost", 1)]).await;
-    assert_eq!(stage.effects().await, ["once"]);
+    assert_eq!(fixture.effects().await, ["once"]);
 }
 
 #[tokio::test]
 async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let gate = Gate::closed();
-    let frozen = stage.replica(short_lease(), 1, {
+    let frozen = fixture.replica(short_lease(), 1, {
         let gate = gate.clone();
         move |work: Work| {
             let gate = gate.clone();
@@ -96,16 +96,16 @@ async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
             }
         }
     });
-    stage.enqueue(&[job("once")]).await;
+    fixture.enqueue(&[job("once")]).await;
     gate.reached().await;
     let thaw = frozen.freeze().await;
-    let other = stage.replica(short_lease(), 1, effect);
-    stage.until_done().await;
+    let other = fixture.replica(short_lease(), 1, effect);
+    fixture.until_done().await;
     gate.open();
     drop(thaw);
     frozen.until_attempts(&[("lost", 1)]).await;
     other.until_attempts(&[("success", 1)]).await;
-    assert_eq!(stage.effects().await, ["once"]);
+    assert_eq!(fixture.effects().await, ["once"]);
 }
 
 /// A handler whose `give_up` panics or fails.
@@ -125,19 +125,19 @@ impl Handler for Speechless {
 
 #[tokio::test]
 async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
-    let stage = Stage::set().await;
-    stage.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
-    stage.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
+    let fixture = Fixture::new().await;
+    fixture.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
+    fixture.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
     // As if both jobs had been tried before.
-    stage.stores.execute("UPDATE jobs SET attempts = 7").await;
-    let replica = Replica::start(&stage.stores, &PATIENT, short_lease(), 2, |_, _| {
+    fixture.stores.execute("UPDATE jobs SET attempts = 7").await;
+    let replica = Replica::start(&fixture.stores, &PATIENT, short_lease(), 2, |_, _| {
         vec![
             (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("on purpose")))),
             (JobKind::ExtensionChange, Arc::new(Speechless(|| {}))),
         ]
     });
     replica.until_attempts(&[("lost", 4), ("dead", 2)]).await;
-    assert!(stage.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
+    assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
 }
 
 /// A handler that fails twice, and whose `put_back` records the reason; a job named stolen loses its lease first.
@@ -163,31 +163,31 @@ impl Handler for Waiting {
 
 #[tokio::test]
 async fn why_there_will_be_another_attempt_is_said_by_whoever_has_the_job() {
-    let stage = Stage::set().await;
-    stage.enqueue(&[job("waits"), job("stolen")]).await;
-    let handler = Arc::new(Waiting(stage.stores.clone()));
-    let replica = Replica::start(&stage.stores, &PATIENT, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
+    let fixture = Fixture::new().await;
+    fixture.enqueue(&[job("waits"), job("stolen")]).await;
+    let handler = Arc::new(Waiting(fixture.stores.clone()));
+    let replica = Replica::start(&fixture.stores, &PATIENT, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
     replica.until_attempts(&[("retry", 2), ("success", 1), ("lost", 1)]).await;
-    assert!(stage.holds("SELECT count(*) = 2 AND bool_and(name = 'waits' AND reason = 'not yet') FROM given_up").await);
+    assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(name = 'waits' AND reason = 'not yet') FROM given_up").await);
 }
 
 #[tokio::test]
 async fn jobs_go_on_when_postgres_is_back() {
     for mode in [Mode::Refuse, Mode::Hang] {
-        let stage = Stage::set().await;
-        let postgres = stage.proxy(Mode::Pass).await;
+        let fixture = Fixture::new().await;
+        let postgres = fixture.proxy(Mode::Pass).await;
         let gate = Gate::closed();
-        let replica = stage.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
-        stage.enqueue(&[job("under way")]).await;
+        let replica = fixture.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
+        fixture.enqueue(&[job("under way")]).await;
         gate.reached().await;
         postgres.set(mode).await;
-        stage.enqueue(&[job("written meanwhile")]).await;
+        fixture.enqueue(&[job("written meanwhile")]).await;
         // The lease expires, because it cannot be renewed.
         replica.until_attempts(&[("lost", 1)]).await;
         postgres.set(Mode::Pass).await;
         gate.open();
-        stage.until_done().await;
-        let mut effects = stage.effects().await;
+        fixture.until_done().await;
+        let mut effects = fixture.effects().await;
         effects.sort();
         assert_eq!(effects, ["under way", "written meanwhile"]);
     }
@@ -195,60 +195,60 @@ async fn jobs_go_on_when_postgres_is_back() {
 
 #[tokio::test]
 async fn a_short_failure_of_postgres_breaks_nothing_off() {
-    let stage = Stage::set().await;
-    let (postgres, gate) = (stage.proxy(Mode::Pass).await, Gate::closed());
-    let terms = Terms { lease: Duration::from_secs(10), ..quick() };
-    let replica = stage.replica_with(&postgres.arguments, terms, 2, gate.then_effect());
-    stage.enqueue(&[job("under way")]).await;
+    let fixture = Fixture::new().await;
+    let (postgres, gate) = (fixture.proxy(Mode::Pass).await, Gate::closed());
+    let terms = LeasePolicy { lease: Duration::from_secs(10), ..quick() };
+    let replica = fixture.replica_with(&postgres.arguments, terms, 2, gate.then_effect());
+    fixture.enqueue(&[job("under way")]).await;
     gate.reached().await;
     postgres.set(Mode::Refuse).await;
-    stage.until("a renewal has failed", "SELECT lease_until < now() + interval '6 seconds' FROM jobs").await;
+    fixture.until("a renewal has failed", "SELECT lease_until < now() + interval '6 seconds' FROM jobs").await;
     postgres.set(Mode::Pass).await;
-    stage.until("the lease is renewed", "SELECT lease_until > now() + interval '8 seconds' FROM jobs").await;
+    fixture.until("the lease is renewed", "SELECT lease_until > now() + interval '8 seconds' FROM jobs").await;
     gate.open();
     replica.until_attempts(&[("success", 1)]).await;
-    assert!(stage.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
+    assert!(fixture.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
 }
 
 #[tokio::test]
 async fn leases_of_which_a_replica_never_heard_cost_no_attempt() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     // The completion tag of the statement that leases a job.
-    let postgres = stage.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
-    stage.enqueue(&[job("unheard of")]).await;
-    let replica = stage.replica_with(&postgres.arguments, quick(), 2, effect);
+    let postgres = fixture.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
+    fixture.enqueue(&[job("unconfirmed_lease of")]).await;
+    let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);
     postgres.until_holding().await;
-    assert!(stage.holds("SELECT lease_id IS NOT NULL AND attempts = 1 FROM jobs").await);
+    assert!(fixture.holds("SELECT lease_id IS NOT NULL AND attempts = 1 FROM jobs").await);
     postgres.lose();
     postgres.set(Mode::Pass).await;
-    stage.until_done().await;
-    assert!(stage.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
+    fixture.until_done().await;
+    assert!(fixture.holds("SELECT count(*) = 1 AND bool_and(attempt = 1) FROM effects").await);
     replica.until_attempts(&[("success", 1)]).await;
 }
 
 #[tokio::test]
 async fn an_effect_whose_commit_was_not_heard_of_is_there_once() {
-    let stage = Stage::set().await;
-    let postgres = stage.proxy(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
-    let replica = stage.replica_with(&postgres.arguments, quick(), 2, effect);
-    stage.enqueue(&[job("once")]).await;
+    let fixture = Fixture::new().await;
+    let postgres = fixture.proxy(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
+    let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);
+    fixture.enqueue(&[job("once")]).await;
     replica.until_attempts(&[("success", 1)]).await;
-    assert_eq!(stage.effects().await, ["once"]);
+    assert_eq!(fixture.effects().await, ["once"]);
     assert_eq!(replica.scrape().get("jobs_total", &[]), 1.0);
 }
 
 #[tokio::test]
 async fn a_replica_leaves_in_time_when_postgres_hangs() {
-    let stage = Stage::set().await;
-    let postgres = stage.proxy(Mode::Pass).await;
+    let fixture = Fixture::new().await;
+    let postgres = fixture.proxy(Mode::Pass).await;
     let gate = Gate::closed();
-    let replica = stage.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
-    stage.enqueue(&[job("under way")]).await;
+    let replica = fixture.replica_with(&postgres.arguments, short_lease(), 2, gate.then_effect());
+    fixture.enqueue(&[job("under way")]).await;
     gate.reached().await;
     postgres.set(Mode::Hang).await;
     replica.leave(Duration::ZERO).await;
-    let _other = stage.replica(short_lease(), 1, effect);
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["under way"]);
+    let _other = fixture.replica(short_lease(), 1, effect);
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["under way"]);
     eventually("the aborted attempt is counted", async || when(replica.attempts("lost") == 1.0)).await;
 }

@@ -14,15 +14,15 @@ use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventual
 const CLIENT_PATIENCE: Duration = Duration::from_secs(3);
 
 /// An application whose Postgres can fail, and a user with a project.
-struct Stage {
+struct Fixture {
     app: TestApp,
     postgres: Proxy,
     ada: User,
     project: String,
 }
 
-impl Stage {
-    async fn set(arguments: &[&str]) -> Self {
+impl Fixture {
+    async fn new(arguments: &[&str]) -> Self {
         let stores = Stores::new().await;
         let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
         let database = through("database-url", &stores.database_url(), postgres.address);
@@ -99,92 +99,92 @@ impl Stage {
 
 #[tokio::test]
 async fn postgres_is_stopped_and_comes_back() {
-    let stage = Stage::set(&[]).await;
-    let before = stage.app.settled().await;
-    stage.postgres.set(Mode::Refuse).await;
-    stage.assert_unavailable().await;
-    stage.app.until_status(RECOVERY, "unready").await;
-    stage.assert_unavailable().await;
-    stage.postgres.set(Mode::Pass).await;
-    stage.assert_recovers().await;
-    let after = stage.app.settled().await;
+    let fixture = Fixture::new(&[]).await;
+    let before = fixture.app.settled().await;
+    fixture.postgres.set(Mode::Refuse).await;
+    fixture.assert_unavailable().await;
+    fixture.app.until_status(RECOVERY, "unready").await;
+    fixture.assert_unavailable().await;
+    fixture.postgres.set(Mode::Pass).await;
+    fixture.assert_recovers().await;
+    let after = fixture.app.settled().await;
     assert!(after.since(&before, "system_errors_total", &[("error_type", "database")]) >= 1.0);
     assert!(after.since(&before, "api_errors_total", &[("type", "unavailable"), ("status", "503")]) >= 16.0);
 }
 
 #[tokio::test]
 async fn postgres_hangs_and_goes_on() {
-    let stage = Stage::set(&[]).await;
-    stage.postgres.set(Mode::Hang).await;
-    stage.assert_unavailable().await;
-    stage.app.until_status(RECOVERY, "unready").await;
-    stage.assert_unavailable().await;
-    stage.postgres.set(Mode::Pass).await;
-    stage.assert_recovers().await;
+    let fixture = Fixture::new(&[]).await;
+    fixture.postgres.set(Mode::Hang).await;
+    fixture.assert_unavailable().await;
+    fixture.app.until_status(RECOVERY, "unready").await;
+    fixture.assert_unavailable().await;
+    fixture.postgres.set(Mode::Pass).await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn postgres_hangs_while_statements_run() {
-    let stage = Stage::set(&[]).await;
-    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    let fixture = Fixture::new(&[]).await;
+    let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let before = stage.app.settled().await;
-    let change = stage.change("New").try_answer();
+    let before = fixture.app.settled().await;
+    let change = fixture.change("New").try_answer();
     let hanging = async {
-        until_blocked(&stage).await;
-        stage.postgres.set(Mode::Hang).await;
+        until_blocked(&fixture).await;
+        fixture.postgres.set(Mode::Hang).await;
     };
     let (answer, ()) = tokio::join!(change, hanging);
     answer.expect("no response while the client waits").problem(503, "unavailable");
-    let after = stage.app.settled().await;
+    let after = fixture.app.settled().await;
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
     lock.rollback().await.unwrap();
-    stage.postgres.set(Mode::Pass).await;
-    stage.assert_recovers().await;
+    fixture.postgres.set(Mode::Pass).await;
+    fixture.assert_recovers().await;
 }
 
 /// Waits until a statement of the application is blocked by a lock.
-async fn until_blocked(stage: &Stage) {
+async fn until_blocked(fixture: &Fixture) {
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    eventually("a statement waits for the lock", async || when(stage.app.stores.count(blocked).await > 0)).await;
+    eventually("a statement waits for the lock", async || when(fixture.app.stores.count(blocked).await > 0)).await;
 }
 
 #[tokio::test]
 async fn connections_to_postgres_break_and_nobody_sees_a_500() {
-    let stage = Stage::set(&[]).await;
+    let fixture = Fixture::new(&[]).await;
     for _ in 0..5 {
-        join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
-        stage.postgres.cut();
-        let answers = join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
+        fixture.postgres.cut();
+        let answers = join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)));
     }
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn postgres_ends_every_connection_and_nobody_sees_a_500() {
-    let stage = Stage::set(&[]).await;
+    let fixture = Fixture::new(&[]).await;
     for _ in 0..3 {
-        join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
         let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vitrine-%'";
-        stage.app.stores.execute(end).await;
-        let answers = join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        fixture.app.stores.execute(end).await;
+        let answers = join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
         assert!(answers.iter().all(|answer| matches!(answer.status, 200 | 503)));
     }
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn connections_that_the_network_has_forgotten_are_given_up() {
-    let stage = Stage::set(&[]).await;
-    join_all((0..5).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
-    stage.postgres.lose();
-    let answers = join_all((0..20).map(|_| stage.ask(Method::GET, "/api/projects").try_answer())).await;
+    let fixture = Fixture::new(&[]).await;
+    join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
+    fixture.postgres.lose();
+    let answers = join_all((0..20).map(|_| fixture.ask(Method::GET, "/api/projects").try_answer())).await;
     for answer in answers {
         let status = answer.expect("no response while the client waits").status;
         assert!(matches!(status, 200 | 503), "{status}");
     }
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
@@ -210,13 +210,13 @@ async fn a_replica_whose_connections_take_longer_than_a_check_gets_ready_all_the
 
 #[tokio::test]
 async fn postgres_that_is_slow_is_slow_and_no_failure() {
-    let stage = Stage::set(&[]).await;
-    let before = stage.app.settled().await;
-    stage.postgres.set(Mode::Slow(Duration::from_millis(20))).await;
-    for request in [stage.ask(Method::GET, "/api/projects"), stage.change("New"), stage.ask(Method::GET, "/api/auth/sessions")] {
+    let fixture = Fixture::new(&[]).await;
+    let before = fixture.app.settled().await;
+    fixture.postgres.set(Mode::Slow(Duration::from_millis(20))).await;
+    for request in [fixture.ask(Method::GET, "/api/projects"), fixture.change("New"), fixture.ask(Method::GET, "/api/auth/sessions")] {
         request.answer().await.expect(200);
     }
-    let after = stage.app.settled().await;
+    let after = fixture.app.settled().await;
     assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
     let of_selects = [("operation", "update"), ("table", "projects")];
     assert!(
@@ -227,98 +227,105 @@ async fn postgres_that_is_slow_is_slow_and_no_failure() {
 
 #[tokio::test]
 async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
-    let stage = Stage::set(&[]).await;
-    let database = stage.app.stores.database_url().path().trim_start_matches('/').to_owned();
+    let fixture = Fixture::new(&[]).await;
+    let database = fixture.app.stores.database_url().path().trim_start_matches('/').to_owned();
     let alter = async |setting: &str| {
-        sqlx::query(AssertSqlSafe(format!("ALTER DATABASE {database} {setting}"))).execute(stage.app.stores.pool()).await.unwrap();
+        sqlx::query(AssertSqlSafe(format!("ALTER DATABASE {database} {setting}"))).execute(fixture.app.stores.pool()).await.unwrap();
     };
     alter("SET default_transaction_read_only = on").await;
-    stage.postgres.cut();
+    fixture.postgres.cut();
     eventually("new connections serve reads", async || {
         // Without a session: one that is not cached would cause a write.
-        when(stage.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
+        when(fixture.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
     })
     .await;
-    stage.change("New").answer().await.problem(503, "unavailable");
+    fixture.change("New").answer().await.problem(503, "unavailable");
     sqlx::raw_sql(AssertSqlSafe(format!(
         "SET default_transaction_read_only = off; ALTER DATABASE {database} RESET default_transaction_read_only"
     )))
-    .execute(stage.app.stores.pool())
+    .execute(fixture.app.stores.pool())
     .await
     .unwrap();
-    within(RECOVERY, "writes are accepted again", async || when(stage.change("New").answer().await.status == 200)).await;
-    stage.assert_recovers().await;
+    within(RECOVERY, "writes are accepted again", async || when(fixture.change("New").answer().await.status == 200)).await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_ends_its_statement_and_gives_its_place_back() {
-    let stage = Stage::set(&["--database-max-connections=1", "--database-statement-timeout=15s"]).await;
-    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    let fixture = Fixture::new(&["--database-max-connections=1", "--database-statement-timeout=15s"]).await;
+    let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let before = stage.app.settled().await;
-    let mut raw = stage.app.raw().await;
+    let before = fixture.app.settled().await;
+    let mut raw = fixture.app.raw().await;
     let body = r#"{"name":"New"}"#;
-    let head = format!("PATCH {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nIf-Match: *\r\n", stage.path(), stage.ada.token);
+    let head = format!("PATCH {} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nIf-Match: *\r\n", fixture.path(), fixture.ada.token);
     raw.send(format!("{head}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}", body.len())).await;
-    until_blocked(&stage).await;
+    until_blocked(&fixture).await;
     drop(raw);
-    let after = stage.app.settled().await;
+    let after = fixture.app.settled().await;
     let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
     assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
     // The only connection of the pool is free while Postgres still waits for the lock.
-    stage.ask(Method::GET, "/api/projects").answer().await.expect(200);
+    fixture.ask(Method::GET, "/api/projects").answer().await.expect(200);
     lock.rollback().await.unwrap();
-    stage.assert_pool_is_whole().await;
-    assert_eq!(stage.app.stores.count("SELECT version FROM projects").await, 1, "a cancelled statement must have no effect");
+    fixture.assert_pool_is_whole().await;
+    assert_eq!(fixture.app.stores.count("SELECT version FROM projects").await, 1, "a cancelled statement must have no effect");
 }
 
 #[tokio::test]
 async fn a_statement_that_takes_too_long_is_ended_by_postgres() {
-    let stage = Stage::set(&["--database-statement-timeout=300ms"]).await;
-    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    let fixture = Fixture::new(&["--database-statement-timeout=300ms"]).await;
+    let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
-    let before = stage.app.settled().await;
-    stage.change("New").answer().await.problem(503, "unavailable");
-    let after = stage.app.settled().await;
+    let before = fixture.app.settled().await;
+    fixture.change("New").answer().await.problem(503, "unavailable");
+    let after = fixture.app.settled().await;
     assert_eq!(after.since(&before, "db_queries_total", &[("table", "projects"), ("status", "timeout")]), 1.0);
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    eventually("Postgres has cancelled the statement", async || when(stage.app.stores.count(blocked).await == 0)).await;
+    eventually("Postgres has cancelled the statement", async || when(fixture.app.stores.count(blocked).await == 0)).await;
     lock.rollback().await.unwrap();
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn a_pool_that_is_used_up_sheds_and_recovers() {
-    let stage = Stage::set(&["--database-max-connections=1", "--database-acquire-timeout=200ms", "--database-statement-timeout=15s"]).await;
-    let mut lock = stage.app.stores.pool().begin().await.unwrap();
+    let fixture =
+        Fixture::new(&["--database-max-connections=1", "--database-acquire-timeout=200ms", "--database-statement-timeout=15s"]).await;
+    let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
     let blocked = async {
-        stage.app.as_user(&stage.ada, Method::PATCH, &stage.path()).header("if-match", "*").json(&json!({ "name": "New" })).answer().await
+        fixture
+            .app
+            .as_user(&fixture.ada, Method::PATCH, &fixture.path())
+            .header("if-match", "*")
+            .json(&json!({ "name": "New" }))
+            .answer()
+            .await
     };
     let meanwhile = async {
-        until_blocked(&stage).await;
-        let before = stage.app.scrape().await;
-        let answers = join_all((0..10).map(|_| stage.ask(Method::GET, "/api/projects").answer())).await;
+        until_blocked(&fixture).await;
+        let before = fixture.app.scrape().await;
+        let answers = join_all((0..10).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
         for answer in answers {
             answer.problem(503, "unavailable");
         }
         // A saturated pool does not mean that the database is down.
-        stage.app.until_status(RECOVERY, "ready").await;
-        let after = stage.app.scrape().await;
+        fixture.app.until_status(RECOVERY, "ready").await;
+        let after = fixture.app.scrape().await;
         assert!(after.since(&before, "db_pool_wait_seconds_count", &[]) >= 10.0);
         lock.rollback().await.unwrap();
     };
     let (changed, ()) = tokio::join!(blocked, meanwhile);
     changed.expect(200);
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }
 
 #[tokio::test]
 async fn what_was_acknowledged_is_there_and_what_was_repeated_is_there_once() {
-    let stage = Stage::set(&[]).await;
+    let fixture = Fixture::new(&[]).await;
     let create = |number: usize| {
-        let request = stage.ask(Method::POST, "/api/projects").header("idempotency-key", format!("k-{number}"));
+        let request = fixture.ask(Method::POST, "/api/projects").header("idempotency-key", format!("k-{number}"));
         request.json(&json!({ "name": format!("number {number}") }))
     };
     let creating = join_all((0..30).map(|number| async move {
@@ -334,13 +341,13 @@ async fn what_was_acknowledged_is_there_and_what_was_repeated_is_there_once() {
     }));
     let failing = async {
         for _ in 0..5 {
-            stage.postgres.cut();
-            stage.ask(Method::GET, "/api/projects").answer().await;
+            fixture.postgres.cut();
+            fixture.ask(Method::GET, "/api/projects").answer().await;
         }
     };
     let (ids, ()) = tokio::join!(creating, failing);
-    assert_eq!(stage.app.stores.count("SELECT count(*) FROM projects WHERE name LIKE 'number %'").await, 30);
-    let stored: Vec<String> = sqlx::query_scalar("SELECT id::text FROM projects").fetch_all(stage.app.stores.pool()).await.unwrap();
+    assert_eq!(fixture.app.stores.count("SELECT count(*) FROM projects WHERE name LIKE 'number %'").await, 30);
+    let stored: Vec<String> = sqlx::query_scalar("SELECT id::text FROM projects").fetch_all(fixture.app.stores.pool()).await.unwrap();
     assert!(ids.iter().all(|id| stored.contains(id)));
-    stage.assert_recovers().await;
+    fixture.assert_recovers().await;
 }

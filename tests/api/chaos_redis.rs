@@ -10,7 +10,7 @@ use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
 /// A replica whose Redis can fail, a replica whose Redis never does, and a user with a project.
-struct Stage {
+struct Fixture {
     fragile: TestApp,
     sound: TestApp,
     redis: Proxy,
@@ -18,8 +18,8 @@ struct Stage {
     path: String,
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         let stores = Stores::new().await;
         let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
         let fragile = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
@@ -77,99 +77,99 @@ impl Stage {
 
 #[tokio::test]
 async fn redis_is_stopped_and_comes_back() {
-    let stage = Stage::set().await;
-    stage.read(&stage.fragile).await;
-    let before = stage.fragile.settled().await;
-    stage.redis.set(Mode::Refuse).await;
-    stage.fragile.until_status(RECOVERY, "degraded").await;
-    stage.assert_goes_on("name 1").await;
-    stage.redis.set(Mode::Pass).await;
-    stage.assert_recovers("name 1").await;
-    let after = stage.fragile.settled().await;
+    let fixture = Fixture::new().await;
+    fixture.read(&fixture.fragile).await;
+    let before = fixture.fragile.settled().await;
+    fixture.redis.set(Mode::Refuse).await;
+    fixture.fragile.until_status(RECOVERY, "degraded").await;
+    fixture.assert_goes_on("name 1").await;
+    fixture.redis.set(Mode::Pass).await;
+    fixture.assert_recovers("name 1").await;
+    let after = fixture.fragile.settled().await;
     assert!(after.since(&before, "redis_commands_total", &[("command", "connect"), ("status", "error")]) >= 1.0);
     assert!(after.since(&before, "system_errors_total", &[("error_type", "redis"), ("severity", "warning")]) >= 1.0);
 }
 
 #[tokio::test]
 async fn redis_hangs_and_goes_on() {
-    let stage = Stage::set().await;
-    stage.read(&stage.fragile).await;
-    stage.redis.set(Mode::Hang).await;
+    let fixture = Fixture::new().await;
+    fixture.read(&fixture.fragile).await;
+    fixture.redis.set(Mode::Hang).await;
     // The first request that notices waits for a command's time limit, later ones do not wait.
-    stage.read(&stage.fragile).await;
-    stage.fragile.until_status(RECOVERY, "degraded").await;
-    stage.assert_goes_on("name 1").await;
-    stage.redis.set(Mode::Pass).await;
-    stage.assert_recovers("name 1").await;
+    fixture.read(&fixture.fragile).await;
+    fixture.fragile.until_status(RECOVERY, "degraded").await;
+    fixture.assert_goes_on("name 1").await;
+    fixture.redis.set(Mode::Pass).await;
+    fixture.assert_recovers("name 1").await;
 }
 
 #[tokio::test]
 async fn connections_to_redis_break_or_are_lost_and_nobody_notices() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     for round in 0..4 {
         let name = format!("name {}", round + 1);
-        stage.read(&stage.fragile).await;
+        fixture.read(&fixture.fragile).await;
         if round % 2 == 0 {
-            stage.redis.cut();
+            fixture.redis.cut();
         } else {
-            stage.redis.lose();
+            fixture.redis.lose();
         }
-        stage.rename(&stage.fragile, &name).await;
-        assert_eq!(stage.read(&stage.fragile).await["name"], name);
-        stage.assert_recovers(&name).await;
+        fixture.rename(&fixture.fragile, &name).await;
+        assert_eq!(fixture.read(&fixture.fragile).await["name"], name);
+        fixture.assert_recovers(&name).await;
     }
-    assert_eq!(stage.fragile.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
+    assert_eq!(fixture.fragile.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
 }
 
 #[tokio::test]
 async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
-    let stage = Stage::set().await;
-    stage.read(&stage.fragile).await;
-    let mut redis = stage.fragile.stores.redis().await;
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", stage.fragile.stores.prefix())).query_async(&mut redis).await.unwrap();
+    let fixture = Fixture::new().await;
+    fixture.read(&fixture.fragile).await;
+    let mut redis = fixture.fragile.stores.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", fixture.fragile.stores.prefix())).query_async(&mut redis).await.unwrap();
     assert!(!keys.is_empty());
     for key in &keys {
         // The key is no longer a string, so every command on it fails in Redis.
         redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
     }
-    let before = stage.fragile.settled().await;
-    stage.read(&stage.fragile).await;
-    let after = stage.fragile.settled().await;
+    let before = fixture.fragile.settled().await;
+    fixture.read(&fixture.fragile).await;
+    let after = fixture.fragile.settled().await;
     assert_eq!(after.since(&before, "cache_errors_total", &[]), 3.0);
     let commands = after.get("redis_connections_active", &[("role", "commands")]);
     assert_eq!(commands, 1.0, "a failed command must not count as a failed connection");
     for key in &keys {
         redis::cmd("SET").arg(key).arg("{\"not\": \"ours\"}").query_async::<()>(&mut redis).await.unwrap();
     }
-    assert_eq!(stage.read(&stage.fragile).await["name"], "name 0");
+    assert_eq!(fixture.read(&fixture.fragile).await["name"], "name 0");
     for key in &keys {
         redis::cmd("DEL").arg(key).query_async::<()>(&mut redis).await.unwrap();
     }
-    assert_eq!(stage.read(&stage.fragile).await["name"], "name 0");
-    stage.rename(&stage.sound, "name 1").await;
-    stage.assert_recovers("name 1").await;
+    assert_eq!(fixture.read(&fixture.fragile).await["name"], "name 0");
+    fixture.rename(&fixture.sound, "name 1").await;
+    fixture.assert_recovers("name 1").await;
 }
 
 /// Asserts that this replica never accepts a session that ended while it could not reach Redis, and that other replicas soon refuse it,
 /// too.
 async fn assert_revocation_survives(failure: Mode) {
-    let stage = Stage::set().await;
-    let token = &stage.ada.token;
-    for app in [&stage.fragile, &stage.sound] {
+    let fixture = Fixture::new().await;
+    let token = &fixture.ada.token;
+    for app in [&fixture.fragile, &fixture.sound] {
         app.me(token).await.expect(200);
     }
-    stage.redis.set(failure).await;
-    stage.fragile.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
-    stage.fragile.me(token).await.problem(401, "invalid_token");
-    stage.redis.set(Mode::Pass).await;
+    fixture.redis.set(failure).await;
+    fixture.fragile.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
+    fixture.fragile.me(token).await.problem(401, "invalid_token");
+    fixture.redis.set(Mode::Pass).await;
     within(RECOVERY, "Redis is used again", async || {
         // The cached session must not be accepted at any moment of the recovery.
-        stage.fragile.me(token).await.problem(401, "invalid_token");
-        when(stage.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
+        fixture.fragile.me(token).await.problem(401, "invalid_token");
+        when(fixture.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
     })
     .await;
-    stage.fragile.me(token).await.problem(401, "invalid_token");
-    stage.sound.me(token).await.problem(401, "invalid_token");
+    fixture.fragile.me(token).await.problem(401, "invalid_token");
+    fixture.sound.me(token).await.problem(401, "invalid_token");
 }
 
 #[tokio::test]
@@ -184,18 +184,18 @@ async fn a_session_that_ended_while_redis_hung_is_not_believed_when_it_goes_on()
 
 #[tokio::test]
 async fn many_sessions_that_ended_while_redis_was_away_are_all_told() {
-    let stage = Stage::set().await;
-    let mut tokens = vec![stage.ada.token.clone()];
+    let fixture = Fixture::new().await;
+    let mut tokens = vec![fixture.ada.token.clone()];
     for _ in 0..5 {
-        tokens.push(stage.fragile.token(&stage.ada.email).await);
+        tokens.push(fixture.fragile.token(&fixture.ada.email).await);
     }
-    join_all(tokens.iter().map(|token| stage.sound.me(token))).await;
-    stage.redis.set(Mode::Refuse).await;
-    stage.fragile.until_status(RECOVERY, "degraded").await;
-    stage.fragile.post("/api/auth/logout-all").bearer_auth(&stage.ada.token).answer().await.expect(204);
-    stage.redis.set(Mode::Pass).await;
-    stage.fragile.until_status(RECOVERY, "ready").await;
-    for app in [&stage.fragile, &stage.sound] {
+    join_all(tokens.iter().map(|token| fixture.sound.me(token))).await;
+    fixture.redis.set(Mode::Refuse).await;
+    fixture.fragile.until_status(RECOVERY, "degraded").await;
+    fixture.fragile.post("/api/auth/logout-all").bearer_auth(&fixture.ada.token).answer().await.expect(204);
+    fixture.redis.set(Mode::Pass).await;
+    fixture.fragile.until_status(RECOVERY, "ready").await;
+    for app in [&fixture.fragile, &fixture.sound] {
         for token in &tokens {
             app.me(token).await.problem(401, "invalid_token");
         }
@@ -204,20 +204,20 @@ async fn many_sessions_that_ended_while_redis_was_away_are_all_told() {
 
 #[tokio::test]
 async fn a_member_who_was_removed_while_redis_was_away_stays_removed_when_it_is_back() {
-    let stage = Stage::set().await;
-    let bob = stage.sound.user("bob").await;
-    let id = stage.path.rsplit('/').next().unwrap();
-    stage.sound.add_member(&stage.ada, id, &bob, "viewer").await.expect(201);
-    let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &stage.path).answer().await;
-    for app in [&stage.fragile, &stage.sound] {
+    let fixture = Fixture::new().await;
+    let bob = fixture.sound.user("bob").await;
+    let id = fixture.path.rsplit('/').next().unwrap();
+    fixture.sound.add_member(&fixture.ada, id, &bob, "viewer").await.expect(201);
+    let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &fixture.path).answer().await;
+    for app in [&fixture.fragile, &fixture.sound] {
         read(app).await.expect(200);
     }
-    stage.redis.set(Mode::Refuse).await;
-    stage.fragile.as_user(&stage.ada, Method::DELETE, &format!("{}/members/{}", stage.path, bob.id)).answer().await.expect(204);
-    read(&stage.fragile).await.problem(404, "not_found");
-    stage.redis.set(Mode::Pass).await;
-    stage.fragile.until_status(RECOVERY, "ready").await;
-    for app in [&stage.fragile, &stage.sound] {
+    fixture.redis.set(Mode::Refuse).await;
+    fixture.fragile.as_user(&fixture.ada, Method::DELETE, &format!("{}/members/{}", fixture.path, bob.id)).answer().await.expect(204);
+    read(&fixture.fragile).await.problem(404, "not_found");
+    fixture.redis.set(Mode::Pass).await;
+    fixture.fragile.until_status(RECOVERY, "ready").await;
+    for app in [&fixture.fragile, &fixture.sound] {
         read(app).await.problem(404, "not_found");
     }
 }

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::support::desk::LINK;
-use crate::support::{Ask, Browser, Desk, Platforms, eventually, when};
+use crate::support::post_fixture::LINK;
+use crate::support::{Ask, Browser, Platforms, PostFixture, eventually, when};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 
@@ -14,12 +14,12 @@ const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 async fn a_post_arrives_once_on_each_platform_as_it_was_written() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     let text = "Zwölf 🦀 日本\r\n\r\n\"quoted\" \\back\\ (a) [b] {c} <i>d</i> @e #f *g* _h_ ~i~ |j| &amp; 100%\n\t\u{202e}rtl\u{200d}";
     let before = app.settled().await;
-    let id = desk.post(text, &ALL).await;
+    let id = fixture.post(text, &ALL).await;
     for platform in ALL {
-        let delivery = desk.until(&id, platform, "delivered").await;
+        let delivery = fixture.until(&id, platform, "delivered").await;
         let posts = platforms.posts(platform).await;
         assert_eq!(posts.len(), 1);
         assert_eq!(posts[0]["text"], json!(format!("{text}\n\n{LINK}")), "{platform}");
@@ -54,10 +54,10 @@ async fn a_token_that_ends_is_refreshed_before_it_is_used() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     platforms.turn("x", json!({ "token_s": 1 })).await;
-    let desk = Desk::open(&app, &["x"]).await;
+    let fixture = PostFixture::open(&app, &["x"]).await;
     platforms.turn("x", json!({})).await;
-    let id = desk.post("Hello", &["x"]).await;
-    assert_eq!(desk.until(&id, "x", "delivered").await["attempts"], 1);
+    let id = fixture.post("Hello", &["x"]).await;
+    assert_eq!(fixture.until(&id, "x", "delivered").await["attempts"], 1);
     assert_eq!((platforms.count("x", "refreshes").await, platforms.count("x", "refused").await), (1, 0));
 }
 
@@ -66,10 +66,10 @@ async fn a_token_that_ends_soon_after_every_refresh_is_used_all_the_same() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     platforms.turn("x", json!({ "token_s": 20 })).await;
-    let desk = Desk::open(&app, &["x"]).await;
+    let fixture = PostFixture::open(&app, &["x"]).await;
     for n in 1..=2 {
-        let id = desk.post(&format!("Number {n}"), &["x"]).await;
-        assert_eq!(desk.until(&id, "x", "delivered").await["attempts"], 1);
+        let id = fixture.post(&format!("Number {n}"), &["x"]).await;
+        assert_eq!(fixture.until(&id, "x", "delivered").await["attempts"], 1);
         assert_eq!(platforms.count("x", "refreshes").await, n);
     }
 }
@@ -78,13 +78,13 @@ async fn a_token_that_ends_soon_after_every_refresh_is_used_all_the_same() {
 async fn a_token_that_is_not_taken_is_renewed_once() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     for platform in ALL {
         platforms.revoke(&app, platform, "access").await;
     }
-    let id = desk.post("Hello", &ALL).await;
+    let id = fixture.post("Hello", &ALL).await;
     for platform in ALL {
-        assert_eq!(desk.until(&id, platform, "delivered").await["attempts"], 1);
+        assert_eq!(fixture.until(&id, platform, "delivered").await["attempts"], 1);
         assert_eq!((platforms.count(platform, "refreshes").await, platforms.count(platform, "refused").await), (1, 1));
     }
 }
@@ -93,35 +93,35 @@ async fn a_token_that_is_not_taken_is_renewed_once() {
 async fn an_account_that_was_revoked_at_the_platform_fails_until_it_is_linked_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     platforms.revoke(&app, "mastodon", "refresh").await;
     let before = app.settled().await;
-    let id = desk.post("Hello", &["mastodon"]).await;
-    let delivery = desk.until(&id, "mastodon", "failed").await;
+    let id = fixture.post("Hello", &["mastodon"]).await;
+    let delivery = fixture.until(&id, "mastodon", "failed").await;
     assert_eq!((&delivery["attempts"], &delivery["last_error"]), (&json!(1), &json!("the account must be linked again")));
     assert_eq!((&delivery["remote_id"], &delivery["delivered_at"]), (&Value::Null, &Value::Null));
     let dead = [("kind", "post_delivery"), ("outcome", "dead")];
     eventually("the job is counted", async || when(app.scrape().await.since(&before, "jobs_total", &dead) == 1.0)).await;
-    assert_eq!(Browser::of(&desk.author.token).account(&app, "mastodon").await["status"], "expired");
-    desk.write("Hello again", &["mastodon"]).await.problem(409, "link_expired");
-    desk.link("mastodon").await;
-    let id = desk.post("Hello again", &["mastodon"]).await;
-    desk.until(&id, "mastodon", "delivered").await;
+    assert_eq!(Browser::of(&fixture.author.token).account(&app, "mastodon").await["status"], "expired");
+    fixture.write("Hello again", &["mastodon"]).await.problem(409, "link_expired");
+    fixture.link("mastodon").await;
+    let id = fixture.post("Hello again", &["mastodon"]).await;
+    fixture.until(&id, "mastodon", "delivered").await;
 }
 
 #[tokio::test]
 async fn an_account_that_is_unlinked_meanwhile_gets_nothing() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon", "x"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
-    let id = desk.post("Hello", &["mastodon", "x"]).await;
-    desk.until(&id, "mastodon", "pending").await;
-    desk.unlink("mastodon").await;
+    let id = fixture.post("Hello", &["mastodon", "x"]).await;
+    fixture.until(&id, "mastodon", "pending").await;
+    fixture.unlink("mastodon").await;
     platforms.turn("mastodon", json!({})).await;
-    let delivery = desk.until_hurried(&id, "mastodon", "failed").await;
+    let delivery = fixture.until_hurried(&id, "mastodon", "failed").await;
     assert_eq!(delivery["last_error"], "no account is linked");
-    desk.until(&id, "x", "delivered").await;
+    fixture.until(&id, "x", "delivered").await;
     assert_eq!(platforms.count("mastodon", "posts").await, 0);
 }
 
@@ -129,13 +129,13 @@ async fn an_account_that_is_unlinked_meanwhile_gets_nothing() {
 async fn a_project_that_is_not_published_any_more_is_not_announced() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
-    let id = desk.post("Hello", &["mastodon"]).await;
-    desk.until(&id, "mastodon", "pending").await;
+    let id = fixture.post("Hello", &["mastodon"]).await;
+    fixture.until(&id, "mastodon", "pending").await;
     app.stores.execute("UPDATE projects SET visibility = 'private'").await;
     platforms.turn("mastodon", json!({})).await;
-    let delivery = desk.until_hurried(&id, "mastodon", "failed").await;
+    let delivery = fixture.until_hurried(&id, "mastodon", "failed").await;
     assert_eq!(delivery["last_error"], "the project is no longer published");
     assert_eq!(platforms.count("mastodon", "posts").await, 0);
 }
@@ -144,15 +144,15 @@ async fn a_project_that_is_not_published_any_more_is_not_announced() {
 async fn a_project_that_is_deleted_takes_its_posts_with_it() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
-    let id = desk.post("Hello", &["mastodon"]).await;
-    desk.until(&id, "mastodon", "pending").await;
-    desk.request(Method::DELETE, &format!("/api/projects/{}", desk.project)).answer().await.expect(204);
-    desk.request(Method::GET, &format!("/api/posts/{id}")).answer().await.problem(404, "not_found");
+    let id = fixture.post("Hello", &["mastodon"]).await;
+    fixture.until(&id, "mastodon", "pending").await;
+    fixture.request(Method::DELETE, &format!("/api/projects/{}", fixture.project)).answer().await.expect(204);
+    fixture.request(Method::GET, &format!("/api/posts/{id}")).answer().await.problem(404, "not_found");
     platforms.turn("mastodon", json!({})).await;
     eventually("no job is left", async || {
-        desk.hurry().await;
+        fixture.hurry().await;
         when(app.stores.count("SELECT count(*) FROM jobs WHERE kind = 'post_delivery'").await == 0)
     })
     .await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::platforms::TOKEN_KEY;
 use crate::support::program::Program;
-use crate::support::{Desk, Liar, Platforms, TestApp, eventually, when};
+use crate::support::{FakePlatform, Platforms, PostFixture, TestApp, eventually, when};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 
@@ -15,18 +15,18 @@ const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 async fn a_platform_that_asks_for_fewer_requests_is_asked_again_when_it_said() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon", "x"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
     platforms.turn("mastodon", json!({ "rate_limit": { "requests": 0, "per_s": 2 } })).await;
-    let id = desk.post("Hello", &["mastodon", "x"]).await;
+    let id = fixture.post("Hello", &["mastodon", "x"]).await;
     // The other platform's delivery is not held up.
-    desk.until(&id, "x", "delivered").await;
-    let waiting = desk.until(&id, "mastodon", "pending").await;
+    fixture.until(&id, "x", "delivered").await;
+    let waiting = fixture.until(&id, "mastodon", "pending").await;
     assert_eq!(waiting["last_error"], "the platform's rate limit is exceeded");
     platforms.turn("mastodon", json!({})).await;
     let later = "SELECT count(*) FROM jobs j, post_deliveries d
                  WHERE d.platform = 'mastodon' AND j.kind = 'post_delivery' AND j.run_at < d.updated_at + interval '2 seconds'";
     assert_eq!(app.stores.count(later).await, 0);
-    let delivery = desk.until(&id, "mastodon", "delivered").await;
+    let delivery = fixture.until(&id, "mastodon", "delivered").await;
     assert!(delivery["attempts"].as_i64().unwrap() >= 2, "{delivery}");
     assert_eq!(delivery["last_error"], Value::Null);
     assert_eq!(platforms.count("mastodon", "posts").await, 1);
@@ -39,14 +39,14 @@ async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fa
     {
         let platforms = Platforms::start().await;
         let app = platforms.app().await;
-        let desk = Desk::open(&app, &ALL).await;
+        let fixture = PostFixture::open(&app, &ALL).await;
         platforms.turn("linkedin", json!({ "outage": outage })).await;
         let before = app.settled().await;
-        let id = desk.post("Hello", &ALL).await;
+        let id = fixture.post("Hello", &ALL).await;
         for platform in ["mastodon", "x"] {
-            desk.until(&id, platform, "delivered").await;
+            fixture.until(&id, platform, "delivered").await;
         }
-        let delivery = desk.until_hurried(&id, "linkedin", "failed").await;
+        let delivery = fixture.until_hurried(&id, "linkedin", "failed").await;
         assert_eq!(delivery["attempts"], 5);
         assert!(delivery["last_error"].as_str().unwrap().starts_with(reason), "{delivery}");
         let jobs = |outcome| [("kind", "post_delivery"), ("outcome", outcome)];
@@ -57,7 +57,7 @@ async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fa
         assert_eq!(after.since(&before, "social_api_calls_total", &calls), 5.0);
         // The final status stays when the platform is back.
         platforms.turn("linkedin", json!({})).await;
-        assert_eq!(desk.delivery(&id, "linkedin").await, delivery);
+        assert_eq!(fixture.delivery(&id, "linkedin").await, delivery);
         assert_eq!(platforms.count("linkedin", "posts").await, 0);
     }
 }
@@ -67,9 +67,9 @@ async fn what_a_platform_refuses_is_not_tried_again() {
     let platforms = Platforms::start().await;
     platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["x"]).await;
-    let id = desk.post("Hello", &["x"]).await;
-    let delivery = desk.until(&id, "x", "failed").await;
+    let fixture = PostFixture::open(&app, &["x"]).await;
+    let id = fixture.post("Hello", &["x"]).await;
+    let delivery = fixture.until(&id, "x", "failed").await;
     assert_eq!(delivery["attempts"], 1);
     let reason = delivery["last_error"].as_str().unwrap();
     assert!(reason.starts_with("the platform refused: status 403: ") && reason.len() > 40, "{reason}");
@@ -80,15 +80,15 @@ async fn what_a_platform_refuses_is_not_tried_again() {
 async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
-    let id = desk.post("Hello", &["mastodon"]).await;
-    desk.until(&id, "mastodon", "pending").await;
+    let id = fixture.post("Hello", &["mastodon"]).await;
+    fixture.until(&id, "mastodon", "pending").await;
     // As if the replicas of all later attempts had died.
     let died = "UPDATE jobs SET attempts = 5, run_at = now(), lease_id = gen_random_uuid(), lease_until = now()
                 WHERE kind = 'post_delivery' AND lease_id IS NULL";
     eventually("no attempt is running", async || when(app.stores.execute(died).await == 1)).await;
-    let delivery = desk.until(&id, "mastodon", "failed").await;
+    let delivery = fixture.until(&id, "mastodon", "failed").await;
     assert_eq!((&delivery["attempts"], &delivery["last_error"]), (&json!(5), &json!("the platform failed with status 503")));
 }
 
@@ -98,7 +98,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
     let [file, keys] = platforms.arguments();
     // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
     let survivor = TestApp::with(&[&file, &keys, "--job-workers=1"]).await;
-    let desk = Desk::open(&survivor, &["mastodon", "x"]).await;
+    let fixture = PostFixture::open(&survivor, &["mastodon", "x"]).await;
     let path = file.strip_prefix("--platforms-file=").unwrap();
     let mut victim = Program::serve(&survivor.stores, &[("PLATFORMS_FILE", path), ("TOKEN_KEYS", TOKEN_KEY), ("JOB_WORKERS", "20")]).await;
     // The platform creates the post before the delay, so the replica dies without knowing the result.
@@ -107,7 +107,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
     }
     let mut ids = Vec::new();
     for n in 0..10 {
-        ids.push(desk.post(&format!("Number {n}"), &["mastodon", "x"]).await);
+        ids.push(fixture.post(&format!("Number {n}"), &["mastodon", "x"]).await);
     }
     let busy = "SELECT count(*) FROM jobs WHERE lease_id IS NOT NULL AND kind = 'post_delivery'";
     eventually("deliveries are running", async || {
@@ -122,7 +122,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
     }
     for id in &ids {
         for platform in ["mastodon", "x"] {
-            let delivery = desk.until(id, platform, "delivered").await;
+            let delivery = fixture.until(id, platform, "delivered").await;
             assert!(delivery["attempts"].as_i64().unwrap() <= 2, "{delivery}");
         }
     }
@@ -143,12 +143,12 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
 async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed() {
     const NOT_UNDERSTOOD: &str = "the platform sent an unexpected response";
     let platforms = Platforms::start().await;
-    let liar = Liar::instead_of(&platforms).await;
+    let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     let tell = async |platform: &str, status: &str, reason: &str| {
-        let id = desk.post("Hello", &[platform]).await;
-        let delivery = desk.until(&id, platform, status).await;
+        let id = fixture.post("Hello", &[platform]).await;
+        let delivery = fixture.until(&id, platform, status).await;
         assert_eq!(delivery["last_error"], json!(reason), "{platform}");
         assert_eq!((&delivery["remote_id"], &delivery["url"]), (&Value::Null, &Value::Null));
         app.stores.execute("DELETE FROM posts").await;
@@ -203,21 +203,21 @@ async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed
 #[tokio::test]
 async fn what_x_and_mastodon_say_of_the_end_of_their_limits_is_heeded() {
     let platforms = Platforms::start().await;
-    let liar = Liar::instead_of(&platforms).await;
+    let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     let in_five_minutes = time::OffsetDateTime::now_utc() + time::Duration::minutes(5);
     let told = in_five_minutes.format(&time::format_description::well_known::Rfc3339).unwrap();
     liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", told.clone())]));
-    let id = desk.post("Hello", &["mastodon"]).await;
-    desk.until(&id, "mastodon", "pending").await;
+    let id = fixture.post("Hello", &["mastodon"]).await;
+    fixture.until(&id, "mastodon", "pending").await;
     let told = in_five_minutes.unix_timestamp().to_string();
     liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", told.clone())]));
-    let id = desk.post("Hello", &["x"]).await;
-    desk.until(&id, "x", "pending").await;
+    let id = fixture.post("Hello", &["x"]).await;
+    fixture.until(&id, "x", "pending").await;
     // LinkedIn does not return the post.
-    let id = desk.post("Hello", &["linkedin"]).await;
-    desk.until(&id, "linkedin", "pending").await;
+    let id = fixture.post("Hello", &["linkedin"]).await;
+    fixture.until(&id, "linkedin", "pending").await;
     liar.say(|| StatusCode::TOO_MANY_REQUESTS);
     let waits: Vec<f64> =
         sqlx::query_scalar("SELECT extract(epoch FROM run_at - now())::float8 FROM jobs WHERE kind = 'post_delivery' ORDER BY id")

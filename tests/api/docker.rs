@@ -7,41 +7,41 @@ use uuid::Uuid;
 use vitrine::features::environments::driver::{ContainerState, Exit, LINE_LIMIT, OUTPUT_LIMIT};
 use vitrine::metrics::labels::LogStream;
 
-use crate::support::rig::{Rig, take};
+use crate::support::driver_fixture::{DriverFixture, take};
 use crate::support::{eventually, when};
 
 fn leaked(text: String) -> &'static str {
     Box::leak(text.into_boxed_str())
 }
 
-async fn output(rig: &Rig, environment: Uuid, text: &'static str) -> String {
-    let exit = rig.exec(environment, text).await.unwrap();
+async fn output(fixture: &DriverFixture, environment: Uuid, text: &'static str) -> String {
+    let exit = fixture.exec(environment, text).await.unwrap();
     assert_eq!(exit.code, 0, "{}", exit.output);
     exit.output
 }
 
 #[tokio::test]
 async fn a_script_says_how_it_ended_and_what_it_wrote_last() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let exit = rig.exec(environment, "echo out; echo err >&2; exit 3").await.unwrap();
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let exit = fixture.exec(environment, "echo out; echo err >&2; exit 3").await.unwrap();
     assert_eq!(exit.code, 3);
     assert!(exit.output == "out\nerr\n" || exit.output == "err\nout\n", "{exit:?}");
-    let exit = rig.exec(environment, "seq 100000; echo; printf 'the \\033[1mend\\000\\377'").await.unwrap();
+    let exit = fixture.exec(environment, "seq 100000; echo; printf 'the \\033[1mend\\000\\377'").await.unwrap();
     assert_eq!(exit.code, 0);
     assert!(exit.output.ends_with("100000\n\nthe [1mend\u{fffd}"), "{exit:?}");
     assert!(exit.output.len() <= OUTPUT_LIMIT, "{}", exit.output.len());
-    assert_eq!(rig.exec(environment, "kill -9 $$").await.unwrap(), Exit { code: 137, output: "Killed\n".to_owned() });
+    assert_eq!(fixture.exec(environment, "kill -9 $$").await.unwrap(), Exit { code: 137, output: "Killed\n".to_owned() });
 }
 
 #[tokio::test]
 async fn a_script_that_nobody_waits_for_is_killed_with_all_it_started() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
     let count = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null | grep -c '^sleep 471[12]'; true";
-    let asleep = async || output(&rig, environment, count).await.trim().to_owned();
+    let asleep = async || output(&fixture, environment, count).await.trim().to_owned();
     let script = tokio::spawn({
-        let engine = rig.replica();
+        let engine = fixture.replica();
         async move {
             let script = vitrine::features::environments::driver::Script { requires: None, text: "sleep 4711 & sleep 4712" };
             engine.exec(environment, &script).await
@@ -50,16 +50,16 @@ async fn a_script_that_nobody_waits_for_is_killed_with_all_it_started() {
     eventually("the script is running", async || when(asleep().await == "2")).await;
     script.abort();
     eventually("the script has ended", async || when(asleep().await == "0")).await;
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Running), "the container must keep running");
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Running), "the container must keep running");
 }
 
 #[tokio::test]
 async fn whatever_a_program_writes_becomes_lines() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
     let text = "{ head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'a\\033[31mb\\tc\\000d\\377\\n'; echo; } >/proc/1/fd/1; echo last >/proc/1/fd/2";
-    assert_eq!(output(&rig, environment, text).await, "");
-    let mut lines = take(&mut rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 5).await;
+    assert_eq!(output(&fixture, environment, text).await, "");
+    let mut lines = take(&mut fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 5).await;
     // Two streams are two pipes, so the engine chooses which of two lines comes first.
     lines.sort_by_key(|line| line.stream == LogStream::Stderr);
     let texts: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
@@ -69,9 +69,9 @@ async fn whatever_a_program_writes_becomes_lines() {
 
 #[tokio::test]
 async fn a_container_has_no_privileges_and_its_limits() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let status = output(&rig, environment, "id -u; id -g; pwd; echo $HOME; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/1/status").await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let status = output(&fixture, environment, "id -u; id -g; pwd; echo $HOME; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/1/status").await;
     let status: Vec<&str> = status.split_whitespace().collect();
     let none = "0000000000000000";
     let expected = [
@@ -94,7 +94,7 @@ async fn a_container_has_no_privileges_and_its_limits() {
     ];
     assert_eq!(status[..expected.len()], expected);
     let limits = "cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes /sys/fs/cgroup/pids.max /sys/fs/cgroup/pids/pids.max 2>/dev/null; true";
-    assert_eq!(output(&rig, environment, limits).await, "536870912\n256\n");
+    assert_eq!(output(&fixture, environment, limits).await, "536870912\n256\n");
     for forbidden in [
         "echo x >/bin/x",
         "echo x >/etc/x",
@@ -103,50 +103,50 @@ async fn a_container_has_no_privileges_and_its_limits() {
         "cat /proc/1/environ /dev/mem",
         "chown 0 /tmp/home",
     ] {
-        let exit = rig.exec(environment, leaked(format!("{forbidden} 2>/dev/null"))).await.unwrap();
+        let exit = fixture.exec(environment, leaked(format!("{forbidden} 2>/dev/null"))).await.unwrap();
         assert_ne!(exit.code, 0, "{forbidden}: {}", exit.output);
     }
-    output(&rig, environment, "echo x >$HOME/x && echo x >/tmp/x").await;
+    output(&fixture, environment, "echo x >$HOME/x && echo x >/tmp/x").await;
 }
 
 #[tokio::test]
 async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
-    let Some(rig) = Rig::docker().await else { return };
-    let (here, there) = (rig.running().await, rig.running().await);
-    let address = output(&rig, there, "hostname -i").await.trim().to_owned();
-    output(&rig, there, "while :; do echo hello | nc -l -p 7777; done >/dev/null 2>&1 </dev/null &").await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let (here, there) = (fixture.running().await, fixture.running().await);
+    let address = output(&fixture, there, "hostname -i").await.trim().to_owned();
+    output(&fixture, there, "while :; do echo hello | nc -l -p 7777; done >/dev/null 2>&1 </dev/null &").await;
     let ask = |address: &str| leaked(format!("timeout 5 nc {address} 7777 </dev/null"));
-    eventually("the server listens", async || when(rig.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
-    assert_eq!(rig.exec(there, ask(&address)).await.unwrap().output, "hello\n", "the server must be reachable from its own container");
-    let said = rig.exec(here, ask(&address)).await.unwrap().output;
+    eventually("the server listens", async || when(fixture.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
+    assert_eq!(fixture.exec(there, ask(&address)).await.unwrap().output, "hello\n", "the server must be reachable from its own container");
+    let said = fixture.exec(here, ask(&address)).await.unwrap().output;
     assert!(!said.contains("hello"), "containers must be isolated: {said}");
     let (network, _) = address.rsplit_once('.').unwrap();
     let gateway = format!(
         "timeout 5 ping -c 1 -W 2 {network}.1 || timeout 5 nc -w 2 {network}.1 22 </dev/null || timeout 5 nc -w 2 192.0.2.1 80 </dev/null"
     );
-    assert_ne!(rig.exec(here, leaked(gateway)).await.unwrap().code, 0, "neither the host nor another machine may be reachable");
+    assert_ne!(fixture.exec(here, leaked(gateway)).await.unwrap().code, 0, "neither the host nor another machine may be reachable");
 }
 
 #[tokio::test]
 async fn a_network_that_was_removed_is_made_again() {
-    let Some(rig) = Rig::docker().await else { return };
-    let (one, two) = (rig.running().await, rig.running().await);
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let (one, two) = (fixture.running().await, fixture.running().await);
     for restarts in [false, true] {
-        rig.engine.stop(one).await.unwrap();
-        rig.engine.stop(two).await.unwrap();
-        rig.client().remove_network(&format!("{}-environments", rig.namespace())).await.unwrap();
+        fixture.engine.stop(one).await.unwrap();
+        fixture.engine.stop(two).await.unwrap();
+        fixture.client().remove_network(&format!("{}-environments", fixture.namespace())).await.unwrap();
         if restarts {
-            rig.engine.restart(one).await.unwrap();
+            fixture.engine.restart(one).await.unwrap();
         } else {
-            rig.engine.start(one).await.unwrap();
+            fixture.engine.start(one).await.unwrap();
         }
-        rig.engine.start(two).await.unwrap();
+        fixture.engine.start(two).await.unwrap();
         for environment in [one, two] {
-            assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
-            let interfaces = output(&rig, environment, "ls /sys/class/net").await;
+            assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
+            let interfaces = output(&fixture, environment, "ls /sys/class/net").await;
             assert_eq!(interfaces.split_whitespace().collect::<Vec<_>>(), ["eth0", "lo"]);
         }
     }
-    rig.created().await;
-    tokio::time::timeout(Duration::from_secs(30), rig.engine.restart(one)).await.unwrap().unwrap();
+    fixture.created().await;
+    tokio::time::timeout(Duration::from_secs(30), fixture.engine.restart(one)).await.unwrap().unwrap();
 }

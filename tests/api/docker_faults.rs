@@ -10,8 +10,8 @@ use vitrine::features::environments::driver::{Docker, DriverError, Engine, Progr
 
 use crate::support::Stores;
 use crate::support::app::configuration;
+use crate::support::driver_fixture::{DriverFixture, IMAGE, to_end};
 use crate::support::engine::{FakeEngine, Mode, response};
-use crate::support::rig::{IMAGE, Rig, to_end};
 
 /// Internal details in an engine's error, which must not reach clients.
 const WORDS: &str = "dial tcp: proxy http://somebody:hunter2@10.0.0.1 in /var/lib/docker";
@@ -55,10 +55,10 @@ fn is_failed(error: &DriverError) -> bool {
 #[tokio::test]
 async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let (environment, namespace) = (rig.created().await, rig.namespace());
-    rig.engine.start(environment).await.unwrap();
-    rig.created().await;
+    let fixture = DriverFixture::before(&fake).await;
+    let (environment, namespace) = (fixture.created().await, fixture.namespace());
+    fixture.engine.start(environment).await.unwrap();
+    fixture.created().await;
     let asked: Vec<String> = fake.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     let (container, network) = (format!("{namespace}-{environment}"), format!("{namespace}-environments"));
     assert_eq!(
@@ -69,7 +69,7 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
             format!("POST /containers/create?name={container}&platform="),
             format!("POST /containers/{container}/start"),
             format!("GET /networks/{network}"),
-            format!("POST /containers/create?name={}&platform=", rig.listed().await[1].reference.trim_start_matches("id-of-")),
+            format!("POST /containers/create?name={}&platform=", fixture.listed().await[1].reference.trim_start_matches("id-of-")),
         ],
         "paths must not contain an API version, so that every engine uses its own"
     );
@@ -123,11 +123,11 @@ async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
 #[tokio::test]
 async fn a_script_runs_with_the_privileges_of_its_container() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let environment = rig.created().await;
-    rig.engine.start(environment).await.unwrap();
-    rig.exec(environment, "echo hello").await.unwrap();
-    let [body] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).try_into().unwrap();
+    let fixture = DriverFixture::before(&fake).await;
+    let environment = fixture.created().await;
+    fixture.engine.start(environment).await.unwrap();
+    fixture.exec(environment, "echo hello").await.unwrap();
+    let [body] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", fixture.namespace())).try_into().unwrap();
     let command = body["Cmd"].as_array().unwrap();
     assert_eq!((&command[..2], &command[3..]), (&[json!("sh"), json!("-c")][..], &[json!("sh"), json!("echo hello"), json!("")][..]));
     let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
@@ -141,17 +141,17 @@ async fn a_script_runs_with_the_privileges_of_its_container() {
 #[tokio::test]
 async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let environment = rig.created().await;
-    rig.engine.start(environment).await.unwrap();
+    let fixture = DriverFixture::before(&fake).await;
+    let environment = fixture.created().await;
+    fixture.engine.start(environment).await.unwrap();
     // The guard's frame, followed by no terminal output.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
     fake.say_to("POST /exec/exec/start", upgraded.to_owned());
-    let mut terminal = rig.terminal(environment, Program::Shell).await.unwrap();
+    let mut terminal = fixture.terminal(environment, Program::Shell).await.unwrap();
     assert_eq!(terminal.output.next().await.unwrap().unwrap(), "\u{1}\0\0\0\0\0\0\u{3}42\n");
     assert!(terminal.output.next().await.is_none());
     assert_eq!(fake.requests().pop().unwrap().path, "/exec/exec/resize?h=24&w=80");
-    let [guard, program] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).try_into().unwrap();
+    let [guard, program] = fake.bodies(&format!("POST /containers/{}-{environment}/exec", fixture.namespace())).try_into().unwrap();
     let keys = |body: &Value| body.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(&guard), ["AttachStdin", "AttachStdout", "Cmd"]);
     assert_eq!(keys(&program), ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd", "DetachKeys", "Env", "Tty"]);
@@ -160,41 +160,41 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     assert_eq!(program["Cmd"].as_array().unwrap()[4..], [json!("42"), json!(""), json!("")]);
 
     let session = Uuid::now_v7();
-    drop(rig.terminal(environment, Program::Tmux(session)).await.unwrap());
-    let program = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace())).pop().unwrap();
+    drop(fixture.terminal(environment, Program::Tmux(session)).await.unwrap());
+    let program = fake.bodies(&format!("POST /containers/{}-{environment}/exec", fixture.namespace())).pop().unwrap();
     assert_eq!(program["Cmd"].as_array().unwrap()[5..], [json!("tmux"), json!(session)]);
 }
 
 #[tokio::test]
 async fn a_terminal_without_a_guard_is_none() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let environment = rig.created().await;
-    rig.engine.start(environment).await.unwrap();
+    let fixture = DriverFixture::before(&fake).await;
+    let environment = fixture.created().await;
+    fixture.engine.start(environment).await.unwrap();
     for (said, message) in [
         ("", "the engine failed: the guard did not report its process"),
         ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report its process"),
         ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refused the call: tmux is not in this image"),
     ] {
         fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{said}"));
-        let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
+        let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
         assert_eq!(error.to_string(), message);
     }
-    let made = fake.bodies(&format!("POST /containers/{}-{environment}/exec", rig.namespace()));
+    let made = fake.bodies(&format!("POST /containers/{}-{environment}/exec", fixture.namespace()));
     assert!(made.iter().all(|body| body.get("Tty").is_none()), "{made:?}");
 }
 
 #[tokio::test]
 async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
     let mut fake = FakeEngine::start(Mode::Gone).await;
-    let rig = Rig::before(&fake).await;
+    let fixture = DriverFixture::before(&fake).await;
     for mode in [Mode::Gone, Mode::Refuse, Mode::Say(String::new())] {
         fake.set(mode.clone()).await;
-        assert_every_call(&rig.engine, &format!("{mode:?}"), is_unavailable).await;
+        assert_every_call(&fixture.engine, &format!("{mode:?}"), is_unavailable).await;
         fake.set(Mode::Answer).await;
-        let environment = rig.created().await;
-        rig.engine.start(environment).await.unwrap();
-        rig.engine.remove(environment).await.unwrap();
+        let environment = fixture.created().await;
+        fixture.engine.start(environment).await.unwrap();
+        fixture.engine.remove(environment).await.unwrap();
     }
 }
 
@@ -209,41 +209,41 @@ async fn an_address_that_is_no_path_is_refused_before_anything_is_asked() {
 #[tokio::test]
 async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let before = rig.scrape();
-    let (silent, _hanging) = rig.silent(Duration::from_millis(10)).await;
+    let fixture = DriverFixture::before(&fake).await;
+    let before = fixture.scrape();
+    let (silent, _hanging) = fixture.silent(Duration::from_millis(10)).await;
     assert_every_call(&silent, "hang", |error| matches!(error, DriverError::Timeout)).await;
-    let calls = rig.calls_since(&before);
+    let calls = fixture.calls_since(&before);
     assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal must count as a script: {calls:?}");
     assert!(calls.keys().all(|call| call.ends_with(" failure")), "{calls:?}");
-    rig.engine.ping().await.unwrap();
+    fixture.engine.ping().await.unwrap();
 }
 
 #[tokio::test]
 async fn an_engine_that_fails_has_failed_and_its_words_stay_here() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
+    let fixture = DriverFixture::before(&fake).await;
     for status in [500, 503] {
         for body in [json!({ "message": WORDS }).to_string(), WORDS.to_owned(), String::new()] {
             fake.set(Mode::Say(response(status, body))).await;
-            assert_every_call(&rig.engine, "a failure", is_failed).await;
+            assert_every_call(&fixture.engine, "a failure", is_failed).await;
         }
     }
     fake.set(Mode::Say(response(400, json!({ "message": WORDS })))).await;
-    assert_every_call(&rig.engine, "a refusal", |error| matches!(error, DriverError::Refused(_))).await;
+    assert_every_call(&fixture.engine, "a refusal", |error| matches!(error, DriverError::Refused(_))).await;
     fake.set(Mode::Answer).await;
-    rig.created().await;
+    fixture.created().await;
 }
 
 #[tokio::test]
 async fn what_is_no_engine_has_failed() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
+    let fixture = DriverFixture::before(&fake).await;
     fake.set(Mode::Say("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
-    assert_every_call(&rig.engine, "mail", is_failed).await;
+    assert_every_call(&fixture.engine, "mail", is_failed).await;
     for body in ["<html>hunter2</html>", "", "{", "7", "[{}]", "\u{0}\u{0}"] {
         fake.set(Mode::Say(response(200, body))).await;
-        for (call, result) in every_call(&rig.engine).await {
+        for (call, result) in every_call(&fixture.engine).await {
             // The other calls only use the status, or a list that may be empty.
             if ["create", "inspect", "exec", "terminal", "logs"].contains(&call) {
                 assert!(is_failed(&result.unwrap_err()), "{body}: {call}");
@@ -255,34 +255,34 @@ async fn what_is_no_engine_has_failed() {
 #[tokio::test]
 async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    rig.engine.pull(IMAGE).await.unwrap();
+    let fixture = DriverFixture::before(&fake).await;
+    fixture.engine.pull(IMAGE).await.unwrap();
     assert_eq!(fake.bodies("POST ").len(), 0, "an existing image must not be pulled");
 
     fake.say_to("GET /images", response(404, json!({ "message": "no such image" })));
     fake.say_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
-    rig.engine.pull(IMAGE).await.unwrap();
+    fixture.engine.pull(IMAGE).await.unwrap();
     let asked = fake.requests().pop().unwrap();
     assert_eq!((&*asked.path, asked.body), ("/images/create?fromImage=busybox%3A1.37&platform=", Value::Null));
 
     let half = format!("{{\"status\":\"Pulling\"}}\r\n{}\r\n", json!({ "error": WORDS, "errorDetail": { "message": WORDS } }));
     fake.say_to("POST /images", response(200, half));
-    let error = rig.engine.pull(IMAGE).await.unwrap_err();
+    let error = fixture.engine.pull(IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine failed: its response ended with an error");
 
     fake.say_to("POST /images", response(404, json!({ "message": WORDS })));
-    let error = rig.engine.pull(IMAGE).await.unwrap_err();
+    let error = fixture.engine.pull(IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine refused the call: the registry does not have the image");
 
     fake.say_to("POST /containers/create", response(404, json!({ "message": "No such image: busybox:1.37" })));
-    let error = rig.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
+    let error = fixture.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine refused the call: the image has not been pulled");
 }
 
 #[tokio::test]
 async fn no_container_is_made_without_a_network_of_its_own() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
+    let fixture = DriverFixture::before(&fake).await;
     for (answers, message) in [
         (
             vec![("GET /networks/", 200, json!({ "Internal": false }))],
@@ -298,7 +298,7 @@ async fn no_container_is_made_without_a_network_of_its_own() {
         for (beginning, status, body) in answers {
             fake.say_to(beginning, response(status, body));
         }
-        let error = rig.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
+        let error = fixture.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
         assert_eq!(error.to_string(), message);
     }
     assert_eq!(fake.bodies("POST /containers"), [] as [Value; 0]);
@@ -307,29 +307,29 @@ async fn no_container_is_made_without_a_network_of_its_own() {
 #[tokio::test]
 async fn a_log_that_breaks_off_says_so() {
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let environment = rig.created().await;
+    let fixture = DriverFixture::before(&fake).await;
+    let environment = fixture.created().await;
     let frame =
         |stream: u8, text: &str| format!("{}\0\0\0\0\0\0{}{text}", char::from(stream), char::from(u8::try_from(text.len()).unwrap()));
     let frames =
         [frame(1, "2026-11-21T10:00:00.1Z one\n"), frame(2, "2026-11-21T10:00:00.2Z two\n"), frame(1, "2026-11-21T10:00:00.3Z thr")]
             .concat();
-    let log = format!("GET /containers/{}-{environment}/logs", rig.namespace());
+    let log = format!("GET /containers/{}-{environment}/logs", fixture.namespace());
 
     fake.say_to(&log, response(200, &frames));
-    let whole = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    let whole = to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
     assert_eq!(whole.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["one", "two", "thr"]);
     let asked = fake.requests().pop().unwrap().path;
     assert!(asked.ends_with("/logs?follow=true&stdout=true&stderr=true&since=0&until=0&timestamps=true&tail=all"), "{asked}");
 
     fake.say_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
-    let mut lines = rig.lines(environment, whole[1].at).await;
+    let mut lines = fixture.lines(environment, whole[1].at).await;
     assert_eq!(lines.next().await.unwrap().unwrap(), whole[1]);
     assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "an incomplete line must be an error");
     assert!(lines.next().await.is_none());
 
     fake.say_to(&log, response(404, json!({ "message": WORDS })));
-    let mut lines = rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await;
+    let mut lines = fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await;
     assert!(
         matches!(lines.next().await, Some(Err(DriverError::NoContainer))),
         "a container removed before the log opens must be reported as missing"
@@ -340,8 +340,8 @@ async fn a_log_that_breaks_off_says_so() {
 async fn a_container_in_a_state_of_passage_is_what_it_will_be() {
     use vitrine::features::environments::driver::ContainerState::{Created, Exited, Running};
     let fake = FakeEngine::start(Mode::Answer).await;
-    let rig = Rig::before(&fake).await;
-    let environment = rig.created().await;
+    let fixture = DriverFixture::before(&fake).await;
+    let environment = fixture.created().await;
     for (status, state) in [
         ("created", Some(Created)),
         ("running", Some(Running)),
@@ -352,8 +352,8 @@ async fn a_container_in_a_state_of_passage_is_what_it_will_be() {
         ("removing", None),
     ] {
         let told = json!({ "Id": "id", "State": { "Status": status, "ExitCode": 137 } });
-        fake.say_to(&format!("GET /containers/{}-", rig.namespace()), response(200, told));
-        assert_eq!(rig.state(environment).await, state, "{status}");
-        assert_eq!(rig.listed().await.len(), usize::from(state.is_some()), "{status}");
+        fake.say_to(&format!("GET /containers/{}-", fixture.namespace()), response(200, told));
+        assert_eq!(fixture.state(environment).await, state, "{status}");
+        assert_eq!(fixture.listed().await.len(), usize::from(state.is_some()), "{status}");
     }
 }

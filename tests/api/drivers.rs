@@ -7,21 +7,21 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vitrine::features::environments::driver::{ContainerState, DriverError, Exit, Line, Program, Script};
 
+use crate::support::driver_fixture::{DriverFixture, IMAGE, take, to_end};
 use crate::support::eventually;
-use crate::support::rig::{IMAGE, Rig, take, to_end};
 use crate::support::terminal::AtTerminal;
 
 /// Makes each function a test of each driver.
 macro_rules! on_every_driver {
     ($($story:ident),* $(,)?) => {
         mod sim {
-            use crate::support::rig::Rig;
-            $(#[tokio::test] async fn $story() { super::$story(&Rig::sim().await).await; })*
+            use crate::support::driver_fixture::DriverFixture;
+            $(#[tokio::test] async fn $story() { super::$story(&DriverFixture::sim().await).await; })*
         }
         mod docker {
-            use crate::support::rig::Rig;
+            use crate::support::driver_fixture::DriverFixture;
             $(#[tokio::test] async fn $story() {
-                if let Some(rig) = Rig::docker().await { super::$story(&rig).await; }
+                if let Some(fixture) = DriverFixture::docker().await { super::$story(&fixture).await; }
             })*
         }
     };
@@ -48,92 +48,92 @@ on_every_driver!(
     every_call_is_counted_once_with_its_end,
 );
 
-async fn a_container_is_made_once_however_often_it_is_asked_for(rig: &Rig) {
+async fn a_container_is_made_once_however_often_it_is_asked_for(fixture: &DriverFixture) {
     let environment = Uuid::now_v7();
-    let reference = rig.engine.create(environment, IMAGE).await.unwrap();
-    assert_eq!(rig.engine.create(environment, IMAGE).await.unwrap(), reference);
-    let container = rig.engine.inspect(environment).await.unwrap().unwrap();
+    let reference = fixture.engine.create(environment, IMAGE).await.unwrap();
+    assert_eq!(fixture.engine.create(environment, IMAGE).await.unwrap(), reference);
+    let container = fixture.engine.inspect(environment).await.unwrap().unwrap();
     assert_eq!((container.environment, &*container.reference, container.state), (environment, &*reference, ContainerState::Created));
-    rig.engine.start(environment).await.unwrap();
-    assert_eq!(rig.engine.create(environment, IMAGE).await.unwrap(), reference);
-    assert_eq!(rig.listed().await.len(), 1);
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+    fixture.engine.start(environment).await.unwrap();
+    assert_eq!(fixture.engine.create(environment, IMAGE).await.unwrap(), reference);
+    assert_eq!(fixture.listed().await.len(), 1);
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
 }
 
-async fn starting_and_stopping_may_be_repeated(rig: &Rig) {
-    let environment = rig.created().await;
-    rig.engine.stop(environment).await.unwrap();
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Created));
+async fn starting_and_stopping_may_be_repeated(fixture: &DriverFixture) {
+    let environment = fixture.created().await;
+    fixture.engine.stop(environment).await.unwrap();
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Created));
     for _ in 0..2 {
-        rig.start(environment).await;
-        rig.engine.start(environment).await.unwrap();
-        assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+        fixture.start(environment).await;
+        fixture.engine.start(environment).await.unwrap();
+        assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
         for _ in 0..2 {
-            rig.engine.stop(environment).await.unwrap();
-            assert_eq!(rig.state(environment).await, Some(ContainerState::Exited { code: 0 }));
+            fixture.engine.stop(environment).await.unwrap();
+            assert_eq!(fixture.state(environment).await, Some(ContainerState::Exited { code: 0 }));
         }
     }
 }
 
-async fn a_restart_ends_in_a_running_container_from_everywhere(rig: &Rig) {
-    let environment = rig.created().await;
+async fn a_restart_ends_in_a_running_container_from_everywhere(fixture: &DriverFixture) {
+    let environment = fixture.created().await;
     for _ in 0..2 {
         let since = OffsetDateTime::now_utc();
-        rig.engine.restart(environment).await.unwrap();
-        assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
-        rig.until_ready(environment, since).await;
+        fixture.engine.restart(environment).await.unwrap();
+        assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
+        fixture.until_ready(environment, since).await;
     }
-    rig.engine.stop(environment).await.unwrap();
-    rig.engine.restart(environment).await.unwrap();
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
+    fixture.engine.stop(environment).await.unwrap();
+    fixture.engine.restart(environment).await.unwrap();
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
 }
 
-async fn removing_may_be_repeated_and_takes_a_running_container(rig: &Rig) {
-    for environment in [rig.created().await, rig.running().await] {
+async fn removing_may_be_repeated_and_takes_a_running_container(fixture: &DriverFixture) {
+    for environment in [fixture.created().await, fixture.running().await] {
         for _ in 0..2 {
-            rig.engine.remove(environment).await.unwrap();
-            assert_eq!(rig.state(environment).await, None);
+            fixture.engine.remove(environment).await.unwrap();
+            assert_eq!(fixture.state(environment).await, None);
         }
     }
-    assert_eq!(rig.listed().await, []);
+    assert_eq!(fixture.listed().await, []);
 }
 
-async fn what_has_no_container_says_so(rig: &Rig) {
+async fn what_has_no_container_says_so(fixture: &DriverFixture) {
     let nobody = Uuid::now_v7();
     let none = |error: DriverError| assert!(matches!(error, DriverError::NoContainer), "{error}");
-    none(rig.engine.start(nobody).await.unwrap_err());
-    none(rig.engine.stop(nobody).await.unwrap_err());
-    none(rig.engine.restart(nobody).await.unwrap_err());
-    none(rig.exec(nobody, "true").await.unwrap_err());
-    none(rig.terminal(nobody, Program::Shell).await.err().expect("no terminal"));
-    none(rig.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("no lines"));
-    rig.engine.remove(nobody).await.unwrap();
-    assert_eq!(rig.engine.inspect(nobody).await.unwrap(), None);
-    rig.engine.ping().await.unwrap();
-    rig.engine.pull(IMAGE).await.unwrap();
+    none(fixture.engine.start(nobody).await.unwrap_err());
+    none(fixture.engine.stop(nobody).await.unwrap_err());
+    none(fixture.engine.restart(nobody).await.unwrap_err());
+    none(fixture.exec(nobody, "true").await.unwrap_err());
+    none(fixture.terminal(nobody, Program::Shell).await.err().expect("no terminal"));
+    none(fixture.engine.logs(nobody, OffsetDateTime::UNIX_EPOCH).await.err().expect("no lines"));
+    fixture.engine.remove(nobody).await.unwrap();
+    assert_eq!(fixture.engine.inspect(nobody).await.unwrap(), None);
+    fixture.engine.ping().await.unwrap();
+    fixture.engine.pull(IMAGE).await.unwrap();
 }
 
-async fn a_script_runs_only_in_a_running_container(rig: &Rig) {
-    let environment = rig.created().await;
+async fn a_script_runs_only_in_a_running_container(fixture: &DriverFixture) {
+    let environment = fixture.created().await;
     let refused = |error: DriverError| assert_eq!(error.to_string(), "the engine refused the call: the container is not running");
-    refused(rig.exec(environment, "true").await.unwrap_err());
-    rig.engine.start(environment).await.unwrap();
-    assert_eq!(rig.exec(environment, "true").await.unwrap(), Exit { code: 0, output: String::new() });
-    rig.engine.stop(environment).await.unwrap();
-    refused(rig.exec(environment, "true").await.unwrap_err());
+    refused(fixture.exec(environment, "true").await.unwrap_err());
+    fixture.engine.start(environment).await.unwrap();
+    assert_eq!(fixture.exec(environment, "true").await.unwrap(), Exit { code: 0, output: String::new() });
+    fixture.engine.stop(environment).await.unwrap();
+    refused(fixture.exec(environment, "true").await.unwrap_err());
 }
 
-async fn a_script_whose_program_is_missing_says_which(rig: &Rig) {
-    let environment = rig.running().await;
+async fn a_script_whose_program_is_missing_says_which(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
     let script = Script { requires: Some("cargo"), text: "exit 3" };
-    let exit = rig.engine.exec(environment, &script).await.unwrap();
+    let exit = fixture.engine.exec(environment, &script).await.unwrap();
     assert_eq!(exit, Exit { code: 127, output: "cargo is not in this image".to_owned() });
 }
 
-async fn a_terminal_is_a_shell_until_it_ends(rig: &Rig) {
-    let environment = rig.running().await;
+async fn a_terminal_is_a_shell_until_it_ends(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
     for end in ["exit\r", "\u{4}"] {
-        let mut at = AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap());
+        let mut at = AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap());
         at.types("echo one  two\u{7f}\u{7f}wo\r").await;
         at.sees("\none two\r\n").await;
         at.types("pwd\rnothing-of-this-name\r").await;
@@ -154,11 +154,11 @@ async fn a_terminal_is_a_shell_until_it_ends(rig: &Rig) {
     }
 }
 
-async fn a_terminal_has_the_size_that_it_is_given(rig: &Rig) {
-    let environment = rig.running().await;
+async fn a_terminal_has_the_size_that_it_is_given(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
     let (mut one, mut two) = (
-        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
-        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap()),
     );
     one.types("stty size\r").await;
     one.sees("\n24 80\r\n").await;
@@ -169,62 +169,63 @@ async fn a_terminal_has_the_size_that_it_is_given(rig: &Rig) {
     two.sees("\n24 80\r\n").await;
 }
 
-async fn a_terminal_ends_with_its_container(rig: &Rig) {
-    let environment = rig.running().await;
+async fn a_terminal_ends_with_its_container(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
     let (mut one, mut two) = (
-        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
-        AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap()),
+        AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap()),
     );
     one.types("echo here\r").await;
     one.sees("\nhere\r\n").await;
-    rig.engine.restart(environment).await.unwrap();
+    fixture.engine.restart(environment).await.unwrap();
     one.ends().await;
     two.ends().await;
-    let mut again = AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap());
+    let mut again = AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap());
     again.types("echo again\r").await;
     again.sees("\nagain\r\n").await;
-    rig.engine.remove(environment).await.unwrap();
+    fixture.engine.remove(environment).await.unwrap();
     again.ends().await;
 }
 
-async fn a_terminal_wants_a_running_container(rig: &Rig) {
-    let environment = rig.created().await;
-    let error = rig.terminal(environment, Program::Shell).await.err().unwrap();
+async fn a_terminal_wants_a_running_container(fixture: &DriverFixture) {
+    let environment = fixture.created().await;
+    let error = fixture.terminal(environment, Program::Shell).await.err().unwrap();
     assert_eq!(error.to_string(), "the engine refused the call: the container is not running");
 }
 
-async fn a_list_has_exactly_the_containers_of_its_namespace(rig: &Rig) {
-    let neighbour = rig.neighbour().await;
-    let (mut here, there) = ([rig.created().await, rig.running().await, rig.running().await], [neighbour.created().await]);
-    rig.engine.stop(here[2]).await.unwrap();
+async fn a_list_has_exactly_the_containers_of_its_namespace(fixture: &DriverFixture) {
+    let neighbour = fixture.neighbour().await;
+    let (mut here, there) = ([fixture.created().await, fixture.running().await, fixture.running().await], [neighbour.created().await]);
+    fixture.engine.stop(here[2]).await.unwrap();
     here.sort();
-    let environments = async |rig: &Rig| rig.listed().await.iter().map(|container| container.environment).collect::<Vec<_>>();
-    assert_eq!(environments(rig).await, here);
+    let environments =
+        async |fixture: &DriverFixture| fixture.listed().await.iter().map(|container| container.environment).collect::<Vec<_>>();
+    assert_eq!(environments(fixture).await, here);
     assert_eq!(environments(&neighbour).await, there);
-    for container in rig.listed().await {
-        assert_eq!(rig.engine.inspect(container.environment).await.unwrap(), Some(container));
+    for container in fixture.listed().await {
+        assert_eq!(fixture.engine.inspect(container.environment).await.unwrap(), Some(container));
     }
-    rig.engine.remove(here[1]).await.unwrap();
-    assert_eq!(environments(rig).await, [here[0], here[2]]);
+    fixture.engine.remove(here[1]).await.unwrap();
+    assert_eq!(environments(fixture).await, [here[0], here[2]]);
     assert_eq!(neighbour.engine.inspect(here[0]).await.unwrap(), None, "a container of another namespace must be invisible");
 }
 
 /// Makes the container write many lines; a simulated one does so by itself.
-async fn have_lines(rig: &Rig, environment: Uuid) {
+async fn have_lines(fixture: &DriverFixture, environment: Uuid) {
     let text = "n=0; while [ $n -lt 100 ]; do echo line $n >/proc/1/fd/1; n=$((n + 1)); done";
-    assert_eq!(rig.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
+    assert_eq!(fixture.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
 }
 
-async fn a_log_that_is_opened_again_goes_on_where_it_was_left(rig: &Rig) {
-    let environment = rig.running().await;
-    have_lines(rig, environment).await;
-    let whole = take(&mut rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 90).await;
+async fn a_log_that_is_opened_again_goes_on_where_it_was_left(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
+    have_lines(fixture, environment).await;
+    let whole = take(&mut fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 90).await;
     assert!(whole.is_sorted_by_key(|line| line.at), "times must not decrease: {whole:?}");
     let mut read: Vec<Line> = Vec::new();
     for count in [1, 2, 30, 57] {
         let since = read.last().map_or(OffsetDateTime::UNIX_EPOCH, |line| line.at);
         let known = read.iter().filter(|line| line.at == since).count();
-        let mut lines = rig.lines(environment, since).await;
+        let mut lines = fixture.lines(environment, since).await;
         let again = take(&mut lines, known).await;
         assert_eq!(again, read[read.len() - known..], "lines of exactly the given time must be repeated");
         read.extend(take(&mut lines, count).await);
@@ -232,101 +233,101 @@ async fn a_log_that_is_opened_again_goes_on_where_it_was_left(rig: &Rig) {
     assert_eq!(read, whole);
 }
 
-async fn a_log_ends_with_its_container_and_tells_all_of_it(rig: &Rig) {
-    let environment = rig.running().await;
-    let followed = tokio::spawn(to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await));
-    have_lines(rig, environment).await;
-    rig.engine.stop(environment).await.unwrap();
+async fn a_log_ends_with_its_container_and_tells_all_of_it(fixture: &DriverFixture) {
+    let environment = fixture.running().await;
+    let followed = tokio::spawn(to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await));
+    have_lines(fixture, environment).await;
+    fixture.engine.stop(environment).await.unwrap();
     let followed = followed.await.unwrap();
     assert!(!followed.is_empty());
-    let afterwards = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    let afterwards = to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
     assert_eq!(afterwards, followed, "the log of an ended container must be complete and end");
     let last = followed.last().unwrap();
-    let end = to_end(rig.lines(environment, last.at).await).await;
+    let end = to_end(fixture.lines(environment, last.at).await).await;
     assert_eq!(end.last(), Some(last));
     let after = last.at + time::Duration::nanoseconds(1);
-    assert_eq!(to_end(rig.lines(environment, after).await).await, []);
+    assert_eq!(to_end(fixture.lines(environment, after).await).await, []);
 }
 
-async fn every_replica_sees_and_changes_the_same_containers(rig: &Rig) {
-    let other = rig.replica();
-    let environment = rig.running().await;
-    assert_eq!(other.list().await.unwrap(), rig.listed().await);
-    assert_eq!(other.create(environment, IMAGE).await.unwrap(), rig.listed().await[0].reference);
+async fn every_replica_sees_and_changes_the_same_containers(fixture: &DriverFixture) {
+    let other = fixture.replica();
+    let environment = fixture.running().await;
+    assert_eq!(other.list().await.unwrap(), fixture.listed().await);
+    assert_eq!(other.create(environment, IMAGE).await.unwrap(), fixture.listed().await[0].reference);
     other.stop(environment).await.unwrap();
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Exited { code: 0 }));
-    let mine = to_end(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Exited { code: 0 }));
+    let mine = to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
     let others = to_end(other.logs(environment, OffsetDateTime::UNIX_EPOCH).await.unwrap()).await;
     assert_eq!(mine, others);
     other.remove(environment).await.unwrap();
-    assert_eq!(rig.state(environment).await, None);
+    assert_eq!(fixture.state(environment).await, None);
 }
 
-async fn a_call_that_is_dropped_leaves_nothing_half(rig: &Rig) {
+async fn a_call_that_is_dropped_leaves_nothing_half(fixture: &DriverFixture) {
     // From hardly started to nearly or entirely finished.
     for milliseconds in [0, 1, 3, 10, 30, 100, 300] {
         let moment = Duration::from_millis(milliseconds);
         let environment = Uuid::now_v7();
-        let _dropped = tokio::time::timeout(moment, rig.engine.create(environment, IMAGE)).await;
-        rig.engine.create(environment, IMAGE).await.unwrap();
+        let _dropped = tokio::time::timeout(moment, fixture.engine.create(environment, IMAGE)).await;
+        fixture.engine.create(environment, IMAGE).await.unwrap();
         let since = OffsetDateTime::now_utc();
-        let _dropped = tokio::time::timeout(moment, rig.engine.start(environment)).await;
-        rig.engine.start(environment).await.unwrap();
-        rig.until_ready(environment, since).await;
-        let _dropped = tokio::time::timeout(moment, rig.engine.restart(environment)).await;
+        let _dropped = tokio::time::timeout(moment, fixture.engine.start(environment)).await;
+        fixture.engine.start(environment).await.unwrap();
+        fixture.until_ready(environment, since).await;
+        let _dropped = tokio::time::timeout(moment, fixture.engine.restart(environment)).await;
         // An engine finishes an operation that it has begun. Until then another call may fail, but not afterwards.
-        eventually("the container starts", async || rig.engine.start(environment).await.ok()).await;
-        let _dropped = tokio::time::timeout(moment, rig.engine.remove(environment)).await;
-        eventually("it is removed", async || rig.engine.remove(environment).await.ok()).await;
-        assert_eq!(rig.listed().await, []);
+        eventually("the container starts", async || fixture.engine.start(environment).await.ok()).await;
+        let _dropped = tokio::time::timeout(moment, fixture.engine.remove(environment)).await;
+        eventually("it is removed", async || fixture.engine.remove(environment).await.ok()).await;
+        assert_eq!(fixture.listed().await, []);
     }
 }
 
-async fn calls_at_the_same_time_make_one_container(rig: &Rig) {
-    let (other, environment) = (rig.replica(), Uuid::now_v7());
+async fn calls_at_the_same_time_make_one_container(fixture: &DriverFixture) {
+    let (other, environment) = (fixture.replica(), Uuid::now_v7());
     // This also creates the network concurrently.
     let made = tokio::join!(
-        rig.engine.create(environment, IMAGE),
+        fixture.engine.create(environment, IMAGE),
         other.create(environment, IMAGE),
-        rig.engine.create(environment, IMAGE),
+        fixture.engine.create(environment, IMAGE),
         other.create(environment, IMAGE),
     );
     let reference = made.0.unwrap();
     for same in [made.1, made.2, made.3] {
         assert_eq!(same.unwrap(), reference);
     }
-    let (one, two) = tokio::join!(rig.engine.start(environment), other.start(environment));
+    let (one, two) = tokio::join!(fixture.engine.start(environment), other.start(environment));
     one.and(two).unwrap();
-    assert_eq!(rig.state(environment).await, Some(ContainerState::Running));
-    let (one, two) = tokio::join!(rig.engine.remove(environment), other.remove(environment));
+    assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
+    let (one, two) = tokio::join!(fixture.engine.remove(environment), other.remove(environment));
     one.and(two).unwrap();
-    assert_eq!(rig.listed().await, []);
+    assert_eq!(fixture.listed().await, []);
 }
 
-async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
-    let before = rig.scrape();
+async fn every_call_is_counted_once_with_its_end(fixture: &DriverFixture) {
+    let before = fixture.scrape();
     let environment = Uuid::now_v7();
-    rig.engine.ping().await.unwrap();
-    rig.engine.pull(IMAGE).await.unwrap();
-    rig.engine.start(environment).await.unwrap_err();
-    rig.engine.create(environment, IMAGE).await.unwrap();
-    rig.engine.create(environment, IMAGE).await.unwrap();
-    rig.exec(environment, "true").await.unwrap_err();
-    rig.engine.start(environment).await.unwrap();
-    rig.exec(environment, "true").await.unwrap();
-    drop(rig.terminal(environment, Program::Shell).await.unwrap());
-    drop(rig.lines(environment, OffsetDateTime::UNIX_EPOCH).await);
-    rig.engine.inspect(environment).await.unwrap();
-    rig.engine.list().await.unwrap();
-    rig.engine.restart(environment).await.unwrap();
-    rig.engine.stop(environment).await.unwrap();
-    let (silent, _engine) = rig.silent(Duration::from_millis(20)).await;
+    fixture.engine.ping().await.unwrap();
+    fixture.engine.pull(IMAGE).await.unwrap();
+    fixture.engine.start(environment).await.unwrap_err();
+    fixture.engine.create(environment, IMAGE).await.unwrap();
+    fixture.engine.create(environment, IMAGE).await.unwrap();
+    fixture.exec(environment, "true").await.unwrap_err();
+    fixture.engine.start(environment).await.unwrap();
+    fixture.exec(environment, "true").await.unwrap();
+    drop(fixture.terminal(environment, Program::Shell).await.unwrap());
+    drop(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await);
+    fixture.engine.inspect(environment).await.unwrap();
+    fixture.engine.list().await.unwrap();
+    fixture.engine.restart(environment).await.unwrap();
+    fixture.engine.stop(environment).await.unwrap();
+    let (silent, _engine) = fixture.silent(Duration::from_millis(20)).await;
     let error = silent.inspect(environment).await.unwrap_err();
     assert!(matches!(error, DriverError::Timeout), "{error}");
-    let (silent, _engine) = rig.silent(Duration::from_hours(1)).await;
+    let (silent, _engine) = fixture.silent(Duration::from_hours(1)).await;
     let cancelled = tokio::time::timeout(Duration::from_millis(20), silent.list()).await;
     assert!(cancelled.is_err(), "the engine must not respond");
-    rig.engine.remove(environment).await.unwrap();
+    fixture.engine.remove(environment).await.unwrap();
     let expected = [
         ("ping success", 1.0),
         ("pull success", 1.0),
@@ -344,5 +345,8 @@ async fn every_call_is_counted_once_with_its_end(rig: &Rig) {
         ("list failure", 1.0),
         ("remove success", 1.0),
     ];
-    assert_eq!(rig.calls_since(&before), expected.map(|(call, count)| (call.to_owned(), count)).into_iter().collect::<BTreeMap<_, _>>());
+    assert_eq!(
+        fixture.calls_since(&before),
+        expected.map(|(call, count)| (call.to_owned(), count)).into_iter().collect::<BTreeMap<_, _>>()
+    );
 }

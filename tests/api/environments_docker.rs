@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::app::configuration;
+use crate::support::driver_fixture::{Namespace, has_engine};
 use crate::support::engine::{FakeEngine, Mode};
-use crate::support::rig::{Namespace, has_engine};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
 /// A marker that would appear in the engine's requests if a client's text reached them.

@@ -11,7 +11,7 @@ use crate::support::{Answer, Ask, FAULTS, Scrape, Sockets, Studio, TestApp, User
 const MEBIBYTE: f64 = 1_048_576.0;
 
 /// An application with fault injection, and an admin.
-struct Stage {
+struct Fixture {
     app: TestApp,
     admin: User,
 }
@@ -29,8 +29,8 @@ impl Struck {
     }
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         Self::with(TestApp::with_faults(&[]).await).await
     }
 
@@ -84,97 +84,97 @@ impl Stage {
 
 #[tokio::test]
 async fn latency_makes_a_handler_slow() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let (fault, route) = (json!({ "fault": "latency", "delay_ms": 120, "route": "/version" }), [("route", "/version")]);
-    let ask = async || stage.get("/version").await.expect(200);
-    let struck = stage.struck(&fault, ask).await;
+    let ask = async || fixture.get("/version").await.expect(200);
+    let struck = fixture.struck(&fault, ask).await;
     let seconds = struck.since("http_request_duration_seconds_sum", &route);
     assert!(seconds >= 0.12, "{seconds}");
     assert_eq!(struck.since("http_requests_total", &[route[0], ("status", "200")]), 1.0);
-    let before = stage.app.settled().await;
-    stage.get("/api/extensions").await.expect(200);
-    assert_eq!(stage.app.settled().await.since(&before, "faults_injected_total", &[]), 0.0, "another route must not be affected");
-    stage.ends(&fault, ask).await;
+    let before = fixture.app.settled().await;
+    fixture.get("/api/extensions").await.expect(200);
+    assert_eq!(fixture.app.settled().await.since(&before, "faults_injected_total", &[]), 0.0, "another route must not be affected");
+    fixture.ends(&fault, ask).await;
 }
 
 #[tokio::test]
 async fn latency_beyond_the_time_limit_is_a_timeout() {
-    let stage = Stage::with(TestApp::with_faults(&["--request-timeout=4s"]).await).await;
+    let fixture = Fixture::with(TestApp::with_faults(&["--request-timeout=4s"]).await).await;
     let fault = json!({ "fault": "latency", "delay_ms": 30_000, "route": "/version" });
-    let struck = stage.struck(&fault, async || stage.get("/version").await).await;
+    let struck = fixture.struck(&fault, async || fixture.get("/version").await).await;
     struck.answer.problem(503, "timeout");
 }
 
 #[tokio::test]
 async fn an_error_is_answered_and_counted_as_the_handlers_own() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     for (status, code) in [(500, "internal"), (503, "unavailable")] {
         let fault = json!({ "fault": "error", "status": status, "route": "/api/projects" });
-        let ask = async || stage.get("/api/projects").await;
-        let struck = stage.struck(&fault, ask).await;
+        let ask = async || fixture.get("/api/projects").await;
+        let struck = fixture.struck(&fault, ask).await;
         let labels = [("route", "/api/projects"), ("status", if status == 500 { "500" } else { "503" })];
         assert_eq!([struck.since("http_requests_total", &labels), struck.since("api_errors_total", &labels)], [1.0, 1.0]);
         struck.answer.problem(status, code);
-        stage.ends(&fault, ask).await;
-        stage.get("/api/projects").await.expect(200);
+        fixture.ends(&fault, ask).await;
+        fixture.get("/api/projects").await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn a_panic_ends_its_request_alone_and_is_counted() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let fault = json!({ "fault": "panic", "route": "/api/projects" });
-    let ask = async || stage.get("/api/projects").await;
-    let struck = stage.struck(&fault, ask).await;
+    let ask = async || fixture.get("/api/projects").await;
+    let struck = fixture.struck(&fault, ask).await;
     assert_eq!(struck.since("uncaught_exceptions_total", &[]), 1.0);
     assert_eq!(struck.since("http_requests_total", &[("route", "/api/projects"), ("status", "500")]), 1.0);
     struck.answer.problem(500, "internal");
-    stage.ends(&fault, ask).await;
+    fixture.ends(&fault, ask).await;
 }
 
 #[tokio::test]
 async fn memory_is_held_until_the_end() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let fault = json!({ "fault": "memory", "mebibytes": 200 });
-    let resident = async || stage.app.settled().await.get("process_resident_memory_bytes", &[]) / MEBIBYTE;
+    let resident = async || fixture.app.settled().await.get("process_resident_memory_bytes", &[]) / MEBIBYTE;
     let before = resident().await;
     let holds = async || eventually("the memory is held", async || when(resident().await > before + 190.0)).await;
     let is_free = async || eventually("the memory is released", async || when(resident().await < before + 100.0)).await;
-    stage.app.begin(&stage.admin, &fault).await;
+    fixture.app.begin(&fixture.admin, &fault).await;
     holds().await;
-    stage.app.end_faults(&stage.admin).await;
+    fixture.app.end_faults(&fixture.admin).await;
     is_free().await;
-    stage.app.begin(&stage.admin, &json!({ "fault": "memory", "mebibytes": 200, "expires_in": 6 })).await;
+    fixture.app.begin(&fixture.admin, &json!({ "fault": "memory", "mebibytes": 200, "expires_in": 6 })).await;
     holds().await;
     is_free().await;
-    assert_eq!(stage.app.settled().await.get("faults_injected_total", &[("fault", "memory")]), 2.0);
+    assert_eq!(fixture.app.settled().await.get("faults_injected_total", &[("fault", "memory")]), 2.0);
 }
 
 #[tokio::test]
 async fn busy_workers_delay_every_task_and_yet_let_each_have_its_turn() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let late = |scrape: &Scrape| {
         let count = scrape.get("runtime_scheduling_delay_seconds_count", &[]);
         count - scrape.get("runtime_scheduling_delay_seconds_bucket", &[("le", "0.05")])
     };
     for percent in [100, 80] {
-        let before = stage.app.scrape().await;
+        let before = fixture.app.scrape().await;
         let fault = json!({ "fault": "block", "delay_ms": 60, "percent": percent });
-        stage.app.begin(&stage.admin, &fault).await;
-        eventually("tasks wake late", async || when(late(&stage.app.scrape().await) > late(&before) + 2.0)).await;
-        stage.app.end_faults(&stage.admin).await;
-        quiet(&stage).await;
+        fixture.app.begin(&fixture.admin, &fault).await;
+        eventually("tasks wake late", async || when(late(&fixture.app.scrape().await) > late(&before) + 2.0)).await;
+        fixture.app.end_faults(&fixture.admin).await;
+        quiet(&fixture).await;
     }
-    stage.app.begin(&stage.admin, &json!({ "fault": "block", "delay_ms": 60, "expires_in": 1 })).await;
-    quiet(&stage).await;
+    fixture.app.begin(&fixture.admin, &json!({ "fault": "block", "delay_ms": 60, "expires_in": 1 })).await;
+    quiet(&fixture).await;
 }
 
 /// Waits until no worker thread is busy.
-async fn quiet(stage: &Stage) {
-    let spins = async || stage.app.scrape().await.get("faults_injected_total", &[("fault", "block")]);
+async fn quiet(fixture: &Fixture) {
+    let spins = async || fixture.app.scrape().await.get("faults_injected_total", &[("fault", "block")]);
     eventually("nothing spins", async || {
         let before = spins().await;
-        stage.get("/version").await.expect(200);
+        fixture.get("/version").await.expect(200);
         when(spins().await == before)
     })
     .await;
@@ -182,49 +182,49 @@ async fn quiet(stage: &Stage) {
 
 #[tokio::test]
 async fn a_slow_statement_is_measured_and_one_that_is_too_slow_ended_by_postgres() {
-    let stage = Stage::set().await;
-    let (table, ask) = ([("table", "projects")], async || stage.get("/api/projects").await);
+    let fixture = Fixture::new().await;
+    let (table, ask) = ([("table", "projects")], async || fixture.get("/api/projects").await);
     let slow = json!({ "fault": "database", "delay_ms": 150, "table": "projects" });
-    let struck = stage.struck(&slow, ask).await;
+    let struck = fixture.struck(&slow, ask).await;
     struck.answer.expect(200);
     let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &table);
     assert!(seconds >= 0.15, "{seconds}");
     let seconds = struck.after.since(&struck.before, "db_query_duration_seconds_sum", &[("table", "auth_sessions")]);
     assert!(seconds < 0.15, "another table must not be affected: {seconds}");
-    stage.ends(&slow, ask).await;
+    fixture.ends(&slow, ask).await;
 
     let endless = json!({ "fault": "database", "delay_ms": 30_000, "table": "projects" });
-    let struck = stage.struck(&endless, ask).await;
+    let struck = fixture.struck(&endless, ask).await;
     assert_eq!(struck.since("db_queries_total", &[table[0], ("status", "timeout")]), 1.0);
     struck.answer.problem(503, "unavailable");
 }
 
 #[tokio::test]
 async fn when_every_statement_is_too_slow_health_and_the_way_out_are_spared() {
-    let stage = Stage::with(TestApp::with(&[FAULTS, "--database-max-connections=2"]).await).await;
+    let fixture = Fixture::with(TestApp::with(&[FAULTS, "--database-max-connections=2"]).await).await;
     let fault = json!({ "fault": "database", "delay_ms": 30_000 });
-    let struck = stage.struck(&fault, async || stage.get("/api/projects").await).await;
+    let struck = fixture.struck(&fault, async || fixture.get("/api/projects").await).await;
     struck.answer.problem(503, "unavailable");
     // A session that is not in the cache.
-    let token = stage.app.token(&stage.admin.email).await;
-    stage.app.get("/health/ready").answer().await.expect(200);
-    let faults = async || stage.app.get("/api/faults").bearer_auth(&token).answer().await;
+    let token = fixture.app.token(&fixture.admin.email).await;
+    fixture.app.get("/health/ready").answer().await.expect(200);
+    let faults = async || fixture.app.get("/api/faults").bearer_auth(&token).answer().await;
     eventually("faults are listed", async || when(faults().await.status == 200)).await;
-    stage.app.end_faults(&User { token, ..stage.admin.clone() }).await;
-    eventually("statements are quick again", async || when(stage.get("/api/projects").await.status == 200)).await;
+    fixture.app.end_faults(&User { token, ..fixture.admin.clone() }).await;
+    eventually("statements are quick again", async || when(fixture.get("/api/projects").await.status == 200)).await;
 }
 
 #[tokio::test]
 async fn events_are_lost_on_their_way_to_clients_and_counted() {
     let Some(sockets) = Sockets::start() else { return };
-    let stage = Stage::with(TestApp::telling(&[FAULTS]).await).await;
-    let socket = sockets.connect(&stage.app, &stage.admin.token).await;
-    let path = format!("/test/tell/{}", stage.admin.id);
-    let ask = async || stage.app.post(&path).json(&json!({ "from": 1, "count": 1, "size": 1 })).answer().await.expect(200);
-    let struck = stage.struck(&json!({ "fault": "drop_event" }), ask).await;
+    let fixture = Fixture::with(TestApp::telling(&[FAULTS]).await).await;
+    let socket = sockets.connect(&fixture.app, &fixture.admin.token).await;
+    let path = format!("/test/tell/{}", fixture.admin.id);
+    let ask = async || fixture.app.post(&path).json(&json!({ "from": 1, "count": 1, "size": 1 })).answer().await.expect(200);
+    let struck = fixture.struck(&json!({ "fault": "drop_event" }), ask).await;
     assert_eq!(struck.since("websocket_messages_dropped_total", &[("reason", "fault")]), 1.0);
     assert_eq!(struck.since("websocket_messages_total", &[("event_type", "post:delivered"), ("direction", "out")]), 0.0);
-    stage.ends(&json!({ "fault": "drop_event" }), ask).await;
+    fixture.ends(&json!({ "fault": "drop_event" }), ask).await;
     let before = socket.events("post:delivered").len();
     ask().await;
     eventually("events reach the client again", async || when(socket.events("post:delivered").len() > before)).await;
@@ -232,19 +232,19 @@ async fn events_are_lost_on_their_way_to_clients_and_counted() {
 
 #[tokio::test]
 async fn the_driver_fails_or_takes_too_long() {
-    let stage = Stage::with(TestApp::with_faults(&["--environment-timeout=2s"]).await).await;
-    let studio = Studio::open(&stage.app).await;
+    let fixture = Fixture::with(TestApp::with_faults(&["--environment-timeout=2s"]).await).await;
+    let studio = Studio::open(&fixture.app).await;
     for delay in [None, Some(30_000)] {
         let mut fault = json!({ "fault": "driver", "operation": "create" });
         if let Some(delay) = delay {
             fault["delay_ms"] = json!(delay);
         }
-        stage.app.begin(&stage.admin, &fault).await;
-        let before = stage.app.scrape().await;
+        fixture.app.begin(&fixture.admin, &fault).await;
+        let before = fixture.app.scrape().await;
         let id = studio.create("box").await.expect(201).json()["id"].as_str().unwrap().to_owned();
         let failed = [("operation", "create"), ("status", "failure")];
         eventually("the driver has failed", async || {
-            let now = stage.app.scrape().await;
+            let now = fixture.app.scrape().await;
             let counts = [
                 now.since(&before, "docker_operations_total", &failed),
                 now.since(&before, "faults_injected_total", &[("fault", "driver")]),
@@ -252,38 +252,38 @@ async fn the_driver_fails_or_takes_too_long() {
             when(counts.iter().all(|count| *count > 0.0))
         })
         .await;
-        stage.app.end_faults(&stage.admin).await;
+        fixture.app.end_faults(&fixture.admin).await;
         // The job keeps retrying.
         studio.until(&id, "stopped").await;
         studio.delete(&id).await.expect(202);
         studio.until_gone(&id).await;
     }
-    stage.app.begin(&stage.admin, &json!({ "fault": "driver", "operation": "ping", "expires_in": 5 })).await;
-    stage.app.until_status(Duration::from_mins(1), "degraded").await;
-    stage.app.until_status(Duration::from_mins(1), "ready").await;
+    fixture.app.begin(&fixture.admin, &json!({ "fault": "driver", "operation": "ping", "expires_in": 5 })).await;
+    fixture.app.until_status(Duration::from_mins(1), "degraded").await;
+    fixture.app.until_status(Duration::from_mins(1), "ready").await;
 }
 
 #[tokio::test]
 async fn right_passwords_are_refused_but_for_admins() {
     // Rate limits must not depend on the number of attempts until the fault ends.
-    let stage =
-        Stage::with(TestApp::with_faults(&["--login-attempts-per-account=10000", "--login-attempts-per-address=10000"]).await).await;
-    let ada = stage.app.user("ada").await;
-    let ask = async || stage.app.login(&ada.email, PASSWORD).await;
-    let struck = stage.struck(&json!({ "fault": "login" }), ask).await;
+    let fixture =
+        Fixture::with(TestApp::with_faults(&["--login-attempts-per-account=10000", "--login-attempts-per-address=10000"]).await).await;
+    let ada = fixture.app.user("ada").await;
+    let ask = async || fixture.app.login(&ada.email, PASSWORD).await;
+    let struck = fixture.struck(&json!({ "fault": "login" }), ask).await;
     assert_eq!(struck.since("auth_attempts_total", &[("method", "password"), ("status", "failure")]), 1.0);
     struck.answer.problem(401, "invalid_credentials");
-    stage.app.login(&stage.admin.email, PASSWORD).await.expect(200);
-    stage.ends(&json!({ "fault": "login" }), ask).await;
-    stage.app.login(&ada.email, PASSWORD).await.expect(200);
+    fixture.app.login(&fixture.admin.email, PASSWORD).await.expect(200);
+    fixture.ends(&json!({ "fault": "login" }), ask).await;
+    fixture.app.login(&ada.email, PASSWORD).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_task_that_ends_takes_its_replica_with_it_and_the_next_one_stays() {
-    let stage = Stage::set().await;
-    let stores = stage.app.stores.clone();
-    stage.app.begin(&stage.admin, &json!({ "fault": "task" })).await;
-    let Stage { app, admin } = stage;
+    let fixture = Fixture::new().await;
+    let stores = fixture.app.stores.clone();
+    fixture.app.begin(&fixture.admin, &json!({ "fault": "task" })).await;
+    let Fixture { app, admin } = fixture;
     eventually("the replica has shut down", async || when(app.get("/health/live").try_answer().await.is_err())).await;
     let error = app.leave().await.expect_err("the shutdown must be a failure");
     assert_eq!(error.to_string(), "the background task ended: faults");

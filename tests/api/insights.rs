@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::support::{Ask, Browser, Desk, Liar, Platforms, TestApp};
+use crate::support::{Ask, Browser, FakePlatform, Platforms, PostFixture, TestApp};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 /// The promised time limit.
@@ -22,12 +22,12 @@ fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
 async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
-    let id = desk.post("Hello", &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
+    let id = fixture.post("Hello", &ALL).await;
     for platform in ALL {
-        desk.until(&id, platform, "delivered").await;
+        fixture.until(&id, platform, "delivered").await;
         let before = app.settled().await;
-        let figures = desk.insights(platform).await.expect(200).json();
+        let figures = fixture.insights(platform).await.expect(200).json();
         assert_eq!((&figures["platform"], figures["followers"].is_u64()), (&json!(platform), true), "{figures}");
         assert!(!figures["handle"].as_str().unwrap().is_empty(), "{figures}");
         assert_eq!(figures["posts"], if platform == "linkedin" { Value::Null } else { json!(1) });
@@ -35,14 +35,14 @@ async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
         assert!((OffsetDateTime::now_utc() - as_of).abs() < time::Duration::minutes(1));
         // A repeated request, also to another replica, needs no call, even if the platform is down.
         platforms.turn(platform, json!({ "outage": "refuse" })).await;
-        assert_eq!(desk.insights(platform).await.expect(200).json(), figures);
+        assert_eq!(fixture.insights(platform).await.expect(200).json(), figures);
         let after = app.settled().await;
         assert_eq!(after.since(&before, "social_api_calls_total", &calls(platform)), 1.0);
         assert_eq!(after.since(&before, "cache_hits_total", &[("cache_type", "insights")]), 1.0);
         assert_eq!(after.since(&before, "cache_misses_total", &[("cache_type", "insights")]), 1.0);
         let arguments = platforms.arguments();
         let other = TestApp::on(&app.stores, &[&arguments[0], &arguments[1]]).await;
-        let request = other.as_user(&desk.author, Method::GET, &format!("/api/insights/{platform}"));
+        let request = other.as_user(&fixture.author, Method::GET, &format!("/api/insights/{platform}"));
         assert_eq!(request.answer().await.expect(200).json(), figures);
     }
 }
@@ -51,28 +51,28 @@ async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
 async fn figures_belong_to_the_account_that_is_linked() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["x"]).await;
-    let adas = desk.insights("x").await.expect(200).json();
+    let fixture = PostFixture::open(&app, &["x"]).await;
+    let adas = fixture.insights("x").await.expect(200).json();
     assert_eq!(adas["handle"], "ada");
     let eve = app.user("eve").await;
     app.as_user(&eve, Method::GET, "/api/insights/x").answer().await.problem(409, "not_linked");
-    desk.unlink("x").await;
-    let answer = desk.insights("x").await.problem(409, "not_linked");
+    fixture.unlink("x").await;
+    let answer = fixture.insights("x").await.problem(409, "not_linked");
     assert_eq!(answer.json()["detail"], "no x account is linked");
-    Browser::of(&desk.author.token).visit(&app, "x", "grace").await.expect(303);
-    assert_eq!(desk.insights("x").await.expect(200).json()["handle"], "grace");
+    Browser::of(&fixture.author.token).visit(&app, "x", "grace").await.expect(303);
+    assert_eq!(fixture.insights("x").await.expect(200).json()["handle"], "grace");
 }
 
 #[tokio::test]
 async fn a_platform_that_is_away_is_said_to_be_in_time() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     for (outage, status) in [("refuse", "unreachable"), ("error", "failed"), ("hang", "timeout")] {
         platforms.turn("mastodon", json!({ "outage": outage })).await;
         let before = app.settled().await;
         let begun = Instant::now();
-        let answer = desk.insights("mastodon").await.problem(503, "platform_unavailable");
+        let answer = fixture.insights("mastodon").await.problem(503, "platform_unavailable");
         assert!(begun.elapsed() < PROMISE, "{outage}: {:?}", begun.elapsed());
         assert_eq!(answer.header("retry-after"), "5");
         let labels = [&calls("mastodon")[..], &[("status", status)]].concat();
@@ -80,17 +80,17 @@ async fn a_platform_that_is_away_is_said_to_be_in_time() {
     }
     // Failures are not cached.
     platforms.turn("mastodon", json!({})).await;
-    desk.insights("mastodon").await.expect(200);
+    fixture.insights("mastodon").await.expect(200);
 }
 
 #[tokio::test]
 async fn a_platform_that_asks_for_fewer_requests_tells_when_to_ask_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     for platform in ALL {
         platforms.turn(platform, json!({ "rate_limit": { "requests": 0, "per_s": 77 } })).await;
-        let answer = desk.insights(platform).await.problem(503, "platform_unavailable");
+        let answer = fixture.insights(platform).await.problem(503, "platform_unavailable");
         assert_eq!(answer.header("retry-after"), "77");
     }
 }
@@ -99,12 +99,12 @@ async fn a_platform_that_asks_for_fewer_requests_tells_when_to_ask_again() {
 async fn a_token_that_is_not_taken_is_renewed_and_one_that_cannot_be_asks_to_link_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["x", "mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["x", "mastodon"]).await;
     platforms.revoke(&app, "x", "access").await;
-    desk.insights("x").await.expect(200);
+    fixture.insights("x").await.expect(200);
     platforms.revoke(&app, "mastodon", "refresh").await;
     for _ in 0..2 {
-        let answer = desk.insights("mastodon").await.problem(409, "link_expired");
+        let answer = fixture.insights("mastodon").await.problem(409, "link_expired");
         assert_eq!(answer.json()["detail"], "the mastodon account must be linked again");
     }
 }
@@ -113,9 +113,9 @@ async fn a_token_that_is_not_taken_is_renewed_and_one_that_cannot_be_asks_to_lin
 async fn there_are_none_of_platforms_that_one_cannot_post_on() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &[]).await;
+    let fixture = PostFixture::open(&app, &[]).await;
     for platform in ["github", "google", "gitlab", "facebook", "Mastodon", "%00", "x%2f"] {
-        desk.insights(platform).await.problem(404, "not_found");
+        fixture.insights(platform).await.problem(404, "not_found");
     }
     let bare = TestApp::start().await;
     let ada = bare.user("ada").await;
@@ -125,11 +125,11 @@ async fn there_are_none_of_platforms_that_one_cannot_post_on() {
 #[tokio::test]
 async fn figures_that_are_none_are_not_believed() {
     let platforms = Platforms::start().await;
-    let liar = Liar::instead_of(&platforms).await;
+    let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     // The account claims an invalid number of posts, below zero.
-    desk.insights("mastodon").await.problem(503, "platform_unavailable");
+    fixture.insights("mastodon").await.problem(503, "platform_unavailable");
     let bodies = [
         json!({}),
         json!({ "data": { "public_metrics": { "followers_count": -1, "tweet_count": 1 } } }),
@@ -140,10 +140,10 @@ async fn figures_that_are_none_are_not_believed() {
     for body in bodies {
         liar.say(move || axum::Json(body.clone()));
         for platform in ["x", "linkedin"] {
-            desk.insights(platform).await.problem(503, "platform_unavailable");
+            fixture.insights(platform).await.problem(503, "platform_unavailable");
         }
     }
     liar.say(|| vec![b' '; 2 << 20]);
-    desk.insights("x").await.problem(503, "platform_unavailable");
+    fixture.insights("x").await.problem(503, "platform_unavailable");
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
 }

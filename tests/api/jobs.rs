@@ -8,11 +8,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use sqlx::AssertSqlSafe;
-use vitrine::jobs::{self, Failure, NewJob, Terms};
+use vitrine::jobs::{self, Failure, LeasePolicy, NewJob};
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::{JobKind, Query};
 
-use crate::support::jobs::{Gate, Stage, Work, job, quick};
+use crate::support::jobs::{Fixture, Gate, Work, job, quick};
 use crate::support::{Scrape, eventually, when};
 
 async fn effect(work: Work) -> Result<(), Failure> {
@@ -21,25 +21,25 @@ async fn effect(work: Work) -> Result<(), Failure> {
 
 #[tokio::test]
 async fn a_job_runs_after_its_commit_and_never_when_its_transaction_was_rolled_back() {
-    let stage = Stage::set().await;
-    let _replica = stage.replica(quick(), 2, effect);
-    let mut rolled_back = stage.db.begin().await.unwrap();
-    stage.queue.enqueue(&mut rolled_back, &job("rolled back")).await.unwrap();
+    let fixture = Fixture::new().await;
+    let _replica = fixture.replica(quick(), 2, effect);
+    let mut rolled_back = fixture.db.begin().await.unwrap();
+    fixture.queue.enqueue(&mut rolled_back, &job("rolled back")).await.unwrap();
     drop(rolled_back);
-    let mut open = stage.db.begin().await.unwrap();
-    stage.queue.enqueue(&mut open, &job("committed late")).await.unwrap();
-    stage.enqueue(&[job("committed")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["committed"]);
+    let mut open = fixture.db.begin().await.unwrap();
+    fixture.queue.enqueue(&mut open, &job("committed late")).await.unwrap();
+    fixture.enqueue(&[job("committed")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["committed"]);
     open.commit().await.unwrap();
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["committed", "committed late"]);
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["committed", "committed late"]);
 }
 
 #[tokio::test]
 async fn a_job_is_woken_and_does_not_wait_until_its_replica_looks() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(Terms { look_every: Duration::from_hours(1), ..quick() }, 2, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(LeasePolicy { look_every: Duration::from_hours(1), ..quick() }, 2, async |work: Work| {
         work.effect().await?;
         if work.name == "first" {
             let mut tx = work.db.begin().await?;
@@ -49,15 +49,15 @@ async fn a_job_is_woken_and_does_not_wait_until_its_replica_looks() {
         }
         Ok(())
     });
-    stage.enqueue(&[job("first")]).await;
+    fixture.enqueue(&[job("first")]).await;
     replica.queue().wake();
-    eventually("both have run", async || when(stage.effects().await == ["first", "second"])).await;
+    eventually("both have run", async || when(fixture.effects().await == ["first", "second"])).await;
 }
 
 #[tokio::test]
 async fn an_attempt_that_fails_before_its_commit_has_no_effect_and_is_made_again() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 2, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 2, async |work: Work| {
         if work.attempt().await == 1 {
             let mut tx = work.begin().await?;
             work.job.complete(&mut tx).await?;
@@ -65,16 +65,16 @@ async fn an_attempt_that_fails_before_its_commit_has_no_effect_and_is_made_again
         }
         work.effect().await
     });
-    stage.enqueue(&[job("once")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["once"]);
+    fixture.enqueue(&[job("once")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["once"]);
     replica.until_attempts(&[("retry", 1), ("success", 1)]).await;
 }
 
 #[tokio::test]
 async fn an_attempt_that_fails_after_its_commit_is_a_success() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 2, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 2, async |work: Work| {
         work.effect().await?;
         match work.name.as_str() {
             "failed" => Err(Failure::retry("too late")),
@@ -82,30 +82,30 @@ async fn an_attempt_that_fails_after_its_commit_is_a_success() {
             _ => panic!("on purpose"),
         }
     });
-    stage.enqueue(&[job("failed"), job("for good"), job("panicked")]).await;
+    fixture.enqueue(&[job("failed"), job("for good"), job("panicked")]).await;
     replica.until_attempts(&[("success", 3)]).await;
-    assert!(stage.holds("SELECT count(*) = 0 FROM jobs").await);
-    assert!(stage.holds("SELECT count(*) = 0 FROM given_up").await, "the transaction of the failed give_up must be rolled back");
-    assert_eq!(stage.effects().await.len(), 3);
+    assert!(fixture.holds("SELECT count(*) = 0 FROM jobs").await);
+    assert!(fixture.holds("SELECT count(*) = 0 FROM given_up").await, "the transaction of the failed give_up must be rolled back");
+    assert_eq!(fixture.effects().await.len(), 3);
 }
 
 #[tokio::test]
 async fn a_handler_without_an_effect_in_the_database_need_not_complete_its_job() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 2, async |_| Ok(()));
-    stage.enqueue(&[job("elsewhere")]).await;
-    stage.until_done().await;
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 2, async |_| Ok(()));
+    fixture.enqueue(&[job("elsewhere")]).await;
+    fixture.until_done().await;
     replica.until_attempts(&[("success", 1)]).await;
 }
 
 #[tokio::test]
 async fn many_jobs_are_done_once_each_by_three_replicas() {
-    let stage = Stage::set().await;
-    let replicas = [(); 3].map(|()| stage.replica(quick(), 4, effect));
+    let fixture = Fixture::new().await;
+    let replicas = [(); 3].map(|()| fixture.replica(quick(), 4, effect));
     let names: Vec<String> = (0..50).map(|number| format!("job {number:02}")).collect();
-    join_all(names.chunks(5).map(async |names| stage.enqueue(&names.iter().map(|name| job(name)).collect::<Vec<_>>()).await)).await;
-    stage.until_done().await;
-    let mut effects = stage.effects().await;
+    join_all(names.chunks(5).map(async |names| fixture.enqueue(&names.iter().map(|name| job(name)).collect::<Vec<_>>()).await)).await;
+    fixture.until_done().await;
+    let mut effects = fixture.effects().await;
     effects.sort();
     assert_eq!(effects, names);
     eventually("every success is counted", async || when(replicas.iter().map(|replica| replica.attempts("success")).sum::<f64>() == 50.0))
@@ -116,16 +116,16 @@ async fn many_jobs_are_done_once_each_by_three_replicas() {
 
 #[tokio::test]
 async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let watch = "CREATE TABLE pauses (attempt integer, pause double precision);
                  CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                      INSERT INTO pauses VALUES (NEW.attempts, extract(epoch FROM NEW.run_at - now()) * 1000); RETURN NEW; END $$;
                  CREATE TRIGGER note BEFORE UPDATE ON jobs FOR EACH ROW WHEN (NEW.lease_id IS NULL AND NEW.died_at IS NULL) EXECUTE FUNCTION note()";
-    sqlx::raw_sql(watch).execute(stage.stores.pool()).await.unwrap();
-    let terms = Terms { first_pause: Duration::from_millis(100), ..quick() };
-    let replica = stage.replica(terms, 8, async |_| Err(Failure::retry("no luck")));
-    stage.enqueue(&(0..30).map(|number| job(&number.to_string())).collect::<Vec<_>>()).await;
-    stage
+    sqlx::raw_sql(watch).execute(fixture.stores.pool()).await.unwrap();
+    let terms = LeasePolicy { first_pause: Duration::from_millis(100), ..quick() };
+    let replica = fixture.replica(terms, 8, async |_| Err(Failure::retry("no luck")));
+    fixture.enqueue(&(0..30).map(|number| job(&number.to_string())).collect::<Vec<_>>()).await;
+    fixture
         .until("all jobs are dead", "SELECT count(*) = 30 FROM jobs WHERE died_at IS NOT NULL AND attempts = 5 AND last_error = 'no luck'")
         .await;
     for (attempt, bound) in [(1, 100), (2, 200), (3, 400), (4, 800)] {
@@ -133,73 +133,73 @@ async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
             "SELECT count(*) = 30 AND min(pause) >= 0 AND min(pause) < {bound} / 2 AND max(pause) > {bound} / 2 AND max(pause) <= {bound}
              FROM pauses WHERE attempt = {attempt}"
         );
-        assert!(stage.holds(&in_bounds).await, "attempt {attempt}");
+        assert!(fixture.holds(&in_bounds).await, "attempt {attempt}");
     }
-    assert!(stage.holds("SELECT count(*) = 120 FROM pauses").await);
+    assert!(fixture.holds("SELECT count(*) = 120 FROM pauses").await);
     replica.until_attempts(&[("retry", 120), ("dead", 30)]).await;
 }
 
 #[tokio::test]
 async fn a_failed_job_waits_as_long_as_the_other_side_asked_for() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let after = Some(Duration::from_hours(1));
-    let replica = stage.replica(quick(), 1, move |_| async move { Err(Failure::Retry { reason: "busy\0".to_owned(), after }) });
-    stage.enqueue(&[job("patient")]).await;
+    let replica = fixture.replica(quick(), 1, move |_| async move { Err(Failure::Retry { reason: "busy\0".to_owned(), after }) });
+    fixture.enqueue(&[job("patient")]).await;
     replica.until_attempts(&[("retry", 1)]).await;
     let waits = "SELECT attempts = 1 AND last_error = 'busy' AND lease_id IS NULL AND run_at > now() + interval '59 minutes' FROM jobs";
-    assert!(stage.holds(waits).await);
+    assert!(fixture.holds(waits).await);
 }
 
 #[tokio::test]
 async fn a_job_is_given_up_in_the_transaction_that_buries_it() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 1, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 1, async |work: Work| {
         drop(work.begin().await?);
         Err(Failure::Permanent("cannot be".to_owned()))
     });
-    stage.enqueue(&[job("hopeless")]).await;
+    fixture.enqueue(&[job("hopeless")]).await;
     replica.until_attempts(&[("dead", 1)]).await;
     // Rows of one transaction have the same xmin.
     let together =
         "SELECT count(*) = 1 AND bool_and(jobs.xmin = given_up.xmin AND reason = 'cannot be' AND last_error = reason AND attempts = 1)
                     FROM jobs, given_up WHERE died_at IS NOT NULL AND name = 'hopeless'";
-    assert!(stage.holds(together).await);
-    assert_eq!(stage.effects().await.len(), 0);
+    assert!(fixture.holds(together).await);
+    assert_eq!(fixture.effects().await.len(), 0);
 }
 
 #[tokio::test]
 async fn a_dead_job_blocks_neither_its_lane_nor_its_unique_key() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let of_both = |name: &str| job(name).in_lane("lane").unique("key");
-    let replica = stage.replica(quick(), 1, async |work: Work| match work.name.as_str() {
+    let replica = fixture.replica(quick(), 1, async |work: Work| match work.name.as_str() {
         "dies" => Err(Failure::Permanent("cannot be".to_owned())),
         _ => work.effect().await,
     });
-    stage.enqueue(&[of_both("dies"), job("behind it").in_lane("lane")]).await;
-    stage.until_done().await;
-    stage.enqueue(&[of_both("of its key")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["behind it", "of its key"]);
+    fixture.enqueue(&[of_both("dies"), job("behind it").in_lane("lane")]).await;
+    fixture.until_done().await;
+    fixture.enqueue(&[of_both("of its key")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["behind it", "of its key"]);
     replica.until_attempts(&[("dead", 1), ("success", 2)]).await;
 }
 
 #[tokio::test]
 async fn a_later_job_of_a_lane_is_not_written_before_an_earlier_one_is_committed() {
-    let stage = Stage::set().await;
-    let _replica = stage.replica(quick(), 4, effect);
-    let mut first = stage.db.begin().await.unwrap();
-    stage.queue.enqueue(&mut first, &job("first").in_lane("lane")).await.unwrap();
+    let fixture = Fixture::new().await;
+    let _replica = fixture.replica(quick(), 4, effect);
+    let mut first = fixture.db.begin().await.unwrap();
+    fixture.queue.enqueue(&mut first, &job("first").in_lane("lane")).await.unwrap();
     let second = [job("second").in_lane("lane")];
     let in_order = async {
         let waits = "SELECT count(*) = 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'";
-        stage.until("the second waits for the first", waits).await;
-        stage.enqueue(&[job("of another lane").in_lane("other"), job("of no lane")]).await;
-        eventually("others do not wait", async || when(stage.effects().await.len() == 2)).await;
+        fixture.until("the second waits for the first", waits).await;
+        fixture.enqueue(&[job("of another lane").in_lane("other"), job("of no lane")]).await;
+        eventually("others do not wait", async || when(fixture.effects().await.len() == 2)).await;
         first.commit().await.unwrap();
     };
-    tokio::join!(stage.enqueue(&second), in_order);
-    stage.until_done().await;
-    assert_eq!(stage.effects().await[2..], ["first", "second"]);
+    tokio::join!(fixture.enqueue(&second), in_order);
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await[2..], ["first", "second"]);
 }
 
 /// Lanes with a running job, and the largest number of concurrent jobs in a lane.
@@ -224,17 +224,17 @@ impl Watch {
 
 #[tokio::test]
 async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     // A log of the enqueued jobs in the order of ids, for comparison with the effects.
     let note = "CREATE TABLE written (id bigint, lane text, name text);
                 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
                     INSERT INTO written VALUES (NEW.id, NEW.lane, NEW.payload ->> 'name'); RETURN NEW; END $$;
                 CREATE TRIGGER note AFTER INSERT ON jobs FOR EACH ROW EXECUTE FUNCTION note()";
-    sqlx::raw_sql(note).execute(stage.stores.pool()).await.unwrap();
+    sqlx::raw_sql(note).execute(fixture.stores.pool()).await.unwrap();
     let watch = Arc::new(Watch::default());
     let _replicas = [(); 3].map(|()| {
         let watch = watch.clone();
-        stage.replica(quick(), 4, move |work| {
+        fixture.replica(quick(), 4, move |work| {
             let watch = watch.clone();
             async move {
                 let lane = work.name.split('/').next().unwrap().to_owned();
@@ -256,9 +256,9 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
     join_all((0..5).map(async |writer| {
         for number in 0..4 {
             for lane in 0..8 {
-                let mut tx = stage.db.begin().await.unwrap();
+                let mut tx = fixture.db.begin().await.unwrap();
                 let job = job(&format!("{lane}/{writer}/{number}")).in_lane(lane.to_string());
-                stage.queue.enqueue(&mut tx, &job).await.unwrap();
+                fixture.queue.enqueue(&mut tx, &job).await.unwrap();
                 // Some transactions commit slowly.
                 let slow = sqlx::query("SELECT pg_sleep(greatest(0, random() - 0.8) / 5)");
                 tx.execute(Query::SelectJobs, slow).await.unwrap();
@@ -267,49 +267,49 @@ async fn jobs_of_a_lane_run_in_the_order_of_their_commits_and_one_at_a_time() {
         }
     }))
     .await;
-    stage.until_done().await;
+    fixture.until_done().await;
     let in_order = "SELECT count(*) = 160 AND bool_and(id > before) IS TRUE FROM (
                         SELECT w.id, coalesce(lag(w.id) OVER (PARTITION BY w.lane ORDER BY e.id), 0) AS before
                         FROM effects e JOIN written w USING (name)) pairs";
-    assert!(stage.holds(in_order).await);
+    assert!(fixture.holds(in_order).await);
     assert_eq!(watch.most.load(Ordering::Relaxed), 1, "a lane must never run two jobs at once");
 }
 
 #[tokio::test]
 async fn a_new_job_of_a_lane_does_not_wait_for_the_pause_of_an_earlier_one() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 1, async |work: Work| match work.attempt().await {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 1, async |work: Work| match work.attempt().await {
         1 if work.name == "fails" => Err(Failure::Retry { reason: "not yet".to_owned(), after: Some(Duration::from_hours(1)) }),
         _ => work.effect().await,
     });
-    stage.enqueue(&[job("fails").in_lane("lane"), job("elsewhere").in_lane("other")]).await;
+    fixture.enqueue(&[job("fails").in_lane("lane"), job("elsewhere").in_lane("other")]).await;
     replica.until_attempts(&[("retry", 1), ("success", 1)]).await;
-    stage.enqueue(&[job("follows").in_lane("lane")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["elsewhere", "fails", "follows"]);
+    fixture.enqueue(&[job("follows").in_lane("lane")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["elsewhere", "fails", "follows"]);
 }
 
 #[tokio::test]
 async fn of_a_unique_key_one_job_waits_or_runs() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let unique = |name: &str| job(name).unique("key");
-    stage.enqueue(&[unique("first"), unique("while it waits")]).await;
+    fixture.enqueue(&[unique("first"), unique("while it waits")]).await;
     let gate = Gate::closed();
-    let _replica = stage.replica(quick(), 4, gate.then_effect());
+    let _replica = fixture.replica(quick(), 4, gate.then_effect());
     gate.reached().await;
-    stage.enqueue(&[unique("while it runs")]).await;
+    fixture.enqueue(&[unique("while it runs")]).await;
     gate.open();
-    stage.until_done().await;
-    stage.enqueue(&[unique("after it")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["first", "after it"]);
+    fixture.until_done().await;
+    fixture.enqueue(&[unique("after it")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["first", "after it"]);
 }
 
 #[tokio::test]
 async fn a_job_may_be_followed_by_one_of_its_own_key_and_lane_in_the_transaction_that_ends_it() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let again = |name: &str| job(name).unique("key").in_lane("lane");
-    let _replica = stage.replica(quick(), 2, move |work: Work| async move {
+    let _replica = fixture.replica(quick(), 2, move |work: Work| async move {
         let mut tx = work.begin().await?;
         work.job.complete(&mut tx).await?;
         if work.name != "+++" {
@@ -319,103 +319,103 @@ async fn a_job_may_be_followed_by_one_of_its_own_key_and_lane_in_the_transaction
         work.queue.wake();
         Ok(())
     });
-    stage.enqueue(&[again("")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["", "+", "++", "+++"]);
+    fixture.enqueue(&[again("")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["", "+", "++", "+++"]);
 }
 
 #[tokio::test]
 async fn a_panic_is_a_failed_attempt_and_the_worker_lives() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 1, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 1, async |work: Work| {
         assert!(work.attempt().await > 2, "on purpose");
         work.effect().await
     });
-    stage.enqueue(&[job("brave"), job("bold")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await.len(), 2);
+    fixture.enqueue(&[job("brave"), job("bold")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await.len(), 2);
     replica.until_attempts(&[("retry", 4), ("success", 2)]).await;
 }
 
 #[tokio::test]
 async fn an_attempt_that_hangs_is_ended() {
-    let stage = Stage::set().await;
-    let terms = Terms { attempt: Duration::from_secs(2), ..quick() };
-    let replica = stage.replica(terms, 1, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let terms = LeasePolicy { attempt: Duration::from_secs(2), ..quick() };
+    let replica = fixture.replica(terms, 1, async |work: Work| {
         if work.attempt().await == 1 {
             std::future::pending::<()>().await;
         }
         work.effect().await
     });
-    stage.enqueue(&[job("hangs once")]).await;
-    stage.until_done().await;
-    assert_eq!(stage.effects().await, ["hangs once"]);
+    fixture.enqueue(&[job("hangs once")]).await;
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await, ["hangs once"]);
     assert!(replica.attempts("retry") >= 1.0);
 }
 
 #[tokio::test]
 async fn kinds_that_a_replica_does_not_know_are_left_to_those_that_do() {
-    let stage = Stage::set().await;
-    stage.stores.execute("INSERT INTO jobs (kind, payload, lane) VALUES ('of_tomorrow', '{}', 'lane')").await;
-    stage.enqueue(&[job("behind it").in_lane("lane"), job("beside it")]).await;
-    let replica = stage.replica(quick(), 2, effect);
+    let fixture = Fixture::new().await;
+    fixture.stores.execute("INSERT INTO jobs (kind, payload, lane) VALUES ('of_tomorrow', '{}', 'lane')").await;
+    fixture.enqueue(&[job("behind it").in_lane("lane"), job("beside it")]).await;
+    let replica = fixture.replica(quick(), 2, effect);
     replica.until_attempts(&[("success", 1)]).await;
-    stage.enqueue(&[job("later")]).await;
+    fixture.enqueue(&[job("later")]).await;
     replica.until_attempts(&[("success", 2)]).await;
-    assert_eq!(stage.effects().await, ["beside it", "later"]);
-    assert!(stage.holds("SELECT count(*) = 2 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs WHERE lane = 'lane'").await);
+    assert_eq!(fixture.effects().await, ["beside it", "later"]);
+    assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs WHERE lane = 'lane'").await);
 }
 
 #[tokio::test]
 async fn a_replica_that_leaves_waits_for_what_is_running() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let gate = Gate::closed();
-    let replica = stage.replica(quick(), 1, gate.then_effect());
-    stage.enqueue(&[job("running"), job("waiting")]).await;
+    let replica = fixture.replica(quick(), 1, gate.then_effect());
+    fixture.enqueue(&[job("running"), job("waiting")]).await;
     gate.reached().await;
     let ending = async {
-        stage.until("the job still runs", "SELECT count(*) = 1 FROM jobs WHERE lease_id IS NOT NULL").await;
+        fixture.until("the job still runs", "SELECT count(*) = 1 FROM jobs WHERE lease_id IS NOT NULL").await;
         gate.pass_one();
     };
     tokio::join!(replica.leave(Duration::from_mins(1)), ending);
-    assert_eq!(stage.effects().await, ["running"]);
+    assert_eq!(fixture.effects().await, ["running"]);
     assert!(
-        stage.holds("SELECT count(*) = 1 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await,
+        fixture.holds("SELECT count(*) = 1 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await,
         "the replica must take no other job"
     );
 }
 
 #[tokio::test]
 async fn a_replica_that_leaves_gives_back_what_does_not_end_and_the_attempt_does_not_count() {
-    let stage = Stage::set().await;
-    let leaving = stage.replica(quick(), 3, async |work: Work| {
+    let fixture = Fixture::new().await;
+    let leaving = fixture.replica(quick(), 3, async |work: Work| {
         // Its transaction is open and has completed the job when it is aborted.
         let mut tx = work.begin().await?;
         work.job.complete(&mut tx).await?;
         std::future::pending().await
     });
-    stage.enqueue(&[job("one"), job("two"), job("three")]).await;
+    fixture.enqueue(&[job("one"), job("two"), job("three")]).await;
     let idle = "SELECT count(*) = 3 FROM pg_stat_activity WHERE datname = current_database() AND state = 'idle in transaction'";
-    stage.until("all three are running", idle).await;
+    fixture.until("all three are running", idle).await;
     leaving.leave(Duration::ZERO).await;
-    assert!(stage.holds("SELECT count(*) = 3 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await);
+    assert!(fixture.holds("SELECT count(*) = 3 AND bool_and(attempts = 0 AND lease_id IS NULL) FROM jobs").await);
     leaving.until_attempts(&[("lost", 3)]).await;
-    let _other = stage.replica(quick(), 3, effect);
-    stage.until_done().await;
-    assert_eq!(stage.effects().await.into_iter().collect::<BTreeSet<_>>().len(), 3);
-    assert!(stage.holds("SELECT count(*) = 3 AND bool_and(attempt = 1) FROM effects").await);
+    let _other = fixture.replica(quick(), 3, effect);
+    fixture.until_done().await;
+    assert_eq!(fixture.effects().await.into_iter().collect::<BTreeSet<_>>().len(), 3);
+    assert!(fixture.holds("SELECT count(*) = 3 AND bool_and(attempt = 1) FROM effects").await);
 }
 
 #[tokio::test]
 async fn every_attempt_is_counted_once_by_how_it_ended() {
-    let stage = Stage::set().await;
-    let replica = stage.replica(quick(), 2, async |work: Work| match (work.name.as_str(), work.attempt().await) {
+    let fixture = Fixture::new().await;
+    let replica = fixture.replica(quick(), 2, async |work: Work| match (work.name.as_str(), work.attempt().await) {
         ("dies", _) => Err(Failure::Permanent("cannot be".to_owned())),
         ("tries", 1..=2) => Err(Failure::retry("not yet")),
         _ => work.effect().await,
     });
     let other = NewJob::new(JobKind::EnvironmentReconcile, &json!({ "name": "other" }));
-    stage.enqueue(&[job("dies"), job("tries"), job("works"), other]).await;
+    fixture.enqueue(&[job("dies"), job("tries"), job("works"), other]).await;
     replica.until_attempts(&[("success", 3), ("retry", 2), ("dead", 1)]).await;
     let scrape = replica.scrape();
     let grown = scrape.grown(&Scrape::parse(""), "jobs_total");
@@ -432,21 +432,21 @@ async fn every_attempt_is_counted_once_by_how_it_ended() {
 
 #[tokio::test]
 async fn the_fleet_reports_what_waits_and_for_how_long() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let exporter = Exporter::new().unwrap();
     let metrics = exporter.metrics();
     let report = async || {
-        jobs::report(&mut stage.db.acquire().await.unwrap(), &metrics).await.unwrap();
+        jobs::report(&mut fixture.db.acquire().await.unwrap(), &metrics).await.unwrap();
         let scrape = Scrape::parse(&exporter.render());
         let pending = |kind: JobKind| scrape.get("jobs_pending", &[("kind", kind.name())]);
         (pending(JobKind::EnvironmentChange), pending(JobKind::EnvironmentReconcile), scrape.get("jobs_oldest_due_seconds", &[]))
     };
     assert_eq!(report().await, (0.0, 0.0, 0.0));
     let other = NewJob::new(JobKind::EnvironmentReconcile, &json!({}));
-    stage.enqueue(&[job("running"), job("waiting"), job("dead"), job("to come"), other]).await;
+    fixture.enqueue(&[job("running"), job("waiting"), job("dead"), job("to come"), other]).await;
     let age = async |change: &str, name: &str| {
         let update = format!("UPDATE jobs SET {change} WHERE payload ->> 'name' = '{name}'");
-        sqlx::query(AssertSqlSafe(update)).execute(stage.stores.pool()).await.unwrap();
+        sqlx::query(AssertSqlSafe(update)).execute(fixture.stores.pool()).await.unwrap();
     };
     age("run_at = now() - interval '3 hours', lease_id = gen_random_uuid(), lease_until = now() + interval '1 hour'", "running").await;
     age("run_at = now() - interval '1 hour'", "waiting").await;
@@ -457,10 +457,10 @@ async fn the_fleet_reports_what_waits_and_for_how_long() {
     assert!((3600.0..7200.0).contains(&oldest), "{oldest}");
     age("lease_until = now() - interval '1 second'", "running").await;
     assert!((10_800.0..14_400.0).contains(&report().await.2), "a job whose replica died counts as waiting");
-    assert!(stage.holds("SELECT count(*) = 1 FROM jobs WHERE died_at IS NOT NULL").await);
+    assert!(fixture.holds("SELECT count(*) = 1 FROM jobs WHERE died_at IS NOT NULL").await);
     age("died_at = now() - interval '31 days'", "dead").await;
     report().await;
-    assert!(stage.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "a dead job must be deleted after a month");
+    assert!(fixture.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "a dead job must be deleted after a month");
     jobs::report_nothing(&metrics);
     let scrape = Scrape::parse(&exporter.render());
     assert_eq!((scrape.get("jobs_pending", &[]), scrape.get("jobs_oldest_due_seconds", &[])), (0.0, 0.0));

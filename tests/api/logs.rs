@@ -9,152 +9,152 @@ use time::format_description::well_known::Rfc3339;
 use vitrine::features::environments::logs;
 use vitrine::metrics::labels::{LogStream, Query};
 
-use crate::support::stage::{Stage, Text, texts};
+use crate::support::log_fixture::{Fixture, Text, texts};
 use crate::support::{Ask, Mode, Studio, TestApp, eventually, when};
 
 #[tokio::test]
 async fn what_an_environment_writes_is_stored_in_order_and_read_in_parts() {
-    let stage = Stage::set(1, 200, &[]).await;
-    let replica = stage.replica(&[]);
-    stage.until_stored(stage.environment(), 300).await;
-    stage.assert_complete(&[&replica]).await;
+    let fixture = Fixture::new(1, 200, &[]).await;
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(fixture.environment(), 300).await;
+    fixture.assert_complete(&[&replica]).await;
 
-    let mut conn = stage.db.acquire().await.unwrap();
-    let (numbers, stored) = stage.stored(stage.environment()).await;
+    let mut conn = fixture.db.acquire().await.unwrap();
+    let (numbers, stored) = fixture.stored(fixture.environment()).await;
     let (mut after, mut read) = (0, Vec::new());
     loop {
-        let part = logs::read(&mut conn, stage.environment(), Some(after), 100).await.unwrap();
+        let part = logs::read(&mut conn, fixture.environment(), Some(after), 100).await.unwrap();
         let Some(last) = part.last() else { break };
         assert!(part.len() <= 100 && part[0].seq == after + 1);
         after = last.seq;
         read.extend(part.into_iter().map(|entry| (entry.stream, entry.line)));
     }
     assert_eq!(read, stored);
-    let tail = logs::read(&mut conn, stage.environment(), None, 10).await.unwrap();
+    let tail = logs::read(&mut conn, fixture.environment(), None, 10).await.unwrap();
     assert_eq!(tail.iter().map(|entry| entry.seq).collect::<Vec<_>>(), (numbers.end() - 9..=*numbers.end()).collect::<Vec<_>>());
-    let written = stage.written(stage.environment(), usize::MAX).await;
+    let written = fixture.written(fixture.environment(), usize::MAX).await;
     let microseconds = |at: OffsetDateTime| at.unix_timestamp_nanos() / 1000;
     assert!(tail.iter().zip(&written[written.len() - 10..]).all(|(entry, line)| microseconds(entry.at) == microseconds(line.at)));
 }
 
 #[tokio::test]
 async fn replicas_share_the_logs_and_each_line_is_stored_once() {
-    let stage = Stage::set(6, 100, &[]).await;
-    let replicas = [stage.replica(&[]), stage.replica(&[])];
-    for environment in &stage.environments {
-        stage.until_stored(*environment, 200).await;
+    let fixture = Fixture::new(6, 100, &[]).await;
+    let replicas = [fixture.replica(&[]), fixture.replica(&[])];
+    for environment in &fixture.environments {
+        fixture.until_stored(*environment, 200).await;
     }
-    assert_eq!(stage.followed().await, 6);
-    stage.assert_complete(&[&replicas[0], &replicas[1]]).await;
+    assert_eq!(fixture.followed().await, 6);
+    fixture.assert_complete(&[&replicas[0], &replicas[1]]).await;
 }
 
 #[tokio::test]
 async fn when_a_replica_dies_another_goes_on_where_it_was() {
-    let stage = Stage::set(3, 500, &[]).await;
-    let first = stage.replica(&[]);
-    for environment in &stage.environments {
-        stage.until_stored(*environment, 500).await;
+    let fixture = Fixture::new(3, 500, &[]).await;
+    let first = fixture.replica(&[]);
+    for environment in &fixture.environments {
+        fixture.until_stored(*environment, 500).await;
     }
-    let second = stage.replica(&[]);
+    let second = fixture.replica(&[]);
     let first = first.kill();
     eventually("the other replica stores lines", async || when(second.stored() > 0.0)).await;
-    for environment in &stage.environments {
-        let before = stage.stored(*environment).await.1.len();
-        stage.until_stored(*environment, before + 500).await;
+    for environment in &fixture.environments {
+        let before = fixture.stored(*environment).await.1.len();
+        fixture.until_stored(*environment, before + 500).await;
     }
     // The killed replica may have committed lines without counting them; the other replica must not count those.
     let (counted, rows) = (first.stored() + second.stored(), "SELECT sum(last_seq)::bigint FROM log_streams");
-    assert!(counted <= stage.stores.count(rows).await as f64);
-    for environment in &stage.environments {
-        stage.stop(*environment).await;
+    assert!(counted <= fixture.stores.count(rows).await as f64);
+    for environment in &fixture.environments {
+        fixture.stop(*environment).await;
     }
-    stage.until_released().await;
-    for environment in &stage.environments {
-        assert!(stage.stored(*environment).await.1 == texts(&stage.written(*environment, usize::MAX).await));
+    fixture.until_released().await;
+    for environment in &fixture.environments {
+        assert!(fixture.stored(*environment).await.1 == texts(&fixture.written(*environment, usize::MAX).await));
     }
 }
 
 #[tokio::test]
 async fn a_replica_that_leaves_gives_its_logs_back_at_once() {
-    let stage = Stage::set(3, 500, &[]).await;
-    let first = stage.replica(&[]);
-    for environment in &stage.environments {
-        stage.until_stored(*environment, 100).await;
+    let fixture = Fixture::new(3, 500, &[]).await;
+    let first = fixture.replica(&[]);
+    for environment in &fixture.environments {
+        fixture.until_stored(*environment, 100).await;
     }
     first.follower.leave().await;
-    assert_eq!(stage.followed().await, 0);
-    let second = stage.replica(&[]);
-    eventually("the other replica follows", async || when(stage.followed().await == 3)).await;
+    assert_eq!(fixture.followed().await, 0);
+    let second = fixture.replica(&[]);
+    eventually("the other replica follows", async || when(fixture.followed().await == 3)).await;
     eventually("the other replica stores lines", async || when(second.stored() > 300.0)).await;
     assert!(!first.following.is_finished(), "the task must not end");
-    stage.assert_complete(&[&first, &second]).await;
+    fixture.assert_complete(&[&first, &second]).await;
 }
 
 #[tokio::test]
 async fn an_outage_of_postgres_loses_no_line_and_doubles_none() {
     for outage in [Mode::Refuse, Mode::Hang] {
-        let stage = Stage::set(2, 500, &[]).await;
-        let (replica, postgres) = stage.replica_behind_a_proxy().await;
-        stage.until_stored(stage.environment(), 500).await;
+        let fixture = Fixture::new(2, 500, &[]).await;
+        let (replica, postgres) = fixture.replica_behind_a_proxy().await;
+        fixture.until_stored(fixture.environment(), 500).await;
         postgres.set(outage).await;
-        let before = stage.written(stage.environment(), 500).await.len() + stage.stored(stage.environment()).await.1.len();
-        stage.until_written(stage.environment(), before + 1500).await;
+        let before = fixture.written(fixture.environment(), 500).await.len() + fixture.stored(fixture.environment()).await.1.len();
+        fixture.until_written(fixture.environment(), before + 1500).await;
         postgres.set(Mode::Pass).await;
-        stage.until_stored(stage.environment(), before + 1500).await;
-        stage.assert_complete(&[&replica]).await;
+        fixture.until_stored(fixture.environment(), before + 1500).await;
+        fixture.assert_complete(&[&replica]).await;
     }
 }
 
 #[tokio::test]
 async fn a_commit_whose_answer_was_lost_is_neither_repeated_nor_forgotten() {
-    let stage = Stage::set(2, 500, &[]).await;
-    let (replica, postgres) = stage.replica_behind_a_proxy().await;
+    let fixture = Fixture::new(2, 500, &[]).await;
+    let (replica, postgres) = fixture.replica_behind_a_proxy().await;
     for _ in 0..3 {
-        let before = stage.stored(stage.environment()).await.1.len();
-        stage.until_stored(stage.environment(), before + 100).await;
+        let before = fixture.stored(fixture.environment()).await.1.len();
+        fixture.until_stored(fixture.environment(), before + 100).await;
         postgres.set(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
         postgres.until_holding().await;
         postgres.lose();
         postgres.set(Mode::Pass).await;
     }
-    stage.assert_complete(&[&replica]).await;
+    fixture.assert_complete(&[&replica]).await;
     assert!(replica.scrape().get("db_queries_total", &[("operation", "commit"), ("status", "timeout")]) >= 1.0);
 }
 
 #[tokio::test]
 async fn connections_that_break_again_and_again_lose_no_line() {
-    let stage = Stage::set(3, 500, &[]).await;
-    let (replica, postgres) = stage.replica_behind_a_proxy().await;
+    let fixture = Fixture::new(3, 500, &[]).await;
+    let (replica, postgres) = fixture.replica_behind_a_proxy().await;
     for _ in 0..5 {
-        let before = stage.stored(stage.environment()).await.1.len();
-        stage.until_stored(stage.environment(), before + 100).await;
+        let before = fixture.stored(fixture.environment()).await.1.len();
+        fixture.until_stored(fixture.environment(), before + 100).await;
         postgres.cut();
     }
-    stage.assert_complete(&[&replica]).await;
+    fixture.assert_complete(&[&replica]).await;
 }
 
 #[tokio::test]
 async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted() {
-    let stage = Stage::set(1, 20_000, &["--log-lines-per-second=1000", "--log-lines-kept=100000"]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
-    stage.until_stored(environment, 3000).await;
+    let fixture = Fixture::new(1, 20_000, &["--log-lines-per-second=1000", "--log-lines-kept=100000"]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 3000).await;
     // Another replica continues in the middle of a second.
     replica.follower.leave().await;
-    let second = stage.replica(&[]);
-    let before = stage.stored(environment).await.1.len();
-    stage.until_stored(environment, before + 2000).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
+    let second = fixture.replica(&[]);
+    let before = fixture.stored(environment).await.1.len();
+    fixture.until_stored(environment, before + 2000).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
 
     let (mut expected, mut dropped) = (Vec::new(), 0);
-    let written = stage.written(environment, usize::MAX).await;
+    let written = fixture.written(environment, usize::MAX).await;
     for lines in written.chunk_by(|a, b| a.at.unix_timestamp() == b.at.unix_timestamp()) {
         let kept = lines.len().min(1000);
         expected.extend(texts(&lines[..kept]));
         dropped += lines.len() - kept;
     }
-    let (_, stored) = stage.stored(environment).await;
+    let (_, stored) = fixture.stored(environment).await;
     let (told, stored): (Vec<Text>, Vec<Text>) = stored.into_iter().partition(|text| text.0 == LogStream::System);
     assert!(stored == expected, "the first lines of each second must be stored: {} of {}", stored.len(), expected.len());
     let count = |text: &Text| text.1.strip_suffix(" lines were dropped: more than 1000 in one second").unwrap().parse::<usize>().unwrap();
@@ -167,71 +167,71 @@ async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted(
 
 #[tokio::test]
 async fn a_log_keeps_its_last_lines_and_no_more() {
-    let stage = Stage::set(1, 1000, &["--log-lines-kept=200"]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
+    let fixture = Fixture::new(1, 1000, &["--log-lines-kept=200"]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
     let last = "SELECT last_seq FROM log_streams";
     eventually("ten times as many lines were written", async || {
-        let (numbers, stored) = stage.stored(environment).await;
+        let (numbers, stored) = fixture.stored(environment).await;
         assert!(stored.len() <= 200, "{}", stored.len());
         when(*numbers.end() > 2000)
     })
     .await;
-    let mut conn = stage.db.acquire().await.unwrap();
+    let mut conn = fixture.db.acquire().await.unwrap();
     for _ in 0..5 {
         logs::append_system(&mut conn, environment, "said\0 by\nVitrine").await.unwrap();
     }
-    let before = stage.stores.count(last).await;
-    eventually("the writer has continued", async || when(stage.stores.count(last).await > before + 200)).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    let (numbers, stored) = stage.stored(environment).await;
+    let before = fixture.stores.count(last).await;
+    eventually("the writer has continued", async || when(fixture.stores.count(last).await > before + 200)).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    let (numbers, stored) = fixture.stored(environment).await;
     assert_eq!(stored.len(), 200);
-    let written = texts(&stage.written(environment, usize::MAX).await);
+    let written = texts(&fixture.written(environment, usize::MAX).await);
     assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "lines of Vitrine's own must have numbers, too");
     assert!(stored == written[written.len() - 200..]);
 
     // A lower limit takes effect when a replica next follows the log.
     logs::append_system(&mut conn, environment, "said\0 by\nVitrine").await.unwrap();
     replica.follower.leave().await;
-    let _smaller = stage.replica(&["--log-lines-kept=50", "--sim-lines-per-second=0.001"]);
-    stage.set_status(environment, "running").await;
-    eventually("the log is smaller", async || when(stage.stored(environment).await.1.len() == 50)).await;
-    assert_eq!(stage.stored(environment).await.1.last().unwrap(), &(LogStream::System, "said byVitrine".to_owned()));
+    let _smaller = fixture.replica(&["--log-lines-kept=50", "--sim-lines-per-second=0.001"]);
+    fixture.set_status(environment, "running").await;
+    eventually("the log is smaller", async || when(fixture.stored(environment).await.1.len() == 50)).await;
+    assert_eq!(fixture.stored(environment).await.1.last().unwrap(), &(LogStream::System, "said byVitrine".to_owned()));
 }
 
 #[tokio::test]
 async fn a_container_that_is_started_again_goes_on_in_the_same_log() {
-    let stage = Stage::set(1, 200, &[]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
-    stage.until_stored(environment, 100).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    let mut written = texts(&stage.written(environment, usize::MAX).await);
-    assert_eq!(stage.stored(environment).await.1, written);
-    stage.start(environment).await;
-    stage.until_stored(environment, written.len() + 100).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    written.extend(texts(&stage.written(environment, usize::MAX).await));
-    assert_eq!(stage.stored(environment).await.1, written);
+    let fixture = Fixture::new(1, 200, &[]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 100).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    let mut written = texts(&fixture.written(environment, usize::MAX).await);
+    assert_eq!(fixture.stored(environment).await.1, written);
+    fixture.start(environment).await;
+    fixture.until_stored(environment, written.len() + 100).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    written.extend(texts(&fixture.written(environment, usize::MAX).await));
+    assert_eq!(fixture.stored(environment).await.1, written);
     assert!(replica.ended.lock().unwrap().is_empty(), "no running environment may be reported as ended");
 }
 
 #[tokio::test]
 async fn a_restart_that_nobody_saw_loses_nothing_of_the_new_run() {
-    let stage = Stage::set(1, 200, &[]).await;
-    let environment = stage.environment();
-    let _replica = stage.replica(&[]);
-    stage.until_stored(environment, 100).await;
-    stage.engine.restart(environment).await.unwrap();
-    let before = stage.stored(environment).await.1.len();
-    stage.until_stored(environment, before + 200).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    let (_, mut earlier) = stage.stored(environment).await;
-    let new = texts(&stage.written(environment, usize::MAX).await);
+    let fixture = Fixture::new(1, 200, &[]).await;
+    let environment = fixture.environment();
+    let _replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 100).await;
+    fixture.engine.restart(environment).await.unwrap();
+    let before = fixture.stored(environment).await.1.len();
+    fixture.until_stored(environment, before + 200).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    let (_, mut earlier) = fixture.stored(environment).await;
+    let new = texts(&fixture.written(environment, usize::MAX).await);
     let stored = earlier.split_off(earlier.len() - new.len());
     assert!(stored == new);
     // Each line begins with its number within its run.
@@ -240,67 +240,67 @@ async fn a_restart_that_nobody_saw_loses_nothing_of_the_new_run() {
 
 #[tokio::test]
 async fn output_that_ends_too_early_is_told_and_taken_up_again() {
-    let stage = Stage::set(1, 200, &[]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
-    stage.until_stored(environment, 100).await;
-    stage.engine.stop(environment).await.unwrap();
-    let dead = texts(&stage.written(environment, usize::MAX).await);
+    let fixture = Fixture::new(1, 200, &[]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 100).await;
+    fixture.engine.stop(environment).await.unwrap();
+    let dead = texts(&fixture.written(environment, usize::MAX).await);
     eventually("the end is reported", async || when(replica.ended.lock().unwrap().contains(&environment))).await;
-    eventually("the last line is stored", async || when(stage.stored(environment).await.1 == dead)).await;
-    assert_eq!(stage.followed().await, 1);
-    stage.engine.start(environment).await.unwrap();
-    stage.until_stored(environment, dead.len() + 100).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    let both = [dead, texts(&stage.written(environment, usize::MAX).await)].concat();
-    assert_eq!(stage.stored(environment).await.1, both);
+    eventually("the last line is stored", async || when(fixture.stored(environment).await.1 == dead)).await;
+    assert_eq!(fixture.followed().await, 1);
+    fixture.engine.start(environment).await.unwrap();
+    fixture.until_stored(environment, dead.len() + 100).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    let both = [dead, texts(&fixture.written(environment, usize::MAX).await)].concat();
+    assert_eq!(fixture.stored(environment).await.1, both);
 }
 
 #[tokio::test]
 async fn a_log_is_given_back_whose_environment_is_said_not_to_run_though_it_writes() {
-    let stage = Stage::set(1, 200, &[]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
-    stage.until_stored(environment, 100).await;
-    stage.set_status(environment, "error").await;
-    stage.until_released().await;
-    let stored = stage.stored(environment).await.1;
-    stage.start(environment).await;
-    stage.until_stored(environment, stored.len() + 100).await;
-    stage.assert_complete(&[&replica]).await;
+    let fixture = Fixture::new(1, 200, &[]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 100).await;
+    fixture.set_status(environment, "error").await;
+    fixture.until_released().await;
+    let stored = fixture.stored(environment).await.1;
+    fixture.start(environment).await;
+    fixture.until_stored(environment, stored.len() + 100).await;
+    fixture.assert_complete(&[&replica]).await;
 }
 
 #[tokio::test]
 async fn an_environment_that_is_removed_while_it_writes_leaves_nothing() {
-    let stage = Stage::set(2, 500, &[]).await;
-    let replica = stage.replica(&[]);
-    for environment in &stage.environments {
-        stage.until_stored(*environment, 100).await;
+    let fixture = Fixture::new(2, 500, &[]).await;
+    let replica = fixture.replica(&[]);
+    for environment in &fixture.environments {
+        fixture.until_stored(*environment, 100).await;
     }
-    sqlx::query("DELETE FROM environments WHERE id = $1").bind(stage.environments[1]).execute(stage.stores.pool()).await.unwrap();
-    let before = stage.stored(stage.environments[0]).await.1.len();
-    stage.until_stored(stage.environments[0], before + 500).await;
-    assert_eq!(stage.stores.count("SELECT count(DISTINCT environment_id) FROM log_entries").await, 1);
+    sqlx::query("DELETE FROM environments WHERE id = $1").bind(fixture.environments[1]).execute(fixture.stores.pool()).await.unwrap();
+    let before = fixture.stored(fixture.environments[0]).await.1.len();
+    fixture.until_stored(fixture.environments[0], before + 500).await;
+    assert_eq!(fixture.stores.count("SELECT count(DISTINCT environment_id) FROM log_entries").await, 1);
     assert_eq!(replica.scrape().get("db_queries_total", &[("status", "error")]), 0.0);
 }
 
 #[tokio::test]
 async fn a_change_of_an_environment_and_its_log_do_not_lock_each_other_out() {
-    let stage = Stage::set(1, 500, &[]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
-    stage.until_stored(environment, 100).await;
+    let fixture = Fixture::new(1, 500, &[]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
+    fixture.until_stored(environment, 100).await;
     // In the order of a job: first the environment, then a line in its log.
-    let mut change = stage.db.begin().await.unwrap();
+    let mut change = fixture.db.begin().await.unwrap();
     let lock = sqlx::query("SELECT FROM environments WHERE id = $1 FOR UPDATE").bind(environment);
     change.execute(Query::SelectEnvironments, lock).await.unwrap();
     let blocked = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
-    eventually("the writer waits for the environment", async || when(stage.stores.count(blocked).await > 0)).await;
+    eventually("the writer waits for the environment", async || when(fixture.stores.count(blocked).await > 0)).await;
     logs::append_system(&mut change, environment, "changed").await.unwrap();
     change.commit().await.unwrap();
-    let before = stage.stored(environment).await.1.len();
-    stage.until_stored(environment, before + 100).await;
+    let before = fixture.stored(environment).await.1.len();
+    fixture.until_stored(environment, before + 100).await;
     assert_eq!(replica.scrape().get("db_queries_total", &[("status", "error")]), 0.0);
 }
 

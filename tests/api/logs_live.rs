@@ -6,7 +6,7 @@ use rand::RngExt;
 use uuid::Uuid;
 use vitrine::features::environments::logs::{self, Entry, Live, Tail};
 
-use crate::support::stage::{Replica, Stage};
+use crate::support::log_fixture::{Fixture, Replica};
 use crate::support::{Mode, Scrape, eventually, when};
 
 /// Time limit for a stored line to reach a reader, however busy the machine is.
@@ -62,25 +62,25 @@ fn reads_of(scrape: &Scrape) -> f64 {
 }
 
 /// A replica that stores no lines: the test writes all of them.
-fn quiet(stage: &Stage) -> Replica {
-    stage.replica(&[]).kill()
+fn quiet(fixture: &Fixture) -> Replica {
+    fixture.replica(&[]).kill()
 }
 
 /// Appends lines of Vitrine's own in one transaction.
-async fn append(stage: &Stage, lines: usize) {
-    let mut tx = stage.db.begin().await.unwrap();
+async fn append(fixture: &Fixture, lines: usize) {
+    let mut tx = fixture.db.begin().await.unwrap();
     for line in 0..lines {
-        logs::append_system(&mut tx, stage.environment(), &format!("line {line}")).await.unwrap();
+        logs::append_system(&mut tx, fixture.environment(), &format!("line {line}")).await.unwrap();
     }
     tx.commit().await.unwrap();
 }
 
 #[tokio::test]
 async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
-    let stage = Stage::set(2, 300, &[]).await;
-    let replicas = [stage.replica(&[]), stage.replica(&[]), stage.replica(&[])];
-    let environment = stage.environment();
-    stage.until_stored(environment, 200).await;
+    let fixture = Fixture::new(2, 300, &[]).await;
+    let replicas = [fixture.replica(&[]), fixture.replica(&[]), fixture.replica(&[])];
+    let environment = fixture.environment();
+    fixture.until_stored(environment, 200).await;
     let mut readers = tokio::task::JoinSet::new();
     for _ in 0..50 {
         let (after, lives) = (rand::rng().random_range(0..=250), replicas.each_ref().map(|replica| replica.live.clone()));
@@ -96,8 +96,8 @@ async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
         tokio::task::yield_now().await;
     }
     let mut readers: Vec<Reader> = readers.join_all().await;
-    stage.assert_complete(&replicas.each_ref()).await;
-    let (numbers, stored) = stage.stored(environment).await;
+    fixture.assert_complete(&replicas.each_ref()).await;
+    let (numbers, stored) = fixture.stored(environment).await;
     for reader in &mut readers {
         reader.read_to(*numbers.end()).await;
         reader.assert_whole();
@@ -108,40 +108,40 @@ async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
 
 #[tokio::test]
 async fn without_a_number_a_reader_begins_near_the_end() {
-    let stage = Stage::set(1, 1, &[]).await;
-    let replica = quiet(&stage);
-    let mut empty = replica.live.follow(stage.environment(), None);
-    let (first, ()) = tokio::join!(empty.next(), append(&stage, 1));
+    let fixture = Fixture::new(1, 1, &[]).await;
+    let replica = quiet(&fixture);
+    let mut empty = replica.live.follow(fixture.environment(), None);
+    let (first, ()) = tokio::join!(empty.next(), append(&fixture, 1));
     assert_eq!(first[0].seq, 1, "a reader of an empty log must begin with its first line");
-    append(&stage, 349).await;
-    let mut tail = replica.live.follow(stage.environment(), None);
+    append(&fixture, 349).await;
+    let mut tail = replica.live.follow(fixture.environment(), None);
     let numbers = |entries: &[Entry]| entries.iter().map(|entry| entry.seq).collect::<Vec<_>>();
     assert_eq!(numbers(&tail.next().await), (251..=350).collect::<Vec<_>>());
-    append(&stage, 1).await;
+    append(&fixture, 1).await;
     assert_eq!(numbers(&tail.next().await), [351]);
     // A number that no entry has yet makes the reader wait.
-    let mut early = replica.live.follow(stage.environment(), Some(352));
-    append(&stage, 2).await;
+    let mut early = replica.live.follow(fixture.environment(), Some(352));
+    append(&fixture, 2).await;
     assert_eq!(numbers(&early.next().await), [353]);
 }
 
 #[tokio::test]
 async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
-    let stage = Stage::set(1, 1, &[]).await;
-    let replica = quiet(&stage);
-    append(&stage, 10).await;
-    let mut readers: Vec<Reader> = (0..50).map(|_| Reader::begin(&replica.live, stage.environment(), 0)).collect();
+    let fixture = Fixture::new(1, 1, &[]).await;
+    let replica = quiet(&fixture);
+    append(&fixture, 10).await;
+    let mut readers: Vec<Reader> = (0..50).map(|_| Reader::begin(&replica.live, fixture.environment(), 0)).collect();
     for reader in &mut readers {
         reader.read_to(10).await;
     }
-    append(&stage, 1).await;
+    append(&fixture, 1).await;
     for reader in &mut readers {
         reader.read_to(11).await;
     }
     let (before, start) = (reads(&replica), std::time::Instant::now());
     for last in 12..=41 {
-        append(&stage, 1).await;
-        replica.live.grown(&[stage.environment(), Uuid::now_v7()]);
+        append(&fixture, 1).await;
+        replica.live.grown(&[fixture.environment(), Uuid::now_v7()]);
         for reader in &mut readers {
             reader.read_to(last).await;
         }
@@ -155,21 +155,21 @@ async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
 
 #[tokio::test]
 async fn a_reader_that_lags_holds_up_nobody_and_misses_nothing() {
-    let stage = Stage::set(1, 1, &[]).await;
-    let replica = quiet(&stage);
-    let mut readers = [Reader::begin(&replica.live, stage.environment(), 0), Reader::begin(&replica.live, stage.environment(), 0)];
-    append(&stage, 1).await;
+    let fixture = Fixture::new(1, 1, &[]).await;
+    let replica = quiet(&fixture);
+    let mut readers = [Reader::begin(&replica.live, fixture.environment(), 0), Reader::begin(&replica.live, fixture.environment(), 0)];
+    append(&fixture, 1).await;
     for reader in &mut readers {
         reader.read().await;
     }
     let [quick, slow] = &mut readers;
     for round in 1..=40 {
-        append(&stage, 150).await;
-        replica.live.grown(&[stage.environment()]);
+        append(&fixture, 150).await;
+        replica.live.grown(&[fixture.environment()]);
         quick.read_to(1 + round * 150).await;
     }
     slow.read_to(6001).await;
-    append(&stage, 1).await;
+    append(&fixture, 1).await;
     for reader in &mut readers {
         reader.read_to(6002).await;
         reader.assert_whole();
@@ -178,17 +178,17 @@ async fn a_reader_that_lags_holds_up_nobody_and_misses_nothing() {
 
 #[tokio::test]
 async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
-    let stage = Stage::set(1, 1000, &["--log-lines-kept=300"]).await;
-    let environment = stage.environment();
-    let replica = stage.replica(&[]);
+    let fixture = Fixture::new(1, 1000, &["--log-lines-kept=300"]).await;
+    let environment = fixture.environment();
+    let replica = fixture.replica(&[]);
     let mut late = Reader::begin(&replica.live, environment, 0);
     late.read().await;
     let mut prompt = Reader::begin(&replica.live, environment, late.last());
     let last = "SELECT last_seq FROM log_streams";
-    eventually("far more lines were written than are kept", async || when(stage.stores.count(last).await > 3000)).await;
-    stage.stop(environment).await;
-    stage.until_released().await;
-    let (numbers, stored) = stage.stored(environment).await;
+    eventually("far more lines were written than are kept", async || when(fixture.stores.count(last).await > 3000)).await;
+    fixture.stop(environment).await;
+    fixture.until_released().await;
+    let (numbers, stored) = fixture.stored(environment).await;
     for reader in [&mut late, &mut prompt] {
         reader.read_to(*numbers.end()).await;
         assert!(reader.given.windows(2).all(|pair| pair[0].seq < pair[1].seq), "ascending");
@@ -197,9 +197,9 @@ async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
     }
     assert!(late.given.len() < 3000, "dropped lines must not arrive");
     // A reader also waits for an empty log.
-    stage.stores.execute("DELETE FROM log_entries").await;
+    fixture.stores.execute("DELETE FROM log_entries").await;
     let mut new = Reader::begin(&replica.live, environment, 0);
-    append(&stage, 1).await;
+    append(&fixture, 1).await;
     for reader in [&mut late, &mut prompt, &mut new] {
         reader.read().await;
         assert_eq!(reader.last(), numbers.end() + 1);
@@ -208,32 +208,32 @@ async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
 
 #[tokio::test]
 async fn a_database_that_is_away_is_waited_for() {
-    let stage = Stage::set(1, 1, &[]).await;
-    let (replica, postgres) = stage.replica_behind_a_proxy().await;
+    let fixture = Fixture::new(1, 1, &[]).await;
+    let (replica, postgres) = fixture.replica_behind_a_proxy().await;
     let replica = replica.kill();
-    let mut readers = [Reader::begin(&replica.live, stage.environment(), 0), Reader::begin(&replica.live, stage.environment(), 0)];
+    let mut readers = [Reader::begin(&replica.live, fixture.environment(), 0), Reader::begin(&replica.live, fixture.environment(), 0)];
     let mut stored = 0;
     for outage in [Mode::Refuse, Mode::Hang] {
-        append(&stage, 10).await;
+        append(&fixture, 10).await;
         stored += 10;
         for reader in &mut readers {
             reader.read_to(stored).await;
         }
         postgres.set(outage).await;
-        append(&stage, 300).await;
+        append(&fixture, 300).await;
         stored += 300;
-        replica.live.grown(&[stage.environment()]);
+        replica.live.grown(&[fixture.environment()]);
         let failed = |scrape: &Scrape| scrape.get("system_errors_total", &[("error_type", "database")]);
         let before = failed(&replica.scrape());
         eventually("the database could not be read", async || when(failed(&replica.scrape()) > before)).await;
         // A reader that starts meanwhile waits, too.
-        let mut new = Reader::begin(&replica.live, stage.environment(), 5);
+        let mut new = Reader::begin(&replica.live, fixture.environment(), 5);
         postgres.set(Mode::Pass).await;
         new.read_to(stored).await;
         new.assert_whole();
     }
     postgres.cut();
-    append(&stage, 10).await;
+    append(&fixture, 10).await;
     for reader in &mut readers {
         reader.read_to(stored + 10).await;
         reader.assert_whole();
@@ -242,8 +242,8 @@ async fn a_database_that_is_away_is_waited_for() {
 
 #[tokio::test]
 async fn a_log_is_read_no_more_when_its_last_reader_has_left() {
-    let stage = Stage::set(1, 1, &[]).await;
-    let replica = quiet(&stage);
+    let fixture = Fixture::new(1, 1, &[]).await;
+    let replica = quiet(&fixture);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
     // Enough tasks that the few others make no difference.
     let (before, environments) = (tasks(), [(); 100].map(|()| Uuid::now_v7()));

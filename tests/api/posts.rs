@@ -4,8 +4,8 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::desk::LINK;
-use crate::support::{Ask, Browser, Desk, Platforms, TestApp};
+use crate::support::post_fixture::LINK;
+use crate::support::{Ask, Browser, Platforms, PostFixture, TestApp};
 
 const ALL: [&str; 3] = ["linkedin", "mastodon", "x"];
 
@@ -15,18 +15,18 @@ async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
     // Nothing is delivered, so that the posts stay pending.
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["x", "linkedin"]).await;
+    let fixture = PostFixture::open(&app, &["x", "linkedin"]).await;
     platforms.turn("mastodon", json!({})).await;
-    desk.link("mastodon").await;
+    fixture.link("mastodon").await;
     for platform in ALL {
         platforms.turn(platform, json!({ "outage": "hang" })).await;
     }
     let before = app.settled().await;
-    let answer = desk.write("  Look!\n\nIt is out.\n ", &["x", "mastodon", "linkedin"]).await.expect(201);
+    let answer = fixture.write("  Lookup!\n\nIt is out.\n ", &["x", "mastodon", "linkedin"]).await.expect(201);
     let post = answer.json();
     assert_eq!(answer.header("location"), format!("/api/posts/{}", post["id"].as_str().unwrap()));
-    assert_eq!(post["text"], "Look!\n\nIt is out.");
-    assert_eq!((&post["project_id"], &post["author_id"]), (&json!(desk.project), &json!(desk.author.id)));
+    assert_eq!(post["text"], "Lookup!\n\nIt is out.");
+    assert_eq!((&post["project_id"], &post["author_id"]), (&json!(fixture.project), &json!(fixture.author.id)));
     let deliveries = post["deliveries"].as_array().unwrap();
     assert_eq!(deliveries.iter().map(|delivery| delivery["platform"].as_str().unwrap()).collect::<Vec<_>>(), ALL);
     for delivery in deliveries {
@@ -35,7 +35,7 @@ async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
             assert_eq!(delivery[name], Value::Null);
         }
     }
-    assert_eq!(desk.read(post["id"].as_str().unwrap()).await, post);
+    assert_eq!(fixture.read(post["id"].as_str().unwrap()).await, post);
     assert_eq!(app.settled().await.since(&before, "posts_created_total", &[]), 1.0);
     let links: Vec<String> = sqlx::query_scalar("SELECT link FROM posts").fetch_all(app.stores.pool()).await.unwrap();
     assert_eq!(links, [LINK]);
@@ -49,10 +49,10 @@ async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s", &arguments[0], &arguments[1]];
     let one = TestApp::with(&patient).await;
     let two = TestApp::on(&one.stores, &patient).await;
-    let desk = Desk::open(&one, &["mastodon", "x"]).await;
-    let body = desk.body("Once.", &["mastodon", "x"]);
+    let fixture = PostFixture::open(&one, &["mastodon", "x"]).await;
+    let body = fixture.body("Once.", &["mastodon", "x"]);
     let ask = async |app: &TestApp| {
-        app.as_user(&desk.author, Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&body).answer().await
+        app.as_user(&fixture.author, Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&body).answer().await
     };
     let answers = join_all((0..50).map(|index| ask(if index % 2 == 0 { &one } else { &two }))).await;
     let mut created = Vec::new();
@@ -67,14 +67,14 @@ async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
     assert_eq!(created.len(), 1);
     let id = created[0].0.rsplit('/').next().unwrap();
     for platform in ["mastodon", "x"] {
-        desk.until(id, platform, "delivered").await;
+        fixture.until(id, platform, "delivered").await;
         assert_eq!(platforms.count(platform, "posts").await, 1);
     }
     assert_eq!(one.stores.count("SELECT count(*) FROM posts").await, 1);
     // With a key, repeated requests are one request, and another text is an error.
     let mut other = body.clone();
     other["text"] = json!("Twice.");
-    let request = desk.request(Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&other);
+    let request = fixture.request(Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&other);
     request.answer().await.problem(422, "idempotency_key_reused");
 }
 
@@ -82,35 +82,35 @@ async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
 async fn a_post_is_told_to_its_author_and_to_members_and_to_nobody_else() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     let (editor, eve) = (app.user("editor").await, app.user("eve").await);
-    app.add_member(&desk.author, &desk.project, &editor, "editor").await.expect(201);
+    app.add_member(&fixture.author, &fixture.project, &editor, "editor").await.expect(201);
     Browser::of(&editor.token).visit(&app, "mastodon", "grace").await.expect(303);
-    let request = app.as_user(&editor, Method::POST, "/api/posts").json(&desk.body("By the editor.", &["mastodon"]));
+    let request = app.as_user(&editor, Method::POST, "/api/posts").json(&fixture.body("By the editor.", &["mastodon"]));
     let theirs = request.answer().await.expect(201).json()["id"].as_str().unwrap().to_owned();
     let path = format!("/api/posts/{theirs}");
-    assert_eq!(desk.read(&theirs).await["author_id"], json!(editor.id));
+    assert_eq!(fixture.read(&theirs).await["author_id"], json!(editor.id));
     app.as_user(&eve, Method::GET, &path).answer().await.problem(404, "not_found");
     // An author keeps access without the membership; the list shows each author their own posts.
-    let removed = format!("/api/projects/{}/members/{}", desk.project, editor.id);
-    desk.request(Method::DELETE, &removed).answer().await.expect(204);
+    let removed = format!("/api/projects/{}/members/{}", fixture.project, editor.id);
+    fixture.request(Method::DELETE, &removed).answer().await.expect(204);
     app.as_user(&editor, Method::GET, &path).answer().await.expect(200);
     assert_eq!(app.as_user(&editor, Method::GET, "/api/posts").answer().await.expect(200).json()["items"][0]["id"], json!(theirs));
-    assert_eq!(desk.request(Method::GET, "/api/posts").answer().await.expect(200).json()["items"], json!([]));
+    assert_eq!(fixture.request(Method::GET, "/api/posts").answer().await.expect(200).json()["items"], json!([]));
 }
 
 #[tokio::test]
 async fn the_list_runs_from_new_to_old_page_by_page_with_deliveries() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon", "x"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
     let mut written = Vec::new();
     for n in 0..5 {
-        written.insert(0, desk.post(&format!("Number {n}"), if n % 2 == 0 { &["mastodon", "x"] } else { &["x"] }).await);
+        written.insert(0, fixture.post(&format!("Number {n}"), if n % 2 == 0 { &["mastodon", "x"] } else { &["x"] }).await);
     }
     let (mut listed, mut cursor) = (Vec::new(), String::new());
     loop {
-        let page = desk.request(Method::GET, &format!("/api/posts?limit=2{cursor}")).answer().await.expect(200).json();
+        let page = fixture.request(Method::GET, &format!("/api/posts?limit=2{cursor}")).answer().await.expect(200).json();
         listed.extend(page["items"].as_array().unwrap().clone());
         let Some(next) = page["next_cursor"].as_str() else { break };
         cursor = format!("&cursor={next}");
@@ -120,7 +120,7 @@ async fn the_list_runs_from_new_to_old_page_by_page_with_deliveries() {
         assert_eq!(post["deliveries"].as_array().unwrap().len(), deliveries, "{post}");
     }
     for query in ["limit=0", "limit=101", "limit=x", "cursor=%00", "cursor=abc"] {
-        assert_eq!(desk.request(Method::GET, &format!("/api/posts?{query}")).answer().await.status, 400, "{query}");
+        assert_eq!(fixture.request(Method::GET, &format!("/api/posts?{query}")).answer().await.status, 400, "{query}");
     }
 }
 
@@ -128,44 +128,44 @@ async fn the_list_runs_from_new_to_old_page_by_page_with_deliveries() {
 async fn what_is_not_published_or_not_linked_cannot_be_posted() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
     let rows = app.stores.contents().await;
-    let answer = desk.write("Hello", &["mastodon", "x"]).await.problem(409, "not_linked");
+    let answer = fixture.write("Hello", &["mastodon", "x"]).await.problem(409, "not_linked");
     assert_eq!(answer.json()["detail"], "no x account is linked");
     for (change, back) in [
         ("UPDATE projects SET published_at = NULL", "UPDATE projects SET published_at = now()"),
         ("UPDATE projects SET visibility = 'private'", "UPDATE projects SET visibility = 'public'"),
     ] {
         app.stores.execute(change).await;
-        desk.write("Hello", &["mastodon"]).await.problem(409, "not_published");
+        fixture.write("Hello", &["mastodon"]).await.problem(409, "not_published");
         app.stores.execute(back).await;
     }
     app.stores.execute("UPDATE social_accounts SET status = 'expired'").await;
-    let answer = desk.write("Hello", &["mastodon"]).await.problem(409, "link_expired");
+    let answer = fixture.write("Hello", &["mastodon"]).await.problem(409, "link_expired");
     assert_eq!(answer.json()["detail"], "the mastodon account must be linked again");
     app.stores.execute("UPDATE social_accounts SET status = 'active'").await;
     let now = app.stores.contents().await;
     assert_eq!(now.len(), rows.len());
     assert_eq!(app.stores.count("SELECT count(*) FROM posts").await, 0);
-    desk.write("Hello", &["mastodon"]).await.expect(201);
+    fixture.write("Hello", &["mastodon"]).await.expect(201);
 }
 
 #[tokio::test]
 async fn each_platform_has_a_limit_of_its_own_that_counts_the_link() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &ALL).await;
+    let fixture = PostFixture::open(&app, &ALL).await;
     // On X and Mastodon, the appended empty line and link count as 25 characters.
     for (platform, longest) in [("x", 280 - 25), ("mastodon", 500 - 25), ("linkedin", 2000)] {
-        let answer = desk.write(&"é".repeat(longest + 1), &[platform]).await.problem(422, "validation_failed");
+        let answer = fixture.write(&"é".repeat(longest + 1), &[platform]).await.problem(422, "validation_failed");
         assert_eq!(answer.field_code("text").as_deref(), Some("too_long"));
         if platform != "linkedin" {
             assert!(answer.text().contains(platform), "{}", answer.text());
         }
-        let id = desk.post(&"é".repeat(longest), &[platform]).await;
-        desk.until(&id, platform, "delivered").await;
+        let id = fixture.post(&"é".repeat(longest), &[platform]).await;
+        fixture.until(&id, platform, "delivered").await;
     }
-    let answer = desk.write(&"é".repeat(600), &ALL).await.problem(422, "validation_failed").json();
+    let answer = fixture.write(&"é".repeat(600), &ALL).await.problem(422, "validation_failed").json();
     let messages: Vec<_> = answer["errors"].as_array().unwrap().iter().map(|error| error["message"].as_str().unwrap()).collect();
     assert_eq!(messages.len(), 2, "{messages:?}");
 }
@@ -174,8 +174,8 @@ async fn each_platform_has_a_limit_of_its_own_that_counts_the_link() {
 async fn hostile_bodies_are_refused_and_change_nothing() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
-    let desk = Desk::open(&app, &["mastodon"]).await;
-    let good = desk.body("Hello", &["mastodon"]);
+    let fixture = PostFixture::open(&app, &["mastodon"]).await;
+    let good = fixture.body("Hello", &["mastodon"]);
     let with = |name: &str, value: Value| {
         let mut body = good.clone();
         body[name] = value;
@@ -208,20 +208,20 @@ async fn hostile_bodies_are_refused_and_change_nothing() {
         (with("platforms", json!([null])), "platforms[0]", "invalid"),
         (with("platforms", json!("mastodon")), "platforms", "invalid"),
         (with("platforms", json!({ "mastodon": true })), "platforms", "invalid"),
-        (with("author_id", json!(desk.author.id)), "author_id", "unknown"),
+        (with("author_id", json!(fixture.author.id)), "author_id", "unknown"),
         (with("link", json!("https://evil.example")), "link", "unknown"),
     ];
     let (rows, before) = (app.stores.contents().await, app.settled().await);
     let count = cases.len();
     for (body, field, code) in cases {
-        let answer = desk.request(Method::POST, "/api/posts").json(&body).answer().await;
+        let answer = fixture.request(Method::POST, "/api/posts").json(&body).answer().await;
         let answer = answer.problem(422, "validation_failed");
         assert_eq!(answer.field_code(field).as_deref(), Some(code), "{}", answer.text());
     }
     let nowhere = with("project_id", json!(uuid::Uuid::now_v7().to_string()));
-    desk.request(Method::POST, "/api/posts").json(&nowhere).answer().await.problem(404, "not_found");
+    fixture.request(Method::POST, "/api/posts").json(&nowhere).answer().await.problem(404, "not_found");
     for id in ["1", "%00", "..", &uuid::Uuid::now_v7().to_string()] {
-        desk.request(Method::GET, &format!("/api/posts/{id}")).answer().await.problem(404, "not_found");
+        fixture.request(Method::GET, &format!("/api/posts/{id}")).answer().await.problem(404, "not_found");
     }
     assert_eq!(app.stores.contents().await, rows);
     let told = app.settled().await.since(&before, "api_errors_total", &[("route", "/api/posts"), ("status", "422")]);

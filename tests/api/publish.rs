@@ -7,14 +7,14 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Ask, PATIENT, Scrape, Stores, TestApp, User};
 
 /// A replica and a user with a private project.
-struct Stage {
+struct Fixture {
     app: TestApp,
     ada: User,
     id: String,
 }
 
-impl Stage {
-    async fn set() -> Self {
+impl Fixture {
+    async fn new() -> Self {
         let app = TestApp::start().await;
         let ada = app.user("ada").await;
         let id = made(&app, &ada, "First light").await;
@@ -49,50 +49,50 @@ fn published(after: &Scrape, before: &Scrape) -> f64 {
 
 #[tokio::test]
 async fn a_published_project_is_public_until_it_is_private_and_shown_until_it_is_taken_out() {
-    let stage = Stage::set().await;
-    let before = stage.app.settled().await;
-    stage.shown("first-light").await.problem(404, "not_found");
+    let fixture = Fixture::new().await;
+    let before = fixture.app.settled().await;
+    fixture.shown("first-light").await.problem(404, "not_found");
 
-    let answer = stage.publish(json!({})).await.expect(200);
+    let answer = fixture.publish(json!({})).await.expect(200);
     let project = answer.json();
     assert_eq!((answer.header("etag"), &project["visibility"], &project["slug"]), ("\"2\"", &json!("public"), &json!("first-light")));
     assert!(project["published_at"].is_string() && project["updated_at"] == project["published_at"], "{project}");
     // All public fields: no identifier and no e-mail address.
     let shown = json!({ "name": "First light", "slug": "first-light", "description": "", "owner": "Somebody", "published_at": project["published_at"] });
-    assert_eq!(stage.shown("first-light").await.expect(200).json(), shown);
-    assert_eq!(stage.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
+    assert_eq!(fixture.shown("first-light").await.expect(200).json(), shown);
+    assert_eq!(fixture.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [shown], "next_cursor": null }));
 
-    let answer = stage.unpublish().await.expect(200);
+    let answer = fixture.unpublish().await.expect(200);
     let project = answer.json();
     assert_eq!((answer.header("etag"), &project["visibility"], &project["published_at"]), ("\"3\"", &json!("public"), &Value::Null));
-    stage.shown("first-light").await.problem(404, "not_found");
-    assert_eq!(stage.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [], "next_cursor": null }));
-    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+    fixture.shown("first-light").await.problem(404, "not_found");
+    assert_eq!(fixture.app.get("/api/showcase").answer().await.expect(200).json(), json!({ "items": [], "next_cursor": null }));
+    assert_eq!(published(&fixture.app.settled().await, &before), 1.0);
 }
 
 #[tokio::test]
 async fn what_is_published_or_not_already_stays_as_it_is() {
-    let stage = Stage::set().await;
-    let rows = stage.app.stores.contents().await;
-    let answer = stage.unpublish().await.expect(200);
-    assert_eq!((answer.header("etag"), &stage.app.stores.contents().await), ("\"1\"", &rows), "a refused request must not publish");
+    let fixture = Fixture::new().await;
+    let rows = fixture.app.stores.contents().await;
+    let answer = fixture.unpublish().await.expect(200);
+    assert_eq!((answer.header("etag"), &fixture.app.stores.contents().await), ("\"1\"", &rows), "a refused request must not publish");
 
-    let first = stage.publish(json!({ "slug": "dawn" })).await.expect(200);
-    let (rows, before) = (stage.app.stores.contents().await, stage.app.settled().await);
+    let first = fixture.publish(json!({ "slug": "dawn" })).await.expect(200);
+    let (rows, before) = (fixture.app.stores.contents().await, fixture.app.settled().await);
     for body in [json!({}), json!({ "slug": "dawn" })] {
-        let again = stage.publish(body).await.expect(200);
+        let again = fixture.publish(body).await.expect(200);
         assert_eq!((again.header("etag"), again.json()), (first.header("etag"), first.json()));
     }
-    stage.publish(json!({ "slug": "dusk" })).await.problem(409, "already_published");
-    assert_eq!(stage.app.stores.contents().await, rows);
-    assert_eq!(published(&stage.app.settled().await, &before), 0.0);
+    fixture.publish(json!({ "slug": "dusk" })).await.problem(409, "already_published");
+    assert_eq!(fixture.app.stores.contents().await, rows);
+    assert_eq!(published(&fixture.app.settled().await, &before), 0.0);
 
     // A removed project loses its link: it may get another slug, and counts as published again.
-    stage.unpublish().await.expect(200);
-    stage.publish(json!({ "slug": "dusk" })).await.expect(200);
-    assert_eq!(stage.shown("dusk").await.expect(200).json()["slug"], "dusk");
-    stage.shown("dawn").await.problem(404, "not_found");
-    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+    fixture.unpublish().await.expect(200);
+    fixture.publish(json!({ "slug": "dusk" })).await.expect(200);
+    assert_eq!(fixture.shown("dusk").await.expect(200).json()["slug"], "dusk");
+    fixture.shown("dawn").await.problem(404, "not_found");
+    assert_eq!(published(&fixture.app.settled().await, &before), 1.0);
 }
 
 #[tokio::test]
@@ -144,8 +144,8 @@ async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_are_told() 
 
 #[tokio::test]
 async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
-    let stage = Stage::set().await;
-    let (rows, before) = (stage.app.stores.contents().await, stage.app.settled().await);
+    let fixture = Fixture::new().await;
+    let (rows, before) = (fixture.app.stores.contents().await, fixture.app.settled().await);
     let (long, longer) = ("x".repeat(61), "x".repeat(10_000));
     for (slug, code) in [
         ("", "too_short"),
@@ -171,7 +171,7 @@ async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
         ("first\\light", "invalid"),
         ("first\0light", "invalid"),
         ("first'--", "invalid"),
-        // Look-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
+        // Lookup-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
         ("pаypal", "invalid"),
         ("gооd", "invalid"),
         ("ｆirst", "invalid"),
@@ -187,73 +187,73 @@ async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
         ("search", "reserved"),
     ] {
         let what = slug.chars().take(20).collect::<String>();
-        let answer = stage.publish(json!({ "slug": slug })).await.problem(422, "validation_failed");
+        let answer = fixture.publish(json!({ "slug": slug })).await.problem(422, "validation_failed");
         assert_eq!(answer.field_code("slug").as_deref(), Some(code), "{what:?}");
         assert!(answer.body.len() < 1000, "the problem must not echo the input");
     }
-    assert_eq!(stage.app.stores.contents().await, rows);
-    assert_eq!(published(&stage.app.settled().await, &before), 0.0);
+    assert_eq!(fixture.app.stores.contents().await, rows);
+    assert_eq!(published(&fixture.app.settled().await, &before), 0.0);
     for slug in ["abc", "000", "a-b", "news", &"x".repeat(60)] {
-        stage.publish(json!({ "slug": slug })).await.expect(200);
-        stage.shown(slug).await.expect(200);
-        stage.unpublish().await.expect(200);
+        fixture.publish(json!({ "slug": slug })).await.expect(200);
+        fixture.shown(slug).await.expect(200);
+        fixture.unpublish().await.expect(200);
     }
 }
 
 #[tokio::test]
 async fn what_is_made_of_a_name_can_be_published_and_what_was_made_before_the_rules_is_asked_for_another() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     for (name, slug) in [("New", "new-project"), ("日本語", "project"), ("x", "x-project"), (&"y".repeat(80), &"y".repeat(60))] {
-        let id = made(&stage.app, &stage.ada, name).await;
-        assert_eq!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
+        let id = made(&fixture.app, &fixture.ada, name).await;
+        assert_eq!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"], slug);
     }
     // The same long name again: with its suffix, the slug keeps to the maximum length.
-    let id = made(&stage.app, &stage.ada, &"y".repeat(80)).await;
-    assert!(publish(&stage.app, &stage.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
+    let id = made(&fixture.app, &fixture.ada, &"y".repeat(80)).await;
+    assert!(publish(&fixture.app, &fixture.ada, &id, json!({})).await.expect(200).json()["slug"].as_str().unwrap().starts_with("yyy"));
 
-    stage.app.stores.execute("UPDATE projects SET slug = 'new' WHERE slug = 'first-light'").await;
-    let rows = stage.app.stores.contents().await;
-    let answer = stage.publish(json!({})).await.problem(422, "validation_failed");
+    fixture.app.stores.execute("UPDATE projects SET slug = 'new' WHERE slug = 'first-light'").await;
+    let rows = fixture.app.stores.contents().await;
+    let answer = fixture.publish(json!({})).await.problem(422, "validation_failed");
     assert_eq!(answer.field_code("slug").as_deref(), Some("reserved"));
-    assert_eq!(stage.app.stores.contents().await, rows);
-    stage.publish(json!({ "slug": "first-light" })).await.expect(200);
+    assert_eq!(fixture.app.stores.contents().await, rows);
+    fixture.publish(json!({ "slug": "first-light" })).await.expect(200);
 }
 
 #[tokio::test]
 async fn a_slug_that_a_hidden_project_has_is_taken_too() {
-    let stage = Stage::set().await;
-    let eve = stage.app.user("eve").await;
-    let id = made(&stage.app, &eve, "Other").await;
-    let rows = stage.app.stores.contents().await;
-    publish(&stage.app, &eve, &id, json!({ "slug": "first-light" })).await.problem(409, "slug_taken");
-    assert_eq!(stage.app.stores.contents().await, rows);
+    let fixture = Fixture::new().await;
+    let eve = fixture.app.user("eve").await;
+    let id = made(&fixture.app, &eve, "Other").await;
+    let rows = fixture.app.stores.contents().await;
+    publish(&fixture.app, &eve, &id, json!({ "slug": "first-light" })).await.problem(409, "slug_taken");
+    assert_eq!(fixture.app.stores.contents().await, rows);
 }
 
 #[tokio::test]
 async fn a_project_that_becomes_private_is_no_longer_published_and_one_that_becomes_public_is_not_yet() {
-    let stage = Stage::set().await;
+    let fixture = Fixture::new().await;
     let change = async |visibility: &str| {
-        let path = format!("/api/projects/{}", stage.id);
+        let path = format!("/api/projects/{}", fixture.id);
         let request =
-            stage.app.patch(&path).bearer_auth(&stage.ada.token).header("if-match", "*").json(&json!({ "visibility": visibility }));
+            fixture.app.patch(&path).bearer_auth(&fixture.ada.token).header("if-match", "*").json(&json!({ "visibility": visibility }));
         request.answer().await.expect(200).json()["published_at"].clone()
     };
-    let at = stage.publish(json!({})).await.expect(200).json()["published_at"].clone();
+    let at = fixture.publish(json!({})).await.expect(200).json()["published_at"].clone();
     assert_eq!(change("public").await, at, "the time of publication must not change");
     assert_eq!(change("private").await, Value::Null);
-    stage.shown("first-light").await.problem(404, "not_found");
+    fixture.shown("first-light").await.problem(404, "not_found");
     assert_eq!(change("public").await, Value::Null);
-    stage.shown("first-light").await.problem(404, "not_found");
+    fixture.shown("first-light").await.problem(404, "not_found");
 
     // An older replica does not update the showcase, but a project that it makes private is hidden nevertheless.
-    let before = stage.app.settled().await;
+    let before = fixture.app.settled().await;
     let hidden = "UPDATE projects SET visibility = 'private', published_at = now()";
-    stage.app.stores.execute(hidden).await;
-    stage.shown("first-light").await.problem(404, "not_found");
+    fixture.app.stores.execute(hidden).await;
+    fixture.shown("first-light").await.problem(404, "not_found");
     assert_eq!(change("public").await, Value::Null);
-    stage.shown("first-light").await.problem(404, "not_found");
-    stage.app.stores.execute(hidden).await;
-    stage.publish(json!({ "slug": "second-light" })).await.expect(200);
-    stage.shown("second-light").await.expect(200);
-    assert_eq!(published(&stage.app.settled().await, &before), 1.0);
+    fixture.shown("first-light").await.problem(404, "not_found");
+    fixture.app.stores.execute(hidden).await;
+    fixture.publish(json!({ "slug": "second-light" })).await.expect(200);
+    fixture.shown("second-light").await.expect(200);
+    assert_eq!(published(&fixture.app.settled().await, &before), 1.0);
 }

@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(8);
 const POLLING: &str = "/socket.io/?EIO=4&transport=polling";
 
 /// A replica, an attacker, and an honest client that must not be affected.
-struct Stage {
+struct Fixture {
     app: TestApp,
     eve: User,
     honest: Socket,
@@ -24,8 +24,8 @@ struct Stage {
     sockets: Sockets,
 }
 
-impl Stage {
-    async fn set(arguments: &[&str]) -> Option<Self> {
+impl Fixture {
+    async fn new(arguments: &[&str]) -> Option<Self> {
         let sockets = Sockets::start()?;
         let app = TestApp::telling(arguments).await;
         let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -179,11 +179,11 @@ fn malformed() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
-    let Some(stage) = Stage::set(&["--socket-events-per-second=1000"]).await else { return };
+    let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for packet in malformed() {
         for connected in [false, true] {
             for opcode in [TEXT, BINARY] {
-                let mut socket = if connected { stage.connected().await } else { stage.open().await };
+                let mut socket = if connected { fixture.connected().await } else { fixture.open().await };
                 socket.frame(opcode, &packet).await;
                 // Whether or not this connection survives, no other one may be affected.
                 socket.frame(opcode, &packet).await;
@@ -192,38 +192,38 @@ async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
                 socket.closed().await;
             }
         }
-        assert_answers(&stage.honest, 1).await;
+        assert_answers(&fixture.honest, 1).await;
     }
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_packet_that_is_none_ends_at_most_its_own_poll() {
-    let Some(stage) = Stage::set(&["--socket-events-per-second=1000"]).await else { return };
+    let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for packet in malformed() {
         for connected in [false, true] {
-            let poll = stage.poll().await;
+            let poll = fixture.poll().await;
             if connected {
-                poll.connect(&stage.eve).await;
+                poll.connect(&fixture.eve).await;
             }
             let status = poll.post(packet.clone()).await;
             assert!([200, 400, 413].contains(&status), "{status} {:?}", String::from_utf8_lossy(&packet));
             poll.post("1").await;
         }
-        assert_answers(&stage.honest, 1).await;
+        assert_answers(&fixture.honest, 1).await;
     }
     for body in ["\u{1e}", "\u{1e}\u{1e}\u{1e}", "b", "b====", "bAAEC\u{1e}bAAEC", "40\u{1e}40\u{1e}41\u{1e}42[\"ping\"]"] {
-        let poll = stage.poll().await;
+        let poll = fixture.poll().await;
         let status = poll.post(body).await;
         assert!([200, 400].contains(&status), "{status} {body:?}");
         poll.post("1").await;
     }
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_frame_that_is_none_ends_its_connection() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     let no_mask = b"\x81\x0240".to_vec();
     let frames = [
         ("a reserved opcode", [head(0x83, 2), b"40".to_vec()].concat()),
@@ -238,86 +238,87 @@ async fn a_frame_that_is_none_ends_its_connection() {
         ("an impossible length", [vec![0x81, 0xff], vec![0xff; 8], vec![0; 4]].concat()),
     ];
     for (name, bytes) in frames {
-        for mut socket in [stage.open().await, stage.connected().await] {
+        for mut socket in [fixture.open().await, fixture.connected().await] {
             socket.bytes(&bytes).await;
             tokio::time::timeout(SOON, socket.closed()).await.unwrap_or_else(|_| panic!("{name} does not end the connection"));
         }
     }
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_message_that_is_too_large_is_not_waited_for() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     // Complete and just too large; claimed but never sent; and in many small fragments.
-    let mut whole = stage.connected().await;
+    let mut whole = fixture.connected().await;
     whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
     whole.closed().await;
     for size in [101_000, 10_000_000, u64::from(u32::MAX), 1 << 62] {
-        let mut claimed = stage.connected().await;
+        let mut claimed = fixture.connected().await;
         claimed.bytes(&head(0x80 | TEXT, size)).await;
         claimed.bytes(b"42[\"ping\",\"").await;
         claimed.closed().await;
     }
-    let mut pieces = stage.connected().await;
+    let mut pieces = fixture.connected().await;
     pieces.bytes(&[head(TEXT, 3), b"42[".to_vec()].concat()).await;
     for _ in 0..20 {
         pieces.bytes(&[head(0, 10_000), vec![b' '; 10_000]].concat()).await;
     }
     pieces.closed().await;
     // The maximum size.
-    let mut largest = stage.connected().await;
+    let mut largest = fixture.connected().await;
     largest.text(&format!("420[\"ping\",\"{}\"]", "x".repeat(90_000))).await;
     assert!(largest.until_text("430").await.contains("validation_failed"));
     drop(largest);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_body_that_is_too_large_is_413_and_ends_its_poll() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     for size in [101_000, 10_000_000] {
-        let poll = stage.poll().await;
-        poll.connect(&stage.eve).await;
+        let poll = fixture.poll().await;
+        poll.connect(&fixture.eve).await;
         // The server may close the connection while the rest of the request is in transit.
-        let answer = stage.app.post(&poll.path).body("4".repeat(size)).try_answer().await;
+        let answer = fixture.app.post(&poll.path).body("4".repeat(size)).try_answer().await;
         if let Ok(answer) = answer {
             assert_eq!(answer.status, 413);
         }
         assert_eq!(poll.get().await.status, 400);
     }
-    let mut raw = stage.app.raw().await;
-    let poll = stage.poll().await;
+    let mut raw = fixture.app.raw().await;
+    let poll = fixture.poll().await;
     raw.send(format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n{}", poll.path, "4".repeat(150_000))).await;
     assert_eq!(raw.answer().await.status, 413);
     drop(raw);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let Some(stage) = Stage::set(&["--request-timeout=1s"]).await else { return };
-    let poll = stage.poll().await;
-    let mut raw = stage.app.raw().await;
+    let Some(fixture) = Fixture::new(&["--request-timeout=1s"]).await else { return };
+    let poll = fixture.poll().await;
+    let mut raw = fixture.app.raw().await;
     raw.send(format!("POST {} HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\n42", poll.path)).await;
     raw.answer().await.problem(408, "body_timeout");
     drop(raw);
     poll.post("1").await;
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let poll = stage.poll().await;
-    poll.connect(&stage.eve).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let poll = fixture.poll().await;
+    poll.connect(&fixture.eve).await;
     let (first, second) = tokio::join!(poll.get(), poll.get());
     assert!(first.status == 400 || second.status == 400, "{} {}", first.status, second.status);
 
-    let poll = stage.poll().await;
-    poll.connect(&stage.eve).await;
+    let poll = fixture.poll().await;
+    poll.connect(&fixture.eve).await;
     let path = poll.path.replace("polling", "websocket");
-    let (mut one, mut other) = tokio::join!(RawSocket::open(stage.app.address, &path, &[]), RawSocket::open(stage.app.address, &path, &[]));
+    let (mut one, mut other) =
+        tokio::join!(RawSocket::open(fixture.app.address, &path, &[]), RawSocket::open(fixture.app.address, &path, &[]));
     // Both clients skip the first message of an upgrade.
     one.text("42[\"ping\",{\"at\":1}]").await;
     other.text("3probe").await;
@@ -325,39 +326,39 @@ async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others()
     other.closed().await;
     // Another client's identifier, guessed or invalid.
     for sid in ["AAAAAAAAAAAAAAHs", "x", ""] {
-        let (answer, raw) = RawSocket::ask(stage.app.address, &format!("{WEBSOCKET}&sid={sid}"), &[]).await;
+        let (answer, raw) = RawSocket::ask(fixture.app.address, &format!("{WEBSOCKET}&sid={sid}"), &[]).await;
         if answer.status == 101 {
             drop(raw);
         } else {
             assert_eq!(answer.status, 400);
         }
     }
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn attachments_are_not_collected() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let mut socket = stage.open().await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let mut socket = fixture.open().await;
     // Before authentication: 10 MB in small fragments.
     socket.text("4510000-[\"ping\",{\"_placeholder\":true,\"num\":0}]").await;
     for _ in 0..100 {
         socket.frame(BINARY, &vec![0; 90_000]).await;
     }
     tokio::time::timeout(SOON, socket.closed()).await.expect("the connection was not closed");
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn who_never_says_who_it_is_is_shown_out() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut silent = Vec::new();
     for _ in 0..100 {
-        silent.push(stage.open().await);
+        silent.push(fixture.open().await);
     }
-    let polls = join_all((0..20).map(|_| stage.poll())).await;
-    assert_answers(&stage.honest, 1).await;
-    stage.app.until_clients(1).await;
+    let polls = join_all((0..20).map(|_| fixture.poll())).await;
+    assert_answers(&fixture.honest, 1).await;
+    fixture.app.until_clients(1).await;
     // Wrong tokens do not extend the time limit.
     for socket in &mut silent[..10] {
         socket.text("40{\"token\":\"wrong\"}").await;
@@ -368,96 +369,96 @@ async fn who_never_says_who_it_is_is_shown_out() {
         eventually("the poll is unknown", async || when(poll.post("3").await == 400)).await;
     }
     drop(silent);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn who_gives_no_sign_of_life_is_given_up() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let mut socket = stage.connected().await;
-    let poll = stage.poll().await;
-    poll.connect(&stage.eve).await;
-    stage.app.until_clients(3).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let mut socket = fixture.connected().await;
+    let poll = fixture.poll().await;
+    poll.connect(&fixture.eve).await;
+    fixture.app.until_clients(3).await;
     // The client reads everything but answers no ping; the polling client does not even poll.
     while !matches!(socket.next().await, Heard::Close(_) | Heard::End) {}
     eventually("both have timed out", async || {
         let timed_out = [("reason", "heartbeat_timeout")];
-        when(stage.app.scrape().await.get("websocket_disconnections_total", &timed_out) == 2.0)
+        when(fixture.app.scrape().await.get("websocket_disconnections_total", &timed_out) == 2.0)
     })
     .await;
-    assert_eq!(stage.app.scrape().await.get("websocket_errors_total", &[("error_type", "heartbeat")]), 2.0);
+    assert_eq!(fixture.app.scrape().await.get("websocket_errors_total", &[("error_type", "heartbeat")]), 2.0);
     drop(socket);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn connecting_twice_is_connecting_once() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let mut socket = stage.connected().await;
-    let connect = format!("40{{\"token\":\"{}\"}}", stage.eve.token);
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let mut socket = fixture.connected().await;
+    let connect = format!("40{{\"token\":\"{}\"}}", fixture.eve.token);
     for _ in 0..10 {
         socket.text(&connect).await;
     }
     socket.text("420[\"ping\",{\"at\":1}]").await;
     socket.until_text("430").await;
-    let scrape = stage.app.scrape().await;
-    assert_eq!(scrape.since(&stage.before, "websocket_connections_total", &[]), 1.0);
+    let scrape = fixture.app.scrape().await;
+    assert_eq!(scrape.since(&fixture.before, "websocket_connections_total", &[]), 1.0);
     // Leaving and connecting again makes a new connection, and the old one has ended.
     socket.text("41").await;
     socket.text(&connect).await;
     socket.until_text("40").await;
-    let scrape = stage.app.scrape().await;
-    assert_eq!(scrape.since(&stage.before, "websocket_connections_total", &[]), 2.0);
-    assert_eq!(scrape.since(&stage.before, "websocket_disconnections_total", &[("reason", "client")]), 1.0);
+    let scrape = fixture.app.scrape().await;
+    assert_eq!(scrape.since(&fixture.before, "websocket_connections_total", &[]), 2.0);
+    assert_eq!(scrape.since(&fixture.before, "websocket_disconnections_total", &[("reason", "client")]), 1.0);
     drop(socket);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn who_does_not_read_is_cut_and_only_it_misses_something() {
-    let Some(stage) = Stage::set(&["--write-timeout=1s", "--socket-events-per-second=1000"]).await else { return };
-    let mut slow = RawSocket::slow(stage.app.address, &stage.eve.token).await;
-    let fast = stage.sockets.to(&stage.app.url()).websocket().token(&stage.eve.token).connected().await;
-    stage.app.until_clients(3).await;
+    let Some(fixture) = Fixture::new(&["--write-timeout=1s", "--socket-events-per-second=1000"]).await else { return };
+    let mut slow = RawSocket::slow(fixture.app.address, &fixture.eve.token).await;
+    let fast = fixture.sockets.to(&fixture.app.url()).websocket().token(&fixture.eve.token).connected().await;
+    fixture.app.until_clients(3).await;
     let slow_consumer = [("reason", "slow_consumer")];
     // Until the queue is full: the system's buffers hold some megabytes.
     let mut told = 0;
     eventually("a message does not fit into the queue", async || {
-        stage.app.tell_all(&stage.eve, told + 1, 10, 50_000).await;
+        fixture.app.tell_all(&fixture.eve, told + 1, 10, 50_000).await;
         told += 10;
         fast.until(TOLD, |payload| payload["number"] == told).await;
-        let scrape = stage.app.scrape().await;
+        let scrape = fixture.app.scrape().await;
         when(scrape.get("websocket_messages_dropped_total", &slow_consumer) > 0.0 || scrape.get("websocket_connections_active", &[]) < 3.0)
     })
     .await;
-    within(Duration::from_secs(10), "the slow client is disconnected", async || when(stage.app.clients().await == 2.0)).await;
+    within(Duration::from_secs(10), "the slow client is disconnected", async || when(fixture.app.clients().await == 2.0)).await;
     let numbers = crate::support::realtime::numbers(&fast);
     assert_eq!(numbers, (1..=u64::from(told)).collect::<Vec<_>>());
-    assert_eq!(stage.app.scrape().await.since(&stage.before, "websocket_disconnections_total", &[]), 1.0);
+    assert_eq!(fixture.app.scrape().await.since(&fixture.before, "websocket_disconnections_total", &[]), 1.0);
     fast.leave().await;
     slow.closed().await;
     drop(slow);
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn who_polls_late_finds_what_its_queue_held_and_the_rest_is_counted() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let poll = stage.poll().await;
-    poll.connect(&stage.eve).await;
-    stage.app.tell_all(&stage.eve, 1, 500, 10).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let poll = fixture.poll().await;
+    poll.connect(&fixture.eve).await;
+    fixture.app.tell_all(&fixture.eve, 1, 500, 10).await;
     let has = |heard: &str, number: u32| heard.contains(&format!("\"number\":{number}}}"));
     let mut heard = String::new();
     eventually("the last queued message arrives", async || {
         heard.push_str(&poll.get().await.expect(200).text());
-        stage.app.tell(&stage.eve, 1000).await;
+        fixture.app.tell(&fixture.eve, 1000).await;
         when(has(&heard, 1000))
     })
     .await;
     let kept = (1..=500).filter(|number| has(&heard, *number)).count();
-    let lost = stage.app.scrape().await.get("websocket_messages_dropped_total", &[("reason", "slow_consumer")]);
+    let lost = fixture.app.scrape().await.get("websocket_messages_dropped_total", &[("reason", "slow_consumer")]);
     assert!(kept >= 100, "{kept}");
     assert_eq!(kept as f64 + lost, 500.0);
     poll.post("1").await;
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }

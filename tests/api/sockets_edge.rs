@@ -16,15 +16,15 @@ use crate::support::{Ask, Edge, RawSocket, Socket, Sockets, Stores, TestApp, Use
 const GOING_AWAY: u16 = 1001;
 
 /// Three replicas behind the edge, and a user.
-pub struct Stage {
+pub struct Fixture {
     pub sockets: Sockets,
     pub edge: Edge,
     pub replicas: Vec<TestApp>,
     pub ada: User,
 }
 
-impl Stage {
-    pub async fn set(arguments: &[&str]) -> Option<Self> {
+impl Fixture {
+    pub async fn new(arguments: &[&str]) -> Option<Self> {
         let sockets = Sockets::start()?;
         let replicas = TestApp::replicas(3, arguments).await;
         let addresses: Vec<_> = replicas.iter().map(|replica| replica.address).collect();
@@ -55,24 +55,24 @@ impl Stage {
 
 #[tokio::test]
 async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_client() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let clients = stage.clients(6).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let clients = fixture.clients(6).await;
     for socket in &clients {
         assert_answers(socket, 1).await;
     }
     for upgrading in clients.iter().skip(2).step_by(3) {
         upgrading.upgraded().await;
     }
-    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == 18.0)).await;
-    let spread = stage.spread().await;
+    eventually("all clients are counted", async || when(fixture.spread().await.iter().sum::<f64>() == 18.0)).await;
+    let spread = fixture.spread().await;
     assert!(spread.iter().all(|count| *count > 0.0), "{spread:?}");
-    stage.assert_reaches_all(&clients, 1).await;
+    fixture.assert_reaches_all(&clients, 1).await;
     // Each event arrived once, and none was lost.
     for socket in &clients {
         assert_eq!(crate::support::realtime::numbers(socket), [1, 2, 3]);
         assert_eq!(socket.of_kind(Kind::Connect).len(), 1, "{:?}", socket.told());
     }
-    for replica in &stage.replicas {
+    for replica in &fixture.replicas {
         let scrape = replica.scrape().await;
         assert_eq!(scrape.get("websocket_messages_dropped_total", &[]), 0.0);
         eventually("the latency between replicas is measured", async || {
@@ -81,20 +81,20 @@ async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_
         .await;
     }
     join_all(clients.iter().map(Socket::leave)).await;
-    eventually("no client is left", async || when(stage.spread().await == [0.0; 3])).await;
+    eventually("no client is left", async || when(fixture.spread().await == [0.0; 3])).await;
 }
 
 #[tokio::test]
 async fn without_the_edges_cookie_a_websocket_still_works() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let clients = join_all((0..9).map(|_| stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token).connected())).await;
-    stage.assert_reaches_all(&clients, 1).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let clients = join_all((0..9).map(|_| fixture.sockets.to(&fixture.edge.url()).websocket().token(&fixture.ada.token).connected())).await;
+    fixture.assert_reaches_all(&clients, 1).await;
 }
 
 #[tokio::test]
 async fn the_edge_tells_whose_address_holds_the_connections() {
-    let Some(stage) = Stage::set(&["--sockets-per-address=3"]).await else { return };
-    let dial = || stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token);
+    let Some(fixture) = Fixture::new(&["--sockets-per-address=3"]).await else { return };
+    let dial = || fixture.sockets.to(&fixture.edge.url()).websocket().token(&fixture.ada.token);
     let _held = join_all((0..9).map(|_| dial().connected())).await;
     // The service ignores the address that a client claims.
     let refused = dial().header("X-Forwarded-For", "192.0.2.7").header("Forwarded", "for=192.0.2.8").refused().await;
@@ -134,14 +134,14 @@ async fn a_replica_dies_and_its_clients_go_on_with_another() {
 
 #[tokio::test]
 async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
-    let Some(mut stage) = Stage::set(&["--socket-drain=2s", "--drain-timeout=10s"]).await else { return };
-    let clients = stage.clients(10).await;
-    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
-    let leaver = stage.replicas.remove(0);
+    let Some(mut fixture) = Fixture::new(&["--socket-drain=2s", "--drain-timeout=10s"]).await else { return };
+    let clients = fixture.clients(10).await;
+    eventually("all clients are counted", async || when(fixture.spread().await.iter().sum::<f64>() == 30.0)).await;
+    let leaver = fixture.replicas.remove(0);
     let leaving = leaver.clients().await;
     assert!(leaving > 0.0);
     leaver.leave().await.expect("the shutdown failed");
-    eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == 30.0)).await;
+    eventually("all clients are with the others", async || when(fixture.spread().await.iter().sum::<f64>() == 30.0)).await;
 
     let drained: Vec<&Socket> = clients.iter().filter(|socket| !socket.events("server:draining").is_empty()).collect();
     assert_eq!(drained.len() as f64, leaving);
@@ -164,25 +164,25 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     assert_eq!(others as f64, 30.0 - leaving);
     let apart = ends.iter().max().unwrap() - ends.iter().min().unwrap();
     assert!(leaving < 5.0 || apart > 200, "{apart} {ends:?}");
-    stage.assert_reaches_all(&clients, 1).await;
+    fixture.assert_reaches_all(&clients, 1).await;
 }
 
 #[tokio::test]
 async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
-    let Some(mut stage) = Stage::set(&["--socket-drain=1s", "--drain-timeout=10s"]).await else { return };
-    let clients = stage.clients(4).await;
+    let Some(mut fixture) = Fixture::new(&["--socket-drain=1s", "--drain-timeout=10s"]).await else { return };
+    let clients = fixture.clients(4).await;
     for number in 1..=2 {
-        stage.replicas.remove(0).leave().await.expect("the shutdown failed");
-        eventually("all clients are with the others", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64))
+        fixture.replicas.remove(0).leave().await.expect("the shutdown failed");
+        eventually("all clients are with the others", async || when(fixture.spread().await.iter().sum::<f64>() == clients.len() as f64))
             .await;
-        stage.assert_reaches_all(&clients, number * 10).await;
+        fixture.assert_reaches_all(&clients, number * 10).await;
     }
     // One replica is left, and the edge sends all clients to it.
     for socket in &clients {
         assert_answers(socket, 7).await;
     }
-    assert_eq!(stage.spread().await, [clients.len() as f64]);
-    let late = stage.sockets.to(&stage.edge.url()).sticky().token(&stage.ada.token).connected().await;
+    assert_eq!(fixture.spread().await, [clients.len() as f64]);
+    let late = fixture.sockets.to(&fixture.edge.url()).sticky().token(&fixture.ada.token).connected().await;
     late.upgraded().await;
     assert_eq!(late.emit("ping", json!({ "at": 1 })).await["at"], 1);
 }
@@ -207,21 +207,21 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
 }
 
 /// Asserts that all clients are connected, those over a WebSocket for the second time, and that every replica reaches them.
-async fn assert_all_came_back(stage: &Stage, clients: &[Socket]) {
+async fn assert_all_came_back(fixture: &Fixture, clients: &[Socket]) {
     // The first of each three clients polls; its behaviour depends on the replica of its last poll.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
     eventually("all clients have reconnected", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2)))
         .await;
-    eventually("all clients are counted", async || when(stage.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
+    eventually("all clients are counted", async || when(fixture.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
     for socket in over_websocket() {
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.told());
     }
-    stage.assert_reaches_all(clients, 1).await;
+    fixture.assert_reaches_all(clients, 1).await;
 }
 
 /// Clients of each way to connect, with all upgrades completed.
-async fn settled(stage: &Stage) -> Vec<Socket> {
-    let clients = stage.clients(3).await;
+async fn settled(fixture: &Fixture) -> Vec<Socket> {
+    let clients = fixture.clients(3).await;
     for upgrading in clients.iter().skip(2).step_by(3) {
         upgrading.upgraded().await;
     }
@@ -231,28 +231,28 @@ async fn settled(stage: &Stage) -> Vec<Socket> {
 #[tokio::test]
 async fn the_edge_says_goodbye_before_it_stops_and_clients_return_with_it() {
     // A stop waits for long polls, and an interrupted poll counts until its ping goes unanswered.
-    let Some(mut stage) = Stage::set(&["--socket-ping-interval=2s"]).await else { return };
-    let clients = settled(&stage).await;
-    let mut raw = RawSocket::connected(stage.edge.address, &stage.ada.token).await;
-    let ended = stage.edge.stop().await;
+    let Some(mut fixture) = Fixture::new(&["--socket-ping-interval=2s"]).await else { return };
+    let clients = settled(&fixture).await;
+    let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;
+    let ended = fixture.edge.stop().await;
     assert!(ended.success(), "{ended}");
     assert_eq!(raw.closed().await, Some(GOING_AWAY));
     drop(raw);
-    stage.edge.start_again().await;
-    assert_all_came_back(&stage, &clients).await;
+    fixture.edge.start_again().await;
+    assert_all_came_back(&fixture, &clients).await;
 }
 
 #[tokio::test]
 async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    let clients = settled(&stage).await;
-    let mut raw = RawSocket::connected(stage.edge.address, &stage.ada.token).await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    let clients = settled(&fixture).await;
+    let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;
     let reloaded = AtomicBool::new(false);
     let asking = async || {
         let mut asked = 0;
         while !reloaded.load(Ordering::Relaxed) {
             // Caddy resets some connections that arrive at this moment. A client retries, as a browser does.
-            if let Ok(answer) = stage.edge.get("/version").header("connection", "close").try_answer().await {
+            if let Ok(answer) = fixture.edge.get("/version").header("connection", "close").try_answer().await {
                 answer.expect(200);
                 asked += 1;
             }
@@ -260,24 +260,24 @@ async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
         asked
     };
     let reload = async {
-        stage.edge.reload().await;
+        fixture.edge.reload().await;
         reloaded.store(true, Ordering::Relaxed);
     };
     let ((), first, second) = tokio::join!(reload, asking(), asking());
     assert!(first > 0 && second > 0);
     assert_eq!(raw.closed().await, Some(GOING_AWAY));
-    assert_all_came_back(&stage, &clients).await;
+    assert_all_came_back(&fixture, &clients).await;
 }
 
 #[tokio::test]
 async fn a_reload_leaves_sockets_alone_where_that_is_set() {
-    let Some(mut stage) = Stage::set(&[]).await else { return };
-    let addresses: Vec<_> = stage.replicas.iter().map(|replica| replica.address).collect();
-    stage.edge = Edge::with(&addresses, &[("EDGE_STREAM_CLOSE_DELAY", "1h")]).await.unwrap();
-    let dial = || stage.sockets.to(&stage.edge.url()).websocket().token(&stage.ada.token);
+    let Some(mut fixture) = Fixture::new(&[]).await else { return };
+    let addresses: Vec<_> = fixture.replicas.iter().map(|replica| replica.address).collect();
+    fixture.edge = Edge::with(&addresses, &[("EDGE_STREAM_CLOSE_DELAY", "1h")]).await.unwrap();
+    let dial = || fixture.sockets.to(&fixture.edge.url()).websocket().token(&fixture.ada.token);
     let clients = join_all((0..9).map(|_| dial().connected())).await;
-    stage.edge.reload().await;
-    stage.assert_reaches_all(&clients, 1).await;
+    fixture.edge.reload().await;
+    fixture.assert_reaches_all(&clients, 1).await;
     for socket in &clients {
         assert_answers(socket, 1).await;
         assert!(socket.of_kind(Kind::Disconnect).is_empty(), "{:?}", socket.told());

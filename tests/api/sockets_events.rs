@@ -10,7 +10,7 @@ use crate::sockets::assert_answers;
 use crate::support::{Scrape, Socket, Sockets, TestApp, eventually, when};
 
 /// A replica, a user with a client, and a neighbour who must not be affected.
-struct Stage {
+struct Fixture {
     app: TestApp,
     ada: Socket,
     neighbour: Socket,
@@ -19,8 +19,8 @@ struct Stage {
     token: String,
 }
 
-impl Stage {
-    async fn set(arguments: &[&str]) -> Option<Self> {
+impl Fixture {
+    async fn new(arguments: &[&str]) -> Option<Self> {
         let sockets = Sockets::start()?;
         let app = TestApp::with(arguments).await;
         let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -50,21 +50,21 @@ impl Stage {
 
 #[tokio::test]
 async fn an_event_that_nobody_knows_is_refused_and_counted_without_its_name() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     let names = ["nothing", "", "Ping", "ping ", "unknown", "pong", "message", "__proto__", "constructor", "écran", &"n".repeat(10_000)];
     for name in names {
-        assert_eq!(stage.ada.emit_refused(name, json!({})).await, "unknown_event", "{name}");
+        assert_eq!(fixture.ada.emit_refused(name, json!({})).await, "unknown_event", "{name}");
     }
     let count = names.len() as f64;
-    assert_eq!(stage.grown("websocket_errors_total", &[("error_type", "unknown_event")]).await, count);
-    assert_eq!(stage.grown("websocket_messages_total", &[("event_type", "unknown"), ("direction", "in")]).await, count);
-    assert_eq!(stage.grown("websocket_messages_total", &[]).await, count);
-    stage.assert_unharmed().await;
+    assert_eq!(fixture.grown("websocket_errors_total", &[("error_type", "unknown_event")]).await, count);
+    assert_eq!(fixture.grown("websocket_messages_total", &[("event_type", "unknown"), ("direction", "in")]).await, count);
+    assert_eq!(fixture.grown("websocket_messages_total", &[]).await, count);
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn a_payload_of_another_shape_is_refused_with_its_field() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     let payloads = [
         (json!({}), "at", "required"),
         (json!({ "at": "1" }), "at", "invalid"),
@@ -79,7 +79,7 @@ async fn a_payload_of_another_shape_is_refused_with_its_field() {
         (json!({ "$bytes": "AAEC" }), ".", "invalid"),
     ];
     for (payload, field, code) in &payloads {
-        let error = &stage.ada.emit("ping", payload.clone()).await["error"];
+        let error = &fixture.ada.emit("ping", payload.clone()).await["error"];
         assert_eq!(
             (&error["code"], &error["errors"][0]["field"], &error["errors"][0]["code"]),
             (&json!("validation_failed"), &json!(field), &json!(code)),
@@ -87,88 +87,88 @@ async fn a_payload_of_another_shape_is_refused_with_its_field() {
         );
         assert!(error["title"].as_str().is_some_and(|title| !title.is_empty()), "{error}");
     }
-    assert_eq!(stage.grown("websocket_errors_total", &[("error_type", "refused")]).await, payloads.len() as f64);
-    assert_eq!(stage.ada.events("pong"), Vec::<Value>::new());
-    stage.assert_unharmed().await;
+    assert_eq!(fixture.grown("websocket_errors_total", &[("error_type", "refused")]).await, payloads.len() as f64);
+    assert_eq!(fixture.ada.events("pong"), Vec::<Value>::new());
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn the_first_argument_is_the_payload() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     for args in [vec![], vec![json!(null), json!({ "at": 1 })], vec![json!(1); 100]] {
-        let answer = stage.ada.emit_all("ping", &args).await.unwrap();
+        let answer = fixture.ada.emit_all("ping", &args).await.unwrap();
         assert_eq!(answer[0]["error"]["code"], "validation_failed", "{args:?} {answer:?}");
     }
-    let answer = stage.ada.emit_all("ping", &[json!({ "at": 1 }), json!({ "at": 2 }), json!("more")]).await.unwrap();
+    let answer = fixture.ada.emit_all("ping", &[json!({ "at": 1 }), json!({ "at": 2 }), json!("more")]).await.unwrap();
     assert_eq!((answer.len(), &answer[0]["at"]), (1, &json!(1)));
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn numbers_at_the_edge_of_what_numbers_are_come_back_or_are_refused() {
-    let Some(stage) = Stage::set(&[]).await else { return };
+    let Some(fixture) = Fixture::new(&[]).await else { return };
     for at in ["0", "-0.0", "-1", "0.1", "1e308", "9007199254740993", "18446744073709551615", "-9223372036854775809"] {
         let payload: Value = serde_json::from_str(&format!("{{\"at\":{at}}}")).unwrap();
-        let answer = stage.ada.emit("ping", payload.clone()).await;
+        let answer = fixture.ada.emit("ping", payload.clone()).await;
         assert_eq!(answer["at"].as_f64(), payload["at"].as_f64(), "{at} {answer}");
     }
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn without_an_acknowledgement_nothing_is_answered() {
-    let Some(stage) = Stage::set(&[]).await else { return };
-    stage.ada.send("nothing", json!({}));
-    stage.ada.send("ping", json!([]));
-    stage.ada.send("ping", json!({ "at": 7 }));
-    stage.ada.until("pong", |pong| pong["at"] == 7).await;
-    assert_eq!(stage.ada.events("pong").len(), 1);
-    assert_eq!(stage.grown("websocket_errors_total", &[]).await, 2.0);
-    stage.assert_unharmed().await;
+    let Some(fixture) = Fixture::new(&[]).await else { return };
+    fixture.ada.send("nothing", json!({}));
+    fixture.ada.send("ping", json!([]));
+    fixture.ada.send("ping", json!({ "at": 7 }));
+    fixture.ada.until("pong", |pong| pong["at"] == 7).await;
+    assert_eq!(fixture.ada.events("pong").len(), 1);
+    assert_eq!(fixture.grown("websocket_errors_total", &[]).await, 2.0);
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn events_are_answered_in_their_order() {
-    let Some(stage) = Stage::set(&["--socket-events-per-second=1000"]).await else { return };
+    let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for at in 0..60 {
-        stage.ada.send("ping", json!({ "at": at }));
+        fixture.ada.send("ping", json!({ "at": at }));
     }
-    stage.ada.until("pong", |pong| pong["at"] == 59).await;
-    let order: Vec<u64> = stage.ada.events("pong").iter().map(|pong| pong["at"].as_u64().unwrap()).collect();
+    fixture.ada.until("pong", |pong| pong["at"] == 59).await;
+    let order: Vec<u64> = fixture.ada.events("pong").iter().map(|pong| pong["at"].as_u64().unwrap()).collect();
     assert_eq!(order, (0..60).collect::<Vec<_>>());
-    stage.assert_unharmed().await;
+    fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
 async fn who_sends_too_many_events_is_told_so_and_nobody_else_notices() {
-    let Some(stage) = Stage::set(&["--socket-events-per-second=5"]).await else { return };
-    let flood = join_all((0..60).map(|at| stage.ada.emit("ping", json!({ "at": at }))));
-    let (answers, ()) = tokio::join!(flood, assert_answers(&stage.neighbour, 1));
+    let Some(fixture) = Fixture::new(&["--socket-events-per-second=5"]).await else { return };
+    let flood = join_all((0..60).map(|at| fixture.ada.emit("ping", json!({ "at": at }))));
+    let (answers, ()) = tokio::join!(flood, assert_answers(&fixture.neighbour, 1));
     let refused = answers.iter().filter(|answer| answer["error"]["code"] == "too_many_events").count();
     let answered = answers.iter().filter(|answer| answer["server_at"].is_u64()).count();
     assert_eq!(refused + answered, 60, "{answers:?}");
     // Twice the rate at once, plus the events that a slow machine allows in the meantime.
     assert!(answered >= 10 && refused >= 20, "{answered} {refused}");
-    assert_eq!(stage.grown("rate_limited_total", &[("limiter", "socket_events")]).await, refused as f64);
-    assert_eq!(stage.grown("websocket_errors_total", &[("error_type", "too_many_events")]).await, refused as f64);
-    assert_eq!(stage.grown("websocket_messages_total", &[("direction", "in")]).await, 61.0);
-    let again = async || stage.ada.emit("ping", json!({ "at": 1 })).await["server_at"].is_u64();
+    assert_eq!(fixture.grown("rate_limited_total", &[("limiter", "socket_events")]).await, refused as f64);
+    assert_eq!(fixture.grown("websocket_errors_total", &[("error_type", "too_many_events")]).await, refused as f64);
+    assert_eq!(fixture.grown("websocket_messages_total", &[("direction", "in")]).await, 61.0);
+    let again = async || fixture.ada.emit("ping", json!({ "at": 1 })).await["server_at"].is_u64();
     eventually("it may send again", async || when(again().await)).await;
-    assert_answers(&stage.neighbour, 2).await;
-    stage.app.assert_unharmed(&stage.before).await;
+    assert_answers(&fixture.neighbour, 2).await;
+    fixture.app.assert_unharmed(&fixture.before).await;
 }
 
 #[tokio::test]
 async fn who_goes_on_sending_too_many_events_is_hung_up_on_and_may_come_back() {
-    let Some(stage) = Stage::set(&["--socket-events-per-second=5"]).await else { return };
+    let Some(fixture) = Fixture::new(&["--socket-events-per-second=5"]).await else { return };
     for at in 0..1000 {
-        stage.ada.send("ping", json!({ "at": at }));
+        fixture.ada.send("ping", json!({ "at": at }));
     }
-    assert!(stage.ada.closed().await.starts_with("transport"));
-    stage.app.until_clients(1).await;
-    assert_eq!(stage.grown("websocket_disconnections_total", &[("reason", "flood")]).await, 1.0);
-    assert_eq!(stage.grown("websocket_disconnections_total", &[]).await, 1.0);
-    assert_answers(&stage.neighbour, 1).await;
-    assert_answers(&stage.sockets.to(&stage.app.url()).websocket().token(&stage.token).connected().await, 1).await;
-    stage.app.assert_unharmed(&stage.before).await;
+    assert!(fixture.ada.closed().await.starts_with("transport"));
+    fixture.app.until_clients(1).await;
+    assert_eq!(fixture.grown("websocket_disconnections_total", &[("reason", "flood")]).await, 1.0);
+    assert_eq!(fixture.grown("websocket_disconnections_total", &[]).await, 1.0);
+    assert_answers(&fixture.neighbour, 1).await;
+    assert_answers(&fixture.sockets.to(&fixture.app.url()).websocket().token(&fixture.token).connected().await, 1).await;
+    fixture.app.assert_unharmed(&fixture.before).await;
 }

@@ -9,7 +9,7 @@ use crate::support::realtime::{TOLD, numbers, telling};
 use crate::support::{Mode, Proxy, RECOVERY, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
 /// Two replicas, one with a failing connection to Redis, and a user with a client on each.
-struct Stage {
+struct Fixture {
     sockets: Sockets,
     stores: Stores,
     redis: Proxy,
@@ -18,8 +18,8 @@ struct Stage {
     ada: User,
 }
 
-impl Stage {
-    async fn set(mode: Mode) -> Option<Self> {
+impl Fixture {
+    async fn new(mode: Mode) -> Option<Self> {
         let sockets = Sockets::start()?;
         let stores = Stores::new().await;
         let redis = Proxy::before(&stores.redis_url(), mode.clone()).await;
@@ -78,58 +78,58 @@ impl Stage {
 
 #[tokio::test]
 async fn redis_is_stopped_and_comes_back() {
-    let Some(stage) = Stage::set(Mode::Pass).await else { return };
-    let (here, there) = stage.clients().await;
+    let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
+    let (here, there) = fixture.clients().await;
     for round in 0..2 {
-        stage.redis.set(Mode::Refuse).await;
-        eventually("the replica has noticed", async || when(stage.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0))
+        fixture.redis.set(Mode::Refuse).await;
+        eventually("the replica has noticed", async || when(fixture.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0))
             .await;
-        stage.assert_only_here((&here, &there), 10 + round * 100).await;
-        eventually("the gauge is up to date", async || when(stage.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0))
+        fixture.assert_only_here((&here, &there), 10 + round * 100).await;
+        eventually("the gauge is up to date", async || when(fixture.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0))
             .await;
-        assert_answers(&stage.sockets.connect(&stage.fragile, &stage.ada.token).await, 1).await;
-        stage.redis.set(Mode::Pass).await;
-        stage.assert_recovers((&here, &there), 1000 * (round + 1)).await;
+        assert_answers(&fixture.sockets.connect(&fixture.fragile, &fixture.ada.token).await, 1).await;
+        fixture.redis.set(Mode::Pass).await;
+        fixture.assert_recovers((&here, &there), 1000 * (round + 1)).await;
     }
 }
 
 #[tokio::test]
 async fn redis_freezes_and_thaws() {
-    let Some(stage) = Stage::set(Mode::Pass).await else { return };
-    let (here, there) = stage.clients().await;
-    stage.redis.set(Mode::Hang).await;
-    stage.assert_only_here((&here, &there), 10).await;
-    stage.redis.set(Mode::Pass).await;
-    stage.assert_recovers((&here, &there), 1000).await;
+    let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
+    let (here, there) = fixture.clients().await;
+    fixture.redis.set(Mode::Hang).await;
+    fixture.assert_only_here((&here, &there), 10).await;
+    fixture.redis.set(Mode::Pass).await;
+    fixture.assert_recovers((&here, &there), 1000).await;
 }
 
 #[tokio::test]
 async fn the_network_forgets_the_connections_to_redis() {
-    let Some(stage) = Stage::set(Mode::Pass).await else { return };
-    let (here, there) = stage.clients().await;
-    stage.redis.lose();
-    stage.assert_recovers((&here, &there), 1000).await;
-    stage.redis.cut();
-    stage.assert_recovers((&here, &there), 2000).await;
+    let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
+    let (here, there) = fixture.clients().await;
+    fixture.redis.lose();
+    fixture.assert_recovers((&here, &there), 1000).await;
+    fixture.redis.cut();
+    fixture.assert_recovers((&here, &there), 2000).await;
 }
 
 #[tokio::test]
 async fn redis_comes_after_the_replica() {
-    let Some(stage) = Stage::set(Mode::Refuse).await else { return };
-    let (here, there) = stage.clients().await;
-    stage.assert_only_here((&here, &there), 10).await;
-    stage.redis.set(Mode::Pass).await;
-    stage.assert_recovers((&here, &there), 1000).await;
+    let Some(fixture) = Fixture::new(Mode::Refuse).await else { return };
+    let (here, there) = fixture.clients().await;
+    fixture.assert_only_here((&here, &there), 10).await;
+    fixture.redis.set(Mode::Pass).await;
+    fixture.assert_recovers((&here, &there), 1000).await;
 }
 
 #[tokio::test]
 async fn what_others_say_on_the_bus_cannot_harm() {
-    let Some(stage) = Stage::set(Mode::Pass).await else { return };
-    let (here, there) = stage.clients().await;
-    let before = stage.fragile.settled().await;
-    let mut redis = stage.stores.redis().await;
+    let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
+    let (here, there) = fixture.clients().await;
+    let before = fixture.fragile.settled().await;
+    let mut redis = fixture.stores.redis().await;
     let by = "00000000-0000-0000-0000-000000000000";
-    let user = &stage.ada.id;
+    let user = &fixture.ada.id;
     for word in [
         String::new(),
         "nonsense".to_owned(),
@@ -144,14 +144,14 @@ async fn what_others_say_on_the_bus_cannot_harm() {
         format!("{{\"by\":\"{by}\",\"word\":{{\"signal\":{{\"topic\":\"of tomorrow\",\"payload\":1}}}}}}"),
         format!("{{\"by\":\"{by}\",\"word\":{{\"word of tomorrow\":1}}}}"),
     ] {
-        let channel = format!("{}:bus", stage.stores.prefix());
+        let channel = format!("{}:bus", fixture.stores.prefix());
         let heard: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
         assert_eq!(heard, 2);
     }
-    stage.fragile.tell(&stage.ada, 1).await;
+    fixture.fragile.tell(&fixture.ada, 1).await;
     there.until(TOLD, |payload| payload["number"] == 1).await;
     assert_answers(&here, 1).await;
-    stage.fragile.assert_unharmed(&before).await;
+    fixture.fragile.assert_unharmed(&before).await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ const IN_A_ROUND: Duration = Duration::from_secs(6);
 const SLACK: Duration = Duration::from_secs(3);
 
 /// Two replicas and a user with two sessions, each of which has clients of every kind on both.
-struct Stage {
+struct Fixture {
     replicas: Vec<TestApp>,
     ada: User,
     other_token: String,
@@ -29,8 +29,8 @@ struct Stage {
     sockets: Sockets,
 }
 
-impl Stage {
-    async fn set() -> Option<Self> {
+impl Fixture {
+    async fn new() -> Option<Self> {
         let sockets = Sockets::start()?;
         let replicas = TestApp::replicas(2, &[]).await;
         let ada = replicas[0].user("ada").await;
@@ -85,30 +85,30 @@ impl Stage {
 
 #[tokio::test]
 async fn logging_out_ends_the_sockets_of_the_session_on_every_replica() {
-    let Some(stage) = Stage::set().await else { return };
-    stage.replicas[0].post("/api/auth/logout").bearer_auth(&stage.ada.token).answer().await.expect(204);
-    stage.assert_logged_out(&stage.ending, AT_ONCE).await;
-    stage.assert_others_stay().await;
+    let Some(fixture) = Fixture::new().await else { return };
+    fixture.replicas[0].post("/api/auth/logout").bearer_auth(&fixture.ada.token).answer().await.expect(204);
+    fixture.assert_logged_out(&fixture.ending, AT_ONCE).await;
+    fixture.assert_others_stay().await;
 }
 
 #[tokio::test]
 async fn ending_a_session_from_another_ends_its_sockets() {
-    let Some(stage) = Stage::set().await else { return };
-    let sessions = stage.replicas[1].get("/api/auth/sessions").bearer_auth(&stage.ada.token).answer().await.expect(200).json();
+    let Some(fixture) = Fixture::new().await else { return };
+    let sessions = fixture.replicas[1].get("/api/auth/sessions").bearer_auth(&fixture.ada.token).answer().await.expect(200).json();
     let current = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap().clone();
     let path = format!("/api/auth/sessions/{}", current["id"].as_str().unwrap());
-    stage.replicas[1].request(Method::DELETE, &path).bearer_auth(&stage.other_token).answer().await.expect(204);
-    stage.assert_logged_out(&stage.ending, AT_ONCE).await;
-    stage.assert_others_stay().await;
+    fixture.replicas[1].request(Method::DELETE, &path).bearer_auth(&fixture.other_token).answer().await.expect(204);
+    fixture.assert_logged_out(&fixture.ending, AT_ONCE).await;
+    fixture.assert_others_stay().await;
 }
 
 #[tokio::test]
 async fn ending_all_sessions_ends_all_sockets() {
-    let Some(stage) = Stage::set().await else { return };
-    stage.replicas[0].post("/api/auth/logout-all").bearer_auth(&stage.ada.token).answer().await.expect(204);
-    let all: Vec<Socket> = stage.ending.iter().chain(&stage.staying).cloned().collect();
-    stage.assert_logged_out(&all, AT_ONCE).await;
-    for replica in &stage.replicas {
+    let Some(fixture) = Fixture::new().await else { return };
+    fixture.replicas[0].post("/api/auth/logout-all").bearer_auth(&fixture.ada.token).answer().await.expect(204);
+    let all: Vec<Socket> = fixture.ending.iter().chain(&fixture.staying).cloned().collect();
+    fixture.assert_logged_out(&all, AT_ONCE).await;
+    for replica in &fixture.replicas {
         replica.until_clients(0).await;
         eventually("no connection is left", async || when(replica.scrape().await.get("active_connections", &[]) <= 2.0)).await;
     }
@@ -116,11 +116,11 @@ async fn ending_all_sessions_ends_all_sockets() {
 
 #[tokio::test]
 async fn a_session_that_expires_ends_its_sockets_in_a_round() {
-    let Some(stage) = Stage::set().await else { return };
+    let Some(fixture) = Fixture::new().await else { return };
     let first = "UPDATE auth_sessions SET expires_at = now() WHERE id = (SELECT id FROM auth_sessions ORDER BY created_at LIMIT 1)";
-    assert_eq!(stage.replicas[0].stores.execute(first).await, 1);
-    stage.assert_logged_out(&stage.ending, IN_A_ROUND).await;
-    for socket in &stage.staying {
+    assert_eq!(fixture.replicas[0].stores.execute(first).await, 1);
+    fixture.assert_logged_out(&fixture.ending, IN_A_ROUND).await;
+    for socket in &fixture.staying {
         assert_answers(socket, 1).await;
     }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Desk, Platforms, Sockets, TestApp};
+use crate::support::{Platforms, PostFixture, Sockets, TestApp};
 
 #[tokio::test]
 async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
@@ -12,15 +12,15 @@ async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
     platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
     let arguments = platforms.arguments();
     let replicas = TestApp::replicas(2, &arguments.each_ref().map(String::as_str)).await;
-    let desk = Desk::open(&replicas[0], &["mastodon", "linkedin", "x"]).await;
+    let fixture = PostFixture::open(&replicas[0], &["mastodon", "linkedin", "x"]).await;
     let eve = replicas[0].user("eve").await;
-    let tabs = [sockets.connect(&replicas[0], &desk.author.token).await, sockets.connect(&replicas[1], &desk.author.token).await];
+    let tabs = [sockets.connect(&replicas[0], &fixture.author.token).await, sockets.connect(&replicas[1], &fixture.author.token).await];
     let stranger = sockets.connect(&replicas[1], &eve.token).await;
     // One platform accepts the post, one refuses it permanently, and one fails at every attempt.
     platforms.turn("linkedin", json!({ "outage": "error" })).await;
-    let id = desk.post("Hello", &["mastodon", "linkedin", "x"]).await;
+    let id = fixture.post("Hello", &["mastodon", "linkedin", "x"]).await;
     for (platform, status) in [("mastodon", "delivered"), ("linkedin", "failed"), ("x", "failed")] {
-        let delivery = desk.until_hurried(&id, platform, status).await;
+        let delivery = fixture.until_hurried(&id, platform, status).await;
         let (event, expected) = match status {
             "delivered" => ("post:delivered", json!({ "post_id": id, "platform": platform, "url": delivery["url"] })),
             _ => ("post:failed", json!({ "post_id": id, "platform": platform, "reason": delivery["last_error"] })),

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::support::app::configuration;
+use crate::support::driver_fixture::{Namespace, has_engine};
 use crate::support::raw_socket::{Heard, RawSocket};
-use crate::support::rig::{Namespace, has_engine};
 use crate::support::socket_client::{Kind, Socket, Sockets};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 

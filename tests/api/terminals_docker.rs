@@ -5,80 +5,80 @@ use std::time::Duration;
 use uuid::Uuid;
 use vitrine::features::environments::driver::Program;
 
-use crate::support::rig::Rig;
+use crate::support::driver_fixture::DriverFixture;
 use crate::support::terminal::AtTerminal;
 use crate::support::{eventually, when};
 
-async fn open(rig: &Rig, environment: Uuid) -> AtTerminal {
-    AtTerminal::of(rig.terminal(environment, Program::Shell).await.unwrap())
+async fn open(fixture: &DriverFixture, environment: Uuid) -> AtTerminal {
+    AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap())
 }
 
 /// The number of process sessions in the container, without those of process 1 and of this count itself.
-async fn sessions(rig: &Rig, environment: Uuid) -> usize {
+async fn sessions(fixture: &DriverFixture, environment: Uuid) -> usize {
     let look = "for process in /proc/[0-9]*; do
         stat=$(cat $process/stat) && set -- ${stat##*) } && echo $4
     done 2>/dev/null | sort -u | grep -vcx -e 1 -e $(cut -d ' ' -f 6 /proc/self/stat); true";
-    rig.exec(environment, look).await.unwrap().output.trim().parse().unwrap()
+    fixture.exec(environment, look).await.unwrap().output.trim().parse().unwrap()
 }
 
 /// The number of processes in the container that sleep for this many seconds.
-async fn asleep(rig: &Rig, environment: Uuid, seconds: &str) -> usize {
+async fn asleep(fixture: &DriverFixture, environment: Uuid, seconds: &str) -> usize {
     let look = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null | grep '^sleep 471[1-4]'; true";
-    let output = rig.exec(environment, look).await.unwrap().output;
+    let output = fixture.exec(environment, look).await.unwrap().output;
     output.lines().filter(|line| line.trim().ends_with(seconds)).count()
 }
 
 #[tokio::test]
 async fn a_terminal_that_nobody_holds_is_ended_with_all_that_runs_in_it() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    assert_eq!(sessions(&rig, environment).await, 0);
-    let (mut left, mut held) = (open(&rig, environment).await, open(&rig, environment).await);
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    assert_eq!(sessions(&fixture, environment).await, 0);
+    let (mut left, mut held) = (open(&fixture, environment).await, open(&fixture, environment).await);
     left.types("sleep 4711 &\r(trap '' HUP; sleep 4712; sleep 4713) &\rsh\rtrap '' HUP TERM INT\recho rea''dy; sleep 4714\r").await;
     left.sees("\nready").await;
     for seconds in ["4711", "4712", "4714"] {
-        eventually("the program is running", async || when(asleep(&rig, environment, seconds).await == 1)).await;
+        eventually("the program is running", async || when(asleep(&fixture, environment, seconds).await == 1)).await;
     }
-    assert_eq!(sessions(&rig, environment).await, 4, "each terminal and its guard must have a session");
+    assert_eq!(sessions(&fixture, environment).await, 4, "each terminal and its guard must have a session");
     drop(left);
-    eventually("one terminal has ended", async || when(sessions(&rig, environment).await == 2)).await;
+    eventually("one terminal has ended", async || when(sessions(&fixture, environment).await == 2)).await;
     for seconds in ["4711", "4712", "4713", "4714"] {
-        assert_eq!(asleep(&rig, environment, seconds).await, 0, "{seconds}");
+        assert_eq!(asleep(&fixture, environment, seconds).await, 0, "{seconds}");
     }
     held.types("echo st''ill\r").await;
     held.sees("\nstill").await;
     drop(held.output);
-    eventually("the other terminal has ended", async || when(sessions(&rig, environment).await == 0)).await;
+    eventually("the other terminal has ended", async || when(sessions(&fixture, environment).await == 0)).await;
 }
 
 #[tokio::test]
 async fn an_opening_that_is_dropped_leaves_nothing() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
     for milliseconds in [1, 10, 30, 60, 90, 120, 150, 200, 300] {
-        let _dropped = tokio::time::timeout(Duration::from_millis(milliseconds), rig.terminal(environment, Program::Shell)).await;
+        let _dropped = tokio::time::timeout(Duration::from_millis(milliseconds), fixture.terminal(environment, Program::Shell)).await;
     }
-    eventually("no process is left", async || when(sessions(&rig, environment).await == 0)).await;
+    eventually("no process is left", async || when(sessions(&fixture, environment).await == 0)).await;
 }
 
 #[tokio::test]
 async fn a_shell_that_exits_takes_its_guard_along() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let mut at = open(&rig, environment).await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let mut at = open(&fixture, environment).await;
     // A background program that keeps the terminal open does not prevent its end.
     at.types("sleep 4711 &\rexit\r").await;
     at.ends().await;
     drop(at);
-    eventually("only the background program is left", async || when(sessions(&rig, environment).await == 1)).await;
-    assert_eq!(asleep(&rig, environment, "4711").await, 1);
+    eventually("only the background program is left", async || when(sessions(&fixture, environment).await == 1)).await;
+    assert_eq!(asleep(&fixture, environment, "4711").await, 1);
 }
 
 #[tokio::test]
 async fn every_byte_passes_at_once_in_both_directions() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let mut at = open(&rig, environment).await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let mut at = open(&fixture, environment).await;
     at.types("stty raw -echo; echo rea''dy; cat\r").await;
     at.sees("ready\n").await;
     // Bytes that begin frames of the engine, and bytes with which its clients detach.
@@ -93,25 +93,25 @@ async fn every_byte_passes_at_once_in_both_directions() {
 
 #[tokio::test]
 async fn keys_are_signals() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let mut at = open(&rig, environment).await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let mut at = open(&fixture, environment).await;
     at.types("echo rea''dy; sleep 4711\r").await;
     at.sees("\nready").await;
-    eventually("the program is running", async || when(asleep(&rig, environment, "4711").await == 1)).await;
+    eventually("the program is running", async || when(asleep(&fixture, environment, "4711").await == 1)).await;
     at.types("\u{3}").await;
     at.types("echo aw''ake\r").await;
     at.sees("\nawake").await;
-    assert_eq!(asleep(&rig, environment, "4711").await, 0);
+    assert_eq!(asleep(&fixture, environment, "4711").await, 0);
 }
 
 #[tokio::test]
 async fn a_program_that_nobody_reads_waits() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let mut at = open(&rig, environment).await;
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let mut at = open(&fixture, environment).await;
     at.types("seq 10000000 | tee /tmp/written; echo do''ne\r").await;
-    let written = async || rig.exec(environment, "wc -c </tmp/written").await.unwrap().output;
+    let written = async || fixture.exec(environment, "wc -c </tmp/written").await.unwrap().output;
     // As many bytes as the pipes between the program and the test hold.
     let stopped = eventually("the program has stopped writing", async || {
         let before = written().await;
@@ -125,9 +125,9 @@ async fn a_program_that_nobody_reads_waits() {
 
 #[tokio::test]
 async fn tmux_is_refused_where_there_is_none() {
-    let Some(rig) = Rig::docker().await else { return };
-    let environment = rig.running().await;
-    let error = rig.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
+    let Some(fixture) = DriverFixture::docker().await else { return };
+    let environment = fixture.running().await;
+    let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
     assert_eq!(error.to_string(), "the engine refuses: tmux is not in this image");
-    eventually("no process is left", async || when(sessions(&rig, environment).await == 0)).await;
+    eventually("no process is left", async || when(sessions(&fixture, environment).await == 0)).await;
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use vitrine::cache::Link;
+use vitrine::cache::RedisClient;
 use vitrine::cache::throttle::{Attempt, Bucket, Rate, Throttle};
 use vitrine::metrics::Metrics;
 use vitrine::metrics::exporter::Exporter;
@@ -169,9 +169,9 @@ struct Fixture {
 }
 
 impl Fixture {
-    fn new(link: &Link, prefix: &str, metrics: &Metrics) -> Self {
+    fn new(redis: &RedisClient, prefix: &str, metrics: &Metrics) -> Self {
         let now = Arc::new(AtomicU64::new(START_US));
-        let throttle = Throttle::at(link.clone(), prefix, Duration::from_millis(LEASE_MS), now.clone(), metrics.clone());
+        let throttle = Throttle::at(redis.clone(), prefix, Duration::from_millis(LEASE_MS), now.clone(), metrics.clone());
         Self { throttle, now }
     }
 
@@ -209,14 +209,14 @@ impl Fixture {
     }
 }
 
-async fn links(stores: &Stores) -> ([(&'static str, Link); 2], Metrics) {
+async fn links(stores: &Stores) -> ([(&'static str, RedisClient); 2], Metrics) {
     let config = configuration(stores, &["--redis-timeout=10s"]);
     let metrics = Exporter::new().unwrap().metrics();
-    let connected = Link::new(&config, metrics.clone()).unwrap();
+    let connected = RedisClient::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());
     // Nothing keeps this client connected.
-    let unconnected = Link::new(&config, metrics.clone()).unwrap();
+    let unconnected = RedisClient::new(&config, metrics.clone()).unwrap();
     ([("Redis", connected), ("memory", unconnected)], metrics)
 }
 
@@ -224,9 +224,9 @@ async fn links(stores: &Stores) -> ([(&'static str, Link); 2], Metrics) {
 async fn limits_close_and_open_to_the_millisecond_in_redis_and_in_memory() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
-    for (store, link) in &links {
+    for (store, redis) in &links {
         for case in CASES {
-            Fixture::new(link, stores.prefix(), &metrics).run(store, case).await;
+            Fixture::new(redis, stores.prefix(), &metrics).run(store, case).await;
         }
     }
 }
@@ -235,8 +235,8 @@ async fn limits_close_and_open_to_the_millisecond_in_redis_and_in_memory() {
 async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
-    for (store, link) in &links {
-        let throttle = Fixture::new(link, stores.prefix(), &metrics).throttle;
+    for (store, redis) in &links {
+        let throttle = Fixture::new(redis, stores.prefix(), &metrics).throttle;
         let of =
             |name: &str, burst| Bucket::new(Limiter::LoginAddress, &[name], Rate { burst, interval: Duration::from_millis(INTERVAL_MS) });
         throttle.begin(vec![of("one", 5), of("two", 1)]).await.unwrap().fail().await;
@@ -259,9 +259,9 @@ async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
     let url = through("redis-url", &stores.redis_url(), proxy.address);
     let config = configuration(&stores, &[&url, "--redis-timeout=10s"]);
     let metrics = Exporter::new().unwrap().metrics();
-    let link = Link::new(&config, metrics.clone()).unwrap();
-    link.connect().await;
-    let throttle = Fixture::new(&link, stores.prefix(), &metrics).throttle;
+    let redis = RedisClient::new(&config, metrics.clone()).unwrap();
+    redis.connect().await;
+    let throttle = Fixture::new(&redis, stores.prefix(), &metrics).throttle;
     let bucket = Bucket::new(Limiter::LoginAddress, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
 
     // The response that admits: two zeros.
@@ -278,8 +278,8 @@ async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
 async fn parts_that_run_together_name_different_subjects() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
-    for (store, link) in &links {
-        let throttle = Fixture::new(link, stores.prefix(), &metrics).throttle;
+    for (store, redis) in &links {
+        let throttle = Fixture::new(redis, stores.prefix(), &metrics).throttle;
         let of =
             |parts: &[&str]| Bucket::new(Limiter::LoginAccount, parts, Rate { burst: 1, interval: Duration::from_millis(INTERVAL_MS) });
         throttle.take(of(&["ab", "c"])).await.unwrap();

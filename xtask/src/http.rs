@@ -1,6 +1,7 @@
 //! An HTTP client for the processes that xtask started. Not for anything outside this machine: over TLS, it trusts only the authorities of
 //! the stack's own edges.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -111,4 +112,27 @@ pub fn is_ok(url: &str) -> bool {
 /// Sends a request with headers and a JSON body on a connection of its own.
 pub fn send(method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) -> Result<Answer> {
     Client::new().send(method, url, headers, body)
+}
+
+/// Percent-encodes a text for a URL.
+pub fn encoded(text: &str) -> String {
+    text.bytes().fold(String::new(), |mut encoded, byte| {
+        if byte.is_ascii_alphanumeric() {
+            encoded.push(char::from(byte));
+        } else {
+            // Writing to a String cannot fail.
+            let _ = write!(encoded, "%{byte:02X}");
+        }
+        encoded
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_part_of_a_url() {
+        assert_eq!(encoded("up{a=~\"5..\"}"), "up%7Ba%3D%7E%225%2E%2E%22%7D");
+    }
 }

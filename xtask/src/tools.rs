@@ -76,6 +76,9 @@ pub const JQ: Tool = debian("jq", "jq");
 /// Generates requests from the OpenAPI description and checks the responses against it.
 pub const SCHEMATHESIS: Tool =
     Tool { name: "schemathesis", folders: &[], at_least: Some(("--version", (4, 32))), source: Source::Wheel("schemathesis==4.32.5") };
+/// Finds misspellings.
+pub const CODESPELL: Tool =
+    Tool { name: "codespell", folders: &[], at_least: Some(("--version", (2, 4))), source: Source::Wheel("codespell==2.4.3") };
 /// Builds the browser bundle and runs JavaScript programs.
 pub const NODE: Tool = Tool { at_least: Some(("--version", (18, 0))), ..debian("node", "nodejs") };
 /// Node.js for programs that need a newer version than Debian 12's.

@@ -18,7 +18,7 @@ pub use bucket::{Bucket, Rate, digest};
 use bucket::{Refusal, micros};
 use local::Local;
 
-use super::Link;
+use super::RedisClient;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Limiter, RedisCommand};
 
@@ -67,7 +67,7 @@ impl Clock {
 pub struct Throttle(Arc<Inner>);
 
 struct Inner {
-    link: Link,
+    redis: RedisClient,
     prefix: String,
     /// Lifetime of a slot whose replica died before releasing it.
     lease: Duration,
@@ -79,18 +79,18 @@ struct Inner {
 impl Throttle {
     /// A throttle whose keys all begin with `prefix`, for attempts that take at most `longest_attempt`.
     #[must_use]
-    pub fn new(link: Link, prefix: &str, longest_attempt: Duration, metrics: Metrics) -> Self {
-        Self::with(link, prefix, longest_attempt, Clock::System(Instant::now()), metrics)
+    pub fn new(redis: RedisClient, prefix: &str, longest_attempt: Duration, metrics: Metrics) -> Self {
+        Self::with(redis, prefix, longest_attempt, Clock::System(Instant::now()), metrics)
     }
 
     /// As [`Self::new`], with a clock that a test sets, in microseconds.
     #[must_use]
-    pub fn at(link: Link, prefix: &str, longest_attempt: Duration, now: Arc<AtomicU64>, metrics: Metrics) -> Self {
-        Self::with(link, prefix, longest_attempt, Clock::Fixed(now), metrics)
+    pub fn at(redis: RedisClient, prefix: &str, longest_attempt: Duration, now: Arc<AtomicU64>, metrics: Metrics) -> Self {
+        Self::with(redis, prefix, longest_attempt, Clock::Fixed(now), metrics)
     }
 
-    fn with(link: Link, prefix: &str, lease: Duration, clock: Clock, metrics: Metrics) -> Self {
-        Self(Arc::new(Inner { link, prefix: format!("{prefix}:throttle"), lease, local: Local::default(), clock, metrics }))
+    fn with(redis: RedisClient, prefix: &str, lease: Duration, clock: Clock, metrics: Metrics) -> Self {
+        Self(Arc::new(Inner { redis, prefix: format!("{prefix}:throttle"), lease, local: Local::default(), clock, metrics }))
     }
 
     /// Counts an attempt, or refuses it.
@@ -98,10 +98,10 @@ impl Throttle {
     /// # Errors
     /// [`Throttled`] when the bucket is full.
     pub async fn take(&self, bucket: Bucket) -> Result<(), Throttled> {
-        let Inner { link, prefix, local, clock, .. } = &*self.0;
+        let Inner { redis, prefix, local, clock, .. } = &*self.0;
         let buckets = [bucket];
         let command = script::admit(prefix, &buckets, clock.told(), None);
-        let admitted = match link.run::<script::Reply>(RedisCommand::Eval, &command).await {
+        let admitted = match redis.run::<script::Reply>(RedisCommand::Eval, &command).await {
             Ok(reply) => script::read(reply),
             Err(_) => local.take(prefix, &buckets, clock.now()).await,
         };
@@ -113,12 +113,12 @@ impl Throttle {
     /// # Errors
     /// [`Throttled`] when a bucket is full, or would be if all attempts in progress failed.
     pub async fn begin(&self, buckets: Vec<Bucket>) -> Result<Attempt, Throttled> {
-        let Inner { link, prefix, lease, local, clock, .. } = &*self.0;
+        let Inner { redis, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();
         let command = script::admit(prefix, &buckets, clock.told(), Some((id, *lease)));
         // Created before the script is sent: if the caller is cancelled before the reply, the drop releases the slots.
         let mut attempt = Attempt { throttle: self.clone(), buckets, id, is_local: false, has_failed: false };
-        let admitted = if let Ok(reply) = link.run::<script::Reply>(RedisCommand::Eval, &command).await {
+        let admitted = if let Ok(reply) = redis.run::<script::Reply>(RedisCommand::Eval, &command).await {
             script::read(reply)
         } else {
             attempt.is_local = true;
@@ -140,10 +140,10 @@ impl Throttle {
     }
 
     async fn settle(&self, buckets: &[Bucket], id: Uuid, is_local: bool, has_failed: bool) {
-        let Inner { link, prefix, local, clock, .. } = &*self.0;
+        let Inner { redis, prefix, local, clock, .. } = &*self.0;
         let is_settled = !is_local && {
             let command = script::settle(prefix, buckets, clock.told(), id, has_failed);
-            link.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
+            redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {
             // The slot in Redis expires by itself, but the failure must be counted somewhere.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::limits::Caller;
 use super::model::{Token, TokenHash, User};
-use crate::cache::Look;
+use crate::cache::Lookup;
 use crate::config::Config;
 use crate::http::address::ClientNetwork;
 use crate::http::{ApiError, Code, cookie};
@@ -64,9 +64,9 @@ impl CurrentUser {
     ///
     /// # Errors
     /// Those of the extractor.
-    pub async fn and_look(parts: &Parts, state: &AppState, cache: CacheType, id: &str) -> Result<(Self, Look), ApiError> {
+    pub async fn and_lookup(parts: &Parts, state: &AppState, cache: CacheType, id: &str) -> Result<(Self, Lookup), ApiError> {
         let token = token(&state.config, &parts.headers).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
-        let (session, user, look) = state.accounts.authenticate_and_look(&token, cache, id).await?;
+        let (session, user, look) = state.accounts.authenticate_and_lookup(&token, cache, id).await?;
         Ok((Self { user, session: session.id }, look))
     }
 

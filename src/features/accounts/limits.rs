@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::device::{self, KNOWN_FOR};
-use crate::cache::Link;
+use crate::cache::RedisClient;
 use crate::cache::marks::Marks;
 use crate::cache::throttle::{Attempt, Bucket, Rate, Throttle, Throttled, digest};
 use crate::config::Config;
@@ -57,12 +57,12 @@ impl AccountLimits {
     ///
     /// # Errors
     /// When `TOKEN_KEYS` holds no keys.
-    pub fn new(link: &Link, config: &Config, metrics: &Metrics) -> Result<Self, InvalidKeys> {
+    pub fn new(redis: &RedisClient, config: &Config, metrics: &Metrics) -> Result<Self, InvalidKeys> {
         let prefix = &config.redis_key_prefix;
         let client = Rate::over(config.login_attempts_per_account, config.login_window);
         Ok(Self {
-            throttle: Throttle::new(link.clone(), prefix, config.request_timeout, metrics.clone()),
-            networks: Marks::new(link.clone(), prefix, KNOWN_FOR.unsigned_abs()),
+            throttle: Throttle::new(redis.clone(), prefix, config.request_timeout, metrics.clone()),
+            networks: Marks::new(redis.clone(), prefix, KNOWN_FOR.unsigned_abs()),
             keys: Keyring::configured(config.token_keys.as_ref())?,
             client,
             // A larger burst, so that one stranger alone cannot exhaust it; the rate over time stays the same.

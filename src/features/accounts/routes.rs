@@ -26,7 +26,7 @@ use super::model::{
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
-use crate::db::idempotency::Named;
+use crate::db::idempotency::IdempotentRequest;
 use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
@@ -101,7 +101,7 @@ async fn register(
 ) -> Result<impl IntoResponse, ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
     // The fingerprint leaves the password out: it would store a fast hash of it.
-    let named = key.map(|key| Named::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
+    let named = key.map(|key| IdempotentRequest::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
     let user = state.accounts.register(new, named, &caller).await?;
     let device = known_device(&state, &user, &caller).await;
     Ok((StatusCode::CREATED, device, Json(user)))

@@ -12,12 +12,12 @@ use super::model::{Credentials, EndedSession, NewUser, Role, Session, SessionEnt
 use super::password::{PasswordError, Passwords, Share, Verdict};
 use super::{events, store};
 use crate::cache::throttle::Throttled;
-use crate::cache::{Cache, Look, Stale};
+use crate::cache::{Cache, Lookup, Stale};
 use crate::config::Config;
-use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
-use crate::faults::Armed;
-use crate::http::page::Slice;
+use crate::fault_injection::FaultInjector;
+use crate::http::page::PageRequest;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
@@ -68,7 +68,7 @@ struct Inner {
     passwords: Passwords,
     limits: Limits,
     realtime: Realtime,
-    faults: Armed,
+    faults: FaultInjector,
     metrics: Metrics,
 }
 
@@ -86,7 +86,7 @@ impl Accounts {
         attempts: AccountLimits,
         realtime: Realtime,
         config: &Config,
-        faults: Armed,
+        faults: FaultInjector,
         metrics: Metrics,
     ) -> Result<Self, PasswordError> {
         let passwords = Passwords::new(metrics.clone())?;
@@ -95,7 +95,12 @@ impl Accounts {
     }
 
     /// Registers an account. Anybody may call this, so every attempt counts towards the limit, whatever its outcome.
-    pub(super) async fn register(&self, new: NewUser, repeatable: Option<Named>, caller: &Caller) -> Result<User, AccountError> {
+    pub(super) async fn register(
+        &self,
+        new: NewUser,
+        repeatable: Option<IdempotentRequest>,
+        caller: &Caller,
+    ) -> Result<User, AccountError> {
         let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
         attempts.take_registration(caller.network).await?;
         let hash = passwords.hash(Share::Registrations, new.password.clone()).await?;
@@ -234,15 +239,15 @@ impl Accounts {
     }
 
     /// As [`Self::authenticate`], and looks up one more cache entry in the same round trip.
-    pub(super) async fn authenticate_and_look(
+    pub(super) async fn authenticate_and_lookup(
         &self,
         token: &str,
         cache: CacheType,
         id: &str,
-    ) -> Result<(Session, User, Look), AccountError> {
+    ) -> Result<(Session, User, Lookup), AccountError> {
         let token = self.parse(token)?;
         let name = token.cache_id();
-        let [session, user, other] = self.0.cache.look([(CacheType::Session, &name), (CacheType::User, &name), (cache, id)]).await;
+        let [session, user, other] = self.0.cache.lookup([(CacheType::Session, &name), (CacheType::User, &name), (cache, id)]).await;
         let (session, user) = self.proven(&token, session, user).await?;
         Ok((session, user, other))
     }
@@ -250,7 +255,7 @@ impl Accounts {
     /// As [`Self::authenticate`], for a token of which only the hash is known.
     pub(super) async fn recognise(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
         let name = token.cache_id();
-        let [session, user] = self.0.cache.look([(CacheType::Session, &name), (CacheType::User, &name)]).await;
+        let [session, user] = self.0.cache.lookup([(CacheType::Session, &name), (CacheType::User, &name)]).await;
         self.proven(&token, session, user).await
     }
 
@@ -261,7 +266,7 @@ impl Accounts {
 
     /// Completes the cache lookups from the database. A user is cached under the token of each of its sessions, so that one round trip
     /// finds both.
-    async fn proven(&self, token: &TokenHash, session: Look, user: Look) -> Result<(Session, User), AccountError> {
+    async fn proven(&self, token: &TokenHash, session: Lookup, user: Lookup) -> Result<(Session, User), AccountError> {
         let Inner { db, cache, limits, metrics, .. } = &*self.0;
         let load = async || store::touch_session(&mut db.acquire().await?, token, limits.idle).await;
         let found: Option<Session> = cache.found_or_load(session, load).await?;
@@ -301,7 +306,7 @@ impl Accounts {
     }
 
     /// One page of a user's active sessions.
-    pub(crate) async fn sessions(&self, user: Uuid, slice: Slice) -> Result<Vec<SessionEntry>, AccountError> {
+    pub(crate) async fn sessions(&self, user: Uuid, slice: PageRequest) -> Result<Vec<SessionEntry>, AccountError> {
         let Inner { db, limits, .. } = &*self.0;
         Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
     }

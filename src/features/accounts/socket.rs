@@ -13,23 +13,23 @@ use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
 
 /// Bounds the time until an unannounced end is noticed: the session expired, or this replica could reach neither Redis nor Postgres.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.
 pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::SessionsEnded);
     // Postgres announces ended sessions too, in case the replica that ended one cannot reach Redis.
     let mut invalidated = accounts.invalidated();
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut looks = tokio::time::interval(POLL_INTERVAL);
     looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         let ended = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|sessions| serde_json::from_value(sessions).ok()).unwrap_or_default(),
             stale = invalidated.recv() => match stale {
                 Ok(stale) => sessions_of(&realtime, &stale),
-                Err(_) => look(&accounts, &realtime).await.unwrap_or_default(),
+                Err(_) => poll(&accounts, &realtime).await.unwrap_or_default(),
             },
-            _ = looks.tick() => look(&accounts, &realtime).await.unwrap_or_default(),
+            _ = looks.tick() => poll(&accounts, &realtime).await.unwrap_or_default(),
         };
         for session in ended {
             realtime.log_out(session);
@@ -49,7 +49,7 @@ fn sessions_of(realtime: &Realtime, stale: &[Stale]) -> Vec<Uuid> {
 }
 
 /// The sessions of connected clients that have ended according to the database.
-async fn look(accounts: &Accounts, realtime: &Realtime) -> Result<Vec<Uuid>, StoreError> {
+async fn poll(accounts: &Accounts, realtime: &Realtime) -> Result<Vec<Uuid>, StoreError> {
     let connected: HashSet<Uuid> = realtime.clients().iter().map(|client| client.identity().session).collect();
     if connected.is_empty() {
         return Ok(Vec::new());

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::model::{EndedSession, Role, Session, SessionEntry, TokenHash, User};
 use crate::db::{Conn, StoreError};
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::metrics::labels::Query;
 
 struct UserRow {
@@ -122,7 +122,7 @@ pub async fn touch_session(conn: &mut Conn, token: &TokenHash, idle: Duration) -
     conn.optional(Query::UpdateAuthSessions, update).await
 }
 
-pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: Slice) -> Result<Vec<SessionEntry>, StoreError> {
+pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: PageRequest) -> Result<Vec<SessionEntry>, StoreError> {
     let select = sqlx::query_as!(
         SessionEntry,
         "SELECT id, device, created_at, last_seen_at, expires_at FROM auth_sessions

@@ -11,6 +11,7 @@
 pub mod driver;
 mod events;
 mod extensions;
+mod jobs;
 pub mod logs;
 mod model;
 mod reconcile;
@@ -21,7 +22,6 @@ mod socket;
 mod state;
 mod store;
 mod watch;
-mod work;
 
 pub(crate) use extensions::{Install, InstallStatus, row as extension_row};
 pub(crate) use model::Environment;

@@ -18,7 +18,7 @@ use super::model::{Environment, Name, NewEnvironment};
 use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
 use super::{extensions, logs, sessions};
-use crate::db::idempotency::Named;
+use crate::db::idempotency::IdempotentRequest;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
@@ -136,7 +136,7 @@ async fn create(
     ApiJson(body): ApiJson<CreateEnvironment>,
 ) -> Result<Response, ApiError> {
     let new = NewEnvironment::parse(&body.name, body.image).map_err(ApiError::validation)?;
-    let named = key.map(|key| Named::new(user.id, key, "create environment", &(id, &new)));
+    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create environment", &(id, &new)));
     let environment = state.environments.create(&user, id, new, named).await?;
     let location = [(LOCATION, format!("/api/environments/{}", environment.id))];
     Ok((StatusCode::CREATED, location, Json(EnvironmentView::from(environment))).into_response())

@@ -9,19 +9,19 @@ use uuid::Uuid;
 
 use super::driver::{DriverError, Engine};
 use super::extensions::ChangeExtension;
+use super::jobs::{Change, ChangeEnvironment};
 use super::logs::{Follower, Live};
 use super::model::{Environment, NewEnvironment, Quotas};
 use super::reconcile::{self, Reconcile};
 use super::sessions::Terminals;
 use super::state::{Illegal, Operation, Status};
-use super::work::{Change, ChangeEnvironment};
 use super::{events, sessions, store};
 use crate::config::Config;
-use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::User;
 use crate::features::projects::{Action, ProjectError, Projects};
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
@@ -147,7 +147,7 @@ impl Environments {
         user: &User,
         project: Uuid,
         new: NewEnvironment,
-        repeatable: Option<Named>,
+        repeatable: Option<IdempotentRequest>,
     ) -> Result<Environment, EnvironmentError> {
         let (Parts { db, engine, projects, queue, realtime, .. }, quotas) = (self.parts(), self.0.quotas);
         let mut tx = db.begin().await?;
@@ -177,7 +177,7 @@ impl Environments {
     }
 
     /// One page of a project's environments.
-    pub(crate) async fn list(&self, user: &User, project: Uuid, slice: Slice) -> Result<Vec<Environment>, EnvironmentError> {
+    pub(crate) async fn list(&self, user: &User, project: Uuid, slice: PageRequest) -> Result<Vec<Environment>, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         projects.permit(user, project, Action::Enter).await?;
         Ok(store::of_project(&mut db.acquire().await?, project, slice).await?)

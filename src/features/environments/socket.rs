@@ -19,7 +19,7 @@ use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
 
 /// Poll interval for deleted environments. Bounds how long a subscription outlives its environment.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of this feature.
 pub fn sockets() -> Events {
@@ -72,11 +72,11 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct Environment {
     environment_id: Uuid,
 }
 
-async fn unsubscribe(_: AppState, client: Client, Named { environment_id }: Named) -> Result<Done, ApiError> {
+async fn unsubscribe(_: AppState, client: Client, Environment { environment_id }: Environment) -> Result<Done, ApiError> {
     for room in client.rooms() {
         if matches!(room, Room::Environment { id, .. } if id == environment_id) {
             client.leave(room);
@@ -87,15 +87,15 @@ async fn unsubscribe(_: AppState, client: Client, Named { environment_id }: Name
 
 /// Ends this replica's subscriptions to environments that no longer exist. Runs until the task is dropped.
 pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut looks = tokio::time::interval(POLL_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         looks.tick().await;
-        let _next_look_is_soon = look(&environments, &realtime).await;
+        let _next_look_is_soon = poll(&environments, &realtime).await;
     }
 }
 
-async fn look(environments: &Environments, realtime: &Realtime) -> Result<(), StoreError> {
+async fn poll(environments: &Environments, realtime: &Realtime) -> Result<(), StoreError> {
     let mut subscribed: HashMap<Uuid, Vec<(Client, Room)>> = HashMap::new();
     for client in realtime.clients() {
         for room in client.rooms() {

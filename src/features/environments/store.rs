@@ -7,7 +7,7 @@ use super::driver::Image;
 use super::model::{Environment, NewEnvironment};
 use super::state::Status;
 use crate::db::{Conn, StoreError};
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::metrics::labels::{DriverName, Query};
 
 struct EnvironmentRow {
@@ -92,7 +92,7 @@ pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreE
 }
 
 /// One page of a project's environments.
-pub async fn of_project(conn: &mut Conn, project: Uuid, slice: Slice) -> Result<Vec<Environment>, StoreError> {
+pub async fn of_project(conn: &mut Conn, project: Uuid, slice: PageRequest) -> Result<Vec<Environment>, StoreError> {
     let select = sqlx::query_as!(
         EnvironmentRow,
         "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use crate::faults::Fault;
+use crate::fault_injection::Fault;
 
 /// A request has created or replaced a fault.
 pub fn ordered(user: Uuid, fault: &Fault) {

@@ -8,27 +8,27 @@ use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::watch::{Making, making};
-use crate::faults::{Armed, Effect, Fault};
+use super::watch::{FaultKey, making};
+use crate::fault_injection::{Effect, Fault, FaultInjector};
 use crate::metrics::labels::FaultKind;
 
 const MEBIBYTE: usize = 1 << 20;
 
 /// The lasting effects in progress. Dropping it ends them.
 #[derive(Default)]
-pub struct Held(HashMap<Making, AbortOnDropHandle<()>>);
+pub struct Held(HashMap<FaultKey, AbortOnDropHandle<()>>);
 
 impl Held {
     /// Ends effects of faults that are no longer active, and starts those of new ones.
-    pub fn follow(&mut self, faults: &[Fault], armed: &Armed) {
+    pub fn follow(&mut self, faults: &[Fault], injector: &FaultInjector) {
         self.0.retain(|held, _| faults.iter().any(|fault| making(fault) == *held));
         for fault in faults {
             let Some(work) = Work::of(fault) else { continue };
             self.0.entry(making(fault)).or_insert_with(|| {
-                let (left, armed) = (fault.expires_at - OffsetDateTime::now_utc(), armed.clone());
+                let (left, injector) = (fault.expires_at - OffsetDateTime::now_utc(), injector.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
                     // The effect ends by its own clock, even if the next poll is late.
-                    let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), work.go_on(armed)).await;
+                    let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), work.go_on(injector)).await;
                 }))
             });
         }
@@ -53,16 +53,16 @@ impl Work {
     }
 
     /// Produces the effect until it is dropped.
-    async fn go_on(self, armed: Armed) {
+    async fn go_on(self, injector: FaultInjector) {
         match self {
             Self::Memory { mebibytes } => {
-                armed.count(FaultKind::Memory);
+                injector.count(FaultKind::Memory);
                 let _held = tokio::task::spawn_blocking(move || touched(mebibytes)).await;
                 std::future::pending::<()>().await;
             }
             Self::Block { busy, idle } => {
                 let workers = Handle::current().metrics().num_workers();
-                let spinning: JoinSet<()> = (0..workers).map(|_| spin(busy, idle, armed.clone())).collect();
+                let spinning: JoinSet<()> = (0..workers).map(|_| spin(busy, idle, injector.clone())).collect();
                 spinning.join_all().await;
             }
         }
@@ -81,9 +81,9 @@ fn touched(mebibytes: u32) -> Vec<u8> {
 }
 
 /// Occupies a worker repeatedly, and yields to other tasks in between.
-async fn spin(busy: Duration, idle: Duration, armed: Armed) {
+async fn spin(busy: Duration, idle: Duration, injector: FaultInjector) {
     loop {
-        armed.count(FaultKind::Block);
+        injector.count(FaultKind::Block);
         let end = Instant::now() + busy;
         while Instant::now() < end {
             std::hint::spin_loop();

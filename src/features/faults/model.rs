@@ -8,7 +8,7 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
-use crate::faults::{Effect, tables};
+use crate::fault_injection::{Effect, tables};
 use crate::http::FieldError;
 use crate::http::faults::is_spared;
 use crate::http::fields::{Fields, Line, integer, not_null, whole, whole_or_absent};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::model::Order;
 use super::service::{FaultError, Faults};
-use crate::faults::{Effect, Fault};
+use crate::fault_injection::{Effect, Fault};
 use crate::features::accounts::{CurrentUser, Role, User};
 use crate::http::extract::{ApiJson, ApiPath};
 use crate::http::page::Page;

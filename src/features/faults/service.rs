@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::model::{NewFault, Order};
 use super::{events, store};
 use crate::db::{Conn, Db, StoreError};
-use crate::faults::{Armed, Fault};
+use crate::fault_injection::{Fault, FaultInjector};
 use crate::http::FieldError;
 
 /// Why a request on faults is refused.
@@ -32,23 +32,23 @@ pub struct Faults(Arc<Inner>);
 
 struct Inner {
     db: Db,
-    armed: Armed,
+    injector: FaultInjector,
     /// Templates of the routes that a fault can affect.
     routes: BTreeSet<String>,
     changed: Notify,
 }
 
 impl Faults {
-    /// Creates the service. `armed` is the set that injection points query.
+    /// Creates the service. `injector` is the set that injection points query.
     #[must_use]
-    pub fn new(db: Db, armed: Armed, routes: BTreeSet<String>) -> Self {
-        Self(Arc::new(Inner { db, armed, routes, changed: Notify::new() }))
+    pub fn new(db: Db, injector: FaultInjector, routes: BTreeSet<String>) -> Self {
+        Self(Arc::new(Inner { db, injector, routes, changed: Notify::new() }))
     }
 
     /// The active faults, as injection points query them.
     #[must_use]
-    pub fn armed(&self) -> &Armed {
-        &self.0.armed
+    pub fn injector(&self) -> &FaultInjector {
+        &self.0.injector
     }
 
     /// Templates of the routes that a fault can affect.
@@ -101,6 +101,6 @@ impl Faults {
 
     /// A reserved connection. Statements delayed by a fault cannot exhaust those.
     async fn conn(&self) -> Result<Conn, StoreError> {
-        self.0.db.acquire_aside().await
+        self.0.db.acquire_reserved().await
     }
 }

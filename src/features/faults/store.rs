@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::model::NewFault;
 use crate::db::{Conn, StoreError};
-use crate::faults::Fault;
+use crate::fault_injection::Fault;
 use crate::metrics::labels::Query;
 
 struct Row {

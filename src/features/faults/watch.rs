@@ -11,51 +11,51 @@ use uuid::Uuid;
 use super::events;
 use super::hold::Held;
 use super::service::Faults;
-use crate::faults::{Effect, Fault};
+use crate::fault_injection::{Effect, Fault};
 use crate::metrics::labels::FaultKind;
 
 /// Poll interval. Ensures that every replica applies a change within two seconds.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 
 /// Identifies one creation of a fault. Replacing a fault under the same identifier yields another one.
-pub type Making = (Uuid, OffsetDateTime);
+pub type FaultKey = (Uuid, OffsetDateTime);
 
 /// The key of a fault's creation.
-pub fn making(fault: &Fault) -> Making {
+pub fn making(fault: &Fault) -> FaultKey {
     (fault.id, fault.begun_at)
 }
 
 impl Faults {
     /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
     pub async fn watch(self) {
-        let mut ticks = tokio::time::interval(LOOK_EVERY);
+        let mut ticks = tokio::time::interval(POLL_INTERVAL);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut held = Held::default();
         // Faults from before the start: one that has ended the replica's previous process must not end this one.
-        let mut before_start: Option<HashSet<Making>> = None;
+        let mut before_start: Option<HashSet<FaultKey>> = None;
         loop {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = self.changed() => {}
             }
-            let known = self.armed().faults();
+            let known = self.injector().faults();
             match self.list().await {
                 Ok(found) => {
                     before_start.get_or_insert_with(|| found.iter().map(making).collect());
-                    self.armed().arm(found.into_iter().filter(lives));
+                    self.injector().arm(found.into_iter().filter(lives));
                 }
                 Err(error) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "failed to read faults; keeping the known ones");
-                    self.armed().arm(known.iter().filter(|fault| lives(fault)).cloned());
+                    self.injector().arm(known.iter().filter(|fault| lives(fault)).cloned());
                 }
             }
-            let now = self.armed().faults();
+            let now = self.injector().faults();
             tell(&known, &now);
-            held.follow(&now, self.armed());
+            held.follow(&now, self.injector());
             let ends_task = |fault: &&Fault| fault.effect == Effect::Task {};
             let is_new = |fault: &Fault| before_start.as_ref().is_some_and(|before| !before.contains(&making(fault)));
             if now.iter().filter(ends_task).any(is_new) {
-                self.armed().count(FaultKind::Task);
+                self.injector().count(FaultKind::Task);
                 return;
             }
         }

@@ -14,7 +14,7 @@ use super::error::ProviderError;
 use super::model::{Account, Status, Tokens};
 use super::service::{Inner, Oauth, OauthError};
 use super::store::{self, Kept};
-use super::{events, work};
+use super::{events, jobs};
 use crate::db::StoreError;
 use crate::metrics::labels::Platform;
 
@@ -187,7 +187,7 @@ impl Oauth {
         if !store::refreshed(&mut tx, account.id, claim, sealed).await? {
             // The account was unlinked, or linked again, in the meantime. Nobody will use these tokens.
             let unused = Kept { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
-            queue.enqueue(&mut tx, &work::revocation(account.platform, &unused)).await?;
+            queue.enqueue(&mut tx, &jobs::revocation(account.platform, &unused)).await?;
         }
         tx.commit().await?;
         queue.wake();

@@ -13,13 +13,13 @@ mod error;
 mod events;
 mod flow;
 mod identity;
+mod jobs;
 mod model;
 mod provider;
 mod routes;
 mod service;
 mod store;
 mod vault;
-mod work;
 
 use std::sync::Arc;
 
@@ -37,6 +37,6 @@ impl Oauth {
     /// The handlers of this feature's jobs.
     #[must_use]
     pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
-        vec![(JobKind::TokenRevocation, Arc::new(work::RevokeTokens(self.clone())))]
+        vec![(JobKind::TokenRevocation, Arc::new(jobs::RevokeTokens(self.clone())))]
     }
 }

@@ -11,7 +11,7 @@ use super::flow::{Flow, StateError};
 use super::model::{Account, Identified, ReturnTo, Tokens};
 use super::provider::Providers;
 use super::vault::Vault;
-use super::{events, store, work};
+use super::{events, jobs, store};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{AccountError, Accounts, Caller, SignedIn, Vouched};
@@ -313,7 +313,7 @@ impl Oauth {
             return Err(OauthError::LastSignIn);
         }
         let kept = store::delete(&mut tx, id).await?.ok_or(OauthError::NoSuchAccount)?;
-        queue.enqueue(&mut tx, &work::revocation(account.platform, &kept)).await?;
+        queue.enqueue(&mut tx, &jobs::revocation(account.platform, &kept)).await?;
         tx.commit().await?;
         queue.wake();
         events::unlinked(account.platform, user, id);
@@ -362,7 +362,7 @@ impl OauthError {
 
 /// Maps the error codes of RFC 6749, 4.1.2.1. Other codes are not passed on, because a browser may send arbitrary text.
 fn refusal(error: &str) -> OauthError {
-    let away = |reason: &str| ProviderError::Away { reason: reason.to_owned(), after: None }.into();
+    let away = |reason: &str| ProviderError::RedisUnavailable { reason: reason.to_owned(), after: None }.into();
     match error {
         "access_denied" => OauthError::Denied("access_denied"),
         "temporarily_unavailable" => away("it reported temporarily_unavailable"),

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
-use super::acting::{ActError, Acting};
 use super::model::Figures;
+use super::platform_session::{ActError, Acting};
 use super::service::{Parts, Posts};
 use crate::db::StoreError;
 use crate::features::accounts::User;

@@ -12,14 +12,14 @@
 //!   fail. Deleting a project deletes its posts, except those on platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.
 
-mod acting;
 mod events;
 mod insights;
+mod jobs;
 mod model;
+mod platform_session;
 mod routes;
 mod service;
 mod store;
-mod work;
 
 pub(crate) use model::{Delivery, Post};
 pub use routes::routes;

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::insights::InsightsError;
 use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post, Text, platforms};
 use super::service::PostError;
-use crate::db::idempotency::Named;
+use crate::db::idempotency::IdempotentRequest;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::{Page, PageQuery};
@@ -144,7 +144,7 @@ async fn create(
 ) -> Result<Response, ApiError> {
     let is_offered = |platform| state.posts.offered(platform).is_some();
     let new = NewPost::parse(body.project_id, &body.text, body.platforms, is_offered).map_err(ApiError::validation)?;
-    let named = key.map(|key| Named::new(user.id, key, "create post", &new));
+    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create post", &new));
     let post = state.posts.create(&user, new, named).await?;
     let location = [(LOCATION, format!("/api/posts/{}", post.id))];
     Ok((StatusCode::CREATED, location, Json(PostView::from(post))).into_response())

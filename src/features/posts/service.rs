@@ -5,17 +5,17 @@ use std::sync::Arc;
 use url::Url;
 use uuid::Uuid;
 
+use super::jobs::{Deliver, DeliverPost};
 use super::model::{NewPost, Post};
-use super::work::{Deliver, DeliverPost};
 use super::{events, store};
 use crate::cache::Cache;
-use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Db, StoreError};
 use crate::features::accounts::User;
 use crate::features::oauth::{Oauth, Status};
 use crate::features::projects::{Action, ProjectError, Projects};
 use crate::http::FieldError;
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{JobKind, Platform};
@@ -95,7 +95,7 @@ impl Posts {
     }
 
     /// Stores a post and enqueues its deliveries.
-    pub(super) async fn create(&self, user: &User, new: NewPost, repeatable: Option<Named>) -> Result<Post, PostError> {
+    pub(super) async fn create(&self, user: &User, new: NewPost, repeatable: Option<IdempotentRequest>) -> Result<Post, PostError> {
         let Parts { db, projects, oauth, queue, metrics, .. } = self.parts();
         let mut tx = db.begin().await?;
         let slug = projects.hold_slug(&mut tx, user, new.project, Action::Change).await?;
@@ -133,7 +133,7 @@ impl Posts {
     }
 
     /// One page of the user's own posts.
-    pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Post>, PostError> {
+    pub(crate) async fn list(&self, user: &User, slice: PageRequest) -> Result<Vec<Post>, PostError> {
         Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, slice).await?)
     }
 

@@ -23,7 +23,7 @@ const TELL_EVERY: Duration = Duration::from_secs(5);
 /// Time after which another replica's message expires.
 const MEMORY: Duration = Duration::from_secs(15);
 /// Poll interval for expired messages.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum number of projects per message.
 const AT_ONCE: usize = 100;
 
@@ -178,7 +178,7 @@ impl Presence {
     /// Publishes to other replicas and handles their messages. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
-        let (mut tells, mut looks) = (tokio::time::interval(TELL_EVERY), tokio::time::interval(LOOK_EVERY));
+        let (mut tells, mut looks) = (tokio::time::interval(TELL_EVERY), tokio::time::interval(POLL_INTERVAL));
         tells.set_missed_tick_behavior(MissedTickBehavior::Delay);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {

@@ -16,8 +16,8 @@ use uuid::Uuid;
 use super::model::{Description, Member, MemberEmail, Name, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
 use super::slug::Slug;
-use crate::cache::Look;
-use crate::db::idempotency::Named;
+use crate::cache::Lookup;
+use crate::db::idempotency::IdempotentRequest;
 use crate::features::accounts::{CurrentUser, User};
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::fields::not_null;
@@ -89,7 +89,7 @@ impl From<Seen> for ProjectView {
 struct Asked {
     user: User,
     id: Uuid,
-    look: Look,
+    look: Lookup,
 }
 
 impl FromRequestParts<AppState> for Asked {
@@ -98,7 +98,7 @@ impl FromRequestParts<AppState> for Asked {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         match ApiPath::<Uuid>::from_request_parts(parts, state).await {
             Ok(ApiPath(id)) => {
-                let (CurrentUser { user, .. }, look) = CurrentUser::and_look(parts, state, CacheType::Project, &id.to_string()).await?;
+                let (CurrentUser { user, .. }, look) = CurrentUser::and_lookup(parts, state, CacheType::Project, &id.to_string()).await?;
                 Ok(Self { user, id, look })
             }
             // Authentication comes first: without it, even a malformed identifier is answered with 401.
@@ -150,7 +150,7 @@ async fn create(
     ApiJson(body): ApiJson<CreateProject>,
 ) -> Result<Response, ApiError> {
     let new = NewProject::parse(&body.name, body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
-    let named = key.map(|key| Named::new(user.id, key, "create project", &new));
+    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create project", &new));
     let project = state.projects.create(&user, new, named).await?;
     let location = [(LOCATION, format!("/api/projects/{}", project.id))];
     Ok((StatusCode::CREATED, location, tagged(Seen { project, role: Some(Role::Owner) })).into_response())
@@ -182,7 +182,7 @@ struct ChangeProject {
 
 /// Change a project, unless it has changed since the client read it
 ///
-/// Making a published project private removes it from the showcase.
+/// FaultKey a published project private removes it from the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), RequiredConditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 412), (status = 428)))]
@@ -313,7 +313,7 @@ async fn add_member(
     ApiJson(body): ApiJson<AddMember>,
 ) -> Result<(StatusCode, Json<MemberView>), ApiError> {
     let email = member_email(&body.email).map_err(ApiError::validation)?;
-    let named = key.map(|key| Named::new(user.id, key, "add member", &(id, &body)));
+    let named = key.map(|key| IdempotentRequest::new(user.id, key, "add member", &(id, &body)));
     let role = match body.role {
         GivenRole::Viewer => Role::Viewer,
         GivenRole::Editor => Role::Editor,

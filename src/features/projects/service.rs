@@ -12,12 +12,12 @@ use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChan
 use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
-use crate::cache::{Cache, Invalidation, Look, Stale};
-use crate::db::idempotency::{Claim, Named, Refusal};
+use crate::cache::{Cache, Invalidation, Lookup, Stale};
+use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::features::accounts::{self, Accounts, User};
 use crate::http::FieldError;
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::http::precondition::Conditions;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
@@ -132,7 +132,12 @@ impl Projects {
     }
 
     /// Creates a project that the user owns.
-    pub(super) async fn create(&self, user: &User, new: NewProject, repeatable: Option<Named>) -> Result<Project, ProjectError> {
+    pub(super) async fn create(
+        &self,
+        user: &User,
+        new: NewProject,
+        repeatable: Option<IdempotentRequest>,
+    ) -> Result<Project, ProjectError> {
         let Some(named) = repeatable else {
             let project = insert_with_free_slug(&mut self.0.db.acquire().await?, user.id, &new).await?;
             events::created(&self.0.metrics, project.id, user.id);
@@ -150,17 +155,17 @@ impl Projects {
     }
 
     /// One page of the projects of which the user is a member.
-    pub(crate) async fn list(&self, user: &User, slice: Slice) -> Result<Vec<Seen>, ProjectError> {
+    pub(crate) async fn list(&self, user: &User, slice: PageRequest) -> Result<Vec<Seen>, ProjectError> {
         Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
     }
 
     /// A project that the user may read.
     pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
-        self.seen(user, id, Action::Read, self.look(id).await).await
+        self.seen(user, id, Action::Read, self.lookup(id).await).await
     }
 
     /// As [`Self::read`], with the result of an earlier cache lookup.
-    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Look) -> Result<Seen, ProjectError> {
+    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Lookup) -> Result<Seen, ProjectError> {
         self.seen(user, id, Action::Read, look).await
     }
 
@@ -169,15 +174,15 @@ impl Projects {
     /// # Errors
     /// When the project does not exist for the user, or the user's role does not allow the action.
     pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        self.seen(user, id, action, self.look(id).await).await.map(drop)
+        self.seen(user, id, action, self.lookup(id).await).await.map(drop)
     }
 
-    async fn look(&self, id: Uuid) -> Look {
-        let [look] = self.0.cache.look([(CacheType::Project, &id.to_string())]).await;
+    async fn lookup(&self, id: Uuid) -> Lookup {
+        let [look] = self.0.cache.lookup([(CacheType::Project, &id.to_string())]).await;
         look
     }
 
-    async fn seen(&self, user: &User, id: Uuid, action: Action, look: Look) -> Result<Seen, ProjectError> {
+    async fn seen(&self, user: &User, id: Uuid, action: Action, look: Lookup) -> Result<Seen, ProjectError> {
         let Parts { db, cache, .. } = self.parts();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.found_or_load(look, load).await?;
@@ -275,7 +280,7 @@ impl Projects {
     }
 
     /// One page of the members of a project that the user may enter.
-    pub(crate) async fn members(&self, user: &User, id: Uuid, slice: Slice) -> Result<Vec<Member>, ProjectError> {
+    pub(crate) async fn members(&self, user: &User, id: Uuid, slice: PageRequest) -> Result<Vec<Member>, ProjectError> {
         self.permit(user, id, Action::Enter).await?;
         Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
     }
@@ -287,7 +292,7 @@ impl Projects {
         id: Uuid,
         email: &str,
         role: Role,
-        repeatable: Option<Named>,
+        repeatable: Option<IdempotentRequest>,
     ) -> Result<Member, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let seen = hold(&mut tx, user, id, Action::Manage).await?;

@@ -19,7 +19,7 @@ use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
 use crate::state::AppState;
 
 /// Poll interval of the access check. Bounds how long a subscription outlives its user's access without a signal.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of projects.
 pub fn sockets() -> Events {
@@ -28,11 +28,11 @@ pub fn sockets() -> Events {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct Subscription {
     project_id: Uuid,
 }
 
-async fn subscribe(state: AppState, client: Client, Named { project_id: id }: Named) -> Result<Done, ApiError> {
+async fn subscribe(state: AppState, client: Client, Subscription { project_id: id }: Subscription) -> Result<Done, ApiError> {
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let (projects, room) = (&state.projects, Room::Project(id));
     projects.permit(&user, id, Action::Enter).await?;
@@ -56,7 +56,7 @@ async fn subscribe(state: AppState, client: Client, Named { project_id: id }: Na
     Ok(Done {})
 }
 
-async fn unsubscribe(_: AppState, client: Client, Named { project_id }: Named) -> Result<Done, ApiError> {
+async fn unsubscribe(_: AppState, client: Client, Subscription { project_id }: Subscription) -> Result<Done, ApiError> {
     client.leave(Room::Project(project_id));
     Ok(Done {})
 }
@@ -66,7 +66,7 @@ pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
     // Postgres announces changes too, in case the replica that made one cannot reach Redis.
     let mut invalidated = projects.invalidated();
-    let mut looks = tokio::time::interval(LOOK_EVERY);
+    let mut looks = tokio::time::interval(POLL_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         // After a missed or unreadable signal, check every project.
@@ -75,7 +75,7 @@ pub async fn watch_access(projects: Projects, realtime: Realtime) {
             stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),
             _ = looks.tick() => None,
         };
-        let _next_look_is_soon = look(&projects, &realtime, only.as_ref()).await;
+        let _next_look_is_soon = poll(&projects, &realtime, only.as_ref()).await;
     }
 }
 
@@ -84,7 +84,7 @@ fn projects_of(stale: &[Stale]) -> HashSet<Uuid> {
     stale.iter().filter(|stale| stale.cache == CacheType::Project).filter_map(|stale| stale.entry.parse().ok()).collect()
 }
 
-async fn look(projects: &Projects, realtime: &Realtime, only: Option<&HashSet<Uuid>>) -> Result<(), StoreError> {
+async fn poll(projects: &Projects, realtime: &Realtime, only: Option<&HashSet<Uuid>>) -> Result<(), StoreError> {
     if only.is_some_and(HashSet::is_empty) {
         return Ok(());
     }

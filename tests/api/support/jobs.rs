@@ -12,7 +12,7 @@ use sqlx::{AssertSqlSafe, Row};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, Semaphore};
 use vitrine::db::{Conn, Db, StoreError};
-use vitrine::jobs::{Failure, Handler, Job, NewJob, Queue, Terms, Workers};
+use vitrine::jobs::{Failure, Handler, Job, LeasePolicy, NewJob, Queue, Workers};
 use vitrine::metrics::exporter::Exporter;
 use vitrine::metrics::labels::{JobKind, Query};
 
@@ -128,32 +128,32 @@ pub fn job(name: &str) -> NewJob {
 }
 
 /// Settings for tests in which no lease expires.
-pub fn quick() -> Terms {
-    Terms {
+pub fn quick() -> LeasePolicy {
+    LeasePolicy {
         lease: Duration::from_hours(1),
         look_every: Duration::from_millis(20),
         first_pause: Duration::from_millis(10),
-        ..Terms::default()
+        ..LeasePolicy::default()
     }
 }
 
 /// Settings for tests in which a lease expires.
-pub fn short_lease() -> Terms {
-    Terms { lease: Duration::from_secs(1), ..quick() }
+pub fn short_lease() -> LeasePolicy {
+    LeasePolicy { lease: Duration::from_secs(1), ..quick() }
 }
 
 /// Arguments with which a database that is slow on a busy machine fails no test.
 pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
 
 /// A migrated database with tables for the handlers' effects, and a queue.
-pub struct Stage {
+pub struct Fixture {
     pub stores: Stores,
     pub db: Db,
     pub queue: Queue,
 }
 
-impl Stage {
-    pub async fn set() -> Self {
+impl Fixture {
+    pub async fn new() -> Self {
         let stores = Stores::new().await;
         let db = Db::new(&configuration(&stores, &PATIENT), Exporter::new().unwrap().metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
@@ -180,7 +180,7 @@ impl Stage {
     }
 
     /// Starts a replica that handles every kind of job with `run`.
-    pub fn replica<F, R>(&self, terms: Terms, slots: usize, run: F) -> Replica
+    pub fn replica<F, R>(&self, terms: LeasePolicy, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -189,7 +189,7 @@ impl Stage {
     }
 
     /// Starts a replica with extra arguments.
-    pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], terms: Terms, slots: usize, run: F) -> Replica
+    pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], terms: LeasePolicy, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
@@ -250,7 +250,7 @@ impl Replica {
     pub fn start(
         stores: &Stores,
         arguments: &[impl AsRef<str>],
-        terms: Terms,
+        terms: LeasePolicy,
         slots: usize,
         handlers: impl FnOnce(&Db, &Queue) -> Vec<(JobKind, Arc<dyn Handler>)>,
     ) -> Self {

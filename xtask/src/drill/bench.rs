@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 use serde_json::{Value, json};
 
 use crate::form::Form;
-use crate::http::{Answer, Client, get, send};
+use crate::http::{Answer, Client, encoded, get, send};
 use crate::paths;
 use crate::ports::{MAX_REPLICAS, Port, Ports};
+use crate::process::wait_until;
 use crate::stack::{Plan, Stack};
 use crate::users::sign_up;
 use crate::verbs::up;
 
 /// Lifetime of a fault in seconds, in case a drill is aborted before it removes its fault.
 const FAULT_LASTS: u32 = 600;
+/// Time beyond the age until Prometheus has scraped it.
+const HISTORY_SLACK: Duration = Duration::from_mins(1);
 /// Time until every replica has read a new fault.
 const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
 /// Settings that drills need and production would not have.
@@ -41,6 +44,7 @@ pub struct Bench {
     /// The stack itself.
     pub stack: Stack,
     folder: PathBuf,
+    speed: u32,
     /// The bearer token of an admin who may arm faults.
     admin: String,
 }
@@ -61,7 +65,7 @@ impl Bench {
         let email = "on-call@example.org";
         let admin = sign_up(&stack.edge()?, email)?;
         stack.administer(&["grant-admin", email])?;
-        Ok(Self { kept: Vec::new(), kept_until_resolved: Vec::new(), stack, folder, admin })
+        Ok(Self { kept: Vec::new(), kept_until_resolved: Vec::new(), stack, folder, speed, admin })
     }
 
     /// The folder that holds the stack's files.
@@ -146,6 +150,22 @@ impl Bench {
     /// Sends a GET to Prometheus and returns its JSON.
     pub fn prometheus(&self, path: &str) -> Result<Value> {
         get(&format!("{}{path}", self.url(Port::Prometheus)?))?.json()
+    }
+
+    /// The results of an instant query, as Prometheus writes them.
+    pub fn query(&self, query: &str) -> Result<Vec<Value>> {
+        let mut answer = self.prometheus(&format!("/api/v1/query?query={}", encoded(query)))?;
+        match answer["data"]["result"].take() {
+            Value::Array(results) => Ok(results),
+            _ => bail!("{query}: {answer}"),
+        }
+    }
+
+    /// Waits until Prometheus has samples of a series that are older than `age`, in the time of the production rules.
+    pub fn wait_for_history(&self, series: &str, age: Duration) -> Result<()> {
+        let age = age / self.speed;
+        let query = format!("group({series} offset {}s)", age.as_secs());
+        wait_until(&format!("{series} has a history"), age + HISTORY_SLACK, || Ok(!self.query(&query)?.is_empty()))
     }
 
     /// Makes Prometheus reload its configuration; returns whether the reload succeeded.

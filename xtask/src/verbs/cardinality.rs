@@ -172,9 +172,7 @@ fn jobs(bench: &Bench) -> Result<Vec<Job>> {
 
 /// The values of an instant query by job.
 fn ask(bench: &Bench, query: &str) -> Result<Vec<(String, f64)>> {
-    let encoded: Vec<String> = query.bytes().map(|byte| format!("%{byte:02x}")).collect();
-    let answer = bench.prometheus(&format!("/api/v1/query?query={}", encoded.concat()))?;
-    let results = answer["data"]["result"].as_array().context("Prometheus returned no result")?;
+    let results = bench.query(query)?;
     let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
     Ok(results.iter().filter_map(read).collect())
 }

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
 use crate::config::Config;
 use crate::db::Db;
-use crate::faults::{Armed, CallFault};
+use crate::fault_injection::{CallFault, FaultInjector};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{DriverName, DriverOperation, Ending};
 
@@ -25,7 +25,7 @@ pub struct Engine(Arc<Inner>);
 struct Inner {
     driver: Box<dyn Driver>,
     timeout: Duration,
-    faults: Armed,
+    faults: FaultInjector,
     metrics: Metrics,
 }
 
@@ -34,7 +34,7 @@ impl Engine {
     ///
     /// # Errors
     /// When the configuration of the driver is invalid.
-    pub fn of(config: &Config, db: &Db, faults: Armed, metrics: Metrics) -> Result<Self, DriverError> {
+    pub fn of(config: &Config, db: &Db, faults: FaultInjector, metrics: Metrics) -> Result<Self, DriverError> {
         let driver: Box<dyn Driver> = match config.environment_driver {
             DriverName::Docker => Box::new(Docker::new(config)?),
             DriverName::Sim => Box::new(Sim::new(config, db.for_background())),
@@ -45,10 +45,10 @@ impl Engine {
     /// Creates an engine whose calls take at most `timeout`.
     #[must_use]
     pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {
-        Self::with(driver, timeout, Armed::default(), metrics)
+        Self::with(driver, timeout, FaultInjector::default(), metrics)
     }
 
-    fn with(driver: Box<dyn Driver>, timeout: Duration, faults: Armed, metrics: Metrics) -> Self {
+    fn with(driver: Box<dyn Driver>, timeout: Duration, faults: FaultInjector, metrics: Metrics) -> Self {
         let name = driver.name().name();
         for operation in DriverOperation::MEMBERS {
             for ending in Ending::MEMBERS {

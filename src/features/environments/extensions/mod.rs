@@ -4,14 +4,14 @@
 //! To add an extension, add a member of the label [`Extension`](crate::metrics::labels::Extension) and an entry in `catalogue`.
 
 mod catalogue;
+mod jobs;
 mod model;
 mod routes;
 mod service;
 mod store;
-mod work;
 
 pub use catalogue::row;
+pub use jobs::{ChangeExtension, enqueue_wanted};
 pub use model::{Install, InstallStatus};
 pub use routes::routes;
 pub use store::forget_installed;
-pub use work::{ChangeExtension, enqueue_wanted};

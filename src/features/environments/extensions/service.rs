@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::super::service::{EnvironmentError, Environments, Parts};
 use super::super::state::Status;
 use super::model::{Extension, Install, InstallStatus};
-use super::{store, work};
+use super::{jobs, store};
 use crate::features::accounts::User;
 use crate::features::projects::Action;
 
@@ -35,7 +35,7 @@ impl Environments {
         }
         let install = store::put(&mut tx, environment, extension, InstallStatus::Pending).await?;
         if held.status == Status::Running {
-            queue.enqueue(&mut tx, &work::job(environment, extension)).await?;
+            queue.enqueue(&mut tx, &jobs::job(environment, extension)).await?;
         }
         tx.commit().await?;
         queue.wake();
@@ -57,7 +57,7 @@ impl Environments {
         }
         let install = store::put(&mut tx, environment, extension, InstallStatus::Removing).await?;
         if running {
-            queue.enqueue(&mut tx, &work::job(environment, extension)).await?;
+            queue.enqueue(&mut tx, &jobs::job(environment, extension)).await?;
         }
         tx.commit().await?;
         queue.wake();

@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::realtime::Realtime;
 
 /// Poll interval for new and held claims. Bounds how late a started environment is followed.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Capacity of the queue between readers and writer, in lines: at most 16 MiB.
 const WAITING: usize = 4096;
 /// Timeout for releasing the claims at shutdown.
@@ -81,10 +81,10 @@ impl Follower {
             held: HashMap::new(),
         };
         let looking = async {
-            let mut looks = tokio::time::interval(LOOK_EVERY);
+            let mut looks = tokio::time::interval(POLL_INTERVAL);
             looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
             while leaving.run_until_cancelled(looks.tick()).await.is_some() {
-                if let Err(error) = claims.look().await {
+                if let Err(error) = claims.lookup().await {
                     tracing::debug!(error = &error as &dyn std::error::Error, "failed to renew or take log claims");
                 }
             }

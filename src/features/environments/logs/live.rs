@@ -17,7 +17,7 @@ use crate::db::{Db, StoreError};
 use crate::realtime::{Realtime, Topic};
 
 /// Poll interval without a signal.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Delay between attempts to read while the database is unavailable.
 pub const RETRY: Duration = Duration::from_secs(1);
 /// Maximum number of entries per read: less than 1 MiB at 4 KiB per line.
@@ -122,7 +122,7 @@ impl Live {
             if is_all {
                 tokio::select! {
                     () = grown.notified() => {}
-                    () = tokio::time::sleep(LOOK_EVERY) => {}
+                    () = tokio::time::sleep(POLL_INTERVAL) => {}
                     () = parts.closed() => {}
                 }
             }

@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
-use crate::db::idempotency::Named;
+use crate::db::idempotency::IdempotentRequest;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
@@ -80,7 +80,7 @@ async fn open(
     IdempotencyKey(key): IdempotencyKey,
     ApiJson(body): ApiJson<OpenSession>,
 ) -> Result<(StatusCode, Json<SessionView>), ApiError> {
-    let named = key.map(|key| Named::new(user.id, key, "open session", &(id, &body)));
+    let named = key.map(|key| IdempotentRequest::new(user.id, key, "open session", &(id, &body)));
     let session = state.environments.open_session(&user, id, body.r#type, named).await?;
     Ok((StatusCode::CREATED, Json(SessionView::of(&state, session))))
 }

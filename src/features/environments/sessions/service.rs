@@ -8,11 +8,11 @@ use super::super::service::{EnvironmentError, Environments, Parts};
 use super::super::state::{Illegal, Status};
 use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType, TerminalEnd};
 use super::store;
-use crate::db::idempotency::{Claim, Named};
+use crate::db::idempotency::{Claim, IdempotentRequest};
 use crate::db::{Conn, StoreError};
 use crate::features::accounts::User;
 use crate::features::projects::{Action, ProjectError};
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::metrics::Metrics;
 
 impl Environments {
@@ -21,7 +21,7 @@ impl Environments {
         user: &User,
         environment: Uuid,
         kind: SessionType,
-        repeatable: Option<Named>,
+        repeatable: Option<IdempotentRequest>,
     ) -> Result<Session, EnvironmentError> {
         let mut tx = self.parts().db.begin().await?;
         let held = self.hold(&mut tx, user, environment, Action::Change).await?;
@@ -46,7 +46,7 @@ impl Environments {
     }
 
     /// One page of an environment's sessions.
-    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, slice: Slice) -> Result<Vec<Session>, EnvironmentError> {
+    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, slice: PageRequest) -> Result<Vec<Session>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, slice).await?)
     }

@@ -27,7 +27,7 @@ const PIECE: usize = 16 << 10;
 const PATIENCE: Duration = Duration::from_secs(1);
 /// Poll interval of the checks in [`Attended::watch`]. Bounds how long a terminal outlives its session or its user's access without a
 /// signal.
-const LOOK_EVERY: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of terminals.
 pub fn sockets() -> Events {
@@ -105,12 +105,12 @@ async fn say(state: &AppState, client: &Client, session: Uuid, said: Said) -> Re
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Named {
+struct Close {
     session_id: Uuid,
 }
 
 /// Closes the session of one of this connection's open terminals. This ends every terminal of the session.
-async fn close(state: AppState, client: Client, Named { session_id }: Named) -> Result<Done, ApiError> {
+async fn close(state: AppState, client: Client, Close { session_id }: Close) -> Result<Done, ApiError> {
     state.environments.terminals().held(&client, session_id).ok_or_else(|| ApiError::new(Code::NotFound))?;
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     state.environments.close_session(&user, session_id).await?;
@@ -187,7 +187,7 @@ impl Attended {
         let Self { state, client, session } = self;
         let (mut closed, mut access) = (state.realtime.signals(Topic::TerminalsClosed), state.realtime.signals(Topic::AccessChanged));
         // The first tick is immediate: the session may have ended while the program was starting.
-        let mut looks = interval(LOOK_EVERY);
+        let mut looks = interval(POLL_INTERVAL);
         looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {

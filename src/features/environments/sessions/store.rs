@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
 use crate::db::{Conn, StoreError};
-use crate::http::page::Slice;
+use crate::http::page::PageRequest;
 use crate::metrics::labels::Query;
 
 struct SessionRow {
@@ -52,7 +52,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Session>, StoreErr
 }
 
 /// One page of an environment's sessions.
-pub async fn of_environment(conn: &mut Conn, environment: Uuid, slice: Slice) -> Result<Vec<Session>, StoreError> {
+pub async fn of_environment(conn: &mut Conn, environment: Uuid, slice: PageRequest) -> Result<Vec<Session>, StoreError> {
     let select = sqlx::query_as!(
         SessionRow,
         "SELECT id, environment_id, user_id, type, status, created_at, closed_at

@@ -2,11 +2,11 @@
 
 use super::model::Entry;
 use crate::db::{Conn, StoreError};
-use crate::http::page::{Moment, Slice};
+use crate::http::page::{Moment, PageRequest};
 use crate::metrics::labels::Query;
 
 /// One page of the published projects.
-pub async fn published(conn: &mut Conn, slice: Slice<Moment>) -> Result<Vec<Entry>, StoreError> {
+pub async fn published(conn: &mut Conn, slice: PageRequest<Moment>) -> Result<Vec<Entry>, StoreError> {
     let select = sqlx::query_as!(
         Entry,
         r#"SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at AS "published_at!"

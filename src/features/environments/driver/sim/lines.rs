@@ -12,7 +12,7 @@ use super::super::{DriverError, Line, Lines};
 use crate::metrics::labels::LogStream;
 
 /// Poll interval for the end of a run.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Lower bound of a wait; lines that follow each other faster are returned together.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
 /// One line in so many is an error on stderr.
@@ -99,7 +99,7 @@ where
                 return Ok(None);
             }
             if let Ok(wait) = Duration::try_from(line.at - OffsetDateTime::now_utc()) {
-                tokio::time::sleep(wait.clamp(SHORTEST_WAIT, LOOK_EVERY)).await;
+                tokio::time::sleep(wait.clamp(SHORTEST_WAIT, POLL_INTERVAL)).await;
             }
             let now = OffsetDateTime::now_utc();
             let end = (self.ended_at)().await?;

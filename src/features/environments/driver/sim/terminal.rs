@@ -13,7 +13,7 @@ use super::super::{DriverError, Terminal, TerminalInput, TerminalSize};
 use super::shell::Shell;
 
 /// Poll interval for the end of the container's run.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Capacity of the output queue. The shell waits when it is full.
 const UNREAD: usize = 4;
 /// Bytes of input that are processed together, which bounds the size of a piece of output.
@@ -56,7 +56,7 @@ where
             return Ok(Some((greeting.into(), Some(screen))));
         }
         loop {
-            match tokio::time::timeout(LOOK_EVERY, screen.heard.recv()).await {
+            match tokio::time::timeout(POLL_INTERVAL, screen.heard.recv()).await {
                 Ok(Some(Said { bytes, is_last: false })) => return Ok(Some((bytes, Some(screen)))),
                 Ok(Some(Said { bytes, is_last: true })) => return Ok(Some((bytes, None))),
                 Ok(None) => return Ok(None),

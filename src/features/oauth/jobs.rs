@@ -73,7 +73,7 @@ impl Handler for RevokeTokens {
 
 fn failure(error: ProviderError) -> Failure {
     match error {
-        ProviderError::Away { reason, after } => Failure::Retry { reason, after },
+        ProviderError::RedisUnavailable { reason, after } => Failure::Retry { reason, after },
         error @ (ProviderError::GrantRefused | ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => {
             Failure::Permanent(error.to_string())
         }

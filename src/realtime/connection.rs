@@ -20,7 +20,7 @@ use crate::server::HangUp;
 /// Burst of events, in seconds of the permitted rate.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
 /// Flood factor: a socket is disconnected above this multiple of the permitted event rate.
-const ENDURED: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
+const FLOOD_FACTOR: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The identity with which a connection was admitted.
 #[derive(Clone, Debug)]
@@ -45,25 +45,25 @@ pub enum Work {
 }
 
 /// The connection state of one socket.
-pub struct Seat {
+pub struct ConnectionState {
     pub identity: Identity,
     pub events: Inbox,
     /// The rate limiter: events above it are refused.
     pub limiter: DefaultDirectRateLimiter,
     /// The flood limiter: a socket above it is disconnected.
-    pub patience: DefaultDirectRateLimiter,
+    pub flood_limiter: DefaultDirectRateLimiter,
     works: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
     /// Notified after each acknowledgement: the background work that an event started waits for it.
     answered: watch::Sender<()>,
     /// The reason, when the server ends the connection.
     let_go: OnceLock<Disconnection>,
     left: OnceLock<()>,
-    _place: Place,
+    _permit: Permit,
     metrics: Metrics,
 }
 
-impl Seat {
-    pub fn new(identity: Identity, events_per_second: NonZeroU32, place: Place, metrics: Metrics) -> Self {
+impl ConnectionState {
+    pub fn new(identity: Identity, events_per_second: NonZeroU32, permit: Permit, metrics: Metrics) -> Self {
         let quota = |times| {
             let rate = events_per_second.saturating_mul(times);
             Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST))
@@ -72,12 +72,12 @@ impl Seat {
             identity,
             events: Inbox::default(),
             limiter: RateLimiter::direct(quota(NonZeroU32::MIN)),
-            patience: RateLimiter::direct(quota(ENDURED)),
+            flood_limiter: RateLimiter::direct(quota(FLOOD_FACTOR)),
             works: Mutex::default(),
             answered: watch::Sender::default(),
             let_go: OnceLock::new(),
             left: OnceLock::new(),
-            _place: place,
+            _permit: permit,
             metrics,
         }
     }
@@ -131,7 +131,7 @@ impl Seat {
 }
 
 /// The library does not report a socket whose client disconnects between its admission and the confirmation.
-impl Drop for Seat {
+impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
     }
@@ -150,26 +150,26 @@ fn error_of(reason: Disconnection) -> Option<SocketError> {
 }
 
 /// A connection limiter: counts the permits of each key.
-pub struct Places<K>(Arc<Mutex<HashMap<K, u32>>>);
+pub struct ConnectionLimiter<K>(Arc<Mutex<HashMap<K, u32>>>);
 
-impl<K> Default for Places<K> {
+impl<K> Default for ConnectionLimiter<K> {
     fn default() -> Self {
         Self(Arc::default())
     }
 }
 
 /// A permit for one connection, released on drop.
-pub struct Place(Box<dyn Fn() + Send + Sync>);
+pub struct Permit(Box<dyn Fn() + Send + Sync>);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         (self.0)();
     }
 }
 
-impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> Places<K> {
+impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<K> {
     /// Takes a permit for the key, unless the key already holds `limit` permits.
-    pub fn take(&self, who: &K, limit: u32) -> Option<Place> {
+    pub fn take(&self, who: &K, limit: u32) -> Option<Permit> {
         let mut places = lock(&self.0);
         let taken = places.entry(who.clone()).or_default();
         if *taken >= limit {
@@ -177,7 +177,7 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> Places<K> {
         }
         *taken += 1;
         let (all, who) = (self.0.clone(), who.clone());
-        Some(Place(Box::new(move || {
+        Some(Permit(Box::new(move || {
             let mut places = lock(&all);
             if let Some(taken) = places.get_mut(&who) {
                 *taken -= 1;
@@ -212,8 +212,8 @@ impl HangUps {
 /// The connection limiters by network and by account.
 #[derive(Default)]
 pub struct Limits {
-    pub networks: Places<ClientNetwork>,
-    pub users: Places<Uuid>,
+    pub networks: ConnectionLimiter<ClientNetwork>,
+    pub users: ConnectionLimiter<Uuid>,
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -226,8 +226,8 @@ mod tests {
 
     #[test]
     fn a_place_that_is_given_back_can_be_taken_again() {
-        let places = Places::default();
-        let held: Vec<Place> = (0..2).filter_map(|_| places.take(&1, 2)).collect();
+        let places = ConnectionLimiter::default();
+        let held: Vec<Permit> = (0..2).filter_map(|_| places.take(&1, 2)).collect();
         assert_eq!(held.len(), 2);
         assert!(places.take(&1, 2).is_none());
         assert!(places.take(&2, 2).is_some());

@@ -44,7 +44,7 @@ pub struct Replica {
 /// The status of the fleet.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Fleet)]
-pub struct Numbers {
+pub struct FleetStatus {
     /// Every replica with a recent heartbeat, ordered by name.
     pub replicas: Vec<Replica>,
     /// Sum of the replicas' answered requests.
@@ -57,14 +57,14 @@ pub struct Numbers {
 
 /// A heartbeat on the bus.
 #[derive(Serialize, Deserialize)]
-struct Word {
+struct Beat {
     from: Uuid,
     replica: Replica,
 }
 
 /// One replica's view of the fleet; clones share it.
 #[derive(Clone)]
-pub struct Pulse(Arc<Inner>);
+pub struct Heartbeat(Arc<Inner>);
 
 struct Inner {
     name: String,
@@ -74,7 +74,7 @@ struct Inner {
     others: Mutex<HashMap<Uuid, (Replica, Instant)>>,
 }
 
-impl Pulse {
+impl Heartbeat {
     /// A view that contains only this replica until heartbeats arrive.
     #[must_use]
     pub fn new(name: String, realtime: Realtime, health: Health) -> Self {
@@ -89,34 +89,34 @@ impl Pulse {
 
     /// The current status of the fleet.
     #[must_use]
-    pub fn fleet(&self) -> Numbers {
+    pub fn fleet(&self) -> FleetStatus {
         let mut replicas = vec![self.me()];
         replicas.extend(self.others().values().filter(|(_, heard)| heard.elapsed() < MEMORY).map(|(replica, _)| replica.clone()));
         replicas.sort_by(|a, b| a.name.cmp(&b.name));
         let sum = |count: fn(&Replica) -> u64| replicas.iter().map(count).fold(0, u64::saturating_add);
         let (requests, sockets) = (sum(|replica| replica.requests), sum(|replica| replica.sockets));
-        Numbers { replicas, requests, sockets, served_by: self.0.name.clone() }
+        FleetStatus { replicas, requests, sockets, served_by: self.0.name.clone() }
     }
 
     /// Publishes and receives heartbeats, forever.
     pub async fn beat(self) {
-        let mut signals = self.0.realtime.signals(Topic::Pulse);
+        let mut signals = self.0.realtime.signals(Topic::Heartbeat);
         let mut beats = tokio::time::interval(BEAT);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 _ = beats.tick() => {
                     self.others().retain(|_, (_, heard)| heard.elapsed() < MEMORY);
-                    self.0.realtime.signal(Topic::Pulse, &Word { from: self.0.realtime.replica(), replica: self.me() });
+                    self.0.realtime.signal(Topic::Heartbeat, &Beat { from: self.0.realtime.replica(), replica: self.me() });
                 }
-                signal = signals.recv() => self.hear(signal.unwrap_or_default()),
+                signal = signals.recv() => self.handle(signal.unwrap_or_default()),
             }
         }
     }
 
-    fn hear(&self, signal: Value) {
+    fn handle(&self, signal: Value) {
         // Another version may send a heartbeat that this one cannot parse.
-        let Ok(Word { from, replica }) = serde_json::from_value(signal) else { return };
+        let Ok(Beat { from, replica }) = serde_json::from_value(signal) else { return };
         let mut others = self.others();
         if from != self.0.realtime.replica() && (others.len() < MOST || others.contains_key(&from)) {
             others.insert(from, (replica, Instant::now()));

@@ -9,13 +9,13 @@ use super::{Answer, Ask, Browser, TestApp, User, eventually};
 pub const LINK: &str = "http://localhost:8080/projects/one";
 
 /// An author.
-pub struct Desk<'a> {
+pub struct PostFixture<'a> {
     pub app: &'a TestApp,
     pub author: User,
     pub project: String,
 }
 
-impl<'a> Desk<'a> {
+impl<'a> PostFixture<'a> {
     /// Creates a new author with a published project and a linked account on each of these platforms.
     pub async fn open(app: &'a TestApp, linked: &[&str]) -> Self {
         let author = app.user("ada").await;

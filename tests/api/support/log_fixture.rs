@@ -8,10 +8,10 @@ use futures_util::StreamExt;
 use time::OffsetDateTime;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
-use vitrine::cache::Link;
+use vitrine::cache::RedisClient;
 use vitrine::config::Config;
 use vitrine::db::Db;
-use vitrine::faults::Armed;
+use vitrine::fault_injection::FaultInjector;
 use vitrine::features::environments::driver::{Engine, Image, Line, Sim};
 use vitrine::features::environments::logs::{Follower, Live};
 use vitrine::metrics::exporter::Exporter;
@@ -22,7 +22,7 @@ use super::app::{configuration, through};
 use super::{Mode, Proxy, Scrape, Stores, eventually, when};
 
 /// Environments whose lines can be read independently of any follower.
-pub struct Stage {
+pub struct Fixture {
     pub stores: Stores,
     arguments: Vec<String>,
     pub db: Db,
@@ -45,9 +45,9 @@ pub struct Replica {
 /// A line without its time.
 pub type Text = (LogStream, String);
 
-impl Stage {
+impl Fixture {
     /// Creates running environments, each of which writes this many lines per second.
-    pub async fn set(environments: usize, lines_per_second: u32, arguments: &[&str]) -> Self {
+    pub async fn new(environments: usize, lines_per_second: u32, arguments: &[&str]) -> Self {
         let stores = Stores::new().await;
         let sim = ["--sim-latency=0s".to_owned(), "--sim-failure-rate=0".to_owned(), format!("--sim-lines-per-second={lines_per_second}")];
         // Keeps all lines however long a busy machine takes, because they are compared at the end.
@@ -133,7 +133,8 @@ impl Stage {
         let tell = ended.clone();
         let (live, on_end) = (Live::new(db.for_background()), move |environment| tell.lock().unwrap().push(environment));
         let realtime =
-            Realtime::new(&config, Link::new(&config, exporter.metrics()).unwrap(), Armed::default(), exporter.metrics()).unwrap();
+            Realtime::new(&config, RedisClient::new(&config, exporter.metrics()).unwrap(), FaultInjector::default(), exporter.metrics())
+                .unwrap();
         let follower = Follower::new(db, engine, &config, on_end, realtime.clone(), exporter.metrics());
         let hearing = AbortOnDropHandle::new(tokio::spawn(live.clone().hear(realtime)));
         let following = AbortOnDropHandle::new(tokio::spawn(follower.clone().follow()));

@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::super::driver::Exit;
+use super::super::jobs::lane;
 use super::super::service::{Environments, Parts};
 use super::super::state::Status;
-use super::super::work::lane;
 use super::super::{events, logs, store as environments};
 use super::model::{Extension, InstallStatus};
 use super::{catalogue, store};

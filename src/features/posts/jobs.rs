@@ -7,8 +7,8 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::acting::{ActError, Acting};
 use super::model::Announcement;
+use super::platform_session::{ActError, Acting};
 use super::service::{Parts, Posts};
 use super::{events, store};
 use crate::db::{Conn, StoreError};

@@ -1,13 +1,13 @@
-//! Fault injection, as the *injection points* see it. Each injection point asks the [`Armed`] set, in one line, whether it must
+//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`] set, in one line, whether it must
 //! fail now; with `FAULTS` off the set is empty and the check costs nothing.
 //!
 //! | injection point | asks |
 //! | --- | --- |
-//! | the layer around the handlers, `http/faults.rs` | [`Armed::latency`], [`Armed::failure`] |
-//! | a statement on its connection, `db/conn.rs` | [`Armed::statement`] |
-//! | an event to a client, `realtime/client.rs` | [`Armed::drops_event`] |
-//! | a call of the driver, `driver/engine.rs` | [`Armed::driver`] |
-//! | a password login, `accounts/service.rs` | [`Armed::refuses_login`] |
+//! | the layer around the handlers, `http/faults.rs` | [`FaultInjector::latency`], [`FaultInjector::failure`] |
+//! | a statement on its connection, `db/conn.rs` | [`FaultInjector::statement`] |
+//! | an event to a client, `realtime/client.rs` | [`FaultInjector::drops_event`] |
+//! | a call of the driver, `driver/engine.rs` | [`FaultInjector::driver`] |
+//! | a password login, `accounts/service.rs` | [`FaultInjector::refuses_login`] |
 //!
 //! The feature [`features::faults`](crate::features::faults) authorizes and stores faults, distributes them to the replicas, and
 //! implements those that last, such as held memory.
@@ -145,7 +145,7 @@ pub enum CallFault {
 
 /// The faults that affect this replica now; clones share them. The default set is always empty.
 #[derive(Clone, Default)]
-pub struct Armed(Option<Arc<Inner>>);
+pub struct FaultInjector(Option<Arc<Inner>>);
 
 struct Inner {
     replica: String,
@@ -153,21 +153,21 @@ struct Inner {
     metrics: Metrics,
 }
 
-impl Armed {
+impl FaultInjector {
     /// A set for the replica of this name, to which [`Self::arm`] can add faults.
     #[must_use]
     pub fn new(replica: String, metrics: Metrics) -> Self {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
     }
 
-    /// Replaces the armed faults with those of `faults` that affect this replica.
+    /// Replaces the injector faults with those of `faults` that affect this replica.
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
         *inner.faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into_iter().filter(is_mine).collect();
     }
 
-    /// The armed faults, including expired ones.
+    /// The injector faults, including expired ones.
     #[must_use]
     pub fn faults(&self) -> Arc<[Fault]> {
         let faults = self.0.as_ref().map(|inner| inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone());
@@ -184,7 +184,7 @@ impl Armed {
     /// The delay to inject into the handler of the route `asked`.
     #[must_use]
     pub fn latency(&self, asked: &str) -> Option<Duration> {
-        self.strike(|effect| match effect {
+        self.inject(|effect| match effect {
             Effect::Latency { delay_ms, route } if fits(route.as_deref(), asked) => Some(millis(*delay_ms)),
             _ => None,
         })
@@ -193,7 +193,7 @@ impl Armed {
     /// The failure to inject into the handler of the route `asked`.
     #[must_use]
     pub fn failure(&self, asked: &str) -> Option<Failure> {
-        self.strike(|effect| match effect {
+        self.inject(|effect| match effect {
             Effect::Error { status, route } if fits(route.as_deref(), asked) => Some(Failure::Status(*status)),
             Effect::Panic { route } if fits(route.as_deref(), asked) => Some(Failure::Panic),
             _ => None,
@@ -203,7 +203,7 @@ impl Armed {
     /// The delay to inject before a statement.
     #[must_use]
     pub fn statement(&self, query: Query) -> Option<Duration> {
-        self.strike(|effect| match effect {
+        self.inject(|effect| match effect {
             Effect::Database { delay_ms, table } if can_be_hurt(query) && fits(table.as_deref(), query.table()) => Some(millis(*delay_ms)),
             _ => None,
         })
@@ -211,7 +211,7 @@ impl Armed {
 
     /// Whether this task is exempt and must bypass the pool: delayed statements may have exhausted it.
     #[must_use]
-    pub fn has_to_go_aside(&self) -> bool {
+    pub fn bypasses_pool(&self) -> bool {
         let (Some(inner), true) = (&self.0, is_spared()) else { return false };
         let now = OffsetDateTime::now_utc();
         let holds_up = |fault: &Fault| matches!(fault.effect, Effect::Database { .. }) && fault.expires_at > now;
@@ -221,13 +221,13 @@ impl Armed {
     /// Whether to drop an event to a client.
     #[must_use]
     pub fn drops_event(&self) -> bool {
-        self.strike(|effect| matches!(effect, Effect::DropEvent {}).then_some(())).is_some()
+        self.inject(|effect| matches!(effect, Effect::DropEvent {}).then_some(())).is_some()
     }
 
     /// The failure to inject into a driver call.
     #[must_use]
     pub fn driver(&self, call: DriverOperation) -> Option<CallFault> {
-        self.strike(|effect| match effect {
+        self.inject(|effect| match effect {
             Effect::Driver { delay_ms, operation } if operation.is_none_or(|operation| operation == call) => {
                 Some(delay_ms.map_or(CallFault::Fails, |delay| CallFault::Delayed(millis(delay))))
             }
@@ -238,11 +238,11 @@ impl Armed {
     /// Whether to refuse a password login.
     #[must_use]
     pub fn refuses_login(&self) -> bool {
-        self.strike(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
+        self.inject(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
     }
 
     /// Finds the first unexpired fault that `answer` accepts and whose `percent` hits, and counts it.
-    fn strike<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
+    fn inject<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let faults = inner.faults.read().unwrap_or_else(PoisonError::into_inner);
         if faults.is_empty() {
@@ -259,7 +259,7 @@ impl Armed {
 }
 
 /// Runs a future whose statements are exempt from fault injection and bypass an exhausted pool.
-pub async fn spare<F: Future>(future: F) -> F::Output {
+pub async fn exempt<F: Future>(future: F) -> F::Output {
     SPARED.scope((), future).await
 }
 

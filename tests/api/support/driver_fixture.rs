@@ -37,7 +37,7 @@ const QUICK: [&str; 6] = [
 pub const IMAGE: Image = Image::Busybox;
 
 /// A driver and its metrics.
-pub struct Rig {
+pub struct DriverFixture {
     pub engine: Engine,
     exporter: Exporter,
     config: Config,
@@ -47,7 +47,7 @@ pub struct Rig {
     _made: Option<Namespace>,
 }
 
-impl Rig {
+impl DriverFixture {
     /// The simulated driver, fast and without failures.
     pub async fn sim() -> Self {
         Self::new(&["--environment-driver=sim"]).await

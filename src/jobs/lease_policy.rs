@@ -8,7 +8,7 @@ const LONGEST_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.
 #[derive(Clone, Copy, Debug)]
-pub struct Terms {
+pub struct LeasePolicy {
     /// Term of a lease: how long a job waits after its replica died.
     pub lease: Duration,
     /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
@@ -20,7 +20,7 @@ pub struct Terms {
     pub attempt: Duration,
 }
 
-impl Default for Terms {
+impl Default for LeasePolicy {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(10),
@@ -31,7 +31,7 @@ impl Default for Terms {
     }
 }
 
-impl Terms {
+impl LeasePolicy {
     pub(super) fn renew_every(&self) -> Duration {
         self.lease * 3 / 10
     }
@@ -62,9 +62,9 @@ mod tests {
 
     #[test]
     fn a_pause_is_random_and_its_bound_doubles_up_to_a_limit() {
-        let terms = Terms::default();
+        let policy = LeasePolicy::default();
         for (attempt, bound) in [(1, 1), (2, 2), (3, 4), (4, 8), (30, 30)] {
-            let pauses: Vec<Duration> = (0..200).map(|_| terms.pause(attempt, None)).collect();
+            let pauses: Vec<Duration> = (0..200).map(|_| policy.pause(attempt, None)).collect();
             let bound = Duration::from_secs(bound);
             assert!(pauses.iter().all(|pause| *pause <= bound), "{attempt}");
             assert!(pauses.iter().any(|pause| *pause > bound / 2) && pauses.iter().any(|pause| *pause < bound / 2), "{attempt}");
@@ -73,8 +73,8 @@ mod tests {
 
     #[test]
     fn a_pause_follows_what_the_other_side_asked_for_within_reason() {
-        let terms = Terms::default();
-        assert!(terms.pause(1, Some(Duration::from_mins(1))) >= Duration::from_mins(1));
-        assert!(terms.pause(1, Some(Duration::MAX)) <= LONGEST_AFTER + terms.first_pause);
+        let policy = LeasePolicy::default();
+        assert!(policy.pause(1, Some(Duration::from_mins(1))) >= Duration::from_mins(1));
+        assert!(policy.pause(1, Some(Duration::MAX)) <= LONGEST_AFTER + policy.first_pause);
     }
 }

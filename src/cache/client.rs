@@ -24,7 +24,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Redis is unavailable.
 #[derive(Debug, thiserror::Error)]
-pub enum Away {
+pub enum RedisUnavailable {
     /// There is no connection.
     #[error("Redis is not connected")]
     Disconnected,
@@ -41,7 +41,7 @@ type Numbered = (u64, MultiplexedConnection);
 
 /// A client of Redis; clones share its connection.
 #[derive(Clone)]
-pub struct Link(Arc<Inner>);
+pub struct RedisClient(Arc<Inner>);
 
 struct Subscription {
     channel: String,
@@ -64,7 +64,7 @@ struct Inner {
     metrics: Metrics,
 }
 
-impl Link {
+impl RedisClient {
     /// A client that is not connected yet; [`Self::keep_connected`] connects it.
     ///
     /// # Errors
@@ -107,15 +107,15 @@ impl Link {
     /// Runs a command.
     ///
     /// # Errors
-    /// [`Away`]; the command may nevertheless have had its effect.
-    pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, Away> {
+    /// [`RedisUnavailable`]; the command may nevertheless have had its effect.
+    pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, RedisUnavailable> {
         let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let Some((number, connection)) = connection else { return Err(Away::Disconnected) };
+        let Some((number, connection)) = connection else { return Err(RedisUnavailable::Disconnected) };
         let result = self.run_on(connection, label, command).await;
         let broken = match &result {
-            Err(Away::Timeout) => true,
-            Err(Away::Failed(error)) => error.is_unrecoverable_error() || error.is_io_error(),
-            Ok(_) | Err(Away::Disconnected) => false,
+            Err(RedisUnavailable::Timeout) => true,
+            Err(RedisUnavailable::Failed(error)) => error.is_unrecoverable_error() || error.is_io_error(),
+            Ok(_) | Err(RedisUnavailable::Disconnected) => false,
         };
         if broken {
             self.replace(None, |current| current == Some(number));
@@ -127,8 +127,8 @@ impl Link {
     /// Publishes a message on a channel.
     ///
     /// # Errors
-    /// [`Away`]; the message may nevertheless have been published.
-    pub async fn publish(&self, channel: &str, message: &str) -> Result<(), Away> {
+    /// [`RedisUnavailable`]; the message may nevertheless have been published.
+    pub async fn publish(&self, channel: &str, message: &str) -> Result<(), RedisUnavailable> {
         self.run::<Value>(RedisCommand::Publish, redis::cmd("PUBLISH").arg(channel).arg(message)).await.map(drop)
     }
 
@@ -180,13 +180,13 @@ impl Link {
         }
         let attempt = self.0.client.get_multiplexed_async_connection_with_config(&config);
         let connection = self.measure(RedisCommand::Connect, async {
-            tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
+            tokio::time::timeout(CONNECT_TIMEOUT, attempt).await.map_err(|_| RedisUnavailable::Timeout)?.map_err(RedisUnavailable::Failed)
         });
         let Ok(mut connection) = connection.await else { return };
         if let Some(Subscription { channel, .. }) = &self.0.subscription {
             let subscribed = self.measure(RedisCommand::Subscribe, async {
                 let answer = tokio::time::timeout(self.0.timeout, connection.subscribe(channel));
-                answer.await.map_err(|_| Away::Timeout)?.map_err(Away::Failed)
+                answer.await.map_err(|_| RedisUnavailable::Timeout)?.map_err(RedisUnavailable::Failed)
             });
             if subscribed.await.is_err() {
                 return;
@@ -198,7 +198,7 @@ impl Link {
     }
 
     /// Flushes the pending invalidations over a connection that no caller uses yet, then hands it to callers.
-    async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), Away> {
+    async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), RedisUnavailable> {
         loop {
             let next = {
                 let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -221,15 +221,19 @@ impl Link {
         }
     }
 
-    async fn run_on(&self, mut connection: MultiplexedConnection, label: RedisCommand, command: &Cmd) -> Result<Value, Away> {
+    async fn run_on(&self, mut connection: MultiplexedConnection, label: RedisCommand, command: &Cmd) -> Result<Value, RedisUnavailable> {
         self.measure(label, async {
             let answer = tokio::time::timeout(self.0.timeout, connection.req_packed_command(command));
-            answer.await.map_err(|_| Away::Timeout)?.and_then(Value::extract_error).map_err(Away::Failed)
+            answer.await.map_err(|_| RedisUnavailable::Timeout)?.and_then(Value::extract_error).map_err(RedisUnavailable::Failed)
         })
         .await
     }
 
-    async fn measure<T>(&self, label: RedisCommand, command: impl Future<Output = Result<T, Away>>) -> Result<T, Away> {
+    async fn measure<T>(
+        &self,
+        label: RedisCommand,
+        command: impl Future<Output = Result<T, RedisUnavailable>>,
+    ) -> Result<T, RedisUnavailable> {
         let metrics = &self.0.metrics;
         let timer = metrics.redis_command_duration.time(label);
         let result = command.await;

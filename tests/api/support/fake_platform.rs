@@ -16,13 +16,13 @@ use super::Platforms;
 type Say = Box<dyn Fn() -> Response + Send>;
 
 /// A fake of all platform APIs.
-pub struct Liar {
+pub struct FakePlatform {
     address: SocketAddr,
     says: Arc<Mutex<Say>>,
     serving: JoinHandle<()>,
 }
 
-impl Liar {
+impl FakePlatform {
     /// Replaces the APIs of these platforms, for applications that start later.
     pub async fn instead_of(platforms: &Platforms) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -46,7 +46,7 @@ impl Liar {
     }
 }
 
-impl Drop for Liar {
+impl Drop for FakePlatform {
     fn drop(&mut self) {
         self.serving.abort();
     }
