@@ -1,4 +1,4 @@
-//! Tells Cargo what the program embeds, so that a change of it compiles the program anew: migrations, and what browsers load.
+//! Lists for Cargo the files that the program embeds, so that a change of one recompiles it: migrations and browser assets.
 //! The latter is made from `web/` before Cargo is called.
 
 use std::path::Path;

@@ -22,7 +22,7 @@ async fn forty_five_projects_come_newest_first_without_gaps_or_repeats_while_oth
     for number in 0..45 {
         app.project(&ada, &format!("old {number}"), "private").await;
     }
-    app.project(&eve, "somebody else's", "public").await;
+    app.project(&eve, "another user's", "public").await;
     let (mut seen, mut cursor, mut sizes) = (Vec::new(), None, Vec::new());
     loop {
         let (items, next) = page(&app, &ada, "/api/projects", 20, cursor.as_deref()).await;

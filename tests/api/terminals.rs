@@ -95,8 +95,8 @@ async fn a_terminal_is_opened_typed_in_resized_and_closed() {
     assert_eq!(at.ended().await, "closed");
     assert_eq!(statuses(&studio, &environment).await, ["active", "closed"]);
     assert_eq!(ada.emit_refused("session:input", typed(&shell, "x")).await, "not_found");
-    other.types("echo and it goes on\r").await;
-    other.sees("\nand it goes on\r\n").await;
+    other.types("echo and it continues\r").await;
+    other.sees("\nand it continues\r\n").await;
 
     let scrape = app.scrape().await;
     let grown = |name, labels: &[(&str, &str)]| scrape.get(name, labels) - before.get(name, labels);

@@ -41,7 +41,7 @@ struct Case {
     burst: u32,
     at_once: Option<u32>,
     is_counted: bool,
-    /// Milliseconds since the start, the step, how many times it happens, and the milliseconds that each is told to wait.
+    /// Milliseconds since the start, the step, how many times it happens, and the wait in milliseconds that each call returns.
     steps: &'static [(u64, Step, usize, u64)],
 }
 

@@ -20,7 +20,7 @@ use tower::ServiceExt;
 
 /// Pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Time limit for requests in flight at the end; a hanging platform would take for ever.
+/// Time limit for requests in flight at the end; a hanging platform would never finish.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Marks a response that is not sent: the connection is closed instead.

@@ -55,6 +55,6 @@ mod tests {
         ] {
             assert_eq!(open(&keys, account, cookie, at), known, "{case}");
         }
-        assert_eq!(open(&Keyring::ephemeral(), "ada", &cookie, now), None, "sealed by somebody else");
+        assert_eq!(open(&Keyring::ephemeral(), "ada", &cookie, now), None, "sealed with another key");
     }
 }

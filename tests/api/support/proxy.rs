@@ -35,7 +35,7 @@ pub enum Mode {
 #[derive(Default)]
 struct State {
     mode: Mode,
-    /// Incremented when every open connection is to break or to become silent for ever.
+    /// Incremented when every open connection is to break or to become silent permanently.
     generation: u64,
     /// Connections of earlier generations become silent rather than break.
     lost_before: u64,
@@ -85,7 +85,7 @@ impl Proxy {
         self.leave_behind(false);
     }
 
-    /// Silences every open connection for ever, as when the network has lost its state; new ones are served.
+    /// Silences every open connection permanently, as when the network has lost its state; new ones are served.
     pub fn lose(&self) {
         self.leave_behind(true);
     }

@@ -69,7 +69,7 @@ impl Bands {
         self
     }
 
-    /// The same bands for series that are alerts, where the cause raises these. Other alerts come and go on a saturated machine.
+    /// The same bands for series that are alerts, where the cause raises these. Other alerts may fire and resolve on a saturated machine.
     pub fn of_alerts(mut self, alerts: &[&'static str]) -> Self {
         self.alerts = alerts.to_vec();
         self

@@ -40,7 +40,7 @@ pub const PATTERNS: &[Pattern] = &[
         "/// A deleted account is refused, too.",
     ),
     pattern(r"(?i)\b(is|are|was|were|be|been) told\b", EVERYDAY, "the edge is told of it", "the edge is notified"),
-    pattern(r"(?i)\btells? (it|them|him|so|no|of|whether|which|that)\b", EVERYDAY, "the bus tells it", "the bus publishes it"),
+    pattern(r"(?i)\btells? (it|them|him|so|no|of)\b", EVERYDAY, "the bus tells it", "the bus publishes it"),
     pattern(r"(?i)\b(is|are|was|were) (endured|owed|heard)\b", STATE, "what is owed to Redis", "pending invalidations"),
     pattern(r"(?i)\b(is|are|was|were) away\b", STATE, "when Redis is away", "when Redis is unavailable"),
     pattern(
@@ -56,7 +56,7 @@ pub const PATTERNS: &[Pattern] = &[
     pattern(r"(?i)\bthat which\b", "a noun", "that which is spoken", "the version in use"),
     pattern(r"(?i)\bby and by\b", "`gradually`", "leaves by and by", "leaves gradually"),
     pattern(r"(?i)\banew\b", "`again`, `new`", "is made anew", "is regenerated"),
-    pattern(r"(?i)\bsomebody( else)?\b|\banybody( else)?\b", RELATIVE, "somebody else has it", "another account has it"),
+    pattern(r"(?i)\b(some|any)body else\b[^-]", RELATIVE, "somebody else has it", "another account has it"),
     pattern(r"(?i)\bfor ever\b", "`indefinitely`, `never` or a limit", "would wait for ever", "would wait indefinitely"),
     pattern(r"(?i)\bas (many|much|often|long) as (it|they|there) may\b", "name the limit", "as many as there may be", "the maximum"),
     pattern(r"(?i)\bhas to go\b", "name what removes it", "it has to go", "it is removed"),
