@@ -196,7 +196,7 @@ catalogue! {
     "Accounts" {
         /// Authentication attempts by method and outcome
         auth_attempts: Counter<(AuthMethod, AuthStatus)> = "auth_attempts_total";
-        /// Active login sessions of the whole fleet, reported by one replica at a time
+        /// Active login sessions across the whole fleet, reported by one replica at a time
         auth_sessions_active: Gauge<()> = "auth_sessions_active";
     }
     "Platforms" {
@@ -208,13 +208,13 @@ catalogue! {
         social_api_duration: HistogramFamily<PlatformCall> = "social_api_duration_seconds", PLATFORM_SECONDS;
     }
     "Environments" {
-        /// Environments of the whole fleet by status, reported by one replica at a time
+        /// Environments across the whole fleet by status, reported by one replica at a time
         environments: Gauge<EnvironmentStatus> = "environments";
         /// Calls to the environment driver by outcome; `sim` is the simulated driver
         docker_operations: CounterFamily<DriverAnswer> = "docker_operations_total";
         /// Duration of calls to the environment driver in seconds
         docker_operation_duration: HistogramFamily<DriverCall> = "docker_operation_duration_seconds", DRIVER_SECONDS;
-        /// Workspace sessions of the whole fleet by type and status, reported by one replica at a time; closed ones are kept for a week
+        /// Workspace sessions across the whole fleet by type and status, reported by one replica at a time; closed ones are kept for a week
         workspace_sessions: Gauge<(SessionType, SessionStatus)> = "workspace_sessions";
         /// Completed installations of extensions by outcome
         extension_installations: Counter<(Extension, Ending)> = "extension_installations_total";
@@ -228,9 +228,9 @@ catalogue! {
         jobs: Counter<(JobKind, JobOutcome)> = "jobs_total";
         /// Duration of an attempt at a background job in seconds
         job_duration: Histogram<JobKind> = "job_duration_seconds", JOB_SECONDS;
-        /// Unfinished background jobs of the whole fleet, reported by one replica at a time
+        /// Unfinished background jobs across the whole fleet, reported by one replica at a time
         jobs_pending: Gauge<JobKind> = "jobs_pending";
-        /// Time since the oldest waiting job became due in seconds, for the whole fleet, reported by one replica at a time
+        /// Time since the oldest waiting job became due in seconds, across the whole fleet, reported by one replica at a time
         jobs_oldest_due: Gauge<()> = "jobs_oldest_due_seconds";
     }
     "Limits" {

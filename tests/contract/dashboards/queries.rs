@@ -101,7 +101,7 @@ fn replicas(dashboard: &Value) -> Vec<String> {
         return Vec::new();
     }
     let catalogue = Catalogue::read();
-    let is_of_all = |metric: &str| catalogue.row(metric).is_some_and(|row| row.help.contains("over the whole fleet"));
+    let is_of_all = |metric: &str| catalogue.row(metric).is_some_and(|row| row.help.contains("across the whole fleet"));
     let is_free = |selector: &Selector| {
         let is_ours = matcher(selector, "job") == Some(("=", "backend"));
         is_ours && !is_of_all(&selector.metric) && matcher(selector, "instance") != Some(("=~", "$instance"))
