@@ -160,14 +160,14 @@ impl FaultInjector {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
     }
 
-    /// Replaces the injector faults with those of `faults` that affect this replica.
+    /// Replaces the active faults with those of `faults` that affect this replica.
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
         *inner.faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into_iter().filter(is_mine).collect();
     }
 
-    /// The injector faults, including expired ones.
+    /// The active faults, including expired ones.
     #[must_use]
     pub fn faults(&self) -> Arc<[Fault]> {
         let faults = self.0.as_ref().map(|inner| inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone());
