@@ -27,7 +27,7 @@ pub struct Config {
     /// Client secret of Vitrine (secret)
     #[arg(long, env = "CLIENT_SECRET", value_name = "CLIENT_SECRET", default_value = "simulated", hide_env_values = true)]
     pub client_secret: String,
-    /// A file with the client secret, instead of CLIENT_SECRET
+    /// A file with the client secret, in place of the variable with the secret
     #[arg(long, env = "CLIENT_SECRET_FILE", value_name = "CLIENT_SECRET_FILE")]
     pub client_secret_file: Option<PathBuf>,
     /// Base of redirect URIs; a platform's only redirect URI is `{CALLBACK_BASE}/{platform}/callback`
