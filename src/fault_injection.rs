@@ -212,7 +212,7 @@ impl FaultInjector {
     /// Whether this task is exempt and must bypass the pool: delayed statements may have exhausted it.
     #[must_use]
     pub fn bypasses_pool(&self) -> bool {
-        let (Some(inner), true) = (&self.0, is_spared()) else { return false };
+        let (Some(inner), true) = (&self.0, is_exempt()) else { return false };
         let now = OffsetDateTime::now_utc();
         let holds_up = |fault: &Fault| matches!(fault.effect, Effect::Database { .. }) && fault.expires_at > now;
         inner.faults.read().unwrap_or_else(PoisonError::into_inner).iter().any(holds_up)
@@ -276,10 +276,10 @@ fn is_vital(query: Query) -> bool {
 }
 
 fn can_be_hurt(query: Query) -> bool {
-    !is_vital(query) && !is_spared()
+    !is_vital(query) && !is_exempt()
 }
 
-fn is_spared() -> bool {
+fn is_exempt() -> bool {
     SPARED.try_with(|()| ()).is_ok()
 }
 
@@ -295,5 +295,30 @@ impl Query {
     /// The table of the statement.
     fn table(self) -> &'static str {
         self.values().last().copied().unwrap_or_default()
+    }
+}
+
+/// Routes that are exempt: those that report the state of the service, and those that an admin needs to end a fault.
+const EXEMPT_ROUTES: [&str; 9] =
+    ["/health", "/metrics", "/api/metrics", "/api/faults", "/studio/faults", "/login", "/api/auth/login", "/assets", "/favicon.ico"];
+
+/// Whether this route is exempt from fault injection.
+#[must_use]
+pub fn is_exempt_route(route: &str) -> bool {
+    EXEMPT_ROUTES.iter().any(|exempt| route.strip_prefix(exempt).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_admin_needs_is_exempt_route_and_nothing_that_is_called_alike() {
+        for route in ["/health", "/health/ready", "/metrics", "/api/metrics", "/api/faults/{id}", "/login", "/assets/{file}"] {
+            assert!(is_exempt_route(route), "{route}");
+        }
+        for route in ["/", "/healthy", "/api/auth/logout", "/api/auth/me", "/studio", "/api/projects"] {
+            assert!(!is_exempt_route(route), "{route}");
+        }
     }
 }

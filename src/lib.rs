@@ -8,10 +8,11 @@
 //! | [`interface`] | the `OpenAPI` description |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
 //! | [`features`] | the features of the service, one folder each |
-//! | [`http`] | problems, extractors, paging |
+//! | [`domain`] | validation, paging and versions, as models, services and stores share them |
+//! | [`http`] | problems, extractors, the layers of the router |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |
-//! | [`faults`] | fault injection |
+//! | [`fault_injection`] | fault injection |
 //! | [`metrics`] | the catalogue, labels and samplers |
 //! | [`pages`] | HTML pages |
 //! | [`realtime`] | Socket.IO across all replicas |
@@ -25,6 +26,7 @@ pub mod app;
 pub mod cache;
 pub mod config;
 pub mod db;
+pub mod domain;
 pub mod fault_injection;
 pub mod features;
 pub mod fleet;

@@ -96,6 +96,23 @@ fn rules_know_no_http_framework() {
 }
 
 #[test]
+fn rules_and_stores_know_no_http() {
+    let rules = ["model.rs", "store.rs", "service.rs", "events.rs", "limits.rs", "device.rs"];
+    let folders = ["db/", "cache/", "jobs/", "platforms/", "domain/"];
+    assert_none(&mentions(&["crate::http"], |path| {
+        let is_rule = path.starts_with("features/") && rules.contains(&file_name(path));
+        !is_rule && !folders.iter().any(|folder| path.starts_with(folder))
+    }));
+}
+
+#[test]
+fn the_domain_imports_nothing_else_of_ours() {
+    let mut wrong = mentions(&["crate::", "axum::", "sqlx::"], |path| !path.starts_with("domain/"));
+    wrong.retain(|line| !line.contains("crate::domain"));
+    assert_none(&wrong);
+}
+
+#[test]
 fn the_metrics_facade_stays_in_the_metrics_module() {
     let facade = ["use metrics::", "metrics::counter!", "metrics::gauge!", "metrics::histogram!", "metrics_exporter_prometheus::"];
     assert_none(&mentions(&facade, |path| path.starts_with("metrics/") || path == "main.rs"));

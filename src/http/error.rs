@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::context::RequestContext;
 use crate::db::StoreError;
 use crate::db::idempotency::Refusal;
+use crate::domain::validation::FieldError;
 use crate::metrics::labels::ErrorType;
 
 /// Declares the codes. Each line holds the variant, status, code, class and title.
@@ -120,17 +121,6 @@ codes! {
     PlatformUnavailable = 503 "platform_unavailable" Unavailable "The platform is unavailable";
     Overloaded = 503 "overloaded" Unavailable "The service is busy";
     Timeout = 503 "timeout" Timeout "The request timed out";
-}
-
-/// A field that failed validation.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-pub struct FieldError {
-    /// Path of the field in the request body, such as `members.0.role`.
-    pub field: String,
-    /// Stable code, such as `too_long`.
-    pub code: &'static str,
-    /// One-line explanation for people.
-    pub message: String,
 }
 
 /// The body of an error response (RFC 9457).

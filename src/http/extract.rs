@@ -7,7 +7,8 @@ use axum::http::request::Parts;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::error::{ApiError, Code, FieldError};
+use super::error::{ApiError, Code};
+use crate::domain::validation::FieldError;
 use crate::state::AppState;
 
 /// Total bytes to read of a body that exceeds its limit. The excess is discarded, so that the client receives the response.

@@ -5,11 +5,9 @@
 pub mod address;
 pub mod context;
 pub mod cookie;
-mod entity_tag;
 pub mod error;
 pub mod extract;
 pub mod faults;
-pub mod fields;
 mod host;
 pub mod layers;
 pub mod origin;
@@ -17,4 +15,4 @@ pub mod page;
 pub mod precondition;
 pub mod unread;
 
-pub use error::{ApiError, Code, FieldError, Problem};
+pub use error::{ApiError, Code, Problem};

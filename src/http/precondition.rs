@@ -1,22 +1,22 @@
 //! Conditional and idempotent requests: `ETag`, `If-Match` and `If-None-Match` (RFC 9110), `Idempotency-Key`
-//! (IETF draft-ietf-httpapi-idempotency-key-header). `entity_tag` parses the lists of entity tags.
+//! (IETF draft-ietf-httpapi-idempotency-key-header). `domain::preconditions` evaluates the conditions.
 
 use std::fmt::Display;
 
 use axum::extract::FromRequestParts;
-use axum::http::StatusCode;
 use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 
-use super::entity_tag::TagList;
 use super::error::{ApiError, Code};
 use super::extract::header;
-use super::fields::characters;
+use crate::domain::preconditions::{Conditions, TagList};
+use crate::domain::validation::characters;
 use crate::state::AppState;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -32,31 +32,7 @@ pub fn etag(version: impl Display) -> [(HeaderName, String); 1] {
     [(ETAG, format!("\"{version}\""))]
 }
 
-/// The preconditions of a request (RFC 9110, 13): the versions that it applies to, and the versions that the client already has.
-pub struct Conditions {
-    if_match: Option<TagList>,
-    if_none_match: Option<TagList>,
-}
-
 impl Conditions {
-    /// Whether the conditions allow a change to this version; without conditions they do.
-    #[must_use]
-    pub fn admit_change(&self, version: i64) -> bool {
-        self.admit(version) && !self.client_has(version)
-    }
-
-    /// Whether `If-Match` allows a read of this version. See [`Self::client_has`] for versions that need not be sent again.
-    #[must_use]
-    pub fn admit(&self, version: impl Display) -> bool {
-        self.if_match.as_ref().is_none_or(|tags| tags.matches_strongly(version))
-    }
-
-    /// Whether `If-None-Match` lists this version.
-    #[must_use]
-    pub fn client_has(&self, version: impl Display) -> bool {
-        self.if_none_match.as_ref().is_some_and(|tags| tags.matches_weakly(version))
-    }
-
     /// Responds to a read of this version with `answer`, or with 304 when the client already has it.
     ///
     /// # Errors
@@ -78,9 +54,9 @@ impl FromRequestParts<AppState> for Conditions {
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
         let tags = |name: HeaderName| {
             let refused = |error| ApiError::new(Code::InvalidHeader).detail(format!("{name} {error}"));
-            TagList::parse(parts.headers.get_all(&name)).map_err(refused)
+            TagList::parse(parts.headers.get_all(&name).iter().map(HeaderValue::as_bytes)).map_err(refused)
         };
-        Ok(Self { if_match: tags(IF_MATCH)?, if_none_match: tags(IF_NONE_MATCH)? })
+        Ok(Self::new(tags(IF_MATCH)?, tags(IF_NONE_MATCH)?))
     }
 }
 
@@ -92,7 +68,7 @@ impl FromRequestParts<AppState> for RequiredConditions {
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         let conditions = Conditions::from_request_parts(parts, state).await?;
-        if conditions.if_match.is_none() {
+        if !conditions.names_a_version() {
             return Err(ApiError::new(Code::PreconditionRequired));
         }
         Ok(Self(conditions))

@@ -104,8 +104,8 @@ pub async fn accounts(
     StudioFrame { frame, user, session }: StudioFrame,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let slice = query.slice()?;
-    let page = slice.page(state.accounts.sessions(user.id, slice).await?, |entry| entry.id, |entry| Device::of(entry, session));
+    let request = query.validate()?;
+    let page = request.into_page(state.accounts.sessions(user.id, request).await?, |entry| entry.id, |entry| Device::of(entry, session));
     let linked = state.oauth.linked(user.id).await?;
     let is_linked = |settings: &&Settings| linked.iter().any(|account| account.platform == settings.platform);
     let offered = state.oauth.platforms().all().filter(|settings| !is_linked(settings)).map(Into::into).collect();
@@ -115,7 +115,7 @@ pub async fn accounts(
         linked: linked.into_iter().map(Into::into).collect(),
         offered,
         devices: page.items,
-        is_first: is_start(&slice),
+        is_first: is_start(&request),
         next: page.next_cursor,
     })
 }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
 use super::view::{Time, duration};
+use crate::fault_injection::is_exempt_route;
 use crate::fault_injection::{Effect, Fault, tables};
 use crate::features::accounts::Role;
-use crate::http::faults::is_spared;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{DriverOperation, FaultKind};
 use crate::state::AppState;
@@ -112,7 +112,7 @@ pub async fn faults(State(state): State<AppState>, StudioFrame { frame, user, ..
         next_id: Uuid::now_v7(),
         kinds: FaultKind::MEMBERS.iter().copied().map(Into::into).collect(),
         replicas: state.heartbeat.fleet().replicas.into_iter().map(|replica| replica.name).collect(),
-        routes: service.routes().iter().filter(|route| !is_spared(route)).cloned().collect(),
+        routes: service.routes().iter().filter(|route| !is_exempt_route(route)).cloned().collect(),
         tables: tables(),
         operations: DriverOperation::MEMBERS.iter().map(|operation| operation.name()).collect(),
     })

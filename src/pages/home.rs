@@ -47,7 +47,7 @@ impl From<heartbeat::Replica> for Replica {
 /// Handles `GET /`.
 pub async fn home(State(state): State<AppState>, frame: Frame) -> Result<Response, ApiError> {
     // Queries the default first page, although it needs fewer rows, because that page is cached.
-    let entries = state.projects.showcase(PageQuery::default().slice()?).await?;
+    let entries = state.projects.showcase(PageQuery::default().validate()?).await?;
     let fleet = state.heartbeat.fleet();
     let (all, ready) = (fleet.replicas.len(), fleet.replicas.iter().filter(|replica| replica.is_ready).count());
     render(&HomePage {

@@ -99,14 +99,14 @@ pub async fn posts(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let slice = query.slice()?;
-    let found = state.posts.list(&user, slice).await?;
+    let request = query.validate()?;
+    let found = state.posts.list(&user, request).await?;
     let projects = state.projects.list(&user, first(PROJECTS)).await?;
     let linked = state.oauth.linked(user.id).await?;
     let platforms = state.oauth.platforms();
 
     let names = projects.iter().map(|seen| (seen.project.id, seen.project.name.clone())).collect();
-    let page = slice.page(found, |post| post.id, |post| PostView::of(post, &names));
+    let page = request.into_page(found, |post| post.id, |post| PostView::of(post, &names));
     let announced = projects.into_iter().filter(|seen| seen.role >= Some(Role::Editor) && seen.project.is_published());
     render(&PostsPage {
         frame,
@@ -114,7 +114,7 @@ pub async fn posts(
         accounts: linked.into_iter().filter_map(|account| AccountView::of(account, platforms)).collect(),
         is_offered: platforms.all().any(|settings| settings.post),
         posts: page.items,
-        is_first: is_start(&slice),
+        is_first: is_start(&request),
         next: page.next_cursor,
     })
 }

@@ -6,10 +6,11 @@ use axum::response::Response;
 
 use super::frame::{Frame, render};
 use super::view::{Time, excerpt, is_start};
+use crate::domain::paging::Moment;
 use crate::features::projects::Entry;
 use crate::http::ApiError;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::page::{Moment, PageQuery};
+use crate::http::page::PageQuery;
 use crate::state::AppState;
 
 #[derive(Template)]
@@ -43,9 +44,9 @@ pub async fn showcase(
     frame: Frame,
     ApiQuery(query): ApiQuery<PageQuery<Moment>>,
 ) -> Result<Response, ApiError> {
-    let slice = query.slice()?;
-    let page = slice.page(state.projects.showcase(slice).await?, Entry::place, Card::from);
-    render(&ShowcasePage { frame, projects: page.items, is_first: is_start(&slice), next: page.next_cursor })
+    let request = query.validate()?;
+    let page = request.into_page(state.projects.showcase(request).await?, Entry::place, Card::from);
+    render(&ShowcasePage { frame, projects: page.items, is_first: is_start(&request), next: page.next_cursor })
 }
 
 #[derive(Template)]

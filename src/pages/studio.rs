@@ -53,7 +53,7 @@ pub async fn studio(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Response, ApiError> {
-    let slice = query.slice()?;
-    let page = slice.page(state.projects.list(&user, slice).await?, |seen| seen.project.id, Card::from);
-    render(&StudioPage { frame, projects: page.items, is_first: is_start(&slice), next: page.next_cursor })
+    let request = query.validate()?;
+    let page = request.into_page(state.projects.list(&user, request).await?, |seen| seen.project.id, Card::from);
+    render(&StudioPage { frame, projects: page.items, is_first: is_start(&request), next: page.next_cursor })
 }

@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::http::page::{Cursor, PageRequest};
+use crate::domain::paging::{Cursor, PageRequest};
 use crate::metrics::labels::Platform;
 
 /// Characters of a description that a card shows.
@@ -37,8 +37,8 @@ pub fn first<P: Cursor>(size: i64) -> PageRequest<P> {
 }
 
 /// Whether this is the first page of a list.
-pub fn is_start<P: Cursor>(slice: &PageRequest<P>) -> bool {
-    slice.before == P::start()
+pub fn is_start<P: Cursor>(page: &PageRequest<P>) -> bool {
+    page.before == P::start()
 }
 
 /// Formats a number with thousands separators.

@@ -22,10 +22,10 @@ async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
         platforms.turn(platform, json!({ "outage": "hang" })).await;
     }
     let before = app.settled().await;
-    let answer = fixture.write("  Lookup!\n\nIt is out.\n ", &["x", "mastodon", "linkedin"]).await.expect(201);
+    let answer = fixture.write("  Look!\n\nIt is out.\n ", &["x", "mastodon", "linkedin"]).await.expect(201);
     let post = answer.json();
     assert_eq!(answer.header("location"), format!("/api/posts/{}", post["id"].as_str().unwrap()));
-    assert_eq!(post["text"], "Lookup!\n\nIt is out.");
+    assert_eq!(post["text"], "Look!\n\nIt is out.");
     assert_eq!((&post["project_id"], &post["author_id"]), (&json!(fixture.project), &json!(fixture.author.id)));
     let deliveries = post["deliveries"].as_array().unwrap();
     assert_eq!(deliveries.iter().map(|delivery| delivery["platform"].as_str().unwrap()).collect::<Vec<_>>(), ALL);

@@ -171,7 +171,7 @@ async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
         ("first\\light", "invalid"),
         ("first\0light", "invalid"),
         ("first'--", "invalid"),
-        // Lookup-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
+        // Look-alikes: a Cyrillic а and о, a full-width f, an en dash, a digit of another script, a soft hyphen.
         ("pаypal", "invalid"),
         ("gооd", "invalid"),
         ("ｆirst", "invalid"),

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use reqwest::header::HeaderValue;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
-use vitrine::http::faults::is_spared;
+use vitrine::fault_injection::is_exempt_route;
 use vitrine::operations::INTERNAL;
 use vitrine::router;
 
@@ -259,5 +259,5 @@ fn is_asked_elsewhere(route: &str, status: u16) -> bool {
         || (status == 429 && route != "/api/rum")
         || route == CALLBACK
         || INTERNAL.contains(&route)
-        || (status >= 500 && is_spared(route))
+        || (status >= 500 && is_exempt_route(route))
 }

@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::{KnownFormat, Schema, SchemaFormat};
 use uuid::Uuid;
 
-use crate::http::FieldError;
-use crate::http::fields::{Fields, Line, characters, email};
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, Line, characters, email};
 
 /// RFC 5321 limits a path to 256 characters, including the angle brackets.
 pub const EMAIL_LENGTH: usize = 254;

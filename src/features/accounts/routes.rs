@@ -27,9 +27,10 @@ use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::paging::Page;
 use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
@@ -208,8 +209,8 @@ async fn sessions(
     current: CurrentUser,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<SessionView>>, ApiError> {
-    let slice = query.slice()?;
-    let entries = state.accounts.sessions(current.user.id, slice).await?;
+    let page = query.validate()?;
+    let entries = state.accounts.sessions(current.user.id, page).await?;
     let view = |SessionEntry { id, device, created_at, last_seen_at, expires_at }| SessionView {
         id,
         device,
@@ -218,7 +219,7 @@ async fn sessions(
         expires_at,
         current: id == current.session,
     };
-    Ok(Json(slice.page(entries, |entry| entry.id, view)))
+    Ok(Json(page.into_page(entries, |entry| entry.id, view)))
 }
 
 /// End one session of the account

@@ -16,8 +16,8 @@ use crate::cache::{Cache, Lookup, Stale};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
+use crate::domain::paging::PageRequest;
 use crate::fault_injection::FaultInjector;
-use crate::http::page::PageRequest;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
@@ -306,9 +306,9 @@ impl Accounts {
     }
 
     /// One page of a user's active sessions.
-    pub(crate) async fn sessions(&self, user: Uuid, slice: PageRequest) -> Result<Vec<SessionEntry>, AccountError> {
+    pub(crate) async fn sessions(&self, user: Uuid, page: PageRequest) -> Result<Vec<SessionEntry>, AccountError> {
         let Inner { db, limits, .. } = &*self.0;
-        Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, slice).await?)
+        Ok(store::sessions(&mut db.acquire().await?, user, limits.idle, page).await?)
     }
 
     /// Ends one session of a user.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::model::{EndedSession, Role, Session, SessionEntry, TokenHash, User};
 use crate::db::{Conn, StoreError};
-use crate::http::page::PageRequest;
+use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
 struct UserRow {
@@ -122,16 +122,16 @@ pub async fn touch_session(conn: &mut Conn, token: &TokenHash, idle: Duration) -
     conn.optional(Query::UpdateAuthSessions, update).await
 }
 
-pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, slice: PageRequest) -> Result<Vec<SessionEntry>, StoreError> {
+pub async fn sessions(conn: &mut Conn, user: Uuid, idle: Duration, page: PageRequest) -> Result<Vec<SessionEntry>, StoreError> {
     let select = sqlx::query_as!(
         SessionEntry,
         "SELECT id, device, created_at, last_seen_at, expires_at FROM auth_sessions
          WHERE user_id = $1 AND id < $2 AND expires_at > now() AND last_seen_at > now() - make_interval(secs => $3)
          ORDER BY id DESC LIMIT $4",
         user,
-        slice.before,
+        page.before,
         idle.as_secs_f64(),
-        slice.limit
+        page.limit
     );
     conn.all(Query::SelectAuthSessions, select).await
 }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::driver::Image;
 use super::state::Status;
-use crate::http::FieldError;
-use crate::http::fields::{Fields, Line};
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, Line};
 use crate::metrics::labels::DriverName;
 
 pub type Name = Line<1, 60>;

@@ -19,9 +19,10 @@ use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
 use super::{extensions, logs, sessions};
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::DriverName;
@@ -109,9 +110,9 @@ async fn list(
     ApiPath(id): ApiPath<Uuid>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<EnvironmentView>>, ApiError> {
-    let slice = query.slice()?;
-    let environments = state.environments.list(&user, id, slice).await?;
-    Ok(Json(slice.page(environments, |environment| environment.id, EnvironmentView::from)))
+    let page = query.validate()?;
+    let environments = state.environments.list(&user, id, page).await?;
+    Ok(Json(page.into_page(environments, |environment| environment.id, EnvironmentView::from)))
 }
 
 /// A request to create an environment.

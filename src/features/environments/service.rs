@@ -19,9 +19,9 @@ use super::{events, sessions, store};
 use crate::config::Config;
 use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
+use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
 use crate::features::projects::{Action, ProjectError, Projects};
-use crate::http::page::PageRequest;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
@@ -177,10 +177,10 @@ impl Environments {
     }
 
     /// One page of a project's environments.
-    pub(crate) async fn list(&self, user: &User, project: Uuid, slice: PageRequest) -> Result<Vec<Environment>, EnvironmentError> {
+    pub(crate) async fn list(&self, user: &User, project: Uuid, page: PageRequest) -> Result<Vec<Environment>, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         projects.permit(user, project, Action::Enter).await?;
-        Ok(store::of_project(&mut db.acquire().await?, project, slice).await?)
+        Ok(store::of_project(&mut db.acquire().await?, project, page).await?)
     }
 
     /// An environment that the user may read.

@@ -7,7 +7,7 @@ use super::driver::Image;
 use super::model::{Environment, NewEnvironment};
 use super::state::Status;
 use crate::db::{Conn, StoreError};
-use crate::http::page::PageRequest;
+use crate::domain::paging::PageRequest;
 use crate::metrics::labels::{DriverName, Query};
 
 struct EnvironmentRow {
@@ -92,14 +92,14 @@ pub async fn lock(tx: &mut Conn, id: Uuid) -> Result<Option<Environment>, StoreE
 }
 
 /// One page of a project's environments.
-pub async fn of_project(conn: &mut Conn, project: Uuid, slice: PageRequest) -> Result<Vec<Environment>, StoreError> {
+pub async fn of_project(conn: &mut Conn, project: Uuid, page: PageRequest) -> Result<Vec<Environment>, StoreError> {
     let select = sqlx::query_as!(
         EnvironmentRow,
         "SELECT id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at
          FROM environments WHERE project_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         project,
-        slice.before,
-        slice.limit
+        page.before,
+        page.limit
     );
     conn.all(Query::SelectEnvironments, select).await?.into_iter().map(TryInto::try_into).collect()
 }

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, Line, integer, not_null, whole, whole_or_absent};
+use crate::fault_injection::is_exempt_route;
 use crate::fault_injection::{Effect, tables};
-use crate::http::FieldError;
-use crate::http::faults::is_spared;
-use crate::http::fields::{Fields, Line, integer, not_null, whole, whole_or_absent};
 use crate::metrics::labels::{DriverOperation, FaultKind};
 
 const LIFETIME_SECONDS: RangeInclusive<u32> = 1..=3600;
@@ -154,7 +154,7 @@ impl Order {
 
     fn route(&mut self, fields: &mut Fields, routes: &BTreeSet<String>) -> Option<String> {
         let route = self.route.take()?;
-        if is_spared(&route) {
+        if is_exempt_route(&route) {
             fields.refuse("route", "not_allowed", "is exempt from fault injection");
         } else if !routes.contains(&route) {
             fields.refuse("route", "unknown", "must be the template of a route, such as /api/projects/{id}");

@@ -13,10 +13,10 @@ use uuid::Uuid;
 
 use super::model::Order;
 use super::service::{FaultError, Faults};
+use crate::domain::paging::Page;
 use crate::fault_injection::{Effect, Fault};
 use crate::features::accounts::{CurrentUser, Role, User};
 use crate::http::extract::{ApiJson, ApiPath};
-use crate::http::page::Page;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 

@@ -9,8 +9,8 @@ use uuid::Uuid;
 use super::model::{NewFault, Order};
 use super::{events, store};
 use crate::db::{Conn, Db, StoreError};
+use crate::domain::validation::FieldError;
 use crate::fault_injection::{Fault, FaultInjector};
-use crate::http::FieldError;
 
 /// Why a request on faults is refused.
 #[derive(Debug, thiserror::Error)]

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use utoipa::openapi::Schema;
 use uuid::Uuid;
 
-use crate::http::fields::characters;
+use crate::domain::validation::characters;
 use crate::metrics::labels::Platform;
 
 const PATH_LENGTH: usize = 512;

@@ -6,8 +6,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::Schema;
 use uuid::Uuid;
 
-use crate::http::FieldError;
-use crate::http::fields::{Fields, Paragraph, some_of};
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, Paragraph, some_of};
 use crate::metrics::labels::Platform;
 use crate::platforms::api::Message;
 

@@ -16,9 +16,10 @@ use super::insights::InsightsError;
 use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post, Text, platforms};
 use super::service::PostError;
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::Platform;
@@ -113,9 +114,9 @@ async fn list(
     CurrentUser { user, .. }: CurrentUser,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<PostView>>, ApiError> {
-    let slice = query.slice()?;
-    let posts = state.posts.list(&user, slice).await?;
-    Ok(Json(slice.page(posts, |post| post.id, PostView::from)))
+    let page = query.validate()?;
+    let posts = state.posts.list(&user, page).await?;
+    Ok(Json(page.into_page(posts, |post| post.id, PostView::from)))
 }
 
 /// A request to create a post.

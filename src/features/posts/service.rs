@@ -11,11 +11,11 @@ use super::{events, store};
 use crate::cache::Cache;
 use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Db, StoreError};
+use crate::domain::paging::PageRequest;
+use crate::domain::validation::FieldError;
 use crate::features::accounts::User;
 use crate::features::oauth::{Oauth, Status};
 use crate::features::projects::{Action, ProjectError, Projects};
-use crate::http::FieldError;
-use crate::http::page::PageRequest;
 use crate::jobs::{Handler, Queue};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{JobKind, Platform};
@@ -133,8 +133,8 @@ impl Posts {
     }
 
     /// One page of the user's own posts.
-    pub(crate) async fn list(&self, user: &User, slice: PageRequest) -> Result<Vec<Post>, PostError> {
-        Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, slice).await?)
+    pub(crate) async fn list(&self, user: &User, page: PageRequest) -> Result<Vec<Post>, PostError> {
+        Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, page).await?)
     }
 
     /// A post that the user has written, or that is about a project that the user may enter.

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::model::{Announcement, Delivery, DeliveryStatus, NewPost, Post};
 use crate::db::{Conn, StoreError};
-use crate::http::page::PageRequest;
+use crate::domain::paging::PageRequest;
 use crate::metrics::labels::{Platform, Query};
 use crate::platforms::api::Published;
 
@@ -81,13 +81,13 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Post>, StoreError>
 }
 
 /// One page of an author's posts.
-pub async fn of_author(conn: &mut Conn, author: Uuid, slice: PageRequest) -> Result<Vec<Post>, StoreError> {
+pub async fn of_author(conn: &mut Conn, author: Uuid, page: PageRequest) -> Result<Vec<Post>, StoreError> {
     let select = sqlx::query_as!(
         PostRow,
         "SELECT id, project_id, author_id, text, created_at FROM posts WHERE author_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         author,
-        slice.before,
-        slice.limit
+        page.before,
+        page.limit
     );
     let posts = conn.all(Query::SelectPosts, select).await?;
     with_deliveries(conn, posts).await

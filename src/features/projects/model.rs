@@ -5,8 +5,8 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::http::FieldError;
-use crate::http::fields::{Fields, Line, Paragraph};
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, Line, Paragraph};
 
 pub type Name = Line<1, 80>;
 /// Free text for readers of the project.

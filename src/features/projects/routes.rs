@@ -18,12 +18,15 @@ use super::service::ProjectError;
 use super::slug::Slug;
 use crate::cache::Lookup;
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::paging::Page;
+use crate::domain::preconditions::Conditions;
+use crate::domain::validation::FieldError;
+use crate::domain::validation::not_null;
 use crate::features::accounts::{CurrentUser, User};
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
-use crate::http::fields::not_null;
-use crate::http::page::{Page, PageQuery};
-use crate::http::precondition::{Conditions, IdempotencyKey, RequiredConditions, etag};
-use crate::http::{ApiError, Code, FieldError};
+use crate::http::page::PageQuery;
+use crate::http::precondition::{IdempotencyKey, RequiredConditions, etag};
+use crate::http::{ApiError, Code};
 use crate::metrics::labels::CacheType;
 use crate::state::AppState;
 
@@ -120,9 +123,9 @@ async fn list(
     CurrentUser { user, .. }: CurrentUser,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<ProjectView>>, ApiError> {
-    let slice = query.slice()?;
-    let projects = state.projects.list(&user, slice).await?;
-    Ok(Json(slice.page(projects, |seen| seen.project.id, ProjectView::from)))
+    let page = query.validate()?;
+    let projects = state.projects.list(&user, page).await?;
+    Ok(Json(page.into_page(projects, |seen| seen.project.id, ProjectView::from)))
 }
 
 /// A request to create a project.
@@ -182,7 +185,7 @@ struct ChangeProject {
 
 /// Change a project, unless it has changed since the client read it
 ///
-/// FaultKey a published project private removes it from the showcase.
+/// Making a published project private removes it from the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), RequiredConditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 412), (status = 428)))]
@@ -278,9 +281,9 @@ async fn members(
     ApiPath(id): ApiPath<Uuid>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<MemberView>>, ApiError> {
-    let slice = query.slice()?;
-    let members = state.projects.members(&user, id, slice).await?;
-    Ok(Json(slice.page(members, |member| member.user_id, MemberView::from)))
+    let page = query.validate()?;
+    let members = state.projects.members(&user, id, page).await?;
+    Ok(Json(page.into_page(members, |member| member.user_id, MemberView::from)))
 }
 
 /// Roles that can be granted.

@@ -15,10 +15,10 @@ use super::{events, showcase, store};
 use crate::cache::{Cache, Invalidation, Lookup, Stale};
 use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Conn, Db, StoreError};
+use crate::domain::paging::PageRequest;
+use crate::domain::preconditions::Conditions;
+use crate::domain::validation::FieldError;
 use crate::features::accounts::{self, Accounts, User};
-use crate::http::FieldError;
-use crate::http::page::PageRequest;
-use crate::http::precondition::Conditions;
 use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
@@ -155,8 +155,8 @@ impl Projects {
     }
 
     /// One page of the projects of which the user is a member.
-    pub(crate) async fn list(&self, user: &User, slice: PageRequest) -> Result<Vec<Seen>, ProjectError> {
-        Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, slice).await?)
+    pub(crate) async fn list(&self, user: &User, page: PageRequest) -> Result<Vec<Seen>, ProjectError> {
+        Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, page).await?)
     }
 
     /// A project that the user may read.
@@ -280,9 +280,9 @@ impl Projects {
     }
 
     /// One page of the members of a project that the user may enter.
-    pub(crate) async fn members(&self, user: &User, id: Uuid, slice: PageRequest) -> Result<Vec<Member>, ProjectError> {
+    pub(crate) async fn members(&self, user: &User, id: Uuid, page: PageRequest) -> Result<Vec<Member>, ProjectError> {
         self.permit(user, id, Action::Enter).await?;
-        Ok(store::members(&mut self.0.db.acquire().await?, id, slice).await?)
+        Ok(store::members(&mut self.0.db.acquire().await?, id, page).await?)
     }
 
     /// Adds a member, or changes a member's role.

@@ -3,8 +3,8 @@
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
-use crate::http::FieldError;
-use crate::http::fields::{Fields, characters};
+use crate::domain::validation::FieldError;
+use crate::domain::validation::{Fields, characters};
 
 const LENGTH: std::ops::RangeInclusive<usize> = 3..=60;
 /// Words used, now or probably later, in the service's own URLs. As a project's slug, they could hide a page or imitate one.

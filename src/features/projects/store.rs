@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::model::{Member, NewProject, Project, ProjectChange, Role, Roster, Seen, Visibility};
 use super::slug::Slug;
 use crate::db::{Conn, StoreError};
-use crate::http::page::PageRequest;
+use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
 struct ProjectRow {
@@ -119,7 +119,7 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
 }
 
 /// One page of the projects of which a user is a member.
-pub async fn of_member(conn: &mut Conn, user: Uuid, slice: PageRequest) -> Result<Vec<Seen>, StoreError> {
+pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<Seen>, StoreError> {
     let select = sqlx::query!(
         "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
                 m.role
@@ -127,8 +127,8 @@ pub async fn of_member(conn: &mut Conn, user: Uuid, slice: PageRequest) -> Resul
          WHERE m.user_id = $1 AND m.project_id < $2
          ORDER BY m.project_id DESC LIMIT $3",
         user,
-        slice.before,
-        slice.limit
+        page.before,
+        page.limit
     );
     let rows = conn.all(Query::SelectProjects, select).await?;
     let seen = rows.into_iter().map(|row| Seen {
@@ -198,7 +198,7 @@ pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<R
 }
 
 /// One page of the members of a project, newest account first.
-pub async fn members(conn: &mut Conn, project: Uuid, slice: PageRequest) -> Result<Vec<Member>, StoreError> {
+pub async fn members(conn: &mut Conn, project: Uuid, page: PageRequest) -> Result<Vec<Member>, StoreError> {
     let select = sqlx::query_as!(
         MemberRow,
         "SELECT m.user_id, u.display_name, m.role, m.added_at
@@ -206,8 +206,8 @@ pub async fn members(conn: &mut Conn, project: Uuid, slice: PageRequest) -> Resu
          WHERE m.project_id = $1 AND m.user_id < $2
          ORDER BY m.user_id DESC LIMIT $3",
         project,
-        slice.before,
-        slice.limit
+        page.before,
+        page.limit
     );
     Ok(conn.all(Query::SelectProjectMembers, select).await?.into_iter().map(Into::into).collect())
 }

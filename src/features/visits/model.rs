@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 use utoipa::openapi::Schema;
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
 
-use crate::http::fields::{integer, one_of, whole};
+use crate::domain::validation::{integer, one_of, whole};
 use crate::metrics::labels::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
 /// Upper bound of a plausible duration in milliseconds. A page left in the background for longer tells nothing about the service.

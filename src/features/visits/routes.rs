@@ -12,9 +12,10 @@ use utoipa_axum::routes;
 
 use super::model::Report;
 use super::service::TooMuch;
+use crate::domain::validation::FieldError;
 use crate::http::address::ClientNetwork;
 use crate::http::extract::ApiJson;
-use crate::http::{ApiError, Code, FieldError};
+use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
 /// Maximum number of reports per beacon.

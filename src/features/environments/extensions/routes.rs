@@ -14,10 +14,10 @@ use uuid::Uuid;
 use super::catalogue;
 use super::model::{Extension, Install, InstallStatus};
 use super::service::Removal;
+use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::http::extract::ApiPath;
-use crate::http::page::Page;
 use crate::state::AppState;
 
 pub fn routes() -> OpenApiRouter<AppState> {

@@ -10,9 +10,9 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::model::Entry;
+use crate::domain::validation::integer;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::fields::integer;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 

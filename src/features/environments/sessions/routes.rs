@@ -12,10 +12,11 @@ use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
-use crate::http::page::{Page, PageQuery};
+use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::state::AppState;
 
@@ -57,9 +58,9 @@ async fn list(
     ApiPath(id): ApiPath<Uuid>,
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Json<Page<SessionView>>, ApiError> {
-    let slice = query.slice()?;
-    let sessions = state.environments.sessions(&user, id, slice).await?;
-    Ok(Json(slice.page(sessions, |session| session.id, |session| SessionView::of(&state, session))))
+    let page = query.validate()?;
+    let sessions = state.environments.sessions(&user, id, page).await?;
+    Ok(Json(page.into_page(sessions, |session| session.id, |session| SessionView::of(&state, session))))
 }
 
 /// A request to open a session.

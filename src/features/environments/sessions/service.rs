@@ -10,9 +10,9 @@ use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType, TerminalEn
 use super::store;
 use crate::db::idempotency::{Claim, IdempotentRequest};
 use crate::db::{Conn, StoreError};
+use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
 use crate::features::projects::{Action, ProjectError};
-use crate::http::page::PageRequest;
 use crate::metrics::Metrics;
 
 impl Environments {
@@ -46,9 +46,9 @@ impl Environments {
     }
 
     /// One page of an environment's sessions.
-    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, slice: PageRequest) -> Result<Vec<Session>, EnvironmentError> {
+    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, page: PageRequest) -> Result<Vec<Session>, EnvironmentError> {
         self.read(user, environment).await?;
-        Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, slice).await?)
+        Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, page).await?)
     }
 
     /// Closes a session. Members may close their own, managers of the project any.

@@ -14,8 +14,8 @@ use super::super::driver::{Terminal, TerminalInput, TerminalOutput, TerminalSize
 use super::super::events;
 use super::model::{Closed, Session, TerminalEnd};
 use super::terminals::{Held, Refused, Said};
+use crate::domain::validation::Fields;
 use crate::features::accounts::CurrentUser;
-use crate::http::fields::Fields;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{EventIn, EventOut};
 use crate::realtime::{Client, Done, Events, Topic, Work};

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
 use crate::db::{Conn, StoreError};
-use crate::http::page::PageRequest;
+use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
 struct SessionRow {
@@ -52,14 +52,14 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Session>, StoreErr
 }
 
 /// One page of an environment's sessions.
-pub async fn of_environment(conn: &mut Conn, environment: Uuid, slice: PageRequest) -> Result<Vec<Session>, StoreError> {
+pub async fn of_environment(conn: &mut Conn, environment: Uuid, page: PageRequest) -> Result<Vec<Session>, StoreError> {
     let select = sqlx::query_as!(
         SessionRow,
         "SELECT id, environment_id, user_id, type, status, created_at, closed_at
          FROM env_sessions WHERE environment_id = $1 AND id < $2 ORDER BY id DESC LIMIT $3",
         environment,
-        slice.before,
-        slice.limit
+        page.before,
+        page.limit
     );
     conn.all(Query::SelectEnvSessions, select).await?.into_iter().map(TryInto::try_into).collect()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::http::page::Moment;
+use crate::domain::paging::Moment;
 
 /// A published project, as everybody sees it.
 #[derive(Clone, Debug, Serialize, Deserialize)]

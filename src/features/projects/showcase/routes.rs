@@ -11,10 +11,11 @@ use utoipa_axum::routes;
 
 use super::super::slug::Slug;
 use super::model::Entry;
+use crate::domain::paging::{Moment, Page};
+use crate::domain::preconditions::Conditions;
 use crate::http::ApiError;
 use crate::http::extract::{ApiPath, ApiQuery};
-use crate::http::page::{Moment, Page, PageQuery};
-use crate::http::precondition::Conditions;
+use crate::http::page::PageQuery;
 use crate::state::AppState;
 
 pub fn routes() -> OpenApiRouter<AppState> {
@@ -44,9 +45,9 @@ impl From<Entry> for EntryView {
 #[utoipa::path(get, path = "/api/showcase", tag = "showcase", params(PageQuery<Moment>),
     responses((status = 200, body = Page<EntryView>)))]
 async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery<Moment>>) -> Result<Json<Page<EntryView>>, ApiError> {
-    let slice = query.slice()?;
-    let entries = state.projects.showcase(slice).await?;
-    Ok(Json(slice.page(entries, Entry::place, EntryView::from)))
+    let page = query.validate()?;
+    let entries = state.projects.showcase(page).await?;
+    Ok(Json(page.into_page(entries, Entry::place, EntryView::from)))
 }
 
 /// Get a published project

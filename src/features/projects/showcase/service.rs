@@ -6,7 +6,7 @@ use super::super::slug::Slug;
 use super::model::Entry;
 use super::store;
 use crate::cache::Stale;
-use crate::http::page::{Moment, PageRequest};
+use crate::domain::paging::{Moment, PageRequest};
 use crate::metrics::labels::CacheType;
 
 /// Cache key of the first page. Cannot collide with the key of a slug, which begins with `slug`.
@@ -17,10 +17,10 @@ impl Projects {
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn showcase(&self, slice: PageRequest<Moment>) -> Result<Vec<Entry>, ProjectError> {
+    pub async fn showcase(&self, page: PageRequest<Moment>) -> Result<Vec<Entry>, ProjectError> {
         let Parts { db, cache, .. } = self.parts();
-        let load = async || store::published(&mut db.acquire().await?, slice).await;
-        if !slice.is_usual() {
+        let load = async || store::published(&mut db.acquire().await?, page).await;
+        if !page.is_usual() {
             return Ok(load().await?);
         }
         let page = cache.get_or_load(CacheType::Showcase, FIRST_PAGE, async || load().await.map(Some)).await?;

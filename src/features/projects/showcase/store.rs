@@ -2,20 +2,20 @@
 
 use super::model::Entry;
 use crate::db::{Conn, StoreError};
-use crate::http::page::{Moment, PageRequest};
+use crate::domain::paging::{Moment, PageRequest};
 use crate::metrics::labels::Query;
 
 /// One page of the published projects.
-pub async fn published(conn: &mut Conn, slice: PageRequest<Moment>) -> Result<Vec<Entry>, StoreError> {
+pub async fn published(conn: &mut Conn, page: PageRequest<Moment>) -> Result<Vec<Entry>, StoreError> {
     let select = sqlx::query_as!(
         Entry,
         r#"SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at AS "published_at!"
          FROM projects p JOIN users u ON u.id = p.owner_id
          WHERE p.published_at IS NOT NULL AND p.visibility = 'public' AND (p.published_at, p.id) < ($1, $2)
          ORDER BY p.published_at DESC, p.id DESC LIMIT $3"#,
-        slice.before.at,
-        slice.before.id,
-        slice.limit
+        page.before.at,
+        page.before.id,
+        page.limit
     );
     conn.all(Query::SelectProjects, select).await
 }

@@ -2,12 +2,11 @@
 //! error before it rejects a body.
 
 use serde::de::Error;
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Number;
+use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
-
-use super::error::FieldError;
 
 /// 2^53: up to here an `f64` represents every integer exactly.
 const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
@@ -85,6 +84,17 @@ pub fn some_of(words: impl IntoIterator<Item = &'static str>) -> Schema {
 #[must_use]
 pub fn integer(min: i64, max: i64) -> ObjectBuilder {
     ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(min)).maximum(Some(max))
+}
+
+/// A field that failed validation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct FieldError {
+    /// Path of the field in the request body, such as `members.0.role`.
+    pub field: String,
+    /// Stable code, such as `too_long`.
+    pub code: &'static str,
+    /// One-line explanation for people.
+    pub message: String,
 }
 
 /// Collects the validation errors of a body.
