@@ -1,5 +1,5 @@
-//! The canary: a message that travels every second from this replica to every other one and back. It measures the latency of
-//! events between replicas, and detects whether this replica can publish and receive at all.
+//! The canary: a message that this replica publishes every second. Every other replica replies to it. It measures the latency of
+//! events between replicas, and shows whether this replica can publish and receive at all.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -10,13 +10,13 @@ use crate::metrics::Metrics;
 pub const EVERY: Duration = Duration::from_secs(1);
 /// A replica that has not received its own canary for this long reports itself as disconnected.
 const DEAF_AFTER: Duration = Duration::from_secs(3);
-/// A canary without a reply after this time counts as lost. Long, so that slow replies are still measured.
+/// Replies that arrive later than this are ignored. The time is long, so that slow replies are still measured.
 const LOST_AFTER: Duration = Duration::from_secs(15);
 
 /// The canaries of one replica.
 pub struct Canary {
     next: u64,
-    /// Canaries without a reply yet, and when they were sent.
+    /// The canaries of the last `LOST_AFTER` and when each was sent. A reply does not remove its canary: every replica replies.
     out: HashMap<u64, Instant>,
     heard_myself: Option<Instant>,
     metrics: Metrics,
@@ -27,7 +27,7 @@ impl Canary {
         Self { next: 0, out: HashMap::new(), heard_myself: None, metrics }
     }
 
-    /// Registers a new canary and returns its number.
+    /// Registers a new canary, and returns its number. Also updates `websocket_adapter_connected`.
     pub fn set_out(&mut self) -> u64 {
         let connected = self.heard_myself.is_some_and(|heard| heard.elapsed() < DEAF_AFTER);
         self.metrics.websocket_adapter_connected.set((), f64::from(u8::from(connected)));

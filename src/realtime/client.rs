@@ -13,11 +13,11 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
-/// Pause before retrying an event for a client whose queue is full. The queue must drain meanwhile: the library closes a
-/// connection whose queue is full when a ping is due.
+/// Pause before retrying an event for a client whose queue is full. It lets the queue drain, because the library closes the
+/// connection if a ping is due while the queue is full.
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// A client that is connected to this replica; clones refer to the same client.
+/// A client that is connected to this replica. Clones refer to the same client.
 #[derive(Clone)]
 pub struct Client {
     socket: SocketRef,
@@ -31,25 +31,25 @@ pub struct Client {
 #[error("the client's queue is full")]
 pub struct Slow;
 
-/// The client has disconnected.
+/// No event can be sent: the client has disconnected, or the event cannot be serialized.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client has disconnected")]
 pub struct Gone;
 
 impl Client {
-    /// The client of an admitted socket; `None` before its admission.
+    /// The client of a socket; `None` before the socket is admitted.
     pub(super) fn of(socket: SocketRef, faults: &FaultInjector, metrics: &Metrics) -> Option<Self> {
         let connection = socket.extensions.get::<Arc<ConnectionState>>()?;
         Some(Self { socket, connection, faults: faults.clone(), metrics: metrics.clone() })
     }
 
-    /// The identity at admission. The session may have ended since, so verify it again before acting on it.
+    /// The identity at admission. The session may have ended since, so check the session again before acting for the user.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.connection.identity
     }
 
-    /// Whether both refer to the same socket.
+    /// Whether both values refer to the same socket.
     #[must_use]
     pub fn is(&self, other: &Self) -> bool {
         self.socket.id == other.socket.id
@@ -83,8 +83,8 @@ impl Client {
         self.socket.rooms().iter().filter_map(|name| Room::named(name)).collect()
     }
 
-    /// Runs background work for the client, from the acknowledgement of the current event until the client disconnects; see
-    /// [`Work`]. It replaces earlier work of the same name.
+    /// Starts background work for the client once the current event is acknowledged, and replaces running work of the same name.
+    /// The work ends when the client disconnects, or by [`Self::release`] or [`Self::leave`].
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         self.connection.hold(work, task);
     }
@@ -101,10 +101,10 @@ impl Client {
         self.connection.holds(work)
     }
 
-    /// Queues an event for the client. When the queue is full, the event is dropped and counted.
+    /// Queues an event for the client. If the queue is full, drops the event and counts the loss.
     ///
     /// # Errors
-    /// [`Slow`] when the event was dropped. A disconnected client is no error.
+    /// [`Slow`] when the queue is full. A disconnected client is not an error, nor is an event that cannot be serialized, which is logged.
     pub fn emit(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Slow> {
         match self.try_emit(event, payload) {
             Err(Refused::Slow) => {
@@ -115,10 +115,10 @@ impl Client {
         }
     }
 
-    /// Queues an event, and waits while the queue is full: backpressure for producers of many events.
+    /// Queues an event, and waits while the queue is full, so that a producer of many events is no faster than the client.
     ///
     /// # Errors
-    /// [`Gone`] when the client has disconnected.
+    /// [`Gone`] when the client has disconnected or the event cannot be serialized.
     pub async fn send(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Gone> {
         loop {
             match self.try_emit(event, payload) {
@@ -148,7 +148,7 @@ impl Client {
         }
     }
 
-    /// The library's socket, for closing it.
+    /// The library's socket, to disconnect it and to read its transport.
     pub(super) fn socket(&self) -> &SocketRef {
         &self.socket
     }
