@@ -2,8 +2,9 @@
 //!
 //! A change records its invalidations in its own transaction ([`db::invalidations`](crate::db::invalidations)). Each replica
 //! reads them on every notification and every second, and removes the entries from Redis itself. It serves cached entries
-//! only for [`TRUST`] after its last read, and stores in Postgres how far it has read. A replica whose removals Redis did not
-//! accept can therefore wait until no replica serves the stale entries. The reasons are in `docs/adr/0018-revocation.md`.
+//! only for [`TRUST`] after its last read, and records its position in Postgres. If Redis did not accept a removal, the replica
+//! that made the change can therefore wait until no replica serves the stale entries. `docs/adr/0018-revocation.md` gives the
+//! reasons.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -19,16 +20,17 @@ use crate::db::invalidations::{self, Found, Row};
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::CacheType;
 
-/// How long a replica serves cached entries after it began its last read of the invalidations.
+/// Time for which a replica may serve cached entries, from the start of its last read of the invalidations.
 const TRUST: Duration = Duration::from_secs(4);
-/// The same right as recorded in Postgres: longer, because the two clocks may drift apart in this time.
+/// Duration of the lease that Postgres holds for the same right. It is longer than [`TRUST`], because the clocks of the replica
+/// and of Postgres may drift apart in this time.
 const LEASE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Concurrent removals from Redis.
+/// Maximum number of concurrent removals from Redis.
 const CONCURRENT_REMOVALS: usize = 64;
-/// Unread batches of a subscriber; beyond that it misses the oldest.
+/// Batches that a subscriber may leave unread. Beyond that it misses the oldest.
 const BACKLOG: usize = 256;
-/// First and longest pause between two checks for replicas that have not read an invalidation.
+/// First and longest pause between two checks whether a replica has still not applied an invalidation.
 const PENDING_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
 /// An entry that a change invalidates.
@@ -48,7 +50,7 @@ impl Stale {
     }
 }
 
-/// One replica's view of the invalidations; clones share it.
+/// The state of one replica as a reader of the invalidations; clones share it.
 #[derive(Clone)]
 pub(super) struct Invalidations(Arc<Inner>);
 
@@ -56,7 +58,7 @@ struct Inner {
     db: Db,
     replica: Uuid,
     started: Instant,
-    /// Milliseconds after `started`; 0 until the first read.
+    /// End of the right to serve cached entries, in milliseconds after `started`; 0 until the right first begins.
     trusted_until: AtomicU64,
     notified: Notify,
     published: broadcast::Sender<Arc<[Stale]>>,
@@ -155,7 +157,7 @@ impl Cache {
         }
     }
 
-    /// Gives up this replica's right to serve cached entries, so that no other replica waits for it.
+    /// Releases this replica's lease, so that no other replica waits for its expiry. Call it after the last request.
     pub async fn leave(&self) {
         let Inner { db, replica, .. } = &*self.invalidations.0;
         let left = async { invalidations::leave(&mut db.acquire_reserved().await?, *replica).await };
@@ -165,9 +167,11 @@ impl Cache {
     }
 }
 
-/// A replica's position in the invalidations.
+/// The position of a replica in the invalidations.
 struct Reader {
+    /// Snapshot of the last read, whose rows are all applied; `None` before the first read.
     applied: Option<String>,
+    /// The oldest transaction that may still add rows: the next read starts there.
     oldest: String,
     /// Rows of the last read; the next read may return them again.
     seen: HashSet<Row>,
@@ -176,7 +180,8 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads and applies once. Returns whether to read again at once: the next read also stores this one's position.
+    /// Reads the invalidations and applies them. Returns whether to read again at once: after new rows, because only the next read
+    /// records in Postgres that they are applied; and after a read without a lease, because only the next read permits serving.
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
         let begun = Instant::now();
@@ -184,12 +189,12 @@ impl Reader {
         let Found { snapshot, oldest, rows } =
             invalidations::read(&mut conn, *replica, self.applied.as_deref(), &self.oldest, LEASE).await?;
         drop(conn);
-        // Without a lease during this read, other replicas did not wait for this one. The next read finds the changes that they
-        // committed after this snapshot and answered before the lease began.
+        // If the lease had ended, other replicas did not wait for this one: they may have answered a change that this snapshot does
+        // not include. The next read finds such a change.
         let was_leased = self.leased_until.is_some_and(|end| end > Instant::now());
         let new: Vec<Row> = rows.difference(&self.seen).cloned().collect();
         let found_new = !new.is_empty();
-        // A newer release may use caches that this one does not know.
+        // Skip caches that only a newer release knows.
         let known = |row: Row| Some((Stale::new(CacheType::named(&row.cache)?, row.entry), row.transaction));
         let stale: Vec<(Stale, String)> = new.into_iter().filter_map(known).collect();
         let removals = stream::iter(stale.clone()).for_each_concurrent(CONCURRENT_REMOVALS, |(stale, transaction)| async move {
@@ -209,8 +214,8 @@ impl Reader {
 }
 
 impl Invalidation {
-    /// Call after the commit: returns when no replica serves the entries any more. If Redis accepts the removals, that is at
-    /// once. Otherwise it waits until every replica has read the invalidations or lost its lease.
+    /// Waits until no replica serves the entries any more. Call it after the commit. If Redis accepts the removals, it returns at
+    /// once. Otherwise it waits until every replica has applied the invalidations or lost its lease.
     pub async fn finish(self) {
         let Self { cache, transaction, entries } = self;
         let mut are_removed = true;
@@ -225,7 +230,7 @@ impl Invalidation {
 
 impl Invalidations {
     async fn until_applied(&self, transaction: &str) {
-        // By then, a replica that has not read the invalidation has lost its lease, and only a read renews the lease.
+        // Only a read renews a lease, so at `end` every replica has either read the invalidation or lost its lease.
         let end = Instant::now() + LEASE;
         let (mut pause, longest) = PENDING_INTERVAL;
         while Instant::now() < end {
