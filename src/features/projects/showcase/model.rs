@@ -1,4 +1,4 @@
-//! The types of the showcase.
+//! A project in the showcase, as the store reads it and the cache keeps it.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -6,12 +6,12 @@ use uuid::Uuid;
 
 use crate::domain::paging::Moment;
 
-/// A published project, as everybody sees it.
+/// A published project. Everybody may read it, without a session.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Entry {
-    /// Identifier of the project; not exposed.
+    /// Identifier of the project. Clients see it only within entity tags and cursors.
     pub id: Uuid,
-    /// Version of the project; not exposed.
+    /// Version of the project. Clients see it only within entity tags.
     pub version: i64,
     /// Name of the project.
     pub name: String,
@@ -27,13 +27,13 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The entry's position in the order of the showcase.
+    /// The cursor of the entry: the showcase is sorted by time of publication.
     #[must_use]
     pub fn place(&self) -> Moment {
         Moment { at: self.published_at, id: self.id }
     }
 
-    /// The entity tag of the entry's URL. It contains the project's identifier, because another project may get the slug later.
+    /// The entity tag of the entry. It contains the identifier, because another project may later have the same slug and version.
     #[must_use]
     pub fn tag(&self) -> String {
         format!("{}-{}", self.id.simple(), self.version)
