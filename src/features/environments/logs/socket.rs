@@ -1,4 +1,4 @@
-//! Logs over Socket.IO: clients subscribed to an environment receive its log, no faster than they read it.
+//! Logs over Socket.IO. A client that is subscribed to an environment receives its log, no faster than the client reads.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use super::model::Entry;
 use crate::metrics::labels::EventOut;
 use crate::realtime::{Client, Work};
 
-/// Maximum number of bytes of lines in one event, unless a single line is longer. Keeps little in memory for a slow client.
+/// Maximum size of the lines in one event in bytes; a longer line has its own event. It limits the memory for a slow client.
 const PIECE: usize = 64 << 10;
 
 #[derive(Serialize)]
@@ -17,7 +17,8 @@ struct Batch<'a> {
     entries: &'a [Entry],
 }
 
-/// Sends a client the entries after a number, or else the newest ones, and then every new entry, until the client leaves.
+/// Sends a client the log of an environment: first the entries after the number `after`, or the newest ones if it is `None`, then every
+/// new entry. Ends when the client leaves the environment's room or disconnects.
 pub fn send_log(live: &Live, client: &Client, environment: Uuid, after: Option<i64>) {
     let (mut tail, to) = (live.follow(environment, after), client.clone());
     client.hold(Work::Log(environment), async move {

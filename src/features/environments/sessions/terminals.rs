@@ -1,4 +1,4 @@
-//! The open terminals of this replica's clients. Routes an event to its program.
+//! The registry of this replica's open terminals. It finds the terminal that a client's input event is for.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use uuid::Uuid;
 use super::super::driver::TerminalSize;
 use crate::realtime::Client;
 
-/// Maximum number of terminals per client: each is two programs in a container and two connections to the engine.
+/// Maximum number of terminals per client. Each needs two programs in a container and two connections to the engine.
 const MOST: usize = 8;
-/// Capacity of a terminal's input queue; an entry has at most 16 KiB.
+/// Capacity of a terminal's input queue in events of at most 16 KiB.
 const WAITING: usize = 16;
 
-/// An input event for a program.
+/// An input event for the program of a terminal.
 pub enum Said {
     Typed(String),
     Resized(TerminalSize),
@@ -23,13 +23,13 @@ pub enum Said {
 /// Why a client may not open another terminal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// The client has an open terminal of this session.
+    /// The client already has an open terminal of this session.
     Busy,
-    /// The client has reached the limit, which is included.
+    /// The client already has this many terminals, the maximum.
     TooMany(usize),
 }
 
-/// The open terminals by session. Clones share one registry.
+/// The clients with an open terminal, by session. Clones share one registry.
 #[derive(Clone, Default)]
 pub struct Terminals(Arc<Mutex<HashMap<Uuid, Vec<Holder>>>>);
 
@@ -38,7 +38,7 @@ struct Holder {
     said: mpsc::Sender<Said>,
 }
 
-/// The registration of an open terminal, removed on drop.
+/// The registration of an open terminal. Dropping it removes the terminal from the registry.
 pub struct Held {
     terminals: Terminals,
     client: Client,
