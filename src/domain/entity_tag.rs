@@ -27,8 +27,8 @@ enum Members {
 pub struct Malformed;
 
 impl TagList {
-    /// Parses the lines of a field. Several lines form one list, in order (RFC 9110, 5.3); members may be empty (5.6.1.2).
-    /// `None` when the header is absent.
+    /// Parses all lines of a header; `None` if there are none. Several lines form one list (RFC 9110, 5.3), and a list may have empty
+    /// members (5.6.1.2).
     ///
     /// # Errors
     /// [`Malformed`], also when `*` is combined with anything else.
@@ -49,14 +49,14 @@ impl TagList {
         Ok(Some(Self(Members::These(tags))))
     }
 
-    /// Whether the list contains this strong tag, by the strong comparison of `If-Match`: a weak tag in the list matches nothing
-    /// (RFC 9110, 8.8.3.2).
+    /// Whether the list is `*` or contains the strong tag `current`. A weak tag in the list matches nothing: `If-Match` requires the
+    /// strong comparison (RFC 9110, 8.8.3.2).
     #[must_use]
     pub fn matches_strongly(&self, current: impl Display) -> bool {
         self.matches(current, |tag| !tag.is_weak)
     }
 
-    /// Like [`Self::matches_strongly`], by the weak comparison of `If-None-Match`.
+    /// As [`Self::matches_strongly`], but a weak tag matches too: `If-None-Match` requires the weak comparison.
     #[must_use]
     pub fn matches_weakly(&self, current: impl Display) -> bool {
         self.matches(current, |_| true)

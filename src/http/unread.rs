@@ -1,8 +1,8 @@
 //! Drains a request body that its handler did not read, for example because the request was rejected or matched no route.
 //!
-//! The rest is read and discarded before the response is sent. If a connection closes while the client is still sending, the
-//! response is lost: the client sees a reset, and the edge reports a failure of this replica. [`extract`](super::extract) handles
-//! the bodies that are read.
+//! The server reads and discards the rest of the body before it sends the response. If it closed the connection while the client
+//! was still sending, the response would be lost: the client would see a reset, and the edge would report a failure of this replica.
+//! [`extract`](super::extract) handles the bodies that handlers read.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -15,9 +15,9 @@ use axum::extract::Request;
 use axum::http::header::EXPECT;
 use http_body::{Frame, SizeHint};
 
-/// Bytes to drain at most. Beyond that the client loses its connection.
+/// Maximum number of bytes to drain. A client that sends more loses its connection.
 const LIMIT: usize = 8 << 20;
-/// Time to drain. The edge buffers bodies and sends them at once; a client that is slower than this loses its connection.
+/// Time limit for draining. A slower client loses its connection; the edge is faster, because it buffers bodies completely.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A handle to the request's body that outlives the handler; empty when there is nothing to drain.
@@ -26,7 +26,7 @@ pub struct UnreadBody(Option<Arc<Mutex<Body>>>);
 struct Handed(Arc<Mutex<Body>>);
 
 impl UnreadBody {
-    /// Splits off the handle; the returned request shares the body.
+    /// Creates the handle. The returned request shares its body with the handle.
     #[must_use]
     pub fn of(request: Request) -> (Request, Self) {
         // With `Expect: 100-continue` the client has not sent the body yet, and after a rejection it never will.
@@ -41,7 +41,7 @@ impl UnreadBody {
     /// Reads and discards the rest of the body, within `LIMIT` and `PATIENCE`.
     pub async fn discard(self) {
         let Some(body) = self.0 else { return };
-        // Another reader still holds it: a task that the handler spawned, or the response body itself.
+        // Something else may still read the body: a task that the handler spawned, or the response body itself.
         if Arc::strong_count(&body) > 1 {
             return;
         }
