@@ -1,15 +1,16 @@
-//! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs its phases: report unready, wait until
-//! the edge notices, stop accepting, finish in-flight requests, end the tasks, close the pools.
+//! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs it: report unready, wait until the edge
+//! notices, stop accepting, finish in-flight requests and disconnect Socket.IO clients, end jobs and tasks, release the cache
+//! lease, close the connections to Postgres.
 
 use tokio::signal::unix::{SignalKind, signal as listen};
 
-/// Completes on SIGTERM or SIGINT. The handlers are installed by the call, not by the first poll: a signal in between would
-/// end the process abruptly.
+/// Completes on SIGTERM or SIGINT. The call itself installs the handlers: if the first poll did, a signal before it would end the
+/// process abruptly.
 pub fn signal() -> impl Future<Output = ()> {
     let signals = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
     async {
         let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-            // Without signal handlers, the default action ends the process abruptly.
+            // The handlers could not be installed, so the default action of a signal ends the process.
             return std::future::pending().await;
         };
         tokio::select! {

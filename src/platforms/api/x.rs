@@ -1,4 +1,4 @@
-//! X's API, version 2 (docs.x.com). It does not reveal e-mail addresses.
+//! X's API, version 2 (docs.x.com). Vitrine does not request e-mail addresses, which need the scope `users.email`.
 
 use openidconnect::http::Method;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use serde_json::json;
 use super::{ApiFailure, Identity, Insights, Message, Published, Session, understood};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Greatest weight of a post; see [`weight`].
+/// Maximum length of a post: the sum of the [`weight`]s of its characters.
 pub const LONGEST: usize = 280;
 
 #[derive(Deserialize)]
@@ -38,7 +38,8 @@ struct Post {
     id: String,
 }
 
-/// The weight of a character. The ranges of weight 1 are those of X's own library `twitter-text`, mostly alphabets.
+/// The number of characters that X counts for one character. The ranges that count once, mostly alphabets, are those of X's own
+/// library `twitter-text`.
 pub fn weight(character: char) -> usize {
     match character {
         '\0'..='\u{10ff}' | '\u{2000}'..='\u{200d}' | '\u{2010}'..='\u{201f}' | '\u{2032}'..='\u{2037}' => 1,
@@ -46,7 +47,7 @@ pub fn weight(character: char) -> usize {
     }
 }
 
-/// The account that the token is for.
+/// The account that granted the token.
 pub async fn identity(session: &Session<'_>) -> Result<Identity, ApiFailure> {
     let Answer { data: User { id, name, username } } = session.get(ApiEndpoint::Identity, "2/users/me").await?;
     Ok(Identity { subject: id, handle: username, name, email: None })
@@ -57,14 +58,14 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) ->
     let request = session.request(Method::POST, "2/tweets");
     let answer = session.post(request, key, &json!({ "text": message.to_string() })).await?;
     let Answer { data: Post { id } } = understood(&answer)?;
-    // Checked, because it becomes part of a URL.
+    // Check the identifier, because it becomes part of a URL.
     if !id.chars().all(|c| c.is_ascii_digit()) {
         return Err(ApiFailure::NotUnderstood);
     }
     Ok(Published { url: Some(format!("https://x.com/i/web/status/{id}")), remote_id: id })
 }
 
-/// The account's followers and posts.
+/// The account's numbers of followers and posts.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let path = "2/users/me?user.fields=public_metrics";
     let Answer { data: Measured { public_metrics } } = session.get(ApiEndpoint::Insights, path).await?;
