@@ -1,5 +1,5 @@
 //! Receivers of alerts: Slack's incoming webhooks, `PagerDuty`'s Events API v2 and Alertmanager's own webhook, one file each. They accept
-//! the requests that the real services accept and respond as those do. `sink` stores the notifications.
+//! the same requests as the real services, and send the same responses. `sink` stores the notifications.
 
 mod pagerduty;
 mod sink;
@@ -18,7 +18,7 @@ pub use sink::{Disorder, Notification, Sink, Status};
 
 use crate::faults;
 
-/// The kind of a receiver.
+/// A simulated receiver.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -26,12 +26,12 @@ pub enum Kind {
     Slack,
     /// The `PagerDuty` service of the person on call.
     Pagerduty,
-    /// A program.
+    /// Any program that accepts Alertmanager's own webhook.
     Webhook,
 }
 
 impl Kind {
-    /// All of them, in display order.
+    /// All kinds, in display order.
     pub const ALL: [Self; 3] = [Self::Slack, Self::Pagerduty, Self::Webhook];
 
     /// The name in paths.

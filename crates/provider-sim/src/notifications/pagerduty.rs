@@ -1,6 +1,7 @@
 //! `PagerDuty`'s Events API v2. <https://developer.pagerduty.com/docs/send-alert-event>
 //!
-//! An event's class is the name of its alert. `acknowledge` is not implemented: people acknowledge in `PagerDuty` itself.
+//! Vitrine's Alertmanager sends the alert's name as the event's `class`. The action `acknowledge` is not implemented, because operators
+//! acknowledge in `PagerDuty` itself.
 
 use std::sync::Arc;
 
@@ -73,7 +74,7 @@ fn refuse(errors: &[String]) -> (StatusCode, Json<Value>) {
 }
 
 impl Event {
-    /// The resulting status of the incident, and the errors in the event.
+    /// The status that the action stands for, if it is known; and the errors in the event.
     fn check(&self) -> (Option<Status>, Vec<String>) {
         let status = match &*self.action {
             "trigger" => Some(Status::Firing),

@@ -1,4 +1,4 @@
-//! The latest notifications, and the outages of receivers, independent of the receivers' protocols.
+//! Stores the latest notifications and the knobs of the receivers. It is independent of the receivers' protocols.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
@@ -10,37 +10,37 @@ use time::OffsetDateTime;
 use super::Kind;
 use crate::knobs::Outage;
 
-/// Number of notifications kept; older ones are dropped.
+/// Maximum number of stored notifications: a new one replaces the oldest.
 const KEPT: usize = 1_000;
 
-/// Whether the alerts of a notification still fire.
+/// The state of the alerts in a notification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Status {
-    /// They still fire.
+    /// At least one still fires.
     Firing,
-    /// They have resolved.
+    /// All have resolved.
     Resolved,
 }
 
 /// One notification.
 #[derive(Clone, Debug, Serialize)]
 pub struct Notification {
-    /// The kind of the receiver.
+    /// The receiver that accepted it.
     pub kind: Kind,
     /// The sender's name for the receiver, if the protocol has one: Alertmanager's receiver, Slack's channel.
     pub receiver: Option<String>,
     /// The distinct names of the alerts.
     pub alerts: Vec<String>,
-    /// Whether the alerts still fire.
+    /// The state of the alerts.
     pub status: Status,
-    /// The severity that the sender states.
+    /// The severity, if the sender gives one.
     pub severity: Option<String>,
-    /// The receiver's deduplication key, if the protocol has one.
+    /// The key that joins notifications of the same alerts, if the protocol has one: `dedup_key`, `groupKey`.
     pub key: Option<String>,
-    /// The text for people.
+    /// The human-readable text.
     pub text: String,
-    /// When it arrived.
+    /// Time of receipt.
     #[serde(with = "time::serde::rfc3339")]
     pub received_at: OffsetDateTime,
 }
@@ -53,7 +53,7 @@ pub struct Disorder {
     pub outage: Option<Outage>,
 }
 
-/// All kept notifications, oldest first.
+/// The stored notifications and the knobs of each receiver.
 #[derive(Default)]
 pub struct Sink(Mutex<State>);
 
@@ -64,7 +64,7 @@ struct State {
 }
 
 impl Sink {
-    /// Stores a notification and prints it to standard output for log readers.
+    /// Stores a notification, and prints it to standard output as a line of JSON.
     pub fn keep(&self, notification: Notification) {
         if let Ok(line) = serde_json::to_string(&notification) {
             // Standard output may be closed.
@@ -77,7 +77,7 @@ impl Sink {
         state.kept.push_back(notification);
     }
 
-    /// All kept notifications.
+    /// The stored notifications, oldest first.
     pub fn all(&self) -> Vec<Notification> {
         self.state().kept.iter().cloned().collect()
     }

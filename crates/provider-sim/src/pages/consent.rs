@@ -1,4 +1,4 @@
-//! The consent page: asks whether a client may act for an account, and for which.
+//! The consent page. It asks the user whether the client may use an account, and which one.
 
 use std::fmt::Write;
 
@@ -8,7 +8,7 @@ use axum::response::Response;
 use super::{escape, page};
 use crate::platform::Platform;
 
-/// Renders the page. Hidden parameters come back with the decision.
+/// Renders the page. The form sends the `hidden` parameters with the user's decision.
 pub fn consent<'a>(platform: Platform, client: &str, scopes: &[&str], hidden: impl Iterator<Item = (&'static str, &'a str)>) -> Response {
     let (title, client) = (platform.title(), escape(client));
     let mut body = format!("<h1>Let “{client}” use an account on simulated {title}?</h1>\n");

@@ -1,4 +1,4 @@
-//! The home page: what the simulator is, and the knobs, counts and notifications of everything that it plays.
+//! The home page: an introduction, the knobs and counts of the platforms, and the latest notifications.
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -13,10 +13,10 @@ use crate::knobs::Knobs;
 use crate::notifications::{Notification, Sink, Status};
 use crate::platform::Platform;
 
-/// Number of notifications shown; the JSON has all of them.
+/// Maximum number of notifications on the page; `GET /notifications` returns all stored ones.
 const NOTIFICATIONS: usize = 20;
 
-/// Renders all platforms and the latest notifications.
+/// Renders the page.
 pub fn home(platforms: &BTreeMap<Platform, (Knobs, Counts)>, sink: &Sink) -> Response {
     let mut body = INTRODUCTION.to_owned();
     let each = |of: fn(&(Knobs, Counts)) -> Option<Value>| -> Vec<(Platform, Value)> {

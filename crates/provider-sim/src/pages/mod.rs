@@ -1,4 +1,4 @@
-//! The pages for people. Values from requests pass through [`escape`].
+//! The HTML pages. [`escape`] every value from a request before it becomes part of one.
 
 mod consent;
 mod home;
@@ -15,11 +15,11 @@ pub use home::home;
 use crate::platform::Platform;
 
 const STYLE: &str = include_str!("style.css");
-/// Pages load nothing from other origins and may not be framed. Form targets are unrestricted, because the form's response redirects to the
-/// client.
+/// Pages load nothing, have only inline styles, and may not be framed. The policy does not restrict form targets, because the response to
+/// the form redirects to the client.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'";
 
-/// Text escaped for HTML, between tags and in quoted attributes.
+/// Text that is displayed with HTML escapes, safe between tags and in quoted attributes.
 pub struct Escaped<'a>(&'a str);
 
 /// Escapes text for HTML.
@@ -41,7 +41,7 @@ impl fmt::Display for Escaped<'_> {
     }
 }
 
-/// The error page of a request that cannot be answered by a redirect to the client.
+/// The error page for a login that must not continue at the client: the client, the redirect URI or the submitted form is invalid.
 pub fn refusal(platform: Platform, reason: &str) -> Response {
     let body = format!(
         "<h1>This login cannot continue</h1>\n<p>{}.</p>\n<p class=\"quiet\">Simulated {} redirects only to its registered redirect URI.</p>",
@@ -51,7 +51,7 @@ pub fn refusal(platform: Platform, reason: &str) -> Response {
     page(StatusCode::BAD_REQUEST, "This login cannot continue", &body)
 }
 
-/// A whole page around an HTML body.
+/// A complete page. `title` and `body` are HTML: the caller escapes them.
 fn page(status: StatusCode, title: &str, body: &str) -> Response {
     let html = format!(
         r#"<!doctype html>
