@@ -1,4 +1,5 @@
-//! Authentication of the one client: by its ID and secret in a header or in the form (RFC 6749, 2.3.1), but not in both.
+//! Authenticates the client, which is always Vitrine. It sends its ID and secret in a header or in the form (RFC 6749, 2.3.1), but not in
+//! both.
 
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -13,7 +14,7 @@ use crate::provider::Site;
 /// Checks that the request comes from Vitrine.
 ///
 /// # Errors
-/// `invalid_client`, and `invalid_request` for credentials in both places.
+/// `invalid_client`; `invalid_request` if the header and the form both have credentials, or have different IDs.
 pub fn authenticate(site: &Site, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
     let (name, secret) = match (headers.get(AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client uses two authentication methods".to_owned())),
@@ -38,7 +39,7 @@ pub fn authenticate(site: &Site, headers: &HeaderMap, form: &Parameters) -> Resu
     }
 }
 
-/// ID and secret, each of which is form-encoded before they are joined.
+/// Decodes the ID and the secret of a Basic header. The client form-encodes each of them before it joins them (RFC 6749, 2.3.1).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, encoded) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {

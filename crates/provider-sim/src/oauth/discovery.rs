@@ -13,8 +13,8 @@ use super::ANOTHER_ISSUER;
 use crate::knobs::Lie;
 use crate::provider::Provider;
 
-/// The discovery document. Browsers get URLs with the public address, programs URLs with the address that they used, because a simulator in
-/// a container has different names inside and outside.
+/// The discovery document. The URL for browsers has the public address. The URLs that clients call have the address of this request,
+/// because a simulator in a container has different names inside and outside.
 pub async fn document(State(provider): State<Arc<Provider>>, headers: HeaderMap) -> Json<Value> {
     let issuer = provider.issuer();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.parse::<Authority>().is_ok());

@@ -8,7 +8,7 @@ use axum::http::header::{CACHE_CONTROL, PRAGMA, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
-/// An error; the text is for developers.
+/// An error with a description for developers.
 #[derive(Debug)]
 pub enum OAuthError {
     /// A parameter is missing, repeated or malformed.
@@ -19,7 +19,7 @@ pub enum OAuthError {
     InvalidGrant(&'static str),
     /// A scope exceeds the grant.
     InvalidScope(String),
-    /// The grant type is neither of the two supported ones.
+    /// The grant type is neither `authorization_code` nor `refresh_token`.
     UnsupportedGrantType,
     /// The simulator itself failed.
     ServerError(io::Error),
@@ -42,7 +42,7 @@ impl IntoResponse for OAuthError {
     }
 }
 
-/// A response that must not be cached (RFC 6749, 5.1).
+/// Adds the headers that forbid caching (RFC 6749, 5.1).
 pub fn uncached(body: impl IntoResponse) -> impl IntoResponse {
     ([(CACHE_CONTROL, "no-store"), (PRAGMA, "no-cache")], body)
 }

@@ -1,5 +1,5 @@
-//! Each platform as an authorization server: RFC 6749 with PKCE (7636), revocation (7009), the issuer in responses (9207) and `OpenID`
-//! Connect.
+//! Each platform's authorization server: OAuth 2 (RFC 6749) with PKCE (7636), revocation (7009), the issuer in responses (9207) and
+//! `OpenID` Connect.
 
 mod authorize;
 mod bearer;
@@ -23,15 +23,15 @@ pub use bearer::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
 
-/// The other issuer in the lies about issuers.
+/// The wrong issuer that the lies about issuers use.
 const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
 
-/// Routes for people.
+/// The routes that the user's browser opens.
 pub fn pages() -> Router<Arc<Provider>> {
     Router::new().route("/oauth/authorize", get(authorize::show).post(authorize::decide))
 }
 
-/// Routes for programs.
+/// The routes that the client calls.
 pub fn calls(platform: Platform) -> Router<Arc<Provider>> {
     let calls = Router::new().route("/oauth/token", post(token::issue)).route("/oauth/revoke", post(revoke::revoke));
     if !platform.is_oidc() {

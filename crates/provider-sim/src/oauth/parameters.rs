@@ -1,4 +1,5 @@
-//! The parameters of a request: no parameter may be repeated, and an empty value counts as omitted (RFC 6749, 3.1 and 3.2).
+//! Request parameters. A request must not repeat a parameter, and a parameter with an empty value counts as omitted (RFC 6749, 3.1 and
+//! 3.2).
 
 use std::collections::HashMap;
 
@@ -7,7 +8,7 @@ use url::form_urlencoded;
 
 use super::error::OAuthError;
 
-/// Parameter names and values.
+/// The parameters of a query or a form, by name.
 #[derive(Default)]
 pub struct Parameters {
     values: HashMap<String, String>,
@@ -15,7 +16,7 @@ pub struct Parameters {
 }
 
 impl Parameters {
-    /// Parses a query or a form.
+    /// Parses the text of a query or a form. Keeps the first value of a repeated parameter; see [`Self::repeated`].
     pub fn read(text: &[u8]) -> Self {
         let mut parameters = Self::default();
         for (name, value) in form_urlencoded::parse(text) {
@@ -28,23 +29,23 @@ impl Parameters {
         parameters
     }
 
-    /// The value of a parameter.
+    /// The value of a parameter; `None` if it is missing or empty.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.values.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
-    /// The name of a repeated parameter, if any.
+    /// The name of a parameter that the request repeats, if any.
     pub fn repeated(&self) -> Option<&str> {
         self.repeated.as_deref()
     }
 
-    /// The value of a required parameter.
+    /// As [`Self::get`], for a required parameter.
     pub fn require(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::InvalidRequest(format!("{name} is missing")))
     }
 }
 
-/// The form of a call.
+/// The form in a request's body. As a handler's argument it rejects repeated parameters.
 pub struct Form(pub Parameters);
 
 impl<S: Send + Sync> FromRequest<S> for Form {

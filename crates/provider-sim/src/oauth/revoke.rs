@@ -1,4 +1,4 @@
-//! The revocation endpoint (RFC 7009): revoking an unknown token succeeds, too.
+//! The revocation endpoint (RFC 7009). Revoking an unknown token succeeds, too.
 
 use std::sync::Arc;
 
@@ -10,10 +10,10 @@ use super::error::OAuthError;
 use super::parameters::Form;
 use crate::provider::Provider;
 
-/// Revokes a token.
+/// Revokes an access token, or a refresh token with all tokens of its grant.
 ///
 /// # Errors
-/// When client authentication fails or the token is missing.
+/// When client authentication fails, or the request has no token.
 pub async fn revoke(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<StatusCode, OAuthError> {
     client::authenticate(&provider.site, &headers, &form)?;
     let token = form.require("token")?;

@@ -1,11 +1,11 @@
-//! Parses scopes: lists of words that the platform supports (RFC 6749, 3.3).
+//! Parses a `scope` parameter: scopes of the platform, separated by spaces (RFC 6749, 3.3).
 
 use crate::platform::Platform;
 
-/// Parses a list and removes duplicates.
+/// The scopes in `text`, without duplicates.
 ///
 /// # Errors
-/// The word that the platform does not support.
+/// The first scope that the platform does not support.
 pub fn read(platform: Platform, text: &str) -> Result<Vec<&'static str>, String> {
     let mut scopes = Vec::new();
     for word in text.split(' ').filter(|word| !word.is_empty()) {

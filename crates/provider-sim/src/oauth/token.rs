@@ -30,20 +30,20 @@ struct Answer {
     id_token: Option<String>,
 }
 
-/// Issued tokens with their grant and scopes.
+/// New tokens, with the grant and the scopes that they are for.
 struct Issued {
     tokens: Tokens,
     grant: Arc<Grant>,
     scopes: Vec<&'static str>,
-    /// The ID token of a refresh has no nonce (`OpenID` Connect Core, 12.2).
+    /// The nonce for the ID token; `None` after a refresh (`OpenID` Connect Core, 12.2).
     nonce: Option<String>,
     lifetime: Duration,
 }
 
-/// Issues tokens.
+/// Authenticates the client, and exchanges its code or refresh token for new tokens.
 ///
 /// # Errors
-/// Errors of RFC 6749, 5.2.
+/// Those of RFC 6749, 5.2, and `server_error` when the ID token cannot be signed.
 pub async fn issue(State(provider): State<Arc<Provider>>, headers: HeaderMap, Form(form): Form) -> Result<Response, OAuthError> {
     client::authenticate(&provider.site, &headers, &form)?;
     let issued = match form.require("grant_type")? {
