@@ -1,4 +1,4 @@
-//! The six platforms, a closed set, and their differences as authorization servers. Their own APIs are in `platforms/`.
+//! The six simulated platforms and how they differ as authorization servers. Their own APIs are in `platforms/`.
 
 use axum::http::Method;
 use serde::{Deserialize, Serialize};
@@ -22,10 +22,10 @@ pub enum Platform {
 }
 
 impl Platform {
-    /// All of them, in display order.
+    /// All platforms, in display order.
     pub const ALL: [Self; 6] = [Self::Github, Self::Gitlab, Self::Google, Self::Mastodon, Self::Linkedin, Self::X];
 
-    /// The name in paths and files.
+    /// The name in paths and JSON files.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -38,7 +38,7 @@ impl Platform {
         }
     }
 
-    /// The name for people.
+    /// The name on pages and in messages.
     #[must_use]
     pub const fn title(self) -> &'static str {
         match self {
@@ -51,7 +51,7 @@ impl Platform {
         }
     }
 
-    /// Whether it identifies users by a signed token (`OpenID` Connect) rather than by an API of its own.
+    /// Whether it identifies users by an ID token (`OpenID` Connect) and not by an API of its own.
     #[must_use]
     pub const fn is_oidc(self) -> bool {
         match self {
@@ -60,7 +60,7 @@ impl Platform {
         }
     }
 
-    /// Whether it ever provides an e-mail address.
+    /// Whether it can provide the user's e-mail address.
     #[must_use]
     pub const fn tells_email(self) -> bool {
         match self {
@@ -69,7 +69,7 @@ impl Platform {
         }
     }
 
-    /// The supported scopes; any other is refused with `invalid_scope`.
+    /// The supported scopes. It refuses any other with `invalid_scope`.
     pub(crate) const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Github => &["read:user", "user", "user:email", "read:org", "repo", "public_repo"],
@@ -81,7 +81,7 @@ impl Platform {
         }
     }
 
-    /// The path for new posts, below its base URL.
+    /// The path that creates posts, relative to its base URL; `None` if it has no posts.
     pub(crate) const fn posting_path(self) -> Option<&'static str> {
         match self {
             Self::Mastodon => Some("/api/v1/statuses"),
@@ -91,7 +91,7 @@ impl Platform {
         }
     }
 
-    /// Whether a request for this path below its base URL creates a post.
+    /// Whether a request with this method and path creates a post. `path` is relative to its base URL.
     pub(crate) fn is_posting(self, method: &Method, path: &str) -> bool {
         method == Method::POST && self.posting_path() == Some(path)
     }

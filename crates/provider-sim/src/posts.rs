@@ -1,25 +1,25 @@
-//! The posts of a platform; the same idempotency key creates only one post. Time is an argument.
+//! The posts of a platform. An idempotency key creates at most one post per account. Callers pass the current time.
 
 use std::collections::HashMap;
 
 use serde::Serialize;
 use time::OffsetDateTime;
 
-/// Number of bits of an identifier that distinguish posts of one millisecond.
+/// Number of low bits of an identifier that distinguish posts of the same millisecond.
 const SEQUENCE_BITS: u32 = 16;
 
 /// A post.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Post {
-    /// Never reused, not even by the next simulator.
+    /// Identifier. It contains the time, so that no later run of the simulator uses it again.
     pub id: String,
     /// The name of the author's account.
     pub account: String,
-    /// The posted text.
+    /// The text as published.
     pub text: String,
-    /// The idempotency key of the request.
+    /// The idempotency key of the request, if it had one.
     pub key: Option<String>,
-    /// When it was created.
+    /// Time of creation.
     #[serde(with = "time::serde::rfc3339")]
     pub at: OffsetDateTime,
 }
@@ -41,7 +41,7 @@ pub enum Published {
 }
 
 impl Posts {
-    /// Creates a post, unless this account has one with this key.
+    /// Creates a post, or returns the one that this account created with the same key.
     pub fn publish(&mut self, account: &str, text: &str, key: Option<&str>, now: OffsetDateTime) -> Published {
         let key = key.map(|key| (account.to_owned(), key.to_owned()));
         if let Some(at) = key.as_ref().and_then(|key| self.keys.get(key)) {
@@ -63,7 +63,7 @@ impl Posts {
         Published::Made(post)
     }
 
-    /// All posts.
+    /// All posts, oldest first.
     pub fn all(&self) -> &[Post] {
         &self.made
     }

@@ -82,7 +82,7 @@ async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
     Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
 }
 
-/// The displayed text of a notation in which a backslash escapes the next character ("little text format").
+/// Converts from `LinkedIn`'s "little text format", in which a backslash escapes the next character, to the displayed text.
 fn shown(commentary: &str) -> String {
     let mut shown = String::new();
     let mut characters = commentary.chars();
@@ -92,7 +92,7 @@ fn shown(commentary: &str) -> String {
     shown
 }
 
-/// Checks the version headers: every call of the API names the month of its version.
+/// Checks the headers with the version of the API, which is a month, and of the protocol. Only requests for posts are checked.
 fn versions(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));

@@ -1,5 +1,5 @@
-//! Each platform's own API, one file per platform: the user's identity, posts, statistics. This file holds the shared parts: refusals in
-//! each platform's own format, and posts.
+//! Each platform's own API, one file per platform: the user's identity, posts, statistics. This file holds the parts that the platforms
+//! share.
 
 mod github;
 mod linkedin;
@@ -22,7 +22,7 @@ use crate::platform::Platform;
 use crate::posts::{Post, Published};
 use crate::provider::Provider;
 
-/// The API of a platform. Platforms without one identify users in ID tokens.
+/// The routes of a platform's API. GitLab and Google have none, because they identify users by ID tokens.
 pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
     match platform {
         Platform::Github => github::routes(),
@@ -33,18 +33,18 @@ pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
     }
 }
 
-/// Deserializes a body.
+/// Deserializes a body. Errors are in the platform's format.
 fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<T, Problem> {
     body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
 }
 
-/// The length of a text in which every link counts as 23 characters, as on X and Mastodon.
+/// The length of a text as X and Mastodon count it: every link has 23 characters.
 fn length(text: &str) -> usize {
     let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
     text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
 }
 
-/// Creates a post, unless a request with the same `Idempotency-Key` already has.
+/// Creates a post. If an earlier request of the account had the same `Idempotency-Key`, returns the post of that request instead.
 fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
     let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
     let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key must be plain text"))?;

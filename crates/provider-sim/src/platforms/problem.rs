@@ -1,4 +1,4 @@
-//! Errors of a platform's API: the same errors everywhere, each platform with its own JSON.
+//! Errors of the platforms' APIs. All platforms have the same errors, but each has its own JSON format.
 
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
@@ -18,12 +18,12 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error with a sentence for developers.
+    /// An error with a message for developers.
     pub fn new(platform: Platform, status: StatusCode, message: &str) -> Self {
         Self { platform, status, message: message.to_owned(), header: None }
     }
 
-    /// The token is missing (RFC 6750, 3.1: the challenge then has no error code).
+    /// The request has no token. The challenge then has no error code (RFC 6750, 3.1).
     pub fn no_token(platform: Platform) -> Self {
         Self::new(platform, StatusCode::UNAUTHORIZED, "an access token is required").challenge("")
     }
@@ -34,13 +34,13 @@ impl Problem {
             .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or has expired""#)
     }
 
-    /// The token lacks every accepted scope.
+    /// The token has none of the scopes in `any`, one of which is required. The challenge names the first.
     pub fn insufficient_scope(platform: Platform, any: &[&str]) -> Self {
         Self::new(platform, StatusCode::FORBIDDEN, &format!("the access token lacks the scope {}", any.join(" or ")))
             .challenge(&format!(r#", error="insufficient_scope", scope="{}""#, any[0]))
     }
 
-    /// The account exceeds its rate limit.
+    /// The account exceeds its rate limit. `seconds` is the time until it may call again.
     pub fn rate_limited(platform: Platform, seconds: u64) -> Self {
         let mut problem = Self::new(platform, StatusCode::TOO_MANY_REQUESTS, "the account exceeds its rate limit");
         problem.header = Some((RETRY_AFTER, seconds.to_string()));
