@@ -1,4 +1,4 @@
-//! Configuration: every variable with its type, default and effect. `provider-sim --help` prints them.
+//! Configuration: every variable with its type, default and effect. The comments on the fields are the text of `provider-sim --help`.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -12,13 +12,13 @@ use url::Url;
 use crate::knobs::Knobs;
 use crate::platform::Platform;
 
-/// The configuration of a simulator. [`Config::default`] is for tests: a free port of the loopback interface.
+/// The configuration of a simulator. [`Config::default`] is for tests: it listens on a free port of the loopback interface.
 #[derive(Args, Clone, Debug)]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// URL under which browsers reach the simulator, and base of the issuers; by default the listen address
+    /// URL under which browsers reach the simulator; base of the issuers
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:4100", value_parser = address)]
     pub public_url: Option<Url>,
     /// Client ID under which Vitrine is registered on every platform
@@ -54,7 +54,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// The client secret, from its file if one is configured.
+    /// The client secret: the content of `CLIENT_SECRET_FILE` if that is set, otherwise `CLIENT_SECRET`.
     pub(crate) fn secret(&self) -> io::Result<String> {
         let Some(path) = &self.client_secret_file else { return Ok(self.client_secret.clone()) };
         let refuse =
@@ -63,7 +63,7 @@ impl Config {
         if secret.is_empty() { Err(refuse("it is empty".to_owned())) } else { Ok(secret) }
     }
 
-    /// The initial knobs from the file; none without a file.
+    /// The initial knobs by platform, read from `KNOBS_FILE` and checked. Empty if that is not set.
     pub(crate) fn knobs(&self) -> io::Result<BTreeMap<Platform, Knobs>> {
         let Some(path) = &self.knobs_file else { return Ok(BTreeMap::new()) };
         let refuse =

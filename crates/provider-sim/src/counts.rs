@@ -1,5 +1,5 @@
-//! Event counts of a platform: the JSON of `GET /counts`. A layer around every route counts by response status; all other events are
-//! counted where they happen.
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`] counts requests for posts and refusals. The code that causes any
+//! other event counts it.
 
 use std::sync::Arc;
 
@@ -14,9 +14,9 @@ use crate::provider::Provider;
 /// Counters of one platform since the simulator's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counts {
-    /// Consents given.
+    /// Authorization requests that an account's owner approved.
     pub authorizations: u64,
-    /// Consents denied.
+    /// Authorization requests that an account's owner denied.
     pub denials: u64,
     /// Codes exchanged for tokens.
     pub tokens: u64,
@@ -24,13 +24,13 @@ pub struct Counts {
     pub refreshes: u64,
     /// Tokens that the client revoked.
     pub revocations: u64,
-    /// Refresh tokens used a second time.
+    /// Refused attempts to use a refresh token again.
     pub reused_refresh_tokens: u64,
-    /// Posts made.
+    /// Created posts.
     pub posts: u64,
-    /// Received requests for a post, whatever their outcome.
+    /// Received requests for a post, including those that failed.
     pub post_requests: u64,
-    /// Requests that repeated an existing post, recognised by their idempotency key.
+    /// Requests that created no post, because their idempotency key belongs to an existing one.
     pub repeated_posts: u64,
     /// Responses with 401 or 403.
     pub refused: u64,
@@ -38,7 +38,7 @@ pub struct Counts {
     pub rate_limited: u64,
 }
 
-/// The outermost layer of a platform.
+/// Counts by request and by response. It is the outermost layer of a platform, so that it also counts requests during an outage.
 pub async fn observe(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     if provider.platform.is_posting(request.method(), request.uri().path()) {
         provider.state().counts.post_requests += 1;

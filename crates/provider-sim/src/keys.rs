@@ -1,4 +1,4 @@
-//! The key that signs ID tokens (RS256), generated at the start and shared by all platforms, and the invalid signatures of the lies.
+//! Signs ID tokens (RS256), and makes the invalid signatures that lies need. All platforms share one key, generated at start-up.
 
 use std::io;
 
@@ -18,7 +18,7 @@ use crate::knobs::Lie;
 
 const BITS: usize = 2048;
 
-/// The published key, and an unpublished one.
+/// The published key, and an unpublished one for [`Lie::UnknownKey`], which is generated on first use.
 pub struct Keys {
     own: Key,
     stranger: OnceCell<Key>,
@@ -30,12 +30,12 @@ struct Key {
 }
 
 impl Keys {
-    /// Generates the key, which takes a good part of a second.
+    /// Generates the published key. This can take most of a second.
     pub async fn generate() -> io::Result<Self> {
         Ok(Self { own: Key::generate().await?, stranger: OnceCell::new() })
     }
 
-    /// The key as a JWK (RFC 7517).
+    /// The public part of the published key, as a JWK (RFC 7517).
     pub fn published(&self) -> Value {
         let public = &self.own.private;
         json!({
@@ -48,7 +48,7 @@ impl Keys {
         })
     }
 
-    /// Signs a token (RFC 7519), validly or as the lie demands.
+    /// Encodes and signs the claims as a JWT (RFC 7519). The signature is valid unless `lie` is about signatures.
     ///
     /// # Errors
     /// When a key for a lie cannot be generated.

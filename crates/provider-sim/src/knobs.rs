@@ -1,4 +1,4 @@
-//! The faults of each platform: the JSON of `PUT /knobs/{platform}`. Omitted fields have their normal values.
+//! The knobs of a platform, which make it fail or lie: the JSON of `PUT /knobs/{platform}`. An omitted field has its normal value.
 
 use serde::{Deserialize, Serialize};
 
@@ -15,25 +15,25 @@ const MOST_RATE_LIMIT_S: u64 = 24 * 3600;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Knobs {
-    /// Delay of responses in milliseconds. Calls take effect before the delay, even for a client that gives up.
+    /// Delay of responses in milliseconds. A call takes effect before the delay, even if the client gives up during it.
     pub latency_ms: u64,
-    /// Share of the calls that fail with 500 and have no effect, 0 to 1.
+    /// Share of calls, 0 to 1, that fail with 500. They have no effect.
     pub error_rate: f64,
-    /// Limit of API calls per account.
+    /// Limit on API calls per account; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
     /// The outage of the platform, if it is down.
     pub outage: Option<Outage>,
     /// Lifetime of access tokens in seconds.
     pub token_s: u64,
-    /// The one incorrect behaviour.
+    /// The incorrect behaviour, if any.
     pub lie: Option<Lie>,
 }
 
-/// A number of API calls per account and period.
+/// A limit on the API calls of an account within a period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RateLimit {
-    /// Number of calls; 0 refuses every call.
+    /// Permitted calls per period; 0 refuses every call.
     pub requests: u32,
     /// The period in seconds.
     pub per_s: u64,
@@ -51,7 +51,7 @@ pub enum Outage {
     Error,
 }
 
-/// The one thing that a platform does wrong while everything else is correct.
+/// The one value or behaviour that is incorrect; everything else stays correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lie {
@@ -63,7 +63,7 @@ pub enum Lie {
     Nonce,
     /// The ID token has no nonce.
     NoNonce,
-    /// The ID token expired over an hour ago.
+    /// The ID token expired an hour ago.
     Expired,
     /// The ID token is unsigned, with `alg` `none`.
     AlgNone,
@@ -77,7 +77,7 @@ pub enum Lie {
     IssParameter,
     /// The authorization response names no issuer (RFC 9207).
     NoIssParameter,
-    /// The code is already used when the client receives it.
+    /// The platform sends the client a code that counts as already used.
     ReplayedCode,
     /// The e-mail address is not verified.
     UnverifiedEmail,
@@ -119,7 +119,7 @@ impl Knobs {
 }
 
 impl Lie {
-    /// Whether the platform uses the value that the lie is about; otherwise the knob would have no effect.
+    /// Whether the lie has an effect on this platform: it must provide the value that the lie falsifies.
     fn can_be_told_by(self, platform: Platform) -> bool {
         match self {
             Self::ReplayedCode => true,

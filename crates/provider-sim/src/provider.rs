@@ -1,4 +1,4 @@
-//! One platform while the simulator runs: its identity and its state. No rules are here.
+//! A running platform: its identity and its state. The rules are in the modules of the state's fields.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +15,7 @@ use crate::throttle::Throttle;
 
 /// Settings shared by all platforms.
 pub struct Site {
-    /// The ID of the one client.
+    /// The ID of the client, Vitrine.
     pub client_id: String,
     /// The secret of the client.
     pub client_secret: String,
@@ -37,13 +37,13 @@ pub struct Provider {
 /// The mutable state of a platform.
 #[derive(Default)]
 pub struct State {
-    /// Its faults.
+    /// Its faults and its lie.
     pub knobs: Knobs,
     /// Its event counts.
     pub counts: Counts,
-    /// Codes and tokens.
+    /// Its codes and tokens.
     pub grants: Grants,
-    /// Posts.
+    /// Its posts.
     pub posts: Posts,
     /// The latest API calls by account.
     pub calls: Throttle,
@@ -53,7 +53,7 @@ impl Site {
     /// The settings for a simulator that listens on this address.
     ///
     /// # Errors
-    /// When the file of the secret is invalid.
+    /// When the file with the client secret cannot be read or is empty.
     pub fn new(config: Config, address: SocketAddr, keys: Keys) -> io::Result<Self> {
         let client_secret = config.secret()?;
         let public_url = config.public_url.map_or_else(|| format!("http://{address}"), String::from);
@@ -79,7 +79,7 @@ impl Provider {
         Self { platform, site, state: Mutex::new(State { knobs, ..State::default() }) }
     }
 
-    /// Its state. The lock is held briefly and never across an await.
+    /// Locks its state. Hold the guard briefly, and never across an await.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -89,14 +89,14 @@ impl Provider {
         format!("{}/{}", self.site.public_url(), self.platform.name())
     }
 
-    /// The only redirect URI.
+    /// The only redirect URI that it accepts.
     pub fn redirect_uri(&self) -> String {
         format!("{}/{}/callback", self.site.callback_base, self.platform.name())
     }
 }
 
 impl State {
-    /// Replaces the knobs. Earlier calls do not count against a new limit.
+    /// Replaces the knobs. Calls before this do not count towards the new rate limit.
     pub fn set_knobs(&mut self, knobs: Knobs) {
         self.knobs = knobs;
         self.calls = Throttle::default();

@@ -1,4 +1,4 @@
-//! Connections: an accept loop of our own, because `axum::serve` always sends a response, and a platform in an outage may not.
+//! Accepts connections and serves them. It replaces `axum::serve`, which always sends a response: a platform in an outage sends none.
 
 use std::convert::Infallible;
 use std::io;
@@ -20,21 +20,22 @@ use tower::ServiceExt;
 
 /// Pause after an error of `accept`, such as too many open files.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
-/// Time limit for requests in flight at the end; a hanging platform would never finish.
+/// Time limit for in-flight requests at shutdown: those of a hanging platform would never finish.
 const DRAIN_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Marks a response that is not sent: the connection is closed instead.
+/// Marks a response: the server does not send it, but closes the connection.
 #[derive(Clone, Copy)]
 struct HangUp;
 
-/// Closes the connection without a response.
+/// Returns a response that makes the server close the connection without sending anything.
 pub fn hang_up() -> Response {
     let mut response = ().into_response();
     response.extensions_mut().insert(HangUp);
     response
 }
 
-/// Serves until `stop` becomes true, then finishes requests in flight. Dropping the future ends all connections at once.
+/// Serves until `stop` changes or its sender is dropped, then finishes in-flight requests. Dropping the future ends all connections at
+/// once.
 pub async fn serve(listener: TcpListener, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
@@ -58,13 +59,13 @@ async fn answer(stream: TcpStream, router: Router, mut stop: watch::Receiver<boo
         let router = router.clone();
         async move {
             let Ok(response): Result<_, Infallible> = router.oneshot(request.map(Body::new)).await;
-            // An error of the service makes hyper close the connection.
+            // When the service returns an error, hyper closes the connection.
             if response.extensions().get::<HangUp>().is_some() { Err(io::Error::other("hung up")) } else { Ok(response) }
         }
     });
     let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(TokioIo::new(stream), service);
     let mut connection = pin!(connection);
-    // A connection that breaks, on purpose or not, needs no handling.
+    // Ignore errors: a connection may break, and an outage breaks it on purpose.
     let _ = tokio::select! {
         ended = connection.as_mut() => ended,
         _ = stop.changed() => {
