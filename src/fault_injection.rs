@@ -1,5 +1,5 @@
-//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`] set, in one line, whether it must
-//! fail now; with `FAULTS` off the set is empty and the check costs nothing.
+//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`], in one line, whether it must fail
+//! now. With `FAULTS` off there are no faults, and the check costs nothing.
 //!
 //! | injection point | asks |
 //! | --- | --- |
@@ -143,7 +143,7 @@ pub enum CallFault {
     Delayed(Duration),
 }
 
-/// The faults that affect this replica now; clones share them. The default set is always empty.
+/// The faults that affect this replica; clones share them. The default one never has any.
 #[derive(Clone, Default)]
 pub struct FaultInjector(Option<Arc<Inner>>);
 
@@ -154,20 +154,20 @@ struct Inner {
 }
 
 impl FaultInjector {
-    /// A set for the replica of this name, to which [`Self::arm`] can add faults.
+    /// An injector for the replica of this name, to which [`Self::arm`] adds faults.
     #[must_use]
     pub fn new(replica: String, metrics: Metrics) -> Self {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
     }
 
-    /// Replaces the active faults with those of `faults` that affect this replica.
+    /// Replaces the injector's faults with those of `faults` that affect this replica.
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
         *inner.faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into_iter().filter(is_mine).collect();
     }
 
-    /// The active faults, including expired ones.
+    /// The injector's faults, including expired ones.
     #[must_use]
     pub fn faults(&self) -> Arc<[Fault]> {
         let faults = self.0.as_ref().map(|inner| inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone());

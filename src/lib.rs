@@ -12,7 +12,7 @@
 //! | [`http`] | problems, extractors, the layers of the router |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |
-//! | [`fault_injection`] | fault injection |
+//! | [`fault_injection`] | active faults, and the checks that injection points make |
 //! | [`metrics`] | the catalogue, labels and samplers |
 //! | [`pages`] | HTML pages |
 //! | [`realtime`] | Socket.IO across all replicas |

@@ -126,7 +126,7 @@ impl Cache {
         named.map(|(cache, key)| Lookup { cache, key, entry: held.next().map_or(Entry::Unknown, Entry::from) })
     }
 
-    /// As [`Self::get_or_load`], for an entry that [`Self::look`] has read.
+    /// As [`Self::get_or_load`], for an entry that [`Self::lookup`] has read.
     ///
     /// # Errors
     /// As [`Self::get_or_load`].

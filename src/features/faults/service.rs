@@ -39,7 +39,7 @@ struct Inner {
 }
 
 impl Faults {
-    /// Creates the service. `injector` is the set that injection points query.
+    /// Creates the service. `injector` holds the faults that injection points query.
     #[must_use]
     pub fn new(db: Db, injector: FaultInjector, routes: BTreeSet<String>) -> Self {
         Self(Arc::new(Inner { db, injector, routes, changed: Notify::new() }))

@@ -1,4 +1,4 @@
-//! The label of injected faults. [`faults`](crate::fault_injection) defines their effects.
+//! The label of injected faults. [`fault_injection`](crate::fault_injection) defines their effects.
 
 use super::{Keys, Labels};
 

@@ -56,7 +56,7 @@ impl Fixture {
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
         let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new().unwrap());
-        // The stage itself is not tested against outages; the replicas keep their shorter limit.
+        // The fixture itself is not tested against outages; the replicas keep their shorter limit.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
@@ -120,7 +120,7 @@ impl Fixture {
         sqlx::query(update).bind(environment).bind(status).execute(self.stores.pool()).await.unwrap();
     }
 
-    /// Starts another replica; its arguments override the stage's.
+    /// Starts another replica; its arguments override those of the fixture.
     pub fn replica(&self, arguments: &[&str]) -> Replica {
         let name = |argument: &str| argument.split('=').next().map(str::to_owned);
         let is_given = |standard: &String| arguments.iter().any(|argument| name(argument) == name(standard));

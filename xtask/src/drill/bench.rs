@@ -1,4 +1,4 @@
-//! The stack that drills run on: a whole stack with accelerated monitoring, an admin who may arm faults, and some load.
+//! The stack that drills run on: a whole stack with accelerated monitoring, an admin who may inject faults, and some load.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -45,7 +45,7 @@ pub struct Bench {
     pub stack: Stack,
     folder: PathBuf,
     speed: u32,
-    /// The bearer token of an admin who may arm faults.
+    /// The bearer token of an admin who may inject faults.
     admin: String,
 }
 
@@ -129,7 +129,7 @@ impl Bench {
         Ok(())
     }
 
-    /// Ends every fault that a drill may have left armed.
+    /// Ends every fault that a drill may have left active.
     pub fn end_faults(&self) -> Result<()> {
         self.as_admin("DELETE", "/api/faults", None).map(drop)
     }
@@ -174,7 +174,7 @@ impl Bench {
     }
 }
 
-/// An armed fault.
+/// An active fault.
 pub struct Fault(String);
 
 /// A random UUID (RFC 9562, version 4).

@@ -16,7 +16,7 @@ use crate::{paths, users, web};
 
 /// Selects another browser than the one on PATH.
 const VARIABLE: &str = "CHROMIUM";
-/// The account of the admin who arms faults.
+/// The account of the admin who injects faults.
 const ADMIN: &str = "admin@example.org";
 /// Printed where the tests cannot run.
 const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
