@@ -138,7 +138,7 @@ async fn whoever_signs_in_by_a_platform_is_known_as_well() {
     browser.visit(&app, "google", "ada").await.expect(303);
     let device = Place { address: "192.0.2.1".to_owned(), cookie: Some(format!("vitrine-device={}", browser.cookies["vitrine-device"])) };
     besiege(&app).await;
-    // The account has no password. The attempt is not throttled but checked, which is the point.
+    // The account has no password, so the login fails. But it is checked, not throttled.
     device.login(&app, ADA, PASSWORD).await.problem(401, "invalid_credentials");
 }
 

@@ -1,6 +1,6 @@
-//! The logs of environments: one replica at a time follows each, and no line is lost or stored twice whatever fails.
+//! The logs of environments: one replica at a time follows each log. Whatever fails, no line is lost or stored twice.
 //!
-//! The lines of the simulated driver are a function of its seed, so the tests compare stored with written lines.
+//! The lines of the simulated driver are a function of its seed, so the tests can compare the stored lines with the written ones.
 
 use reqwest::Method;
 use serde_json::{Value, json};

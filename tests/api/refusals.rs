@@ -1,5 +1,5 @@
-//! Every operation is made to return every error in its description, and more: each counts on a series that already existed at zero, so
-//! that rates include the first event.
+//! Makes every operation return every error in its description, and more. Each error must count on a series that already existed at
+//! zero, so that rates include the first event.
 
 use std::collections::BTreeSet;
 
@@ -46,7 +46,7 @@ impl Operation {
         self.route.split('/').map(part).collect::<Vec<_>>().join("/")
     }
 
-    /// Whether its success would end an object that others need.
+    /// Whether its success would delete an object, or end a session, that later requests need.
     fn is_final(&self) -> bool {
         self.method == Method::DELETE || self.route.contains("logout")
     }
@@ -86,7 +86,7 @@ impl Driver {
         let values: Vec<&str> = ["odd", "%ff", UNKNOWN, "x", "github"].into_iter().chain(known.filter(|_| !operation.is_final())).collect();
         for value in values {
             for user in [None, Some(&self.stranger), Some(&self.owner), Some(&self.admin)] {
-                // A session that ends would be missed later.
+                // Later requests need the sessions, so no user logs out.
                 let user = user.filter(|_| !operation.route.contains("logout"));
                 let ask_for = |query: &str| {
                     let request = self.app.request(operation.method.clone(), &format!("{}{query}", operation.path(value)));

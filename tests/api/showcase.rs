@@ -141,9 +141,9 @@ async fn what_is_nobodys_slug_shows_nothing_and_asks_no_store() {
     assert_eq!(statements(&after, &before) + after.since(&before, "cache_misses_total", &KIND), 0.0);
 }
 
-/// Expires the showcase's cache entries and the marks of their removal, as time would.
+/// Deletes the showcase's cache entries and tombstones, as if they had expired.
 async fn forget(stores: &Stores) {
-    // Otherwise a replica that learns of a change later would mark its entries again.
+    // Otherwise a replica that reads an invalidation later would store a tombstone again.
     stores.until_invalidations_are_applied().await;
     let mut redis = stores.redis().await;
     let pattern = format!("{}:cache:showcase:*", stores.prefix());

@@ -33,7 +33,7 @@ impl Fixture {
         Some(Self { sockets, edge, replicas, ada })
     }
 
-    /// Clients of the user, this many of each way to connect, spread over the replicas.
+    /// Clients of the user, spread over the replicas: `rounds` clients for each way to connect.
     pub async fn clients(&self, rounds: usize) -> Vec<Socket> {
         let dials = (0..rounds).flat_map(|_| ways(&self.sockets, &self.edge.url()));
         join_all(dials.map(|(_, dial)| dial.token(&self.ada.token).reconnecting().connected())).await
@@ -153,7 +153,8 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{told:?}");
-        // Not before the announced time. A poll is a request: the next one goes to another replica as soon as this one refuses it.
+        // No websocket ends before the announced time. A polling client may: when this replica refuses its next poll, the edge sends
+        // the poll to another one.
         let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
         assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
@@ -208,7 +209,7 @@ async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
 
 /// Asserts that all clients are connected, those over a WebSocket for the second time, and that every replica reaches them.
 async fn assert_all_came_back(fixture: &Fixture, clients: &[Socket]) {
-    // The first of each three clients polls; its behaviour depends on the replica of its last poll.
+    // The first of every three clients polls. Whether it must reconnect depends on the replica that received its last poll.
     let over_websocket = || clients.iter().enumerate().filter(|(number, _)| number % 3 != 0).map(|(_, socket)| socket);
     eventually("all clients have reconnected", async || when(over_websocket().all(|socket| socket.of_kind(Kind::Connect).len() == 2)))
         .await;
@@ -230,7 +231,7 @@ async fn settled(fixture: &Fixture) -> Vec<Socket> {
 
 #[tokio::test]
 async fn the_edge_says_goodbye_before_it_stops_and_clients_return_with_it() {
-    // A stop waits for long polls, and an interrupted poll counts until its ping goes unanswered.
+    // Short pings: the edge's stop waits for long polls, and a client whose poll was interrupted counts until a ping times out.
     let Some(mut fixture) = Fixture::new(&["--socket-ping-interval=2s"]).await else { return };
     let clients = settled(&fixture).await;
     let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;

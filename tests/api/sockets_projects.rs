@@ -1,4 +1,4 @@
-//! Events that members of a project receive over Socket.IO, on every replica, and that former members receive none.
+//! Members of a project receive its events over Socket.IO, on every replica. Former members receive none.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Checks files that other programs read, by those programs themselves:
-//! Prometheus' configuration, rules and rule tests, Alertmanager's configuration, the Caddyfile.
+//! Checks files with the programs that read them: Prometheus' configuration, rules and rule tests, Alertmanager's configuration, the
+//! Caddyfile.
 
 use std::fs;
 use std::path::{Path, PathBuf};

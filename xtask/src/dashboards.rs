@@ -1,6 +1,6 @@
 //! Grafana's dashboards: JSON that Node.js generates from `monitoring/grafana/src`, committed because Grafana reads it from there.
-//! This module generates, compares and reads it. The contents belong to those sources, the requirements on them to `tests/contract/`, and
-//! the proof that panels show real events to `panels`. `dashboards/variables` resolves the variables of queries.
+//! This module generates, compares and reads it. Those sources define the contents, `tests/contract/` checks them against the
+//! requirements, and `panels` proves that panels show real events. `dashboards/variables` resolves the variables of queries.
 
 mod variables;
 
@@ -227,7 +227,7 @@ pub fn committed() -> Result<Vec<Dashboard>> {
         .collect()
 }
 
-/// The cause that moves each panel, by the dashboard's uid and the panel's number.
+/// The cause to which each panel reacts, by the dashboard's uid and the panel's number.
 pub fn causes<Cause: DeserializeOwned>() -> Result<BTreeMap<String, BTreeMap<u32, Cause>>> {
     let file = PROJECT.home().join("causes.json");
     let text = fs::read_to_string(&file).with_context(|| format!("failed to read {}", file.display()))?;

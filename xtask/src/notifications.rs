@@ -18,7 +18,7 @@ use crate::process::capture_ok;
 use crate::report::{Outcome, Report};
 use crate::tools::AMTOOL;
 
-/// Adds the checks of the folder that `configuration` wrote to a report.
+/// Adds to a report the checks of the folder that `configuration` has written.
 pub fn all(report: &mut Report, root: &Path) -> Result<()> {
     let folder = root.join("alertmanager");
     report.step("amtool check-config", || check(tool(&AMTOOL)?.arg("check-config").arg(folder.join("alertmanager.yml"))))?;

@@ -1,9 +1,8 @@
 //! Drills: each alert fires on its real cause, notifies its receiver, and resolves after the mitigation that its runbook names.
 //!
-//! There is one file of drills per rule file (`http`, `database`, …); `schedule` says which drills run at the same time. The tools of
-//! drills are `bench` (the stack and its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` plays the drills,
-//! and `document` writes the results.
-//! `panels` uses the same causes to move dashboard panels.
+//! There is one file of drills per rule file (`http`, `database`, …); `schedule` defines which drills run at the same time. The tools of
+//! drills are `bench` (the stack and its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` executes the
+//! drills, and `document` writes the results. `panels` uses the same causes to make dashboard panels react.
 
 pub mod accounts;
 pub mod bench;

@@ -73,7 +73,7 @@ pub const VERY_LATE: Drill = Drill {
     inject: |bench| freeze(bench, LONG_FROZEN),
 };
 
-/// Freezes a replica for this long, again and again.
+/// Freezes a replica repeatedly, each time for the duration `frozen`.
 fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
     let replica = bench.stack.pid("backend-3")?;
     let freezer = Traffic::start(1, 1, move |_, _| {

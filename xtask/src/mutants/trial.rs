@@ -1,5 +1,5 @@
 //! Finds the mutants of a rule file that its tests notice. A mutant runs only against the tests of its own rule, with the recorded series
-//! that it may need. Tests belong to an alert by its name and labels, and to a series if they query it.
+//! that it may need. A test belongs to an alert if it names the alert with its labels, and to a series if it queries the series.
 
 use std::collections::BTreeMap;
 use std::fs;
