@@ -13,9 +13,10 @@
 //! implements those that last, such as held memory.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::RwLock;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -25,7 +26,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{DriverOperation, FaultKind, Query};
 
 tokio::task_local! {
-    static SPARED: ();
+    static EXEMPT: ();
 }
 
 /// A fault to inject.
@@ -164,13 +165,13 @@ impl FaultInjector {
     pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
-        *inner.faults.write().unwrap_or_else(PoisonError::into_inner) = faults.into_iter().filter(is_mine).collect();
+        *inner.faults.write() = faults.into_iter().filter(is_mine).collect();
     }
 
     /// The injector's faults, including expired ones.
     #[must_use]
     pub fn faults(&self) -> Arc<[Fault]> {
-        let faults = self.0.as_ref().map(|inner| inner.faults.read().unwrap_or_else(PoisonError::into_inner).clone());
+        let faults = self.0.as_ref().map(|inner| inner.faults.read().clone());
         faults.unwrap_or_else(|| Arc::from([]))
     }
 
@@ -215,7 +216,7 @@ impl FaultInjector {
         let (Some(inner), true) = (&self.0, is_exempt()) else { return false };
         let now = OffsetDateTime::now_utc();
         let holds_up = |fault: &Fault| matches!(fault.effect, Effect::Database { .. }) && fault.expires_at > now;
-        inner.faults.read().unwrap_or_else(PoisonError::into_inner).iter().any(holds_up)
+        inner.faults.read().iter().any(holds_up)
     }
 
     /// Whether to drop an event to a client.
@@ -244,7 +245,7 @@ impl FaultInjector {
     /// Finds the first unexpired fault that `answer` accepts and whose `percent` hits, and counts it.
     fn inject<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
-        let faults = inner.faults.read().unwrap_or_else(PoisonError::into_inner);
+        let faults = inner.faults.read();
         if faults.is_empty() {
             return None;
         }
@@ -260,7 +261,7 @@ impl FaultInjector {
 
 /// Runs a future whose statements are exempt from fault injection and bypass an exhausted pool.
 pub async fn exempt<F: Future>(future: F) -> F::Output {
-    SPARED.scope((), future).await
+    EXEMPT.scope((), future).await
 }
 
 /// The tables that faults can target.
@@ -280,7 +281,7 @@ fn can_be_hurt(query: Query) -> bool {
 }
 
 fn is_exempt() -> bool {
-    SPARED.try_with(|()| ()).is_ok()
+    EXEMPT.try_with(|()| ()).is_ok()
 }
 
 fn fits(wanted: Option<&str>, asked: &str) -> bool {
@@ -313,7 +314,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_an_admin_needs_is_exempt_route_and_nothing_that_is_called_alike() {
+    fn routes_that_an_admin_needs_are_exempt_and_similar_ones_are_not() {
         for route in ["/health", "/health/ready", "/metrics", "/api/metrics", "/api/faults/{id}", "/login", "/assets/{file}"] {
             assert!(is_exempt_route(route), "{route}");
         }

@@ -13,6 +13,7 @@ use crate::features::oauth::Oauth;
 use crate::health::Health;
 use crate::jobs;
 use crate::metrics::Metrics;
+use crate::tasks::ticks;
 
 const LEASE: &str = "fleet";
 const TERM: Duration = Duration::from_secs(15);
@@ -39,8 +40,7 @@ impl Fleet {
 
     /// Competes for the lease and does the fleet's work while this replica holds it, forever.
     pub async fn lead(self) {
-        let mut rounds = tokio::time::interval(ROUND);
-        rounds.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut rounds = ticks(ROUND);
         loop {
             rounds.tick().await;
             if !self.health.readiness().is_ready() || !matches!(self.round().await, Ok(true)) {

@@ -6,9 +6,10 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::RwLock;
 use serde::Serialize;
 use time::OffsetDateTime;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -21,6 +22,7 @@ use crate::cache::RedisClient;
 use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
+use crate::tasks::ticks;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
@@ -122,7 +124,7 @@ impl Health {
     /// The current readiness.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
-        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        let known = self.0.known.read();
         let down = |required| known.checks.values().any(|check| check.status == "down" && check.required == required);
         let status = match (known.draining, down(true), down(false)) {
             (true, ..) => "draining",
@@ -140,7 +142,7 @@ impl Health {
 
     /// Reports `draining` from now on, so that the edge sends no more requests.
     pub fn drain(&self) {
-        self.0.known.write().unwrap_or_else(PoisonError::into_inner).draining = true;
+        self.0.known.write().draining = true;
         self.0.metrics.service_draining.set((), 1.0);
         self.0.metrics.service_ready.set(Dependency::All, 0.0);
     }
@@ -162,8 +164,7 @@ impl Health {
             tracing::debug!(error = &error as &dyn Error, "failed to warm up the pool; it fills on demand");
         }
         self.0.migrated.cancel();
-        let mut ticks = tokio::time::interval(CHECK_EVERY);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = ticks(CHECK_EVERY);
         let mut postgres = Postgres { db, asked: None };
         loop {
             ticks.tick().await;
@@ -181,7 +182,7 @@ impl Health {
     }
 
     fn explain(&self, dependency: Dependency, detail: Option<Cow<'static, str>>) {
-        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.known.write();
         if let Some(check) = known.checks.get_mut(dependency.name()) {
             check.detail = detail;
         }
@@ -189,7 +190,7 @@ impl Health {
 
     /// Records the result of one check of a dependency.
     pub fn note(&self, dependency: Dependency, latency: Duration, result: Result<(), &'static str>) {
-        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self.0.known.write();
         let Some(check) = known.checks.get_mut(dependency.name()) else { return };
         check.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         check.failures = if result.is_ok() { 0 } else { check.failures.saturating_add(1) };

@@ -4,18 +4,19 @@
 //! [`metrics`](crate::metrics) and [`health`](crate::health) instead.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use tokio::time::MissedTickBehavior;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::health::Health;
 use crate::realtime::{Realtime, Topic};
+use crate::tasks::ticks;
 
 /// Interval between heartbeats.
 const BEAT: Duration = Duration::from_secs(1);
@@ -101,8 +102,7 @@ impl Heartbeat {
     /// Publishes and receives heartbeats, forever.
     pub async fn beat(self) {
         let mut signals = self.0.realtime.signals(Topic::Heartbeat);
-        let mut beats = tokio::time::interval(BEAT);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut beats = ticks(BEAT);
         loop {
             tokio::select! {
                 _ = beats.tick() => {
@@ -135,6 +135,6 @@ impl Heartbeat {
     }
 
     fn others(&self) -> MutexGuard<'_, HashMap<Uuid, (Replica, Instant)>> {
-        self.0.others.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.others.lock()
     }
 }

@@ -1,10 +1,21 @@
 //! Supervision of background tasks that run as long as the service: a task that ends is counted as a failure, and ends the
 //! service.
 
+use std::time::Duration;
+
 use tokio::task::{JoinError, JoinSet};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
+
+/// Ticks at once and then after each period. After a delay the next tick is a whole period away, instead of a burst of missed ones.
+#[must_use]
+pub fn ticks(period: Duration) -> Interval {
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
+}
 
 /// The tasks of one application; dropping this aborts them.
 pub struct Tasks {

@@ -5,10 +5,11 @@
 //! requests. This module measures every command and every attempt to connect.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, RwLock};
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::{AsyncConnectionConfig, Client, Cmd, FromRedisValue, IntoConnectionInfo, ProtocolVersion, PushInfo, PushKind, Value};
 use secrecy::ExposeSecret;
@@ -109,7 +110,7 @@ impl RedisClient {
     /// # Errors
     /// [`RedisUnavailable`]; the command may nevertheless have had its effect.
     pub async fn run<T: FromRedisValue>(&self, label: RedisCommand, command: &Cmd) -> Result<T, RedisUnavailable> {
-        let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let connection = self.0.connection.read().clone();
         let Some((number, connection)) = connection else { return Err(RedisUnavailable::Disconnected) };
         let result = self.run_on(connection, label, command).await;
         let broken = match &result {
@@ -136,7 +137,7 @@ impl RedisClient {
     /// passed by then. A later command with the same key replaces an earlier one.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
-        let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut owed = self.0.owed.lock();
         owed.retain(|_, (_, until)| *until > Instant::now());
         owed.insert(key, (command, until));
         // Pending invalidations must be flushed before the cache is read again: callers get no connection until then.
@@ -148,13 +149,13 @@ impl RedisClient {
     /// Whether callers have a connection now.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        self.0.connection.read().unwrap_or_else(PoisonError::into_inner).is_some()
+        self.0.connection.read().is_some()
     }
 
     /// Connects, pings and reconnects, forever.
     pub async fn keep_connected(self) {
         loop {
-            let connection = self.0.connection.read().unwrap_or_else(PoisonError::into_inner).clone();
+            let connection = self.0.connection.read().clone();
             match connection {
                 Some(_) => drop(self.run::<Value>(RedisCommand::Ping, &redis::cmd("PING")).await),
                 None => self.connect().await,
@@ -201,7 +202,7 @@ impl RedisClient {
     async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), RedisUnavailable> {
         loop {
             let next = {
-                let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut owed = self.0.owed.lock();
                 owed.retain(|_, (_, until)| *until > Instant::now());
                 let next = owed.iter().next().map(|(key, (command, until))| (key.clone(), command.clone(), *until));
                 if next.is_none() {
@@ -213,7 +214,7 @@ impl RedisClient {
             };
             let Some((key, command, until)) = next else { return Ok(()) };
             self.run_on(connection.clone(), RedisCommand::Eval, &command).await?;
-            let mut owed = self.0.owed.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut owed = self.0.owed.lock();
             // A newer command with the same key has not run yet.
             if owed.get(&key).is_some_and(|(_, later)| *later == until) {
                 owed.remove(&key);
@@ -245,7 +246,7 @@ impl RedisClient {
     /// Replaces the current connection with another one or none, if `may` accepts the current one's number.
     fn replace(&self, connection: Option<Numbered>, may: impl FnOnce(Option<u64>) -> bool) {
         let connected = connection.is_some();
-        let mut current = self.0.connection.write().unwrap_or_else(PoisonError::into_inner);
+        let mut current = self.0.connection.write();
         if !may(current.as_ref().map(|(number, _)| *number)) {
             return;
         }

@@ -19,6 +19,7 @@ use super::{Cache, millis};
 use crate::db::invalidations::{self, Found, Row};
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::labels::CacheType;
+use crate::tasks::ticks;
 
 /// Time for which a replica may serve cached entries, from the start of its last read of the invalidations.
 const TRUST: Duration = Duration::from_secs(4);
@@ -131,8 +132,7 @@ impl Cache {
     /// Reads and applies the invalidations, forever. The cache serves no entry before the first read.
     pub async fn follow(self) {
         let mut reader = Reader { applied: None, oldest: "0".to_owned(), seen: HashSet::new(), leased_until: None };
-        let mut ticks = tokio::time::interval(POLL_INTERVAL);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut ticks = ticks(POLL_INTERVAL);
         let mut is_in_use = false;
         loop {
             tokio::select! {

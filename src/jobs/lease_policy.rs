@@ -12,7 +12,7 @@ pub struct LeasePolicy {
     /// Term of a lease: how long a job waits after its replica died.
     pub lease: Duration,
     /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
-    pub look_every: Duration,
+    pub poll_interval: Duration,
     /// Bound of the random pause after a job's first failure; it doubles with each failure.
     pub first_pause: Duration,
     /// Time limit of an attempt, so that a handler that hangs does not hold its lane and its slot forever. Handlers set
@@ -24,7 +24,7 @@ impl Default for LeasePolicy {
     fn default() -> Self {
         Self {
             lease: Duration::from_secs(10),
-            look_every: Duration::from_millis(500),
+            poll_interval: Duration::from_millis(500),
             first_pause: Duration::from_secs(1),
             attempt: Duration::from_mins(10),
         }

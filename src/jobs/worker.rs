@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::error::Error;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -17,6 +18,7 @@ use super::{Handler, LeasePolicy, Queue, store};
 use crate::db::{Conn, Db, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
+use crate::tasks::ticks;
 
 /// The workers of one replica; clones share them.
 #[derive(Clone)]
@@ -41,12 +43,12 @@ impl Workers {
     /// Workers that run up to `slots` jobs concurrently, of the kinds that have a handler.
     #[must_use]
     pub fn new(queue: Queue, db: Db, slots: usize, handlers: Vec<(JobKind, Arc<dyn Handler>)>, metrics: Metrics) -> Self {
-        Self::with_terms(LeasePolicy::default(), queue, db, slots, handlers, metrics)
+        Self::with_policy(LeasePolicy::default(), queue, db, slots, handlers, metrics)
     }
 
     /// As [`Self::new`], with other durations.
     #[must_use]
-    pub fn with_terms(
+    pub fn with_policy(
         policy: LeasePolicy,
         queue: Queue,
         db: Db,
@@ -64,14 +66,13 @@ impl Workers {
     /// Runs jobs until [`Self::leave`]. Call it once.
     pub async fn work(self) {
         let Inner { queue, policy, running, leaving, .. } = &*self.0;
-        let mut looks = tokio::time::interval(policy.look_every);
-        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        let mut polls = ticks(policy.poll_interval);
         loop {
             tokio::select! {
                 biased;
                 () = leaving.cancelled() => return,
                 () = queue.wake.notified() => {}
-                _ = looks.tick() => {}
+                _ = polls.tick() => {}
             }
             if let Err(error) = running.track_future(self.start_due()).await {
                 tracing::debug!(error = &error as &dyn Error, "failed to lease jobs");
@@ -89,8 +90,8 @@ impl Workers {
             // A handler that never yields cannot be aborted; its lease expires.
             let _given_back = tokio::time::timeout(db.longest_load(), running.wait()).await;
         }
-        if unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
-            let given_back = async { self.give_back_unheard(&mut db.acquire().await?).await };
+        if unconfirmed_lease.lock().is_some() {
+            let given_back = async { self.release_unconfirmed(&mut db.acquire().await?).await };
             if let Err(error) = given_back.await {
                 tracing::debug!(error = &error as &dyn Error, "failed to give back an unconfirmed lease; waiting for its expiry");
             }
@@ -106,11 +107,11 @@ impl Workers {
             return Ok(());
         }
         let mut conn = db.acquire().await?;
-        self.give_back_unheard(&mut conn).await?;
+        self.release_unconfirmed(&mut conn).await?;
         let (lease, asked) = (Uuid::new_v4(), Instant::now());
-        self.set_unheard(Some(lease));
+        self.set_unconfirmed(Some(lease));
         let jobs = store::lease(&mut conn, lease, policy.lease, kinds, limit).await?;
-        self.set_unheard(None);
+        self.set_unconfirmed(None);
         for job in jobs {
             let Some(slot) = free.split(1) else { break };
             let (workers, queue) = (self.clone(), queue.clone());
@@ -126,16 +127,16 @@ impl Workers {
         Ok(())
     }
 
-    async fn give_back_unheard(&self, conn: &mut Conn) -> Result<(), StoreError> {
-        let unconfirmed_lease = *self.0.unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner);
+    async fn release_unconfirmed(&self, conn: &mut Conn) -> Result<(), StoreError> {
+        let unconfirmed_lease = *self.0.unconfirmed_lease.lock();
         if let Some(lease) = unconfirmed_lease {
             store::give_back_all(conn, lease).await?;
-            self.set_unheard(None);
+            self.set_unconfirmed(None);
         }
         Ok(())
     }
 
-    fn set_unheard(&self, lease: Option<Uuid>) {
-        *self.0.unconfirmed_lease.lock().unwrap_or_else(PoisonError::into_inner) = lease;
+    fn set_unconfirmed(&self, lease: Option<Uuid>) {
+        *self.0.unconfirmed_lease.lock() = lease;
     }
 }

@@ -4,8 +4,9 @@
 //! Publishing never blocks its caller. Messages that Redis does not accept are counted and lost; delivery resumes by itself when
 //! Redis is back. Code that must not miss a fact also reads it from the database.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -120,7 +121,7 @@ impl Bus {
 
     /// Publishes the queued messages, and passes every received message to `hear`, including this replica's own; forever.
     pub async fn run(self, mut hear: impl FnMut(Envelope) + Send) {
-        let queues = self.0.queues.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let queues = self.0.queues.lock().take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };
         let publish = async {
             while let Some(message) = backlog.recv().await {

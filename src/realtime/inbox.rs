@@ -2,8 +2,8 @@
 //! queued, because most sockets are idle.
 
 use std::collections::VecDeque;
-use std::sync::{Mutex, PoisonError};
 
+use parking_lot::Mutex;
 use serde_json::Value;
 use socketioxide::extract::AckSender;
 
@@ -42,7 +42,7 @@ pub enum Put {
 
 impl Inbox {
     pub fn put(&self, received: Received) -> Put {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.0.lock();
         if queue.waiting.len() >= WAITING {
             return Put::Full(received);
         }
@@ -52,7 +52,7 @@ impl Inbox {
 
     /// The next event for the worker; on `None` the worker must end.
     pub fn next(&self) -> Option<Received> {
-        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queue = self.0.lock();
         let next = queue.waiting.pop_front();
         if next.is_none() {
             queue.is_worked_on = false;

@@ -21,11 +21,12 @@ mod ping;
 mod room;
 mod signal;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::{Router, middleware};
+use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide::extract::SocketRef;
@@ -56,6 +57,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
 use crate::state::AppState;
+use crate::tasks::ticks;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
@@ -225,12 +227,11 @@ impl Realtime {
             let mut ticks = tokio::time::interval(canary::EVERY);
             loop {
                 ticks.tick().await;
-                self.0.bus.publish(Message::Ping(self.canary().set_out()));
+                self.0.bus.publish(Message::Ping(self.canary().start()));
             }
         };
         let counting = async {
-            let mut ticks = tokio::time::interval(COUNT_EVERY);
-            ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+            let mut ticks = ticks(COUNT_EVERY);
             loop {
                 ticks.tick().await;
                 self.count_connections();
@@ -243,9 +244,9 @@ impl Realtime {
     fn handle(&self, Envelope { by, message }: Envelope) {
         let is_mine = by == self.0.bus.me();
         match message {
-            Message::Ping(_) if is_mine => self.canary().hear_myself(),
+            Message::Ping(_) if is_mine => self.canary().record_own(),
             Message::Ping(number) => self.0.bus.publish(Message::Pong(by, number)),
-            Message::Pong(to, number) if to == self.0.bus.me() => self.canary().is_back(number),
+            Message::Pong(to, number) if to == self.0.bus.me() => self.canary().record_reply(number),
             // This replica has already delivered its own messages to its clients and subscribers.
             Message::Pong(..) => {}
             _ if is_mine => {}
@@ -272,8 +273,8 @@ impl Realtime {
         Client::of(socket, &self.0.faults, &self.0.metrics)
     }
 
-    fn canary(&self) -> std::sync::MutexGuard<'_, Canary> {
-        self.0.canary.lock().unwrap_or_else(PoisonError::into_inner)
+    fn canary(&self) -> parking_lot::MutexGuard<'_, Canary> {
+        self.0.canary.lock()
     }
 
     fn count_connections(&self) {

@@ -39,7 +39,7 @@ async fn a_job_runs_after_its_commit_and_never_when_its_transaction_was_rolled_b
 #[tokio::test]
 async fn a_job_is_woken_and_does_not_wait_until_its_replica_looks() {
     let fixture = Fixture::new().await;
-    let replica = fixture.replica(LeasePolicy { look_every: Duration::from_hours(1), ..quick() }, 2, async |work: Work| {
+    let replica = fixture.replica(LeasePolicy { poll_interval: Duration::from_hours(1), ..quick() }, 2, async |work: Work| {
         work.effect().await?;
         if work.name == "first" {
             let mut tx = work.db.begin().await?;

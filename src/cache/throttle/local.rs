@@ -1,9 +1,10 @@
 //! The arithmetic of `bucket` in memory, for the attempts at this replica while Redis is unavailable.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
+use parking_lot::{Mutex, MutexGuard};
 use uuid::Uuid;
 
 use super::bucket::{Bucket, Refusal, State, micros};
@@ -69,5 +70,5 @@ impl Local {
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+    mutex.lock()
 }

@@ -11,6 +11,7 @@ use crate::cache::Stale;
 use crate::db::StoreError;
 use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
+use crate::tasks::ticks;
 
 /// Bounds the time until an unannounced end is noticed: the session expired, or this replica could reach neither Redis nor Postgres.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -20,8 +21,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::SessionsEnded);
     // Postgres announces ended sessions too, in case the replica that ended one cannot reach Redis.
     let mut invalidated = accounts.invalidated();
-    let mut looks = tokio::time::interval(POLL_INTERVAL);
-    looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut polls = ticks(POLL_INTERVAL);
     loop {
         let ended = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|sessions| serde_json::from_value(sessions).ok()).unwrap_or_default(),
@@ -29,7 +29,7 @@ pub async fn sign_out_ended(accounts: Accounts, realtime: Realtime) {
                 Ok(stale) => sessions_of(&realtime, &stale),
                 Err(_) => poll(&accounts, &realtime).await.unwrap_or_default(),
             },
-            _ = looks.tick() => poll(&accounts, &realtime).await.unwrap_or_default(),
+            _ = polls.tick() => poll(&accounts, &realtime).await.unwrap_or_default(),
         };
         for session in ended {
             realtime.log_out(session);

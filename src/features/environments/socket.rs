@@ -4,7 +4,6 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::service::Environments;
@@ -17,6 +16,7 @@ use crate::http::ApiError;
 use crate::metrics::labels::EventIn;
 use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
+use crate::tasks::ticks;
 
 /// Poll interval for deleted environments. Bounds how long a subscription outlives its environment.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -87,10 +87,9 @@ async fn unsubscribe(_: AppState, client: Client, Environment { environment_id }
 
 /// Ends this replica's subscriptions to environments that no longer exist. Runs until the task is dropped.
 pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
-    let mut looks = tokio::time::interval(POLL_INTERVAL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut polls = ticks(POLL_INTERVAL);
     loop {
-        looks.tick().await;
+        polls.tick().await;
         let _next_look_is_soon = poll(&environments, &realtime).await;
     }
 }

@@ -5,13 +5,13 @@ use std::time::{Duration, Instant};
 use super::driver::{DriverError, Engine};
 use crate::health::Health;
 use crate::metrics::labels::Dependency;
+use crate::tasks::ticks;
 
 const PING_EVERY: Duration = Duration::from_millis(500);
 
 /// Pings the engine. Runs until the task is dropped.
 pub async fn watch_engine(engine: Engine, health: Health) {
-    let mut ticks = tokio::time::interval(PING_EVERY);
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut ticks = ticks(PING_EVERY);
     loop {
         ticks.tick().await;
         let start = Instant::now();

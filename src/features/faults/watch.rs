@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::events;
@@ -13,6 +12,7 @@ use super::hold::Held;
 use super::service::Faults;
 use crate::fault_injection::{Effect, Fault};
 use crate::metrics::labels::FaultKind;
+use crate::tasks::ticks;
 
 /// Poll interval. Ensures that every replica applies a change within two seconds.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -28,8 +28,7 @@ pub fn making(fault: &Fault) -> FaultKey {
 impl Faults {
     /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
     pub async fn watch(self) {
-        let mut ticks = tokio::time::interval(POLL_INTERVAL);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(POLL_INTERVAL);
         let mut held = Held::default();
         // Faults from before the start: one that has ended the replica's previous process must not end this one.
         let mut before_start: Option<HashSet<FaultKey>> = None;

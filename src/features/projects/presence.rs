@@ -6,17 +6,18 @@
 //! users.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Mutex, MutexGuard};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
-use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use crate::metrics::labels::EventOut;
 use crate::realtime::{Client, Realtime, Room, Topic};
+use crate::tasks::ticks;
 
 /// Interval of publications without a change.
 const TELL_EVERY: Duration = Duration::from_secs(5);
@@ -178,15 +179,13 @@ impl Presence {
     /// Publishes to other replicas and handles their messages. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
-        let (mut tells, mut looks) = (tokio::time::interval(TELL_EVERY), tokio::time::interval(POLL_INTERVAL));
-        tells.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let (mut reports, mut polls) = (ticks(TELL_EVERY), ticks(POLL_INTERVAL));
         loop {
             tokio::select! {
                 () = self.0.stirred.notified() => self.tell_news(),
                 signal = signals.recv() => self.hear(signal.unwrap_or_default()),
-                _ = tells.tick() => self.tell_all(),
-                _ = looks.tick() => self.forget(),
+                _ = reports.tick() => self.tell_all(),
+                _ = polls.tick() => self.forget(),
             }
         }
     }
@@ -257,6 +256,6 @@ impl Presence {
     }
 
     fn projects(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
-        self.0.projects.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.projects.lock()
     }
 }

@@ -4,7 +4,6 @@ use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use serde::Deserialize;
-use tokio::time::MissedTickBehavior;
 use uuid::Uuid;
 
 use super::events;
@@ -17,6 +16,7 @@ use crate::http::ApiError;
 use crate::metrics::labels::{CacheType, EventIn};
 use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
 use crate::state::AppState;
+use crate::tasks::ticks;
 
 /// Poll interval of the access check. Bounds how long a subscription outlives its user's access without a signal.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
@@ -66,14 +66,13 @@ pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
     // Postgres announces changes too, in case the replica that made one cannot reach Redis.
     let mut invalidated = projects.invalidated();
-    let mut looks = tokio::time::interval(POLL_INTERVAL);
-    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut polls = ticks(POLL_INTERVAL);
     loop {
         // After a missed or unreadable signal, check every project.
         let only = tokio::select! {
             signal = signals.recv() => signal.ok().and_then(|project| serde_json::from_value(project).ok()).map(|id| HashSet::from([id])),
             stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),
-            _ = looks.tick() => None,
+            _ = polls.tick() => None,
         };
         let _next_look_is_soon = poll(&projects, &realtime, only.as_ref()).await;
     }

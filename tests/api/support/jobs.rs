@@ -131,7 +131,7 @@ pub fn job(name: &str) -> NewJob {
 pub fn quick() -> LeasePolicy {
     LeasePolicy {
         lease: Duration::from_hours(1),
-        look_every: Duration::from_millis(20),
+        poll_interval: Duration::from_millis(20),
         first_pause: Duration::from_millis(10),
         ..LeasePolicy::default()
     }
@@ -260,7 +260,7 @@ impl Replica {
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         let db = Db::new(&configuration(stores, &arguments), exporter.metrics()).unwrap();
         let handlers = handlers(&db, &queue);
-        let workers = Workers::with_terms(terms, queue.clone(), db, slots, handlers, exporter.metrics());
+        let workers = Workers::with_policy(terms, queue.clone(), db, slots, handlers, exporter.metrics());
         runtime.spawn(workers.clone().work());
         drop(inside);
         Self { runtime: Some(runtime), queue, workers, exporter }

@@ -46,7 +46,7 @@ pub struct Held {
 
 impl Claims {
     /// Renews held claims and claims logs without a follower.
-    pub async fn lookup(&mut self) -> Result<(), StoreError> {
+    pub async fn poll(&mut self) -> Result<(), StoreError> {
         // When a reader finishes, the writer releases its claim.
         self.held.retain(|_, held| !held.reader.is_finished());
         let mut conn = self.db.acquire().await?;

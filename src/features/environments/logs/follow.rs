@@ -16,6 +16,7 @@ use crate::db::Db;
 use crate::features::environments::driver::Engine;
 use crate::metrics::Metrics;
 use crate::realtime::Realtime;
+use crate::tasks::ticks;
 
 /// Poll interval for new and held claims. Bounds how late a started environment is followed.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -81,10 +82,9 @@ impl Follower {
             held: HashMap::new(),
         };
         let looking = async {
-            let mut looks = tokio::time::interval(POLL_INTERVAL);
-            looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            while leaving.run_until_cancelled(looks.tick()).await.is_some() {
-                if let Err(error) = claims.lookup().await {
+            let mut polls = ticks(POLL_INTERVAL);
+            while leaving.run_until_cancelled(polls.tick()).await.is_some() {
+                if let Err(error) = claims.poll().await {
                     tracing::debug!(error = &error as &dyn std::error::Error, "failed to renew or take log claims");
                 }
             }

@@ -4,9 +4,10 @@
 //! to every [`Tail`]. The database is authoritative, and signals only save time: without one, a feed is late but misses nothing.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::{Notify, broadcast};
 use uuid::Uuid;
 
@@ -140,6 +141,6 @@ impl Live {
     }
 
     fn feeds(&self) -> MutexGuard<'_, HashMap<Uuid, Feed>> {
-        self.0.feeds.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.feeds.lock()
     }
 }

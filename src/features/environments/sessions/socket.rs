@@ -7,7 +7,6 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{broadcast, mpsc};
-use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use super::super::driver::{Terminal, TerminalInput, TerminalOutput, TerminalSize, Utf8Decoder};
@@ -20,6 +19,7 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::{EventIn, EventOut};
 use crate::realtime::{Client, Done, Events, Topic, Work};
 use crate::state::AppState;
+use crate::tasks::ticks;
 
 /// Maximum number of bytes of text in one event, in both directions.
 const PIECE: usize = 16 << 10;
@@ -187,13 +187,12 @@ impl Attended {
         let Self { state, client, session } = self;
         let (mut closed, mut access) = (state.realtime.signals(Topic::TerminalsClosed), state.realtime.signals(Topic::AccessChanged));
         // The first tick is immediate: the session may have ended while the program was starting.
-        let mut looks = interval(POLL_INTERVAL);
-        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut polls = ticks(POLL_INTERVAL);
         loop {
             tokio::select! {
                 signal = closed.recv() => if !concerns(signal, session) { continue },
                 _ = access.recv() => {}
-                _ = looks.tick() => {}
+                _ = polls.tick() => {}
             }
             // If the client's own session has ended, it is signed out elsewhere. If the database is unavailable, the next tick tries again.
             let Ok(CurrentUser { user, .. }) = CurrentUser::of(state, client).await else { continue };

@@ -1,8 +1,9 @@
 //! The registry of this replica's open terminals. It finds the terminal that a client's input event is for.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use parking_lot::{Mutex, MutexGuard};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -67,7 +68,7 @@ impl Terminals {
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Holder>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock()
     }
 }
 

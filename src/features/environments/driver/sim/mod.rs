@@ -7,11 +7,11 @@ mod shell;
 mod store;
 mod terminal;
 
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
+use parking_lot::Mutex;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use time::OffsetDateTime;
@@ -62,7 +62,7 @@ impl Sim {
     /// Waits for the simulated latency and may fail. Returns a connection for the call's effect.
     async fn act(&self) -> Result<Conn, DriverError> {
         let (pause, fails) = {
-            let mut random = self.random.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut random = self.random.lock();
             (self.latency.mul_f64(random.random_range(0.5..1.5)), random.random_bool(self.failure_rate))
         };
         tokio::time::sleep(pause).await;
