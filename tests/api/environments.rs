@@ -226,13 +226,13 @@ async fn a_project_and_an_account_have_so_many_environments() {
     let answers = futures_util::future::join_all(["a", "b", "c", "d"].map(|name| studio.create(name))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 201).count(), 2);
     let refused = studio.create("e").await.problem(409, "too_many_environments");
-    assert!(refused.json()["detail"].as_str().unwrap().contains("A project may have 2"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("A project may have at most 2"));
 
     let other = app.project(&studio.user, "Two", "private").await["id"].as_str().unwrap().to_owned();
     let other = Studio { app: &app, user: studio.user.clone(), project: other };
     let third = other.environment("a").await;
     let refused = other.create("b").await.problem(409, "too_many_environments");
-    assert!(refused.json()["detail"].as_str().unwrap().contains("An account may have made 3"));
+    assert!(refused.json()["detail"].as_str().unwrap().contains("An account may have at most 3"));
 
     other.delete(&third).await.expect(202);
     other.until_gone(&third).await;
