@@ -128,6 +128,6 @@ async fn tmux_is_refused_where_there_is_none() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
-    assert_eq!(error.to_string(), "the engine refuses: tmux is not in this image");
+    assert_eq!(error.to_string(), "the engine refused the call: tmux is not in this image");
     eventually("no process is left", async || when(sessions(&fixture, environment).await == 0)).await;
 }
