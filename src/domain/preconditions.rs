@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 
-pub use super::entity_tag::TagList;
+pub use super::entity_tag::{Malformed, TagList};
 
 /// The preconditions of a request (RFC 9110, 13): the versions that it applies to, and the versions that the client already has.
 pub struct Conditions {
