@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::{Arc, OnceLock};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use socketioxide::socket::Sid;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -91,7 +91,7 @@ impl ConnectionState {
             let _answered = answered.changed().await;
             task.await;
         };
-        let mut works = lock(&self.works);
+        let mut works = self.works.lock();
         works.retain(|_, task| !task.is_finished());
         // Checked under the lock: `leave` sets `left` first and then clears the map, so no work outlives the socket.
         if self.left.get().is_none() {
@@ -105,11 +105,11 @@ impl ConnectionState {
     }
 
     pub fn release(&self, work: Work) -> bool {
-        lock(&self.works).remove(&work).is_some_and(|task| !task.is_finished())
+        self.works.lock().remove(&work).is_some_and(|task| !task.is_finished())
     }
 
     pub fn holds(&self, work: Work) -> bool {
-        lock(&self.works).get(&work).is_some_and(|task| !task.is_finished())
+        self.works.lock().get(&work).is_some_and(|task| !task.is_finished())
     }
 
     /// Records why the server is about to end the connection; the first reason counts.
@@ -127,7 +127,7 @@ impl ConnectionState {
         if let Some(error) = error_of(reason) {
             self.metrics.websocket_errors.increment(error);
         }
-        lock(&self.works).clear();
+        self.works.lock().clear();
     }
 }
 
@@ -171,7 +171,7 @@ impl Drop for Permit {
 impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<K> {
     /// Takes a permit for the key, unless the key already holds `limit` permits.
     pub fn take(&self, who: &K, limit: u32) -> Option<Permit> {
-        let mut places = lock(&self.0);
+        let mut places = self.0.lock();
         let taken = places.entry(who.clone()).or_default();
         if *taken >= limit {
             return None;
@@ -179,7 +179,7 @@ impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<
         *taken += 1;
         let (all, who) = (self.0.clone(), who.clone());
         Some(Permit(Box::new(move || {
-            let mut places = lock(&all);
+            let mut places = all.lock();
             if let Some(taken) = places.get_mut(&who) {
                 *taken -= 1;
                 if *taken == 0 {
@@ -197,16 +197,16 @@ pub struct HangUps(Mutex<HashMap<Sid, HangUp>>);
 
 impl HangUps {
     pub fn note(&self, sid: Sid, hang_up: HangUp) {
-        lock(&self.0).insert(sid, hang_up);
+        self.0.lock().insert(sid, hang_up);
     }
 
     pub fn of(&self, sid: Sid) -> Option<HangUp> {
-        lock(&self.0).get(&sid).cloned()
+        self.0.lock().get(&sid).cloned()
     }
 
     /// Removes the handles of closed connections.
     pub fn tidy_up(&self) {
-        lock(&self.0).retain(|_, hang_up| !hang_up.is_over());
+        self.0.lock().retain(|_, hang_up| !hang_up.is_over());
     }
 }
 
@@ -215,10 +215,6 @@ impl HangUps {
 pub struct Limits {
     pub networks: ConnectionLimiter<ClientNetwork>,
     pub users: ConnectionLimiter<Uuid>,
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }
 
 #[cfg(test)]
@@ -234,6 +230,6 @@ mod tests {
         assert!(places.take(&2, 2).is_some());
         drop(held);
         assert!(places.take(&1, 1).is_some());
-        assert!(lock(&places.0).is_empty());
+        assert!(places.0.lock().is_empty());
     }
 }

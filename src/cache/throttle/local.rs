@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use moka::future::Cache;
-use parking_lot::{Mutex, MutexGuard};
+use parking_lot::Mutex;
 use uuid::Uuid;
 
 use super::bucket::{Bucket, Refusal, State, micros};
@@ -40,9 +40,9 @@ impl Local {
 
     pub async fn settle(&self, prefix: &str, buckets: &[Bucket], now: u64, id: Uuid, has_failed: bool) {
         let states = self.states(prefix, buckets).await;
-        let _together = lock(&self.together);
+        let _together = self.together.lock();
         for (state, bucket) in states.iter().zip(buckets) {
-            let mut state = lock(state);
+            let mut state = state.lock();
             state.release(id);
             if has_failed {
                 state.count(bucket, now);
@@ -52,11 +52,11 @@ impl Local {
 
     /// Applies `each` to every state if every bucket admits one more attempt, else to none.
     fn admit(&self, states: &[Arc<Mutex<State>>], buckets: &[Bucket], now: u64, each: impl Fn(&mut State, &Bucket)) -> Result<(), Refusal> {
-        let _together = lock(&self.together);
+        let _together = self.together.lock();
         for (index, (state, bucket)) in states.iter().zip(buckets).enumerate() {
-            lock(state).check(bucket, index, now)?;
+            state.lock().check(bucket, index, now)?;
         }
-        states.iter().zip(buckets).for_each(|(state, bucket)| each(&mut lock(state), bucket));
+        states.iter().zip(buckets).for_each(|(state, bucket)| each(&mut state.lock(), bucket));
         Ok(())
     }
 
@@ -67,8 +67,4 @@ impl Local {
         }
         states
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock()
 }
