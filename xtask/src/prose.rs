@@ -23,7 +23,7 @@ const EXEMPT: [&str; 3] = ["docs/STYLE.md", "xtask/src/prose", "benches/peers/fa
 /// Extensions of the files whose language is checked.
 const CHECKED: [&str; 11] = ["html", "js", "md", "mjs", "rs", "sh", "tmpl", "toml", "ts", "yml", "yaml"];
 /// Identifiers, and text that tests cut off on purpose.
-const NOT_MISSPELLED: &str = "atleast,connectin,crossite,crosssite,get's,nam,sendin,te";
+const NOT_MISSPELLED: &str = "atleast,connectin,crosssite,get's,nam,sendin,te";
 
 /// One phrase that was found.
 #[derive(Debug, PartialEq, Eq)]

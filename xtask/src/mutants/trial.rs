@@ -29,7 +29,7 @@ pub fn run(prometheus: &Path, name: &str) -> Result<Outcome> {
     let file = format!("{name}.yml");
     let rules: RuleFile = read(&prometheus.join("rules").join(&file))?;
     let tests: TestFile = read(&prometheus.join("tests").join(&file))?;
-    let cases = cases(&rules, &tests);
+    let cases = cases(&file, &rules, &tests);
     let folder = paths::temporary("mutants")?;
     are_valid(folder.path(), &cases)?;
     let numbered: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
@@ -65,12 +65,12 @@ fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> 
 }
 
 /// Each rule unchanged, and each of its mutants.
-fn cases(rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
+fn cases(file: &str, rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
     let mut cases = Vec::new();
     let mut seen: BTreeMap<(String, String), u32> = BTreeMap::new();
     for (group, at) in rules.groups.iter().enumerate().flat_map(|(group, of)| (0..of.rules.len()).map(move |at| (group, at))) {
         let rule = &rules.groups[group].rules[at];
-        let narrowed = narrow(tests, rule);
+        let narrowed = narrow(file, tests, rule);
         let case = |mutant: &Rule, change| {
             let mut all = rules.clone();
             all.groups[group].rules[at] = mutant.clone();
@@ -91,14 +91,14 @@ fn cases(rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
     cases
 }
 
-/// The tests of one rule.
-fn narrow(tests: &TestFile, rule: &Rule) -> TestFile {
+/// The tests of one rule of a rule file.
+fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     let mut tests = tests.clone();
     // The other rule files that it depends on stay unchanged.
     let rules = paths::root().join("monitoring/prometheus/rules");
-    let found = |file: &String| Some(rules.join(Path::new(file).file_name()?).display().to_string());
-    let (_own, others) = tests.rule_files.split_last().unwrap_or((&String::new(), &[]));
-    tests.rule_files = others.iter().filter_map(found).chain([RULES.to_owned()]).collect();
+    let names = tests.rule_files.iter().filter_map(|path| Path::new(path).file_name());
+    let others = names.filter(|name| *name != file).map(|name| rules.join(name).display().to_string());
+    tests.rule_files = others.chain([RULES.to_owned()]).collect();
     tests.tests.retain_mut(|test| of_labels(test, rule));
     for test in &mut tests.tests {
         test.alert_rule_test.retain(|asked| rule.alert.as_ref() == Some(&asked.alertname));
@@ -164,7 +164,7 @@ mod tests {
 
     #[test]
     fn a_rule_is_tried_by_its_own_tests() {
-        let cases = cases(&serde_norway::from_str(RULE_FILE).unwrap(), &serde_norway::from_str(TEST_FILE).unwrap());
+        let cases = cases("g.yml", &serde_norway::from_str(RULE_FILE).unwrap(), &serde_norway::from_str(TEST_FILE).unwrap());
         let of = |rule: &str| cases.iter().find(|case| case.rule == rule).unwrap();
         let names = |rule: &str| of(rule).rules.groups[0].rules.iter().map(|rule| rule.name().to_owned()).collect::<Vec<_>>();
         let tests = |rule: &str| of(rule).tests.tests.iter().map(|test| test.name.clone()).collect::<Vec<_>>();
@@ -182,7 +182,7 @@ mod tests {
             - {eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {of: a, at: x}}, {exp_labels: {of: b}}]}\n  - name: b\n    interval: 15s\n    \
             alert_rule_test: [{eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {of: b}}]}]\n  - name: none\n    interval: 15s\n    \
             alert_rule_test: [{eval_time: 1m, alertname: A}]\n";
-        let cases = cases(&serde_norway::from_str(rules).unwrap(), &serde_norway::from_str(tests).unwrap());
+        let cases = cases("g.yml", &serde_norway::from_str(rules).unwrap(), &serde_norway::from_str(tests).unwrap());
         let first = &cases[0];
         assert_eq!(first.rules.groups[0].rules.len(), 1);
         assert_eq!(first.tests.tests.iter().map(|test| test.name.as_str()).collect::<Vec<_>>(), ["both", "none"]);
