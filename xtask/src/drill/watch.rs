@@ -134,18 +134,26 @@ pub fn has(labels: &Value, value: &str) -> bool {
 
 /// A mail to the on-call address.
 struct Mail {
-    subject: String,
     text: String,
 }
 
 impl Mail {
-    /// Whether this mail reports the alert in this state: the subject names the state and the alert, the text names the labels.
+    /// Whether this mail reports the alert in this state. A mail about several alerts reports each in a block of its own, which begins
+    /// with the state and ends with the labels: one of them may have resolved while another still fires.
     fn tells_of(&self, alert: Key, status: &str) -> bool {
-        let (name, mut values) = parts(alert);
-        let begins = self.subject.strip_prefix('[').is_some_and(|rest| rest.starts_with(status));
-        begins
-            && self.subject.contains(&format!("] {name} "))
-            && values.all(|value| self.subject.contains(value) || self.text.contains(value))
+        let (name, values) = parts(alert);
+        let values: Vec<_> = values.collect();
+        let mut is_in_state = false;
+        self.text.lines().any(|line| {
+            is_in_state = match line.split_once(':') {
+                Some(("FIRING" | "RESOLVED", _)) => line.starts_with(status),
+                _ => is_in_state,
+            };
+            let labels: Vec<&str> = line.strip_prefix("Labels:").into_iter().flat_map(str::split_whitespace).collect();
+            let has = |key: &str, value: &str| labels.iter().any(|label| label.split_once('=') == Some((key, value)));
+            let has_value = |value: &str| labels.iter().any(|label| label.split_once('=').is_some_and(|(_, found)| found == value));
+            is_in_state && has("alertname", name) && values.iter().all(|value| has_value(value))
+        })
     }
 }
 
@@ -156,7 +164,7 @@ pub fn mail_to(bench: &Bench, address: &str) -> Result<usize> {
 
 fn mail(bench: &Bench) -> Result<Vec<Mail>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(mails(bench)?.iter().map(|mail| Mail { subject: text(&mail["subject"]), text: text(&mail["text"]) }).collect())
+    Ok(mails(bench)?.iter().map(|mail| Mail { text: text(&mail["text"]) }).collect())
 }
 
 fn mails(bench: &Bench) -> Result<Vec<Value>> {
@@ -182,12 +190,15 @@ mod tests {
     }
 
     #[test]
-    fn a_mail_tells_of_an_alert_by_its_subject() {
-        let mail = Mail { subject: "[FIRING 2] Broken (critical)".to_owned(), text: "reason=rules".to_owned() };
+    fn a_mail_reports_each_of_its_alerts_in_its_own_state() {
+        let text = "FIRING: It is broken\nLabels:    alertname=Broken reason=rules severity=critical \n\n\
+            RESOLVED: It is broken\nLabels:    alertname=Broken reason=mail severity=critical \n\n";
+        let mail = Mail { text: text.to_owned() };
         assert!(mail.tells_of("Broken", "FIRING"));
         assert!(mail.tells_of("Broken:rules:critical", "FIRING"));
+        assert!(!mail.tells_of("Broken:rules", "RESOLVED"));
+        assert!(mail.tells_of("Broken:mail", "RESOLVED"));
         assert!(!mail.tells_of("Broken:other", "FIRING"));
-        assert!(!mail.tells_of("Broken", "RESOLVED"));
         assert!(!mail.tells_of("Broke", "FIRING"));
     }
 }
