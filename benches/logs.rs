@@ -4,6 +4,7 @@
 //! simulated driver writes the lines in the same process, so the figures include its work. It prints and asserts nothing.
 
 use std::error::Error;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use clap::Parser;
@@ -106,6 +107,7 @@ impl Stage {
         config.sim_latency = Duration::ZERO;
         config.sim_failure_rate = 0.0;
         config.sim_lines_per_second = rate.into();
+        let config = Arc::new(config);
         let exporter = Exporter::new()?;
         let metrics = exporter.metrics();
         tokio::spawn(exporter.upkeep());

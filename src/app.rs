@@ -62,6 +62,7 @@ impl App {
     /// # Errors
     /// As [`Self::build`].
     pub fn build_with(config: Config, interface: OpenApiRouter<AppState>) -> Result<Self, AppError> {
+        let config = Arc::new(config);
         let exporter = Exporter::new()?;
         let metrics = exporter.metrics();
         telemetry::watch_panics(&metrics);
@@ -112,7 +113,6 @@ impl App {
         let heartbeat = Heartbeat::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);
         let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
-        let config = Arc::new(config);
         let state = AppState::from(Parts {
             config,
             metrics,

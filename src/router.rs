@@ -8,7 +8,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::Response;
 use axum::routing::Route;
-use axum::{Router, middleware};
+use axum::{BoxError, Router, middleware};
 use tower::Layer;
 use tower::layer::layer_fn;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -19,7 +19,6 @@ use utoipa::openapi::{OpenApi as Interface, RefOr};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
-use crate::app::AppError;
 use crate::features::accounts::admit;
 use crate::http::layers::{self, Endpoint};
 use crate::http::{ApiError, Code, faults, origin};
@@ -70,14 +69,17 @@ pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
 ///
 /// # Errors
 /// When `PUBLIC_URL` or one of `SOCKET_ORIGINS` is not an origin, or the replica's name is not a valid header value.
-pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, AppError> {
+pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Router, BoxError> {
     let operations = operations_of(&interface, state.faults.is_some());
     let measured = HttpLayer::new(state.metrics.clone(), &operations, Code::classes, state.heartbeat.answered());
     let watched = Watched { measured, replica: HeaderValue::from_str(&state.config.replica)? };
     let own_pages = origin::layer(&state.config)?;
-    let admission: Admission = Arc::new(|state, headers, token| Box::pin(admit(state, headers, token)));
+    let admission: Admission = {
+        let state = state.clone();
+        Arc::new(move |headers, token| Box::pin(admit(state.clone(), headers, token)))
+    };
     // Long polls and websockets have their own deadlines, so the time limit below does not apply to them.
-    let sockets = state.realtime.open(&state, features::sockets(), admission, own_pages.clone());
+    let sockets = state.realtime.open(features::sockets(&state), admission, own_pages.clone());
     let watch_sockets = watched.clone();
     let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
     let limit = state.config.request_timeout;

@@ -36,6 +36,13 @@ impl Deref for AppState {
     }
 }
 
+/// For the extractors of `http`, which know neither this type nor the features.
+impl AsRef<Config> for AppState {
+    fn as_ref(&self) -> &Config {
+        &self.config
+    }
+}
+
 /// The parts of one application.
 pub struct Parts {
     /// The configuration of this replica.

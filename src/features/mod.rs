@@ -28,6 +28,6 @@ pub fn routes() -> OpenApiRouter<AppState> {
 
 /// The Socket.IO events of every feature.
 #[must_use]
-pub fn sockets() -> Events {
-    Events::default().merge(projects::sockets()).merge(environments::sockets())
+pub fn sockets(state: &AppState) -> Events {
+    Events::default().merge(projects::sockets(state)).merge(environments::sockets(state))
 }

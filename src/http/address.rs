@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use ipnet::IpNet;
 
 use super::error::ApiError;
-use crate::state::AppState;
+use crate::config::Config;
 
 /// Prefix length of the IPv6 network that a provider assigns to one subscriber, who controls every address in it.
 const SUBSCRIBER: u8 = 64;
@@ -18,12 +18,12 @@ const SUBSCRIBER: u8 = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(pub IpNet);
 
-impl FromRequestParts<AppState> for ClientNetwork {
+impl<S: AsRef<Config> + Sync> FromRequestParts<S> for ClientNetwork {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>().map_or(IpAddr::from([0, 0, 0, 0]), |info| info.0.ip());
-        Ok(Self(network(client(peer, &parts.headers, &state.config.trusted_proxies.0))))
+        Ok(Self(network(client(peer, &parts.headers, &state.as_ref().trusted_proxies.0))))
     }
 }
 

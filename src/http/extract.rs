@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::error::{ApiError, Code};
+use crate::config::Config;
 use crate::domain::validation::FieldError;
-use crate::state::AppState;
 
 /// Total bytes to read of a body that exceeds its limit. The excess is discarded, so that the client receives the response.
 const DISCARD_LIMIT: usize = 8 << 20;
@@ -17,13 +17,14 @@ const DISCARD_LIMIT: usize = 8 << 20;
 /// A complete JSON object of the expected shape. Whether unknown fields are rejected is up to `T`.
 pub struct ApiJson<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequest<AppState> for ApiJson<T> {
+impl<S: AsRef<Config> + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
     type Rejection = ApiError;
 
-    async fn from_request(request: Request, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
+        let Config { request_timeout, body_limit, .. } = state.as_ref();
         // Half of the request timeout, so that a slow client gets a 408 rather than a 503 that counts as our failure.
-        let arrived = tokio::time::timeout(state.config.request_timeout / 2, read(body, state.config.body_limit)).await;
+        let arrived = tokio::time::timeout(*request_timeout / 2, read(body, *body_limit)).await;
         let bytes = arrived.map_err(|_| ApiError::new(Code::RequestTimeout))??;
         if !is_json(&parts) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
@@ -116,10 +117,10 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
 /// Path parameters. A value of the wrong type is `not_found`: no such resource can exist.
 pub struct ApiPath<T>(pub T);
 
-impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ApiPath<T> {
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Path(value) = Path::from_request_parts(parts, state).await.map_err(|error| ApiError::new(Code::NotFound).source(error))?;
         Ok(Self(value))
     }
@@ -128,10 +129,10 @@ impl<T: DeserializeOwned + Send> FromRequestParts<AppState> for ApiPath<T> {
 /// Query parameters; `invalid_query` when they do not deserialize.
 pub struct ApiQuery<T>(pub T);
 
-impl<T: DeserializeOwned> FromRequestParts<AppState> for ApiQuery<T> {
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let Query(value) =
             Query::from_request_parts(parts, state).await.map_err(|error| ApiError::new(Code::InvalidQuery).detail(error.body_text()))?;
         Ok(Self(value))

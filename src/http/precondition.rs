@@ -17,7 +17,6 @@ use super::error::{ApiError, Code};
 use super::extract::header;
 use crate::domain::preconditions::{Conditions, TagList};
 use crate::domain::validation::characters;
-use crate::state::AppState;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
@@ -48,10 +47,10 @@ impl Conditions {
     }
 }
 
-impl FromRequestParts<AppState> for Conditions {
+impl<S: Send + Sync> FromRequestParts<S> for Conditions {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let tags = |name: HeaderName| {
             let refused = |error| ApiError::new(Code::InvalidHeader).detail(format!("{name} {error}"));
             TagList::parse(parts.headers.get_all(&name).iter().map(HeaderValue::as_bytes)).map_err(refused)
@@ -63,10 +62,10 @@ impl FromRequestParts<AppState> for Conditions {
 /// [`Conditions`] for a change that must name the version it is based on: a request without `If-Match` gets 428 (RFC 6585).
 pub struct RequiredConditions(pub Conditions);
 
-impl FromRequestParts<AppState> for RequiredConditions {
+impl<S: Send + Sync> FromRequestParts<S> for RequiredConditions {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
         let conditions = Conditions::from_request_parts(parts, state).await?;
         if !conditions.names_a_version() {
             return Err(ApiError::new(Code::PreconditionRequired));
@@ -78,10 +77,10 @@ impl FromRequestParts<AppState> for RequiredConditions {
 /// The client's key for this request: a repetition has no further effect and returns the first response.
 pub struct IdempotencyKey(pub Option<String>);
 
-impl FromRequestParts<AppState> for IdempotencyKey {
+impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = ApiError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, ApiError> {
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ApiError> {
         let Some(value) = header(parts, &IDEMPOTENCY_KEY)? else { return Ok(Self(None)) };
         let key = value.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(value);
         if key.is_empty() || key.len() > KEY_LENGTH || key.contains(['"', '\t']) {

@@ -5,24 +5,25 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use axum::http::HeaderMap;
+use axum::{Router, middleware};
 use futures_util::future::BoxFuture;
 use serde::Deserialize;
-use socketioxide::TransportType;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{SocketRef, TryData};
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::DisconnectReason;
 
-use super::connection::{ConnectionState, Identity};
+use super::connection::{ConnectionState, Identity, carried};
 use super::events::{Dispatcher, Events};
 use super::room::Room;
+use super::{Inner, NAMESPACE, Realtime, gate, ping};
+use crate::http::origin::OriginLayer;
 use crate::http::{ApiError, Code};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Disconnection, Limiter, SocketError, Transport};
-use crate::state::AppState;
+use crate::metrics::labels::{Disconnection, Limiter, SocketError};
 
 /// Authenticates a connection by its token or by the headers of the request that opened it.
-pub type Admission = Arc<dyn Fn(AppState, HeaderMap, Option<String>) -> BoxFuture<'static, Result<Identity, ApiError>> + Send + Sync>;
+pub type Admission = Arc<dyn Fn(HeaderMap, Option<String>) -> BoxFuture<'static, Result<Identity, ApiError>> + Send + Sync>;
 
 /// The `auth` payload that a client may send when it connects.
 #[derive(Default, Deserialize)]
@@ -38,33 +39,45 @@ struct Refused(Code);
 /// The arguments of the connect handler.
 type Connecting = (SocketRef, TryData<Introduction>);
 
+impl Realtime {
+    /// Opens the namespace for clients, and returns the route of Socket.IO with its checks.
+    pub fn open<S: Clone + Send + Sync + 'static>(&self, events: Events, admission: Admission, own_pages: OriginLayer) -> Router<S> {
+        // The result need not be awaited: the in-process adapter initializes synchronously.
+        self.0.io.ns(NAMESPACE, handler(self.clone(), ping::events().merge(events), admission));
+        Router::new()
+            .route_service(gate::PATH, self.0.service.clone())
+            .layer(middleware::from_fn_with_state(self.clone(), gate::admit))
+            .layer(middleware::from_fn_with_state((own_pages, self.0.metrics.clone()), gate::check_origin))
+    }
+}
+
 /// The handler that admits every client of the namespace.
-pub fn handler(state: AppState, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, Connecting> {
-    let dispatcher = Dispatcher { state: state.clone(), events: Arc::new(events) };
+fn handler(realtime: Realtime, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, Connecting> {
+    let dispatcher = Dispatcher { realtime: realtime.clone(), events: Arc::new(events) };
     let admit = admission.clone();
     let connect = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
         let (dispatcher, admit) = (dispatcher.clone(), admit.clone());
         async move { connect(socket, introduction.unwrap_or_default(), dispatcher, admit).await }
     };
     let connected = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
-        let (state, admission) = (state.clone(), admission.clone());
-        async move { look_again(socket, introduction.unwrap_or_default(), state, admission).await }
+        let (realtime, admission) = (realtime.clone(), admission.clone());
+        async move { look_again(socket, introduction.unwrap_or_default(), realtime, admission).await }
     };
     connected.with(connect)
 }
 
 async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Dispatcher, admission: Admission) -> Result<(), Refused> {
-    let state = dispatcher.state.clone();
-    let metrics = &state.metrics;
+    let realtime = dispatcher.realtime.clone();
+    let Inner { config, limits, metrics, .. } = &*realtime.0;
     let headers = socket.req_parts().headers.clone();
-    let identity = admission(state.clone(), headers, introduction.token).await.map_err(|error| refuse(metrics, &error))?;
-    let permit = state.realtime.place_for_user(identity.user, state.config.sockets_per_user);
+    let identity = admission(headers, introduction.token).await.map_err(|error| refuse(metrics, &error))?;
+    let permit = limits.users.take(&identity.user, config.sockets_per_user);
     let Some(permit) = permit else {
         metrics.rate_limited.increment(Limiter::SocketConnections);
         return Err(refuse(metrics, &ApiError::new(Code::TooManyConnections)));
     };
     let rooms = [Room::Session(identity.session), Room::User(identity.user)];
-    let per_second = NonZeroU32::new(state.config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
+    let per_second = NonZeroU32::new(config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
     // Counted only now: a refused client was never connected, and its disconnection is not counted either.
     metrics.websocket_connections.increment(carried(socket.transport_type()));
     let connection = Arc::new(ConnectionState::new(identity, per_second, permit, metrics.clone()));
@@ -76,12 +89,12 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
 }
 
 /// Authenticates the client again, now that its socket is in the room of its session: the session may have ended in between.
-async fn look_again(socket: SocketRef, introduction: Introduction, state: AppState, admission: Admission) {
+async fn look_again(socket: SocketRef, introduction: Introduction, realtime: Realtime, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
-    let Some(client) = state.realtime.client_of(socket) else { return };
-    let asked = admission(state.clone(), headers, introduction.token).await;
+    let Some(client) = realtime.client_of(socket) else { return };
+    let asked = admission(headers, introduction.token).await;
     if asked.is_err_and(|error| error.code() == Code::InvalidToken) {
-        state.realtime.log_out(client.identity().session);
+        realtime.log_out(client.identity().session);
     }
 }
 
@@ -106,12 +119,4 @@ async fn leave(socket: SocketRef, reason: DisconnectReason) {
         DisconnectReason::ServerNSDisconnect => Disconnection::Logout,
         DisconnectReason::ClosingServer => Disconnection::Draining,
     });
-}
-
-/// The current transport of a socket as a label.
-pub fn carried(transport: TransportType) -> Transport {
-    match transport {
-        TransportType::Polling => Transport::Polling,
-        TransportType::Websocket => Transport::Websocket,
-    }
 }

@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use parking_lot::Mutex;
+use socketioxide::TransportType;
 use socketioxide::socket::Sid;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::inbox::Inbox;
 use crate::http::address::ClientNetwork;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Disconnection, SocketError};
+use crate::metrics::labels::{Disconnection, SocketError, Transport};
 use crate::server::HangUp;
 
 /// Burst of events, in seconds of the permitted rate.
@@ -135,6 +136,14 @@ impl ConnectionState {
 impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
+    }
+}
+
+/// The current transport of a socket as a label.
+pub fn carried(transport: TransportType) -> Transport {
+    match transport {
+        TransportType::Polling => Transport::Polling,
+        TransportType::Websocket => Transport::Websocket,
     }
 }
 

@@ -15,14 +15,14 @@ use socketioxide::socket::Socket;
 use socketioxide_core::Value as Packed;
 use tracing::Instrument;
 
+use super::Realtime;
 use super::client::Client;
 use super::inbox::{Put, Received};
 use crate::http::extract::from_value;
 use crate::http::{ApiError, Code};
 use crate::metrics::labels::{Disconnection, EventIn, Limiter, Message, SocketError};
-use crate::state::AppState;
 
-type Handler = Arc<dyn Fn(AppState, Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
+type Handler = Arc<dyn Fn(Client, Value) -> BoxFuture<'static, Result<Value, ApiError>> + Send + Sync>;
 
 /// An acknowledgement without content.
 #[derive(Serialize)]
@@ -33,17 +33,20 @@ pub struct Done {}
 pub struct Events(Vec<(EventIn, Handler)>);
 
 impl Events {
-    /// Registers a handler. The event's payload must parse as `B`; the handler's result becomes the acknowledgement.
+    /// Registers a handler, which receives a clone of the state. The event's payload must parse as `B`; the handler's result becomes
+    /// the acknowledgement.
     #[must_use]
-    pub fn on<B, R, F, Fut>(mut self, event: EventIn, handler: F) -> Self
+    pub fn on<S, B, R, F, Fut>(mut self, event: EventIn, state: &S, handler: F) -> Self
     where
+        S: Clone + Send + Sync + 'static,
         B: DeserializeOwned + Send + 'static,
         R: Serialize,
-        F: Fn(AppState, Client, B) -> Fut + Send + Sync + Clone + 'static,
+        F: Fn(S, Client, B) -> Fut + Send + Sync + Clone + 'static,
         Fut: Future<Output = Result<R, ApiError>> + Send + 'static,
     {
-        let handler: Handler = Arc::new(move |state, client, payload| {
-            let handler = handler.clone();
+        let state = state.clone();
+        let handler: Handler = Arc::new(move |client, payload| {
+            let (state, handler) = (state.clone(), handler.clone());
             async move {
                 let body = from_value(payload)?;
                 let reply = handler(state, client, body).await?;
@@ -70,7 +73,7 @@ impl Events {
 /// Receives every event of every socket.
 #[derive(Clone)]
 pub struct Dispatcher {
-    pub state: AppState,
+    pub realtime: Realtime,
     pub events: Arc<Events>,
 }
 
@@ -79,13 +82,13 @@ impl MessageHandler<LocalAdapter, ()> for Dispatcher {
     fn call(&self, socket: Arc<Socket>, mut packed: Packed, ack_id: Option<i64>) {
         let (Ok(ack), Ok(socket_ref)) =
             (AckSender::from_message_parts(&socket, &mut packed, &ack_id), SocketRef::from_message_parts(&socket, &mut packed, &ack_id));
-        let Some(client) = self.state.realtime.client_of(socket_ref) else { return };
+        let Some(client) = self.realtime.client_of(socket_ref) else { return };
         let name = <Event as FromMessageParts<LocalAdapter>>::from_message_parts(&socket, &mut packed, &ack_id);
         let event = name.ok().and_then(|Event(name)| EventIn::named(&name)).unwrap_or(EventIn::Unknown);
-        self.state.metrics.websocket_messages.increment(Message::In(event));
+        self.realtime.0.metrics.websocket_messages.increment(Message::In(event));
         if client.connection().limiter.check().is_err() {
             if client.connection().flood_limiter.check().is_err() {
-                self.state.realtime.end(&client, Disconnection::Flood);
+                self.realtime.end(&client, Disconnection::Flood);
             }
             return self.refuse_one_too_many(ack);
         }
@@ -108,14 +111,14 @@ impl Dispatcher {
 
     async fn handle(&self, client: &Client, received: Received) {
         let Received { event, payload, ack } = received;
-        let timer = self.state.metrics.websocket_handler_duration.time(event);
+        let timer = self.realtime.0.metrics.websocket_handler_duration.time(event);
         let outcome = match self.events.of(event) {
             None => Err(ApiError::new(Code::UnknownEvent)),
             Some(handler) => {
                 let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
-                let work = handler(self.state.clone(), client.clone(), payload).instrument(span);
+                let work = handler(client.clone(), payload).instrument(span);
                 // In a task of its own, so that a panic ends the event and not the worker.
-                match tokio::spawn(tokio::time::timeout(self.state.config.request_timeout, work)).await {
+                match tokio::spawn(tokio::time::timeout(self.realtime.0.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
                     Ok(Err(_)) => Err(ApiError::new(Code::Timeout).retry_after(1)),
                     Err(_) => Err(ApiError::new(Code::Internal)),
@@ -132,12 +135,12 @@ impl Dispatcher {
     }
 
     fn refuse_one_too_many(&self, ack: AckSender) {
-        self.state.metrics.rate_limited.increment(Limiter::SocketEvents);
+        self.realtime.0.metrics.rate_limited.increment(Limiter::SocketEvents);
         self.refuse(ack, &ApiError::new(Code::TooManyEvents).retry_after(1));
     }
 
     fn refuse(&self, ack: AckSender, error: &ApiError) {
-        self.state.metrics.websocket_errors.increment(match error.code() {
+        self.realtime.0.metrics.websocket_errors.increment(match error.code() {
             Code::UnknownEvent => SocketError::UnknownEvent,
             Code::TooManyEvents => SocketError::TooManyEvents,
             code if code.status() >= 500 => SocketError::Failed,

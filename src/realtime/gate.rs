@@ -9,13 +9,13 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use super::{Inner, Realtime};
 use crate::http::address::ClientNetwork;
 use crate::http::origin::{self, OriginLayer};
 use crate::http::{ApiError, Code};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Limiter, SocketError};
 use crate::server::HangUp;
-use crate::state::AppState;
 
 /// The path of Socket.IO.
 pub const PATH: &str = "/socket.io/";
@@ -33,26 +33,28 @@ pub async fn check_origin(State((own_pages, metrics)): State<(OriginLayer, Metri
 }
 
 /// Admits a request, or answers with the reason of the refusal.
-pub async fn admit(State(state): State<AppState>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
-    if let Err((error, reason)) = inspect(&state, network, &mut request) {
-        state.metrics.websocket_errors.increment(reason);
+pub async fn admit(State(realtime): State<Realtime>, network: ClientNetwork, mut request: Request, next: Next) -> Response {
+    let Inner { config, metrics, .. } = &*realtime.0;
+    if let Err((error, reason)) = inspect(&realtime, network, &mut request) {
+        metrics.websocket_errors.increment(reason);
         return error.into_response();
     }
     // A polling GET waits for events and has no deadline here; a POST must deliver its body in time.
     if request.method() == Method::POST {
-        let answer = tokio::time::timeout(state.config.request_timeout, next.run(request)).await;
+        let answer = tokio::time::timeout(config.request_timeout, next.run(request)).await;
         return answer.unwrap_or_else(|_| ApiError::new(Code::RequestTimeout).into_response());
     }
     next.run(request).await
 }
 
-fn inspect(state: &AppState, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
+fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -> Result<(), (ApiError, SocketError)> {
+    let Inner { config, limits, upgraded, metrics, .. } = &*realtime.0;
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
         // The library keeps the request that opened a connection for as long as the connection, and with it the permit.
         None => {
-            let permit = state.realtime.place_for_network(network, state.config.sockets_per_address).ok_or_else(|| {
-                state.metrics.rate_limited.increment(Limiter::SocketConnections);
+            let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
+                metrics.rate_limited.increment(Limiter::SocketConnections);
                 (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
             })?;
             request.extensions_mut().insert(Arc::new(permit));
@@ -60,7 +62,7 @@ fn inspect(state: &AppState, network: ClientNetwork, request: &mut Request) -> R
         }
         Some(Ok(sid)) if is_upgrade(request.headers()) => {
             if let Some(hang_up) = request.extensions().get::<HangUp>() {
-                state.realtime.note_upgrade(sid, hang_up.clone());
+                upgraded.note(sid, hang_up.clone());
             }
         }
         // The library answers these, with an error if the `sid` is invalid.

@@ -25,13 +25,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use axum::{Router, middleware};
+use axum::Router;
 use parking_lot::Mutex;
 use serde::Serialize;
 use serde_json::Value;
 use socketioxide::extract::SocketRef;
 use socketioxide::service::SocketIoService;
-use socketioxide::socket::Sid;
 use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use tokio::sync::broadcast;
 use uuid::Uuid;
@@ -46,17 +45,14 @@ pub use signal::Topic;
 
 use self::bus::{Bus, Envelope, Message};
 use self::canary::Canary;
-use self::connection::{HangUps, Limits, Permit};
+use self::connection::{HangUps, Limits, carried};
 use self::signal::Signals;
 use crate::cache::RedisClient;
 use crate::config::Config;
 use crate::fault_injection::FaultInjector;
-use crate::http::address::ClientNetwork;
-use crate::http::origin::OriginLayer;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Disconnection, EventOut, Transport};
 use crate::server::HangUp;
-use crate::state::AppState;
 use crate::tasks::ticks;
 
 /// Largest message of a client in bytes, over either transport.
@@ -88,6 +84,7 @@ struct Inner {
     service: SocketIoService<Router>,
     bus: Bus,
     signals: Signals,
+    config: Arc<Config>,
     limits: Limits,
     upgraded: HangUps,
     canary: Mutex<Canary>,
@@ -103,7 +100,7 @@ impl Realtime {
     /// # Errors
     /// When `REDIS_URL` is invalid.
     pub fn new(
-        config: &Config,
+        config: &Arc<Config>,
         commands: RedisClient,
         faults: FaultInjector,
         metrics: Metrics,
@@ -126,6 +123,7 @@ impl Realtime {
             service,
             bus,
             signals: Signals::new(),
+            config: config.clone(),
             limits: Limits::default(),
             upgraded: HangUps::default(),
             canary: Mutex::new(Canary::new(metrics.clone())),
@@ -133,16 +131,6 @@ impl Realtime {
             faults,
             metrics,
         })))
-    }
-
-    /// Opens the namespace for clients, and returns the route of Socket.IO with its checks.
-    pub fn open(&self, state: &AppState, events: Events, admission: Admission, own_pages: OriginLayer) -> Router<AppState> {
-        // The result need not be awaited: the in-process adapter initializes synchronously.
-        self.0.io.ns(NAMESPACE, connect::handler(state.clone(), ping::events().merge(events), admission));
-        Router::new()
-            .route_service(PATH, self.0.service.clone())
-            .layer(middleware::from_fn_with_state(state.clone(), gate::admit))
-            .layer(middleware::from_fn_with_state((own_pages, self.0.metrics.clone()), gate::check_origin))
     }
 
     /// Emits an event to every client in one of the rooms, on every replica, each once. Never blocks and never fails: lost
@@ -281,7 +269,7 @@ impl Realtime {
         let clients = self.clients();
         self.0.connections.store(clients.len() as u64, Ordering::Relaxed);
         for transport in Transport::MEMBERS {
-            let count = clients.iter().filter(|client| connect::carried(client.socket().transport_type()) == *transport).count();
+            let count = clients.iter().filter(|client| carried(client.socket().transport_type()) == *transport).count();
             self.0.metrics.websocket_connections_active.set_count(*transport, i64::try_from(count).unwrap_or(i64::MAX));
         }
     }
@@ -303,20 +291,15 @@ impl Realtime {
         self.0.upgraded.of(socket.id).or_else(|| socket.req_parts().extensions.get::<HangUp>().cloned())
     }
 
-    fn place_for_network(&self, network: ClientNetwork, limit: u32) -> Option<Permit> {
-        self.0.limits.networks.take(&network, limit)
-    }
-
-    fn place_for_user(&self, user: Uuid, limit: u32) -> Option<Permit> {
-        self.0.limits.users.take(&user, limit)
-    }
-
-    fn note_upgrade(&self, sid: Sid, hang_up: HangUp) {
-        self.0.upgraded.note(sid, hang_up);
-    }
-
     async fn close(&self) {
         self.0.io.close().await;
+    }
+}
+
+/// For the extractors of `http` in the route of Socket.IO.
+impl AsRef<Config> for Realtime {
+    fn as_ref(&self) -> &Config {
+        &self.0.config
     }
 }
 

@@ -7,7 +7,6 @@ use super::client::Client;
 use super::events::Events;
 use crate::http::ApiError;
 use crate::metrics::labels::{EventIn, EventOut};
-use crate::state::AppState;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -25,10 +24,10 @@ struct Pong {
 
 /// The handler of `ping`.
 pub fn events() -> Events {
-    Events::default().on(EventIn::Ping, ping)
+    Events::default().on(EventIn::Ping, &(), ping)
 }
 
-async fn ping(_: AppState, client: Client, Ping { at }: Ping) -> Result<Pong, ApiError> {
+async fn ping((): (), client: Client, Ping { at }: Ping) -> Result<Pong, ApiError> {
     let now = OffsetDateTime::now_utc();
     let pong = Pong { at, server_at: now.unix_timestamp() * 1000 + i64::from(now.millisecond()) };
     let _slow = client.emit(EventOut::Pong, &pong);

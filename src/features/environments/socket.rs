@@ -22,8 +22,11 @@ use crate::tasks::ticks;
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of this feature.
-pub fn sockets() -> Events {
-    Events::default().on(EventIn::EnvSubscribe, subscribe).on(EventIn::EnvUnsubscribe, unsubscribe).merge(sessions::sockets())
+pub fn sockets(state: &AppState) -> Events {
+    Events::default()
+        .on(EventIn::EnvSubscribe, state, subscribe)
+        .on(EventIn::EnvUnsubscribe, state, unsubscribe)
+        .merge(sessions::sockets(state))
 }
 
 #[derive(Deserialize)]

@@ -22,8 +22,8 @@ use crate::tasks::ticks;
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of projects.
-pub fn sockets() -> Events {
-    Events::default().on(EventIn::ProjectSubscribe, subscribe).on(EventIn::ProjectUnsubscribe, unsubscribe)
+pub fn sockets(state: &AppState) -> Events {
+    Events::default().on(EventIn::ProjectSubscribe, state, subscribe).on(EventIn::ProjectUnsubscribe, state, unsubscribe)
 }
 
 #[derive(Deserialize)]

@@ -126,7 +126,7 @@ impl Fixture {
         let is_given = |standard: &String| arguments.iter().any(|argument| name(argument) == name(standard));
         let standard = self.arguments.iter().filter(|standard| !is_given(standard)).cloned();
         let arguments: Vec<String> = standard.chain(arguments.iter().map(|argument| (*argument).to_owned())).collect();
-        let (config, exporter) = (configured(&self.stores, &arguments), Exporter::new().unwrap());
+        let (config, exporter) = (Arc::new(configured(&self.stores, &arguments)), Exporter::new().unwrap());
         let db = Db::new(&config, exporter.metrics()).unwrap();
         let engine = engine(&config, &db, &exporter);
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();

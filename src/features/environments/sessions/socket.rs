@@ -30,12 +30,12 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of terminals.
-pub fn sockets() -> Events {
+pub fn sockets(state: &AppState) -> Events {
     Events::default()
-        .on(EventIn::SessionOpen, open)
-        .on(EventIn::SessionInput, input)
-        .on(EventIn::SessionResize, resize)
-        .on(EventIn::SessionClose, close)
+        .on(EventIn::SessionOpen, state, open)
+        .on(EventIn::SessionInput, state, input)
+        .on(EventIn::SessionResize, state, resize)
+        .on(EventIn::SessionClose, state, close)
 }
 
 #[derive(Deserialize)]
