@@ -1,15 +1,7 @@
-//! Event counts of a platform: the JSON of `GET /counts`. [`observe`] counts requests for posts and refusals. The code that causes any
-//! other event counts it.
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts requests for posts and refusals. The code
+//! that causes any other event counts it.
 
-use std::sync::Arc;
-
-use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::middleware::Next;
-use axum::response::Response;
 use serde::{Deserialize, Serialize};
-
-use crate::provider::Provider;
 
 /// Counters of one platform since the simulator's start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,18 +28,4 @@ pub struct Counts {
     pub refused: u64,
     /// Responses with 429.
     pub rate_limited: u64,
-}
-
-/// Counts by request and by response. It is the outermost layer of a platform, so that it also counts requests during an outage.
-pub async fn observe(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
-    if provider.platform.is_posting(request.method(), request.uri().path()) {
-        provider.state().counts.post_requests += 1;
-    }
-    let response = next.run(request).await;
-    match response.status() {
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => provider.state().counts.refused += 1,
-        StatusCode::TOO_MANY_REQUESTS => provider.state().counts.rate_limited += 1,
-        _ => {}
-    }
-    response
 }

@@ -51,6 +51,9 @@ pub enum Outage {
     Error,
 }
 
+/// The wrong issuer that the lies about issuers use.
+pub const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
+
 /// The one value or behaviour that is incorrect; everything else stays correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

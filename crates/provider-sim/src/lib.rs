@@ -25,6 +25,7 @@ mod keys;
 mod knobs;
 mod notifications;
 mod oauth;
+mod observe;
 mod pages;
 mod platform;
 mod platforms;

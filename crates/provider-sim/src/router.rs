@@ -8,7 +8,7 @@ use axum::middleware::from_fn_with_state as layer;
 use crate::control::{self, Simulated};
 use crate::notifications::{self, Sink};
 use crate::provider::Provider;
-use crate::{counts, faults, oauth, platforms};
+use crate::{faults, oauth, observe, platforms};
 
 /// The whole router.
 pub fn build(providers: Vec<Arc<Provider>>) -> Router {
@@ -26,7 +26,7 @@ fn platform(provider: &Arc<Provider>) -> Router {
         .layer(layer(provider.clone(), faults::trouble))
         .merge(oauth::pages())
         .layer(layer(provider.clone(), faults::outage))
-        .layer(layer(provider.clone(), counts::observe))
+        .layer(layer(provider.clone(), observe::observe))
         .merge(control::posts())
         .with_state(provider.clone())
 }

@@ -12,10 +12,10 @@ use axum::response::{IntoResponse, Redirect, Response};
 use url::Url;
 
 use super::parameters::Parameters;
-use super::{ANOTHER_ISSUER, scopes};
+use super::scopes;
 use crate::account::Account;
 use crate::grants::Grant;
-use crate::knobs::Lie;
+use crate::knobs::{ANOTHER_ISSUER, Lie};
 use crate::pages;
 use crate::provider::Provider;
 

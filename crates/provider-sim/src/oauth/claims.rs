@@ -5,9 +5,8 @@ use std::io;
 use serde_json::{Map, Value, json};
 use time::OffsetDateTime;
 
-use super::ANOTHER_ISSUER;
 use crate::grants::Grant;
-use crate::knobs::Lie;
+use crate::knobs::{ANOTHER_ISSUER, Lie};
 use crate::provider::Provider;
 
 /// Lifetime of an ID token in seconds.

@@ -9,8 +9,7 @@ use axum::http::header::HOST;
 use axum::http::uri::Authority;
 use serde_json::{Value, json};
 
-use super::ANOTHER_ISSUER;
-use crate::knobs::Lie;
+use crate::knobs::{ANOTHER_ISSUER, Lie};
 use crate::provider::Provider;
 
 /// The discovery document. The URL for browsers has the public address. The URLs that clients call have the address of this request,

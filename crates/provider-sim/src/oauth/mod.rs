@@ -23,9 +23,6 @@ pub use bearer::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
 
-/// The wrong issuer that the lies about issuers use.
-const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
-
 /// The routes that the user's browser opens.
 pub fn pages() -> Router<Arc<Provider>> {
     Router::new().route("/oauth/authorize", get(authorize::show).post(authorize::decide))

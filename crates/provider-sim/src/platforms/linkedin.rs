@@ -10,7 +10,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, Received, publish, read};
+use super::Problem;
+use super::post::{publish, read};
+use crate::body::Received;
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;

@@ -10,8 +10,10 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use time::format_description::well_known::Rfc3339;
 
-use super::{Problem, Received, length, publish, read};
+use super::Problem;
+use super::post::{length, publish, read};
 use crate::account::Account;
+use crate::body::Received;
 use crate::oauth::Caller;
 use crate::pages::escape;
 use crate::platform::Platform;

@@ -1,25 +1,19 @@
-//! Each platform's own API, one file per platform: the user's identity, posts, statistics. This file holds the parts that the platforms
-//! share.
+//! Each platform's own API, one file per platform: the user's identity, posts, statistics.
 
 mod github;
 mod linkedin;
 mod mastodon;
+mod post;
 mod problem;
 mod x;
 
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::{HeaderMap, StatusCode};
-use serde::de::DeserializeOwned;
-use time::OffsetDateTime;
 
 pub use problem::Problem;
 
-use crate::body::{self, Received};
-use crate::oauth::Caller;
 use crate::platform::Platform;
-use crate::posts::{Post, Published};
 use crate::provider::Provider;
 
 /// The routes of a platform's API. GitLab and Google have none, because they identify users by ID tokens.
@@ -31,32 +25,4 @@ pub fn routes(platform: Platform) -> Router<Arc<Provider>> {
         Platform::X => x::routes(),
         Platform::Gitlab | Platform::Google => Router::new(),
     }
-}
-
-/// Deserializes a body. Errors are in the platform's format.
-fn read<T: DeserializeOwned>(provider: &Provider, body: Received) -> Result<T, Problem> {
-    body::read(body).map_err(|(status, reason)| Problem::new(provider.platform, status, &reason))
-}
-
-/// The length of a text as X and Mastodon count it: every link has 23 characters.
-fn length(text: &str) -> usize {
-    let word = |word: &str| if word.starts_with("http://") || word.starts_with("https://") { 23 } else { word.chars().count() };
-    text.split(char::is_whitespace).map(word).sum::<usize>() + text.chars().filter(|c| c.is_whitespace()).count()
-}
-
-/// Creates a post. If an earlier request of the account had the same `Idempotency-Key`, returns the post of that request instead.
-fn publish(provider: &Provider, caller: &Caller, headers: &HeaderMap, text: &str) -> Result<Post, Problem> {
-    let key = headers.get("idempotency-key").map(|key| key.to_str()).transpose();
-    let key = key.map_err(|_| Problem::new(provider.platform, StatusCode::BAD_REQUEST, "Idempotency-Key must be plain text"))?;
-    let mut state = provider.state();
-    Ok(match state.posts.publish(&caller.account().name, text, key, OffsetDateTime::now_utc()) {
-        Published::Made(post) => {
-            state.counts.posts += 1;
-            post
-        }
-        Published::Repeated(post) => {
-            state.counts.repeated_posts += 1;
-            post
-        }
-    })
 }

@@ -9,7 +9,9 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Problem, Received, length, publish, read};
+use super::Problem;
+use super::post::{length, publish, read};
+use crate::body::Received;
 use crate::oauth::Caller;
 use crate::platform::Platform;
 use crate::provider::Provider;
