@@ -20,7 +20,7 @@
 //! | [`tasks`], [`telemetry`] | supervision of background tasks, logs and panics |
 //! | [`fleet`], [`heartbeat`] | work that one replica does for all, and the heartbeats of replicas |
 //!
-//! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture.rs` enforces this.
+//! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture/` enforces this.
 
 pub mod app;
 pub mod cache;

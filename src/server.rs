@@ -24,7 +24,7 @@ use tower::ServiceExt;
 
 pub use connection::HangUp;
 
-use self::connection::Connection;
+use self::connection::{Connection, Permit};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
@@ -97,9 +97,6 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
     connections.close();
     tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_ok()
 }
-
-/// A permit for one connection.
-type Permit = tokio::sync::OwnedSemaphorePermit;
 
 async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, Permit)> {
     let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;

@@ -274,3 +274,8 @@ fn message(push: PushInfo) -> Option<Vec<u8>> {
         _ => None,
     }
 }
+
+/// A duration in milliseconds, the unit of Redis.
+pub fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

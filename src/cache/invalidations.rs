@@ -8,88 +8,21 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, stream};
-use tokio::sync::{Notify, broadcast};
-use uuid::Uuid;
+use tokio::sync::broadcast;
 
-use super::{Cache, millis};
+use super::Cache;
+use super::trust::{Inner, LEASE, Stale, TRUST};
 use crate::db::invalidations::{self, Found, Row};
-use crate::db::{Conn, Db, StoreError};
+use crate::db::{Conn, StoreError};
 use crate::metrics::labels::CacheType;
 use crate::tasks::ticks;
 
-/// Time for which a replica may serve cached entries, from the start of its last read of the invalidations.
-const TRUST: Duration = Duration::from_secs(4);
-/// Duration of the lease that Postgres holds for the same right. It is longer than [`TRUST`], because the clocks of the replica
-/// and of Postgres may drift apart in this time.
-const LEASE: Duration = Duration::from_secs(5);
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum number of concurrent removals from Redis.
 const CONCURRENT_REMOVALS: usize = 64;
-/// Batches that a subscriber may leave unread. Beyond that it misses the oldest.
-const BACKLOG: usize = 256;
-/// First and longest pause between two checks whether a replica has still not applied an invalidation.
-const PENDING_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
-
-/// An entry that a change invalidates.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stale {
-    /// The cache that holds the entry.
-    pub cache: CacheType,
-    /// The entry's name within that cache.
-    pub entry: String,
-}
-
-impl Stale {
-    /// The entry named `entry` of `cache`.
-    #[must_use]
-    pub fn new(cache: CacheType, entry: String) -> Self {
-        Self { cache, entry }
-    }
-}
-
-/// The state of one replica as a reader of the invalidations; clones share it.
-#[derive(Clone)]
-pub(super) struct Invalidations(Arc<Inner>);
-
-struct Inner {
-    db: Db,
-    replica: Uuid,
-    started: Instant,
-    /// End of the right to serve cached entries, in milliseconds after `started`; 0 until the right first begins.
-    trusted_until: AtomicU64,
-    notified: Notify,
-    published: broadcast::Sender<Arc<[Stale]>>,
-}
-
-impl Invalidations {
-    pub fn new(db: Db) -> Self {
-        Self(Arc::new(Inner {
-            db,
-            replica: Uuid::new_v4(),
-            started: Instant::now(),
-            trusted_until: AtomicU64::new(0),
-            notified: Notify::new(),
-            published: broadcast::Sender::new(BACKLOG),
-        }))
-    }
-
-    /// Whether this replica has read the invalidations recently enough to serve cached entries.
-    pub fn are_known(&self) -> bool {
-        millis(self.0.started.elapsed()) < self.0.trusted_until.load(Ordering::Acquire)
-    }
-
-    pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Stale]>> {
-        self.0.published.subscribe()
-    }
-
-    fn trust_until(&self, end: Instant) {
-        self.0.trusted_until.store(millis(end.saturating_duration_since(self.0.started)), Ordering::Release);
-    }
-}
 
 /// Invalidations recorded in the transaction of a change. Every replica removes the entries after the commit, even if this
 /// value is dropped. Call [`Self::finish`] before answering the request that made the change.
@@ -224,24 +157,6 @@ impl Invalidation {
         }
         if !are_removed {
             cache.invalidations.until_applied(&transaction).await;
-        }
-    }
-}
-
-impl Invalidations {
-    async fn until_applied(&self, transaction: &str) {
-        // Only a read renews a lease, so at `end` every replica has either read the invalidation or lost its lease.
-        let end = Instant::now() + LEASE;
-        let (mut pause, longest) = PENDING_INTERVAL;
-        while Instant::now() < end {
-            let pending = async { invalidations::is_pending(&mut self.0.db.acquire().await?, transaction).await };
-            match pending.await {
-                Ok(false) => return,
-                Ok(true) => {}
-                Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to check pending invalidations"),
-            }
-            tokio::time::sleep(pause.min(end.saturating_duration_since(Instant::now()))).await;
-            pause = (2 * pause).min(longest);
         }
     }
 }

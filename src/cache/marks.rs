@@ -5,7 +5,7 @@ use std::time::Duration;
 use moka::future::Cache as Local;
 use redis::Value;
 
-use super::{RedisClient, millis};
+use super::client::{RedisClient, millis};
 use crate::metrics::labels::RedisCommand;
 
 /// Marks in a replica's own memory.

@@ -9,6 +9,7 @@ mod client;
 mod invalidations;
 pub mod marks;
 pub mod throttle;
+mod trust;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,9 +21,11 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 pub use client::{RedisClient, RedisUnavailable};
-pub use invalidations::{Invalidation, Stale};
+pub use invalidations::Invalidation;
+pub use trust::Stale;
 
-use self::invalidations::Invalidations;
+use self::client::millis;
+use self::trust::Invalidations;
 use crate::db::Db;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{CacheType, RedisCommand};
@@ -225,8 +228,4 @@ impl Cache {
     fn key(&self, cache: CacheType, id: &str) -> String {
         format!("{}:cache:{}:{id}", self.prefix, cache.name())
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

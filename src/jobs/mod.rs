@@ -12,21 +12,20 @@
 //! To add a kind, add a member to [`JobKind`], a [`Handler`], and a line to its feature's `handlers()`.
 
 mod attempt;
+mod job;
 mod lease_policy;
 mod store;
 mod worker;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::Ordering;
 
 use async_trait::async_trait;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
 use tokio::sync::Notify;
-use uuid::Uuid;
 
+pub use job::{Failure, Job};
 pub use lease_policy::LeasePolicy;
 pub use worker::Workers;
 
@@ -104,41 +103,7 @@ impl Queue {
     }
 }
 
-/// A job that this replica has leased.
-#[derive(Clone, Debug)]
-pub struct Job {
-    id: i64,
-    kind: JobKind,
-    payload: Value,
-    /// Attempts so far, including this one.
-    attempt: i32,
-    /// Never reused, so that the holder of an older lease can change nothing.
-    lease: Uuid,
-    completed: Arc<AtomicBool>,
-}
-
 impl Job {
-    /// The kind, which selects the handler.
-    #[must_use]
-    pub fn kind(&self) -> JobKind {
-        self.kind
-    }
-
-    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`] the job is not attempted, but
-    /// becomes a dead letter.
-    #[must_use]
-    pub fn attempt(&self) -> i32 {
-        self.attempt
-    }
-
-    /// The payload of [`NewJob::new`].
-    ///
-    /// # Errors
-    /// [`Failure::Permanent`] when the payload does not parse as `T`.
-    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
-        T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("failed to parse the payload: {error}")))
-    }
-
     /// Ends the job in the transaction of its effect. Call it after writing the effect, but before enqueueing a follow-up job
     /// with the same unique key.
     ///
@@ -150,44 +115,6 @@ impl Job {
         }
         self.completed.store(true, Ordering::Release);
         Ok(())
-    }
-
-    /// Whether the job's row is deleted, or will be when the handler's transaction commits.
-    fn is_completed(&self) -> bool {
-        self.completed.load(Ordering::Acquire)
-    }
-}
-
-/// Why an attempt had no effect.
-#[derive(Debug, thiserror::Error)]
-pub enum Failure {
-    /// The next attempt may succeed.
-    #[error("{reason}")]
-    Retry {
-        /// Stored as the job's last error.
-        reason: String,
-        /// The earliest retry, if the other side asked for a delay.
-        after: Option<Duration>,
-    },
-    /// No attempt can succeed.
-    #[error("{0}")]
-    Permanent(String),
-    /// Another replica may have the job.
-    #[error("the lease was lost")]
-    LeaseLost,
-}
-
-impl Failure {
-    /// A failure to retry after the usual pause.
-    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings by value")]
-    pub fn retry(reason: impl ToString) -> Self {
-        Self::Retry { reason: reason.to_string(), after: None }
-    }
-}
-
-impl From<StoreError> for Failure {
-    fn from(error: StoreError) -> Self {
-        Self::retry(error)
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::Job;
+use super::job::Job;
 use crate::db::{Conn, StoreError};
 use crate::metrics::labels::{JobKind, Query};
 

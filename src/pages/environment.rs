@@ -9,9 +9,9 @@ use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
 use super::project::{MEMBERS, Rights, concealed};
-use super::view::{Time, first};
+use super::view::{EnvironmentView, Time, first};
 use crate::features::environments::driver::Image;
-use crate::features::environments::{Environment, Install, InstallStatus, Session, SessionStatus, SessionType, extension_row, logs};
+use crate::features::environments::{Install, InstallStatus, Session, SessionStatus, SessionType, extension_row, logs};
 use crate::http::ApiError;
 use crate::http::extract::ApiPath;
 use crate::metrics::labels::{DriverName, Extension};
@@ -38,30 +38,6 @@ struct EnvironmentPage {
     left_open: Vec<LeftOpen>,
     sessions: Vec<SessionView>,
     extensions: Vec<ExtensionView>,
-}
-
-/// An environment, for every page that shows one.
-pub struct EnvironmentView {
-    pub id: Uuid,
-    pub name: String,
-    pub image: Image,
-    pub driver: &'static str,
-    pub status: &'static str,
-    pub last_error: Option<String>,
-}
-
-impl From<Environment> for EnvironmentView {
-    fn from(environment: Environment) -> Self {
-        let Environment { id, name, image, driver, status, last_error, .. } = environment;
-        Self { id, name, image, driver: driver.name(), status: status.name(), last_error }
-    }
-}
-
-impl EnvironmentView {
-    /// Whether the status is one of these, separated by spaces. Elements for other statuses are rendered hidden.
-    pub fn is(&self, statuses: &str) -> bool {
-        statuses.split(' ').any(|status| status == self.status)
-    }
 }
 
 struct Line {

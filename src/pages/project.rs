@@ -6,9 +6,8 @@ use axum::extract::State;
 use axum::response::Response;
 use uuid::Uuid;
 
-use super::environment::EnvironmentView;
 use super::frame::{Frame, StudioFrame, render};
-use super::view::{Time, first};
+use super::view::{EnvironmentView, Time, first};
 use crate::features::accounts::{self, User};
 use crate::features::environments::driver::Image;
 use crate::features::projects::{Action, Member, Project, Role, Seen, Visibility};

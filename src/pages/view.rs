@@ -1,12 +1,39 @@
-//! Formatting that several pages share: times, numbers, names. Sentences belong in the templates.
+//! What several pages share: environments, times, numbers, names. Sentences belong in the templates.
 
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::domain::paging::{Cursor, PageRequest};
+use crate::features::environments::Environment;
+use crate::features::environments::driver::Image;
 use crate::metrics::labels::Platform;
 
 /// Characters of a description that a card shows.
 const EXCERPT: usize = 180;
+
+/// An environment, for every page that shows one.
+pub struct EnvironmentView {
+    pub id: Uuid,
+    pub name: String,
+    pub image: Image,
+    pub driver: &'static str,
+    pub status: &'static str,
+    pub last_error: Option<String>,
+}
+
+impl From<Environment> for EnvironmentView {
+    fn from(environment: Environment) -> Self {
+        let Environment { id, name, image, driver, status, last_error, .. } = environment;
+        Self { id, name, image, driver: driver.name(), status: status.name(), last_error }
+    }
+}
+
+impl EnvironmentView {
+    /// Whether the status is one of these, separated by spaces. Elements for other statuses are rendered hidden.
+    pub fn is(&self, statuses: &str) -> bool {
+        statuses.split(' ').any(|status| status == self.status)
+    }
+}
 
 /// A time, formatted for programs and for people.
 pub struct Time {

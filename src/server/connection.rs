@@ -14,8 +14,10 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use super::Permit;
 use crate::metrics::kinds::Held;
+
+/// A permit for one connection.
+pub type Permit = tokio::sync::OwnedSemaphorePermit;
 
 /// A handle that ends a connection: reads return end of stream, and pending writes still complete.
 #[derive(Clone, Debug)]

@@ -8,6 +8,7 @@
 //! - Editors and owners of the project may change environments, viewers may read them; others have no access.
 //! - Nothing that a client sends reaches a container's configuration.
 
+mod change;
 pub mod driver;
 mod events;
 mod extensions;
@@ -23,6 +24,8 @@ mod state;
 mod store;
 mod watch;
 
+use std::sync::Arc;
+
 pub(crate) use extensions::{Install, InstallStatus, row as extension_row};
 pub(crate) use model::Environment;
 pub use routes::routes;
@@ -30,3 +33,21 @@ pub use service::{Environments, Parts};
 pub(crate) use sessions::{Session, SessionStatus, SessionType};
 pub use socket::{end_subscriptions, sockets};
 pub use watch::watch_engine;
+
+use self::change::ChangeEnvironment;
+use self::extensions::ChangeExtension;
+use self::reconcile::Reconcile;
+use crate::jobs::Handler;
+use crate::metrics::labels::JobKind;
+
+impl Environments {
+    /// The handlers of this feature's jobs.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![
+            (JobKind::EnvironmentChange, Arc::new(ChangeEnvironment(self.clone()))),
+            (JobKind::ExtensionChange, Arc::new(ChangeExtension(self.clone()))),
+            (JobKind::EnvironmentReconcile, Arc::new(Reconcile(self.clone()))),
+        ]
+    }
+}

@@ -1,5 +1,5 @@
-//! The reconcile job. It compares the database with the driver and finds containers that died, were removed, were started by others, or
-//! belong to no environment. The leader enqueues it every few seconds.
+//! The handler of the reconcile job. It compares the database with the driver and finds containers that died, were removed, were started by
+//! others, or belong to no environment. The leader enqueues it every few seconds.
 
 use std::collections::HashMap;
 
@@ -12,15 +12,9 @@ use super::service::{Environments, Parts};
 use super::state::{Status, observed};
 use super::{events, logs, sessions, store};
 use crate::db::{Conn, StoreError};
-use crate::jobs::{Failure, Handler, Job, NewJob};
-use crate::metrics::labels::JobKind;
+use crate::jobs::{Failure, Handler, Job};
 
-/// The job; unique, so that one at a time runs in the whole fleet.
-pub fn job() -> NewJob {
-    NewJob::new(JobKind::EnvironmentReconcile, &()).unique("environment_reconcile")
-}
-
-/// Handles [`job`].
+/// Handles [`reconciliation`](super::jobs::reconciliation).
 pub struct Reconcile(pub Environments);
 
 #[async_trait]

@@ -1,6 +1,6 @@
 //! The rules of environments; `mod.rs` lists them.
 //!
-//! A request changes the status and writes the job that carries the change out, in one transaction. `work` handles the job; `reconcile`
+//! A request changes the status and writes the job that carries the change out, in one transaction. `change` handles the job; `reconcile`
 //! handles changes that happened in the driver without one.
 
 use std::sync::Arc;
@@ -8,11 +8,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::driver::{DriverError, Engine};
-use super::extensions::ChangeExtension;
-use super::jobs::{Change, ChangeEnvironment};
+use super::jobs::{Change, reconciliation};
 use super::logs::{Follower, Live};
 use super::model::{Environment, NewEnvironment, Quotas};
-use super::reconcile::{self, Reconcile};
 use super::sessions::Terminals;
 use super::state::{Illegal, Operation, Status};
 use super::{events, sessions, store};
@@ -22,9 +20,8 @@ use crate::db::{Conn, Db, StoreError};
 use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
 use crate::features::projects::{Action, ProjectError, Projects};
-use crate::jobs::{Handler, Queue};
+use crate::jobs::Queue;
 use crate::metrics::Metrics;
-use crate::metrics::labels::JobKind;
 use crate::realtime::Realtime;
 
 /// Why a request on environments is refused.
@@ -110,16 +107,6 @@ impl Environments {
         let namespace = config.environment_namespace.clone();
         let live = Live::new(parts.background.clone());
         Self(Arc::new(Inner { parts, quotas, namespace, live, terminals: Terminals::default() }))
-    }
-
-    /// The handlers of this feature's jobs.
-    #[must_use]
-    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
-        vec![
-            (JobKind::EnvironmentChange, Arc::new(ChangeEnvironment(self.clone()))),
-            (JobKind::ExtensionChange, Arc::new(ChangeExtension(self.clone()))),
-            (JobKind::EnvironmentReconcile, Arc::new(Reconcile(self.clone()))),
-        ]
     }
 
     /// The service's dependencies.
@@ -248,7 +235,7 @@ impl Environments {
 
     async fn reconcile_soon(self) {
         let Parts { background, queue, .. } = self.parts();
-        let enqueued = async { queue.enqueue(&mut background.acquire().await?, &reconcile::job()).await };
+        let enqueued = async { queue.enqueue(&mut background.acquire().await?, &reconciliation()).await };
         if enqueued.await.is_ok() {
             queue.wake();
         }
@@ -262,7 +249,7 @@ impl Environments {
         let Parts { queue, metrics, .. } = self.parts();
         events::counted(metrics, &store::count_by_status(conn).await?);
         sessions::report(conn, metrics).await?;
-        queue.enqueue(conn, &reconcile::job()).await?;
+        queue.enqueue(conn, &reconciliation()).await?;
         queue.wake();
         Ok(())
     }

@@ -7,12 +7,20 @@ use time::OffsetDateTime;
 use tokio::runtime::Handle;
 use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
+use uuid::Uuid;
 
-use super::watch::{FaultKey, making};
 use crate::fault_injection::{Effect, Fault, FaultInjector};
 use crate::metrics::labels::FaultKind;
 
 const MEBIBYTE: usize = 1 << 20;
+
+/// Identifies one creation of a fault. Replacing a fault under the same identifier yields another one.
+pub type FaultKey = (Uuid, OffsetDateTime);
+
+/// The key of a fault's creation.
+pub fn key_of(fault: &Fault) -> FaultKey {
+    (fault.id, fault.begun_at)
+}
 
 /// The lasting effects in progress. Dropping it ends them.
 #[derive(Default)]
@@ -21,10 +29,10 @@ pub struct Held(HashMap<FaultKey, AbortOnDropHandle<()>>);
 impl Held {
     /// Ends effects of faults that are no longer active, and starts those of new ones.
     pub fn follow(&mut self, faults: &[Fault], injector: &FaultInjector) {
-        self.0.retain(|held, _| faults.iter().any(|fault| making(fault) == *held));
+        self.0.retain(|held, _| faults.iter().any(|fault| key_of(fault) == *held));
         for fault in faults {
             let Some(work) = Work::of(fault) else { continue };
-            self.0.entry(making(fault)).or_insert_with(|| {
+            self.0.entry(key_of(fault)).or_insert_with(|| {
                 let (left, injector) = (fault.expires_at - OffsetDateTime::now_utc(), injector.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
                     // The effect ends by its own clock, even if the next poll is late.

@@ -5,10 +5,9 @@ use std::collections::HashSet;
 use std::time::Duration;
 
 use time::OffsetDateTime;
-use uuid::Uuid;
 
 use super::events;
-use super::hold::Held;
+use super::hold::{FaultKey, Held, key_of};
 use super::service::Faults;
 use crate::fault_injection::{Effect, Fault};
 use crate::metrics::labels::FaultKind;
@@ -16,14 +15,6 @@ use crate::tasks::ticks;
 
 /// Poll interval. Ensures that every replica applies a change within two seconds.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Identifies one creation of a fault. Replacing a fault under the same identifier yields another one.
-pub type FaultKey = (Uuid, OffsetDateTime);
-
-/// The key of a fault's creation.
-pub fn making(fault: &Fault) -> FaultKey {
-    (fault.id, fault.begun_at)
-}
 
 impl Faults {
     /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
@@ -40,7 +31,7 @@ impl Faults {
             let known = self.injector().faults();
             match self.list().await {
                 Ok(found) => {
-                    before_start.get_or_insert_with(|| found.iter().map(making).collect());
+                    before_start.get_or_insert_with(|| found.iter().map(key_of).collect());
                     self.injector().arm(found.into_iter().filter(lives));
                 }
                 Err(error) => {
@@ -52,7 +43,7 @@ impl Faults {
             tell(&known, &now);
             held.follow(&now, self.injector());
             let ends_task = |fault: &&Fault| fault.effect == Effect::Task {};
-            let is_new = |fault: &Fault| before_start.as_ref().is_some_and(|before| !before.contains(&making(fault)));
+            let is_new = |fault: &Fault| before_start.as_ref().is_some_and(|before| !before.contains(&key_of(fault)));
             if now.iter().filter(ends_task).any(is_new) {
                 self.injector().count(FaultKind::Task);
                 return;
@@ -67,7 +58,7 @@ fn lives(fault: &Fault) -> bool {
 
 /// Logs the faults that have started and ended.
 fn tell(before: &[Fault], now: &[Fault]) {
-    let is_among = |fault: &Fault, faults: &[Fault]| faults.iter().any(|other| making(other) == making(fault));
+    let is_among = |fault: &Fault, faults: &[Fault]| faults.iter().any(|other| key_of(other) == key_of(fault));
     for fault in before.iter().filter(|fault| !is_among(fault, now)) {
         if lives(fault) { events::ended(fault) } else { events::expired(fault) }
     }

@@ -1,81 +1,25 @@
-//! The job that revokes the tokens of an unlinked account.
+//! The job that revokes the tokens of an unlinked account. `revoke` handles it.
 
-use std::time::{Duration, Instant};
-
-use async_trait::async_trait;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::error::ProviderError;
-use super::events;
-use super::service::{Inner, Oauth};
 use super::store::Kept;
-use crate::db::{Conn, StoreError};
-use crate::jobs::{Failure, Handler, Job, NewJob};
+use crate::jobs::NewJob;
 use crate::metrics::labels::{JobKind, Platform};
-
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The payload of the job. The tokens stay sealed.
 #[derive(Serialize, Deserialize)]
-struct Revocation {
-    platform: Platform,
-    account: Uuid,
-    access: String,
-    refresh: Option<String>,
+pub struct Revocation {
+    pub platform: Platform,
+    pub account: Uuid,
+    pub access: String,
+    pub refresh: Option<String>,
 }
 
 /// The job that revokes tokens.
 pub fn revocation(platform: Platform, kept: &Kept) -> NewJob {
     let refresh = kept.refresh.as_ref().map(|token| STANDARD.encode(token));
     NewJob::new(JobKind::TokenRevocation, &Revocation { platform, account: kept.id, access: STANDARD.encode(&kept.access), refresh })
-}
-
-/// Handles [`revocation`].
-pub struct RevokeTokens(pub Oauth);
-
-#[async_trait]
-impl Handler for RevokeTokens {
-    async fn run(&self, job: &Job) -> Result<(), Failure> {
-        let Revocation { platform, account, access, refresh } = job.payload()?;
-        let Inner { vault, providers, metrics, .. } = &*self.0.0;
-        // The platform is no longer configured.
-        let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
-        let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
-        let kept = Kept { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
-        let opened = vault.open(&kept).map_err(|error| Failure::Permanent(error.to_string()))?;
-        let deadline = Instant::now() + TIMEOUT;
-        let told = async {
-            if let Some(refresh) = &opened.refresh {
-                providers.revoke(settings, refresh, "refresh_token", deadline).await?;
-            }
-            providers.revoke(settings, &opened.access, "access_token", deadline).await
-        };
-        match told.await {
-            Ok(true) => events::revoked(metrics, platform, account),
-            // The platform does not support revocation.
-            Ok(false) => {}
-            Err(error) => {
-                events::not_revoked(metrics, platform, account, &error.to_string());
-                return Err(failure(error));
-            }
-        }
-        Ok(())
-    }
-
-    /// Nothing to do: the account is unlinked in any case, and its owner can revoke the access on the platform itself.
-    async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
-        Ok(())
-    }
-}
-
-fn failure(error: ProviderError) -> Failure {
-    match error {
-        ProviderError::RedisUnavailable { reason, after } => Failure::Retry { reason, after },
-        error @ (ProviderError::GrantRefused | ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => {
-            Failure::Permanent(error.to_string())
-        }
-    }
 }

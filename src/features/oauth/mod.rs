@@ -16,6 +16,7 @@ mod identity;
 mod jobs;
 mod model;
 mod provider;
+mod revoke;
 mod routes;
 mod service;
 mod store;
@@ -30,6 +31,7 @@ pub use model::{Account, Status};
 pub use routes::routes;
 pub use service::Oauth;
 
+use self::revoke::RevokeTokens;
 use crate::jobs::Handler;
 use crate::metrics::labels::JobKind;
 
@@ -37,6 +39,6 @@ impl Oauth {
     /// The handlers of this feature's jobs.
     #[must_use]
     pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
-        vec![(JobKind::TokenRevocation, Arc::new(jobs::RevokeTokens(self.clone())))]
+        vec![(JobKind::TokenRevocation, Arc::new(RevokeTokens(self.clone())))]
     }
 }

@@ -12,6 +12,7 @@
 //!   fail. Deleting a project deletes its posts, except those on platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.
 
+mod deliver;
 mod events;
 mod insights;
 mod jobs;
@@ -21,6 +22,20 @@ mod routes;
 mod service;
 mod store;
 
+use std::sync::Arc;
+
 pub(crate) use model::{Delivery, Post};
 pub use routes::routes;
 pub use service::{Parts, Posts};
+
+use self::deliver::DeliverPost;
+use crate::jobs::Handler;
+use crate::metrics::labels::JobKind;
+
+impl Posts {
+    /// The handlers of this feature's jobs.
+    #[must_use]
+    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
+        vec![(JobKind::PostDelivery, Arc::new(DeliverPost(self.clone())))]
+    }
+}

@@ -1,11 +1,11 @@
-//! The rules of posts; `mod.rs` lists them. `work` delivers posts, `insights` reads figures.
+//! The rules of posts; `mod.rs` lists them. `deliver` delivers posts, `insights` reads figures.
 
 use std::sync::Arc;
 
 use url::Url;
 use uuid::Uuid;
 
-use super::jobs::{Deliver, DeliverPost};
+use super::jobs::Deliver;
 use super::model::{NewPost, Post};
 use super::{events, store};
 use crate::cache::Cache;
@@ -16,9 +16,9 @@ use crate::domain::validation::FieldError;
 use crate::features::accounts::User;
 use crate::features::oauth::{Oauth, Status};
 use crate::features::projects::{Action, ProjectError, Projects};
-use crate::jobs::{Handler, Queue};
+use crate::jobs::Queue;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{JobKind, Platform};
+use crate::metrics::labels::Platform;
 use crate::platforms::{Platforms, Settings};
 use crate::realtime::Realtime;
 
@@ -76,12 +76,6 @@ impl Posts {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         Self(Arc::new(parts))
-    }
-
-    /// The handlers of this feature's jobs.
-    #[must_use]
-    pub fn handlers(&self) -> Vec<(JobKind, Arc<dyn Handler>)> {
-        vec![(JobKind::PostDelivery, Arc::new(DeliverPost(self.clone())))]
     }
 
     /// The service's dependencies.

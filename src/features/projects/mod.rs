@@ -22,16 +22,7 @@ mod store;
 pub use model::Action;
 pub(crate) use model::{Member, Project, Role, Seen, Visibility};
 pub use presence::Presence;
+pub use routes::routes;
 pub use service::{ProjectError, Projects};
 pub use showcase::Entry;
 pub use socket::{sockets, watch_access};
-
-use utoipa_axum::router::OpenApiRouter;
-
-use crate::state::AppState;
-
-/// The routes of projects and of the showcase.
-#[must_use]
-pub fn routes() -> OpenApiRouter<AppState> {
-    routes::routes().merge(showcase::routes())
-}

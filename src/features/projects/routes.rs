@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::model::{Description, Member, MemberEmail, Name, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
 use super::service::ProjectError;
+use super::showcase;
 use super::slug::Slug;
 use crate::cache::Lookup;
 use crate::db::idempotency::IdempotentRequest;
@@ -30,6 +31,7 @@ use crate::http::{ApiError, Code};
 use crate::metrics::labels::CacheType;
 use crate::state::AppState;
 
+/// The routes of projects and of the showcase.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -37,6 +39,7 @@ pub fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(publish, unpublish))
         .routes(routes!(members, add_member))
         .routes(routes!(remove_member))
+        .merge(showcase::routes())
 }
 
 impl From<ProjectError> for ApiError {

@@ -5,7 +5,8 @@ use openidconnect::http::request::Builder;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ApiFailure, Insights, Message, Published, Session, understood};
+use super::session::understood;
+use super::{ApiFailure, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
 /// Most characters in a post. `LinkedIn` truncates longer ones silently.

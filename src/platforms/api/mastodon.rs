@@ -4,7 +4,8 @@ use openidconnect::http::Method;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{ApiFailure, Identity, Insights, Message, Published, Session, understood};
+use super::session::understood;
+use super::{ApiFailure, Identity, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
 /// Most characters in a post, by a server's default configuration.

@@ -4,6 +4,7 @@
 //! To add an extension, add a member of the label [`Extension`](crate::metrics::labels::Extension) and an entry in `catalogue`.
 
 mod catalogue;
+mod change;
 mod jobs;
 mod model;
 mod routes;
@@ -11,7 +12,8 @@ mod service;
 mod store;
 
 pub use catalogue::row;
-pub use jobs::{ChangeExtension, enqueue_wanted};
+pub use change::ChangeExtension;
+pub use jobs::enqueue_wanted;
 pub use model::{Install, InstallStatus};
 pub use routes::routes;
 pub use store::forget_installed;

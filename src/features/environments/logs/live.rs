@@ -1,7 +1,8 @@
 //! Live reading of logs. Each replica reads a log once, however many clients follow it there.
 //!
 //! A followed log has a *feed*: one task that reads new entries when a signal reports them, or after a second without one, and passes them
-//! to every [`Tail`]. The database is authoritative, and signals only save time: without one, a feed is late but misses nothing.
+//! to every [`Tail`](super::tail::Tail). The database is authoritative, and signals only save time: without one, a feed is late but misses
+//! nothing.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,7 +14,6 @@ use uuid::Uuid;
 
 use super::model::Entry;
 use super::store;
-use super::tail::Tail;
 use crate::db::{Db, StoreError};
 use crate::realtime::{Realtime, Topic};
 
@@ -56,12 +56,6 @@ impl Live {
     #[must_use]
     pub fn new(db: Db) -> Self {
         Self(Arc::new(Inner { db, feeds: Mutex::default() }))
-    }
-
-    /// Follows a log: the entries after a number, or else the last hundred, and then every new one.
-    #[must_use]
-    pub fn follow(&self, environment: Uuid, after: Option<i64>) -> Tail {
-        Tail::new(self.clone(), environment, after)
     }
 
     /// Wakes feeds when a replica signals new entries. Runs until the task is dropped.

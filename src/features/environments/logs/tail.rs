@@ -23,13 +23,17 @@ pub struct Tail {
     is_behind: bool,
 }
 
-impl Tail {
-    pub(super) fn new(live: Live, environment: Uuid, after: Option<i64>) -> Self {
+impl Live {
+    /// Follows a log: the entries after a number, or else the last hundred, and then every new one.
+    #[must_use]
+    pub fn follow(&self, environment: Uuid, after: Option<i64>) -> Tail {
         // Subscribe before the first read: the feed delivers whatever is stored after it.
-        let feed = live.subscribe(environment);
-        Self { live, environment, feed, last: after, is_behind: true }
+        let feed = self.subscribe(environment);
+        Tail { live: self.clone(), environment, feed, last: after, is_behind: true }
     }
+}
 
+impl Tail {
     /// The next entries: at least one, at most 200. Their numbers ascend, with gaps where entries were deleted before they could be read.
     /// Waits while the database is unavailable. Cancel-safe: a cancelled call consumes nothing.
     pub async fn next(&mut self) -> Arc<[Entry]> {

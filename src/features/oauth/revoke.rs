@@ -1,0 +1,64 @@
+//! Revokes the tokens of an unlinked account: the handler of that job.
+
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::error::ProviderError;
+use super::events;
+use super::jobs::Revocation;
+use super::service::{Inner, Oauth};
+use super::store::Kept;
+use crate::db::{Conn, StoreError};
+use crate::jobs::{Failure, Handler, Job};
+
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Handles [`revocation`](super::jobs::revocation).
+pub struct RevokeTokens(pub Oauth);
+
+#[async_trait]
+impl Handler for RevokeTokens {
+    async fn run(&self, job: &Job) -> Result<(), Failure> {
+        let Revocation { platform, account, access, refresh } = job.payload()?;
+        let Inner { vault, providers, metrics, .. } = &*self.0.0;
+        // The platform is no longer configured.
+        let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
+        let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
+        let kept = Kept { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
+        let opened = vault.open(&kept).map_err(|error| Failure::Permanent(error.to_string()))?;
+        let deadline = Instant::now() + TIMEOUT;
+        let told = async {
+            if let Some(refresh) = &opened.refresh {
+                providers.revoke(settings, refresh, "refresh_token", deadline).await?;
+            }
+            providers.revoke(settings, &opened.access, "access_token", deadline).await
+        };
+        match told.await {
+            Ok(true) => events::revoked(metrics, platform, account),
+            // The platform does not support revocation.
+            Ok(false) => {}
+            Err(error) => {
+                events::not_revoked(metrics, platform, account, &error.to_string());
+                return Err(failure(error));
+            }
+        }
+        Ok(())
+    }
+
+    /// Nothing to do: the account is unlinked in any case, and its owner can revoke the access on the platform itself.
+    async fn give_up(&self, _: &Job, _: &mut Conn, _: &str) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+fn failure(error: ProviderError) -> Failure {
+    match error {
+        ProviderError::RedisUnavailable { reason, after } => Failure::Retry { reason, after },
+        error @ (ProviderError::GrantRefused | ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => {
+            Failure::Permanent(error.to_string())
+        }
+    }
+}

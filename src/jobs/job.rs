@@ -1,0 +1,86 @@
+//! A leased job, and why an attempt at it had no effect. What happens to it is in the modules above.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::db::StoreError;
+use crate::metrics::labels::JobKind;
+
+/// A job that this replica has leased.
+#[derive(Clone, Debug)]
+pub struct Job {
+    pub(super) id: i64,
+    pub(super) kind: JobKind,
+    pub(super) payload: Value,
+    /// Attempts so far, including this one.
+    pub(super) attempt: i32,
+    /// Never reused, so that the holder of an older lease can change nothing.
+    pub(super) lease: Uuid,
+    pub(super) completed: Arc<AtomicBool>,
+}
+
+impl Job {
+    /// The kind, which selects the handler.
+    #[must_use]
+    pub fn kind(&self) -> JobKind {
+        self.kind
+    }
+
+    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`](super::MAX_ATTEMPTS) the job is not attempted, but
+    /// becomes a dead letter.
+    #[must_use]
+    pub fn attempt(&self) -> i32 {
+        self.attempt
+    }
+
+    /// The payload of [`NewJob::new`](super::NewJob::new).
+    ///
+    /// # Errors
+    /// [`Failure::Permanent`] when the payload does not parse as `T`.
+    pub fn payload<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        T::deserialize(&self.payload).map_err(|error| Failure::Permanent(format!("failed to parse the payload: {error}")))
+    }
+
+    /// Whether the job's row is deleted, or will be when the handler's transaction commits.
+    pub(super) fn is_completed(&self) -> bool {
+        self.completed.load(Ordering::Acquire)
+    }
+}
+
+/// Why an attempt had no effect.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The next attempt may succeed.
+    #[error("{reason}")]
+    Retry {
+        /// Stored as the job's last error.
+        reason: String,
+        /// The earliest retry, if the other side asked for a delay.
+        after: Option<Duration>,
+    },
+    /// No attempt can succeed.
+    #[error("{0}")]
+    Permanent(String),
+    /// Another replica may have the job.
+    #[error("the lease was lost")]
+    LeaseLost,
+}
+
+impl Failure {
+    /// A failure to retry after the usual pause.
+    #[expect(clippy::needless_pass_by_value, reason = "callers pass errors and strings by value")]
+    pub fn retry(reason: impl ToString) -> Self {
+        Self::Retry { reason: reason.to_string(), after: None }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        Self::retry(error)
+    }
+}
