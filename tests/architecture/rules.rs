@@ -1,44 +1,12 @@
-//! The import rules of `docs/ARCHITECTURE.md`, checked against the source. Rules that the compiler already enforces, such as the privacy of
-//! a feature's modules, are not repeated here.
+//! Which files may name which crates and modules, line by line.
 
-#![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
-
-use std::fs;
-use std::path::{Path, PathBuf};
-
-/// One source file: its path below `src/`, and its lines without comments.
-struct Source {
-    path: String,
-    text: String,
-    code: Vec<String>,
-}
-
-fn sources() -> Vec<Source> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut found = Vec::new();
-    collect(&root, &root, &mut found);
-    assert!(found.len() > 30, "too few source files were found");
-    found
-}
-
-fn collect(root: &Path, folder: &Path, found: &mut Vec<Source>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path: PathBuf = entry.unwrap().path();
-        if path.is_dir() {
-            collect(root, &path, found);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let code = text.lines().filter(|line| !line.trim_start().starts_with("//")).map(str::to_owned).collect();
-            found.push(Source { path: path.strip_prefix(root).unwrap().display().to_string(), text, code });
-        }
-    }
-}
+use super::sources::{file_name, sources};
 
 /// Every line that mentions one of the paths outside of the files that `allowed` accepts.
 fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| !allowed(&source.path)) {
-        for line in &source.code {
+    for source in sources("src").iter().filter(|source| !allowed(&source.path)) {
+        for line in source.code() {
             if paths.iter().any(|path| mentions_path(line, path)) {
                 wrong.push(format!("{}: {}", source.path, line.trim()));
             }
@@ -51,10 +19,6 @@ fn mentions(paths: &[&str], allowed: impl Fn(&str) -> bool) -> Vec<String> {
 fn mentions_path(line: &str, path: &str) -> bool {
     let is_part = |c: char| c.is_alphanumeric() || c == '_' || c == ':';
     line.match_indices(path).any(|(at, _)| !line[..at].ends_with(is_part))
-}
-
-fn file_name(path: &str) -> &str {
-    path.rsplit('/').next().unwrap_or(path)
 }
 
 fn assert_none(wrong: &[String]) {
@@ -133,6 +97,11 @@ fn only_what_puts_the_parts_together_knows_the_features() {
 }
 
 #[test]
+fn http_and_realtime_know_no_state_of_the_application() {
+    assert_none(&mentions(&["crate::state", "AppState"], |path| !path.starts_with("http/") && !path.starts_with("realtime/")));
+}
+
+#[test]
 fn only_the_router_knows_the_pages() {
     assert_none(&mentions(&["crate::pages", "askama::", "rust_embed::"], |path| path.starts_with("pages/") || path == "router.rs"));
 }
@@ -163,7 +132,7 @@ fn the_environment_is_read_in_one_place() {
 #[test]
 fn every_file_says_what_it_is_for() {
     let silent: Vec<String> =
-        sources().iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path.clone()).collect();
+        sources("src").into_iter().filter(|source| !source.text.starts_with("//! ")).map(|source| source.path).collect();
     assert_none(&silent);
 }
 

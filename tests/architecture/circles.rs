@@ -1,0 +1,116 @@
+//! No circle among the files of a crate: whoever reads a file can read the files below it first.
+//!
+//! A file imports another one if it names something that is defined there, in a `use` line or in code. A name that a `mod.rs` passes
+//! on with `pub use` leads to the file that defines it, and passing it on is not an import.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::paths::{Mention, Module, mentions};
+use super::sources::{Source, sources};
+
+/// The imports of each module.
+type Imports = BTreeMap<Module, BTreeSet<Module>>;
+
+fn module_of(path: &str) -> Module {
+    let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
+    if path == "lib" { Module::new() } else { path.split('/').map(str::to_owned).collect() }
+}
+
+fn imports(sources: &[Source]) -> Imports {
+    let read = |source: &Source| {
+        let module = module_of(&source.path);
+        let found = mentions(source.text.parse().unwrap(), &module);
+        (module, found)
+    };
+    // `main.rs` is a crate of its own, which nothing can import.
+    let modules: BTreeMap<Module, Vec<Mention>> = sources.iter().filter(|source| source.path != "main.rs").map(read).collect();
+    let found = modules.iter().map(|(module, found)| {
+        let used = found.iter().filter(|mention| mention.reexported_as.is_none());
+        let targets = used.map(|mention| definition(&mention.path, &modules)).filter(|target| target != module);
+        (module.clone(), targets.collect())
+    });
+    found.collect()
+}
+
+/// The module that defines the item of a path.
+fn definition(path: &[String], modules: &BTreeMap<Module, Vec<Mention>>) -> Module {
+    let length = (0..=path.len()).rev().find(|length| modules.contains_key(&path[..*length])).unwrap_or_default();
+    let (module, rest) = path.split_at(length);
+    let passed_on = rest.first().and_then(|name| {
+        let mut passed_on = modules[module].iter().filter(|mention| mention.reexported_as.as_ref() == Some(name));
+        passed_on.find(|mention| mention.path != path[..=length])
+    });
+    match passed_on {
+        Some(mention) => definition(&[&mention.path, &rest[1..]].concat(), modules),
+        None => module.to_vec(),
+    }
+}
+
+/// The imports that are part of a circle or lead from one to another: what is left after removing, again and again, each module that
+/// imports no other one or that no other one imports.
+fn circles(mut imports: Imports) -> Vec<String> {
+    loop {
+        let before = imports.len();
+        let imported: BTreeSet<Module> = imports.values().flatten().cloned().collect();
+        imports.retain(|module, targets| !targets.is_empty() && imported.contains(module));
+        let left: BTreeSet<Module> = imports.keys().cloned().collect();
+        imports.values_mut().for_each(|targets| targets.retain(|target| left.contains(target)));
+        if imports.len() == before {
+            break;
+        }
+    }
+    let shown = |(module, targets): (&Module, &BTreeSet<Module>)| {
+        let targets: Vec<String> = targets.iter().map(|target| target.join("::")).collect();
+        format!("{} imports {}", module.join("::"), targets.join(", "))
+    };
+    imports.iter().map(shown).collect()
+}
+
+#[test]
+fn no_circle_among_the_files_of_the_service() {
+    let found = circles(imports(&sources("src")));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn no_circle_among_the_files_of_the_simulated_platforms() {
+    let found = circles(imports(&sources("crates/provider-sim/src")));
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+fn planted(files: &[(&str, &str)]) -> Vec<String> {
+    let source = |(path, text): &(&str, &str)| Source { path: (*path).to_owned(), text: (*text).to_owned() };
+    circles(imports(&files.iter().map(source).collect::<Vec<_>>()))
+}
+
+#[test]
+fn a_circle_is_found_however_it_is_written() {
+    let upwards: [&[(&str, &str)]; 5] = [
+        // A `use` line against a qualified path in code.
+        &[("a.rs", "use crate::b::B; struct A;"), ("b.rs", "struct B; fn b() -> super::a::A {}")],
+        // In a tree with an alias, and in the arguments of a macro.
+        &[("a.rs", "use crate::{other, b::{self as c, d}};"), ("b.rs", r#"fn b() { println!("{}", crate::a::text()) }"#)],
+        // Through a name that a facade passes on.
+        &[("a.rs", "use crate::b::C;"), ("b/mod.rs", "mod c; pub use c::C;"), ("b/c.rs", "use crate::a::A; pub struct C;")],
+        // Between a parent with code and its child.
+        &[("a/mod.rs", "mod b; fn a() { b::b() }"), ("a/b.rs", "use super::a;")],
+        // In the tests of a file.
+        &[("a.rs", "use crate::b::B;"), ("b.rs", "struct B; #[cfg(test)] mod tests { use crate::a::A; }")],
+    ];
+    for files in upwards {
+        let found = planted(&[files, &[("lib.rs", "mod a; mod b;"), ("d.rs", "use crate::a::A;")]].concat());
+        assert_eq!(found.len(), 2, "{found:?}");
+    }
+}
+
+#[test]
+fn imports_in_one_direction_are_no_circle() {
+    let files = [
+        ("lib.rs", "pub mod a; mod b; pub use b::B;"),
+        ("a.rs", "//! Not crate::b::c::D.\nuse crate::B; #[cfg(test)] mod tests { use super::*; fn text() { \"crate::a\" } }"),
+        ("b/mod.rs", "mod c; mod d; pub use c::B; use d::E;"),
+        ("b/c.rs", "use super::d::E; use std::a::b; pub struct B;"),
+        ("b/d.rs", "pub struct E; impl E { fn of<'a>() -> impl Sized + use<'a> { Self::of() } }"),
+    ];
+    assert_eq!(planted(&files), Vec::<String>::new());
+}
