@@ -15,7 +15,8 @@ use ipnet::IpNet;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
-use crate::metrics::labels::{Dependency, DriverName};
+use crate::domain::DriverName;
+use crate::metrics::labels::Dependency;
 use crate::sealing::Keyring;
 
 /// Variables that `<NAME>_FILE` can provide.

@@ -22,8 +22,9 @@ use time::OffsetDateTime;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+use crate::domain::{DriverOperation, FaultKind};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{DriverOperation, FaultKind, Query};
+use crate::metrics::labels::Query;
 
 tokio::task_local! {
     static EXEMPT: ();

@@ -20,8 +20,9 @@ use utoipa::ToSchema;
 
 use crate::cache::RedisClient;
 use crate::db::{Db, StoreError};
+use crate::domain::DriverName;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Dependency, DriverName, Severity, SystemError};
+use crate::metrics::labels::{Dependency, Severity, SystemError};
 use crate::tasks::ticks;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);

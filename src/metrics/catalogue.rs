@@ -4,10 +4,11 @@
 use super::kinds::{Counter, CounterFamily, FloatCounter, Gauge, GaugeFamily, Histogram, HistogramFamily, Kind, Registrar, Summary};
 use super::labels::{
     AssetType, AuthMethod, AuthStatus, Build, CacheType, CallStatus, CalledEndpoint, ClientError, Dependency, Disconnection, DriverAnswer,
-    DriverCall, Ending, EnvironmentStatus, EventIn, Extension, FaultKind, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind,
-    JobOutcome, Keys, Limiter, LogStream, Loss, Message, Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState,
-    Query, QueryStatus, RedisCommand, RedisRole, SessionStatus, SessionType, Severity, SocketError, SystemError, Transport, Vital,
+    DriverCall, Ending, EventIn, Heap, HttpAnswer, HttpError, HttpOperation, HttpRoute, JobKind, JobOutcome, Keys, Limiter, Loss, Message,
+    Outcome, PageRoute, PlatformAnswer, PlatformCall, PlatformOperation, PoolState, Query, QueryStatus, RedisCommand, RedisRole, Severity,
+    SocketError, SystemError, Transport, Vital,
 };
+use crate::domain::{EnvironmentStatus, Extension, FaultKind, LogStream, SessionStatus, SessionType};
 
 const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0, 2.5, 5.0, 10.0];
 const REQUEST_BYTES: &[f64] = &[100.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5, 1e6];

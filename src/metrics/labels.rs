@@ -2,7 +2,8 @@
 //!
 //! Labels whose values are known only at runtime, such as `route`, have only a key type here; their values come from
 //! [`http`](super::http), the driver and the configured platforms. This module holds what label types share; the modules below hold
-//! the types by topic.
+//! the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
+//! makes a label of it.
 
 /// The label names of a metric, in order.
 pub trait Keys: 'static {
@@ -57,18 +58,15 @@ macro_rules! labels {
 }
 
 mod accounts;
-mod environments;
-mod faults;
+mod domain;
+mod jobs;
 mod realtime;
 mod stores;
 mod system;
 mod web;
 
-pub use accounts::{ApiEndpoint, ApiStatus, AuthMethod, AuthStatus, Limiter, OauthOperation, Platform};
-pub use environments::{
-    DriverName, DriverOperation, Ending, EnvironmentStatus, Extension, JobKind, JobOutcome, LogStream, SessionStatus, SessionType,
-};
-pub use faults::FaultKind;
+pub use accounts::{ApiEndpoint, ApiStatus, AuthMethod, AuthStatus, Limiter, OauthOperation};
+pub use jobs::{Ending, JobKind, JobOutcome};
 pub use realtime::{Disconnection, EventIn, EventOut, Loss, Message, SocketError, Transport};
 pub use stores::{CacheType, Outcome, PoolState, Query, QueryStatus, RedisCommand, RedisRole};
 pub use system::{Dependency, Heap, Severity, SystemError};

@@ -2,8 +2,8 @@
 //!
 //! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. The question decides the kind: how
 //! often (counter), how much now (gauge), how long or how big (histogram). Request rate, errors, duration and size per route, query
-//! outcomes, Redis commands and cache lookups are recorded automatically by [`http`], `db` and `cache`. This module imports no other
-//! module of Vitrine.
+//! outcomes, Redis commands and cache lookups are recorded automatically by [`http`], `db` and `cache`. This module imports
+//! `domain` alone.
 
 pub mod catalogue;
 pub mod document;

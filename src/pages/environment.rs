@@ -10,11 +10,11 @@ use uuid::Uuid;
 use super::frame::{Frame, StudioFrame, render};
 use super::project::{MEMBERS, Rights, concealed};
 use super::view::{EnvironmentView, Time, first};
+use crate::domain::{DriverName, Extension};
 use crate::features::environments::driver::Image;
 use crate::features::environments::{Install, InstallStatus, Session, SessionStatus, SessionType, extension_row, logs};
 use crate::http::ApiError;
 use crate::http::extract::ApiPath;
-use crate::metrics::labels::{DriverName, Extension};
 use crate::state::AppState;
 
 /// Log lines in the page as rendered.

@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
 use super::view::{Time, duration};
+use crate::domain::{DriverOperation, FaultKind};
 use crate::fault_injection::is_exempt_route;
 use crate::fault_injection::{Effect, Fault, tables};
 use crate::features::accounts::Role;
 use crate::http::{ApiError, Code};
-use crate::metrics::labels::{DriverOperation, FaultKind};
 use crate::state::AppState;
 
 #[derive(Template)]

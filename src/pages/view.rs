@@ -3,10 +3,10 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+use crate::domain::Platform;
 use crate::domain::paging::{Cursor, PageRequest};
 use crate::features::environments::Environment;
 use crate::features::environments::driver::Image;
-use crate::metrics::labels::Platform;
 
 /// Characters of a description that a card shows.
 const EXCERPT: usize = 180;

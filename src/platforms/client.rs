@@ -20,8 +20,9 @@ use openidconnect::AsyncHttpClient;
 use openidconnect::http;
 use openidconnect::http::header::{HeaderValue, USER_AGENT};
 
+use crate::domain::Platform;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
+use crate::metrics::labels::{ApiEndpoint, ApiStatus};
 
 /// A request with its whole body.
 pub type Request = http::Request<Vec<u8>>;

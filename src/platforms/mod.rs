@@ -14,8 +14,9 @@ pub use client::{CallError, Client, Request, Response};
 pub use settings::{Authority, Settings, SettingsError};
 
 use crate::config::Config;
+use crate::domain::Platform;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{ApiEndpoint, ApiStatus, Platform};
+use crate::metrics::labels::{ApiEndpoint, ApiStatus};
 
 /// The configured platforms; clones share them.
 #[derive(Clone)]

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::config::Environment;
-use crate::metrics::labels::Platform;
+use crate::domain::Platform;
 
 /// The settings of one platform.
 #[derive(Clone, Debug)]

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 use uuid::Uuid;
+use vitrine::domain::LogStream;
 use vitrine::features::environments::driver::{ContainerState, Exit, LINE_LIMIT, OUTPUT_LIMIT};
-use vitrine::metrics::labels::LogStream;
 
 use crate::support::driver_fixture::{DriverFixture, take};
 use crate::support::{eventually, when};

@@ -6,8 +6,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use vitrine::domain::LogStream;
 use vitrine::features::environments::logs;
-use vitrine::metrics::labels::{LogStream, Query};
+use vitrine::metrics::labels::Query;
 
 use crate::support::log_fixture::{Fixture, Text, texts};
 use crate::support::{Ask, Mode, Studio, TestApp, eventually, when};

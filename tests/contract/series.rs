@@ -6,7 +6,7 @@ use clap::Parser;
 use tokio::sync::OnceCell;
 use vitrine::app::App;
 use vitrine::config::Cli;
-use vitrine::metrics::labels::Platform;
+use vitrine::domain::Platform;
 
 use crate::files::root;
 

@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::model::Environment;
 use super::sessions::{Closed, Session, TerminalEnd};
 use super::state::{Operation, Status};
+use crate::domain::{Extension, SessionStatus, SessionType};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Ending, EventOut, Extension, SessionStatus, SessionType};
+use crate::metrics::labels::{Ending, EventOut};
 use crate::realtime::{Realtime, Room, Topic};
 
 pub fn began(realtime: &Realtime, environment: &Environment, user: Uuid, operation: Operation) {

@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use super::driver::Image;
 use super::state::Status;
+use crate::domain::DriverName;
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Line};
-use crate::metrics::labels::DriverName;
 
 pub type Name = Line<1, 60>;
 

@@ -19,13 +19,13 @@ use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
 use super::{extensions, logs, sessions};
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::DriverName;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
-use crate::metrics::labels::DriverName;
 use crate::state::AppState;
 
 /// Routes of environments, with those of their sessions, extensions and logs.

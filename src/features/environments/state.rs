@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::driver::ContainerState;
-pub use crate::metrics::labels::EnvironmentStatus as Status;
+pub use crate::domain::EnvironmentStatus as Status;
 
 /// An operation on an environment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -7,8 +7,9 @@ use super::driver::Image;
 use super::model::{Environment, NewEnvironment};
 use super::state::Status;
 use crate::db::{Conn, StoreError};
+use crate::domain::DriverName;
 use crate::domain::paging::PageRequest;
-use crate::metrics::labels::{DriverName, Query};
+use crate::metrics::labels::Query;
 
 struct EnvironmentRow {
     id: Uuid,

@@ -9,8 +9,8 @@ use tokio::task::JoinSet;
 use tokio_util::task::AbortOnDropHandle;
 use uuid::Uuid;
 
+use crate::domain::FaultKind;
 use crate::fault_injection::{Effect, Fault, FaultInjector};
-use crate::metrics::labels::FaultKind;
 
 const MEBIBYTE: usize = 1 << 20;
 

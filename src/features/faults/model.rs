@@ -10,9 +10,9 @@ use utoipa::openapi::{ObjectBuilder, Schema, Type};
 
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Line, integer, not_null, whole, whole_or_absent};
+use crate::domain::{DriverOperation, FaultKind};
 use crate::fault_injection::is_exempt_route;
 use crate::fault_injection::{Effect, tables};
-use crate::metrics::labels::{DriverOperation, FaultKind};
 
 const LIFETIME_SECONDS: RangeInclusive<u32> = 1..=3600;
 const PERCENT: RangeInclusive<u32> = 1..=100;

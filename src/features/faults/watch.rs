@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use super::events;
 use super::hold::{FaultKey, Held, key_of};
 use super::service::Faults;
+use crate::domain::FaultKind;
 use crate::fault_injection::{Effect, Fault};
-use crate::metrics::labels::FaultKind;
 use crate::tasks::ticks;
 
 /// Poll interval. Ensures that every replica applies a change within two seconds.

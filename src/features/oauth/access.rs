@@ -16,7 +16,7 @@ use super::service::{Inner, Oauth, OauthError};
 use super::store::{self, Kept};
 use super::{events, jobs};
 use crate::db::StoreError;
-use crate::metrics::labels::Platform;
+use crate::domain::Platform;
 
 /// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);

@@ -5,8 +5,9 @@ use std::error::Error;
 
 use uuid::Uuid;
 
+use crate::domain::Platform;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{Ending, OauthOperation, Platform};
+use crate::metrics::labels::{Ending, OauthOperation};
 
 pub fn begun(metrics: &Metrics, platform: Platform) {
     count(metrics, platform, OauthOperation::Start, Ending::Success);

@@ -12,7 +12,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::ReturnTo;
-use crate::metrics::labels::Platform;
+use crate::domain::Platform;
 use crate::sealing::Keyring;
 
 /// The data against which the callback is checked.

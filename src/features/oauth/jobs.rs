@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::store::Kept;
+use crate::domain::Platform;
 use crate::jobs::NewJob;
-use crate::metrics::labels::{JobKind, Platform};
+use crate::metrics::labels::JobKind;
 
 /// The payload of the job. The tokens stay sealed.
 #[derive(Serialize, Deserialize)]

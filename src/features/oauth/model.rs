@@ -8,8 +8,8 @@ use utoipa::ToSchema;
 use utoipa::openapi::Schema;
 use uuid::Uuid;
 
+use crate::domain::Platform;
 use crate::domain::validation::characters;
-use crate::metrics::labels::Platform;
 
 const PATH_LENGTH: usize = 512;
 /// Long enough for every platform. Longer ones are truncated, since handles are only displayed.

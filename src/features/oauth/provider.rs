@@ -24,7 +24,8 @@ use super::error::{Distrust, ProviderError};
 use super::flow::Flow;
 use super::identity;
 use super::model::Tokens;
-use crate::metrics::labels::{ApiEndpoint, Platform};
+use crate::domain::Platform;
+use crate::metrics::labels::ApiEndpoint;
 use crate::platforms::api::Identity;
 use crate::platforms::{Authority, CallError, Platforms, Request, Settings};
 

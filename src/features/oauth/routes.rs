@@ -19,11 +19,11 @@ use super::flow::StateError;
 use super::model::{Account, ReturnTo, Status};
 use super::service::{Answer, OauthError};
 use crate::config::Config;
+use crate::domain::Platform;
 use crate::features::accounts::{AccountError, Caller, CurrentUser, MaybeUser, known_device, session_cookie};
 use crate::http::cookie::{self, cookie};
 use crate::http::extract::{ApiPath, ApiQuery};
 use crate::http::{ApiError, Code};
-use crate::metrics::labels::Platform;
 use crate::platforms::Settings;
 use crate::state::AppState;
 

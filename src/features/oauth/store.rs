@@ -7,7 +7,8 @@ use uuid::Uuid;
 
 use super::model::{Account, Identified, Status};
 use crate::db::{Conn, StoreError};
-use crate::metrics::labels::{Platform, Query};
+use crate::domain::Platform;
+use crate::metrics::labels::Query;
 
 struct Row {
     id: Uuid,

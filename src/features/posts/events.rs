@@ -4,8 +4,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::model::Post;
+use crate::domain::Platform;
 use crate::metrics::Metrics;
-use crate::metrics::labels::{EventOut, Platform};
+use crate::metrics::labels::EventOut;
 use crate::realtime::{Realtime, Room};
 
 pub fn created(metrics: &Metrics, post: &Post) {

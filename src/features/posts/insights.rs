@@ -10,9 +10,10 @@ use super::model::Figures;
 use super::platform_session::{ActError, Acting};
 use super::service::{Parts, Posts};
 use crate::db::StoreError;
+use crate::domain::Platform;
 use crate::features::accounts::User;
 use crate::features::oauth::Status;
-use crate::metrics::labels::{CacheType, Platform};
+use crate::metrics::labels::CacheType;
 use crate::platforms::Settings;
 use crate::platforms::api::Insights;
 

@@ -3,8 +3,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::domain::Platform;
 use crate::jobs::NewJob;
-use crate::metrics::labels::{JobKind, Platform};
+use crate::metrics::labels::JobKind;
 
 /// The payload of the job.
 #[derive(Debug, Serialize, Deserialize)]

@@ -6,9 +6,9 @@ use utoipa::ToSchema;
 use utoipa::openapi::Schema;
 use uuid::Uuid;
 
+use crate::domain::Platform;
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Paragraph, some_of};
-use crate::metrics::labels::Platform;
 use crate::platforms::api::Message;
 
 /// Text of a post, without the link.

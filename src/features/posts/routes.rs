@@ -16,13 +16,13 @@ use super::insights::InsightsError;
 use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post, Text, platforms};
 use super::service::PostError;
 use crate::db::idempotency::IdempotentRequest;
+use crate::domain::Platform;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
 use crate::http::page::PageQuery;
 use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
-use crate::metrics::labels::Platform;
 use crate::state::AppState;
 
 /// Routes of posts and insights.

@@ -11,6 +11,7 @@ use super::{events, store};
 use crate::cache::Cache;
 use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
 use crate::db::{Db, StoreError};
+use crate::domain::Platform;
 use crate::domain::paging::PageRequest;
 use crate::domain::validation::FieldError;
 use crate::features::accounts::User;
@@ -18,7 +19,6 @@ use crate::features::oauth::{Oauth, Status};
 use crate::features::projects::{Action, ProjectError, Projects};
 use crate::jobs::Queue;
 use crate::metrics::Metrics;
-use crate::metrics::labels::Platform;
 use crate::platforms::{Platforms, Settings};
 use crate::realtime::Realtime;
 

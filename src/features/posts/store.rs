@@ -7,8 +7,9 @@ use uuid::Uuid;
 
 use super::model::{Announcement, Delivery, DeliveryStatus, NewPost, Post};
 use crate::db::{Conn, StoreError};
+use crate::domain::Platform;
 use crate::domain::paging::PageRequest;
-use crate::metrics::labels::{Platform, Query};
+use crate::metrics::labels::Query;
 use crate::platforms::api::Published;
 
 struct PostRow {

@@ -1,4 +1,4 @@
-//! Labels of accounts, limits and platforms.
+//! Labels of accounts, limits and calls of platforms.
 
 use super::{Keys, Labels};
 
@@ -8,20 +8,6 @@ labels! {
         Password ["password"],
         Token ["token"],
         Oauth ["oauth"],
-    }
-}
-
-labels! {
-    /// An external platform for sign-in or posts.
-    #[derive(PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
-    #[serde(rename_all = "snake_case")]
-    Platform ["platform"] {
-        Github ["github"],
-        Gitlab ["gitlab"],
-        Google ["google"],
-        Mastodon ["mastodon"],
-        Linkedin ["linkedin"],
-        X ["x"],
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::message::{BETWEEN, Message};
 use super::{linkedin, mastodon, x};
-use crate::metrics::labels::Platform;
+use crate::domain::Platform;
 
 /// The length that X and Mastodon count for any link.
 const SHORTENED_LINK: usize = 23;

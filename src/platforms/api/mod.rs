@@ -13,7 +13,7 @@ mod x;
 pub use message::Message;
 pub use session::{ApiFailure, Identity, Insights, Published, Session};
 
-use crate::metrics::labels::Platform;
+use crate::domain::Platform;
 
 impl Session<'_> {
     /// The account that the token belongs to.

@@ -10,11 +10,11 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 use vitrine::config::Config;
 use vitrine::db::Db;
+use vitrine::domain::DriverName;
 use vitrine::features::environments::driver::{
     Container, ContainerState, Docker, Driver, DriverError, Engine, Exit, Image, Line, Lines, Program, Script, Sim, Terminal, TerminalSize,
 };
 use vitrine::metrics::exporter::Exporter;
-use vitrine::metrics::labels::DriverName;
 use vitrine::telemetry;
 
 use super::app::configuration;

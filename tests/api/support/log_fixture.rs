@@ -11,11 +11,11 @@ use uuid::Uuid;
 use vitrine::cache::RedisClient;
 use vitrine::config::Config;
 use vitrine::db::Db;
+use vitrine::domain::LogStream;
 use vitrine::fault_injection::FaultInjector;
 use vitrine::features::environments::driver::{Engine, Image, Line, Sim};
 use vitrine::features::environments::logs::{Follower, Live};
 use vitrine::metrics::exporter::Exporter;
-use vitrine::metrics::labels::LogStream;
 use vitrine::realtime::Realtime;
 
 use super::app::{configuration, through};

@@ -9,9 +9,10 @@ use uuid::Uuid;
 use super::{Container, Docker, Driver, DriverError, Exit, Image, Lines, Program, Script, Sim, Terminal, TerminalSize};
 use crate::config::Config;
 use crate::db::Db;
+use crate::domain::{DriverName, DriverOperation};
 use crate::fault_injection::{CallFault, FaultInjector};
 use crate::metrics::Metrics;
-use crate::metrics::labels::{DriverName, DriverOperation, Ending};
+use crate::metrics::labels::Ending;
 
 /// Deadline of a ping. Short, because readiness depends on it.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);

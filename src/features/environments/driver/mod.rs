@@ -23,7 +23,7 @@ pub use sim::Sim;
 pub use terminal::{Program, Terminal, TerminalInput, TerminalOutput, TerminalSize};
 pub use utf8::Utf8Decoder;
 
-use crate::metrics::labels::{DriverName, LogStream};
+use crate::domain::{DriverName, LogStream};
 
 /// The error of a driver call.
 #[derive(Debug, thiserror::Error)]

@@ -2,7 +2,7 @@
 //! idempotent, and write only below `$HOME`.
 
 use super::super::driver::Script;
-use crate::metrics::labels::Extension;
+use crate::domain::Extension;
 
 /// The catalogue entry of an extension.
 pub struct Row {

@@ -1,7 +1,7 @@
 //! Extensions of environments: which ones members request, and their installation status. A request stores the desired state; a job
 //! installs the extension, at once in a running environment, otherwise at its next start.
 //!
-//! To add an extension, add a member of the label [`Extension`](crate::metrics::labels::Extension) and an entry in `catalogue`.
+//! To add an extension, add a member of [`Extension`](crate::domain::Extension) and an entry in `catalogue`.
 
 mod catalogue;
 mod change;

@@ -3,8 +3,8 @@
 use uuid::Uuid;
 
 use super::model::NewEntry;
+use crate::domain::LogStream;
 use crate::metrics::Metrics;
-use crate::metrics::labels::LogStream;
 use crate::realtime::{Realtime, Topic};
 
 /// Counts committed lines of these logs and the dropped lines that they report, and notifies the followers of the logs on every replica.

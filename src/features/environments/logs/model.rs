@@ -6,7 +6,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use super::position::Position;
-use crate::metrics::labels::LogStream;
+use crate::domain::LogStream;
 
 /// A line of an environment's log.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]

@@ -6,8 +6,8 @@
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};
 
+use crate::domain::LogStream;
 use crate::features::environments::driver::Line;
-use crate::metrics::labels::LogStream;
 
 /// Maximum time by which a line may be newer than later lines of the other stream: engines record the time before they merge the streams.
 const DISORDER: Duration = Duration::seconds(5);

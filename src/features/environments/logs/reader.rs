@@ -10,8 +10,8 @@ use uuid::Uuid;
 
 use super::model::{Claim, NewEntry, Step};
 use super::position::Position;
+use crate::domain::LogStream;
 use crate::features::environments::driver::{DriverError, Engine, Lines};
-use crate::metrics::labels::LogStream;
 
 /// Delay before a container's output is requested again after it has ended.
 const PAUSE: Duration = Duration::from_secs(1);

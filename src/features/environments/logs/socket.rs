@@ -49,7 +49,7 @@ mod tests {
     use time::OffsetDateTime;
 
     use super::*;
-    use crate::metrics::labels::LogStream;
+    use crate::domain::LogStream;
 
     #[test]
     fn a_piece_holds_so_many_bytes_or_one_line() {

@@ -12,8 +12,9 @@ use uuid::Uuid;
 use super::model::{Claim, Entry, NewEntry};
 use super::position::Position;
 use crate::db::{Conn, StoreError};
+use crate::domain::{DriverName, LogStream};
 use crate::features::environments::driver::Line;
-use crate::metrics::labels::{DriverName, LogStream, Query};
+use crate::metrics::labels::Query;
 
 /// Maximum number of entries that [`remove`] deletes.
 pub const BITE: i64 = 5_000;

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::super::driver::Program;
 
-pub use crate::metrics::labels::{SessionStatus, SessionType};
+pub use crate::domain::{SessionStatus, SessionType};
 
 /// Maximum number of active sessions in one environment.
 pub const MAX_SESSIONS: u32 = 10;

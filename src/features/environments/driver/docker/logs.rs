@@ -14,7 +14,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::super::{DriverError, LINE_LIMIT, Line, Lines};
 use super::error::tell;
-use crate::metrics::labels::LogStream;
+use crate::domain::LogStream;
 
 /// Follows the log of a container from `since` on. If the container has been removed meanwhile, the first item is an error.
 pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {

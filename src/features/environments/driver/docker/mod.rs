@@ -27,7 +27,7 @@ use uuid::Uuid;
 use self::error::status;
 use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, Program, Script, Terminal, TerminalSize, container_name};
 use crate::config::Config;
-use crate::metrics::labels::DriverName;
+use crate::domain::DriverName;
 
 /// Timeout for bollard, in seconds: longer than any deadline of `Engine`.
 const NO_LIMIT: u64 = 24 * 3600;

@@ -9,7 +9,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::{DriverError, Line, Lines};
-use crate::metrics::labels::LogStream;
+use crate::domain::LogStream;
 
 /// Poll interval for the end of a run.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

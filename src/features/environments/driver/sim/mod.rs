@@ -20,7 +20,7 @@ use uuid::Uuid;
 use super::{Container, Driver, DriverError, Exit, Image, Lines, Program, Script, Terminal, TerminalSize, container_name};
 use crate::config::Config;
 use crate::db::{Conn, Db, StoreError};
-use crate::metrics::labels::DriverName;
+use crate::domain::DriverName;
 
 /// Exit code of a shell that does not find a program.
 const NOT_FOUND: i64 = 127;

@@ -1,0 +1,15 @@
+//! The external platforms.
+
+words! {
+    /// An external platform for sign-in or posts.
+    #[derive(PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
+    #[serde(rename_all = "snake_case")]
+    Platform {
+        Github "github",
+        Gitlab "gitlab",
+        Google "google",
+        Mastodon "mastodon",
+        Linkedin "linkedin",
+        X "x",
+    }
+}

@@ -1,0 +1,32 @@
+//! Labels of jobs and operations.
+
+use super::{Keys, Labels};
+
+labels! {
+    /// The kind of a background job.
+    JobKind ["kind"] {
+        EnvironmentChange ["environment_change"],
+        ExtensionChange ["extension_change"],
+        EnvironmentReconcile ["environment_reconcile"],
+        TokenRevocation ["token_revocation"],
+        PostDelivery ["post_delivery"],
+    }
+}
+
+labels! {
+    /// The outcome of an attempt at a job. `lost`: its lease expired before it finished.
+    JobOutcome ["outcome"] {
+        Success ["success"],
+        Retry ["retry"],
+        Dead ["dead"],
+        Lost ["lost"],
+    }
+}
+
+labels! {
+    /// The outcome of an operation, as success or failure; [`Outcome`](super::Outcome) has success or error.
+    Ending ["status"] {
+        Success ["success"],
+        Failure ["failure"],
+    }
+}
