@@ -12,7 +12,7 @@ use super::project::{MEMBERS, Rights, concealed};
 use super::view::{EnvironmentView, Time, first};
 use crate::domain::{DriverName, Extension};
 use crate::features::environments::driver::Image;
-use crate::features::environments::{Install, InstallStatus, Session, SessionStatus, SessionType, extension_row, logs};
+use crate::features::environments::{Install, InstallStatus, Overview, Session, SessionStatus, SessionType, extension_row, logs};
 use crate::http::ApiError;
 use crate::http::extract::ApiPath;
 use crate::state::AppState;
@@ -83,7 +83,6 @@ struct ExtensionView {
 impl ExtensionView {
     fn of(extension: Extension, image: Image, installed: Option<Install>) -> Self {
         let row = extension_row(extension);
-        let fits = row.install.requires.is_none_or(|program| image.has(program));
         let status = installed.as_ref().map(|install| install.status);
         Self {
             id: extension.name(),
@@ -91,7 +90,7 @@ impl ExtensionView {
             description: row.description,
             status: status.map(InstallStatus::as_str),
             reason: installed.and_then(|install| install.reason),
-            may_install: fits && matches!(status, None | Some(InstallStatus::Failed)),
+            may_install: row.fits(image) && matches!(status, None | Some(InstallStatus::Failed)),
             may_remove: status.is_some_and(|status| status != InstallStatus::Removing),
         }
     }
@@ -103,15 +102,13 @@ pub async fn environment(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Response, ApiError> {
-    let environment = state.environments.read(&user, id).await.map_err(concealed)?;
+    let overview = state.environments.overview(&user, id, first(SESSIONS), LINES).await.map_err(concealed)?;
+    let Overview { environment, sessions, extensions, log } = overview;
     let seen = state.projects.read(&user, environment.project_id).await?;
     let rights = Rights::of(&seen, &user);
     let members = state.projects.members(&user, environment.project_id, first(MEMBERS)).await?;
     let names: HashMap<Uuid, String> = members.into_iter().map(|member| (member.user_id, member.display_name)).collect();
-    let sessions = state.environments.sessions(&user, id, first(SESSIONS)).await?;
-    let mut installed: HashMap<&str, Install> =
-        state.environments.extensions(&user, id).await?.into_iter().map(|install| (install.extension.name(), install)).collect();
-    let entries = logs::read(&mut state.db.acquire().await?, id, None, LINES).await?;
+    let mut installed: HashMap<&str, Install> = extensions.into_iter().map(|install| (install.extension.name(), install)).collect();
 
     let session_view = |session: Session| SessionView {
         id: session.id,
@@ -120,7 +117,7 @@ pub async fn environment(
         who: names.get(&session.user_id).cloned().unwrap_or_else(|| "former member".to_owned()),
         created_at: session.created_at.into(),
         link: state.environments.link(&session).filter(|_| session.user_id == user.id),
-        may_close: session.status == SessionStatus::Active && (session.user_id == user.id || rights.manage),
+        may_close: session.status == SessionStatus::Active && rights.allow(session.action_to_close(user.id)),
     };
     let is_left_open =
         |session: &&Session| session.user_id == user.id && session.kind == SessionType::Tmux && session.status == SessionStatus::Active;
@@ -132,8 +129,8 @@ pub async fn environment(
         project_id: environment.project_id,
         project_name: seen.project.name,
         rights,
-        last_seq: entries.last().map_or(0, |entry| entry.seq),
-        lines: entries.into_iter().map(Into::into).collect(),
+        last_seq: log.last().map_or(0, |entry| entry.seq),
+        lines: log.into_iter().map(Into::into).collect(),
         left_open: sessions.iter().filter(is_left_open).map(left_open).collect(),
         sessions: sessions.into_iter().map(session_view).collect(),
         extensions: Extension::MEMBERS

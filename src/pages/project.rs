@@ -34,6 +34,15 @@ impl Rights {
         let may = |action| seen.allows(action, user.role == accounts::Role::Admin).is_ok();
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
+
+    /// Whether the user may do this. Only members see the pages of the studio.
+    pub fn allow(self, action: Action) -> bool {
+        match action {
+            Action::Read | Action::Enter => true,
+            Action::Change => self.change,
+            Action::Manage => self.manage,
+        }
+    }
 }
 
 #[derive(Template)]

@@ -9,14 +9,15 @@ use super::paths::{Mention, Module, mentions};
 use super::sources::{Source, sources};
 
 /// The imports of each module.
-type Imports = BTreeMap<Module, BTreeSet<Module>>;
+pub type Imports = BTreeMap<Module, BTreeSet<Module>>;
 
 fn module_of(path: &str) -> Module {
     let path = path.trim_end_matches(".rs").trim_end_matches("/mod");
     if path == "lib" { Module::new() } else { path.split('/').map(str::to_owned).collect() }
 }
 
-fn imports(sources: &[Source]) -> Imports {
+/// The imports among the files of a crate.
+pub fn imports(sources: &[Source]) -> Imports {
     let read = |source: &Source| {
         let module = module_of(&source.path);
         let found = mentions(source.text.parse().unwrap(), &module);

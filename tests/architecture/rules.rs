@@ -1,5 +1,6 @@
 //! Which files may name which crates and modules, line by line.
 
+use super::circles::imports;
 use super::sources::{file_name, sources};
 
 /// Every line that mentions one of the paths outside of the files that `allowed` accepts.
@@ -109,6 +110,21 @@ fn http_and_realtime_know_no_state_of_the_application() {
 #[test]
 fn only_the_router_knows_the_pages() {
     assert_none(&mentions(&["crate::pages", "askama::", "rust_embed::"], |path| path.starts_with("pages/") || path == "router.rs"));
+}
+
+#[test]
+fn pages_and_routes_call_services_alone() {
+    let is_database = |module: &[String]| match module {
+        [.., last] if last == "store" => true,
+        [first] => first == "db",
+        [first, second] => first == "db" && second == "conn",
+        _ => false,
+    };
+    let asks = |module: &[String]| module[0] == "pages" || module.last().is_some_and(|last| last == "routes");
+    for (module, targets) in imports(&sources("src")).iter().filter(|(module, _)| !module.is_empty() && asks(module)) {
+        assert!(!targets.iter().any(|target| is_database(target)), "{module:?} imports {targets:?}");
+    }
+    assert_none(&mentions(&["state.db"], |path| !path.starts_with("pages/") && file_name(path) != "routes.rs"));
 }
 
 #[test]

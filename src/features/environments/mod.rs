@@ -15,6 +15,7 @@ mod extensions;
 mod jobs;
 pub mod logs;
 mod model;
+mod overview;
 mod reconcile;
 mod routes;
 mod service;
@@ -28,6 +29,7 @@ use std::sync::Arc;
 
 pub(crate) use extensions::{Install, InstallStatus, row as extension_row};
 pub(crate) use model::Environment;
+pub(crate) use overview::Overview;
 pub use routes::routes;
 pub use service::{Environments, Parts};
 pub(crate) use sessions::{Session, SessionStatus, SessionType};

@@ -171,11 +171,16 @@ impl Environments {
     }
 
     /// An environment that the user may read.
-    pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
+    pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Environment, EnvironmentError> {
+        self.permitted(user, id, Action::Enter).await
+    }
+
+    /// An environment, if the user may do this with its project.
+    pub(super) async fn permitted(&self, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         let found = store::find(&mut db.acquire().await?, id).await?;
         let environment = found.ok_or(EnvironmentError::NoSuchEnvironment)?;
-        projects.permit(user, environment.project_id, Action::Enter).await?;
+        projects.permit(user, environment.project_id, action).await?;
         Ok(environment)
     }
 

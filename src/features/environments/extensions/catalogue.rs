@@ -1,7 +1,7 @@
 //! The catalogue of extensions: title, description and scripts of each. Scripts are fixed text for a POSIX shell. They need no network, are
 //! idempotent, and write only below `$HOME`.
 
-use super::super::driver::Script;
+use super::super::driver::{Image, Script};
 use crate::domain::Extension;
 
 /// The catalogue entry of an extension.
@@ -12,6 +12,13 @@ pub struct Row {
     pub description: &'static str,
     pub install: Script,
     pub remove: Script,
+}
+
+impl Row {
+    /// Whether the extension can be installed in environments with this image.
+    pub fn fits(&self, image: Image) -> bool {
+        self.install.requires.is_none_or(|program| image.has(program))
+    }
 }
 
 const fn anywhere(text: &'static str) -> Script {

@@ -16,4 +16,4 @@ pub use change::ChangeExtension;
 pub use jobs::enqueue_wanted;
 pub use model::{Install, InstallStatus};
 pub use routes::routes;
-pub use store::forget_installed;
+pub use store::{forget_installed, of_environment};

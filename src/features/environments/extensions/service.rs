@@ -19,7 +19,7 @@ pub enum Removal {
 
 impl Environments {
     /// Lists the extensions of an environment.
-    pub(crate) async fn extensions(&self, user: &User, environment: Uuid) -> Result<Vec<Install>, EnvironmentError> {
+    pub(super) async fn extensions(&self, user: &User, environment: Uuid) -> Result<Vec<Install>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment).await?)
     }

@@ -19,6 +19,7 @@ mod model;
 mod position;
 mod reader;
 mod routes;
+mod service;
 mod socket;
 mod store;
 mod tail;

@@ -77,8 +77,7 @@ async fn list(
     ApiQuery(query): ApiQuery<LogQuery>,
 ) -> Result<Json<EntriesView>, ApiError> {
     let (after, limit) = query.check()?;
-    state.environments.read(&user, id).await?;
-    let entries = super::read(&mut state.db.acquire().await?, id, after, limit).await?;
+    let entries = state.environments.log(&user, id, after, limit).await?;
     let next_after = entries.last().map_or(after.unwrap_or_default(), |entry| entry.seq);
     Ok(Json(EntriesView { items: entries, next_after }))
 }

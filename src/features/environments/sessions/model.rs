@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::super::driver::Program;
+use crate::features::projects::Action;
 
 pub use crate::domain::{SessionStatus, SessionType};
 
@@ -51,6 +52,11 @@ impl Session {
             let _infallible = write!(link, "{byte:02x}");
         }
         Some(link + HOME)
+    }
+
+    /// What closing the session takes: members may close their own sessions, managers of the project any.
+    pub fn action_to_close(&self, user: Uuid) -> Action {
+        if self.user_id == user { Action::Enter } else { Action::Manage }
     }
 }
 

@@ -46,19 +46,16 @@ impl Environments {
     }
 
     /// One page of an environment's sessions.
-    pub(crate) async fn sessions(&self, user: &User, environment: Uuid, page: PageRequest) -> Result<Vec<Session>, EnvironmentError> {
+    pub(super) async fn sessions(&self, user: &User, environment: Uuid, page: PageRequest) -> Result<Vec<Session>, EnvironmentError> {
         self.read(user, environment).await?;
         Ok(store::of_environment(&mut self.parts().db.acquire().await?, environment, page).await?)
     }
 
-    /// Closes a session. Members may close their own, managers of the project any.
+    /// Closes a session, if [`Session::action_to_close`] is permitted.
     pub(super) async fn close_session(&self, user: &User, id: Uuid) -> Result<(), EnvironmentError> {
-        let Parts { db, projects, realtime, .. } = self.parts();
+        let Parts { db, realtime, .. } = self.parts();
         let session = store::find(&mut db.acquire().await?, id).await?.ok_or(EnvironmentError::NoSuchSession)?;
-        let environment = self.read(user, session.environment_id).await?;
-        if session.user_id != user.id {
-            projects.permit(user, environment.project_id, Action::Manage).await?;
-        }
+        self.permitted(user, session.environment_id, session.action_to_close(user.id)).await?;
         store::close(&mut db.acquire().await?, id).await?;
         events::session_closed(realtime, &session, user.id);
         Ok(())

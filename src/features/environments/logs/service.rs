@@ -1,0 +1,16 @@
+//! Access to stored logs for users. What follows a log live is in `live` and `tail`.
+
+use uuid::Uuid;
+
+use super::super::service::{EnvironmentError, Environments};
+use super::model::Entry;
+use super::store;
+use crate::features::accounts::User;
+
+impl Environments {
+    /// Entries of an environment's log, oldest first: those after a number, or else the newest.
+    pub(super) async fn log(&self, user: &User, environment: Uuid, after: Option<i64>, limit: i64) -> Result<Vec<Entry>, EnvironmentError> {
+        self.read(user, environment).await?;
+        Ok(store::read(&mut self.parts().db.acquire().await?, environment, after, limit).await?)
+    }
+}

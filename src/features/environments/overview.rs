@@ -1,0 +1,32 @@
+//! An environment with its contents, for its page: one check of the permission and one connection for everything.
+
+use uuid::Uuid;
+
+use super::extensions::{self, Install};
+use super::logs::{self, Entry};
+use super::model::Environment;
+use super::service::{EnvironmentError, Environments};
+use super::sessions::{self, Session};
+use crate::domain::paging::PageRequest;
+use crate::features::accounts::User;
+
+/// An environment with its contents.
+pub struct Overview {
+    pub environment: Environment,
+    pub sessions: Vec<Session>,
+    pub extensions: Vec<Install>,
+    /// The newest entries of the log, oldest first.
+    pub log: Vec<Entry>,
+}
+
+impl Environments {
+    /// An environment that the user may read, one page of its sessions, and the last `lines` lines of its log.
+    pub(crate) async fn overview(&self, user: &User, id: Uuid, page: PageRequest, lines: i64) -> Result<Overview, EnvironmentError> {
+        let environment = self.read(user, id).await?;
+        let mut conn = self.parts().db.acquire().await?;
+        let sessions = sessions::of_environment(&mut conn, id, page).await?;
+        let extensions = extensions::of_environment(&mut conn, id).await?;
+        let log = logs::read(&mut conn, id, None, lines).await?;
+        Ok(Overview { environment, sessions, extensions, log })
+    }
+}
