@@ -268,7 +268,7 @@ fn prometheus_is_started_so_that_it_tells_its_limits() {
     let flag = "--enable-feature=extra-scrape-metrics";
     let asks = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
     assert!(asks, "an alert must compare with the limit");
-    for file in ["docker-compose.yml", "xtask/src/stack/monitoring.rs"] {
+    for file in ["docker-compose.yml", "crates/devstack/src/stack/monitoring.rs"] {
         assert!(text(file).contains(flag), "{file} must start Prometheus with {flag}");
     }
 }

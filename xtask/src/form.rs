@@ -1,17 +1,8 @@
-//! The form of a stack: the demo, or the service behind a domain as docs/OPERATIONS.md sets it up. This module lists their differences;
-//! `stack` and `ports` apply them.
+//! The option of verbs that start a stack in either form.
 
-/// How a stack is configured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Form {
-    /// As `docker compose up` without an `.env`: any host, plain HTTP, metrics without a token.
-    #[default]
-    Demo,
-    /// Behind a host name: HTTPS, Secure cookies, a token for the metrics.
-    Production,
-}
+use devstack::form::Form;
 
-/// The option of verbs that start a stack in either form.
+/// Chooses the form of the stack.
 #[derive(clap::Args)]
 pub struct Choice {
     /// Run the stack as behind a domain: a host name with HTTPS, Secure cookies, a token for the metrics.
@@ -23,16 +14,5 @@ impl Choice {
     /// The selected form.
     pub fn form(&self) -> Form {
         if self.production { Form::Production } else { Form::Demo }
-    }
-}
-
-impl Form {
-    /// The host name of the site. Every client resolves this one without a name server, and Caddy certifies it with its own authority (`tls
-    /// internal`) by default. `None` where any host is served.
-    pub fn site(self) -> Option<&'static str> {
-        match self {
-            Self::Demo => None,
-            Self::Production => Some("localhost"),
-        }
     }
 }

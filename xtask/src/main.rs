@@ -1,52 +1,13 @@
 //! `cargo xtask <verb>`: one command per claim about Vitrine.
 //!
-//! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, one line in
-//! `verbs/mod.rs` and one line in the list below. Modules that verbs share:
-//! - Processes: `tools` (required programs and where to find them), `process` (start and stop them), `background` (processes that outlive
-//!   their terminal), `ports` (listening ports), `stores` and `stack` (processes that run together), `engine` (the Docker engine for
-//!   environments).
-//! - Settings: `form` (demo or production), `configuration` (compose's files rewritten for local processes), `speed` (durations in those
-//!   files, divided), `paths`, `users`.
-//! - Node.js: `node`, `web` (the browser bundle), `dashboards` (Grafana's JSON).
-//! - Monitoring: `rules` and `mutants` (Prometheus rules and how well they are tested), `slo` (rules generated from objectives),
-//!   `notifications` (alert routing).
-//! - Proofs: `drill` (alerts fired by real causes), `panels` (dashboards under the same causes), `load` (k6), `peers` (comparison with
-//!   other services), `attack` (hostile clients), `checks` and `smoke` (short proofs that several verbs share).
-//! - Clients and output: `sockets`, `http`, and `report` (the printed result of a proof).
+//! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, which reads the options and calls one of the crates
+//! below, one line in `verbs/mod.rs` and one line in the list below.
+//! - `devstack`: the whole stack as local processes.
+//! - `rule_tools`: Prometheus' rules and Grafana's dashboards.
+//! - `proofs`: the claims, tested on a running stack.
 
-mod attack;
-mod background;
-mod browsing;
-mod checks;
-mod configuration;
-mod dashboards;
-mod drill;
-mod engine;
 mod form;
-mod http;
-mod load;
-mod mutants;
-mod node;
-mod notifications;
-mod panels;
-mod paths;
-mod peers;
-mod ports;
-mod process;
-mod prose;
-mod report;
-mod rules;
-mod slo;
-mod smoke;
-mod snippets;
-mod sockets;
-mod speed;
-mod stack;
-mod stores;
-mod tools;
-mod users;
 mod verbs;
-mod web;
 
 use std::process::ExitCode;
 
@@ -106,7 +67,7 @@ verbs! {
 
 fn main() -> ExitCode {
     let verb = Cli::parse().verb;
-    match process::watch_signals().and_then(|()| verb.run()) {
+    match devstack::process::watch_signals().and_then(|()| verb.run()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {

@@ -1,5 +1,5 @@
 // Causes that change a panel. Every panel names one; `cargo xtask panels` provokes it on a test stack and checks that the panel reacts.
-// xtask/src/panels/causes.rs has the same list, with the code that provokes each cause.
+// crates/proofs/src/panels/causes.rs has the same list, with the code that provokes each cause.
 
 export type Cause =
   /** The demo load starts. */

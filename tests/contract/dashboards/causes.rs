@@ -1,5 +1,5 @@
 //! Every panel that shows data has a cause, which `cargo xtask panels` injects, and nothing else has one.
-//! xtask checks that the names of causes exist.
+//! `proofs` checks that the names of causes exist.
 
 use std::collections::BTreeSet;
 

@@ -1,25 +1,10 @@
-//! `cargo xtask browser`: every page in a real browser, with three replicas behind the edge and simulated platforms.
-//! The stories in `tests/web/` hold the actions and expectations; this verb starts the processes that they need.
+//! `cargo xtask browser`: every page in a real browser.
 
-use std::env;
-use std::path::PathBuf;
-
-use anyhow::{Context, Result, ensure};
-
-use super::up;
-use crate::ports::{MAX_REPLICAS, Port, Ports};
-use crate::process::{capture, task};
-use crate::report::{Outcome, Report};
-use crate::stack::{Plan, Stack};
-use crate::tools::{AXE, CADDY, CHROMIUM, INITDB, NODE, PLAYWRIGHT, REDIS, Tool, require};
-use crate::{paths, users, web};
-
-/// Selects another browser than the one on PATH.
-const VARIABLE: &str = "CHROMIUM";
-/// The account of the admin who injects faults.
-const ADMIN: &str = "admin@example.org";
-/// Printed where the tests cannot run.
-const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
+use anyhow::Result;
+use devstack::report::Report;
+use devstack::tools::{CADDY, INITDB, REDIS, require};
+use devstack::web;
+use proofs::browser;
 
 /// Exercise every page in a real browser.
 #[derive(clap::Args)]
@@ -34,67 +19,10 @@ pub struct Args {
 
 /// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
-    require(&programs(), args.install)?;
+    require(&browser::programs(), args.install)?;
     require(&[&INITDB, &REDIS, &CADDY], args.install)?;
     web::bundle(args.install)?;
     let mut report = Report::new("browser");
-    add(&mut report, &args.story)?;
+    browser::add(&mut report, &args.story)?;
     report.finish()
-}
-
-/// The tools needed beside a stack's; other verbs can do without them.
-pub fn programs() -> Vec<&'static Tool> {
-    let named = env::var_os(VARIABLE).is_some();
-    [&NODE, &PLAYWRIGHT, &AXE].into_iter().chain((!named).then_some(&CHROMIUM)).collect()
-}
-
-/// Adds the stories with `story` in their names to a report.
-pub fn add(report: &mut Report, story: &str) -> Result<()> {
-    report.step("browser", || {
-        if programs().iter().any(|tool| tool.find().is_none()) {
-            eprintln!("{SKIPPED}");
-            return Ok(Outcome::skipped(SKIPPED));
-        }
-        up::build(false, false)?;
-        stories(story)
-    })
-}
-
-fn stories(story: &str) -> Result<Outcome> {
-    let folder = paths::temporary("browser")?;
-    let ports = Ports::any(MAX_REPLICAS)?;
-    // Host names as browsers see them: cookies and the platforms' redirects are bound to them.
-    let (edge, simulator) = (ports.page(Port::Edge)?, ports.page(Port::ProviderSim)?);
-    let replicas = (1..=MAX_REPLICAS).map(|number| ports.url(Port::Backend(number))).collect::<Result<Vec<_>>>()?;
-    // Every visit is measured, and nothing fails unless a story injects a failure: the pages are under test.
-    let settings = [("RUM_SAMPLE", "1"), ("SIM_FAILURE_RATE", "0"), ("FAULTS", "true")]
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .to_vec();
-    let plan = Plan { folder: folder.path().to_owned(), ports, replicas: MAX_REPLICAS, binary: up::binary(false), engine: None, settings };
-    let stack = Stack::start_service(plan)?;
-    let admin = users::sign_up(&edge, ADMIN)?;
-    stack.administer(&["grant-admin", ADMIN])?;
-
-    let screenshots = paths::proofs().join("screenshots");
-    paths::ensure(&screenshots)?;
-    let said = capture(
-        task(NODE.path()?)
-            .arg(paths::root().join("tests/web/run.mjs"))
-            .arg(story)
-            .env("EDGE", &edge)
-            .env("SIMULATOR", simulator)
-            .env("REPLICAS", replicas.join(" "))
-            .env("ADMIN", admin)
-            .env("CHROMIUM", chromium()?)
-            .env("LIBRARIES", PLAYWRIGHT.location().context("Playwright is missing although it was found before")?)
-            .env("SCREENSHOTS", screenshots),
-    )?;
-    eprintln!("{}", said.text.trim_end());
-    let outcome = Outcome::from_summary(&said.text).context("the stories did not finish")?;
-    ensure!(said.success || outcome.failed > 0, "the stories did not finish");
-    Ok(outcome)
-}
-
-fn chromium() -> Result<PathBuf> {
-    env::var_os(VARIABLE).map_or_else(|| CHROMIUM.path(), |path| Ok(path.into()))
 }

@@ -1,43 +1,11 @@
-//! `cargo xtask cardinality`: the worst-case number of samples in a scrape of each job, derived by `tests/contract/cardinality.rs`;
-//! with `--attack`, the proof that hostile clients of a whole stack create no series and that no scrape comes near its limit. The attack
-//! ends with its own counter-proof: without the relabelling of prometheus.yml, the same traffic takes the edge over its share.
+//! `cargo xtask cardinality`: the worst-case number of samples in a scrape of each job; with `--attack`, the proof that clients cannot
+//! exceed it.
 
-use std::fs;
-use std::time::{Duration, SystemTime};
-
-use anyhow::{Context, Result, ensure};
-use serde_json::{Value, json};
-
-use crate::attack::{Attack, Statuses, series};
-use crate::configuration;
-use crate::drill::bench::Bench;
-use crate::form::Form;
-use crate::paths;
-use crate::ports::Port;
-use crate::process::wait_until;
-use crate::report::{Outcome, Report};
-use crate::sockets::Sockets;
-use crate::stack::{PROGRAMS, all_up};
-use crate::tools::{SOCKET_IO_CLIENT, Tool, require};
-use crate::verbs::test::{cargo, cargo_tests};
-use crate::verbs::up;
-use crate::web;
-
-/// The share of its limit that a job may use, whatever clients send.
-const SHARE: f64 = 1.0 / 3.0;
-/// The speed of the monitoring: one scrape per five seconds, which an unoptimised replica on a busy machine can serve.
-const SPEED: u32 = 3;
-/// The percentage of the traffic that is Socket.IO events.
-const EVENTS_PERCENT: usize = 20;
-/// Below the limit of connections per account.
-const SOCKETS: usize = 20;
-/// The number of requests of a short attack, and of a long one.
-const SHORT: usize = 1_500;
-const LONG: usize = 10_000;
-/// The number of different statuses that an attack must receive; fewer mean that it did not reach the service.
-const LEAST_STATUSES: usize = 10;
-/// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
-const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
+use anyhow::Result;
+use devstack::report::Report;
+use devstack::tools::require;
+use devstack::{cargo, web};
+use proofs::cardinality;
 
 /// Prove that clients cannot grow the number of series.
 #[derive(clap::Args)]
@@ -53,147 +21,16 @@ pub struct Args {
     short: bool,
 }
 
-/// The tools that an attack needs.
-pub fn programs() -> Vec<&'static Tool> {
-    PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT]).collect()
-}
-
 /// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("cardinality");
     if args.attack {
-        require(&programs(), args.install)?;
-        up::build(false, args.install)?;
-        attack(&mut report, if args.short { SHORT } else { LONG })?;
+        require(&cardinality::programs(), args.install)?;
+        cargo::build(false, args.install)?;
+        cardinality::attack(&mut report, if args.short { cardinality::SHORT } else { cardinality::LONG })?;
     } else {
         web::bundle(args.install)?;
-        report.step("worst case of every job", || {
-            let mut tests = cargo();
-            tests.args(["test", "--quiet", "--test", "contract", "cardinality::", "--", "--nocapture"]);
-            cargo_tests(&mut tests)
-        })?;
+        cardinality::worst_case(&mut report)?;
     }
     report.finish()
-}
-
-/// Adds the short form that `ci` runs.
-pub fn short(report: &mut Report) -> Result<()> {
-    attack(report, SHORT)
-}
-
-fn attack(report: &mut Report, count: usize) -> Result<()> {
-    let folder = paths::temporary("cardinality")?;
-    let mut opened = None;
-    report.step("a stack for hostile clients", || {
-        let bench = Bench::start(folder.path().to_owned(), SPEED, Form::Demo)?;
-        let token = bench.somebody()?;
-        let before = series::of_replicas(&bench.stack)?;
-        opened = Some((bench, token, before));
-        Ok(Outcome::passed())
-    })?;
-    let Some((bench, token, before)) = opened else { return Ok(()) };
-    report.step(format!("{count} requests, beacons and events"), || send(&bench, &token, count))?;
-    report.step("no new series at the replicas", || {
-        let after = series::of_replicas(&bench.stack)?;
-        ensure!(before.iter().chain(&after).all(|series| !series.is_empty()), "a replica has no series, so nothing is proven");
-        let new: Vec<&String> = after.iter().zip(&before).flat_map(|(after, before)| after.difference(before)).collect();
-        for series in &new {
-            eprintln!("new: {series}");
-        }
-        let note = format!("{} series each", after.iter().map(|series| series.len().to_string()).collect::<Vec<_>>().join(", "));
-        Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} new series", new.len())) })
-    })?;
-    report.step("every target is UP", || {
-        await_scrapes(&bench)?;
-        all_up(&bench.url(Port::Prometheus)?)
-    })?;
-    let jobs = jobs(&bench)?;
-    report.step("every job has samples", || Ok(Outcome::from(!jobs.is_empty()).with_note(format!("{} jobs", jobs.len()))))?;
-    for job in jobs {
-        report.step(format!("samples of a scrape: {}", job.name), || {
-            let note = format!("{} of {} ({:.0} %)", job.samples, job.limit, job.share() * 100.0);
-            Ok(Outcome::from(job.share() < SHARE).with_note(note))
-        })?;
-    }
-    report.step("without its relabelling the edge uses more than its share", || without_relabelling(&bench))
-}
-
-/// Sends the attack; the outcome lists the statuses received.
-fn send(bench: &Bench, token: &str, count: usize) -> Result<Outcome> {
-    // Injects failures, so that some valid requests fail, too.
-    let faults = [500, 503].map(|status| bench.known_fault(json!({ "fault": "error", "status": status, "percent": 4 })));
-    let faults = faults.into_iter().collect::<Result<Vec<_>>>()?;
-    let edge = bench.stack.edge()?;
-    let events = count * EVENTS_PERCENT / 100;
-    let mut sockets = Sockets::start()?;
-    let asked = json!({ "command": "attack", "url": edge, "token": token, "clients": SOCKETS, "events": events });
-    let sent = sockets.ask(&asked)?;
-    let statuses = Attack::new(bench.stack.ports().address(Port::Edge)?, token.to_owned())?.send(count - events);
-    for fault in &faults {
-        bench.end_fault(fault)?;
-    }
-    let answered: usize = statuses.iter().filter(|(status, _)| **status > 0).map(|(_, count)| count).sum();
-    ensure!(answered * 2 > count - events, "most requests received no response: {}", told(&statuses));
-    ensure!(statuses.len() > LEAST_STATUSES, "only a few different statuses came back: {}", told(&statuses));
-    ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "too few events were sent: {sent}");
-    Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], told(&statuses))))
-}
-
-fn told(statuses: &Statuses) -> String {
-    let told = |(status, count): (&u16, &usize)| if *status == 0 { format!("none {count}") } else { format!("{status} {count}") };
-    statuses.iter().map(told).collect::<Vec<_>>().join(", ")
-}
-
-/// The largest scrape of a job.
-struct Job {
-    name: String,
-    samples: f64,
-    limit: f64,
-}
-
-impl Job {
-    fn share(&self) -> f64 {
-        self.samples / self.limit
-    }
-}
-
-fn jobs(bench: &Bench) -> Result<Vec<Job>> {
-    let samples = ask(bench, "max by (job) (scrape_samples_post_metric_relabeling)")?;
-    let limits = ask(bench, "max by (job) (scrape_sample_limit)")?;
-    let limit = |name: &str| limits.iter().find(|(job, _)| job == name).map(|(_, limit)| *limit);
-    samples
-        .into_iter()
-        .map(|(name, samples)| {
-            let limit = limit(&name).with_context(|| format!("Prometheus has no sample limit for job {name}"))?;
-            Ok(Job { name, samples, limit })
-        })
-        .collect()
-}
-
-/// The values of an instant query by job.
-fn ask(bench: &Bench, query: &str) -> Result<Vec<(String, f64)>> {
-    let results = bench.query(query)?;
-    let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
-    Ok(results.iter().filter_map(read).collect())
-}
-
-/// Waits until every target has been scraped after this call.
-fn await_scrapes(bench: &Bench) -> Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-    wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
-        let times = ask(bench, "min by (job) (timestamp(up))")?;
-        // A scrape's timestamp is the time at which it began.
-        Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
-    })
-}
-
-/// Removes the relabelling; passes when the edge then exceeds its share.
-fn without_relabelling(bench: &Bench) -> Result<Outcome> {
-    let file = bench.folder().join("config/prometheus/prometheus.yml");
-    let text = fs::read_to_string(&file)?;
-    fs::write(&file, configuration::without_relabelling(&text))?;
-    ensure!(bench.reload()?, "Prometheus rejected the changed configuration");
-    await_scrapes(bench)?;
-    let edge = jobs(bench)?.into_iter().find(|job| job.name == "caddy").context("the edge has no scrape")?;
-    Ok(Outcome::from(edge.share() > SHARE).with_note(format!("{} of {}", edge.samples, edge.limit)))
 }

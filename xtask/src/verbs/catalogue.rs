@@ -2,10 +2,9 @@
 //! Their contents and the comparison belong to `tests/contract/`.
 
 use anyhow::Result;
-
-use crate::report::Report;
-use crate::verbs::test::{cargo, cargo_tests};
-use crate::web;
+use devstack::cargo;
+use devstack::report::Report;
+use devstack::web;
 
 /// Regenerate docs/METRICS.md and docs/openapi.json, and check names in rules and dashboards against them.
 #[derive(clap::Args)]
@@ -20,12 +19,12 @@ pub fn run(args: &Args) -> Result<bool> {
     web::bundle(false)?;
     let mut report = Report::new("catalogue");
     report.step("contract tests", || {
-        let mut tests = cargo();
+        let mut tests = cargo::command();
         tests.args(["test", "--quiet", "--test", "contract"]);
         if !args.check {
             tests.env("UPDATE_GENERATED", "1");
         }
-        cargo_tests(&mut tests)
+        cargo::test(&mut tests)
     })?;
     report.finish()
 }

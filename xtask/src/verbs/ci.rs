@@ -4,16 +4,16 @@
 use std::time::Duration;
 
 use anyhow::Result;
+use devstack::form::Form;
+use devstack::process::{capture, run as run_task, task};
+use devstack::report::{Outcome, Report};
+use devstack::tools::{DENY, Tool, require};
+use devstack::{cargo, paths, stack, web};
+use proofs::drill::proof::Selection;
+use proofs::{cardinality, drill, fanout, interface, prose, roll, smoke, suite};
 use rustix::process::Signal;
 
-use crate::form::Form;
-use crate::process::{capture, run as run_task, task};
-use crate::report::{Outcome, Report};
-use crate::tools::{DENY, Tool, require};
-use crate::{paths, prose, smoke, stack, web};
-
-use super::test::cargo;
-use super::{cardinality, dashboards, drill, fanout, interface, roll, slo, sqlx, test, up};
+use super::{dashboards, slo, sqlx};
 
 /// Run everything that must pass before a change is merged.
 #[derive(clap::Args)]
@@ -28,11 +28,11 @@ pub struct Args {
 
 /// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
-    let programs: Vec<&Tool> = test::programs(args.install)
+    let programs: Vec<&Tool> = suite::programs(args.install)
         .into_iter()
         .chain(stack::PROGRAMS)
         .chain(smoke::PROGRAMS)
-        .chain(drill::programs())
+        .chain(drill::proof::programs())
         .chain(interface::PROGRAMS)
         .chain(prose::PROGRAMS)
         .chain([&DENY])
@@ -45,7 +45,7 @@ pub fn run(args: &Args) -> Result<bool> {
         require(&programs, args.install)?;
         Ok(Outcome::passed())
     })?;
-    test::bundle(&mut report, args.install)?;
+    suite::bundle(&mut report, args.install)?;
     report.step("web types", || Ok(web::check(args.install)?.into()))?;
     report.step("format", || cargo_step(&["fmt", "--all", "--check"], None))?;
     prose::add(&mut report)?;
@@ -57,7 +57,7 @@ pub fn run(args: &Args) -> Result<bool> {
         let doc = ["doc", "--workspace", "--no-deps", "--quiet"];
         cargo_step(&doc, Some(("RUSTDOCFLAGS", "--deny warnings")))
     })?;
-    test::all(&mut report)?;
+    suite::all(&mut report)?;
     report.step("deny", || deny(&["bans", "licenses", "sources"]))?;
     report.step("deny advisories", advisories)?;
     report.step(".sqlx is up to date", || {
@@ -74,10 +74,10 @@ pub fn run(args: &Args) -> Result<bool> {
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM, Form::Demo)?;
     roll::add(&mut report, Signal::KILL, Form::Demo)?;
-    fanout::short(&mut report)?;
-    interface::short(&mut report)?;
-    cardinality::short(&mut report)?;
-    drill::short(&mut report)?;
+    fanout::add(&mut report, &fanout::Options::SHORT)?;
+    interface::add(&mut report, &interface::Options::SHORT)?;
+    cardinality::attack(&mut report, cardinality::SHORT)?;
+    drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
     smoke::production::all(&mut report)?;
     compose(&mut report)?;
     report.finish()
@@ -85,15 +85,15 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// Runs only the production step, for work on the things it proves.
 fn production(install: bool) -> Result<bool> {
-    require(&drill::programs(), install)?;
-    up::build(false, install)?;
+    require(&drill::proof::programs(), install)?;
+    cargo::build(false, install)?;
     let mut report = Report::new("production");
     smoke::production::all(&mut report)?;
     report.finish()
 }
 
 fn cargo_step(args: &[&str], env: Option<(&str, &str)>) -> Result<Outcome> {
-    Ok(run_task(cargo().args(args).envs(env))?.into())
+    Ok(run_task(cargo::command().args(args).envs(env))?.into())
 }
 
 fn deny(checks: &[&str]) -> Result<Outcome> {

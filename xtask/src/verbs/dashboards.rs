@@ -2,10 +2,9 @@
 //! that needs no stack. `panels` proves that they show real events.
 
 use anyhow::Result;
-
-use crate::dashboards;
-use crate::report::Report;
-use crate::tools::{PROMTOOL, require};
+use devstack::report::Report;
+use devstack::tools::{PROMTOOL, require};
+use rule_tools::dashboards;
 
 /// Regenerate Grafana's dashboards from monitoring/grafana/src.
 #[derive(clap::Args)]

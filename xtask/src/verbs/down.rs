@@ -4,11 +4,9 @@ use std::fs;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-
-use crate::engine::{Engine, namespace};
-use crate::{paths, stores};
-
-use super::up::SLOT;
+use devstack::engine::{Engine, namespace};
+use devstack::stack::SLOT;
+use devstack::{paths, stores};
 
 /// Above the sum of a stack's grace periods.
 const LIMIT: Duration = Duration::from_mins(2);

@@ -1,10 +1,11 @@
 //! `cargo xtask notifications`: who is notified of which alert, the wording of notifications, and their delivery.
 
 use anyhow::Result;
-
-use crate::report::{Outcome, Report};
-use crate::tools::{ALERTMANAGER, AMTOOL, CADDY, MAILDEV, PROMETHEUS, require};
-use crate::{configuration, notifications, paths, ports};
+use devstack::paths;
+use devstack::report::Report;
+use devstack::tools::{ALERTMANAGER, AMTOOL, CADDY, MAILDEV, PROMETHEUS, require};
+use proofs::notifications;
+use rule_tools::checks::copy_configuration;
 
 /// Check the routing, wording and delivery of notifications.
 #[derive(clap::Args)]
@@ -19,11 +20,7 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&[&ALERTMANAGER, &AMTOOL, &MAILDEV, &CADDY, &PROMETHEUS], args.install)?;
     let mut report = Report::new("notifications");
     let folder = paths::temporary("notifications")?;
-    report.step("configuration copies", || {
-        let replicas = ports::MAX_REPLICAS;
-        configuration::write(folder.path(), &ports::Ports::fixed(replicas), replicas, true)?;
-        Ok(Outcome::passed())
-    })?;
+    copy_configuration(&mut report, folder.path())?;
     notifications::all(&mut report, folder.path())?;
     report.finish()
 }

@@ -2,12 +2,11 @@
 //! It reports figures but judges none, since they depend on the machine's other load.
 
 use anyhow::Result;
-
-use crate::process::run as run_task;
-use crate::report::{Outcome, Report};
-use crate::tools::{INITDB, REDIS, require};
-use crate::verbs::test::cargo;
-use crate::{paths, stores, web};
+use devstack::cargo;
+use devstack::process::run as run_task;
+use devstack::report::{Outcome, Report};
+use devstack::tools::{INITDB, REDIS, require};
+use devstack::{paths, stores, web};
 
 /// Compare the service with its routes without layers and with bare axum, in one run.
 #[derive(clap::Args)]
@@ -25,7 +24,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.step("benchmark", || {
         let folder = paths::temporary("overhead")?;
         let (postgres, redis) = stores::disposable(folder.path())?;
-        let mut bench = cargo();
+        let mut bench = cargo::command();
         bench.args(["bench", "--bench", "overhead"]).env("DATABASE_URL", &postgres.url).env("REDIS_URL", &redis.url);
         Ok(if run_task(&mut bench)? {
             Outcome::passed().with_note("figures above")

@@ -1,16 +1,14 @@
 //! `cargo xtask panels`: every panel of every dashboard shows data under load, and reacts to the failure it exists to show.
-//! The judgement is in `panels`. The stack is that of drills.
+//! The stack is that of drills.
 
 use anyhow::Result;
+use devstack::cargo;
+use devstack::report::Report;
+use devstack::tools::require;
+use proofs::drill::proof::programs;
+use proofs::panels::{Cause, Proof};
 
-use super::drill::programs;
-use super::up;
-use crate::drill::bench::Bench;
 use crate::form::Choice;
-use crate::panels::{Cause, Proof};
-use crate::paths;
-use crate::report::{Outcome, Report};
-use crate::tools::require;
 
 /// Cause the failures that panels exist to show, and check that each panel reacts.
 #[derive(clap::Args)]
@@ -32,16 +30,8 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     let proof = Proof::read(args.speed, &args.causes)?;
-    up::build(false, args.install)?;
+    cargo::build(false, args.install)?;
     let mut report = Report::new("panels");
-    let folder = paths::temporary("panels")?;
-    let mut started = None;
-    report.step(format!("a stack, its monitoring at {} times the speed", args.speed), || {
-        started = Some(Bench::start(folder.path().to_owned(), args.speed, args.form.form())?);
-        Ok(Outcome::passed())
-    })?;
-    if let Some(mut bench) = started {
-        proof.run(&mut report, &mut bench)?;
-    }
+    proof.on_a_stack(&mut report, args.form.form())?;
     report.finish()
 }

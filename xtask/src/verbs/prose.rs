@@ -1,10 +1,9 @@
 //! `cargo xtask prose`: finds phrases that docs/STYLE.md rules out, and misspellings. What it looks for is in `prose`.
 
 use anyhow::Result;
-
-use crate::prose;
-use crate::report::Report;
-use crate::tools::require;
+use devstack::report::Report;
+use devstack::tools::require;
+use proofs::prose;
 
 /// Check the language of documents, messages and comments.
 #[derive(clap::Args)]

@@ -2,11 +2,12 @@
 //! rules.
 
 use anyhow::{Result, ensure};
-
-use crate::mutants::trial;
-use crate::report::{Outcome, Report};
-use crate::tools::{PROMTOOL, require};
-use crate::{configuration, paths, ports, rules};
+use devstack::paths;
+use devstack::report::Report;
+use devstack::tools::{PROMTOOL, require};
+use rule_tools::checks::copy_configuration;
+use rule_tools::mutants::trial;
+use rule_tools::rules;
 
 /// Check Prometheus' rules and their tests.
 #[derive(clap::Args)]
@@ -36,11 +37,7 @@ pub fn run(args: &Args) -> Result<bool> {
 
 fn check(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("rules")?;
-    report.step("configuration copies", || {
-        let replicas = ports::MAX_REPLICAS;
-        configuration::write(folder.path(), &ports::Ports::fixed(replicas), replicas, true)?;
-        Ok(Outcome::passed())
-    })?;
+    copy_configuration(report, folder.path())?;
     rules::all(report, &folder.path().join("prometheus"))
 }
 

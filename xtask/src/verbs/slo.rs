@@ -1,9 +1,8 @@
 //! `cargo xtask slo`: regenerates the rules and tests that come from monitoring/slo.yml or, with `--check`, compares them.
 
 use anyhow::Result;
-
-use crate::report::{Outcome, Report};
-use crate::slo::{Generated, generated};
+use devstack::report::{Outcome, Report};
+use rule_tools::slo::{Generated, generated};
 
 /// Regenerate the rules of the service level objectives, and their tests.
 #[derive(clap::Args)]

@@ -7,11 +7,10 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-
-use crate::process::{capture_ok, run as run_task, task};
-use crate::tools::{INITDB, REDIS, require};
-use crate::verbs::test::cargo;
-use crate::{paths, stores, web};
+use devstack::cargo;
+use devstack::process::{capture_ok, run as run_task, task};
+use devstack::tools::{INITDB, REDIS, require};
+use devstack::{paths, stores, web};
 
 /// Regenerate `.sqlx` from the migrations and queries.
 #[derive(clap::Args)]
@@ -68,7 +67,7 @@ fn generate() -> Result<Files> {
     let moment = SystemTime::now().duration_since(UNIX_EPOCH)?.as_nanos();
     ensure!(
         run_task(
-            cargo()
+            cargo::command()
                 .args(["rustc", "--quiet", "--package", "vitrine", "--lib"])
                 .args(["--profile", "check", "--", "--cfg"])
                 .arg(format!("queries_of=\"{moment}\""))

@@ -4,11 +4,10 @@
 use std::time::Duration;
 
 use anyhow::Result;
-
-use crate::background::{Slot, is_background};
-use crate::process::{interrupted, pause};
-use crate::tools::{INITDB, REDIS, require};
-use crate::{paths, stores};
+use devstack::background::{Slot, is_background};
+use devstack::process::{interrupted, pause};
+use devstack::tools::{INITDB, REDIS, require};
+use devstack::{paths, stores};
 
 const SLOT: Slot = Slot::new("stores");
 

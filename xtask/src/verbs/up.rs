@@ -1,24 +1,20 @@
 //! `cargo xtask up`: runs the whole stack on this machine, without containers.
 //! The processes of a stack are in `stack`; `down` stops a detached one.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::Result;
+use devstack::background::is_background;
+use devstack::cargo;
+use devstack::engine::Engine;
+use devstack::paths;
+use devstack::ports::MAX_REPLICAS;
+use devstack::process::{interrupted, pause};
+use devstack::stack::{PROGRAMS, Plan, SLOT, Stack, fixed_ports};
+use devstack::tools::require;
 
-use crate::background::{Slot, is_background};
-use crate::engine::Engine;
 use crate::form::Choice;
-use crate::paths;
-use crate::ports::MAX_REPLICAS;
-use crate::process::{interrupted, pause, run as run_task};
-use crate::stack::{PROGRAMS, Plan, Stack, fixed_ports};
-use crate::tools::require;
-use crate::verbs::test::cargo;
-use crate::web;
 
-/// One stack per checkout.
-pub const SLOT: Slot = Slot::new("up");
 /// Above the sum of all waits during a start.
 const LIMIT: Duration = Duration::from_mins(5);
 
@@ -65,7 +61,7 @@ pub fn run(args: &Args) -> Result<bool> {
         Environments::Docker => Some(Engine::require(args.install)?),
     };
     if !is_background() {
-        build(args.release, args.install)?;
+        cargo::build(args.release, args.install)?;
         if args.detach {
             print!("{}", SLOT.launch(LIMIT)?);
             eprintln!("running in the background; `cargo xtask down` stops it");
@@ -77,7 +73,7 @@ pub fn run(args: &Args) -> Result<bool> {
         folder: paths::stack(),
         ports: fixed_ports(args.replicas)?.in_form(args.form.form()),
         replicas: args.replicas,
-        binary: binary(args.release),
+        binary: cargo::binary(args.release),
         engine,
         settings: Vec::new(),
     })?;
@@ -94,23 +90,4 @@ pub fn run(args: &Args) -> Result<bool> {
     }
     eprintln!("stopping");
     Ok(true)
-}
-
-/// Builds the application, its browser bundle and the platform simulator, with the committed query data, so that the build needs no
-/// database.
-pub fn build(release: bool, install: bool) -> Result<()> {
-    web::bundle(install)?;
-    let mut cargo = cargo();
-    cargo.args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"]);
-    if release {
-        cargo.arg("--release");
-    }
-    ensure!(run_task(&mut cargo)?, "the build failed");
-    Ok(())
-}
-
-/// The path of the built application; the simulator is beside it.
-pub fn binary(release: bool) -> PathBuf {
-    let profile = if release { "release" } else { "debug" };
-    paths::target().join(profile).join("vitrine")
 }

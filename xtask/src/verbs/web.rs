@@ -2,8 +2,7 @@
 //! application; `web.rs` beside this folder holds the build.
 
 use anyhow::Result;
-
-use crate::web;
+use devstack::web;
 
 /// Build `web/dist`, the browser bundle, unless it is newer than its sources.
 #[derive(clap::Args)]

@@ -1,0 +1,29 @@
+//! The whole stack as local processes, for the verbs of `cargo xtask` and for the proofs. It imports nothing else of Vitrine.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | [`tools`], [`process`], [`background`] | programs and where to find them, start and stop, processes that outlive their terminal |
+//! | [`ports`], [`stores`], [`stack`], [`engine`] | ports, Postgres and Redis, everything together, the Docker engine for environments |
+//! | [`form`], [`configuration`], [`speed`], [`yaml`], [`paths`] | demo or production, compose's files rewritten for local processes |
+//! | [`cargo`], [`node`], [`web`] | builds: the application, Node.js projects, the browser bundle |
+//! | [`http`], [`report`] | requests, and the printed result of a proof |
+
+#![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
+
+pub mod background;
+pub mod cargo;
+pub mod configuration;
+pub mod engine;
+pub mod form;
+pub mod http;
+pub mod node;
+pub mod paths;
+pub mod ports;
+pub mod process;
+pub mod report;
+pub mod speed;
+pub mod stack;
+pub mod stores;
+pub mod tools;
+pub mod web;
+pub mod yaml;

@@ -1,0 +1,88 @@
+//! Paths of the checkout and of the folders that `cargo xtask` writes into.
+//! Their contents belong to the modules that write them.
+
+use std::env;
+use std::fs::{self, Permissions};
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use tempfile::TempDir;
+
+/// The root of the checkout.
+pub fn root() -> PathBuf {
+    // Cargo sets the variable for `cargo xtask`; the built-in value serves a directly started binary.
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&manifest).ancestors().find(|folder| folder.join("Cargo.lock").is_file());
+    root.map_or_else(|| PathBuf::from("."), Path::to_path_buf)
+}
+
+/// Tools installed for this checkout alone.
+#[must_use]
+pub fn tools() -> PathBuf {
+    root().join(".tools")
+}
+
+/// Moves the folder of the stack, so that a proof does not touch a developer's data.
+pub const STACK_VARIABLE: &str = "VITRINE_STACK_FOLDER";
+
+/// Data, generated configuration and logs of background processes.
+pub fn stack() -> PathBuf {
+    env::var_os(STACK_VARIABLE).map_or_else(|| root().join(".stack"), PathBuf::from)
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// Reports of the proofs.
+#[must_use]
+pub fn proofs() -> PathBuf {
+    root().join("target/proofs")
+}
+
+/// A folder that is removed when its value is dropped. Other users may traverse it, since Postgres does not run as root; the permissions of
+/// the files in it decide who may read them.
+pub fn temporary(purpose: &str) -> Result<TempDir> {
+    tempfile::Builder::new()
+        .prefix(&format!("vitrine-{purpose}-"))
+        .permissions(Permissions::from_mode(0o711))
+        .tempdir()
+        .context("cannot create a temporary folder")
+}
+
+/// Creates a folder with its parents.
+pub fn ensure(folder: &Path) -> Result<()> {
+    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+}
+
+/// Writes a file that only its owner can read.
+pub fn write_secret(path: &Path, text: &str) -> Result<()> {
+    fs::write(path, text).with_context(|| format!("failed to write {}", path.display()))?;
+    fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))
+}
+
+/// A password of 128 random bits, in letters that need no escaping in a URL.
+pub fn random_password() -> Result<String> {
+    use std::fmt::Write as _;
+    Ok(random::<16>()?.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
+}
+
+/// A key of 256 random bits in Base64, the application's format for keys.
+pub fn random_key() -> Result<String> {
+    Ok(STANDARD.encode(random::<32>()?))
+}
+
+fn random<const BYTES: usize>() -> Result<[u8; BYTES]> {
+    let mut bytes = [0; BYTES];
+    fs::File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).context("failed to read /dev/urandom")?;
+    Ok(bytes)
+}

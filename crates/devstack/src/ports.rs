@@ -1,0 +1,362 @@
+//! Ports: compose's host names and ports, and the addresses of the same services on this machine. `stack` and `stores` start the programs
+//! on them.
+
+use std::env;
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+
+use crate::form::Form;
+
+/// A port of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Port {
+    /// The edge, plain HTTP.
+    Edge,
+    /// The edge, HTTPS.
+    EdgeTls,
+    /// Caddy's metrics.
+    CaddyMetrics,
+    /// Caddy's administration.
+    CaddyAdmin,
+    /// A replica, counted from 1.
+    Backend(u16),
+    /// Postgres, which only clients with a password may use.
+    Postgres,
+    /// Redis, as Postgres.
+    Redis,
+    /// Prometheus' page and API.
+    Prometheus,
+    /// Alertmanager's page and API.
+    Alertmanager,
+    /// Grafana, where the machine has one.
+    Grafana,
+    /// The page of the runbooks.
+    Runbooks,
+    /// Metrics of Postgres.
+    PostgresExporter,
+    /// Metrics of Redis.
+    RedisExporter,
+    /// Metrics of the machine.
+    NodeExporter,
+    /// The mail sink's SMTP port.
+    MailSmtp,
+    /// The mail sink's page.
+    MailPage,
+    /// The simulated platforms.
+    ProviderSim,
+}
+
+/// The largest number of replicas that the monitoring's configuration lists.
+pub const MAX_REPLICAS: u16 = 3;
+
+impl Port {
+    /// All ports of a stack.
+    fn all(replicas: u16) -> Vec<Self> {
+        let mut all = vec![
+            Self::Edge,
+            Self::EdgeTls,
+            Self::CaddyMetrics,
+            Self::CaddyAdmin,
+            Self::Postgres,
+            Self::Redis,
+            Self::Prometheus,
+            Self::Alertmanager,
+            Self::Grafana,
+            Self::Runbooks,
+            Self::PostgresExporter,
+            Self::RedisExporter,
+            Self::NodeExporter,
+            Self::MailSmtp,
+            Self::MailPage,
+            Self::ProviderSim,
+        ];
+        all.extend((1..=replicas).map(Self::Backend));
+        all
+    }
+
+    /// Host and port in compose's files.
+    fn in_compose(self) -> (String, u16) {
+        let (host, port) = match self {
+            Self::Edge => ("caddy", 8080),
+            Self::EdgeTls => ("caddy", 8443),
+            Self::CaddyMetrics => ("caddy", 2020),
+            Self::CaddyAdmin => ("caddy", 2019),
+            Self::Backend(number) => return (format!("backend-{number}"), 4000 + number),
+            Self::Postgres => ("postgres", 5432),
+            Self::Redis => ("redis", 6379),
+            Self::Prometheus => ("prometheus", 9090),
+            Self::Alertmanager => ("alertmanager", 9093),
+            Self::Grafana => ("grafana", 3000),
+            Self::Runbooks => ("runbooks", 3002),
+            Self::PostgresExporter => ("postgres-exporter", 9187),
+            Self::RedisExporter => ("redis-exporter", 9121),
+            Self::NodeExporter => ("node-exporter", 9100),
+            Self::MailSmtp => ("maildev", 1025),
+            Self::MailPage => ("maildev", 1080),
+            Self::ProviderSim => ("provider-sim", 4100),
+        };
+        (host.to_owned(), port)
+    }
+
+    /// `host:port` as in compose's files.
+    #[must_use]
+    pub fn name(self) -> String {
+        let (host, port) = self.in_compose();
+        format!("{host}:{port}")
+    }
+
+    /// The port that `up` uses: ports that compose publishes stay the same; those it hides get numbers that do not collide with the
+    /// machine's own Postgres, Redis or exporters.
+    fn fixed(self) -> u16 {
+        let (_, port) = self.in_compose();
+        match self {
+            Self::Grafana => 3001,
+            Self::Postgres | Self::Redis | Self::PostgresExporter | Self::RedisExporter | Self::NodeExporter => 10_000 + port,
+            _ => port,
+        }
+    }
+
+    /// The variable that overrides it, in compose's `.env` and here.
+    fn variable(self) -> Option<&'static str> {
+        Some(match self {
+            Self::Edge => "EDGE_HTTP_PORT",
+            Self::EdgeTls => "EDGE_HTTPS_PORT",
+            Self::Prometheus => "PROMETHEUS_PORT",
+            Self::Alertmanager => "ALERTMANAGER_PORT",
+            Self::Grafana => "GRAFANA_PORT",
+            Self::Runbooks => "RUNBOOKS_PORT",
+            Self::MailPage => "MAIL_PORT",
+            Self::ProviderSim => "PROVIDER_SIM_PORT",
+            _ => return None,
+        })
+    }
+}
+
+/// The port of each service on this machine.
+pub struct Ports {
+    table: Vec<(Port, u16)>,
+    form: Form,
+}
+
+impl Ports {
+    /// The default ports of `up`.
+    #[must_use]
+    pub fn fixed(replicas: u16) -> Self {
+        let table = Port::all(replicas).into_iter().map(|port| (port, port.fixed())).collect();
+        Self { table, form: Form::default() }
+    }
+
+    /// The ports of `up`, in compose's order: from the environment, else from a file `.env`, else the defaults.
+    pub(crate) fn configured(replicas: u16, file: &Path) -> Result<Self> {
+        let written: Vec<(String, String)> = if file.exists() {
+            let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);
+            pairs.with_context(|| format!("failed to read {}", file.display()))?
+        } else {
+            Vec::new()
+        };
+        let set = |name: &str| {
+            let of_file = || written.iter().rev().find_map(|(key, value)| (key == name).then(|| value.clone()));
+            // An empty variable counts as unset.
+            env::var(name).ok().or_else(of_file).filter(|value| !value.is_empty())
+        };
+        let number = |port: Port| match port.variable().and_then(|name| Some((name, set(name)?))) {
+            Some((name, value)) => value.parse().with_context(|| format!("{name}={value}: must be a port")),
+            None => Ok(port.fixed()),
+        };
+        let table = Port::all(replicas).into_iter().map(|port| Ok((port, number(port)?))).collect::<Result<_>>()?;
+        Ok(Self { table, form: Form::default() })
+    }
+
+    /// Ports that are free now, for a stack beside that of `up`.
+    pub fn any(replicas: u16) -> Result<Self> {
+        let all = Port::all(replicas);
+        let numbers = free(all.len())?;
+        Ok(Self { table: all.into_iter().zip(numbers).collect(), form: Form::default() })
+    }
+
+    /// The same ports without a service that does not run.
+    #[must_use]
+    pub fn without(mut self, absent: Port) -> Self {
+        self.table.retain(|(port, _)| *port != absent);
+        self
+    }
+
+    /// The same ports for a stack in a form.
+    #[must_use]
+    pub fn in_form(self, form: Form) -> Self {
+        Self { form, ..self }
+    }
+
+    /// The form of the stack.
+    #[must_use]
+    pub fn form(&self) -> Form {
+        self.form
+    }
+
+    /// The port of a service.
+    pub fn of(&self, wanted: Port) -> Result<u16> {
+        self.table
+            .iter()
+            .find_map(|(port, number)| (*port == wanted).then_some(*number))
+            .with_context(|| format!("{wanted:?} has no port here"))
+    }
+
+    /// `127.0.0.1:<port>` of a service.
+    pub fn address(&self, port: Port) -> Result<String> {
+        Ok(format!("127.0.0.1:{}", self.of(port)?))
+    }
+
+    /// `http://127.0.0.1:<port>` of a service; for an edge that serves a host name, its `https` URL.
+    pub fn url(&self, port: Port) -> Result<String> {
+        if let Some(site) = self.site(port)? {
+            return Ok(site);
+        }
+        Ok(format!("http://{}", self.address(port)?))
+    }
+
+    /// Fails with the names of the ports that another program listens on.
+    pub fn ensure_free(&self) -> Result<()> {
+        let taken: Vec<String> = self
+            .table
+            .iter()
+            .filter(|(_, number)| !is_free(*number))
+            .map(|(port, number)| format!("port {number} ({port:?}) is in use by another program"))
+            .collect();
+        if !taken.is_empty() {
+            bail!("{}", taken.join("\n"));
+        }
+        Ok(())
+    }
+
+    /// `http://localhost:<port>` of a service with a page, as people and browsers address it.
+    pub fn page(&self, port: Port) -> Result<String> {
+        if let Some(site) = self.site(port)? {
+            return Ok(site);
+        }
+        Ok(format!("http://localhost:{}", self.of(port)?))
+    }
+
+    /// `https://<name>:<port>` for an edge that serves a host name.
+    fn site(&self, port: Port) -> Result<Option<String>> {
+        let name = self.form.site().filter(|_| port == Port::Edge);
+        name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
+    }
+
+    /// Compose's variables with the URLs of pages, and their values here. Grafana has a URL whether it runs or not.
+    pub fn pages(&self) -> Result<[(&'static str, String); 7]> {
+        let grafana = self.page(Port::Grafana).or_else(|_| Self::fixed(0).page(Port::Grafana))?;
+        Ok([
+            ("PUBLIC_URL", self.page(Port::Edge)?),
+            ("RUNBOOKS_URL", self.page(Port::Runbooks)?),
+            ("GRAFANA_URL", grafana),
+            ("PROMETHEUS_URL", self.page(Port::Prometheus)?),
+            ("ALERTMANAGER_URL", self.page(Port::Alertmanager)?),
+            ("MAIL_URL", self.page(Port::MailPage)?),
+            ("PROVIDER_SIM_URL", self.page(Port::ProviderSim)?),
+        ])
+    }
+
+    /// Replaces every `service:port` in a text of compose's configuration with the address here.
+    #[must_use]
+    pub(crate) fn localise(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (port, number) in &self.table {
+            text = replace_word(&text, &port.name(), &format!("127.0.0.1:{number}"));
+        }
+        text
+    }
+}
+
+fn is_free(port: u16) -> bool {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+}
+
+/// Replaces `from` where it is not a part of a longer name or number.
+fn replace_word(text: &str, from: &str, to: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find(from) {
+        let (before, found) = rest.split_at(at);
+        let after = &found[from.len()..];
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_' || c == '.';
+        let word = !before.ends_with(is_part) && !after.starts_with(|c: char| c.is_ascii_digit());
+        out.push_str(before);
+        out.push_str(if word { to } else { from });
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// Distinct loopback ports that are free at this moment.
+pub fn free(count: usize) -> Result<Vec<u16>> {
+    // All listeners stay open until the last port is known, so that no port is returned twice.
+    let listeners = (0..count)
+        .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)))
+        .collect::<Result<Vec<_>, _>>()
+        .context("no free port on 127.0.0.1")?;
+    listeners.iter().map(|listener| Ok(listener.local_addr()?.port())).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    #[test]
+    fn service_names_become_addresses_of_this_machine() {
+        let text = "- targets: ['backend-1:4001', 'backend-3:4003']\nurl: http://grafana:3000/x\n\
+                    smarthost: maildev:1025\n";
+        let expected = "- targets: ['127.0.0.1:4001', '127.0.0.1:4003']\n\
+                        url: http://127.0.0.1:3001/x\nsmarthost: 127.0.0.1:1025\n";
+        assert_eq!(Ports::fixed(3).localise(text), expected);
+    }
+
+    #[test]
+    fn only_whole_names_are_replaced() {
+        let text = "my-redis:6379 redis:63790 postgres-exporter:9187 x.postgres:5432";
+        let expected = "my-redis:6379 redis:63790 127.0.0.1:19187 x.postgres:5432";
+        assert_eq!(Ports::fixed(1).localise(text), expected);
+    }
+
+    #[test]
+    fn no_two_services_share_a_fixed_port() {
+        let ports = Ports::fixed(MAX_REPLICAS);
+        let numbers: BTreeSet<u16> = ports.table.iter().map(|(_, number)| *number).collect();
+        assert_eq!(numbers.len(), ports.table.len());
+    }
+
+    #[test]
+    fn an_edge_that_serves_a_name_is_asked_by_it() {
+        let ports = Ports::fixed(1).in_form(Form::Production);
+        assert_eq!(ports.url(Port::Edge).unwrap(), "https://localhost:8443");
+        assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");
+        assert_eq!(ports.address(Port::Edge).unwrap(), "127.0.0.1:8080");
+        assert_eq!(ports.url(Port::Prometheus).unwrap(), "http://127.0.0.1:9090");
+    }
+
+    #[test]
+    fn ports_are_moved_by_the_file_that_compose_reads() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join(".env");
+        let of = |port| Ports::configured(1, &file).and_then(|ports| ports.of(port));
+        assert_eq!(of(Port::Runbooks).unwrap(), 3002);
+        std::fs::write(&file, "# mine\nRUNBOOKS_PORT=4002 # moved\nMAIL_PORT=\nexport GRAFANA_PORT='4001'\n").unwrap();
+        assert_eq!([of(Port::Runbooks).unwrap(), of(Port::MailPage).unwrap(), of(Port::Grafana).unwrap()], [4002, 1080, 4001]);
+        std::fs::write(&file, "RUNBOOKS_PORT=many\n").unwrap();
+        assert!(of(Port::Runbooks).unwrap_err().to_string().contains("RUNBOOKS_PORT=many"));
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_its_service() {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let number = listener.local_addr().unwrap().port();
+        let ports = Ports { table: vec![(Port::Prometheus, number)], form: Form::Demo };
+        let error = ports.ensure_free().unwrap_err().to_string();
+        assert!(error.contains(&format!("port {number} (Prometheus)")), "{error}");
+        drop(listener);
+        ports.ensure_free().unwrap();
+    }
+}

@@ -1,0 +1,316 @@
+//! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
+//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, and `stack/levers` controls a running stack.
+
+mod edge;
+mod levers;
+mod monitoring;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::Result;
+
+use crate::background::Slot;
+use crate::configuration;
+use crate::engine::{self, Engine};
+use crate::form::Form;
+use crate::http;
+use crate::paths;
+use crate::ports::{Port, Ports};
+use crate::process::{Daemon, Process};
+use crate::stores::{self, Durability, Place};
+use crate::tools::{
+    ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
+};
+
+pub use monitoring::{alertmanager, all_up, mail_sink, runbooks};
+
+/// The stack of `cargo xtask up`: one per checkout.
+pub const SLOT: Slot = Slot::new("up");
+/// The environment variable that identifies every process of a stack.
+pub const MARK: &str = "VITRINE_STACK";
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// Above the sum of the application's drain delay and drain time.
+const DRAIN_GRACE: Duration = Duration::from_secs(40);
+
+/// The file of the token that replicas require of scrapers.
+const METRICS_TOKEN: &str = "metrics_token";
+
+/// The tools that a stack needs.
+pub const PROGRAMS: [&Tool; 9] =
+    [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
+
+/// The ports of `up` for the services that run on this machine.
+pub fn fixed_ports(replicas: u16) -> Result<Ports> {
+    let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
+    Ok(if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) })
+}
+
+/// The parameters of a stack.
+pub struct Plan {
+    /// The folder of its data, logs and generated configuration.
+    pub folder: PathBuf,
+    /// Its ports and its form.
+    pub ports: Ports,
+    /// The number of replicas.
+    pub replicas: u16,
+    /// The application's binary.
+    pub binary: PathBuf,
+    /// The engine for environments; without one they are simulated.
+    pub engine: Option<Engine>,
+    /// The application's variables that differ from those of `up`.
+    pub settings: Vec<(String, String)>,
+}
+
+/// A running stack; dropping it stops it.
+pub struct Stack {
+    plan: Plan,
+    password: String,
+    logs: PathBuf,
+    /// In start order; the processes of one phase stop together.
+    phases: Vec<Vec<Process>>,
+}
+
+impl Stack {
+    /// Starts all processes and waits until all of them are healthy and every target has been scraped.
+    pub fn start(plan: Plan) -> Result<Self> {
+        Self::start_at(plan, 1)
+    }
+
+    /// As [`Self::start`], with the monitoring's intervals and waits divided by `speed`.
+    pub fn start_at(plan: Plan, speed: u32) -> Result<Self> {
+        let mut stack = Self::start_service(plan)?;
+        stack.start_exporters()?;
+        stack.start_runbooks()?;
+        stack.start_monitoring(speed)?;
+        stack.await_targets()?;
+        Ok(stack)
+    }
+
+    /// Starts the processes that serve users, without the monitoring.
+    pub fn start_service(plan: Plan) -> Result<Self> {
+        plan.ports.ensure_free()?;
+        let logs = plan.folder.join("logs");
+        paths::ensure(&logs)?;
+        let password = lasting(&plan.folder, "password", paths::random_password)?;
+        let mut stack = Self { plan, password, logs, phases: Vec::new() };
+        stack.start_stores()?;
+        stack.start_platforms()?;
+        stack.start_replicas()?;
+        stack.start_edge()?;
+        Ok(stack)
+    }
+
+    fn daemon(&self, name: impl Into<String>, program: &Path) -> Daemon {
+        Daemon::new(name, program, &self.logs).env(MARK, &self.plan.folder)
+    }
+
+    fn data(&self, name: &str) -> Result<PathBuf> {
+        let folder = self.plan.folder.join("data").join(name);
+        paths::ensure(&folder)?;
+        Ok(folder)
+    }
+
+    fn start_stores(&mut self) -> Result<()> {
+        say("postgres, redis");
+        let postgres_folder = stores::lasting_folder(&self.data("postgres")?)?;
+        let redis_folder = self.data("redis")?;
+        let postgres = stores::postgres(&self.place(&postgres_folder, Port::Postgres)?)?;
+        let redis = stores::redis(&self.place(&redis_folder, Port::Redis)?)?;
+        let secrets = self.secrets();
+        paths::write_secret(&secrets.join("database_url"), &postgres.url)?;
+        paths::write_secret(&secrets.join("redis_url"), &redis.url)?;
+        self.phases.push(vec![postgres.process, redis.process]);
+        Ok(())
+    }
+
+    fn place<'a>(&'a self, folder: &'a Path, port: Port) -> Result<Place<'a>> {
+        let port = self.plan.ports.of(port)?;
+        Ok(Place { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable })
+    }
+
+    fn start_platforms(&mut self) -> Result<()> {
+        say("simulated platforms");
+        lasting(&self.plan.folder, "token_keys", paths::random_key)?;
+        lasting(&self.plan.folder, "provider_sim_client_secret", paths::random_password)?;
+        configuration::write_platforms(&self.config(), &self.plan.ports, &self.secrets())?;
+        let platforms = self.launch_platforms()?;
+        self.phases.push(vec![platforms]);
+        Ok(())
+    }
+
+    fn launch_platforms(&self) -> Result<Process> {
+        let ports = &self.plan.ports;
+        let mut platforms = self
+            .daemon("provider-sim", &self.plan.binary.with_file_name("provider-sim"))
+            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
+            .env("PUBLIC_URL", ports.page(Port::ProviderSim)?)
+            .env("CLIENT_SECRET_FILE", self.secrets().join("provider_sim_client_secret"))
+            .env("CALLBACK_BASE", format!("{}/api/oauth", ports.page(Port::Edge)?))
+            .start()?;
+        let health = format!("{}/health", ports.url(Port::ProviderSim)?);
+        platforms.wait_ready(START_LIMIT, || http::is_ok(&health))?;
+        Ok(platforms)
+    }
+
+    fn start_replicas(&mut self) -> Result<()> {
+        say("replicas");
+        if self.plan.ports.form() == Form::Production {
+            self.metrics_token()?;
+        }
+        // All replicas start at once, as in compose; the waits come after.
+        let mut replicas = (1..=self.plan.replicas).map(|number| self.launch_replica(number, &[])).collect::<Result<Vec<_>>>()?;
+        for (number, replica) in (1..).zip(&mut replicas) {
+            self.await_replica(number, replica)?;
+        }
+        self.phases.push(replicas);
+        Ok(())
+    }
+
+    fn launch_replica(&self, number: u16, settings: &[(&str, &str)]) -> Result<Process> {
+        let (ports, secrets) = (&self.plan.ports, self.secrets());
+        let name = format!("backend-{number}");
+        let mut replica = self
+            .daemon(&name, &self.plan.binary)
+            .args(["serve"])
+            .env("REPLICA", &name)
+            .env("LISTEN_ADDRESS", ports.address(Port::Backend(number))?)
+            .env("PUBLIC_URL", ports.page(Port::Edge)?)
+            .env("DATABASE_URL_FILE", secrets.join("database_url"))
+            .env("REDIS_URL_FILE", secrets.join("redis_url"))
+            .env("PLATFORMS_FILE", self.config().join("platforms/simulated.toml"))
+            .env("TOKEN_KEYS_FILE", secrets.join("token_keys"))
+            .grace(DRAIN_GRACE);
+        if ports.form() == Form::Production {
+            replica = replica.env("ENVIRONMENT", "production").env("METRICS_TOKEN_FILE", secrets.join(METRICS_TOKEN));
+        }
+        for (name, value) in &self.plan.settings {
+            replica = replica.env(name, value);
+        }
+        for (name, value) in settings {
+            replica = replica.env(name, value);
+        }
+        if let Some(engine) = &self.plan.engine {
+            replica = replica
+                .env("ENVIRONMENT_DRIVER", "docker")
+                .env(engine::HOST_VARIABLE, &engine.host)
+                .env("ENVIRONMENT_NAMESPACE", engine::namespace(&self.plan.folder));
+        }
+        replica.start()
+    }
+
+    /// The token that replicas of the production form require at `/metrics`.
+    pub fn metrics_token(&self) -> Result<String> {
+        lasting(&self.plan.folder, METRICS_TOKEN, paths::random_password)
+    }
+
+    fn await_replica(&self, number: u16, replica: &mut Process) -> Result<()> {
+        let ready = format!("{}/health/ready", self.plan.ports.url(Port::Backend(number))?);
+        replica.wait_ready(START_LIMIT, || http::is_ok(&ready))
+    }
+
+    /// The edge's address.
+    pub fn edge(&self) -> Result<String> {
+        self.plan.ports.url(Port::Edge)
+    }
+
+    /// Its ports.
+    #[must_use]
+    pub fn ports(&self) -> &Ports {
+        &self.plan.ports
+    }
+
+    /// A replica's own URL.
+    pub fn backend(&self, number: u16) -> Result<String> {
+        self.plan.ports.url(Port::Backend(number))
+    }
+
+    /// Fails when any of its processes has exited.
+    pub fn check(&mut self) -> Result<()> {
+        self.phases.iter_mut().flatten().try_for_each(Process::check)
+    }
+
+    /// The folder of its secrets.
+    fn secrets(&self) -> PathBuf {
+        secrets_of(&self.plan.folder)
+    }
+
+    /// The folder of its generated configuration.
+    fn config(&self) -> PathBuf {
+        self.plan.folder.join("config")
+    }
+
+    /// The URLs and credentials, one per line.
+    pub fn table(&self) -> Result<String> {
+        let ports = &self.plan.ports;
+        let mut rows = vec![
+            ("Vitrine", ports.page(Port::Edge)?),
+            ("API documentation", format!("{}/api/docs", ports.page(Port::Edge)?)),
+            ("Simulated platforms", ports.page(Port::ProviderSim)?),
+            ("Prometheus", ports.page(Port::Prometheus)?),
+            ("Alertmanager", ports.page(Port::Alertmanager)?),
+            ("Mail sink", ports.page(Port::MailPage)?),
+            ("Runbooks", ports.page(Port::Runbooks)?),
+        ];
+        if GRAFANA.find().is_some() {
+            let login = format!("{}  (admin, {})", ports.page(Port::Grafana)?, self.password);
+            rows.push(("Grafana", login));
+        }
+        for number in 1..=self.plan.replicas {
+            rows.push(("Replica", ports.url(Port::Backend(number))?));
+        }
+        for (name, file) in [("Postgres", "database_url"), ("Redis", "redis_url")] {
+            rows.push((name, fs::read_to_string(self.secrets().join(file))?));
+        }
+        let environments = self.plan.engine.as_ref().map_or_else(
+            || "simulated".to_owned(),
+            |engine| format!("Docker Engine {}, containers {}-*", engine.version, engine::namespace(&self.plan.folder)),
+        );
+        rows.push(("Environments", environments));
+        if let Some(root) = http::trusted() {
+            rows.push(("Trust this authority", root.display().to_string()));
+        }
+        rows.push(("Logs", self.logs.display().to_string()));
+        let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:19} {place}\n")).collect();
+        Ok(lines.concat())
+    }
+}
+
+impl Drop for Stack {
+    /// Stops phases in the reverse of the start order: scraping ends first, the edge closes before the replicas drain, and the stores stop
+    /// when no process uses them any more.
+    fn drop(&mut self) {
+        while let Some(phase) = self.phases.pop() {
+            phase.iter().for_each(Process::ask_to_stop);
+            drop(phase);
+        }
+        // After the replicas, which could start another environment.
+        if let Some(engine) = &self.plan.engine
+            && let Err(error) = engine.stop(&engine::namespace(&self.plan.folder))
+        {
+            eprintln!("failed to stop environments, some may still run: {error:#}");
+        }
+    }
+}
+
+fn secrets_of(folder: &Path) -> PathBuf {
+    folder.join("secrets")
+}
+
+/// A secret of this stack, created at its first start; it lasts as long as the data.
+fn lasting(folder: &Path, name: &str, make: fn() -> Result<String>) -> Result<String> {
+    let secrets = secrets_of(folder);
+    paths::ensure(&secrets)?;
+    let file = secrets.join(name);
+    if let Ok(secret) = fs::read_to_string(&file) {
+        return Ok(secret);
+    }
+    let secret = make()?;
+    paths::write_secret(&file, &secret)?;
+    Ok(secret)
+}
+
+fn say(what: &str) {
+    eprintln!("waiting for: {what}");
+}

@@ -1,0 +1,190 @@
+//! The stack that drills run on: a whole stack with accelerated monitoring, an admin who may inject faults, and some load.
+
+use std::any::Any;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Result, bail, ensure};
+use devstack::cargo;
+use devstack::form::Form;
+use devstack::http::{Answer, Client, encoded, get, send};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use devstack::process::wait_until;
+use devstack::stack::{Plan, Stack};
+use serde_json::{Value, json};
+
+use crate::users::sign_up;
+
+/// Lifetime of a fault in seconds, in case a drill is aborted before it removes its fault.
+const FAULT_LASTS: u32 = 600;
+/// Time beyond the age until Prometheus has scraped it.
+const HISTORY_SLACK: Duration = Duration::from_mins(1);
+/// Time until every replica has read a new fault.
+const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
+/// Settings that drills need and production would not have.
+const SETTINGS: [(&str, &str); 6] = [
+    ("FAULTS", "true"),
+    // The whole stack shares one machine, which is saturated at times.
+    ("DATABASE_ACQUIRE_TIMEOUT", "5s"),
+    ("BEACONS_PER_MINUTE", "100000"),
+    ("SIM_FAILURE_RATE", "0"),
+    // One worker, so that a busy-looping replica leaves a core to the processes that monitor it.
+    ("TOKIO_WORKER_THREADS", "1"),
+    ("DRAIN_DELAY", "2s"),
+];
+
+/// A stack with the controls to break it.
+pub struct Bench {
+    /// Kept until the stack stops.
+    kept: Vec<Box<dyn Any>>,
+    /// Dropped when the alerts of the running drills have resolved.
+    kept_until_resolved: Vec<Box<dyn Any>>,
+    /// The stack itself.
+    pub stack: Stack,
+    folder: PathBuf,
+    speed: u32,
+    /// The bearer token of an admin who may inject faults.
+    admin: String,
+}
+
+impl Bench {
+    /// Starts everything in the given form; the monitoring runs `speed` times as fast as in production.
+    pub fn start(folder: PathBuf, speed: u32, form: Form) -> Result<Self> {
+        let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        let plan = Plan {
+            folder: folder.clone(),
+            ports: Ports::any(MAX_REPLICAS)?.in_form(form),
+            replicas: MAX_REPLICAS,
+            binary: cargo::binary(false),
+            engine: None,
+            settings,
+        };
+        let stack = Stack::start_at(plan, speed)?;
+        let email = "on-call@example.org";
+        let admin = sign_up(&stack.edge()?, email)?;
+        stack.administer(&["grant-admin", email])?;
+        Ok(Self { kept: Vec::new(), kept_until_resolved: Vec::new(), stack, folder, speed, admin })
+    }
+
+    /// The folder that holds the stack's files.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Keeps a value until the stack stops.
+    pub fn keep(&mut self, something: impl Any) {
+        self.kept.push(Box::new(something));
+    }
+
+    /// Keeps a value until the alerts of the running drills have resolved.
+    pub fn keep_until_resolved(&mut self, something: impl Any) {
+        self.kept_until_resolved.push(Box::new(something));
+    }
+
+    /// Drops everything kept until resolution.
+    pub fn resolved(&mut self) {
+        self.kept_until_resolved.clear();
+    }
+
+    /// The URL of a service of the stack.
+    pub fn url(&self, port: Port) -> Result<String> {
+        self.stack.ports().url(port)
+    }
+
+    /// The URL under which a browser reaches it.
+    pub fn page(&self, port: Port) -> Result<String> {
+        self.stack.ports().page(port)
+    }
+
+    /// Creates an account for a drill and returns its token.
+    pub fn somebody(&self) -> Result<String> {
+        sign_up(&self.stack.edge()?, &format!("{}@example.org", paths::random_password()?))
+    }
+
+    /// Arms a fault in every replica, or in the one it names, and returns a handle to end it.
+    pub fn fault(&self, fault: Value) -> Result<Fault> {
+        let mut fault = fault;
+        fault["expires_in"] = json!(FAULT_LASTS);
+        let id = uuid()?;
+        // Posted through the edge: any replica accepts it, whatever state the edge sees the others in.
+        let path = format!("/api/faults/{id}");
+        let answer = self.as_admin("PUT", &path, Some(&fault))?;
+        ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);
+        Ok(Fault(path))
+    }
+
+    /// As [`Self::fault`], but returns once every replica has read it.
+    pub fn known_fault(&self, fault: Value) -> Result<Fault> {
+        let fault = self.fault(fault)?;
+        thread::sleep(FAULT_IS_KNOWN);
+        Ok(fault)
+    }
+
+    /// Ends a fault.
+    pub fn end_fault(&self, fault: &Fault) -> Result<()> {
+        let answer = self.as_admin("DELETE", &fault.0, None)?;
+        ensure!(answer.status == 204, "{}: {} {}", fault.0, answer.status, answer.body);
+        Ok(())
+    }
+
+    /// Ends every fault that a drill may have left active.
+    pub fn end_faults(&self) -> Result<()> {
+        self.as_admin("DELETE", "/api/faults", None).map(drop)
+    }
+
+    fn as_admin(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
+        let url = format!("{}{path}", self.stack.edge()?);
+        send(method, &url, &[("authorization", &format!("Bearer {}", self.admin))], body)
+    }
+
+    /// Sets the fault-injection knobs of a simulated platform.
+    pub fn knobs(&self, platform: &str, knobs: &Value) -> Result<()> {
+        let url = format!("{}/knobs/{platform}", self.url(Port::ProviderSim)?);
+        let answer = send("PUT", &url, &[], Some(knobs))?;
+        ensure!(answer.status < 300, "{url}: {} {}", answer.status, answer.body);
+        Ok(())
+    }
+
+    /// Sends a GET to Prometheus and returns its JSON.
+    pub fn prometheus(&self, path: &str) -> Result<Value> {
+        get(&format!("{}{path}", self.url(Port::Prometheus)?))?.json()
+    }
+
+    /// The results of an instant query, as Prometheus writes them.
+    pub fn query(&self, query: &str) -> Result<Vec<Value>> {
+        let mut answer = self.prometheus(&format!("/api/v1/query?query={}", encoded(query)))?;
+        match answer["data"]["result"].take() {
+            Value::Array(results) => Ok(results),
+            _ => bail!("{query}: {answer}"),
+        }
+    }
+
+    /// Waits until Prometheus has samples of a series that are older than `age`, in the time of the production rules.
+    pub fn wait_for_history(&self, series: &str, age: Duration) -> Result<()> {
+        let age = age / self.speed;
+        let query = format!("group({series} offset {}s)", age.as_secs());
+        wait_until(&format!("{series} has a history"), age + HISTORY_SLACK, || Ok(!self.query(&query)?.is_empty()))
+    }
+
+    /// Makes Prometheus reload its configuration; returns whether the reload succeeded.
+    pub fn reload(&self) -> Result<bool> {
+        Ok(send("POST", &format!("{}/-/reload", self.url(Port::Prometheus)?), &[], None)?.status == 200)
+    }
+}
+
+/// An active fault.
+pub struct Fault(String);
+
+/// A random UUID (RFC 9562, version 4).
+fn uuid() -> Result<String> {
+    let hex = paths::random_password()?;
+    Ok(format!("{}-{}-4{}-a{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..]))
+}
+
+/// Sends a request and ignores the response.
+pub fn shoot(client: &Client, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) {
+    let _whatever = client.send(method, url, headers, body);
+}

@@ -1,0 +1,120 @@
+//! The environment driver: failing, slow, and environments left in error.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use devstack::http::send;
+use devstack::process::wait_until;
+use serde_json::json;
+
+use super::Drill;
+use super::bench::{Bench, shoot};
+use super::traffic::Traffic;
+use crate::users::create_project;
+
+/// Time limit for an operation on an environment in a drill.
+const LIMIT: Duration = Duration::from_mins(1);
+/// The image of the drilled environments.
+const IMAGE: &str = "busybox:1.37";
+
+/// Every start operation of the driver fails.
+pub const FAILING: Drill = Drill {
+    alerts: &["HighDockerFailureRate", "HighEnvironmentErrorRate"],
+    cause: "the driver fails every start: eight environments end in error, and the owner of six others retries again and again",
+    mitigation: "the driver is repaired (fault `driver`) and the environments are deleted",
+    inject: |bench| {
+        let (given_up, tried) = (Environments::make(bench, 8)?, Environments::make(bench, 6)?);
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
+        given_up.all("start", 202)?;
+        let starts = tried.each(2, "start");
+        Ok(Box::new(move |bench| {
+            bench.end_fault(&fault)?;
+            drop(starts);
+            given_up.delete()?;
+            tried.delete()
+        }))
+    },
+};
+
+/// The driver takes 7 s longer than usual.
+pub const SLOW: Drill = Drill {
+    alerts: &["SlowDockerOperations"],
+    cause: "every restart takes the driver 7 s longer (10 s are allowed), for twenty environments in turn",
+    mitigation: "the driver is repaired (fault `driver`)",
+    inject: |bench| {
+        let some = Environments::make(bench, 20)?;
+        some.all("start", 202)?;
+        some.wait_for("running")?;
+        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "restart", "delay_ms": 7000 }))?;
+        let restarts = some.each(1, "restart");
+        Ok(Box::new(move |bench| {
+            drop(restarts);
+            bench.end_fault(&fault)
+        }))
+    },
+};
+
+/// Environments of one owner in one project.
+pub struct Environments {
+    bearer: String,
+    places: Vec<String>,
+}
+
+impl Environments {
+    /// Creates `count` environments and waits until they are stopped.
+    pub fn make(bench: &Bench, count: usize) -> Result<Self> {
+        let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
+        let project = create_project(&edge, &token, "Drilled")?;
+        let mut some = Self { bearer: format!("Bearer {token}"), places: Vec::new() };
+        for number in 0..count {
+            let new = json!({ "name": format!("drill-{number}"), "image": IMAGE });
+            let created = send("POST", &format!("{edge}/api/projects/{project}/environments"), &some.auth(), Some(&new))?;
+            ensure!(created.status == 201, "environment: {}", created.body);
+            some.places.push(format!("{edge}{}", created.header("location")));
+        }
+        some.wait_for("stopped")?;
+        Ok(some)
+    }
+
+    fn auth(&self) -> [(&str, &str); 1] {
+        [("authorization", &self.bearer)]
+    }
+
+    /// Requests an action on every environment.
+    pub fn all(&self, act: &str, status: u16) -> Result<()> {
+        for place in &self.places {
+            let answer = send("POST", &format!("{place}/{act}"), &self.auth(), None)?;
+            ensure!(answer.status == status, "{act}: {} {}", answer.status, answer.body);
+        }
+        Ok(())
+    }
+
+    fn wait_for(&self, status: &str) -> Result<()> {
+        for place in &self.places {
+            wait_until(&format!("an environment is {status}"), LIMIT, || {
+                let now = send("GET", place, &self.auth(), None)?.json()?;
+                Ok(now["status"].as_str().context("an environment has a status")? == status)
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Requests an action at a rate, rotating through the environments.
+    fn each(&self, per_second: u32, act: &'static str) -> Traffic {
+        let (bearer, places) = (self.bearer.clone(), self.places.clone());
+        Traffic::start(per_second, 1, move |client, number| {
+            let place = &places[number as usize % places.len()];
+            shoot(client, "POST", &format!("{place}/{act}"), &[("authorization", &bearer)], None);
+        })
+    }
+
+    /// Deletes them all.
+    pub fn delete(&self) -> Result<()> {
+        for place in &self.places {
+            wait_until("an environment can be deleted", LIMIT, || {
+                Ok(matches!(send("DELETE", place, &self.auth(), None)?.status, 202 | 404))
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,101 @@
+//! Processes and machines: down, not ready, disk full.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::Result;
+use devstack::paths;
+use devstack::ports::MAX_REPLICAS;
+use devstack::process::{capture_ok, task};
+use rustix::process::Signal;
+
+use super::Drill;
+use super::bench::Bench;
+use super::traffic::Traffic;
+
+/// One replica is down.
+pub const REPLICA: Drill = Drill {
+    alerts: &["ServiceDown"],
+    cause: "backend-2 is killed",
+    mitigation: "it is started again",
+    inject: |bench| {
+        bench.stack.end_replica(2, Signal::KILL)?;
+        Ok(Box::new(|bench| bench.stack.start_successor(2)))
+    },
+};
+
+/// All replicas are down.
+pub const SERVICE: Drill = Drill {
+    alerts: &["AllReplicasDown"],
+    cause: "all three replicas are killed",
+    mitigation: "they are started again",
+    inject: |bench| {
+        for number in 1..=MAX_REPLICAS {
+            bench.stack.end_replica(number, Signal::KILL)?;
+        }
+        Ok(Box::new(|bench| (1..=MAX_REPLICAS).try_for_each(|number| bench.stack.start_successor(number))))
+    },
+};
+
+/// A replica runs but is not ready.
+pub const NOT_READY: Drill = Drill {
+    alerts: &["ReplicaNotReady", "EdgeUpstreamUnhealthy"],
+    cause: "backend-3 is started with the address of a Postgres that does not exist",
+    mitigation: "it is started with the right address",
+    inject: |bench| {
+        bench.stack.end_replica(3, Signal::KILL)?;
+        let nowhere = bench.folder().join("nowhere");
+        fs::write(&nowhere, "postgres://vitrine:a-password-of-nobody@127.0.0.1:1/vitrine")?;
+        bench.stack.launch_successor(3, &[("DATABASE_URL_FILE", &nowhere.to_string_lossy())])?;
+        Ok(Box::new(|bench| {
+            bench.stack.end_replica(3, Signal::KILL)?;
+            bench.stack.start_successor(3)
+        }))
+    },
+};
+
+/// A disk fills up.
+pub const DISK: Drill = Drill {
+    alerts: &["DiskWillFill"],
+    cause: "a disk of 64 MiB fills by 1 MiB per second",
+    mitigation: "the files are deleted and the program that writes them is stopped",
+    inject: |bench| {
+        let disk = Disk::mount(bench)?;
+        let file = disk.place.join("growing");
+        let writer = Traffic::start(1, 1, move |_, number| {
+            // Starts half full; never fills it completely.
+            let written = (34 + u64::from(number)).min(60);
+            let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
+        });
+        Ok(Box::new(move |bench| {
+            drop(writer);
+            fs::remove_file(disk.place.join("growing"))?;
+            bench.keep(disk);
+            Ok(())
+        }))
+    },
+};
+
+/// A loop-mounted disk image.
+struct Disk {
+    place: PathBuf,
+}
+
+impl Disk {
+    fn mount(bench: &Bench) -> Result<Self> {
+        let (file, place) = (bench.folder().join("disk.img"), bench.folder().join("disk"));
+        paths::ensure(&place)?;
+        fs::File::create(&file)?.set_len(64 << 20)?;
+        capture_ok(task("mkfs.ext4").arg("-q").arg(&file))?;
+        capture_ok(task("mount").args(["-o", "loop"]).arg(&file).arg(&place))?;
+        Ok(Self { place })
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        if let Err(error) = capture_ok(task("umount").arg("--lazy").arg(&self.place)) {
+            eprintln!("{error:#}");
+        }
+    }
+}

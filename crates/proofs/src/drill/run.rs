@@ -1,0 +1,126 @@
+//! Runs drills, from the cause to the notification that the alert has resolved.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use devstack::process::{check_interrupt, wait_until};
+use devstack::report::{Outcome, Report};
+
+use super::bench::Bench;
+use super::watch::{Key, Times, Watch, firing, is};
+use super::{Drill, Mitigation};
+
+/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1: above the
+/// longest `for` plus the longest window of the drilled alerts.
+const LONGEST: Duration = Duration::from_hours(2);
+/// Extra time for processes to start and respond, independent of the speed.
+const SLACK: Duration = Duration::from_secs(45);
+
+/// The result of a drill.
+pub struct Drilled {
+    /// The drilled alert.
+    pub alert: Key,
+    /// The injected failure.
+    pub cause: &'static str,
+    /// The fix.
+    pub mitigation: &'static str,
+    /// When the alert fired, notified and resolved.
+    pub times: Times,
+}
+
+/// Runs some drills at the same time and adds a row for each alert to the report.
+pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u32) -> Result<Vec<Drilled>> {
+    let limit = LONGEST / speed + SLACK;
+    let alerts: Vec<Key> = drills.iter().flat_map(|drill| drill.alerts).copied().collect();
+    eprintln!("--- {}", alerts.join(", "));
+    let start = Instant::now();
+    let outcome = play(bench, drills, &alerts, limit);
+    check_interrupt()?;
+    // Leftovers of a drill must not affect the next one.
+    bench.resolved();
+    bench.end_faults()?;
+    let (times, trouble) = match outcome {
+        Ok(times) => (times, None),
+        Err((times, error)) => (times, Some(format!("{error:#}"))),
+    };
+    if let Some(trouble) = &trouble {
+        eprintln!("    {trouble}");
+    }
+    let mut drilled = Vec::new();
+    for drill in drills {
+        for alert in drill.alerts {
+            let times = times.get(alert).copied().unwrap_or_default();
+            let note = describe(times);
+            eprintln!("    {alert}: {note}");
+            let outcome = match &trouble {
+                _ if times.are_complete() => Outcome::passed().with_note(note),
+                Some(trouble) => Outcome::failed(format!("{note}; {trouble}")),
+                None => Outcome::failed(note),
+            };
+            report.add(*alert, start.elapsed(), outcome);
+            drilled.push(Drilled { alert, cause: drill.cause, mitigation: drill.mitigation, times });
+        }
+    }
+    Ok(drilled)
+}
+
+type Seen = BTreeMap<Key, Times>;
+
+fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
+    let quiet = |bench: &Bench| Ok(!firing(bench)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
+    let begun = wait_until("the alerts are inactive before the drill", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
+    let mut watch = begun.map_err(|error| (Seen::new(), error))?;
+    let mut mitigations = Vec::new();
+    let injected = inject(bench, drills, &mut watch, &mut mitigations);
+    let fired = injected.and_then(|()| {
+        wait_until("every alert has fired and notified", limit, || {
+            watch.look(bench)?;
+            Ok(watch.times().values().all(|times| times.are_begun()))
+        })
+    });
+    // The causes are removed even after a failure.
+    let mut mitigated = Ok(());
+    for (drill, mitigation) in mitigations {
+        let done = mitigation(bench);
+        watch.mitigated(drill.alerts);
+        mitigated = mitigated.and(done);
+    }
+    let ended = fired.and(mitigated).and_then(|()| {
+        wait_until("every alert has resolved and notified", limit, || {
+            watch.look(bench)?;
+            Ok(watch.times().values().all(|times| times.are_complete()))
+        })
+    });
+    let seen = watch.times().clone();
+    match ended {
+        Ok(()) => Ok(seen),
+        Err(error) => Err((seen, error)),
+    }
+}
+
+fn inject<'a>(bench: &mut Bench, drills: &[&'a Drill], watch: &mut Watch, mitigations: &mut Vec<(&'a Drill, Mitigation)>) -> Result<()> {
+    for drill in drills {
+        eprintln!("    {}", drill.cause);
+        watch.begin(drill.alerts);
+        mitigations.push((drill, (drill.inject)(bench)?));
+    }
+    Ok(())
+}
+
+fn describe(times: Times) -> String {
+    let Times { firing, told, mitigated, resolved, taken_back, untold } = times;
+    let since = |from: Option<Duration>, to: Option<Duration>| {
+        to.map_or_else(|| "never".to_owned(), |to| format!("{:.1} s", to.saturating_sub(from.unwrap_or_default()).as_secs_f64()))
+    };
+    if untold {
+        return format!("fires after {}, cannot notify, resolved {} after the mitigation", since(None, firing), since(mitigated, resolved));
+    }
+    format!(
+        "fires after {}, notifies after {}, resolved {} after the mitigation, notifies after {}",
+        since(None, firing),
+        since(None, told),
+        since(mitigated, resolved),
+        since(mitigated, taken_back)
+    )
+}

@@ -1,0 +1,54 @@
+//! Requests at a rate, whatever their outcome: the cause of a drill, or the traffic that reveals it.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use devstack::http::Client;
+
+/// Longest sleep between two checks for the stop flag.
+const NAP: Duration = Duration::from_millis(100);
+
+/// Threads that send requests until they are dropped.
+pub struct Traffic {
+    over: Arc<AtomicBool>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Traffic {
+    /// Sends requests at a rate over at most `connections` connections; `send` receives the number of the request.
+    pub fn start(per_second: u32, connections: u32, send: impl Fn(&Client, u32) + Send + Sync + 'static) -> Self {
+        let over = Arc::new(AtomicBool::new(false));
+        let (send, number) = (Arc::new(send), Arc::new(AtomicU32::new(0)));
+        let pause = Duration::from_secs(1) * connections / per_second;
+        let one = || {
+            let (over, send, number) = (over.clone(), send.clone(), number.clone());
+            move || {
+                let client = Client::new();
+                let mut due = Instant::now();
+                while !over.load(Ordering::Relaxed) {
+                    let now = Instant::now();
+                    if due > now {
+                        thread::sleep((due - now).min(NAP));
+                    } else {
+                        send(&client, number.fetch_add(1, Ordering::Relaxed));
+                        due = (due + pause).max(now);
+                    }
+                }
+            }
+        };
+        let threads = (0..connections).map(|_| thread::spawn(one())).collect();
+        Self { over, threads }
+    }
+}
+
+impl Drop for Traffic {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        for thread in self.threads.drain(..) {
+            // A panic has already been printed.
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,209 @@
+//! Observes alerts: pending and firing by Prometheus' API, notified and resolved by the mail to the on-call address.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use devstack::http::{get, send};
+use devstack::ports::Port;
+use serde_json::Value;
+
+use super::bench::Bench;
+
+/// An alert by its name, or `Name:value:…`, where the alert must also have labels with these values.
+pub type Key = &'static str;
+
+/// Alerts that cannot notify: without an Alertmanager, the dead man's switch raises the alarm instead.
+const UNTOLD: [Key; 1] = ["MonitoringBroken:no_alertmanager"];
+
+/// Splits a key into the name and the label values.
+pub fn parts(alert: Key) -> (&'static str, impl Iterator<Item = &'static str>) {
+    let mut parts = alert.split(':');
+    (parts.next().unwrap_or_default(), parts)
+}
+
+/// The events of an alert, each as the time since its drill began.
+#[derive(Clone, Copy, Default)]
+pub struct Times {
+    /// First seen firing.
+    pub firing: Option<Duration>,
+    /// The notification arrived.
+    pub told: Option<Duration>,
+    /// The cause was removed.
+    pub mitigated: Option<Duration>,
+    /// No longer seen firing.
+    pub resolved: Option<Duration>,
+    /// The notification of the resolution arrived.
+    pub taken_back: Option<Duration>,
+    /// No notification is possible.
+    pub untold: bool,
+}
+
+impl Times {
+    /// Whether it fired and, unless it cannot, notified.
+    #[must_use]
+    pub fn are_begun(self) -> bool {
+        self.firing.is_some() && (self.untold || self.told.is_some())
+    }
+
+    /// Whether it resolved and, unless it cannot, notified of that.
+    #[must_use]
+    pub fn are_complete(self) -> bool {
+        self.are_begun() && self.resolved.is_some() && (self.untold || self.taken_back.is_some())
+    }
+}
+
+/// Observes some alerts.
+pub struct Watch {
+    started: BTreeMap<Key, Instant>,
+    times: BTreeMap<Key, Times>,
+}
+
+impl Watch {
+    /// Observes no alerts yet; deletes all existing mail.
+    pub fn new(bench: &Bench) -> Result<Self> {
+        send("DELETE", &format!("{}/email/all", bench.url(Port::MailPage)?), &[], None)?;
+        Ok(Self { started: BTreeMap::new(), times: BTreeMap::new() })
+    }
+
+    /// Observes these alerts from now on.
+    pub fn begin(&mut self, alerts: &[Key]) {
+        let now = Instant::now();
+        for alert in alerts {
+            self.started.insert(alert, now);
+            self.times.insert(alert, Times { untold: UNTOLD.contains(alert), ..Times::default() });
+        }
+    }
+
+    /// Records that the causes of these alerts are removed.
+    pub fn mitigated(&mut self, alerts: &[Key]) {
+        for alert in alerts {
+            if let (Some(started), Some(times)) = (self.started.get(alert), self.times.get_mut(alert)) {
+                times.mitigated = Some(started.elapsed());
+            }
+        }
+    }
+
+    /// The recorded events by alert.
+    #[must_use]
+    pub fn times(&self) -> &BTreeMap<Key, Times> {
+        &self.times
+    }
+
+    /// Polls once.
+    pub fn look(&mut self, bench: &Bench) -> Result<()> {
+        let firing = firing(bench)?;
+        let mail = mail(bench)?;
+        for (alert, times) in &mut self.times {
+            let since = self.started.get(alert).map(Instant::elapsed);
+            let fires = firing.iter().any(|labels| is(alert, labels));
+            let said = |status: &str| mail.iter().any(|mail| mail.tells_of(alert, status));
+            if fires {
+                times.firing = times.firing.or(since);
+                // It may have been inactive for a moment and fires again.
+                times.resolved = None;
+            } else if times.firing.is_some() && times.mitigated.is_some() {
+                times.resolved = times.resolved.or(since);
+            }
+            // A mail that arrives before the alert fires is left from the previous time.
+            if times.firing.is_some() && said("FIRING") {
+                times.told = times.told.or(since);
+            }
+            if times.resolved.is_some() && said("RESOLVED") {
+                times.taken_back = times.taken_back.or(since);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The labels of every firing alert.
+pub fn firing(bench: &Bench) -> Result<Vec<Value>> {
+    let answer = bench.prometheus("/api/v1/alerts")?;
+    let alerts = answer["data"]["alerts"].as_array().context("Prometheus returned no list of alerts")?;
+    Ok(alerts.iter().filter(|alert| alert["state"] == "firing").map(|alert| alert["labels"].clone()).collect())
+}
+
+/// Whether the labels match the key of an alert.
+#[must_use]
+pub fn is(alert: Key, labels: &Value) -> bool {
+    let (name, mut values) = parts(alert);
+    labels["alertname"] == name && values.all(|value| has(labels, value))
+}
+
+/// Whether any label has this value.
+#[must_use]
+pub fn has(labels: &Value, value: &str) -> bool {
+    labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value))
+}
+
+/// A mail to the on-call address.
+struct Mail {
+    text: String,
+}
+
+impl Mail {
+    /// Whether this mail reports the alert in this state. A mail about several alerts reports each in a block of its own, which begins
+    /// with the state and ends with the labels: one of them may have resolved while another still fires.
+    fn tells_of(&self, alert: Key, status: &str) -> bool {
+        let (name, values) = parts(alert);
+        let values: Vec<_> = values.collect();
+        let mut is_in_state = false;
+        self.text.lines().any(|line| {
+            is_in_state = match line.split_once(':') {
+                Some(("FIRING" | "RESOLVED", _)) => line.starts_with(status),
+                _ => is_in_state,
+            };
+            let labels: Vec<&str> = line.strip_prefix("Labels:").into_iter().flat_map(str::split_whitespace).collect();
+            let has = |key: &str, value: &str| labels.iter().any(|label| label.split_once('=') == Some((key, value)));
+            let has_value = |value: &str| labels.iter().any(|label| label.split_once('=').is_some_and(|(_, found)| found == value));
+            is_in_state && has("alertname", name) && values.iter().all(|value| has_value(value))
+        })
+    }
+}
+
+/// Counts the mails to an address.
+pub fn mail_to(bench: &Bench, address: &str) -> Result<usize> {
+    Ok(mails(bench)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
+}
+
+fn mail(bench: &Bench) -> Result<Vec<Mail>> {
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    Ok(mails(bench)?.iter().map(|mail| Mail { text: text(&mail["text"]) }).collect())
+}
+
+fn mails(bench: &Bench) -> Result<Vec<Value>> {
+    let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
+    answer.as_array().cloned().context("the mail sink returned no list")
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn an_alert_is_known_by_its_name_and_by_labels_if_some_are_wanted() {
+        let labels = json!({ "alertname": "Broken", "reason": "rules", "severity": "critical" });
+        assert!(is("Broken", &labels));
+        assert!(is("Broken:rules", &labels));
+        assert!(is("Broken:rules:critical", &labels));
+        assert!(!is("Broken:rules:warning", &labels));
+        assert!(!is("Broken:notifications", &labels));
+        assert!(!is("Broke", &labels));
+    }
+
+    #[test]
+    fn a_mail_reports_each_of_its_alerts_in_its_own_state() {
+        let text = "FIRING: It is broken\nLabels:    alertname=Broken reason=rules severity=critical \n\n\
+            RESOLVED: It is broken\nLabels:    alertname=Broken reason=mail severity=critical \n\n";
+        let mail = Mail { text: text.to_owned() };
+        assert!(mail.tells_of("Broken", "FIRING"));
+        assert!(mail.tells_of("Broken:rules:critical", "FIRING"));
+        assert!(!mail.tells_of("Broken:rules", "RESOLVED"));
+        assert!(mail.tells_of("Broken:mail", "RESOLVED"));
+        assert!(!mail.tells_of("Broken:other", "FIRING"));
+        assert!(!mail.tells_of("Broke", "FIRING"));
+    }
+}

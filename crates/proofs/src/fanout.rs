@@ -1,0 +1,224 @@
+//! Proves that every client of every replica receives each event of one replica exactly once, before and after Redis
+//! is killed and restarted. [`measure_idle`] measures the memory of a silent connected client.
+//!
+//! The clients are those of `sockets`: the official ones, through the edge.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use devstack::cargo;
+use devstack::http::{get, send};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Ports};
+use devstack::process::wait_until;
+use devstack::report::{Outcome, Report};
+use devstack::stack::{Plan, Stack};
+use devstack::tools::{CADDY, INITDB, REDIS, SOCKET_IO_CLIENT, Tool};
+use serde_json::{Value, json};
+
+use crate::sockets::Sockets;
+use crate::users::{create_project, sign_up};
+
+/// Connections per account, below the limit of a replica.
+const CLIENTS_OF_A_USER: u32 = 50;
+/// The limit of members in a project beside its owner.
+const MOST_USERS: u32 = 99;
+/// The highest number of clients.
+pub const MOST_CLIENTS: u32 = CLIENTS_OF_A_USER * MOST_USERS;
+/// The tools that the proof needs.
+pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
+/// Time limit from a change to its receipt by the last client.
+const EVENT_LIMIT: Duration = Duration::from_secs(10);
+/// Connections reserved for the edge and for scrapes.
+const OTHER_CONNECTIONS: u32 = 1000;
+const MIB: f64 = 1_048_576.0;
+/// Time limit for Redis to carry events again after its restart.
+const RECOVERY: Duration = Duration::from_secs(5);
+
+/// The extent of the proof.
+pub struct Options {
+    /// Number of clients, at most [`MOST_CLIENTS`]; the edge spreads them over the replicas.
+    pub clients: u32,
+    /// Number of events in a round.
+    pub events: u32,
+    /// Whether to kill Redis, restart it, and check that events cross replicas again.
+    pub restart_redis: bool,
+    /// Whether the binaries are optimised.
+    pub release: bool,
+}
+
+impl Options {
+    /// The short form that `ci` runs.
+    pub const SHORT: Self = Self { clients: 60, events: 20, restart_redis: true, release: false };
+}
+
+/// Adds the proof to a report.
+pub fn add(report: &mut Report, options: &Options) -> Result<()> {
+    let folder = paths::temporary("fanout")?;
+    let mut bench = None;
+    report.step(format!("{} clients on three replicas", options.clients), || {
+        let (opened, outcome) = Bench::open(folder.path().to_owned(), options)?;
+        bench = Some(opened);
+        Ok(outcome)
+    })?;
+    let Some(mut bench) = bench else { return Ok(()) };
+    report.step(format!("{} events", options.events), || bench.round(options.events))?;
+    if options.restart_redis {
+        report.step("Redis killed: the emitting replica's clients receive events", || bench.round_without_redis())?;
+        report.step("Redis is back: every replica receives events", || bench.recover())?;
+        report.step(format!("{} events after recovery", options.events), || bench.round(options.events))?;
+    }
+    Ok(())
+}
+
+/// A stack, its clients, and the project that they subscribe to.
+struct Bench {
+    clients: Sockets,
+    stack: Stack,
+    token: String,
+    project: String,
+    count: u32,
+}
+
+impl Bench {
+    fn open(folder: PathBuf, options: &Options) -> Result<(Self, Outcome)> {
+        let stack = start(folder, MAX_REPLICAS, options.release, options.clients)?;
+        let edge = stack.edge()?;
+        let users = options.clients.div_ceil(CLIENTS_OF_A_USER);
+        let token = sign_up(&edge, "owner@example.org")?;
+        let project = create_project(&edge, &token, "Fan-out")?;
+        let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
+        let mut clients = Sockets::start()?;
+        let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": options.clients, "project": project });
+        let answer = clients.ask(&asked)?;
+        ensure!(answer["subscribed"] == options.clients, "some clients failed to subscribe: {answer}");
+        let mut bench = Self { clients, stack, token, project, count: options.clients };
+        let spread = bench.spread()?;
+        // If a replica had no clients, nothing would be proven.
+        ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
+        let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
+        bench.await_bus()?;
+        Ok((bench, outcome))
+    }
+
+    /// The number of clients that each replica counts; waits until they add up to all clients.
+    fn spread(&self) -> Result<Vec<f64>> {
+        let mut spread = Vec::new();
+        wait_until("the replicas count every client", EVENT_LIMIT, || {
+            let each = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_connections_active"));
+            spread = each.collect::<Result<_>>()?;
+            Ok((spread.iter().sum::<f64>() - f64::from(self.count)).abs() < 0.5)
+        })?;
+        Ok(spread)
+    }
+
+    fn sum(&self, replica: u16, metric: &str) -> Result<f64> {
+        sum(&self.stack.backend(replica)?, metric)
+    }
+
+    fn await_bus(&mut self) -> Result<()> {
+        wait_until("every replica receives events from the others", RECOVERY, || {
+            let connected = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_adapter_connected"));
+            Ok(connected.collect::<Result<Vec<_>>>()?.iter().all(|connected| *connected > 0.5))
+        })
+    }
+
+    /// Makes this many changes through one replica and returns the clients' receipts.
+    fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
+        let limit = u64::try_from(limit.as_millis())?;
+        let replica = self.stack.backend(1)?;
+        let Self { token, project, .. } = self;
+        let asked = json!({ "command": "round", "replica": replica, "token": token, "project": project, "events": events, "limit": limit });
+        self.clients.ask(&asked)
+    }
+
+    fn round(&mut self, events: u32) -> Result<Outcome> {
+        let heard = self.emit(events, EVENT_LIMIT)?;
+        ensure!(heard["lost"] == 0 && heard["doubled"] == 0, "{heard}");
+        let quantile = |name: &str| heard[name].as_f64().unwrap_or_default();
+        let note = format!(
+            "0 lost, 0 doubled; from the change to the receipt p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
+            quantile("p50"),
+            quantile("p90"),
+            quantile("p99"),
+            quantile("max")
+        );
+        Ok(Outcome::passed().with_note(note))
+    }
+
+    /// Kills Redis, emits an event, and restarts Redis.
+    fn round_without_redis(&mut self) -> Result<Outcome> {
+        let here = self.sum(1, "websocket_connections_active")?;
+        self.stack.kill_redis()?;
+        let emitted = self.emit(1, Duration::from_secs(1));
+        self.stack.start_redis()?;
+        let heard = emitted.context("while Redis was down")?;
+        let reached = f64::from(self.count) - heard["lost"].as_f64().unwrap_or_default();
+        ensure!((reached - here).abs() < 0.5, "{reached} clients received the event, {here} are connected to the emitting replica");
+        let dropped = self.sum(1, "websocket_messages_dropped_total")?;
+        ensure!(dropped >= 1.0, "events that did not cross replicas were not counted");
+        Ok(Outcome::passed()
+            .with_note(format!("{reached} of {} received, {dropped} counted as not delivered to other replicas", self.count)))
+    }
+
+    fn recover(&mut self) -> Result<Outcome> {
+        let start = std::time::Instant::now();
+        self.await_bus()?;
+        Ok(Outcome::passed().with_note(format!("after {:.1} s", start.elapsed().as_secs_f64())))
+    }
+}
+
+/// Measures silent clients on one replica.
+pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> {
+    report.step(format!("{clients} silent clients on one replica"), || {
+        let folder = paths::temporary("idle")?;
+        let stack = start(folder.path().to_owned(), 1, release, clients)?;
+        let edge = stack.edge()?;
+        let token = sign_up(&edge, "owner@example.org")?;
+        let replica = stack.backend(1)?;
+        let before = sum(&replica, "process_resident_memory_bytes")?;
+        let mut process = Sockets::start()?;
+        let answer = process.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
+        ensure!(answer["connected"] == clients, "some clients failed to connect: {answer}");
+        let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
+        wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
+        let after = sum(&replica, "process_resident_memory_bytes")?;
+        let each = (after - before) / f64::from(clients) / 1024.0;
+        let note = format!("{:.0} MiB before, {:.0} MiB after: {each:.1} KiB each", before / MIB, after / MIB);
+        Ok(Outcome::passed().with_note(note))
+    })
+}
+
+fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
+    // All clients come from one address here.
+    let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
+    let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
+    let plan = Plan {
+        folder,
+        ports: Ports::any(MAX_REPLICAS)?,
+        replicas,
+        binary: cargo::binary(release),
+        engine: None,
+        settings: settings.to_vec(),
+    };
+    Stack::start_service(plan)
+}
+
+/// The sum of a metric's series on a replica.
+fn sum(replica: &str, metric: &str) -> Result<f64> {
+    let text = get(&format!("{replica}/metrics"))?.body;
+    let series = text.lines().filter(|line| line.strip_prefix(metric).is_some_and(|rest| rest.starts_with([' ', '{'])));
+    Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
+}
+
+/// Adds a new member to the project and returns their token.
+fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String> {
+    let email = format!("fan-{number}@example.org");
+    let token = sign_up(edge, &email)?;
+    let bearer = format!("Bearer {owner}");
+    let body = json!({ "email": email, "role": "viewer" });
+    let added = send("POST", &format!("{edge}/api/projects/{project}/members"), &[("authorization", &bearer)], Some(&body))?;
+    ensure!(added.status == 201, "member: {}", added.body);
+    Ok(token)
+}

@@ -1,0 +1,33 @@
+//! Proofs of the claims about Vitrine. Each adds its steps to a report; the verbs of `cargo xtask` choose which.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | [`suite`], [`files`], [`prose`] | tests, files that other programs read, and language |
+//! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
+//! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
+//! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
+//! | [`load`], [`peers`] | load with k6, and a comparison with other services |
+//!
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `snippets` reads the commands that documents show.
+
+#![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
+
+mod attack;
+pub mod browser;
+mod browsing;
+pub mod cardinality;
+pub mod drill;
+pub mod fanout;
+pub mod files;
+pub mod interface;
+pub mod load;
+pub mod notifications;
+pub mod panels;
+pub mod peers;
+pub mod prose;
+pub mod roll;
+pub mod smoke;
+mod snippets;
+mod sockets;
+pub mod suite;
+mod users;

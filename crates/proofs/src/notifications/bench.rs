@@ -1,0 +1,102 @@
+//! A running Alertmanager with all of its receivers: the simulated Slack, `PagerDuty` and webhook, and the mail sink. `live` and `links`
+//! raise the alerts.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use devstack::cargo;
+use devstack::http::{self, get};
+use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use devstack::process::{Daemon, Process};
+use devstack::tools::{ALERTMANAGER, MAILDEV};
+use devstack::{configuration, paths, stack};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Node.js starts slowly on a busy machine.
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// A received notification.
+#[derive(Debug)]
+pub struct Told {
+    /// The receiver: one of the simulator's, or a mail address.
+    pub who: String,
+    /// The alert's name.
+    pub alert: String,
+    /// Whether the alert has resolved.
+    pub over: bool,
+    /// The whole message.
+    pub text: String,
+    /// `PagerDuty`'s deduplication key of the incident.
+    pub key: Value,
+}
+
+/// The processes, on ports of their own.
+pub struct Bench {
+    pub ports: Ports,
+    // Declared first, so that processes stop before their folder is removed.
+    running: Vec<Process>,
+    folder: TempDir,
+}
+
+impl Bench {
+    /// Starts the processes; Alertmanager's waits are divided by `speed`.
+    pub fn start(speed: u32) -> Result<Self> {
+        let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
+        let root = folder.path();
+        configuration::write(root, &ports, MAX_REPLICAS, true)?;
+        configuration::speed_up(root, speed)?;
+        let daemon = |name: &str, program: PathBuf| Daemon::new(name, &program, root);
+        let simulator = daemon("provider-sim", cargo::binary(false).with_file_name("provider-sim"))
+            .env("LISTEN_ADDRESS", ports.address(Port::ProviderSim)?)
+            .start()?;
+        let mail = stack::mail_sink(daemon("maildev", MAILDEV.path()?), &ports)?;
+        let alertmanager = stack::alertmanager(daemon("alertmanager", ALERTMANAGER.path()?), &ports, root, &root.join("data"))?;
+        let mut running = vec![simulator, mail, alertmanager];
+        let places = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
+        for (process, (port, path)) in running.iter_mut().zip(places) {
+            let url = format!("{}/{path}", ports.url(port)?);
+            process.wait_ready(LIMIT, || http::is_ok(&url))?;
+        }
+        Ok(Self { ports, running, folder })
+    }
+
+    /// The folder of the written configuration.
+    pub fn root(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Adds a process that stops together with the others.
+    pub fn add(&mut self, process: Process) {
+        self.running.push(process);
+    }
+
+    /// All notifications received so far.
+    pub fn told(&self) -> Result<Vec<Told>> {
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let list = |port, path: &str| -> Result<Vec<Value>> {
+            let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
+            answer.as_array().cloned().with_context(|| format!("{path} returned no list"))
+        };
+        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
+            who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),
+            alert: text(&told["alerts"][0]),
+            over: told["status"] == "resolved",
+            text: text(&told["text"]),
+            key: told["key"].clone(),
+        });
+        let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
+            let subject = text(&mail["subject"]);
+            let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
+            Told {
+                who: text(&mail["to"][0]["address"]),
+                alert: alert.to_owned(),
+                over: subject.starts_with("[RESOLVED]"),
+                text: text(&mail["text"]),
+                key: Value::Null,
+            }
+        });
+        Ok(simulated.chain(mails).collect())
+    }
+}

@@ -1,0 +1,159 @@
+//! Checks that links in notifications open. A running Prometheus fires every alert of the rules with its real annotations, and this module
+//! fetches each link in the received mail, Slack, `PagerDuty` and webhook messages.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use devstack::cargo;
+use devstack::http::{get, is_ok};
+use devstack::ports::{Port, Ports};
+use devstack::process::{Daemon, wait_until};
+use devstack::report::Outcome;
+use devstack::stack;
+use devstack::tools::{ALERTMANAGER, CADDY, MAILDEV, PROMETHEUS};
+use rule_tools::rules::{self, RuleFile};
+use serde_json::{Value, json};
+
+use super::bench::{Bench, Told};
+
+/// Groups wait for a quarter of a second, and nothing repeats during the proof.
+const SPEED: u32 = 60;
+const LIMIT: Duration = Duration::from_mins(1);
+
+/// Checks every link of every alert.
+pub fn check() -> Result<Outcome> {
+    if [&MAILDEV, &ALERTMANAGER, &CADDY, &PROMETHEUS].iter().any(|tool| tool.find().is_none()) {
+        let note = "SKIPPED: no Prometheus, Alertmanager, Caddy or maildev here: links of notifications are NOT tested";
+        eprintln!("{note}");
+        return Ok(Outcome::default().with_note(note));
+    }
+    cargo::build(false, false)?;
+    let mut bench = Bench::start(SPEED)?;
+    let runbooks = Daemon::new("runbooks", &CADDY.path()?, bench.root());
+    bench.add(stack::runbooks(runbooks, &bench.ports, &bench.root().join("runbooks"))?);
+    let meant = raise(&mut bench)?;
+    let mut missing = BTreeSet::new();
+    let all_told = wait_until("every receiver is notified of every alert", LIMIT, || {
+        let told: BTreeSet<_> = bench.told()?.into_iter().map(|told| (told.alert, told.who)).collect();
+        missing = meant.difference(&told).cloned().collect();
+        Ok(missing.is_empty())
+    });
+    all_told.with_context(|| format!("{} notifications are missing, such as {:?}", missing.len(), missing.first()))?;
+    let pages: BTreeMap<_, _> = bench.ports.pages()?.into();
+    let told = bench.told()?;
+    let links: BTreeSet<String> =
+        told.iter().map(|told| links_of(told, &pages)).collect::<Result<Vec<_>>>()?.concat().into_iter().collect();
+    let dashboards = links.iter().filter_map(|link| link.strip_prefix(&format!("{}/d/", pages["GRAFANA_URL"])));
+    let dashboards: BTreeSet<&str> = dashboards.collect();
+    for uid in &dashboards {
+        let file = uid.strip_prefix("vitrine-").map(|name| bench.root().join(format!("grafana/dashboards/{name}.json")));
+        let text = file.and_then(|file| fs::read_to_string(file).ok()).with_context(|| format!("there is no dashboard {uid}"))?;
+        ensure!(text.contains(&format!("\"uid\": \"{uid}\"")), "no dashboard has the identifier {uid} that alerts link to");
+    }
+    let runbooks = open_runbooks(&bench.ports, &links, &pages["RUNBOOKS_URL"])?;
+    let silence = pages["ALERTMANAGER_URL"].clone();
+    ensure!(is_ok(&silence), "{silence} does not open");
+    let (messages, dashboards) = (told.len(), dashboards.len());
+    Ok(Outcome::passed().with_note(format!("{messages} messages: {runbooks} runbooks opened, {dashboards} dashboards exist")))
+}
+
+/// Starts a Prometheus in which every alert fires; returns the expected pairs of receiver and alert.
+fn raise(bench: &mut Bench) -> Result<BTreeSet<(String, String)>> {
+    let home = bench.root().join("prometheus");
+    let written: Value = rules::read(&home.join("prometheus.yml"))?;
+    // Each alert is in a group of its own, and none inhibits another; `inhibitions` tests that.
+    let mut cases = BTreeMap::new();
+    for file in rules::names(&home.join("rules"))? {
+        let file: RuleFile = rules::read(&home.join(format!("rules/{file}.yml")))?;
+        for rule in file.groups.into_iter().flat_map(|group| group.rules).filter(|rule| rule.alert.is_some()) {
+            let severity = rule.labels.get("severity").cloned().unwrap_or_default();
+            cases.insert(
+                (rule.name().to_owned(), severity, rule.annotations["runbook_url"].clone(), rule.annotations["dashboard_url"].clone()),
+                rule,
+            );
+        }
+    }
+    let meant =
+        cases.keys().flat_map(|(name, severity, ..)| receivers(severity).iter().map(|who| (name.clone(), (*who).to_owned()))).collect();
+    let firing: Vec<Value> = cases
+        .into_values()
+        .enumerate()
+        .map(|(number, rule)| {
+            let mut labels = json!(rule.labels);
+            labels["component"] = json!(format!("case-{number}"));
+            labels["cluster"] = labels["component"].clone();
+            json!({ "alert": rule.alert, "expr": "vector(1)", "labels": labels, "annotations": rule.annotations })
+        })
+        .collect();
+    // JSON is valid YAML.
+    let groups = json!({ "groups": [{ "name": "every alert", "rules": firing }] });
+    fs::write(home.join("every.yml"), groups.to_string()).context("failed to write the rules")?;
+    let global = json!({ "evaluation_interval": "1s", "external_labels": written["global"]["external_labels"] });
+    let config = json!({ "global": global, "alerting": written["alerting"], "rule_files": ["every.yml"] });
+    fs::write(home.join("every-config.yml"), config.to_string()).context("failed to write Prometheus' configuration")?;
+    let prometheus = prometheus(bench, &home)?;
+    bench.add(prometheus);
+    Ok(meant)
+}
+
+fn prometheus(bench: &Bench, home: &Path) -> Result<devstack::process::Process> {
+    let url = bench.ports.url(Port::Prometheus)?;
+    let mut prometheus = Daemon::new("prometheus", &PROMETHEUS.path()?, bench.root())
+        .args([
+            format!("--config.file={}", home.join("every-config.yml").display()),
+            format!("--storage.tsdb.path={}", bench.root().join("series").display()),
+            format!("--web.listen-address={}", bench.ports.address(Port::Prometheus)?),
+            // The first alerts fire before Prometheus has discovered Alertmanager.
+            "--rules.alert.resend-delay=5s".to_owned(),
+        ])
+        .start()?;
+    prometheus.wait_ready(LIMIT, || is_ok(&format!("{url}/-/ready")))?;
+    Ok(prometheus)
+}
+
+fn receivers(severity: &str) -> &'static [&'static str] {
+    match severity {
+        "critical" => &["pagerduty", "slack", "page@vitrine.example"],
+        "warning" => &["slack", "team@vitrine.example"],
+        "info" => &["log", "log@vitrine.example"],
+        _ => &["dead-man", "dead-man@vitrine.example"],
+    }
+}
+
+/// The links of a message: to the runbook, to a dashboard and, except for programs and the pager, to the page for silences.
+fn links_of(told: &Told, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> {
+    let words = told.text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '|'));
+    let links: Vec<String> = words.filter(|word| word.starts_with("http")).map(str::to_owned).collect();
+    let wrong = |what: &str| format!("{what} in the message to {}: {}", told.who, told.text);
+    ensure!(links.contains(&format!("{}/{}", pages["RUNBOOKS_URL"], told.alert)), wrong("no link to the runbook"));
+    ensure!(links.iter().any(|link| link.starts_with(&format!("{}/d/", pages["GRAFANA_URL"]))), wrong("no link to a dashboard"));
+    let is_short = ["pagerduty", "log", "dead-man"].contains(&&*told.who);
+    ensure!(is_short || links.contains(&format!("{}/#/alerts", pages["ALERTMANAGER_URL"])), wrong("no link to the page for silences"));
+    // A URL label would make a new alert whenever the URL changes.
+    ensure!(!told.text.contains("_url="), wrong("a URL among the labels"));
+    Ok(links)
+}
+
+/// Opens the runbooks behind these links and returns their number: each must be a page titled with its alert's name.
+fn open_runbooks(ports: &Ports, links: &BTreeSet<String>, base: &str) -> Result<usize> {
+    let list = get(&ports.page(Port::Runbooks)?)?;
+    let mut opened = 0;
+    for (link, name) in links.iter().filter_map(|link| Some((link, link.strip_prefix(base)?.strip_prefix('/')?))) {
+        let page = get(link)?;
+        let title = format!(">{name}</h1>");
+        ensure!(page.status == 200 && page.header("content-type").starts_with("text/html"), "{link} returned {}", page.status);
+        ensure!(page.body.contains(&title) && page.body.contains("<h2"), "{link} is not the runbook: {}", page.body);
+        ensure!(
+            page.body.contains(&format!("{}/alerts?search={name}", ports.page(Port::Prometheus)?)),
+            "{link} does not lead to the alert"
+        );
+        ensure!(list.body.contains(&format!("href=\"./{name}\"")), "{name} is not in the list of runbooks");
+        opened += 1;
+    }
+    let secret = get(&format!("{base}/monitoring/runbooks/site/Caddyfile"))?;
+    ensure!(opened > 0 && secret.status == 404, "{opened} runbooks; another file returned {}", secret.status);
+    Ok(opened)
+}

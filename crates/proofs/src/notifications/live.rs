@@ -1,0 +1,214 @@
+//! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: routing, inhibition, a
+//! silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are divided, so that minutes pass in a
+//! second.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use devstack::cargo;
+use devstack::http::send;
+use devstack::ports::Port;
+use devstack::process::{capture_ok, task, wait_until};
+use devstack::report::Outcome;
+use devstack::tools::{ALERTMANAGER, AMTOOL, MAILDEV};
+use rule_tools::checks;
+use serde_json::{Value, json};
+
+use super::bench::Bench;
+
+/// A page repeats every second or two.
+const SPEED: u32 = 1800;
+const LIMIT: Duration = Duration::from_secs(20);
+/// An `endsAt` in the past resolves an alert; one in the future keeps it firing.
+const LONG_AGO: &str = "2020-01-01T00:00:00Z";
+const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
+
+const PAGED: [&str; 3] = ["pagerduty", "slack", "page@vitrine.example"];
+const TEAM: [&str; 2] = ["slack", "team@vitrine.example"];
+
+/// The whole scenario.
+pub fn check() -> Result<Outcome> {
+    if MAILDEV.find().is_none() || ALERTMANAGER.find().is_none() {
+        let note = "SKIPPED: no Alertmanager or no maildev here: notifications are NOT tested";
+        eprintln!("{note}");
+        return Ok(Outcome::skipped(note));
+    }
+    cargo::build(false, false)?;
+    let bench = Bench::start(SPEED)?;
+    bench.who_is_told()?;
+    bench.a_silence_ends_the_repetition()?;
+    bench.that_it_is_over()?;
+    bench.with_no_replica_left()?;
+    Ok(Outcome::passed().with_note("notified, inhibited, silenced, resolved: PagerDuty, Slack, webhook, mail"))
+}
+
+/// The labels of an alert other than its name.
+type Labels<'a> = &'a [(&'a str, &'a str)];
+
+const REPLICA_DOWN: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-2:4002"), ("job", "backend")];
+const ITS_TARGET: Labels = &[("severity", "warning"), ("component", "monitoring"), ("instance", "backend-2:4002"), ("job", "backend")];
+const VERY_SLOW: Labels = &[("severity", "critical"), ("component", "database"), ("operation", "select"), ("table", "projects")];
+const SLOW: Labels = &[("severity", "warning"), ("component", "database"), ("operation", "select"), ("table", "projects")];
+const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("instance", "backend-1:4001"), ("job", "backend")];
+const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
+
+impl Bench {
+    /// Every receiver gets the alerts of its severity with the runbook's link; alerts that a critical one explains are inhibited.
+    fn who_is_told(&self) -> Result<()> {
+        self.raise(&[
+            ("Watchdog", &[("severity", "none"), ("component", "monitoring")]),
+            ("ServiceDown", REPLICA_DOWN),
+            ("TargetDown", ITS_TARGET),
+            ("TargetDown", &[("severity", "warning"), ("component", "monitoring"), ("instance", "redis-exporter:9121"), ("job", "redis")]),
+            ("ReplicaNotReady", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
+            // One replica's failures explain nothing about another replica.
+            ("PanicDetected", PANIC),
+            ("HighMemoryUsage", MEMORY),
+            ("VerySlowDatabaseQueries", VERY_SLOW),
+            ("SlowDatabaseQueries", SLOW),
+            ("LowCacheHitRate", &[("severity", "info"), ("component", "cache")]),
+        ])?;
+        for (alert, receivers) in [
+            ("Watchdog", &["dead-man", "dead-man@vitrine.example"][..]),
+            ("ServiceDown", &PAGED),
+            ("VerySlowDatabaseQueries", &PAGED),
+            ("PanicDetected", &PAGED),
+            ("HighMemoryUsage", &TEAM),
+            ("TargetDown", &TEAM),
+            ("ReplicaNotReady", &TEAM),
+            ("LowCacheHitRate", &["log", "log@vitrine.example"]),
+        ] {
+            for receiver in receivers {
+                self.await_told(receiver, alert, false, 1)?;
+            }
+        }
+        // By then all other receivers have been notified, too.
+        self.await_told("pagerduty", "ServiceDown", false, 2)?;
+        self.await_told("dead-man", "Watchdog", false, 2)?;
+        for told in self.told()? {
+            let runbook = format!("http://localhost:3002/{}", told.alert);
+            ensure!(told.text.contains(&runbook), "no runbook in the message to {}: {}", told.who, told.text);
+            ensure!(!told.over, "{} was notified that {} has resolved", told.who, told.alert);
+            let meant: &[&str] = match &*told.alert {
+                "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
+                "ServiceDown" | "VerySlowDatabaseQueries" | "PanicDetected" => &PAGED,
+                "TargetDown" | "ReplicaNotReady" | "HighMemoryUsage" => &TEAM,
+                "LowCacheHitRate" => &["log", "log@vitrine.example"],
+                _ => &[],
+            };
+            ensure!(meant.contains(&&*told.who), "{} was notified of {}", told.who, told.alert);
+            let names_it = told.alert == "TargetDown" && told.text.contains("backend-2:4002");
+            ensure!(!names_it, "{} was notified of the scrape target of a replica that is down: {}", told.who, told.text);
+        }
+        Ok(())
+    }
+
+    fn a_silence_ends_the_repetition(&self) -> Result<()> {
+        let mut silence = checks::tool(&AMTOOL)?;
+        silence.args(["--alertmanager.url", &self.ports.url(Port::Alertmanager)?, "silence", "add", "alertname=VerySlowDatabaseQueries"]);
+        capture_ok(silence.args(["--author", "somebody", "--comment", "I am at it", "--duration", "1h"]))?;
+        // Notifications in flight arrive before the next page.
+        self.await_another_page()?;
+        let before = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
+        self.await_another_page()?;
+        let after = self.count("pagerduty", "VerySlowDatabaseQueries", false)?;
+        ensure!(before == after, "a page was repeated despite a silence");
+        Ok(())
+    }
+
+    /// Receivers are notified of the resolution, and of an alert that is no longer inhibited but still fires.
+    fn that_it_is_over(&self) -> Result<()> {
+        self.send(&[("ServiceDown", REPLICA_DOWN)], LONG_AGO)?;
+        for receiver in PAGED {
+            self.await_told(receiver, "ServiceDown", true, 1)?;
+        }
+        let all = self.told()?;
+        let mut keys = all.iter().filter(|told| told.who == "pagerduty" && told.alert == "ServiceDown").map(|told| &told.key);
+        let first = keys.next().context("PagerDuty received no page")?;
+        ensure!(keys.all(|key| key == first), "PagerDuty received different keys for one incident");
+        wait_until("the receiver is notified of the target that ServiceDown explained", LIMIT, || {
+            Ok(self.told()?.iter().any(|told| told.who == "slack" && told.alert == "TargetDown" && told.text.contains("backend-2:4002")))
+        })
+    }
+
+    /// Only one alert notifies, although others follow from it.
+    fn with_no_replica_left(&self) -> Result<()> {
+        self.clear()?;
+        let replica: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-1:4001"), ("job", "backend")];
+        let warning: Labels = &[("severity", "warning"), ("component", "edge"), ("instance", "backend-3:4003"), ("job", "backend")];
+        self.raise(&[
+            ("AllReplicasDown", &[("severity", "critical"), ("component", "backend")]),
+            ("ServiceDown", replica),
+            ("TargetDown", warning),
+            ("ReplicaNotReady", warning),
+            ("EdgeUpstreamUnhealthy", warning),
+            ("EdgeErrors", &[("severity", "critical"), ("component", "edge")]),
+            ("HighErrorRate", &[("severity", "critical"), ("component", "http")]),
+            ("LowSuccessRate", &[("severity", "critical"), ("component", "http")]),
+        ])?;
+        for receiver in PAGED {
+            self.await_told(receiver, "AllReplicasDown", false, 2)?;
+        }
+        let follows = ["ServiceDown", "ReplicaNotReady", "EdgeUpstreamUnhealthy", "EdgeErrors", "HighErrorRate", "LowSuccessRate"];
+        for told in self.told()? {
+            let explained = follows.contains(&&*told.alert) || (told.alert == "TargetDown" && told.text.contains("backend-3:4003"));
+            ensure!(!explained || told.over, "{} was notified of {}, although no replica is left", told.who, told.alert);
+        }
+        Ok(())
+    }
+
+    fn raise(&self, alerts: &[(&str, Labels)]) -> Result<()> {
+        self.send(alerts, FAR_AWAY)
+    }
+
+    fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
+        // Alertmanager notifies at once of an alert older than its group wait, before it can know the inhibiting ones.
+        let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
+        let starts_at = now.trim().min(ends_at);
+        let alert = |(name, labels): &(&str, Labels)| {
+            let mut pairs = json!({ "alertname": name, "cluster": "vitrine" });
+            for (label, value) in *labels {
+                pairs[*label] = json!(value);
+            }
+            let place = labels.iter().find(|(label, _)| *label == "instance").map_or("here", |(_, value)| value);
+            let annotations = json!({
+                "summary": format!("{name} is tried"),
+                "description": format!("{name} at {place}."),
+                "runbook_url": format!("http://localhost:3002/{name}"),
+                "dashboard_url": "http://localhost:3001/d/vitrine-overview",
+            });
+            json!({ "labels": pairs, "annotations": annotations, "startsAt": starts_at, "endsAt": ends_at })
+        };
+        let body: Value = alerts.iter().map(alert).collect();
+        let answer = send("POST", &format!("{}/api/v2/alerts", self.ports.url(Port::Alertmanager)?), &[], Some(&body))?;
+        ensure!(answer.status == 200, "Alertmanager rejected alerts: {}", answer.body);
+        Ok(())
+    }
+
+    fn await_told(&self, who: &str, alert: &str, over: bool, times: usize) -> Result<()> {
+        let told = wait_until(&format!("{who} is notified of {alert}"), LIMIT, || Ok(self.count(who, alert, over)? >= times));
+        told.inspect_err(|_| {
+            for told in self.told().unwrap_or_default() {
+                eprintln!("{told:?}");
+            }
+        })
+    }
+
+    fn await_another_page(&self) -> Result<()> {
+        let so_far = self.count("pagerduty", "ServiceDown", false)?;
+        self.await_told("pagerduty", "ServiceDown", false, so_far + 1)
+    }
+
+    fn count(&self, who: &str, alert: &str, over: bool) -> Result<usize> {
+        let all = self.told()?;
+        Ok(all.iter().filter(|told| told.who == who && told.alert == alert && told.over == over).count())
+    }
+
+    fn clear(&self) -> Result<()> {
+        for (port, path) in [(Port::ProviderSim, "notifications"), (Port::MailPage, "email/all")] {
+            let answer = send("DELETE", &format!("{}/{path}", self.ports.url(port)?), &[], None)?;
+            ensure!(answer.status < 300, "DELETE {path}: {}", answer.status);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,285 @@
+//! Causes that move panels. Most of them are drills; the others raise no alert, or would take longer as a drill. The names are those of
+//! `monitoring/grafana/causes.json`.
+
+use std::fmt::{self, Display, Formatter};
+use std::fs;
+use std::io::Write as _;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use clap::ValueEnum;
+use devstack::paths;
+use devstack::ports::Port;
+use rustix::process::Signal;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use crate::drill::bench::{Bench, shoot};
+use crate::drill::environments::Environments;
+use crate::drill::proof::load;
+use crate::drill::traffic::Traffic;
+use crate::drill::watch::parts;
+use crate::drill::{Drill, Mitigation, ends};
+use crate::drill::{accounts, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime};
+
+/// Longer than the whole proof.
+const LOAD_LASTS: Duration = Duration::from_hours(2);
+
+/// Causes run in this order: those that leave little behind and do less harm come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cause {
+    /// Users arrive: the demo load begins.
+    Traffic,
+    /// An alert fires.
+    Alerts,
+    /// Prometheus has more rules to evaluate: very many, a slow one, and an invalid one.
+    Rules,
+    /// A disk fills up.
+    Disk,
+    /// A program beside the service writes to the machine's disk.
+    DiskTraffic,
+    /// Clients download a lot of data.
+    Downloads,
+    /// Clients send invalid requests.
+    ClientErrors,
+    /// Browsers report slow and broken pages.
+    BrowserReports,
+    /// Logins with wrong passwords.
+    LoginFailures,
+    /// OAuth callbacks with a forged state.
+    OauthFailures,
+    /// A client exceeds its rate limit.
+    RateLimits,
+    /// Socket connections are refused.
+    SocketErrors,
+    /// Events do not reach clients.
+    DroppedEvents,
+    /// Jobs queue up.
+    JobsBacklog,
+    /// A platform fails.
+    PlatformFailures,
+    /// The environment driver fails.
+    DriverFailures,
+    /// The environment driver is slow.
+    SlowDriver,
+    /// Redis is slow.
+    SlowRedis,
+    /// Other clients hold Postgres connections and locks.
+    DatabaseConnections,
+    /// A replica's worker threads are busy.
+    Busy,
+    /// A replica uses too much memory.
+    Memory,
+    /// Responses are slow.
+    Slowness,
+    /// Statements are slow.
+    SlowDatabase,
+    /// Statements hold every connection of the pools.
+    DatabasePool,
+    /// A route fails.
+    ServerErrors,
+    /// A handler panics.
+    Panic,
+    /// Statements fail.
+    DatabaseErrors,
+    /// Every request fails, long enough to burn an error budget.
+    ErrorBudget,
+    /// Redis is down.
+    RedisAway,
+    /// Postgres is down.
+    PostgresAway,
+    /// A background task ends, and its replica shuts down.
+    Task,
+    /// A replica is replaced.
+    ReplicaRestarted,
+    /// A replica is down.
+    ReplicaStopped,
+    /// No replica responds to the edge.
+    EdgeErrors,
+}
+
+impl Cause {
+    /// Injects the cause and returns its mitigation.
+    pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
+        match self {
+            Self::Traffic => traffic(bench),
+            Self::Rules => rules(bench),
+            Self::DiskTraffic => disk_traffic(),
+            Self::Downloads => downloads(bench),
+            Self::ClientErrors => client_errors(bench),
+            Self::BrowserReports => browser_reports(bench),
+            Self::SlowDriver => slow_driver(bench),
+            Self::ServerErrors => server_errors(bench),
+            Self::ReplicaRestarted => replica_restarted(bench),
+            _ => self.drill().map_or_else(|| bail!("nothing injects {self}"), |drill| (drill.inject)(bench)),
+        }
+    }
+
+    /// The names of the alerts that it raises.
+    #[must_use]
+    pub fn alerts(self) -> Vec<&'static str> {
+        self.drill().into_iter().flat_map(|drill| drill.alerts).map(|alert| parts(alert).0).collect()
+    }
+
+    /// The drill with this cause, if there is one.
+    fn drill(self) -> Option<Drill> {
+        Some(match self {
+            Self::Traffic
+            | Self::Rules
+            | Self::DiskTraffic
+            | Self::Downloads
+            | Self::ClientErrors
+            | Self::BrowserReports
+            | Self::SlowDriver
+            | Self::ServerErrors
+            | Self::ReplicaRestarted => return None,
+            Self::Alerts => meta::TARGET,
+            Self::Disk => infra::DISK,
+            Self::LoginFailures => accounts::FAILURES,
+            Self::OauthFailures => accounts::OAUTH,
+            Self::RateLimits => accounts::BRUTE_FORCE,
+            Self::SocketErrors => realtime::REFUSED,
+            Self::DroppedEvents => realtime::DROPPED,
+            Self::JobsBacklog => jobs::BACKLOG,
+            Self::PlatformFailures => jobs::PLATFORM,
+            Self::DriverFailures => environments::FAILING,
+            Self::DatabaseConnections => database::CONNECTIONS,
+            Self::Busy => runtime::BUSY,
+            Self::Memory => runtime::FULL,
+            Self::SlowDatabase => database::VERY_SLOW,
+            Self::DatabasePool => database::SLOW,
+            Self::Slowness => http::SLOW,
+            Self::Panic => runtime::PANIC,
+            Self::DatabaseErrors => database::ERRORS,
+            Self::ErrorBudget => http::OUTAGE,
+            Self::SlowRedis => cache::SLOW,
+            Self::RedisAway => cache::DOWN,
+            Self::PostgresAway => database::DOWN,
+            Self::Task => runtime::TASK,
+            Self::ReplicaStopped => infra::REPLICA,
+            Self::EdgeErrors => infra::SERVICE,
+        })
+    }
+
+    /// Whether it, or the cause before it, makes the edge lose replicas.
+    #[must_use]
+    pub fn is_of_replicas(self) -> bool {
+        self >= Self::PostgresAway
+    }
+}
+
+impl Display for Cause {
+    fn fmt(&self, out: &mut Formatter<'_>) -> fmt::Result {
+        out.write_str(self.to_possible_value().as_ref().map_or("", |name| name.get_name()))
+    }
+}
+
+/// The load continues until the stack stops, so that all later causes happen under load.
+fn traffic(bench: &mut Bench) -> Result<Mitigation> {
+    let load = load(bench, LOAD_LASTS)?;
+    bench.keep(load);
+    Ok(ends(()))
+}
+
+fn rules(bench: &mut Bench) -> Result<Mitigation> {
+    let many = (meta::CARDINALITY.inject)(bench)?;
+    let long = meta::add_rule(bench, "long", "count(rate({__name__=~\".+\"}[5m]))")?;
+    let broken = (meta::RULE.inject)(bench)?;
+    Ok(Box::new(move |bench| [many, long, broken].into_iter().try_for_each(|end| end(bench))))
+}
+
+/// Writes more than other programs of a machine do: 8 MiB that must reach the disk, sixteen times per second. It writes to the disk of the
+/// checkout, since a temporary folder may be in memory.
+fn disk_traffic() -> Result<Mitigation> {
+    let folder = tempfile::tempdir_in(paths::target())?;
+    let file = folder.path().join("written");
+    let bytes = vec![7; 8 << 20];
+    let writer = Traffic::start(16, 1, move |_, _| {
+        let written = fs::File::create(&file).and_then(|mut file| file.write_all(&bytes).and_then(|()| file.sync_all()));
+        if let Err(error) = written {
+            eprintln!("{}: {error}", file.display());
+        }
+    });
+    Ok(ends((writer, folder)))
+}
+
+/// Sends more than other programs send over loopback: 180 KB, a hundred times per second.
+fn downloads(bench: &Bench) -> Result<Mitigation> {
+    let url = format!("{}/api/openapi.json", bench.url(Port::Backend(1))?);
+    let downloads = Traffic::start(100, 4, move |client, _| shoot(client, "GET", &url, &[], None));
+    Ok(ends(downloads))
+}
+
+/// Requests without a session, for a missing project, and with an invalid body.
+fn client_errors(bench: &Bench) -> Result<Mitigation> {
+    let edge = bench.stack.edge()?;
+    let wrong = Traffic::start(12, 2, move |client, number| match number % 3 {
+        0 => shoot(client, "GET", &format!("{edge}/api/projects"), &[], None),
+        1 => shoot(client, "GET", &format!("{edge}/api/showcase/no-such-project"), &[], None),
+        _ => shoot(client, "POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": 1 }))),
+    });
+    Ok(ends(wrong))
+}
+
+/// A beacon with one event of each kind that a browser reports of a bad visit.
+fn browser_reports(bench: &Bench) -> Result<Mitigation> {
+    let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
+    let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
+    let asset = |kind: &str| json!({ "kind": "asset", "type": kind, "value": 9000 });
+    let call = |status: u16| json!({ "kind": "api_call", "endpoint": "/api/projects", "status": status });
+    let waits = ["fcp", "inp", "lcp", "ttfb"].map(|name| vital(name, json!(9000)));
+    let errors = ["csp_violation", "error", "resource", "unhandled_rejection"].map(error);
+    let assets = ["font", "image", "script", "style"].map(asset);
+    let rest = [
+        json!({ "kind": "page_view", "route": "/about" }),
+        json!({ "kind": "error_boundary", "route": "/about" }),
+        vital("cls", json!(0.5)),
+        call(200),
+        call(404),
+        call(500),
+        // A call without a response.
+        call(0),
+    ];
+    let events: Vec<Value> = [&waits[..], &errors, &assets, &rest].concat();
+    Ok(ends(frontend::beacons(bench, 4, &json!(events))?))
+}
+
+/// As the drill of the slow driver, but with seconds instead of half a minute.
+fn slow_driver(bench: &Bench) -> Result<Mitigation> {
+    let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
+    let some = Environments::make(bench, 4)?;
+    some.all("start", 202)?;
+    Ok(Box::new(move |bench| {
+        bench.end_fault(&fault)?;
+        some.delete()
+    }))
+}
+
+fn server_errors(bench: &Bench) -> Result<Mitigation> {
+    let fault = bench.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
+    let failing = http::readers(bench, 15, 2)?;
+    Ok(Box::new(move |bench| {
+        bench.end_fault(&fault)?;
+        drop(failing);
+        Ok(())
+    }))
+}
+
+fn replica_restarted(bench: &mut Bench) -> Result<Mitigation> {
+    // Replica 3, which has been up for long; other causes restart the others.
+    bench.stack.replace_replica(3, Signal::TERM)?;
+    Ok(ends(()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn causes_have_the_same_names_in_commands_and_in_files() {
+        for cause in Cause::value_variants() {
+            assert_eq!(serde_json::from_value::<Cause>(json!(cause.to_string())).unwrap(), *cause);
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! The proof: under load no panel is empty; then the causes follow one after the other. Before each cause, a quiet phase records the
+//! baseline of its panels.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use devstack::form::Form;
+use devstack::paths;
+use devstack::process::{check_interrupt, pause};
+use devstack::report::{Outcome, Report};
+use devstack::speed::Pace;
+use rule_tools::dashboards::{self, Dashboard, Panel, Variables};
+
+use super::band::Bands;
+use super::causes::Cause;
+use super::shown::{Shown, apart, ask, now, values};
+use crate::drill::bench::Bench;
+
+/// Time for the preceding cause to leave the windows of most rates.
+const SETTLE: Duration = Duration::from_secs(6);
+/// The same after a change of replicas: the edge counts healthy replicas every ten seconds.
+const SETTLE_OF_REPLICAS: Duration = Duration::from_secs(15);
+/// Minimum duration of the recording of the baseline.
+const QUIET: Duration = Duration::from_secs(6);
+/// Maximum number of control phases, each as long, that check whether the panels stay within the baseline.
+const CONTROLS: u8 = 3;
+/// Time limit from a cause to the movement of its panels.
+const LIMIT: Duration = Duration::from_secs(45);
+/// The same for the start of the load: some journeys begin every half minute, and take as long.
+const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
+/// The time range in which a panel must show any data.
+const SHOWN: Duration = Duration::from_secs(30);
+
+/// A panel and the state of its proof.
+struct Case {
+    name: String,
+    cause: Cause,
+    queries: Vec<Query>,
+    /// The problem with its data before the cause, if any.
+    trouble: Option<String>,
+    /// How often it left its baseline without its cause.
+    restless: u8,
+    moved: Moved,
+}
+
+struct Query {
+    name: String,
+    text: String,
+    is_of_buckets: bool,
+    bands: Option<Bands>,
+}
+
+/// Whether a panel has moved.
+enum Moved {
+    NotYet,
+    /// Seconds from the cause to the movement.
+    After(f64),
+    /// The query failed at the last poll.
+    Unseen(String),
+}
+
+/// The panels to prove, with their dashboards.
+pub struct Proof {
+    dashboards: Vec<(Dashboard, Variables)>,
+    cases: Vec<Case>,
+    step: Duration,
+    speed: u32,
+}
+
+impl Proof {
+    /// Reads the committed dashboards for a stack with this speed of the monitoring; selects all panels, or those of the chosen causes.
+    pub fn read(speed: u32, chosen: &[Cause]) -> Result<Self> {
+        let pace = Pace::of(&dashboards::prometheus()?, speed);
+        let causes = dashboards::causes::<Cause>()?;
+        let mut proof = Self { dashboards: Vec::new(), cases: Vec::new(), step: pace.interval(), speed };
+        for dashboard in dashboards::committed()? {
+            let variables = Variables::of(&dashboard, pace).with_context(|| dashboard.uid.clone())?;
+            for panel in dashboard.shown() {
+                let cause = causes.get(&dashboard.uid).and_then(|panels| panels.get(&panel.id));
+                let cause = *cause.with_context(|| format!("{} / {}: has no cause in causes.json", dashboard.title, panel.title))?;
+                if chosen.is_empty() || chosen.contains(&cause) {
+                    proof.cases.push(Case::new(&dashboard, panel, cause, &variables)?);
+                }
+            }
+            proof.dashboards.push((dashboard, variables));
+        }
+        Ok(proof)
+    }
+
+    /// Selects the panels of traffic that query the edge's metrics: a proof of half a minute.
+    pub fn of_the_edge(speed: u32) -> Result<Self> {
+        let mut proof = Self::read(speed, &[Cause::Traffic])?;
+        proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
+        proof.dashboards.retain(|(dashboard, _)| proof.cases.iter().any(|case| case.name.starts_with(&dashboard.title)));
+        ensure!(!proof.cases.is_empty(), "no panel queries the edge's metrics");
+        Ok(proof)
+    }
+
+    /// Runs the proof on a stack that it starts in this form.
+    pub fn on_a_stack(self, report: &mut Report, form: Form) -> Result<()> {
+        let folder = paths::temporary("panels")?;
+        let mut started = None;
+        report.step(format!("a stack, its monitoring at {} times the speed", self.speed), || {
+            started = Some(Bench::start(folder.path().to_owned(), self.speed, form)?);
+            Ok(Outcome::passed())
+        })?;
+        started.map_or(Ok(()), |mut bench| self.run(report, &mut bench))
+    }
+
+    /// Runs the proof; adds one row per panel.
+    pub fn run(mut self, report: &mut Report, bench: &mut Bench) -> Result<()> {
+        // All other causes happen under load.
+        let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
+        for cause in causes {
+            let start = Instant::now();
+            eprintln!("--- {cause}");
+            self.happens(cause, report, bench)?;
+            check_interrupt()?;
+            if cause == Cause::Traffic {
+                self.look(bench)?;
+                self.look_around(report, bench)?;
+            }
+            for case in self.cases.iter().filter(|case| case.cause == cause) {
+                let outcome = case.outcome();
+                eprintln!("    {}: {}", case.name, outcome.note);
+                report.add(case.name.as_str(), start.elapsed(), outcome);
+            }
+        }
+        Ok(())
+    }
+
+    /// Injects a cause and watches the panels that it should move.
+    fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
+        let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
+        rest(if cause.is_of_replicas() { SETTLE_OF_REPLICAS } else { SETTLE })?;
+        record(bench, &mut cases, self.step)?;
+        let begin = now();
+        let made = cause.make(bench);
+        if made.is_ok() {
+            watch(bench, cause, &mut cases, begin, self.step)?;
+        }
+        let ended = made.and_then(|end| end(bench)).and_then(|()| bench.end_faults());
+        if let Err(error) = ended {
+            report.step(format!("{cause} is injected and ended"), || Err(error))?;
+            bench.end_faults()?;
+        }
+        Ok(())
+    }
+
+    /// Waits until every query of every panel returns data.
+    fn look(&mut self, bench: &Bench) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            let to = now();
+            for case in &mut self.cases {
+                case.trouble = case.trouble(bench, to, self.step);
+            }
+            if self.cases.iter().all(|case| case.trouble.is_none()) || start.elapsed() > LIMIT {
+                return Ok(());
+            }
+            rest(self.step)?;
+        }
+    }
+
+    /// Checks that variables have values and that the queries of annotations are valid.
+    fn look_around(&self, report: &mut Report, bench: &Bench) -> Result<()> {
+        for (dashboard, variables) in &self.dashboards {
+            report.step(format!("{} / variables and annotations", dashboard.title), || {
+                for (name, choices) in dashboard.choices() {
+                    let (series, label) = choices.with_context(|| format!("{name} queries no values of a label"))?;
+                    let count = values(bench, &variables.fill(series)?, label)?;
+                    ensure!(count > 0, "{name} has no value");
+                }
+                let to = now();
+                for annotation in dashboard.annotations() {
+                    let query = variables.fill(&annotation.expr)?;
+                    ask(bench, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
+                }
+                Ok(Outcome::passed())
+            })?;
+        }
+        Ok(())
+    }
+}
+
+impl Case {
+    fn new(dashboard: &Dashboard, panel: &Panel, cause: Cause, variables: &Variables) -> Result<Self> {
+        let name = format!("{} / {}", dashboard.title, panel.title);
+        let query = |target: &dashboards::Target| {
+            let text = variables.fill(&target.expr).with_context(|| name.clone())?;
+            Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), bands: None })
+        };
+        let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
+        ensure!(!queries.is_empty(), "{name} has no query");
+        Ok(Self { name, cause, queries, trouble: None, restless: 0, moved: Moved::NotYet })
+    }
+
+    /// Records the baseline from the samples between two times.
+    fn record(&mut self, bench: &Bench, from: f64, to: f64, step: Duration) {
+        self.moved = Moved::NotYet;
+        // Both ends are included.
+        let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
+        let alerts = self.cause.alerts();
+        for query in &mut self.queries {
+            match query.ask(bench, from, to, step) {
+                Ok(quiet) => {
+                    let bands = Bands::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
+                    query.bands = Some(if query.is_of_buckets { bands.in_shades() } else { bands });
+                }
+                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+            }
+        }
+    }
+
+    /// The problem with its data at a time, if any.
+    fn trouble(&self, bench: &Bench, to: f64, step: Duration) -> Option<String> {
+        self.queries.iter().find_map(|query| match query.ask(bench, to - SHOWN.as_secs_f64(), to, step) {
+            Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
+            Err(error) => Some(format!("{}: {error:#}", query.name)),
+        })
+    }
+
+    /// Checks whether it moved between two times.
+    fn see(&mut self, bench: &Bench, begin: f64, from: f64, to: f64, step: Duration) {
+        for query in &self.queries {
+            let Some(bands) = &query.bands else { continue };
+            match query.ask(bench, from, to, step) {
+                Ok(shown) => {
+                    if let Some(time) = bands.left(&shown, from) {
+                        self.moved = Moved::After(time - begin);
+                        return;
+                    }
+                }
+                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+            }
+        }
+    }
+
+    fn has_moved(&self) -> bool {
+        matches!(self.moved, Moved::After(_))
+    }
+
+    fn outcome(&self) -> Outcome {
+        let cause = self.cause;
+        let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
+        let restless = if self.restless == 0 { String::new() } else { format!(", {} times without a cause", self.restless) };
+        match &self.moved {
+            Moved::After(seconds) if trouble.is_empty() => {
+                Outcome::passed().with_note(format!("{cause}: moved after {seconds:.1} s{restless}"))
+            }
+            Moved::After(seconds) => Outcome::failed(format!("{cause}: moved after {seconds:.1} s{trouble}")),
+            Moved::NotYet => Outcome::failed(format!("{cause}: did not move{restless}{trouble}")),
+            Moved::Unseen(error) => Outcome::failed(format!("{cause}: {error}{trouble}")),
+        }
+    }
+}
+
+impl Query {
+    /// The data of the query between two times.
+    fn ask(&self, bench: &Bench, from: f64, to: f64, step: Duration) -> Result<Shown> {
+        let shown = ask(bench, &self.text, from, to, step)?;
+        if self.is_of_buckets { apart(&shown) } else { Ok(shown) }
+    }
+}
+
+/// Records the baseline of panels, until a control phase shows nothing outside of it or the attempts are used up.
+fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> {
+    let begin = now();
+    rest(QUIET)?;
+    let mut to = now();
+    for case in cases.iter_mut() {
+        case.record(bench, begin, to, step);
+    }
+    for _ in 0..CONTROLS {
+        rest(Duration::from_secs_f64(to - begin))?;
+        let from = to;
+        to = now();
+        let mut is_calm = true;
+        for case in cases.iter_mut() {
+            case.see(bench, begin, from, to, step);
+            if case.has_moved() {
+                is_calm = false;
+                case.restless += 1;
+                case.record(bench, begin, to, step);
+            }
+        }
+        if is_calm {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Polls until all panels have moved or the time limit passes.
+fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
+    let limit = if cause == Cause::Traffic { LIMIT_OF_TRAFFIC } else { LIMIT };
+    let start = Instant::now();
+    // Until the next scrape, Prometheus still returns samples from before the cause.
+    let mut from = begin + step.as_secs_f64();
+    while !cases.iter().all(|case| case.has_moved()) && start.elapsed() < limit {
+        rest(step)?;
+        let to = now();
+        for case in cases.iter_mut().filter(|case| !case.has_moved()) {
+            case.see(bench, begin, from, to, step);
+        }
+        from = to;
+    }
+    Ok(())
+}
+
+fn rest(long: Duration) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < long {
+        pause()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,90 @@
+//! The stores of a run and their contents: each target has a Postgres and a Redis database of its own, with the same accounts, session and
+//! projects, so that responses can be compared.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use devstack::paths;
+use devstack::process::{capture_ok, task};
+use devstack::stores::{self, Store};
+use tempfile::TempDir;
+
+/// The project that the cases read.
+pub const PROJECT: &str = "01900000-0000-7000-8000-000000000064";
+/// A private project of another account.
+pub const FOREIGN_PROJECT: &str = "01900000-0000-7000-9000-000000000001";
+
+/// 200 projects of one account, and one of another. Identifiers increase, as those of UUID version 7 do.
+const SEED: &str = "
+INSERT INTO users (id, email, display_name) VALUES
+    ('01900000-0000-7000-a000-000000000001', 'ada@example.org', 'Ada'),
+    ('01900000-0000-7000-a000-000000000002', 'ben@example.org', 'Ben');
+INSERT INTO auth_sessions (id, user_id, token_hash, device, expires_at)
+    SELECT '01900000-0000-7000-b000-000000000001', id, sha256(:'token'), 'peers', now() + interval '1 day'
+    FROM users WHERE email = 'ada@example.org';
+INSERT INTO projects (id, owner_id, name, slug, description)
+    SELECT ('01900000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, '01900000-0000-7000-a000-000000000001',
+           'Project ' || n, 'project-' || n, 'One of 200, with a line of text.'
+    FROM generate_series(1, 200) n;
+INSERT INTO projects (id, owner_id, name, slug) VALUES
+    ('01900000-0000-7000-9000-000000000001', '01900000-0000-7000-a000-000000000002', 'Foreign', 'foreign');
+INSERT INTO project_members (project_id, user_id, role) SELECT id, owner_id, 'owner' FROM projects;
+ANALYZE;
+";
+
+/// Running stores.
+pub struct Fixture {
+    postgres: Store,
+    redis: Store,
+    /// The token of the session.
+    pub token: String,
+    folder: TempDir,
+}
+
+/// The databases of one target.
+pub struct Place {
+    /// The URL of its Postgres database.
+    pub database_url: String,
+    /// The URL of its Redis database.
+    pub redis_url: String,
+}
+
+impl Fixture {
+    /// Starts the stores, on the cores of this process.
+    pub fn open() -> Result<Self> {
+        let folder = paths::temporary("peers")?;
+        let (postgres, redis) = stores::disposable(folder.path())?;
+        let token = paths::random_key()?.replace('+', "-").replace('/', "_").replace('=', "");
+        Ok(Self { postgres, redis, token, folder })
+    }
+
+    /// The folder for scripts and logs.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Creates the databases of a target, with the tables of this `vitrine` binary and the rows of the seed.
+    pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Place> {
+        let database = format!("peers_{}", name.replace('-', "_"));
+        self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
+        let server = self.postgres.url.strip_suffix("/vitrine").context("the database must be named vitrine")?;
+        let place = Place { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
+        capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url))?;
+        self.psql(&database, &SEED.replace(":'token'", &format!("'{}'", self.token)))?;
+        Ok(place)
+    }
+
+    fn psql(&self, database: &str, sql: &str) -> Result<String> {
+        let (password, port) = self.access().context("failed to parse the URL of Postgres")?;
+        let psql = stores::postgres_programs()?.join("psql");
+        let mut psql = task(psql);
+        psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "vitrine", "-d", database, "-c", sql]);
+        capture_ok(psql.env("PGPORT", port).env("PGPASSWORD", password))
+    }
+
+    /// Password and port, from the URL.
+    fn access(&self) -> Option<(&str, &str)> {
+        let (user, server) = self.postgres.url.split_once('@')?;
+        Some((user.rsplit_once(':')?.1, server.split_once(':')?.1.split_once('/')?.0))
+    }
+}

@@ -1,0 +1,169 @@
+//! The compared services: their names, how each is started, and a running one.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use devstack::http::{get, send};
+use devstack::ports;
+use devstack::process::{Daemon, Process};
+
+use super::fixture::Place;
+use super::machine;
+
+const START_LIMIT: Duration = Duration::from_mins(1);
+/// More than any case opens.
+const CONNECTIONS: &str = "20000";
+
+/// The name of a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Name {
+    /// This checkout.
+    Vitrine,
+    /// Another binary or revision of Vitrine.
+    Baseline,
+    /// `benches/peers/fastify`.
+    Fastify,
+    /// `benches/peers/plain-axum`.
+    PlainAxum,
+    /// The second binary of `benches/peers/plain-axum`.
+    BareAxum,
+}
+
+impl Name {
+    /// The services that Vitrine is compared with.
+    pub const PEERS: [Self; 3] = [Self::Fastify, Self::PlainAxum, Self::BareAxum];
+
+    /// The name on the command line and in tables.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Vitrine => "vitrine",
+            Self::Baseline => "baseline",
+            Self::Fastify => "fastify",
+            Self::PlainAxum => "plain-axum",
+            Self::BareAxum => "bare-axum",
+        }
+    }
+
+    /// The peers in a list of names; all of them when the list is empty.
+    pub fn peers(list: &[String]) -> Result<Vec<Self>> {
+        if list.is_empty() {
+            return Ok(Self::PEERS.to_vec());
+        }
+        let find = |text: &String| {
+            let found = Self::PEERS.into_iter().find(|name| name.as_str() == text);
+            found.map_or_else(|| bail!("unknown peer {text:?}: must be fastify, plain-axum or bare-axum"), Ok)
+        };
+        list.iter().map(find).collect()
+    }
+
+    /// Whether it has all six routes.
+    pub const fn is_full(self) -> bool {
+        !matches!(self, Self::BareAxum)
+    }
+
+    /// Whether it accepts Socket.IO connections.
+    pub const fn has_sockets(self) -> bool {
+        self.is_vitrine() || matches!(self, Self::Fastify)
+    }
+
+    const fn is_vitrine(self) -> bool {
+        matches!(self, Self::Vitrine | Self::Baseline)
+    }
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.as_str())
+    }
+}
+
+/// A service that can be started.
+pub struct Target {
+    pub name: Name,
+    /// The program and its arguments.
+    pub program: (PathBuf, Vec<OsString>),
+    /// Its databases.
+    pub place: Place,
+}
+
+/// A running service; dropping it stops it.
+pub struct Running {
+    process: Process,
+    /// Its base URL.
+    pub url: String,
+}
+
+impl Running {
+    /// The id of its process.
+    pub fn pid(&self) -> u32 {
+        self.process.pid().as_raw_nonzero().get().unsigned_abs()
+    }
+
+    /// Its resident memory in MB.
+    #[expect(clippy::cast_precision_loss, reason = "memory has fewer than 52 bits of KiB")]
+    pub fn resident_mb(&self) -> f64 {
+        machine::resident_kib(self.pid()) as f64 * 1024.0 / 1e6
+    }
+}
+
+impl Target {
+    /// Starts it on one core and waits until it responds to a request that needs its stores.
+    pub fn start(&self, core: u32, token: &str, logs: &Path) -> Result<Running> {
+        let [port] = ports::free(1)?[..] else { bail!("no free port") };
+        let (program, arguments) = &self.program;
+        let mut daemon = Daemon::new(self.name.as_str(), Path::new("taskset"), logs)
+            .args([OsString::from("--cpu-list"), core.to_string().into(), program.into()])
+            .args(arguments)
+            .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
+            .env("DATABASE_URL", &self.place.database_url)
+            .env("REDIS_URL", &self.place.redis_url)
+            .env("NODE_ENV", "production");
+        if self.name.is_vitrine() {
+            // The defaults, except for per-client limits: here a single client makes all requests.
+            for limit in ["SOCKETS_PER_USER", "SOCKETS_PER_ADDRESS", "MAX_CONNECTIONS"] {
+                daemon = daemon.env(limit, CONNECTIONS);
+            }
+            for pause in ["DRAIN_DELAY", "SOCKET_DRAIN"] {
+                daemon = daemon.env(pause, "0s");
+            }
+        }
+        let mut process = daemon.start()?;
+        let url = format!("http://127.0.0.1:{port}");
+        let bearer = format!("Bearer {token}");
+        process.wait_ready(START_LIMIT, || {
+            let answer = if self.name.is_full() {
+                send("GET", &format!("{url}/api/auth/me"), &[("authorization", &bearer)], None)
+            } else {
+                get(&format!("{url}/health"))
+            };
+            answer.is_ok_and(|answer| answer.status == 200)
+        })?;
+        Ok(Running { process, url })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn peers_are_chosen_by_name_and_others_are_refused() {
+        let named = |list: &[&str]| Name::peers(&list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
+        assert_eq!(named(&[]).unwrap(), Name::PEERS);
+        assert_eq!(named(&["bare-axum", "fastify"]).unwrap(), [Name::BareAxum, Name::Fastify]);
+        let error = named(&["express"]).unwrap_err().to_string();
+        assert_eq!(error, "unknown peer \"express\": must be fastify, plain-axum or bare-axum");
+    }
+
+    #[test]
+    fn a_service_that_ends_at_its_start_is_reported_with_its_log() {
+        let logs = tempfile::tempdir().unwrap();
+        let place = Place { database_url: String::new(), redis_url: String::new() };
+        let program = ("sh".into(), vec!["-c".into(), "echo no luck; exit 3".into()]);
+        let error = Target { name: Name::Fastify, program, place }.start(0, "", logs.path()).err().unwrap().to_string();
+        assert!(error.contains("fastify ended") && error.contains("no luck"), "{error}");
+    }
+}

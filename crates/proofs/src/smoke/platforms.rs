@@ -1,0 +1,42 @@
+//! A user's way through platforms, in one browser: sign in with one, link another, publish a project and announce it there.
+
+use anyhow::{Result, ensure};
+use devstack::http::get;
+use devstack::process::wait_until;
+use devstack::report::Outcome;
+use serde_json::{Value, json};
+
+use super::{OPERATION_LIMIT, expect};
+use crate::browsing::Browser;
+
+/// The journey of a browser without cookies.
+pub fn journey(edge: &str, simulator: &str) -> Result<Outcome> {
+    let mut browser = Browser::new();
+    let api = |path: &str| format!("{edge}/api{path}");
+
+    browser.authorise(edge, simulator, "google")?;
+    let me = expect(&browser.get(&api("/auth/me"))?, 200, "who is signed in")?;
+    browser.authorise(edge, simulator, "mastodon")?;
+    let accounts = expect(&browser.get(&api("/accounts"))?, 200, "linked accounts")?;
+    let platforms: Vec<&str> = list(&accounts["items"]).filter_map(|account| account["platform"].as_str()).collect();
+    ensure!(["google", "mastodon"].iter().all(|name| platforms.contains(name)), "{me} is linked with {platforms:?}");
+
+    let project = expect(&browser.post(&api("/projects"), &json!({ "name": "Announced" }))?, 201, "create")?;
+    let id = project["id"].as_str().unwrap_or_default();
+    expect(&browser.post(&api(&format!("/projects/{id}/publish")), &json!({}))?, 200, "publish")?;
+    let new = json!({ "project_id": id, "text": "It is there", "platforms": ["mastodon"] });
+    let post = expect(&browser.post(&api("/posts"), &new)?, 201, "announce")?;
+    let place = api(&format!("/posts/{}", post["id"].as_str().unwrap_or_default()));
+    wait_until("the post is delivered", OPERATION_LIMIT, || {
+        let post = expect(&browser.get(&place)?, 200, "the post")?;
+        let mut deliveries = list(&post["deliveries"]).peekable();
+        Ok(deliveries.peek().is_some() && deliveries.all(|delivery| delivery["status"] == "delivered"))
+    })?;
+    let counts = expect(&get(&format!("{simulator}/counts"))?, 200, "counts")?;
+    ensure!(counts["mastodon"]["posts"] == 1, "one announcement made these posts: {}", counts["mastodon"]);
+    Ok(Outcome::passed().with_note("sign in by google, link mastodon, publish, announce, delivered once"))
+}
+
+fn list(value: &Value) -> impl Iterator<Item = &Value> {
+    value.as_array().into_iter().flatten()
+}

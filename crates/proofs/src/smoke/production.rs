@@ -1,0 +1,117 @@
+//! Proves the stack in the form that docs/OPERATIONS.md sets up for a domain: a user's first minutes over HTTPS, the differences from the
+//! demo (redirects, HSTS, cookies, the token for metrics), alerts about the edge and a replica, and the panels of the edge. One stack
+//! serves all of it.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use devstack::form::Form;
+use devstack::http::{Answer, get, send};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Port};
+use devstack::process::wait_until;
+use devstack::report::{Outcome, Report};
+use serde_json::json;
+
+use crate::drill::bench::Bench;
+use crate::drill::{run, schedule};
+use crate::panels::Proof;
+
+/// The monitoring's intervals and waits are divided by this.
+const SPEED: u32 = 30;
+/// Time limit from a response to its log line.
+const LOG_LIMIT: Duration = Duration::from_secs(10);
+
+/// Adds the proof's steps to a report.
+pub fn all(report: &mut Report) -> Result<()> {
+    let folder = paths::temporary("production")?;
+    let mut started = None;
+    report.step("production: a stack behind a host name", || {
+        started = Some(Bench::start(folder.path().to_owned(), SPEED, Form::Production)?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(mut bench) = started else { return Ok(()) };
+    super::use_it(report, bench.stack.ports())?;
+    report.step("plain HTTP is redirected", || redirected(&bench))?;
+    report.step("HSTS is set", || strict(&bench))?;
+    report.step("cookies are Secure and bound to this host", || cookies(&bench))?;
+    report.step("metrics need the token", || metrics(&bench))?;
+    report.step("requests for other hosts leave no client data in the log", || unlogged(&bench))?;
+    Proof::of_the_edge(SPEED)?.run(report, &mut bench)?;
+    run::batch(report, &mut bench, schedule::PRODUCTION, SPEED).map(drop)
+}
+
+/// The HTTPS URL of the same page. It has no port, because in production HTTPS uses its default one.
+fn redirected(bench: &Bench) -> Result<Outcome> {
+    let port = bench.stack.ports().of(Port::Edge)?;
+    for path in ["/", "/api/projects?limit=1", "/metrics"] {
+        let answer = get(&format!("http://localhost:{port}{path}"))?;
+        let place = format!("https://localhost{path}");
+        ensure!(answer.status == 308 && answer.header("location") == place, "{path}: {} {}", answer.status, answer.header("location"));
+    }
+    Ok(Outcome::passed())
+}
+
+fn strict(bench: &Bench) -> Result<Outcome> {
+    let edge = bench.stack.edge()?;
+    // A response of a replica, one of the edge itself, and an error.
+    for path in ["/", "/metrics", "/no-such-page"] {
+        let answer = get(&format!("{edge}{path}"))?;
+        let policy = answer.header("strict-transport-security");
+        ensure!(policy == "max-age=31536000; includeSubDomains", "{path}: '{policy}'");
+    }
+    Ok(Outcome::passed())
+}
+
+fn cookies(bench: &Bench) -> Result<Outcome> {
+    let edge = bench.stack.edge()?;
+    let email = format!("cookie-{}@example.org", paths::random_password()?);
+    let account = json!({ "email": email, "password": paths::random_password()?, "display_name": "Cookie" });
+    let post = |path: &str| send("POST", &format!("{edge}/api/auth/{path}"), &[], Some(&account));
+    ensure!(post("register")?.status == 201, "register");
+    let login = send("POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": email, "password": account["password"] })))?;
+    let session = set_cookies(&login).find(|cookie| cookie.starts_with("__Host-"));
+    ensure!(session.is_some(), "no cookie bound to this host: {:?}", set_cookies(&login).collect::<Vec<_>>());
+    for cookie in set_cookies(&login).chain(set_cookies(&get(&edge)?)) {
+        ensure!(cookie.contains("; Secure") && cookie.contains("; HttpOnly"), "{cookie}");
+    }
+    Ok(Outcome::passed())
+}
+
+fn set_cookies(answer: &Answer) -> impl Iterator<Item = &str> {
+    answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok())
+}
+
+fn metrics(bench: &Bench) -> Result<Outcome> {
+    let edge = bench.stack.edge()?;
+    let bearer = format!("Bearer {}", bench.stack.metrics_token()?);
+    for number in 1..=MAX_REPLICAS {
+        let url = format!("{}/metrics", bench.stack.backend(number)?);
+        let stranger = get(&url)?;
+        ensure!(stranger.status == 401, "backend-{number} returned {} without a token", stranger.status);
+        let known = send("GET", &url, &[("authorization", &bearer)], None)?;
+        ensure!(known.status == 200, "backend-{number} returned {} with its token", known.status);
+    }
+    let outside = send("GET", &format!("{edge}/metrics"), &[("authorization", &bearer)], None)?;
+    ensure!(outside.status == 404, "the edge returned {}", outside.status);
+    Ok(Outcome::passed())
+}
+
+/// Checks a site with a host name; a site without one serves every host. Its own log is filtered, and Caddy logs requests that belong to no
+/// site elsewhere.
+fn unlogged(bench: &Bench) -> Result<Outcome> {
+    let edge = bench.stack.edge()?;
+    let (query, agent) = (paths::random_password()?, paths::random_password()?);
+    let headers = [("host", "elsewhere.example"), ("user-agent", agent.as_str())];
+    send("GET", &format!("{edge}/version?token={query}"), &headers, None)?;
+    // Later requests are logged later.
+    let id = get(&format!("{edge}/version"))?.header("x-request-id").to_owned();
+    let file = bench.folder().join("logs/caddy.log");
+    wait_until("the edge has logged a request", LOG_LIMIT, || Ok(fs::read_to_string(&file)?.contains(&id)))?;
+    let log = fs::read_to_string(&file)?;
+    for told in [&query, &agent] {
+        ensure!(!log.contains(told.as_str()), "{}", log.lines().find(|line| line.contains(told.as_str())).unwrap_or_default());
+    }
+    Ok(Outcome::passed())
+}

@@ -1,0 +1,17 @@
+//! Tools for Prometheus' rules and Grafana's dashboards. They read and generate files; `proofs` makes the alerts fire and the panels move.
+//!
+//! | where | what |
+//! | --- | --- |
+//! | [`checks`] | runs the programs that read a file |
+//! | [`rules`] | rule files and their tests: read and checked |
+//! | [`mutants`] | rules with one small mistake, which a test must notice |
+//! | [`slo`] | rules generated from objectives |
+//! | [`dashboards`] | Grafana's JSON: generated, compared and read |
+
+#![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
+
+pub mod checks;
+pub mod dashboards;
+pub mod mutants;
+pub mod rules;
+pub mod slo;

@@ -1,0 +1,24 @@
+//! Prometheus' rules: every rule file has tests of the same name, promtool accepts both, and every rule is tested.
+//! `mutants` rates the tests.
+
+mod coverage;
+mod files;
+
+use std::path::Path;
+
+use anyhow::Result;
+use devstack::report::Report;
+use devstack::tools::PROMTOOL;
+
+use crate::checks::{check, check_each, tool};
+
+pub use coverage::mentions;
+pub use files::{AlertTest, Expected, Group, Rule, RuleFile, Series, SeriesTest, Test, TestFile, names, read};
+
+/// Adds the checks of Prometheus' folder to a report.
+pub fn all(report: &mut Report, prometheus: &Path) -> Result<()> {
+    report.step("promtool check config", || check(tool(&PROMTOOL)?.args(["check", "config", "prometheus.yml"]).current_dir(prometheus)))?;
+    report.step("promtool check rules", || check_each(prometheus, "rules", &["check", "rules", "--lint=all", "--lint-fatal"]))?;
+    report.step("promtool test rules", || check_each(prometheus, "tests", &["test", "rules"]))?;
+    report.step("every rule is tested", || coverage::check(prometheus))
+}
