@@ -7,11 +7,12 @@
 //! - `proofs`: the claims, tested on a running stack.
 
 mod form;
+mod help;
 mod verbs;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// One command per claim about Vitrine.
 #[derive(Parser)]
@@ -21,52 +22,61 @@ struct Cli {
     verb: Verb,
 }
 
-/// Declares the verbs: the clap variant and the call of its `run`, which returns whether every step passed.
+/// Declares the verbs in groups: the clap variant and the call of its `run`, which returns whether every step passed.
 macro_rules! verbs {
-    ($($variant:ident => $module:ident),+ $(,)?) => {
+    ($($group:literal: { $($variant:ident => $module:ident),+ $(,)? })+) => {
         #[derive(Subcommand)]
         enum Verb {
-            $($variant(verbs::$module::Args),)+
+            $($($variant(verbs::$module::Args),)+)+
         }
 
         impl Verb {
             fn run(self) -> anyhow::Result<bool> {
                 match self {
-                    $(Self::$variant(args) => verbs::$module::run(&args),)+
+                    $($(Self::$variant(args) => verbs::$module::run(&args),)+)+
                 }
             }
         }
+
+        const GROUPS: &[help::Group] = &[$(help::Group { title: $group, verbs: &[$(stringify!($module)),+] }),+];
     };
 }
 
 verbs! {
-    Up => up,
-    Down => down,
-    Drill => drill,
-    Browser => browser,
-    Cardinality => cardinality,
-    Fanout => fanout,
-    Interface => interface,
-    Load => load,
-    Test => test,
-    Ci => ci,
-    Catalogue => catalogue,
-    Dashboards => dashboards,
-    Notifications => notifications,
-    Overhead => overhead,
-    Panels => panels,
-    Peers => peers,
-    Prose => prose,
-    Roll => roll,
-    Rules => rules,
-    Slo => slo,
-    Sqlx => sqlx,
-    Stores => stores,
-    Web => web,
+    "Daily work": {
+        Up => up,
+        Down => down,
+        Stores => stores,
+        Test => test,
+        Ci => ci,
+    }
+    "Generators": {
+        Catalogue => catalogue,
+        Dashboards => dashboards,
+        Slo => slo,
+        Sqlx => sqlx,
+        Web => web,
+    }
+    "Proofs": {
+        Browser => browser,
+        Cardinality => cardinality,
+        Drill => drill,
+        Fanout => fanout,
+        Interface => interface,
+        Load => load,
+        Notifications => notifications,
+        Overhead => overhead,
+        Panels => panels,
+        Peers => peers,
+        Prose => prose,
+        Roll => roll,
+        Rules => rules,
+    }
 }
 
 fn main() -> ExitCode {
-    let verb = Cli::parse().verb;
+    let matches = help::in_groups(Cli::command(), GROUPS).get_matches();
+    let verb = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
     match devstack::process::watch_signals().and_then(|()| verb.run()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -74,5 +84,15 @@ fn main() -> ExitCode {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        help::in_groups(Cli::command(), GROUPS).debug_assert();
     }
 }
