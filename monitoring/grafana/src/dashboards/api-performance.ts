@@ -2,11 +2,11 @@
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, high, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { inFlight, requestRate, requestRateByClass } from '../figures.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
-import { answered, buckets, byClass, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
+import { answered, buckets, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
-const all = sum(rate(requests('http_requests_total')));
 const latency = requests('http_request_duration_seconds');
 
 export const apiPerformance = dashboard('api-performance', {
@@ -20,7 +20,7 @@ export const apiPerformance = dashboard('api-performance', {
         title: 'Requests',
         description: 'Client requests per second. Good: typical for the time of day.',
         unit: 'reqps',
-        query: all,
+        query: requestRate,
         movedBy: 'traffic',
       }),
       stat({
@@ -74,7 +74,7 @@ export const apiPerformance = dashboard('api-performance', {
         title: 'In flight',
         description: 'Requests whose response has not ended. Good: a few; a steady rise means that a dependency is slow.',
         unit: 'none',
-        query: sum(ours('http_requests_in_flight')),
+        query: inFlight,
         limits: low(100, 300),
         movedBy: 'traffic',
       }),
@@ -157,7 +157,7 @@ export const apiPerformance = dashboard('api-performance', {
         title: 'Requests by status',
         description: 'Requests per second by status class. Good: nearly all green; orange are client errors, red are server errors.',
         unit: 'reqps',
-        query: { '{{class}}': byClass(rate(requests('http_requests_total'))) },
+        query: { '{{class}}': requestRateByClass },
         colours: BY_STATUS,
         stacked: true,
         more: 'http-detail',

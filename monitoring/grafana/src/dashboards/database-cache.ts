@@ -2,6 +2,7 @@
 
 import { above, BAD, below, BY_OUTCOME, BY_POOL, BY_QUANTILE, GOOD, high, low } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { cacheHitRate } from '../figures.js';
 import { barGauge, heatmap, stat, timeSeries } from '../panels.js';
 import { buckets, from, max, orAll, orNone, orZero, ours, perMinute, quantile, rate, ratio, sum, top } from '../queries.js';
 import { instance } from '../variables.js';
@@ -278,7 +279,7 @@ export const databaseCache = dashboard('database-cache', {
         description: 'Share of lookups over five minutes that the cache answered. Good: above 80 %; below 50 % it is useless (dashed).',
         unit: 'percentunit',
         max: 1,
-        query: { '{{cache_type}}': orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type') },
+        query: { '{{cache_type}}': cacheHitRate },
         limits: above(0.5),
         alert: 'LowCacheHitRate',
         movedBy: 'traffic',

@@ -2,28 +2,11 @@
 
 import { BAD, BY_QUANTILE, BY_STATUS, FACT, IDLE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { inFlight, latencyP95, requestRate, requestsByClass, shareWithStatus } from '../figures.js';
 import { heatmap, pieChart, stat, table, timeSeries } from '../panels.js';
-import {
-  answered,
-  buckets,
-  byClass,
-  inShownTime,
-  orNone,
-  orZero,
-  ours,
-  part,
-  perMinute,
-  quantile,
-  rate,
-  ratio,
-  requests,
-  sum,
-  top,
-} from '../queries.js';
+import { answered, buckets, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
-const all = sum(rate(requests('http_requests_total')));
-const failed = (statuses: string) => orZero(ratio(sum(rate(requests('http_requests_total', `status=~"${statuses}"`))), sum(rate(answered()))));
 const recorded = (series: string) => `sum by (route) (${series}{route=~"$route"})`;
 
 export const httpDetail = dashboard('http-detail', {
@@ -37,7 +20,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Requests',
         description: 'Client requests per second on the selected routes. Good: typical for the time of day.',
         unit: 'reqps',
-        query: all,
+        query: requestRate,
         movedBy: 'traffic',
       }),
       stat({
@@ -51,7 +34,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Failed (5xx)',
         description: 'Share of requests that failed with a 5xx status. Good: below 0.1 %.',
         unit: 'percentunit',
-        query: failed('5..'),
+        query: shareWithStatus('5..'),
         limits: low(0.001, 0.05),
         alert: 'HighErrorRate',
         movedBy: 'server-errors',
@@ -60,7 +43,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Refused (4xx)',
         description: 'Share of requests that were refused with a 4xx status. Good: a few; a sudden rise is a broken client or a scanner.',
         unit: 'percentunit',
-        query: failed('4..'),
+        query: shareWithStatus('4..'),
         limits: low(0.2, 0.5),
         movedBy: 'client-errors',
       }),
@@ -68,7 +51,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'In flight',
         description: 'Requests on all routes whose response has not ended. Good: a few; a steady rise means that a dependency is slow.',
         unit: 'none',
-        query: sum(ours('http_requests_in_flight')),
+        query: inFlight,
         limits: low(100, 300),
         movedBy: 'traffic',
       }),
@@ -76,7 +59,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Latency p95',
         description: '95 % of requests are answered within this time. Good: below 300 ms.',
         unit: 's',
-        query: orZero(quantile(0.95, requests('http_request_duration_seconds'))),
+        query: latencyP95,
         limits: low(0.3, 1),
         alert: 'HighAPILatency',
         movedBy: 'slowness',
@@ -167,7 +150,7 @@ export const httpDetail = dashboard('http-detail', {
         title: 'Statuses',
         description: 'Share of responses in the selected time range by status class. Good: 2xx and 3xx are nearly all.',
         unit: 'short',
-        query: { '{{class}}': byClass(inShownTime(requests('http_requests_total'))) },
+        query: { '{{class}}': requestsByClass },
         colours: BY_STATUS,
         movedBy: 'traffic',
       }),

@@ -2,6 +2,7 @@
 
 import { BAD, below, BY_STATUS, GOOD, high, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { alertsFiring } from '../figures.js';
 import { barGauge, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, min, orNone, orZero, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 
@@ -101,7 +102,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         title: 'Alerts firing',
         description: 'Alerts that fire now, without Watchdog, which always fires. Good: 0.',
         unit: 'none',
-        query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
+        query: alertsFiring,
         limits: none,
         movedBy: 'alerts',
       }),

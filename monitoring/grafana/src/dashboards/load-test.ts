@@ -4,6 +4,7 @@
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { cpuByReplica, requestRate } from '../figures.js';
 import { stat, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, mean, min, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
@@ -100,7 +101,7 @@ export const loadTest = dashboard('load-test', {
         query: {
           k6: orZero(sum(rate(k6('http_reqs_total')))),
           edge: sum(rate(part(from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE), 'count'))),
-          replicas: sum(rate(requests('http_requests_total'))),
+          replicas: requestRate,
         },
         movedBy: 'traffic',
       }),
@@ -279,7 +280,7 @@ export const loadTest = dashboard('load-test', {
         title: 'CPU',
         description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
         unit: 'percentunit',
-        query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
+        query: { '{{instance}}': cpuByReplica },
         limits: below(0.8),
         alert: 'HighCPUUsage',
         more: 'runtime',

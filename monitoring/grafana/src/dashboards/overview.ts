@@ -2,26 +2,21 @@
 
 import { atLeast, BAD, below, BY_ENVIRONMENT, BY_QUANTILE, BY_STATUS, GOOD, high, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import {
+  alertsFiring,
+  cacheHitRate,
+  cpuByReplica,
+  inFlight,
+  latencyP95,
+  memoryByReplica,
+  requestRate,
+  requestRateByClass,
+  requestsByClass,
+  shareWithStatus,
+} from '../figures.js';
 import { ofValue } from '../links.js';
 import { barGauge, pieChart, stat, stateTimeline, table, timeSeries } from '../panels.js';
-import {
-  answered,
-  byClass,
-  inShownTime,
-  max,
-  min,
-  orNone,
-  orZero,
-  ours,
-  perHour,
-  perMinute,
-  quantile,
-  rate,
-  ratio,
-  requests,
-  sum,
-  top,
-} from '../queries.js';
+import { max, min, orNone, orZero, ours, perHour, perMinute, quantile, rate, requests, sum, top } from '../queries.js';
 import { instance, route } from '../variables.js';
 
 export const overview = dashboard('overview', {
@@ -44,7 +39,7 @@ export const overview = dashboard('overview', {
         title: 'Alerts firing',
         description: 'Alerts that fire now, without Watchdog, which always fires. Good: 0.',
         unit: 'none',
-        query: orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})'),
+        query: alertsFiring,
         limits: none,
         more: 'infrastructure-slo',
         movedBy: 'alerts',
@@ -76,7 +71,7 @@ export const overview = dashboard('overview', {
         title: 'Requests',
         description: 'Client requests per second, without probes, scrapes and Socket.IO. Good: typical for the time of day.',
         unit: 'reqps',
-        query: sum(rate(requests('http_requests_total'))),
+        query: requestRate,
         more: 'api-performance',
         movedBy: 'traffic',
       }),
@@ -84,7 +79,7 @@ export const overview = dashboard('overview', {
         title: 'Failed',
         description: 'Share of requests that failed with a 5xx status. Good: below 0.1 %, the objective.',
         unit: 'percentunit',
-        query: orZero(ratio(sum(rate(requests('http_requests_total', 'status=~"5.."'))), sum(rate(answered())))),
+        query: shareWithStatus('5..'),
         limits: low(0.001, 0.05),
         alert: 'HighErrorRate',
         more: 'http-detail',
@@ -94,7 +89,7 @@ export const overview = dashboard('overview', {
         title: 'Latency p95',
         description: '95 % of requests are answered within this time. Good: below 300 ms.',
         unit: 's',
-        query: orZero(quantile(0.95, requests('http_request_duration_seconds'))),
+        query: latencyP95,
         limits: low(0.3, 1),
         alert: 'HighAPILatency',
         more: 'api-performance',
@@ -153,7 +148,7 @@ export const overview = dashboard('overview', {
         title: 'Requests by status',
         description: 'Requests per second by status class. Good: nearly all green; orange are client errors, red are server errors.',
         unit: 'reqps',
-        query: { '{{class}}': byClass(rate(requests('http_requests_total'))) },
+        query: { '{{class}}': requestRateByClass },
         colours: BY_STATUS,
         stacked: true,
         more: 'http-detail',
@@ -166,7 +161,7 @@ export const overview = dashboard('overview', {
         query: {
           p50: orZero(quantile(0.5, requests('http_request_duration_seconds'))),
           p90: orZero(quantile(0.9, requests('http_request_duration_seconds'))),
-          p95: orZero(quantile(0.95, requests('http_request_duration_seconds'))),
+          p95: latencyP95,
           p99: orZero(quantile(0.99, requests('http_request_duration_seconds'))),
         },
         colours: BY_QUANTILE,
@@ -179,7 +174,7 @@ export const overview = dashboard('overview', {
         title: 'Statuses',
         description: 'Share of responses in the selected time range by status class. Good: 2xx and 3xx are nearly all.',
         unit: 'short',
-        query: { '{{class}}': byClass(inShownTime(requests('http_requests_total'))) },
+        query: { '{{class}}': requestsByClass },
         colours: BY_STATUS,
         more: 'http-detail',
         movedBy: 'traffic',
@@ -225,7 +220,7 @@ export const overview = dashboard('overview', {
         query: {
           sessions: sum('auth_sessions_active{job="backend"}'),
           sockets: sum(ours('websocket_connections_active')),
-          requests: sum(ours('http_requests_in_flight')),
+          requests: inFlight,
         },
         more: 'accounts',
         movedBy: 'traffic',
@@ -252,7 +247,7 @@ export const overview = dashboard('overview', {
         title: 'CPU',
         description: 'Share of its CPU cores that each replica uses. Good: below 80 %.',
         unit: 'percentunit',
-        query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
+        query: { '{{instance}}': cpuByReplica },
         limits: below(0.8),
         alert: 'HighCPUUsage',
         more: 'runtime',
@@ -262,7 +257,7 @@ export const overview = dashboard('overview', {
         title: 'Memory',
         description: "Resident memory of each replica. Good: flat, far below 460 MB, which is 90 % of the container's limit.",
         unit: 'bytes',
-        query: { '{{instance}}': ours('process_resident_memory_bytes') },
+        query: { '{{instance}}': memoryByReplica },
         limits: below(0.9 * 512 * 1024 * 1024),
         alert: 'HighMemoryUsage',
         more: 'runtime',
@@ -296,7 +291,7 @@ export const overview = dashboard('overview', {
         description: 'Share of lookups that the cache answers. Good: above 80 % once the cache is warm; below 50 % it is useless.',
         unit: 'percentunit',
         max: 1,
-        query: { '{{cache_type}}': orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type') },
+        query: { '{{cache_type}}': cacheHitRate },
         alert: 'LowCacheHitRate',
         more: 'database-cache',
         movedBy: 'traffic',

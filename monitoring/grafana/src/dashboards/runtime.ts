@@ -2,6 +2,7 @@
 
 import { BAD, below, BY_QUANTILE, BY_SEVERITY, GOOD, IDLE, low, none, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
+import { cpuByReplica, memoryByReplica } from '../figures.js';
 import { barGauge, heatmap, stat, stateTimeline, table, timeSeries } from '../panels.js';
 import { buckets, inShownTime, max, ours, perMinute, quantile, rate, sum } from '../queries.js';
 import { instance } from '../variables.js';
@@ -22,7 +23,7 @@ export const runtime = dashboard('runtime', {
         description: 'Share of its CPU cores that the busiest replica uses. Good: below 80 %.',
         unit: 'percentunit',
         decimals: 0,
-        query: `max(${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')})`,
+        query: max(cpuByReplica),
         limits: low(0.6, 0.8),
         alert: 'HighCPUUsage',
         movedBy: 'traffic',
@@ -32,7 +33,7 @@ export const runtime = dashboard('runtime', {
         description: "Resident memory of the largest replica. Good: flat; 90 % of the container's 512 MiB raises an alert.",
         unit: 'bytes',
         decimals: 0,
-        query: max(ours('process_resident_memory_bytes')),
+        query: max(memoryByReplica),
         limits: low(0.7 * MEMORY_LIMIT, 0.9 * MEMORY_LIMIT),
         alert: 'HighMemoryUsage',
         movedBy: 'memory',
@@ -192,7 +193,7 @@ export const runtime = dashboard('runtime', {
         title: 'CPU by replica',
         description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
         unit: 'percentunit',
-        query: { '{{instance}}': `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}` },
+        query: { '{{instance}}': cpuByReplica },
         limits: below(0.8),
         alert: 'HighCPUUsage',
         movedBy: 'traffic',
@@ -201,7 +202,7 @@ export const runtime = dashboard('runtime', {
         title: 'Resident memory',
         description: 'Resident memory of each replica. Good: flat, far below 460 MB.',
         unit: 'bytes',
-        query: { '{{instance}}': ours('process_resident_memory_bytes') },
+        query: { '{{instance}}': memoryByReplica },
         limits: below(0.9 * MEMORY_LIMIT),
         alert: 'HighMemoryUsage',
         movedBy: 'memory',

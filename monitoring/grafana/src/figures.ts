@@ -1,0 +1,34 @@
+// Queries of figures that several dashboards show.
+
+import { answered, byClass, inShownTime, orNone, orZero, ours, quantile, rate, ratio, requests, sum } from './queries.js';
+
+/** Client requests per second. */
+export const requestRate = sum(rate(requests('http_requests_total')));
+
+/** Client requests per second, by status class. */
+export const requestRateByClass = byClass(rate(requests('http_requests_total')));
+
+/** Client requests in the selected time range, by status class. */
+export const requestsByClass = byClass(inShownTime(requests('http_requests_total')));
+
+/** Share of client requests that were answered with one of these statuses, such as `5..`. */
+export const shareWithStatus = (statuses: string) =>
+  orZero(ratio(sum(rate(requests('http_requests_total', `status=~"${statuses}"`))), sum(rate(answered()))));
+
+/** 95 % of client requests are answered within this time. */
+export const latencyP95 = orZero(quantile(0.95, requests('http_request_duration_seconds')));
+
+/** Client requests that have no answer yet. */
+export const inFlight = sum(ours('http_requests_in_flight'));
+
+/** Used share of each replica's worker threads. */
+export const cpuByReplica = `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}`;
+
+/** Resident memory of each replica. */
+export const memoryByReplica = ours('process_resident_memory_bytes');
+
+/** Alerts that fire, without Watchdog, which always fires. */
+export const alertsFiring = orZero('count(ALERTS{alertstate="firing", alertname!="Watchdog"})');
+
+/** Share of cache reads that found an entry, by type. */
+export const cacheHitRate = orNone('max by (cache_type) (cache_type:cache_hits:ratio_rate5m)', 'cache_type');
