@@ -1,5 +1,5 @@
 //! Idempotency keys: the result of a request is stored under the client's key, in the transaction of its effect, for
-//! [`KEEP`]. Services choose which requests are idempotent; `http::precondition` reads the header.
+//! [`KEEP`]. Services choose which requests are idempotent, and end their transactions with [`Conn::commit_idempotent`]; `http::precondition` reads the header.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -21,12 +21,12 @@ pub struct IdempotentRequest {
     fingerprint: Vec<u8>,
 }
 
-/// The state of a request when its key is claimed.
-pub enum Claim<T> {
-    /// The request was answered before, with this result.
-    Replay(T),
-    /// The request is new, and the transaction now holds its key.
-    Fresh,
+/// The result of a request.
+pub struct Outcome<T> {
+    /// The result of the first request with this key.
+    pub result: T,
+    /// Whether this is a repetition, which had no effect.
+    pub is_replay: bool,
 }
 
 /// Why a request with a key is refused.
@@ -54,31 +54,25 @@ impl IdempotentRequest {
         Self { scope, key, fingerprint: hash.finalize().to_vec() }
     }
 
-    /// Looks up the stored result. For a new request, locks the key until the transaction ends.
-    ///
-    /// # Errors
-    /// When another request holds or has used the key, or the database fails.
-    pub async fn claim<T: DeserializeOwned>(&self, tx: &mut Conn) -> Result<Claim<T>, Refusal> {
+    /// Looks up the stored result. For a new request, returns `None` and locks the key until the transaction ends.
+    async fn claim<T: DeserializeOwned>(&self, tx: &mut Conn) -> Result<Option<T>, Refusal> {
         let lock = format!("{}/{}", self.scope, self.key);
         let held = sqlx::query!(r#"SELECT pg_try_advisory_xact_lock(hashtextextended($1, 0)) AS "held!""#, lock);
         if !tx.one(Query::SelectIdempotencyKeys, held).await?.held {
             return Err(Refusal::InProgress);
         }
         let known = sqlx::query!("SELECT fingerprint, result FROM idempotency_keys WHERE scope = $1 AND key = $2", self.scope, self.key);
-        let Some(known) = tx.optional(Query::SelectIdempotencyKeys, known).await? else { return Ok(Claim::Fresh) };
+        let Some(known) = tx.optional(Query::SelectIdempotencyKeys, known).await? else { return Ok(None) };
         if known.fingerprint != self.fingerprint {
             return Err(Refusal::Mismatch);
         }
         let result = serde_json::from_value(known.result).map_err(|error| StoreError::from(sqlx::Error::Decode(error.into())))?;
         tx.metrics.idempotent_replays.increment(());
-        Ok(Claim::Replay(result))
+        Ok(Some(result))
     }
 
     /// Stores the result, in the transaction of the effect.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn record(&self, tx: &mut Conn, result: &impl Serialize) -> Result<(), StoreError> {
+    async fn record(&self, tx: &mut Conn, result: &impl Serialize) -> Result<(), StoreError> {
         let result = serde_json::to_value(result).map_err(|error| StoreError::from(sqlx::Error::Encode(error.into())))?;
         let insert = sqlx::query!(
             "INSERT INTO idempotency_keys (scope, key, fingerprint, result) VALUES ($1, $2, $3, $4)",
@@ -88,6 +82,35 @@ impl IdempotentRequest {
             result
         );
         tx.execute(Query::InsertIdempotencyKeys, insert).await.map(drop)
+    }
+}
+
+impl Conn {
+    /// Runs `effect`, stores its result and commits the transaction, unless a request with this key was answered before. A
+    /// request without a key always has its effect.
+    ///
+    /// # Errors
+    /// Those of `effect`; when another request holds or has used the key; when the database fails.
+    pub async fn commit_idempotent<T, E>(
+        mut self,
+        request: Option<&IdempotentRequest>,
+        effect: impl AsyncFnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<Outcome<T>, E>
+    where
+        T: Serialize + DeserializeOwned,
+        E: From<Refusal> + From<StoreError>,
+    {
+        if let Some(request) = request
+            && let Some(result) = request.claim(&mut self).await?
+        {
+            return Ok(Outcome { result, is_replay: true });
+        }
+        let result = effect(&mut self).await?;
+        if let Some(request) = request {
+            request.record(&mut self, &result).await?;
+        }
+        self.commit().await?;
+        Ok(Outcome { result, is_replay: false })
     }
 }
 

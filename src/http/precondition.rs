@@ -8,13 +8,15 @@ use axum::http::header::{ETAG, HeaderName, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-
+use serde::Serialize;
 use utoipa::IntoParams;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
+use uuid::Uuid;
 
 use super::error::{ApiError, Code};
 use super::extract::header;
+use crate::db::idempotency::IdempotentRequest;
 use crate::domain::preconditions::{Conditions, TagList};
 use crate::domain::validation::characters;
 
@@ -75,7 +77,15 @@ impl<S: Send + Sync> FromRequestParts<S> for RequiredConditions {
 }
 
 /// The client's key for this request: a repetition has no further effect and returns the first response.
-pub struct IdempotencyKey(pub Option<String>);
+pub struct IdempotencyKey(Option<String>);
+
+impl IdempotencyKey {
+    /// The request with this key, if the client sent one; see [`IdempotentRequest::new`].
+    #[must_use]
+    pub fn request(self, scope: Uuid, operation: &str, body: &impl Serialize) -> Option<IdempotentRequest> {
+        self.0.map(|key| IdempotentRequest::new(scope, key, operation, body))
+    }
+}
 
 impl<S: Send + Sync> FromRequestParts<S> for IdempotencyKey {
     type Rejection = ApiError;

@@ -26,7 +26,6 @@ use super::model::{
 use super::password::PasswordError;
 use super::service::AccountError;
 use crate::config::Config;
-use crate::db::idempotency::IdempotentRequest;
 use crate::domain::paging::Page;
 use crate::http::cookie::cookie;
 use crate::http::extract::{ApiJson, ApiPath, ApiQuery};
@@ -97,13 +96,13 @@ struct Register {
 async fn register(
     State(state): State<AppState>,
     caller: Caller,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<Register>,
 ) -> Result<impl IntoResponse, ApiError> {
     let new = NewUser::parse(&body.email, body.password, &body.display_name).map_err(ApiError::validation)?;
     // The fingerprint leaves the password out: it would store a fast hash of it.
-    let named = key.map(|key| IdempotentRequest::new(scope_of(&new.email), key, "register", &(&new.email, &new.display_name)));
-    let user = state.accounts.register(new, named, &caller).await?;
+    let request = key.request(scope_of(&new.email), "register", &(&new.email, &new.display_name));
+    let user = state.accounts.register(new, request, &caller).await?;
     let device = known_device(&state, &user, &caller).await;
     Ok((StatusCode::CREATED, device, Json(user)))
 }

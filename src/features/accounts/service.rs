@@ -14,7 +14,7 @@ use super::{events, store};
 use crate::cache::throttle::Throttled;
 use crate::cache::{Cache, Lookup, Stale};
 use crate::config::Config;
-use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
+use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::domain::paging::PageRequest;
 use crate::fault_injection::FaultInjector;
@@ -95,34 +95,22 @@ impl Accounts {
     }
 
     /// Registers an account. Anybody may call this, so every attempt counts towards the limit, whatever its outcome.
-    pub(super) async fn register(
-        &self,
-        new: NewUser,
-        repeatable: Option<IdempotentRequest>,
-        caller: &Caller,
-    ) -> Result<User, AccountError> {
+    pub(super) async fn register(&self, new: NewUser, request: Option<IdempotentRequest>, caller: &Caller) -> Result<User, AccountError> {
         let Inner { db, attempts, passwords, metrics, .. } = &*self.0;
         attempts.take_registration(caller.network).await?;
         let hash = passwords.hash(Share::Registrations, new.password.clone()).await?;
-        let mut tx = db.begin().await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(user) = named.claim(&mut tx).await?
-        {
-            // The fingerprint leaves the password out, so a replay has to prove that it knows the password.
-            let stored = store::credentials(&mut tx, &new.email).await?.and_then(|(_, stored)| stored);
-            drop(tx);
-            return match passwords.verify(Share::Registrations, new.password, stored).await? {
-                Verdict::Wrong => Err(Refusal::Mismatch.into()),
-                Verdict::Right | Verdict::RightButOld => Ok(user),
-            };
+        let insert = async |tx: &mut Conn| insert(tx, &new.email, &new.display_name, Some(&hash)).await;
+        let Outcome { result: user, is_replay } = db.begin().await?.commit_idempotent(request.as_ref(), insert).await?;
+        if !is_replay {
+            events::registered(metrics, user.id);
+            return Ok(user);
         }
-        let user = insert(&mut tx, &new.email, &new.display_name, Some(&hash)).await?;
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &user).await?;
+        // The fingerprint leaves the password out, so a replay has to prove that it knows the password.
+        let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
+        match passwords.verify(Share::Registrations, new.password, stored).await? {
+            Verdict::Wrong => Err(Refusal::Mismatch.into()),
+            Verdict::Right | Verdict::RightButOld => Ok(user),
         }
-        tx.commit().await?;
-        events::registered(metrics, user.id);
-        Ok(user)
     }
 
     /// Signs in with a password. Only wrong credentials count as a failure; errors of the service are not the client's fault.

@@ -18,7 +18,6 @@ use super::model::{Environment, Name, NewEnvironment};
 use super::service::EnvironmentError;
 use super::state::{Illegal, Operation, Status};
 use super::{extensions, logs, sessions};
-use crate::db::idempotency::IdempotentRequest;
 use crate::domain::DriverName;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
@@ -133,12 +132,12 @@ async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath(id): ApiPath<Uuid>,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<CreateEnvironment>,
 ) -> Result<Response, ApiError> {
     let new = NewEnvironment::parse(&body.name, body.image).map_err(ApiError::validation)?;
-    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create environment", &(id, &new)));
-    let environment = state.environments.create(&user, id, new, named).await?;
+    let request = key.request(user.id, "create environment", &(id, &new));
+    let environment = state.environments.create(&user, id, new, request).await?;
     let location = [(LOCATION, format!("/api/environments/{}", environment.id))];
     Ok((StatusCode::CREATED, location, Json(EnvironmentView::from(environment))).into_response())
 }

@@ -15,7 +15,7 @@ use super::sessions::Terminals;
 use super::state::{Illegal, Operation, Status};
 use super::{events, sessions, store};
 use crate::config::Config;
-use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
+use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
@@ -134,32 +134,29 @@ impl Environments {
         user: &User,
         project: Uuid,
         new: NewEnvironment,
-        repeatable: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Environment, EnvironmentError> {
         let (Parts { db, engine, projects, queue, realtime, .. }, quotas) = (self.parts(), self.0.quotas);
         let mut tx = db.begin().await?;
         projects.hold(&mut tx, user, project, Action::Change).await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(environment) = named.claim(&mut tx).await?
-        {
-            return Ok(environment);
+        let insert = async |tx: &mut Conn| {
+            let (of_project, of_user) = store::counts(tx, project, user.id).await?;
+            if of_project >= i64::from(quotas.per_project) {
+                return Err(EnvironmentError::ProjectFull(quotas.per_project));
+            }
+            if of_user >= i64::from(quotas.per_user) {
+                return Err(EnvironmentError::UserFull(quotas.per_user));
+            }
+            let status = Operation::Create.begin(None)?;
+            let environment = store::insert(tx, project, user.id, &new, engine.name(), status).await?;
+            queue.enqueue(tx, &Change::job(&environment, Operation::Create)).await?;
+            Ok(environment)
+        };
+        let Outcome { result: environment, is_replay } = tx.commit_idempotent(request.as_ref(), insert).await?;
+        if !is_replay {
+            queue.wake();
+            events::began(realtime, &environment, user.id, Operation::Create);
         }
-        let (of_project, of_user) = store::counts(&mut tx, project, user.id).await?;
-        if of_project >= i64::from(quotas.per_project) {
-            return Err(EnvironmentError::ProjectFull(quotas.per_project));
-        }
-        if of_user >= i64::from(quotas.per_user) {
-            return Err(EnvironmentError::UserFull(quotas.per_user));
-        }
-        let status = Operation::Create.begin(None)?;
-        let environment = store::insert(&mut tx, project, user.id, &new, engine.name(), status).await?;
-        queue.enqueue(&mut tx, &Change::job(&environment, Operation::Create)).await?;
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &environment).await?;
-        }
-        tx.commit().await?;
-        queue.wake();
-        events::began(realtime, &environment, user.id, Operation::Create);
         Ok(environment)
     }
 

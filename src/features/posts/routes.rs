@@ -15,7 +15,6 @@ use uuid::Uuid;
 use super::insights::InsightsError;
 use super::model::{Delivery, DeliveryStatus, Figures, NewPost, Post, Text, platforms};
 use super::service::PostError;
-use crate::db::idempotency::IdempotentRequest;
 use crate::domain::Platform;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
@@ -140,13 +139,13 @@ struct CreatePost {
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<CreatePost>,
 ) -> Result<Response, ApiError> {
     let is_offered = |platform| state.posts.offered(platform).is_some();
     let new = NewPost::parse(body.project_id, &body.text, body.platforms, is_offered).map_err(ApiError::validation)?;
-    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create post", &new));
-    let post = state.posts.create(&user, new, named).await?;
+    let request = key.request(user.id, "create post", &new);
+    let post = state.posts.create(&user, new, request).await?;
     let location = [(LOCATION, format!("/api/posts/{}", post.id))];
     Ok((StatusCode::CREATED, location, Json(PostView::from(post))).into_response())
 }

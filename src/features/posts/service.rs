@@ -9,8 +9,8 @@ use super::jobs::Deliver;
 use super::model::{NewPost, Post};
 use super::{events, store};
 use crate::cache::Cache;
-use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
-use crate::db::{Db, StoreError};
+use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
+use crate::db::{Conn, Db, StoreError};
 use crate::domain::Platform;
 use crate::domain::paging::PageRequest;
 use crate::domain::validation::FieldError;
@@ -89,35 +89,32 @@ impl Posts {
     }
 
     /// Stores a post and enqueues its deliveries.
-    pub(super) async fn create(&self, user: &User, new: NewPost, repeatable: Option<IdempotentRequest>) -> Result<Post, PostError> {
+    pub(super) async fn create(&self, user: &User, new: NewPost, request: Option<IdempotentRequest>) -> Result<Post, PostError> {
         let Parts { db, projects, oauth, queue, metrics, .. } = self.parts();
         let mut tx = db.begin().await?;
         let slug = projects.hold_slug(&mut tx, user, new.project, Action::Change).await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(post) = named.claim(&mut tx).await?
-        {
-            return Ok(post);
-        }
-        let link = self.link(&slug.ok_or(PostError::NotPublished)?);
-        new.fit(&link).map_err(PostError::Unfit)?;
-        let accounts = oauth.accounts(&mut tx, user.id).await?;
-        for platform in &new.platforms {
-            match accounts.iter().find(|account| account.platform == *platform).map(|account| account.status) {
-                Some(Status::Active) => {}
-                Some(Status::Expired) => return Err(PostError::LinkExpired(*platform)),
-                None => return Err(PostError::NotLinked(*platform)),
+        let insert = async |tx: &mut Conn| {
+            let link = self.link(&slug.ok_or(PostError::NotPublished)?);
+            new.fit(&link).map_err(PostError::Unfit)?;
+            let accounts = oauth.accounts(tx, user.id).await?;
+            for platform in &new.platforms {
+                match accounts.iter().find(|account| account.platform == *platform).map(|account| account.status) {
+                    Some(Status::Active) => {}
+                    Some(Status::Expired) => return Err(PostError::LinkExpired(*platform)),
+                    None => return Err(PostError::NotLinked(*platform)),
+                }
             }
+            let post = store::insert(tx, user.id, &new, &link).await?;
+            for platform in &new.platforms {
+                queue.enqueue(tx, &Deliver::job(post.id, *platform)).await?;
+            }
+            Ok(post)
+        };
+        let Outcome { result: post, is_replay } = tx.commit_idempotent(request.as_ref(), insert).await?;
+        if !is_replay {
+            queue.wake();
+            events::created(metrics, &post);
         }
-        let post = store::insert(&mut tx, user.id, &new, &link).await?;
-        for platform in &new.platforms {
-            queue.enqueue(&mut tx, &Deliver::job(post.id, *platform)).await?;
-        }
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &post).await?;
-        }
-        tx.commit().await?;
-        queue.wake();
-        events::created(metrics, &post);
         Ok(post)
     }
 

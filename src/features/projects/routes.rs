@@ -18,7 +18,6 @@ use super::service::ProjectError;
 use super::showcase;
 use super::slug::Slug;
 use crate::cache::Lookup;
-use crate::db::idempotency::IdempotentRequest;
 use crate::domain::paging::Page;
 use crate::domain::preconditions::Conditions;
 use crate::domain::validation::FieldError;
@@ -152,12 +151,12 @@ struct CreateProject {
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<CreateProject>,
 ) -> Result<Response, ApiError> {
     let new = NewProject::parse(&body.name, body.description.as_deref(), body.visibility).map_err(ApiError::validation)?;
-    let named = key.map(|key| IdempotentRequest::new(user.id, key, "create project", &new));
-    let project = state.projects.create(&user, new, named).await?;
+    let request = key.request(user.id, "create project", &new);
+    let project = state.projects.create(&user, new, request).await?;
     let location = [(LOCATION, format!("/api/projects/{}", project.id))];
     Ok((StatusCode::CREATED, location, tagged(Seen { project, role: Some(Role::Owner) })).into_response())
 }
@@ -315,16 +314,16 @@ async fn add_member(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath(id): ApiPath<Uuid>,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<AddMember>,
 ) -> Result<(StatusCode, Json<MemberView>), ApiError> {
     let email = member_email(&body.email).map_err(ApiError::validation)?;
-    let named = key.map(|key| IdempotentRequest::new(user.id, key, "add member", &(id, &body)));
+    let request = key.request(user.id, "add member", &(id, &body));
     let role = match body.role {
         GivenRole::Viewer => Role::Viewer,
         GivenRole::Editor => Role::Editor,
     };
-    let member = state.projects.add_member(&user, id, &email, role, named).await?;
+    let member = state.projects.add_member(&user, id, &email, role, request).await?;
     Ok((StatusCode::CREATED, Json(member.into())))
 }
 

@@ -13,7 +13,7 @@ use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
 use crate::cache::{Cache, Invalidation, Lookup, Stale};
-use crate::db::idempotency::{Claim, IdempotentRequest, Refusal};
+use crate::db::idempotency::{IdempotentRequest, Outcome, Refusal};
 use crate::db::{Conn, Db, StoreError};
 use crate::domain::paging::PageRequest;
 use crate::domain::preconditions::Conditions;
@@ -132,25 +132,17 @@ impl Projects {
     }
 
     /// Creates a project that the user owns.
-    pub(super) async fn create(
-        &self,
-        user: &User,
-        new: NewProject,
-        repeatable: Option<IdempotentRequest>,
-    ) -> Result<Project, ProjectError> {
-        let Some(named) = repeatable else {
-            let project = insert_with_free_slug(&mut self.0.db.acquire().await?, user.id, &new).await?;
-            events::created(&self.0.metrics, project.id, user.id);
-            return Ok(project);
+    pub(super) async fn create(&self, user: &User, new: NewProject, request: Option<IdempotentRequest>) -> Result<Project, ProjectError> {
+        let Parts { db, metrics, .. } = self.parts();
+        let insert = async |conn: &mut Conn| insert_with_free_slug(conn, user.id, &new).await;
+        let Outcome { result: project, is_replay } = match &request {
+            // One statement needs no transaction.
+            None => Outcome { result: insert(&mut db.acquire().await?).await?, is_replay: false },
+            request => db.begin().await?.commit_idempotent(request.as_ref(), insert).await?,
         };
-        let mut tx = self.0.db.begin().await?;
-        if let Claim::Replay(project) = named.claim(&mut tx).await? {
-            return Ok(project);
+        if !is_replay {
+            events::created(metrics, project.id, user.id);
         }
-        let project = insert_with_free_slug(&mut tx, user.id, &new).await?;
-        named.record(&mut tx, &project).await?;
-        tx.commit().await?;
-        events::created(&self.0.metrics, project.id, user.id);
         Ok(project)
     }
 
@@ -292,32 +284,29 @@ impl Projects {
         id: Uuid,
         email: &str,
         role: Role,
-        repeatable: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Member, ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let seen = hold(&mut tx, user, id, Action::Manage).await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(member) = named.claim(&mut tx).await?
-        {
-            return Ok(member);
+        let mut stale = None;
+        let put = async |tx: &mut Conn| {
+            let account = self.0.accounts.find_by_email(tx, email).await?.ok_or(ProjectError::NoSuchUser)?;
+            if account.id == seen.project.owner_id {
+                return Err(ProjectError::OwnerRequired);
+            }
+            let is_new = store::role(tx, id, account.id).await?.is_none();
+            if is_new && usize::try_from(store::count_members(tx, id).await?).is_ok_and(|count| count >= MAX_MEMBERS) {
+                return Err(ProjectError::Full);
+            }
+            let added_at = store::put_member(tx, id, account.id, role).await?;
+            stale = Some(self.invalidate(tx, id).await?);
+            Ok(Member { user_id: account.id, display_name: account.display_name, role, added_at })
+        };
+        let member = tx.commit_idempotent(request.as_ref(), put).await?.result;
+        if let Some(stale) = stale {
+            stale.finish().await;
+            events::member_added(&self.0.realtime, id, member.user_id, role);
         }
-        let account = self.0.accounts.find_by_email(&mut tx, email).await?.ok_or(ProjectError::NoSuchUser)?;
-        if account.id == seen.project.owner_id {
-            return Err(ProjectError::OwnerRequired);
-        }
-        let is_new = store::role(&mut tx, id, account.id).await?.is_none();
-        if is_new && usize::try_from(store::count_members(&mut tx, id).await?).is_ok_and(|count| count >= MAX_MEMBERS) {
-            return Err(ProjectError::Full);
-        }
-        let added_at = store::put_member(&mut tx, id, account.id, role).await?;
-        let member = Member { user_id: account.id, display_name: account.display_name, role, added_at };
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &member).await?;
-        }
-        let stale = self.invalidate(&mut tx, id).await?;
-        tx.commit().await?;
-        stale.finish().await;
-        events::member_added(&self.0.realtime, id, member.user_id, role);
         Ok(member)
     }
 

@@ -11,7 +11,6 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
-use crate::db::idempotency::IdempotentRequest;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
@@ -78,11 +77,11 @@ async fn open(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath(id): ApiPath<Uuid>,
-    IdempotencyKey(key): IdempotencyKey,
+    key: IdempotencyKey,
     ApiJson(body): ApiJson<OpenSession>,
 ) -> Result<(StatusCode, Json<SessionView>), ApiError> {
-    let named = key.map(|key| IdempotentRequest::new(user.id, key, "open session", &(id, &body)));
-    let session = state.environments.open_session(&user, id, body.r#type, named).await?;
+    let request = key.request(user.id, "open session", &(id, &body));
+    let session = state.environments.open_session(&user, id, body.r#type, request).await?;
     Ok((StatusCode::CREATED, Json(SessionView::of(&state, session))))
 }
 

@@ -8,7 +8,7 @@ use super::super::service::{EnvironmentError, Environments, Parts};
 use super::super::state::{Illegal, Status};
 use super::model::{MAX_SESSIONS, Session, SessionStatus, SessionType, TerminalEnd};
 use super::store;
-use crate::db::idempotency::{Claim, IdempotentRequest};
+use crate::db::idempotency::{IdempotentRequest, Outcome};
 use crate::db::{Conn, StoreError};
 use crate::domain::paging::PageRequest;
 use crate::features::accounts::User;
@@ -21,27 +21,23 @@ impl Environments {
         user: &User,
         environment: Uuid,
         kind: SessionType,
-        repeatable: Option<IdempotentRequest>,
+        request: Option<IdempotentRequest>,
     ) -> Result<Session, EnvironmentError> {
         let mut tx = self.parts().db.begin().await?;
         let held = self.hold(&mut tx, user, environment, Action::Change).await?;
-        if let Some(named) = &repeatable
-            && let Claim::Replay(session) = named.claim(&mut tx).await?
-        {
-            return Ok(session);
+        let insert = async |tx: &mut Conn| {
+            if held.status != Status::Running {
+                return Err(Illegal::NotRunning.into());
+            }
+            if store::count_active(tx, environment).await? >= i64::from(MAX_SESSIONS) {
+                return Err(EnvironmentError::SessionsFull(MAX_SESSIONS));
+            }
+            Ok(store::insert(tx, environment, user.id, kind).await?)
+        };
+        let Outcome { result: session, is_replay } = tx.commit_idempotent(request.as_ref(), insert).await?;
+        if !is_replay {
+            events::session_opened(&session.id, environment, user.id, kind);
         }
-        if held.status != Status::Running {
-            return Err(Illegal::NotRunning.into());
-        }
-        if store::count_active(&mut tx, environment).await? >= i64::from(MAX_SESSIONS) {
-            return Err(EnvironmentError::SessionsFull(MAX_SESSIONS));
-        }
-        let session = store::insert(&mut tx, environment, user.id, kind).await?;
-        if let Some(named) = &repeatable {
-            named.record(&mut tx, &session).await?;
-        }
-        tx.commit().await?;
-        events::session_opened(&session.id, environment, user.id, kind);
         Ok(session)
     }
 
