@@ -108,7 +108,7 @@ impl Stage {
         config.sim_failure_rate = 0.0;
         config.sim_lines_per_second = rate.into();
         let config = Arc::new(config);
-        let exporter = Exporter::new()?;
+        let exporter = Exporter::default();
         let metrics = exporter.metrics();
         tokio::spawn(exporter.upkeep());
         let db = Db::new(&config, metrics.clone())?;

@@ -63,7 +63,7 @@ impl App {
     /// As [`Self::build`].
     pub fn build_with(config: Config, interface: OpenApiRouter<AppState>) -> Result<Self, AppError> {
         let config = Arc::new(config);
-        let exporter = Exporter::new()?;
+        let exporter = Exporter::default();
         let metrics = exporter.metrics();
         telemetry::watch_panics(&metrics);
         let listener = StdListener::bind(config.listen_address)?;

@@ -55,7 +55,7 @@ macro_rules! catalogue {
         pub struct Catalogue { $($(#[doc = $help] pub $field: $kind,)+)+ }
 
         impl Catalogue {
-            /// Registers all metrics with one recorder.
+            /// Registers all metrics with their families.
             pub(super) fn register(registrar: &Registrar) -> Self {
                 Self { $($($field: <$kind>::register(registrar, $name),)+)+ }
             }
@@ -150,7 +150,7 @@ catalogue! {
         /// Background tasks that ended with an error or a panic
         unhandled_rejections: Counter<()> = "unhandled_rejections_total";
         /// CPU time spent by the process in seconds
-        process_cpu: FloatCounter = "process_cpu_seconds_total";
+        process_cpu: FloatCounter<()> = "process_cpu_seconds_total";
         /// Resident memory in bytes
         process_resident_memory: Gauge<()> = "process_resident_memory_bytes";
         /// Virtual memory in bytes

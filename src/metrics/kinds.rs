@@ -1,4 +1,4 @@
-//! Metric kinds, typed by their labels. This is the only module that uses the `metrics` facade.
+//! Metric kinds, typed by their labels. How their series are stored and rendered belongs in [`family`](super::family).
 //!
 //! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
 //! and an atomic operation, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
@@ -6,31 +6,31 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-use metrics::{Key, Label, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::PrometheusRecorder;
+use metrics::{Key, Label};
 
+use super::family::Family;
 use super::labels::{Keys, Labels};
 
-static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
-
-/// Creates handles that are bound to one recorder.
-#[derive(Clone)]
+/// The families that the metrics of one application record into.
 pub struct Registrar {
-    recorder: Arc<PrometheusRecorder>,
+    families: Arc<[Arc<Family>]>,
 }
 
 impl Registrar {
-    pub(super) fn new(recorder: PrometheusRecorder) -> Self {
-        Self { recorder: Arc::new(recorder) }
+    pub(super) fn new(families: Arc<[Arc<Family>]>) -> Self {
+        Self { families }
     }
 
-    fn key(name: &'static str, keys: &[&'static str], values: &[&str]) -> Key {
-        let labels: Vec<Label> = keys.iter().zip(values).map(|(key, value)| Label::new(*key, (*value).to_owned())).collect();
-        Key::from_parts(name, labels)
+    fn family(&self, name: &'static str) -> Arc<Family> {
+        self.families.iter().find(|family| family.name() == name).expect("each row has a family").clone()
     }
+}
+
+fn key(family: &Family, keys: &[&'static str], values: &[&str]) -> Key {
+    let labels: Vec<Label> = keys.iter().zip(values).map(|(key, value)| Label::new(*key, (*value).to_owned())).collect();
+    Key::from_parts(family.name(), labels)
 }
 
 /// A metric that the catalogue can create from a row.
@@ -54,10 +54,8 @@ macro_rules! closed_kind {
             type Labels = L;
             const TYPE: &'static str = $type;
             fn register(registrar: &Registrar, name: &'static str) -> Self {
-                let keys = L::keys();
-                let handles = L::all().iter()
-                    .map(|values| registrar.recorder.$register(&Registrar::key(name, &keys, values), &METADATA))
-                    .collect();
+                let (family, keys) = (registrar.family(name), L::keys());
+                let handles = L::all().iter().map(|values| family.$register(&key(&family, &keys, values))).collect();
                 Self { handles, labels: PhantomData }
             }
             fn series() -> Vec<Vec<&'static str>> { L::all() }
@@ -67,19 +65,23 @@ macro_rules! closed_kind {
 
 closed_kind! {
     /// A monotonic count of events.
-    Counter, "counter", metrics::Counter, register_counter
+    Counter, "counter", metrics::Counter, counter
 }
 closed_kind! {
     /// A current value that can go up and down.
-    Gauge, "gauge", metrics::Gauge, register_gauge
+    Gauge, "gauge", metrics::Gauge, gauge
+}
+closed_kind! {
+    /// A counter with a fractional value, such as CPU seconds. The exporter's own counters are integers and would truncate it.
+    FloatCounter, "counter", metrics::Gauge, gauge
 }
 closed_kind! {
     /// A distribution over fixed buckets, which the catalogue's row defines.
-    Histogram, "histogram", metrics::Histogram, register_histogram
+    Histogram, "histogram", metrics::Histogram, histogram
 }
 closed_kind! {
     /// Quantiles over a sliding window of one scrape interval. They cannot be aggregated over replicas.
-    Summary, "summary", metrics::Histogram, register_histogram
+    Summary, "summary", metrics::Histogram, histogram
 }
 
 impl<L: Labels> Counter<L> {
@@ -116,6 +118,13 @@ impl<L: Labels> Gauge<L> {
         let handle = self.handles[labels.index()].clone();
         handle.increment(1.0);
         Held(handle)
+    }
+}
+
+impl<L: Labels> FloatCounter<L> {
+    /// Sets the counter to a total that is counted elsewhere.
+    pub fn absolute(&self, labels: L, total: f64) {
+        self.handles[labels.index()].set(total);
     }
 }
 
@@ -159,46 +168,16 @@ impl Drop for Timer {
     }
 }
 
-/// A counter with a fractional value, such as CPU seconds. The exporter's own counters are integers and would truncate it.
-pub struct FloatCounter {
-    name: &'static str,
-    bits: AtomicU64,
-}
-
-impl Kind for FloatCounter {
-    type Labels = ();
-    const TYPE: &'static str = "counter";
-    fn register(_: &Registrar, name: &'static str) -> Self {
-        Self { name, bits: AtomicU64::new(0) }
-    }
-    fn series() -> Vec<Vec<&'static str>> {
-        <()>::all()
-    }
-}
-
-impl FloatCounter {
-    /// Sets the counter to a total that is counted elsewhere.
-    pub fn absolute(&self, total: f64) {
-        self.bits.store(total.to_bits(), Ordering::Relaxed);
-    }
-
-    /// Renders the metric in the text exposition format.
-    pub(super) fn render(&self, help: &str) -> String {
-        let Self { name, bits } = self;
-        format!("# HELP {name} {help}\n# TYPE {name} counter\n{name} {}\n", f64::from_bits(bits.load(Ordering::Relaxed)))
-    }
-}
-
 macro_rules! family_kind {
     ($(#[$meta:meta])* $kind:ident, $type:literal, $handle:ty, $register:ident) => {
         $(#[$meta])*
-        pub struct $kind<K> { registrar: Registrar, name: &'static str, keys: Vec<&'static str>, labels: PhantomData<fn(K)> }
+        pub struct $kind<K> { family: Arc<Family>, keys: Vec<&'static str>, labels: PhantomData<fn(K)> }
 
         impl<K: Keys> Kind for $kind<K> {
             type Labels = K;
             const TYPE: &'static str = $type;
             fn register(registrar: &Registrar, name: &'static str) -> Self {
-                Self { registrar: registrar.clone(), name, keys: K::keys(), labels: PhantomData }
+                Self { family: registrar.family(name), keys: K::keys(), labels: PhantomData }
             }
             fn series() -> Vec<Vec<&'static str>> { Vec::new() }
         }
@@ -206,7 +185,7 @@ macro_rules! family_kind {
         impl<K: Keys> $kind<K> {
             /// The handle of one series. Values must come from closed sets or route templates, never from a client.
             pub fn with(&self, values: &[&str]) -> $handle {
-                self.registrar.recorder.$register(&Registrar::key(self.name, &self.keys, values), &METADATA)
+                self.family.$register(&key(&self.family, &self.keys, values))
             }
         }
     };
@@ -221,13 +200,13 @@ impl<K: Keys> CounterFamily<K> {
 
 family_kind! {
     /// Counters over route templates.
-    CounterFamily, "counter", metrics::Counter, register_counter
+    CounterFamily, "counter", metrics::Counter, counter
 }
 family_kind! {
     /// Gauges over values known at start.
-    GaugeFamily, "gauge", metrics::Gauge, register_gauge
+    GaugeFamily, "gauge", metrics::Gauge, gauge
 }
 family_kind! {
     /// Histograms over route templates.
-    HistogramFamily, "histogram", metrics::Histogram, register_histogram
+    HistogramFamily, "histogram", metrics::Histogram, histogram
 }

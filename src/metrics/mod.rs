@@ -8,6 +8,7 @@
 pub mod catalogue;
 pub mod document;
 pub mod exporter;
+mod family;
 pub mod http;
 pub mod kinds;
 pub mod labels;

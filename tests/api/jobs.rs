@@ -433,7 +433,7 @@ async fn every_attempt_is_counted_once_by_how_it_ended() {
 #[tokio::test]
 async fn the_fleet_reports_what_waits_and_for_how_long() {
     let fixture = Fixture::new().await;
-    let exporter = Exporter::new().unwrap();
+    let exporter = Exporter::default();
     let metrics = exporter.metrics();
     let report = async || {
         jobs::report(&mut fixture.db.acquire().await.unwrap(), &metrics).await.unwrap();

@@ -211,7 +211,7 @@ impl Fixture {
 
 async fn links(stores: &Stores) -> ([(&'static str, RedisClient); 2], Metrics) {
     let config = configuration(stores, &["--redis-timeout=10s"]);
-    let metrics = Exporter::new().unwrap().metrics();
+    let metrics = Exporter::default().metrics();
     let connected = RedisClient::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());
@@ -258,7 +258,7 @@ async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
     let proxy = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let url = through("redis-url", &stores.redis_url(), proxy.address);
     let config = configuration(&stores, &[&url, "--redis-timeout=10s"]);
-    let metrics = Exporter::new().unwrap().metrics();
+    let metrics = Exporter::default().metrics();
     let redis = RedisClient::new(&config, metrics.clone()).unwrap();
     redis.connect().await;
     let throttle = Fixture::new(&redis, stores.prefix(), &metrics).throttle;

@@ -135,7 +135,7 @@ mod tests {
     /// Regression test: without their own limit, registrations could hold every permit.
     #[tokio::test]
     async fn registrations_leave_places_to_logins() {
-        let metrics = Exporter::new().unwrap().metrics();
+        let metrics = Exporter::default().metrics();
         let passwords = Passwords::new(metrics).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();
         let held = Arc::new(std::sync::Mutex::new(held));

@@ -42,7 +42,7 @@ mod linux {
         let process = Process::myself()?;
         let stat = process.stat()?;
         let ticks = procfs::ticks_per_second() as f64;
-        metrics.process_cpu.absolute((stat.utime + stat.stime) as f64 / ticks);
+        metrics.process_cpu.absolute((), (stat.utime + stat.stime) as f64 / ticks);
         metrics.process_resident_memory.set((), stat.rss_bytes().get() as f64);
         metrics.process_virtual_memory.set((), stat.vsize as f64);
         metrics.process_threads.set((), stat.num_threads as f64);

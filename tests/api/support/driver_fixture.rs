@@ -71,7 +71,7 @@ impl DriverFixture {
         let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
         let config = configuration(&stores, &[&QUICK, arguments, &[&namespace]].concat());
         telemetry::init(&config);
-        let exporter = Exporter::new().unwrap();
+        let exporter = Exporter::default();
         let (mut db, mut made) = (None, None);
         match config.environment_driver {
             DriverName::Sim => {

@@ -155,7 +155,7 @@ pub struct Fixture {
 impl Fixture {
     pub async fn new() -> Self {
         let stores = Stores::new().await;
-        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::new().unwrap().metrics()).unwrap();
+        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::default().metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
         stores.execute("CREATE TABLE effects (id bigserial, name text NOT NULL, attempt integer NOT NULL)").await;
         stores.execute("CREATE TABLE given_up (name text NOT NULL, reason text NOT NULL)").await;
@@ -256,7 +256,7 @@ impl Replica {
     ) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let inside = runtime.enter();
-        let (exporter, queue) = (Exporter::new().unwrap(), Queue::default());
+        let (exporter, queue) = (Exporter::default(), Queue::default());
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         let db = Db::new(&configuration(stores, &arguments), exporter.metrics()).unwrap();
         let handlers = handlers(&db, &queue);

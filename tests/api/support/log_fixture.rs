@@ -55,7 +55,7 @@ impl Fixture {
         let kept = keeps_all.then(|| "--log-lines-kept=10000000".to_owned());
         let given = arguments.iter().map(|argument| (*argument).to_owned());
         let arguments: Vec<String> = sim.into_iter().chain(kept).chain(given).collect();
-        let (mut config, exporter) = (configured(&stores, &arguments), Exporter::new().unwrap());
+        let (mut config, exporter) = (configured(&stores, &arguments), Exporter::default());
         // The fixture itself is not tested against outages; the replicas keep their shorter limit.
         config.database_acquire_timeout = Duration::from_secs(30);
         let db = Db::new(&config, exporter.metrics()).unwrap();
@@ -126,7 +126,7 @@ impl Fixture {
         let is_given = |standard: &String| arguments.iter().any(|argument| name(argument) == name(standard));
         let standard = self.arguments.iter().filter(|standard| !is_given(standard)).cloned();
         let arguments: Vec<String> = standard.chain(arguments.iter().map(|argument| (*argument).to_owned())).collect();
-        let (config, exporter) = (Arc::new(configured(&self.stores, &arguments)), Exporter::new().unwrap());
+        let (config, exporter) = (Arc::new(configured(&self.stores, &arguments)), Exporter::default());
         let db = Db::new(&config, exporter.metrics()).unwrap();
         let engine = engine(&config, &db, &exporter);
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();

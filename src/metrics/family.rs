@@ -1,0 +1,260 @@
+//! A metric family: the series of one name, in blocks with an exporter of their own. A block is formatted again only if one of its
+//! series changed after the last scrape, because formatting is what a scrape costs and most series are idle between two scrapes.
+//!
+//! The typed metrics that record into a family belong in [`kinds`](super::kinds), the exposition of all families in
+//! [`exporter`](super::exporter).
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, Level, Metadata, Recorder};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use parking_lot::{Mutex, RwLock};
+
+use super::catalogue::Row;
+
+static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
+
+/// Series per block: a change formats at most this many, and an exporter takes as much memory as about ten series.
+const BLOCK: usize = 16;
+const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
+/// Summaries cover one scrape interval (15 s): this many windows of [`SUMMARY_WINDOW`].
+const SUMMARY_WINDOWS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
+const SUMMARY_WINDOW: Duration = Duration::from_secs(5);
+
+/// The series of one row of the catalogue.
+pub(super) struct Family {
+    name: &'static str,
+    header: String,
+    /// Quantiles over a sliding window change without a new observation.
+    always_changes: bool,
+    buckets: &'static [f64],
+    series: RwLock<Series>,
+}
+
+#[derive(Default)]
+struct Series {
+    blocks: Vec<Arc<Block>>,
+    /// The index of the block that has the series.
+    places: HashMap<Key, usize>,
+}
+
+impl Family {
+    /// A family without series.
+    pub fn new(row: &Row) -> Self {
+        let Row { name, kind, help, buckets, .. } = row;
+        Self {
+            name,
+            header: format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"),
+            always_changes: *kind == "summary",
+            buckets,
+            series: RwLock::default(),
+        }
+    }
+
+    /// The metric's full name.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The series with these labels, created at zero if it is new.
+    pub fn counter(&self, key: &Key) -> Counter {
+        let block = self.block(key);
+        Counter::from_arc(Arc::new(Tracked { handle: block.recorder.register_counter(key, &METADATA), block }))
+    }
+
+    /// The series with these labels, created at zero if it is new.
+    pub fn gauge(&self, key: &Key) -> Gauge {
+        let block = self.block(key);
+        Gauge::from_arc(Arc::new(Tracked { handle: block.recorder.register_gauge(key, &METADATA), block }))
+    }
+
+    /// The series with these labels, created empty if it is new.
+    pub fn histogram(&self, key: &Key) -> Histogram {
+        let block = self.block(key);
+        Histogram::from_arc(Arc::new(Tracked { handle: block.recorder.register_histogram(key, &METADATA), block }))
+    }
+
+    fn block(&self, key: &Key) -> Arc<Block> {
+        let series = self.series.read();
+        if let Some(&place) = series.places.get(key) {
+            return series.blocks[place].clone();
+        }
+        drop(series);
+        let mut series = self.series.write();
+        let count = series.places.len();
+        let place = *series.places.entry(key.clone()).or_insert(count / BLOCK);
+        if place == series.blocks.len() {
+            series.blocks.push(Arc::new(Block::new(recorder(self.buckets))));
+        }
+        series.blocks[place].changed();
+        series.blocks[place].clone()
+    }
+
+    /// Appends the family in the text exposition format.
+    pub fn render(&self, output: &mut String) {
+        let series = self.series.read();
+        if !series.blocks.is_empty() {
+            output.push_str(&self.header);
+        }
+        for block in &series.blocks {
+            block.render(output, self.always_changes);
+        }
+    }
+
+    /// Drains the observations that histograms accumulated.
+    pub fn drain(&self) {
+        for block in self.series.read().blocks.iter().filter(|block| block.has_changed.load(Ordering::Relaxed)) {
+            block.exporter.run_upkeep();
+        }
+    }
+}
+
+fn recorder(buckets: &[f64]) -> PrometheusRecorder {
+    let builder = PrometheusBuilder::new();
+    let builder = if buckets.is_empty() { windowed(builder) } else { builder.set_buckets(buckets) };
+    builder.expect("neither list is empty").build_recorder()
+}
+
+fn windowed(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError> {
+    Ok(builder.set_quantiles(&QUANTILES)?.set_bucket_duration(SUMMARY_WINDOW)?.set_bucket_count(SUMMARY_WINDOWS))
+}
+
+struct Block {
+    recorder: PrometheusRecorder,
+    exporter: PrometheusHandle,
+    has_changed: AtomicBool,
+    text: Mutex<String>,
+}
+
+impl Block {
+    fn new(recorder: PrometheusRecorder) -> Self {
+        Self { exporter: recorder.handle(), recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
+    }
+
+    /// Called after a change, so that a render that sees the flag sees the change.
+    fn changed(&self) {
+        self.has_changed.store(true, Ordering::Release);
+    }
+
+    fn render(&self, output: &mut String, always: bool) {
+        let mut text = self.text.lock();
+        if self.has_changed.swap(false, Ordering::AcqRel) || always {
+            text.clear();
+            // The family writes its header once, not once per block.
+            text.extend(self.exporter.render().split_inclusive('\n').filter(|line| !line.starts_with(['#', '\n'])));
+        }
+        output.push_str(&text);
+    }
+}
+
+/// A handle that marks the block of its series as changed.
+struct Tracked<H> {
+    handle: H,
+    block: Arc<Block>,
+}
+
+impl CounterFn for Tracked<Counter> {
+    fn increment(&self, value: u64) {
+        self.handle.increment(value);
+        self.block.changed();
+    }
+
+    fn absolute(&self, value: u64) {
+        self.handle.absolute(value);
+        self.block.changed();
+    }
+}
+
+impl GaugeFn for Tracked<Gauge> {
+    fn increment(&self, value: f64) {
+        self.handle.increment(value);
+        self.block.changed();
+    }
+
+    fn decrement(&self, value: f64) {
+        self.handle.decrement(value);
+        self.block.changed();
+    }
+
+    fn set(&self, value: f64) {
+        self.handle.set(value);
+        self.block.changed();
+    }
+}
+
+impl HistogramFn for Tracked<Histogram> {
+    fn record(&self, value: f64) {
+        self.handle.record(value);
+        self.block.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use metrics::Label;
+
+    use super::*;
+
+    fn family(kind: &'static str, buckets: &'static [f64]) -> Family {
+        Family::new(&Row { section: "", name: "things", kind, help: "Things", keys: vec!["thing"], series: Vec::new(), buckets })
+    }
+
+    fn key(thing: usize) -> Key {
+        Key::from_parts("things", vec![Label::new("thing", thing.to_string())])
+    }
+
+    fn rendered(family: &Family) -> String {
+        let mut text = String::new();
+        family.render(&mut text);
+        text
+    }
+
+    #[test]
+    fn several_blocks_render_as_one_family() {
+        let family = family("counter", &[]);
+        let handles: Vec<Counter> = (0..2 * BLOCK + 1).map(|thing| family.counter(&key(thing))).collect();
+        handles.iter().for_each(|handle| handle.increment(2));
+        let text = rendered(&family);
+        assert!(text.starts_with("# HELP things Things\n# TYPE things counter\n"), "{text}");
+        assert_eq!(text.matches('#').count(), 2, "{text}");
+        for thing in 0..handles.len() {
+            assert_eq!(text.matches(&format!("things{{thing=\"{thing}\"}} 2\n")).count(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_change_is_in_the_next_render() {
+        let family = family("histogram", &[1.0]);
+        let (changed, other) = (family.histogram(&key(1)), family.histogram(&key(2)));
+        other.record(0.5);
+        let before = rendered(&family);
+        assert_eq!(rendered(&family), before);
+        changed.record(0.5);
+        family.drain();
+        assert_eq!(
+            rendered(&family),
+            before
+                .replace(r#"{thing="1",le="1"} 0"#, r#"{thing="1",le="1"} 1"#)
+                .replace(r#"{thing="1",le="+Inf"} 0"#, r#"{thing="1",le="+Inf"} 1"#)
+                .replace(r#"_sum{thing="1"} 0"#, r#"_sum{thing="1"} 0.5"#)
+                .replace(r#"_count{thing="1"} 0"#, r#"_count{thing="1"} 1"#)
+        );
+    }
+
+    #[test]
+    fn a_family_without_series_renders_nothing() {
+        assert_eq!(rendered(&family("gauge", &[])), "");
+    }
+
+    #[test]
+    fn one_series_has_one_value_whoever_asks_for_it() {
+        let family = family("counter", &[]);
+        family.counter(&key(1)).increment(1);
+        family.counter(&key(1)).increment(1);
+        assert!(rendered(&family).ends_with("things{thing=\"1\"} 2\n"));
+    }
+}
