@@ -1,4 +1,4 @@
-//! A leased job, and why an attempt at it had no effect. What happens to it is in the modules above.
+//! A leased job, and why an attempt at it had no effect. The modules beside this one lease jobs, attempt them and end them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,8 +31,8 @@ impl Job {
         self.kind
     }
 
-    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`](super::MAX_ATTEMPTS) the job is not attempted, but
-    /// becomes a dead letter.
+    /// Attempts so far, including this one and those whose replica died. Beyond [`MAX_ATTEMPTS`](super::MAX_ATTEMPTS) the job is
+    /// not attempted, but becomes a dead letter.
     #[must_use]
     pub fn attempt(&self) -> i32 {
         self.attempt

@@ -1,4 +1,4 @@
-//! What several pages share: environments, times, numbers, names. Sentences belong in the templates.
+//! Views that several pages share: environments, times, numbers, names. Sentences belong in the templates.
 
 use time::OffsetDateTime;
 use uuid::Uuid;

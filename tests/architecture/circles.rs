@@ -1,4 +1,4 @@
-//! No circle among the files of a crate: whoever reads a file can read the files below it first.
+//! No circle among the files of a crate: each file can be read after the files that it imports.
 //!
 //! A file imports another one if it names something that is defined there, in a `use` line or in code. A name that a `mod.rs` passes
 //! on with `pub use` leads to the file that defines it, and passing it on is not an import.
@@ -20,7 +20,7 @@ fn module_of(path: &str) -> Module {
 pub fn imports(sources: &[Source]) -> Imports {
     let read = |source: &Source| {
         let module = module_of(&source.path);
-        let found = mentions(source.text.parse().unwrap(), &module);
+        let found = mentions(&source.text, &module);
         (module, found)
     };
     // `main.rs` is a crate of its own, which nothing can import.
@@ -47,8 +47,8 @@ fn definition(path: &[String], modules: &BTreeMap<Module, Vec<Mention>>) -> Modu
     }
 }
 
-/// The imports that are part of a circle or lead from one to another: what is left after removing, again and again, each module that
-/// imports no other one or that no other one imports.
+/// The imports that are part of a circle or lead from one circle to another: the rest, after each module that imports no other one, or
+/// that no other one imports, has been removed repeatedly.
 fn circles(mut imports: Imports) -> Vec<String> {
     loop {
         let before = imports.len();

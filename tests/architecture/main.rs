@@ -7,3 +7,4 @@ mod circles;
 mod paths;
 mod rules;
 mod sources;
+mod tokens;

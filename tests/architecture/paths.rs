@@ -1,6 +1,6 @@
 //! Reads the paths that a file names: in `use` lines, in code and in the arguments of macros, but not in comments and strings.
 
-use proc_macro2::{Delimiter, TokenStream, TokenTree};
+use super::tokens::{is_name, tokens};
 
 /// A module of a crate: `["db", "conn"]` is `crate::db::conn`.
 pub type Module = Vec<String>;
@@ -13,78 +13,95 @@ pub struct Mention {
 }
 
 /// Every path in the code of a module, inline modules included.
-pub fn mentions(code: TokenStream, module: &[String]) -> Vec<Mention> {
-    let mut found = Vec::new();
-    read(&code.into_iter().collect::<Vec<_>>(), module, &mut found);
+pub fn mentions(code: &str, module: &[String]) -> Vec<Mention> {
+    let tokens = tokens(code);
+    let mut here = module.to_vec();
+    // The depth of braces at which each inline module around the current token begins.
+    let (mut inline, mut depth) = (Vec::new(), 0);
+    let (mut found, mut at) = (Vec::new(), 0);
+    while at < tokens.len() {
+        at += match &tokens[at..] {
+            ["mod", name, "{", ..] => {
+                here.push((*name).to_owned());
+                inline.push(depth);
+                depth += 1;
+                3
+            }
+            ["{", ..] => {
+                depth += 1;
+                1
+            }
+            ["}", ..] => {
+                depth -= 1;
+                if inline.pop_if(|begin| *begin == depth).is_some() {
+                    here.pop();
+                }
+                1
+            }
+            // `use<'a>` captures a lifetime.
+            ["use", next, ..] if *next != "<" => {
+                let length = tokens[at..].iter().take_while(|token| **token != ";").count();
+                let is_public = matches!(&tokens[..at], [.., "pub"] | [.., "pub", "(", _, ")"]);
+                read_use(&tokens[at + 1..at + length], &[], &here, is_public, &mut found);
+                length
+            }
+            rest => {
+                let (segments, length) = path(rest);
+                if segments.len() > 1 {
+                    found.push(Mention { path: absolute(&segments, &here), reexported_as: None });
+                }
+                length.max(1)
+            }
+        };
+    }
     found
 }
 
-fn read(tokens: &[TokenTree], module: &[String], found: &mut Vec<Mention>) {
-    let mut at = 0;
-    while at < tokens.len() {
-        match &tokens[at..] {
-            [TokenTree::Ident(word), TokenTree::Ident(name), TokenTree::Group(body), ..] if word == "mod" => {
-                let inline = [module, &[name.to_string()]].concat();
-                read(&body.stream().into_iter().collect::<Vec<_>>(), &inline, found);
-                at += 3;
+/// Reads `a::b::{self, c as d}` below `prefix`.
+fn read_use(tree: &[&str], prefix: &[String], module: &[String], is_public: bool, found: &mut Vec<Mention>) {
+    for branch in branches(tree) {
+        let (segments, length) = path(branch);
+        let mut segments = [prefix, &segments].concat();
+        let name = match &branch[length..] {
+            ["::", "{", inner @ .., "}"] | ["{", inner @ .., "}"] => {
+                read_use(inner, &segments, module, is_public, found);
+                continue;
             }
-            [TokenTree::Ident(word), rest @ ..] if word == "use" && !is_punct(rest.first(), '<') => {
-                let length = rest.iter().take_while(|token| !is_punct(Some(token), ';')).count();
-                let is_public = matches!(&tokens[..at], [.., TokenTree::Ident(before)] if before == "pub")
-                    || matches!(&tokens[..at], [.., TokenTree::Ident(before), TokenTree::Group(_)] if before == "pub");
-                read_use(&rest[..length], &[], module, is_public, found);
-                at += 1 + length;
-            }
-            [TokenTree::Ident(_), ..] => {
-                let (segments, length) = path(&tokens[at..]);
-                if segments.len() > 1 {
-                    found.push(Mention { path: absolute(&segments, module), reexported_as: None });
-                }
-                at += length;
-            }
-            [TokenTree::Group(group), ..] => {
-                read(&group.stream().into_iter().collect::<Vec<_>>(), module, found);
-                at += 1;
-            }
-            _ => at += 1,
+            ["as", alias] => (*alias).to_owned(),
+            ["::", "*"] => "*".to_owned(),
+            _ => segments.last().cloned().unwrap_or_default(),
+        };
+        if segments.len() > 1 && segments.last().is_some_and(|last| last == "self") {
+            segments.pop();
         }
+        found.push(Mention { path: absolute(&segments, module), reexported_as: is_public.then_some(name) });
     }
 }
 
-/// Reads `a::b::{self, c as d}` below `prefix`.
-fn read_use(tree: &[TokenTree], prefix: &[String], module: &[String], is_public: bool, found: &mut Vec<Mention>) {
-    for branch in tree.split(|token| is_punct(Some(token), ',')).filter(|branch| !branch.is_empty()) {
-        let (segments, length) = path(branch);
-        let mut segments = [prefix, &segments].concat();
-        match &branch[length..] {
-            [.., TokenTree::Group(branches)] if branches.delimiter() == Delimiter::Brace => {
-                read_use(&branches.stream().into_iter().collect::<Vec<_>>(), &segments, module, is_public, found);
-            }
-            rest => {
-                if segments.len() > 1 && segments.last().is_some_and(|last| last == "self") {
-                    segments.pop();
-                }
-                let name = match rest {
-                    [TokenTree::Ident(word), TokenTree::Ident(alias)] if word == "as" => alias.to_string(),
-                    _ => segments.last().cloned().unwrap_or_default(),
-                };
-                found.push(Mention { path: absolute(&segments, module), reexported_as: is_public.then_some(name) });
-            }
+/// The parts of a `use` tree between commas, without those in braces.
+fn branches<'a>(tree: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
+    let mut depth = 0;
+    let parts = tree.split(move |token| {
+        match *token {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            _ => {}
         }
-    }
+        *token == "," && depth == 0
+    });
+    parts.filter(|branch| !branch.is_empty())
 }
 
 /// The path at the start of the tokens, and the number of its tokens.
-fn path(tokens: &[TokenTree]) -> (Vec<String>, usize) {
+fn path(tokens: &[&str]) -> (Vec<String>, usize) {
     let (mut segments, mut at) = (Vec::new(), 0);
-    while let Some(TokenTree::Ident(segment)) = tokens.get(at) {
-        segments.push(segment.to_string());
+    while let Some(segment) = tokens.get(at).filter(|token| is_name(token)) {
+        segments.push((*segment).to_owned());
         at += 1;
-        if !(is_punct(tokens.get(at), ':') && is_punct(tokens.get(at + 1), ':') && matches!(tokens.get(at + 2), Some(TokenTree::Ident(_))))
-        {
+        if !matches!(&tokens[at..], ["::", next, ..] if is_name(next)) {
             break;
         }
-        at += 2;
+        at += 1;
     }
     (segments, at)
 }
@@ -96,8 +113,4 @@ fn absolute(segments: &[String], module: &[String]) -> Vec<String> {
         Some("self") => [module, &segments[1..]].concat(),
         _ => [&module[..module.len().saturating_sub(ups)], &segments[ups..]].concat(),
     }
-}
-
-fn is_punct(token: Option<&TokenTree>, character: char) -> bool {
-    matches!(token, Some(TokenTree::Punct(punct)) if punct.as_char() == character)
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What separates the text from the link.
+/// The separator between the text and the link.
 pub const BETWEEN: &str = "\n\n";
 
 /// A text and a link.

@@ -1,4 +1,4 @@
-//! What the platforms that accept posts share.
+//! Bodies, lengths and idempotency keys of posts, for every platform that accepts posts.
 
 use axum::http::{HeaderMap, StatusCode};
 use serde::de::DeserializeOwned;

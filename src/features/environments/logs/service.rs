@@ -1,4 +1,4 @@
-//! Access to stored logs for users. What follows a log live is in `live` and `tail`.
+//! Access to stored logs for users. `live` and `tail` follow logs.
 
 use uuid::Uuid;
 
