@@ -22,12 +22,12 @@ pub enum StoreError {
     Internal(#[source] Arc<sqlx::Error>),
 }
 
-impl StoreError {
-    /// For a stored value that this version does not know: a newer replica has written it.
-    #[must_use]
-    pub fn unknown(column: &str, value: &str) -> Self {
-        Self::from(sqlx::Error::Decode(format!("unknown {column} {value}").into()))
-    }
+/// Converts the text of a column.
+///
+/// # Errors
+/// When `parse` does not know the text: a newer replica has written it. A default in its place could grant or deny what nobody decided.
+pub fn known<T>(column: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
+    parse(text).ok_or_else(|| StoreError::from(sqlx::Error::Decode(format!("unknown {column} {text}").into())))
 }
 
 impl From<sqlx::Error> for StoreError {

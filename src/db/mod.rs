@@ -22,7 +22,7 @@ use sqlx::{ConnectOptions, Connection, Postgres};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 pub use conn::Conn;
-pub use error::StoreError;
+pub use error::{StoreError, known};
 
 use crate::config::Config;
 use crate::fault_injection::FaultInjector;

@@ -70,5 +70,6 @@ mod terminals;
 mod terminals_docker;
 mod throttle;
 mod throttle_windows;
+mod unknown_values;
 mod visits;
 mod workspace_sessions;

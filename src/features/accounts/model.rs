@@ -41,10 +41,14 @@ pub enum Role {
 }
 
 impl Role {
-    /// Reads the database's value; anything but `admin` is `Member`.
+    /// Parses the database's value; `None` if this version does not know it.
     #[must_use]
-    pub fn parse(text: &str) -> Self {
-        if text == "admin" { Self::Admin } else { Self::Member }
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "admin" => Some(Self::Admin),
+            "member" => Some(Self::Member),
+            _ => None,
+        }
     }
 }
 

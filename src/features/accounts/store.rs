@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{EndedSession, Role, Session, SessionEntry, TokenHash, User};
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
@@ -18,9 +18,11 @@ struct UserRow {
     created_at: OffsetDateTime,
 }
 
-impl From<UserRow> for User {
-    fn from(UserRow { id, email, display_name, role, created_at }: UserRow) -> Self {
-        Self { id, email, display_name, role: Role::parse(&role), created_at }
+impl TryFrom<UserRow> for User {
+    type Error = StoreError;
+
+    fn try_from(UserRow { id, email, display_name, role, created_at }: UserRow) -> Result<Self, StoreError> {
+        Ok(Self { id, email, display_name, role: known("role", &role, Role::parse)?, created_at })
     }
 }
 
@@ -35,13 +37,13 @@ pub async fn insert_user(conn: &mut Conn, email: &str, display_name: &str, passw
         display_name,
         password_hash
     );
-    conn.one(Query::InsertUsers, insert).await.map(Into::into)
+    conn.one(Query::InsertUsers, insert).await?.try_into()
 }
 
 pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError> {
     let select =
         sqlx::query_as!(UserRow, r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE id = $1"#, id);
-    Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
+    conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
 /// Locks a user's row until the transaction ends. Returns whether the account has a password.
@@ -56,7 +58,7 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
         r#"SELECT id, email::text AS "email!", display_name, role, created_at FROM users WHERE email = $1::text::citext"#,
         email
     );
-    Ok(conn.optional(Query::SelectUsers, select).await?.map(Into::into))
+    conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
 /// Grants the admin role to the account with an e-mail address. New sessions refer to the user's row, so its lock blocks them until the
@@ -77,11 +79,12 @@ pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, O
         email
     );
     let row = conn.optional(Query::SelectUsers, select).await?;
-    Ok(row.map(|row| {
-        let role = Role::parse(&row.role);
+    row.map(|row| {
+        let role = known("role", &row.role, Role::parse)?;
         let user = User { id: row.id, email: row.email, display_name: row.display_name, role, created_at: row.created_at };
-        (user, row.password_hash)
-    }))
+        Ok((user, row.password_hash))
+    })
+    .transpose()
 }
 
 pub async fn update_password_hash(conn: &mut Conn, id: Uuid, hash: &str) -> Result<(), StoreError> {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::driver::Image;
 use super::model::{Environment, NewEnvironment};
 use super::state::Status;
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::DriverName;
 use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
@@ -30,9 +30,9 @@ impl TryFrom<EnvironmentRow> for Environment {
 
     fn try_from(row: EnvironmentRow) -> Result<Self, StoreError> {
         let EnvironmentRow { id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at } = row;
-        let image = Image::named(&image).ok_or_else(|| StoreError::unknown("image", &image))?;
-        let driver = DriverName::named(&driver).ok_or_else(|| StoreError::unknown("driver", &driver))?;
-        let status = Status::named(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        let image = known("image", &image, Image::named)?;
+        let driver = known("driver", &driver, DriverName::named)?;
+        let status = known("status", &status, Status::named)?;
         Ok(Self { id, project_id, name, image, driver, status, last_error, container, version, created_at, updated_at })
     }
 }

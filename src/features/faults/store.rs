@@ -5,7 +5,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::NewFault;
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::fault_injection::Fault;
 use crate::metrics::labels::Query;
 
@@ -23,8 +23,7 @@ impl TryFrom<Row> for Fault {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let Row { id, replica, percent, effect, begun_at, expires_at } = row;
-        let unknown = |effect: &Value| StoreError::unknown("effect", &effect.to_string());
-        let effect = serde_json::from_value(effect.clone()).map_err(|_| unknown(&effect))?;
+        let effect = known("effect", &effect.to_string(), |effect| serde_json::from_str(effect).ok())?;
         Ok(Self { id, replica, percent: u8::try_from(percent).unwrap_or(100), effect, begun_at, expires_at })
     }
 }

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Account, Identified, Status};
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::Platform;
 use crate::metrics::labels::Query;
 
@@ -28,8 +28,8 @@ impl TryFrom<Row> for Account {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let Row { id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at } = row;
-        let platform = Platform::named(&platform).ok_or_else(|| StoreError::unknown("platform", &platform))?;
-        let status = Status::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        let platform = known("platform", &platform, Platform::named)?;
+        let status = known("status", &status, Status::parse)?;
         Ok(Self { id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at })
     }
 }

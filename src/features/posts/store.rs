@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Announcement, Delivery, DeliveryStatus, NewPost, Post};
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::Platform;
 use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
@@ -44,8 +44,8 @@ impl TryFrom<DeliveryRow> for Delivery {
 
     fn try_from(row: DeliveryRow) -> Result<Self, StoreError> {
         let DeliveryRow { post_id: _, platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at } = row;
-        let platform = Platform::named(&platform).ok_or_else(|| StoreError::unknown("platform", &platform))?;
-        let status = DeliveryStatus::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        let platform = known("platform", &platform, Platform::named)?;
+        let status = known("status", &status, DeliveryStatus::parse)?;
         Ok(Self { platform, status, attempts, last_error, remote_id, url, updated_at, delivered_at })
     }
 }

@@ -30,12 +30,13 @@ pub enum Role {
 }
 
 impl Role {
-    /// Reads the database's value; unknown text is `Viewer`.
-    pub fn parse(text: &str) -> Self {
+    /// Parses the database's value; `None` if this version does not know it.
+    pub fn parse(text: &str) -> Option<Self> {
         match text {
-            "owner" => Self::Owner,
-            "editor" => Self::Editor,
-            _ => Self::Viewer,
+            "owner" => Some(Self::Owner),
+            "editor" => Some(Self::Editor),
+            "viewer" => Some(Self::Viewer),
+            _ => None,
         }
     }
 
@@ -61,9 +62,13 @@ pub enum Visibility {
 }
 
 impl Visibility {
-    /// Reads the database's value; anything but `public` is `Private`.
-    pub fn parse(text: &str) -> Self {
-        if text == "public" { Self::Public } else { Self::Private }
+    /// Parses the database's value; `None` if this version does not know it.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "private" => Some(Self::Private),
+            "public" => Some(Self::Public),
+            _ => None,
+        }
     }
 
     /// The database's value.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::model::{Member, NewProject, Project, ProjectChange, Role, Roster, Seen, Visibility};
 use super::slug::Slug;
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
@@ -22,11 +22,13 @@ struct ProjectRow {
     published_at: Option<OffsetDateTime>,
 }
 
-impl From<ProjectRow> for Project {
-    fn from(row: ProjectRow) -> Self {
+impl TryFrom<ProjectRow> for Project {
+    type Error = StoreError;
+
+    fn try_from(row: ProjectRow) -> Result<Self, StoreError> {
         let ProjectRow { id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at } = row;
-        let visibility = Visibility::parse(&visibility);
-        Self { id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at }
+        let visibility = known("visibility", &visibility, Visibility::parse)?;
+        Ok(Self { id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at })
     }
 }
 
@@ -37,9 +39,11 @@ struct MemberRow {
     added_at: OffsetDateTime,
 }
 
-impl From<MemberRow> for Member {
-    fn from(MemberRow { user_id, display_name, role, added_at }: MemberRow) -> Self {
-        Self { user_id, display_name, role: Role::parse(&role), added_at }
+impl TryFrom<MemberRow> for Member {
+    type Error = StoreError;
+
+    fn try_from(MemberRow { user_id, display_name, role, added_at }: MemberRow) -> Result<Self, StoreError> {
+        Ok(Self { user_id, display_name, role: known("role", &role, Role::parse)?, added_at })
     }
 }
 
@@ -62,7 +66,7 @@ pub async fn insert(conn: &mut Conn, owner: Uuid, new: &NewProject, slug: &Slug)
         new.description,
         new.visibility.as_str()
     );
-    Ok(conn.optional(Query::InsertProjects, insert).await?.map(Into::into))
+    conn.optional(Query::InsertProjects, insert).await?.map(TryInto::try_into).transpose()
 }
 
 pub async fn project(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreError> {
@@ -72,7 +76,7 @@ pub async fn project(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, Store
          FROM projects WHERE id = $1",
         id
     );
-    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
+    conn.optional(Query::SelectProjects, select).await?.map(TryInto::try_into).transpose()
 }
 
 /// Locks a project against other changes until the transaction ends.
@@ -83,7 +87,7 @@ pub async fn lock(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreErr
          FROM projects WHERE id = $1 FOR UPDATE",
         id
     );
-    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
+    conn.optional(Query::SelectProjects, select).await?.map(TryInto::try_into).transpose()
 }
 
 /// Takes a shared lock on a project until the transaction ends: blocks changes, but not other shared locks.
@@ -94,14 +98,15 @@ pub async fn share(conn: &mut Conn, id: Uuid) -> Result<Option<Project>, StoreEr
          FROM projects WHERE id = $1 FOR SHARE",
         id
     );
-    Ok(conn.optional(Query::SelectProjects, select).await?.map(Into::into))
+    conn.optional(Query::SelectProjects, select).await?.map(TryInto::try_into).transpose()
 }
 
 pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreError> {
     let Some(project) = project(conn, id).await? else { return Ok(None) };
     let select = sqlx::query!("SELECT user_id, role FROM project_members WHERE project_id = $1", id);
     let rows = conn.all(Query::SelectProjectMembers, select).await?;
-    Ok(Some(Roster { project, members: rows.into_iter().map(|row| (row.user_id, Role::parse(&row.role))).collect() }))
+    let members = rows.into_iter().map(|row| Ok((row.user_id, known("role", &row.role, Role::parse)?)));
+    Ok(Some(Roster { project, members: members.collect::<Result<_, StoreError>>()? }))
 }
 
 /// Returns which of these pairs of a user and a project lack access: the project does not exist, or the user may not enter it.
@@ -131,22 +136,23 @@ pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result
         page.limit
     );
     let rows = conn.all(Query::SelectProjects, select).await?;
-    let seen = rows.into_iter().map(|row| Seen {
-        project: Project {
+    let seen = rows.into_iter().map(|row| {
+        let role = known("role", &row.role, Role::parse)?;
+        let project = ProjectRow {
             id: row.id,
             owner_id: row.owner_id,
             name: row.name,
             slug: row.slug,
             description: row.description,
-            visibility: Visibility::parse(&row.visibility),
+            visibility: row.visibility,
             version: row.version,
             created_at: row.created_at,
             updated_at: row.updated_at,
             published_at: row.published_at,
-        },
-        role: Some(Role::parse(&row.role)),
+        };
+        Ok(Seen { project: project.try_into()?, role: Some(role) })
     });
-    Ok(seen.collect())
+    seen.collect()
 }
 
 pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result<Project, StoreError> {
@@ -161,7 +167,7 @@ pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result
         change.description,
         change.visibility.map(Visibility::as_str)
     );
-    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+    conn.one(Query::UpdateProjects, update).await?.try_into()
 }
 
 /// Fails with the conflict `projects_slug_key` when another project has the slug.
@@ -174,7 +180,7 @@ pub async fn publish(conn: &mut Conn, id: Uuid, slug: &Slug) -> Result<Project, 
         id,
         slug.as_str()
     );
-    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+    conn.one(Query::UpdateProjects, update).await?.try_into()
 }
 
 pub async fn unpublish(conn: &mut Conn, id: Uuid) -> Result<Project, StoreError> {
@@ -185,7 +191,7 @@ pub async fn unpublish(conn: &mut Conn, id: Uuid) -> Result<Project, StoreError>
          RETURNING id, owner_id, name, slug, description, visibility, version, created_at, updated_at, published_at",
         id
     );
-    conn.one(Query::UpdateProjects, update).await.map(Into::into)
+    conn.one(Query::UpdateProjects, update).await?.try_into()
 }
 
 pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
@@ -194,7 +200,8 @@ pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<(), StoreError> {
 
 pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<Role>, StoreError> {
     let select = sqlx::query!("SELECT role FROM project_members WHERE project_id = $1 AND user_id = $2", project, user);
-    Ok(conn.optional(Query::SelectProjectMembers, select).await?.map(|row| Role::parse(&row.role)))
+    let row = conn.optional(Query::SelectProjectMembers, select).await?;
+    row.map(|row| known("role", &row.role, Role::parse)).transpose()
 }
 
 /// One page of the members of a project, newest account first.
@@ -209,7 +216,7 @@ pub async fn members(conn: &mut Conn, project: Uuid, page: PageRequest) -> Resul
         page.before,
         page.limit
     );
-    Ok(conn.all(Query::SelectProjectMembers, select).await?.into_iter().map(Into::into).collect())
+    conn.all(Query::SelectProjectMembers, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
 pub async fn count_members(conn: &mut Conn, project: Uuid) -> Result<i64, StoreError> {

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Extension, Install, InstallStatus};
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::metrics::labels::Query;
 
 struct InstallRow {
@@ -20,8 +20,8 @@ impl TryFrom<InstallRow> for Install {
 
     fn try_from(row: InstallRow) -> Result<Self, StoreError> {
         let InstallRow { extension, status, reason, created_at, updated_at } = row;
-        let extension = Extension::named(&extension).ok_or_else(|| StoreError::unknown("extension", &extension))?;
-        let status = InstallStatus::parse(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        let extension = known("extension", &extension, Extension::named)?;
+        let status = known("status", &status, InstallStatus::parse)?;
         Ok(Self { extension, status, reason, created_at, updated_at })
     }
 }

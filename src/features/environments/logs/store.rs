@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::model::{Claim, Entry, NewEntry};
 use super::position::Position;
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::{DriverName, LogStream};
 use crate::features::environments::driver::Line;
 use crate::metrics::labels::Query;
@@ -49,9 +49,11 @@ struct EntryRow {
     at: OffsetDateTime,
 }
 
-impl From<EntryRow> for Entry {
-    fn from(EntryRow { seq, stream, line, at }: EntryRow) -> Self {
-        Self { seq, stream: LogStream::named(&stream).unwrap_or(LogStream::System), line, at }
+impl TryFrom<EntryRow> for Entry {
+    type Error = StoreError;
+
+    fn try_from(EntryRow { seq, stream, line, at }: EntryRow) -> Result<Self, StoreError> {
+        Ok(Self { seq, stream: known("stream", &stream, LogStream::named)?, line, at })
     }
 }
 
@@ -80,7 +82,7 @@ pub async fn read(conn: &mut Conn, environment: Uuid, after: Option<i64>, limit:
         rows.reverse();
         rows
     };
-    Ok(rows.into_iter().map(Into::into).collect())
+    rows.into_iter().map(TryInto::try_into).collect()
 }
 
 /// A newly claimed log.

@@ -4,7 +4,7 @@ use time::OffsetDateTime;
 use uuid::Uuid;
 
 use super::model::{Session, SessionStatus, SessionType};
-use crate::db::{Conn, StoreError};
+use crate::db::{Conn, StoreError, known};
 use crate::domain::paging::PageRequest;
 use crate::metrics::labels::Query;
 
@@ -23,8 +23,8 @@ impl TryFrom<SessionRow> for Session {
 
     fn try_from(row: SessionRow) -> Result<Self, StoreError> {
         let SessionRow { id, environment_id, user_id, r#type, status, created_at, closed_at } = row;
-        let kind = SessionType::named(&r#type).ok_or_else(|| StoreError::unknown("type", &r#type))?;
-        let status = SessionStatus::named(&status).ok_or_else(|| StoreError::unknown("status", &status))?;
+        let kind = known("type", &r#type, SessionType::named)?;
+        let status = known("status", &status, SessionStatus::named)?;
         Ok(Self { id, environment_id, user_id, kind, status, created_at, closed_at })
     }
 }

@@ -140,17 +140,18 @@ impl Driver for Sim {
 
     async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError> {
         let found = store::find(&mut self.act().await?, &self.namespace, environment).await?;
-        Ok(found.map(|row| row.container(&self.namespace)))
+        Ok(found.map(|row| row.container(&self.namespace)).transpose()?)
     }
 
     async fn list(&self) -> Result<Vec<Container>, DriverError> {
         let all = store::all(&mut self.act().await?, &self.namespace).await?;
-        Ok(all.into_iter().map(|row| row.container(&self.namespace)).collect())
+        Ok(all.into_iter().map(|row| row.container(&self.namespace)).collect::<Result<_, _>>()?)
     }
 
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
         let found = self.running(environment).await?;
-        let missing = script.requires.filter(|program| !Image::named(&found.image).is_some_and(|image| image.has(program)));
+        let image = found.image()?;
+        let missing = script.requires.filter(|program| !image.has(program));
         Ok(match missing {
             Some(program) => Exit { code: NOT_FOUND, output: format!("{program} is not in this image") },
             None => Exit { code: 0, output: String::new() },

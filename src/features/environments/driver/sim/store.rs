@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::super::{Container, ContainerState, container_name};
-use crate::db::{Conn, StoreError};
+use super::super::{Container, ContainerState, Image, container_name};
+use crate::db::{Conn, StoreError, known};
 use crate::metrics::labels::Query;
 
 /// A row of the table.
@@ -22,13 +22,18 @@ impl Row {
         self.state == "running"
     }
 
-    pub fn container(&self, namespace: &str) -> Container {
-        let state = match self.state.as_str() {
-            "created" => ContainerState::Created,
-            "running" => ContainerState::Running,
-            _ => ContainerState::Exited { code: self.exit_code.unwrap_or_default() },
-        };
-        Container { environment: self.environment_id, reference: container_name(namespace, self.environment_id), state }
+    pub fn container(&self, namespace: &str) -> Result<Container, StoreError> {
+        let state = known("state", &self.state, |state| match state {
+            "created" => Some(ContainerState::Created),
+            "running" => Some(ContainerState::Running),
+            "exited" => Some(ContainerState::Exited { code: self.exit_code.unwrap_or_default() }),
+            _ => None,
+        })?;
+        Ok(Container { environment: self.environment_id, reference: container_name(namespace, self.environment_id), state })
+    }
+
+    pub fn image(&self) -> Result<Image, StoreError> {
+        known("image", &self.image, Image::named)
     }
 }
 
