@@ -1,8 +1,9 @@
 //! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge
 //! can return before a handler runs.
 //!
-//! One table here lists the possible problems of an operation. The documented problems and the statuses that the HTTP metrics
-//! pre-register both derive from it. The constraints of a field or parameter belong to the type that checks them.
+//! One table here derives the possible problems of an operation from its method and parameters; a handler lists only those of its own
+//! rules. The documented problems and the statuses that the HTTP metrics pre-register both derive from it. The constraints of a field or
+//! parameter belong to the type that checks them.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +13,7 @@ use utoipa::openapi::path::{Operation as Documented, ParameterIn, PathItem};
 use utoipa::openapi::response::{Response as Answer, ResponseBuilder};
 use utoipa::openapi::schema::{ObjectBuilder, Type};
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, Http, HttpAuthScheme, SecurityScheme};
-use utoipa::openapi::{Content, OpenApi as Interface, Ref, RefOr};
+use utoipa::openapi::{Content, OpenApi as Interface, Ref, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::{Code, Problem};
@@ -119,15 +120,22 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mu
 
 /// The statuses that extractors and layers can return for this operation.
 fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
-    let parameters = || documented.parameters.iter().flatten();
-    let takes = |place| parameters().any(|parameter| matches!(parameter, RefOr::T(parameter) if parameter.parameter_in == place));
-    let table: [(bool, &[Code]); 7] = [
+    let parameters = || documented.parameters.iter().flatten().filter_map(|parameter| match parameter {
+        RefOr::T(parameter) => Some(parameter),
+        RefOr::Ref(_) => None,
+    });
+    let takes = |place| parameters().any(|parameter| parameter.parameter_in == place);
+    let header = |name| parameters().find(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == name);
+    let table: [(bool, &[Code]); 10] = [
         (true, &ANY),
         (method != "GET", &[Code::CrossSite]),
         (documented.security.is_some(), &[Code::Unauthenticated]),
         (takes(ParameterIn::Path), &[Code::NotFound]),
         (takes(ParameterIn::Query), &[Code::InvalidQuery]),
         (takes(ParameterIn::Header), &[Code::InvalidHeader]),
+        (header("Idempotency-Key").is_some(), &[Code::IdempotencyInProgress, Code::IdempotencyMismatch]),
+        (header("If-Match").is_some(), &[Code::PreconditionFailed]),
+        (header("If-Match").is_some_and(|parameter| parameter.required == Required::True), &[Code::PreconditionRequired]),
         (documented.request_body.is_some(), &BODY),
     ];
     table.iter().filter(|(applies, _)| *applies).flat_map(|(_, codes)| codes.iter().map(|code| code.status())).collect()

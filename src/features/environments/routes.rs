@@ -127,7 +127,7 @@ struct CreateEnvironment {
 /// Create an environment; it is `stopped` once it exists
 #[utoipa::path(post, path = "/api/projects/{id}/environments", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = CreateEnvironment,
     params(("id" = Uuid, Path), IdempotencyKey),
-    responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 403), (status = 409)))]
+    responses((status = 201, body = EnvironmentView, headers(("Location"))), (status = 409)))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -157,7 +157,7 @@ async fn read(
 ///
 /// Repeating the request has no further effect.
 #[utoipa::path(delete, path = "/api/environments/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
+    responses((status = 202, body = EnvironmentView), (status = 409)))]
 async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Delete).await
 }
@@ -166,7 +166,7 @@ async fn delete(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) ->
 ///
 /// An environment that is being created or stopped starts once that operation is done.
 #[utoipa::path(post, path = "/api/environments/{id}/start", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
+    responses((status = 202, body = EnvironmentView), (status = 409)))]
 async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Start).await
 }
@@ -175,7 +175,7 @@ async fn start(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> 
 ///
 /// Also accepted while the environment is starting.
 #[utoipa::path(post, path = "/api/environments/{id}/stop", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
+    responses((status = 202, body = EnvironmentView), (status = 409)))]
 async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Stop).await
 }
@@ -184,7 +184,7 @@ async fn stop(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> R
 ///
 /// Also accepted while the environment is starting.
 #[utoipa::path(post, path = "/api/environments/{id}/restart", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 202, body = EnvironmentView), (status = 403), (status = 409)))]
+    responses((status = 202, body = EnvironmentView), (status = 409)))]
 async fn restart(state: State<AppState>, user: CurrentUser, id: ApiPath<Uuid>) -> Result<(StatusCode, Json<EnvironmentView>), ApiError> {
     begin(state, user, id, Operation::Restart).await
 }

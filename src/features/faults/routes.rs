@@ -93,7 +93,7 @@ async fn list(Operator { faults, .. }: Operator) -> Result<Json<Page<FaultView>>
 
 /// End every fault
 #[utoipa::path(delete, path = "/api/faults", tag = "faults", security(("token" = []), ("cookie" = [])),
-    responses((status = 204), (status = 403)))]
+    responses((status = 204)))]
 async fn end_all(Operator { user, faults }: Operator) -> Result<StatusCode, ApiError> {
     faults.end_all(user.id).await?;
     Ok(StatusCode::NO_CONTENT)
@@ -111,7 +111,7 @@ async fn read(Operator { faults, .. }: Operator, ApiPath(id): ApiPath<Uuid>) -> 
 /// It takes effect on every affected replica within two seconds.
 #[utoipa::path(put, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), request_body = Order,
     params(("id" = Uuid, Path, description = "A UUID chosen by the client")),
-    responses((status = 200, body = FaultView), (status = 201, body = FaultView), (status = 403)))]
+    responses((status = 200, body = FaultView), (status = 201, body = FaultView)))]
 async fn put(
     Operator { user, faults }: Operator,
     ApiPath(id): ApiPath<Uuid>,
@@ -123,7 +123,7 @@ async fn put(
 
 /// End a fault
 #[utoipa::path(delete, path = "/api/faults/{id}", tag = "faults", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 403)))]
+    responses((status = 204)))]
 async fn end(Operator { user, faults }: Operator, ApiPath(id): ApiPath<Uuid>) -> Result<StatusCode, ApiError> {
     faults.end(user.id, id).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -135,7 +135,7 @@ struct CreatePost {
 /// Create a post about a project; delivery to the platforms follows
 #[utoipa::path(post, path = "/api/posts", tag = "posts", security(("token" = []), ("cookie" = [])), request_body = CreatePost,
     params(IdempotencyKey),
-    responses((status = 201, body = PostView, headers(("Location"))), (status = 403), (status = 404), (status = 409)))]
+    responses((status = 201, body = PostView, headers(("Location"))), (status = 404), (status = 409)))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

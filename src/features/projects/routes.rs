@@ -147,7 +147,7 @@ struct CreateProject {
 /// Create a project
 #[utoipa::path(post, path = "/api/projects", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = CreateProject,
     params(IdempotencyKey),
-    responses((status = 201, body = ProjectView, headers(("Location"), ("ETag"))), (status = 409)))]
+    responses((status = 201, body = ProjectView, headers(("Location"), ("ETag")))))]
 async fn create(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -163,8 +163,7 @@ async fn create(
 
 /// Get a project
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client's version is current"),
-        (status = 412)))]
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client's version is current")))]
 async fn read(State(state): State<AppState>, Asked { user, id, look }: Asked, conditions: Conditions) -> Result<Response, ApiError> {
     let seen = state.projects.read_found(&user, id, look).await?;
     conditions.answer_read(seen.project.version, Json(ProjectView::from(seen)))
@@ -190,7 +189,7 @@ struct ChangeProject {
 /// Making a published project private removes it from the showcase.
 #[utoipa::path(patch, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = ChangeProject,
     params(("id" = Uuid, Path), RequiredConditions),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 412), (status = 428)))]
+    responses((status = 200, body = ProjectView, headers(("ETag")))))]
 async fn change(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -206,7 +205,7 @@ async fn change(
 ///
 /// With `If-Match`, only if the project has not changed since the client read it.
 #[utoipa::path(delete, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
-    responses((status = 204), (status = 403), (status = 412)))]
+    responses((status = 204)))]
 async fn delete(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -233,7 +232,7 @@ struct PublishProject {
 /// further effect.
 #[utoipa::path(post, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = PublishProject,
     params(("id" = Uuid, Path)),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403), (status = 409)))]
+    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 409)))]
 async fn publish(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -248,7 +247,7 @@ async fn publish(
 ///
 /// The project stays public. Repeating the request has no further effect.
 #[utoipa::path(delete, path = "/api/projects/{id}/publish", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 403)))]
+    responses((status = 200, body = ProjectView, headers(("ETag")))))]
 async fn unpublish(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -309,7 +308,7 @@ struct AddMember {
 /// Add a member, or change a member's role
 #[utoipa::path(post, path = "/api/projects/{id}/members", tag = "projects", security(("token" = []), ("cookie" = [])), request_body = AddMember,
     params(("id" = Uuid, Path), IdempotencyKey),
-    responses((status = 201, body = MemberView), (status = 403), (status = 409)))]
+    responses((status = 201, body = MemberView), (status = 409)))]
 async fn add_member(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -329,7 +328,7 @@ async fn add_member(
 
 /// Remove a member
 #[utoipa::path(delete, path = "/api/projects/{id}/members/{user_id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), ("user_id" = Uuid, Path)),
-    responses((status = 204), (status = 403), (status = 409)))]
+    responses((status = 204), (status = 409)))]
 async fn remove_member(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

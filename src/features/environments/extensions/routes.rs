@@ -81,7 +81,7 @@ async fn list(
 /// Install an extension, now or at the environment's next start
 #[utoipa::path(put, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 200, body = InstallView, description = "The extension is installed"), (status = 202, body = InstallView, description = "The extension will be installed"), (status = 403)))]
+    responses((status = 200, body = InstallView, description = "The extension is installed"), (status = 202, body = InstallView, description = "The extension will be installed")))]
 async fn want(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -95,7 +95,7 @@ async fn want(
 /// Remove an extension, now or at the environment's next start
 #[utoipa::path(delete, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 202, body = InstallView, description = "The extension will be removed"), (status = 204, description = "The extension is removed"), (status = 403)))]
+    responses((status = 202, body = InstallView, description = "The extension will be removed"), (status = 204, description = "The extension is removed")))]
 async fn unwant(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

@@ -72,7 +72,7 @@ struct OpenSession {
 /// Open a session in a running environment
 #[utoipa::path(post, path = "/api/environments/{id}/sessions", tag = "environments", security(("token" = []), ("cookie" = [])), request_body = OpenSession,
     params(("id" = Uuid, Path), IdempotencyKey),
-    responses((status = 201, body = SessionView), (status = 403), (status = 409)))]
+    responses((status = 201, body = SessionView), (status = 409)))]
 async fn open(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
@@ -87,7 +87,7 @@ async fn open(
 
 /// Close a session
 #[utoipa::path(delete, path = "/api/sessions/{id}", tag = "environments", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path)),
-    responses((status = 204), (status = 403)))]
+    responses((status = 204)))]
 async fn close(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,

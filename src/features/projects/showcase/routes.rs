@@ -52,8 +52,7 @@ async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery
 
 /// Get a published project
 #[utoipa::path(get, path = "/api/showcase/{slug}", tag = "showcase", params(("slug" = inline(Slug), Path), Conditions),
-    responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client's version is current"),
-        (status = 412)))]
+    responses((status = 200, body = EntryView, headers(("ETag"))), (status = 304, description = "The client's version is current")))]
 async fn read(State(state): State<AppState>, conditions: Conditions, ApiPath(slug): ApiPath<String>) -> Result<Response, ApiError> {
     let entry = state.projects.published_as(&slug).await?;
     let tag = entry.tag();
