@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -13,11 +14,12 @@ use crate::cache::{Cache, RedisClient};
 use crate::config::Config;
 use crate::db::Db;
 use crate::fault_injection::FaultInjector;
-use crate::features::accounts::{AccountLimits, Accounts, sign_out_ended};
+use crate::features::accounts::{self, AccountLimits, Accounts, sign_out_ended};
 use crate::features::environments::driver::Engine;
+use crate::features::environments::logs::Follower;
 use crate::features::environments::{self, Environments, watch_engine};
 use crate::features::faults::Faults;
-use crate::features::oauth::Oauth;
+use crate::features::oauth::{self, Oauth};
 use crate::features::posts::{self, Posts};
 use crate::features::projects::{self, Projects};
 use crate::features::visits::Visits;
@@ -41,10 +43,17 @@ pub type AppError = Box<dyn Error + Send + Sync>;
 pub struct App {
     listener: StdListener,
     router: Router,
+    background: Background,
+}
+
+/// What runs beside the server.
+struct Background {
     redis: RedisClient,
     cache: Cache,
     engine: Engine,
     workers: Workers,
+    fleet: Fleet,
+    follower: Follower,
     state: AppState,
 }
 
@@ -73,15 +82,35 @@ impl App {
         let redis = RedisClient::new(&config, metrics.clone())?;
         let realtime = Realtime::new(&config, redis.clone(), injector.clone(), metrics.clone())?;
         let cache = Cache::new(redis.clone(), db.clone(), &config.redis_key_prefix, metrics.clone());
-        let limits = AccountLimits::new(&redis, &config, &metrics)?;
-        let accounts = Accounts::new(db.clone(), cache.clone(), limits, realtime.clone(), &config, injector.clone(), metrics.clone())?;
+        let parts = accounts::Parts {
+            db: db.clone(),
+            cache: cache.clone(),
+            attempts: AccountLimits::new(&redis, &config, &metrics)?,
+            realtime: realtime.clone(),
+            faults: injector.clone(),
+            metrics: metrics.clone(),
+        };
+        let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
         // Shared, so that the jobs of all features together leave half of the connections to requests.
         let background = db.for_background();
-        let oauth =
-            Oauth::new(db.clone(), background.clone(), accounts.clone(), platforms.clone(), queue.clone(), &config, metrics.clone())?;
-        let projects = Projects::new(db.clone(), cache.clone(), accounts.clone(), realtime.clone(), metrics.clone());
+        let parts = oauth::Parts {
+            db: db.clone(),
+            background: background.clone(),
+            accounts: accounts.clone(),
+            platforms: platforms.clone(),
+            queue: queue.clone(),
+            metrics: metrics.clone(),
+        };
+        let oauth = Oauth::new(parts, &config)?;
+        let projects = Projects::new(projects::Parts {
+            db: db.clone(),
+            cache: cache.clone(),
+            accounts: accounts.clone(),
+            realtime: realtime.clone(),
+            metrics: metrics.clone(),
+        });
         let engine = Engine::of(&config, &db, injector.clone(), metrics.clone())?;
         let parts = environments::Parts {
             db: db.clone(),
@@ -113,6 +142,8 @@ impl App {
         let heartbeat = Heartbeat::new(config.replica.clone(), realtime.clone(), health.clone());
         let interface = router::with_faults(interface, config.faults);
         let faults = config.faults.then(|| Faults::new(db.clone(), injector, router::templates(&interface)));
+        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth.clone(), environments.clone(), health.clone(), metrics.clone());
+        let follower = environments.follower(&config);
         let state = AppState::from(Parts {
             config,
             metrics,
@@ -130,7 +161,7 @@ impl App {
             heartbeat,
         });
         let router = router::build(interface, state.clone())?;
-        Ok(Self { listener, router, redis, cache, engine, workers, state })
+        Ok(Self { listener, router, background: Background { redis, cache, engine, workers, fleet, follower, state } })
     }
 
     /// The address on which the service listens; it resolves port 0.
@@ -144,7 +175,7 @@ impl App {
     /// The state that handlers receive.
     #[must_use]
     pub fn state(&self) -> &AppState {
-        &self.state
+        &self.background.state
     }
 
     /// Migrates the schema, without serving.
@@ -152,7 +183,7 @@ impl App {
     /// # Errors
     /// When the database is unavailable or a migration fails.
     pub async fn migrate(self) -> Result<(), AppError> {
-        Ok(self.state.db.migrate(|_| ()).await?)
+        Ok(self.background.state.db.migrate(|_| ()).await?)
     }
 
     /// Makes the account with this e-mail an admin. The change is effective on every replica when this returns.
@@ -160,9 +191,10 @@ impl App {
     /// # Errors
     /// When no account has this e-mail, or the database is unavailable.
     pub async fn grant_admin(self, email: &str) -> Result<(), AppError> {
+        let Background { redis, state, .. } = self.background;
         // Needed to remove the account's cached entries.
-        self.redis.connect().await;
-        if self.state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
+        redis.connect().await;
+        if state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
     }
 
     /// Runs until `stop`, then shuts down gracefully; see [`shutdown`](crate::shutdown).
@@ -170,68 +202,83 @@ impl App {
     /// # Errors
     /// When a background task or the server ends by itself.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
-        let Self { listener, router, redis, cache, engine, workers, state } = self;
-        let Parts { config, metrics, exporter, db, realtime, health, accounts, oauth, projects, environments, faults, heartbeat, .. } =
-            &*state;
+        let Self { listener, router, background } = self;
+        let Parts { config, metrics, .. } = &*background.state;
         let listener = TcpListener::from_std(listener)?;
         tracing::info!(address = %listener.local_addr()?, replica = config.replica, "listening");
-
-        let mut tasks = Tasks::new(metrics.clone());
-        let follower = environments.follower(config);
-        let fleet = Fleet::new(db.clone(), accounts.clone(), oauth.clone(), environments.clone(), health.clone(), metrics.clone());
-        tasks.spawn("metrics upkeep", exporter.clone().upkeep());
-        tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
-        tasks.spawn("runtime figures", samplers::runtime::read_figures(metrics.clone()));
-        tasks.spawn("pool figures", db.clone().sample());
-        tasks.spawn("redis", redis.clone().keep_connected());
-        tasks.spawn("invalidations", after_migration(health, cache.clone().follow()));
-        tasks.spawn("notifications", after_migration(health, cache.clone().listen()));
-        tasks.spawn("realtime", realtime.clone().run());
-        tasks.spawn("pulse", heartbeat.clone().beat());
-        tasks.spawn("ended sessions", sign_out_ended(accounts.clone(), realtime.clone()));
-        tasks.spawn("presence", projects.presence().clone().share());
-        tasks.spawn("project subscriptions", projects::watch_access(projects.clone(), realtime.clone()));
-        tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
-        tasks.spawn("grown logs", environments.hear_logs());
-        tasks.spawn("health", health.clone().watch(db.clone(), redis));
-        tasks.spawn("fleet", fleet.clone().lead());
-        tasks.spawn("environment driver", watch_engine(engine, health.clone()));
-        tasks.spawn("jobs", after_migration(health, workers.clone().work()));
-        if let Some(faults) = faults {
-            tracing::warn!("fault injection is enabled");
-            tasks.spawn("faults", after_migration(health, faults.clone().watch()));
-        }
-        tasks.spawn("logs", after_migration(health, follower.clone().follow()));
-
-        let stop_accepting = CancellationToken::new();
+        let mut tasks = background.spawn_tasks();
         let limits = Limits {
             connections: config.max_connections as usize,
             header_timeout: config.header_timeout,
             write_timeout: config.write_timeout,
             drain_timeout: config.drain_timeout,
         };
+        let stop_accepting = CancellationToken::new();
         let mut server = tokio::spawn(server::serve(listener, router, limits, metrics.clone(), stop_accepting.clone()));
-
-        let (failure, serving) = tokio::select! {
-            () = stop => (None, true),
-            failure = tasks.failed() => (Some(failure), true),
-            ended = &mut server => (Some(tasks.lost("server", ended.err())), false),
+        let (failure, server) = tokio::select! {
+            () = stop => (None, Some(server)),
+            failure = tasks.failed() => (Some(failure), Some(server)),
+            ended = &mut server => (Some(tasks.lost("server", ended.err())), None),
         };
+        background.shut_down(server, &stop_accepting, tasks).await;
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+}
+
+impl Background {
+    /// Starts the tasks that run as long as the replica.
+    fn spawn_tasks(&self) -> Tasks {
+        let Self { redis, cache, engine, workers, fleet, follower, state } = self;
+        let Parts { metrics, exporter, db, realtime, health, accounts, projects, environments, faults, heartbeat, .. } = &**state;
+        let mut tasks = Tasks::new(metrics.clone());
+        tasks.spawn("metrics upkeep", exporter.clone().upkeep());
+        tasks.spawn("scheduling delay", samplers::runtime::probe_delay(metrics.clone()));
+        tasks.spawn("runtime metrics", samplers::runtime::read_figures(metrics.clone()));
+        tasks.spawn("pool metrics", db.clone().sample());
+        tasks.spawn("redis", redis.clone().keep_connected());
+        tasks.spawn("invalidations", after_migration(health, cache.clone().follow()));
+        tasks.spawn("notifications", after_migration(health, cache.clone().listen()));
+        tasks.spawn("realtime", realtime.clone().run());
+        tasks.spawn("heartbeat", heartbeat.clone().beat());
+        tasks.spawn("ended sessions", sign_out_ended(accounts.clone(), realtime.clone()));
+        tasks.spawn("presence", projects.presence().clone().share());
+        tasks.spawn("project subscriptions", projects::watch_access(projects.clone(), realtime.clone()));
+        tasks.spawn("environment subscriptions", environments::end_subscriptions(environments.clone(), realtime.clone()));
+        tasks.spawn("log signals", environments.receive_log_signals());
+        tasks.spawn("health", health.clone().watch(db.clone(), redis.clone()));
+        tasks.spawn("fleet", fleet.clone().lead());
+        tasks.spawn("environment driver", watch_engine(engine.clone(), health.clone()));
+        tasks.spawn("jobs", after_migration(health, workers.clone().work()));
+        if let Some(faults) = faults {
+            tracing::warn!("fault injection is enabled");
+            tasks.spawn("fault injection", after_migration(health, faults.clone().watch()));
+        }
+        tasks.spawn("log followers", after_migration(health, follower.clone().follow()));
+        tasks
+    }
+
+    /// Shuts the replica down, in the order that [`shutdown`](crate::shutdown) describes. `server` is `None` if it has ended.
+    async fn shut_down(&self, server: Option<JoinHandle<bool>>, stop_accepting: &CancellationToken, tasks: Tasks) {
+        let Self { cache, workers, fleet, follower, state, .. } = self;
+        let Parts { config, db, realtime, health, .. } = &**state;
         health.drain();
         fleet.resign().await;
         tokio::time::sleep(config.drain_delay).await;
         stop_accepting.cancel();
+        let last_requests = async {
+            match server {
+                Some(server) => server.await.unwrap_or(false),
+                None => false,
+            }
+        };
         // Concurrently: a waiting poll stays in flight until its client is disconnected.
-        let (ended, ()) =
-            tokio::join!(async { if serving { server.await.unwrap_or(false) } else { false } }, realtime.drain(config.socket_drain));
-        let finished = ended;
+        let (finished, ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain));
         follower.leave().await;
         workers.leave(config.drain_timeout).await;
         tasks.end().await;
         cache.leave().await;
         db.close().await;
         tracing::info!(finished, "shutdown complete");
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
     }
 }
 

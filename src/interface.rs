@@ -120,10 +120,12 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mu
 
 /// The statuses that extractors and layers can return for this operation.
 fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
-    let parameters = || documented.parameters.iter().flatten().filter_map(|parameter| match parameter {
-        RefOr::T(parameter) => Some(parameter),
-        RefOr::Ref(_) => None,
-    });
+    let parameters = || {
+        documented.parameters.iter().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => Some(parameter),
+            RefOr::Ref(_) => None,
+        })
+    };
     let takes = |place| parameters().any(|parameter| parameter.parameter_in == place);
     let header = |name| parameters().find(|parameter| parameter.parameter_in == ParameterIn::Header && parameter.name == name);
     let table: [(bool, &[Code]); 10] = [

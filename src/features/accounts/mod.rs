@@ -23,5 +23,5 @@ pub use limits::{AccountLimits, Caller};
 pub(crate) use model::SessionEntry;
 pub use model::{Role, SignedIn, User, Vouched};
 pub use routes::{known_device, routes, session_cookie};
-pub use service::{AccountError, Accounts};
+pub use service::{AccountError, Accounts, Parts};
 pub use socket::sign_out_ended;

@@ -61,6 +61,22 @@ impl From<Throttled> for AccountError {
 #[derive(Clone)]
 pub struct Accounts(Arc<Inner>);
 
+/// The dependencies of [`Accounts`].
+pub struct Parts {
+    /// Stores accounts and sessions.
+    pub db: Db,
+    /// Caches sessions and their users.
+    pub cache: Cache,
+    /// Limits on logins, registrations and visits to platforms.
+    pub attempts: AccountLimits,
+    /// Notifies clients and other replicas of the end of sessions.
+    pub realtime: Realtime,
+    /// Injects failed logins.
+    pub faults: FaultInjector,
+    /// The metrics of this feature are counted here.
+    pub metrics: Metrics,
+}
+
 struct Inner {
     db: Db,
     cache: Cache,
@@ -80,15 +96,8 @@ struct Limits {
 impl Accounts {
     /// # Errors
     /// When the operating system has no randomness.
-    pub fn new(
-        db: Db,
-        cache: Cache,
-        attempts: AccountLimits,
-        realtime: Realtime,
-        config: &Config,
-        faults: FaultInjector,
-        metrics: Metrics,
-    ) -> Result<Self, PasswordError> {
+    pub fn new(parts: Parts, config: &Config) -> Result<Self, PasswordError> {
+        let Parts { db, cache, attempts, realtime, faults, metrics } = parts;
         let passwords = Passwords::new(metrics.clone())?;
         let limits = Limits { idle: config.session_idle_timeout, lifetime: config.session_lifetime };
         Ok(Self(Arc::new(Inner { db, cache, attempts, passwords, limits, realtime, faults, metrics })))

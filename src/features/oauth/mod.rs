@@ -29,7 +29,7 @@ pub use error::{Distrust, ProviderError};
 pub(crate) use model::ReturnTo;
 pub use model::{Account, Status};
 pub use routes::routes;
-pub use service::Oauth;
+pub use service::{Oauth, Parts};
 
 use self::revoke::RevokeTokens;
 use crate::jobs::Handler;

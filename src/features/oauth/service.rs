@@ -65,6 +65,22 @@ pub enum OauthError {
 #[derive(Clone)]
 pub struct Oauth(pub(super) Arc<Inner>);
 
+/// The dependencies of [`Oauth`].
+pub struct Parts {
+    /// Connections for requests.
+    pub db: Db,
+    /// Connections for work that no request waits for.
+    pub background: Db,
+    /// Signs users in, and registers them.
+    pub accounts: Accounts,
+    /// The configured platforms.
+    pub platforms: Platforms,
+    /// Queue for revocations.
+    pub queue: Queue,
+    /// The metrics of this feature are counted here.
+    pub metrics: Metrics,
+}
+
 /// The state of [`Oauth`].
 pub struct Inner {
     pub(super) db: Db,
@@ -106,15 +122,8 @@ pub struct Returned {
 impl Oauth {
     /// # Errors
     /// When `TOKEN_KEYS` holds no keys.
-    pub fn new(
-        db: Db,
-        background: Db,
-        accounts: Accounts,
-        platforms: Platforms,
-        queue: Queue,
-        config: &Config,
-        metrics: Metrics,
-    ) -> Result<Self, InvalidKeys> {
+    pub fn new(parts: Parts, config: &Config) -> Result<Self, InvalidKeys> {
+        let Parts { db, background, accounts, platforms, queue, metrics } = parts;
         let keys = Keyring::configured(config.token_keys.as_ref())?;
         for settings in platforms.all() {
             events::touch(&metrics, settings.platform);

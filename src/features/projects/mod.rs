@@ -23,6 +23,6 @@ pub use model::Action;
 pub(crate) use model::{Member, Project, Role, Seen, Visibility};
 pub use presence::Presence;
 pub use routes::routes;
-pub use service::{ProjectError, Projects};
+pub use service::{Parts, ProjectError, Projects};
 pub use showcase::Entry;
 pub use socket::{sockets, watch_access};

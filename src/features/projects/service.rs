@@ -90,10 +90,24 @@ impl From<Refused> for ProjectError {
 
 /// The projects service; cheap to clone.
 #[derive(Clone)]
-pub struct Projects(Arc<Parts>);
+pub struct Projects(Arc<Inner>);
 
 /// The dependencies of [`Projects`].
-pub(super) struct Parts {
+pub struct Parts {
+    /// Stores projects and their members.
+    pub db: Db,
+    /// Caches projects and the showcase.
+    pub cache: Cache,
+    /// Finds the accounts of new members.
+    pub accounts: Accounts,
+    /// Notifies clients and other replicas.
+    pub realtime: Realtime,
+    /// The metrics of this feature are counted here.
+    pub metrics: Metrics,
+}
+
+/// The state of [`Projects`].
+pub(super) struct Inner {
     pub db: Db,
     pub cache: Cache,
     accounts: Accounts,
@@ -103,11 +117,12 @@ pub(super) struct Parts {
 }
 
 impl Projects {
-    /// Creates the service. It notifies clients through `realtime`.
+    /// Creates the service.
     #[must_use]
-    pub fn new(db: Db, cache: Cache, accounts: Accounts, realtime: Realtime, metrics: Metrics) -> Self {
+    pub fn new(parts: Parts) -> Self {
+        let Parts { db, cache, accounts, realtime, metrics } = parts;
         let presence = Presence::new(realtime.clone());
-        Self(Arc::new(Parts { db, cache, accounts, realtime, presence, metrics }))
+        Self(Arc::new(Inner { db, cache, accounts, realtime, presence, metrics }))
     }
 
     /// Presence of users in projects.
@@ -126,14 +141,14 @@ impl Projects {
         self.0.cache.invalidated()
     }
 
-    /// The service's dependencies.
-    pub(super) fn parts(&self) -> &Parts {
+    /// The service's state.
+    pub(super) fn inner(&self) -> &Inner {
         &self.0
     }
 
     /// Creates a project that the user owns.
     pub(super) async fn create(&self, user: &User, new: NewProject, request: Option<IdempotentRequest>) -> Result<Project, ProjectError> {
-        let Parts { db, metrics, .. } = self.parts();
+        let Inner { db, metrics, .. } = self.inner();
         let insert = async |conn: &mut Conn| insert_with_free_slug(conn, user.id, &new).await;
         let Outcome { result: project, is_replay } = match &request {
             // One statement needs no transaction.
@@ -175,7 +190,7 @@ impl Projects {
     }
 
     async fn seen(&self, user: &User, id: Uuid, action: Action, look: Lookup) -> Result<Seen, ProjectError> {
-        let Parts { db, cache, .. } = self.parts();
+        let Inner { db, cache, .. } = self.inner();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.found_or_load(look, load).await?;
         let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);

@@ -1,7 +1,7 @@
 //! Reads of the showcase; see `mod.rs`.
 
 use super::super::model::Project;
-use super::super::service::{Parts, ProjectError, Projects};
+use super::super::service::{Inner, ProjectError, Projects};
 use super::super::slug::Slug;
 use super::model::Entry;
 use super::store;
@@ -18,7 +18,7 @@ impl Projects {
     /// # Errors
     /// When the database fails.
     pub async fn showcase(&self, page: PageRequest<Moment>) -> Result<Vec<Entry>, ProjectError> {
-        let Parts { db, cache, .. } = self.parts();
+        let Inner { db, cache, .. } = self.inner();
         let load = async || store::published(&mut db.acquire().await?, page).await;
         if !page.is_usual() {
             return Ok(load().await?);
@@ -34,7 +34,7 @@ impl Projects {
     pub async fn published_as(&self, slug: &str) -> Result<Entry, ProjectError> {
         // Text that is not a valid slug needs no lookup in cache or database.
         let slug = Slug::parse(slug).map_err(|_| ProjectError::NoSuchProject)?;
-        let Parts { db, cache, .. } = self.parts();
+        let Inner { db, cache, .. } = self.inner();
         let load = async || store::published_as(&mut db.acquire().await?, slug.as_str()).await;
         let entry = cache.get_or_load(CacheType::Showcase, &entry_id(slug.as_str()), load).await?;
         entry.ok_or(ProjectError::NoSuchProject)
