@@ -35,11 +35,44 @@ const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// Whether a dependency can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DependencyStatus {
+    /// The last checks succeeded.
+    Up,
+    /// The last checks failed, or there has been none.
+    Down,
+}
+
+impl DependencyStatus {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Up => "up",
+            Self::Down => "down",
+        }
+    }
+}
+
+/// Whether a replica accepts requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ReadinessStatus {
+    /// Every dependency is up.
+    Ready,
+    /// A dependency that is not required is down.
+    Degraded,
+    /// A required dependency is down.
+    Unready,
+    /// The replica is shutting down.
+    Draining,
+}
+
 /// The state of one dependency.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Check {
-    /// `up` or `down`.
-    pub status: &'static str,
+    /// Whether the dependency can be used.
+    pub status: DependencyStatus,
     /// Whether the replica is unready while this dependency is down.
     pub required: bool,
     /// Duration of the last check in milliseconds.
@@ -60,17 +93,17 @@ pub struct Check {
 /// Whether the replica accepts requests, and why.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct Readiness {
-    /// `ready`, `degraded`, `unready` or `draining`.
-    pub status: &'static str,
+    /// Whether the replica accepts requests.
+    pub status: ReadinessStatus,
     /// One entry for each dependency.
     pub checks: BTreeMap<&'static str, Check>,
 }
 
 impl Readiness {
-    /// Whether the edge should send requests: `ready` or `degraded`.
+    /// Whether the edge should send requests.
     #[must_use]
     pub fn is_ready(&self) -> bool {
-        matches!(self.status, "ready" | "degraded")
+        matches!(self.status, ReadinessStatus::Ready | ReadinessStatus::Degraded)
     }
 }
 
@@ -95,7 +128,7 @@ impl Health {
     #[must_use]
     pub fn new(driver: DriverName, requires: &[Dependency], metrics: Metrics) -> Self {
         let unknown = |dependency| Check {
-            status: "down",
+            status: DependencyStatus::Down,
             required: requires.contains(&dependency),
             latency_ms: 0,
             since: OffsetDateTime::now_utc(),
@@ -126,12 +159,12 @@ impl Health {
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let known = self.0.known.read();
-        let down = |required| known.checks.values().any(|check| check.status == "down" && check.required == required);
+        let down = |required| known.checks.values().any(|check| check.status == DependencyStatus::Down && check.required == required);
         let status = match (known.draining, down(true), down(false)) {
-            (true, ..) => "draining",
-            (_, true, _) => "unready",
-            (.., true) => "degraded",
-            _ => "ready",
+            (true, ..) => ReadinessStatus::Draining,
+            (_, true, _) => ReadinessStatus::Unready,
+            (.., true) => ReadinessStatus::Degraded,
+            _ => ReadinessStatus::Ready,
         };
         Readiness { status, checks: known.checks.clone() }
     }
@@ -195,25 +228,24 @@ impl Health {
         let Some(check) = known.checks.get_mut(dependency.name()) else { return };
         check.latency_ms = u64::try_from(latency.as_millis()).unwrap_or(u64::MAX);
         check.failures = if result.is_ok() { 0 } else { check.failures.saturating_add(1) };
-        check.last_error = result.err().or(check.last_error.filter(|_| check.status == "up"));
+        check.last_error = result.err().or(check.last_error.filter(|_| check.status == DependencyStatus::Up));
         let status = if check.failures == 0 {
-            "up"
+            DependencyStatus::Up
         } else if check.failures >= FAILURES_TO_BE_DOWN || !check.required {
-            "down"
+            DependencyStatus::Down
         } else {
             check.status
         };
         if status != check.status {
             check.status = status;
             check.since = OffsetDateTime::now_utc();
-            if status == "up" {
+            if status == DependencyStatus::Up {
                 check.last_error = None;
             }
-            tracing::info!(dependency = dependency.name(), status, "dependency status changed");
+            tracing::info!(dependency = dependency.name(), status = status.name(), "dependency status changed");
         }
-        let up = status == "up";
         drop(known);
-        self.0.metrics.service_ready.set(dependency, f64::from(u8::from(up)));
+        self.0.metrics.service_ready.set(dependency, f64::from(u8::from(status == DependencyStatus::Up)));
         self.0.metrics.service_ready.set(Dependency::All, f64::from(u8::from(self.readiness().is_ready())));
     }
 }
