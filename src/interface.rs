@@ -17,10 +17,11 @@ use utoipa::openapi::{Content, OpenApi as Interface, Ref, RefOr, Required};
 use utoipa::{Modify, OpenApi};
 
 use crate::http::{Code, Problem};
+use crate::metrics::http::Operation;
 use crate::operations::INTERNAL;
 
 /// Codes that any request can fail with.
-pub const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
+const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
 /// Codes that the body extractor rejects with.
 const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
@@ -109,6 +110,43 @@ pub fn public(mut description: Interface) -> Interface {
         add(operation, EDGE.map(|(status, _)| status));
     }
     describe_problems(description)
+}
+
+/// The described operations, for the HTTP metrics.
+#[must_use]
+pub fn operations(description: &Interface) -> Vec<Operation> {
+    let mut operations = Vec::new();
+    for (route, item) in &description.paths.paths {
+        let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
+        for (method, documented) in methods {
+            let Some(documented) = documented else { continue };
+            operations.push(Operation {
+                method: method.to_owned(),
+                matched: route.clone(),
+                route: route.clone(),
+                is_measured: true,
+                has_body: documented.request_body.is_some(),
+                has_answer: has_answer(documented),
+                statuses: documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect(),
+            });
+        }
+    }
+    operations
+}
+
+/// An operation that the description omits because it serves pages. `route` is the template in metrics, `own` its own statuses.
+#[must_use]
+pub fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
+    let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
+    let (method, matched, route) = ("GET".to_owned(), matched.to_owned(), route.to_owned());
+    Operation { method, matched, route, is_measured: true, has_body: false, has_answer: true, statuses }
+}
+
+/// Whether a successful response has a body.
+fn has_answer(documented: &Documented) -> bool {
+    let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
+    let mut answers = documented.responses.responses.iter();
+    answers.any(|(status, answer)| status == "200" || (status.starts_with('2') && described(answer)))
 }
 
 /// The operations of a path with their upper-case methods.

@@ -5,7 +5,7 @@
 //! | [`config`] | every environment variable |
 //! | [`app`] | [`App::build`](app::App::build) and [`App::run`](app::App::run): construction and lifecycle of the service |
 //! | [`router`], [`server`], [`shutdown`] | routes and layers, connections, signals |
-//! | [`interface`] | the `OpenAPI` description |
+//! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
 //! | [`features`] | the features of the service, one folder each |
 //! | [`domain`] | validation, paging and versions, as models, services and stores share them |
@@ -22,6 +22,7 @@
 //!
 //! Imports point downwards: routes -> service -> store, service -> events -> metrics. `tests/architecture/` enforces this.
 
+pub mod api_docs;
 pub mod app;
 pub mod cache;
 pub mod config;

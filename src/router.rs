@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::http::HeaderValue;
-use axum::http::header::CONTENT_SECURITY_POLICY;
 use axum::response::Response;
 use axum::routing::Route;
 use axum::{BoxError, Router, middleware};
@@ -13,32 +12,17 @@ use tower::Layer;
 use tower::layer::layer_fn;
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::OpenApi;
-use utoipa::openapi::path::Operation as Documented;
-use utoipa::openapi::response::Response as Answer;
-use utoipa::openapi::{OpenApi as Interface, RefOr};
+use utoipa::openapi::OpenApi as Interface;
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
 
 use crate::features::accounts::admit;
 use crate::http::layers::{self, Endpoint};
 use crate::http::{ApiError, Code, faults, origin};
-use crate::interface::{ANY, Description};
+use crate::interface::Description;
 use crate::metrics::http::{HttpLayer, Operation};
-use crate::metrics::labels::PageRoute;
 use crate::realtime::Admission;
 use crate::state::AppState;
-use crate::{features, interface, operations, pages, realtime};
-
-/// The `OpenAPI` description.
-const DESCRIPTION: &str = "/api/openapi.json";
-/// Redirects to [`DOCS_PAGE`].
-const DOCS: &str = "/api/docs";
-/// The page of Swagger UI.
-const DOCS_PAGE: &str = "/api/docs/";
-/// The files of Swagger UI.
-const DOCS_FILES: &str = "/api/docs/{*rest}";
-/// Swagger UI needs inline styles; its scripts are served from this origin.
-const DOCS_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'";
+use crate::{api_docs, features, interface, operations, pages, realtime};
 
 /// The routes of the features and for operators, without those of faults.
 #[must_use]
@@ -122,10 +106,8 @@ impl Watched {
 /// Everything that answers: the features, the pages, the description, and a problem for unknown routes and methods.
 fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<AppState> {
     let (router, description) = interface.split_for_parts();
-    let docs = Router::from(SwaggerUi::new(DOCS).url(DESCRIPTION, interface::public(interface::complete(description))))
-        .layer(middleware::map_response(allow_docs));
     let router = router
-        .merge(docs)
+        .merge(api_docs::routes(interface::public(interface::complete(description))))
         .merge(pages::routes(state.faults.is_some()))
         .fallback(async || ApiError::new(Code::NotFound))
         .method_not_allowed_fallback(async || ApiError::new(Code::MethodNotAllowed));
@@ -136,70 +118,8 @@ fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<App
     }
 }
 
-async fn allow_docs(mut response: Response) -> Response {
-    response.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(DOCS_POLICY));
-    response
-}
-
 /// The label domain of the HTTP metrics: the operations in the description, and those that it omits.
 fn operations_of(interface: &OpenApiRouter<AppState>, has_faults: bool) -> Vec<Operation> {
-    let description = interface::complete(interface.get_openapi().clone());
-    // Pages, assets and Socket.IO are not in the description.
-    let mut operations = vec![
-        page(DESCRIPTION, DESCRIPTION, &[200]),
-        page(DOCS, DOCS, &[303]),
-        page(DOCS_PAGE, DOCS, &[200]),
-        page(DOCS_FILES, DOCS, &[200, 400, 404]),
-        page(pages::ASSETS, pages::ASSETS, &[200, 404]),
-        page(pages::ICON, pages::ASSETS, &[200, 404]),
-        socket("GET", &[101, 200, 400, 403, 429, 500]),
-        socket("POST", &[200, 400, 403, 408, 413, 500]),
-    ];
-    let pages = PageRoute::MEMBERS.iter().filter(|route| has_faults || **route != PageRoute::Faults);
-    operations.extend(pages.map(|route| page(route.name(), route.name(), &[200, 303, 400, 404, 503])));
-    for (route, item) in &description.paths.paths {
-        let methods = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("PATCH", &item.patch), ("DELETE", &item.delete)];
-        for (method, documented) in methods {
-            let Some(documented) = documented else { continue };
-            let (matched, route, has_body) = (route.clone(), route.clone(), documented.request_body.is_some());
-            let statuses = documented.responses.responses.keys().filter_map(|status| status.parse().ok()).collect();
-            operations.push(Operation {
-                method: method.to_owned(),
-                matched,
-                route,
-                is_measured: true,
-                has_body,
-                has_answer: has_answer(documented),
-                statuses,
-            });
-        }
-    }
-    operations
-}
-
-fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
-    let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
-    let (method, matched, route) = ("GET".to_owned(), matched.to_owned(), route.to_owned());
-    Operation { method, matched, route, is_measured: true, has_body: false, has_answer: true, statuses }
-}
-
-/// An operation of Socket.IO: the library answers, according to its protocol.
-fn socket(method: &str, statuses: &[u16]) -> Operation {
-    let (method, matched, route) = (method.to_owned(), realtime::PATH.to_owned(), realtime::PATH.to_owned());
-    Operation {
-        method,
-        matched,
-        route,
-        is_measured: false,
-        has_body: false,
-        has_answer: false,
-        statuses: statuses.iter().copied().collect(),
-    }
-}
-
-/// Whether a successful response has a body.
-fn has_answer(documented: &Documented) -> bool {
-    let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
-    let mut answers = documented.responses.responses.iter();
-    answers.any(|(status, answer)| status == "200" || (status.starts_with('2') && described(answer)))
+    let described = interface::operations(&interface::complete(interface.get_openapi().clone()));
+    [described, api_docs::operations(), pages::operations(has_faults), realtime::operations()].concat()
 }

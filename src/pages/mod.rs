@@ -25,9 +25,11 @@ mod view;
 use axum::Router;
 use axum::routing::get;
 
-pub use assets::{ICON, PATH as ASSETS};
+use assets::{ICON, PATH as ASSETS};
 pub use problem::explain;
 
+use crate::interface::page;
+use crate::metrics::http::Operation;
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
 
@@ -47,4 +49,12 @@ pub fn routes(has_faults: bool) -> Router<AppState> {
         .route(PageRoute::Accounts.name(), get(accounts::accounts))
         .route(ASSETS, get(assets::serve))
         .route(ICON, get(assets::icon))
+}
+
+/// The operations of [`routes`], for the HTTP metrics.
+#[must_use]
+pub fn operations(has_faults: bool) -> Vec<Operation> {
+    let pages = PageRoute::MEMBERS.iter().filter(|route| has_faults || **route != PageRoute::Faults);
+    let pages = pages.map(|route| page(route.name(), route.name(), &[200, 303, 400, 404, 503]));
+    pages.chain([ASSETS, ICON].map(|path| page(path, ASSETS, &[200, 404]))).collect()
 }

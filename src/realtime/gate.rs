@@ -14,6 +14,7 @@ use crate::http::address::ClientNetwork;
 use crate::http::origin::{self, OriginLayer};
 use crate::http::{ApiError, Code};
 use crate::metrics::Metrics;
+use crate::metrics::http::Operation;
 use crate::metrics::labels::{Limiter, SocketError};
 use crate::server::HangUp;
 
@@ -87,4 +88,19 @@ fn let_go_of_buffers(request: &mut Request) {
 
 fn is_upgrade(headers: &HeaderMap) -> bool {
     headers.contains_key(SEC_WEBSOCKET_KEY)
+}
+
+/// The operations of Socket.IO, for the HTTP metrics. The library answers them, according to its protocol.
+#[must_use]
+pub fn operations() -> Vec<Operation> {
+    let operation = |method: &str, statuses: &[u16]| Operation {
+        method: method.to_owned(),
+        matched: PATH.to_owned(),
+        route: PATH.to_owned(),
+        is_measured: false,
+        has_body: false,
+        has_answer: false,
+        statuses: statuses.iter().copied().collect(),
+    };
+    vec![operation("GET", &[101, 200, 400, 403, 429, 500]), operation("POST", &[200, 400, 403, 408, 413, 500])]
 }

@@ -39,7 +39,7 @@ pub use client::{Client, Gone, Slow};
 pub use connect::Admission;
 pub use connection::{Identity, Work};
 pub use events::{Done, Events};
-pub use gate::PATH;
+pub use gate::{PATH, operations};
 pub use room::Room;
 pub use signal::Topic;
 
