@@ -1,89 +1,28 @@
 //! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints the values.
 //!
-//! Variables come from the environment; secrets may also come from a file named by `<NAME>_FILE`. An empty variable counts as absent,
-//! because Compose writes `NAME=` for `${NAME:-}`. Error messages name the variable and its requirement, never the value of a secret.
-//! No other module reads the environment.
+//! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables, `values` has
+//! their types.
+
+mod command_line;
+mod values;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::str::FromStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::{BoolishValueParser, Resettable};
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
-use ipnet::IpNet;
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args};
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+pub use self::command_line::{Cli, Verb};
+pub use self::values::{Environment, LogFormat, Networks, Requirement};
+use self::values::{duration, limit};
 use crate::domain::DriverName;
-use crate::metrics::labels::Dependency;
 use crate::sealing::Keyring;
 
-/// Variables that `<NAME>_FILE` can provide.
-const SECRETS: [&str; 4] = ["DATABASE_URL", "REDIS_URL", "METRICS_TOKEN", "TOKEN_KEYS"];
 /// Passwords from examples, which production rejects.
 const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
-
-/// The longest accepted duration: above any sensible limit, within the range of Postgres' intervals.
-const LONGEST: Duration = Duration::from_hours(10 * 365 * 24);
-
-/// Where the service runs. Production rejects settings that are merely unwise in development.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Environment {
-    /// A developer's machine or a test.
-    Development,
-    /// Any deployment that others can reach.
-    Production,
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// One JSON object per line.
-    Json,
-    /// Human-readable text for a terminal.
-    Text,
-}
-
-/// A dependency that readiness can require.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "snake_case")]
-pub enum Requirement {
-    /// Postgres.
-    Postgres,
-    /// Redis.
-    Redis,
-    /// The environment driver.
-    EnvironmentDriver,
-}
-
-impl Requirement {
-    /// The dependency as named in metrics and health routes.
-    #[must_use]
-    pub fn dependency(self) -> Dependency {
-        match self {
-            Self::Postgres => Dependency::Postgres,
-            Self::Redis => Dependency::Redis,
-            Self::EnvironmentDriver => Dependency::EnvironmentDriver,
-        }
-    }
-}
-
-/// A comma-separated list of networks; `none` for an empty list.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Networks(pub Vec<IpNet>);
-
-impl FromStr for Networks {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        if text.trim() == "none" {
-            return Ok(Self(Vec::new()));
-        }
-        let network = |part: &str| part.trim().parse().map_err(|_| format!("{part:?} is not a network such as 10.0.0.0/8"));
-        text.split(',').map(network).collect::<Result<_, _>>().map(Self)
-    }
-}
 
 /// The configuration of a replica.
 #[derive(Args, Clone, Debug)]
@@ -348,89 +287,4 @@ impl Config {
     pub fn secure(&self) -> bool {
         self.public_url.scheme() == "https"
     }
-}
-
-/// The command line of `vitrine`.
-#[derive(Parser, Debug)]
-#[command(
-    name = "vitrine",
-    version,
-    about = "A studio for dev environments with a public showcase",
-    args_conflicts_with_subcommands = false
-)]
-pub struct Cli {
-    /// Command to run
-    #[arg(value_enum, default_value = "serve")]
-    pub verb: Verb,
-    /// With `grant-admin`: e-mail address of the account
-    #[arg(value_name = "EMAIL", required_if_eq("verb", "grant-admin"))]
-    pub email: Option<String>,
-    /// With `config`: check the variables without printing them
-    #[arg(long)]
-    pub check: bool,
-    /// All configuration variables
-    #[command(flatten)]
-    pub config: Config,
-}
-
-/// The commands of `vitrine`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Verb {
-    /// Serve requests until SIGTERM or Ctrl-C
-    Serve,
-    /// Migrate the database schema and exit
-    Migrate,
-    /// Grant the admin role to the account with an e-mail address and exit
-    GrantAdmin,
-    /// Check whether the replica on this machine is ready: exit code 0 or 1
-    Healthcheck,
-    /// Print the configuration with secrets redacted
-    Config,
-}
-
-impl Cli {
-    /// Parses the command line, the environment and the secrets' files.
-    ///
-    /// # Errors
-    /// An invalid value, with the name of its variable; also the text of `--help` and `--version`.
-    pub fn read() -> Result<Self, clap::Error> {
-        let mut arguments: Vec<String> = std::env::args().collect();
-        for name in SECRETS {
-            let path = std::env::var(format!("{name}_FILE")).unwrap_or_default();
-            if path.is_empty() {
-                continue;
-            }
-            let secret = std::fs::read_to_string(Path::new(&path))
-                .map_err(|error| Self::error(&format!("{name}_FILE must be a readable file; {path}: {error}")))?;
-            if !secret.trim().is_empty() {
-                arguments.push(format!("--{}={}", name.to_lowercase().replace('_', "-"), secret.trim_end()));
-            }
-        }
-        let command: Command = Self::command().mut_args(without_empty_variable);
-        let cli = Self::from_arg_matches(&command.try_get_matches_from(arguments)?)?;
-        if cli.verb != Verb::GrantAdmin && cli.email.is_some() {
-            return Err(Self::error("only grant-admin takes an e-mail address"));
-        }
-        cli.config.check().map_err(|message| Self::error(&message))?;
-        Ok(cli)
-    }
-
-    fn error(message: &str) -> clap::Error {
-        Self::command().error(clap::error::ErrorKind::ValueValidation, message)
-    }
-}
-
-fn without_empty_variable(arg: Arg) -> Arg {
-    let is_empty = arg.get_env().and_then(std::env::var_os).is_some_and(|value| value.is_empty());
-    if is_empty { arg.env(Resettable::Reset) } else { arg }
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text).map_err(|error| format!("must be a duration such as 500ms, 5s or 7d: {error}"))?;
-    if duration > LONGEST { Err("must be at most 10 years".to_owned()) } else { Ok(duration) }
-}
-
-/// A duration above zero. A limit of zero would reject everything or, in Postgres, disable the limit.
-fn limit(text: &str) -> Result<Duration, String> {
-    duration(text).and_then(|limit| if limit.is_zero() { Err("must be more than zero".to_owned()) } else { Ok(limit) })
 }

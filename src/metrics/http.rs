@@ -1,19 +1,18 @@
 //! The HTTP metrics layer. Only the layer that identifies requests is outside of it, so it sees every response to a request with a
-//! valid `Host`, including panics, timeouts, rejections and disconnects of clients.
-//!
-//! Label values come from the operations that the router declares, so clients cannot choose them. Requests outside of declared
-//! operations, by path (`other`) or by method (`OTHER`), are only counted: they have no histograms. Handles are created once per
-//! operation and kept, because a lookup by name costs more than the rest of the layer.
+//! valid `Host`, including panics, timeouts, rejections and disconnects of clients. `handles` has the label domain, `received` the
+//! size of request bodies.
 
-use std::collections::{BTreeSet, HashMap};
+mod handles;
+mod received;
+
 use std::mem;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Instant;
 
-use axum::body::{Body, Bytes, HttpBody};
+use axum::body::{Body, HttpBody};
 use axum::extract::MatchedPath;
 use axum::http::{Method, Request, Response, StatusCode};
 use bytes::Buf;
@@ -21,49 +20,16 @@ use http_body::{Frame, SizeHint};
 use pin_project_lite::pin_project;
 use tower::{Layer, Service};
 
+use self::handles::{Handles, Histograms, OperationHandles};
+use self::received::Received;
 use super::Metrics;
 use super::kinds::Held;
 use super::labels::ErrorType;
 
-/// The `route` label of requests that match no route.
-pub const OTHER_ROUTE: &str = "other";
-const OTHER_METHOD: &str = "OTHER";
-/// The status recorded when the client disconnects before the end of the response. Not registered with IANA, but customary.
-pub const CLIENT_LEFT: u16 = 499;
+pub use self::handles::{CLIENT_LEFT, Classes, METHODS, OTHER_ROUTE, Operation};
+
 /// The status recorded when the response body fails while it is sent.
 const BROKEN: u16 = 500;
-
-/// The values of the `method` label; the last one stands for all other methods.
-pub const METHODS: [&str; 8] = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", OTHER_METHOD];
-
-/// The index of `OTHER` in [`METHODS`].
-const OTHER: usize = METHODS.len() - 1;
-/// Possible statuses when the route does not declare the method.
-const UNDECLARED: [u16; 5] = [403, 405, CLIENT_LEFT, 500, 503];
-/// Possible statuses when no route matches.
-const UNMATCHED: [u16; 3] = [403, 404, CLIENT_LEFT];
-
-/// An operation that the router declares. All operations together form the label domain of the HTTP metrics.
-#[derive(Clone, Debug)]
-pub struct Operation {
-    /// Upper-case method.
-    pub method: String,
-    /// Route template in the router.
-    pub matched: String,
-    /// Route template in the label.
-    pub route: String,
-    /// Whether to record duration and size. Off for long polls and sockets, where they mean nothing.
-    pub is_measured: bool,
-    /// Whether the operation declares a request body; its size is recorded only then.
-    pub has_body: bool,
-    /// Whether a successful response has a body; its size is recorded only then.
-    pub has_answer: bool,
-    /// All possible statuses of the operation.
-    pub statuses: BTreeSet<u16>,
-}
-
-/// Maps a status to the classes of its problems. A response without a problem has the class from [`ErrorType::of`].
-pub type Classes = fn(u16) -> Vec<ErrorType>;
 
 /// The layer that records the HTTP metrics of a router.
 #[derive(Clone)]
@@ -74,25 +40,7 @@ impl HttpLayer {
     /// cannot read metric series.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
-        let mut routes: HashMap<Box<str>, Route> = HashMap::new();
-        for operation in operations {
-            let Operation { method, matched, route, .. } = operation;
-            let entry = routes.entry(matched.as_str().into()).or_insert_with(|| Route::new(&metrics, route));
-            entry.declare(&metrics, method_index(method), operation);
-            entry.touch(&metrics, classes, method_index(method), operation.statuses.iter().copied().chain([CLIENT_LEFT]));
-        }
-        // Methods that a route does not declare: rejected because of the method or as cross-site, or a HEAD handled as GET.
-        for (matched, route) in &routes {
-            let gets = operations.iter().filter(|operation| operation.matched == **matched && operation.method == "GET");
-            let statuses = gets.flat_map(|get| get.statuses.iter().copied()).chain(UNDECLARED);
-            route.touch(&metrics, classes, OTHER, statuses);
-        }
-        // Requests without a handler: not found, or rejected as cross-site.
-        let other = Route::new(&metrics, OTHER_ROUTE);
-        for method in 0..METHODS.len() {
-            other.touch(&metrics, classes, method, UNMATCHED);
-        }
-        Self(Arc::new(Handles { metrics, routes, other, answered }))
+        Self(Arc::new(Handles::new(metrics, operations, classes, answered)))
     }
 }
 
@@ -228,7 +176,7 @@ impl Measurement {
         let operation = handles.operation(request.method(), request.extensions().get::<MatchedPath>());
         let bodiless = request.method() == Method::HEAD;
         let is_sized = operation.histograms.as_ref().is_some_and(|histograms| histograms.request_size.is_some());
-        let (request, received) = if is_sized { Received::of(request) } else { (request, Received(None)) };
+        let (request, received) = if is_sized { Received::of(request) } else { (request, Received::none()) };
         let measurement = Self {
             layer: handles.clone(),
             operation,
@@ -272,146 +220,6 @@ impl Drop for Measurement {
             layer.metrics.api_errors.with(&[class.name(), &operation.route, &status.to_string()]).increment(1);
         }
     }
-}
-
-/// The size of a request body, counted as it is read, because the announced length is only a claim of the client.
-struct Received(Option<Arc<AtomicU64>>);
-
-impl Received {
-    fn of(request: Request<Body>) -> (Request<Body>, Self) {
-        if request.body().is_end_stream() {
-            return (request, Self(None));
-        }
-        let bytes = Arc::new(AtomicU64::new(0));
-        let request = request.map(|inner| Body::new(CountedBody { inner, bytes: bytes.clone() }));
-        (request, Self(Some(bytes)))
-    }
-
-    fn bytes(&self) -> u64 {
-        self.0.as_ref().map_or(0, |bytes| bytes.load(Ordering::Relaxed))
-    }
-}
-
-struct CountedBody {
-    inner: Body,
-    bytes: Arc<AtomicU64>,
-}
-
-impl HttpBody for CountedBody {
-    type Data = Bytes;
-    type Error = axum::Error;
-
-    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
-        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-        if let Some(data) = frame.as_ref().and_then(|frame| frame.as_ref().ok()).and_then(Frame::data_ref) {
-            self.bytes.fetch_add(data.len() as u64, Ordering::Relaxed);
-        }
-        Poll::Ready(frame)
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
-}
-
-struct Handles {
-    metrics: Metrics,
-    routes: HashMap<Box<str>, Route>,
-    other: Route,
-    answered: Arc<AtomicU64>,
-}
-
-impl Handles {
-    fn operation(&self, method: &Method, route: Option<&MatchedPath>) -> Arc<OperationHandles> {
-        let method = method_index(method.as_str());
-        match route.and_then(|path| self.routes.get(path.as_str())) {
-            Some(route) => {
-                let declared = if route.methods[method].get().is_some() { method } else { OTHER };
-                route.operation(declared).clone()
-            }
-            None => self.other.operation(method).clone(),
-        }
-    }
-}
-
-struct Route {
-    template: Arc<str>,
-    methods: [OnceLock<Arc<OperationHandles>>; METHODS.len()],
-}
-
-impl Route {
-    fn new(metrics: &Metrics, template: &str) -> Self {
-        metrics.http_requests_cancelled.touch(&[template]);
-        Self { template: template.into(), methods: Default::default() }
-    }
-
-    fn declare(&self, metrics: &Metrics, method: usize, operation: &Operation) -> &Arc<OperationHandles> {
-        self.methods[method].get_or_init(|| {
-            let histograms = operation.is_measured.then(|| Histograms::new(metrics, [METHODS[method], &self.template], operation));
-            Arc::new(OperationHandles::new(METHODS[method], &self.template, histograms))
-        })
-    }
-
-    /// Creates the series of these statuses of a method, and the matching error series.
-    fn touch(&self, metrics: &Metrics, classes: Classes, method: usize, statuses: impl IntoIterator<Item = u16>) {
-        for status in statuses {
-            self.operation(method).requests(metrics, status);
-            for class in classes(status).into_iter().chain(ErrorType::of(status)) {
-                metrics.api_errors.touch(&[class.name(), &self.template, &status.to_string()]);
-            }
-        }
-    }
-
-    /// The handles of a method, without histograms if it is not declared.
-    fn operation(&self, method: usize) -> &Arc<OperationHandles> {
-        self.methods[method].get_or_init(|| Arc::new(OperationHandles::new(METHODS[method], &self.template, None)))
-    }
-}
-
-/// The histograms of a declared operation.
-struct Histograms {
-    duration: metrics::Histogram,
-    /// Only if the operation declares a request body.
-    request_size: Option<metrics::Histogram>,
-    /// Only if the operation returns a body.
-    response_size: Option<metrics::Histogram>,
-}
-
-impl Histograms {
-    fn new(metrics: &Metrics, labels: [&str; 2], operation: &Operation) -> Self {
-        Self {
-            duration: metrics.http_request_duration.with(&labels),
-            request_size: operation.has_body.then(|| metrics.http_request_size.with(&labels)),
-            response_size: operation.has_answer.then(|| metrics.http_response_size.with(&labels)),
-        }
-    }
-}
-
-struct OperationHandles {
-    method: &'static str,
-    route: Arc<str>,
-    histograms: Option<Histograms>,
-    /// Indexed by status, starting at 100.
-    requests: Box<[OnceLock<metrics::Counter>]>,
-}
-
-impl OperationHandles {
-    fn new(method: &'static str, route: &Arc<str>, histograms: Option<Histograms>) -> Self {
-        Self { method, route: route.clone(), histograms, requests: (100..600).map(|_| OnceLock::new()).collect() }
-    }
-
-    fn requests(&self, metrics: &Metrics, status: u16) -> &metrics::Counter {
-        let slot = usize::from(status.clamp(100, 599)) - 100;
-        self.requests[slot].get_or_init(|| metrics.http_requests.with(&[self.method, &self.route, &status.to_string()]))
-    }
-}
-
-fn method_index(method: &str) -> usize {
-    METHODS.iter().position(|known| *known == method).unwrap_or(OTHER)
 }
 
 impl ErrorType {

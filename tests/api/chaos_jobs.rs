@@ -8,12 +8,8 @@ use vitrine::db::{Conn, StoreError};
 use vitrine::jobs::{Failure, Handler, Job, LeasePolicy};
 use vitrine::metrics::labels::{JobKind, Query};
 
-use crate::support::jobs::{Fixture, Gate, PATIENT, Replica, Work, job, quick, short_lease};
+use crate::support::jobs::{Fixture, Gate, PATIENT, Replica, Work, effect, job, quick, short_lease};
 use crate::support::{Mode, Stores, eventually, when};
-
-async fn effect(work: Work) -> Result<(), Failure> {
-    work.effect().await
-}
 
 #[tokio::test]
 async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {

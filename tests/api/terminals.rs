@@ -1,32 +1,29 @@
-//! Terminals of sessions over Socket.IO: input, output, access, and their end.
+//! Terminals of sessions over Socket.IO: input, output, access, and their end. `terminals_engine` has those that need a real engine.
 
 use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::app::configuration;
-use crate::support::driver_fixture::{Namespace, has_engine};
-use crate::support::raw_socket::{Heard, RawSocket};
 use crate::support::socket_client::{Kind, Socket, Sockets};
-use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
+use crate::support::{Ask, Studio, TestApp, eventually, when};
 
 /// The environment's prompt.
 const PROMPT: &str = "$ ";
 
 /// A user at the terminal of a session.
-struct At<'a> {
+pub struct At<'a> {
     socket: &'a Socket,
     session: String,
 }
 
 impl<'a> At<'a> {
-    async fn open(socket: &'a Socket, session: &str) -> Self {
+    pub async fn open(socket: &'a Socket, session: &str) -> Self {
         let this = Self { socket, session: session.to_owned() };
         assert_eq!(socket.emit("session:open", sized(session, 80, 24)).await, json!({}));
         this
     }
 
-    async fn types(&self, text: &str) {
+    pub async fn types(&self, text: &str) {
         assert_eq!(self.socket.emit("session:input", typed(&self.session, text)).await, json!({}));
     }
 
@@ -35,7 +32,7 @@ impl<'a> At<'a> {
         self.socket.events("session:output").iter().filter_map(mine).collect()
     }
 
-    async fn sees(&self, text: &str) {
+    pub async fn sees(&self, text: &str) {
         eventually(&format!("the terminal shows {text:?}"), async || when(self.screen().contains(text))).await;
     }
 
@@ -49,16 +46,16 @@ impl<'a> At<'a> {
     }
 }
 
-fn sized(session: &str, cols: u16, rows: u16) -> Value {
+pub fn sized(session: &str, cols: u16, rows: u16) -> Value {
     json!({ "session_id": session, "cols": cols, "rows": rows })
 }
 
-fn typed(session: &str, data: &str) -> Value {
+pub fn typed(session: &str, data: &str) -> Value {
     json!({ "session_id": session, "data": data })
 }
 
 /// The stored status of each session in an environment, newest first.
-async fn statuses(studio: &Studio<'_>, environment: &str) -> Vec<Value> {
+pub async fn statuses(studio: &Studio<'_>, environment: &str) -> Vec<Value> {
     let list = studio.request(Method::GET, &format!("/api/environments/{environment}/sessions")).answer().await.expect(200).json();
     list["items"].as_array().unwrap().iter().map(|session| session["status"].clone()).collect()
 }
@@ -332,99 +329,4 @@ async fn a_user_comes_back_to_the_session_on_another_replica() {
     let at = At::open(&back, &session).await;
     at.types("echo back\r").await;
     at.sees("\nback\r\n").await;
-}
-
-/// The service on a real engine, and the namespace that cleans up after it.
-async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
-    if !has_engine() {
-        return None;
-    }
-    let stores = Stores::new().await;
-    let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // A client whose queue is full when a ping is due is disconnected, and one of the tests fills a queue.
-    let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
-    let config = configuration(&stores, &arguments);
-    let made = Namespace::of(&config)?;
-    let client = bollard::Docker::connect_with_unix(config.docker_host.path(), 60, bollard::API_DEFAULT_VERSION).unwrap();
-    Some((TestApp::on(&stores, &arguments).await, made, client))
-}
-
-/// The command lines of a container's processes, as the engine reports them.
-async fn processes(client: &bollard::Docker, container: &str) -> String {
-    let top = client.top_processes(container, None::<bollard::query_parameters::TopOptions>).await.unwrap();
-    top.processes.unwrap_or_default().into_iter().flatten().collect::<Vec<_>>().join("\n")
-}
-
-#[tokio::test]
-async fn a_socket_that_is_gone_leaves_no_program_behind() {
-    let Some(sockets) = Sockets::start() else { return };
-    let Some((app, made, client)) = on_engine().await else { return };
-    let studio = Studio::open(&app).await;
-    let environment = studio.running("web").await;
-    let container = format!("{}-{environment}", made.name());
-    let (left, closed) = (studio.session(&environment, "shell").await, studio.session(&environment, "shell").await);
-    let (ada, tab) = (sockets.connect(&app, &studio.user.token).await, sockets.connect(&app, &studio.user.token).await);
-    for (socket, session) in [(&ada, &left), (&tab, &closed)] {
-        let at = At::open(socket, session).await;
-        at.types("echo rea''dy; sleep 4711\r").await;
-        at.sees("\nready").await;
-    }
-    let asleep = async || processes(&client, &container).await.matches("sleep 4711").count();
-    eventually("both programs are running", async || when(asleep().await == 2)).await;
-    ada.kill();
-    eventually("one program has ended", async || when(asleep().await == 1)).await;
-    assert_eq!(tab.emit("session:close", json!({ "session_id": closed })).await, json!({}));
-    // A terminal and its programs end one after the other.
-    eventually("no process is left", async || {
-        let running = processes(&client, &container).await;
-        when(!running.contains("terminal-") && !running.contains("sleep 4711"))
-    })
-    .await;
-    assert_eq!(statuses(&studio, &environment).await, ["closed", "active"]);
-}
-
-#[tokio::test]
-async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
-    const LINES: usize = 2_000_000;
-    let Some((app, ..)) = on_engine().await else { return };
-    let studio = Studio::open(&app).await;
-    let environment = studio.running("web").await;
-    let session = studio.session(&environment, "shell").await;
-    let mut ada = RawSocket::slow(app.address, &studio.user.token).await;
-    // Answers the ping that arrived meanwhile.
-    ada.text("3").await;
-    ada.text(&format!("42{}", json!(["session:open", sized(&session, 80, 24)]))).await;
-    ada.until_text("42[\"session:output\"").await;
-    ada.text(&format!("42{}", json!(["session:input", typed(&session, &format!("stty -onlcr; seq {LINES}\r"))]))).await;
-    let sent = async || app.scrape().await.get("websocket_messages_total", &[("event_type", "session:output"), ("direction", "out")]);
-    let mut looks = vec![0.0];
-    eventually("no more output is sent", async || {
-        looks.push(sent().await);
-        when(looks.ends_with(&[looks[looks.len() - 1]; 10]))
-    })
-    .await;
-    let sent_unread = looks[looks.len() - 1];
-
-    // Includes the first output, which arrived earlier.
-    let (mut events, mut unread) = (1.0, 0);
-    let mut screen = String::new();
-    let last = format!("\n{LINES}\n");
-    while !screen[screen.len().saturating_sub(32 << 10)..].contains(&last) {
-        match ada.next().await {
-            Heard::Text(text) if text == "2" => ada.text("3").await,
-            Heard::Text(text) if text.starts_with("42[\"session:output\"") => {
-                let event: Value = serde_json::from_str(&text[2..]).unwrap();
-                screen.push_str(event[1]["data"].as_str().unwrap());
-                events += 1.0;
-                if events <= sent_unread {
-                    unread = screen.len();
-                }
-            }
-            Heard::Text(_) => {}
-            end => panic!("{end:?} after {} bytes", screen.len()),
-        }
-    }
-    let lines = screen[screen.find("\n1\n").unwrap() + 1..].lines().take(LINES);
-    assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line must arrive, in order");
-    assert!(unread < screen.len() / 2, "the program must wait far from its end: at {unread} of {} bytes", screen.len());
 }

@@ -147,7 +147,7 @@ fn faults_are_known_where_they_strike_and_where_they_are_made_alone() {
 
 #[test]
 fn the_environment_is_read_in_one_place() {
-    assert_none(&mentions(&["std::env::", "env::var"], |path| path == "config.rs"));
+    assert_none(&mentions(&["std::env::", "env::var"], |path| path == "config/command_line.rs"));
 }
 
 #[test]

@@ -52,6 +52,11 @@ impl Work {
     }
 }
 
+/// The handler that only has its effect.
+pub async fn effect(work: Work) -> Result<(), Failure> {
+    work.effect().await
+}
+
 /// A point at which handlers wait until the test lets them continue.
 #[derive(Clone)]
 pub struct Gate {

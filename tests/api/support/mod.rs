@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod app;
+pub mod attack;
 pub mod driver_fixture;
 pub mod edge;
 pub mod engine;
