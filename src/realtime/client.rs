@@ -55,20 +55,38 @@ impl Client {
         self.socket.id == other.socket.id
     }
 
-    /// Joins a room.
-    pub fn join(&self, room: Room) {
+    /// Joins a room and starts the background work that belongs to it, unless `recheck` finds that the client has lost access. It runs
+    /// when the room is joined: from then on, a loss of access finds the subscription and ends it.
+    ///
+    /// # Errors
+    /// Those of `recheck`; the client is then not in the room.
+    pub async fn subscribe<T, E, W>(
+        &self,
+        room: Room,
+        recheck: impl AsyncFnOnce() -> Result<T, E>,
+        work: impl FnOnce() -> W,
+    ) -> Result<T, E>
+    where
+        W: Future<Output = ()> + Send + 'static,
+    {
         self.socket.join(room.name());
+        let checked = recheck().await.inspect_err(|_| self.leave(room))?;
+        if let Some(name) = room.work() {
+            self.hold(name, work());
+        }
+        // The client may have been removed from the room before there was work to end.
+        if !self.is_in(room) {
+            self.leave(room);
+        }
+        Ok(checked)
     }
 
     /// Leaves a room, and ends the background work that belongs to it.
     pub fn leave(&self, room: Room) {
         self.socket.leave(room.name());
-        let work = match room {
-            Room::Project(id) => Work::Presence(id),
-            Room::Environment { id, .. } => Work::Log(id),
-            Room::Session(_) | Room::User(_) => return,
-        };
-        let _was_done = self.connection.release(work);
+        if let Some(name) = room.work() {
+            let _was_done = self.connection.release(name);
+        }
     }
 
     /// Whether the client is in a room.

@@ -4,6 +4,8 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::connection::Work;
+
 /// A room, with its identifiers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -39,6 +41,15 @@ impl Room {
     pub fn project(self) -> Option<Uuid> {
         match self {
             Self::Project(project) | Self::Environment { project, .. } => Some(project),
+            Self::Session(_) | Self::User(_) => None,
+        }
+    }
+
+    /// The background work of the room's clients, which ends when they leave.
+    pub(super) fn work(self) -> Option<Work> {
+        match self {
+            Self::Project(id) => Some(Work::Presence(id)),
+            Self::Environment { id, .. } => Some(Work::Log(id)),
             Self::Session(_) | Self::User(_) => None,
         }
     }

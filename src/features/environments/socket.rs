@@ -61,16 +61,10 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let project = state.environments.read(&user, id).await?.project_id;
     let room = Room::Environment { id, project };
-    client.join(room);
-    logs::send_log(state.environments.live(), &client, id, last_seq);
-    // Read again, now that the room is joined: from here on, lost access and changes of status are announced to this client.
-    match state.environments.read(&user, id).await {
-        Ok(environment) => Ok(Standing { environment_id: id, status: environment.status, last_error: environment.last_error }),
-        Err(error) => {
-            client.leave(room);
-            Err(error.into())
-        }
-    }
+    // Read again, because changes of status are announced to this client only from here on.
+    let read = async || state.environments.read(&user, id).await;
+    let environment = client.subscribe(room, read, || logs::send_log(state.environments.live(), client.clone(), id, last_seq)).await?;
+    Ok(Standing { environment_id: id, status: environment.status, last_error: environment.last_error })
 }
 
 #[derive(Deserialize)]

@@ -121,6 +121,14 @@ pub struct Here {
     user: Uuid,
 }
 
+impl Here {
+    /// Lasts until the future is dropped.
+    pub(super) async fn last(self) {
+        let _here = self;
+        std::future::pending::<()>().await;
+    }
+}
+
 impl Drop for Here {
     fn drop(&mut self) {
         self.presence.leave(self.project, self.user);

@@ -14,7 +14,7 @@ use crate::db::StoreError;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
 use crate::metrics::labels::{CacheType, EventIn};
-use crate::realtime::{Client, Done, Events, Realtime, Room, Topic, Work};
+use crate::realtime::{Client, Done, Events, Realtime, Room, Topic};
 use crate::state::AppState;
 use crate::tasks::ticks;
 
@@ -36,22 +36,10 @@ async fn subscribe(state: AppState, client: Client, Subscription { project_id: i
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let (projects, room) = (&state.projects, Room::Project(id));
     projects.permit(&user, id, Action::Enter).await?;
-    client.join(room);
-    // Checked again, now that the room is joined: from here on, a loss of access would end the subscription.
-    if let Err(error) = projects.permit(&user, id, Action::Enter).await {
-        client.leave(room);
-        return Err(error.into());
-    }
-    let here = projects.presence().enter(id, user.id, &user.display_name);
-    client.hold(Work::Presence(id), async move {
-        let _here = here;
-        std::future::pending::<()>().await;
-    });
+    let enter = || projects.presence().enter(id, user.id, &user.display_name).last();
+    client.subscribe(room, async || projects.permit(&user, id, Action::Enter).await, enter).await?;
     if client.is_in(room) {
         projects.presence().tell(id, &client);
-    } else {
-        // The client was removed from the room in the meantime; also end the presence that was registered after that.
-        client.leave(room);
     }
     Ok(Done {})
 }

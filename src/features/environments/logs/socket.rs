@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::live::Live;
 use super::model::Entry;
 use crate::metrics::labels::EventOut;
-use crate::realtime::{Client, Work};
+use crate::realtime::Client;
 
 /// Maximum size of the lines in one event in bytes; a longer line has its own event. It limits the memory for a slow client.
 const PIECE: usize = 64 << 10;
@@ -18,18 +18,18 @@ struct Batch<'a> {
 }
 
 /// Sends a client the log of an environment: first the entries after the number `after`, or the newest ones if it is `None`, then every
-/// new entry. Ends when the client leaves the environment's room or disconnects.
-pub fn send_log(live: &Live, client: &Client, environment: Uuid, after: Option<i64>) {
-    let (mut tail, to) = (live.follow(environment, after), client.clone());
-    client.hold(Work::Log(environment), async move {
+/// new entry. Ends when the client disconnects.
+pub fn send_log(live: &Live, client: Client, environment: Uuid, after: Option<i64>) -> impl Future<Output = ()> + Send + use<> {
+    let mut tail = live.follow(environment, after);
+    async move {
         loop {
             for entries in pieces(&tail.next().await) {
-                if to.send(EventOut::EnvLog, &Batch { environment_id: environment, entries }).await.is_err() {
+                if client.send(EventOut::EnvLog, &Batch { environment_id: environment, entries }).await.is_err() {
                     return;
                 }
             }
         }
-    });
+    }
 }
 
 fn pieces(entries: &[Entry]) -> impl Iterator<Item = &[Entry]> {
