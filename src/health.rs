@@ -32,7 +32,7 @@ const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
 const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause between attempts to migrate, so that a failing migration does not flood the log.
-const LONGEST_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
+const MAX_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
 const ASK_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whether a dependency can be used.
@@ -191,7 +191,7 @@ impl Health {
             self.note(Dependency::Postgres, Duration::ZERO, Err("migration"));
             self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
             tokio::time::sleep(pause).await;
-            pause = LONGEST_MIGRATE_PAUSE.min(2 * pause);
+            pause = MAX_MIGRATE_PAUSE.min(2 * pause);
         }
         self.explain(Dependency::Postgres, None);
         if let Err(error) = db.warm_up().await {

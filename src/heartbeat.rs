@@ -19,11 +19,11 @@ use crate::realtime::{Realtime, Topic};
 use crate::tasks::ticks;
 
 /// Interval between heartbeats.
-const BEAT: Duration = Duration::from_secs(1);
+const INTERVAL: Duration = Duration::from_secs(1);
 /// Lifetime of a heartbeat.
-const MEMORY: Duration = Duration::from_secs(5);
+const LIFETIME: Duration = Duration::from_secs(5);
 /// Bound of the replicas in memory: more than any fleet that one Redis channel can serve.
-const MOST: usize = 1000;
+const MAX_REPLICAS: usize = 1000;
 
 /// The status of one replica.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -92,7 +92,7 @@ impl Heartbeat {
     #[must_use]
     pub fn fleet(&self) -> FleetStatus {
         let mut replicas = vec![self.me()];
-        replicas.extend(self.others().values().filter(|(_, heard)| heard.elapsed() < MEMORY).map(|(replica, _)| replica.clone()));
+        replicas.extend(self.others().values().filter(|(_, received)| received.elapsed() < LIFETIME).map(|(replica, _)| replica.clone()));
         replicas.sort_by(|a, b| a.name.cmp(&b.name));
         let sum = |count: fn(&Replica) -> u64| replicas.iter().map(count).fold(0, u64::saturating_add);
         let (requests, sockets) = (sum(|replica| replica.requests), sum(|replica| replica.sockets));
@@ -102,11 +102,11 @@ impl Heartbeat {
     /// Publishes and receives heartbeats, forever.
     pub async fn beat(self) {
         let mut signals = self.0.realtime.signals(Topic::Heartbeat);
-        let mut beats = ticks(BEAT);
+        let mut beats = ticks(INTERVAL);
         loop {
             tokio::select! {
                 _ = beats.tick() => {
-                    self.others().retain(|_, (_, heard)| heard.elapsed() < MEMORY);
+                    self.others().retain(|_, (_, received)| received.elapsed() < LIFETIME);
                     self.0.realtime.signal(Topic::Heartbeat, &Beat { from: self.0.realtime.replica(), replica: self.me() });
                 }
                 signal = signals.recv() => self.handle(signal.unwrap_or_default()),
@@ -118,7 +118,7 @@ impl Heartbeat {
         // Another version may send a heartbeat that this one cannot parse.
         let Ok(Beat { from, replica }) = serde_json::from_value(signal) else { return };
         let mut others = self.others();
-        if from != self.0.realtime.replica() && (others.len() < MOST || others.contains_key(&from)) {
+        if from != self.0.realtime.replica() && (others.len() < MAX_REPLICAS || others.contains_key(&from)) {
             others.insert(from, (replica, Instant::now()));
         }
     }

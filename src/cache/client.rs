@@ -46,11 +46,11 @@ pub struct RedisClient(Arc<Inner>);
 
 struct Subscription {
     channel: String,
-    heard: Heard,
+    on_message: OnMessage,
 }
 
 /// Receives each message on the connection's own task, so it must not block.
-type Heard = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
+type OnMessage = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
 
 struct Inner {
     client: Client,
@@ -59,7 +59,7 @@ struct Inner {
     timeout: Duration,
     connection: RwLock<Option<Numbered>>,
     /// Pending invalidations: commands to run before the next connection is used, by key, and when they become irrelevant.
-    owed: Mutex<HashMap<String, (Cmd, Instant)>>,
+    pending_invalidations: Mutex<HashMap<String, (Cmd, Instant)>>,
     lost: Notify,
     connections: AtomicU64,
     metrics: Metrics,
@@ -74,17 +74,17 @@ impl RedisClient {
         Self::with(config, RedisRole::Commands, None, metrics)
     }
 
-    /// As [`Self::new`], for a connection that subscribes to a channel: `heard` receives each message, and must not block.
+    /// As [`Self::new`], for a connection that subscribes to a channel: `on_message` receives each message, and must not block.
     ///
     /// # Errors
     /// As [`Self::new`].
     pub fn listening(
         config: &Config,
         channel: String,
-        heard: impl Fn(Vec<u8>) + Send + Sync + 'static,
+        on_message: impl Fn(Vec<u8>) + Send + Sync + 'static,
         metrics: Metrics,
     ) -> redis::RedisResult<Self> {
-        let subscription = Subscription { channel, heard: Arc::new(heard) };
+        let subscription = Subscription { channel, on_message: Arc::new(on_message) };
         Self::with(config, RedisRole::Pubsub, Some(subscription), metrics)
     }
 
@@ -98,7 +98,7 @@ impl RedisClient {
             subscription,
             timeout: config.redis_timeout,
             connection: RwLock::default(),
-            owed: Mutex::default(),
+            pending_invalidations: Mutex::default(),
             lost: Notify::new(),
             connections: AtomicU64::new(0),
             metrics,
@@ -137,12 +137,12 @@ impl RedisClient {
     /// passed by then. A later command with the same key replaces an earlier one.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
-        let mut owed = self.0.owed.lock();
-        owed.retain(|_, (_, until)| *until > Instant::now());
-        owed.insert(key, (command, until));
+        let mut pending_invalidations = self.0.pending_invalidations.lock();
+        pending_invalidations.retain(|_, (_, until)| *until > Instant::now());
+        pending_invalidations.insert(key, (command, until));
         // Pending invalidations must be flushed before the cache is read again: callers get no connection until then.
         self.replace(None, |_| true);
-        drop(owed);
+        drop(pending_invalidations);
         self.0.lost.notify_one();
     }
 
@@ -170,11 +170,11 @@ impl RedisClient {
     /// Tries to connect once, for programs too short-lived for [`Self::keep_connected`].
     pub async fn connect(&self) {
         let mut config = AsyncConnectionConfig::new().set_connection_timeout(Some(CONNECT_TIMEOUT)).set_response_timeout(None);
-        if let Some(Subscription { heard, .. }) = &self.0.subscription {
-            let heard = heard.clone();
+        if let Some(Subscription { on_message, .. }) = &self.0.subscription {
+            let on_message = on_message.clone();
             config = config.set_push_sender(move |push| {
                 if let Some(message) = message(push) {
-                    heard(message);
+                    on_message(message);
                 }
                 Ok::<_, std::convert::Infallible>(())
             });
@@ -202,9 +202,9 @@ impl RedisClient {
     async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), RedisUnavailable> {
         loop {
             let next = {
-                let mut owed = self.0.owed.lock();
-                owed.retain(|_, (_, until)| *until > Instant::now());
-                let next = owed.iter().next().map(|(key, (command, until))| (key.clone(), command.clone(), *until));
+                let mut pending_invalidations = self.0.pending_invalidations.lock();
+                pending_invalidations.retain(|_, (_, until)| *until > Instant::now());
+                let next = pending_invalidations.iter().next().map(|(key, (command, until))| (key.clone(), command.clone(), *until));
                 if next.is_none() {
                     // Under the lock, so that no invalidation becomes pending between the check and the replacement.
                     let number = self.0.connections.fetch_add(1, Ordering::Relaxed);
@@ -214,10 +214,10 @@ impl RedisClient {
             };
             let Some((key, command, until)) = next else { return Ok(()) };
             self.run_on(connection.clone(), RedisCommand::Eval, &command).await?;
-            let mut owed = self.0.owed.lock();
+            let mut pending_invalidations = self.0.pending_invalidations.lock();
             // A newer command with the same key has not run yet.
-            if owed.get(&key).is_some_and(|(_, later)| *later == until) {
-                owed.remove(&key);
+            if pending_invalidations.get(&key).is_some_and(|(_, later)| *later == until) {
+                pending_invalidations.remove(&key);
             }
         }
     }

@@ -26,7 +26,7 @@ pub struct Conn {
     busy: bool,
     in_transaction: bool,
     /// Callbacks to run after the commit.
-    facts: Vec<Box<dyn FnOnce() + Send>>,
+    callbacks: Vec<Box<dyn FnOnce() + Send>>,
     deadline: Duration,
     faults: FaultInjector,
     pub(super) metrics: Metrics,
@@ -55,7 +55,7 @@ impl Conn {
         faults: FaultInjector,
         metrics: Metrics,
     ) -> Self {
-        Self { connection: Some(connection), share, busy: false, in_transaction: false, facts: Vec::new(), deadline, faults, metrics }
+        Self { connection: Some(connection), share, busy: false, in_transaction: false, callbacks: Vec::new(), deadline, faults, metrics }
     }
 
     /// Fetches at most one row.
@@ -107,10 +107,10 @@ impl Conn {
         self.execute(Query::Begin, sqlx::query("BEGIN")).await.map(drop)
     }
 
-    /// Runs `tell` after the commit, and never if the transaction is rolled back. It serves code that writes into a transaction
+    /// Runs `callback` after the commit, and never if the transaction is rolled back. It serves code that writes into a transaction
     /// which its caller commits.
-    pub fn when_committed(&mut self, tell: impl FnOnce() + Send + 'static) {
-        self.facts.push(Box::new(tell));
+    pub fn when_committed(&mut self, callback: impl FnOnce() + Send + 'static) {
+        self.callbacks.push(Box::new(callback));
     }
 
     /// Commits the transaction, then runs its callbacks.
@@ -120,8 +120,8 @@ impl Conn {
     pub async fn commit(mut self) -> Result<(), StoreError> {
         self.execute(Query::Commit, sqlx::query("COMMIT")).await?;
         self.in_transaction = false;
-        for tell in std::mem::take(&mut self.facts) {
-            tell();
+        for callback in std::mem::take(&mut self.callbacks) {
+            callback();
         }
         Ok(())
     }

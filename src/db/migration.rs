@@ -53,17 +53,17 @@ impl Db {
 
     /// Reports the sessions that block `backend`, for as long as this future is polled.
     async fn watch_waits(&self, backend: i32, on_wait: impl Fn(&str) + Send + Sync) -> Infallible {
-        let mut told = String::new();
+        let mut reported = String::new();
         loop {
             tokio::time::sleep(ASK_EVERY).await;
             // A failure of this check does not fail the migration.
             if let Ok(holders) = self.holders(backend).await
                 && !holders.is_empty()
-                && holders != told
+                && holders != reported
             {
                 tracing::warn!(holders, "migration is waiting for a lock that another session holds");
                 on_wait(&holders);
-                told = holders;
+                reported = holders;
             }
         }
     }

@@ -117,9 +117,14 @@ impl<P: Cursor> PageRequest<P> {
         Ok(Self { before, limit: i64::from(limit) + 1 })
     }
 
+    /// Whether this is the first page.
+    pub fn is_first(&self) -> bool {
+        self.before == P::start()
+    }
+
     /// Whether this is the first page with the default limit, as requested by a query without parameters.
-    pub fn is_usual(&self) -> bool {
-        self.before == P::start() && self.limit == i64::from(DEFAULT_LIMIT) + 1
+    pub fn is_default(&self) -> bool {
+        self.is_first() && self.limit == i64::from(DEFAULT_LIMIT) + 1
     }
 
     /// Builds the response from the store's rows.

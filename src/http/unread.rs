@@ -17,9 +17,9 @@ use http_body::{Frame, SizeHint};
 use parking_lot::Mutex;
 
 /// Maximum number of bytes to drain. A client that sends more loses its connection.
-const LIMIT: usize = 8 << 20;
+const DRAIN_LIMIT: usize = 8 << 20;
 /// Time limit for draining. A slower client loses its connection; the edge is faster, because it buffers bodies completely.
-const PATIENCE: Duration = Duration::from_millis(500);
+const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// A handle to the request's body that outlives the handler; empty when there is nothing to drain.
 pub struct UnreadBody(Option<Arc<Mutex<Body>>>);
@@ -39,7 +39,7 @@ impl UnreadBody {
         (Request::from_parts(parts, Body::new(Handed(body.clone()))), Self(Some(body)))
     }
 
-    /// Reads and discards the rest of the body, within `LIMIT` and `PATIENCE`.
+    /// Reads and discards the rest of the body, within `DRAIN_LIMIT` and `DRAIN_TIMEOUT`.
     pub async fn discard(self) {
         let Some(body) = self.0 else { return };
         // Something else may still read the body: a task that the handler spawned, or the response body itself.
@@ -50,12 +50,12 @@ impl UnreadBody {
             let mut length = 0;
             while let Some(Ok(frame)) = poll_fn(|context| poll(&body, context)).await {
                 length += frame.data_ref().map_or(0, Bytes::len);
-                if length > LIMIT {
+                if length > DRAIN_LIMIT {
                     break;
                 }
             }
         };
-        let _ended = tokio::time::timeout(PATIENCE, read).await;
+        let _ended = tokio::time::timeout(DRAIN_TIMEOUT, read).await;
     }
 }
 

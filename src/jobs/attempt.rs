@@ -16,7 +16,7 @@ use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
 
 /// Longest stored reason, in characters.
-const LONGEST_REASON: usize = 500;
+const MAX_REASON: usize = 500;
 
 impl Workers {
     /// Attempts a job whose lease was requested at `asked`, and counts the outcome.
@@ -158,5 +158,5 @@ async fn caught<T>(future: impl Future<Output = T>) -> Option<T> {
 
 /// Removes NUL, which Postgres cannot store, and truncates the reason: its text may come from a platform or an engine.
 fn storable(reason: &str) -> String {
-    reason.chars().filter(|c| *c != '\0').take(LONGEST_REASON).collect()
+    reason.chars().filter(|c| *c != '\0').take(MAX_REASON).collect()
 }

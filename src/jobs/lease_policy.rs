@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+const MAX_PAUSE: Duration = Duration::from_secs(30);
 /// Upper bound for a delay that another side asks for: its value is untrusted.
-const LONGEST_AFTER: Duration = Duration::from_hours(24);
+const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.
 #[derive(Clone, Copy, Debug)]
@@ -51,8 +51,8 @@ impl LeasePolicy {
     /// attempt.
     pub(super) fn pause(&self, attempt: i32, after: Option<Duration>) -> Duration {
         let doublings = u32::try_from(attempt.clamp(1, 16) - 1).unwrap_or_default();
-        let bound = self.first_pause.saturating_mul(1 << doublings).min(LONGEST_PAUSE);
-        after.unwrap_or_default().min(LONGEST_AFTER) + bound.mul_f64(rand::random())
+        let bound = self.first_pause.saturating_mul(1 << doublings).min(MAX_PAUSE);
+        after.unwrap_or_default().min(MAX_RETRY_AFTER) + bound.mul_f64(rand::random())
     }
 }
 
@@ -75,6 +75,6 @@ mod tests {
     fn a_pause_follows_what_the_other_side_asked_for_within_reason() {
         let policy = LeasePolicy::default();
         assert!(policy.pause(1, Some(Duration::from_mins(1))) >= Duration::from_mins(1));
-        assert!(policy.pause(1, Some(Duration::MAX)) <= LONGEST_AFTER + policy.first_pause);
+        assert!(policy.pause(1, Some(Duration::MAX)) <= MAX_RETRY_AFTER + policy.first_pause);
     }
 }

@@ -23,7 +23,7 @@ use tower::{Layer, Service};
 use self::handles::{Handles, Histograms, OperationHandles};
 use self::received::Received;
 use super::Metrics;
-use super::kinds::Held;
+use super::kinds::GaugeGuard;
 use super::labels::ErrorType;
 
 pub use self::handles::{CLIENT_LEFT, Classes, METHODS, OTHER_ROUTE, Operation};
@@ -168,7 +168,7 @@ struct Measurement {
     /// The protocol sends no body for this request (HEAD), whatever the response's `Content-Length` says.
     bodiless: bool,
     end: End,
-    _in_flight: Held,
+    _in_flight: GaugeGuard,
 }
 
 impl Measurement {

@@ -114,10 +114,10 @@ impl<L: Labels> Gauge<L> {
     }
 
     /// Increments the gauge until the guard is dropped.
-    pub fn hold(&self, labels: L) -> Held {
+    pub fn hold(&self, labels: L) -> GaugeGuard {
         let handle = self.handles[labels.index()].clone();
         handle.increment(1.0);
-        Held(handle)
+        GaugeGuard(handle)
     }
 }
 
@@ -148,9 +148,9 @@ impl<L: Labels> Summary<L> {
 }
 
 /// Holds a gauge up by one; decrements it on drop.
-pub struct Held(metrics::Gauge);
+pub struct GaugeGuard(metrics::Gauge);
 
-impl Drop for Held {
+impl Drop for GaugeGuard {
     fn drop(&mut self) {
         self.0.decrement(1.0);
     }

@@ -6,7 +6,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
-use super::view::{self, Time, is_start};
+use super::view::{self, Time};
 use crate::features::accounts::SessionEntry;
 use crate::features::oauth::{Account, Status};
 use crate::http::ApiError;
@@ -115,7 +115,7 @@ pub async fn accounts(
         linked: linked.into_iter().map(Into::into).collect(),
         offered,
         devices: page.items,
-        is_first: is_start(&request),
+        is_first: request.is_first(),
         next: page.next_cursor,
     })
 }

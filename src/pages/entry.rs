@@ -65,8 +65,8 @@ pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query):
 }
 
 /// The path to go to after the sign-in: the requested one if it is a page of this service other than this one, else the studio.
-fn next(state: &AppState, told: Option<&str>) -> String {
-    let path = told.and_then(|path| ReturnTo::parse(path, &state.config.public_url));
+fn next(state: &AppState, requested: Option<&str>) -> String {
+    let path = requested.and_then(|path| ReturnTo::parse(path, &state.config.public_url));
     let path = path.as_ref().map(ReturnTo::as_str).filter(|path| !path.starts_with("/login") && !path.starts_with("/api"));
     // The bundle replaces braces in `data-goto` with fields of the response, which contains the session's token. Encode them.
     path.unwrap_or(PageRoute::Studio.name()).replace('{', "%7B").replace('}', "%7D")

@@ -8,7 +8,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
-use super::view::{self, Time, first, is_start};
+use super::view::{self, Time, first};
 use crate::features::oauth::{Account, Status};
 use crate::features::posts::{Delivery, Post};
 use crate::features::projects::Role;
@@ -114,7 +114,7 @@ pub async fn posts(
         accounts: linked.into_iter().filter_map(|account| AccountView::of(account, platforms)).collect(),
         is_offered: platforms.all().any(|settings| settings.post),
         posts: page.items,
-        is_first: is_start(&request),
+        is_first: request.is_first(),
         next: page.next_cursor,
     })
 }

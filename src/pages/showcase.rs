@@ -5,7 +5,7 @@ use axum::extract::State;
 use axum::response::Response;
 
 use super::frame::{Frame, render};
-use super::view::{Time, excerpt, is_start};
+use super::view::{Time, excerpt};
 use crate::domain::paging::Moment;
 use crate::features::projects::Entry;
 use crate::http::ApiError;
@@ -46,7 +46,7 @@ pub async fn showcase(
 ) -> Result<Response, ApiError> {
     let request = query.validate()?;
     let page = request.into_page(state.projects.showcase(request).await?, Entry::place, Card::from);
-    render(&ShowcasePage { frame, projects: page.items, is_first: is_start(&request), next: page.next_cursor })
+    render(&ShowcasePage { frame, projects: page.items, is_first: request.is_first(), next: page.next_cursor })
 }
 
 #[derive(Template)]

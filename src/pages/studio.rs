@@ -6,7 +6,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
-use super::view::{Time, excerpt, is_start};
+use super::view::{Time, excerpt};
 use crate::features::projects::{Role, Seen};
 use crate::http::ApiError;
 use crate::http::extract::ApiQuery;
@@ -55,5 +55,5 @@ pub async fn studio(
 ) -> Result<Response, ApiError> {
     let request = query.validate()?;
     let page = request.into_page(state.projects.list(&user, request).await?, |seen| seen.project.id, Card::from);
-    render(&StudioPage { frame, projects: page.items, is_first: is_start(&request), next: page.next_cursor })
+    render(&StudioPage { frame, projects: page.items, is_first: request.is_first(), next: page.next_cursor })
 }

@@ -63,11 +63,6 @@ pub fn first<P: Cursor>(size: i64) -> PageRequest<P> {
     PageRequest { before: P::start(), limit: size }
 }
 
-/// Whether this is the first page of a list.
-pub fn is_start<P: Cursor>(page: &PageRequest<P>) -> bool {
-    page.before == P::start()
-}
-
 /// Formats a number with thousands separators.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();

@@ -96,12 +96,12 @@ impl Bus {
         let (to_inbox, inbox) = mpsc::channel(INBOX);
         let (backlog, from_backlog) = mpsc::channel(BACKLOG);
         let counts = metrics.clone();
-        let heard = move |bytes| {
+        let receive = move |bytes| {
             if to_inbox.try_send(bytes).is_err() {
                 counts.websocket_messages_dropped.increment(Loss::Inbox);
             }
         };
-        let listening = RedisClient::listening(config, channel.clone(), heard, metrics.clone())?;
+        let listening = RedisClient::listening(config, channel.clone(), receive, metrics.clone())?;
         let queues = Mutex::new(Some(Queues { backlog: from_backlog, inbox }));
         Ok(Self(Arc::new(Inner { me: Uuid::new_v4(), channel, commands, listening, backlog, queues, metrics })))
     }
@@ -119,8 +119,8 @@ impl Bus {
         }
     }
 
-    /// Publishes the queued messages, and passes every received message to `hear`, including this replica's own; forever.
-    pub async fn run(self, mut hear: impl FnMut(Envelope) + Send) {
+    /// Publishes the queued messages, and passes every received message to `handle`, including this replica's own; forever.
+    pub async fn run(self, mut handle: impl FnMut(Envelope) + Send) {
         let queues = self.0.queues.lock().take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };
         let publish = async {
@@ -135,7 +135,7 @@ impl Bus {
         let listen = async {
             while let Some(bytes) = inbox.recv().await {
                 match serde_json::from_slice(&bytes) {
-                    Ok(said) => hear(said),
+                    Ok(envelope) => handle(envelope),
                     // Another version may send messages that this one does not know.
                     Err(error) => tracing::debug!(error = &error as &dyn std::error::Error, "failed to parse a message from the bus"),
                 }

@@ -29,7 +29,7 @@ impl Canary {
 
     /// Registers a new canary, and returns its number. Also updates `websocket_adapter_connected`.
     pub fn start(&mut self) -> u64 {
-        let connected = self.own_received_at.is_some_and(|heard| heard.elapsed() < DISCONNECTED_AFTER);
+        let connected = self.own_received_at.is_some_and(|at| at.elapsed() < DISCONNECTED_AFTER);
         self.metrics.websocket_adapter_connected.set((), f64::from(u8::from(connected)));
         self.out.retain(|_, started| started.elapsed() < LOST_AFTER);
         self.next += 1;

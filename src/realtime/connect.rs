@@ -61,7 +61,7 @@ fn handler(realtime: Realtime, events: Events, admission: Admission) -> impl Con
     };
     let connected = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
         let (realtime, admission) = (realtime.clone(), admission.clone());
-        async move { look_again(socket, introduction.unwrap_or_default(), realtime, admission).await }
+        async move { authenticate_again(socket, introduction.unwrap_or_default(), realtime, admission).await }
     };
     connected.with(connect)
 }
@@ -89,7 +89,7 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
 }
 
 /// Authenticates the client again, now that its socket is in the room of its session: the session may have ended in between.
-async fn look_again(socket: SocketRef, introduction: Introduction, realtime: Realtime, admission: Admission) {
+async fn authenticate_again(socket: SocketRef, introduction: Introduction, realtime: Realtime, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
     let Some(client) = realtime.client_of(socket) else { return };
     let asked = admission(headers, introduction.token).await;

@@ -54,11 +54,11 @@ pub struct ConnectionState {
     pub limiter: DefaultDirectRateLimiter,
     /// The flood limiter: a socket above it is disconnected.
     pub flood_limiter: DefaultDirectRateLimiter,
-    works: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
+    tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
     /// Notified after each acknowledgement: the background work that an event started waits for it.
     answered: watch::Sender<()>,
     /// The reason, when the server ends the connection.
-    let_go: OnceLock<Disconnection>,
+    end_reason: OnceLock<Disconnection>,
     left: OnceLock<()>,
     _permit: Permit,
     metrics: Metrics,
@@ -75,9 +75,9 @@ impl ConnectionState {
             events: Inbox::default(),
             limiter: RateLimiter::direct(quota(NonZeroU32::MIN)),
             flood_limiter: RateLimiter::direct(quota(FLOOD_FACTOR)),
-            works: Mutex::default(),
+            tasks: Mutex::default(),
             answered: watch::Sender::default(),
-            let_go: OnceLock::new(),
+            end_reason: OnceLock::new(),
             left: OnceLock::new(),
             _permit: permit,
             metrics,
@@ -92,11 +92,11 @@ impl ConnectionState {
             let _answered = answered.changed().await;
             task.await;
         };
-        let mut works = self.works.lock();
-        works.retain(|_, task| !task.is_finished());
+        let mut tasks = self.tasks.lock();
+        tasks.retain(|_, task| !task.is_finished());
         // Checked under the lock: `leave` sets `left` first and then clears the map, so no work outlives the socket.
         if self.left.get().is_none() {
-            works.insert(work, AbortOnDropHandle::new(tokio::spawn(task)));
+            tasks.insert(work, AbortOnDropHandle::new(tokio::spawn(task)));
         }
     }
 
@@ -106,16 +106,16 @@ impl ConnectionState {
     }
 
     pub fn release(&self, work: Work) -> bool {
-        self.works.lock().remove(&work).is_some_and(|task| !task.is_finished())
+        self.tasks.lock().remove(&work).is_some_and(|task| !task.is_finished())
     }
 
     pub fn holds(&self, work: Work) -> bool {
-        self.works.lock().get(&work).is_some_and(|task| !task.is_finished())
+        self.tasks.lock().get(&work).is_some_and(|task| !task.is_finished())
     }
 
     /// Records why the server is about to end the connection; the first reason counts.
-    pub fn let_go(&self, reason: Disconnection) {
-        let _first = self.let_go.set(reason);
+    pub fn set_end_reason(&self, reason: Disconnection) {
+        let _first = self.end_reason.set(reason);
     }
 
     /// Records the disconnection: counts its reason once, and ends the background work.
@@ -123,12 +123,12 @@ impl ConnectionState {
         if self.left.set(()).is_err() {
             return;
         }
-        let reason = *self.let_go.get().unwrap_or(&reason);
+        let reason = *self.end_reason.get().unwrap_or(&reason);
         self.metrics.websocket_disconnections.increment(reason);
         if let Some(error) = error_of(reason) {
             self.metrics.websocket_errors.increment(error);
         }
-        self.works.lock().clear();
+        self.tasks.lock().clear();
     }
 }
 
@@ -180,19 +180,19 @@ impl Drop for Permit {
 impl<K: std::hash::Hash + Eq + Clone + Send + Sync + 'static> ConnectionLimiter<K> {
     /// Takes a permit for the key, unless the key already holds `limit` permits.
     pub fn take(&self, who: &K, limit: u32) -> Option<Permit> {
-        let mut places = self.0.lock();
-        let taken = places.entry(who.clone()).or_default();
+        let mut permits = self.0.lock();
+        let taken = permits.entry(who.clone()).or_default();
         if *taken >= limit {
             return None;
         }
         *taken += 1;
         let (all, who) = (self.0.clone(), who.clone());
         Some(Permit(Box::new(move || {
-            let mut places = all.lock();
-            if let Some(taken) = places.get_mut(&who) {
+            let mut permits = all.lock();
+            if let Some(taken) = permits.get_mut(&who) {
                 *taken -= 1;
                 if *taken == 0 {
-                    places.remove(&who);
+                    permits.remove(&who);
                 }
             }
         })))
@@ -231,14 +231,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_that_is_given_back_can_be_taken_again() {
-        let places = ConnectionLimiter::default();
-        let held: Vec<Permit> = (0..2).filter_map(|_| places.take(&1, 2)).collect();
+    fn a_permit_that_is_returned_can_be_taken_again() {
+        let permits = ConnectionLimiter::default();
+        let held: Vec<Permit> = (0..2).filter_map(|_| permits.take(&1, 2)).collect();
         assert_eq!(held.len(), 2);
-        assert!(places.take(&1, 2).is_none());
-        assert!(places.take(&2, 2).is_some());
+        assert!(permits.take(&1, 2).is_none());
+        assert!(permits.take(&2, 2).is_some());
         drop(held);
-        assert!(places.take(&1, 1).is_some());
-        assert!(places.0.lock().is_empty());
+        assert!(permits.take(&1, 1).is_some());
+        assert!(permits.0.lock().is_empty());
     }
 }

@@ -25,8 +25,9 @@ impl Realtime {
     pub async fn drain(&self, spread: Duration) {
         let clients = self.clients();
         tracing::info!(clients = clients.len(), "draining clients to other replicas");
-        let leave = clients.into_iter().map(|client| self.let_go(client, spread.mul_f64(rand::rng().random_range(0.0..1.0))));
-        futures_util::future::join_all(leave).await;
+        let disconnections =
+            clients.into_iter().map(|client| self.disconnect_after(client, spread.mul_f64(rand::rng().random_range(0.0..1.0))));
+        futures_util::future::join_all(disconnections).await;
         let gone = async {
             while self.clients().iter().any(|client| self.hang_up_of(client).is_some()) {
                 tokio::time::sleep(PAUSE).await;
@@ -43,8 +44,8 @@ impl Realtime {
         self.count_connections();
     }
 
-    async fn let_go(&self, client: Client, after: Duration) {
-        client.connection().let_go(Disconnection::Draining);
+    async fn disconnect_after(&self, client: Client, after: Duration) {
+        client.connection().set_end_reason(Disconnection::Draining);
         let reconnect_after_ms = u64::try_from(after.as_millis()).unwrap_or_default();
         let _slow = client.emit(EventOut::ServerDraining, &Draining { reconnect_after_ms });
         tokio::time::sleep(after).await;

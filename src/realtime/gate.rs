@@ -59,7 +59,7 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
                 (ApiError::new(Code::TooManyConnections).retry_after(5), SocketError::TooManyConnections)
             })?;
             request.extensions_mut().insert(Arc::new(permit));
-            let_go_of_buffers(request);
+            release_buffers(request);
         }
         Some(Ok(sid)) if is_upgrade(request.headers()) => {
             if let Some(hang_up) = request.extensions().get::<HangUp>() {
@@ -74,7 +74,7 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
 
 /// Copies the headers and the URI that are read later, and removes the rest. The parts of a request point into the buffer in
 /// which it arrived, of at least eight kibibytes, and an idle connection would hold that buffer for as long as it lives.
-fn let_go_of_buffers(request: &mut Request) {
+fn release_buffers(request: &mut Request) {
     let kept = |name: &HeaderName| READ_LATER.iter().any(|read| read == name);
     let copied = |(name, value): (&HeaderName, &HeaderValue)| Some((name.clone(), HeaderValue::from_bytes(value.as_bytes()).ok()?));
     let headers = request.headers().iter().filter(|(name, _)| kept(name)).filter_map(copied).collect();

@@ -69,7 +69,7 @@ const READ_BUFFER: usize = 1024;
 /// Interval at which the gauges are updated.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 /// Time for a signed-out client to close its transport itself.
-const LAST_WORD: Duration = Duration::from_secs(1);
+const LOGOUT_GRACE: Duration = Duration::from_secs(1);
 
 /// The namespace of every client.
 const NAMESPACE: &str = "/";
@@ -191,7 +191,7 @@ impl Realtime {
     /// Signs out the clients of a session on this replica: emits `logout` and ends their connections.
     pub fn log_out(&self, session: Uuid) {
         for client in self.clients_in(&[Room::Session(session)]) {
-            client.connection().let_go(Disconnection::Logout);
+            client.connection().set_end_reason(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
             // Leaving the namespace tells the client not to reconnect. It fails when the queue is full, but the connection is
@@ -199,7 +199,7 @@ impl Realtime {
             let _full = client.socket().clone().disconnect();
             client.connection().leave(Disconnection::Logout);
             tokio::spawn(async move {
-                tokio::time::sleep(LAST_WORD).await;
+                tokio::time::sleep(LOGOUT_GRACE).await;
                 if let Some(hang_up) = hang_up {
                     hang_up.now();
                 }
@@ -210,7 +210,7 @@ impl Realtime {
     /// Exchanges messages with the other replicas, sends canaries and counts connections; forever.
     pub async fn run(self) {
         let this = self.clone();
-        let listening = self.0.bus.clone().run(move |said| this.handle(said));
+        let listening = self.0.bus.clone().run(move |envelope| this.handle(envelope));
         let canary = async {
             let mut ticks = tokio::time::interval(canary::EVERY);
             loop {
@@ -276,7 +276,7 @@ impl Realtime {
 
     /// Closes the connection of a client, which may reconnect. A polling client has no connection of its own to close.
     fn end(&self, client: &Client, reason: Disconnection) {
-        client.connection().let_go(reason);
+        client.connection().set_end_reason(reason);
         if let Some(hang_up) = self.hang_up_of(client) {
             hang_up.now();
         }

@@ -14,7 +14,8 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::metrics::kinds::Held;
+use crate::metrics::kinds::{GaugeGuard, Held};
+use super::Permit;
 
 /// A permit for one connection.
 pub type Permit = tokio::sync::OwnedSemaphorePermit;
@@ -43,13 +44,13 @@ pub struct Connection {
     stream: Pin<Box<TimeoutWriter<TcpStream>>>,
     hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
     token: Arc<CancellationToken>,
-    _open: Held,
+    _open: GaugeGuard,
     _place: Permit,
 }
 
 impl Connection {
     /// A connection that fails when its peer reads nothing for `write_timeout`.
-    pub fn new(stream: TcpStream, write_timeout: Duration, open: Held, place: Permit) -> Self {
+    pub fn new(stream: TcpStream, write_timeout: Duration, open: GaugeGuard, place: Permit) -> Self {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
         let token = Arc::new(CancellationToken::new());

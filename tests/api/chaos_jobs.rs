@@ -8,7 +8,7 @@ use vitrine::db::{Conn, StoreError};
 use vitrine::jobs::{Failure, Handler, Job, LeasePolicy};
 use vitrine::metrics::labels::{JobKind, Query};
 
-use crate::support::jobs::{Fixture, Gate, PATIENT, Replica, Work, effect, job, quick, short_lease};
+use crate::support::jobs::{Fixture, Gate, LONG_TIMEOUTS, Replica, Work, effect, job, quick, short_lease};
 use crate::support::{Mode, Stores, eventually, when};
 
 #[tokio::test]
@@ -126,7 +126,7 @@ async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
     fixture.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
     // As if both jobs had been tried before.
     fixture.stores.execute("UPDATE jobs SET attempts = 7").await;
-    let replica = Replica::start(&fixture.stores, &PATIENT, short_lease(), 2, |_, _| {
+    let replica = Replica::start(&fixture.stores, &LONG_TIMEOUTS, short_lease(), 2, |_, _| {
         vec![
             (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("on purpose")))),
             (JobKind::ExtensionChange, Arc::new(Speechless(|| {}))),
@@ -162,7 +162,7 @@ async fn why_there_will_be_another_attempt_is_said_by_whoever_has_the_job() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("waits"), job("stolen")]).await;
     let handler = Arc::new(Waiting(fixture.stores.clone()));
-    let replica = Replica::start(&fixture.stores, &PATIENT, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
+    let replica = Replica::start(&fixture.stores, &LONG_TIMEOUTS, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
     replica.until_attempts(&[("retry", 2), ("success", 1), ("lost", 1)]).await;
     assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(name = 'waits' AND reason = 'not yet') FROM given_up").await);
 }

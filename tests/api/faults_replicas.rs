@@ -6,7 +6,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use crate::support::app::through;
-use crate::support::{Ask, FAULTS, Mode, PATIENT, Proxy, Stores, TestApp, eventually, when};
+use crate::support::{Ask, FAULTS, LONG_TIMEOUTS, Mode, Proxy, Stores, TestApp, eventually, when};
 
 /// A route that needs no store, so that only a fault can make it fail.
 const ROUTE: &str = "/version";
@@ -18,8 +18,8 @@ async fn status(app: &TestApp) -> u16 {
 #[tokio::test]
 async fn a_fault_of_one_replica_spares_the_others_and_one_of_all_strikes_all() {
     let stores = Stores::new().await;
-    let first = TestApp::on(&stores, &[FAULTS, PATIENT[0], "--replica=backend-1"]).await;
-    let second = TestApp::on(&stores, &[FAULTS, PATIENT[0], "--replica=backend-2"]).await;
+    let first = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-1"]).await;
+    let second = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-2"]).await;
     let admin = first.admin().await;
     let of_one = json!({ "fault": "error", "status": 500, "route": ROUTE, "replica": "backend-2" });
     first.begin(&admin, &of_one).await;

@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, PATIENT, Stores, TestApp, User};
+use crate::support::{Answer, Ask, LONG_TIMEOUTS, Stores, TestApp, User};
 
 async fn change(app: &TestApp, user: &User, id: &str, etag: &str, body: Value) -> Answer {
     app.patch(&format!("/api/projects/{id}")).bearer_auth(&user.token).header("if-match", etag).json(&body).answer().await
@@ -149,7 +149,7 @@ async fn a_change_that_changes_nothing_makes_no_version() {
 #[tokio::test]
 async fn of_changes_to_the_same_version_exactly_one_wins() {
     let stores = Stores::new().await;
-    let replicas = [TestApp::on(&stores, &PATIENT).await, TestApp::on(&stores, &PATIENT).await];
+    let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
     let project = replicas[0].project(&ada, "One", "private").await;
     let id = project["id"].as_str().unwrap();

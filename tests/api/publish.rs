@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, PATIENT, Scrape, Stores, TestApp, User};
+use crate::support::{Answer, Ask, LONG_TIMEOUTS, Scrape, Stores, TestApp, User};
 
 /// A replica and a user with a private project.
 struct Fixture {
@@ -98,7 +98,7 @@ async fn what_is_published_or_not_already_stays_as_it_is() {
 #[tokio::test]
 async fn many_who_publish_one_project_at_once_publish_it_once() {
     let stores = Stores::new().await;
-    let replicas = [TestApp::on(&stores, &PATIENT).await, TestApp::on(&stores, &PATIENT).await];
+    let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
     let id = made(&replicas[0], &ada, "One").await;
     let before = [replicas[0].settled().await, replicas[1].settled().await];
@@ -114,7 +114,7 @@ async fn many_who_publish_one_project_at_once_publish_it_once() {
 #[tokio::test]
 async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_are_told() {
     let stores = Stores::new().await;
-    let replicas = [TestApp::on(&stores, &PATIENT).await, TestApp::on(&stores, &PATIENT).await];
+    let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
     let before = [replicas[0].settled().await, replicas[1].settled().await];
     for round in 1..=3 {

@@ -57,7 +57,7 @@ impl Clock {
     }
 
     /// Microseconds for the script; 0 makes it use the clock of Redis.
-    fn told(&self) -> u64 {
+    fn script_time(&self) -> u64 {
         if let Self::Fixed(now) = self { now.load(Ordering::Relaxed) } else { 0 }
     }
 }
@@ -100,7 +100,7 @@ impl Throttle {
     pub async fn take(&self, bucket: Bucket) -> Result<(), Throttled> {
         let Inner { redis, prefix, local, clock, .. } = &*self.0;
         let buckets = [bucket];
-        let command = script::admit(prefix, &buckets, clock.told(), None);
+        let command = script::admit(prefix, &buckets, clock.script_time(), None);
         let admitted = match redis.run::<script::Reply>(RedisCommand::Eval, &command).await {
             Ok(reply) => script::read(reply),
             Err(_) => local.take(prefix, &buckets, clock.now()).await,
@@ -115,7 +115,7 @@ impl Throttle {
     pub async fn begin(&self, buckets: Vec<Bucket>) -> Result<Attempt, Throttled> {
         let Inner { redis, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();
-        let command = script::admit(prefix, &buckets, clock.told(), Some((id, *lease)));
+        let command = script::admit(prefix, &buckets, clock.script_time(), Some((id, *lease)));
         // Created before the script is sent: if the caller is cancelled before the reply, the drop releases the slots.
         let mut attempt = Attempt { throttle: self.clone(), buckets, id, is_local: false, has_failed: false };
         let admitted = if let Ok(reply) = redis.run::<script::Reply>(RedisCommand::Eval, &command).await {
@@ -142,7 +142,7 @@ impl Throttle {
     async fn settle(&self, buckets: &[Bucket], id: Uuid, is_local: bool, has_failed: bool) {
         let Inner { redis, prefix, local, clock, .. } = &*self.0;
         let is_settled = !is_local && {
-            let command = script::settle(prefix, buckets, clock.told(), id, has_failed);
+            let command = script::settle(prefix, buckets, clock.script_time(), id, has_failed);
             redis.run::<u32>(RedisCommand::Eval, &command).await.is_ok()
         };
         if !is_settled {

@@ -85,8 +85,8 @@ impl CurrentUser {
 ///
 /// # Errors
 /// `unauthenticated` without a token, `invalid_token` when the session has ended.
-pub async fn admit(state: AppState, headers: HeaderMap, told: Option<String>) -> Result<Identity, ApiError> {
-    let token = told.or_else(|| token(&state.config, &headers)).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
+pub async fn admit(state: AppState, headers: HeaderMap, introduced: Option<String>) -> Result<Identity, ApiError> {
+    let token = introduced.or_else(|| token(&state.config, &headers)).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
     let (session, user) = state.accounts.authenticate(&token).await?;
     let token_hash = Token::parse(&token).map(|token| token.hash().0).unwrap_or_default();
     Ok(Identity { user: user.id, session: session.id, token_hash: token_hash.into() })

@@ -231,8 +231,8 @@ impl Environments {
     }
 
     /// Forwards notices of new log lines to the clients that follow those logs on this replica.
-    pub fn hear_logs(&self) -> impl Future<Output = ()> + Send + use<> {
-        self.live().clone().hear(self.parts().realtime.clone())
+    pub fn receive_log_signals(&self) -> impl Future<Output = ()> + Send + use<> {
+        self.live().clone().receive_signals(self.parts().realtime.clone())
     }
 
     async fn reconcile_soon(self) {

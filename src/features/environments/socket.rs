@@ -49,13 +49,13 @@ impl Subscription {
 
 /// The acknowledgement: the status at the start of the subscription.
 #[derive(Serialize)]
-struct Standing {
+struct Subscribed {
     environment_id: Uuid,
     status: Status,
     last_error: Option<String>,
 }
 
-async fn subscribe(state: AppState, client: Client, body: Subscription) -> Result<Standing, ApiError> {
+async fn subscribe(state: AppState, client: Client, body: Subscription) -> Result<Subscribed, ApiError> {
     body.check()?;
     let Subscription { environment_id: id, last_seq } = body;
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
@@ -64,7 +64,7 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
     // Read again, because changes of status are announced to this client only from here on.
     let read = async || state.environments.read(&user, id).await;
     let environment = client.subscribe(room, read, || logs::send_log(state.environments.live(), client.clone(), id, last_seq)).await?;
-    Ok(Standing { environment_id: id, status: environment.status, last_error: environment.last_error })
+    Ok(Subscribed { environment_id: id, status: environment.status, last_error: environment.last_error })
 }
 
 #[derive(Deserialize)]
@@ -87,7 +87,7 @@ pub async fn end_subscriptions(environments: Environments, realtime: Realtime) {
     let mut polls = ticks(POLL_INTERVAL);
     loop {
         polls.tick().await;
-        let _next_look_is_soon = poll(&environments, &realtime).await;
+        let _next_poll_is_soon = poll(&environments, &realtime).await;
     }
 }
 

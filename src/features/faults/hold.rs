@@ -24,31 +24,31 @@ pub fn key_of(fault: &Fault) -> FaultKey {
 
 /// The lasting effects in progress. Dropping it ends them.
 #[derive(Default)]
-pub struct Held(HashMap<FaultKey, AbortOnDropHandle<()>>);
+pub struct LastingEffects(HashMap<FaultKey, AbortOnDropHandle<()>>);
 
-impl Held {
+impl LastingEffects {
     /// Ends effects of faults that are no longer active, and starts those of new ones.
     pub fn follow(&mut self, faults: &[Fault], injector: &FaultInjector) {
-        self.0.retain(|held, _| faults.iter().any(|fault| key_of(fault) == *held));
+        self.0.retain(|key, _| faults.iter().any(|fault| key_of(fault) == *key));
         for fault in faults {
-            let Some(work) = Work::of(fault) else { continue };
+            let Some(effect) = Lasting::of(fault) else { continue };
             self.0.entry(key_of(fault)).or_insert_with(|| {
                 let (left, injector) = (fault.expires_at - OffsetDateTime::now_utc(), injector.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
                     // The effect ends by its own clock, even if the next poll is late.
-                    let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), work.go_on(injector)).await;
+                    let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), effect.run(injector)).await;
                 }))
             });
         }
     }
 }
 
-enum Work {
+enum Lasting {
     Memory { mebibytes: u32 },
     Block { busy: Duration, idle: Duration },
 }
 
-impl Work {
+impl Lasting {
     fn of(fault: &Fault) -> Option<Self> {
         match fault.effect {
             Effect::Memory { mebibytes } => Some(Self::Memory { mebibytes }),
@@ -61,7 +61,7 @@ impl Work {
     }
 
     /// Produces the effect until it is dropped.
-    async fn go_on(self, injector: FaultInjector) {
+    async fn run(self, injector: FaultInjector) {
         match self {
             Self::Memory { mebibytes } => {
                 injector.count(FaultKind::Memory);

@@ -7,7 +7,7 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::events;
-use super::hold::{FaultKey, Held, key_of};
+use super::hold::{FaultKey, LastingEffects, key_of};
 use super::service::Faults;
 use crate::domain::FaultKind;
 use crate::fault_injection::{Effect, Fault};
@@ -20,7 +20,7 @@ impl Faults {
     /// Applies faults to this replica. Returns when a fault of the kind `task` ends it.
     pub async fn watch(self) {
         let mut ticks = ticks(POLL_INTERVAL);
-        let mut held = Held::default();
+        let mut effects = LastingEffects::default();
         // Faults from before the start: one that has ended the replica's previous process must not end this one.
         let mut before_start: Option<HashSet<FaultKey>> = None;
         loop {
@@ -32,16 +32,16 @@ impl Faults {
             match self.list().await {
                 Ok(found) => {
                     before_start.get_or_insert_with(|| found.iter().map(key_of).collect());
-                    self.injector().arm(found.into_iter().filter(lives));
+                    self.injector().arm(found.into_iter().filter(is_active));
                 }
                 Err(error) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "failed to read faults; keeping the known ones");
-                    self.injector().arm(known.iter().filter(|fault| lives(fault)).cloned());
+                    self.injector().arm(known.iter().filter(|fault| is_active(fault)).cloned());
                 }
             }
             let now = self.injector().faults();
-            tell(&known, &now);
-            held.follow(&now, self.injector());
+            log_changes(&known, &now);
+            effects.follow(&now, self.injector());
             let ends_task = |fault: &&Fault| fault.effect == Effect::Task {};
             let is_new = |fault: &Fault| before_start.as_ref().is_some_and(|before| !before.contains(&key_of(fault)));
             if now.iter().filter(ends_task).any(is_new) {
@@ -52,15 +52,15 @@ impl Faults {
     }
 }
 
-fn lives(fault: &Fault) -> bool {
+fn is_active(fault: &Fault) -> bool {
     fault.expires_at > OffsetDateTime::now_utc()
 }
 
 /// Logs the faults that have started and ended.
-fn tell(before: &[Fault], now: &[Fault]) {
+fn log_changes(before: &[Fault], now: &[Fault]) {
     let is_among = |fault: &Fault, faults: &[Fault]| faults.iter().any(|other| key_of(other) == key_of(fault));
     for fault in before.iter().filter(|fault| !is_among(fault, now)) {
-        if lives(fault) { events::ended(fault) } else { events::expired(fault) }
+        if is_active(fault) { events::ended(fault) } else { events::expired(fault) }
     }
     for fault in now.iter().filter(|fault| !is_among(fault, before)) {
         events::begun(fault);

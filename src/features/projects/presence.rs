@@ -2,7 +2,7 @@
 //!
 //! Presence is not stored. Each replica publishes the users of its own connections, on every change and every few seconds. It remembers,
 //! for a limited time, what other replicas publish about the projects to which it has subscribers. A user who leaves therefore disappears
-//! at once, the users of a replica that dies disappear after [`MEMORY`], and while Redis is unavailable each replica knows only its own
+//! at once, the users of a replica that dies disappear after [`LIFETIME`], and while Redis is unavailable each replica knows only its own
 //! users.
 
 use std::collections::{BTreeMap, HashMap};
@@ -20,13 +20,13 @@ use crate::realtime::{Client, Realtime, Room, Topic};
 use crate::tasks::ticks;
 
 /// Interval of publications without a change.
-const TELL_EVERY: Duration = Duration::from_secs(5);
+const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// Time after which another replica's message expires.
-const MEMORY: Duration = Duration::from_secs(15);
+const LIFETIME: Duration = Duration::from_secs(15);
 /// Poll interval for expired messages.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum number of projects per message.
-const AT_ONCE: usize = 100;
+const MAX_PROJECTS: usize = 100;
 
 /// A user in a project. The name is that of the time of the subscription.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,7 +40,7 @@ type Users = BTreeMap<Uuid, String>;
 
 /// A replica's message about its own connections.
 #[derive(Debug, Serialize, Deserialize)]
-struct Word {
+struct Message {
     replica: Uuid,
     projects: Vec<Presents>,
     /// Whether the receivers shall answer with their own users of these projects.
@@ -69,7 +69,7 @@ struct Inner {
     realtime: Realtime,
     /// Projects with subscribers on this replica, and those that lost the last one but have not published that yet.
     projects: Mutex<HashMap<Uuid, Known>>,
-    stirred: Notify,
+    changed_here: Notify,
 }
 
 /// Presence in one project.
@@ -80,13 +80,13 @@ struct Known {
     /// Users by other replica, and the time of that replica's last message.
     elsewhere: HashMap<Uuid, (Users, Instant)>,
     /// Users that subscribers were last notified of.
-    told: Users,
+    notified: Users,
     /// Change that is still to be published to the other replicas.
-    news: Option<News>,
+    unpublished: Option<Change>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum News {
+enum Change {
     /// The set of this replica's users has changed.
     Changed,
     /// The first subscriber on this replica; the users on other replicas are not known yet.
@@ -104,13 +104,13 @@ impl Known {
     }
 
     /// The users to notify subscribers of, if they have changed since the last notification.
-    fn change(&mut self) -> Option<&Users> {
+    fn take_change(&mut self) -> Option<&Users> {
         let now = self.everywhere();
-        if now == self.told {
+        if now == self.notified {
             return None;
         }
-        self.told = now;
-        Some(&self.told)
+        self.notified = now;
+        Some(&self.notified)
     }
 }
 
@@ -137,7 +137,7 @@ impl Drop for Here {
 
 impl Presence {
     pub(super) fn new(realtime: Realtime) -> Self {
-        Self(Arc::new(Inner { realtime, projects: Mutex::default(), stirred: Notify::new() }))
+        Self(Arc::new(Inner { realtime, projects: Mutex::default(), changed_here: Notify::new() }))
     }
 
     /// Registers a connection of a user in a project.
@@ -148,8 +148,8 @@ impl Presence {
         let (_, sockets) = known.here.entry(user).or_insert_with(|| (name.to_owned(), 0));
         *sockets += 1;
         if *sockets == 1 {
-            known.news = Some(if is_first { News::First } else { known.news.unwrap_or(News::Changed) });
-            self.0.stirred.notify_one();
+            known.unpublished = Some(if is_first { Change::First } else { known.unpublished.unwrap_or(Change::Changed) });
+            self.0.changed_here.notify_one();
         }
         Here { presence: self.clone(), project, user }
     }
@@ -161,23 +161,23 @@ impl Presence {
         *sockets -= 1;
         if *sockets == 0 {
             known.here.remove(&user);
-            known.news = known.news.or(Some(News::Changed));
-            self.0.stirred.notify_one();
+            known.unpublished = known.unpublished.or(Some(Change::Changed));
+            self.0.changed_here.notify_one();
         }
     }
 
     /// Notifies a new subscriber of the users present. Notifies the other local subscribers, too, if the set has changed.
-    pub(super) fn tell(&self, project: Uuid, client: &Client) {
+    pub(super) fn notify(&self, project: Uuid, client: &Client) {
         let mut projects = self.projects();
         let Some(known) = projects.get_mut(&project) else { return };
-        if !self.tell_change(project, known) {
-            let _slow = client.emit(EventOut::Presence, &Presents::new(project, &known.told));
+        if !self.notify_change(project, known) {
+            let _slow = client.emit(EventOut::Presence, &Presents::new(project, &known.notified));
         }
     }
 
     /// Notifies the local subscribers if the set of users has changed. Called under the lock, so that notifications are in order.
-    fn tell_change(&self, project: Uuid, known: &mut Known) -> bool {
-        let change = known.change().map(|users| Presents::new(project, users));
+    fn notify_change(&self, project: Uuid, known: &mut Known) -> bool {
+        let change = known.take_change().map(|users| Presents::new(project, users));
         if let Some(presents) = &change {
             self.0.realtime.emit_here(&[Room::Project(project)], EventOut::Presence, presents);
         }
@@ -187,55 +187,55 @@ impl Presence {
     /// Publishes to other replicas and handles their messages. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
-        let (mut reports, mut polls) = (ticks(TELL_EVERY), ticks(POLL_INTERVAL));
+        let (mut reports, mut polls) = (ticks(PUBLISH_INTERVAL), ticks(POLL_INTERVAL));
         loop {
             tokio::select! {
-                () = self.0.stirred.notified() => self.tell_news(),
-                signal = signals.recv() => self.hear(signal.unwrap_or_default()),
-                _ = reports.tick() => self.tell_all(),
+                () = self.0.changed_here.notified() => self.publish_changes(),
+                signal = signals.recv() => self.handle(signal.unwrap_or_default()),
+                _ = reports.tick() => self.publish_all(),
                 _ = polls.tick() => self.forget(),
             }
         }
     }
 
-    fn tell_news(&self) {
+    fn publish_changes(&self) {
         let mut projects = self.projects();
         let (mut changed, mut first) = (Vec::new(), Vec::new());
         for (project, known) in projects.iter_mut() {
-            let Some(news) = known.news.take() else { continue };
-            self.tell_change(*project, known);
-            let words = if news == News::First { &mut first } else { &mut changed };
-            words.push(Presents::new(*project, &known.here()));
+            let Some(change) = known.unpublished.take() else { continue };
+            self.notify_change(*project, known);
+            let presents = if change == Change::First { &mut first } else { &mut changed };
+            presents.push(Presents::new(*project, &known.here()));
         }
         projects.retain(|_, known| !known.here.is_empty());
         drop(projects);
-        self.say(changed, false);
-        self.say(first, true);
+        self.publish(changed, false);
+        self.publish(first, true);
     }
 
-    fn tell_all(&self) {
+    fn publish_all(&self) {
         let all = self.projects().iter().map(|(project, known)| Presents::new(*project, &known.here())).collect();
-        self.say(all, false);
+        self.publish(all, false);
     }
 
-    fn say(&self, mut projects: Vec<Presents>, asks: bool) {
+    fn publish(&self, mut projects: Vec<Presents>, asks: bool) {
         let realtime = &self.0.realtime;
         while !projects.is_empty() {
-            let rest = projects.split_off(projects.len().min(AT_ONCE));
-            realtime.signal(Topic::Presence, &Word { replica: realtime.replica(), projects, asks });
+            let rest = projects.split_off(projects.len().min(MAX_PROJECTS));
+            realtime.signal(Topic::Presence, &Message { replica: realtime.replica(), projects, asks });
             projects = rest;
         }
     }
 
-    fn hear(&self, signal: Value) {
+    fn handle(&self, signal: Value) {
         // Another version may send a message that this version does not understand.
-        let Ok(Word { replica, projects: said, asks }) = serde_json::from_value(signal) else { return };
+        let Ok(Message { replica, projects: received, asks }) = serde_json::from_value(signal) else { return };
         if replica == self.0.realtime.replica() {
             return;
         }
         let mut answers = Vec::new();
         let mut projects = self.projects();
-        for Presents { project_id, users } in said {
+        for Presents { project_id, users } in received {
             let Some(known) = projects.get_mut(&project_id).filter(|known| !known.here.is_empty()) else { continue };
             let users: Users = users.into_iter().map(|present| (present.user_id, present.display_name)).collect();
             if users.is_empty() {
@@ -243,12 +243,12 @@ impl Presence {
             } else {
                 known.elsewhere.insert(replica, (users, Instant::now()));
             }
-            self.tell_change(project_id, known);
+            self.notify_change(project_id, known);
             answers.push(Presents::new(project_id, &known.here()));
         }
         drop(projects);
         if asks {
-            self.say(answers, false);
+            self.publish(answers, false);
         }
     }
 
@@ -256,9 +256,9 @@ impl Presence {
     fn forget(&self) {
         for (project, known) in self.projects().iter_mut() {
             let before = known.elsewhere.len();
-            known.elsewhere.retain(|_, (_, said)| said.elapsed() < MEMORY);
+            known.elsewhere.retain(|_, (_, received)| received.elapsed() < LIFETIME);
             if known.elsewhere.len() < before {
-                self.tell_change(*project, known);
+                self.notify_change(*project, known);
             }
         }
     }

@@ -39,7 +39,7 @@ async fn subscribe(state: AppState, client: Client, Subscription { project_id: i
     let enter = || projects.presence().enter(id, user.id, &user.display_name).last();
     client.subscribe(room, async || projects.permit(&user, id, Action::Enter).await, enter).await?;
     if client.is_in(room) {
-        projects.presence().tell(id, &client);
+        projects.presence().notify(id, &client);
     }
     Ok(Done {})
 }
@@ -62,7 +62,7 @@ pub async fn watch_access(projects: Projects, realtime: Realtime) {
             stale = invalidated.recv() => stale.ok().map(|stale| projects_of(&stale)),
             _ = polls.tick() => None,
         };
-        let _next_look_is_soon = poll(&projects, &realtime, only.as_ref()).await;
+        let _next_poll_is_soon = poll(&projects, &realtime, only.as_ref()).await;
     }
 }
 

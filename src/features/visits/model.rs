@@ -11,7 +11,7 @@ use crate::domain::validation::{integer, one_of, whole};
 use crate::metrics::labels::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
 /// Upper bound of a plausible duration in milliseconds. A page left in the background for longer tells nothing about the service.
-const LONGEST_MS: f64 = 600_000.0;
+const MAX_MS: f64 = 600_000.0;
 /// Upper bound of a plausible layout shift, beyond any ever seen.
 const FARTHEST: f64 = 100.0;
 
@@ -45,7 +45,7 @@ impl Report {
     /// Schema of the reports, by kind.
     pub fn schema() -> Schema {
         let pages = || one_of(PageRoute::MEMBERS.iter().map(|page| page.name()));
-        let milliseconds = || number(LONGEST_MS);
+        let milliseconds = || number(MAX_MS);
         let status = OneOfBuilder::new().item(integer(NO_STATUS.into(), NO_STATUS.into()));
         let status = status.item(integer((*STATUSES.start()).into(), (*STATUSES.end()).into()));
         let vitals = one_of(Vital::MEMBERS.iter().map(|vital| vital.name()));
@@ -146,7 +146,7 @@ fn listed<T, E: Error>(name: &str, find: impl Fn(&str) -> Option<T>, wanted: &st
 }
 
 fn seconds<E: Error>(milliseconds: f64) -> Result<f64, E> {
-    Ok(within::<E>(milliseconds, LONGEST_MS)? / 1000.0)
+    Ok(within::<E>(milliseconds, MAX_MS)? / 1000.0)
 }
 
 fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {

@@ -9,7 +9,7 @@ use super::{ApiFailure, Identity, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
 /// Most characters in a post, by a server's default configuration.
-pub const LONGEST: usize = 500;
+pub const MAX_LENGTH: usize = 500;
 const ACCOUNT: &str = "api/v1/accounts/verify_credentials";
 
 #[derive(Deserialize)]

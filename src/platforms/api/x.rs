@@ -9,7 +9,7 @@ use super::{ApiFailure, Identity, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
 /// Maximum length of a post: the sum of the [`weight`]s of its characters.
-pub const LONGEST: usize = 280;
+pub const MAX_LENGTH: usize = 280;
 
 #[derive(Deserialize)]
 struct Answer<T> {

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use super::{Answer, Ask, PATIENT, TestApp, User, eventually, when};
+use super::{Answer, Ask, LONG_TIMEOUTS, TestApp, User, eventually, when};
 
 /// The argument that enables fault injection.
 pub const FAULTS: &str = "--faults=true";
@@ -12,7 +12,7 @@ pub const FAULTS: &str = "--faults=true";
 impl TestApp {
     /// Starts with new stores, fault injection and extra arguments; ready. Its limits are generous, so that only faults cause time-outs.
     pub async fn with_faults(arguments: &[&str]) -> Self {
-        Self::with(&[&[FAULTS, PATIENT[0]], arguments].concat()).await
+        Self::with(&[&[FAULTS, LONG_TIMEOUTS[0]], arguments].concat()).await
     }
 
     /// Creates an admin, who may inject faults.

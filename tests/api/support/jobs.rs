@@ -148,7 +148,7 @@ pub fn short_lease() -> LeasePolicy {
 }
 
 /// Arguments with which a database that is slow on a busy machine fails no test.
-pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
+pub const LONG_TIMEOUTS: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
 
 /// A migrated database with tables for the handlers' effects, and a queue.
 pub struct Fixture {
@@ -160,7 +160,7 @@ pub struct Fixture {
 impl Fixture {
     pub async fn new() -> Self {
         let stores = Stores::new().await;
-        let db = Db::new(&configuration(&stores, &PATIENT), Exporter::default().metrics()).unwrap();
+        let db = Db::new(&configuration(&stores, &LONG_TIMEOUTS), Exporter::default().metrics()).unwrap();
         db.migrate(|_| ()).await.unwrap();
         stores.execute("CREATE TABLE effects (id bigserial, name text NOT NULL, attempt integer NOT NULL)").await;
         stores.execute("CREATE TABLE given_up (name text NOT NULL, reason text NOT NULL)").await;
@@ -190,7 +190,7 @@ impl Fixture {
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        self.replica_with(&PATIENT, terms, slots, run)
+        self.replica_with(&LONG_TIMEOUTS, terms, slots, run)
     }
 
     /// Starts a replica with extra arguments.

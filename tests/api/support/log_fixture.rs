@@ -136,9 +136,9 @@ impl Fixture {
             Realtime::new(&config, RedisClient::new(&config, exporter.metrics()).unwrap(), FaultInjector::default(), exporter.metrics())
                 .unwrap();
         let follower = Follower::new(db, engine, &config, on_end, realtime.clone(), exporter.metrics());
-        let hearing = AbortOnDropHandle::new(tokio::spawn(live.clone().hear(realtime)));
+        let receiving = AbortOnDropHandle::new(tokio::spawn(live.clone().receive_signals(realtime)));
         let following = AbortOnDropHandle::new(tokio::spawn(follower.clone().follow()));
-        Replica { exporter, live, follower, ended, following, _hearing: hearing }
+        Replica { exporter, live, follower, ended, following, _hearing: receiving }
     }
 
     /// Starts a replica whose connection to Postgres can fail.

@@ -46,16 +46,16 @@ pub use stores::Stores;
 pub use users::User;
 
 /// Generous, because the machine may be busy with other tests: it ends a hanging test, and measures nothing.
-const PATIENCE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 /// The promised limit for the recovery after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);
 /// Arguments for tests in which many requests wait for one row: on a busy machine this takes longer than a request may wait by default.
-pub const PATIENT: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
+pub const LONG_TIMEOUTS: [&str; 2] = ["--database-acquire-timeout=9s", "--database-statement-timeout=9s"];
 const PAUSE: Duration = Duration::from_millis(10);
 
 /// Waits until `probe` returns a value.
 pub async fn eventually<T>(what: &str, probe: impl AsyncFnMut() -> Option<T>) -> T {
-    within(PATIENCE, what, probe).await
+    within(DEADLINE, what, probe).await
 }
 
 /// Waits until `probe` returns a value, within a limit.

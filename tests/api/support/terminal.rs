@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use vitrine::features::environments::driver::{DriverError, Terminal, TerminalInput, TerminalOutput, TerminalSize};
 
 /// Time limit for output that must arrive, on a busy machine.
-const PATIENCE: Duration = Duration::from_mins(1);
+const DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct AtTerminal {
     pub input: Box<dyn TerminalInput>,
@@ -55,7 +55,7 @@ impl AtTerminal {
     }
 
     async fn piece(&mut self) -> Option<Result<Vec<u8>, DriverError>> {
-        let piece = tokio::time::timeout(PATIENCE, self.output.next()).await;
+        let piece = tokio::time::timeout(DEADLINE, self.output.next()).await;
         let piece = piece.unwrap_or_else(|_| panic!("no output after {}", self.history()));
         if let Some(Ok(bytes)) = &piece {
             self.history.extend_from_slice(bytes);

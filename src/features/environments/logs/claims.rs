@@ -18,7 +18,7 @@ use crate::features::environments::driver::Engine;
 /// Duration of a claim, by the database's clock. Bounds how long a log waits after its replica has died.
 pub const TERM: Duration = Duration::from_secs(10);
 /// Maximum number of claims per poll. Low, so that replicas share the logs.
-const CLAIMS_PER_LOOK: i64 = 4;
+const CLAIMS_PER_POLL: i64 = 4;
 /// Time allowed for reading the remaining output of an environment that no longer runs.
 const REST: Duration = Duration::from_secs(10);
 
@@ -32,11 +32,11 @@ pub struct Claims {
     pub on_end: OnEnd,
     pub steps: mpsc::Sender<Step>,
     /// Keyed by the claim's `follower`.
-    pub held: HashMap<Uuid, Held>,
+    pub held: HashMap<Uuid, HeldClaim>,
 }
 
 /// A claim and its reader. Dropping it aborts the reader.
-pub struct Held {
+pub struct HeldClaim {
     claim: Claim,
     wanted: watch::Sender<Wanted>,
     /// When the environment was first seen not running.
@@ -55,13 +55,13 @@ impl Claims {
             self.held.retain(|follower, held| {
                 let runs = renewed.get(follower);
                 match runs {
-                    Some(runs) => held.tell(*runs),
+                    Some(runs) => held.update(*runs),
                     None => events::claim_lost(held.claim.environment),
                 }
                 runs.is_some()
             });
         }
-        for claimed in store::claim(&mut conn, self.engine.name(), TERM, CLAIMS_PER_LOOK).await? {
+        for claimed in store::claim(&mut conn, self.engine.name(), TERM, CLAIMS_PER_POLL).await? {
             events::claimed(claimed.claim.environment);
             self.held.insert(claimed.claim.follower, self.read(claimed));
         }
@@ -81,8 +81,8 @@ impl Claims {
         self.held.values().map(|held| held.claim).collect()
     }
 
-    fn read(&self, Claimed { claim, position, last_seq }: Claimed) -> Held {
-        let (wanted, told) = watch::channel(Wanted::Output);
+    fn read(&self, Claimed { claim, position, last_seq }: Claimed) -> HeldClaim {
+        let (wanted, wanted_changes) = watch::channel(Wanted::Output);
         let reader = Reader {
             claim,
             position,
@@ -90,18 +90,18 @@ impl Claims {
             engine: self.engine.clone(),
             on_end: self.on_end.clone(),
             steps: self.steps.clone(),
-            wanted: told,
+            wanted: wanted_changes,
         };
         let (db, to) = (self.db.clone(), last_seq - self.kept);
         let reader = tokio::spawn(async move {
             tokio::join!(reader.read(), forget(db, claim.environment, to));
         });
-        Held { claim, wanted, rests_since: None, reader: AbortOnDropHandle::new(reader) }
+        HeldClaim { claim, wanted, rests_since: None, reader: AbortOnDropHandle::new(reader) }
     }
 }
 
-impl Held {
-    fn tell(&mut self, runs: bool) {
+impl HeldClaim {
+    fn update(&mut self, runs: bool) {
         let since = self.rests_since.filter(|_| !runs).or_else(|| (!runs).then(Instant::now));
         self.rests_since = since;
         let wanted = match since {

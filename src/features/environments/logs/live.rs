@@ -59,7 +59,7 @@ impl Live {
     }
 
     /// Wakes feeds when a replica signals new entries. Runs until the task is dropped.
-    pub async fn hear(self, realtime: Realtime) {
+    pub async fn receive_signals(self, realtime: Realtime) {
         let mut signals = realtime.signals(Topic::LogsGrown);
         loop {
             // If a signal is missed or unreadable, the feeds' poll interval makes up for it.

@@ -10,7 +10,7 @@ use crate::domain::LogStream;
 use crate::features::environments::driver::Line;
 
 /// Maximum time by which a line may be newer than later lines of the other stream: engines record the time before they merge the streams.
-const DISORDER: Duration = Duration::seconds(5);
+const MAX_SKEW: Duration = Duration::seconds(5);
 
 /// A position in the output of a container. Stored as JSON in `log_streams.position`: fields may be added if they have a default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,14 +40,15 @@ struct Second {
     kept: u32,
     dropped: u32,
     /// Number of dropped lines that the log has already reported.
-    told: u32,
+    #[serde(rename = "told")]
+    reported: u32,
 }
 
 impl Position {
     /// The time from which the engine must be asked for more lines.
     pub fn since(&self) -> OffsetDateTime {
         let oldest = time_of(self.stdout.at.min(self.stderr.at));
-        oldest.max(self.newest().checked_sub(DISORDER).unwrap_or(oldest))
+        oldest.max(self.newest().checked_sub(MAX_SKEW).unwrap_or(oldest))
     }
 
     /// The time of the newest line.
@@ -80,13 +81,13 @@ impl Position {
     }
 
     /// Number of dropped lines that the log has not reported yet.
-    pub fn untold(&self) -> u32 {
-        self.second.dropped - self.second.told.min(self.second.dropped)
+    pub fn unreported(&self) -> u32 {
+        self.second.dropped - self.second.reported.min(self.second.dropped)
     }
 
     /// Marks every dropped line as reported.
-    pub fn tell(&mut self) {
-        self.second.told = self.second.dropped;
+    pub fn report_dropped(&mut self) {
+        self.second.reported = self.second.dropped;
     }
 }
 
@@ -164,15 +165,15 @@ mod tests {
         let mut position = Position::default();
         let second = |second: i64, lines: i64| (0..lines).map(move |n| line(LogStream::Stdout, (second * 1_000 + n) * 1_000_000));
         let kept = second(7, 5).filter(|line| position.pass(line, 3)).count();
-        assert_eq!((kept, position.untold()), (3, 2));
-        position.tell();
-        assert_eq!(position.untold(), 0);
+        assert_eq!((kept, position.unreported()), (3, 2));
+        position.report_dropped();
+        assert_eq!(position.unreported(), 0);
         // A late line of the other stream counts towards the current second.
         assert!(!position.is_left_by(&line(LogStream::Stderr, 6_999_999_999)));
         assert!(!position.pass(&line(LogStream::Stderr, 6_999_999_999), 3));
-        assert_eq!(position.untold(), 1);
+        assert_eq!(position.unreported(), 1);
         let next = line(LogStream::Stdout, 8_000_000_000);
         assert!(position.is_left_by(&next) && position.pass(&next, 3));
-        assert_eq!(position.untold(), 0);
+        assert_eq!(position.unreported(), 0);
     }
 }

@@ -53,7 +53,7 @@ impl Reader {
             () = self.read_output() => {}
             _ = wanted.wait_for(|wanted| *wanted == Wanted::Nothing) => {}
         }
-        self.tell_dropped().await;
+        self.report_dropped().await;
         self.step(self.position, None, 0).await;
     }
 
@@ -64,10 +64,10 @@ impl Reader {
                 Ok(lines) => self.pass(lines).await,
                 Err(error) => Err(error),
             };
-            self.tell_dropped().await;
+            self.report_dropped().await;
             // If the engine failed, there may be more output.
             if matches!(ended, Ok(()) | Err(DriverError::NoContainer)) {
-                if !self.look_again().await {
+                if !self.is_running_at_next_poll().await {
                     return;
                 }
                 (self.on_end)(environment);
@@ -77,9 +77,9 @@ impl Reader {
     }
 
     /// Waits for the next poll and returns whether it found the environment running.
-    async fn look_again(&mut self) -> bool {
+    async fn is_running_at_next_poll(&mut self) -> bool {
         self.wanted.mark_unchanged();
-        let _whoever_looks_has_left = self.wanted.changed().await;
+        let _replica_stops = self.wanted.changed().await;
         *self.wanted.borrow() == Wanted::Output
     }
 
@@ -90,8 +90,8 @@ impl Reader {
             let line = tokio::select! {
                 biased;
                 line = lines.next() => line.transpose()?,
-                () = tokio::time::sleep(SILENCE), if self.position.untold() > 0 => {
-                    self.tell_dropped().await;
+                () = tokio::time::sleep(SILENCE), if self.position.unreported() > 0 => {
+                    self.report_dropped().await;
                     continue;
                 }
             };
@@ -102,7 +102,7 @@ impl Reader {
                 continue;
             }
             if self.position.is_left_by(&line) {
-                self.tell_dropped().await;
+                self.report_dropped().await;
             }
             let mut position = self.position;
             if position.pass(&line, self.limit) {
@@ -115,10 +115,10 @@ impl Reader {
     }
 
     /// Reports dropped lines in the log.
-    async fn tell_dropped(&mut self) {
-        let (mut position, count) = (self.position, self.position.untold());
+    async fn report_dropped(&mut self) {
+        let (mut position, count) = (self.position, self.position.unreported());
         if count > 0 {
-            position.tell();
+            position.report_dropped();
             let line = format!("{count} lines dropped: more than {} in one second", self.limit);
             let entry = NewEntry { stream: LogStream::System, line, at: position.newest() };
             self.step(position, Some(entry), count).await;
@@ -128,8 +128,8 @@ impl Reader {
     /// Sends a step; waits while the queue is full. Cancel-safe: a cancelled call has no effect.
     async fn step(&mut self, position: Position, entry: Option<NewEntry>, dropped: u32) {
         // The writer is gone only when the application shuts down.
-        let Ok(place) = self.steps.reserve().await else { return std::future::pending().await };
-        place.send(Step { claim: self.claim, position, dropped, entry });
+        let Ok(slot) = self.steps.reserve().await else { return std::future::pending().await };
+        slot.send(Step { claim: self.claim, position, dropped, entry });
         self.position = position;
     }
 }

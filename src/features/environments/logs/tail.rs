@@ -38,7 +38,7 @@ impl Tail {
     /// Waits while the database is unavailable. Cancel-safe: a cancelled call consumes nothing.
     pub async fn next(&mut self) -> Arc<[Entry]> {
         loop {
-            let entries = if self.is_behind { self.read().await } else { self.hear().await };
+            let entries = if self.is_behind { self.read().await } else { self.receive().await };
             if let Some(entry) = entries.last() {
                 self.last = Some(entry.seq);
                 return entries;
@@ -61,7 +61,7 @@ impl Tail {
     }
 
     /// The new entries of the feed's next part.
-    async fn hear(&mut self) -> Arc<[Entry]> {
+    async fn receive(&mut self) -> Arc<[Entry]> {
         let last = self.last.unwrap_or_default();
         match self.feed.recv().await {
             Ok(part) if part.after <= last => {

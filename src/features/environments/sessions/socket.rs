@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::super::driver::{Terminal, TerminalInput, TerminalOutput, TerminalSize, Utf8Decoder};
 use super::super::events;
 use super::model::{Closed, Session, TerminalEnd};
-use super::terminals::{Held, Refused, Said};
+use super::terminals::{InputEvent, Refused, Registration};
 use crate::domain::validation::Fields;
 use crate::features::accounts::CurrentUser;
 use crate::http::{ApiError, Code};
@@ -24,8 +24,8 @@ use crate::tasks::ticks;
 /// Maximum number of bytes of text in one event, in both directions.
 const PIECE: usize = 16 << 10;
 /// How long input waits for a program that does not read it.
-const PATIENCE: Duration = Duration::from_secs(1);
-/// Poll interval of the checks in [`Attended::watch`]. Bounds how long a terminal outlives its session or its user's access without a
+const INPUT_TIMEOUT: Duration = Duration::from_secs(1);
+/// Poll interval of the checks in [`TerminalTask::wait_for_end`]. Bounds how long a terminal outlives its session or its user's access without a
 /// signal.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -63,12 +63,12 @@ impl Sized {
 async fn open(state: AppState, client: Client, body: Sized) -> Result<Done, ApiError> {
     let (id, size) = (body.session_id, body.size()?);
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
-    let (held, said) = state.environments.terminals().hold(&client, id).map_err(|refused| match refused {
+    let (registration, events) = state.environments.terminals().register(&client, id).map_err(|refused| match refused {
         Refused::Busy => ApiError::new(Code::TerminalBusy),
         Refused::TooMany(most) => ApiError::new(Code::TooManyTerminals).detail(format!("At most {most} open terminals. Close one first.")),
     })?;
     let (session, terminal) = state.environments.open_terminal(&user, id, size).await?;
-    client.hold(Work::Terminal(id), Attended { state, client: client.clone(), session }.run(terminal, said, held));
+    client.hold(Work::Terminal(id), TerminalTask { state, client: client.clone(), session }.run(terminal, events, registration));
     Ok(Done {})
 }
 
@@ -84,17 +84,17 @@ async fn input(state: AppState, client: Client, Typed { session_id, data }: Type
     if data.len() > PIECE {
         return Err(ApiError::new(Code::PayloadTooLarge).detail(format!("At most {PIECE} bytes per event")));
     }
-    say(&state, &client, session_id, Said::Typed(data)).await
+    send_input(&state, &client, session_id, InputEvent::Typed(data)).await
 }
 
 /// Resizes an open terminal of this connection.
 async fn resize(state: AppState, client: Client, body: Sized) -> Result<Done, ApiError> {
-    say(&state, &client, body.session_id, Said::Resized(body.size()?)).await
+    send_input(&state, &client, body.session_id, InputEvent::Resized(body.size()?)).await
 }
 
-async fn say(state: &AppState, client: &Client, session: Uuid, said: Said) -> Result<Done, ApiError> {
-    let terminal = state.environments.terminals().held(client, session).ok_or_else(|| ApiError::new(Code::NotFound))?;
-    match terminal.send_timeout(said, PATIENCE).await {
+async fn send_input(state: &AppState, client: &Client, session: Uuid, event: InputEvent) -> Result<Done, ApiError> {
+    let input = state.environments.terminals().input_of(client, session).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    match input.send_timeout(event, INPUT_TIMEOUT).await {
         Ok(()) => Ok(Done {}),
         Err(mpsc::error::SendTimeoutError::Timeout(_)) => {
             Err(ApiError::new(Code::TooManyEvents).detail("The program is not reading its input").retry_after(1))
@@ -111,7 +111,7 @@ struct Close {
 
 /// Closes the session of one of this connection's open terminals. This ends every terminal of the session.
 async fn close(state: AppState, client: Client, Close { session_id }: Close) -> Result<Done, ApiError> {
-    state.environments.terminals().held(&client, session_id).ok_or_else(|| ApiError::new(Code::NotFound))?;
+    state.environments.terminals().input_of(&client, session_id).ok_or_else(|| ApiError::new(Code::NotFound))?;
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     state.environments.close_session(&user, session_id).await?;
     Ok(Done {})
@@ -130,29 +130,29 @@ struct Ended {
 }
 
 /// An open terminal of a connection.
-struct Attended {
+struct TerminalTask {
     state: AppState,
     client: Client,
     session: Session,
 }
 
-impl Attended {
+impl TerminalTask {
     /// Forwards input and output until the terminal ends, then notifies the client.
-    async fn run(self, Terminal { output, input }: Terminal, said: mpsc::Receiver<Said>, held: Held) {
+    async fn run(self, Terminal { output, input }: Terminal, events: mpsc::Receiver<InputEvent>, registration: Registration) {
         let Self { client, session, .. } = &self;
         let reason = tokio::select! {
-            is_whole = self.show(output) => self.why(is_whole).await,
-            reason = self.watch() => reason,
-            never = obey(said, input) => match never {},
+            is_whole = self.send_output(output) => self.end_reason(is_whole).await,
+            reason = self.wait_for_end() => reason,
+            never = forward_input(events, input) => match never {},
         };
         events::terminal_ended(session, reason);
         // Drop the registration first, because the client may reopen the terminal as soon as it is notified.
-        drop(held);
+        drop(registration);
         let _gone = client.send(EventOut::SessionClosed, &Ended { session_id: session.id, reason }).await;
     }
 
     /// Sends the program's output, no faster than the client reads it. Returns whether the output ended without an error.
-    async fn show(&self, mut output: TerminalOutput) -> bool {
+    async fn send_output(&self, mut output: TerminalOutput) -> bool {
         let mut decoder = Utf8Decoder::default();
         while let Some(piece) = output.next().await {
             let Ok(piece) = piece else { return false };
@@ -174,7 +174,7 @@ impl Attended {
     }
 
     /// Determines why the output has ended.
-    async fn why(&self, is_whole: bool) -> TerminalEnd {
+    async fn end_reason(&self, is_whole: bool) -> TerminalEnd {
         let Self { state, client, session } = self;
         match CurrentUser::of(state, client).await {
             Ok(CurrentUser { user, .. }) => state.environments.terminal_output_ended(&user, session, is_whole).await,
@@ -183,7 +183,7 @@ impl Attended {
     }
 
     /// Waits until the terminal must end.
-    async fn watch(&self) -> TerminalEnd {
+    async fn wait_for_end(&self) -> TerminalEnd {
         let Self { state, client, session } = self;
         let (mut closed, mut access) = (state.realtime.signals(Topic::TerminalsClosed), state.realtime.signals(Topic::AccessChanged));
         // The first tick is immediate: the session may have ended while the program was starting.
@@ -204,11 +204,11 @@ impl Attended {
 }
 
 /// Forwards input to the program. Errors are ignored, because the end of the output reports the reason.
-async fn obey(mut said: mpsc::Receiver<Said>, mut input: Box<dyn TerminalInput>) -> Infallible {
-    while let Some(said) = said.recv().await {
-        let _ended = match said {
-            Said::Typed(data) => input.write(data.as_bytes()).await,
-            Said::Resized(size) => input.resize(size).await,
+async fn forward_input(mut events: mpsc::Receiver<InputEvent>, mut input: Box<dyn TerminalInput>) -> Infallible {
+    while let Some(event) = events.recv().await {
+        let _ended = match event {
+            InputEvent::Typed(data) => input.write(data.as_bytes()).await,
+            InputEvent::Resized(size) => input.resize(size).await,
         };
     }
     std::future::pending().await

@@ -11,12 +11,12 @@ use super::super::driver::TerminalSize;
 use crate::realtime::Client;
 
 /// Maximum number of terminals per client. Each needs two programs in a container and two connections to the engine.
-const MOST: usize = 8;
+const MAX_TERMINALS: usize = 8;
 /// Capacity of a terminal's input queue in events of at most 16 KiB.
-const WAITING: usize = 16;
+const INPUT_QUEUE: usize = 16;
 
 /// An input event for the program of a terminal.
-pub enum Said {
+pub enum InputEvent {
     Typed(String),
     Resized(TerminalSize),
 }
@@ -32,15 +32,15 @@ pub enum Refused {
 
 /// The clients with an open terminal, by session. Clones share one registry.
 #[derive(Clone, Default)]
-pub struct Terminals(Arc<Mutex<HashMap<Uuid, Vec<Holder>>>>);
+pub struct Terminals(Arc<Mutex<HashMap<Uuid, Vec<OpenTerminal>>>>);
 
-struct Holder {
+struct OpenTerminal {
     client: Client,
-    said: mpsc::Sender<Said>,
+    input: mpsc::Sender<InputEvent>,
 }
 
 /// The registration of an open terminal. Dropping it removes the terminal from the registry.
-pub struct Held {
+pub struct Registration {
     terminals: Terminals,
     client: Client,
     session: Uuid,
@@ -48,37 +48,37 @@ pub struct Held {
 
 impl Terminals {
     /// Registers a terminal of a session. Returns the registration and the receiver of its input.
-    pub fn hold(&self, client: &Client, session: Uuid) -> Result<(Held, mpsc::Receiver<Said>), Refused> {
-        let mut holders = self.lock();
-        let is_held = |holders: &Vec<Holder>| holders.iter().any(|holder| holder.client.is(client));
-        if holders.get(&session).is_some_and(is_held) {
+    pub fn register(&self, client: &Client, session: Uuid) -> Result<(Registration, mpsc::Receiver<InputEvent>), Refused> {
+        let mut terminals = self.lock();
+        let is_open = |of_session: &Vec<OpenTerminal>| of_session.iter().any(|terminal| terminal.client.is(client));
+        if terminals.get(&session).is_some_and(is_open) {
             return Err(Refused::Busy);
         }
-        if holders.values().filter(|holders| is_held(holders)).count() >= MOST {
-            return Err(Refused::TooMany(MOST));
+        if terminals.values().filter(|of_session| is_open(of_session)).count() >= MAX_TERMINALS {
+            return Err(Refused::TooMany(MAX_TERMINALS));
         }
-        let (said, heard) = mpsc::channel(WAITING);
-        holders.entry(session).or_default().push(Holder { client: client.clone(), said });
-        Ok((Held { terminals: self.clone(), client: client.clone(), session }, heard))
+        let (input, events) = mpsc::channel(INPUT_QUEUE);
+        terminals.entry(session).or_default().push(OpenTerminal { client: client.clone(), input });
+        Ok((Registration { terminals: self.clone(), client: client.clone(), session }, events))
     }
 
     /// The input channel of an open terminal of this client.
-    pub fn held(&self, client: &Client, session: Uuid) -> Option<mpsc::Sender<Said>> {
-        self.lock().get(&session)?.iter().find(|holder| holder.client.is(client)).map(|holder| holder.said.clone())
+    pub fn input_of(&self, client: &Client, session: Uuid) -> Option<mpsc::Sender<InputEvent>> {
+        self.lock().get(&session)?.iter().find(|terminal| terminal.client.is(client)).map(|terminal| terminal.input.clone())
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<Holder>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Uuid, Vec<OpenTerminal>>> {
         self.0.lock()
     }
 }
 
-impl Drop for Held {
+impl Drop for Registration {
     fn drop(&mut self) {
-        let mut holders = self.terminals.lock();
-        if let Some(of_session) = holders.get_mut(&self.session) {
-            of_session.retain(|holder| !holder.client.is(&self.client));
+        let mut terminals = self.terminals.lock();
+        if let Some(of_session) = terminals.get_mut(&self.session) {
+            of_session.retain(|terminal| !terminal.client.is(&self.client));
             if of_session.is_empty() {
-                holders.remove(&self.session);
+                terminals.remove(&self.session);
             }
         }
     }

@@ -20,7 +20,7 @@ impl Projects {
     pub async fn showcase(&self, page: PageRequest<Moment>) -> Result<Vec<Entry>, ProjectError> {
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::published(&mut db.acquire().await?, page).await;
-        if !page.is_usual() {
+        if !page.is_default() {
             return Ok(load().await?);
         }
         let page = cache.get_or_load(CacheType::Showcase, FIRST_PAGE, async || load().await.map(Some)).await?;

@@ -20,12 +20,12 @@ impl From<Error> for DriverError {
         match error {
             Error::DockerResponseServerError { status_code: 404, .. } => Self::NoContainer,
             Error::DockerResponseServerError { status_code, message } => {
-                tell(&message);
+                log_message(&message);
                 let words = format!("status {status_code}");
                 if (400..500).contains(&status_code) { Self::Refused(words) } else { Self::Failed(words) }
             }
             Error::DockerStreamError { error } | Error::DockerContainerWaitError { error, .. } => {
-                tell(&error);
+                log_message(&error);
                 Self::Failed("its response ended with an error".to_owned())
             }
             Error::SocketNotFoundError(_) => Self::Unavailable("its socket does not exist".to_owned()),
@@ -70,7 +70,7 @@ pub fn not_running(error: Error) -> DriverError {
 }
 
 /// Logs a message of the engine.
-pub fn tell(words: &str) {
+pub fn log_message(words: &str) {
     let words = &words[..words.floor_char_boundary(WORDS_LIMIT)];
     tracing::info!(words, "engine returned an error message");
 }

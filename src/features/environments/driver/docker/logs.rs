@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::{DriverError, LINE_LIMIT, Line, Lines};
-use super::error::tell;
 use crate::domain::LogStream;
+use super::error::{log_message, tell};
 
 /// Follows the log of a container from `since` on. If the container has been removed meanwhile, the first item is an error.
 pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {
@@ -63,7 +63,7 @@ impl Reader {
                 Some(LogOutput::StdOut { message }) => self.stdout.add(&message, &mut self.ready)?,
                 Some(LogOutput::StdErr { message }) => self.stderr.add(&message, &mut self.ready)?,
                 Some(LogOutput::StdIn { message } | LogOutput::Console { message }) => {
-                    tell(&String::from_utf8_lossy(&message));
+                    log_message(&String::from_utf8_lossy(&message));
                     return Err(DriverError::Failed("it cannot read the container's log".to_owned()));
                 }
                 // The last output of a container need not end with a newline.
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_a_broken_connection_cut_is_not_told() {
+    async fn a_line_that_a_broken_connection_cut_is_not_returned() {
         let cut = Err(DriverError::Unavailable("the connection was lost".to_owned()));
         let frames = stream::iter([Ok(out("2026-11-21T10:00:00.1Z half a li")), cut]);
         let read: Vec<_> = lines(frames.boxed(), OffsetDateTime::UNIX_EPOCH).collect().await;

@@ -114,11 +114,11 @@ impl Docker {
 /// Converts the engine's description of a container. One that is being removed counts as removed.
 fn container(environment: Uuid, found: ContainerInspectResponse) -> Result<Option<Container>, DriverError> {
     use ContainerStateStatusEnum as Status;
-    let told = found.state.unwrap_or_default();
-    let state = match told.status {
+    let reported = found.state.unwrap_or_default();
+    let state = match reported.status {
         Some(Status::CREATED) => ContainerState::Created,
         Some(Status::RUNNING | Status::PAUSED | Status::RESTARTING | Status::STOPPING) => ContainerState::Running,
-        Some(Status::EXITED | Status::DEAD) => ContainerState::Exited { code: told.exit_code.unwrap_or_default() },
+        Some(Status::EXITED | Status::DEAD) => ContainerState::Exited { code: reported.exit_code.unwrap_or_default() },
         Some(Status::REMOVING) => return Ok(None),
         Some(Status::EMPTY) | None => return Err(DriverError::Failed("it did not report the state of a container".to_owned())),
     };

@@ -124,17 +124,17 @@ impl Shell {
         }
     }
 
-    fn each(&self, command: &str, names: &[&str], tell: impl Fn(&str, &str) -> String) -> String {
-        let mut told = String::new();
+    fn each(&self, command: &str, names: &[&str], text_of: impl Fn(&str, &str) -> String) -> String {
+        let mut output = String::new();
         for name in names {
             match self.files.get(*name) {
-                Some(text) => told.push_str(&tell(name, text)),
+                Some(text) => output.push_str(&text_of(name, text)),
                 None => {
-                    let _infallible = writeln!(told, "{command}: {name}: No such file or directory");
+                    let _infallible = writeln!(output, "{command}: {name}: No such file or directory");
                 }
             }
         }
-        told
+        output
     }
 }
 

@@ -15,12 +15,12 @@ use super::shell::Shell;
 /// Poll interval for the end of the container's run.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Capacity of the output queue. The shell waits when it is full.
-const UNREAD: usize = 4;
+const OUTPUT_QUEUE: usize = 4;
 /// Bytes of input that are processed together, which bounds the size of a piece of output.
-const AT_ONCE: usize = 64;
+const MAX_INPUT: usize = 64;
 
 /// A piece of output.
-struct Said {
+struct Output {
     bytes: Bytes,
     is_last: bool,
 }
@@ -31,17 +31,17 @@ where
     F: Fn() -> R + Send + 'static,
     R: Future<Output = Result<Option<OffsetDateTime>, DriverError>> + Send + 'static,
 {
-    let (said, heard) = mpsc::channel(UNREAD);
+    let (sender, output) = mpsc::channel(OUTPUT_QUEUE);
     let (shell, greeting) = Shell::new(hostname, started_at, size);
-    let screen = Screen { greeting: Some(greeting), heard, _said: said.clone(), ended_at };
-    Terminal { output: Box::pin(stream::try_unfold(Some(screen), Screen::step)), input: Box::new(Input { shell, said }) }
+    let screen = Screen { greeting: Some(greeting), output, _sender: sender.clone(), ended_at };
+    Terminal { output: Box::pin(stream::try_unfold(Some(screen), Screen::step)), input: Box::new(Input { shell, output: sender }) }
 }
 
 struct Screen<F> {
     greeting: Option<String>,
-    heard: mpsc::Receiver<Said>,
+    output: mpsc::Receiver<Output>,
     /// Keeps the output open after the input is dropped.
-    _said: mpsc::Sender<Said>,
+    _sender: mpsc::Sender<Output>,
     ended_at: F,
 }
 
@@ -56,9 +56,9 @@ where
             return Ok(Some((greeting.into(), Some(screen))));
         }
         loop {
-            match tokio::time::timeout(POLL_INTERVAL, screen.heard.recv()).await {
-                Ok(Some(Said { bytes, is_last: false })) => return Ok(Some((bytes, Some(screen)))),
-                Ok(Some(Said { bytes, is_last: true })) => return Ok(Some((bytes, None))),
+            match tokio::time::timeout(POLL_INTERVAL, screen.output.recv()).await {
+                Ok(Some(Output { bytes, is_last: false })) => return Ok(Some((bytes, Some(screen)))),
+                Ok(Some(Output { bytes, is_last: true })) => return Ok(Some((bytes, None))),
                 Ok(None) => return Ok(None),
                 Err(_) if (screen.ended_at)().await?.is_some() => return Ok(None),
                 Err(_) => {}
@@ -69,16 +69,16 @@ where
 
 struct Input {
     shell: Shell,
-    said: mpsc::Sender<Said>,
+    output: mpsc::Sender<Output>,
 }
 
 #[async_trait]
 impl TerminalInput for Input {
     async fn write(&mut self, bytes: &[u8]) -> Result<(), DriverError> {
-        for bytes in bytes.chunks(AT_ONCE) {
-            let place = self.said.reserve().await.map_err(|_| DriverError::Refused("the program has exited".to_owned()))?;
-            let said = self.shell.input(bytes, OffsetDateTime::now_utc());
-            place.send(Said { bytes: said.into(), is_last: self.shell.has_ended() });
+        for bytes in bytes.chunks(MAX_INPUT) {
+            let slot = self.output.reserve().await.map_err(|_| DriverError::Refused("the program has exited".to_owned()))?;
+            let bytes = self.shell.input(bytes, OffsetDateTime::now_utc());
+            slot.send(Output { bytes: bytes.into(), is_last: self.shell.has_ended() });
         }
         Ok(())
     }
