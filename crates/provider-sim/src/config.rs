@@ -18,8 +18,8 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// URL under which browsers reach the simulator; base of the issuers
-    #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:4100", value_parser = address)]
+    /// URL under which browsers reach the simulator; base of the issuers; by default localhost with the port it listens on
+    #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = address)]
     pub public_url: Option<Url>,
     /// Client ID under which Vitrine is registered on every platform
     #[arg(long, env = "CLIENT_ID", value_name = "CLIENT_ID", default_value = "vitrine")]
@@ -54,6 +54,16 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The configuration with the URL under which browsers on this machine reach the simulator, unless `PUBLIC_URL` is set.
+    #[must_use]
+    pub fn for_this_machine(mut self) -> Self {
+        let (ip, port) = (self.listen_address.ip(), self.listen_address.port());
+        if self.public_url.is_none() && port != 0 && (ip.is_loopback() || ip.is_unspecified()) {
+            self.public_url = Url::parse(&format!("http://localhost:{port}")).ok();
+        }
+        self
+    }
+
     /// The client secret: the content of `CLIENT_SECRET_FILE` if that is set, otherwise `CLIENT_SECRET`.
     pub(crate) fn secret(&self) -> io::Result<String> {
         let Some(path) = &self.client_secret_file else { return Ok(self.client_secret.clone()) };

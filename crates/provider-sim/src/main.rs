@@ -35,7 +35,7 @@ enum Verb {
 async fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match cli.verb.unwrap_or(Verb::Serve) {
-        Verb::Serve => serve(cli.config).await,
+        Verb::Serve => serve(cli.config.for_this_machine()).await,
         Verb::Healthcheck => ask(cli.config.listen_address).await,
     };
     outcome.map_or_else(

@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
-/// Maximum number of slugs to try for a new project.
+/// Maximum number of slugs to try for a new project: that of its name, then others with random endings.
 const SLUG_TRIES: usize = 5;
 
 /// Why a request on projects is refused.
@@ -369,12 +369,11 @@ async fn seen(tx: &mut Conn, user: &User, project: Option<Project>, action: Acti
 
 async fn insert_with_free_slug(tx: &mut Conn, owner: Uuid, new: &NewProject) -> Result<Project, ProjectError> {
     let slug = Slug::of_name(&new.name);
-    let mut candidate = slug.clone();
-    for _ in 0..SLUG_TRIES {
+    for attempt in 0..SLUG_TRIES {
+        let candidate = if attempt == 0 { slug.clone() } else { slug.with_ending(rand::random()) };
         if let Some(project) = store::insert(tx, owner, new, &candidate).await? {
             return Ok(project);
         }
-        candidate = slug.with_ending(rand::random());
     }
     Err(ProjectError::NoSlug)
 }

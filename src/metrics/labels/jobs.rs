@@ -14,7 +14,8 @@ labels! {
 }
 
 labels! {
-    /// The outcome of an attempt at a job. `lost`: its lease expired before it finished.
+    /// The outcome of an attempt at a job. `lost`: the replica lost the lease, returned the job when it shut down, or could not store the
+    /// outcome in time. Another attempt may follow.
     JobOutcome ["outcome"] {
         Success ["success"],
         Retry ["retry"],

@@ -79,8 +79,9 @@ async fn share(State(provider): State<Arc<Provider>>, caller: Caller, headers: H
     Ok((StatusCode::CREATED, [("x-restli-id", format!("urn:li:share:{}", post.id))]).into_response())
 }
 
-async fn followers(caller: Caller) -> Result<Json<Value>, Problem> {
+async fn followers(caller: Caller, headers: HeaderMap) -> Result<Json<Value>, Problem> {
     caller.require(&["r_member_profileAnalytics"])?;
+    versions(&headers)?;
     Ok(Json(json!({ "elements": [{ "memberFollowersCount": caller.account().followers(Platform::Linkedin) }] })))
 }
 
@@ -94,7 +95,7 @@ fn shown(commentary: &str) -> String {
     shown
 }
 
-/// Checks the headers with the version of the API, which is a month, and of the protocol. Only requests for posts are checked.
+/// Checks the headers with the version of the API, which is a month, and of the protocol.
 fn versions(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));

@@ -184,6 +184,9 @@ async fn linkedin_wants_versions_and_its_own_author() {
     assert_eq!(with(None, Some("2.0.0")).await, 400);
     assert_eq!(with(Some("June"), Some("2.0.0")).await, 426);
     assert_eq!(with(Some("202506"), None).await, 400);
+    let reader = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    let followers = stage.request(Method::GET, "linkedin/rest/memberFollowersCount?q=me").bearer_auth(&reader.access);
+    assert_eq!(Answer::of(followers).await.status, 400);
     let somebody_else = post(Platform::Linkedin, "1", "text").1;
     assert_eq!(stage.post_body(path, &author, &somebody_else, None).await.status, 403);
     for (field, value) in [("visibility", "EVERYBODY"), ("lifecycleState", "DRAFT")] {

@@ -47,6 +47,15 @@ async fn browsers_and_programs_may_know_it_by_different_names() {
     assert_eq!(claims["iss"], public);
 }
 
+#[test]
+fn without_a_public_url_it_is_that_of_the_address_listened_on() {
+    let local = Some("http://localhost:4200/");
+    for (address, expected) in [("127.0.0.1:4200", local), ("0.0.0.0:4200", local), ("192.0.2.1:4200", None), ("127.0.0.1:0", None)] {
+        let config = Config { listen_address: address.parse().unwrap(), ..Config::default() }.for_this_machine();
+        assert_eq!(config.public_url.as_ref().map(url::Url::as_str), expected, "{address}");
+    }
+}
+
 #[tokio::test]
 async fn the_redirect_uri_follows_from_the_callback_base() {
     let config = Config { callback_base: "https://vitrine.example/api/oauth/".parse().unwrap(), ..Config::default() };

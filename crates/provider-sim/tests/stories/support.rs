@@ -125,7 +125,9 @@ impl Stage {
 
     /// Sends a GET with a token.
     pub async fn read(&self, path: &str, token: &str) -> Answer {
-        Answer::of(self.request(Method::GET, path).bearer_auth(token)).await
+        // Only LinkedIn's API checks these.
+        let versions = self.request(Method::GET, path).header("LinkedIn-Version", "202506").header("X-Restli-Protocol-Version", "2.0.0");
+        Answer::of(versions.bearer_auth(token)).await
     }
 
     /// Whether the platform still accepts a token.
