@@ -75,10 +75,10 @@ async fn get<T: DeserializeOwned>(
     let request = request.body(Vec::new()).map_err(|error| ProviderError::ClientRefused(error.to_string()))?;
     let answer = client.call(settings.platform, endpoint, request, deadline).await?;
     if !answer.status().is_success() {
-        return Err(ProviderError::RedisUnavailable { reason: format!("response status {}", answer.status().as_u16()), after: None });
+        return Err(ProviderError::Unavailable { reason: format!("response status {}", answer.status().as_u16()), after: None });
     }
     serde_json::from_slice(answer.body())
-        .map_err(|error| ProviderError::RedisUnavailable { reason: format!("invalid response: {error}"), after: None })
+        .map_err(|error| ProviderError::Unavailable { reason: format!("invalid response: {error}"), after: None })
 }
 
 /// Compares issuers literally, apart from the trailing slash that parsing adds to a URL.

@@ -33,7 +33,7 @@ pub enum Distrust {
 pub enum ProviderError {
     /// The server is unavailable, slow, overloaded, or sent an invalid response. A later call may succeed.
     #[error("the platform is unavailable: {reason}")]
-    RedisUnavailable {
+    Unavailable {
         /// Reason, for the log.
         reason: String,
         /// Time to wait before the next call, if the platform named one.
@@ -52,7 +52,7 @@ pub enum ProviderError {
 
 impl From<CallError> for ProviderError {
     fn from(error: CallError) -> Self {
-        Self::RedisUnavailable { reason: error.to_string(), after: None }
+        Self::Unavailable { reason: error.to_string(), after: None }
     }
 }
 
@@ -60,8 +60,8 @@ impl From<ApiFailure> for ProviderError {
     fn from(failure: ApiFailure) -> Self {
         let reason = failure.to_string();
         match failure {
-            ApiFailure::RateLimited { after } => Self::RedisUnavailable { reason, after },
-            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::RedisUnavailable { reason, after: None },
+            ApiFailure::RateLimited { after } => Self::Unavailable { reason, after },
+            ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => Self::Unavailable { reason, after: None },
             // The token was issued a moment ago, so the user is not the cause.
             ApiFailure::Unauthorised | ApiFailure::Refused(_) => Self::ClientRefused(reason),
         }

@@ -146,7 +146,7 @@ impl Providers {
         match answer.status().as_u16() {
             200..300 => Ok(true),
             status @ (408 | 429 | 500..) => {
-                Err(ProviderError::RedisUnavailable { reason: format!("response status {status}"), after: None })
+                Err(ProviderError::Unavailable { reason: format!("response status {status}"), after: None })
             }
             status => Err(ProviderError::ClientRefused(format!("response status {status}"))),
         }
@@ -156,7 +156,7 @@ impl Providers {
         let fetch = discovery::fetch(self.platforms.client(), settings, deadline);
         self.metadata.try_get_with(settings.platform, fetch).await.map_err(|error| match &*error {
             ProviderError::Distrusted(distrust) => ProviderError::Distrusted(*distrust),
-            error => ProviderError::RedisUnavailable { reason: error.to_string(), after: None },
+            error => ProviderError::Unavailable { reason: error.to_string(), after: None },
         })
     }
 
@@ -236,7 +236,7 @@ fn refusal(settings: &Settings, error: RequestTokenError<CallError, BasicErrorRe
         RequestTokenError::ServerResponse(refusal) => refused(refusal.error().as_ref()),
         RequestTokenError::Request(error) => error.into(),
         RequestTokenError::Parse(error, body) => misread(settings, &error.to_string(), &body),
-        RequestTokenError::Other(reason) => ProviderError::RedisUnavailable { reason, after: None },
+        RequestTokenError::Other(reason) => ProviderError::Unavailable { reason, after: None },
     }
 }
 
@@ -246,7 +246,7 @@ fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
         // GitHub sends errors with status 200.
         (Some(error), _) => refused(error),
         (None, Authority::Oidc { .. }) if said["id_token"].is_string() => Distrust::Invalid.into(),
-        (None, _) => ProviderError::RedisUnavailable { reason: format!("invalid response: {error}"), after: None },
+        (None, _) => ProviderError::Unavailable { reason: format!("invalid response: {error}"), after: None },
     }
 }
 
@@ -254,7 +254,7 @@ fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
 fn refused(error: &str) -> ProviderError {
     match error {
         "invalid_grant" | "bad_verification_code" | "bad_refresh_token" => ProviderError::GrantRefused,
-        "temporarily_unavailable" | "server_error" => ProviderError::RedisUnavailable { reason: error.to_owned(), after: None },
+        "temporarily_unavailable" | "server_error" => ProviderError::Unavailable { reason: error.to_owned(), after: None },
         other => ProviderError::ClientRefused(other.to_owned()),
     }
 }

@@ -56,7 +56,7 @@ impl Handler for RevokeTokens {
 
 fn failure(error: ProviderError) -> Failure {
     match error {
-        ProviderError::RedisUnavailable { reason, after } => Failure::Retry { reason, after },
+        ProviderError::Unavailable { reason, after } => Failure::Retry { reason, after },
         error @ (ProviderError::GrantRefused | ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => {
             Failure::Permanent(error.to_string())
         }

@@ -69,7 +69,7 @@ impl From<OauthError> for ApiError {
 impl From<ProviderError> for ApiError {
     fn from(error: ProviderError) -> Self {
         match error {
-            ProviderError::RedisUnavailable { after, .. } => {
+            ProviderError::Unavailable { after, .. } => {
                 Self::new(Code::PlatformUnavailable).retry_after(after.map_or(5, |after| after.as_secs())).source(error)
             }
             ProviderError::ClientRefused(_) => Self::new(Code::PlatformUnavailable).retry_after(60).source(error),

@@ -371,11 +371,11 @@ impl OauthError {
 
 /// Maps the error codes of RFC 6749, 4.1.2.1. Other codes are not passed on, because a browser may send arbitrary text.
 fn refusal(error: &str) -> OauthError {
-    let away = |reason: &str| ProviderError::RedisUnavailable { reason: reason.to_owned(), after: None }.into();
+    let unavailable = |reason: &str| ProviderError::Unavailable { reason: reason.to_owned(), after: None }.into();
     match error {
         "access_denied" => OauthError::Denied("access_denied"),
-        "temporarily_unavailable" => away("it reported temporarily_unavailable"),
-        "server_error" => away("it reported server_error"),
+        "temporarily_unavailable" => unavailable("it reported temporarily_unavailable"),
+        "server_error" => unavailable("it reported server_error"),
         _ => OauthError::Denied("another error"),
     }
 }
