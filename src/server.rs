@@ -49,13 +49,13 @@ pub struct Limits {
 /// Serves until `stop`, then finishes the in-flight requests; returns whether all finished in time.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metrics: Metrics, stop: CancellationToken) -> bool {
     let connections = TaskTracker::new();
-    let places = Arc::new(Semaphore::new(limits.connections));
+    let permits = Arc::new(Semaphore::new(limits.connections));
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &permits) => accepted,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, peer, permit) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 metrics.system_errors.increment((SystemError::Accept, Severity::Error));
@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
                 continue;
             }
         };
-        let stream = Connection::new(stream, limits.write_timeout, metrics.active_connections.hold(()), place);
+        let stream = Connection::new(stream, limits.write_timeout, metrics.active_connections.hold(()), permit);
         let (router, hang_up) = (router.clone(), stream.hang_up());
         let service = TowerToHyperService::new(tower::service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -98,9 +98,9 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, metric
     tokio::time::timeout(limits.drain_timeout, connections.wait()).await.is_ok()
 }
 
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, Permit)> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
+async fn accept(listener: &TcpListener, permits: &Arc<Semaphore>) -> std::io::Result<(TcpStream, SocketAddr, Permit)> {
+    let permit = permits.clone().acquire_owned().await.map_err(std::io::Error::other)?;
     let (stream, peer) = listener.accept().await?;
     stream.set_nodelay(true)?;
-    Ok((stream, peer, place))
+    Ok((stream, peer, permit))
 }

@@ -128,11 +128,11 @@ impl<P: Cursor> PageRequest<P> {
     }
 
     /// Builds the response from the store's rows.
-    pub fn into_page<T, V>(self, mut rows: Vec<T>, place: impl Fn(&T) -> P, view: impl Fn(T) -> V) -> Page<V> {
+    pub fn into_page<T, V>(self, mut rows: Vec<T>, cursor_of: impl Fn(&T) -> P, view: impl Fn(T) -> V) -> Page<V> {
         let size = usize::try_from(self.limit - 1).unwrap_or_default();
         let more = rows.len() > size;
         rows.truncate(size);
-        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(place(last).to_cursor()));
+        let next_cursor = rows.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(cursor_of(last).to_cursor()));
         Page { items: rows.into_iter().map(view).collect(), next_cursor }
     }
 }

@@ -19,12 +19,12 @@ pub struct PageQuery<P = Uuid> {
     limit: Option<u8>,
     cursor: Option<String>,
     #[serde(skip)]
-    place: PhantomData<fn() -> P>,
+    cursor_type: PhantomData<fn() -> P>,
 }
 
 impl<P> Default for PageQuery<P> {
     fn default() -> Self {
-        Self { limit: None, cursor: None, place: PhantomData }
+        Self { limit: None, cursor: None, cursor_type: PhantomData }
     }
 }
 

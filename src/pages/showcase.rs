@@ -45,7 +45,7 @@ pub async fn showcase(
     ApiQuery(query): ApiQuery<PageQuery<Moment>>,
 ) -> Result<Response, ApiError> {
     let request = query.validate()?;
-    let page = request.into_page(state.projects.showcase(request).await?, Entry::place, Card::from);
+    let page = request.into_page(state.projects.showcase(request).await?, Entry::cursor, Card::from);
     render(&ShowcasePage { frame, projects: page.items, is_first: request.is_first(), next: page.next_cursor })
 }
 

@@ -45,17 +45,17 @@ pub struct Connection {
     hung_up: Pin<Box<WaitForCancellationFutureOwned>>,
     token: Arc<CancellationToken>,
     _open: GaugeGuard,
-    _place: Permit,
+    _permit: Permit,
 }
 
 impl Connection {
     /// A connection that fails when its peer reads nothing for `write_timeout`.
-    pub fn new(stream: TcpStream, write_timeout: Duration, open: GaugeGuard, place: Permit) -> Self {
+    pub fn new(stream: TcpStream, write_timeout: Duration, open: GaugeGuard, permit: Permit) -> Self {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
         let token = Arc::new(CancellationToken::new());
         let hung_up = Box::pin((*token).clone().cancelled_owned());
-        Self { stream: Box::pin(stream), hung_up, token, _open: open, _place: place }
+        Self { stream: Box::pin(stream), hung_up, token, _open: open, _permit: permit }
     }
 
     /// Ends reading after a failed write: a reader would otherwise wait for a peer that is gone.

@@ -27,7 +27,7 @@ pub enum Share {
 impl Share {
     /// Waiting for a permit longer than this means that the service is overloaded. Registrations have fewer permits, so they may wait
     /// longer.
-    const fn patience(self) -> Duration {
+    const fn max_wait(self) -> Duration {
         match self {
             Self::Logins => Duration::from_secs(2),
             Self::Registrations => Duration::from_secs(5),
@@ -38,7 +38,7 @@ impl Share {
 /// Hashes and verifies passwords.
 #[derive(Clone)]
 pub struct Passwords {
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
     /// The hash of a random password. It is verified when the account does not exist, so that the response takes as long.
     nobody: Arc<str>,
@@ -67,10 +67,10 @@ impl Passwords {
     /// When the operating system has no randomness.
     pub fn new(metrics: Metrics) -> Result<Self, PasswordError> {
         // At least two: with one, half of the permits would be none, and no registration could run.
-        let places = std::thread::available_parallelism().map_or(1, usize::from).max(2);
+        let permits = std::thread::available_parallelism().map_or(1, usize::from).max(2);
         let nobody = hash(&rand::random::<u128>().to_string())?;
-        let (places, registrations) = (Semaphore::new(places), Semaphore::new(places / 2));
-        Ok(Self { places: places.into(), registrations: registrations.into(), nobody: nobody.into(), metrics })
+        let (permits, registrations) = (Semaphore::new(permits), Semaphore::new(permits / 2));
+        Ok(Self { permits: permits.into(), registrations: registrations.into(), nobody: nobody.into(), metrics })
     }
 
     /// Hashes a password; returns a PHC string.
@@ -88,20 +88,20 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
         // The semaphore is first come, first served. Registrations wait at their own semaphore first, so few of them can be ahead of a login.
-        let place = async {
+        let permit = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),
                 Share::Logins => None,
             };
-            Ok::<_, AcquireError>((registration, self.places.clone().acquire_owned().await?))
+            Ok::<_, AcquireError>((registration, self.permits.clone().acquire_owned().await?))
         };
-        let Ok(Ok(place)) = tokio::time::timeout(share.patience(), place).await else {
+        let Ok(Ok(permit)) = tokio::time::timeout(share.max_wait(), permit).await else {
             self.metrics.rate_limited.increment(Limiter::PasswordHashing);
             return Err(PasswordError::Overloaded);
         };
         let done = tokio::task::spawn_blocking(move || {
             let result = work();
-            drop(place);
+            drop(permit);
             result
         });
         done.await.map_err(|_| PasswordError::Overloaded)
@@ -134,7 +134,7 @@ mod tests {
 
     /// Regression test: without their own limit, registrations could hold every permit.
     #[tokio::test]
-    async fn registrations_leave_places_to_logins() {
+    async fn registrations_leave_permits_to_logins() {
         let metrics = Exporter::default().metrics();
         let passwords = Passwords::new(metrics).unwrap();
         let (release, held) = std::sync::mpsc::channel::<()>();

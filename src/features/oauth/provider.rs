@@ -145,9 +145,7 @@ impl Providers {
         let answer = self.platforms.client().call(settings.platform, ApiEndpoint::Revocation, request, deadline).await?;
         match answer.status().as_u16() {
             200..300 => Ok(true),
-            status @ (408 | 429 | 500..) => {
-                Err(ProviderError::Unavailable { reason: format!("response status {status}"), after: None })
-            }
+            status @ (408 | 429 | 500..) => Err(ProviderError::Unavailable { reason: format!("response status {status}"), after: None }),
             status => Err(ProviderError::ClientRefused(format!("response status {status}"))),
         }
     }
@@ -241,11 +239,11 @@ fn refusal(settings: &Settings, error: RequestTokenError<CallError, BasicErrorRe
 }
 
 fn misread(settings: &Settings, error: &str, body: &[u8]) -> ProviderError {
-    let said: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    match (said["error"].as_str(), &settings.authority) {
+    let parsed: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    match (parsed["error"].as_str(), &settings.authority) {
         // GitHub sends errors with status 200.
         (Some(error), _) => refused(error),
-        (None, Authority::Oidc { .. }) if said["id_token"].is_string() => Distrust::Invalid.into(),
+        (None, Authority::Oidc { .. }) if parsed["id_token"].is_string() => Distrust::Invalid.into(),
         (None, _) => ProviderError::Unavailable { reason: format!("invalid response: {error}"), after: None },
     }
 }

@@ -161,10 +161,10 @@ fn retry_after(response: &Response) -> Option<Duration> {
 /// The status and the platform's human-readable message, from any of the fields in which the platforms put it.
 fn reason(status: u16, body: &[u8]) -> String {
     const LONGEST: usize = 200;
-    let said = serde_json::from_slice::<serde_json::Value>(body).ok();
-    let text = said
+    let parsed = serde_json::from_slice::<serde_json::Value>(body).ok();
+    let text = parsed
         .as_ref()
-        .and_then(|said| ["detail", "message", "error_description", "error", "title"].iter().find_map(|key| said[key].as_str()));
+        .and_then(|parsed| ["detail", "message", "error_description", "error", "title"].iter().find_map(|key| parsed[key].as_str()));
     match text {
         Some(text) => format!("status {status}: {}", text.chars().filter(|c| !c.is_control()).take(LONGEST).collect::<String>()),
         None => format!("status {status}"),

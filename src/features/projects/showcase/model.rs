@@ -29,7 +29,7 @@ pub struct Entry {
 impl Entry {
     /// The cursor of the entry: the showcase is sorted by time of publication.
     #[must_use]
-    pub fn place(&self) -> Moment {
+    pub fn cursor(&self) -> Moment {
         Moment { at: self.published_at, id: self.id }
     }
 

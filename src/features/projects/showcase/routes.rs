@@ -47,7 +47,7 @@ impl From<Entry> for EntryView {
 async fn list(State(state): State<AppState>, ApiQuery(query): ApiQuery<PageQuery<Moment>>) -> Result<Json<Page<EntryView>>, ApiError> {
     let page = query.validate()?;
     let entries = state.projects.showcase(page).await?;
-    Ok(Json(page.into_page(entries, Entry::place, EntryView::from)))
+    Ok(Json(page.into_page(entries, Entry::cursor, EntryView::from)))
 }
 
 /// Get a published project

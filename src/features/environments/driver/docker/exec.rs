@@ -37,11 +37,11 @@ pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> 
         ..ExecConfig::default()
     };
     let id = client.create_exec(container, config).await.map_err(not_running)?.id;
-    let mut output = Tail::default();
+    let mut tail = Tail::default();
     match client.start_exec(&id, None::<StartExecOptions>).await.map_err(not_running)? {
-        StartExecResults::Attached { output: mut said, input } => {
-            while let Some(piece) = said.next().await {
-                output.add(&piece?.into_bytes());
+        StartExecResults::Attached { mut output, input } => {
+            while let Some(piece) = output.next().await {
+                tail.add(&piece?.into_bytes());
             }
             drop(input);
         }
@@ -50,7 +50,7 @@ pub async fn run(client: &bollard::Docker, container: &str, script: &Script) -> 
     loop {
         let ended = client.inspect_exec(&id).await?;
         if let (Some(code), Some(false)) = (ended.exit_code, ended.running) {
-            return Ok(Exit { code, output: output.text() });
+            return Ok(Exit { code, output: tail.text() });
         }
         tokio::time::sleep(PAUSE).await;
     }

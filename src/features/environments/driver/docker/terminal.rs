@@ -125,8 +125,8 @@ impl Guard {
         else {
             return Err(DriverError::Failed("the guard was started detached".to_owned()));
         };
-        let said = output.next().await.transpose()?.map(|said| String::from_utf8_lossy(&said.into_bytes()).trim().to_owned());
-        match said.as_deref() {
+        let first = output.next().await.transpose()?.map(|piece| String::from_utf8_lossy(&piece.into_bytes()).trim().to_owned());
+        match first.as_deref() {
             Some("missing") => Err(DriverError::Refused(format!("{requires} is not in this image"))),
             Some(number) if let Ok(process) = number.parse() => Ok(Self { process, _output: output, _input: input }),
             _ => Err(DriverError::Failed("the guard did not report its process".to_owned())),

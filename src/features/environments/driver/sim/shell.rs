@@ -50,22 +50,22 @@ impl Shell {
 
     /// Processes typed bytes; returns the output.
     pub fn input(&mut self, bytes: &[u8], now: OffsetDateTime) -> String {
-        let mut said = String::new();
+        let mut output = String::new();
         for key in self.editor.decode(bytes).chars() {
             if self.has_ended {
                 break;
             }
-            match self.editor.press(key, &mut said) {
+            match self.editor.press(key, &mut output) {
                 None => continue,
-                Some(Typed::Line(line)) => said.push_str(&on_screen(&self.run(&line, now))),
+                Some(Typed::Line(line)) => output.push_str(&on_screen(&self.run(&line, now))),
                 Some(Typed::Interrupt) => {}
                 Some(Typed::End) => self.has_ended = true,
             }
             if !self.has_ended {
-                said.push_str(PROMPT);
+                output.push_str(PROMPT);
             }
         }
-        said
+        output
     }
 
     fn run(&mut self, line: &str, now: OffsetDateTime) -> String {
@@ -158,14 +158,14 @@ mod tests {
 
     /// The output for a line, without echo and prompt.
     fn says(shell: &mut Shell, line: &str) -> String {
-        let said = shell.input(format!("{line}\r").as_bytes(), NOW);
-        said.strip_prefix(&format!("{line}\r\n")).unwrap().strip_suffix(PROMPT).unwrap().replace("\r\n", "\n")
+        let output = shell.input(format!("{line}\r").as_bytes(), NOW);
+        output.strip_prefix(&format!("{line}\r\n")).unwrap().strip_suffix(PROMPT).unwrap().replace("\r\n", "\n")
     }
 
     #[test]
     fn a_shell_says_that_it_is_none() {
-        let (_, said) = Shell::new("box".to_owned(), STARTED, TerminalSize::new(80, 24).unwrap());
-        assert_eq!(said, "This is a simulated shell: it runs no programs. `help` lists its commands.\r\n~ $ ");
+        let (_, output) = Shell::new("box".to_owned(), STARTED, TerminalSize::new(80, 24).unwrap());
+        assert_eq!(output, "This is a simulated shell: it runs no programs. `help` lists its commands.\r\n~ $ ");
         assert_eq!(says(&mut shell(), "uname -a"), "Simulation\n");
     }
 
@@ -182,8 +182,8 @@ mod tests {
         assert_eq!(commands.len(), 15);
         for command in commands {
             let mut shell = shell();
-            let said = shell.input(format!("{command}\r").as_bytes(), NOW);
-            assert!(!said.contains("not found"), "{said}");
+            let output = shell.input(format!("{command}\r").as_bytes(), NOW);
+            assert!(!output.contains("not found"), "{output}");
             assert_eq!(shell.has_ended(), command == "exit");
         }
         assert_eq!(says(&mut shell(), "vi README"), "sh: vi: not found\n");
@@ -192,7 +192,7 @@ mod tests {
     #[test]
     fn commands_tell_of_the_container_and_the_time() {
         let mut shell = shell();
-        for (line, said) in [
+        for (line, output) in [
             ("pwd", "/tmp/home\n"),
             ("hostname", "box\n"),
             ("whoami", "nobody\n"),
@@ -203,7 +203,7 @@ mod tests {
             ("clear", "\u{1b}[H\u{1b}[2J"),
             ("", ""),
         ] {
-            assert_eq!(says(&mut shell, line), said, "{line}");
+            assert_eq!(says(&mut shell, line), output, "{line}");
         }
         shell.resize(TerminalSize::new(132, 50).unwrap());
         assert_eq!(says(&mut shell, "stty size"), "50 132\n");
@@ -234,9 +234,9 @@ mod tests {
 
     #[test]
     fn a_shell_that_has_ended_says_nothing() {
-        for (input, said) in [(&b"exit\recho x\r"[..], "exit\r\n"), (b"\x04x", "\r\n")] {
+        for (input, output) in [(&b"exit\recho x\r"[..], "exit\r\n"), (b"\x04x", "\r\n")] {
             let mut shell = shell();
-            assert_eq!(shell.input(input, NOW), said);
+            assert_eq!(shell.input(input, NOW), output);
             assert!(shell.has_ended());
             assert_eq!(shell.input(b"x", NOW), "");
         }
