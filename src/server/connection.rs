@@ -14,8 +14,7 @@ use tokio::net::TcpStream;
 use tokio_io_timeout::TimeoutWriter;
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
-use crate::metrics::kinds::{GaugeGuard, Held};
-use super::Permit;
+use crate::metrics::kinds::GaugeGuard;
 
 /// A permit for one connection.
 pub type Permit = tokio::sync::OwnedSemaphorePermit;

@@ -18,9 +18,9 @@ impl Message<'_> {
     #[must_use]
     pub fn exceeds(&self, platform: Platform) -> Option<usize> {
         let (length, limit) = match platform {
-            Platform::Mastodon => (self.counted(|_| 1) + SHORTENED_LINK, mastodon::LONGEST),
-            Platform::X => (self.counted(x::weight) + SHORTENED_LINK, x::LONGEST),
-            Platform::Linkedin => (self.counted(|_| 1) + self.link.chars().count(), linkedin::LONGEST),
+            Platform::Mastodon => (self.counted(|_| 1) + SHORTENED_LINK, mastodon::MAX_LENGTH),
+            Platform::X => (self.counted(x::weight) + SHORTENED_LINK, x::MAX_LENGTH),
+            Platform::Linkedin => (self.counted(|_| 1) + self.link.chars().count(), linkedin::MAX_LENGTH),
             Platform::Github | Platform::Gitlab | Platform::Google => return None,
         };
         (length > limit).then_some(limit)

@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::super::{DriverError, LINE_LIMIT, Line, Lines};
+use super::error::log_message;
 use crate::domain::LogStream;
-use super::error::{log_message, tell};
 
 /// Follows the log of a container from `since` on. If the container has been removed meanwhile, the first item is an error.
 pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) -> Lines {
