@@ -25,7 +25,7 @@ pub struct Exporter {
 impl Default for Exporter {
     /// Registers all metrics; the series of closed label sets start at zero.
     fn default() -> Self {
-        let families: Arc<[_]> = rows().iter().map(|row| Arc::new(Family::new(row))).collect();
+        let families: Arc<[_]> = rows().iter().map(|row| Arc::new(Family::new(row.name, row.kind, row.help, row.buckets))).collect();
         let metrics = Arc::new(Catalogue::register(&Registrar::new(families.clone())));
         metrics.build_info.with(&[env!("CARGO_PKG_VERSION"), super::REVISION, super::RUSTC]).set(1.0);
         Self { families, metrics }

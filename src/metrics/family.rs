@@ -14,8 +14,6 @@ use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, L
 use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use parking_lot::{Mutex, RwLock};
 
-use super::catalogue::Row;
-
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
 /// Series per block: a change formats at most this many, and an exporter takes as much memory as about ten series.
@@ -43,13 +41,12 @@ struct Series {
 }
 
 impl Family {
-    /// A family without series.
-    pub fn new(row: &Row) -> Self {
-        let Row { name, kind, help, buckets, .. } = row;
+    /// A family without series; `kind` and `help` as in the text format, `buckets` for a histogram.
+    pub fn new(name: &'static str, kind: &str, help: &str, buckets: &'static [f64]) -> Self {
         Self {
             name,
             header: format!("# HELP {name} {help}\n# TYPE {name} {kind}\n"),
-            always_changes: *kind == "summary",
+            always_changes: kind == "summary",
             buckets,
             series: RwLock::default(),
         }
@@ -199,8 +196,8 @@ mod tests {
 
     use super::*;
 
-    fn family(kind: &'static str, buckets: &'static [f64]) -> Family {
-        Family::new(&Row { section: "", name: "things", kind, help: "Things", keys: vec!["thing"], series: Vec::new(), buckets })
+    fn family(kind: &str, buckets: &'static [f64]) -> Family {
+        Family::new("things", kind, "Things", buckets)
     }
 
     fn key(thing: usize) -> Key {

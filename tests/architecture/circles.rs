@@ -55,7 +55,9 @@ fn circles(mut imports: Imports) -> Vec<String> {
         let imported: BTreeSet<Module> = imports.values().flatten().cloned().collect();
         imports.retain(|module, targets| !targets.is_empty() && imported.contains(module));
         let left: BTreeSet<Module> = imports.keys().cloned().collect();
-        imports.values_mut().for_each(|targets| targets.retain(|target| left.contains(target)));
+        for targets in imports.values_mut() {
+            targets.retain(|target| left.contains(target));
+        }
         if imports.len() == before {
             break;
         }
