@@ -1,0 +1,36 @@
+//! Commands of child processes: a group of their own, and an end with this program.
+
+use std::ffi::OsStr;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use rustix::process::Signal;
+
+/// Another user to run a program as.
+#[derive(Clone, Copy, Debug)]
+pub struct User {
+    /// Numeric user id.
+    pub uid: u32,
+    /// Numeric id of its main group.
+    pub gid: u32,
+}
+
+/// A command in its own process group that dies with xtask, optionally as another user.
+pub fn command(program: impl AsRef<OsStr>, user: Option<User>, stop: Signal) -> Command {
+    let mut command = Command::new("setpriv");
+    let name = if stop == Signal::INT { "INT" } else { "TERM" };
+    command.args(["--pdeathsig", name]);
+    if let Some(user) = user {
+        command.args([format!("--reuid={}", user.uid), format!("--regid={}", user.gid), "--clear-groups".to_owned()]);
+    }
+    command.arg("--").arg(program);
+    command.process_group(0).stdin(Stdio::null());
+    command
+}
+
+/// This program, even if cargo has meanwhile replaced its file.
+#[must_use]
+pub fn own_program() -> PathBuf {
+    PathBuf::from(format!("/proc/{}/exe", std::process::id()))
+}

@@ -1,0 +1,52 @@
+//! Ctrl-C and its like become a flag, which every wait checks.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
+const POLL: Duration = Duration::from_millis(100);
+
+/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait of this module checks.
+pub fn watch_signals() -> Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED)).context("cannot listen for signals")?;
+    }
+    Ok(())
+}
+
+/// Whether xtask was asked to stop.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
+/// Fails when xtask was asked to stop.
+pub fn check_interrupt() -> Result<()> {
+    ensure!(!interrupted(), "interrupted");
+    Ok(())
+}
+
+/// Waits one polling interval; an interrupt ends it with an error.
+pub fn pause() -> Result<()> {
+    sleep();
+    check_interrupt()
+}
+
+/// Waits one polling interval even after an interrupt: while stopping.
+pub fn sleep() {
+    thread::sleep(POLL);
+}
+
+/// Polls until `ready` returns true; fails with the name `what` when the limit passes first.
+pub fn wait_until(what: &str, limit: Duration, mut ready: impl FnMut() -> Result<bool>) -> Result<()> {
+    let start = Instant::now();
+    while !ready()? {
+        ensure!(start.elapsed() < limit, "{what}: timed out after {} s", limit.as_secs());
+        pause()?;
+    }
+    Ok(())
+}
