@@ -1,8 +1,8 @@
 //! The whole stack as local processes: programs, arguments, start order and health checks. `ports` assigns the ports and `configuration`
-//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, and `stack/levers` controls a running stack.
+//! writes the configuration. `stack/edge` runs the edge, `stack/monitoring` the monitoring, and `stack/controls` controls a running stack.
 
+mod controls;
 mod edge;
-mod levers;
 mod monitoring;
 
 use std::fs;
@@ -19,7 +19,7 @@ use crate::http;
 use crate::paths;
 use crate::ports::{Port, Ports};
 use crate::process::{Daemon, Process};
-use crate::stores::{self, Durability, Place};
+use crate::stores::{self, Durability, StorePlan};
 use crate::tools::{
     ALERTMANAGER, CADDY, GRAFANA, INITDB, MAILDEV, NODE_EXPORTER, POSTGRES_EXPORTER, PROMETHEUS, REDIS, REDIS_EXPORTER, Tool,
 };
@@ -125,9 +125,9 @@ impl Stack {
         Ok(())
     }
 
-    fn place<'a>(&'a self, folder: &'a Path, port: Port) -> Result<Place<'a>> {
+    fn place<'a>(&'a self, folder: &'a Path, port: Port) -> Result<StorePlan<'a>> {
         let port = self.plan.ports.of(port)?;
-        Ok(Place { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable })
+        Ok(StorePlan { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable })
     }
 
     fn start_platforms(&mut self) -> Result<()> {

@@ -34,7 +34,7 @@ pub struct Store {
 }
 
 /// The location and the credentials of a store.
-pub struct Place<'a> {
+pub struct StorePlan<'a> {
     /// Its folder; it may hold data of an earlier start.
     pub folder: &'a Path,
     /// The folder for logs.
@@ -52,9 +52,9 @@ pub fn disposable(folder: &Path) -> Result<(Store, Store)> {
     let password = paths::random_password()?;
     let ports = crate::ports::free(2)?;
     let (postgres_folder, redis_folder) = (folder.join("postgres"), folder.join("redis"));
-    let place = |folder, port| Place { folder, logs: folder_of(folder), port, password: &password, durability: Durability::Disposable };
-    let postgres = postgres(&place(&postgres_folder, ports[0]))?;
-    let redis = redis(&place(&redis_folder, ports[1]))?;
+    let plan = |folder, port| StorePlan { folder, logs: folder_of(folder), port, password: &password, durability: Durability::Disposable };
+    let postgres = postgres(&plan(&postgres_folder, ports[0]))?;
+    let redis = redis(&plan(&redis_folder, ports[1]))?;
     Ok((postgres, redis))
 }
 
@@ -70,29 +70,29 @@ pub fn postgres_programs() -> Result<PathBuf> {
 
 /// Starts Postgres and waits until it accepts connections. Its user `vitrine` is a superuser and owns the database `vitrine`, which also
 /// serves as the maintenance database.
-pub fn postgres(place: &Place<'_>) -> Result<Store> {
+pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
     let bin = &postgres_programs()?;
     let user = unprivileged_user()?;
-    let data = place.folder.join("data");
-    paths::ensure(place.folder)?;
+    let data = plan.folder.join("data");
+    paths::ensure(plan.folder)?;
     if let Some(user) = user {
-        chown(place.folder, Some(user.uid), Some(user.gid))?;
-        ensure_reachable(place.folder, user)?;
+        chown(plan.folder, Some(user.uid), Some(user.gid))?;
+        ensure_reachable(plan.folder, user)?;
     }
     if !data.join("PG_VERSION").exists() {
-        initialise(bin, place, &data, user)?;
+        initialise(bin, plan, &data, user)?;
     }
-    let port = place.port.to_string();
+    let port = plan.port.to_string();
     let mut settings =
         vec![("listen_addresses", "127.0.0.1"), ("port", &port), ("unix_socket_directories", ""), ("max_connections", "200")];
-    if place.durability == Durability::Disposable {
+    if plan.durability == Durability::Disposable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
         // Dropping a database waits for connections that a failing test left in the middle of authentication.
         settings.push(("authentication_timeout", "5s"));
     }
     // SIGINT is Postgres' "fast" shutdown: it closes clients' connections instead of waiting for them.
-    let mut process = Daemon::stopped_by("postgres", &bin.join("postgres"), place.logs, user, Signal::INT)
-        .current_dir(place.folder)
+    let mut process = Daemon::stopped_by("postgres", &bin.join("postgres"), plan.logs, user, Signal::INT)
+        .current_dir(plan.folder)
         .args(["-D".into(), data.into_os_string()])
         .args(settings.iter().map(|(key, value)| format!("--{key}={value}")))
         .grace(Duration::from_secs(20))
@@ -101,19 +101,19 @@ pub fn postgres(place: &Place<'_>) -> Result<Store> {
         capture(task(bin.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port, "-d", "vitrine"])).is_ok_and(|said| said.success)
     };
     process.wait_ready(START_LIMIT, is_ready)?;
-    create_database(bin, place)?;
-    Ok(Store { process, url: format!("postgres://vitrine:{}@127.0.0.1:{port}/vitrine", place.password) })
+    create_database(bin, plan)?;
+    Ok(Store { process, url: format!("postgres://vitrine:{}@127.0.0.1:{port}/vitrine", plan.password) })
 }
 
-fn initialise(bin: &Path, place: &Place<'_>, data: &Path, user: Option<User>) -> Result<()> {
-    let secret = place.folder.join("password");
-    paths::write_secret(&secret, place.password)?;
+fn initialise(bin: &Path, plan: &StorePlan<'_>, data: &Path, user: Option<User>) -> Result<()> {
+    let secret = plan.folder.join("password");
+    paths::write_secret(&secret, plan.password)?;
     if let Some(user) = user {
         chown(&secret, Some(user.uid), Some(user.gid))?;
     }
     capture_ok(
         command(bin.join("initdb"), user, Signal::TERM)
-            .current_dir(place.folder)
+            .current_dir(plan.folder)
             .args(["--username=vitrine", "--auth=scram-sha-256"])
             .args(["--encoding=UTF8", "--locale=C.UTF-8", "--no-sync"])
             .arg(format!("--pwfile={}", secret.display()))
@@ -123,14 +123,14 @@ fn initialise(bin: &Path, place: &Place<'_>, data: &Path, user: Option<User>) ->
     fs::remove_file(&secret).context("failed to remove the password file")
 }
 
-fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
+fn create_database(bin: &Path, plan: &StorePlan<'_>) -> Result<()> {
     let psql = |database: &str, sql: &str| {
         capture_ok(
             task(bin.join("psql"))
                 .args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1"])
                 .args(["-U", "vitrine", "-d", database, "-c", sql])
-                .env("PGPORT", place.port.to_string())
-                .env("PGPASSWORD", place.password),
+                .env("PGPORT", plan.port.to_string())
+                .env("PGPASSWORD", plan.password),
         )
     };
     let exists = psql("postgres", "SELECT 1 FROM pg_database WHERE datname = 'vitrine'")?;
@@ -142,22 +142,22 @@ fn create_database(bin: &Path, place: &Place<'_>) -> Result<()> {
 
 /// Starts Redis and waits until it accepts connections. As in compose, its memory is bounded and it persists nothing: it holds copies and
 /// counters only.
-pub fn redis(place: &Place<'_>) -> Result<Store> {
-    paths::ensure(place.folder)?;
+pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
+    paths::ensure(plan.folder)?;
     // In a file, since every user of the machine can read a process' arguments.
-    let config = place.folder.join("redis.conf");
+    let config = plan.folder.join("redis.conf");
     paths::write_secret(
         &config,
         &format!(
             "bind 127.0.0.1\nport {}\ndir {}\nrequirepass {}\nsave \"\"\nappendonly no\nmaxmemory 160mb\nmaxmemory-policy allkeys-lru\n",
-            place.port,
-            place.folder.display(),
-            place.password
+            plan.port,
+            plan.folder.display(),
+            plan.password
         ),
     )?;
-    let mut process = Daemon::new("redis", &REDIS.path()?, place.logs).args([config]).start()?;
-    process.wait_ready(START_LIMIT, || TcpStream::connect(("127.0.0.1", place.port)).is_ok())?;
-    Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", place.password, place.port) })
+    let mut process = Daemon::new("redis", &REDIS.path()?, plan.logs).args([config]).start()?;
+    process.wait_ready(START_LIMIT, || TcpStream::connect(("127.0.0.1", plan.port)).is_ok())?;
+    Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", plan.password, plan.port) })
 }
 
 /// Postgres refuses to run as root; root runs it as the packages' own user, or as nobody.

@@ -17,7 +17,7 @@ use devstack::tools::{SOCKET_IO_CLIENT, Tool};
 use serde_json::{Value, json};
 
 use crate::attack::{Attack, Statuses, series};
-use crate::drill::bench::Bench;
+use crate::drill::test_stack::TestStack;
 use crate::sockets::Sockets;
 
 /// The share of its limit that a job may use, whatever clients send.
@@ -57,16 +57,16 @@ pub fn attack(report: &mut Report, count: usize) -> Result<()> {
     let folder = paths::temporary("cardinality")?;
     let mut opened = None;
     report.step("a stack for hostile clients", || {
-        let bench = Bench::start(folder.path().to_owned(), SPEED, Form::Demo)?;
-        let token = bench.somebody()?;
-        let before = series::of_replicas(&bench.stack)?;
-        opened = Some((bench, token, before));
+        let test = TestStack::start(folder.path().to_owned(), SPEED, Form::Demo)?;
+        let token = test.new_account()?;
+        let before = series::of_replicas(&test.stack)?;
+        opened = Some((test, token, before));
         Ok(Outcome::passed())
     })?;
-    let Some((bench, token, before)) = opened else { return Ok(()) };
-    report.step(format!("{count} requests, beacons and events"), || send(&bench, &token, count))?;
+    let Some((test, token, before)) = opened else { return Ok(()) };
+    report.step(format!("{count} requests, beacons and events"), || send(&test, &token, count))?;
     report.step("no new series at the replicas", || {
-        let after = series::of_replicas(&bench.stack)?;
+        let after = series::of_replicas(&test.stack)?;
         ensure!(before.iter().chain(&after).all(|series| !series.is_empty()), "a replica has no series, so nothing is proven");
         let new: Vec<&String> = after.iter().zip(&before).flat_map(|(after, before)| after.difference(before)).collect();
         for series in &new {
@@ -76,10 +76,10 @@ pub fn attack(report: &mut Report, count: usize) -> Result<()> {
         Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} new series", new.len())) })
     })?;
     report.step("every target is UP", || {
-        await_scrapes(&bench)?;
-        all_up(&bench.url(Port::Prometheus)?)
+        await_scrapes(&test)?;
+        all_up(&test.url(Port::Prometheus)?)
     })?;
-    let jobs = jobs(&bench)?;
+    let jobs = jobs(&test)?;
     report.step("every job has samples", || Ok(Outcome::from(!jobs.is_empty()).with_note(format!("{} jobs", jobs.len()))))?;
     for job in jobs {
         report.step(format!("samples of a scrape: {}", job.name), || {
@@ -87,33 +87,33 @@ pub fn attack(report: &mut Report, count: usize) -> Result<()> {
             Ok(Outcome::from(job.share() < SHARE).with_note(note))
         })?;
     }
-    report.step("without its relabelling the edge uses more than its share", || without_relabelling(&bench))
+    report.step("without its relabelling the edge uses more than its share", || without_relabelling(&test))
 }
 
 /// Sends the attack; the outcome lists the statuses received.
-fn send(bench: &Bench, token: &str, count: usize) -> Result<Outcome> {
+fn send(test: &TestStack, token: &str, count: usize) -> Result<Outcome> {
     // Injects failures, so that some valid requests fail, too.
-    let faults = [500, 503].map(|status| bench.known_fault(json!({ "fault": "error", "status": status, "percent": 4 })));
+    let faults = [500, 503].map(|status| test.known_fault(json!({ "fault": "error", "status": status, "percent": 4 })));
     let faults = faults.into_iter().collect::<Result<Vec<_>>>()?;
-    let edge = bench.stack.edge()?;
+    let edge = test.stack.edge()?;
     let events = count * EVENTS_PERCENT / 100;
     let mut sockets = Sockets::start()?;
     let asked = json!({ "command": "attack", "url": edge, "token": token, "clients": SOCKETS, "events": events });
     let sent = sockets.ask(&asked)?;
-    let statuses = Attack::new(bench.stack.ports().address(Port::Edge)?, token.to_owned())?.send(count - events);
+    let statuses = Attack::new(test.stack.ports().address(Port::Edge)?, token.to_owned())?.send(count - events);
     for fault in &faults {
-        bench.end_fault(fault)?;
+        test.end_fault(fault)?;
     }
     let answered: usize = statuses.iter().filter(|(status, _)| **status > 0).map(|(_, count)| count).sum();
-    ensure!(answered * 2 > count - events, "most requests received no response: {}", told(&statuses));
-    ensure!(statuses.len() > LEAST_STATUSES, "only a few different statuses came back: {}", told(&statuses));
+    ensure!(answered * 2 > count - events, "most requests received no response: {}", listed(&statuses));
+    ensure!(statuses.len() > LEAST_STATUSES, "only a few different statuses came back: {}", listed(&statuses));
     ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "too few events were sent: {sent}");
-    Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], told(&statuses))))
+    Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], listed(&statuses))))
 }
 
-fn told(statuses: &Statuses) -> String {
-    let told = |(status, count): (&u16, &usize)| if *status == 0 { format!("none {count}") } else { format!("{status} {count}") };
-    statuses.iter().map(told).collect::<Vec<_>>().join(", ")
+fn listed(statuses: &Statuses) -> String {
+    let listed = |(status, count): (&u16, &usize)| if *status == 0 { format!("none {count}") } else { format!("{status} {count}") };
+    statuses.iter().map(listed).collect::<Vec<_>>().join(", ")
 }
 
 /// The largest scrape of a job.
@@ -129,9 +129,9 @@ impl Job {
     }
 }
 
-fn jobs(bench: &Bench) -> Result<Vec<Job>> {
-    let samples = ask(bench, "max by (job) (scrape_samples_post_metric_relabeling)")?;
-    let limits = ask(bench, "max by (job) (scrape_sample_limit)")?;
+fn jobs(test: &TestStack) -> Result<Vec<Job>> {
+    let samples = ask(test, "max by (job) (scrape_samples_post_metric_relabeling)")?;
+    let limits = ask(test, "max by (job) (scrape_sample_limit)")?;
     let limit = |name: &str| limits.iter().find(|(job, _)| job == name).map(|(_, limit)| *limit);
     samples
         .into_iter()
@@ -143,29 +143,29 @@ fn jobs(bench: &Bench) -> Result<Vec<Job>> {
 }
 
 /// The values of an instant query by job.
-fn ask(bench: &Bench, query: &str) -> Result<Vec<(String, f64)>> {
-    let results = bench.query(query)?;
+fn ask(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
+    let results = test.query(query)?;
     let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
     Ok(results.iter().filter_map(read).collect())
 }
 
 /// Waits until every target has been scraped after this call.
-fn await_scrapes(bench: &Bench) -> Result<()> {
+fn await_scrapes(test: &TestStack) -> Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
     wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
-        let times = ask(bench, "min by (job) (timestamp(up))")?;
+        let times = ask(test, "min by (job) (timestamp(up))")?;
         // A scrape's timestamp is the time at which it began.
         Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
     })
 }
 
 /// Removes the relabelling; passes when the edge then exceeds its share.
-fn without_relabelling(bench: &Bench) -> Result<Outcome> {
-    let file = bench.folder().join("config/prometheus/prometheus.yml");
-    let text = fs::read_to_string(&file)?;
-    fs::write(&file, configuration::without_relabelling(&text))?;
-    ensure!(bench.reload()?, "Prometheus rejected the changed configuration");
-    await_scrapes(bench)?;
-    let edge = jobs(bench)?.into_iter().find(|job| job.name == "caddy").context("the edge has no scrape")?;
+fn without_relabelling(test: &TestStack) -> Result<Outcome> {
+    let file = test.folder().join("config/prometheus/prometheus.yml");
+    let written = fs::read_to_string(&file)?;
+    fs::write(&file, configuration::without_relabelling(&written))?;
+    ensure!(test.reload()?, "Prometheus rejected the changed configuration");
+    await_scrapes(test)?;
+    let edge = jobs(test)?.into_iter().find(|job| job.name == "caddy").context("the edge has no scrape")?;
     Ok(Outcome::from(edge.share() > SHARE).with_note(format!("{} of {}", edge.samples, edge.limit)))
 }

@@ -56,24 +56,24 @@ impl Options {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let folder = paths::temporary("fanout")?;
-    let mut bench = None;
+    let mut subscribers = None;
     report.step(format!("{} clients on three replicas", options.clients), || {
-        let (opened, outcome) = Bench::open(folder.path().to_owned(), options)?;
-        bench = Some(opened);
+        let (opened, outcome) = Subscribers::open(folder.path().to_owned(), options)?;
+        subscribers = Some(opened);
         Ok(outcome)
     })?;
-    let Some(mut bench) = bench else { return Ok(()) };
-    report.step(format!("{} events", options.events), || bench.round(options.events))?;
+    let Some(mut subscribers) = subscribers else { return Ok(()) };
+    report.step(format!("{} events", options.events), || subscribers.round(options.events))?;
     if options.restart_redis {
-        report.step("Redis killed: the emitting replica's clients receive events", || bench.round_without_redis())?;
-        report.step("Redis is back: every replica receives events", || bench.recover())?;
-        report.step(format!("{} events after recovery", options.events), || bench.round(options.events))?;
+        report.step("Redis killed: the emitting replica's clients receive events", || subscribers.round_without_redis())?;
+        report.step("Redis is back: every replica receives events", || subscribers.recover())?;
+        report.step(format!("{} events after recovery", options.events), || subscribers.round(options.events))?;
     }
     Ok(())
 }
 
 /// A stack, its clients, and the project that they subscribe to.
-struct Bench {
+struct Subscribers {
     clients: Sockets,
     stack: Stack,
     token: String,
@@ -81,7 +81,7 @@ struct Bench {
     count: u32,
 }
 
-impl Bench {
+impl Subscribers {
     fn open(folder: PathBuf, options: &Options) -> Result<(Self, Outcome)> {
         let stack = start(folder, MAX_REPLICAS, options.release, options.clients)?;
         let edge = stack.edge()?;
@@ -93,13 +93,13 @@ impl Bench {
         let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": options.clients, "project": project });
         let answer = clients.ask(&asked)?;
         ensure!(answer["subscribed"] == options.clients, "some clients failed to subscribe: {answer}");
-        let mut bench = Self { clients, stack, token, project, count: options.clients };
-        let spread = bench.spread()?;
+        let mut subscribers = Self { clients, stack, token, project, count: options.clients };
+        let spread = subscribers.spread()?;
         // If a replica had no clients, nothing would be proven.
         ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
         let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
-        bench.await_bus()?;
-        Ok((bench, outcome))
+        subscribers.await_bus()?;
+        Ok((subscribers, outcome))
     }
 
     /// The number of clients that each replica counts; waits until they add up to all clients.
@@ -134,9 +134,9 @@ impl Bench {
     }
 
     fn round(&mut self, events: u32) -> Result<Outcome> {
-        let heard = self.emit(events, EVENT_LIMIT)?;
-        ensure!(heard["lost"] == 0 && heard["doubled"] == 0, "{heard}");
-        let quantile = |name: &str| heard[name].as_f64().unwrap_or_default();
+        let receipts = self.emit(events, EVENT_LIMIT)?;
+        ensure!(receipts["lost"] == 0 && receipts["doubled"] == 0, "{receipts}");
+        let quantile = |name: &str| receipts[name].as_f64().unwrap_or_default();
         let note = format!(
             "0 lost, 0 doubled; from the change to the receipt p50 {:.1} ms, p90 {:.1} ms, p99 {:.1} ms, max {:.1} ms",
             quantile("p50"),
@@ -153,8 +153,8 @@ impl Bench {
         self.stack.kill_redis()?;
         let emitted = self.emit(1, Duration::from_secs(1));
         self.stack.start_redis()?;
-        let heard = emitted.context("while Redis was down")?;
-        let reached = f64::from(self.count) - heard["lost"].as_f64().unwrap_or_default();
+        let receipts = emitted.context("while Redis was down")?;
+        let reached = f64::from(self.count) - receipts["lost"].as_f64().unwrap_or_default();
         ensure!((reached - here).abs() < 0.5, "{reached} clients received the event, {here} are connected to the emitting replica");
         let dropped = self.sum(1, "websocket_messages_dropped_total")?;
         ensure!(dropped >= 1.0, "events that did not cross replicas were not counted");

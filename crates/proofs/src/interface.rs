@@ -99,18 +99,18 @@ fn compare(stack: &Stack, folder: &Path, options: &Options) -> Result<Outcome> {
     paths::write_secret(&accounts_file, &json!({ "schemaVersion": "0.2.0", "auth": accounts }).to_string())?;
 
     let results = folder.join("results.json");
-    let told = paths::root().join("tests/interface");
+    let settings = paths::root().join("tests/interface");
     let mut program = task(SCHEMATHESIS.path()?);
     program
         .arg("--config-file")
-        .arg(told.join("schemathesis.toml"))
+        .arg(settings.join("schemathesis.toml"))
         .args(["run", &format!("{edge}/api/openapi.json")])
         .args(["--seed", &options.seed.to_string(), "--max-examples", &options.examples.to_string()])
         .args(["--report", "json", "--report-json-path"])
         .arg(&results)
         // Schemathesis stores its example database in the working directory.
         .current_dir(folder)
-        .env("SCHEMATHESIS_HOOKS", told.join("hooks.py"))
+        .env("SCHEMATHESIS_HOOKS", settings.join("hooks.py"))
         .env("INTERFACE_ACCOUNTS", accounts_file);
     let succeeded = run_task(&mut program)?;
     let text = fs::read_to_string(&results).context("Schemathesis left no results")?;

@@ -2,10 +2,10 @@
 //! intended receivers (`notifications/routes`), inhibits the intended alerts and no others (`notifications/inhibitions`) and renders the
 //! intended text; notifications arrive (`notifications/live`), and their links work (`notifications/links`).
 
-mod bench;
 mod inhibitions;
 mod links;
 mod live;
+mod receivers;
 mod routes;
 
 use std::fs;

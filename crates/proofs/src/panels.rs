@@ -1,9 +1,9 @@
 //! Proves that panels work: under load none of them is empty, and each reacts to the failure it exists to show.
 //!
-//! `panels/causes` injects the failures, `panels/shown` queries the data of a panel, `panels/band` decides whether the data has moved from
-//! its baseline, and `panels/proof` runs the proof. The panels themselves belong to `dashboards`.
+//! `panels/causes` injects the failures, `panels/shown` queries the data of a panel, `panels/baseline` decides whether the data has moved
+//! from its baseline, and `panels/proof` runs the proof. The panels themselves belong to `dashboards`.
 
-mod band;
+mod baseline;
 mod causes;
 mod proof;
 mod shown;

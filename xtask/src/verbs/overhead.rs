@@ -24,9 +24,9 @@ pub fn run(args: &Args) -> Result<bool> {
     report.step("benchmark", || {
         let folder = paths::temporary("overhead")?;
         let (postgres, redis) = stores::disposable(folder.path())?;
-        let mut bench = cargo::command();
-        bench.args(["bench", "--bench", "overhead"]).env("DATABASE_URL", &postgres.url).env("REDIS_URL", &redis.url);
-        Ok(if run_task(&mut bench)? {
+        let mut benchmark = cargo::command();
+        benchmark.args(["bench", "--bench", "overhead"]).env("DATABASE_URL", &postgres.url).env("REDIS_URL", &redis.url);
+        Ok(if run_task(&mut benchmark)? {
             Outcome::passed().with_note("figures above")
         } else {
             Outcome::failed("the benchmark did not finish")

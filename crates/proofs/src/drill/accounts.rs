@@ -5,7 +5,7 @@ use std::net::Ipv4Addr;
 use devstack::ports::Port;
 use serde_json::json;
 
-use super::bench::{Bench, shoot};
+use super::test_stack::{TestStack, send_and_forget};
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
@@ -14,8 +14,8 @@ pub const FAILURES: Drill = Drill {
     alerts: &["HighAuthFailureRate"],
     cause: "a client tries three wrong passwords per second",
     mitigation: "the address is blocked, which ends the attempts",
-    inject: |bench| {
-        let guesses = guesses(bench, 3, 2)?;
+    inject: |test| {
+        let guesses = guesses(test, 3, 2)?;
         Ok(ends(guesses))
     },
 };
@@ -25,8 +25,8 @@ pub const BRUTE_FORCE: Drill = Drill {
     alerts: &["PossibleBruteForceAttack"],
     cause: "a client tries forty wrong passwords per second and continues when throttled",
     mitigation: "the address is blocked, which ends the attempts",
-    inject: |bench| {
-        let guesses = guesses(bench, 40, 4)?;
+    inject: |test| {
+        let guesses = guesses(test, 40, 4)?;
         Ok(ends(guesses))
     },
 };
@@ -36,21 +36,21 @@ pub const OAUTH: Drill = Drill {
     alerts: &["OAuthFailures"],
     cause: "every callback from Google carries a forged `state`",
     mitigation: "the client that forges the callbacks is stopped",
-    inject: |bench| {
-        let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", bench.url(Port::Backend(3))?);
+    inject: |test| {
+        let url = format!("{}/api/oauth/google/callback?state=forged&code=forged", test.url(Port::Backend(3))?);
         let address = [("x-forwarded-for", "203.0.113.1")];
-        let forger = Traffic::start(3, 1, move |client, _| shoot(client, "GET", &url, &address, None));
+        let forger = Traffic::start(3, 1, move |client, _| send_and_forget(client, "GET", &url, &address, None));
         Ok(ends(forger))
     },
 };
 
 /// Each guess comes from an address reserved for documentation (RFC 5737), as do the forged callbacks above, so that rate limits hit the
 /// attack and not the load beside it.
-fn guesses(bench: &Bench, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
-    let url = format!("{}/api/auth/login", bench.url(Port::Backend(3))?);
+fn guesses(test: &TestStack, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
+    let url = format!("{}/api/auth/login", test.url(Port::Backend(3))?);
     let address = Ipv4Addr::new(203, 0, 113, u8::try_from(per_second).unwrap_or_default()).to_string();
     Ok(Traffic::start(per_second, connections, move |client, number| {
         let guess = json!({ "email": format!("victim-{number}@example.org"), "password": "not-the-password" });
-        shoot(client, "POST", &url, &[("x-forwarded-for", &address)], Some(&guess));
+        send_and_forget(client, "POST", &url, &[("x-forwarded-for", &address)], Some(&guess));
     }))
 }

@@ -13,7 +13,7 @@ use devstack::process::wait_until;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use super::bench::{Bench, shoot};
+use super::test_stack::{TestStack, send_and_forget};
 use super::traffic::Traffic;
 use super::{Drill, Mitigation};
 
@@ -31,13 +31,13 @@ pub const SIGN_INS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:login:critical"],
     cause: "eight sign-ins per second fail on a damaged password hash",
     mitigation: "the hashes are repaired",
-    inject: |bench| {
-        damage(bench)?;
-        let url = login(bench)?;
+    inject: |test| {
+        damage(test)?;
+        let url = login(test)?;
         let failing = Traffic::start(8, 1, move |client, number| fail_to_sign_in(client, &url, number));
-        Ok(Box::new(move |bench| {
+        Ok(Box::new(move |test| {
             drop(failing);
-            repair(bench)
+            repair(test)
         }))
     },
 };
@@ -47,8 +47,8 @@ pub const LATENESS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
     cause: "backend-3 is frozen for 4 s of every 16 s: 5 % of the events between replicas are late",
     mitigation: "the process that freezes it is stopped",
-    inject: |bench| {
-        let replica = bench.stack.pid("backend-3")?;
+    inject: |test| {
+        let replica = test.stack.pid("backend-3")?;
         let freezer = Traffic::start(1, 1, move |_, second| {
             let signal = match second % 16 {
                 0 => Signal::STOP,
@@ -72,10 +72,10 @@ const CYCLE: u32 = 200;
 const SLOW_ROUTE: &str = "/api/oauth/platforms";
 const OUTWEIGHED: Duration = Duration::from_mins(2);
 
-fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
-    damage(bench)?;
-    let replicas: Vec<String> = (1..=MAX_REPLICAS).map(|number| bench.url(Port::Backend(number))).collect::<Result<_>>()?;
-    let login = login(bench)?;
+fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
+    damage(test)?;
+    let replicas: Vec<String> = (1..=MAX_REPLICAS).map(|number| test.url(Port::Backend(number))).collect::<Result<_>>()?;
+    let login = login(test)?;
     let fails = Arc::new(AtomicBool::new(false));
     let still_fails = fails.clone();
     // Bypasses the edge, which is busy enough.
@@ -84,23 +84,23 @@ fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
         match number % CYCLE {
             0 if still_fails.load(Ordering::Relaxed) => fail_to_sign_in(client, &login, number / CYCLE),
             // Answered with 422, which counts as a success for the objective.
-            place if place.is_multiple_of(4) => shoot(client, "POST", &login, &[], Some(&json!({}))),
-            place if place % 24 == 1 => shoot(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
-            _ => shoot(client, "GET", &format!("{replica}/version"), &[], None),
+            place if place.is_multiple_of(4) => send_and_forget(client, "POST", &login, &[], Some(&json!({}))),
+            place if place % 24 == 1 => send_and_forget(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
+            _ => send_and_forget(client, "GET", &format!("{replica}/version"), &[], None),
         }
     });
     // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective burns over the longest window as
     // well, and that alert would fire while this drill waits for the end of its own.
     let burning = "ALERTS{alertname=\"ErrorBudgetBurn\",severity=\"warning\",slo=~\"requests-.+|login\"}";
-    wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(bench.query(burning)?.is_empty()))?;
+    wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(test.query(burning)?.is_empty()))?;
     fails.store(true, Ordering::Relaxed);
-    let fault = bench.known_fault(json!({ "fault": "latency", "delay_ms": 400, "route": SLOW_ROUTE }))?;
-    Ok(Box::new(move |bench| {
+    let fault = test.known_fault(json!({ "fault": "latency", "delay_ms": 400, "route": SLOW_ROUTE }))?;
+    Ok(Box::new(move |test| {
         fails.store(false, Ordering::Relaxed);
-        repair(bench)?;
-        bench.end_fault(&fault)?;
+        repair(test)?;
+        test.end_fault(&fault)?;
         // Only successful requests lower the share of failed ones.
-        bench.keep_until_resolved(requests);
+        test.keep_until_resolved(requests);
         // Wait until every replica has read it.
         thread::sleep(Duration::from_secs(1));
         Ok(())
@@ -111,26 +111,26 @@ fn small_shares(bench: &mut Bench) -> Result<Mitigation> {
 const DAMAGED: u32 = 2000;
 
 /// Creates accounts whose password hash cannot be parsed.
-fn damage(bench: &Bench) -> Result<()> {
+fn damage(test: &TestStack) -> Result<()> {
     let accounts = "INSERT INTO users (id, email, display_name, password_hash)
         SELECT gen_random_uuid(), 'damaged-' || number || '@example.org', 'Damaged', 'damaged'";
-    bench.stack.sql(&format!(
+    test.stack.sql(&format!(
         "{accounts} FROM generate_series(0, {DAMAGED}) AS number ON CONFLICT (email) DO UPDATE SET password_hash = 'damaged'"
     ))?;
     Ok(())
 }
 
-fn repair(bench: &Bench) -> Result<()> {
-    bench.stack.sql("UPDATE users SET password_hash = NULL WHERE password_hash = 'damaged'").map(drop)
+fn repair(test: &TestStack) -> Result<()> {
+    test.stack.sql("UPDATE users SET password_hash = NULL WHERE password_hash = 'damaged'").map(drop)
 }
 
-fn login(bench: &Bench) -> Result<String> {
-    Ok(format!("{}/api/auth/login", bench.url(Port::Backend(1))?))
+fn login(test: &TestStack) -> Result<String> {
+    Ok(format!("{}/api/auth/login", test.url(Port::Backend(1))?))
 }
 
 /// Tries to sign in to a damaged account, each time from an address reserved for documentation (RFC 5737).
 fn fail_to_sign_in(client: &Client, url: &str, number: u32) {
     let address = format!("198.51.100.{}", number % 250);
     let owner = json!({ "email": format!("damaged-{}@example.org", number % DAMAGED), "password": "not-the-password" });
-    shoot(client, "POST", url, &[("x-forwarded-for", &address)], Some(&owner));
+    send_and_forget(client, "POST", url, &[("x-forwarded-for", &address)], Some(&owner));
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::bench::shoot;
+use super::test_stack::send_and_forget;
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
@@ -11,10 +11,11 @@ pub const FORGETFUL: Drill = Drill {
     alerts: &["LowCacheHitRate"],
     cause: "a script empties Redis ten times per second",
     mitigation: "the script is stopped",
-    inject: |bench| {
-        let (url, bearer) = (format!("{}/api/auth/me", bench.stack.edge()?), format!("Bearer {}", bench.somebody()?));
-        let askers = Traffic::start(8, 2, move |client, _| shoot(client, "GET", &url, &[("authorization", &bearer)], None::<&Value>));
-        let script = bench.stack.redis(&["-r", "-1", "-i", "0.1", "FLUSHDB"])?;
+    inject: |test| {
+        let (url, bearer) = (format!("{}/api/auth/me", test.stack.edge()?), format!("Bearer {}", test.new_account()?));
+        let askers =
+            Traffic::start(8, 2, move |client, _| send_and_forget(client, "GET", &url, &[("authorization", &bearer)], None::<&Value>));
+        let script = test.stack.redis(&["-r", "-1", "-i", "0.1", "FLUSHDB"])?;
         Ok(Box::new(move |_| {
             drop(script);
             drop(askers);
@@ -28,8 +29,8 @@ pub const SLOW: Drill = Drill {
     alerts: &["RedisSlow"],
     cause: "Redis is paused for 200 ms, again and again",
     mitigation: "the script that pauses Redis is stopped",
-    inject: |bench| {
-        let pauses = bench.stack.redis(&["-r", "-1", "-i", "0.3", "CLIENT", "PAUSE", "200", "ALL"])?;
+    inject: |test| {
+        let pauses = test.stack.redis(&["-r", "-1", "-i", "0.3", "CLIENT", "PAUSE", "200", "ALL"])?;
         Ok(ends(pauses))
     },
 };
@@ -39,12 +40,12 @@ pub const DOWN: Drill = Drill {
     alerts: &["RedisDown", "CacheErrors", "RealtimeAdapterDisconnected"],
     cause: "Redis is killed",
     mitigation: "Redis is started",
-    inject: |bench| {
-        let url = format!("{}/api/showcase", bench.stack.edge()?);
-        let visitors = Traffic::start(10, 2, move |client, _| shoot(client, "GET", &url, &[], None));
-        bench.stack.kill_redis()?;
-        Ok(Box::new(move |bench| {
-            bench.stack.start_redis()?;
+    inject: |test| {
+        let url = format!("{}/api/showcase", test.stack.edge()?);
+        let visitors = Traffic::start(10, 2, move |client, _| send_and_forget(client, "GET", &url, &[], None));
+        test.stack.kill_redis()?;
+        Ok(Box::new(move |test| {
+            test.stack.start_redis()?;
             drop(visitors);
             Ok(())
         }))

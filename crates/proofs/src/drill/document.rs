@@ -8,24 +8,24 @@ use anyhow::{Context, Result};
 use devstack::paths;
 use serde_json::Value;
 
-use super::bench::Bench;
 use super::run::Drilled;
 use super::schedule;
+use super::test_stack::TestStack;
 use super::watch::{Key, has, parts};
 
 /// Writes the whole document.
-pub fn write(bench: &Bench, speed: u32, drilled: &[Drilled]) -> Result<()> {
+pub fn write(test: &TestStack, speed: u32, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
-    fs::write(&path, text(&rules(bench)?, speed, drilled)).with_context(|| format!("failed to write {}", path.display()))
+    fs::write(&path, text(&rules(test)?, speed, drilled)).with_context(|| format!("failed to write {}", path.display()))
 }
 
 /// Updates the rows of some drills in the document, in the order of the schedule. Rows without a drill are dropped.
-pub fn update(bench: &Bench, drilled: &[Drilled]) -> Result<()> {
+pub fn update(test: &TestStack, drilled: &[Drilled]) -> Result<()> {
     let path = paths::root().join("docs/ALERTS.md");
-    let text = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let rows: Vec<String> = rows(&rules(bench)?, drilled);
+    let document = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
+    let rows: Vec<String> = rows(&rules(test)?, drilled);
     let order: Vec<String> = schedule::alerts(schedule::ALL).map(label).collect();
-    fs::write(&path, merged(&text, &rows, &order)).with_context(|| format!("failed to write {}", path.display()))
+    fs::write(&path, merged(&document, &rows, &order)).with_context(|| format!("failed to write {}", path.display()))
 }
 
 fn merged(text: &str, rows: &[String], order: &[String]) -> String {
@@ -49,8 +49,8 @@ fn label(alert: Key) -> String {
 }
 
 /// Every alerting rule that Prometheus has loaded.
-pub fn rules(bench: &Bench) -> Result<Vec<Value>> {
-    let answer = bench.prometheus("/api/v1/rules?type=alert")?;
+pub fn rules(test: &TestStack) -> Result<Vec<Value>> {
+    let answer = test.prometheus("/api/v1/rules?type=alert")?;
     let groups = answer["data"]["groups"].as_array().context("Prometheus answered no rules")?;
     Ok(groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten().cloned()).collect())
 }
@@ -97,9 +97,9 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
             drill.cause,
             drill.mitigation,
             seconds(times.firing),
-            seconds(times.told),
+            seconds(times.notified),
             after(times.resolved),
-            after(times.taken_back)
+            after(times.resolution_notified)
         );
         rows.push(text);
     }

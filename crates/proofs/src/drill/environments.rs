@@ -8,7 +8,7 @@ use devstack::process::wait_until;
 use serde_json::json;
 
 use super::Drill;
-use super::bench::{Bench, shoot};
+use super::test_stack::{TestStack, send_and_forget};
 use super::traffic::Traffic;
 use crate::users::create_project;
 
@@ -22,13 +22,13 @@ pub const FAILING: Drill = Drill {
     alerts: &["HighDockerFailureRate", "HighEnvironmentErrorRate"],
     cause: "the driver fails every start: eight environments end in error, and the owner of six others retries again and again",
     mitigation: "the driver is repaired (fault `driver`) and the environments are deleted",
-    inject: |bench| {
-        let (given_up, tried) = (Environments::make(bench, 8)?, Environments::make(bench, 6)?);
-        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
+    inject: |test| {
+        let (given_up, tried) = (Environments::make(test, 8)?, Environments::make(test, 6)?);
+        let fault = test.known_fault(json!({ "fault": "driver", "operation": "start" }))?;
         given_up.all("start", 202)?;
         let starts = tried.each(2, "start");
-        Ok(Box::new(move |bench| {
-            bench.end_fault(&fault)?;
+        Ok(Box::new(move |test| {
+            test.end_fault(&fault)?;
             drop(starts);
             given_up.delete()?;
             tried.delete()
@@ -41,15 +41,15 @@ pub const SLOW: Drill = Drill {
     alerts: &["SlowDockerOperations"],
     cause: "every restart takes the driver 7 s longer (10 s are allowed), for twenty environments in turn",
     mitigation: "the driver is repaired (fault `driver`)",
-    inject: |bench| {
-        let some = Environments::make(bench, 20)?;
+    inject: |test| {
+        let some = Environments::make(test, 20)?;
         some.all("start", 202)?;
         some.wait_for("running")?;
-        let fault = bench.known_fault(json!({ "fault": "driver", "operation": "restart", "delay_ms": 7000 }))?;
+        let fault = test.known_fault(json!({ "fault": "driver", "operation": "restart", "delay_ms": 7000 }))?;
         let restarts = some.each(1, "restart");
-        Ok(Box::new(move |bench| {
+        Ok(Box::new(move |test| {
             drop(restarts);
-            bench.end_fault(&fault)
+            test.end_fault(&fault)
         }))
     },
 };
@@ -62,8 +62,8 @@ pub struct Environments {
 
 impl Environments {
     /// Creates `count` environments and waits until they are stopped.
-    pub fn make(bench: &Bench, count: usize) -> Result<Self> {
-        let (edge, token) = (bench.stack.edge()?, bench.somebody()?);
+    pub fn make(test: &TestStack, count: usize) -> Result<Self> {
+        let (edge, token) = (test.stack.edge()?, test.new_account()?);
         let project = create_project(&edge, &token, "Drilled")?;
         let mut some = Self { bearer: format!("Bearer {token}"), places: Vec::new() };
         for number in 0..count {
@@ -104,7 +104,7 @@ impl Environments {
         let (bearer, places) = (self.bearer.clone(), self.places.clone());
         Traffic::start(per_second, 1, move |client, number| {
             let place = &places[number as usize % places.len()];
-            shoot(client, "POST", &format!("{place}/{act}"), &[("authorization", &bearer)], None);
+            send_and_forget(client, "POST", &format!("{place}/{act}"), &[("authorization", &bearer)], None);
         })
     }
 

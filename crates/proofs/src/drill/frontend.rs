@@ -4,7 +4,7 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Drill;
-use super::bench::{Bench, shoot};
+use super::test_stack::{TestStack, send_and_forget};
 use super::traffic::Traffic;
 
 /// The user agent of a person's browser: the service does not count robots.
@@ -15,10 +15,10 @@ pub const ERRORS: Drill = Drill {
     alerts: &["ClientErrorsHigh"],
     cause: "every third page view reports a script error",
     mitigation: "the script is fixed: page views report no errors",
-    inject: |bench| {
+    inject: |test| {
         let view = json!([{ "kind": "page_view", "route": "/about" }]);
         let broken = json!([{ "kind": "page_view", "route": "/about" }, { "kind": "client_error", "type": "error" }]);
-        let (views, broken) = (beacons(bench, 8, &view)?, beacons(bench, 4, &broken)?);
+        let (views, broken) = (beacons(test, 8, &view)?, beacons(test, 4, &broken)?);
         Ok(Box::new(move |_| {
             drop((broken, views));
             Ok(())
@@ -31,21 +31,21 @@ pub const SLOW: Drill = Drill {
     alerts: &["PoorWebVitals"],
     cause: "visitors of the showcase report a largest contentful paint of 6 s",
     mitigation: "the page is fixed: its largest contentful paint takes 300 ms",
-    inject: |bench| {
-        let late = beacons(bench, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
-        Ok(Box::new(move |bench| {
+    inject: |test| {
+        let late = beacons(test, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
+        Ok(Box::new(move |test| {
             drop(late);
             // No drill waits for this traffic; it continues until the stack stops.
-            let soon = beacons(bench, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
-            bench.keep(soon);
+            let soon = beacons(test, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
+            test.keep(soon);
             Ok(())
         }))
     },
 };
 
 /// Sends a beacon with the given events at a rate.
-pub fn beacons(bench: &Bench, per_second: u32, events: &Value) -> Result<Traffic> {
-    let url = format!("{}/api/rum", bench.stack.edge()?);
+pub fn beacons(test: &TestStack, per_second: u32, events: &Value) -> Result<Traffic> {
+    let url = format!("{}/api/rum", test.stack.edge()?);
     let beacon = json!({ "events": events });
-    Ok(Traffic::start(per_second, 1, move |client, _| shoot(client, "POST", &url, &[("user-agent", AGENT)], Some(&beacon))))
+    Ok(Traffic::start(per_second, 1, move |client, _| send_and_forget(client, "POST", &url, &[("user-agent", AGENT)], Some(&beacon))))
 }

@@ -10,7 +10,7 @@ use devstack::process::{capture_ok, task};
 use rustix::process::Signal;
 
 use super::Drill;
-use super::bench::Bench;
+use super::test_stack::TestStack;
 use super::traffic::Traffic;
 
 /// One replica is down.
@@ -18,9 +18,9 @@ pub const REPLICA: Drill = Drill {
     alerts: &["ServiceDown"],
     cause: "backend-2 is killed",
     mitigation: "it is started again",
-    inject: |bench| {
-        bench.stack.end_replica(2, Signal::KILL)?;
-        Ok(Box::new(|bench| bench.stack.start_successor(2)))
+    inject: |test| {
+        test.stack.end_replica(2, Signal::KILL)?;
+        Ok(Box::new(|test| test.stack.start_successor(2)))
     },
 };
 
@@ -29,11 +29,11 @@ pub const SERVICE: Drill = Drill {
     alerts: &["AllReplicasDown"],
     cause: "all three replicas are killed",
     mitigation: "they are started again",
-    inject: |bench| {
+    inject: |test| {
         for number in 1..=MAX_REPLICAS {
-            bench.stack.end_replica(number, Signal::KILL)?;
+            test.stack.end_replica(number, Signal::KILL)?;
         }
-        Ok(Box::new(|bench| (1..=MAX_REPLICAS).try_for_each(|number| bench.stack.start_successor(number))))
+        Ok(Box::new(|test| (1..=MAX_REPLICAS).try_for_each(|number| test.stack.start_successor(number))))
     },
 };
 
@@ -42,14 +42,14 @@ pub const NOT_READY: Drill = Drill {
     alerts: &["ReplicaNotReady", "EdgeUpstreamUnhealthy"],
     cause: "backend-3 is started with the address of a Postgres that does not exist",
     mitigation: "it is started with the right address",
-    inject: |bench| {
-        bench.stack.end_replica(3, Signal::KILL)?;
-        let nowhere = bench.folder().join("nowhere");
+    inject: |test| {
+        test.stack.end_replica(3, Signal::KILL)?;
+        let nowhere = test.folder().join("nowhere");
         fs::write(&nowhere, "postgres://vitrine:a-password-of-nobody@127.0.0.1:1/vitrine")?;
-        bench.stack.launch_successor(3, &[("DATABASE_URL_FILE", &nowhere.to_string_lossy())])?;
-        Ok(Box::new(|bench| {
-            bench.stack.end_replica(3, Signal::KILL)?;
-            bench.stack.start_successor(3)
+        test.stack.launch_successor(3, &[("DATABASE_URL_FILE", &nowhere.to_string_lossy())])?;
+        Ok(Box::new(|test| {
+            test.stack.end_replica(3, Signal::KILL)?;
+            test.stack.start_successor(3)
         }))
     },
 };
@@ -59,18 +59,18 @@ pub const DISK: Drill = Drill {
     alerts: &["DiskWillFill"],
     cause: "a disk of 64 MiB fills by 1 MiB per second",
     mitigation: "the files are deleted and the program that writes them is stopped",
-    inject: |bench| {
-        let disk = Disk::mount(bench)?;
+    inject: |test| {
+        let disk = Disk::mount(test)?;
         let file = disk.place.join("growing");
         let writer = Traffic::start(1, 1, move |_, number| {
             // Starts half full; never fills it completely.
             let written = (34 + u64::from(number)).min(60);
             let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
         });
-        Ok(Box::new(move |bench| {
+        Ok(Box::new(move |test| {
             drop(writer);
             fs::remove_file(disk.place.join("growing"))?;
-            bench.keep(disk);
+            test.keep(disk);
             Ok(())
         }))
     },
@@ -82,8 +82,8 @@ struct Disk {
 }
 
 impl Disk {
-    fn mount(bench: &Bench) -> Result<Self> {
-        let (file, place) = (bench.folder().join("disk.img"), bench.folder().join("disk"));
+    fn mount(test: &TestStack) -> Result<Self> {
+        let (file, place) = (test.folder().join("disk.img"), test.folder().join("disk"));
         paths::ensure(&place)?;
         fs::File::create(&file)?.set_len(64 << 20)?;
         capture_ok(task("mkfs.ext4").arg("-q").arg(&file))?;

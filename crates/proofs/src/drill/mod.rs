@@ -1,11 +1,10 @@
 //! Drills: each alert fires on its real cause, notifies its receiver, and resolves after the mitigation that its runbook names.
 //!
 //! There is one file of drills per rule file (`http`, `database`, …); `schedule` defines which drills run at the same time. The tools of
-//! drills are `bench` (the stack and its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` executes the
+//! drills are `test_stack` (the stack and its controls) and `traffic` (requests at a rate). `watch` observes the alerts, `run` executes the
 //! drills, and `document` writes the results. `panels` uses the same causes to make dashboard panels react.
 
 pub(crate) mod accounts;
-pub(crate) mod bench;
 pub(crate) mod burns;
 pub(crate) mod cache;
 pub(crate) mod database;
@@ -23,6 +22,7 @@ pub(crate) mod run;
 pub(crate) mod runtime;
 pub(crate) mod schedule;
 pub(crate) mod stability;
+pub(crate) mod test_stack;
 pub(crate) mod traffic;
 pub(crate) mod watch;
 
@@ -30,10 +30,10 @@ use std::any::Any;
 
 use anyhow::Result;
 
-use bench::Bench;
+use test_stack::TestStack;
 
 /// Undoes the cause.
-pub type Mitigation = Box<dyn FnOnce(&mut Bench) -> Result<()>>;
+pub type Mitigation = Box<dyn FnOnce(&mut TestStack) -> Result<()>>;
 
 /// One cause and the alerts that it raises.
 pub struct Drill {
@@ -44,7 +44,7 @@ pub struct Drill {
     /// The fix, as in the runbook.
     pub mitigation: &'static str,
     /// Injects the cause and returns its mitigation.
-    pub inject: fn(&mut Bench) -> Result<Mitigation>,
+    pub inject: fn(&mut TestStack) -> Result<Mitigation>,
 }
 
 /// The mitigation of a cause that lasts until `cause` is dropped.

@@ -13,7 +13,7 @@ use devstack::stack::PROGRAMS;
 use devstack::tools::{K6, SOCKET_IO_CLIENT, Tool};
 use rustix::process::Signal;
 
-use super::bench::Bench;
+use super::test_stack::TestStack;
 use super::{Drill, document, run, schedule, watch};
 use crate::load::Load;
 
@@ -44,19 +44,19 @@ impl Selection<'_> {
         }
     }
 
-    fn account(&self, form: Form) -> Account {
+    fn record(&self, form: Form) -> Record {
         match (form, self) {
             // The document describes the demo form only.
-            (Form::Production, _) | (_, Self::Short) => Account::None,
-            (Form::Demo, Self::All) => Account::Whole,
-            (Form::Demo, Self::Named(_)) => Account::Rows,
+            (Form::Production, _) | (_, Self::Short) => Record::None,
+            (Form::Demo, Self::All) => Record::Whole,
+            (Form::Demo, Self::Named(_)) => Record::Rows,
         }
     }
 }
 
 /// Adds drills to a report.
 pub fn add(report: &mut Report, selection: &Selection, speed: u32, form: Form) -> Result<()> {
-    run_all(report, &selection.batches()?, speed, form, selection.account(form))
+    run_all(report, &selection.batches()?, speed, form, selection.record(form))
 }
 
 /// The drills of the named alerts, in the order of the schedule.
@@ -71,7 +71,7 @@ fn chosen(names: &[String]) -> Result<Vec<Vec<&'static Drill>>> {
 
 /// Which part of docs/ALERTS.md to write.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Account {
+enum Record {
     None,
     /// The rows of the drilled alerts.
     Rows,
@@ -79,59 +79,59 @@ enum Account {
     Whole,
 }
 
-fn run_all(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form, account: Account) -> Result<()> {
+fn run_all(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form, record: Record) -> Result<()> {
     let folder = paths::temporary("drill")?;
     let mut started = None;
     report.step(format!("a stack under load, its monitoring at {speed} times the speed"), || {
-        let bench = Bench::start(folder.path().to_owned(), speed, form)?;
-        let load = load(&bench, Duration::from_hours(2))?;
-        started = Some((load, bench));
+        let test = TestStack::start(folder.path().to_owned(), speed, form)?;
+        let load = load(&test, Duration::from_hours(2))?;
+        started = Some((load, test));
         Ok(Outcome::passed())
     })?;
-    let Some((_load, mut bench)) = started else { return Ok(()) };
+    let Some((_load, mut test)) = started else { return Ok(()) };
     let mut drilled = Vec::new();
     for batch in batches {
-        let mut of_batch = run::batch(report, &mut bench, batch, speed)?;
-        if account == Account::Rows {
+        let mut of_batch = run::batch(report, &mut test, batch, speed)?;
+        if record == Record::Rows {
             of_batch.retain(|drill| drill.times.are_complete());
-            document::update(&bench, &of_batch)?;
+            document::update(&test, &of_batch)?;
         }
         drilled.extend(of_batch);
     }
-    if account == Account::Whole {
-        report.step("Watchdog", || watchdog(&mut bench, speed))?;
+    if record == Record::Whole {
+        report.step("Watchdog", || watchdog(&mut test, speed))?;
         if drilled.iter().all(|drill| drill.times.are_complete()) {
-            document::write(&bench, speed, &drilled)?;
+            document::write(&test, speed, &drilled)?;
         }
     }
     Ok(())
 }
 
 /// The load that runs during drills.
-pub fn load(bench: &Bench, duration: Duration) -> Result<Load> {
-    let prometheus = bench.url(Port::Prometheus)?;
-    Load::start(&bench.stack.edge()?, Some(&prometheus), "demo", duration, &bench.folder().join("load"))
+pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
+    let prometheus = test.url(Port::Prometheus)?;
+    Load::start(&test.stack.edge()?, Some(&prometheus), "demo", duration, &test.folder().join("load"))
 }
 
 /// Proves that the alert that always fires notifies its receiver repeatedly, and stops doing so while nobody sends it.
-fn watchdog(bench: &mut Bench, speed: u32) -> Result<Outcome> {
+fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
     // `repeat_interval` of its route, plus a margin.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);
-    let heard = watch::mail_to(bench, "dead-man@vitrine.example")?;
-    until_heard(bench, heard, limit)?;
-    bench.stack.signal("alertmanager", Signal::STOP)?;
-    let silent = watch::mail_to(bench, "dead-man@vitrine.example")?;
+    let received = watch::mail_to(test, "dead-man@vitrine.example")?;
+    until_notified(test, received, limit)?;
+    test.stack.signal("alertmanager", Signal::STOP)?;
+    let silent = watch::mail_to(test, "dead-man@vitrine.example")?;
     let start = Instant::now();
     while start.elapsed() < limit {
         pause()?;
     }
-    let still = watch::mail_to(bench, "dead-man@vitrine.example")?;
-    bench.stack.signal("alertmanager", Signal::CONT)?;
+    let still = watch::mail_to(test, "dead-man@vitrine.example")?;
+    test.stack.signal("alertmanager", Signal::CONT)?;
     ensure!(still == silent, "a frozen Alertmanager sent {} notifications", still - silent);
-    until_heard(bench, still, limit)?;
+    until_notified(test, still, limit)?;
     Ok(Outcome::passed().with_note("notified repeatedly, not while Alertmanager was frozen, and again afterwards"))
 }
 
-fn until_heard(bench: &Bench, before: usize, limit: Duration) -> Result<()> {
-    wait_until("the dead man's switch notifies", limit, || Ok(watch::mail_to(bench, "dead-man@vitrine.example")? > before))
+fn until_notified(test: &TestStack, before: usize, limit: Duration) -> Result<()> {
+    wait_until("the dead man's switch notifies", limit, || Ok(watch::mail_to(test, "dead-man@vitrine.example")? > before))
 }

@@ -12,8 +12,8 @@ use devstack::process::pause;
 use devstack::report::{Outcome, Report};
 use rustix::process::Signal;
 
-use super::bench::Bench;
 use super::proof::load;
+use super::test_stack::TestStack;
 use super::watch;
 
 /// Time in which every rule is evaluated at production pace, even when one evaluation is late.
@@ -22,18 +22,18 @@ const TWO_EVALUATIONS: Duration = Duration::from_secs(30);
 /// A cold start, load, and the replacement of every replica at production pace, without an alert.
 pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     let folder = paths::temporary("quiet")?;
-    let mut bench = Bench::start(folder.path().to_owned(), 1, form)?;
+    let mut test = TestStack::start(folder.path().to_owned(), 1, form)?;
     let length = Duration::from_mins(1) * minutes;
-    let load = load(&bench, length + Duration::from_mins(10))?;
-    report.step("cold start and nominal load", || hush(&bench, length / 2))?;
+    let load = load(&test, length + Duration::from_mins(10))?;
+    report.step("cold start and nominal load", || expect_no_alerts(&test, length / 2))?;
     report.step("rolling restart", || {
         for number in 1..=MAX_REPLICAS {
-            bench.stack.replace_replica(number, Signal::TERM)?;
-            hush(&bench, TWO_EVALUATIONS)?;
+            test.stack.replace_replica(number, Signal::TERM)?;
+            expect_no_alerts(&test, TWO_EVALUATIONS)?;
         }
         Ok(Outcome::passed())
     })?;
-    report.step("nominal load after it", || hush(&bench, length / 2))?;
+    report.step("nominal load after it", || expect_no_alerts(&test, length / 2))?;
     report.step("load", || {
         let summary = load.stop()?;
         Ok(Outcome::passed().with_note(format!("{} requests", summary.requests)))
@@ -41,20 +41,20 @@ pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
 }
 
 /// Fails when an alert other than Watchdog fires within the time, or when rules were not evaluated: they would be silent for that reason.
-fn hush(bench: &Bench, length: Duration) -> Result<Outcome> {
-    let before = Evaluations::of(bench)?;
+fn expect_no_alerts(test: &TestStack, length: Duration) -> Result<Outcome> {
+    let before = Evaluations::of(test)?;
     let start = Instant::now();
-    let mut looks = 0_u32;
+    let mut polls = 0_u32;
     while start.elapsed() < length {
-        let loud = watch::firing(bench)?.into_iter().find(|labels| labels["alertname"] != "Watchdog");
-        if let Some(labels) = loud {
+        let firing = watch::firing(test)?.into_iter().find(|labels| labels["alertname"] != "Watchdog");
+        if let Some(labels) = firing {
             bail!("{labels} after {} s", start.elapsed().as_secs());
         }
-        looks += 1;
+        polls += 1;
         pause()?;
     }
-    let rules = Evaluations::of(bench)?.since(&before)?;
-    Ok(Outcome::passed().with_note(format!("{} s, polled {looks} times, {rules} rule evaluations", length.as_secs())))
+    let rules = Evaluations::of(test)?.since(&before)?;
+    Ok(Outcome::passed().with_note(format!("{} s, polled {polls} times, {rules} rule evaluations", length.as_secs())))
 }
 
 /// Prometheus' own counts of rule evaluations by group, and of failed ones.
@@ -64,8 +64,8 @@ struct Evaluations {
 }
 
 impl Evaluations {
-    fn of(bench: &Bench) -> Result<Self> {
-        Ok(Self::read(&get(&format!("{}/metrics", bench.url(Port::Prometheus)?))?.body))
+    fn of(test: &TestStack) -> Result<Self> {
+        Ok(Self::read(&get(&format!("{}/metrics", test.url(Port::Prometheus)?))?.body))
     }
 
     fn read(metrics: &str) -> Self {

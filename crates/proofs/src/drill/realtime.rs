@@ -6,7 +6,7 @@ use std::time::Duration;
 use rustix::process::{Signal, kill_process};
 use serde_json::json;
 
-use super::bench::Bench;
+use super::test_stack::TestStack;
 use super::traffic::Traffic;
 use super::{Drill, Mitigation, ends};
 use crate::sockets::Sockets;
@@ -23,8 +23,8 @@ pub const REFUSED: Drill = Drill {
     alerts: &["WebSocketErrorsHigh"],
     cause: "a client tries a wrong token ten times per second",
     mitigation: "the client is stopped",
-    inject: |bench| {
-        let clients = storm(bench, "no-token-of-ours", 100)?;
+    inject: |test| {
+        let clients = storm(test, "no-token-of-ours", 100)?;
         Ok(ends(clients))
     },
 };
@@ -34,10 +34,10 @@ pub const CHURN: Drill = Drill {
     alerts: &["WebSocketChurnHigh"],
     cause: "a client connects and disconnects twenty times per second",
     mitigation: "the client is stopped",
-    inject: |bench| {
+    inject: |test| {
         // The alert compares with the hour before. Churn that begins before there is one becomes part of the comparison.
-        bench.wait_for_history("websocket_connections_total{job=\"backend\"}", Duration::from_mins(65))?;
-        let clients = storm(bench, &bench.somebody()?, 50)?;
+        test.wait_for_history("websocket_connections_total{job=\"backend\"}", Duration::from_mins(65))?;
+        let clients = storm(test, &test.new_account()?, 50)?;
         Ok(ends(clients))
     },
 };
@@ -47,12 +47,12 @@ pub const DROPPED: Drill = Drill {
     alerts: &["WebSocketMessagesDropped"],
     cause: "every replica drops its events to clients",
     mitigation: "the fault `drop_event` is ended",
-    inject: |bench| {
-        let clients = storm(bench, &bench.somebody()?, 500)?;
-        let fault = bench.fault(json!({ "fault": "drop_event" }))?;
-        Ok(Box::new(move |bench| {
+    inject: |test| {
+        let clients = storm(test, &test.new_account()?, 500)?;
+        let fault = test.fault(json!({ "fault": "drop_event" }))?;
+        Ok(Box::new(move |test| {
             drop(clients);
-            bench.end_fault(&fault)
+            test.end_fault(&fault)
         }))
     },
 };
@@ -62,7 +62,7 @@ pub const LATE: Drill = Drill {
     alerts: &["RealtimeFanoutSlow"],
     cause: "backend-3 is frozen for 4 s, again and again",
     mitigation: "the process that freezes it is stopped",
-    inject: |bench| freeze(bench, FROZEN),
+    inject: |test| freeze(test, FROZEN),
 };
 
 /// A replica receives events so late, and so often, that an error budget would be used up within days.
@@ -70,12 +70,12 @@ pub const VERY_LATE: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:critical"],
     cause: "backend-3 is frozen for 9 s, again and again",
     mitigation: "the process that freezes it is stopped",
-    inject: |bench| freeze(bench, LONG_FROZEN),
+    inject: |test| freeze(test, LONG_FROZEN),
 };
 
 /// Freezes a replica repeatedly, each time for the duration `frozen`.
-fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
-    let replica = bench.stack.pid("backend-3")?;
+fn freeze(test: &mut TestStack, frozen: Duration) -> anyhow::Result<Mitigation> {
+    let replica = test.stack.pid("backend-3")?;
     let freezer = Traffic::start(1, 1, move |_, _| {
         for (signal, lasts) in [(Signal::STOP, frozen), (Signal::CONT, THAWED)] {
             // The process may have exited.
@@ -87,8 +87,8 @@ fn freeze(bench: &mut Bench, frozen: Duration) -> anyhow::Result<Mitigation> {
 }
 
 /// A process in which a client connects and disconnects once per interval.
-fn storm(bench: &Bench, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {
+fn storm(test: &TestStack, token: &str, every_ms: u32) -> anyhow::Result<Sockets> {
     let mut clients = Sockets::start()?;
-    clients.ask(&json!({ "command": "storm", "url": bench.stack.edge()?, "token": token, "every": every_ms }))?;
+    clients.ask(&json!({ "command": "storm", "url": test.stack.edge()?, "token": token, "every": every_ms }))?;
     Ok(clients)
 }

@@ -7,7 +7,7 @@ use anyhow::Result;
 use devstack::process::{check_interrupt, wait_until};
 use devstack::report::{Outcome, Report};
 
-use super::bench::Bench;
+use super::test_stack::TestStack;
 use super::watch::{Key, Times, Watch, firing, is};
 use super::{Drill, Mitigation};
 
@@ -30,16 +30,16 @@ pub struct Drilled {
 }
 
 /// Runs some drills at the same time and adds a row for each alert to the report.
-pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u32) -> Result<Vec<Drilled>> {
+pub fn batch(report: &mut Report, test: &mut TestStack, drills: &[&Drill], speed: u32) -> Result<Vec<Drilled>> {
     let limit = LONGEST / speed + SLACK;
     let alerts: Vec<Key> = drills.iter().flat_map(|drill| drill.alerts).copied().collect();
     eprintln!("--- {}", alerts.join(", "));
     let start = Instant::now();
-    let outcome = play(bench, drills, &alerts, limit);
+    let outcome = play(test, drills, &alerts, limit);
     check_interrupt()?;
     // Leftovers of a drill must not affect the next one.
-    bench.resolved();
-    bench.end_faults()?;
+    test.resolved();
+    test.end_faults()?;
     let (times, trouble) = match outcome {
         Ok(times) => (times, None),
         Err((times, error)) => (times, Some(format!("{error:#}"))),
@@ -67,28 +67,28 @@ pub fn batch(report: &mut Report, bench: &mut Bench, drills: &[&Drill], speed: u
 
 type Seen = BTreeMap<Key, Times>;
 
-fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
-    let quiet = |bench: &Bench| Ok(!firing(bench)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
-    let begun = wait_until("the alerts are inactive before the drill", limit, || quiet(bench)).and_then(|()| Watch::new(bench));
+fn play(test: &mut TestStack, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
+    let quiet = |test: &TestStack| Ok(!firing(test)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
+    let begun = wait_until("the alerts are inactive before the drill", limit, || quiet(test)).and_then(|()| Watch::new(test));
     let mut watch = begun.map_err(|error| (Seen::new(), error))?;
     let mut mitigations = Vec::new();
-    let injected = inject(bench, drills, &mut watch, &mut mitigations);
+    let injected = inject(test, drills, &mut watch, &mut mitigations);
     let fired = injected.and_then(|()| {
         wait_until("every alert has fired and notified", limit, || {
-            watch.look(bench)?;
+            watch.poll(test)?;
             Ok(watch.times().values().all(|times| times.are_begun()))
         })
     });
     // The causes are removed even after a failure.
     let mut mitigated = Ok(());
     for (drill, mitigation) in mitigations {
-        let done = mitigation(bench);
+        let done = mitigation(test);
         watch.mitigated(drill.alerts);
         mitigated = mitigated.and(done);
     }
     let ended = fired.and(mitigated).and_then(|()| {
         wait_until("every alert has resolved and notified", limit, || {
-            watch.look(bench)?;
+            watch.poll(test)?;
             Ok(watch.times().values().all(|times| times.are_complete()))
         })
     });
@@ -99,28 +99,28 @@ fn play(bench: &mut Bench, drills: &[&Drill], alerts: &[Key], limit: Duration) -
     }
 }
 
-fn inject<'a>(bench: &mut Bench, drills: &[&'a Drill], watch: &mut Watch, mitigations: &mut Vec<(&'a Drill, Mitigation)>) -> Result<()> {
+fn inject<'a>(test: &mut TestStack, drills: &[&'a Drill], watch: &mut Watch, mitigations: &mut Vec<(&'a Drill, Mitigation)>) -> Result<()> {
     for drill in drills {
         eprintln!("    {}", drill.cause);
         watch.begin(drill.alerts);
-        mitigations.push((drill, (drill.inject)(bench)?));
+        mitigations.push((drill, (drill.inject)(test)?));
     }
     Ok(())
 }
 
 fn describe(times: Times) -> String {
-    let Times { firing, told, mitigated, resolved, taken_back, untold } = times;
+    let Times { firing, notified, mitigated, resolved, resolution_notified, cannot_notify } = times;
     let since = |from: Option<Duration>, to: Option<Duration>| {
         to.map_or_else(|| "never".to_owned(), |to| format!("{:.1} s", to.saturating_sub(from.unwrap_or_default()).as_secs_f64()))
     };
-    if untold {
+    if cannot_notify {
         return format!("fires after {}, cannot notify, resolved {} after the mitigation", since(None, firing), since(mitigated, resolved));
     }
     format!(
         "fires after {}, notifies after {}, resolved {} after the mitigation, notifies after {}",
         since(None, firing),
-        since(None, told),
+        since(None, notified),
         since(mitigated, resolved),
-        since(mitigated, taken_back)
+        since(mitigated, resolution_notified)
     )
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::Drill;
-use super::bench::shoot;
+use super::test_stack::send_and_forget;
 use super::traffic::Traffic;
 
 /// A replica's worker threads are blocked.
@@ -11,9 +11,9 @@ pub const BUSY: Drill = Drill {
     alerts: &["HighCPUUsage", "HighEventLoopLag"],
     cause: "a computation blocks the worker thread of backend-2 for 200 ms, again and again",
     mitigation: "the computation is ended (fault `block`)",
-    inject: |bench| {
-        let fault = bench.fault(json!({ "fault": "block", "replica": "backend-2", "delay_ms": 200 }))?;
-        Ok(Box::new(move |bench| bench.end_fault(&fault)))
+    inject: |test| {
+        let fault = test.fault(json!({ "fault": "block", "replica": "backend-2", "delay_ms": 200 }))?;
+        Ok(Box::new(move |test| test.end_fault(&fault)))
     },
 };
 
@@ -22,9 +22,9 @@ pub const FULL: Drill = Drill {
     alerts: &["HighMemoryUsage"],
     cause: "backend-3 allocates 450 MiB and keeps them",
     mitigation: "the memory is released (fault `memory`)",
-    inject: |bench| {
-        let fault = bench.fault(json!({ "fault": "memory", "replica": "backend-3", "mebibytes": 450 }))?;
-        Ok(Box::new(move |bench| bench.end_fault(&fault)))
+    inject: |test| {
+        let fault = test.fault(json!({ "fault": "memory", "replica": "backend-3", "mebibytes": 450 }))?;
+        Ok(Box::new(move |test| test.end_fault(&fault)))
     },
 };
 
@@ -33,12 +33,12 @@ pub const TASK: Drill = Drill {
     alerts: &["TaskFailures"],
     cause: "a background task of backend-1 ends with an error, and the replica shuts down",
     mitigation: "the replica is started again",
-    inject: |bench| {
-        let fault = bench.fault(json!({ "fault": "task", "replica": "backend-1" }))?;
-        bench.stack.wait_for_end("backend-1")?;
-        Ok(Box::new(move |bench| {
-            bench.end_fault(&fault)?;
-            bench.stack.start_successor(1)
+    inject: |test| {
+        let fault = test.fault(json!({ "fault": "task", "replica": "backend-1" }))?;
+        test.stack.wait_for_end("backend-1")?;
+        Ok(Box::new(move |test| {
+            test.end_fault(&fault)?;
+            test.stack.start_successor(1)
         }))
     },
 };
@@ -48,12 +48,12 @@ pub const PANIC: Drill = Drill {
     alerts: &["PanicDetected"],
     cause: "the handler of the showcase panics in every replica",
     mitigation: "the change that broke it is rolled back (fault `panic`)",
-    inject: |bench| {
-        let fault = bench.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
-        let url = format!("{}/api/showcase", bench.stack.edge()?);
-        let visitors = Traffic::start(5, 1, move |client, _| shoot(client, "GET", &url, &[], None));
-        Ok(Box::new(move |bench| {
-            bench.end_fault(&fault)?;
+    inject: |test| {
+        let fault = test.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
+        let url = format!("{}/api/showcase", test.stack.edge()?);
+        let visitors = Traffic::start(5, 1, move |client, _| send_and_forget(client, "GET", &url, &[], None));
+        Ok(Box::new(move |test| {
+            test.end_fault(&fault)?;
             drop(visitors);
             Ok(())
         }))

@@ -16,10 +16,10 @@ pub const RESTARTS: Drill = Drill {
     alerts: &["ProcessRestarting"],
     cause: "backend-2 is killed and restarted again and again",
     mitigation: "the kills stop",
-    inject: |bench| {
+    inject: |test| {
         for _ in 0..4 {
-            bench.stack.end_replica(2, Signal::KILL)?;
-            bench.stack.start_successor(2)?;
+            test.stack.end_replica(2, Signal::KILL)?;
+            test.stack.start_successor(2)?;
             thread::sleep(UP);
         }
         Ok(ends(()))
@@ -31,8 +31,8 @@ pub const FLAPPING: Drill = Drill {
     alerts: &["StatusFlapping"],
     cause: "the machine's exporter is frozen for some seconds, again and again",
     mitigation: "the exporter is unfrozen",
-    inject: |bench| {
-        let exporter = bench.stack.pid("node-exporter")?;
+    inject: |test| {
+        let exporter = test.stack.pid("node-exporter")?;
         let freezer = Traffic::start(1, 1, move |_, _| {
             for signal in [Signal::STOP, Signal::CONT] {
                 // The process may have exited.

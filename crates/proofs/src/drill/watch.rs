@@ -8,13 +8,13 @@ use devstack::http::{get, send};
 use devstack::ports::Port;
 use serde_json::Value;
 
-use super::bench::Bench;
+use super::test_stack::TestStack;
 
 /// An alert by its name, or `Name:value:…`, where the alert must also have labels with these values.
 pub type Key = &'static str;
 
 /// Alerts that cannot notify: without an Alertmanager, the dead man's switch raises the alarm instead.
-const UNTOLD: [Key; 1] = ["MonitoringBroken:no_alertmanager"];
+const WITHOUT_NOTIFICATION: [Key; 1] = ["MonitoringBroken:no_alertmanager"];
 
 /// Splits a key into the name and the label values.
 pub fn parts(alert: Key) -> (&'static str, impl Iterator<Item = &'static str>) {
@@ -28,28 +28,28 @@ pub struct Times {
     /// First seen firing.
     pub firing: Option<Duration>,
     /// The notification arrived.
-    pub told: Option<Duration>,
+    pub notified: Option<Duration>,
     /// The cause was removed.
     pub mitigated: Option<Duration>,
     /// No longer seen firing.
     pub resolved: Option<Duration>,
     /// The notification of the resolution arrived.
-    pub taken_back: Option<Duration>,
+    pub resolution_notified: Option<Duration>,
     /// No notification is possible.
-    pub untold: bool,
+    pub cannot_notify: bool,
 }
 
 impl Times {
     /// Whether it fired and, unless it cannot, notified.
     #[must_use]
     pub fn are_begun(self) -> bool {
-        self.firing.is_some() && (self.untold || self.told.is_some())
+        self.firing.is_some() && (self.cannot_notify || self.notified.is_some())
     }
 
     /// Whether it resolved and, unless it cannot, notified of that.
     #[must_use]
     pub fn are_complete(self) -> bool {
-        self.are_begun() && self.resolved.is_some() && (self.untold || self.taken_back.is_some())
+        self.are_begun() && self.resolved.is_some() && (self.cannot_notify || self.resolution_notified.is_some())
     }
 }
 
@@ -61,8 +61,8 @@ pub struct Watch {
 
 impl Watch {
     /// Observes no alerts yet; deletes all existing mail.
-    pub fn new(bench: &Bench) -> Result<Self> {
-        send("DELETE", &format!("{}/email/all", bench.url(Port::MailPage)?), &[], None)?;
+    pub fn new(test: &TestStack) -> Result<Self> {
+        send("DELETE", &format!("{}/email/all", test.url(Port::MailPage)?), &[], None)?;
         Ok(Self { started: BTreeMap::new(), times: BTreeMap::new() })
     }
 
@@ -71,7 +71,7 @@ impl Watch {
         let now = Instant::now();
         for alert in alerts {
             self.started.insert(alert, now);
-            self.times.insert(alert, Times { untold: UNTOLD.contains(alert), ..Times::default() });
+            self.times.insert(alert, Times { cannot_notify: WITHOUT_NOTIFICATION.contains(alert), ..Times::default() });
         }
     }
 
@@ -91,13 +91,13 @@ impl Watch {
     }
 
     /// Polls once.
-    pub fn look(&mut self, bench: &Bench) -> Result<()> {
-        let firing = firing(bench)?;
-        let mail = mail(bench)?;
+    pub fn poll(&mut self, test: &TestStack) -> Result<()> {
+        let firing = firing(test)?;
+        let mail = mail(test)?;
         for (alert, times) in &mut self.times {
             let since = self.started.get(alert).map(Instant::elapsed);
             let fires = firing.iter().any(|labels| is(alert, labels));
-            let said = |status: &str| mail.iter().any(|mail| mail.tells_of(alert, status));
+            let arrived = |status: &str| mail.iter().any(|mail| mail.is_about(alert, status));
             if fires {
                 times.firing = times.firing.or(since);
                 // It may have been inactive for a moment and fires again.
@@ -106,11 +106,11 @@ impl Watch {
                 times.resolved = times.resolved.or(since);
             }
             // A mail that arrives before the alert fires is left from the previous time.
-            if times.firing.is_some() && said("FIRING") {
-                times.told = times.told.or(since);
+            if times.firing.is_some() && arrived("FIRING") {
+                times.notified = times.notified.or(since);
             }
-            if times.resolved.is_some() && said("RESOLVED") {
-                times.taken_back = times.taken_back.or(since);
+            if times.resolved.is_some() && arrived("RESOLVED") {
+                times.resolution_notified = times.resolution_notified.or(since);
             }
         }
         Ok(())
@@ -118,8 +118,8 @@ impl Watch {
 }
 
 /// The labels of every firing alert.
-pub fn firing(bench: &Bench) -> Result<Vec<Value>> {
-    let answer = bench.prometheus("/api/v1/alerts")?;
+pub fn firing(test: &TestStack) -> Result<Vec<Value>> {
+    let answer = test.prometheus("/api/v1/alerts")?;
     let alerts = answer["data"]["alerts"].as_array().context("Prometheus returned no list of alerts")?;
     Ok(alerts.iter().filter(|alert| alert["state"] == "firing").map(|alert| alert["labels"].clone()).collect())
 }
@@ -145,7 +145,7 @@ struct Mail {
 impl Mail {
     /// Whether this mail reports the alert in this state. A mail about several alerts reports each in a block of its own, which begins
     /// with the state and ends with the labels: one of them may have resolved while another still fires.
-    fn tells_of(&self, alert: Key, status: &str) -> bool {
+    fn is_about(&self, alert: Key, status: &str) -> bool {
         let (name, values) = parts(alert);
         let values: Vec<_> = values.collect();
         let mut is_in_state = false;
@@ -163,17 +163,17 @@ impl Mail {
 }
 
 /// Counts the mails to an address.
-pub fn mail_to(bench: &Bench, address: &str) -> Result<usize> {
-    Ok(mails(bench)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
+pub fn mail_to(test: &TestStack, address: &str) -> Result<usize> {
+    Ok(mails(test)?.iter().filter(|mail| mail["to"][0]["address"] == address).count())
 }
 
-fn mail(bench: &Bench) -> Result<Vec<Mail>> {
+fn mail(test: &TestStack) -> Result<Vec<Mail>> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(mails(bench)?.iter().map(|mail| Mail { text: text(&mail["text"]) }).collect())
+    Ok(mails(test)?.iter().map(|mail| Mail { text: text(&mail["text"]) }).collect())
 }
 
-fn mails(bench: &Bench) -> Result<Vec<Value>> {
-    let answer = get(&format!("{}/email", bench.url(Port::MailPage)?))?.json()?;
+fn mails(test: &TestStack) -> Result<Vec<Value>> {
+    let answer = get(&format!("{}/email", test.url(Port::MailPage)?))?.json()?;
     answer.as_array().cloned().context("the mail sink returned no list")
 }
 
@@ -199,11 +199,11 @@ mod tests {
         let text = "FIRING: It is broken\nLabels:    alertname=Broken reason=rules severity=critical \n\n\
             RESOLVED: It is broken\nLabels:    alertname=Broken reason=mail severity=critical \n\n";
         let mail = Mail { text: text.to_owned() };
-        assert!(mail.tells_of("Broken", "FIRING"));
-        assert!(mail.tells_of("Broken:rules:critical", "FIRING"));
-        assert!(!mail.tells_of("Broken:rules", "RESOLVED"));
-        assert!(mail.tells_of("Broken:mail", "RESOLVED"));
-        assert!(!mail.tells_of("Broken:other", "FIRING"));
-        assert!(!mail.tells_of("Broke", "FIRING"));
+        assert!(mail.is_about("Broken", "FIRING"));
+        assert!(mail.is_about("Broken:rules:critical", "FIRING"));
+        assert!(!mail.is_about("Broken:rules", "RESOLVED"));
+        assert!(mail.is_about("Broken:mail", "RESOLVED"));
+        assert!(!mail.is_about("Broken:other", "FIRING"));
+        assert!(!mail.is_about("Broke", "FIRING"));
     }
 }

@@ -34,23 +34,23 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
             Ok(Outcome::passed().with_note(format!("{scenarios} scenarios")))
         })?;
     }
-    let mut place = None;
+    let mut target = None;
     report.step("a stack for the load", || {
-        let (found, note) = Place::find(install)?;
-        place = Some(found);
+        let (found, note) = Target::find(install)?;
+        target = Some(found);
         Ok(Outcome::passed().with_note(note))
     })?;
-    let Some(place) = place else { return Ok(()) };
+    let Some(target) = target else { return Ok(()) };
     let mut summary = None;
     report.step(format!("{profile} for {} s", duration.as_secs()), || {
         let written = paths::proofs().join("load-k6.json");
-        let load = Load::start(&place.edge, Some(&place.prometheus), profile, duration, &written)?;
-        let told = load.finish()?;
-        let outcome = Outcome::from(told.requests > 0.0).with_note(figures(&told));
-        summary = Some(told);
+        let load = Load::start(&target.edge, Some(&target.prometheus), profile, duration, &written)?;
+        let result = load.finish()?;
+        let outcome = Outcome::from(result.requests > 0.0).with_note(figures(&result));
+        summary = Some(result);
         Ok(outcome)
     })?;
-    drop(place.own);
+    drop(target.own);
     if let Some(summary) = summary {
         judge(report, &summary, gate)?;
     }
@@ -58,14 +58,14 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
 }
 
 /// The target of the load.
-struct Place {
+struct Target {
     edge: String,
     prometheus: String,
     /// The stack started for the load; it stops when this value is dropped.
     own: Option<(Stack, TempDir)>,
 }
 
-impl Place {
+impl Target {
     /// Finds the stack of `up` or starts a new one; also returns which of them.
     fn find(install: bool) -> Result<(Self, &'static str)> {
         if stack::SLOT.ready_text()?.is_some() {
@@ -82,8 +82,8 @@ impl Place {
             engine: None,
             settings: Vec::new(),
         })?;
-        let place = Self::at(stack.ports())?;
-        Ok((Self { own: Some((stack, folder)), ..place }, "started for it"))
+        let target = Self::at(stack.ports())?;
+        Ok((Self { own: Some((stack, folder)), ..target }, "started for it"))
     }
 
     fn at(ports: &Ports) -> Result<Self> {

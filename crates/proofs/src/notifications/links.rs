@@ -17,7 +17,7 @@ use devstack::tools::{ALERTMANAGER, CADDY, MAILDEV, PROMETHEUS};
 use rule_tools::rules::{self, RuleFile};
 use serde_json::{Value, json};
 
-use super::bench::{Bench, Told};
+use super::receivers::{Notification, Receivers};
 
 /// Groups wait for a quarter of a second, and nothing repeats during the proof.
 const SPEED: u32 = 60;
@@ -31,38 +31,39 @@ pub fn check() -> Result<Outcome> {
         return Ok(Outcome::default().with_note(note));
     }
     cargo::build(false, false)?;
-    let mut bench = Bench::start(SPEED)?;
-    let runbooks = Daemon::new("runbooks", &CADDY.path()?, bench.root());
-    bench.add(stack::runbooks(runbooks, &bench.ports, &bench.root().join("runbooks"))?);
-    let meant = raise(&mut bench)?;
+    let mut receivers = Receivers::start(SPEED)?;
+    let runbooks = Daemon::new("runbooks", &CADDY.path()?, receivers.root());
+    receivers.add(stack::runbooks(runbooks, &receivers.ports, &receivers.root().join("runbooks"))?);
+    let meant = raise(&mut receivers)?;
     let mut missing = BTreeSet::new();
-    let all_told = wait_until("every receiver is notified of every alert", LIMIT, || {
-        let told: BTreeSet<_> = bench.told()?.into_iter().map(|told| (told.alert, told.who)).collect();
-        missing = meant.difference(&told).cloned().collect();
+    let all_notified = wait_until("every receiver is notified of every alert", LIMIT, || {
+        let arrived: BTreeSet<_> =
+            receivers.received()?.into_iter().map(|notification| (notification.alert, notification.receiver)).collect();
+        missing = meant.difference(&arrived).cloned().collect();
         Ok(missing.is_empty())
     });
-    all_told.with_context(|| format!("{} notifications are missing, such as {:?}", missing.len(), missing.first()))?;
-    let pages: BTreeMap<_, _> = bench.ports.pages()?.into();
-    let told = bench.told()?;
+    all_notified.with_context(|| format!("{} notifications are missing, such as {:?}", missing.len(), missing.first()))?;
+    let pages: BTreeMap<_, _> = receivers.ports.pages()?.into();
+    let notifications = receivers.received()?;
     let links: BTreeSet<String> =
-        told.iter().map(|told| links_of(told, &pages)).collect::<Result<Vec<_>>>()?.concat().into_iter().collect();
+        notifications.iter().map(|notification| links_of(notification, &pages)).collect::<Result<Vec<_>>>()?.concat().into_iter().collect();
     let dashboards = links.iter().filter_map(|link| link.strip_prefix(&format!("{}/d/", pages["GRAFANA_URL"])));
     let dashboards: BTreeSet<&str> = dashboards.collect();
     for uid in &dashboards {
-        let file = uid.strip_prefix("vitrine-").map(|name| bench.root().join(format!("grafana/dashboards/{name}.json")));
+        let file = uid.strip_prefix("vitrine-").map(|name| receivers.root().join(format!("grafana/dashboards/{name}.json")));
         let text = file.and_then(|file| fs::read_to_string(file).ok()).with_context(|| format!("there is no dashboard {uid}"))?;
         ensure!(text.contains(&format!("\"uid\": \"{uid}\"")), "no dashboard has the identifier {uid} that alerts link to");
     }
-    let runbooks = open_runbooks(&bench.ports, &links, &pages["RUNBOOKS_URL"])?;
+    let runbooks = open_runbooks(&receivers.ports, &links, &pages["RUNBOOKS_URL"])?;
     let silence = pages["ALERTMANAGER_URL"].clone();
     ensure!(is_ok(&silence), "{silence} does not open");
-    let (messages, dashboards) = (told.len(), dashboards.len());
+    let (messages, dashboards) = (notifications.len(), dashboards.len());
     Ok(Outcome::passed().with_note(format!("{messages} messages: {runbooks} runbooks opened, {dashboards} dashboards exist")))
 }
 
 /// Starts a Prometheus in which every alert fires; returns the expected pairs of receiver and alert.
-fn raise(bench: &mut Bench) -> Result<BTreeSet<(String, String)>> {
-    let home = bench.root().join("prometheus");
+fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
+    let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
     // Each alert is in a group of its own, and none inhibits another; `inhibitions` tests that.
     let mut cases = BTreeMap::new();
@@ -76,8 +77,10 @@ fn raise(bench: &mut Bench) -> Result<BTreeSet<(String, String)>> {
             );
         }
     }
-    let meant =
-        cases.keys().flat_map(|(name, severity, ..)| receivers(severity).iter().map(|who| (name.clone(), (*who).to_owned()))).collect();
+    let meant = cases
+        .keys()
+        .flat_map(|(name, severity, ..)| receivers_of(severity).iter().map(|receiver| (name.clone(), (*receiver).to_owned())))
+        .collect();
     let firing: Vec<Value> = cases
         .into_values()
         .enumerate()
@@ -94,18 +97,18 @@ fn raise(bench: &mut Bench) -> Result<BTreeSet<(String, String)>> {
     let global = json!({ "evaluation_interval": "1s", "external_labels": written["global"]["external_labels"] });
     let config = json!({ "global": global, "alerting": written["alerting"], "rule_files": ["every.yml"] });
     fs::write(home.join("every-config.yml"), config.to_string()).context("failed to write Prometheus' configuration")?;
-    let prometheus = prometheus(bench, &home)?;
-    bench.add(prometheus);
+    let prometheus = prometheus(receivers, &home)?;
+    receivers.add(prometheus);
     Ok(meant)
 }
 
-fn prometheus(bench: &Bench, home: &Path) -> Result<devstack::process::Process> {
-    let url = bench.ports.url(Port::Prometheus)?;
-    let mut prometheus = Daemon::new("prometheus", &PROMETHEUS.path()?, bench.root())
+fn prometheus(receivers: &Receivers, home: &Path) -> Result<devstack::process::Process> {
+    let url = receivers.ports.url(Port::Prometheus)?;
+    let mut prometheus = Daemon::new("prometheus", &PROMETHEUS.path()?, receivers.root())
         .args([
             format!("--config.file={}", home.join("every-config.yml").display()),
-            format!("--storage.tsdb.path={}", bench.root().join("series").display()),
-            format!("--web.listen-address={}", bench.ports.address(Port::Prometheus)?),
+            format!("--storage.tsdb.path={}", receivers.root().join("series").display()),
+            format!("--web.listen-address={}", receivers.ports.address(Port::Prometheus)?),
             // The first alerts fire before Prometheus has discovered Alertmanager.
             "--rules.alert.resend-delay=5s".to_owned(),
         ])
@@ -114,7 +117,7 @@ fn prometheus(bench: &Bench, home: &Path) -> Result<devstack::process::Process> 
     Ok(prometheus)
 }
 
-fn receivers(severity: &str) -> &'static [&'static str] {
+fn receivers_of(severity: &str) -> &'static [&'static str] {
     match severity {
         "critical" => &["pagerduty", "slack", "page@vitrine.example"],
         "warning" => &["slack", "team@vitrine.example"],
@@ -124,16 +127,16 @@ fn receivers(severity: &str) -> &'static [&'static str] {
 }
 
 /// The links of a message: to the runbook, to a dashboard and, except for programs and the pager, to the page for silences.
-fn links_of(told: &Told, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> {
-    let words = told.text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '|'));
+fn links_of(notification: &Notification, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> {
+    let words = notification.text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '|'));
     let links: Vec<String> = words.filter(|word| word.starts_with("http")).map(str::to_owned).collect();
-    let wrong = |what: &str| format!("{what} in the message to {}: {}", told.who, told.text);
-    ensure!(links.contains(&format!("{}/{}", pages["RUNBOOKS_URL"], told.alert)), wrong("no link to the runbook"));
+    let wrong = |what: &str| format!("{what} in the message to {}: {}", notification.receiver, notification.text);
+    ensure!(links.contains(&format!("{}/{}", pages["RUNBOOKS_URL"], notification.alert)), wrong("no link to the runbook"));
     ensure!(links.iter().any(|link| link.starts_with(&format!("{}/d/", pages["GRAFANA_URL"]))), wrong("no link to a dashboard"));
-    let is_short = ["pagerduty", "log", "dead-man"].contains(&&*told.who);
+    let is_short = ["pagerduty", "log", "dead-man"].contains(&&*notification.receiver);
     ensure!(is_short || links.contains(&format!("{}/#/alerts", pages["ALERTMANAGER_URL"])), wrong("no link to the page for silences"));
     // A URL label would make a new alert whenever the URL changes.
-    ensure!(!told.text.contains("_url="), wrong("a URL among the labels"));
+    ensure!(!notification.text.contains("_url="), wrong("a URL among the labels"));
     Ok(links)
 }
 

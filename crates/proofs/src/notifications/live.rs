@@ -14,7 +14,7 @@ use devstack::tools::{ALERTMANAGER, AMTOOL, MAILDEV};
 use rule_tools::checks;
 use serde_json::{Value, json};
 
-use super::bench::Bench;
+use super::receivers::Receivers;
 
 /// A page repeats every second or two.
 const SPEED: u32 = 1800;
@@ -34,11 +34,11 @@ pub fn check() -> Result<Outcome> {
         return Ok(Outcome::skipped(note));
     }
     cargo::build(false, false)?;
-    let bench = Bench::start(SPEED)?;
-    bench.who_is_told()?;
-    bench.a_silence_ends_the_repetition()?;
-    bench.that_it_is_over()?;
-    bench.with_no_replica_left()?;
+    let receivers = Receivers::start(SPEED)?;
+    receivers.alerts_reach_their_receivers()?;
+    receivers.a_silence_ends_the_repetition()?;
+    receivers.resolutions_are_notified()?;
+    receivers.with_no_replica_left()?;
     Ok(Outcome::passed().with_note("notified, inhibited, silenced, resolved: PagerDuty, Slack, webhook, mail"))
 }
 
@@ -52,9 +52,9 @@ const SLOW: Labels = &[("severity", "warning"), ("component", "database"), ("ope
 const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("instance", "backend-1:4001"), ("job", "backend")];
 const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
 
-impl Bench {
+impl Receivers {
     /// Every receiver gets the alerts of its severity with the runbook's link; alerts that a critical one explains are inhibited.
-    fn who_is_told(&self) -> Result<()> {
+    fn alerts_reach_their_receivers(&self) -> Result<()> {
         self.raise(&[
             ("Watchdog", &[("severity", "none"), ("component", "monitoring")]),
             ("ServiceDown", REPLICA_DOWN),
@@ -79,26 +79,31 @@ impl Bench {
             ("LowCacheHitRate", &["log", "log@vitrine.example"]),
         ] {
             for receiver in receivers {
-                self.await_told(receiver, alert, false, 1)?;
+                self.await_notification(receiver, alert, false, 1)?;
             }
         }
         // By then all other receivers have been notified, too.
-        self.await_told("pagerduty", "ServiceDown", false, 2)?;
-        self.await_told("dead-man", "Watchdog", false, 2)?;
-        for told in self.told()? {
-            let runbook = format!("http://localhost:3002/{}", told.alert);
-            ensure!(told.text.contains(&runbook), "no runbook in the message to {}: {}", told.who, told.text);
-            ensure!(!told.over, "{} was notified that {} has resolved", told.who, told.alert);
-            let meant: &[&str] = match &*told.alert {
+        self.await_notification("pagerduty", "ServiceDown", false, 2)?;
+        self.await_notification("dead-man", "Watchdog", false, 2)?;
+        for notification in self.received()? {
+            let runbook = format!("http://localhost:3002/{}", notification.alert);
+            ensure!(notification.text.contains(&runbook), "no runbook in the message to {}: {}", notification.receiver, notification.text);
+            ensure!(!notification.resolved, "{} was notified that {} has resolved", notification.receiver, notification.alert);
+            let meant: &[&str] = match &*notification.alert {
                 "Watchdog" => &["dead-man", "dead-man@vitrine.example"],
                 "ServiceDown" | "VerySlowDatabaseQueries" | "PanicDetected" => &PAGED,
                 "TargetDown" | "ReplicaNotReady" | "HighMemoryUsage" => &TEAM,
                 "LowCacheHitRate" => &["log", "log@vitrine.example"],
                 _ => &[],
             };
-            ensure!(meant.contains(&&*told.who), "{} was notified of {}", told.who, told.alert);
-            let names_it = told.alert == "TargetDown" && told.text.contains("backend-2:4002");
-            ensure!(!names_it, "{} was notified of the scrape target of a replica that is down: {}", told.who, told.text);
+            ensure!(meant.contains(&&*notification.receiver), "{} was notified of {}", notification.receiver, notification.alert);
+            let names_it = notification.alert == "TargetDown" && notification.text.contains("backend-2:4002");
+            ensure!(
+                !names_it,
+                "{} was notified of the scrape target of a replica that is down: {}",
+                notification.receiver,
+                notification.text
+            );
         }
         Ok(())
     }
@@ -117,17 +122,22 @@ impl Bench {
     }
 
     /// Receivers are notified of the resolution, and of an alert that is no longer inhibited but still fires.
-    fn that_it_is_over(&self) -> Result<()> {
+    fn resolutions_are_notified(&self) -> Result<()> {
         self.send(&[("ServiceDown", REPLICA_DOWN)], LONG_AGO)?;
         for receiver in PAGED {
-            self.await_told(receiver, "ServiceDown", true, 1)?;
+            self.await_notification(receiver, "ServiceDown", true, 1)?;
         }
-        let all = self.told()?;
-        let mut keys = all.iter().filter(|told| told.who == "pagerduty" && told.alert == "ServiceDown").map(|told| &told.key);
+        let all = self.received()?;
+        let mut keys = all
+            .iter()
+            .filter(|notification| notification.receiver == "pagerduty" && notification.alert == "ServiceDown")
+            .map(|notification| &notification.key);
         let first = keys.next().context("PagerDuty received no page")?;
         ensure!(keys.all(|key| key == first), "PagerDuty received different keys for one incident");
         wait_until("the receiver is notified of the target that ServiceDown explained", LIMIT, || {
-            Ok(self.told()?.iter().any(|told| told.who == "slack" && told.alert == "TargetDown" && told.text.contains("backend-2:4002")))
+            Ok(self.received()?.iter().any(|notification| {
+                notification.receiver == "slack" && notification.alert == "TargetDown" && notification.text.contains("backend-2:4002")
+            }))
         })
     }
 
@@ -147,12 +157,18 @@ impl Bench {
             ("LowSuccessRate", &[("severity", "critical"), ("component", "http")]),
         ])?;
         for receiver in PAGED {
-            self.await_told(receiver, "AllReplicasDown", false, 2)?;
+            self.await_notification(receiver, "AllReplicasDown", false, 2)?;
         }
         let follows = ["ServiceDown", "ReplicaNotReady", "EdgeUpstreamUnhealthy", "EdgeErrors", "HighErrorRate", "LowSuccessRate"];
-        for told in self.told()? {
-            let explained = follows.contains(&&*told.alert) || (told.alert == "TargetDown" && told.text.contains("backend-3:4003"));
-            ensure!(!explained || told.over, "{} was notified of {}, although no replica is left", told.who, told.alert);
+        for notification in self.received()? {
+            let explained = follows.contains(&&*notification.alert)
+                || (notification.alert == "TargetDown" && notification.text.contains("backend-3:4003"));
+            ensure!(
+                !explained || notification.resolved,
+                "{} was notified of {}, although no replica is left",
+                notification.receiver,
+                notification.alert
+            );
         }
         Ok(())
     }
@@ -185,23 +201,27 @@ impl Bench {
         Ok(())
     }
 
-    fn await_told(&self, who: &str, alert: &str, over: bool, times: usize) -> Result<()> {
-        let told = wait_until(&format!("{who} is notified of {alert}"), LIMIT, || Ok(self.count(who, alert, over)? >= times));
-        told.inspect_err(|_| {
-            for told in self.told().unwrap_or_default() {
-                eprintln!("{told:?}");
+    fn await_notification(&self, receiver: &str, alert: &str, resolved: bool, times: usize) -> Result<()> {
+        let arrived =
+            wait_until(&format!("{receiver} is notified of {alert}"), LIMIT, || Ok(self.count(receiver, alert, resolved)? >= times));
+        arrived.inspect_err(|_| {
+            for notification in self.received().unwrap_or_default() {
+                eprintln!("{notification:?}");
             }
         })
     }
 
     fn await_another_page(&self) -> Result<()> {
         let so_far = self.count("pagerduty", "ServiceDown", false)?;
-        self.await_told("pagerduty", "ServiceDown", false, so_far + 1)
+        self.await_notification("pagerduty", "ServiceDown", false, so_far + 1)
     }
 
-    fn count(&self, who: &str, alert: &str, over: bool) -> Result<usize> {
-        let all = self.told()?;
-        Ok(all.iter().filter(|told| told.who == who && told.alert == alert && told.over == over).count())
+    fn count(&self, receiver: &str, alert: &str, resolved: bool) -> Result<usize> {
+        let all = self.received()?;
+        Ok(all
+            .iter()
+            .filter(|notification| notification.receiver == receiver && notification.alert == alert && notification.resolved == resolved)
+            .count())
     }
 
     fn clear(&self) -> Result<()> {

@@ -1,5 +1,5 @@
-//! Causes that move panels. Most of them are drills; the others raise no alert, or would take longer as a drill. The names are those of
-//! `monitoring/grafana/causes.json`.
+//! Causes that move panels. Most of them are drills; the others raise no alert, or would take longer as a drill. `typescript` writes their
+//! names for the dashboards' sources; each panel's cause is in `monitoring/grafana/causes.json`.
 
 use std::fmt::{self, Display, Formatter};
 use std::fs;
@@ -14,9 +14,9 @@ use rustix::process::Signal;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::drill::bench::{Bench, shoot};
 use crate::drill::environments::Environments;
 use crate::drill::proof::load;
+use crate::drill::test_stack::{TestStack, send_and_forget};
 use crate::drill::traffic::Traffic;
 use crate::drill::watch::parts;
 use crate::drill::{Drill, Mitigation, ends};
@@ -101,18 +101,18 @@ pub enum Cause {
 
 impl Cause {
     /// Injects the cause and returns its mitigation.
-    pub fn make(self, bench: &mut Bench) -> Result<Mitigation> {
+    pub fn make(self, test: &mut TestStack) -> Result<Mitigation> {
         match self {
-            Self::Traffic => traffic(bench),
-            Self::Rules => rules(bench),
+            Self::Traffic => traffic(test),
+            Self::Rules => rules(test),
             Self::DiskTraffic => disk_traffic(),
-            Self::Downloads => downloads(bench),
-            Self::ClientErrors => client_errors(bench),
-            Self::BrowserReports => browser_reports(bench),
-            Self::SlowDriver => slow_driver(bench),
-            Self::ServerErrors => server_errors(bench),
-            Self::ReplicaRestarted => replica_restarted(bench),
-            _ => self.drill().map_or_else(|| bail!("nothing injects {self}"), |drill| (drill.inject)(bench)),
+            Self::Downloads => downloads(test),
+            Self::ClientErrors => client_errors(test),
+            Self::BrowserReports => browser_reports(test),
+            Self::SlowDriver => slow_driver(test),
+            Self::ServerErrors => server_errors(test),
+            Self::ReplicaRestarted => replica_restarted(test),
+            _ => self.drill().map_or_else(|| bail!("nothing injects {self}"), |drill| (drill.inject)(test)),
         }
     }
 
@@ -176,17 +176,17 @@ impl Display for Cause {
 }
 
 /// The load continues until the stack stops, so that all later causes happen under load.
-fn traffic(bench: &mut Bench) -> Result<Mitigation> {
-    let load = load(bench, LOAD_LASTS)?;
-    bench.keep(load);
+fn traffic(test: &mut TestStack) -> Result<Mitigation> {
+    let load = load(test, LOAD_LASTS)?;
+    test.keep(load);
     Ok(ends(()))
 }
 
-fn rules(bench: &mut Bench) -> Result<Mitigation> {
-    let many = (meta::CARDINALITY.inject)(bench)?;
-    let long = meta::add_rule(bench, "long", "count(rate({__name__=~\".+\"}[5m]))")?;
-    let broken = (meta::RULE.inject)(bench)?;
-    Ok(Box::new(move |bench| [many, long, broken].into_iter().try_for_each(|end| end(bench))))
+fn rules(test: &mut TestStack) -> Result<Mitigation> {
+    let many = (meta::CARDINALITY.inject)(test)?;
+    let long = meta::add_rule(test, "long", "count(rate({__name__=~\".+\"}[5m]))")?;
+    let broken = (meta::RULE.inject)(test)?;
+    Ok(Box::new(move |test| [many, long, broken].into_iter().try_for_each(|end| end(test))))
 }
 
 /// Writes more than other programs of a machine do: 8 MiB that must reach the disk, sixteen times per second. It writes to the disk of the
@@ -205,25 +205,25 @@ fn disk_traffic() -> Result<Mitigation> {
 }
 
 /// Sends more than other programs send over loopback: 180 KB, a hundred times per second.
-fn downloads(bench: &Bench) -> Result<Mitigation> {
-    let url = format!("{}/api/openapi.json", bench.url(Port::Backend(1))?);
-    let downloads = Traffic::start(100, 4, move |client, _| shoot(client, "GET", &url, &[], None));
+fn downloads(test: &TestStack) -> Result<Mitigation> {
+    let url = format!("{}/api/openapi.json", test.url(Port::Backend(1))?);
+    let downloads = Traffic::start(100, 4, move |client, _| send_and_forget(client, "GET", &url, &[], None));
     Ok(ends(downloads))
 }
 
 /// Requests without a session, for a missing project, and with an invalid body.
-fn client_errors(bench: &Bench) -> Result<Mitigation> {
-    let edge = bench.stack.edge()?;
+fn client_errors(test: &TestStack) -> Result<Mitigation> {
+    let edge = test.stack.edge()?;
     let wrong = Traffic::start(12, 2, move |client, number| match number % 3 {
-        0 => shoot(client, "GET", &format!("{edge}/api/projects"), &[], None),
-        1 => shoot(client, "GET", &format!("{edge}/api/showcase/no-such-project"), &[], None),
-        _ => shoot(client, "POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": 1 }))),
+        0 => send_and_forget(client, "GET", &format!("{edge}/api/projects"), &[], None),
+        1 => send_and_forget(client, "GET", &format!("{edge}/api/showcase/no-such-project"), &[], None),
+        _ => send_and_forget(client, "POST", &format!("{edge}/api/auth/login"), &[], Some(&json!({ "email": 1 }))),
     });
     Ok(ends(wrong))
 }
 
 /// A beacon with one event of each kind that a browser reports of a bad visit.
-fn browser_reports(bench: &Bench) -> Result<Mitigation> {
+fn browser_reports(test: &TestStack) -> Result<Mitigation> {
     let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
     let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
     let asset = |kind: &str| json!({ "kind": "asset", "type": kind, "value": 9000 });
@@ -242,33 +242,33 @@ fn browser_reports(bench: &Bench) -> Result<Mitigation> {
         call(0),
     ];
     let events: Vec<Value> = [&waits[..], &errors, &assets, &rest].concat();
-    Ok(ends(frontend::beacons(bench, 4, &json!(events))?))
+    Ok(ends(frontend::beacons(test, 4, &json!(events))?))
 }
 
 /// As the drill of the slow driver, but with seconds instead of half a minute.
-fn slow_driver(bench: &Bench) -> Result<Mitigation> {
-    let fault = bench.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
-    let some = Environments::make(bench, 4)?;
+fn slow_driver(test: &TestStack) -> Result<Mitigation> {
+    let fault = test.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
+    let some = Environments::make(test, 4)?;
     some.all("start", 202)?;
-    Ok(Box::new(move |bench| {
-        bench.end_fault(&fault)?;
+    Ok(Box::new(move |test| {
+        test.end_fault(&fault)?;
         some.delete()
     }))
 }
 
-fn server_errors(bench: &Bench) -> Result<Mitigation> {
-    let fault = bench.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
-    let failing = http::readers(bench, 15, 2)?;
-    Ok(Box::new(move |bench| {
-        bench.end_fault(&fault)?;
+fn server_errors(test: &TestStack) -> Result<Mitigation> {
+    let fault = test.fault(json!({ "fault": "error", "status": 500, "route": "/api/showcase" }))?;
+    let failing = http::readers(test, 15, 2)?;
+    Ok(Box::new(move |test| {
+        test.end_fault(&fault)?;
         drop(failing);
         Ok(())
     }))
 }
 
-fn replica_restarted(bench: &mut Bench) -> Result<Mitigation> {
+fn replica_restarted(test: &mut TestStack) -> Result<Mitigation> {
     // Replica 3, which has been up for long; other causes restart the others.
-    bench.stack.replace_replica(3, Signal::TERM)?;
+    test.stack.replace_replica(3, Signal::TERM)?;
     Ok(ends(()))
 }
 

@@ -12,10 +12,10 @@ use devstack::report::{Outcome, Report};
 use devstack::speed::Pace;
 use rule_tools::dashboards::{self, Dashboard, Panel, Variables};
 
-use super::band::Bands;
+use super::baseline::Baseline;
 use super::causes::Cause;
-use super::shown::{Shown, apart, ask, now, values};
-use crate::drill::bench::Bench;
+use super::shown::{Shown, ask, now, per_bucket, values};
+use crate::drill::test_stack::TestStack;
 
 /// Time for the preceding cause to leave the windows of most rates.
 const SETTLE: Duration = Duration::from_secs(6);
@@ -48,7 +48,7 @@ struct Query {
     name: String,
     text: String,
     is_of_buckets: bool,
-    bands: Option<Bands>,
+    baseline: Option<Baseline>,
 }
 
 /// Whether a panel has moved.
@@ -102,24 +102,24 @@ impl Proof {
         let folder = paths::temporary("panels")?;
         let mut started = None;
         report.step(format!("a stack, its monitoring at {} times the speed", self.speed), || {
-            started = Some(Bench::start(folder.path().to_owned(), self.speed, form)?);
+            started = Some(TestStack::start(folder.path().to_owned(), self.speed, form)?);
             Ok(Outcome::passed())
         })?;
-        started.map_or(Ok(()), |mut bench| self.run(report, &mut bench))
+        started.map_or(Ok(()), |mut test| self.run(report, &mut test))
     }
 
     /// Runs the proof; adds one row per panel.
-    pub fn run(mut self, report: &mut Report, bench: &mut Bench) -> Result<()> {
+    pub fn run(mut self, report: &mut Report, test: &mut TestStack) -> Result<()> {
         // All other causes happen under load.
         let causes: BTreeSet<Cause> = self.cases.iter().map(|case| case.cause).chain([Cause::Traffic]).collect();
         for cause in causes {
             let start = Instant::now();
             eprintln!("--- {cause}");
-            self.happens(cause, report, bench)?;
+            self.prove(cause, report, test)?;
             check_interrupt()?;
             if cause == Cause::Traffic {
-                self.look(bench)?;
-                self.look_around(report, bench)?;
+                self.wait_for_data(test)?;
+                self.check_variables(report, test)?;
             }
             for case in self.cases.iter().filter(|case| case.cause == cause) {
                 let outcome = case.outcome();
@@ -131,30 +131,30 @@ impl Proof {
     }
 
     /// Injects a cause and watches the panels that it should move.
-    fn happens(&mut self, cause: Cause, report: &mut Report, bench: &mut Bench) -> Result<()> {
+    fn prove(&mut self, cause: Cause, report: &mut Report, test: &mut TestStack) -> Result<()> {
         let mut cases: Vec<&mut Case> = self.cases.iter_mut().filter(|case| case.cause == cause).collect();
         rest(if cause.is_of_replicas() { SETTLE_OF_REPLICAS } else { SETTLE })?;
-        record(bench, &mut cases, self.step)?;
+        record(test, &mut cases, self.step)?;
         let begin = now();
-        let made = cause.make(bench);
+        let made = cause.make(test);
         if made.is_ok() {
-            watch(bench, cause, &mut cases, begin, self.step)?;
+            watch(test, cause, &mut cases, begin, self.step)?;
         }
-        let ended = made.and_then(|end| end(bench)).and_then(|()| bench.end_faults());
+        let ended = made.and_then(|end| end(test)).and_then(|()| test.end_faults());
         if let Err(error) = ended {
             report.step(format!("{cause} is injected and ended"), || Err(error))?;
-            bench.end_faults()?;
+            test.end_faults()?;
         }
         Ok(())
     }
 
     /// Waits until every query of every panel returns data.
-    fn look(&mut self, bench: &Bench) -> Result<()> {
+    fn wait_for_data(&mut self, test: &TestStack) -> Result<()> {
         let start = Instant::now();
         loop {
             let to = now();
             for case in &mut self.cases {
-                case.trouble = case.trouble(bench, to, self.step);
+                case.trouble = case.trouble(test, to, self.step);
             }
             if self.cases.iter().all(|case| case.trouble.is_none()) || start.elapsed() > LIMIT {
                 return Ok(());
@@ -164,18 +164,18 @@ impl Proof {
     }
 
     /// Checks that variables have values and that the queries of annotations are valid.
-    fn look_around(&self, report: &mut Report, bench: &Bench) -> Result<()> {
+    fn check_variables(&self, report: &mut Report, test: &TestStack) -> Result<()> {
         for (dashboard, variables) in &self.dashboards {
             report.step(format!("{} / variables and annotations", dashboard.title), || {
                 for (name, choices) in dashboard.choices() {
                     let (series, label) = choices.with_context(|| format!("{name} queries no values of a label"))?;
-                    let count = values(bench, &variables.fill(series)?, label)?;
+                    let count = values(test, &variables.fill(series)?, label)?;
                     ensure!(count > 0, "{name} has no value");
                 }
                 let to = now();
                 for annotation in dashboard.annotations() {
                     let query = variables.fill(&annotation.expr)?;
-                    ask(bench, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
+                    ask(test, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
                 }
                 Ok(Outcome::passed())
             })?;
@@ -189,7 +189,7 @@ impl Case {
         let name = format!("{} / {}", dashboard.title, panel.title);
         let query = |target: &dashboards::Target| {
             let text = variables.fill(&target.expr).with_context(|| name.clone())?;
-            Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), bands: None })
+            Ok(Query { name: target.name.clone(), text, is_of_buckets: target.is_of_buckets(), baseline: None })
         };
         let queries = panel.targets.iter().map(query).collect::<Result<Vec<_>>>()?;
         ensure!(!queries.is_empty(), "{name} has no query");
@@ -197,16 +197,16 @@ impl Case {
     }
 
     /// Records the baseline from the samples between two times.
-    fn record(&mut self, bench: &Bench, from: f64, to: f64, step: Duration) {
+    fn record(&mut self, test: &TestStack, from: f64, to: f64, step: Duration) {
         self.moved = Moved::NotYet;
         // Both ends are included.
         let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
         let alerts = self.cause.alerts();
         for query in &mut self.queries {
-            match query.ask(bench, from, to, step) {
+            match query.ask(test, from, to, step) {
                 Ok(quiet) => {
-                    let bands = Bands::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
-                    query.bands = Some(if query.is_of_buckets { bands.in_shades() } else { bands });
+                    let baseline = Baseline::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
+                    query.baseline = Some(if query.is_of_buckets { baseline.in_shades() } else { baseline });
                 }
                 Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
             }
@@ -214,20 +214,20 @@ impl Case {
     }
 
     /// The problem with its data at a time, if any.
-    fn trouble(&self, bench: &Bench, to: f64, step: Duration) -> Option<String> {
-        self.queries.iter().find_map(|query| match query.ask(bench, to - SHOWN.as_secs_f64(), to, step) {
+    fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
+        self.queries.iter().find_map(|query| match query.ask(test, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
             Err(error) => Some(format!("{}: {error:#}", query.name)),
         })
     }
 
     /// Checks whether it moved between two times.
-    fn see(&mut self, bench: &Bench, begin: f64, from: f64, to: f64, step: Duration) {
+    fn check(&mut self, test: &TestStack, begin: f64, from: f64, to: f64, step: Duration) {
         for query in &self.queries {
-            let Some(bands) = &query.bands else { continue };
-            match query.ask(bench, from, to, step) {
+            let Some(baseline) = &query.baseline else { continue };
+            match query.ask(test, from, to, step) {
                 Ok(shown) => {
-                    if let Some(time) = bands.left(&shown, from) {
+                    if let Some(time) = baseline.left(&shown, from) {
                         self.moved = Moved::After(time - begin);
                         return;
                     }
@@ -258,19 +258,19 @@ impl Case {
 
 impl Query {
     /// The data of the query between two times.
-    fn ask(&self, bench: &Bench, from: f64, to: f64, step: Duration) -> Result<Shown> {
-        let shown = ask(bench, &self.text, from, to, step)?;
-        if self.is_of_buckets { apart(&shown) } else { Ok(shown) }
+    fn ask(&self, test: &TestStack, from: f64, to: f64, step: Duration) -> Result<Shown> {
+        let shown = ask(test, &self.text, from, to, step)?;
+        if self.is_of_buckets { per_bucket(&shown) } else { Ok(shown) }
     }
 }
 
 /// Records the baseline of panels, until a control phase shows nothing outside of it or the attempts are used up.
-fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> {
+fn record(test: &TestStack, cases: &mut [&mut Case], step: Duration) -> Result<()> {
     let begin = now();
     rest(QUIET)?;
     let mut to = now();
     for case in cases.iter_mut() {
-        case.record(bench, begin, to, step);
+        case.record(test, begin, to, step);
     }
     for _ in 0..CONTROLS {
         rest(Duration::from_secs_f64(to - begin))?;
@@ -278,11 +278,11 @@ fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> 
         to = now();
         let mut is_calm = true;
         for case in cases.iter_mut() {
-            case.see(bench, begin, from, to, step);
+            case.check(test, begin, from, to, step);
             if case.has_moved() {
                 is_calm = false;
                 case.restless += 1;
-                case.record(bench, begin, to, step);
+                case.record(test, begin, to, step);
             }
         }
         if is_calm {
@@ -293,7 +293,7 @@ fn record(bench: &Bench, cases: &mut [&mut Case], step: Duration) -> Result<()> 
 }
 
 /// Polls until all panels have moved or the time limit passes.
-fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
+fn watch(test: &TestStack, cause: Cause, cases: &mut [&mut Case], begin: f64, step: Duration) -> Result<()> {
     let limit = if cause == Cause::Traffic { LIMIT_OF_TRAFFIC } else { LIMIT };
     let start = Instant::now();
     // Until the next scrape, Prometheus still returns samples from before the cause.
@@ -302,7 +302,7 @@ fn watch(bench: &Bench, cause: Cause, cases: &mut [&mut Case], begin: f64, step:
         rest(step)?;
         let to = now();
         for case in cases.iter_mut().filter(|case| !case.has_moved()) {
-            case.see(bench, begin, from, to, step);
+            case.check(test, begin, from, to, step);
         }
         from = to;
     }

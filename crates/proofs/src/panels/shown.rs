@@ -7,44 +7,44 @@ use anyhow::{Context, Result, bail};
 use devstack::http::encoded;
 use serde_json::Value;
 
-use crate::drill::bench::Bench;
+use crate::drill::test_stack::TestStack;
 
 /// Timestamps and values of series, by their labels. Values that are not finite count as missing.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// The data of a query between two times, one value per `step`.
-pub fn ask(bench: &Bench, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
+pub fn ask(test: &TestStack, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
     let path = format!("/api/v1/query_range?query={}&start={from}&end={to}&step={}", encoded(query), step.as_secs_f64());
-    read(&bench.prometheus(&path)?)
+    read(&test.prometheus(&path)?)
 }
 
 /// The number of values of a label in some series.
-pub fn values(bench: &Bench, series: &str, label: &str) -> Result<usize> {
-    let answer = bench.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
+pub fn values(test: &TestStack, series: &str, label: &str) -> Result<usize> {
+    let answer = test.prometheus(&format!("/api/v1/label/{label}/values?match[]={}", encoded(series)))?;
     let values = checked(&answer)?.as_array().context("Prometheus returned no list")?;
     Ok(values.len())
 }
 
 /// Subtracts from each histogram bucket those below it, as a heatmap shows them: Prometheus' buckets are cumulative.
-pub fn apart(buckets: &Shown) -> Result<Shown> {
+pub fn per_bucket(buckets: &Shown) -> Result<Shown> {
     let mut histograms: BTreeMap<String, Vec<(f64, &String)>> = BTreeMap::new();
     for series in buckets.keys() {
         let mut labels: BTreeMap<String, String> = serde_json::from_str(series)?;
         let bound = labels.remove("le").with_context(|| format!("{series} is not a bucket"))?.parse()?;
         histograms.entry(format!("{labels:?}")).or_default().push((bound, series));
     }
-    let mut apart = Shown::new();
+    let mut per_bucket = Shown::new();
     for mut histogram in histograms.into_values() {
         histogram.sort_by(|one, other| one.0.total_cmp(&other.0));
         let mut below: &[(f64, f64)] = &[];
         for (_, series) in histogram {
             let points = &buckets[series];
             let at = |time: f64| below.iter().find(|(other, _)| other.total_cmp(&time).is_eq()).map_or(0.0, |(_, value)| *value);
-            apart.insert(series.clone(), points.iter().map(|(time, value)| (*time, value - at(*time))).collect());
+            per_bucket.insert(series.clone(), points.iter().map(|(time, value)| (*time, value - at(*time))).collect());
             below = points;
         }
     }
-    Ok(apart)
+    Ok(per_bucket)
 }
 
 /// The current time as a Unix timestamp in seconds.
@@ -105,8 +105,8 @@ mod tests {
             bucket("2", "/a", [2.0, 0.0]),
             bucket("+Inf", "/b", [7.0, 8.0]),
         ];
-        assert_eq!(apart(&Shown::from(together)).unwrap(), Shown::from(expected));
-        assert!(apart(&Shown::from([("{}".to_owned(), Vec::new())])).is_err());
+        assert_eq!(per_bucket(&Shown::from(together)).unwrap(), Shown::from(expected));
+        assert!(per_bucket(&Shown::from([("{}".to_owned(), Vec::new())])).is_err());
     }
 
     #[test]

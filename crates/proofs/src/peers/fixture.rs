@@ -42,7 +42,7 @@ pub struct Fixture {
 }
 
 /// The databases of one target.
-pub struct Place {
+pub struct Stores {
     /// The URL of its Postgres database.
     pub database_url: String,
     /// The URL of its Redis database.
@@ -64,11 +64,11 @@ impl Fixture {
     }
 
     /// Creates the databases of a target, with the tables of this `vitrine` binary and the rows of the seed.
-    pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Place> {
+    pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Stores> {
         let database = format!("peers_{}", name.replace('-', "_"));
         self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
         let server = self.postgres.url.strip_suffix("/vitrine").context("the database must be named vitrine")?;
-        let place = Place { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
+        let place = Stores { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
         capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url))?;
         self.psql(&database, &SEED.replace(":'token'", &format!("'{}'", self.token)))?;
         Ok(place)

@@ -25,7 +25,7 @@ const IDLE: Duration = Duration::from_secs(10);
 const SETTLE: Duration = Duration::from_secs(2);
 
 /// The resources of a round.
-pub struct Bench<'a> {
+pub struct Resources<'a> {
     /// The cores of the server and of the load.
     pub cores: Cores,
     /// The stores.
@@ -47,7 +47,7 @@ struct Usage {
     on_load_cores: u64,
 }
 
-impl Bench<'_> {
+impl Resources<'_> {
     /// Runs one round of a target.
     pub fn round(&self, target: &Target, results: &mut Results) -> Result<()> {
         if self.sockets > 0 && target.name.has_sockets() {

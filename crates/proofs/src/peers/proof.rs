@@ -12,7 +12,7 @@ use super::fixture::Fixture;
 use super::goals::judge;
 use super::load::Scripts;
 use super::machine::Cores;
-use super::measure::Bench;
+use super::measure::Resources;
 use super::programs;
 use super::results::Results;
 use super::target::{Name, Target};
@@ -96,13 +96,13 @@ fn check(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: &Cor
 fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Cores, options: &Options) -> Result<()> {
     let conditions = Conditions { rounds: options.rounds, seconds: options.seconds, load_cores: cores.load.len() };
     let scripts = Scripts::write(fixture.folder())?;
-    let bench = Bench { cores, fixture, scripts, seconds: options.seconds, sockets: options.sockets };
+    let resources = Resources { cores, fixture, scripts, seconds: options.seconds, sockets: options.sockets };
     let mut results = Results::default();
     let mut measured = 0;
     for round in 1..=options.rounds {
         for target in targets {
             report.step(format!("round {round}: {}", target.name), || {
-                bench.round(target, &mut results)?;
+                resources.round(target, &mut results)?;
                 measured += 1;
                 Ok(Outcome::passed())
             })?;

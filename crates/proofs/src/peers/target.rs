@@ -10,7 +10,7 @@ use devstack::http::{get, send};
 use devstack::ports;
 use devstack::process::{Daemon, Process};
 
-use super::fixture::Place;
+use super::fixture::Stores;
 use super::machine;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
@@ -86,7 +86,7 @@ pub struct Target {
     /// The program and its arguments.
     pub program: (PathBuf, Vec<OsString>),
     /// Its databases.
-    pub place: Place,
+    pub place: Stores,
 }
 
 /// A running service; dropping it stops it.
@@ -161,7 +161,7 @@ mod tests {
     #[test]
     fn a_service_that_ends_at_its_start_is_reported_with_its_log() {
         let logs = tempfile::tempdir().unwrap();
-        let place = Place { database_url: String::new(), redis_url: String::new() };
+        let place = Stores { database_url: String::new(), redis_url: String::new() };
         let program = ("sh".into(), vec!["-c".into(), "echo no luck; exit 3".into()]);
         let error = Target { name: Name::Fastify, program, place }.start(0, "", logs.path()).err().unwrap().to_string();
         assert!(error.contains("fastify ended") && error.contains("no luck"), "{error}");

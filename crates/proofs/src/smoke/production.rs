@@ -14,7 +14,7 @@ use devstack::process::wait_until;
 use devstack::report::{Outcome, Report};
 use serde_json::json;
 
-use crate::drill::bench::Bench;
+use crate::drill::test_stack::TestStack;
 use crate::drill::{run, schedule};
 use crate::panels::Proof;
 
@@ -28,23 +28,23 @@ pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("production")?;
     let mut started = None;
     report.step("production: a stack behind a host name", || {
-        started = Some(Bench::start(folder.path().to_owned(), SPEED, Form::Production)?);
+        started = Some(TestStack::start(folder.path().to_owned(), SPEED, Form::Production)?);
         Ok(Outcome::passed())
     })?;
-    let Some(mut bench) = started else { return Ok(()) };
-    super::use_it(report, bench.stack.ports())?;
-    report.step("plain HTTP is redirected", || redirected(&bench))?;
-    report.step("HSTS is set", || strict(&bench))?;
-    report.step("cookies are Secure and bound to this host", || cookies(&bench))?;
-    report.step("metrics need the token", || metrics(&bench))?;
-    report.step("requests for other hosts leave no client data in the log", || unlogged(&bench))?;
-    Proof::of_the_edge(SPEED)?.run(report, &mut bench)?;
-    run::batch(report, &mut bench, schedule::PRODUCTION, SPEED).map(drop)
+    let Some(mut test) = started else { return Ok(()) };
+    super::use_it(report, test.stack.ports())?;
+    report.step("plain HTTP is redirected", || redirected(&test))?;
+    report.step("HSTS is set", || strict(&test))?;
+    report.step("cookies are Secure and bound to this host", || cookies(&test))?;
+    report.step("metrics need the token", || metrics(&test))?;
+    report.step("requests for other hosts leave no client data in the log", || unlogged(&test))?;
+    Proof::of_the_edge(SPEED)?.run(report, &mut test)?;
+    run::batch(report, &mut test, schedule::PRODUCTION, SPEED).map(drop)
 }
 
 /// The HTTPS URL of the same page. It has no port, because in production HTTPS uses its default one.
-fn redirected(bench: &Bench) -> Result<Outcome> {
-    let port = bench.stack.ports().of(Port::Edge)?;
+fn redirected(test: &TestStack) -> Result<Outcome> {
+    let port = test.stack.ports().of(Port::Edge)?;
     for path in ["/", "/api/projects?limit=1", "/metrics"] {
         let answer = get(&format!("http://localhost:{port}{path}"))?;
         let place = format!("https://localhost{path}");
@@ -53,8 +53,8 @@ fn redirected(bench: &Bench) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-fn strict(bench: &Bench) -> Result<Outcome> {
-    let edge = bench.stack.edge()?;
+fn strict(test: &TestStack) -> Result<Outcome> {
+    let edge = test.stack.edge()?;
     // A response of a replica, one of the edge itself, and an error.
     for path in ["/", "/metrics", "/no-such-page"] {
         let answer = get(&format!("{edge}{path}"))?;
@@ -64,8 +64,8 @@ fn strict(bench: &Bench) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-fn cookies(bench: &Bench) -> Result<Outcome> {
-    let edge = bench.stack.edge()?;
+fn cookies(test: &TestStack) -> Result<Outcome> {
+    let edge = test.stack.edge()?;
     let email = format!("cookie-{}@example.org", paths::random_password()?);
     let account = json!({ "email": email, "password": paths::random_password()?, "display_name": "Cookie" });
     let post = |path: &str| send("POST", &format!("{edge}/api/auth/{path}"), &[], Some(&account));
@@ -83,11 +83,11 @@ fn set_cookies(answer: &Answer) -> impl Iterator<Item = &str> {
     answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok())
 }
 
-fn metrics(bench: &Bench) -> Result<Outcome> {
-    let edge = bench.stack.edge()?;
-    let bearer = format!("Bearer {}", bench.stack.metrics_token()?);
+fn metrics(test: &TestStack) -> Result<Outcome> {
+    let edge = test.stack.edge()?;
+    let bearer = format!("Bearer {}", test.stack.metrics_token()?);
     for number in 1..=MAX_REPLICAS {
-        let url = format!("{}/metrics", bench.stack.backend(number)?);
+        let url = format!("{}/metrics", test.stack.backend(number)?);
         let stranger = get(&url)?;
         ensure!(stranger.status == 401, "backend-{number} returned {} without a token", stranger.status);
         let known = send("GET", &url, &[("authorization", &bearer)], None)?;
@@ -100,18 +100,18 @@ fn metrics(bench: &Bench) -> Result<Outcome> {
 
 /// Checks a site with a host name; a site without one serves every host. Its own log is filtered, and Caddy logs requests that belong to no
 /// site elsewhere.
-fn unlogged(bench: &Bench) -> Result<Outcome> {
-    let edge = bench.stack.edge()?;
+fn unlogged(test: &TestStack) -> Result<Outcome> {
+    let edge = test.stack.edge()?;
     let (query, agent) = (paths::random_password()?, paths::random_password()?);
     let headers = [("host", "elsewhere.example"), ("user-agent", agent.as_str())];
     send("GET", &format!("{edge}/version?token={query}"), &headers, None)?;
     // Later requests are logged later.
     let id = get(&format!("{edge}/version"))?.header("x-request-id").to_owned();
-    let file = bench.folder().join("logs/caddy.log");
+    let file = test.folder().join("logs/caddy.log");
     wait_until("the edge has logged a request", LOG_LIMIT, || Ok(fs::read_to_string(&file)?.contains(&id)))?;
     let log = fs::read_to_string(&file)?;
-    for told in [&query, &agent] {
-        ensure!(!log.contains(told.as_str()), "{}", log.lines().find(|line| line.contains(told.as_str())).unwrap_or_default());
+    for secret in [&query, &agent] {
+        ensure!(!log.contains(secret.as_str()), "{}", log.lines().find(|line| line.contains(secret.as_str())).unwrap_or_default());
     }
     Ok(Outcome::passed())
 }

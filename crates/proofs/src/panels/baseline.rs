@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::shown::Shown;
 
-/// Margin beside the band, as a part of its width: later values of a varying series may vary a little more.
+/// Margin beside the range, as a part of its width: later values of a varying series may vary a little more.
 const OF_WIDTH: f64 = 0.5;
-/// Margin beside the band, as a part of the query's largest value: a smaller change is hardly visible.
+/// Margin beside the range, as a part of the query's largest value: a smaller change is hardly visible.
 const OF_SCALE: f64 = 0.02;
 /// The same margin for a heatmap, where it is one shade.
 const OF_SHADES: f64 = 0.1;
@@ -17,16 +17,16 @@ const OF_SHADES: f64 = 0.1;
 const OF_DRIFT: f64 = 2.0;
 
 /// The baselines of a query's series.
-pub struct Bands {
-    by_labels: BTreeMap<String, Band>,
-    /// The band of all series together, if some series appear and disappear on their own: a new series alone is then no movement.
-    of_all: Option<Band>,
+pub struct Baseline {
+    by_labels: BTreeMap<String, Range>,
+    /// The range of all series together, if some series appear and disappear on their own: a new series alone is then no movement.
+    of_all: Option<Range>,
     margins: Margins,
     /// The alerts of the cause. Where series are alerts, values carry no information; only the presence of one of these alerts does.
     alerts: Vec<&'static str>,
 }
 
-/// How far outside its band a series may be.
+/// How far outside its range a series may be.
 #[derive(Clone, Copy)]
 struct Margins {
     of_width: f64,
@@ -34,7 +34,7 @@ struct Margins {
 }
 
 /// The range of a series' values.
-struct Band {
+struct Range {
     low: f64,
     high: f64,
     /// Its growth per second, if it grows (or, below zero, shrinks) steadily.
@@ -45,55 +45,55 @@ struct Band {
     is_steady: bool,
 }
 
-impl Bands {
+impl Baseline {
     /// The baseline from the given number of samples.
     pub fn of(quiet: &Shown, times: usize) -> Self {
         let by_labels: BTreeMap<_, _> =
-            quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Band::of(points, times)?))).collect();
+            quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Range::of(points, times)?))).collect();
         let all: Vec<(f64, f64)> = quiet.values().flatten().copied().collect();
-        let come_and_go = by_labels.values().any(|band| !band.is_steady);
-        let of_all = Band::of(&all, times).filter(|_| come_and_go).map(|band| Band { drift: 0.0, ..band });
+        let come_and_go = by_labels.values().any(|range| !range.is_steady);
+        let of_all = Range::of(&all, times).filter(|_| come_and_go).map(|range| Range { drift: 0.0, ..range });
         let least = OF_SCALE * all.iter().map(|(_, value)| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
         Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least }, alerts: Vec::new() }
     }
 
-    /// The same bands with the margin of a heatmap.
+    /// The same baseline with the margin of a heatmap.
     pub fn in_shades(mut self) -> Self {
         self.margins.least *= OF_SHADES / OF_SCALE;
         self
     }
 
-    /// The same bands with wider margins, for a query that has left them on its own this many times.
+    /// The same baseline with wider margins, for a query that has left them on its own this many times.
     pub fn restless(mut self, times: u8) -> Self {
         self.margins.of_width *= f64::from(1_u32 << times);
         self
     }
 
-    /// The same bands for series that are alerts, where the cause raises these. Other alerts may fire and resolve on a saturated machine.
+    /// The same baseline for series that are alerts, where the cause raises these. Other alerts may fire and resolve on a saturated machine.
     pub fn of_alerts(mut self, alerts: &[&'static str]) -> Self {
         self.alerts = alerts.to_vec();
         self
     }
 
-    /// The time of the first deviation: a value outside of its band, a new series, or a series that disappeared.
+    /// The time of the first deviation: a value outside of its range, a new series, or a series that disappeared.
     pub fn left(&self, shown: &Shown, from: f64) -> Option<f64> {
         let outside = shown.iter().filter_map(|(labels, points)| {
-            let band = self.by_labels.get(labels);
-            let left = match (self.named(labels), band.or(self.of_all.as_ref())) {
-                (Some(is_of_cause), _) => points.first().filter(|_| is_of_cause && band.is_none()),
-                (None, Some(band)) => points.iter().find(|(time, value)| !band.holds(*time, *value, self.margins)),
+            let range = self.by_labels.get(labels);
+            let left = match (self.named(labels), range.or(self.of_all.as_ref())) {
+                (Some(is_of_cause), _) => points.first().filter(|_| is_of_cause && range.is_none()),
+                (None, Some(range)) => points.iter().find(|(time, value)| !range.holds(*time, *value, self.margins)),
                 (None, None) => points.first(),
             };
             left.map(|(time, _)| *time)
         });
         let gone =
-            self.by_labels.iter().filter(|(labels, band)| band.is_steady && self.named(labels).is_none() && !shown.contains_key(*labels));
+            self.by_labels.iter().filter(|(labels, range)| range.is_steady && self.named(labels).is_none() && !shown.contains_key(*labels));
         let gone = gone.map(|_| from);
         outside.chain(gone).min_by(f64::total_cmp)
     }
 }
 
-impl Bands {
+impl Baseline {
     /// For a series that is an alert, whether the cause raises it; otherwise `None`.
     fn named(&self, labels: &str) -> Option<bool> {
         if self.alerts.is_empty() {
@@ -105,7 +105,7 @@ impl Bands {
     }
 }
 
-impl Band {
+impl Range {
     fn of(points: &[(f64, f64)], times: usize) -> Option<Self> {
         let (first, last) = (points.first()?, points.last()?);
         let values = points.iter().map(|(_, value)| *value);
@@ -141,12 +141,12 @@ mod tests {
         Shown::from([(labels.to_owned(), points)])
     }
 
-    /// The time at which values after these leave their band.
+    /// The time at which values after these leave their range.
     fn left(before: &[f64], after: &[f64]) -> Option<f64> {
         let mut later = shown("a", after);
         let start = f64::from(u32::try_from(before.len()).unwrap());
         later.values_mut().flatten().for_each(|(time, _)| *time += start);
-        Bands::of(&shown("a", before), before.len()).left(&later, start)
+        Baseline::of(&shown("a", before), before.len()).left(&later, start)
     }
 
     #[test]
@@ -176,28 +176,28 @@ mod tests {
 
     #[test]
     fn a_series_that_comes_or_goes_is_a_movement() {
-        let bands = Bands::of(&shown("a", &[1.0, 1.0]), 2);
+        let baseline = Baseline::of(&shown("a", &[1.0, 1.0]), 2);
         let both = shown("a", &[1.0]).into_iter().chain(shown("b", &[1.0])).collect();
-        assert_eq!(bands.left(&both, 0.0), Some(0.0));
-        assert_eq!(bands.left(&Shown::new(), 7.0), Some(7.0));
+        assert_eq!(baseline.left(&both, 0.0), Some(0.0));
+        assert_eq!(baseline.left(&Shown::new(), 7.0), Some(7.0));
     }
 
     #[test]
     fn what_is_hardly_seen_is_no_movement() {
         let both = |few: f64| shown("many", &[50.0]).into_iter().chain(shown("few", &[few])).collect::<Shown>();
-        let bands = || Bands::of(&both(0.0), 1);
-        assert_eq!(bands().left(&both(1.0), 0.0), None);
-        assert_eq!(bands().left(&both(2.0), 0.0), Some(0.0));
-        assert_eq!(bands().in_shades().left(&both(5.0), 0.0), None);
-        assert_eq!(bands().in_shades().left(&both(6.0), 0.0), Some(0.0));
+        let baseline = || Baseline::of(&both(0.0), 1);
+        assert_eq!(baseline().left(&both(1.0), 0.0), None);
+        assert_eq!(baseline().left(&both(2.0), 0.0), Some(0.0));
+        assert_eq!(baseline().in_shades().left(&both(5.0), 0.0), None);
+        assert_eq!(baseline().in_shades().left(&both(6.0), 0.0), Some(0.0));
     }
 
     #[test]
     fn what_is_restless_has_to_move_further() {
-        let bands = || Bands::of(&shown("a", &[1.0, 3.0]), 2);
-        assert_eq!(bands().left(&shown("a", &[4.5]), 0.0), Some(0.0));
-        assert_eq!(bands().restless(1).left(&shown("a", &[4.5]), 0.0), None);
-        assert_eq!(bands().restless(2).left(&shown("a", &[8.0]), 0.0), Some(0.0));
+        let baseline = || Baseline::of(&shown("a", &[1.0, 3.0]), 2);
+        assert_eq!(baseline().left(&shown("a", &[4.5]), 0.0), Some(0.0));
+        assert_eq!(baseline().restless(1).left(&shown("a", &[4.5]), 0.0), None);
+        assert_eq!(baseline().restless(2).left(&shown("a", &[8.0]), 0.0), Some(0.0));
     }
 
     #[test]
@@ -206,20 +206,20 @@ mod tests {
         let quiet: Shown = alert("HighCPUUsage").into_iter().chain(shown("{\"alertname\":\"Watchdog\"}", &[1.0, 1.0, 1.0])).collect();
         let watchdog = || shown("{\"alertname\":\"Watchdog\"}", &[1.0]);
         let later = |name: &str| alert(name).into_iter().chain(alert("SlowResponseTime")).chain(watchdog()).collect::<Shown>();
-        assert_eq!(Bands::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "alerts do not differ by their values");
-        let bands = || Bands::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
-        assert_eq!(bands().left(&later("AllReplicasDown"), 0.0), Some(0.0));
-        assert_eq!(bands().left(&later("PanicDetected"), 0.0), None, "an alert of another cause");
-        assert_eq!(bands().left(&Shown::new(), 0.0), None, "resolved alerts");
+        assert_eq!(Baseline::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "alerts do not differ by their values");
+        let baseline = || Baseline::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
+        assert_eq!(baseline().left(&later("AllReplicasDown"), 0.0), Some(0.0));
+        assert_eq!(baseline().left(&later("PanicDetected"), 0.0), None, "an alert of another cause");
+        assert_eq!(baseline().left(&Shown::new(), 0.0), None, "resolved alerts");
         let already: Shown = quiet.clone().into_iter().chain(alert("AllReplicasDown")).collect();
-        assert_eq!(Bands::of(&already, 3).of_alerts(&["AllReplicasDown"]).left(&later("AllReplicasDown"), 0.0), None, "it fired before");
+        assert_eq!(Baseline::of(&already, 3).of_alerts(&["AllReplicasDown"]).left(&later("AllReplicasDown"), 0.0), None, "it fired before");
     }
 
     #[test]
     fn where_series_come_and_go_a_new_one_has_to_show_what_none_did() {
-        let bands = Bands::of(&shown("a", &[1.0, 2.0]), 3);
-        assert_eq!(bands.left(&Shown::new(), 7.0), None);
-        assert_eq!(bands.left(&shown("b", &[1.5, 2.0]), 7.0), None);
-        assert_eq!(bands.left(&shown("b", &[1.5, 4.0]), 7.0), Some(1.0));
+        let baseline = Baseline::of(&shown("a", &[1.0, 2.0]), 3);
+        assert_eq!(baseline.left(&Shown::new(), 7.0), None);
+        assert_eq!(baseline.left(&shown("b", &[1.5, 2.0]), 7.0), None);
+        assert_eq!(baseline.left(&shown("b", &[1.5, 4.0]), 7.0), Some(1.0));
     }
 }

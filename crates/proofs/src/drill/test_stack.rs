@@ -36,7 +36,7 @@ const SETTINGS: [(&str, &str); 6] = [
 ];
 
 /// A stack with the controls to break it.
-pub struct Bench {
+pub struct TestStack {
     /// Kept until the stack stops.
     kept: Vec<Box<dyn Any>>,
     /// Dropped when the alerts of the running drills have resolved.
@@ -49,7 +49,7 @@ pub struct Bench {
     admin: String,
 }
 
-impl Bench {
+impl TestStack {
     /// Starts everything in the given form; the monitoring runs `speed` times as fast as in production.
     pub fn start(folder: PathBuf, speed: u32, form: Form) -> Result<Self> {
         let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
@@ -100,7 +100,7 @@ impl Bench {
     }
 
     /// Creates an account for a drill and returns its token.
-    pub fn somebody(&self) -> Result<String> {
+    pub fn new_account(&self) -> Result<String> {
         sign_up(&self.stack.edge()?, &format!("{}@example.org", paths::random_password()?))
     }
 
@@ -185,6 +185,6 @@ fn uuid() -> Result<String> {
 }
 
 /// Sends a request and ignores the response.
-pub fn shoot(client: &Client, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) {
+pub fn send_and_forget(client: &Client, method: &str, url: &str, headers: &[(&str, &str)], body: Option<&Value>) {
     let _whatever = client.send(method, url, headers, body);
 }

@@ -19,13 +19,13 @@ const LIMIT: Duration = Duration::from_mins(1);
 
 /// A received notification.
 #[derive(Debug)]
-pub struct Told {
+pub struct Notification {
     /// The receiver: one of the simulator's, or a mail address.
-    pub who: String,
+    pub receiver: String,
     /// The alert's name.
     pub alert: String,
     /// Whether the alert has resolved.
-    pub over: bool,
+    pub resolved: bool,
     /// The whole message.
     pub text: String,
     /// `PagerDuty`'s deduplication key of the incident.
@@ -33,14 +33,14 @@ pub struct Told {
 }
 
 /// The processes, on ports of their own.
-pub struct Bench {
+pub struct Receivers {
     pub ports: Ports,
     // Declared first, so that processes stop before their folder is removed.
     running: Vec<Process>,
     folder: TempDir,
 }
 
-impl Bench {
+impl Receivers {
     /// Starts the processes; Alertmanager's waits are divided by `speed`.
     pub fn start(speed: u32) -> Result<Self> {
         let (folder, ports) = (paths::temporary("notifications")?, Ports::any(MAX_REPLICAS)?);
@@ -73,26 +73,26 @@ impl Bench {
     }
 
     /// All notifications received so far.
-    pub fn told(&self) -> Result<Vec<Told>> {
+    pub fn received(&self) -> Result<Vec<Notification>> {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let list = |port, path: &str| -> Result<Vec<Value>> {
             let answer = get(&format!("{}/{path}", self.ports.url(port)?))?.json()?;
             answer.as_array().cloned().with_context(|| format!("{path} returned no list"))
         };
-        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|told| Told {
-            who: text(if told["kind"] == "webhook" { &told["receiver"] } else { &told["kind"] }),
-            alert: text(&told["alerts"][0]),
-            over: told["status"] == "resolved",
-            text: text(&told["text"]),
-            key: told["key"].clone(),
+        let simulated = list(Port::ProviderSim, "notifications")?.into_iter().map(|notification| Notification {
+            receiver: text(if notification["kind"] == "webhook" { &notification["receiver"] } else { &notification["kind"] }),
+            alert: text(&notification["alerts"][0]),
+            resolved: notification["status"] == "resolved",
+            text: text(&notification["text"]),
+            key: notification["key"].clone(),
         });
         let mails = list(Port::MailPage, "email")?.into_iter().map(|mail| {
             let subject = text(&mail["subject"]);
             let alert = subject.split_once("] ").map_or("", |(_, rest)| rest.split(' ').next().unwrap_or_default());
-            Told {
-                who: text(&mail["to"][0]["address"]),
+            Notification {
+                receiver: text(&mail["to"][0]["address"]),
                 alert: alert.to_owned(),
-                over: subject.starts_with("[RESOLVED]"),
+                resolved: subject.starts_with("[RESOLVED]"),
                 text: text(&mail["text"]),
                 key: Value::Null,
             }
