@@ -6,12 +6,14 @@
 //! | [`rules`] | rule files and their tests: read and checked |
 //! | [`mutants`] | rules with one small mistake, which a test must notice |
 //! | [`slo`] | rules generated from objectives |
+//! | [`generated`] | a file that a verb writes or compares |
 //! | [`dashboards`] | Grafana's JSON: generated, compared and read |
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
 pub mod checks;
 pub mod dashboards;
+pub mod generated;
 pub mod mutants;
 pub mod rules;
 pub mod slo;

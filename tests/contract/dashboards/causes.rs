@@ -1,5 +1,5 @@
 //! Every panel that shows data has a cause, which `cargo xtask panels` injects, and nothing else has one.
-//! `proofs` checks that the names of causes exist.
+//! TypeScript checks that the names of causes exist.
 
 use std::collections::BTreeSet;
 

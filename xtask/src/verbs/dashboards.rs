@@ -4,6 +4,7 @@
 use anyhow::Result;
 use devstack::report::Report;
 use devstack::tools::{PROMTOOL, require};
+use proofs::panels;
 use rule_tools::dashboards;
 
 /// Regenerate Grafana's dashboards from monitoring/grafana/src.
@@ -22,6 +23,7 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("dashboards");
     if !args.check {
+        report.step("causes are written", || panels::causes().write())?;
         report.step("dashboards are written", || dashboards::generate(args.install))?;
     }
     check(&mut report, args.install)?;
@@ -30,6 +32,7 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// Adds the checks to a report.
 pub fn check(report: &mut Report, install: bool) -> Result<()> {
+    report.step("causes of panels are those that can be injected", || panels::causes().compare())?;
     report.step("dashboards fit Grafana's types", || dashboards::types(install))?;
     report.step("dashboards are what their sources say", || dashboards::compare(install))?;
     report.step("queries of dashboards parse", dashboards::parse)

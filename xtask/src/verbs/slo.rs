@@ -2,7 +2,8 @@
 
 use anyhow::Result;
 use devstack::report::{Outcome, Report};
-use rule_tools::slo::{Generated, generated};
+use rule_tools::generated::Generated;
+use rule_tools::slo::generated;
 
 /// Regenerate the rules of the service level objectives, and their tests.
 #[derive(clap::Args)]

@@ -1,0 +1,36 @@
+//! A committed file that a verb generates: written, or compared with what the verb would write.
+
+use std::fs;
+use std::path::PathBuf;
+
+use anyhow::{Context, Result};
+use devstack::paths;
+use devstack::report::Outcome;
+
+/// A generated file.
+pub struct Generated {
+    /// Relative to the root of the checkout.
+    pub path: &'static str,
+    /// The verb that generates it.
+    pub verb: &'static str,
+    /// Its contents.
+    pub text: String,
+}
+
+impl Generated {
+    fn place(&self) -> PathBuf {
+        paths::root().join(self.path)
+    }
+
+    /// Writes the file.
+    pub fn write(&self) -> Result<Outcome> {
+        fs::write(self.place(), &self.text).with_context(|| format!("failed to write {}", self.path))?;
+        Ok(Outcome::passed())
+    }
+
+    /// Passes if the file is up to date.
+    pub fn compare(&self) -> Result<Outcome> {
+        let is_same = self.place().exists() && fs::read_to_string(self.place())? == self.text;
+        Ok(if is_same { Outcome::passed() } else { Outcome::failed(format!("run `cargo xtask {}` and commit: {}", self.verb, self.path)) })
+    }
+}
