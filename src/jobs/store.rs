@@ -1,4 +1,8 @@
 //! The statements on `jobs`. The parent module explains the semantics.
+//!
+//! Statistics of `jobs` describe an almost empty queue, so for `died_at IS NULL` Postgres expects a row or none and reads the whole queue
+//! to find the jobs of a lane. Conditions on a lane therefore say the same as `coalesce(died_at, 'infinity') = 'infinity'`, which leaves
+//! only the index of lanes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,15 +39,22 @@ pub async fn insert(tx: &mut Conn, kind: JobKind, payload: &Value, lane: Option<
 
 /// Makes the jobs of a lane that wait for a retry due now.
 pub async fn make_due(tx: &mut Conn, lane: &str) -> Result<(), StoreError> {
-    let update =
-        sqlx::query!("UPDATE jobs SET run_at = now() WHERE lane = $1 AND died_at IS NULL AND lease_until IS NULL AND run_at > now()", lane);
+    let update = sqlx::query!(
+        "UPDATE jobs SET run_at = now()
+         WHERE lane = $1 AND coalesce(died_at, 'infinity') = 'infinity' AND lease_until IS NULL AND run_at > now()",
+        lane
+    );
     tx.execute(Query::UpdateJobs, update).await.map(drop)
 }
 
 /// Deletes the waiting jobs of a kind in a lane, but not a running one.
 pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<(), StoreError> {
-    let delete =
-        sqlx::query!("DELETE FROM jobs WHERE lane = $1 AND kind = $2 AND died_at IS NULL AND lease_until IS NULL", lane, kind.name());
+    let delete = sqlx::query!(
+        "DELETE FROM jobs
+         WHERE lane = $1 AND kind = $2 AND coalesce(died_at, 'infinity') = 'infinity' AND lease_until IS NULL",
+        lane,
+        kind.name()
+    );
     tx.execute(Query::DeleteJobs, delete).await.map(drop)
 }
 
@@ -54,7 +65,8 @@ pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String
         "WITH due AS MATERIALIZED (
              SELECT id FROM jobs j
              WHERE died_at IS NULL AND run_at <= now() AND (lease_until IS NULL OR lease_until < now()) AND kind = ANY($3)
-               AND NOT EXISTS (SELECT FROM jobs earlier WHERE earlier.lane = j.lane AND earlier.id < j.id AND earlier.died_at IS NULL)
+               AND (lane IS NULL
+                    OR id = (SELECT min(id) FROM jobs same WHERE same.lane = j.lane AND coalesce(same.died_at, 'infinity') = 'infinity'))
              ORDER BY run_at, id LIMIT $4
              FOR UPDATE SKIP LOCKED
          )

@@ -39,6 +39,7 @@ mod jobs;
 mod known_clients;
 mod logs;
 mod logs_live;
+mod long_lists;
 mod members;
 mod metrics;
 mod migrations;

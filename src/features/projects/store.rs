@@ -123,13 +123,14 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
     Ok(rows.into_iter().map(|row| (row.user_id, row.project_id)).collect())
 }
 
-/// One page of the projects of which a user is a member.
+/// One page of the projects of which a user is a member. Both tables have the bound: otherwise a merge join reads every project that is
+/// newer than the page.
 pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<Seen>, StoreError> {
     let select = sqlx::query!(
         "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
                 m.role
          FROM project_members m JOIN projects p ON p.id = m.project_id
-         WHERE m.user_id = $1 AND m.project_id < $2
+         WHERE m.user_id = $1 AND m.project_id < $2 AND p.id < $2
          ORDER BY m.project_id DESC LIMIT $3",
         user,
         page.before,
