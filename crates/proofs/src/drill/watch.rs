@@ -146,8 +146,8 @@ impl Mail {
     /// Whether this mail reports the alert in this state. A mail about several alerts reports each in a block of its own, which begins
     /// with the state and ends with the labels: one of them may have resolved while another still fires.
     fn is_about(&self, alert: Key, status: &str) -> bool {
-        let (name, values) = parts(alert);
-        let values: Vec<_> = values.collect();
+        let (name, wanted) = parts(alert);
+        let wanted: Vec<_> = wanted.collect();
         let mut is_in_state = false;
         self.text.lines().any(|line| {
             is_in_state = match line.split_once(':') {
@@ -155,9 +155,8 @@ impl Mail {
                 _ => is_in_state,
             };
             let labels: Vec<&str> = line.strip_prefix("Labels:").into_iter().flat_map(str::split_whitespace).collect();
-            let has = |key: &str, value: &str| labels.iter().any(|label| label.split_once('=') == Some((key, value)));
-            let has_value = |value: &str| labels.iter().any(|label| label.split_once('=').is_some_and(|(_, found)| found == value));
-            is_in_state && has("alertname", name) && values.iter().all(|value| has_value(value))
+            let has_value = |value: &&str| labels.iter().any(|label| label.split_once('=').is_some_and(|(_, found)| found == *value));
+            is_in_state && labels.contains(&format!("alertname={name}").as_str()) && wanted.iter().all(has_value)
         })
     }
 }
