@@ -1,4 +1,4 @@
-//! Metric kinds, typed by their labels. How their series are stored and rendered belongs in [`family`](super::family).
+//! Metric kinds, typed by their labels. How their series are stored and rendered belongs in `family`.
 //!
 //! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
 //! and an atomic operation, and every series exists at zero. A *family* creates handles on demand, for labels that are known only

@@ -167,8 +167,8 @@ pub fn mail_to(test: &TestStack, address: &str) -> Result<usize> {
 }
 
 fn mail(test: &TestStack) -> Result<Vec<Mail>> {
-    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    Ok(mails(test)?.iter().map(|mail| Mail { text: text(&mail["text"]) }).collect())
+    let of = |mail: &Value| Mail { text: mail["text"].as_str().unwrap_or_default().to_owned() };
+    Ok(mails(test)?.iter().map(of).collect())
 }
 
 fn mails(test: &TestStack) -> Result<Vec<Value>> {
