@@ -213,8 +213,10 @@ mod tests {
     #[test]
     fn several_blocks_render_as_one_family() {
         let family = family("counter", &[]);
-        let handles: Vec<Counter> = (0..2 * BLOCK + 1).map(|thing| family.counter(&key(thing))).collect();
-        handles.iter().for_each(|handle| handle.increment(2));
+        let handles: Vec<Counter> = (0..=2 * BLOCK).map(|thing| family.counter(&key(thing))).collect();
+        for handle in &handles {
+            handle.increment(2);
+        }
         let text = rendered(&family);
         assert!(text.starts_with("# HELP things Things\n# TYPE things counter\n"), "{text}");
         assert_eq!(text.matches('#').count(), 2, "{text}");
