@@ -286,7 +286,7 @@ async fn a_task_that_ends_takes_its_replica_with_it_and_the_next_one_stays() {
     let Fixture { app, admin } = fixture;
     eventually("the replica has shut down", async || when(app.get("/health/live").try_answer().await.is_err())).await;
     let error = app.leave().await.expect_err("the shutdown must be a failure");
-    assert_eq!(error.to_string(), "background task ended: faults");
+    assert_eq!(error.to_string(), "background task ended: fault injection");
     let next = TestApp::on(&stores, &[FAULTS]).await;
     let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
     assert_eq!(listed["items"][0]["fault"], "task");
