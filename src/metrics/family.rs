@@ -60,19 +60,22 @@ impl Family {
     /// The series with these labels, created at zero if it is new.
     pub fn counter(&self, key: &Key) -> Counter {
         let block = self.block(key);
-        Counter::from_arc(Arc::new(Tracked { handle: block.recorder.register_counter(key, &METADATA), block }))
+        let handle = block.recorder.register_counter(key, &METADATA);
+        Counter::from_arc(Tracked::new(handle, block))
     }
 
     /// The series with these labels, created at zero if it is new.
     pub fn gauge(&self, key: &Key) -> Gauge {
         let block = self.block(key);
-        Gauge::from_arc(Arc::new(Tracked { handle: block.recorder.register_gauge(key, &METADATA), block }))
+        let handle = block.recorder.register_gauge(key, &METADATA);
+        Gauge::from_arc(Tracked::new(handle, block))
     }
 
     /// The series with these labels, created empty if it is new.
     pub fn histogram(&self, key: &Key) -> Histogram {
         let block = self.block(key);
-        Histogram::from_arc(Arc::new(Tracked { handle: block.recorder.register_histogram(key, &METADATA), block }))
+        let handle = block.recorder.register_histogram(key, &METADATA);
+        Histogram::from_arc(Tracked::new(handle, block))
     }
 
     fn block(&self, key: &Key) -> Arc<Block> {
@@ -87,7 +90,6 @@ impl Family {
         if place == series.blocks.len() {
             series.blocks.push(Arc::new(Block::new(recorder(self.buckets))));
         }
-        series.blocks[place].changed();
         series.blocks[place].clone()
     }
 
@@ -132,9 +134,10 @@ impl Block {
         Self { exporter: recorder.handle(), recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
     }
 
-    /// Called after a change, so that a render that sees the flag sees the change.
+    /// Called after a change, so that a render that clears the flag sees the change. A swap, because a store would hide the changes of
+    /// other threads that have set the flag before.
     fn changed(&self) {
-        self.has_changed.store(true, Ordering::Release);
+        self.has_changed.swap(true, Ordering::Release);
     }
 
     fn render(&self, output: &mut String, always: bool) {
@@ -152,6 +155,14 @@ impl Block {
 struct Tracked<H> {
     handle: H,
     block: Arc<Block>,
+}
+
+impl<H> Tracked<H> {
+    /// Marks the block as well: a new series is in the next render.
+    fn new(handle: H, block: Arc<Block>) -> Arc<Self> {
+        block.changed();
+        Arc::new(Self { handle, block })
+    }
 }
 
 impl CounterFn for Tracked<Counter> {

@@ -73,7 +73,6 @@ const SLOW_ROUTE: &str = "/api/oauth/platforms";
 const OUTWEIGHED: Duration = Duration::from_mins(2);
 
 fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
-    damage(test)?;
     let replicas: Vec<String> = (1..=MAX_REPLICAS).map(|number| test.url(Port::Backend(number))).collect::<Result<_>>()?;
     let login = login(test)?;
     let fails = Arc::new(AtomicBool::new(false));
@@ -93,6 +92,7 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
     // well, and that alert would fire while this drill waits for the end of its own.
     let burning = "ALERTS{alertname=\"ErrorBudgetBurn\",severity=\"warning\",slo=~\"requests-.+|login\"}";
     wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(test.query(burning)?.is_empty()))?;
+    damage(test)?;
     fails.store(true, Ordering::Relaxed);
     let fault = test.known_fault(json!({ "fault": "latency", "delay_ms": 400, "route": SLOW_ROUTE }))?;
     Ok(Box::new(move |test| {

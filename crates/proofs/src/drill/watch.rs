@@ -97,7 +97,9 @@ impl Watch {
         for (alert, times) in &mut self.times {
             let since = self.started.get(alert).map(Instant::elapsed);
             let fires = firing.iter().any(|labels| is(alert, labels));
-            let arrived = |status: &str| mail.iter().any(|mail| mail.is_about(alert, status));
+            let is_reported = mail.iter().any(|mail| mail.is_about(alert, "FIRING"));
+            // A key may have several alerts, such as those of two windows: none of them may fire any more.
+            let is_retracted = mail.iter().any(|mail| mail.is_about(alert, "RESOLVED") && !mail.is_about(alert, "FIRING"));
             if fires {
                 times.firing = times.firing.or(since);
                 // It may have been inactive for a moment and fires again.
@@ -106,10 +108,10 @@ impl Watch {
                 times.resolved = times.resolved.or(since);
             }
             // A mail that arrives before the alert fires is left from the previous time.
-            if times.firing.is_some() && arrived("FIRING") {
+            if times.firing.is_some() && is_reported {
                 times.notified = times.notified.or(since);
             }
-            if times.resolved.is_some() && arrived("RESOLVED") {
+            if times.resolved.is_some() && is_retracted {
                 times.resolution_notified = times.resolution_notified.or(since);
             }
         }
