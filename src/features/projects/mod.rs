@@ -2,7 +2,7 @@
 //!
 //! - The account that creates a project owns it; a project always has exactly one owner. Owners manage, editors change, viewers read.
 //! - Any account may read a public project. For an account that is not a member, a private project does not exist (404, not 403).
-//! - An admin may do whatever an owner may.
+//! - An admin has the rights of an owner in every project.
 //! - A change names the version that it is based on (`If-Match`), so that one of two concurrent changes is refused.
 //! - Over Socket.IO, members subscribe to a project's changes and see the other subscribers. A subscription ends with the access to the
 //!   project.

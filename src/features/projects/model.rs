@@ -1,4 +1,4 @@
-//! The types of projects, the rules of access, and the validation of what clients send.
+//! The types of projects, the rules of access, and the validation of requests.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -144,14 +144,14 @@ pub fn member_email(text: &str) -> Result<String, Vec<FieldError>> {
     fields.finish(email)
 }
 
-/// What an account wants to do with a project.
+/// A kind of operation on a project.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Read the project.
     Read,
-    /// Read what belongs to it, such as members and environments.
+    /// Read its contents, such as members and environments.
     Enter,
-    /// Change it or what belongs to it.
+    /// Change it or its contents.
     Change,
     /// Manage members, publication and deletion.
     Manage,

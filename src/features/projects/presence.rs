@@ -1,9 +1,9 @@
-//! Presence: the users with connections subscribed to a project, on any replica.
+//! Presence: the users whose connections are subscribed to a project, on any replica.
 //!
-//! Presence is not stored. Each replica publishes the users of its own connections, on every change and every few seconds. It remembers,
-//! for a limited time, what other replicas publish about the projects to which it has subscribers. A user who leaves therefore disappears
-//! at once, the users of a replica that dies disappear after [`LIFETIME`], and while Redis is unavailable each replica knows only its own
-//! users.
+//! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. For each
+//! project with local subscribers, it keeps the last message of every other replica for [`LIFETIME`]. A user who leaves therefore
+//! disappears at once, and the users of a dead replica disappear after [`LIFETIME`]. While Redis is unavailable, each replica knows only
+//! its own users.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -19,18 +19,18 @@ use crate::metrics::labels::EventOut;
 use crate::realtime::{Client, Realtime, Room, Topic};
 use crate::tasks::ticks;
 
-/// Interval of publications without a change.
+/// Interval at which a replica publishes all its users, even without a change.
 const PUBLISH_INTERVAL: Duration = Duration::from_secs(5);
 /// Time after which another replica's message expires.
 const LIFETIME: Duration = Duration::from_secs(15);
-/// Poll interval for expired messages.
+/// Interval of the check for expired messages.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Maximum number of projects per message.
 const MAX_PROJECTS: usize = 100;
 
-/// A user in a project. The name is that of the time of the subscription.
+/// A user in a project. The display name is read when the user's first connection subscribes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Present {
+struct PresentUser {
     user_id: Uuid,
     display_name: String,
 }
@@ -42,46 +42,46 @@ type Users = BTreeMap<Uuid, String>;
 #[derive(Debug, Serialize, Deserialize)]
 struct Message {
     replica: Uuid,
-    projects: Vec<Presents>,
-    /// Whether the receivers shall answer with their own users of these projects.
+    projects: Vec<ProjectUsers>,
+    /// Whether the receivers must answer with their own users of these projects.
     asks: bool,
 }
 
 /// The users in a project. Also the payload of the event to clients.
 #[derive(Debug, Serialize, Deserialize)]
-struct Presents {
+struct ProjectUsers {
     project_id: Uuid,
-    users: Vec<Present>,
+    users: Vec<PresentUser>,
 }
 
-impl Presents {
+impl ProjectUsers {
     fn new(project_id: Uuid, users: &Users) -> Self {
-        let users = users.iter().map(|(user_id, name)| Present { user_id: *user_id, display_name: name.clone() });
+        let users = users.iter().map(|(user_id, name)| PresentUser { user_id: *user_id, display_name: name.clone() });
         Self { project_id, users: users.collect() }
     }
 }
 
-/// Presence as this replica knows it. Clones share it.
+/// The presence that this replica knows of; clones share it.
 #[derive(Clone)]
 pub struct Presence(Arc<Inner>);
 
 struct Inner {
     realtime: Realtime,
-    /// Projects with subscribers on this replica, and those that lost the last one but have not published that yet.
-    projects: Mutex<HashMap<Uuid, Known>>,
-    changed_here: Notify,
+    /// Projects with subscribers on this replica. A project whose last subscriber has left is removed once that change is published.
+    projects: Mutex<HashMap<Uuid, ProjectPresence>>,
+    local_change: Notify,
 }
 
 /// Presence in one project.
 #[derive(Default)]
-struct Known {
+struct ProjectPresence {
     /// Users of this replica's connections: name, and number of connections.
-    here: BTreeMap<Uuid, (String, usize)>,
-    /// Users by other replica, and the time of that replica's last message.
-    elsewhere: HashMap<Uuid, (Users, Instant)>,
-    /// Users that subscribers were last notified of.
+    local: BTreeMap<Uuid, (String, usize)>,
+    /// Users on each other replica, and the time of its last message.
+    remote: HashMap<Uuid, (Users, Instant)>,
+    /// Users in the last notification to subscribers.
     notified: Users,
-    /// Change that is still to be published to the other replicas.
+    /// A change that is not yet published to the other replicas.
     unpublished: Option<Change>,
 }
 
@@ -89,23 +89,23 @@ struct Known {
 enum Change {
     /// The set of this replica's users has changed.
     Changed,
-    /// The first subscriber on this replica; the users on other replicas are not known yet.
+    /// The first user on this replica has subscribed; the users on other replicas are not known yet.
     First,
 }
 
-impl Known {
-    fn here(&self) -> Users {
-        self.here.iter().map(|(user, (name, _))| (*user, name.clone())).collect()
+impl ProjectPresence {
+    fn local_users(&self) -> Users {
+        self.local.iter().map(|(user, (name, _))| (*user, name.clone())).collect()
     }
 
-    fn everywhere(&self) -> Users {
-        let elsewhere = self.elsewhere.values().flat_map(|(users, _)| users.clone());
-        elsewhere.chain(self.here()).collect()
+    fn all_users(&self) -> Users {
+        let remote = self.remote.values().flat_map(|(users, _)| users.clone());
+        remote.chain(self.local_users()).collect()
     }
 
-    /// The users to notify subscribers of, if they have changed since the last notification.
+    /// Returns the users on all replicas if they differ from the last notification, and marks them as notified.
     fn take_change(&mut self) -> Option<&Users> {
-        let now = self.everywhere();
+        let now = self.all_users();
         if now == self.notified {
             return None;
         }
@@ -114,22 +114,22 @@ impl Known {
     }
 }
 
-/// A user's presence through one connection, which ends on drop.
-pub struct Here {
+/// A user's presence through one connection. It ends when this guard is dropped.
+pub struct PresenceGuard {
     presence: Presence,
     project: Uuid,
     user: Uuid,
 }
 
-impl Here {
-    /// Lasts until the future is dropped.
+impl PresenceGuard {
+    /// Keeps the guard until the future is dropped.
     pub(super) async fn last(self) {
-        let _here = self;
+        let _guard = self;
         std::future::pending::<()>().await;
     }
 }
 
-impl Drop for Here {
+impl Drop for PresenceGuard {
     fn drop(&mut self) {
         self.presence.leave(self.project, self.user);
     }
@@ -137,63 +137,63 @@ impl Drop for Here {
 
 impl Presence {
     pub(super) fn new(realtime: Realtime) -> Self {
-        Self(Arc::new(Inner { realtime, projects: Mutex::default(), changed_here: Notify::new() }))
+        Self(Arc::new(Inner { realtime, projects: Mutex::default(), local_change: Notify::new() }))
     }
 
     /// Registers a connection of a user in a project.
-    pub(super) fn enter(&self, project: Uuid, user: Uuid, name: &str) -> Here {
+    pub(super) fn enter(&self, project: Uuid, user: Uuid, name: &str) -> PresenceGuard {
         let mut projects = self.projects();
         let known = projects.entry(project).or_default();
-        let is_first = known.here.is_empty();
-        let (_, sockets) = known.here.entry(user).or_insert_with(|| (name.to_owned(), 0));
-        *sockets += 1;
-        if *sockets == 1 {
+        let is_first = known.local.is_empty();
+        let (_, connections) = known.local.entry(user).or_insert_with(|| (name.to_owned(), 0));
+        *connections += 1;
+        if *connections == 1 {
             known.unpublished = Some(if is_first { Change::First } else { known.unpublished.unwrap_or(Change::Changed) });
-            self.0.changed_here.notify_one();
+            self.0.local_change.notify_one();
         }
-        Here { presence: self.clone(), project, user }
+        PresenceGuard { presence: self.clone(), project, user }
     }
 
     fn leave(&self, project: Uuid, user: Uuid) {
         let mut projects = self.projects();
         let Some(known) = projects.get_mut(&project) else { return };
-        let Some((_, sockets)) = known.here.get_mut(&user) else { return };
-        *sockets -= 1;
-        if *sockets == 0 {
-            known.here.remove(&user);
+        let Some((_, connections)) = known.local.get_mut(&user) else { return };
+        *connections -= 1;
+        if *connections == 0 {
+            known.local.remove(&user);
             known.unpublished = known.unpublished.or(Some(Change::Changed));
-            self.0.changed_here.notify_one();
+            self.0.local_change.notify_one();
         }
     }
 
-    /// Notifies a new subscriber of the users present. Notifies the other local subscribers, too, if the set has changed.
+    /// Sends the present users to a new subscriber or, if they have changed, to every local subscriber.
     pub(super) fn notify(&self, project: Uuid, client: &Client) {
         let mut projects = self.projects();
         let Some(known) = projects.get_mut(&project) else { return };
         if !self.notify_change(project, known) {
-            let _slow = client.emit(EventOut::Presence, &Presents::new(project, &known.notified));
+            let _slow = client.emit(EventOut::Presence, &ProjectUsers::new(project, &known.notified));
         }
     }
 
-    /// Notifies the local subscribers if the set of users has changed. Called under the lock, so that notifications are in order.
-    fn notify_change(&self, project: Uuid, known: &mut Known) -> bool {
-        let change = known.take_change().map(|users| Presents::new(project, users));
-        if let Some(presents) = &change {
-            self.0.realtime.emit_here(&[Room::Project(project)], EventOut::Presence, presents);
+    /// Notifies the local subscribers if the set of users has changed. The caller holds the lock, so that notifications stay in order.
+    fn notify_change(&self, project: Uuid, known: &mut ProjectPresence) -> bool {
+        let change = known.take_change().map(|users| ProjectUsers::new(project, users));
+        if let Some(users) = &change {
+            self.0.realtime.emit_here(&[Room::Project(project)], EventOut::Presence, users);
         }
         change.is_some()
     }
 
-    /// Publishes to other replicas and handles their messages. Runs until the task is dropped.
+    /// Publishes local users to the other replicas and handles their messages. Runs until the task is dropped.
     pub async fn share(self) {
         let mut signals = self.0.realtime.signals(Topic::Presence);
-        let (mut reports, mut polls) = (ticks(PUBLISH_INTERVAL), ticks(POLL_INTERVAL));
+        let (mut publications, mut polls) = (ticks(PUBLISH_INTERVAL), ticks(POLL_INTERVAL));
         loop {
             tokio::select! {
-                () = self.0.changed_here.notified() => self.publish_changes(),
+                () = self.0.local_change.notified() => self.publish_changes(),
                 signal = signals.recv() => self.handle(signal.unwrap_or_default()),
-                _ = reports.tick() => self.publish_all(),
-                _ = polls.tick() => self.forget(),
+                _ = publications.tick() => self.publish_all(),
+                _ = polls.tick() => self.remove_expired(),
             }
         }
     }
@@ -204,21 +204,21 @@ impl Presence {
         for (project, known) in projects.iter_mut() {
             let Some(change) = known.unpublished.take() else { continue };
             self.notify_change(*project, known);
-            let presents = if change == Change::First { &mut first } else { &mut changed };
-            presents.push(Presents::new(*project, &known.here()));
+            let batch = if change == Change::First { &mut first } else { &mut changed };
+            batch.push(ProjectUsers::new(*project, &known.local_users()));
         }
-        projects.retain(|_, known| !known.here.is_empty());
+        projects.retain(|_, known| !known.local.is_empty());
         drop(projects);
         self.publish(changed, false);
         self.publish(first, true);
     }
 
     fn publish_all(&self) {
-        let all = self.projects().iter().map(|(project, known)| Presents::new(*project, &known.here())).collect();
+        let all = self.projects().iter().map(|(project, known)| ProjectUsers::new(*project, &known.local_users())).collect();
         self.publish(all, false);
     }
 
-    fn publish(&self, mut projects: Vec<Presents>, asks: bool) {
+    fn publish(&self, mut projects: Vec<ProjectUsers>, asks: bool) {
         let realtime = &self.0.realtime;
         while !projects.is_empty() {
             let rest = projects.split_off(projects.len().min(MAX_PROJECTS));
@@ -235,16 +235,16 @@ impl Presence {
         }
         let mut answers = Vec::new();
         let mut projects = self.projects();
-        for Presents { project_id, users } in received {
-            let Some(known) = projects.get_mut(&project_id).filter(|known| !known.here.is_empty()) else { continue };
+        for ProjectUsers { project_id, users } in received {
+            let Some(known) = projects.get_mut(&project_id).filter(|known| !known.local.is_empty()) else { continue };
             let users: Users = users.into_iter().map(|present| (present.user_id, present.display_name)).collect();
             if users.is_empty() {
-                known.elsewhere.remove(&replica);
+                known.remote.remove(&replica);
             } else {
-                known.elsewhere.insert(replica, (users, Instant::now()));
+                known.remote.insert(replica, (users, Instant::now()));
             }
             self.notify_change(project_id, known);
-            answers.push(Presents::new(project_id, &known.here()));
+            answers.push(ProjectUsers::new(project_id, &known.local_users()));
         }
         drop(projects);
         if asks {
@@ -253,17 +253,17 @@ impl Presence {
     }
 
     /// Removes expired messages of other replicas.
-    fn forget(&self) {
+    fn remove_expired(&self) {
         for (project, known) in self.projects().iter_mut() {
-            let before = known.elsewhere.len();
-            known.elsewhere.retain(|_, (_, received)| received.elapsed() < LIFETIME);
-            if known.elsewhere.len() < before {
+            let before = known.remote.len();
+            known.remote.retain(|_, (_, received)| received.elapsed() < LIFETIME);
+            if known.remote.len() < before {
                 self.notify_change(*project, known);
             }
         }
     }
 
-    fn projects(&self) -> MutexGuard<'_, HashMap<Uuid, Known>> {
+    fn projects(&self) -> MutexGuard<'_, HashMap<Uuid, ProjectPresence>> {
         self.0.projects.lock()
     }
 }

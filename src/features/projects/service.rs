@@ -23,7 +23,7 @@ use crate::metrics::Metrics;
 use crate::metrics::labels::CacheType;
 use crate::realtime::Realtime;
 
-/// Maximum number of slugs to try for a new project: that of its name, then others with random endings.
+/// Maximum number of slugs to try for a new project: first the slug of its name, then slugs with random endings.
 const SLUG_TRIES: usize = 5;
 
 /// Why a request on projects is refused.

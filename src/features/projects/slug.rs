@@ -58,7 +58,7 @@ impl Slug {
         }
     }
 
-    /// Derives a slug with the same beginning and another ending, for one that is taken.
+    /// Derives a slug with the same beginning and another ending. Used when this slug is taken.
     pub fn with_ending(&self, ending: u32) -> Self {
         let ending = format!("-{ending:08x}");
         Self(cut(&self.0, LENGTH.end() - ending.len()).to_owned() + &ending)
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slug_of_a_name_keeps_what_an_address_can_hold_and_may_be_chosen_too() {
+    fn slugs_derived_from_names_are_valid() {
         for (name, slug) in [
             ("  Ünïcode & Söhne: 2nd Édition ", "n-code-s-hne-2nd-dition"),
             ("日本語", "project"),
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn long_names_and_endings_stay_within_the_length() {
+    fn slugs_of_long_names_stay_within_the_length_limit() {
         let long = Slug::of_name(&"a b".repeat(26));
         assert_eq!(long.as_str().len(), 60);
         for slug in [&long, &Slug::of_name(&format!("{} b", "a".repeat(50)))] {
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_slug_is_told_why() {
+    fn invalid_slugs_are_rejected_with_a_code() {
         for (text, code) in [
             ("", "too_short"),
             ("ab", "too_short"),
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reserved_word_would_be_a_slug_otherwise() {
+    fn every_reserved_word_is_otherwise_a_valid_slug() {
         for word in RESERVED {
             assert_eq!(refusal(word), Some("reserved"), "{word}");
         }

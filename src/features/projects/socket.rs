@@ -49,7 +49,7 @@ async fn unsubscribe(_: AppState, client: Client, Subscription { project_id }: S
     Ok(Done {})
 }
 
-/// Ends this replica's subscriptions to projects, and to what belongs to them, when the user loses access. Runs until the task is dropped.
+/// Ends this replica's subscriptions to projects and their contents when the user loses access. Runs until the task is dropped.
 pub async fn watch_access(projects: Projects, realtime: Realtime) {
     let mut signals = realtime.signals(Topic::AccessChanged);
     // Postgres announces changes too, in case the replica that made one cannot reach Redis.

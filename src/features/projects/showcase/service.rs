@@ -1,4 +1,4 @@
-//! Reads of the showcase; see `mod.rs`.
+//! The read operations of the showcase; see `mod.rs`.
 
 use super::super::model::Project;
 use super::super::service::{Inner, ProjectError, Projects};
@@ -9,7 +9,7 @@ use crate::cache::Stale;
 use crate::domain::paging::{Moment, PageRequest};
 use crate::metrics::labels::CacheType;
 
-/// Cache key of the first page. Cannot collide with the key of a slug, which begins with `slug`.
+/// Cache key of the first page. It cannot equal the key of a project, which begins with `slug`.
 const FIRST_PAGE: &str = "first page";
 
 impl Projects {
@@ -32,7 +32,7 @@ impl Projects {
     /// # Errors
     /// When no such project is published, or the database fails.
     pub async fn published_as(&self, slug: &str) -> Result<Entry, ProjectError> {
-        // Text that is not a valid slug needs no lookup in cache or database.
+        // No project has an invalid slug, so no lookup is needed.
         let slug = Slug::parse(slug).map_err(|_| ProjectError::NoSuchProject)?;
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::published_as(&mut db.acquire().await?, slug.as_str()).await;
@@ -41,7 +41,7 @@ impl Projects {
     }
 }
 
-/// The cache entries that a change of the project makes stale: none if it is not published.
+/// The cache entries that become stale when the project changes. None if the project is not published.
 pub fn stale(project: &Project) -> impl Iterator<Item = Stale> {
     let entries = project.is_published().then(|| [FIRST_PAGE.to_owned(), entry_id(&project.slug)]);
     entries.into_iter().flatten().map(|entry| Stale::new(CacheType::Showcase, entry))
