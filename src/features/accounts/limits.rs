@@ -1,10 +1,10 @@
-//! Rate limits for clients that are not signed in: password attempts, registrations, visits to platforms
+//! Rate limits on requests that need no account: password attempts, registrations, visits to platforms
 //! (docs/adr/0017-limits-without-an-account.md).
 //!
-//! Failed logins are counted in three ways: for each account and client, for each account over all clients unknown to it, and for each
-//! network over all accounts. A client is identified by its device cookie or, without one, by its network. A known device is limited by its
-//! own failures alone; a known network also by the failures of the whole network. Failures of strangers elsewhere therefore lock out
-//! neither.
+//! Failed logins are counted in three ways: per account and client; per account, over all clients unknown to it; and per network, over all
+//! accounts. A client is identified by its device cookie or, without one, by its network. A known device is limited only by its own
+//! failures. A known network is also limited by its failures with other accounts. Failures of unknown clients in other networks therefore
+//! never lock out a known device or network.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ use crate::sealing::{InvalidKeys, Keyring};
 
 const MINUTE: Duration = Duration::from_mins(1);
 
-/// The client of a sign-in or registration, as far as the request identifies it. Must not be logged: the cookie is a secret.
+/// The sender of a request, as the request identifies it. Must not be logged: the cookie is a secret.
 #[derive(Clone)]
 pub struct Caller {
     /// The network that the request came from.
@@ -35,17 +35,17 @@ pub struct Caller {
 /// The rate limits on sign-in, registration and visits to platforms.
 pub struct AccountLimits {
     throttle: Throttle,
-    networks: Marks,
+    known_networks: Marks,
     keys: Keyring,
     client: Rate,
     strangers: Rate,
     address: Rate,
-    at_once: u32,
+    concurrent_logins: u32,
     registrations: Rate,
     platform_visits: Rate,
 }
 
-/// How well an account knows a client.
+/// How an account knows a client: by its device, by its network, or not at all.
 enum Standing {
     Device(Uuid),
     Network,
@@ -56,28 +56,28 @@ impl AccountLimits {
     /// Reads the limits from the configuration; the counters are in Redis.
     ///
     /// # Errors
-    /// When `TOKEN_KEYS` holds no keys.
+    /// When `TOKEN_KEYS` is set but invalid.
     pub fn new(redis: &RedisClient, config: &Config, metrics: &Metrics) -> Result<Self, InvalidKeys> {
         let prefix = &config.redis_key_prefix;
         let client = Rate::over(config.login_attempts_per_account, config.login_window);
         Ok(Self {
             throttle: Throttle::new(redis.clone(), prefix, config.request_timeout, metrics.clone()),
-            networks: Marks::new(redis.clone(), prefix, KNOWN_FOR.unsigned_abs()),
+            known_networks: Marks::new(redis.clone(), prefix, KNOWN_FOR.unsigned_abs()),
             keys: Keyring::configured(config.token_keys.as_ref())?,
             client,
             // A larger burst, so that one stranger alone cannot exhaust it; the rate over time stays the same.
             strangers: Rate { burst: config.login_attempts_by_strangers, ..client },
             address: Rate::over(config.login_attempts_per_address, config.login_window),
-            at_once: config.logins_at_once_per_address,
+            concurrent_logins: config.logins_at_once_per_address,
             registrations: Rate::over(config.registrations_per_minute, MINUTE),
             platform_visits: Rate::over(config.oauth_per_minute, MINUTE),
         })
     }
 
-    /// Admits one attempt to sign in to the account with this address.
+    /// Admits one attempt to sign in to the account with this e-mail. The account need not exist.
     pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
-        let (account, network) = (account(email), caller.network.to_string());
-        let address = Bucket::new(Limiter::LoginAddress, &[&network], self.address).at_once(self.at_once);
+        let (account, network) = (account_key(email), caller.network.to_string());
+        let address = Bucket::new(Limiter::LoginAddress, &[&network], self.address).at_once(self.concurrent_logins);
         let client = |client: &str| Bucket::new(Limiter::LoginAccount, &["client", &account, client], self.client);
         let buckets = match self.standing(&account, caller).await {
             Standing::Device(id) => vec![address.uncounted(), client(&id.to_string())],
@@ -101,8 +101,8 @@ impl AccountLimits {
 
     /// Remembers the client of a successful sign-in. Returns its device cookie.
     pub(super) async fn remember(&self, email: &str, caller: &Caller) -> String {
-        let (account, now) = (account(email), OffsetDateTime::now_utc());
-        self.networks.make(&mark(&account, caller.network)).await;
+        let (account, now) = (account_key(email), OffsetDateTime::now_utc());
+        self.known_networks.make(&network_mark(&account, caller.network)).await;
         let device = caller.device.as_deref().and_then(|cookie| device::open(&self.keys, &account, cookie, now));
         device::seal(&self.keys, &account, device.unwrap_or_else(Uuid::new_v4), now)
     }
@@ -112,15 +112,15 @@ impl AccountLimits {
         if let Some(id) = device.and_then(|cookie| device::open(&self.keys, account, cookie, OffsetDateTime::now_utc())) {
             return Standing::Device(id);
         }
-        if self.networks.has(&mark(account, caller.network)).await { Standing::Network } else { Standing::Stranger }
+        if self.known_networks.has(&network_mark(account, caller.network)).await { Standing::Network } else { Standing::Stranger }
     }
 }
 
-/// The key of an account in the limits. The account need not exist, so that unknown addresses are limited alike.
-fn account(email: &str) -> String {
+/// The key of an account in the limits. It depends only on the e-mail, so that e-mails without an account are limited in the same way.
+fn account_key(email: &str) -> String {
     digest(&[&email.to_lowercase()])
 }
 
-fn mark(account: &str, network: IpNet) -> String {
+fn network_mark(account: &str, network: IpNet) -> String {
     format!("network:{}", digest(&[account, &network.to_string()]))
 }

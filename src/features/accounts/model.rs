@@ -1,4 +1,4 @@
-//! The types of accounts, and the validation of what clients send.
+//! The types of accounts, and the validation of requests.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_that_is_wrong_with_a_sign_up_is_said_at_once() {
+    fn a_registration_reports_all_errors_together() {
         let expected = [("email", "invalid"), ("display_name", "too_short"), ("password", "too_short")];
         assert_eq!(codes("nobody", "short", " "), expected.map(|(field, code)| (field.to_owned(), code)));
     }
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_survives_its_way_to_the_client_and_back() {
+    fn tokens_round_trip_through_the_client() {
         let token = Token::generate();
         assert_eq!(Token::parse(token.expose()).unwrap().hash().0, token.hash().0);
         assert!(Token::parse("../../etc/passwd").is_none());

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_made_with_weaker_parameters_is_right_but_old() {
+    fn a_hash_with_weaker_parameters_verifies_as_old() {
         let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, Params::new(8192, 1, 1, None).unwrap());
         let stored = weak.hash_password(b"correct horse").unwrap().to_string();
         assert_eq!(verify("correct horse", &stored).unwrap(), Verdict::RightButOld);
