@@ -73,8 +73,8 @@ impl ChangeEnvironment {
         Ok(made)
     }
 
-    /// Ensures that a container exists, whatever a superseded operation has left behind. Returns its identifier if it differs from the
-    /// stored one.
+    /// Ensures that a container exists, whether or not a superseded operation created or removed it. Returns its identifier if it differs
+    /// from the stored one.
     async fn have_container(&self, operation: Operation, environment: &Environment) -> Result<Option<String>, DriverError> {
         let Parts { engine, .. } = self.0.parts();
         // The creation, or an earlier attempt, may have created the container without storing its identifier.

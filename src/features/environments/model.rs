@@ -1,4 +1,4 @@
-//! The types of environments, and the validation of what clients send. `state` has the statuses.
+//! The types of environments, and the validation of requests. `state` has the statuses.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

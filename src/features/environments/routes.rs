@@ -27,7 +27,7 @@ use crate::http::precondition::IdempotencyKey;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
-/// Routes of environments, with those of their sessions, extensions and logs.
+/// Routes of environments and of their sessions, extensions and logs.
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
         .routes(routes!(list, create))
@@ -54,14 +54,14 @@ impl From<EnvironmentError> for ApiError {
             }
             EnvironmentError::OtherDriver => Self::new(Code::OtherDriver),
             EnvironmentError::NameTaken => Self::new(Code::EnvironmentNameTaken),
-            EnvironmentError::ProjectFull(most) => {
-                Self::new(Code::TooManyEnvironments).detail(format!("A project may have at most {most} environments. Delete one first."))
+            EnvironmentError::ProjectFull(max) => {
+                Self::new(Code::TooManyEnvironments).detail(format!("A project may have at most {max} environments. Delete one first."))
             }
-            EnvironmentError::UserFull(most) => {
-                Self::new(Code::TooManyEnvironments).detail(format!("An account may have at most {most} environments. Delete one first."))
+            EnvironmentError::UserFull(max) => {
+                Self::new(Code::TooManyEnvironments).detail(format!("An account may have at most {max} environments. Delete one first."))
             }
-            EnvironmentError::SessionsFull(most) => {
-                Self::new(Code::TooManySessions).detail(format!("An environment may have at most {most} open sessions. Close one first."))
+            EnvironmentError::SessionsFull(max) => {
+                Self::new(Code::TooManySessions).detail(format!("An environment may have at most {max} open sessions. Close one first."))
             }
             EnvironmentError::SessionClosed => Self::new(Code::SessionClosed),
             EnvironmentError::NoTerminal => Self::new(Code::NotATerminal),

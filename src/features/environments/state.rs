@@ -43,7 +43,7 @@ impl Operation {
 
     /// The status while the operation is in progress. `from` is the current status, `None` for an environment that does not exist yet.
     ///
-    /// An operation need not wait for the one in progress. It is judged by the status in which that one ends, and supersedes it.
+    /// An operation supersedes the one in progress without waiting for it. It is legal if it would be legal after the one in progress.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
         match (self, Destination::of(from)) {
@@ -116,7 +116,7 @@ mod tests {
     const OPERATIONS: [Operation; 5] = [Operation::Create, Operation::Start, Operation::Stop, Operation::Restart, Operation::Delete];
 
     #[test]
-    fn every_move_is_legal_or_has_its_reason() {
+    fn every_operation_is_legal_or_refused_with_a_reason() {
         use Illegal::{Absent, Busy, NotRunning, Running};
         use Status::{Creating, Deleting, Starting, Stopping};
         // Columns in the order of `OPERATIONS`.
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_while_an_operation_is_under_way_is_what_could_be_asked_when_it_is_done() {
+    fn an_operation_in_progress_allows_the_same_operations_as_its_result() {
         for (under_way, done) in
             [(Status::Creating, Status::Stopped), (Status::Starting, Status::Running), (Status::Stopping, Status::Stopped)]
         {
@@ -150,7 +150,7 @@ mod tests {
     }
 
     #[test]
-    fn a_job_does_what_was_asked_but_for_what_is_under_way() {
+    fn jobs_carry_out_the_requested_operation_with_two_exceptions() {
         for from in Status::MEMBERS {
             for operation in OPERATIONS {
                 let expected = match (operation, from) {
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn an_operation_ends_where_nothing_is_under_way() {
+    fn operations_end_in_a_stable_status() {
         for operation in OPERATIONS {
             let done = operation.done();
             assert!(done.is_none_or(|status| matches!(status, Status::Running | Status::Stopped)), "{operation:?}");
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_observed_is_settled_at_once() {
+    fn an_observation_settles_in_one_step() {
         let containers = [None, Some(ContainerState::Created), Some(ContainerState::Running), Some(ContainerState::Exited { code: 137 })];
         for status in Status::MEMBERS {
             for container in containers {

@@ -16,8 +16,8 @@ use crate::metrics::labels::Ending;
 
 /// Deadline of a ping. Short, because readiness depends on it.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// Factor for the deadline of pulls, which transfer hundreds of megabytes, and of installations, which run programs.
-const LONG_CALL: u32 = 10;
+/// The deadline of long calls is this many times longer. Pulls transfer hundreds of megabytes; installations run programs.
+const LONG_CALL_FACTOR: u32 = 10;
 
 /// The configured driver. Clones share it.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ struct Inner {
 }
 
 impl Engine {
-    /// Creates the configured engine.
+    /// Creates an engine with the configured driver.
     ///
     /// # Errors
     /// When the configuration of the driver is invalid.
@@ -55,7 +55,7 @@ impl Engine {
             for ending in Ending::MEMBERS {
                 metrics.docker_operations.touch(&[name, operation.name(), ending.name()]);
             }
-            // Create the histogram now, so that it is exported before the first call.
+            // Creates the histogram, so that it is exported before the first call.
             drop(metrics.docker_operation_duration.with(&[name, operation.name()]));
         }
         Self(Arc::new(Inner { driver, timeout, faults, metrics }))
@@ -70,7 +70,7 @@ impl Engine {
     /// See [`Driver::ping`].
     ///
     /// # Errors
-    /// A [`DriverError`], as for every method below.
+    /// A [`DriverError`], as in every method below.
     pub async fn ping(&self) -> Result<(), DriverError> {
         self.call(DriverOperation::Ping, PING_TIMEOUT.min(self.0.timeout), self.0.driver.ping()).await
     }
@@ -80,7 +80,7 @@ impl Engine {
     /// # Errors
     /// As above.
     pub async fn pull(&self, image: Image) -> Result<(), DriverError> {
-        self.call(DriverOperation::Pull, self.0.timeout * LONG_CALL, self.0.driver.pull(image)).await
+        self.call(DriverOperation::Pull, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.pull(image)).await
     }
 
     /// See [`Driver::create`].
@@ -144,7 +144,7 @@ impl Engine {
     /// # Errors
     /// As above.
     pub async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
-        self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL, self.0.driver.exec(environment, script)).await
+        self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.exec(environment, script)).await
     }
 
     /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`.
@@ -166,10 +166,10 @@ impl Engine {
     async fn call<T>(
         &self,
         operation: DriverOperation,
-        limit: Duration,
+        timeout: Duration,
         call: impl Future<Output = Result<T, DriverError>>,
     ) -> Result<T, DriverError> {
-        let mut report = Report { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
+        let mut record = CallRecord { engine: self, operation, start: Instant::now(), ending: Ending::Failure };
         let call = async {
             match self.0.faults.driver(operation) {
                 Some(CallFault::Fails) => return Err(DriverError::Failed("injected fault".to_owned())),
@@ -178,9 +178,9 @@ impl Engine {
             }
             call.await
         };
-        let result = tokio::time::timeout(limit, call).await.unwrap_or(Err(DriverError::Timeout));
+        let result = tokio::time::timeout(timeout, call).await.unwrap_or(Err(DriverError::Timeout));
         match &result {
-            Ok(_) => report.ending = Ending::Success,
+            Ok(_) => record.ending = Ending::Success,
             Err(error) => tracing::info!(operation = operation.name(), error = error as &dyn std::error::Error, "driver call failed"),
         }
         result
@@ -188,14 +188,14 @@ impl Engine {
 }
 
 /// Records the call on drop, so that a cancelled call counts as a failure.
-struct Report<'a> {
+struct CallRecord<'a> {
     engine: &'a Engine,
     operation: DriverOperation,
     start: Instant,
     ending: Ending,
 }
 
-impl Drop for Report<'_> {
+impl Drop for CallRecord<'_> {
     fn drop(&mut self) {
         let Inner { driver, metrics, .. } = &*self.engine.0;
         let (name, operation) = (driver.name().name(), self.operation.name());

@@ -41,7 +41,7 @@ impl Image {
         Self::ALL.into_iter().find(|image| image.reference() == reference)
     }
 
-    /// Whether the image contains a program, among those that extensions require.
+    /// Whether the image contains a program. Covers the programs that extensions require.
     #[must_use]
     pub fn has(self, program: &str) -> bool {
         match self {
@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_image_is_told_by_its_reference_everywhere() {
+    fn images_are_serialized_and_parsed_by_reference() {
         for image in Image::ALL {
             assert_eq!(serde_json::to_value(image).unwrap(), image.reference());
             assert_eq!(Image::named(image.reference()), Some(image));

@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn however_bytes_are_cut_the_text_is_that_of_the_whole() {
+    fn the_text_does_not_depend_on_the_chunk_size() {
         let texts: [&[u8]; 8] = [
             b"",
             b"plain",
@@ -61,7 +61,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_certain_is_not_held_back() {
+    fn complete_characters_are_returned_immediately() {
         let mut decoder = Utf8Decoder::default();
         assert_eq!(decoder.decode(b"a\xe2\x82"), "a");
         assert_eq!(decoder.decode(b"\xacb"), "€b");
