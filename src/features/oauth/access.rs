@@ -1,7 +1,7 @@
 //! Access tokens for calls to a platform's API. Stored tokens are refreshed when they are about to expire.
 //!
 //! A refresh token works once. A replica therefore claims the account before it refreshes; if the replica dies, the claim expires. A
-//! refresh that has started is finished even if its caller is gone, because the new tokens would be lost otherwise.
+//! refresh that has started is finished even if its caller is cancelled, because the new tokens would be lost otherwise.
 
 use std::time::{Duration, Instant};
 
@@ -67,7 +67,7 @@ impl Oauth {
         self.usable(id, None, deadline).await
     }
 
-    /// Returns another token for one that the platform has rejected.
+    /// Returns a new token in place of one that the platform has rejected.
     ///
     /// # Errors
     /// An [`AccessError`]; `Expired` when the platform issues no other token.

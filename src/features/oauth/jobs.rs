@@ -1,4 +1,4 @@
-//! The job that revokes the tokens of an unlinked account. `revoke` handles it.
+//! The job that revokes the tokens of an unlinked account. The handler is in `revoke`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -10,7 +10,7 @@ use crate::domain::Platform;
 use crate::jobs::NewJob;
 use crate::metrics::labels::JobKind;
 
-/// The payload of the job. The tokens stay sealed.
+/// The payload of the job. The tokens are still encrypted, and encoded as Base64.
 #[derive(Serialize, Deserialize)]
 pub struct Revocation {
     pub platform: Platform,
@@ -19,7 +19,7 @@ pub struct Revocation {
     pub refresh: Option<String>,
 }
 
-/// The job that revokes tokens.
+/// Creates the job for the tokens of one account.
 pub fn revocation(platform: Platform, kept: &Kept) -> NewJob {
     let refresh = kept.refresh.as_ref().map(|token| STANDARD.encode(token));
     NewJob::new(JobKind::TokenRevocation, &Revocation { platform, account: kept.id, access: STANDARD.encode(&kept.access), refresh })

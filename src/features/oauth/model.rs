@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_of_this_service_is_kept() {
+    fn paths_of_this_service_are_accepted() {
         for path in ["/", "/studio/accounts", "/projects/a-b?tab=2#log", "/a//b"] {
             assert_eq!(read(path).as_deref(), Some(path));
         }
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_lead_elsewhere_is_refused() {
+    fn targets_outside_this_service_are_rejected() {
         let hostile = [
             "",
             "studio",

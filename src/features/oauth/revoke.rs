@@ -30,13 +30,13 @@ impl Handler for RevokeTokens {
         let kept = Kept { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
         let opened = vault.open(&kept).map_err(|error| Failure::Permanent(error.to_string()))?;
         let deadline = Instant::now() + TIMEOUT;
-        let told = async {
+        let attempt = async {
             if let Some(refresh) = &opened.refresh {
                 providers.revoke(settings, refresh, "refresh_token", deadline).await?;
             }
             providers.revoke(settings, &opened.access, "access_token", deadline).await
         };
-        match told.await {
+        match attempt.await {
             Ok(true) => events::revoked(metrics, platform, account),
             // The platform does not support revocation.
             Ok(false) => {}

@@ -172,14 +172,14 @@ async fn callback(
     let cookie = jar.get(&name).map(|cookie| cookie.value().to_owned());
     let answer = Answer { state: flow, code, issuer: iss, error };
     let returned = state.oauth.finish(platform, cookie.as_deref(), answer, user, &caller).await;
-    // The flow of another tab remains usable, and so does one that was not evaluated.
-    let goes_on = matches!(
+    // Keep the flow if the callback belongs to another tab's flow, or if it was refused before the flow was evaluated.
+    let is_usable = matches!(
         returned,
         Err(OauthError::State(StateError::Missing | StateError::Mismatch)
             | OauthError::Account(AccountError::Throttled(_))
             | OauthError::Store(_))
     );
-    let jar = if goes_on { jar } else { jar.remove(flow_cookie(&state.config, platform, String::new())) };
+    let jar = if is_usable { jar } else { jar.remove(flow_cookie(&state.config, platform, String::new())) };
     match returned {
         Ok(returned) => {
             let onward = Redirect::to(returned.return_to.as_str());

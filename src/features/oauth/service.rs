@@ -167,7 +167,7 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Anybody may send this request. A refusal here tells nothing about the platform, so it does not count as its failure.
+        // Anybody may send this request. A refusal here says nothing about the platform, so it does not count as its failure.
         self.0.accounts.take_platform_visit(caller).await?;
         let started = self.begin(settings, return_to, user).await;
         match &started {

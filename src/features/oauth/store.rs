@@ -209,7 +209,7 @@ pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Locks some accounts whose tokens are sealed with a key other than that of `mark`.
+/// Locks some accounts with tokens that are not sealed with the key that `mark` identifies.
 pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<Kept>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts
