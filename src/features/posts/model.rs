@@ -1,4 +1,4 @@
-//! The types of posts, and the validation of what clients send.
+//! The types of posts, and the validation of requests.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

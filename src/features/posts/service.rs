@@ -1,4 +1,4 @@
-//! The rules of posts; `mod.rs` lists them. `deliver` delivers posts, `insights` reads figures.
+//! Creates and reads posts by the rules that `mod.rs` lists. `deliver` sends posts to platforms, `insights` reads figures.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use crate::metrics::Metrics;
 use crate::platforms::{Platforms, Settings};
 use crate::realtime::Realtime;
 
-/// Why a request on posts is refused.
+/// The reason why a request is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum PostError {
     #[error("there is no such post")]
@@ -67,7 +67,7 @@ pub struct Parts {
     pub public_url: Url,
     /// Notifies authors.
     pub realtime: Realtime,
-    /// The metrics of this feature are counted here.
+    /// Records this feature's metrics.
     pub metrics: Metrics,
 }
 
@@ -128,13 +128,13 @@ impl Posts {
         Ok(store::of_author(&mut self.parts().db.acquire().await?, user.id, page).await?)
     }
 
-    /// A post that the user has written, or that is about a project that the user may enter.
+    /// Reads a post. Only its author and users who may [enter](Action::Enter) its project can read it.
     pub(super) async fn read(&self, user: &User, id: Uuid) -> Result<Post, PostError> {
         let Parts { db, projects, .. } = self.parts();
         let post = store::find(&mut db.acquire().await?, id).await?.ok_or(PostError::NoSuchPost)?;
         if post.author_id != user.id {
             projects.permit(user, post.project_id, Action::Enter).await.map_err(|error| match error {
-                // A reader of a public project must not learn of its posts.
+                // Users who may only read a public project must not learn that the post exists.
                 ProjectError::Forbidden => PostError::NoSuchPost,
                 error => error.into(),
             })?;
