@@ -10,10 +10,10 @@ use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder,
 use crate::domain::validation::{integer, one_of, whole};
 use crate::metrics::labels::{AssetType, CallStatus, CalledEndpoint, ClientError, PageRoute, Vital};
 
-/// Upper bound of a plausible duration in milliseconds. A page left in the background for longer tells nothing about the service.
+/// Upper bound of a plausible duration in milliseconds. Longer durations come from pages in the background and are not useful.
 const MAX_MS: f64 = 600_000.0;
-/// Upper bound of a plausible layout shift, beyond any ever seen.
-const FARTHEST: f64 = 100.0;
+/// Upper bound of a plausible layout shift. Real values are far smaller.
+const MAX_SHIFT: f64 = 100.0;
 
 /// An event in a browser.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -55,7 +55,7 @@ impl Report {
         OneOfBuilder::new()
             .item(event("page_view", [("route", pages())]))
             .item(event("web_vital", [("route", pages()), ("vital", vitals), ("value", milliseconds())]))
-            .item(event("web_vital", [("route", pages()), ("vital", one_of([SHIFT])), ("value", number(FARTHEST))]))
+            .item(event("web_vital", [("route", pages()), ("vital", one_of([SHIFT])), ("value", number(MAX_SHIFT))]))
             .item(event("api_call", [("endpoint", endpoints), ("status", status.into())]))
             .item(event("asset", [("type", assets), ("value", milliseconds())]))
             .item(event("client_error", [("type", errors)]))
@@ -114,7 +114,7 @@ impl<'de> Deserialize<'de> for Report {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match Sent::deserialize(deserializer)? {
             Sent::PageView { route } => Self::PageView(route),
-            Sent::WebVital { route, vital, value } if vital == SHIFT => Self::Shift(route, within(value, FARTHEST)?),
+            Sent::WebVital { route, vital, value } if vital == SHIFT => Self::Shift(route, within(value, MAX_SHIFT)?),
             Sent::WebVital { route, vital, value } => Self::Vital(route, listed(&vital, Vital::named, "a vital")?, seconds(value)?),
             Sent::ApiCall { endpoint, status } => Self::Call(endpoint, call_status(status)?),
             Sent::Asset { asset, value } => Self::Asset(asset, seconds(value)?),
@@ -141,7 +141,7 @@ fn client_error<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ClientErro
 }
 
 fn listed<T, E: Error>(name: &str, find: impl Fn(&str) -> Option<T>, wanted: &str) -> Result<T, E> {
-    // The message must not quote the name, which is a stranger's text.
+    // The message must not quote the name, because any client can send any text.
     find(name).ok_or_else(|| E::invalid_value(Unexpected::Other("an unknown name"), &wanted))
 }
 
@@ -156,7 +156,7 @@ fn within<E: Error>(value: f64, most: f64) -> Result<f64, E> {
     Err(E::invalid_value(Unexpected::Float(value), &"a plausible value"))
 }
 
-/// The class of a status; 0 stands for a call without a response.
+/// The class of a status; 0 means a call without a response.
 fn call_status<E: Error>(status: u16) -> Result<CallStatus, E> {
     Ok(match status {
         NO_STATUS => CallStatus::Failed,
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn a_status_is_a_whole_number_however_it_is_written() {
+    fn statuses_are_integers_in_any_notation() {
         let read = |status: &str| {
             let sent = format!(r#"{{ "kind": "api_call", "endpoint": "/api/projects", "status": {status} }}"#);
             serde_json::from_str::<Report>(&sent)
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn what_pages_report_is_understood() {
+    fn reports_of_pages_are_parsed() {
         let lcp = read(json!({ "kind": "web_vital", "route": "/", "vital": "lcp", "value": 812.5 }));
         assert_eq!(lcp, Ok(Report::Vital(PageRoute::Home, Vital::Lcp, 0.8125)));
         let shift = read(json!({ "kind": "web_vital", "route": "/about", "vital": "cls", "value": 0.05 }));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_listed_is_refused_without_being_quoted() {
+    fn unlisted_values_are_rejected_without_being_quoted() {
         for sent in [
             json!({ "kind": "page_view", "route": "/projects/secret" }),
             json!({ "kind": "page_view", "route": "/", "secret": 1 }),

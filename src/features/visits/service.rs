@@ -12,9 +12,9 @@ use super::model::Report;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// Maximum number of networks with a limiter. An evicted network starts again with a full quota.
-const NETWORKS: u64 = 100_000;
-/// Substrings of the user agents of declared robots.
+/// Maximum number of networks with a limiter. A network whose limiter was evicted starts again with a full quota.
+const MAX_NETWORKS: u64 = 100_000;
+/// Substrings of the user agents of robots that declare themselves.
 const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiver"];
 
 /// The network has exceeded its quota of beacons.
@@ -31,11 +31,11 @@ pub struct Visits {
 }
 
 impl Visits {
-    /// Creates the service. Each network may send this many beacons per minute, also in a single burst.
+    /// Creates the service. Each network may send `beacons_per_minute` beacons per minute, even in one burst.
     #[must_use]
     pub fn new(beacons_per_minute: u32, metrics: Metrics) -> Self {
         let quota = Quota::per_minute(NonZeroU32::new(beacons_per_minute).unwrap_or(NonZeroU32::MIN));
-        Self { quota, networks: Cache::builder().max_capacity(NETWORKS).build(), metrics }
+        Self { quota, networks: Cache::builder().max_capacity(MAX_NETWORKS).build(), metrics }
     }
 
     /// Admits one beacon of a network.
@@ -47,7 +47,7 @@ impl Visits {
         })
     }
 
-    /// Counts the reports of a browser, unless it is a declared robot.
+    /// Counts the reports of a browser. Ignores clients that declare themselves robots or send no user agent.
     pub(super) fn report(&self, agent: &str, reports: &[Report]) {
         if is_robot(agent) {
             return;
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn robots_are_known_by_what_they_call_themselves() {
+    fn robots_are_detected_by_user_agent() {
         assert!(is_robot("Mozilla/5.0 (compatible; Googlebot/2.1)"));
         assert!(is_robot(""));
         assert!(!is_robot("Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"));
