@@ -1,5 +1,5 @@
-//! A metric family: the series of one name, in blocks with an exporter of their own. A block is formatted again only if one of its
-//! series changed after the last scrape, because formatting is what a scrape costs and most series are idle between two scrapes.
+//! A metric family: the series of one name, in blocks. Each block has its own exporter. A block is formatted again only if one of its
+//! series changed after the last scrape, because formatting is most of the cost of a scrape, and most series are idle between two scrapes.
 //!
 //! The typed metrics that record into a family belong in [`kinds`](super::kinds), the exposition of all families in
 //! [`exporter`](super::exporter).
@@ -16,7 +16,7 @@ use parking_lot::{Mutex, RwLock};
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// Series per block: a change formats at most this many, and an exporter takes as much memory as about ten series.
+/// Series per block. A change reformats at most this many series; each exporter uses about as much memory as ten series.
 const BLOCK: usize = 16;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
 /// Summaries cover one scrape interval (15 s): this many windows of [`SUMMARY_WINDOW`].
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[test]
-    fn one_series_has_one_value_whoever_asks_for_it() {
+    fn handles_of_one_series_share_its_value() {
         let family = family("counter", &[]);
         family.counter(&key(1)).increment(1);
         family.counter(&key(1)).increment(1);

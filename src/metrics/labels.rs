@@ -1,9 +1,9 @@
 //! Label types: each has keys and a closed set of values. A label value never comes from client text.
 //!
 //! Labels whose values are known only at runtime, such as `route`, have only a key type here; their values come from
-//! [`http`](super::http), the driver and the configured platforms. This module holds what label types share; the modules below hold
-//! the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
-//! makes a label of it.
+//! [`http`](super::http), the driver and the configured platforms. This module holds the code that label types share; its submodules
+//! hold the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
+//! derives a label from it.
 
 /// The label names of a metric, in order.
 pub trait Keys: 'static {
@@ -182,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_product_of_label_sets_is_numbered_in_the_order_in_which_it_is_listed() {
+    fn indexes_of_label_products_follow_their_listing() {
         let all = <(AuthMethod, AuthStatus)>::all();
         assert_eq!(all.len(), <(AuthMethod, AuthStatus)>::COUNT);
         assert_eq!(all[(AuthMethod::Token, AuthStatus::Failure).index()], ["token", "failure"]);

@@ -1,9 +1,9 @@
-//! Metrics: the only module that names one.
+//! All metrics of the service: their names, labels and export.
 //!
-//! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. The question decides the kind: how
-//! often (counter), how much now (gauge), how long or how big (histogram). Request rate, errors, duration and size per route, query
-//! outcomes, Redis commands and cache lookups are recorded automatically by [`http`], `db` and `cache`. This module imports
-//! `domain` alone.
+//! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. The question that the metric answers
+//! decides its kind: counter (how often), gauge (how much now), or histogram (how long, how big). [`http`], `db` and `cache` already
+//! record request rate, errors, duration and size per route, query outcomes, Redis commands and cache lookups. Of the other modules,
+//! this one imports only `domain`.
 
 pub mod catalogue;
 pub mod document;
@@ -16,14 +16,14 @@ pub mod samplers;
 
 pub use catalogue::Catalogue;
 
-/// The handle to all metrics: one per [`App`](crate::app::App), so that two applications in one process, as in tests, do not share
-/// counts.
+/// The handle to all metrics. Each [`App`](crate::app::App) has its own, so that two applications in one process, as in tests, do not
+/// share counts.
 pub type Metrics = std::sync::Arc<Catalogue>;
 
-/// The commit of the build, or `unknown` outside of a checkout.
+/// The commit of the build, or `unknown` if the build did not set `VITRINE_REVISION`.
 pub const REVISION: &str = match option_env!("VITRINE_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
-/// The Rust version that `Cargo.toml` requires.
+/// The oldest Rust version that `Cargo.toml` allows.
 pub const RUSTC: &str = env!("CARGO_PKG_RUST_VERSION");
