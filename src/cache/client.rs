@@ -152,7 +152,7 @@ impl RedisClient {
         self.0.connection.read().is_some()
     }
 
-    /// Connects, pings and reconnects, forever.
+    /// Connects, pings and reconnects. Runs until the task is dropped.
     pub async fn keep_connected(self) {
         loop {
             let connection = self.0.connection.read().clone();

@@ -2,9 +2,9 @@
 //!
 //! A change records its invalidations in its own transaction ([`db::invalidations`](crate::db::invalidations)). Each replica
 //! reads them on every notification and every second, and removes the entries from Redis itself. It serves cached entries
-//! only for [`TRUST`] after its last read, and records its position in Postgres. If Redis did not accept a removal, the replica
-//! that made the change can therefore wait until no replica serves the stale entries. `docs/adr/0018-revocation.md` gives the
-//! reasons.
+//! only for [`TRUST`] after its last read, and records in Postgres how far it has read. If Redis does not accept a removal, the
+//! replica that made the change can therefore wait until no replica serves the stale entries. `docs/adr/0018-revocation.md`
+//! gives the reasons.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -56,13 +56,13 @@ impl Cache {
         self.invalidations.subscribe()
     }
 
-    /// Receives notifications of invalidations, forever.
+    /// Receives notifications of invalidations. Runs until the task is dropped.
     pub async fn listen(self) {
         let Inner { db, notified, .. } = &*self.invalidations.0;
         db.clone().listen(invalidations::CHANNEL, || notified.notify_one()).await;
     }
 
-    /// Reads and applies the invalidations, forever. The cache serves no entry before the first read.
+    /// Reads and applies the invalidations. Runs until the task is dropped. The cache serves no entry before the first read.
     pub async fn follow(self) {
         let mut reader = Reader { applied: None, oldest: "0".to_owned(), seen: HashSet::new(), leased_until: None };
         let mut ticks = ticks(POLL_INTERVAL);
@@ -93,14 +93,14 @@ impl Cache {
     /// Releases this replica's lease, so that no other replica waits for its expiry. Call it after the last request.
     pub async fn leave(&self) {
         let Inner { db, replica, .. } = &*self.invalidations.0;
-        let left = async { invalidations::leave(&mut db.acquire_reserved().await?, *replica).await };
-        if let Err(error) = left.await {
+        let released = async { invalidations::leave(&mut db.acquire_reserved().await?, *replica).await };
+        if let Err(error) = released.await {
             tracing::debug!(error = &error as &dyn std::error::Error, "failed to release the cache lease; waiting for its expiry");
         }
     }
 }
 
-/// The position of a replica in the invalidations.
+/// How far a replica has read the invalidations.
 struct Reader {
     /// Snapshot of the last read, whose rows are all applied; `None` before the first read.
     applied: Option<String>,
@@ -108,26 +108,27 @@ struct Reader {
     oldest: String,
     /// Rows of the last read; the next read may return them again.
     seen: HashSet<Row>,
-    /// Lower bound of the lease that Postgres holds for this replica.
+    /// The lease that Postgres holds for this replica lasts at least until this time.
     leased_until: Option<Instant>,
 }
 
 impl Reader {
-    /// Reads the invalidations and applies them. Returns whether to read again at once: after new rows, because only the next read
-    /// records in Postgres that they are applied; and after a read without a lease, because only the next read permits serving.
+    /// Reads the invalidations and applies them. Returns whether the caller must read again immediately. It must after new rows, because
+    /// only the next read records in Postgres that they are applied. It must after a read without a lease, because only the next read
+    /// permits serving.
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
-        let begun = Instant::now();
+        let start = Instant::now();
         let mut conn = db.acquire_reserved().await?;
         let Found { snapshot, oldest, rows } =
             invalidations::read(&mut conn, *replica, self.applied.as_deref(), &self.oldest, LEASE).await?;
         drop(conn);
-        // If the lease had ended, other replicas did not wait for this one: they may have answered a change that this snapshot does
-        // not include. The next read finds such a change.
+        // If the lease had expired, other replicas did not wait for this one. They may have completed requests whose changes are not in
+        // this snapshot. The next read finds these changes.
         let was_leased = self.leased_until.is_some_and(|end| end > Instant::now());
         let new: Vec<Row> = rows.difference(&self.seen).cloned().collect();
         let found_new = !new.is_empty();
-        // Skip caches that only a newer release knows.
+        // Skips caches that only a newer release knows.
         let known = |row: Row| Some((Stale::new(CacheType::named(&row.cache)?, row.entry), row.transaction));
         let stale: Vec<(Stale, String)> = new.into_iter().filter_map(known).collect();
         let removals = stream::iter(stale.clone()).for_each_concurrent(CONCURRENT_REMOVALS, |(stale, transaction)| async move {
@@ -138,17 +139,17 @@ impl Reader {
             let _subscribers = published.send(stale.into_iter().map(|(stale, _)| stale).collect());
         }
         (self.applied, self.oldest, self.seen) = (Some(snapshot), oldest, rows);
-        self.leased_until = Some(begun + TRUST);
+        self.leased_until = Some(start + TRUST);
         if was_leased {
-            cache.invalidations.trust_until(begun + TRUST);
+            cache.invalidations.trust_until(start + TRUST);
         }
         Ok(found_new || !was_leased)
     }
 }
 
 impl Invalidation {
-    /// Waits until no replica serves the entries any more. Call it after the commit. If Redis accepts the removals, it returns at
-    /// once. Otherwise it waits until every replica has applied the invalidations or lost its lease.
+    /// Waits until no replica serves the entries any more. Call it after the commit. If Redis accepts the removals, it returns
+    /// immediately. Otherwise it waits until every replica has applied the invalidations or lost its lease.
     pub async fn finish(self) {
         let Self { cache, transaction, entries } = self;
         let mut are_removed = true;

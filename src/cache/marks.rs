@@ -1,4 +1,5 @@
-//! Marks: flags that expire, kept in Redis and in the memory of the replica that set them. Losing one must do no harm.
+//! Marks: flags that expire, kept in Redis and in the memory of the replica that set them. A mark may be lost: features must tolerate
+//! that.
 
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use redis::Value;
 use super::client::{RedisClient, millis};
 use crate::metrics::labels::RedisCommand;
 
-/// Marks in a replica's own memory.
-const REMEMBERED: u64 = 100_000;
+/// Maximum number of marks in a replica's own memory.
+const MAX_LOCAL: u64 = 100_000;
 
 /// The marks under one prefix; clones share them.
 #[derive(Clone)]
@@ -21,10 +22,10 @@ pub struct Marks {
 }
 
 impl Marks {
-    /// Marks whose keys all begin with `prefix`. Each expires `lifetime` after it was last set.
+    /// Creates marks whose keys all begin with `prefix`. A mark expires `lifetime` after it was last set.
     #[must_use]
     pub fn new(redis: RedisClient, prefix: &str, lifetime: Duration) -> Self {
-        let local = Local::builder().max_capacity(REMEMBERED).time_to_live(lifetime).build();
+        let local = Local::builder().max_capacity(MAX_LOCAL).time_to_live(lifetime).build();
         Self { redis, prefix: format!("{prefix}:mark"), lifetime, local }
     }
 

@@ -120,7 +120,7 @@ impl Cache {
         self.found_or_load(look, load).await
     }
 
-    /// Reads several entries in one round trip, for requests that know early what they will need.
+    /// Reads several entries in one round trip, for requests that need more than one.
     pub async fn lookup<const N: usize>(&self, entries: [(CacheType, &str); N]) -> [Lookup; N] {
         let named = entries.map(|(cache, id)| (cache, self.key(cache, id)));
         let keys = named.each_ref().map(|(_, key)| key.as_str());
