@@ -25,7 +25,8 @@ pub enum StoreError {
 /// Converts the text of a column.
 ///
 /// # Errors
-/// When `parse` does not know the text: a newer replica has written it. A default in its place could grant or deny what nobody decided.
+/// When `parse` does not know the text, because a newer replica wrote it. A default value could grant or deny access that nobody
+/// decided on.
 pub fn known<T>(column: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     parse(text).ok_or_else(|| StoreError::from(sqlx::Error::Decode(format!("unknown {column} {text}").into())))
 }

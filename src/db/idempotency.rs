@@ -1,5 +1,6 @@
 //! Idempotency keys: the result of a request is stored under the client's key, in the transaction of its effect, for
-//! [`KEEP`]. Services choose which requests are idempotent, and end their transactions with [`Conn::commit_idempotent`]; `http::precondition` reads the header.
+//! [`KEEP`]. Services choose which requests are idempotent, and end their transactions with [`Conn::commit_idempotent`].
+//! `http::precondition` reads the header.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,8 +45,8 @@ pub enum Refusal {
 }
 
 impl IdempotentRequest {
-    /// Identifies a request: `scope` is its user or a stand-in for one, `key` the client's key, `operation` its kind, and
-    /// `body` everything else that determines its effect.
+    /// Identifies a request. `scope` is its user or a substitute, `key` the client's key, `operation` its kind, and `body`
+    /// everything else that determines its effect.
     #[must_use]
     pub fn new(scope: Uuid, key: String, operation: &str, body: &impl Serialize) -> Self {
         let mut hash = Sha256::new();

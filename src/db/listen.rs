@@ -7,11 +7,11 @@ use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
 
-/// Interval of probes: a connection that the network dropped silently would otherwise stay silent forever.
+/// Interval of probes, which detect a connection that the network dropped without notice.
 const PROBE_INTERVAL: Duration = Duration::from_secs(5);
 const RECONNECT_INTERVAL: Duration = Duration::from_millis(500);
 
-/// Calls `wake` after each notification on the channel, and whenever one may have been lost; forever.
+/// Calls `wake` after each notification on the channel, and whenever one may have been lost. Runs until the task is dropped.
 pub(super) async fn listen(pool: &PgPool, channel: &str, deadline: Duration, wake: impl Fn() + Send + Sync) {
     loop {
         let Err(error) = listen_once(pool, channel, deadline, &wake).await;

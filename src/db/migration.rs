@@ -1,4 +1,4 @@
-//! Migrates the schema: one replica at a time, on a connection of its own.
+//! Migrates the schema: one replica at a time, on a separate connection.
 //!
 //! The migrations are in `migrations/`. [`health`](crate::health) decides when to retry.
 
@@ -13,22 +13,22 @@ use tokio::time::timeout;
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
 
-/// Far longer than any migration that old replicas can work beside.
+/// Maximum duration of the migrations. Migrations that running replicas of the previous release tolerate take far less.
 const LIMIT: Duration = Duration::from_mins(2);
-/// Interval at which a running migration is checked for blocking locks.
-const ASK_EVERY: Duration = Duration::from_secs(1);
-/// How soon Postgres notices that a migrating replica has died, and releases its lock.
+/// Interval of the check whether other sessions block a running migration.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which Postgres checks that the migrating replica is still connected. If it has died, Postgres releases its lock.
 const CLIENT_CHECK: &str = "1s";
 
 impl Db {
     /// Migrates the schema. Replicas that start together take turns: the migrator holds an advisory lock.
     /// `on_wait` receives the application names of the sessions that block the migration, whenever they change.
     ///
-    /// The connection is always closed, because sqlx releases its lock only after a success: a replica whose migration fails
-    /// would otherwise block all others for as long as it lives.
+    /// The connection is always closed, because sqlx releases its lock only after a success. Otherwise, a replica whose migration
+    /// fails would block all others until its process ends.
     ///
     /// # Errors
-    /// When the database is unavailable, a migration fails, or it does not end within two minutes.
+    /// When the database is unavailable, a migration fails, or the migrations do not end within two minutes.
     pub async fn migrate(&self, on_wait: impl Fn(&str) + Send + Sync) -> Result<(), MigrateError> {
         let start = Instant::now();
         let options = self.options.clone().options([("client_connection_check_interval", CLIENT_CHECK)]);
@@ -51,11 +51,11 @@ impl Db {
         }
     }
 
-    /// Reports the sessions that block `backend`, for as long as this future is polled.
+    /// Reports the sessions that block `backend`, until the future is dropped.
     async fn watch_waits(&self, backend: i32, on_wait: impl Fn(&str) + Send + Sync) -> Infallible {
         let mut reported = String::new();
         loop {
-            tokio::time::sleep(ASK_EVERY).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             // A failure of this check does not fail the migration.
             if let Ok(holders) = self.holders(backend).await
                 && !holders.is_empty()
@@ -68,19 +68,20 @@ impl Db {
         }
     }
 
-    /// Application names of the sessions that block `backend`; empty when none does.
+    /// Application names of the sessions that block `backend`; empty if there are none.
     async fn holders(&self, backend: i32) -> Result<String, StoreError> {
         let mut conn = self.acquire_reserved().await?;
-        let named = sqlx::query!(
+        let select = sqlx::query!(
             r#"SELECT coalesce(string_agg(DISTINCT application_name, ', ' ORDER BY application_name), '') AS "names!"
                FROM pg_stat_activity WHERE pid = ANY(pg_blocking_pids($1))"#,
             backend
         );
-        Ok(conn.one(Query::Ping, named).await?.names)
+        Ok(conn.one(Query::Ping, select).await?.names)
     }
 }
 
-/// Ignores migrations of newer releases: during a roll-out, a replica of the previous release must be able to restart.
+/// Ignores applied migrations that only a newer release contains: during a roll-out, a replica of the previous release must be able
+/// to restart.
 fn migrator() -> Migrator {
     let mut migrator = sqlx::migrate!();
     migrator.set_ignore_missing(true);

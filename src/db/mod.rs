@@ -31,7 +31,8 @@ use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
 /// Network allowance on top of the statement timeout, after which the connection is closed.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
-/// How long a replica that freezes or is cut off in a transaction keeps its locks: well below a job's lease.
+/// Maximum time for which a transaction may be idle, so that a frozen or disconnected replica releases its locks. Well below a job's
+/// lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
 /// Idle time after which a connection is pinged before use. sqlx already pings it on return to the pool: a second ping costs a
@@ -153,7 +154,7 @@ impl Db {
         Ok(self.conn(connection, None))
     }
 
-    /// Reports the pool's connections, forever.
+    /// Reports the pool's connections. Runs until the task is dropped.
     pub async fn sample(self) {
         let mut ticks = tokio::time::interval(SAMPLE_EVERY);
         let gauge = &self.metrics.db_connection_pool_size;
@@ -166,8 +167,8 @@ impl Db {
         }
     }
 
-    /// Calls `wake` after each notification on a channel, and whenever one may have been lost; forever. Only one task may
-    /// listen: there is one connection for it.
+    /// Calls `wake` after each notification on a channel, and whenever one may have been lost. Runs until the task is dropped.
+    /// Only one task may listen, because there is only one connection for it.
     pub async fn listen(self, channel: &str, wake: impl Fn() + Send + Sync) {
         listen::listen(&self.listening, channel, self.deadline, wake).await;
     }
