@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_means_what_the_grammar_says() {
+    fn valid_lists_match_by_both_comparisons() {
         // The lines, and whether they match version 1 by the strong and by the weak comparison.
         let table: &[(&[&[u8]], bool, bool)] = &[
             (&[b"\"1\""], true, true),
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_list_is_refused() {
+    fn invalid_lists_are_rejected() {
         let table: &[&[&[u8]]] = &[
             &[b"1"],
             &[b"garbage"],

@@ -146,14 +146,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_survives_its_way_into_a_cursor_and_back() {
+    fn moments_round_trip_through_cursors() {
         let at = OffsetDateTime::from_unix_timestamp_nanos(1_795_000_000_123_456_000).unwrap();
         let moment = Moment { at, id: Uuid::from_u128(7) };
         assert_eq!(Moment::from_cursor(&moment.to_cursor()), Some(moment));
     }
 
     #[test]
-    fn a_cursor_of_another_list_or_of_no_time_is_none() {
+    fn foreign_and_out_of_range_cursors_are_rejected() {
         assert_eq!(Moment::from_cursor(Uuid::max().as_bytes()), None);
         assert_eq!(Moment::from_cursor(&[0xff; 24]), None, "the time is beyond the last year of cursors");
         assert_eq!(Uuid::from_cursor(&Moment::start().to_cursor()), None);

@@ -1,5 +1,5 @@
-//! Validation rules for fields of request bodies. Each rule holds its check and its schema in one place. A model collects every
-//! error before it rejects a body.
+//! Validation rules and schemas for fields of request bodies. A rule with a check, such as [`Line`], also provides the matching schema.
+//! A model collects the errors of all fields before it rejects a body.
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -8,14 +8,14 @@ use utoipa::ToSchema;
 use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{KnownFormat, RefOr, Schema, SchemaFormat};
 
-/// 2^53: up to here an `f64` represents every integer exactly.
-const MOST_EXACT: f64 = 9_007_199_254_740_992.0;
-/// Unicode control characters, as the inside of a regular expression's character class (ECMA-262).
+/// 2^53: an `f64` represents every integer up to this one exactly.
+const MAX_EXACT_INTEGER: f64 = 9_007_199_254_740_992.0;
+/// Unicode control characters, written as ranges for a character class of a regular expression (ECMA-262).
 const CONTROLS: &str = r"\u0000-\u001f\u007f-\u009f";
 /// [`CONTROLS`] without tab, line feed and carriage return.
 const CONTROLS_IN_LINES: &str = r"\u0000-\u0008\u000b\u000c\u000e-\u001f\u007f-\u009f";
 
-/// A line of text: at most `MAX` characters, at least `MIN` after trimming, and no control characters.
+/// A single line of text: at most `MAX` characters, at least `MIN` after trimming, and no control characters.
 pub enum Line<const MIN: usize, const MAX: usize> {}
 
 impl<const MIN: usize, const MAX: usize> Line<MIN, MAX> {
@@ -49,8 +49,8 @@ impl<const MIN: usize, const MAX: usize> Paragraph<MIN, MAX> {
     }
 }
 
-fn text_schema(min: usize, max: usize, refused: &str) -> ObjectBuilder {
-    let pattern = if min == 0 { format!("^[^{refused}]*$") } else { format!("^[^{refused}]*[^\\s{CONTROLS}][^{refused}]*$") };
+fn text_schema(min: usize, max: usize, forbidden: &str) -> ObjectBuilder {
+    let pattern = if min == 0 { format!("^[^{forbidden}]*$") } else { format!("^[^{forbidden}]*[^\\s{CONTROLS}][^{forbidden}]*$") };
     ObjectBuilder::new().schema_type(Type::String).min_length(Some(min)).max_length(Some(max)).pattern(Some(pattern))
 }
 
@@ -107,13 +107,13 @@ impl Fields {
         self.0.push(FieldError { field: field.to_owned(), code, message: message.into() });
     }
 
-    fn text(&mut self, field: &str, text: &str, min: usize, max: usize, refused: fn(char) -> bool) {
+    fn text(&mut self, field: &str, text: &str, min: usize, max: usize, forbidden: fn(char) -> bool) {
         if text.trim().chars().count() < min {
             self.refuse(field, "too_short", format!("must be at least {min} characters"));
         } else if text.chars().count() > max {
             self.refuse(field, "too_long", format!("must be at most {max} characters"));
         }
-        if text.contains(refused) {
+        if text.contains(forbidden) {
             self.refuse(field, "control_character", "must not contain control characters");
         }
     }
@@ -127,22 +127,22 @@ impl Fields {
     }
 }
 
-/// Deserializes an integer in any notation: JSON Schema counts `200.0` as one.
+/// Deserializes a non-negative integer in any notation. For JSON Schema, `200.0` is an integer, too.
 ///
 /// # Errors
-/// When the value is not an integer or does not fit the type.
+/// When the value is not a non-negative integer or does not fit the type.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before the cast")]
 pub fn whole<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<T, D::Error> {
     let number = Number::deserialize(deserializer)?;
-    let written_as_fraction = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..=MOST_EXACT).contains(value));
-    let value = number.as_u64().or_else(|| written_as_fraction().map(|value| value as u64));
+    let from_float = || number.as_f64().filter(|value| value.fract() == 0.0 && (0.0..=MAX_EXACT_INTEGER).contains(value));
+    let value = number.as_u64().or_else(|| from_float().map(|value| value as u64));
     value.and_then(|value| T::try_from(value).ok()).ok_or_else(|| D::Error::custom("must be a whole number within the allowed range"))
 }
 
 /// [`whole`] for optional fields that may be absent but not `null`.
 ///
 /// # Errors
-/// As [`whole`]; also for `null`.
+/// As [`whole`], and when the value is `null`.
 pub fn whole_or_absent<'de, D: Deserializer<'de>, T: TryFrom<u64>>(deserializer: D) -> Result<Option<T>, D::Error> {
     whole(deserializer).map(Some)
 }
