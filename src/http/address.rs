@@ -61,12 +61,12 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_that_is_not_trusted_is_the_client_itself() {
+    fn an_untrusted_proxy_counts_as_the_client() {
         assert_eq!(from("192.0.2.1", "198.51.100.7"), "192.0.2.1/32");
     }
 
     #[test]
-    fn what_a_client_claims_before_the_trusted_proxy_is_not_believed() {
+    fn addresses_before_the_last_untrusted_hop_are_ignored() {
         assert_eq!(from("10.0.0.2", "203.0.113.9, 198.51.100.7"), "198.51.100.7/32");
     }
 

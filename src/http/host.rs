@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_host_is_a_host_and_perhaps_a_port() {
+    fn a_host_may_have_a_port_and_nothing_else() {
         for host in [
             "x",
             "localhost",

@@ -1,7 +1,7 @@
-//! The HTTP concerns that all features share: problems, extractors, paging and the layers of the router.
+//! HTTP code that all features share: problem responses, extractors, paging and the layers of the router.
 //!
-//! This module depends on no feature, and not on the state that holds them. A feature's rules belong in its service, its responses in its
-//! `routes.rs`.
+//! This module depends on no feature, and not on the state that holds the features. A feature's rules belong in its service, its
+//! responses in its `routes.rs`.
 
 pub mod address;
 pub mod context;

@@ -62,7 +62,7 @@ mod tests {
     use crate::config::Cli;
 
     #[tokio::test]
-    async fn a_page_may_call_its_own_origin_by_whatever_name_and_trusted_ones() {
+    async fn pages_may_call_only_their_own_and_trusted_origins() {
         let arguments = ["vitrine", "--database-url=postgres://x", "--redis-url=redis://x", "--public-url=https://vitrine.example:8443/"];
         let config = Cli::try_parse_from(arguments.into_iter().chain(["--socket-origins=http://tools.example"])).unwrap().config;
         let layer = layer(&config).unwrap();
