@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_coding_that_is_refused_is_not_sent() {
+    fn refused_codings_are_not_accepted() {
         assert!(accepts("gzip, deflate, br", "br"));
         assert!(accepts("gzip;q=0.5, BR;q=1.0", "br"));
         assert!(!accepts("br;q=0, gzip", "br"));

@@ -20,7 +20,7 @@ use crate::state::AppState;
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 
-/// The data of the layout, beside a page's own data.
+/// The data that the layout of every page needs.
 pub struct Frame {
     /// The page's route, which the beacon reports; empty for a problem page.
     pub route: &'static str,

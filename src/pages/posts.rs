@@ -18,7 +18,7 @@ use crate::http::page::PageQuery;
 use crate::platforms::Platforms;
 use crate::state::AppState;
 
-/// Maximum number of projects to choose from.
+/// Maximum number of the user's projects that the page loads.
 const PROJECTS: i64 = 100;
 
 #[derive(Template)]
@@ -61,7 +61,7 @@ impl AccountView {
 struct PostView {
     id: Uuid,
     project_id: Uuid,
-    /// `None` when the project is not among the first `PROJECTS` of the user.
+    /// `None` when the project is not among the user's first [`PROJECTS`] projects.
     project_name: Option<String>,
     text: String,
     created_at: Time,
@@ -107,10 +107,10 @@ pub async fn posts(
 
     let names = projects.iter().map(|seen| (seen.project.id, seen.project.name.clone())).collect();
     let page = request.into_page(found, |post| post.id, |post| PostView::of(post, &names));
-    let announced = projects.into_iter().filter(|seen| seen.role >= Some(Role::Editor) && seen.project.is_published());
+    let selectable = projects.into_iter().filter(|seen| seen.role >= Some(Role::Editor) && seen.project.is_published());
     render(&PostsPage {
         frame,
-        projects: announced.map(|seen| Choice { id: seen.project.id, name: seen.project.name }).collect(),
+        projects: selectable.map(|seen| Choice { id: seen.project.id, name: seen.project.name }).collect(),
         accounts: linked.into_iter().filter_map(|account| AccountView::of(account, platforms)).collect(),
         is_offered: platforms.all().any(|settings| settings.post),
         posts: page.items,

@@ -1,5 +1,5 @@
-//! The page of a project for its members: settings, members and environments. The page hides operations that the role does not
-//! allow; the API enforces the rules.
+//! The studio page of a project, for its members and for admins: settings, members and environments. The page hides operations that
+//! the role does not allow; the API enforces the rules.
 
 use askama::Template;
 use axum::extract::State;
@@ -15,7 +15,7 @@ use crate::http::extract::ApiPath;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
 
-/// The member limit of a project, so one page holds all.
+/// Maximum number of members on the page. Equal to the member limit of a project, so the page shows all of them.
 pub const MEMBERS: i64 = 100;
 const ENVIRONMENTS: i64 = 100;
 
@@ -35,7 +35,7 @@ impl Rights {
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
 
-    /// Whether the user may do this. Only members see the pages of the studio.
+    /// Whether the user may do this. Reading is always allowed: only members and admins see the pages of the studio.
     pub fn allow(self, action: Action) -> bool {
         match action {
             Action::Read | Action::Enter => true,
@@ -121,7 +121,7 @@ pub async fn project(
     })
 }
 
-/// Turns 403 into 404: for a non-member of a public project, the studio page does not exist. The showcase has its public page.
+/// Turns 403 into 404: the studio hides public projects from non-members. The page of a published project is in the showcase.
 pub fn concealed(error: impl Into<ApiError>) -> ApiError {
     let error = error.into();
     if error.code() == Code::Forbidden { ApiError::new(Code::NotFound) } else { error }

@@ -113,14 +113,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_moment_is_told_in_utc() {
+    fn times_are_shown_in_utc() {
         let at = OffsetDateTime::from_unix_timestamp(1_794_477_605).unwrap().to_offset(time::UtcOffset::from_hms(2, 0, 0).unwrap());
         let Time { machine, text, clock } = at.into();
         assert_eq!((machine.as_str(), text.as_str(), clock.as_str()), ("2026-11-12T10:00:05Z", "12 Nov 2026, 10:00 UTC", "10:00:05"));
     }
 
     #[test]
-    fn numbers_and_durations_are_read_at_a_glance() {
+    fn numbers_and_durations_are_formatted_for_readers() {
         assert_eq!([0, 999, 1000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
         assert_eq!([59, 60, 3_700, 90_000].map(duration), ["59 s", "1 min 0 s", "1 h 1 min", "1 d 1 h"]);
     }
