@@ -29,13 +29,13 @@ pub type Request = http::Request<Vec<u8>>;
 /// A response with its whole body.
 pub type Response = http::Response<Vec<u8>>;
 
-/// Largest accepted response body; real ones are far smaller.
+/// Largest accepted response body. Real bodies are far smaller.
 const ANSWER_LIMIT: usize = 512 << 10;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// The `User-Agent`: GitHub refuses requests without one.
 const NAME: &str = concat!("vitrine/", env!("CARGO_PKG_VERSION"));
 
-/// A new connection for each call: calls are rare, and one that must not be repeated could otherwise fail on a connection that
+/// Opens a new connection for each call. Calls are rare, and a call that must not be repeated could fail on a reused connection that
 /// the platform is just closing.
 type Connections = Http<HttpsConnector<HttpConnector>, Full<Bytes>>;
 

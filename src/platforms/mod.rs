@@ -1,6 +1,6 @@
-//! The configured platforms: their settings, a measured and bounded HTTP client, and an adapter for each platform's API.
+//! The configured platforms: their settings, an HTTP client with metrics and limits, and an adapter for each platform's API.
 //!
-//! Sign-in, linked accounts, tokens and posts belong to the features `oauth` and `posts`. To add a platform, add a member to
+//! Sign-in, linked accounts, tokens and posts belong to the features `oauth` and `posts`. To add a platform, add a variant to
 //! [`Platform`], its API to [`api`], and a table to the file that `PLATFORMS_FILE` names.
 
 pub mod api;
@@ -42,14 +42,14 @@ impl Platforms {
                 for status in ApiStatus::MEMBERS {
                     metrics.social_api_calls.touch(&[platform.name(), endpoint.name(), status.name()]);
                 }
-                // Registers the series before the first call.
+                // Creates the histogram, so that it is exported before the first call.
                 drop(metrics.social_api_duration.with(&[platform.name(), endpoint.name()]));
             }
         }
         Ok(Self(Arc::new(Inner { settings, client: Client::new(metrics.clone()) })))
     }
 
-    /// Every configured platform, in the order of their names.
+    /// The settings of every configured platform, in the order in which [`Platform`] declares them.
     pub fn all(&self) -> impl Iterator<Item = &Settings> {
         self.0.settings.values()
     }
@@ -68,7 +68,7 @@ impl Platforms {
 }
 
 impl Settings {
-    /// The endpoints that this platform's settings can use.
+    /// The endpoints that the service may call with these settings.
     fn endpoints(&self) -> impl Iterator<Item = ApiEndpoint> + '_ {
         let is_oidc = matches!(self.authority, Authority::Oidc { .. });
         ApiEndpoint::MEMBERS.iter().copied().filter(move |endpoint| match endpoint {
