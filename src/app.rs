@@ -1,4 +1,4 @@
-//! Builds and runs the service: the only place that constructs its parts, for `main` and for the tests.
+//! Builds and runs the service, for `main` and for the tests. No other module constructs its parts.
 
 use std::error::Error;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -46,7 +46,7 @@ pub struct App {
     background: Background,
 }
 
-/// What runs beside the server.
+/// The parts that run in background tasks, and the state.
 struct Background {
     redis: RedisClient,
     cache: Cache,
@@ -58,15 +58,15 @@ struct Background {
 }
 
 impl App {
-    /// Builds the service. Postgres and Redis may be unavailable: the service becomes ready when its dependencies are up.
+    /// Builds the service. Postgres and Redis may be unavailable: the service reports ready once they are available.
     ///
     /// # Errors
-    /// When a variable is invalid, or listening on the address fails.
+    /// When the configuration is invalid, or the service cannot listen on its address.
     pub fn build(config: Config) -> Result<Self, AppError> {
         Self::build_with(config, router::routes())
     }
 
-    /// As [`Self::build`], with other routes.
+    /// As [`Self::build`], with the given routes instead of the service's own.
     ///
     /// # Errors
     /// As [`Self::build`].
@@ -93,7 +93,7 @@ impl App {
         let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        // Shared, so that the jobs of all features together leave half of the connections to requests.
+        // One share for all features, so that their jobs together leave half of the connections to requests.
         let background = db.for_background();
         let parts = oauth::Parts {
             db: db.clone(),
@@ -164,7 +164,7 @@ impl App {
         Ok(Self { listener, router, background: Background { redis, cache, engine, workers, fleet, follower, state } })
     }
 
-    /// The address on which the service listens; it resolves port 0.
+    /// The address on which the service listens. For port 0, it contains the port that the operating system chose.
     ///
     /// # Errors
     /// When the operating system cannot return the address.
@@ -186,7 +186,7 @@ impl App {
         Ok(self.background.state.db.migrate(|_| ()).await?)
     }
 
-    /// Makes the account with this e-mail an admin. The change is effective on every replica when this returns.
+    /// Makes the account with this e-mail an admin. When this returns, every replica applies the change.
     ///
     /// # Errors
     /// When no account has this e-mail, or the database is unavailable.
@@ -197,10 +197,10 @@ impl App {
         if state.accounts.grant_admin(email).await? { Ok(()) } else { Err(format!("no account has the e-mail {email}").into()) }
     }
 
-    /// Runs until `stop`, then shuts down gracefully; see [`shutdown`](crate::shutdown).
+    /// Runs until `stop` completes, then shuts down gracefully; see [`shutdown`](crate::shutdown).
     ///
     /// # Errors
-    /// When a background task or the server ends by itself.
+    /// When a background task or the server ends before `stop` completes.
     pub async fn run(self, stop: impl Future<Output = ()>) -> Result<(), AppError> {
         let Self { listener, router, background } = self;
         let Parts { config, metrics, .. } = &*background.state;
@@ -226,7 +226,7 @@ impl App {
 }
 
 impl Background {
-    /// Starts the tasks that run as long as the replica.
+    /// Starts the tasks that run until the replica shuts down.
     fn spawn_tasks(&self) -> Tasks {
         let Self { redis, cache, engine, workers, fleet, follower, state } = self;
         let Parts { metrics, exporter, db, realtime, health, accounts, projects, environments, faults, heartbeat, .. } = &**state;
@@ -257,7 +257,7 @@ impl Background {
         tasks
     }
 
-    /// Shuts the replica down, in the order that [`shutdown`](crate::shutdown) describes. `server` is `None` if it has ended.
+    /// Shuts the replica down in the order that [`shutdown`](crate::shutdown) describes. `server` is `None` if it has already ended.
     async fn shut_down(&self, server: Option<JoinHandle<bool>>, stop_accepting: &CancellationToken, tasks: Tasks) {
         let Self { cache, workers, fleet, follower, state, .. } = self;
         let Parts { config, db, realtime, health, .. } = &**state;
@@ -271,7 +271,7 @@ impl Background {
                 None => false,
             }
         };
-        // Concurrently: a waiting poll stays in flight until its client is disconnected.
+        // Concurrently, because a Socket.IO long poll stays in flight until its client is disconnected.
         let (finished, ()) = tokio::join!(last_requests, realtime.drain(config.socket_drain));
         follower.leave().await;
         workers.leave(config.drain_timeout).await;
@@ -282,7 +282,7 @@ impl Background {
     }
 }
 
-/// Delays a task that needs the tables until the schema is migrated.
+/// Starts a task after the schema is migrated, because it needs the tables.
 fn after_migration(health: &Health, task: impl Future<Output = ()> + Send + 'static) -> impl Future<Output = ()> + Send + 'static {
     let health = health.clone();
     async move {

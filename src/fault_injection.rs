@@ -10,7 +10,7 @@
 //! | a password login, `accounts/service.rs` | [`FaultInjector::refuses_login`] |
 //!
 //! The feature [`features::faults`](crate::features::faults) authorizes and stores faults, distributes them to the replicas, and
-//! implements those that last, such as held memory.
+//! implements lasting effects, such as held memory.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -300,7 +300,7 @@ impl Query {
     }
 }
 
-/// Routes that are exempt: those that report the state of the service, and those that an admin needs to end a fault.
+/// Exempt routes: routes that report the state of the service, and routes that an admin needs to end a fault.
 const EXEMPT_ROUTES: [&str; 9] =
     ["/health", "/metrics", "/api/metrics", "/api/faults", "/studio/faults", "/login", "/api/auth/login", "/assets", "/favicon.ico"];
 

@@ -38,7 +38,7 @@ impl Fleet {
         Self { me: Uuid::new_v4(), db, accounts, oauth, environments, health, metrics }
     }
 
-    /// Competes for the lease and does the fleet's work while this replica holds it, forever.
+    /// Competes for the lease, and does the fleet's work while this replica holds it. Runs until the task is dropped.
     pub async fn lead(self) {
         let mut rounds = ticks(ROUND);
         loop {

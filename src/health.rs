@@ -181,7 +181,7 @@ impl Health {
         self.0.metrics.service_ready.set(Dependency::All, 0.0);
     }
 
-    /// Migrates the schema as soon as Postgres is available, then checks the dependencies, forever.
+    /// Migrates the schema as soon as Postgres is available, then checks the dependencies. Runs until the task is dropped.
     pub async fn watch(self, db: Db, redis: RedisClient) {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {

@@ -99,7 +99,7 @@ impl Heartbeat {
         FleetStatus { replicas, requests, sockets, served_by: self.0.name.clone() }
     }
 
-    /// Publishes and receives heartbeats, forever.
+    /// Publishes and receives heartbeats. Runs until the task is dropped.
     pub async fn beat(self) {
         let mut signals = self.0.realtime.signals(Topic::Heartbeat);
         let mut beats = ticks(INTERVAL);

@@ -1,9 +1,9 @@
 //! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge
 //! can return before a handler runs.
 //!
-//! One table here derives the possible problems of an operation from its method and parameters; a handler lists only those of its own
-//! rules. The documented problems and the statuses that the HTTP metrics pre-register both derive from it. The constraints of a field or
-//! parameter belong to the type that checks them.
+//! One table here derives the possible problems of an operation from its method and parameters; a handler lists only the problems of
+//! its own rules. The documented problems and the statuses that the HTTP metrics pre-register both derive from this table. The
+//! constraints of a field or parameter belong to the type that checks them.
 
 use std::collections::BTreeSet;
 

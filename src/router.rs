@@ -24,19 +24,19 @@ use crate::realtime::Admission;
 use crate::state::AppState;
 use crate::{api_docs, features, interface, operations, pages, realtime};
 
-/// The routes of the features and for operators, without those of faults.
+/// The routes of the features and for operators, except the routes of faults.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(Description::openapi()).merge(features::routes()).merge(operations::routes())
 }
 
-/// Adds the routes of faults if fault injection is on. Otherwise they do not exist, neither as routes nor as metrics.
+/// Adds the routes of faults if fault injection is on. Otherwise neither the routes nor their metrics exist.
 #[must_use]
 pub fn with_faults(interface: OpenApiRouter<AppState>, are_on: bool) -> OpenApiRouter<AppState> {
     if are_on { interface.merge(features::faults::routes()) } else { interface }
 }
 
-/// The description of every possible route, including those of faults.
+/// The description of every possible route, including the routes of faults.
 #[must_use]
 pub fn description() -> Interface {
     interface::complete(with_faults(routes(), true).split_for_parts().1)
@@ -118,7 +118,7 @@ fn answering(interface: OpenApiRouter<AppState>, state: &AppState) -> Router<App
     }
 }
 
-/// The label domain of the HTTP metrics: the operations in the description, and those that it omits.
+/// The label values of the HTTP metrics: the operations in the description, and the operations that it omits.
 fn operations_of(interface: &OpenApiRouter<AppState>, has_faults: bool) -> Vec<Operation> {
     let described = interface::operations(&interface::complete(interface.get_openapi().clone()));
     [described, api_docs::operations(), pages::operations(has_faults), realtime::operations()].concat()

@@ -9,7 +9,7 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// Ticks at once and then after each period. After a delay the next tick is a whole period away, instead of a burst of missed ones.
+/// Ticks immediately, then after each period. A late tick delays the next one by a whole period; missed ticks are not made up for.
 #[must_use]
 pub fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);
@@ -23,7 +23,7 @@ pub struct Tasks {
     metrics: Metrics,
 }
 
-/// A task that should run forever has ended.
+/// A task has ended that must run until shutdown.
 #[derive(Debug, thiserror::Error)]
 #[error("background task ended: {0}")]
 pub struct TaskEnded(String);

@@ -8,7 +8,7 @@ use crate::config::{Config, LogFormat};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// The metrics in which the process-wide hook counts panics: those of the first application built in the process.
+/// The process-wide hook counts panics in these metrics. They belong to the first application that the process built.
 static PANICS: OnceLock<Metrics> = OnceLock::new();
 
 /// Initializes logging to standard output, one line per event.
