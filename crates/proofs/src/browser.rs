@@ -22,7 +22,7 @@ const ADMIN: &str = "admin@example.org";
 /// Printed where the tests cannot run.
 const SKIPPED: &str = "SKIPPED: no Chromium, Node.js or Playwright here (--install gets them): the pages are NOT tested in a browser";
 
-/// The tools needed beside a stack's; other verbs can do without them.
+/// The tools that this verb needs in addition to those of a stack.
 #[must_use]
 pub fn programs() -> Vec<&'static Tool> {
     let named = env::var_os(VARIABLE).is_some();
@@ -59,7 +59,7 @@ fn stories(story: &str) -> Result<Outcome> {
 
     let screenshots = paths::proofs().join("screenshots");
     paths::ensure(&screenshots)?;
-    let said = capture(
+    let output = capture(
         task(NODE.path()?)
             .arg(paths::root().join("tests/web/run.mjs"))
             .arg(story)
@@ -71,9 +71,9 @@ fn stories(story: &str) -> Result<Outcome> {
             .env("LIBRARIES", PLAYWRIGHT.location().context("Playwright is missing although it was found before")?)
             .env("SCREENSHOTS", screenshots),
     )?;
-    eprintln!("{}", said.text.trim_end());
-    let outcome = Outcome::from_summary(&said.text).context("the stories did not finish")?;
-    ensure!(said.success || outcome.failed > 0, "the stories did not finish");
+    eprintln!("{}", output.text.trim_end());
+    let outcome = Outcome::from_summary(&output.text).context("the stories did not finish")?;
+    ensure!(output.success || outcome.failed > 0, "the stories did not finish");
     Ok(outcome)
 }
 

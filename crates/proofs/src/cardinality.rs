@@ -33,7 +33,7 @@ pub const SHORT: usize = 1_500;
 /// The number of requests of a long attack.
 pub const LONG: usize = 10_000;
 /// The number of different statuses that an attack must receive; fewer mean that it did not reach the service.
-const LEAST_STATUSES: usize = 10;
+const MIN_STATUSES: usize = 10;
 /// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
 
@@ -98,15 +98,15 @@ fn send(test: &TestStack, token: &str, count: usize) -> Result<Outcome> {
     let edge = test.stack.edge()?;
     let events = count * EVENTS_PERCENT / 100;
     let mut sockets = Sockets::start()?;
-    let asked = json!({ "command": "attack", "url": edge, "token": token, "clients": SOCKETS, "events": events });
-    let sent = sockets.ask(&asked)?;
+    let command = json!({ "command": "attack", "url": edge, "token": token, "clients": SOCKETS, "events": events });
+    let sent = sockets.ask(&command)?;
     let statuses = Attack::new(test.stack.ports().address(Port::Edge)?, token.to_owned())?.send(count - events);
     for fault in &faults {
         test.end_fault(fault)?;
     }
     let answered: usize = statuses.iter().filter(|(status, _)| **status > 0).map(|(_, count)| count).sum();
     ensure!(answered * 2 > count - events, "most requests received no response: {}", listed(&statuses));
-    ensure!(statuses.len() > LEAST_STATUSES, "only a few different statuses came back: {}", listed(&statuses));
+    ensure!(statuses.len() > MIN_STATUSES, "only a few different statuses came back: {}", listed(&statuses));
     ensure!(sent["sent"].as_u64() >= u64::try_from(events).ok(), "too few events were sent: {sent}");
     Ok(Outcome::passed().with_note(format!("{} events, {}", sent["sent"], listed(&statuses))))
 }

@@ -1,7 +1,7 @@
-//! Proves that every client of every replica receives each event of one replica exactly once, before and after Redis
-//! is killed and restarted. [`measure_idle`] measures the memory of a silent connected client.
+//! Proves that every client of every replica receives each event of one replica exactly once, before and after Redis is killed and
+//! restarted. These clients use the official library and connect through the edge.
 //!
-//! The clients are those of `sockets`: the official ones, through the edge.
+//! [`measure_idle`] measures the memory of a silent connected client. These clients use no library and connect to the replica directly.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,9 +20,9 @@ use serde_json::{Value, json};
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
-/// Connections per account, below the limit of a replica.
+/// Connections per account, below the default limit of a replica.
 const CLIENTS_OF_A_USER: u32 = 50;
-/// The limit of members in a project beside its owner.
+/// The maximum number of members of a project besides its owner.
 const MOST_USERS: u32 = 99;
 /// The highest number of clients.
 pub const MOST_CLIENTS: u32 = CLIENTS_OF_A_USER * MOST_USERS;
@@ -33,7 +33,7 @@ const EVENT_LIMIT: Duration = Duration::from_secs(10);
 /// Connections reserved for the edge and for scrapes.
 const OTHER_CONNECTIONS: u32 = 1000;
 const MIB: f64 = 1_048_576.0;
-/// Time limit for Redis to carry events again after its restart.
+/// Time limit for all replicas to connect to Redis, at the start and after its restart.
 const RECOVERY: Duration = Duration::from_secs(5);
 
 /// The extent of the proof.
@@ -90,15 +90,15 @@ impl Subscribers {
         let project = create_project(&edge, &token, "Fan-out")?;
         let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
         let mut clients = Sockets::start()?;
-        let asked = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": options.clients, "project": project });
-        let answer = clients.ask(&asked)?;
+        let command = json!({ "command": "connect", "url": edge, "tokens": tokens, "clients": options.clients, "project": project });
+        let answer = clients.ask(&command)?;
         ensure!(answer["subscribed"] == options.clients, "some clients failed to subscribe: {answer}");
         let mut subscribers = Self { clients, stack, token, project, count: options.clients };
         let spread = subscribers.spread()?;
-        // If a replica had no clients, nothing would be proven.
+        // A replica without clients would prove nothing.
         ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
         let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
-        subscribers.await_bus()?;
+        subscribers.wait_for_redis()?;
         Ok((subscribers, outcome))
     }
 
@@ -117,20 +117,21 @@ impl Subscribers {
         sum(&self.stack.backend(replica)?, metric)
     }
 
-    fn await_bus(&mut self) -> Result<()> {
+    fn wait_for_redis(&mut self) -> Result<()> {
         wait_until("every replica receives events from the others", RECOVERY, || {
             let connected = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_adapter_connected"));
             Ok(connected.collect::<Result<Vec<_>>>()?.iter().all(|connected| *connected > 0.5))
         })
     }
 
-    /// Makes this many changes through one replica and returns the clients' receipts.
+    /// Changes the project this many times through one replica and returns the clients' receipts.
     fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
         let limit = u64::try_from(limit.as_millis())?;
         let replica = self.stack.backend(1)?;
         let Self { token, project, .. } = self;
-        let asked = json!({ "command": "round", "replica": replica, "token": token, "project": project, "events": events, "limit": limit });
-        self.clients.ask(&asked)
+        let command =
+            json!({ "command": "round", "replica": replica, "token": token, "project": project, "events": events, "limit": limit });
+        self.clients.ask(&command)
     }
 
     fn round(&mut self, events: u32) -> Result<Outcome> {
@@ -147,15 +148,18 @@ impl Subscribers {
         Ok(Outcome::passed().with_note(note))
     }
 
-    /// Kills Redis, emits an event, and restarts Redis.
+    /// Kills Redis, emits an event, and restarts Redis. Only the clients of the emitting replica must receive the event.
     fn round_without_redis(&mut self) -> Result<Outcome> {
-        let here = self.sum(1, "websocket_connections_active")?;
+        let on_emitter = self.sum(1, "websocket_connections_active")?;
         self.stack.kill_redis()?;
         let emitted = self.emit(1, Duration::from_secs(1));
         self.stack.start_redis()?;
         let receipts = emitted.context("while Redis was down")?;
         let reached = f64::from(self.count) - receipts["lost"].as_f64().unwrap_or_default();
-        ensure!((reached - here).abs() < 0.5, "{reached} clients received the event, {here} are connected to the emitting replica");
+        ensure!(
+            (reached - on_emitter).abs() < 0.5,
+            "{reached} clients received the event, {on_emitter} are connected to the emitting replica"
+        );
         let dropped = self.sum(1, "websocket_messages_dropped_total")?;
         ensure!(dropped >= 1.0, "events that did not cross replicas were not counted");
         Ok(Outcome::passed()
@@ -164,12 +168,12 @@ impl Subscribers {
 
     fn recover(&mut self) -> Result<Outcome> {
         let start = std::time::Instant::now();
-        self.await_bus()?;
+        self.wait_for_redis()?;
         Ok(Outcome::passed().with_note(format!("after {:.1} s", start.elapsed().as_secs_f64())))
     }
 }
 
-/// Measures silent clients on one replica.
+/// Measures the memory of silent clients on one replica.
 pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<()> {
     report.step(format!("{clients} silent clients on one replica"), || {
         let folder = paths::temporary("idle")?;
@@ -178,8 +182,8 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
         let token = sign_up(&edge, "owner@example.org")?;
         let replica = stack.backend(1)?;
         let before = sum(&replica, "process_resident_memory_bytes")?;
-        let mut process = Sockets::start()?;
-        let answer = process.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
+        let mut sockets = Sockets::start()?;
+        let answer = sockets.ask(&json!({ "command": "idle", "url": replica, "token": token, "clients": clients }))?;
         ensure!(answer["connected"] == clients, "some clients failed to connect: {answer}");
         let counted = || Ok((sum(&replica, "websocket_connections_active")? - f64::from(clients)).abs() < 0.5);
         wait_until("the replica counts every client", EVENT_LIMIT, counted)?;
@@ -191,7 +195,7 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
 }
 
 fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
-    // All clients come from one address here.
+    // All clients of a proof have the same address, and silent ones also the same user.
     let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
     let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     let plan = Plan {

@@ -1,5 +1,5 @@
 //! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
-//! `load/proof` runs it for its own sake; drills run it beside them.
+//! `load/proof` runs it as a proof; drills run it at the same time as background traffic.
 
 pub mod proof;
 
@@ -27,7 +27,7 @@ pub struct Load {
 
 impl Load {
     /// Puts the load of a profile on an edge for this long and, if there is a Prometheus, reports its metrics there. k6 writes its summary
-    /// to `report` and its log beside it.
+    /// to `report` and its log to the same folder.
     pub fn start(edge: &str, prometheus: Option<&str>, profile: &str, duration: Duration, report: &Path) -> Result<Self> {
         let script = paths::root().join("load").join(profile).with_extension("js");
         ensure!(script.is_file(), "there is no script {}", script.display());
@@ -108,9 +108,9 @@ fn empty_run(folder: &Path, idle: &str) -> Result<Summary> {
         .arg(format!("--env=IDLE={idle}"))
         .arg(format!("--summary-export={}", written.display()))
         .arg(paths::root().join("load/empty.js"));
-    let said = capture(&mut k6)?;
-    ensure!(!said.success, "k6 passed a run without a request");
-    let text = fs::read_to_string(&written).with_context(|| format!("k6 left no summary: {}", said.text))?;
+    let output = capture(&mut k6)?;
+    ensure!(!output.success, "k6 passed a run without a request");
+    let text = fs::read_to_string(&written).with_context(|| format!("k6 left no summary: {}", output.text))?;
     fs::remove_file(&written)?;
     Summary::read(&serde_json::from_str(&text)?)
 }
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn what_never_happened_is_none() {
+    fn a_summary_without_metrics_is_empty() {
         let summary = Summary::read(&json!({ "metrics": {} })).unwrap();
         assert!(summary.requests.abs() < f64::EPSILON && summary.journeys.is_empty() && summary.thresholds.is_empty(), "{summary:?}");
         assert!(Summary::read(&json!([])).is_err());

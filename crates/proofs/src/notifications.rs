@@ -41,14 +41,14 @@ fn templates(folder: &Path) -> Result<Outcome> {
         }
         let mut render = tool(&AMTOOL)?;
         render.args(["template", "render", "--template.glob"]).arg(folder.join("templates/*.tmpl"));
-        let said = capture_ok(render.args(["--template.text", &text, "--template.data"]).arg(&data))?;
+        let output = capture_ok(render.args(["--template.text", &text, "--template.data"]).arg(&data))?;
         let expected = data.with_extension("txt");
-        if said == read(&expected)? {
+        if output == read(&expected)? {
             sum.passed += 1;
         } else {
             sum.failed += 1;
             sum.note = format!("{} differs from the output of the templates", expected.file_name().unwrap_or_default().display());
-            eprintln!("{}:\n{said}", data.display());
+            eprintln!("{}:\n{output}", data.display());
         }
     }
     ensure!(sum != Outcome::default(), "{} contains no notifications", tests.display());

@@ -88,7 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_pattern_catches_its_example_and_none_catches_what_is_better() {
+    fn every_pattern_matches_its_example_and_no_pattern_matches_a_correction() {
         let rules = compiled().unwrap();
         for (regex, pattern) in &rules {
             assert!(regex.is_match(pattern.before), "{} does not catch: {}", pattern.phrase, pattern.before);

@@ -1,6 +1,6 @@
 //! Replaces every replica under load through the edge. While replicas drain, no request may fail; when they are killed, no more requests
 //! may fail than were in flight, and a request retried under its idempotency key still has one effect. Clients that read a log over
-//! Socket.IO meanwhile read every line exactly once. `roll/edge` proves the same while the edge itself stops or reloads.
+//! Socket.IO at the same time read every line exactly once. `roll/edge` proves the same while the edge itself stops or reloads.
 
 pub mod edge;
 
@@ -33,7 +33,7 @@ const CLIENTS: usize = 8;
 const TRIES: usize = 20;
 /// Pause after a request without a response.
 const NAP: Duration = Duration::from_millis(50);
-/// Clients that read a log meanwhile.
+/// Number of clients that read a log during the proof.
 const READERS: u64 = 9;
 /// Longest time for which one of them may be disconnected.
 const AWAY_LIMIT_MS: f64 = 5000.0;
@@ -148,7 +148,7 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
     load
 }
 
-/// Describes a failed request; the code tells the edge's responses from a replica's.
+/// Describes a failed request; the code distinguishes responses of the edge from those of a replica.
 fn failure(method: &str, answer: &Answer) -> String {
     let code = answer.json().map(|problem| problem["code"].as_str().unwrap_or_default().to_owned()).unwrap_or_default();
     format!("{method}: {} {code}", answer.status)
@@ -199,8 +199,8 @@ impl Readers {
             Ok(send("POST", &url, &headers, None)?.status == 202)
         })?;
         let mut sockets = Sockets::start()?;
-        let asked = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": count, "pace": pace });
-        let answer = sockets.ask(&asked)?;
+        let command = json!({ "command": "read", "url": edge, "token": token, "environment": environment, "clients": count, "pace": pace });
+        let answer = sockets.ask(&command)?;
         ensure!(answer["reading"] == count, "some clients do not read: {answer}");
         Ok(Self { sockets, environment })
     }

@@ -22,7 +22,7 @@ use devstack::stack::{self, all_up};
 use devstack::tools::{CURL, JQ, Tool};
 use serde_json::{Value, json};
 
-/// The tools needed beside a stack's.
+/// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 2] = [&CURL, &JQ];
 /// Above the time of five attempts of a job, which a busy machine may need.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);

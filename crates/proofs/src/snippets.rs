@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn every_document_is_looked_at() {
+    fn every_document_is_checked() {
         let fences = |name: &str| !fenced(&read(name).unwrap()).is_empty();
         let found = fs::read_dir(paths::root().join("docs")).unwrap().map(|entry| format!("docs/{}", entry.unwrap().file_name().display()));
         for name in found.filter(|name| Path::new(name).extension().is_some_and(|ending| ending == "md")) {
@@ -132,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_run_is_what_is_written() {
+    fn blocks_run_exactly_as_written() {
         let markdown =
             "text\n```sh\na b\n\nc\n```\n```toml\n[x]\n```\n    curl -s x\n    curl y \\\n    curl -H \"$TOKEN\"\n```js\nd\n```\n";
         let languages = [("sh", "a b\n\nc\n"), ("js", "d\n")].map(|(language, text)| (language.to_owned(), text.to_owned()));

@@ -1,6 +1,6 @@
 // The clients of the proofs: many official Socket.IO clients in one process, so that one clock times the sending and every receipt.
 // Reads commands from stdin, one JSON object per line, and writes one JSON line per command.
-// verbs/fanout.rs, verbs/roll.rs and verbs/cardinality.rs send the commands and judge the results.
+// fanout.rs, roll.rs, cardinality.rs and peers/measure.rs send the commands and check the results.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { connect as connectTcp } from 'node:net';
@@ -33,7 +33,7 @@ async function ask(socket, event, payload) {
 let busy = 0;
 let sockets = [];
 /** By version of the project: how often each client received it, and when. */
-const heard = new Map();
+const receiptsOf = new Map();
 
 /** Connects clients and subscribes each to the project. */
 async function connect({ url, tokens, clients, project }) {
@@ -49,7 +49,7 @@ async function connect({ url, tokens, clients, project }) {
     retry(socket);
     socket.on('connect_error', (error) => (socket.refusal = error.message));
     socket.on('project:changed', ({ version }) => {
-      const receipts = heard.get(version);
+      const receipts = receiptsOf.get(version);
       if (receipts) receipts.push([number, now()]);
     });
     return socket;
@@ -64,7 +64,7 @@ async function round({ replica, token, project, events, limit }) {
   let etag = (await fetch(`${replica}/api/projects/${project}`, { headers: { authorization: `Bearer ${token}` } })).headers.get('etag');
   const [before] = etag.match(/\d+/);
   for (let version = Number(before) + 1; version <= Number(before) + events; version += 1) {
-    heard.set(version, []);
+    receiptsOf.set(version, []);
     sent.set(version, now());
     const answer = await fetch(`${replica}/api/projects/${project}`, {
       method: 'PATCH',
@@ -74,17 +74,17 @@ async function round({ replica, token, project, events, limit }) {
     if (answer.status !== 200) throw new Error(`PATCH: ${answer.status} ${await answer.text()}`);
     etag = answer.headers.get('etag');
     // The next change waits for the receipt of this one: the measurement is of single broadcasts, not of a queue of them.
-    await until('', limit, () => heard.get(version).length >= sockets.length);
+    await until('', limit, () => receiptsOf.get(version).length >= sockets.length);
   }
   const latencies = [];
   let [lost, doubled] = [0, 0];
   for (const [version, at] of sent) {
-    const receipts = heard.get(version);
+    const receipts = receiptsOf.get(version);
     const clients = new Set(receipts.map(([client]) => client));
     lost += sockets.length - clients.size;
     doubled += receipts.length - clients.size;
     for (const [, received] of receipts) latencies.push(received - at);
-    heard.delete(version);
+    receiptsOf.delete(version);
   }
   latencies.sort((a, b) => a - b);
   const quantile = (share) => latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * share))] ?? null;
@@ -95,8 +95,8 @@ async function round({ replica, token, project, events, limit }) {
 async function idle({ url, token, clients }) {
   const { hostname: host, port } = new URL(url);
   let connected = 0;
-  const text = (words) => {
-    const body = Buffer.from(words);
+  const textFrame = (packet) => {
+    const body = Buffer.from(packet);
     const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255]);
     return Buffer.concat([head, Buffer.alloc(4), body]);
   };
@@ -110,11 +110,11 @@ async function idle({ url, token, clients }) {
             'Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n',
         ),
       );
-      const hear = (said) => {
-        if (said.startsWith('0{')) socket.write(text(`40${JSON.stringify({ token })}`));
-        if (said.startsWith('40')) resolve((connected += 1));
-        if (said.startsWith('44')) reject(new Error(said));
-        if (said === '2') socket.write(text('3'));
+      const handle = (packet) => {
+        if (packet.startsWith('0{')) socket.write(textFrame(`40${JSON.stringify({ token })}`));
+        if (packet.startsWith('40')) resolve((connected += 1));
+        if (packet.startsWith('44')) reject(new Error(packet));
+        if (packet === '2') socket.write(textFrame('3'));
       };
       let upgraded = false;
       let waiting = Buffer.alloc(0);
@@ -127,7 +127,7 @@ async function idle({ url, token, clients }) {
         while (waiting.length >= 2) {
           const [start, length] = waiting[1] === 126 ? [4, waiting.length >= 4 ? waiting.readUInt16BE(2) : Infinity] : [2, waiting[1]];
           if (waiting.length < start + length) return;
-          hear(waiting.toString('utf8', start, start + length));
+          handle(waiting.toString('utf8', start, start + length));
           waiting = waiting.subarray(start + length);
         }
       });

@@ -116,7 +116,7 @@ mod tests {
     use crate::drill::Drill;
 
     #[test]
-    fn rows_stand_in_the_order_of_the_drills_and_old_ones_go() {
+    fn rows_follow_the_order_of_the_drills_and_old_rows_are_removed() {
         let text = "# Alerts\n\n| alert | says |\n| --- | --- |\n| [B](b) | 2 |\n| [Old](o) | 0 |\n| [A](a) (x) | 1 |\n\nEnd.\n";
         let rows = ["| [A](a) (x) | 3 |\n".to_owned(), "| [A](a) (y) | 4 |\n".to_owned()];
         let order = ["[A](a) (x)", "[A](a) (y)", "[B](b)", "[C](c)"].map(str::to_owned);
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn the_document_has_a_row_of_each_drill_as_it_is_now() {
+    fn the_document_has_the_current_row_of_each_drill() {
         let text = fs::read_to_string(paths::root().join("docs/ALERTS.md")).unwrap();
         let drills: Vec<_> = schedule::ALL.iter().flat_map(|batch| batch.iter()).collect();
         let expected: Vec<_> = drills.iter().flat_map(|drill| drill.alerts.iter().map(move |alert| (label(alert), drill))).collect();

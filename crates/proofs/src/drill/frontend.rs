@@ -7,10 +7,10 @@ use super::Drill;
 use super::test_stack::{TestStack, send_and_forget};
 use super::traffic::Traffic;
 
-/// The user agent of a person's browser: the service does not count robots.
+/// The user agent of a browser; the service does not count beacons of robots.
 const AGENT: &str = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36";
 
-/// Scripts of pages fail in browsers.
+/// Page scripts fail in browsers.
 pub const ERRORS: Drill = Drill {
     alerts: &["ClientErrorsHigh"],
     cause: "every third page view reports a script error",
@@ -32,18 +32,18 @@ pub const SLOW: Drill = Drill {
     cause: "visitors of the showcase report a largest contentful paint of 6 s",
     mitigation: "the page is fixed: its largest contentful paint takes 300 ms",
     inject: |test| {
-        let late = beacons(test, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
+        let slow = beacons(test, 3, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 6000 }]))?;
         Ok(Box::new(move |test| {
-            drop(late);
+            drop(slow);
             // No drill waits for this traffic; it continues until the stack stops.
-            let soon = beacons(test, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
-            test.keep(soon);
+            let fast = beacons(test, 12, &json!([{ "kind": "web_vital", "route": "/projects", "vital": "lcp", "value": 300 }]))?;
+            test.keep(fast);
             Ok(())
         }))
     },
 };
 
-/// Sends a beacon with the given events at a rate.
+/// Sends a beacon with these events repeatedly, at a rate per second.
 pub fn beacons(test: &TestStack, per_second: u32, events: &Value) -> Result<Traffic> {
     let url = format!("{}/api/rum", test.stack.edge()?);
     let beacon = json!({ "events": events });

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_that_nobody_evaluates_are_not_quiet() {
+    fn rules_that_are_not_evaluated_are_not_quiet() {
         let counts = |http: u32, slo: u32, failed: u32| {
             Evaluations::read(&format!(
                 "# TYPE prometheus_rule_evaluations_total counter\n\

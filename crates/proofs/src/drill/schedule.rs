@@ -1,6 +1,6 @@
-//! Which drills run at the same time: those that neither hide nor cause one another. Alerts with the longest look-back come first, before
-//! anything else has failed; alerts that a critical alert inhibits come before it; churn is compared with the preceding traffic, so it
-//! comes late.
+//! The order of drills. Drills in the same batch run at the same time, because their alerts neither hide nor cause one another. Alerts with
+//! the longest look-back come first, before anything else has failed. An alert comes before the critical alert that inhibits it. Churn
+//! comes last, because its alert compares it with the preceding traffic.
 
 use super::watch::Key;
 use super::{Drill, accounts, burns, cache, database, environments, frontend, http, infra, jobs, meta, realtime, runtime, stability};
@@ -41,15 +41,15 @@ pub const ALL: &[&[Drill]] = &[
     &[realtime::CHURN],
 ];
 
-/// The alerts of some drills, in their order.
+/// The alerts of these batches, in order.
 pub fn alerts(batches: &'static [&'static [Drill]]) -> impl Iterator<Item = Key> {
     batches.iter().flat_map(|batch| batch.iter()).flat_map(|drill| drill.alerts).copied()
 }
 
-/// The drills of a short check: a ratio, a process and the monitoring itself.
+/// The drills of a short check: alerts on an error ratio, on a process and on the monitoring itself.
 pub const SHORT: &[&[Drill]] = &[&[http::OUTAGE], &[infra::REPLICA, meta::TARGET]];
 
-/// The drills repeated in production form: an alert that probes the edge, and one that does not.
+/// The drills that are repeated in production form: one with an alert on the edge, and one without.
 pub const PRODUCTION: &[&Drill] = &[&Drill { alerts: &["EdgeErrors"], ..http::OUTAGE }, &infra::REPLICA];
 
 #[cfg(test)]
@@ -61,8 +61,8 @@ mod tests {
     use devstack::paths;
     use rule_tools::rules::{Rule, RuleFile, names, read};
 
-    /// The variants of the alerts in the rule files: a name, and the label values in which rules of the same name differ. The windows
-    /// of an error budget make no variant of their own.
+    /// The variants of the alerts in the rule files: a name, and the values of the labels in which rules of the same name differ. The
+    /// windows of an error budget do not count as such labels.
     fn variants() -> BTreeSet<(String, BTreeSet<String>)> {
         let folder = paths::root().join("monitoring/prometheus/rules");
         let files = names(&folder).unwrap().into_iter().map(|name| read::<RuleFile>(&folder.join(name).with_extension("yml")).unwrap());

@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_alert_is_known_by_its_name_and_by_labels_if_some_are_wanted() {
+    fn an_alert_matches_by_its_name_and_the_given_labels() {
         let labels = json!({ "alertname": "Broken", "reason": "rules", "severity": "critical" });
         assert!(is("Broken", &labels));
         assert!(is("Broken:rules", &labels));

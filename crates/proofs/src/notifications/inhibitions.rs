@@ -1,6 +1,6 @@
-//! Tests the inhibition rules of a running Alertmanager: each line of inhibitions.txt is a pair of alerts, and all pairs are raised at
-//! once. Each pair has a cluster of its own, so that no other pair can inhibit it; this also detects a rule that omits the cluster from
-//! `equal`.
+//! Tests the inhibition rules of a running Alertmanager. Each line of inhibitions.txt stands for one or more pairs of alerts; all pairs are
+//! raised at once. Each pair gets a cluster of its own, so that only its own source can inhibit its target. A rule that omits the cluster
+//! from `equal` fails for this reason.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -16,9 +16,10 @@ use devstack::tools::ALERTMANAGER;
 use devstack::{configuration, paths, stack};
 use serde_json::{Value, json};
 
+/// Time limit for Alertmanager to start, and then to inhibit the alerts.
 const LIMIT: Duration = Duration::from_secs(20);
-const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
-/// Marks the alerts of a pair.
+const FAR_FUTURE: &str = "2100-01-01T00:00:00Z";
+/// The label that identifies an alert by the number of its pair and its side.
 const MARK: &str = "tried_as";
 
 type Labels = BTreeMap<String, String>;
@@ -29,16 +30,16 @@ struct Pair {
     line: String,
     source: Labels,
     target: Labels,
-    silences: bool,
+    inhibits: bool,
 }
 
-/// Runs one check for each pair.
+/// Checks every pair in `folder`'s inhibitions.txt; each pair counts as one test.
 pub fn check(folder: &Path) -> Result<Outcome> {
     let table = folder.join("inhibitions.txt");
     let text = fs::read_to_string(&table).with_context(|| format!("failed to read {}", table.display()))?;
     let pairs = read(&text)?;
     ensure!(!pairs.is_empty(), "{} has no lines", table.display());
-    let wrong = ask(&pairs)?;
+    let wrong = failing_lines(&pairs)?;
     for line in &wrong {
         eprintln!("does not hold: {line}");
     }
@@ -46,8 +47,8 @@ pub fn check(folder: &Path) -> Result<Outcome> {
     Ok(Outcome { passed: pairs.len() as u64 - failed, failed, note: wrong.first().cloned().unwrap_or_default(), ..Outcome::default() })
 }
 
-/// Raises all alerts and returns the lines that do not hold.
-fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
+/// Raises the alerts of all pairs and returns the lines whose pairs do not behave as the lines require.
+fn failing_lines(pairs: &[Pair]) -> Result<Vec<String>> {
     let (folder, ports) = (paths::temporary("inhibitions")?, Ports::any(MAX_REPLICAS)?);
     let root = folder.path();
     configuration::write(root, &ports, MAX_REPLICAS, true)?;
@@ -59,11 +60,11 @@ fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
     let answer = send("POST", &format!("{url}/api/v2/alerts"), &[], Some(&json!(alerts)))?;
     ensure!(answer.status == 200, "Alertmanager rejected alerts: {}", answer.body);
     let mut wrong = Vec::new();
-    // Alertmanager receives alerts one after the other; inhibition is complete once it has all of them.
-    let settled = wait_until("every explained alert is inhibited", LIMIT, || {
-        let silenced = silenced(&url)?;
-        let is_wrong = |(number, pair): &(usize, &Pair)| silenced.get(&mark(*number, "target")) != Some(&pair.silences);
-        let all = silenced.len() == alerts.len();
+    // Alertmanager processes alerts one after the other, so their states are final only when it has all of them.
+    let settled = wait_until("exactly the expected alerts are inhibited", LIMIT, || {
+        let inhibited = inhibited(&url)?;
+        let is_wrong = |(number, pair): &(usize, &Pair)| inhibited.get(&mark(*number, "target")) != Some(&pair.inhibits);
+        let all = inhibited.len() == alerts.len();
         wrong = pairs.iter().enumerate().filter(is_wrong).map(|(_, pair)| pair.line.clone()).collect();
         Ok(all && wrong.is_empty())
     });
@@ -73,13 +74,13 @@ fn ask(pairs: &[Pair]) -> Result<Vec<String>> {
     Ok(wrong)
 }
 
-/// Whether each alert is inhibited by another one, by mark.
-fn silenced(url: &str) -> Result<BTreeMap<String, bool>> {
+/// For the mark of each alert, whether another alert inhibits it.
+fn inhibited(url: &str) -> Result<BTreeMap<String, bool>> {
     let answer = get(&format!("{url}/api/v2/alerts"))?.json()?;
     let alerts = answer.as_array().context("Alertmanager returned no list of alerts")?;
     let of = |alert: &Value| {
-        let by = alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
-        Some((alert["labels"][MARK].as_str()?.to_owned(), by))
+        let is_inhibited = alert["status"]["inhibitedBy"].as_array().is_some_and(|by| !by.is_empty());
+        Some((alert["labels"][MARK].as_str()?.to_owned(), is_inhibited))
     };
     Ok(alerts.iter().filter_map(of).collect())
 }
@@ -95,23 +96,24 @@ fn raised(number: usize, pair: &Pair) -> [Value; 2] {
         let mut labels = json!(labels);
         labels["cluster"] = json!(format!("pair-{number}{cluster}"));
         labels[MARK] = json!(mark(number, side));
-        json!({ "labels": labels, "endsAt": FAR_AWAY })
+        json!({ "labels": labels, "endsAt": FAR_FUTURE })
     })
 }
 
-/// Parses lines of the form `Name|Name label=value … silences Name|Name label=value …`, or with `spares`.
+/// Parses lines of the form `Name|Name label=value … silences Name|Name label=value …`. `spares` in place of `silences` means that the
+/// first alert must not inhibit the second.
 fn read(text: &str) -> Result<Vec<Pair>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let mut pairs = Vec::new();
     for line in lines {
-        let (sides, silences) = match (line.split_once(" silences "), line.split_once(" spares ")) {
+        let (sides, inhibits) = match (line.split_once(" silences "), line.split_once(" spares ")) {
             (Some(sides), None) => (sides, true),
             (None, Some(sides)) => (sides, false),
             _ => bail!("{line}: must be `alert silences alert` or `alert spares alert`"),
         };
         for source in side(sides.0)? {
             for target in side(sides.1)? {
-                pairs.push(Pair { line: line.to_owned(), source: source.clone(), target, silences });
+                pairs.push(Pair { line: line.to_owned(), source: source.clone(), target, inhibits });
             }
         }
     }
@@ -135,12 +137,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_line_is_a_pair_for_each_name() {
+    fn a_line_gives_a_pair_for_each_combination_of_names() {
         let pairs = read("# what\n\nA instance=x silences B|C instance=x\nA spares B\n").unwrap();
         let labels = |name: &str, rest: &[(&str, &str)]| -> Labels {
             rest.iter().chain([&("alertname", name)]).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
         };
-        let seen: Vec<_> = pairs.iter().map(|pair| (pair.source.clone(), pair.target.clone(), pair.silences)).collect();
+        let seen: Vec<_> = pairs.iter().map(|pair| (pair.source.clone(), pair.target.clone(), pair.inhibits)).collect();
         let x = [("instance", "x")];
         let expected = [
             (labels("A", &x), labels("B", &x), true),

@@ -21,7 +21,7 @@ const SPEED: u32 = 1800;
 const LIMIT: Duration = Duration::from_secs(20);
 /// An `endsAt` in the past resolves an alert; one in the future keeps it firing.
 const LONG_AGO: &str = "2020-01-01T00:00:00Z";
-const FAR_AWAY: &str = "2100-01-01T00:00:00Z";
+const FAR_FUTURE: &str = "2100-01-01T00:00:00Z";
 
 const PAGED: [&str; 3] = ["pagerduty", "slack", "page@vitrine.example"];
 const TEAM: [&str; 2] = ["slack", "team@vitrine.example"];
@@ -174,7 +174,7 @@ impl Receivers {
     }
 
     fn raise(&self, alerts: &[(&str, Labels)]) -> Result<()> {
-        self.send(alerts, FAR_AWAY)
+        self.send(alerts, FAR_FUTURE)
     }
 
     fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {

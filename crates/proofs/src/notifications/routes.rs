@@ -33,13 +33,13 @@ pub fn check(folder: &Path, rules: &Path) -> Result<Outcome> {
     for row in rows {
         let mut ask = tool(&AMTOOL)?;
         ask.args(["config", "routes", "test", "--config.file"]).arg(folder.join("alertmanager.yml"));
-        let said = capture(ask.arg(format!("--verify.receivers={}", row.receivers)).args(&row.labels))?;
-        if said.success {
+        let output = capture(ask.arg(format!("--verify.receivers={}", row.receivers)).args(&row.labels))?;
+        if output.success {
             sum.passed += 1;
         } else {
             sum.failed += 1;
             sum.note = format!("{} is not routed to {}", row.labels.join(" "), row.receivers);
-            eprintln!("{}: {}", sum.note, said.text.trim_end());
+            eprintln!("{}: {}", sum.note, output.text.trim_end());
         }
     }
     Ok(sum)
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_leads_where_its_severity_says() {
+    fn an_alert_is_routed_by_its_severity() {
         let rule = |severity: &str| {
             let labels = [("severity".to_owned(), severity.to_owned())].into();
             Rule { alert: Some("Slow".to_owned()), labels, ..Rule::default() }

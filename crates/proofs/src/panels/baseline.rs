@@ -6,9 +6,9 @@ use serde_json::Value;
 
 use super::shown::Shown;
 
-/// Margin beside the range, as a part of its width: later values of a varying series may vary a little more.
+/// Margin on both sides of the range, as a part of its width: later values of a varying series may vary a little more.
 const OF_WIDTH: f64 = 0.5;
-/// Margin beside the range, as a part of the query's largest value: a smaller change is hardly visible.
+/// Margin on both sides of the range, as a part of the query's largest value: a smaller change is hardly visible.
 const OF_SCALE: f64 = 0.02;
 /// The same margin for a heatmap, where it is one shade.
 const OF_SHADES: f64 = 0.1;
@@ -150,14 +150,14 @@ mod tests {
     }
 
     #[test]
-    fn values_of_before_are_no_movement() {
+    fn values_near_the_baseline_are_no_movement() {
         assert_eq!(left(&[1.0, 3.0, 2.0], &[2.0, 3.5, 0.5]), None);
         assert_eq!(left(&[0.0, 0.0], &[0.0, 0.0]), None);
         assert_eq!(left(&[3.0, 3.0], &[3.01]), None);
     }
 
     #[test]
-    fn a_value_above_or_below_is_one_and_its_time_is_told() {
+    fn a_value_far_from_the_baseline_is_a_movement_and_its_time_is_returned() {
         assert_eq!(left(&[1.0, 3.0, 2.0], &[2.0, 9.0, 2.0]), Some(4.0));
         assert_eq!(left(&[3.0, 3.0], &[2.0]), Some(2.0));
         assert_eq!(left(&[0.0, 0.0], &[0.001]), Some(2.0));
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_grows_by_itself_moves_when_it_stops_to() {
+    fn a_steadily_growing_series_moves_when_its_growth_changes() {
         let uptime = [10.0, 11.0, 12.0, 13.0];
         assert_eq!(left(&uptime, &[14.0, 15.0, 16.0]), None);
         assert_eq!(left(&uptime, &[14.0, 0.0]), Some(5.0));
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_that_comes_or_goes_is_a_movement() {
+    fn a_series_that_appears_or_disappears_is_a_movement() {
         let baseline = Baseline::of(&shown("a", &[1.0, 1.0]), 2);
         let both = shown("a", &[1.0]).into_iter().chain(shown("b", &[1.0])).collect();
         assert_eq!(baseline.left(&both, 0.0), Some(0.0));
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_hardly_seen_is_no_movement() {
+    fn a_barely_visible_change_is_no_movement() {
         let both = |few: f64| shown("many", &[50.0]).into_iter().chain(shown("few", &[few])).collect::<Shown>();
         let baseline = || Baseline::of(&both(0.0), 1);
         assert_eq!(baseline().left(&both(1.0), 0.0), None);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_restless_has_to_move_further() {
+    fn a_restless_series_must_move_further() {
         let baseline = || Baseline::of(&shown("a", &[1.0, 3.0]), 2);
         assert_eq!(baseline().left(&shown("a", &[4.5]), 0.0), Some(0.0));
         assert_eq!(baseline().restless(1).left(&shown("a", &[4.5]), 0.0), None);
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_of_the_cause_is_seen_among_others_that_come_and_go() {
+    fn only_a_new_alert_of_the_cause_is_a_movement() {
         let alert = |name: &str| shown(&format!("{{\"alertname\":\"{name}\",\"alertstate\":\"pending\"}}"), &[1.0]);
         let quiet: Shown = alert("HighCPUUsage").into_iter().chain(shown("{\"alertname\":\"Watchdog\"}", &[1.0, 1.0, 1.0])).collect();
         let watchdog = || shown("{\"alertname\":\"Watchdog\"}", &[1.0]);
@@ -216,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn where_series_come_and_go_a_new_one_has_to_show_what_none_did() {
+    fn where_series_appear_and_disappear_a_new_one_must_leave_the_range_of_all() {
         let baseline = Baseline::of(&shown("a", &[1.0, 2.0]), 3);
         assert_eq!(baseline.left(&Shown::new(), 7.0), None);
         assert_eq!(baseline.left(&shown("b", &[1.5, 2.0]), 7.0), None);

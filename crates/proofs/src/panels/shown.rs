@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn what_prometheus_refuses_is_told_in_its_words() {
+    fn a_query_error_contains_the_message_of_prometheus() {
         let answer = json!({ "status": "error", "errorType": "bad_data", "error": "no expression found in input" });
         assert_eq!(read(&answer).unwrap_err().to_string(), "no expression found in input");
     }

@@ -91,7 +91,7 @@ mod tests {
     use crate::peers::results::Sample;
 
     #[test]
-    fn only_what_is_between_the_markers_changes() {
+    fn only_the_text_between_the_markers_changes() {
         let document = format!("# Performance\n\n{BEGIN}\nold\n{END}\n\nText.\n");
         let expected = format!("# Performance\n\n{BEGIN}\nnew\n{END}\n\nText.\n");
         assert_eq!(replace(&document, "new\n"), Some(expected));

@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_measured_is_judged() {
+    fn only_measured_goals_are_judged() {
         let expected = [("CPU of GET /api/auth/me ÷ Fastify", "met"), ("p99 of GET /api/auth/me ÷ Fastify", "met")];
         assert_eq!(verdicts(&results(50.0, 100.0, false)), expected.map(|(what, verdict)| (what.to_owned(), verdict)));
         assert_eq!(judge(&results(51.0, 100.0, false))[0].verdict(), "missed");
@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn what_others_disturbed_is_not_met() {
+    fn a_disturbed_goal_is_not_met() {
         let goals = judge(&results(1.0, 100.0, true));
         assert_eq!(goals[0].outcome().failed, 1);
     }

@@ -90,7 +90,7 @@ mod tests {
     const LINE: &str = r#"{"requests":200,"micros":1000000,"bytes":4000,"p99_micros":1500,"refused":0,"failed":0}"#;
 
     #[test]
-    fn figures_are_found_among_what_wrk_prints() {
+    fn figures_are_parsed_from_the_output_of_wrk() {
         let figures = Figures::parse(&format!("Running 1s test\n{LINE}\nRequests/sec: 200\n")).unwrap();
         assert!((figures.requests - 200.0).abs() < f64::EPSILON);
         let error = Figures::parse("unable to connect").unwrap_err().to_string();

@@ -32,7 +32,7 @@ impl Cores {
         Ok(Self { server, load: cores })
     }
 
-    /// Moves this process, and with it the children that it starts from now on, to the cores of the load.
+    /// Moves this process, and all children that it starts later, to the cores of the load.
     pub fn take_load_side(&self) -> Result<()> {
         let list: Vec<String> = self.load.iter().map(u32::to_string).collect();
         let own = std::process::id().to_string();
@@ -57,7 +57,7 @@ pub fn tree(pid: u32) -> Vec<u32> {
     while let Some(&pid) = found.get(next) {
         next += 1;
         for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-            // A thread may end meanwhile.
+            // The thread may have ended since it was listed.
             let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
             found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
         }
@@ -65,12 +65,13 @@ pub fn tree(pid: u32) -> Vec<u32> {
     found
 }
 
-/// CPU time in ticks of a process, its descendants and the children that they have waited for.
+/// CPU time in ticks of a process, its descendants, and the ended children that they have waited for.
 pub fn cpu_ticks(pid: u32) -> u64 {
     tree(pid).into_iter().filter_map(|pid| ticks_of(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)).sum()
 }
 
-/// User and system time of a process and of its ended children, from `/proc/PID/stat`. The preceding name may contain any character.
+/// User and system time of a process and of its ended children, from `/proc/PID/stat`. The process name, which precedes these fields, may
+/// contain any character.
 fn ticks_of(stat: &str) -> Option<u64> {
     let (_, fields) = stat.rsplit_once(')')?;
     let times = fields.split_whitespace().skip(11).take(4).map(|field| field.parse::<u64>().ok()).collect::<Option<Vec<_>>>()?;
@@ -86,19 +87,21 @@ fn resident_in(status: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
 }
 
-/// Ticks in which these cores were used, by processes or by other machines of the same host. Time in interrupts belongs to no process.
+/// Ticks in which processes, or other virtual machines of the same host, used these cores. Interrupts belong to no process and are
+/// left out.
 pub fn busy_ticks(cores: &[u32]) -> Result<u64> {
     Ok(busy_in(&fs::read_to_string("/proc/stat").context("failed to read /proc/stat")?, cores))
 }
 
 fn busy_in(stat: &str, cores: &[u32]) -> u64 {
-    let is_wanted = |name: &str| name.strip_prefix("cpu").and_then(|number| number.parse().ok()).is_some_and(|core| cores.contains(&core));
+    let is_selected =
+        |name: &str| name.strip_prefix("cpu").and_then(|number| number.parse().ok()).is_some_and(|core| cores.contains(&core));
     let used = |line: &str| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         // The fields user, nice, system and steal.
         [1, 2, 3, 8].iter().filter_map(|at| fields.get(*at)?.parse::<u64>().ok()).sum::<u64>()
     };
-    stat.lines().filter(|line| line.split(' ').next().is_some_and(is_wanted)).map(used).sum()
+    stat.lines().filter(|line| line.split(' ').next().is_some_and(is_selected)).map(used).sum()
 }
 
 /// The model of the processor.
@@ -113,21 +116,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_of_cores_are_read() {
+    fn lists_of_cores_are_parsed() {
         assert_eq!(numbers("0-2,5"), Some(vec![0, 1, 2, 5]));
         assert_eq!(numbers("3"), Some(vec![3]));
         assert_eq!(numbers("all"), None);
     }
 
     #[test]
-    fn cpu_time_is_read_behind_a_name_with_brackets_and_spaces() {
+    fn cpu_time_is_parsed_after_a_name_with_parentheses_and_spaces() {
         let stat = "42 (a) b (c) S 1 42 42 0 -1 4194560 100 0 0 0 7 5 3 2 20 0 1 0 100 1000 10";
         assert_eq!(ticks_of(stat), Some(17));
         assert_eq!(ticks_of("42 (short) S 1"), None);
     }
 
     #[test]
-    fn memory_is_read_in_kib() {
+    fn memory_is_parsed_in_kib() {
         assert_eq!(resident_in("Name:\tx\nVmRSS:\t   2048 kB\n"), Some(2048));
         assert_eq!(resident_in("Name:\tkernel thread\n"), None);
     }

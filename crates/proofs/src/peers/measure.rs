@@ -1,4 +1,4 @@
-//! Measures one target in one round: idle, each case, its sockets. A measurement is repeated if other programs disturbed it.
+//! Measures one target in one round: its sockets, its idle state, then each case. A case is measured again if other programs disturbed it.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,18 @@ use super::results::{Results, Sample, Size};
 use super::target::{Name, Running, Target};
 use crate::sockets::Sockets;
 
-/// Share of a core that other programs may use during a measurement: on the server's core, and on all others together.
+/// Share of a core that other programs may use during a measurement, on the server's core.
 const FOREIGN_ON_SERVER: f64 = 0.05;
+/// The same on all other cores together.
 const FOREIGN_ON_LOAD: f64 = 0.20;
-/// Maximum number of attempts for a disturbed measurement.
+/// Maximum number of measurements of a case.
 const TRIES: u32 = 3;
-/// Long enough that half a percent of a core is five ticks.
+/// Duration of the idle measurement: half a percent of a core is then five ticks.
 const IDLE: Duration = Duration::from_secs(10);
-/// Time for the work of a start to end.
+/// Time for a target to become idle after its start, or after its clients connected.
 const SETTLE: Duration = Duration::from_secs(2);
 
-/// The resources of a round.
+/// The resources and settings of a round.
 pub struct Resources<'a> {
     /// The cores of the server and of the load.
     pub cores: Cores,
@@ -38,12 +39,15 @@ pub struct Resources<'a> {
     pub sockets: u32,
 }
 
-/// CPU time of all parties in ticks, at one moment.
+/// CPU ticks used up to a moment.
 struct Usage {
     at: Instant,
     server: u64,
+    /// Used by the load and the stores.
     own: u64,
+    /// Used by any program on the server's core.
     on_server_core: u64,
+    /// Used by any program on the other cores.
     on_load_cores: u64,
 }
 
@@ -51,7 +55,7 @@ impl Resources<'_> {
     /// Runs one round of a target.
     pub fn round(&self, target: &Target, results: &mut Results) -> Result<()> {
         if self.sockets > 0 && target.name.has_sockets() {
-            // In a fresh process: memory freed after load would hide the memory that sockets take.
+            // In a fresh process: after load, sockets would reuse freed memory, and their own would not be seen.
             let running = self.start(target)?;
             results.add_size(target.name, Size::Socket, self.socket_kb(&running)?);
         }
@@ -62,7 +66,7 @@ impl Resources<'_> {
             results.add_size(target.name, Size::IdleCpu, idle_percent(&running)?);
         }
         let cases: Vec<Case> = Case::ALL.into_iter().filter(|case| target.name.is_full() || *case == Case::Health).collect();
-        // Warms up every route first: shared code is compiled just in time, and otherwise the first measured route would bear the cost.
+        // Warm up every route first: otherwise the just-in-time compilation of shared code would count for the first measured route.
         for case in &cases {
             self.warm_up(target.name, &running, *case)?;
         }
@@ -86,7 +90,7 @@ impl Resources<'_> {
         target.start(self.cores.server, &self.fixture.token, self.fixture.folder())
     }
 
-    /// Measures a case until other programs leave the machine alone, or the attempts are used up.
+    /// Measures a case until no other program disturbs the measurement, at most `TRIES` times.
     fn undisturbed(&self, name: Name, running: &Running, case: Case) -> Result<Sample> {
         self.warm_up(name, running, case)?;
         let mut tries = 1;
@@ -127,7 +131,7 @@ impl Resources<'_> {
         Ok(Usage {
             at: Instant::now(),
             server,
-            // The stores and the server are children of this process, and wrk was one.
+            // The stores and the server are descendants of this process, as wrk was. The server is subtracted.
             own: cpu_ticks(std::process::id()).saturating_sub(server),
             on_server_core: busy_ticks(&[self.cores.server])?,
             on_load_cores: busy_ticks(&self.cores.load)?,
@@ -149,7 +153,7 @@ impl Resources<'_> {
     }
 }
 
-/// CPU ticks between two moments, at least zero: a process that ends meanwhile may take its own ticks with it.
+/// CPU ticks between two moments, at least zero: the second sum may lack the ticks of a process that ended in between.
 #[expect(clippy::cast_precision_loss, reason = "a run has fewer than 2^52 ticks")]
 fn used(before: u64, after: u64) -> f64 {
     after.saturating_sub(before) as f64
@@ -163,7 +167,7 @@ fn idle_percent(running: &Running) -> Result<f64> {
     Ok(100.0 * ticks / TICKS_PER_SECOND / start.elapsed().as_secs_f64())
 }
 
-/// Sleeps for exactly the measured time.
+/// Sleeps for at least this time; fails when interrupted.
 fn rest(time: Duration) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < time {

@@ -105,7 +105,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_neither_a_program_nor_a_revision_is_named() {
+    fn an_error_names_a_baseline_that_is_neither_a_program_nor_a_revision() {
         let error = baseline("no-such-thing", false).unwrap_err().to_string();
         assert_eq!(error, "--baseline no-such-thing: is neither a program nor a revision");
         let error = vitrine(Some(Path::new("Cargo.toml")), false).unwrap_err().to_string();

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_divided_by_nothing() {
+    fn a_ratio_that_is_not_finite_is_none() {
         assert_eq!(divide(1.0, 0.0), None);
         assert_eq!(divide(f64::NAN, 1.0), None);
     }

@@ -1,6 +1,6 @@
-//! The edge restarts, and reloads its configuration, under load. Clients that read a log over Socket.IO receive
-//! the close frame 1001, reconnect spread over time and miss no line; acknowledged requests of other clients have exactly one effect. The
-//! reasons are in docs/adr/0019-edge.md.
+//! Restarts the edge and reloads its configuration under load. Clients that read a log over Socket.IO must receive the close frame 1001,
+//! must not all reconnect at once, and must miss no line. Acknowledged requests of other clients must take effect exactly once. The reasons
+//! are in docs/adr/0019-edge.md.
 
 use std::time::{Duration, Instant};
 
@@ -14,17 +14,17 @@ use serde_json::json;
 use super::{CLIENTS, Readers, nothing_lost, start, under_load};
 use crate::users::sign_up;
 
-/// Clients that read a log meanwhile, with the reconnection delays of the official client.
+/// Number of clients that read a log during the proof, with the reconnection delays of the official client.
 const READERS: u64 = 30;
-/// The close code of an endpoint that goes away (RFC 6455, section 7.4.1).
+/// The close code "going away" (RFC 6455, section 7.4.1).
 const GOING_AWAY: &str = "1001";
-/// Longest time for which a client may be disconnected beyond the edge's downtime: its first delay and, when that attempt came too early,
-/// its second one.
+/// How much longer than the edge's downtime a client may be disconnected: its first delay and, if that attempt came too early, its second
+/// delay.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
-/// Least time between the first and the last reconnection; the official client spreads them over a second.
-const LEAST_SPREAD_MS: f64 = 300.0;
+/// Minimum time between the first and the last reconnection; the official client spreads its first attempt over a second.
+const MIN_SPREAD_MS: f64 = 300.0;
 
-/// The event of the edge under test.
+/// The operation on the edge under test.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Event {
     Stop,
@@ -50,26 +50,29 @@ pub fn add(report: &mut Report, form: Form) -> Result<()> {
 
 fn prove(stack: &mut Stack, token: &str, readers: &mut Readers, event: Event) -> Result<Outcome> {
     let edge = stack.edge()?;
-    let (mut gone, mut returned) = (Duration::ZERO, json!(null));
+    let (mut downtime, mut returned) = (Duration::ZERO, json!(null));
     let loads = under_load(&edge, token, || {
         let begun = Instant::now();
         match event {
             Event::Stop => {
                 let status = stack.stop_edge()?;
-                ensure!(status.success(), "the edge ended with {status}");
+                ensure!(status.success(), "the edge exited with {status}");
                 stack.start_edge_again()?;
             }
             Event::Reload => stack.reload_edge()?,
         }
-        gone = begun.elapsed();
-        returned = readers.sockets.ask(&json!({ "command": "returned", "limit": (gone + RETURN_LIMIT).as_millis() }))?;
+        downtime = begun.elapsed();
+        returned = readers.sockets.ask(&json!({ "command": "returned", "limit": (downtime + RETURN_LIMIT).as_millis() }))?;
         Ok(())
     })?;
     ensure!(returned["missing"].is_null(), "{returned}");
     ensure!(returned["codes"] == json!({ GOING_AWAY: READERS }), "some readers did not receive exactly one close frame 1001: {returned}");
-    let (away, spread) = (returned["away"].as_f64().unwrap_or(f64::MAX), returned["spread"].as_f64().unwrap_or_default());
-    ensure!(away < (gone + RETURN_LIMIT).as_secs_f64() * 1000.0, "a reader was disconnected for {away:.0} ms: {returned}");
-    ensure!(spread > LEAST_SPREAD_MS, "all came back within {spread:.0} ms: {returned}");
+    let (disconnected, spread) = (returned["away"].as_f64().unwrap_or(f64::MAX), returned["spread"].as_f64().unwrap_or_default());
+    ensure!(
+        disconnected < (downtime + RETURN_LIMIT).as_secs_f64() * 1000.0,
+        "a reader was disconnected for {disconnected:.0} ms: {returned}"
+    );
+    ensure!(spread > MIN_SPREAD_MS, "all readers reconnected within {spread:.0} ms: {returned}");
     let lines = readers.read_all(&edge, token)?["lines"].clone();
 
     let unanswered: usize = loads.iter().map(|load| load.unanswered).sum();
@@ -79,9 +82,10 @@ fn prove(stack: &mut Stack, token: &str, readers: &mut Readers, event: Event) ->
     ensure!(event == Event::Stop || unanswered <= CLIENTS, "{unanswered} requests received no response: {}", failures.join("; "));
     let created = nothing_lost(&edge, token, &loads)?;
     Ok(Outcome::passed().with_note(format!(
-        "{READERS} readers: all closed with 1001, disconnected {away:.0} ms at most, reconnected over {spread:.0} ms, at most {} within 100 ms, {lines} lines, \
-         0 lost, 0 doubled; edge unavailable or reloading for {:.1} s; {unanswered} requests without a response, {created} created, 0 lost, 0 doubled",
+        "{READERS} readers: all closed with 1001, disconnected {disconnected:.0} ms at most, reconnected over {spread:.0} ms, at most {} within 100 ms, \
+         {lines} lines, 0 lost, 0 doubled; edge unavailable or reloading for {:.1} s; \
+         {unanswered} requests without a response, {created} created, 0 lost, 0 doubled",
         returned["crowd"],
-        gone.as_secs_f64()
+        downtime.as_secs_f64()
     )))
 }

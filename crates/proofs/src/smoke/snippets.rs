@@ -83,12 +83,12 @@ impl<'a> Shell<'a> {
             (Proof::Prints(expected), "js") => {
                 let mut node = task("timeout");
                 node.arg(LIMIT.as_secs().to_string()).arg(NODE.path()?).arg(self.program(&block.text)?);
-                let said = capture(node.current_dir(self.folder).envs(&self.exported))?;
-                ensure!(said.success && said.text.contains(expected), "it printed:\n{}", said.text);
+                let output = capture(node.current_dir(self.folder).envs(&self.exported))?;
+                ensure!(output.success && output.text.contains(expected), "it printed:\n{}", output.text);
             }
             (Proof::Prints(expected), _) => {
-                let said = self.run(&block.text)?;
-                ensure!(said.contains(expected), "it printed:\n{said}");
+                let output = self.run(&block.text)?;
+                ensure!(output.contains(expected), "it printed:\n{output}");
             }
             (Proof::GoesOn(begun, printed), _) => {
                 let program = self.program(&block.text)?;
@@ -124,14 +124,14 @@ impl<'a> Shell<'a> {
         let (failed, exported) = (self.folder.join("failed"), self.folder.join("exported"));
         fs::write(&failed, "")?;
         let script = format!("set -eu\n{STRICT}\n{commands}\nenv -0 >{}\n", exported.display());
-        let said = capture(
+        let output = capture(
             task("bash").args(["-c", &script]).current_dir(self.folder).envs(&self.exported).env("FAILED", &failed).env("NO_PROXY", OURS),
         )?;
         let refused = fs::read_to_string(&failed)?;
-        ensure!(said.success && refused.is_empty(), "{refused}{}", said.text);
+        ensure!(output.success && refused.is_empty(), "{refused}{}", output.text);
         let pairs = fs::read_to_string(exported)?;
         let pairs = pairs.split('\0').filter_map(|pair| pair.split_once('='));
         self.exported = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Ok(said.text)
+        Ok(output.text)
     }
 }
