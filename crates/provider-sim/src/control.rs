@@ -1,4 +1,4 @@
-//! The simulator's own routes: knobs, counts, notifications and health. No knob affects them.
+//! The simulator's own routes: its page, health, knobs, counts, notifications and published posts. No knob affects them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ use crate::platform::Platform;
 use crate::posts::Post;
 use crate::provider::Provider;
 
-/// Everything that the simulator plays.
+/// Everything that is simulated.
 #[derive(Clone)]
 pub struct Simulated {
     /// The platforms.
@@ -35,15 +35,15 @@ pub fn routes(simulated: Simulated) -> Router {
         .route("/", get(home))
         .route("/health", get(async || Json(json!({ "status": "ok" }))))
         .route("/knobs", get(knobs).delete(reset))
-        .route("/knobs/{platform}", put(turn))
+        .route("/knobs/{platform}", put(set))
         .route("/counts", get(counts))
-        .route("/notifications", get(notifications).delete(forget))
+        .route("/notifications", get(notifications).delete(clear_notifications))
         .with_state(simulated)
 }
 
 /// Routes for one platform, below its base URL.
 pub fn posts() -> Router<Arc<Provider>> {
-    Router::new().route("/posts", get(list))
+    Router::new().route("/posts", get(list_posts))
 }
 
 async fn home(State(all): State<Simulated>) -> Response {
@@ -70,9 +70,9 @@ async fn reset(State(all): State<Simulated>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-async fn turn(State(all): State<Simulated>, Path(name): Path<String>, knobs: Received) -> Response {
+async fn set(State(all): State<Simulated>, Path(name): Path<String>, knobs: Received) -> Response {
     if let Some(provider) = all.providers.iter().find(|provider| provider.platform.name() == name) {
-        return answer(turn_platform(provider, knobs));
+        return answer(set_platform(provider, knobs));
     }
     match Kind::ALL.into_iter().find(|kind| kind.name() == name) {
         Some(kind) => answer(body::read(knobs).inspect(|disorder: &Disorder| all.sink.set_disorder(kind, *disorder))),
@@ -80,15 +80,15 @@ async fn turn(State(all): State<Simulated>, Path(name): Path<String>, knobs: Rec
     }
 }
 
-fn turn_platform(provider: &Provider, knobs: Received) -> Result<Knobs, (StatusCode, String)> {
+fn set_platform(provider: &Provider, knobs: Received) -> Result<Knobs, (StatusCode, String)> {
     let knobs: Knobs = body::read(knobs)?;
-    knobs.check(provider.platform).map_err(|wish| (StatusCode::UNPROCESSABLE_ENTITY, wish))?;
+    knobs.check(provider.platform).map_err(|reason| (StatusCode::UNPROCESSABLE_ENTITY, reason))?;
     provider.state().set_knobs(knobs.clone());
     Ok(knobs)
 }
 
-fn answer(turned: Result<impl Serialize, (StatusCode, String)>) -> Response {
-    match turned {
+fn answer(result: Result<impl Serialize, (StatusCode, String)>) -> Response {
+    match result {
         Ok(knobs) => Json(knobs).into_response(),
         Err((status, reason)) => refuse(status, &reason),
     }
@@ -102,12 +102,12 @@ async fn notifications(State(all): State<Simulated>) -> Json<Vec<Notification>> 
     Json(all.sink.all())
 }
 
-async fn forget(State(all): State<Simulated>) -> StatusCode {
+async fn clear_notifications(State(all): State<Simulated>) -> StatusCode {
     all.sink.clear();
     StatusCode::NO_CONTENT
 }
 
-async fn list(State(provider): State<Arc<Provider>>) -> Json<Vec<Post>> {
+async fn list_posts(State(provider): State<Arc<Provider>>) -> Json<Vec<Post>> {
     Json(provider.state().posts.all().to_vec())
 }
 

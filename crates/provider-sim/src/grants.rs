@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_that_comes_again_after_its_time_still_ends_what_it_gave() {
+    fn an_expired_code_that_is_reused_still_revokes_its_tokens() {
         let (mut grants, now) = (Grants::default(), Instant::now());
         let code = grants.issue_code(grant(), now);
         let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn an_access_token_lasts_as_long_as_it_says_and_its_refresh_token_longer() {
+    fn an_access_token_expires_after_its_lifetime_and_its_refresh_token_later() {
         let (mut grants, now) = (Grants::default(), Instant::now());
         let code = grants.issue_code(grant(), now);
         let (tokens, _) = grants.redeem(&code, ADDRESS, VERIFIER, HOUR, now).ok().unwrap();

@@ -1,15 +1,16 @@
-//! The knobs of a platform, which make it fail or lie: the JSON of `PUT /knobs/{platform}`. An omitted field has its normal value.
+//! The knobs of a platform make it fail or behave incorrectly. They are the JSON of `PUT /knobs/{platform}`; an omitted field gets its
+//! default.
 
 use serde::{Deserialize, Serialize};
 
 use crate::platform::Platform;
 
 /// Ten minutes: longer than any client waits.
-const MOST_LATENCY_MS: u64 = 600_000;
+const MAX_LATENCY_MS: u64 = 600_000;
 /// A year.
-const MOST_TOKEN_S: u64 = 365 * 24 * 3600;
+const MAX_TOKEN_S: u64 = 365 * 24 * 3600;
 /// A day.
-const MOST_RATE_LIMIT_S: u64 = 24 * 3600;
+const MAX_RATE_LIMIT_S: u64 = 24 * 3600;
 
 /// The knobs of one platform.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -17,15 +18,15 @@ const MOST_RATE_LIMIT_S: u64 = 24 * 3600;
 pub struct Knobs {
     /// Delay of responses in milliseconds. A call takes effect before the delay, even if the client gives up during it.
     pub latency_ms: u64,
-    /// Share of calls, 0 to 1, that fail with 500. They have no effect.
+    /// Share of calls, 0 to 1, that fail with 500. Failed calls have no effect.
     pub error_rate: f64,
     /// Limit on API calls per account; `None` for no limit.
     pub rate_limit: Option<RateLimit>,
-    /// The outage of the platform, if it is down.
+    /// How the platform is down; `None` if it is up.
     pub outage: Option<Outage>,
     /// Lifetime of access tokens in seconds.
     pub token_s: u64,
-    /// The incorrect behaviour, if any.
+    /// The incorrect value or behaviour; `None` if all are correct.
     pub lie: Option<Lie>,
 }
 
@@ -51,18 +52,18 @@ pub enum Outage {
     Error,
 }
 
-/// The wrong issuer that the lies about issuers use.
+/// The wrong issuer that [`Lie::Issuer`], [`Lie::IssParameter`] and [`Lie::DiscoveryIssuer`] name.
 pub const ANOTHER_ISSUER: &str = "https://another-issuer.invalid";
 
-/// The one value or behaviour that is incorrect; everything else stays correct.
+/// The single incorrect value or behaviour; all others stay correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Lie {
-    /// The ID token has another issuer.
+    /// The ID token has a wrong issuer.
     Issuer,
-    /// The ID token has another audience.
+    /// The ID token has a wrong audience.
     Audience,
-    /// The ID token has another nonce.
+    /// The ID token has a wrong nonce.
     Nonce,
     /// The ID token has no nonce.
     NoNonce,
@@ -76,17 +77,17 @@ pub enum Lie {
     Signature,
     /// The ID token is signed with a key that the platform does not publish.
     UnknownKey,
-    /// The authorization response names another issuer (RFC 9207).
+    /// The authorization response names a wrong issuer (RFC 9207).
     IssParameter,
     /// The authorization response names no issuer (RFC 9207).
     NoIssParameter,
-    /// The platform sends the client a code that counts as already used.
+    /// The platform sends the client a code that it treats as already used.
     ReplayedCode,
     /// The e-mail address is not verified.
     UnverifiedEmail,
     /// No e-mail address is provided.
     NoEmail,
-    /// The discovery document has another issuer.
+    /// The discovery document has a wrong issuer.
     DiscoveryIssuer,
 }
 
@@ -102,28 +103,28 @@ impl Knobs {
     /// # Errors
     /// A sentence that names the field and its constraint.
     pub fn check(&self, platform: Platform) -> Result<(), String> {
-        if self.latency_ms > MOST_LATENCY_MS {
-            return Err(format!("latency_ms must be at most {MOST_LATENCY_MS}"));
+        if self.latency_ms > MAX_LATENCY_MS {
+            return Err(format!("latency_ms must be at most {MAX_LATENCY_MS}"));
         }
         if !(0.0..=1.0).contains(&self.error_rate) {
             return Err("error_rate must be 0 to 1".to_owned());
         }
-        if self.rate_limit.is_some_and(|limit| !(1..=MOST_RATE_LIMIT_S).contains(&limit.per_s)) {
-            return Err(format!("rate_limit.per_s must be 1 to {MOST_RATE_LIMIT_S}"));
+        if self.rate_limit.is_some_and(|limit| !(1..=MAX_RATE_LIMIT_S).contains(&limit.per_s)) {
+            return Err(format!("rate_limit.per_s must be 1 to {MAX_RATE_LIMIT_S}"));
         }
-        if self.token_s > MOST_TOKEN_S {
-            return Err(format!("token_s must be at most {MOST_TOKEN_S}"));
+        if self.token_s > MAX_TOKEN_S {
+            return Err(format!("token_s must be at most {MAX_TOKEN_S}"));
         }
         match self.lie {
-            Some(lie) if !lie.can_be_told_by(platform) => Err(format!("lie must be one that {} can tell", platform.title())),
+            Some(lie) if !lie.is_supported_by(platform) => Err(format!("lie must be one that {} supports", platform.title())),
             _ => Ok(()),
         }
     }
 }
 
 impl Lie {
-    /// Whether the lie has an effect on this platform: it must provide the value that the lie falsifies.
-    fn can_be_told_by(self, platform: Platform) -> bool {
+    /// Whether the platform provides the value that the lie falsifies.
+    fn is_supported_by(self, platform: Platform) -> bool {
         match self {
             Self::ReplayedCode => true,
             Self::UnverifiedEmail | Self::NoEmail => platform.tells_email(),

@@ -7,7 +7,7 @@
 //! | logins: codes, tokens, ID tokens | `oauth/`, with their state in `grants` |
 //! | each platform's own API, posting | `platforms/`, with its state in `posts` |
 //! | Slack, `PagerDuty` and a webhook, which receive alerts | `notifications/` |
-//! | faults and lies | [`Knobs`]; `faults` makes calls fail, `oauth/` tells the lies |
+//! | faults and lies | [`Knobs`]; `faults` makes calls fail, `oauth/` implements the lies |
 //! | the state of one platform while the simulator runs | `provider` |
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
@@ -90,7 +90,7 @@ impl Simulator {
         format!("http://{}/{path}", self.address)
     }
 
-    /// Accepts no more connections, finishes requests in flight for a moment, and ends.
+    /// Stops accepting connections, gives requests in flight a moment to finish, and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         // The task fails only when it was aborted, and then it has ended, too.

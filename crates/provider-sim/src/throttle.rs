@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn calls_are_taken_again_when_the_oldest_leaves_the_window() {
+    fn calls_are_accepted_again_when_the_oldest_leaves_the_window() {
         let (mut throttle, start) = (Throttle::default(), Instant::now());
         let limit = RateLimit { requests: 2, per_s: 10 };
         let after = |milliseconds| start + Duration::from_millis(milliseconds);

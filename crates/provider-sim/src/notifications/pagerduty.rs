@@ -74,7 +74,7 @@ fn refuse(errors: &[String]) -> (StatusCode, Json<Value>) {
 }
 
 impl Event {
-    /// The status that the action stands for, if it is known; and the errors in the event.
+    /// The status for the action, if the action is known, and the errors in the event.
     fn check(&self) -> (Option<Status>, Vec<String>) {
         let status = match &*self.action {
             "trigger" => Some(Status::Firing),
@@ -83,7 +83,7 @@ impl Event {
         };
         let payload = &self.payload;
         let triggers = status == Some(Status::Firing);
-        let wishes = [
+        let requirements = [
             (self.routing_key.len() == KEY_LENGTH, "Length of 'routing_key' is incorrect (should be 32 characters)"),
             (status.is_some(), "'event_action' is missing or invalid (must be one of: 'trigger', 'resolve')"),
             (triggers || !self.dedup_key.is_empty(), "'dedup_key' is missing or blank"),
@@ -94,7 +94,7 @@ impl Event {
                 "'payload.severity' is invalid (must be one of: 'critical', 'warning', 'error', 'info')",
             ),
         ];
-        (status, wishes.into_iter().filter(|(fulfilled, _)| !fulfilled).map(|(_, wish)| wish.to_owned()).collect())
+        (status, requirements.into_iter().filter(|(is_met, _)| !is_met).map(|(_, error)| error.to_owned()).collect())
     }
 
     fn read(self, status: Status) -> Notification {

@@ -64,7 +64,7 @@ fn decision(provider: &Provider, parameters: &Parameters) -> Result<Response, Re
     match parameters.get("decision") {
         Some("approve") => {
             let account =
-                Account::new(parameters.get("account"), parameters.get("email")).map_err(|wish| Refusal::Page(wish.to_owned()))?;
+                Account::new(parameters.get("account"), parameters.get("email")).map_err(|reason| Refusal::Page(reason.to_owned()))?;
             Ok(approve(provider, ask, account))
         }
         Some("deny") => {

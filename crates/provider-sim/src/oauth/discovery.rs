@@ -18,9 +18,9 @@ pub async fn document(State(provider): State<Arc<Provider>>, headers: HeaderMap)
     let issuer = provider.issuer();
     let host = headers.get(HOST).and_then(|host| host.to_str().ok()).filter(|host| host.parse::<Authority>().is_ok());
     let here = host.map_or_else(|| issuer.clone(), |host| format!("http://{host}/{}", provider.platform.name()));
-    let told = if provider.state().knobs.lie == Some(Lie::DiscoveryIssuer) { ANOTHER_ISSUER } else { &issuer };
+    let documented = if provider.state().knobs.lie == Some(Lie::DiscoveryIssuer) { ANOTHER_ISSUER } else { &issuer };
     Json(json!({
-        "issuer": told,
+        "issuer": documented,
         "authorization_endpoint": format!("{issuer}/oauth/authorize"),
         "token_endpoint": format!("{here}/oauth/token"),
         "revocation_endpoint": format!("{here}/oauth/revoke"),

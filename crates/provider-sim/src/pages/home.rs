@@ -34,8 +34,8 @@ fn notifications(body: &mut String, all: &[Notification]) {
     if all.is_empty() {
         body.push_str("<p>None yet.</p>\n");
     }
-    for told in all.iter().rev().take(NOTIFICATIONS) {
-        let status = match told.status {
+    for notification in all.iter().rev().take(NOTIFICATIONS) {
+        let status = match notification.status {
             Status::Firing => "firing",
             Status::Resolved => "resolved",
         };
@@ -43,12 +43,12 @@ fn notifications(body: &mut String, all: &[Notification]) {
             body,
             "<h3>{}: {} <small>{}</small></h3>\n<p class=\"quiet\">{}, severity {}, at {}</p>\n<pre>{}</pre>\n",
             status,
-            escape(&told.alerts.join(", ")),
-            told.kind.title(),
-            escape(told.receiver.as_deref().unwrap_or("no receiver named")),
-            escape(told.severity.as_deref().unwrap_or("none")),
-            told.received_at,
-            escape(told.text.trim_end())
+            escape(&notification.alerts.join(", ")),
+            notification.kind.title(),
+            escape(notification.receiver.as_deref().unwrap_or("no receiver named")),
+            escape(notification.severity.as_deref().unwrap_or("none")),
+            notification.received_at,
+            escape(notification.text.trim_end())
         );
     }
 }

@@ -21,7 +21,7 @@ async fn every_platform_sends_a_code_and_the_state_back_and_the_openid_ones_thei
 }
 
 #[tokio::test]
-async fn a_no_is_told_to_the_client_and_counted() {
+async fn a_denial_is_returned_to_the_client_and_counted() {
     let stage = Stage::start().await;
     let parameters = stage.consent(&Ask::of(Platform::Gitlab).set("decision", "deny")).await.redirected();
     assert_eq!(
@@ -73,7 +73,7 @@ async fn an_unknown_client_is_never_redirected() {
 }
 
 #[tokio::test]
-async fn what_else_is_wrong_with_a_request_is_told_to_the_client() {
+async fn other_errors_in_a_request_are_returned_to_the_client() {
     let stage = Stage::start().await;
     let ask = || Ask::of(Platform::Linkedin);
     let wrong = [

@@ -41,7 +41,7 @@ async fn a_platform_that_refuses_closes_the_connection_without_an_answer() {
 }
 
 #[tokio::test]
-async fn a_platform_that_hangs_keeps_the_connection_and_says_nothing() {
+async fn a_hanging_platform_keeps_the_connection_without_a_response() {
     let stage = Stage::start().await;
     stage.turn(Platform::Mastodon, json!({ "outage": "hang" })).await;
     let mut stream = ask_by_hand(&stage, "/mastodon/api/v1/statuses").await;
@@ -130,7 +130,7 @@ async fn an_answer_that_is_late_comes_after_its_effect() {
 }
 
 #[tokio::test]
-async fn an_account_that_calls_too_often_is_told_when_to_come_back() {
+async fn an_account_over_its_rate_limit_receives_the_time_to_retry() {
     let stage = Stage::start().await;
     let (ada, grace) = (stage.sign_in(&Ask::of(Platform::X)).await, stage.sign_in(&Ask::of(Platform::X).set("account", "grace")).await);
     stage.turn(Platform::X, json!({ "rate_limit": { "requests": 3, "per_s": 3600 } })).await;
@@ -150,7 +150,7 @@ async fn an_account_that_calls_too_often_is_told_when_to_come_back() {
 }
 
 #[tokio::test]
-async fn a_limit_of_nothing_refuses_every_call_of_the_api() {
+async fn a_rate_limit_of_zero_refuses_every_api_call() {
     let stage = Stage::start().await;
     let tokens = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
     stage.turn(Platform::Linkedin, json!({ "rate_limit": { "requests": 0, "per_s": 7 } })).await;

@@ -22,7 +22,7 @@ fn none() -> Value {
 }
 
 #[tokio::test]
-async fn knobs_are_turned_for_one_platform_and_all_of_them_back() {
+async fn knobs_are_set_for_one_platform_and_reset_for_all() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
         assert_eq!(stage.knobs().await[platform.name()], none());
@@ -50,7 +50,7 @@ async fn knobs_are_turned_for_one_platform_and_all_of_them_back() {
 }
 
 #[tokio::test]
-async fn knobs_that_make_no_sense_are_refused_and_turn_nothing() {
+async fn invalid_knobs_are_refused_and_change_nothing() {
     let stage = Stage::start().await;
     let refused = [
         ("google", r#"{"latency": 5}"#, 422, "latency"),
@@ -84,7 +84,7 @@ async fn knobs_that_make_no_sense_are_refused_and_turn_nothing() {
 }
 
 #[tokio::test]
-async fn counts_tell_what_has_happened_and_where() {
+async fn events_are_counted_by_kind_and_platform() {
     let stage = Stage::start().await;
     let zero = stage.get("counts").await.json()["mastodon"].clone();
     let tokens = stage.sign_in(&Ask::of(Platform::Mastodon)).await;

@@ -61,7 +61,7 @@ fn webhook(status: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_alertmanager_sends_is_taken_as_the_real_ones_take_it() {
+async fn receivers_accept_the_notifications_of_alertmanager() {
     let stage = Stage::start().await;
     let answer = stage.tell(HOOK, &slack("danger")).await;
     assert_eq!((answer.status, &*answer.text), (200, "ok"));
@@ -94,7 +94,7 @@ async fn what_alertmanager_sends_is_taken_as_the_real_ones_take_it() {
 }
 
 #[tokio::test]
-async fn that_something_is_over_is_known_of_each() {
+async fn each_receiver_recognises_resolved_notifications() {
     let stage = Stage::start().await;
     stage.tell(HOOK, &slack("good")).await;
     stage.tell(ENQUEUE, &event("resolve")).await;
@@ -107,7 +107,7 @@ async fn that_something_is_over_is_known_of_each() {
 }
 
 #[tokio::test]
-async fn slack_refuses_what_says_nothing() {
+async fn slack_refuses_empty_messages() {
     let stage = Stage::start().await;
     for (body, reason) in [
         (json!({}), "no_text"),
@@ -126,7 +126,7 @@ async fn slack_refuses_what_says_nothing() {
 }
 
 #[tokio::test]
-async fn pagerduty_names_what_is_wrong_with_an_event() {
+async fn pagerduty_lists_the_errors_in_an_event() {
     let stage = Stage::start().await;
     let cases: [(&str, Value, &str); 7] = [
         ("/routing_key", json!("short"), "routing_key"),
@@ -155,7 +155,7 @@ async fn pagerduty_names_what_is_wrong_with_an_event() {
 }
 
 #[tokio::test]
-async fn the_webhook_wants_version_4_with_alerts() {
+async fn the_webhook_requires_version_4_with_alerts() {
     let stage = Stage::start().await;
     for (name, wrong) in [("version", json!("3")), ("alerts", json!([])), ("status", json!("perhaps")), ("receiver", Value::Null)] {
         let mut message = webhook("firing");
@@ -166,7 +166,7 @@ async fn the_webhook_wants_version_4_with_alerts() {
 }
 
 #[tokio::test]
-async fn one_receiver_can_be_down_while_the_others_take_what_they_get() {
+async fn one_receiver_can_be_down_while_the_others_accept_notifications() {
     let stage = Stage::start().await;
     assert_eq!(stage.disturb("pagerduty", json!({ "outage": "error" })).await.status, 200);
     assert_eq!(stage.get("knobs").await.json()["pagerduty"], json!({ "outage": "error" }));

@@ -9,7 +9,7 @@ const HARMLESS: &str = "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt
 const WARNING: &str = "Simulator: nothing here is real.";
 
 #[tokio::test]
-async fn every_page_says_what_it_is_and_loads_nothing() {
+async fn every_page_warns_that_it_is_simulated_and_loads_nothing() {
     let stage = Stage::start().await;
     let mut paths: Vec<_> = Platform::ALL.into_iter().map(|platform| (Ask::of(platform).page(), 200)).collect();
     paths.extend([(String::new(), 200), ("x/oauth/authorize".to_owned(), 400)]);
@@ -67,7 +67,7 @@ async fn a_person_may_have_a_strange_name() {
 }
 
 #[tokio::test]
-async fn the_consent_page_hands_on_what_the_form_has_to_send() {
+async fn the_consent_page_contains_the_parameters_that_the_form_must_send() {
     let stage = Stage::start().await;
     let ask = Ask::of(Platform::Gitlab);
     let page = stage.get(&ask.page()).await.text;

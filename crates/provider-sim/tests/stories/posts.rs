@@ -47,7 +47,7 @@ fn id(platform: Platform, answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_post_is_answered_in_each_platforms_own_words_and_listed() {
+async fn each_platform_returns_a_post_in_its_own_format_and_lists_it() {
     let stage = Stage::start().await;
     for platform in POSTING {
         let author = stage.author(platform, "ada").await;
@@ -170,7 +170,7 @@ async fn a_body_that_does_not_fit_is_refused_and_posts_nothing() {
 }
 
 #[tokio::test]
-async fn linkedin_wants_versions_and_its_own_author() {
+async fn linkedin_requires_a_version_and_the_own_author() {
     let stage = Stage::start().await;
     let author = stage.author(Platform::Linkedin, "ada").await;
     let (path, body) = post(Platform::Linkedin, &author.subject, "text");

@@ -42,7 +42,7 @@ impl Drop for Running {
 }
 
 #[test]
-fn it_is_healthy_until_it_is_told_to_leave() {
+fn it_is_healthy_until_a_signal_stops_it() {
     for signal in ["-TERM", "-INT"] {
         let mut running = Running::start(&mut program());
         assert!(running.health().success());
@@ -56,7 +56,7 @@ fn it_is_healthy_until_it_is_told_to_leave() {
 }
 
 #[tokio::test]
-async fn its_secret_may_stand_in_a_file() {
+async fn its_secret_may_come_from_a_file() {
     let path = std::env::temp_dir().join(format!("provider-sim-secret-{}", process::id()));
     fs::write(&path, "from a file\n").unwrap();
     let running = Running::start(program().env("CLIENT_SECRET_FILE", &path));

@@ -12,7 +12,7 @@ use tokio::net::TcpStream;
 use crate::support::{Ask, Stage, eventually};
 
 #[tokio::test]
-async fn two_simulators_know_nothing_of_each_other() {
+async fn two_simulators_share_no_state() {
     let (one, other) = (Stage::start().await, Stage::start().await);
     assert_ne!(one.simulator.address(), other.simulator.address());
     one.turn(Platform::Google, json!({ "latency_ms": 1 })).await;
@@ -25,7 +25,7 @@ async fn two_simulators_know_nothing_of_each_other() {
 }
 
 #[tokio::test]
-async fn browsers_and_programs_may_know_it_by_different_names() {
+async fn browsers_and_programs_may_use_different_names_for_it() {
     let config = Config { public_url: Some("http://public.example:1234/".parse().unwrap()), ..Config::default() };
     let stage = Stage::with(config).await;
     let document = stage.get("google/.well-known/openid-configuration").await.json();
@@ -66,7 +66,7 @@ async fn the_redirect_uri_follows_from_the_callback_base() {
 }
 
 #[tokio::test]
-async fn it_starts_with_the_knobs_of_a_file_and_not_without_what_it_names() {
+async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_one() {
     let path = std::env::temp_dir().join(format!("provider-sim-knobs-{}.json", process::id()));
     let start = async |text: &str| {
         fs::write(&path, text).unwrap();
@@ -101,7 +101,7 @@ async fn dropping_it_ends_it_even_while_a_platform_hangs() {
 }
 
 #[tokio::test]
-async fn stopping_it_finishes_what_is_in_flight() {
+async fn stopping_it_finishes_requests_in_flight() {
     let stage = Stage::start().await;
     let address = stage.simulator.address();
     let tokens = stage.sign_in(&Ask::of(Platform::X)).await;

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::{Answer, Ask, Stage, VERIFIER, redirect_uri};
 
 #[tokio::test]
-async fn a_sign_in_on_every_platform_gives_tokens_that_work() {
+async fn a_login_on_every_platform_returns_valid_tokens() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
         let code = stage.code(&Ask::of(platform)).await;
@@ -22,7 +22,7 @@ async fn a_sign_in_on_every_platform_gives_tokens_that_work() {
 }
 
 #[tokio::test]
-async fn who_somebody_is_follows_from_platform_and_account_alone() {
+async fn an_identity_follows_from_platform_and_account_only() {
     let (one, other) = (Stage::start().await, Stage::start().await);
     let subject = async |stage: &Stage, platform, account| {
         let tokens = stage.sign_in(&Ask::of(platform).set("account", account)).await;
@@ -36,7 +36,7 @@ async fn who_somebody_is_follows_from_platform_and_account_alone() {
 }
 
 #[tokio::test]
-async fn each_api_tells_who_somebody_is_in_its_own_words() {
+async fn each_api_returns_the_identity_in_its_own_format() {
     let stage = Stage::start().await;
     let github = stage.sign_in(&Ask::of(Platform::Github).set("email", "ada@lovelace.example")).await;
     let user = stage.read("github/user", &github.access).await.json();
@@ -84,7 +84,7 @@ async fn a_verifier_that_does_not_fit_is_refused_and_uses_the_code_up() {
 }
 
 #[tokio::test]
-async fn a_code_that_comes_twice_ends_what_it_gave() {
+async fn a_reused_code_revokes_its_tokens() {
     let stage = Stage::start().await;
     let code = stage.code(&Ask::of(Platform::Google)).await;
     let tokens = stage.redeem(Platform::Google, &code).await.tokens();
@@ -114,7 +114,7 @@ async fn a_code_is_for_the_platform_and_the_address_that_it_was_sent_to() {
 }
 
 #[tokio::test]
-async fn a_refresh_gives_new_tokens_and_an_id_token_without_a_nonce() {
+async fn a_refresh_returns_new_tokens_and_an_id_token_without_a_nonce() {
     let stage = Stage::start().await;
     let first = stage.sign_in(&Ask::of(Platform::Google)).await;
     let second = stage.refresh(Platform::Google, &first.refresh).await.tokens();
@@ -127,7 +127,7 @@ async fn a_refresh_gives_new_tokens_and_an_id_token_without_a_nonce() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_comes_twice_ends_its_family_and_no_other() {
+async fn a_reused_refresh_token_revokes_only_its_family() {
     let stage = Stage::start().await;
     let other = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
     let first = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
@@ -144,7 +144,7 @@ async fn a_refresh_token_that_comes_twice_ends_its_family_and_no_other() {
 }
 
 #[tokio::test]
-async fn a_refresh_may_ask_for_less_and_never_for_more() {
+async fn a_refresh_may_request_fewer_scopes_and_never_more() {
     let stage = Stage::start().await;
     let ask = Ask::of(Platform::X).set("scope", "users.read tweet.write");
     let mut tokens = stage.sign_in(&ask).await;
@@ -175,7 +175,7 @@ async fn a_revoked_token_is_refused_everywhere() {
 }
 
 #[tokio::test]
-async fn an_access_token_ends_when_the_knob_says() {
+async fn an_access_token_expires_after_the_lifetime_in_the_knob() {
     let stage = Stage::start().await;
     stage.turn(Platform::Google, json!({ "token_s": 0 })).await;
     let tokens = stage.sign_in(&Ask::of(Platform::Google)).await;
@@ -232,7 +232,7 @@ async fn a_call_that_is_not_one_of_the_protocol_is_refused() {
 }
 
 #[tokio::test]
-async fn userinfo_tells_what_the_scopes_allow() {
+async fn userinfo_returns_the_claims_that_the_scopes_allow() {
     let stage = Stage::start().await;
     let keys = async |scope: &str| {
         let tokens = stage.sign_in(&Ask::of(Platform::Google).set("scope", scope)).await;
