@@ -26,13 +26,13 @@ pub fn tool(tool: &Tool) -> Result<Command> {
 
 /// Runs one check and prints the program's output when it fails.
 pub fn check(command: &mut Command) -> Result<Outcome> {
-    let said = capture(command)?;
-    if said.success {
+    let output = capture(command)?;
+    if output.success {
         return Ok(Outcome::passed());
     }
-    eprintln!("{}", said.text);
+    eprintln!("{}", output.text);
     let is_reason = |line: &&str| ["FAILED", "rror", "err="].iter().any(|word| line.contains(word));
-    let mut lines = said.text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let mut lines = output.text.lines().map(str::trim).filter(|line| !line.is_empty());
     let reason = lines.clone().find(is_reason).or_else(|| lines.next_back());
     Ok(Outcome::failed(reason.unwrap_or_default()))
 }

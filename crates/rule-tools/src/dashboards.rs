@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_read_with_its_path() {
+    fn generated_files_are_read_with_their_paths() {
         let folder = tempfile::tempdir().unwrap();
         assert!(made_in(folder.path()).is_err());
         fs::create_dir(folder.path().join("dashboards")).unwrap();

@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mutant_differs_in_one_thing_and_says_in_which() {
+    fn a_mutant_differs_in_one_place_and_names_the_change() {
         let rule = Rule { expr: "sum(rate(x[5m])) > 2".to_owned(), r#for: Some("5m".to_owned()), ..Rule::default() };
         let mutants = of(&rule);
         let changes: Vec<&str> = mutants.iter().map(|mutant| mutant.change.as_str()).collect();

@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn defaults_take_the_place_of_variables() {
+    fn variables_are_replaced_with_their_defaults() {
         let query = r#"rate(a{i=~"$instance",r=~"${route:regex}",j=~"$job",s=~"5..$"}[$__rate_interval]) * $quantile"#;
         let expected = r#"rate(a{i=~".+",r=~".*",j=~"(a|b)",s=~"5..$"}[60s]) * 0.95"#;
         assert_eq!(variables(1).fill(query).unwrap(), expected);
@@ -115,14 +115,14 @@ mod tests {
     }
 
     #[test]
-    fn time_runs_as_fast_as_it_does_where_is_asked() {
+    fn durations_shrink_with_the_speed_of_time() {
         let query = "increase(a[$__range]) / $__range_s + max_over_time(b[1h:$__interval])";
         assert_eq!(variables(1).fill(query).unwrap(), "increase(a[3600s]) / 3600 + max_over_time(b[3600s:60s])");
         assert_eq!(variables(30).fill(query).unwrap(), "increase(a[120s]) / 120 + max_over_time(b[120s:4s])");
     }
 
     #[test]
-    fn a_variable_that_is_not_there_is_named() {
+    fn an_error_names_an_unknown_variable() {
         let error = variables(1).fill("up{a=\"$nobody\"}").unwrap_err().to_string();
         assert!(error.ends_with("there is no variable nobody"), "{error}");
     }

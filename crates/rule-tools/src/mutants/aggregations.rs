@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_aggregation_is_left_out_with_its_labels_or_becomes_another() {
+    fn an_aggregation_is_removed_with_its_labels_or_replaced() {
         assert_eq!(mutated(edits, "sum by (a, b) (c)"), ["(c)", "max by (a, b) (c)"]);
         assert_eq!(mutated(edits, "min(c) == 0"), ["(c) == 0", "max(c) == 0"]);
     }

@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_becomes_its_inverse() {
+    fn operators_become_their_inverse() {
         assert_eq!(mutated(edits, "a{r=\"/\"} / (b + c)"), ["a{r=\"/\"} * (b + c)", "a{r=\"/\"} / (b - c)"]);
     }
 }

@@ -1,14 +1,14 @@
-//! Reverses comparisons, and moves the threshold itself to the other side.
+//! Reverses comparisons, and includes or excludes the threshold itself.
 
 use super::Edit;
 use super::tokens::Token;
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     let operators = tokens.iter().filter(|token| !token.in_braces);
-    operators.flat_map(|token| others(token.text).iter().map(|other| Edit::of(token, *other))).collect()
+    operators.flat_map(|token| replacements(token.text).iter().map(|replacement| Edit::of(token, *replacement))).collect()
 }
 
-fn others(operator: &str) -> &'static [&'static str] {
+fn replacements(operator: &str) -> &'static [&'static str] {
     match operator {
         ">" => &["<", ">="],
         "<" => &[">", "<="],
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_comparison_is_turned_round_and_moved_to_the_limit() {
+    fn a_comparison_is_reversed_and_includes_its_threshold() {
         assert_eq!(mutated(edits, "a{b!=\"c\"} > 1"), ["a{b!=\"c\"} < 1", "a{b!=\"c\"} >= 1"]);
         assert_eq!(mutated(edits, "a == 0"), ["a != 0"]);
     }

@@ -1,4 +1,4 @@
-//! The mutants that no test can notice, with the reason: `equivalent.yml` beside the folder of rules. The list cannot become stale
+//! The mutants that no test can notice, with the reason: `equivalent.yml` next to the folder of rules. The list cannot become stale
 //! unnoticed: every listed mutant must exist and must survive the tests.
 
 use std::path::Path;

@@ -32,7 +32,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_are_left_out_together_and_one_by_one() {
+    fn labels_are_removed_together_and_one_by_one() {
         assert_eq!(mutated(edits, "sum by (a, b) (c)"), ["sum  (c)", "sum by (b) (c)", "sum by (a) (c)"]);
         assert_eq!(mutated(edits, "sum by (a) (c)"), ["sum  (c)"]);
         assert_eq!(mutated(edits, "a and on (b) c"), ["a and  c", "a and on () c"]);

@@ -47,13 +47,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn matchers_are_left_out_one_by_one() {
+    fn matchers_are_removed_one_by_one() {
         assert_eq!(mutated(edits, r#"a{b="c", d!="e"}"#), [r#"a{ d!="e"}"#, r#"a{b="c"}"#]);
         assert_eq!(mutated(edits, r#"a{b="c"}"#), ["a{}"]);
     }
 
     #[test]
-    fn so_are_alternatives() {
+    fn alternatives_are_removed_one_by_one() {
         assert_eq!(mutated(edits, r#"a{b=~"c|(d|e)f"}"#), ["a{}", r#"a{b=~"(d|e)f"}"#, r#"a{b=~"c"}"#]);
     }
 }

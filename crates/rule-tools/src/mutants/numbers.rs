@@ -25,14 +25,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_compared_or_calculated_with_is_doubled_and_halved() {
+    fn operands_of_comparisons_and_arithmetic_are_doubled_and_halved() {
         assert_eq!(mutated(edits, "a > 0.05"), ["a > 0.1", "a > 0.025"]);
         assert_eq!(mutated(edits, "3 * a"), ["6 * a", "1.5 * a"]);
         assert_eq!(mutated(edits, "a == 0"), ["a == 1"]);
     }
 
     #[test]
-    fn an_argument_alone_is_none_of_them() {
+    fn function_arguments_are_not_changed() {
         assert!(mutated(edits, "histogram_quantile(0.5, a)").is_empty());
         assert!(mutated(edits, "vector(1)").is_empty());
     }

@@ -6,7 +6,7 @@ use std::thread;
 
 use anyhow::{Result, anyhow};
 
-const MOST: usize = 2;
+const MAX_WORKERS: usize = 2;
 
 /// The results in the order of the items, or the first error.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
@@ -19,7 +19,7 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync
             done.push((at, work(item)?));
         }
     };
-    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MOST);
+    let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
     let mut done: Vec<(usize, R)> = thread::scope(|scope| {
         let threads: Vec<_> = (0..workers).map(|_| scope.spawn(worker)).collect();
         let results = threads.into_iter().map(|thread| thread.join().map_err(|_| anyhow!("a worker panicked"))?);
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn an_error_ends_it() {
+    fn an_error_stops_the_pool() {
         let result = each(&[1, 2, 3], |number| {
             ensure!(*number < 3, "three");
             Ok(())

@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_becomes_another() {
+    fn set_operators_are_replaced_with_one_another() {
         assert_eq!(mutated(edits, "a and on () b"), ["a or on () b", "a unless on () b"]);
         assert_eq!(mutated(edits, "a or b"), ["a and b"]);
         assert_eq!(mutated(edits, "a unless b"), ["a and b"]);

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_expression_falls_into_its_pieces() {
+    fn an_expression_is_split_into_tokens() {
         let kinds: Vec<(Kind, &str)> = tokens("a:b_c{d!~\"x\\\"|}\"}[5m]\n >= 0.5").iter().map(|token| (token.kind, token.text)).collect();
         let expected = [
             (Kind::Word, "a:b_c"),
@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_between_braces_is_known_to_be() {
+    fn tokens_between_braces_are_marked() {
         let inside =
             |text: &str| tokens("a{b!=\"c\"} != 1").iter().filter(|token| token.is(text)).map(|token| token.in_braces).collect::<Vec<_>>();
         assert_eq!(inside("!="), [true, false]);

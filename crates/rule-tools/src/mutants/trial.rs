@@ -101,8 +101,8 @@ fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     tests.rule_files = others.chain([RULES.to_owned()]).collect();
     tests.tests.retain_mut(|test| of_labels(test, rule));
     for test in &mut tests.tests {
-        test.alert_rule_test.retain(|asked| rule.alert.as_ref() == Some(&asked.alertname));
-        test.promql_expr_test.retain(|asked| rule.record.as_ref().is_some_and(|name| mentions(&asked.expr, name)));
+        test.alert_rule_test.retain(|case| rule.alert.as_ref() == Some(&case.alertname));
+        test.promql_expr_test.retain(|case| rule.record.as_ref().is_some_and(|name| mentions(&case.expr, name)));
     }
     tests.tests.retain(|test| !test.alert_rule_test.is_empty() || !test.promql_expr_test.is_empty());
     tests
@@ -112,10 +112,10 @@ fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
     let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);
-    for asked in test.alert_rule_test.iter_mut().filter(|asked| rule.alert.as_ref() == Some(&asked.alertname)) {
-        others |= !asked.exp_alerts.iter().all(is_of);
-        asked.exp_alerts.retain(is_of);
-        own |= !asked.exp_alerts.is_empty();
+    for case in test.alert_rule_test.iter_mut().filter(|case| rule.alert.as_ref() == Some(&case.alertname)) {
+        others |= !case.exp_alerts.iter().all(is_of);
+        case.exp_alerts.retain(is_of);
+        own |= !case.exp_alerts.is_empty();
     }
     own || !others
 }
@@ -132,8 +132,8 @@ fn are_valid(folder: &Path, cases: &[Case]) -> Result<()> {
         })
     });
     let file = write(folder, "all.yml", &RuleFile { groups: groups.collect() })?;
-    let said = capture(tool(&PROMTOOL)?.args(["check", "rules", "--lint=none"]).arg(file))?;
-    ensure!(said.success, "promtool cannot read a mutant: {}", said.text);
+    let output = capture(tool(&PROMTOOL)?.args(["check", "rules", "--lint=none"]).arg(file))?;
+    ensure!(output.success, "promtool cannot read a mutant: {}", output.text);
     Ok(())
 }
 
@@ -142,9 +142,9 @@ fn passes(folder: &Path, case: &Case) -> Result<bool> {
     paths::ensure(folder)?;
     write(folder, RULES, &case.rules)?;
     write(folder, TESTS, &case.tests)?;
-    let said = capture(tool(&PROMTOOL)?.args(["test", "rules", TESTS]).current_dir(folder))?;
+    let output = capture(tool(&PROMTOOL)?.args(["test", "rules", TESTS]).current_dir(folder))?;
     fs::remove_dir_all(folder).with_context(|| format!("failed to remove {}", folder.display()))?;
-    Ok(said.success)
+    Ok(output.success)
 }
 
 fn write(folder: &Path, name: &str, content: &impl Serialize) -> Result<PathBuf> {
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn alerts_of_one_name_are_told_apart_by_their_labels() {
+    fn alerts_of_the_same_name_are_distinguished_by_their_labels() {
         let rules = "groups:\n  - name: g\n    rules:\n      - {alert: A, expr: a > 1, labels: {of: a}}\n      - {alert: A, expr: b > 1, labels: {of: b}}\n";
         let tests = "rule_files: [../rules/g.yml]\nevaluation_interval: 15s\ntests:\n  - name: both\n    interval: 15s\n    alert_rule_test:\n      \
             - {eval_time: 1m, alertname: A, exp_alerts: [{exp_labels: {of: a, at: x}}, {exp_labels: {of: b}}]}\n  - name: b\n    interval: 15s\n    \
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listed_mutant_must_go_unnoticed_and_any_other_must_not() {
+    fn only_listed_mutants_may_survive() {
         let mutants = |rules: [&str; 2]| rules.map(|rule| (rule.to_owned(), "c".to_owned())).to_vec();
         let outcome = judge("g", 7, mutants(["A", "B"]), &mutants(["A", "C"]));
         assert_eq!(

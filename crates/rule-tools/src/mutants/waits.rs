@@ -24,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_wait_is_changed_and_left_out() {
+    fn a_wait_is_changed_and_removed() {
         let rule = Rule { keep_firing_for: Some("10m".to_owned()), ..Rule::default() };
         let kept: Vec<Option<String>> = mutants(&rule).into_iter().map(|mutant| mutant.rule.keep_firing_for).collect();
         assert_eq!(kept, [None, Some("20m".to_owned()), Some("5m".to_owned())]);

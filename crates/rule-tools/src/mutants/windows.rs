@@ -24,7 +24,7 @@ mod tests {
     }
 
     #[test]
-    fn an_offset_is_left_out_too() {
+    fn an_offset_is_also_removed() {
         assert_eq!(mutated(edits, "a offset 1h"), ["a offset 120m", "a offset 30m", "a "]);
     }
 }

@@ -39,8 +39,8 @@ pub fn check(prometheus: &Path) -> Result<Outcome> {
 /// The cases that a rule's tests lack.
 fn missing(rule: &Rule, tests: &TestFile) -> Vec<&'static str> {
     if rule.record.is_some() {
-        let asked = tests.tests.iter().flat_map(|test| &test.promql_expr_test).any(|test| mentions(&test.expr, rule.name()));
-        return if asked { Vec::new() } else { vec!["it is queried"] };
+        let is_queried = tests.tests.iter().flat_map(|test| &test.promql_expr_test).any(|test| mentions(&test.expr, rule.name()));
+        return if is_queried { Vec::new() } else { vec!["it is queried"] };
     }
     let of_name = || tests.tests.iter().flat_map(|test| &test.alert_rule_test).filter(|test| test.alertname == rule.name());
     let fires = |test: &super::files::AlertTest| test.exp_alerts.iter().any(|alert| rule.raises(alert));
@@ -75,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn an_alert_wants_a_test_where_it_fires_and_one_where_it_is_silent() {
+    fn an_alert_requires_a_test_where_it_fires_and_one_where_it_is_silent() {
         let nothing = tests_of("");
         assert_eq!(missing(&alert("up == 0"), &nothing), ["it fires", "it is silent"]);
         // Another rule of the same name fires.
@@ -87,11 +87,11 @@ mod tests {
     }
 
     #[test]
-    fn a_recorded_series_wants_a_test_that_names_it() {
+    fn a_recorded_series_requires_a_test_that_queries_it() {
         let rule = Rule { record: Some("job:requests:rate5m".to_owned()), ..Rule::default() };
-        let asked = "    promql_expr_test:\n      - {expr: 'job:requests:rate5m{job=\"a\"}', eval_time: 1m}";
-        assert!(missing(&rule, &tests_of(asked)).is_empty());
-        let longer = asked.replace("rate5m", "rate5m_sum");
+        let queried = "    promql_expr_test:\n      - {expr: 'job:requests:rate5m{job=\"a\"}', eval_time: 1m}";
+        assert!(missing(&rule, &tests_of(queried)).is_empty());
+        let longer = queried.replace("rate5m", "rate5m_sum");
         assert_eq!(missing(&rule, &tests_of(&longer)), ["it is queried"]);
     }
 }

@@ -180,7 +180,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn samples_are_written_as_they_were_read() {
+    fn samples_keep_their_notation() {
         let text = "series: up\nvalues: 0x40\n";
         let series: Series = serde_norway::from_str(text).unwrap();
         assert_eq!(series.values, "0x40");

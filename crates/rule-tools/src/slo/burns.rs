@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_have_no_digits_that_are_not_meant() {
+    fn numbers_have_no_rounding_digits() {
         assert_eq!(number(14.4 * (1.0 - 99.9 / 100.0)), "0.0144");
         assert_eq!(number(99.9 / 100.0), "0.999");
         assert_eq!(number(30.0), "30");
