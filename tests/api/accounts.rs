@@ -7,7 +7,7 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, TestApp};
 
 #[tokio::test]
-async fn who_signs_up_and_in_is_known_by_the_token() {
+async fn a_token_identifies_a_user_after_registration_and_login() {
     let app = TestApp::start().await;
     let before = app.settled().await;
 
@@ -79,7 +79,7 @@ async fn an_address_is_taken_in_any_case() {
 }
 
 #[tokio::test]
-async fn an_unknown_account_and_a_wrong_password_are_the_same_answer() {
+async fn an_unknown_account_and_a_wrong_password_get_the_same_response() {
     let app = TestApp::start().await;
     app.register("ada@example.com").await.expect(201);
     let before = app.settled().await;
@@ -100,7 +100,7 @@ async fn an_unknown_account_and_a_wrong_password_are_the_same_answer() {
 }
 
 #[tokio::test]
-async fn an_account_without_a_password_cannot_be_signed_in_to_with_one() {
+async fn an_account_without_a_password_refuses_password_logins() {
     let app = TestApp::start().await;
     app.register("ada@example.com").await.expect(201);
     app.stores.execute("UPDATE users SET password_hash = NULL").await;
@@ -109,7 +109,7 @@ async fn an_account_without_a_password_cannot_be_signed_in_to_with_one() {
 }
 
 #[tokio::test]
-async fn a_weak_old_hash_is_made_anew_at_the_next_login() {
+async fn a_weak_old_hash_is_replaced_at_the_next_login() {
     use argon2::password_hash::PasswordHasher;
     let app = TestApp::start().await;
     app.register("ada@example.com").await.expect(201);
@@ -128,7 +128,7 @@ async fn a_weak_old_hash_is_made_anew_at_the_next_login() {
 }
 
 #[tokio::test]
-async fn a_sign_up_that_is_sent_again_has_one_effect_and_one_answer() {
+async fn a_repeated_registration_has_one_effect_and_one_response() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let send = async |email: &str, password: &str, name: &str| {
@@ -151,7 +151,7 @@ async fn a_sign_up_that_is_sent_again_has_one_effect_and_one_answer() {
 }
 
 #[tokio::test]
-async fn without_a_session_nothing_of_an_account_is_told() {
+async fn without_a_session_no_account_data_is_returned() {
     let app = TestApp::start().await;
     let routes = [
         (Method::GET, "/api/auth/me"),

@@ -206,12 +206,12 @@ async fn assert_table(visibility: &str) {
 }
 
 #[tokio::test]
-async fn of_a_private_project_everybody_may_what_the_role_says() {
+async fn every_role_has_its_permissions_in_a_private_project() {
     assert_table("private").await;
 }
 
 #[tokio::test]
-async fn of_a_public_project_everybody_may_what_the_role_says() {
+async fn every_role_has_its_permissions_in_a_public_project() {
     assert_table("public").await;
 }
 
@@ -238,7 +238,7 @@ fn as_described(path: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_table_names_every_route_there_is_that_asks_for_a_role() {
+async fn the_table_names_every_route_that_requires_a_role() {
     let described = serde_json::to_value(vitrine::router::description()).unwrap();
     let mut documented = Vec::new();
     for (path, item) in
@@ -253,7 +253,7 @@ async fn the_table_names_every_route_there_is_that_asks_for_a_role() {
 }
 
 #[tokio::test]
-async fn a_hidden_project_and_none_at_all_are_the_same_answer() {
+async fn a_hidden_and_a_missing_project_get_the_same_response() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     let hidden = app.project(&ada, "One", "private").await;

@@ -43,8 +43,8 @@ impl Fixture {
         assert_eq!(self.app.stores.contents().await, rows, "{what} changed something");
         let (route_label, status_label) = (("route", route), status.to_string());
         let answered = after.since(&before, "http_requests_total", &[route_label, ("status", &status_label)]);
-        let told = after.since(&before, "api_errors_total", &[route_label, ("status", &status_label)]);
-        assert_eq!((answered, told), (1.0, 1.0), "{what}: {:?}", after.grown(&before, "http_requests_total"));
+        let counted = after.since(&before, "api_errors_total", &[route_label, ("status", &status_label)]);
+        assert_eq!((answered, counted), (1.0, 1.0), "{what}: {:?}", after.grown(&before, "http_requests_total"));
         let others =
             after.since(&before, "http_requests_total", &[]) - after.since(&before, "http_requests_total", &[("route", "/metrics")]);
         assert_eq!(others, 1.0, "{what}: {:?}", after.grown(&before, "http_requests_total"));
@@ -186,7 +186,7 @@ async fn a_list_is_no_object() {
 }
 
 #[tokio::test]
-async fn what_a_change_or_a_membership_may_not_be_is_refused() {
+async fn invalid_changes_and_memberships_are_refused() {
     let fixture = Fixture::new().await;
     let (route, path) = ("/api/projects/{id}", format!("/api/projects/{}", fixture.project));
     for (body, field) in [
@@ -294,7 +294,7 @@ async fn send_chunked(raw: &mut Raw, token: &str, body: &[u8]) {
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_given_up() {
+async fn an_endless_body_is_aborted() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let mut raw = app.raw().await;

@@ -52,7 +52,7 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
 }
 
 #[tokio::test]
-async fn methods_that_a_route_does_not_have_are_told_those_that_it_has() {
+async fn an_unsupported_method_gets_a_list_of_the_supported_ones() {
     let fixture = Fixture::new().await;
     let (project, brew) = (format!("/api/projects/{}", fixture.project), Method::from_bytes(b"BREW").unwrap());
     let cases = [

@@ -12,7 +12,7 @@ use crate::support::jobs::{Fixture, Gate, LONG_TIMEOUTS, Replica, Work, effect, 
 use crate::support::{Mode, Stores, eventually, when};
 
 #[tokio::test]
-async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {
+async fn another_replica_takes_over_the_jobs_of_a_killed_one() {
     let fixture = Fixture::new().await;
     let gate = Gate::closed();
     let mut killed = fixture.replica(short_lease(), 1, gate.then_effect());
@@ -29,7 +29,7 @@ async fn the_jobs_of_a_replica_that_is_killed_are_done_by_another() {
 }
 
 #[tokio::test]
-async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_goes_on() {
+async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_continues() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
     // As if five replicas had died during the job.
@@ -43,7 +43,7 @@ async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_goes_on() {
 }
 
 #[tokio::test]
-async fn a_frozen_replica_cannot_complete_what_another_has_taken_over() {
+async fn a_frozen_replica_cannot_complete_a_job_that_another_has_taken_over() {
     let fixture = Fixture::new().await;
     let (gate, answers) = (Gate::closed(), Arc::new(Mutex::new(Vec::new())));
     let frozen = fixture.replica(short_lease(), 1, {
@@ -158,7 +158,7 @@ impl Handler for Waiting {
 }
 
 #[tokio::test]
-async fn why_there_will_be_another_attempt_is_said_by_whoever_has_the_job() {
+async fn only_the_replica_with_the_lease_records_the_reason_for_a_retry() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("waits"), job("stolen")]).await;
     let handler = Arc::new(Waiting(fixture.stores.clone()));
@@ -168,7 +168,7 @@ async fn why_there_will_be_another_attempt_is_said_by_whoever_has_the_job() {
 }
 
 #[tokio::test]
-async fn jobs_go_on_when_postgres_is_back() {
+async fn jobs_continue_when_postgres_is_back() {
     for mode in [Mode::Refuse, Mode::Hang] {
         let fixture = Fixture::new().await;
         let postgres = fixture.proxy(Mode::Pass).await;
@@ -190,7 +190,7 @@ async fn jobs_go_on_when_postgres_is_back() {
 }
 
 #[tokio::test]
-async fn a_short_failure_of_postgres_breaks_nothing_off() {
+async fn a_short_failure_of_postgres_aborts_no_job() {
     let fixture = Fixture::new().await;
     let (postgres, gate) = (fixture.proxy(Mode::Pass).await, Gate::closed());
     let terms = LeasePolicy { lease: Duration::from_secs(10), ..quick() };
@@ -207,7 +207,7 @@ async fn a_short_failure_of_postgres_breaks_nothing_off() {
 }
 
 #[tokio::test]
-async fn leases_of_which_a_replica_never_heard_cost_no_attempt() {
+async fn an_unconfirmed_lease_costs_no_attempt() {
     let fixture = Fixture::new().await;
     // The completion tag of the statement that leases a job.
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
@@ -223,7 +223,7 @@ async fn leases_of_which_a_replica_never_heard_cost_no_attempt() {
 }
 
 #[tokio::test]
-async fn an_effect_whose_commit_was_not_heard_of_is_there_once() {
+async fn an_effect_with_an_unconfirmed_commit_exists_once() {
     let fixture = Fixture::new().await;
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
     let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);

@@ -113,7 +113,7 @@ async fn postgres_is_stopped_and_comes_back() {
 }
 
 #[tokio::test]
-async fn postgres_hangs_and_goes_on() {
+async fn postgres_hangs_and_continues() {
     let fixture = Fixture::new(&[]).await;
     fixture.postgres.set(Mode::Hang).await;
     fixture.assert_unavailable().await;
@@ -150,7 +150,7 @@ async fn until_blocked(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn connections_to_postgres_break_and_nobody_sees_a_500() {
+async fn broken_connections_to_postgres_cause_no_500() {
     let fixture = Fixture::new(&[]).await;
     for _ in 0..5 {
         join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
@@ -162,7 +162,7 @@ async fn connections_to_postgres_break_and_nobody_sees_a_500() {
 }
 
 #[tokio::test]
-async fn postgres_ends_every_connection_and_nobody_sees_a_500() {
+async fn postgres_closing_every_connection_causes_no_500() {
     let fixture = Fixture::new(&[]).await;
     for _ in 0..3 {
         join_all((0..5).map(|_| fixture.ask(Method::GET, "/api/projects").answer())).await;
@@ -188,7 +188,7 @@ async fn connections_that_the_network_has_forgotten_are_given_up() {
 }
 
 #[tokio::test]
-async fn a_replica_whose_first_connection_is_lost_gets_ready_all_the_same() {
+async fn a_replica_whose_first_connection_is_lost_still_becomes_ready() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Hang).await;
     let app = TestApp::launch(&stores, &[&through("database-url", &stores.database_url(), postgres.address)], None);
@@ -200,7 +200,7 @@ async fn a_replica_whose_first_connection_is_lost_gets_ready_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_replica_whose_connections_take_longer_than_a_check_gets_ready_all_the_same() {
+async fn a_replica_whose_connections_take_longer_than_a_check_still_becomes_ready() {
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Slow(Duration::from_millis(50))).await;
     let app = TestApp::launch(&stores, &[&through("database-url", &stores.database_url(), postgres.address)], None);
@@ -209,7 +209,7 @@ async fn a_replica_whose_connections_take_longer_than_a_check_gets_ready_all_the
 }
 
 #[tokio::test]
-async fn postgres_that_is_slow_is_slow_and_no_failure() {
+async fn a_slow_postgres_delays_requests_without_failures() {
     let fixture = Fixture::new(&[]).await;
     let before = fixture.app.settled().await;
     fixture.postgres.set(Mode::Slow(Duration::from_millis(20))).await;
@@ -251,7 +251,7 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_ends_its_statement_and_gives_its_place_back() {
+async fn a_client_that_disconnects_cancels_its_statement_and_releases_its_connection() {
     let fixture = Fixture::new(&["--database-max-connections=1", "--database-statement-timeout=15s"]).await;
     let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
@@ -274,7 +274,7 @@ async fn a_client_that_leaves_ends_its_statement_and_gives_its_place_back() {
 }
 
 #[tokio::test]
-async fn a_statement_that_takes_too_long_is_ended_by_postgres() {
+async fn postgres_cancels_a_statement_that_takes_too_long() {
     let fixture = Fixture::new(&["--database-statement-timeout=300ms"]).await;
     let mut lock = fixture.app.stores.pool().begin().await.unwrap();
     sqlx::query("SELECT 1 FROM projects FOR UPDATE").execute(&mut *lock).await.unwrap();
@@ -322,7 +322,7 @@ async fn a_pool_that_is_used_up_sheds_and_recovers() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_is_there_and_what_was_repeated_is_there_once() {
+async fn acknowledged_writes_are_stored_and_repeated_ones_are_stored_once() {
     let fixture = Fixture::new(&[]).await;
     let create = |number: usize| {
         let request = fixture.ask(Method::POST, "/api/projects").header("idempotency-key", format!("k-{number}"));

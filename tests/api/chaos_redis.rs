@@ -42,7 +42,7 @@ impl Fixture {
     }
 
     /// Asserts that reads are correct and count as errors of the cache, never of the client.
-    async fn assert_goes_on(&self, name: &str) {
+    async fn assert_continues(&self, name: &str) {
         let before = self.fragile.settled().await;
         self.read(&self.fragile).await;
         self.rename(&self.fragile, name).await;
@@ -82,7 +82,7 @@ async fn redis_is_stopped_and_comes_back() {
     let before = fixture.fragile.settled().await;
     fixture.redis.set(Mode::Refuse).await;
     fixture.fragile.until_status(RECOVERY, "degraded").await;
-    fixture.assert_goes_on("name 1").await;
+    fixture.assert_continues("name 1").await;
     fixture.redis.set(Mode::Pass).await;
     fixture.assert_recovers("name 1").await;
     let after = fixture.fragile.settled().await;
@@ -91,20 +91,20 @@ async fn redis_is_stopped_and_comes_back() {
 }
 
 #[tokio::test]
-async fn redis_hangs_and_goes_on() {
+async fn redis_hangs_and_continues() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.fragile).await;
     fixture.redis.set(Mode::Hang).await;
     // The first request that notices waits for a command's time limit, later ones do not wait.
     fixture.read(&fixture.fragile).await;
     fixture.fragile.until_status(RECOVERY, "degraded").await;
-    fixture.assert_goes_on("name 1").await;
+    fixture.assert_continues("name 1").await;
     fixture.redis.set(Mode::Pass).await;
     fixture.assert_recovers("name 1").await;
 }
 
 #[tokio::test]
-async fn connections_to_redis_break_or_are_lost_and_nobody_notices() {
+async fn broken_or_lost_connections_to_redis_affect_no_request() {
     let fixture = Fixture::new().await;
     for round in 0..4 {
         let name = format!("name {}", round + 1);
@@ -122,7 +122,7 @@ async fn connections_to_redis_break_or_are_lost_and_nobody_notices() {
 }
 
 #[tokio::test]
-async fn redis_is_emptied_and_answers_with_errors_and_nobody_notices() {
+async fn an_emptied_or_failing_redis_affects_no_request() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.fragile).await;
     let mut redis = fixture.fragile.stores.redis().await;
@@ -173,17 +173,17 @@ async fn assert_revocation_survives(failure: Mode) {
 }
 
 #[tokio::test]
-async fn a_session_that_ended_while_redis_was_away_is_not_believed_when_it_is_back() {
+async fn a_session_that_ended_while_redis_was_down_stays_invalid_when_redis_is_back() {
     assert_revocation_survives(Mode::Refuse).await;
 }
 
 #[tokio::test]
-async fn a_session_that_ended_while_redis_hung_is_not_believed_when_it_goes_on() {
+async fn a_session_that_ended_while_redis_hung_stays_invalid_when_redis_continues() {
     assert_revocation_survives(Mode::Hang).await;
 }
 
 #[tokio::test]
-async fn many_sessions_that_ended_while_redis_was_away_are_all_told() {
+async fn many_sessions_that_ended_while_redis_was_down_are_all_invalidated() {
     let fixture = Fixture::new().await;
     let mut tokens = vec![fixture.ada.token.clone()];
     for _ in 0..5 {
@@ -203,7 +203,7 @@ async fn many_sessions_that_ended_while_redis_was_away_are_all_told() {
 }
 
 #[tokio::test]
-async fn a_member_who_was_removed_while_redis_was_away_stays_removed_when_it_is_back() {
+async fn a_member_who_was_removed_while_redis_was_down_stays_removed_when_redis_is_back() {
     let fixture = Fixture::new().await;
     let bob = fixture.sound.user("bob").await;
     let id = fixture.path.rsplit('/').next().unwrap();

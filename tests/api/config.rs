@@ -29,13 +29,13 @@ fn a_configuration_that_can_be_used_passes() {
 }
 
 #[test]
-fn a_variable_that_is_missing_is_named() {
+fn an_error_names_a_missing_variable() {
     assert_refused("DATABASE_URL", &[REDIS]);
     assert_refused("REDIS_URL", &[DATABASE]);
 }
 
 #[test]
-fn a_variable_that_cannot_be_used_is_named_and_no_secret_told() {
+fn an_error_names_an_invalid_variable_and_no_secret() {
     for (name, value) in [
         ("DATABASE_URL", "not a url hunter2hunter2"),
         ("DATABASE_URL", "mysql://somebody:hunter2hunter2@127.0.0.1/db"),
@@ -108,7 +108,7 @@ fn an_empty_variable_is_an_absent_one() {
 }
 
 #[test]
-fn a_switch_takes_the_usual_spellings_and_proxies_may_be_none() {
+fn a_switch_accepts_the_usual_spellings_and_the_list_of_proxies_may_be_empty() {
     for value in ["true", "false", "1", "0", "yes", "no", "on", "off"] {
         assert!(run(&CHECK, &[DATABASE, REDIS, ("FAULTS", value)]).status.success(), "FAULTS={value}");
     }
@@ -141,7 +141,7 @@ fn a_secret_may_come_from_a_file() {
 }
 
 #[test]
-fn production_refuses_secrets_that_stand_in_examples() {
+fn production_refuses_secrets_from_the_examples() {
     for password in ["vitrine", "postgres", "password", "secret", "changeme", "admin"] {
         let (database, redis) = (format!("postgres://vitrine:{password}@127.0.0.1/db"), format!("redis://:{password}@127.0.0.1"));
         let (database, redis) = (("DATABASE_URL", &*database), ("REDIS_URL", &*redis));
@@ -155,7 +155,7 @@ fn production_refuses_secrets_that_stand_in_examples() {
 }
 
 #[test]
-fn printing_the_configuration_tells_no_secret() {
+fn printing_the_configuration_reveals_no_secret() {
     for arguments in [&["config"][..], &["--help"], &["--version"]] {
         let output = run(arguments, &[DATABASE, REDIS, ("METRICS_TOKEN", "hunter2hunter2hunter2")]);
         assert!(output.status.success() && !output.stdout.is_empty(), "{}", said(&output));
@@ -168,7 +168,7 @@ fn printing_the_configuration_tells_no_secret() {
 }
 
 #[test]
-fn a_program_that_cannot_start_says_why_without_the_secret() {
+fn a_program_that_cannot_start_prints_the_reason_without_the_secret() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&["serve"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", &address)]);
@@ -240,7 +240,7 @@ async fn sigterm_loses_no_request_and_ends_with_success() {
 }
 
 #[tokio::test]
-async fn a_program_without_its_stores_ends_on_sigint_all_the_same() {
+async fn a_program_without_its_stores_still_stops_on_sigint() {
     let stores = Stores::new().await;
     let variables = [("DATABASE_URL", DATABASE.1), ("REDIS_URL", REDIS.1), ("DRAIN_DELAY", "0s")];
     let mut program = Program::serve(&stores, &variables).await;

@@ -62,7 +62,7 @@ async fn a_token_that_ends_is_refreshed_before_it_is_used() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_soon_after_every_refresh_is_used_all_the_same() {
+async fn a_token_that_expires_soon_after_every_refresh_is_still_used() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     platforms.turn("x", json!({ "token_s": 20 })).await;
@@ -75,7 +75,7 @@ async fn a_token_that_ends_soon_after_every_refresh_is_used_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_taken_is_renewed_once() {
+async fn a_rejected_token_is_refreshed_once() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
@@ -110,7 +110,7 @@ async fn an_account_that_was_revoked_at_the_platform_fails_until_it_is_linked_ag
 }
 
 #[tokio::test]
-async fn an_account_that_is_unlinked_meanwhile_gets_nothing() {
+async fn an_account_that_is_unlinked_before_the_delivery_receives_nothing() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
@@ -141,7 +141,7 @@ async fn a_project_that_is_not_published_any_more_is_not_announced() {
 }
 
 #[tokio::test]
-async fn a_project_that_is_deleted_takes_its_posts_with_it() {
+async fn deleting_a_project_deletes_its_posts() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;

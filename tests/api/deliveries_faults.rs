@@ -12,7 +12,7 @@ use crate::support::{FakePlatform, Platforms, PostFixture, TestApp, eventually, 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 
 #[tokio::test]
-async fn a_platform_that_asks_for_fewer_requests_is_asked_again_when_it_said() {
+async fn a_delivery_is_retried_when_the_platforms_rate_limit_allows() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
@@ -63,7 +63,7 @@ async fn a_platform_that_stays_down_is_tried_five_times_and_then_the_delivery_fa
 }
 
 #[tokio::test]
-async fn what_a_platform_refuses_is_not_tried_again() {
+async fn a_refused_delivery_is_not_retried() {
     let platforms = Platforms::start().await;
     platforms.rewrite(|text| text.replace(" \"tweet.write\",", ""));
     let app = platforms.app().await;
@@ -77,7 +77,7 @@ async fn what_a_platform_refuses_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
+async fn the_last_known_reason_of_aborted_attempts_is_kept() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;
@@ -93,7 +93,7 @@ async fn of_attempts_that_died_the_last_reason_that_is_known_is_kept() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_doubles_none() {
+async fn a_replica_that_is_killed_during_deliveries_loses_and_duplicates_none() {
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
     // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
@@ -140,7 +140,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_deliveries_loses_none_and_dou
 }
 
 #[tokio::test]
-async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed() {
+async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
     const NOT_UNDERSTOOD: &str = "the platform sent an unexpected response";
     let platforms = Platforms::start().await;
     let liar = FakePlatform::instead_of(&platforms).await;
@@ -201,7 +201,7 @@ async fn what_a_platform_should_never_answer_ends_no_replica_and_is_not_believed
 }
 
 #[tokio::test]
-async fn what_x_and_mastodon_say_of_the_end_of_their_limits_is_heeded() {
+async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     let platforms = Platforms::start().await;
     let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;

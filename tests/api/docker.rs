@@ -21,7 +21,7 @@ async fn output(fixture: &DriverFixture, environment: Uuid, text: &'static str) 
 }
 
 #[tokio::test]
-async fn a_script_says_how_it_ended_and_what_it_wrote_last() {
+async fn a_script_returns_its_exit_code_and_its_last_output() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let exit = fixture.exec(environment, "echo out; echo err >&2; exit 3").await.unwrap();
@@ -35,7 +35,7 @@ async fn a_script_says_how_it_ended_and_what_it_wrote_last() {
 }
 
 #[tokio::test]
-async fn a_script_that_nobody_waits_for_is_killed_with_all_it_started() {
+async fn a_script_without_a_caller_is_killed_with_its_children() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let count = "for process in /proc/[0-9]*; do tr '\\0' ' ' <$process/cmdline; echo; done 2>/dev/null | grep -c '^sleep 471[12]'; true";
@@ -54,7 +54,7 @@ async fn a_script_that_nobody_waits_for_is_killed_with_all_it_started() {
 }
 
 #[tokio::test]
-async fn whatever_a_program_writes_becomes_lines() {
+async fn any_output_of_a_program_becomes_lines() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let text = "{ head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'a\\033[31mb\\tc\\000d\\377\\n'; echo; } >/proc/1/fd/1; echo last >/proc/1/fd/2";
@@ -128,7 +128,7 @@ async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
 }
 
 #[tokio::test]
-async fn a_network_that_was_removed_is_made_again() {
+async fn a_removed_network_is_created_again() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let (one, two) = (fixture.running().await, fixture.running().await);
     for restarts in [false, true] {

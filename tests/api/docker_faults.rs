@@ -53,7 +53,7 @@ fn is_failed(error: &DriverError) -> bool {
 }
 
 #[tokio::test]
-async fn an_engine_is_asked_for_this_container_and_network_and_nothing_else() {
+async fn exactly_this_container_and_network_are_requested_from_an_engine() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     let (environment, namespace) = (fixture.created().await, fixture.namespace());
@@ -166,7 +166,7 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
 }
 
 #[tokio::test]
-async fn a_terminal_without_a_guard_is_none() {
+async fn a_terminal_whose_guard_fails_is_not_opened() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
@@ -185,7 +185,7 @@ async fn a_terminal_without_a_guard_is_none() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
+async fn a_stopped_engine_is_unavailable_and_detected_when_it_is_back() {
     let mut fake = FakeEngine::start(Mode::Gone).await;
     let fixture = DriverFixture::before(&fake).await;
     for mode in [Mode::Gone, Mode::Refuse, Mode::Say(String::new())] {
@@ -199,7 +199,7 @@ async fn an_engine_that_is_away_is_unavailable_and_found_when_it_is_back() {
 }
 
 #[tokio::test]
-async fn an_address_that_is_no_path_is_refused_before_anything_is_asked() {
+async fn an_address_that_is_no_path_is_refused_before_any_request() {
     for host in ["unix://elsewhere/docker.sock", "unix:docker.sock"] {
         let config = configuration(&Stores::new().await, &["--environment-driver=docker", &format!("--docker-host={host}")]);
         assert!(matches!(Docker::new(&config), Err(DriverError::Refused(_))), "{host}");
@@ -207,7 +207,7 @@ async fn an_address_that_is_no_path_is_refused_before_anything_is_asked() {
 }
 
 #[tokio::test]
-async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
+async fn a_request_to_a_hanging_engine_fails_at_the_time_limit() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     let before = fixture.scrape();
@@ -220,7 +220,7 @@ async fn an_engine_that_hangs_costs_no_more_than_the_limit() {
 }
 
 #[tokio::test]
-async fn an_engine_that_fails_has_failed_and_its_words_stay_here() {
+async fn an_engine_error_is_a_failure_without_the_text_of_the_engine() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     for status in [500, 503] {
@@ -236,7 +236,7 @@ async fn an_engine_that_fails_has_failed_and_its_words_stay_here() {
 }
 
 #[tokio::test]
-async fn what_is_no_engine_has_failed() {
+async fn a_server_that_is_no_engine_is_an_error() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     fake.set(Mode::Say("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
@@ -280,7 +280,7 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
 }
 
 #[tokio::test]
-async fn no_container_is_made_without_a_network_of_its_own() {
+async fn no_container_is_created_without_its_own_network() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     for (answers, message) in [
@@ -305,7 +305,7 @@ async fn no_container_is_made_without_a_network_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_log_that_breaks_off_says_so() {
+async fn a_truncated_log_is_an_error() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
@@ -337,7 +337,7 @@ async fn a_log_that_breaks_off_says_so() {
 }
 
 #[tokio::test]
-async fn a_container_in_a_state_of_passage_is_what_it_will_be() {
+async fn a_container_in_a_transitional_state_is_reported_in_a_stable_one() {
     use vitrine::features::environments::driver::ContainerState::{Created, Exited, Running};
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;

@@ -28,27 +28,27 @@ macro_rules! on_every_driver {
 }
 
 on_every_driver!(
-    a_container_is_made_once_however_often_it_is_asked_for,
+    a_container_is_created_once_for_repeated_requests,
     starting_and_stopping_may_be_repeated,
     a_restart_ends_in_a_running_container_from_everywhere,
     removing_may_be_repeated_and_takes_a_running_container,
-    what_has_no_container_says_so,
+    operations_without_a_container_return_an_error,
     a_script_runs_only_in_a_running_container,
-    a_script_whose_program_is_missing_says_which,
+    the_error_of_a_script_names_a_missing_program,
     a_terminal_is_a_shell_until_it_ends,
     a_terminal_has_the_size_that_it_is_given,
     a_terminal_ends_with_its_container,
-    a_terminal_wants_a_running_container,
+    a_terminal_requires_a_running_container,
     a_list_has_exactly_the_containers_of_its_namespace,
-    a_log_that_is_opened_again_goes_on_where_it_was_left,
-    a_log_ends_with_its_container_and_tells_all_of_it,
+    a_reopened_log_continues_at_its_position,
+    a_log_ends_with_its_container_and_contains_all_of_its_output,
     every_replica_sees_and_changes_the_same_containers,
     a_call_that_is_dropped_leaves_nothing_half,
     calls_at_the_same_time_make_one_container,
     every_call_is_counted_once_with_its_end,
 );
 
-async fn a_container_is_made_once_however_often_it_is_asked_for(fixture: &DriverFixture) {
+async fn a_container_is_created_once_for_repeated_requests(fixture: &DriverFixture) {
     let environment = Uuid::now_v7();
     let reference = fixture.engine.create(environment, IMAGE).await.unwrap();
     assert_eq!(fixture.engine.create(environment, IMAGE).await.unwrap(), reference);
@@ -98,7 +98,7 @@ async fn removing_may_be_repeated_and_takes_a_running_container(fixture: &Driver
     assert_eq!(fixture.listed().await, []);
 }
 
-async fn what_has_no_container_says_so(fixture: &DriverFixture) {
+async fn operations_without_a_container_return_an_error(fixture: &DriverFixture) {
     let nobody = Uuid::now_v7();
     let none = |error: DriverError| assert!(matches!(error, DriverError::NoContainer), "{error}");
     none(fixture.engine.start(nobody).await.unwrap_err());
@@ -123,7 +123,7 @@ async fn a_script_runs_only_in_a_running_container(fixture: &DriverFixture) {
     refused(fixture.exec(environment, "true").await.unwrap_err());
 }
 
-async fn a_script_whose_program_is_missing_says_which(fixture: &DriverFixture) {
+async fn the_error_of_a_script_names_a_missing_program(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     let script = Script { requires: Some("cargo"), text: "exit 3" };
     let exit = fixture.engine.exec(environment, &script).await.unwrap();
@@ -187,7 +187,7 @@ async fn a_terminal_ends_with_its_container(fixture: &DriverFixture) {
     again.ends().await;
 }
 
-async fn a_terminal_wants_a_running_container(fixture: &DriverFixture) {
+async fn a_terminal_requires_a_running_container(fixture: &DriverFixture) {
     let environment = fixture.created().await;
     let error = fixture.terminal(environment, Program::Shell).await.err().unwrap();
     assert_eq!(error.to_string(), "the engine refused the call: the container is not running");
@@ -216,7 +216,7 @@ async fn have_lines(fixture: &DriverFixture, environment: Uuid) {
     assert_eq!(fixture.exec(environment, text).await.unwrap(), Exit { code: 0, output: String::new() });
 }
 
-async fn a_log_that_is_opened_again_goes_on_where_it_was_left(fixture: &DriverFixture) {
+async fn a_reopened_log_continues_at_its_position(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     have_lines(fixture, environment).await;
     let whole = take(&mut fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 90).await;
@@ -233,7 +233,7 @@ async fn a_log_that_is_opened_again_goes_on_where_it_was_left(fixture: &DriverFi
     assert_eq!(read, whole);
 }
 
-async fn a_log_ends_with_its_container_and_tells_all_of_it(fixture: &DriverFixture) {
+async fn a_log_ends_with_its_container_and_contains_all_of_its_output(fixture: &DriverFixture) {
     let environment = fixture.running().await;
     let followed = tokio::spawn(to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await));
     have_lines(fixture, environment).await;

@@ -15,7 +15,7 @@ use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopbac
 /// The largest accepted body; most bodies here are about this size.
 const LIMIT: usize = 1_048_576;
 /// A limit for a busy machine, well below the 30 s for which the edge waits for a body.
-const AT_ONCE: Duration = Duration::from_secs(15);
+const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// Enough failures for a proxy that counted them to give up on all three replicas.
 const BROKEN: usize = 90;
 
@@ -42,7 +42,7 @@ fn piece(length: usize, declared: Option<usize>) -> String {
 }
 
 #[tokio::test]
-async fn a_client_that_breaks_off_is_the_one_who_failed() {
+async fn an_aborted_request_is_counted_as_the_clients_failure() {
     let Some((_replicas, edge)) = stage(3).await else { return };
     let broken = [
         (Some(5_000), 3_000),
@@ -104,7 +104,7 @@ async fn a_body_is_passed_on_whole_up_to_the_limit_and_refused_beyond_it() {
 }
 
 #[tokio::test]
-async fn a_body_that_a_replica_does_not_read_costs_nobody_the_answer() {
+async fn an_unread_body_does_not_prevent_the_response() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let refused = [("/nope", 404), ("/api/projects", 401), ("/version", 405), ("/test/panic", 405), ("/socket.io/?EIO=9", 400)];
     for (path, status) in refused {
@@ -132,7 +132,7 @@ async fn a_refusal_does_not_wait_for_the_body() {
         for expect in ["Expect: 100-continue\r\n", ""] {
             let mut raw = edge.raw().await;
             raw.send(head(method, path, declared, expect)).await;
-            let answer = tokio::time::timeout(AT_ONCE, raw.answer()).await;
+            let answer = tokio::time::timeout(ANSWER_LIMIT, raw.answer()).await;
             let answer = answer.unwrap_or_else(|_| panic!("no response: {method} {path} {declared:?} {expect}"));
             assert_eq!(answer.status, status, "{method} {path} {declared:?} {expect}");
             // Otherwise the following body would be read as the next request.
@@ -142,7 +142,7 @@ async fn a_refusal_does_not_wait_for_the_body() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_continue_where_its_body_is_wanted() {
+async fn expect_continue_gets_100_through_the_edge() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     let mut raw = edge.raw().await;
     raw.send(head("POST", "/test/echo", Some(5), "Expect: 100-continue\r\n")).await;
@@ -249,7 +249,7 @@ async fn two_hosts_are_refused() {
 
 /// Monitoring selects two handlers of the edge (`monitoring/prometheus/rules/infra.yml`), which together count each request exactly once.
 #[tokio::test]
-async fn each_request_is_counted_once_whatever_names_the_site_has() {
+async fn each_request_is_counted_once_with_and_without_host_names() {
     let Some((replicas, _)) = stage(1).await else { return };
     let upstream = [replicas[0].address];
     let names: [(&str, &[&str]); 4] = [

@@ -19,7 +19,7 @@ fn cookie(answer: &Answer) -> String {
 }
 
 #[tokio::test]
-async fn a_frozen_replica_is_left_within_seconds_and_what_it_was_asked_ends() {
+async fn a_frozen_replica_leaves_the_pool_within_seconds_and_its_requests_end() {
     let stores = Stores::new().await;
     let program = Program::serve(&stores, &[("LOG_LEVEL", "error"), ("REPLICA", "frozen")]).await;
     let others = [TestApp::on(&stores, &["--replica=other-1"]).await, TestApp::on(&stores, &["--replica=other-2"]).await];
@@ -53,7 +53,7 @@ async fn a_frozen_replica_is_left_within_seconds_and_what_it_was_asked_ends() {
 }
 
 #[tokio::test]
-async fn a_poll_that_waits_for_news_is_answered_before_the_edge_gives_up() {
+async fn a_long_poll_gets_its_response_before_the_edge_times_out() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let Some(edge) = Edge::before(&[app.address]).await else { return };

@@ -43,7 +43,7 @@ async fn an_environment_is_created_started_restarted_stopped_and_deleted() {
 }
 
 #[tokio::test]
-async fn what_has_happened_stands_in_the_log() {
+async fn events_of_an_environment_are_logged() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -100,7 +100,7 @@ async fn an_operation_is_accepted_while_another_is_under_way_and_done_when_its_t
 }
 
 #[tokio::test]
-async fn what_is_being_deleted_can_be_deleted_again_and_nothing_else() {
+async fn an_environment_that_is_being_deleted_accepts_only_another_deletion() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -156,7 +156,7 @@ async fn the_last_operation_that_was_accepted_becomes_true() {
 }
 
 #[tokio::test]
-async fn of_operations_at_once_one_begins() {
+async fn of_concurrent_operations_one_begins() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -170,7 +170,7 @@ async fn of_operations_at_once_one_begins() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_once_in_a_project() {
+async fn a_name_is_unique_in_a_project() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     studio.environment("web").await;
@@ -182,7 +182,7 @@ async fn a_name_is_taken_once_in_a_project() {
 }
 
 #[tokio::test]
-async fn a_creation_that_is_sent_again_has_one_effect() {
+async fn a_repeated_creation_has_one_effect() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
@@ -197,7 +197,7 @@ async fn a_creation_that_is_sent_again_has_one_effect() {
 }
 
 #[tokio::test]
-async fn what_is_sent_must_be_an_environment() {
+async fn invalid_environments_are_refused() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
@@ -220,7 +220,7 @@ async fn what_is_sent_must_be_an_environment() {
 }
 
 #[tokio::test]
-async fn a_project_and_an_account_have_so_many_environments() {
+async fn the_environments_of_a_project_and_of_an_account_are_limited() {
     let app = TestApp::with(&["--environments-per-project=2", "--environments-per-user=3"]).await;
     let studio = Studio::open(&app).await;
     let answers = futures_util::future::join_all(["a", "b", "c", "d"].map(|name| studio.create(name))).await;
@@ -257,7 +257,7 @@ async fn environments_are_listed_page_by_page() {
 }
 
 #[tokio::test]
-async fn a_driver_that_fails_is_asked_again() {
+async fn a_failed_driver_call_is_retried() {
     let app = TestApp::with(&["--sim-failure-rate=0.2"]).await;
     let studio = Studio::open(&app).await;
     for number in 0..10 {
@@ -273,7 +273,7 @@ async fn a_driver_that_fails_is_asked_again() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_done_ends_in_an_error_that_says_why_and_can_be_started_anew() {
+async fn an_impossible_operation_ends_in_an_error_with_a_reason_and_allows_a_new_start() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -288,7 +288,7 @@ async fn what_cannot_be_done_ends_in_an_error_that_says_why_and_can_be_started_a
 }
 
 #[tokio::test]
-async fn what_happened_behind_our_back_is_found() {
+async fn external_changes_are_detected() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let (died, removed, gone) = (studio.running("died").await, studio.running("removed").await, studio.environment("gone").await);
@@ -328,7 +328,7 @@ async fn a_deleted_project_leaves_no_container() {
 }
 
 #[tokio::test]
-async fn an_environment_of_another_driver_is_left_alone_and_can_be_forgotten() {
+async fn an_environment_of_another_driver_is_not_changed_and_can_be_removed() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -353,7 +353,7 @@ async fn the_fleet_counts_environments_by_status() {
 }
 
 #[tokio::test]
-async fn readiness_tells_which_driver_there_is() {
+async fn readiness_names_the_driver() {
     let app = TestApp::start().await;
     eventually("the driver has been called", async || {
         let readiness = app.get("/health/ready").answer().await.expect(200).json();

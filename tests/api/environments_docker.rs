@@ -20,7 +20,7 @@ async fn on_fake(engine: &FakeEngine) -> TestApp {
 }
 
 #[tokio::test]
-async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
+async fn no_request_can_change_the_container_that_the_engine_creates() {
     let engine = FakeEngine::start(Mode::Answer).await;
     let app = on_fake(&engine).await;
     let studio = Studio::open(&app).await;
@@ -71,7 +71,7 @@ async fn whatever_a_request_says_the_engine_is_asked_for_the_same_container() {
 }
 
 #[tokio::test]
-async fn an_engine_that_is_away_degrades_a_replica_and_does_not_fail_it() {
+async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
     let mut engine = FakeEngine::start(Mode::Gone).await;
     let app = on_fake(&engine).await;
     let told = async |status: &str, driver: &str| {
@@ -84,7 +84,7 @@ async fn an_engine_that_is_away_degrades_a_replica_and_does_not_fail_it() {
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
 
-    // Operations requested meanwhile are retried until the engine is available.
+    // Operations requested in the meantime are retried until the engine is available.
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
     eventually("a call has failed", async || {

@@ -45,7 +45,7 @@ async fn an_extension_is_installed_in_a_running_environment_and_removed() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_installed_says_why_and_may_be_tried_again() {
+async fn a_failed_installation_has_a_reason_and_can_be_retried() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -60,7 +60,7 @@ async fn what_cannot_be_installed_says_why_and_may_be_tried_again() {
 }
 
 #[tokio::test]
-async fn what_is_wanted_of_a_stopped_environment_is_done_when_it_starts() {
+async fn changes_to_a_stopped_environment_are_applied_at_its_start() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -74,7 +74,7 @@ async fn what_is_wanted_of_a_stopped_environment_is_done_when_it_starts() {
 }
 
 #[tokio::test]
-async fn a_new_container_gets_what_was_installed() {
+async fn a_new_container_gets_the_installed_extensions() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -94,7 +94,7 @@ async fn a_new_container_gets_what_was_installed() {
 }
 
 #[tokio::test]
-async fn only_what_is_on_the_list_can_be_installed() {
+async fn only_listed_extensions_can_be_installed() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;

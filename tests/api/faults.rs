@@ -16,7 +16,7 @@ async fn visit(app: &TestApp, user: &User, path: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn unless_they_are_turned_on_there_are_no_faults_for_anybody() {
+async fn without_fault_injection_no_user_can_create_faults() {
     let app = TestApp::start().await;
     let admin = app.admin().await;
     let one = format!("{LIST}/{}", Uuid::new_v4());
@@ -36,7 +36,7 @@ async fn unless_they_are_turned_on_there_are_no_faults_for_anybody() {
 }
 
 #[tokio::test]
-async fn a_fault_is_made_read_replaced_listed_and_ended() {
+async fn a_fault_is_created_read_replaced_listed_and_ended() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     let (first, second) = (Uuid::new_v4(), Uuid::new_v4());
@@ -70,7 +70,7 @@ async fn a_fault_is_made_read_replaced_listed_and_ended() {
 }
 
 #[tokio::test]
-async fn what_cannot_become_a_fault_is_refused_by_its_fields_and_changes_nothing() {
+async fn an_invalid_fault_is_refused_with_its_fields_and_changes_nothing() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     let kept = app.begin(&admin, &json!({ "fault": "driver", "operation": "pull" })).await;
@@ -147,7 +147,7 @@ async fn what_cannot_become_a_fault_is_refused_by_its_fields_and_changes_nothing
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_with_a_fault_is_said_at_once() {
+async fn all_errors_in_a_fault_are_returned_together() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     let order = json!({ "fault": "latency", "percent": 0, "route": "/nowhere", "status": 500, "expires_in": 0 });
@@ -157,7 +157,7 @@ async fn everything_that_is_wrong_with_a_fault_is_said_at_once() {
 }
 
 #[tokio::test]
-async fn the_page_is_for_admins_and_shows_what_fails() {
+async fn the_page_is_for_admins_and_shows_the_active_faults() {
     let app = TestApp::with_faults(&[]).await;
     let (admin, member) = (app.admin().await, app.user("ada").await);
     let left = app.get(PAGE).header("accept", "text/html").answer().await.expect(303);
@@ -207,7 +207,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
 }
 
 #[tokio::test]
-async fn who_makes_and_ends_faults_stands_in_the_log_and_so_does_what_becomes_of_them() {
+async fn the_log_shows_who_creates_and_ends_faults_and_their_outcome() {
     let stores = Stores::new().await;
     let program = Program::serve(&stores, &[("FAULTS", "true")]).await;
     let client = reqwest::Client::builder().no_proxy().build().unwrap();

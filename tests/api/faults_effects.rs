@@ -60,7 +60,7 @@ impl Fixture {
         .await
     }
 
-    /// Ends the fault, then injects one that expires; after each, sends requests until it has no more effect.
+    /// Ends the fault, then injects one that expires; after each end, sends requests until the fault has no effect.
     async fn ends(&self, fault: &Value, ask: impl AsyncFn() -> Answer) {
         self.app.end_faults(&self.admin).await;
         self.until_over(fault, &ask).await;
@@ -121,7 +121,7 @@ async fn an_error_is_answered_and_counted_as_the_handlers_own() {
 }
 
 #[tokio::test]
-async fn a_panic_ends_its_request_alone_and_is_counted() {
+async fn a_panic_ends_only_its_request_and_is_counted() {
     let fixture = Fixture::new().await;
     let fault = json!({ "fault": "panic", "route": "/api/projects" });
     let ask = async || fixture.get("/api/projects").await;

@@ -16,7 +16,7 @@ async fn status(app: &TestApp) -> u16 {
 }
 
 #[tokio::test]
-async fn a_fault_of_one_replica_spares_the_others_and_one_of_all_strikes_all() {
+async fn a_fault_of_one_replica_affects_only_it_and_a_fault_of_all_affects_all() {
     let stores = Stores::new().await;
     let first = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-1"]).await;
     let second = TestApp::on(&stores, &[FAULTS, LONG_TIMEOUTS[0], "--replica=backend-2"]).await;
@@ -34,7 +34,7 @@ async fn a_fault_of_one_replica_spares_the_others_and_one_of_all_strikes_all() {
 }
 
 #[tokio::test]
-async fn a_fault_strikes_about_as_often_as_it_says() {
+async fn a_fault_is_injected_about_as_often_as_configured() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     app.begin(&admin, &json!({ "fault": "error", "status": 500, "route": ROUTE, "percent": 50 })).await;
@@ -51,7 +51,7 @@ async fn a_fault_strikes_about_as_often_as_it_says() {
 }
 
 #[tokio::test]
-async fn without_a_route_everything_fails_but_what_operators_need() {
+async fn a_fault_without_a_route_affects_every_route_except_those_of_operators() {
     let app = TestApp::with_faults(&[]).await;
     let admin = app.admin().await;
     app.begin(&admin, &json!({ "fault": "panic" })).await;
@@ -71,7 +71,7 @@ async fn without_a_route_everything_fails_but_what_operators_need() {
 }
 
 #[tokio::test]
-async fn while_postgres_is_away_the_last_list_holds_and_faults_expire() {
+async fn while_postgres_is_down_the_last_list_applies_and_faults_expire() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[FAULTS, &through("database-url", &stores.database_url(), proxy.address)]).await;

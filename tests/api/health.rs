@@ -57,7 +57,7 @@ async fn a_replica_starts_without_its_stores_and_gets_ready_by_itself() {
 }
 
 #[tokio::test]
-async fn without_redis_a_replica_is_ready_and_says_that_it_is_degraded() {
+async fn without_redis_a_replica_is_ready_and_reports_that_it_is_degraded() {
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
@@ -98,7 +98,7 @@ async fn a_replica_that_requires_redis_is_unready_without_it() {
 }
 
 #[tokio::test]
-async fn a_replica_that_leaves_says_so_at_once_and_finishes_what_is_in_flight() {
+async fn a_stopping_replica_reports_it_at_once_and_finishes_requests_in_flight() {
     let app = TestApp::with(&["--drain-delay=1s"]).await;
     let mut in_flight = half_a_request(&app).await;
     let mut idle = app.raw().await;
@@ -165,7 +165,7 @@ async fn one_replica_at_a_time_counts_for_the_fleet() {
 }
 
 #[tokio::test]
-async fn metrics_ask_for_their_token_under_every_name() {
+async fn metrics_require_their_token_under_every_path() {
     let app = TestApp::with(&["--metrics-token=a-token-that-is-long-enough"]).await;
     for path in ["/metrics", "/health/metrics", "/api/metrics"] {
         app.get(path).answer().await.problem(401, "unauthenticated");
@@ -181,7 +181,7 @@ async fn metrics_ask_for_their_token_under_every_name() {
 }
 
 #[tokio::test]
-async fn an_operator_learns_what_is_running() {
+async fn an_operator_can_read_the_running_version() {
     let app = TestApp::with(&["--replica=backend-7"]).await;
     let version = app.get("/version").answer().await.expect(200);
     let running = version.json();
@@ -213,7 +213,7 @@ async fn the_interface_describes_itself() {
 }
 
 #[tokio::test]
-async fn the_edge_passes_on_what_is_described_and_nothing_internal() {
+async fn the_edge_exposes_described_routes_and_no_internal_ones() {
     let app = TestApp::start().await;
     let Some(edge) = Edge::before(&[app.address]).await else { return };
     let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).build().unwrap();

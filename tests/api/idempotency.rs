@@ -10,7 +10,7 @@ async fn create(app: &TestApp, user: &User, key: &str, name: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_request_that_is_sent_again_gets_the_first_answer() {
+async fn a_repeated_request_gets_the_first_response() {
     let stores = Stores::new().await;
     let (one, two) = (TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await);
     let ada = one.user("ada").await;
@@ -31,7 +31,7 @@ async fn a_request_that_is_sent_again_gets_the_first_answer() {
 }
 
 #[tokio::test]
-async fn a_key_stands_for_one_request_of_one_account() {
+async fn a_key_identifies_one_request_of_one_account() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     create(&app, &ada, "k-1", "One").await.expect(201);
@@ -60,7 +60,7 @@ async fn a_refused_request_does_not_use_its_key_up() {
 }
 
 #[tokio::test]
-async fn of_fifty_requests_at_once_one_has_an_effect_and_all_agree() {
+async fn of_fifty_concurrent_requests_one_has_an_effect_and_all_get_the_same_response() {
     let stores = Stores::new().await;
     // Fifty requests share five connections: on a busy machine some wait for more than a second.
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s"];

@@ -19,7 +19,7 @@ fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
 }
 
 #[tokio::test]
-async fn figures_come_from_the_platform_and_are_believed_for_a_while() {
+async fn figures_come_from_the_platform_and_are_cached_for_a_while() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
@@ -64,7 +64,7 @@ async fn figures_belong_to_the_account_that_is_linked() {
 }
 
 #[tokio::test]
-async fn a_platform_that_is_away_is_said_to_be_in_time() {
+async fn an_unavailable_platform_is_reported_within_the_time_limit() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;
@@ -84,7 +84,7 @@ async fn a_platform_that_is_away_is_said_to_be_in_time() {
 }
 
 #[tokio::test]
-async fn a_platform_that_asks_for_fewer_requests_tells_when_to_ask_again() {
+async fn the_rate_limit_of_a_platform_is_returned_with_the_time_to_retry() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
@@ -96,7 +96,7 @@ async fn a_platform_that_asks_for_fewer_requests_tells_when_to_ask_again() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_not_taken_is_renewed_and_one_that_cannot_be_asks_to_link_again() {
+async fn a_rejected_token_is_refreshed_or_the_account_must_be_linked_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["x", "mastodon"]).await;
@@ -123,7 +123,7 @@ async fn there_are_none_of_platforms_that_one_cannot_post_on() {
 }
 
 #[tokio::test]
-async fn figures_that_are_none_are_not_believed() {
+async fn invalid_figures_are_rejected() {
     let platforms = Platforms::start().await;
     let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;

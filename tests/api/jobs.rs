@@ -32,7 +32,7 @@ async fn a_job_runs_after_its_commit_and_never_when_its_transaction_was_rolled_b
 }
 
 #[tokio::test]
-async fn a_job_is_woken_and_does_not_wait_until_its_replica_looks() {
+async fn a_notification_starts_a_job_before_the_next_poll() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(LeasePolicy { poll_interval: Duration::from_hours(1), ..quick() }, 2, async |work: Work| {
         work.effect().await?;
@@ -50,7 +50,7 @@ async fn a_job_is_woken_and_does_not_wait_until_its_replica_looks() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_fails_before_its_commit_has_no_effect_and_is_made_again() {
+async fn an_attempt_that_fails_before_its_commit_has_no_effect_and_is_retried() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(quick(), 2, async |work: Work| {
         if work.attempt().await == 1 {
@@ -135,7 +135,7 @@ async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
 }
 
 #[tokio::test]
-async fn a_failed_job_waits_as_long_as_the_other_side_asked_for() {
+async fn a_failed_job_waits_as_long_as_the_called_service_requested() {
     let fixture = Fixture::new().await;
     let after = Some(Duration::from_hours(1));
     let replica = fixture.replica(quick(), 1, move |_| async move { Err(Failure::Retry { reason: "busy\0".to_owned(), after }) });
@@ -146,7 +146,7 @@ async fn a_failed_job_waits_as_long_as_the_other_side_asked_for() {
 }
 
 #[tokio::test]
-async fn a_job_is_given_up_in_the_transaction_that_buries_it() {
+async fn a_job_is_given_up_in_the_transaction_that_dead_letters_it() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(quick(), 1, async |work: Work| {
         drop(work.begin().await?);
@@ -205,7 +205,7 @@ async fn kinds_that_a_replica_does_not_know_are_left_to_those_that_do() {
 }
 
 #[tokio::test]
-async fn a_replica_that_leaves_waits_for_what_is_running() {
+async fn a_stopping_replica_waits_for_running_jobs() {
     let fixture = Fixture::new().await;
     let gate = Gate::closed();
     let replica = fixture.replica(quick(), 1, gate.then_effect());
@@ -224,7 +224,7 @@ async fn a_replica_that_leaves_waits_for_what_is_running() {
 }
 
 #[tokio::test]
-async fn a_replica_that_leaves_gives_back_what_does_not_end_and_the_attempt_does_not_count() {
+async fn a_stopping_replica_releases_unfinished_jobs_and_their_attempts_do_not_count() {
     let fixture = Fixture::new().await;
     let leaving = fixture.replica(quick(), 3, async |work: Work| {
         // Its transaction is open and has completed the job when it is aborted.
@@ -269,7 +269,7 @@ async fn every_attempt_is_counted_once_by_how_it_ended() {
 }
 
 #[tokio::test]
-async fn the_fleet_reports_what_waits_and_for_how_long() {
+async fn the_fleet_reports_waiting_jobs_and_their_age() {
     let fixture = Fixture::new().await;
     let exporter = Exporter::default();
     let metrics = exporter.metrics();

@@ -82,7 +82,7 @@ async fn besiege(app: &TestApp) {
 
 /// With the default limits. Previously, ten wrong passwords locked everybody out of the account.
 #[tokio::test]
-async fn ten_wrong_passwords_of_a_stranger_stop_the_stranger_alone() {
+async fn ten_wrong_passwords_of_a_stranger_block_only_the_stranger() {
     let app = TestApp::start().await;
     at(HOME).register(&app, ADA).await;
     elsewhere(1).guesses(&app, ADA, 10).await;
@@ -109,7 +109,7 @@ async fn the_owner_gets_in_while_strangers_guess() {
 }
 
 #[tokio::test]
-async fn the_owner_gets_in_while_strangers_guess_and_redis_is_away() {
+async fn the_owner_can_sign_in_while_strangers_guess_and_redis_is_down() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let redis = through("redis-url", &stores.redis_url(), proxy.address);
@@ -117,7 +117,7 @@ async fn the_owner_gets_in_while_strangers_guess_and_redis_is_away() {
 }
 
 #[tokio::test]
-async fn what_one_replica_knows_of_clients_the_others_know() {
+async fn replicas_share_their_known_clients() {
     let stores = Stores::new().await;
     let key = format!("--token-keys={TOKEN_KEY}");
     let arguments = [key.as_str(), FEW[0], FEW[1]];
@@ -130,7 +130,7 @@ async fn what_one_replica_knows_of_clients_the_others_know() {
 }
 
 #[tokio::test]
-async fn whoever_signs_in_by_a_platform_is_known_as_well() {
+async fn a_client_that_signs_in_by_a_platform_becomes_known() {
     let platforms = Platforms::start().await;
     let [file, key] = platforms.arguments();
     let app = TestApp::with(&[&file, &key, FEW[0], FEW[1]]).await;
@@ -176,7 +176,7 @@ async fn an_address_that_guesses_at_everything_keeps_out_no_device() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_was_not_made_for_the_account_is_a_strangers() {
+async fn an_invalid_device_cookie_counts_as_a_strangers() {
     let app = TestApp::with(&FEW).await;
     let ada = at(HOME).register(&app, ADA).await;
     let eve = elsewhere(9).register(&app, "eve@example.com").await;

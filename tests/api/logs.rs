@@ -14,7 +14,7 @@ use crate::support::log_fixture::{Fixture, Text, texts};
 use crate::support::{Ask, Mode, Studio, TestApp, eventually, when};
 
 #[tokio::test]
-async fn what_an_environment_writes_is_stored_in_order_and_read_in_parts() {
+async fn the_output_of_an_environment_is_stored_in_order_and_read_in_pages() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let replica = fixture.replica(&[]);
     fixture.until_stored(fixture.environment(), 300).await;
@@ -50,7 +50,7 @@ async fn replicas_share_the_logs_and_each_line_is_stored_once() {
 }
 
 #[tokio::test]
-async fn when_a_replica_dies_another_goes_on_where_it_was() {
+async fn when_a_replica_dies_another_continues_at_its_position() {
     let fixture = Fixture::new(3, 500, &[]).await;
     let first = fixture.replica(&[]);
     for environment in &fixture.environments {
@@ -76,7 +76,7 @@ async fn when_a_replica_dies_another_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-async fn a_replica_that_leaves_gives_its_logs_back_at_once() {
+async fn a_stopping_replica_releases_its_logs_at_once() {
     let fixture = Fixture::new(3, 500, &[]).await;
     let first = fixture.replica(&[]);
     for environment in &fixture.environments {
@@ -92,7 +92,7 @@ async fn a_replica_that_leaves_gives_its_logs_back_at_once() {
 }
 
 #[tokio::test]
-async fn an_outage_of_postgres_loses_no_line_and_doubles_none() {
+async fn an_outage_of_postgres_loses_and_duplicates_no_line() {
     for outage in [Mode::Refuse, Mode::Hang] {
         let fixture = Fixture::new(2, 500, &[]).await;
         let (replica, postgres) = fixture.replica_behind_a_proxy().await;
@@ -202,7 +202,7 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
 }
 
 #[tokio::test]
-async fn a_container_that_is_started_again_goes_on_in_the_same_log() {
+async fn a_restarted_container_continues_the_same_log() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -221,7 +221,7 @@ async fn a_container_that_is_started_again_goes_on_in_the_same_log() {
 }
 
 #[tokio::test]
-async fn a_restart_that_nobody_saw_loses_nothing_of_the_new_run() {
+async fn an_unobserved_restart_loses_no_line_of_the_new_run() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let environment = fixture.environment();
     let _replica = fixture.replica(&[]);
@@ -240,7 +240,7 @@ async fn a_restart_that_nobody_saw_loses_nothing_of_the_new_run() {
 }
 
 #[tokio::test]
-async fn output_that_ends_too_early_is_told_and_taken_up_again() {
+async fn an_unexpected_end_of_output_is_reported_and_the_log_resumed() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -259,7 +259,7 @@ async fn output_that_ends_too_early_is_told_and_taken_up_again() {
 }
 
 #[tokio::test]
-async fn a_log_is_given_back_whose_environment_is_said_not_to_run_though_it_writes() {
+async fn a_log_is_released_when_its_environment_has_another_status_though_it_writes() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -335,7 +335,7 @@ async fn a_log_is_read_from_its_end_or_from_where_one_was() {
 }
 
 #[tokio::test]
-async fn a_query_that_no_log_understands_is_refused() {
+async fn an_invalid_log_query_is_refused() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let path = format!("/api/environments/{}/logs", studio.environment("web").await);

@@ -76,7 +76,7 @@ async fn append(fixture: &Fixture, lines: usize) {
 }
 
 #[tokio::test]
-async fn readers_at_every_replica_that_come_and_go_are_given_every_line_once() {
+async fn readers_that_move_between_replicas_receive_every_line_once() {
     let fixture = Fixture::new(2, 300, &[]).await;
     let replicas = [fixture.replica(&[]), fixture.replica(&[]), fixture.replica(&[])];
     let environment = fixture.environment();
@@ -154,7 +154,7 @@ async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
 }
 
 #[tokio::test]
-async fn a_reader_that_lags_holds_up_nobody_and_misses_nothing() {
+async fn a_slow_reader_delays_no_other_and_misses_no_line() {
     let fixture = Fixture::new(1, 1, &[]).await;
     let replica = quiet(&fixture);
     let mut readers = [Reader::begin(&replica.live, fixture.environment(), 0), Reader::begin(&replica.live, fixture.environment(), 0)];
@@ -207,7 +207,7 @@ async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_away_is_waited_for() {
+async fn readers_wait_for_an_unavailable_database() {
     let fixture = Fixture::new(1, 1, &[]).await;
     let (replica, postgres) = fixture.replica_behind_a_proxy().await;
     let replica = replica.kill();

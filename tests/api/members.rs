@@ -75,7 +75,7 @@ async fn only_accounts_become_members() {
 }
 
 #[tokio::test]
-async fn a_full_project_takes_nobody_more_and_still_changes_roles() {
+async fn a_full_project_accepts_no_member_but_still_changes_roles() {
     let app = TestApp::start().await;
     let (ada, bob, eve) = (app.user("ada").await, app.user("bob").await, app.user("eve").await);
     let project = app.project(&ada, "One", "private").await;

@@ -45,7 +45,7 @@ async fn a_panic_is_one_500_and_the_process_lives() {
 }
 
 #[tokio::test]
-async fn a_panic_in_the_middle_of_an_answer_is_counted_once_and_hurts_nobody_else() {
+async fn a_panic_in_the_middle_of_a_response_is_counted_once_and_affects_no_other_request() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     let mut raw = app.raw().await;
@@ -230,7 +230,7 @@ async fn hostile_methods_paths_and_headers_make_no_series() {
 }
 
 #[tokio::test]
-async fn every_closed_label_set_is_there_before_the_first_event() {
+async fn every_closed_label_set_is_exposed_before_the_first_event() {
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
     let app = TestApp::with(&[&file, &keys, FAULTS]).await;
@@ -303,7 +303,7 @@ async fn connections_are_counted_while_they_are_open() {
 }
 
 #[tokio::test]
-async fn cache_and_redis_figures_follow_what_happens() {
+async fn cache_and_redis_metrics_follow_events() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;

@@ -48,7 +48,7 @@ async fn a_release_whose_migration_fails_does_not_keep_the_next_one_waiting() {
 }
 
 #[tokio::test]
-async fn a_replica_that_waits_for_a_migration_says_for_whose() {
+async fn a_replica_that_waits_for_a_migration_names_the_migrating_replica() {
     let stores = Stores::new().await;
     let options: PgConnectOptions = stores.database_url().as_str().parse().unwrap();
     let mut other = options.application_name("vitrine-backend-9").connect().await.unwrap();

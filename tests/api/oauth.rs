@@ -10,7 +10,7 @@ fn operations(now: &Scrape, before: &Scrape, platform: &str, operation: &str, st
 }
 
 #[tokio::test]
-async fn the_platforms_are_told_without_their_secrets() {
+async fn platforms_are_listed_without_their_secrets() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let answer = app.get("/api/oauth/platforms").answer().await.expect(200);
@@ -57,7 +57,7 @@ async fn every_platform_for_signing_in_makes_an_account_once_and_finds_it_again(
 }
 
 #[tokio::test]
-async fn an_account_that_a_platform_made_has_no_password_to_sign_in_with() {
+async fn an_account_created_by_a_platform_login_has_no_password() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     Browser::new().visit(&app, "google", "ada").await.expect(303);
@@ -67,7 +67,7 @@ async fn an_account_that_a_platform_made_has_no_password_to_sign_in_with() {
 }
 
 #[tokio::test]
-async fn who_is_signed_in_links_accounts_and_stays_who_it_is() {
+async fn a_signed_in_user_links_accounts_and_stays_the_same_user() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -92,7 +92,7 @@ async fn who_is_signed_in_links_accounts_and_stays_who_it_is() {
 }
 
 #[tokio::test]
-async fn a_platform_for_posting_only_is_no_way_in() {
+async fn a_platform_for_posting_cannot_sign_users_in() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     app.get("/api/oauth/mastodon/start").answer().await.problem(401, "unauthenticated");
@@ -125,7 +125,7 @@ async fn tabs_with_different_platforms_do_not_disturb_each_other() {
 }
 
 #[tokio::test]
-async fn the_cookie_of_a_flow_is_for_nobody_else_to_read_or_send() {
+async fn the_cookie_of_a_flow_is_unreadable_to_scripts_and_other_sites() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let answer = app.get("/api/oauth/google/start").answer().await;
@@ -164,7 +164,7 @@ async fn an_unlinked_account_is_revoked_at_its_platform() {
 }
 
 #[tokio::test]
-async fn the_last_way_in_stays() {
+async fn the_last_login_method_cannot_be_removed() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let mut browser = Browser::new();
@@ -179,7 +179,7 @@ async fn the_last_way_in_stays() {
 }
 
 #[tokio::test]
-async fn of_two_last_ways_in_that_are_unlinked_at_once_one_stays() {
+async fn of_the_last_two_login_methods_unlinked_at_once_one_stays() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     for round in 0..5 {
@@ -200,7 +200,7 @@ async fn of_two_last_ways_in_that_are_unlinked_at_once_one_stays() {
 }
 
 #[tokio::test]
-async fn a_link_that_is_made_again_takes_the_new_tokens() {
+async fn a_repeated_link_stores_the_new_tokens() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -281,7 +281,7 @@ async fn a_refresh_that_its_client_does_not_wait_for_is_finished() {
 }
 
 #[tokio::test]
-async fn a_platform_that_takes_a_refresh_token_no_more_is_to_be_linked_again() {
+async fn a_platform_that_rejects_a_refresh_token_must_be_linked_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;

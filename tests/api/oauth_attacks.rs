@@ -76,7 +76,7 @@ async fn a_state_that_is_missing_or_another_browsers_is_refused() {
 }
 
 #[tokio::test]
-async fn a_cookie_that_is_made_up_changed_or_of_another_platform_is_none() {
+async fn a_forged_changed_or_foreign_cookie_is_ignored() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let mut browser = Browser::new();
@@ -95,7 +95,7 @@ async fn a_cookie_that_is_made_up_changed_or_of_another_platform_is_none() {
 }
 
 #[tokio::test]
-async fn a_state_comes_back_once_even_ten_times_at_once() {
+async fn a_state_is_accepted_once_even_in_ten_concurrent_callbacks() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let mut browser = Browser::new();
@@ -117,7 +117,7 @@ async fn a_state_comes_back_once_even_ten_times_at_once() {
 }
 
 #[tokio::test]
-async fn a_state_that_comes_back_too_late_is_refused() {
+async fn an_expired_state_is_refused() {
     let platforms = Platforms::start().await;
     let [file, key] = platforms.arguments();
     let app = TestApp::with(&[&file, &key, "--oauth-lifetime=1ms"]).await;
@@ -136,7 +136,7 @@ async fn a_state_that_comes_back_too_late_is_refused() {
 }
 
 #[tokio::test]
-async fn a_statement_of_identity_with_one_thing_wrong_is_not_believed() {
+async fn an_id_token_with_one_wrong_value_is_rejected() {
     let scene = Scene::new().await;
     let table = [
         ("issuer", "oauth_issuer_mismatch"),
@@ -167,7 +167,7 @@ async fn a_statement_of_identity_with_one_thing_wrong_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_discovery_document_of_another_issuer_is_not_believed() {
+async fn a_discovery_document_of_another_issuer_is_rejected() {
     let scene = Scene::new().await;
     scene.platforms.turn("google", json!({ "lie": "discovery_issuer" })).await;
     let before = scene.app.settled().await;
@@ -177,7 +177,7 @@ async fn a_discovery_document_of_another_issuer_is_not_believed() {
 }
 
 #[tokio::test]
-async fn a_code_of_somebody_else_or_none_is_refused() {
+async fn a_missing_or_foreign_code_is_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "github"] {
@@ -211,7 +211,7 @@ async fn the_answer_of_another_issuer_is_refused_before_its_code_is_sent_anywher
 }
 
 #[tokio::test]
-async fn who_says_no_is_not_signed_in() {
+async fn a_user_who_denies_consent_is_not_signed_in() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let mut browser = Browser::new();
@@ -225,7 +225,7 @@ async fn who_says_no_is_not_signed_in() {
 }
 
 #[tokio::test]
-async fn an_address_that_leads_elsewhere_is_not_returned_to() {
+async fn a_return_address_of_another_site_is_refused() {
     let scene = Scene::new().await;
     let hostile = [
         "https://evil.example",
@@ -251,7 +251,7 @@ async fn an_address_that_leads_elsewhere_is_not_returned_to() {
 }
 
 #[tokio::test]
-async fn an_identity_that_is_somebody_elses_is_not_linked() {
+async fn an_identity_of_another_account_is_not_linked() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let (ada, mallory) = (app.user("ada").await, app.user("mallory").await);
@@ -311,7 +311,7 @@ async fn an_address_that_the_platform_has_not_verified_makes_no_account() {
 }
 
 #[tokio::test]
-async fn a_link_is_made_for_nobody_but_who_began_it() {
+async fn a_link_is_created_only_for_the_user_who_began_it() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let (ada, mallory) = (app.user("ada").await, app.user("mallory").await);
@@ -327,7 +327,7 @@ async fn a_link_is_made_for_nobody_but_who_began_it() {
 }
 
 #[tokio::test]
-async fn another_site_cannot_begin_a_link_for_who_is_signed_in_here() {
+async fn another_site_cannot_begin_a_link_for_a_signed_in_user() {
     let scene = Scene::new().await;
     let user = scene.app.user("ada").await;
     let start = || scene.app.get("/api/oauth/x/start").header("cookie", format!("vitrine={}", user.token));
@@ -340,7 +340,7 @@ async fn another_site_cannot_begin_a_link_for_who_is_signed_in_here() {
 }
 
 #[tokio::test]
-async fn a_platform_that_is_not_there_is_not_found() {
+async fn an_unknown_platform_is_not_found() {
     let scene = Scene::new().await;
     for platform in ["facebook", "Google", "google%00", "..%2Fx", "%F0%9F%92%A9"] {
         for step in ["start", "callback"] {

@@ -11,7 +11,7 @@ use crate::support::{Ask, Browser, Platforms, TestApp, eventually, when};
 const PROMISE: Duration = Duration::from_secs(5);
 
 #[tokio::test]
-async fn a_platform_that_is_away_is_said_to_be_and_sessions_go_on() {
+async fn an_unavailable_platform_is_reported_and_sessions_continue() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let mut signed_in = Browser::new();
@@ -47,7 +47,7 @@ async fn a_platform_that_is_away_is_said_to_be_and_sessions_go_on() {
 }
 
 #[tokio::test]
-async fn a_platform_that_is_away_from_the_start_is_said_to_be_and_found_when_it_is_back() {
+async fn a_platform_that_is_down_at_the_start_is_reported_and_detected_when_it_is_back() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     for outage in ["refuse", "hang", "error"] {
@@ -62,7 +62,7 @@ async fn a_platform_that_is_away_from_the_start_is_said_to_be_and_found_when_it_
 }
 
 #[tokio::test]
-async fn a_slow_platform_holds_up_nobody_else() {
+async fn a_slow_platform_delays_no_other_request() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let mut slow = Browser::new();
@@ -80,7 +80,7 @@ async fn a_slow_platform_holds_up_nobody_else() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_refreshed_now_can_be_refreshed_later() {
+async fn a_token_that_cannot_be_refreshed_now_can_be_refreshed_later() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -159,7 +159,7 @@ async fn settings_that_cannot_work_are_refused_at_the_start() {
 }
 
 #[tokio::test]
-async fn a_key_is_wanted_as_soon_as_there_are_platforms() {
+async fn a_key_is_required_as_soon_as_platforms_are_configured() {
     let platforms = Platforms::start().await;
     let [file, _] = platforms.arguments();
     let stores = crate::support::Stores::new().await;

@@ -40,7 +40,7 @@ async fn no_token_can_be_read_in_the_database() {
 }
 
 #[tokio::test]
-async fn a_key_is_replaced_in_three_steps_and_nobody_notices() {
+async fn a_key_is_rotated_in_three_steps_without_an_outage() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -77,7 +77,7 @@ async fn a_key_is_replaced_in_three_steps_and_nobody_notices() {
 }
 
 #[tokio::test]
-async fn what_no_key_opens_any_more_is_to_be_linked_again() {
+async fn an_account_whose_token_no_key_can_open_must_be_linked_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;

@@ -58,7 +58,7 @@ fn claims(id_token: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_real_provider_signs_somebody_in_refreshes_and_is_told_of_the_end() {
+async fn a_real_provider_signs_a_user_in_refreshes_and_receives_the_revocation() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let platforms = Platforms::start().await;
     platforms.rewrite(|text| {
@@ -90,7 +90,7 @@ async fn a_real_provider_signs_somebody_in_refreshes_and_is_told_of_the_end() {
 }
 
 #[tokio::test]
-async fn somebody_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_revoked() {
+async fn a_user_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_revoked() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let discovered = discovery(&provider).await;
     assert_eq!(discovered["issuer"], provider.issuer);
@@ -121,7 +121,7 @@ async fn somebody_signs_in_at_the_real_provider_and_its_tokens_rotate_and_are_re
 }
 
 #[tokio::test]
-async fn the_real_provider_gives_no_code_without_a_challenge() {
+async fn the_real_provider_issues_no_code_without_a_challenge() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let discovered = discovery(&provider).await;
     let back = provider.login(&authorization(&provider, &discovered["authorization_endpoint"], false)).await;

@@ -35,7 +35,7 @@ fn page(answer: Answer, status: u16) -> String {
 }
 
 #[tokio::test]
-async fn every_page_is_there_for_who_may_see_it() {
+async fn every_page_is_shown_to_users_who_may_see_it() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let environment = studio.environment("box").await;
@@ -55,7 +55,7 @@ async fn every_page_is_there_for_who_may_see_it() {
 }
 
 #[tokio::test]
-async fn who_is_not_signed_in_is_sent_to_do_so_and_back() {
+async fn a_visitor_is_redirected_to_the_login_and_back() {
     let app = TestApp::start().await;
     let id = uuid::Uuid::now_v7();
     let paths = [format!("/studio/projects/{id}"), format!("/studio/environments/{id}")];
@@ -69,7 +69,7 @@ async fn who_is_not_signed_in_is_sent_to_do_so_and_back() {
 }
 
 #[tokio::test]
-async fn nobody_is_sent_to_another_site_after_signing_in() {
+async fn a_login_never_redirects_to_another_site() {
     let app = TestApp::start().await;
     for next in
         ["https://evil.example/", "//evil.example/", "/\\evil.example", "javascript:alert(1)", "%2F%2Fevil.example", "/%0d%0aevil.example"]
@@ -80,7 +80,7 @@ async fn nobody_is_sent_to_another_site_after_signing_in() {
 }
 
 #[tokio::test]
-async fn what_is_not_the_readers_is_not_there() {
+async fn private_pages_of_other_users_are_not_found() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let environment = studio.environment("box").await;
@@ -100,7 +100,7 @@ async fn what_is_not_the_readers_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_problem_is_a_page_for_who_follows_a_link_and_a_problem_for_programs() {
+async fn an_error_is_a_page_for_browsers_and_problem_json_for_programs() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let html = page(visit(&app, "/nothing/here").answer().await, 404);
@@ -115,7 +115,7 @@ async fn a_problem_is_a_page_for_who_follows_a_link_and_a_problem_for_programs()
 }
 
 #[tokio::test]
-async fn what_people_write_is_text_on_every_page() {
+async fn user_input_is_escaped_on_every_page() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let evil = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>";

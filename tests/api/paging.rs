@@ -84,7 +84,7 @@ async fn sessions_and_members_are_paged_alike() {
 }
 
 #[tokio::test]
-async fn limits_and_cursors_that_no_list_answered_are_refused() {
+async fn invalid_limits_and_cursors_are_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;

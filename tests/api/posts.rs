@@ -79,7 +79,7 @@ async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
 }
 
 #[tokio::test]
-async fn a_post_is_told_to_its_author_and_to_members_and_to_nobody_else() {
+async fn a_post_is_visible_only_to_its_author_and_to_members() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;
@@ -125,7 +125,7 @@ async fn the_list_runs_from_new_to_old_page_by_page_with_deliveries() {
 }
 
 #[tokio::test]
-async fn what_is_not_published_or_not_linked_cannot_be_posted() {
+async fn unpublished_projects_and_unlinked_platforms_cannot_be_posted() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;

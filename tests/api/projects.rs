@@ -15,7 +15,7 @@ async fn read(app: &TestApp, user: &User, id: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn a_project_is_made_read_changed_and_deleted() {
+async fn a_project_is_created_read_changed_and_deleted() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let before = app.settled().await;
@@ -118,7 +118,7 @@ async fn every_condition_holds_for_every_operation_on_a_version() {
 }
 
 #[tokio::test]
-async fn a_change_wants_the_version_that_was_read() {
+async fn a_change_requires_the_version_that_was_read() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;

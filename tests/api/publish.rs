@@ -48,7 +48,7 @@ fn published(after: &Scrape, before: &Scrape) -> f64 {
 }
 
 #[tokio::test]
-async fn a_published_project_is_public_until_it_is_private_and_shown_until_it_is_taken_out() {
+async fn a_project_is_public_until_it_is_private_and_shown_until_it_is_unpublished() {
     let fixture = Fixture::new().await;
     let before = fixture.app.settled().await;
     fixture.shown("first-light").await.problem(404, "not_found");
@@ -71,7 +71,7 @@ async fn a_published_project_is_public_until_it_is_private_and_shown_until_it_is
 }
 
 #[tokio::test]
-async fn what_is_published_or_not_already_stays_as_it_is() {
+async fn publishing_or_unpublishing_again_changes_nothing() {
     let fixture = Fixture::new().await;
     let rows = fixture.app.stores.contents().await;
     let answer = fixture.unpublish().await.expect(200);
@@ -96,7 +96,7 @@ async fn what_is_published_or_not_already_stays_as_it_is() {
 }
 
 #[tokio::test]
-async fn many_who_publish_one_project_at_once_publish_it_once() {
+async fn concurrent_requests_publish_a_project_once() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
@@ -112,7 +112,7 @@ async fn many_who_publish_one_project_at_once_publish_it_once() {
 }
 
 #[tokio::test]
-async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_are_told() {
+async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_get_an_error() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
@@ -143,7 +143,7 @@ async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_are_told() 
 }
 
 #[tokio::test]
-async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
+async fn an_invalid_slug_is_refused_with_a_reason_and_changes_nothing() {
     let fixture = Fixture::new().await;
     let (rows, before) = (fixture.app.stores.contents().await, fixture.app.settled().await);
     let (long, longer) = ("x".repeat(61), "x".repeat(10_000));
@@ -201,7 +201,7 @@ async fn what_is_no_slug_is_refused_with_its_reason_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_is_made_of_a_name_can_be_published_and_what_was_made_before_the_rules_is_asked_for_another() {
+async fn a_generated_slug_can_be_published_and_an_older_invalid_one_must_be_replaced() {
     let fixture = Fixture::new().await;
     for (name, slug) in [("New", "new-project"), ("日本語", "project"), ("x", "x-project"), (&"y".repeat(80), &"y".repeat(60))] {
         let id = made(&fixture.app, &fixture.ada, name).await;
@@ -220,7 +220,7 @@ async fn what_is_made_of_a_name_can_be_published_and_what_was_made_before_the_ru
 }
 
 #[tokio::test]
-async fn a_slug_that_a_hidden_project_has_is_taken_too() {
+async fn the_slug_of_a_hidden_project_is_also_taken() {
     let fixture = Fixture::new().await;
     let eve = fixture.app.user("eve").await;
     let id = made(&fixture.app, &eve, "Other").await;

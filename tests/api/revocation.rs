@@ -105,7 +105,7 @@ async fn every_session_that_is_ended_at_once_is_refused_by_every_replica() {
 }
 
 #[tokio::test]
-async fn a_replica_that_dies_after_its_answer_takes_nothing_along() {
+async fn a_replica_that_dies_after_its_response_loses_no_revocation() {
     let fixture = RevocationFixture::start().await;
     fixture.cache_session(&fixture.ada.token).await;
     fixture.redis.set(Mode::Refuse).await;
@@ -118,7 +118,7 @@ async fn a_replica_that_dies_after_its_answer_takes_nothing_along() {
 }
 
 #[tokio::test]
-async fn a_replica_that_dies_after_its_commit_and_before_its_answer_takes_nothing_along() {
+async fn a_replica_that_dies_between_its_commit_and_its_response_loses_no_revocation() {
     let fixture = RevocationFixture::start().await;
     fixture.cache_session(&fixture.ada.token).await;
     fixture.redis.set(Mode::Refuse).await;
@@ -140,7 +140,7 @@ async fn a_replica_that_dies_after_its_commit_and_before_its_answer_takes_nothin
 }
 
 #[tokio::test]
-async fn a_replica_that_can_reach_redis_alone_does_not_answer_what_was_revoked_meanwhile() {
+async fn a_replica_that_reaches_only_redis_does_not_serve_revoked_data() {
     let stores = Stores::new().await;
     let [redis, postgres] = [Proxy::before(&stores.redis_url(), Mode::Pass).await, Proxy::before(&stores.database_url(), Mode::Pass).await];
     let without_redis = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
@@ -221,7 +221,7 @@ async fn a_replica_that_cannot_reach_redis_removes_a_member_on_every_replica_bef
 }
 
 #[tokio::test]
-async fn a_replica_that_cannot_reach_redis_takes_a_project_out_of_the_showcase_of_every_replica() {
+async fn a_replica_that_cannot_reach_redis_removes_a_project_from_the_showcase_of_every_replica() {
     let fixture = RevocationFixture::start().await;
     let publish = format!("{}/publish", fixture.path());
     fixture.sound[0].post(&publish).bearer_auth(&fixture.ada.token).json(&json!({ "slug": "one" })).answer().await.expect(200);
@@ -237,7 +237,7 @@ async fn a_replica_that_cannot_reach_redis_takes_a_project_out_of_the_showcase_o
 }
 
 #[tokio::test]
-async fn an_admin_who_is_made_without_redis_is_one_on_every_replica() {
+async fn an_admin_who_is_appointed_without_redis_is_one_on_every_replica() {
     let fixture = RevocationFixture::start().await;
     let bob = fixture.sound[0].user("bob").await;
     // Only an admin may read another user's project.
@@ -270,7 +270,7 @@ async fn without_redis_at_all_nothing_waits_for_it() {
 }
 
 #[tokio::test]
-async fn what_every_replica_has_read_and_who_has_left_is_removed_from_the_tables() {
+async fn revocations_that_every_replica_has_read_and_stopped_replicas_are_removed_from_the_tables() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     app.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);

@@ -17,7 +17,7 @@ async fn until_alone(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_head_that_comes_too_slowly_is_not_waited_for() {
+async fn a_head_that_arrives_too_slowly_times_out() {
     let app = TestApp::with(&["--header-timeout=300ms"]).await;
     for start in ["", "G", "GET / HTTP/1.1\r\nHost: x\r\nX-Slow: ", "GET / HTTP/1.1\r\n"] {
         let mut raw = app.raw().await;
@@ -30,7 +30,7 @@ async fn a_head_that_comes_too_slowly_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn many_slow_heads_at_once_hurt_nobody_and_are_all_closed() {
+async fn many_slow_heads_affect_no_other_request_and_are_all_closed() {
     let app = TestApp::with(&["--header-timeout=500ms"]).await;
     let mut slow = Vec::new();
     for _ in 0..200 {
@@ -88,7 +88,7 @@ async fn heads_that_are_too_large_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_refused_and_hurts_nobody() {
+async fn non_http_input_is_refused_and_affects_no_other_request() {
     let app = TestApp::start().await;
     let smuggled = "POST /health HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /version HTTP/1.1\r\nHost: x\r\n\r\n";
     for text in [
@@ -162,7 +162,7 @@ async fn requests_that_are_sent_at_once_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn a_client_that_asks_first_is_told_to_go_on() {
+async fn expect_continue_gets_100() {
     let app = TestApp::start().await;
     let body = json!({ "email": "ada@example.com", "password": "not the password" }).to_string();
     let mut raw = app.raw().await;
@@ -177,7 +177,7 @@ async fn a_client_that_asks_first_is_told_to_go_on() {
 }
 
 #[tokio::test]
-async fn a_connection_outlives_a_body_that_nobody_reads() {
+async fn a_connection_outlives_an_unread_body() {
     let app = TestApp::start().await;
     let mut raw = app.raw().await;
     let body = "a".repeat(1 << 20);

@@ -9,7 +9,7 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, Mode, Proxy, Stores, TestApp, eventually, when};
 
 #[tokio::test]
-async fn the_list_of_sessions_names_devices_and_the_one_that_asks() {
+async fn the_list_of_sessions_names_devices_and_marks_the_current_session() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let phone = json!({ "email": ada.email, "password": PASSWORD, "device": " phone " });
@@ -29,7 +29,7 @@ async fn the_list_of_sessions_names_devices_and_the_one_that_asks() {
 }
 
 #[tokio::test]
-async fn nobody_ends_another_account_s_session() {
+async fn a_user_cannot_end_a_session_of_another_account() {
     let app = TestApp::start().await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
     let list = app.as_user(&ada, Method::GET, "/api/auth/sessions").answer().await.expect(200).json();
@@ -181,7 +181,7 @@ async fn fifty_requests_at_once_load_a_session_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_does_not_spoil_a_load_that_others_wait_for() {
+async fn a_client_that_disconnects_does_not_abort_a_load_that_others_wait_for() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let database = through("database-url", &stores.database_url(), proxy.address);

@@ -89,7 +89,7 @@ async fn projects_that_were_published_in_the_same_moment_are_paged_too() {
 }
 
 #[tokio::test]
-async fn a_page_that_nobody_asked_for_in_words_is_the_first_twenty() {
+async fn the_default_page_has_the_first_twenty_projects() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for number in 0..21 {
@@ -130,7 +130,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_nobodys_slug_shows_nothing_and_asks_no_store() {
+async fn an_impossible_slug_is_not_found_without_a_query() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let long = "x".repeat(5000);
@@ -175,7 +175,7 @@ async fn assert_gone(app: &TestApp, slug: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn every_replica_knows_at_once_what_has_entered_left_or_changed() {
+async fn every_replica_shows_added_removed_and_changed_projects_at_once() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await];
     let [one, two] = &replicas;
@@ -219,7 +219,7 @@ async fn every_replica_knows_at_once_what_has_entered_left_or_changed() {
 }
 
 #[tokio::test]
-async fn what_leaves_while_another_replica_is_loading_it_is_not_shown_by_that() {
+async fn a_project_that_is_removed_while_another_replica_loads_it_is_not_shown() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let slow = [&*through("database-url", &stores.database_url(), proxy.address), "--database-statement-timeout=15s"];
@@ -243,7 +243,7 @@ async fn what_leaves_while_another_replica_is_loading_it_is_not_shown_by_that() 
 }
 
 #[tokio::test]
-async fn only_what_is_asked_for_most_is_cached() {
+async fn only_the_most_requested_pages_are_cached() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for number in 0..3 {
@@ -294,7 +294,7 @@ async fn without_redis_the_showcase_is_read_from_postgres_and_is_right() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_what_is_shown_is_not_sent_it_again_but_another_project_of_that_slug_is() {
+async fn a_client_with_the_current_version_gets_304_until_another_project_has_the_slug() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let path = published(&app, &ada, "One").await;

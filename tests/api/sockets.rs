@@ -52,7 +52,7 @@ async fn a_client_connects_by_every_transport_and_is_answered() {
 }
 
 #[tokio::test]
-async fn the_token_may_be_told_in_a_cookie_or_a_header() {
+async fn the_token_may_be_sent_in_a_cookie_or_a_header() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
@@ -67,7 +67,7 @@ async fn the_token_may_be_told_in_a_cookie_or_a_header() {
 }
 
 #[tokio::test]
-async fn who_is_nobody_is_told_why_and_not_connected() {
+async fn an_unauthenticated_client_gets_a_reason_and_is_not_connected() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
@@ -254,7 +254,7 @@ async fn a_poll_that_waits_and_a_socket_are_no_slow_requests() {
 }
 
 #[tokio::test]
-async fn other_methods_and_paths_are_no_way_in() {
+async fn other_methods_and_paths_cannot_connect() {
     let app = TestApp::start().await;
     let before = app.scrape().await;
     for method in [Method::PUT, Method::DELETE, Method::PATCH, Method::OPTIONS, Method::HEAD] {

@@ -8,8 +8,8 @@ use crate::support::attack::Fixture;
 use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
 use crate::support::{Ask, RawSocket};
 
-/// Earlier than the time limit for silent clients.
-const SOON: Duration = Duration::from_secs(8);
+/// Time limit for the service to close a connection: shorter than its time limit for silent clients.
+const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Malformed packets of Engine.IO and Socket.IO.
 fn malformed() -> Vec<Vec<u8>> {
@@ -103,7 +103,7 @@ fn malformed() -> Vec<Vec<u8>> {
 }
 
 #[tokio::test]
-async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
+async fn an_invalid_packet_ends_at_most_its_own_websocket() {
     let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for packet in malformed() {
         for connected in [false, true] {
@@ -123,7 +123,7 @@ async fn a_packet_that_is_none_ends_at_most_its_own_websocket() {
 }
 
 #[tokio::test]
-async fn a_packet_that_is_none_ends_at_most_its_own_poll() {
+async fn an_invalid_packet_ends_at_most_its_own_poll() {
     let Some(fixture) = Fixture::new(&["--socket-events-per-second=1000"]).await else { return };
     for packet in malformed() {
         for connected in [false, true] {
@@ -147,7 +147,7 @@ async fn a_packet_that_is_none_ends_at_most_its_own_poll() {
 }
 
 #[tokio::test]
-async fn a_frame_that_is_none_ends_its_connection() {
+async fn an_invalid_frame_closes_its_connection() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let no_mask = b"\x81\x0240".to_vec();
     let frames = [
@@ -165,14 +165,14 @@ async fn a_frame_that_is_none_ends_its_connection() {
     for (name, bytes) in frames {
         for mut socket in [fixture.open().await, fixture.connected().await] {
             socket.bytes(&bytes).await;
-            tokio::time::timeout(SOON, socket.closed()).await.unwrap_or_else(|_| panic!("{name} does not end the connection"));
+            tokio::time::timeout(CLOSE_LIMIT, socket.closed()).await.unwrap_or_else(|_| panic!("{name} does not end the connection"));
         }
     }
     fixture.assert_unharmed().await;
 }
 
 #[tokio::test]
-async fn a_message_that_is_too_large_is_not_waited_for() {
+async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     // Complete and just too large; claimed but never sent; and in many small fragments.
     let mut whole = fixture.connected().await;
@@ -220,7 +220,7 @@ async fn a_body_that_is_too_large_is_413_and_ends_its_poll() {
 }
 
 #[tokio::test]
-async fn two_polls_at_once_and_a_second_websocket_take_nothing_from_the_others() {
+async fn concurrent_polls_and_a_second_websocket_do_not_affect_other_clients() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let poll = fixture.poll().await;
     poll.connect(&fixture.eve).await;
@@ -258,7 +258,7 @@ async fn attachments_are_not_collected() {
     for _ in 0..100 {
         socket.frame(BINARY, &vec![0; 90_000]).await;
     }
-    tokio::time::timeout(SOON, socket.closed()).await.expect("the connection was not closed");
+    tokio::time::timeout(CLOSE_LIMIT, socket.closed()).await.expect("the connection was not closed");
     fixture.assert_unharmed().await;
 }
 

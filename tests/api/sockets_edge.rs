@@ -12,7 +12,7 @@ use crate::support::realtime::all_told;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Edge, RawSocket, Socket, Sockets, Stores, TestApp, User, eventually, when};
 
-/// The close code of an endpoint that goes away (RFC 6455, section 7.4.1).
+/// The close code "going away" (RFC 6455, section 7.4.1).
 const GOING_AWAY: u16 = 1001;
 
 /// Three replicas behind the edge, and a user.
@@ -44,7 +44,7 @@ impl Fixture {
         join_all(self.replicas.iter().map(TestApp::clients)).await
     }
 
-    /// Asserts that every replica reaches each of these clients, on whatever replica they are.
+    /// Asserts that every replica reaches each of these clients, whichever replica they are connected to.
     pub async fn assert_reaches_all(&self, clients: &[Socket], first: u32) {
         for (replica, number) in self.replicas.iter().zip(first..) {
             replica.tell(&self.ada, number).await;
@@ -92,7 +92,7 @@ async fn without_the_edges_cookie_a_websocket_still_works() {
 }
 
 #[tokio::test]
-async fn the_edge_tells_whose_address_holds_the_connections() {
+async fn connections_through_the_edge_are_limited_by_the_real_address() {
     let Some(fixture) = Fixture::new(&["--sockets-per-address=3"]).await else { return };
     let dial = || fixture.sockets.to(&fixture.edge.url()).websocket().token(&fixture.ada.token);
     let _held = join_all((0..9).map(|_| dial().connected())).await;
@@ -102,7 +102,7 @@ async fn the_edge_tells_whose_address_holds_the_connections() {
 }
 
 #[tokio::test]
-async fn a_replica_dies_and_its_clients_go_on_with_another() {
+async fn clients_of_a_dead_replica_continue_on_another() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let mut program = Program::serve(&stores, &[("LOG_LEVEL", "error")]).await;
@@ -189,7 +189,7 @@ async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
 }
 
 #[tokio::test]
-async fn whoever_connects_while_a_replica_leaves_is_not_kept_waiting() {
+async fn a_client_that_connects_while_a_replica_stops_does_not_wait() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--drain-delay=0s", "--socket-drain=1s", "--drain-timeout=5s"]).await;
     let ada = app.user("ada").await;
@@ -230,7 +230,7 @@ async fn settled(fixture: &Fixture) -> Vec<Socket> {
 }
 
 #[tokio::test]
-async fn the_edge_says_goodbye_before_it_stops_and_clients_return_with_it() {
+async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_with_it() {
     // Short pings: the edge's stop waits for long polls, and a client whose poll was interrupted counts until a ping times out.
     let Some(mut fixture) = Fixture::new(&["--socket-ping-interval=2s"]).await else { return };
     let clients = settled(&fixture).await;
@@ -271,7 +271,7 @@ async fn a_reload_of_the_edge_refuses_no_request_and_clients_return_at_once() {
 }
 
 #[tokio::test]
-async fn a_reload_leaves_sockets_alone_where_that_is_set() {
+async fn a_reload_keeps_sockets_open_where_configured() {
     let Some(mut fixture) = Fixture::new(&[]).await else { return };
     let addresses: Vec<_> = fixture.replicas.iter().map(|replica| replica.address).collect();
     fixture.edge = Edge::with(&addresses, &[("EDGE_STREAM_CLOSE_DELAY", "1h")]).await.unwrap();

@@ -21,7 +21,7 @@ fn statuses(socket: &Socket) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn each_change_of_status_is_told_once_on_every_replica() {
+async fn each_status_change_is_received_once_on_every_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(2, &[]).await;
     let [a, b] = &replicas[..] else { unreachable!() };
@@ -57,7 +57,7 @@ async fn each_change_of_status_is_told_once_on_every_replica() {
 }
 
 #[tokio::test]
-async fn what_went_wrong_is_told_on_another_replica() {
+async fn the_reason_of_a_failure_is_received_on_another_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(2, &[]).await;
     let [a, b] = &replicas[..] else { unreachable!() };

@@ -49,7 +49,7 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn an_event_that_nobody_knows_is_refused_and_counted_without_its_name() {
+async fn an_unknown_event_is_refused_and_counted_without_its_name() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let names = ["nothing", "", "Ping", "ping ", "unknown", "pong", "message", "__proto__", "constructor", "écran", &"n".repeat(10_000)];
     for name in names {
@@ -105,7 +105,7 @@ async fn the_first_argument_is_the_payload() {
 }
 
 #[tokio::test]
-async fn numbers_at_the_edge_of_what_numbers_are_come_back_or_are_refused() {
+async fn extreme_numbers_are_returned_or_refused() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     for at in ["0", "-0.0", "-1", "0.1", "1e308", "9007199254740993", "18446744073709551615", "-9223372036854775809"] {
         let payload: Value = serde_json::from_str(&format!("{{\"at\":{at}}}")).unwrap();
@@ -140,7 +140,7 @@ async fn events_are_answered_in_their_order() {
 }
 
 #[tokio::test]
-async fn who_sends_too_many_events_is_told_so_and_nobody_else_notices() {
+async fn a_client_that_sends_too_many_events_gets_an_error_and_no_other_is_affected() {
     let Some(fixture) = Fixture::new(&["--socket-events-per-second=5"]).await else { return };
     let flood = join_all((0..60).map(|at| fixture.ada.emit("ping", json!({ "at": at }))));
     let (answers, ()) = tokio::join!(flood, assert_answers(&fixture.neighbour, 1));
@@ -159,7 +159,7 @@ async fn who_sends_too_many_events_is_told_so_and_nobody_else_notices() {
 }
 
 #[tokio::test]
-async fn who_goes_on_sending_too_many_events_is_hung_up_on_and_may_come_back() {
+async fn a_client_that_keeps_sending_too_many_events_is_disconnected_and_may_reconnect() {
     let Some(fixture) = Fixture::new(&["--socket-events-per-second=5"]).await else { return };
     for at in 0..1000 {
         fixture.ada.send("ping", json!({ "at": at }));

@@ -123,7 +123,7 @@ async fn redis_comes_after_the_replica() {
 }
 
 #[tokio::test]
-async fn what_others_say_on_the_bus_cannot_harm() {
+async fn foreign_messages_on_the_bus_do_no_harm() {
     let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
     let (here, there) = fixture.clients().await;
     let before = fixture.fragile.settled().await;
@@ -155,7 +155,7 @@ async fn what_others_say_on_the_bus_cannot_harm() {
 }
 
 #[tokio::test]
-async fn postgres_is_away_and_whoever_connects_is_told_so() {
+async fn clients_that_connect_while_postgres_is_down_get_an_error() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;

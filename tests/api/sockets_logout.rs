@@ -1,4 +1,4 @@
-//! The end of a session logs out and disconnects its clients, on every replica, whatever ended it.
+//! When a session ends for any reason, its clients are logged out and disconnected on every replica.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use crate::support::app::through;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// The promised limit, with Redis and without.
-const AT_ONCE: Duration = Duration::from_secs(1);
-/// The promised limit for an expired session, which replicas check every five seconds.
-const IN_A_ROUND: Duration = Duration::from_secs(6);
+/// The promised time limit for a logout, with Redis and without.
+const LOGOUT_LIMIT: Duration = Duration::from_secs(1);
+/// The promised time limit for an expired session: replicas check for expired sessions every five seconds.
+const EXPIRY_LIMIT: Duration = Duration::from_secs(6);
 /// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(3);
 
-/// Two replicas and a user with two sessions, each of which has clients of every kind on both.
+/// Two replicas, and a user with two sessions. Each session has one client of every kind on each replica.
 struct Fixture {
     replicas: Vec<TestApp>,
     ada: User,
     other_token: String,
-    /// The clients of `ada`'s first session.
+    /// The clients of `ada`'s first session, which the tests end.
     ending: Vec<Socket>,
     /// The clients of the other session.
     staying: Vec<Socket>,
@@ -47,7 +47,7 @@ impl Fixture {
         Some(Self { replicas, ada, other_token, ending, staying, sockets })
     }
 
-    /// Asserts that all of these receive `logout`, are disconnected, and do not reconnect.
+    /// Asserts that these clients receive `logout`, are disconnected, and do not reconnect.
     async fn assert_logged_out(&self, sockets: &[Socket], limit: Duration) {
         within(limit + SLACK, "all are logged out", async || {
             when(sockets.iter().all(|socket| !socket.of_kind(Kind::Disconnect).is_empty()))
@@ -69,7 +69,7 @@ impl Fixture {
         eventually("each is counted once", async || when(counted().await == sockets.len() as f64)).await;
     }
 
-    /// Asserts that the others are unaffected, and that the logged-out session cannot connect again.
+    /// Asserts that the other session's clients are unaffected, and that the ended session cannot connect again.
     async fn assert_others_stay(&self) {
         for socket in &self.staying {
             assert_answers(socket, 1).await;
@@ -84,30 +84,30 @@ impl Fixture {
 }
 
 #[tokio::test]
-async fn logging_out_ends_the_sockets_of_the_session_on_every_replica() {
+async fn logging_out_disconnects_the_sessions_sockets_on_every_replica() {
     let Some(fixture) = Fixture::new().await else { return };
     fixture.replicas[0].post("/api/auth/logout").bearer_auth(&fixture.ada.token).answer().await.expect(204);
-    fixture.assert_logged_out(&fixture.ending, AT_ONCE).await;
+    fixture.assert_logged_out(&fixture.ending, LOGOUT_LIMIT).await;
     fixture.assert_others_stay().await;
 }
 
 #[tokio::test]
-async fn ending_a_session_from_another_ends_its_sockets() {
+async fn ending_a_session_from_another_session_disconnects_its_sockets() {
     let Some(fixture) = Fixture::new().await else { return };
     let sessions = fixture.replicas[1].get("/api/auth/sessions").bearer_auth(&fixture.ada.token).answer().await.expect(200).json();
     let current = sessions["items"].as_array().unwrap().iter().find(|session| session["current"] == true).unwrap().clone();
     let path = format!("/api/auth/sessions/{}", current["id"].as_str().unwrap());
     fixture.replicas[1].request(Method::DELETE, &path).bearer_auth(&fixture.other_token).answer().await.expect(204);
-    fixture.assert_logged_out(&fixture.ending, AT_ONCE).await;
+    fixture.assert_logged_out(&fixture.ending, LOGOUT_LIMIT).await;
     fixture.assert_others_stay().await;
 }
 
 #[tokio::test]
-async fn ending_all_sessions_ends_all_sockets() {
+async fn ending_all_sessions_disconnects_all_sockets() {
     let Some(fixture) = Fixture::new().await else { return };
     fixture.replicas[0].post("/api/auth/logout-all").bearer_auth(&fixture.ada.token).answer().await.expect(204);
     let all: Vec<Socket> = fixture.ending.iter().chain(&fixture.staying).cloned().collect();
-    fixture.assert_logged_out(&all, AT_ONCE).await;
+    fixture.assert_logged_out(&all, LOGOUT_LIMIT).await;
     for replica in &fixture.replicas {
         replica.until_clients(0).await;
         eventually("no connection is left", async || when(replica.scrape().await.get("active_connections", &[]) <= 2.0)).await;
@@ -115,18 +115,18 @@ async fn ending_all_sessions_ends_all_sockets() {
 }
 
 #[tokio::test]
-async fn a_session_that_expires_ends_its_sockets_in_a_round() {
+async fn an_expired_session_disconnects_its_sockets_at_the_next_check() {
     let Some(fixture) = Fixture::new().await else { return };
     let first = "UPDATE auth_sessions SET expires_at = now() WHERE id = (SELECT id FROM auth_sessions ORDER BY created_at LIMIT 1)";
     assert_eq!(fixture.replicas[0].stores.execute(first).await, 1);
-    fixture.assert_logged_out(&fixture.ending, IN_A_ROUND).await;
+    fixture.assert_logged_out(&fixture.ending, EXPIRY_LIMIT).await;
     for socket in &fixture.staying {
         assert_answers(socket, 1).await;
     }
 }
 
 #[tokio::test]
-async fn without_redis_the_end_of_a_session_is_found_at_once() {
+async fn without_redis_the_end_of_a_session_is_detected_in_time() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
@@ -143,14 +143,14 @@ async fn without_redis_the_end_of_a_session_is_found_at_once() {
     redis.set(Mode::Refuse).await;
     replicas[0].post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
     for socket in &ending {
-        within(AT_ONCE + SLACK, "the client is logged out", async || when(!socket.of_kind(Kind::Disconnect).is_empty())).await;
+        within(LOGOUT_LIMIT + SLACK, "the client is logged out", async || when(!socket.of_kind(Kind::Disconnect).is_empty())).await;
         assert_eq!((socket.closed().await.as_str(), socket.events("logout").len()), ("io server disconnect", 1));
     }
     assert_answers(&staying, 1).await;
 }
 
 #[tokio::test]
-async fn the_word_of_another_replica_is_enough() {
+async fn an_event_from_another_replica_suffices_without_the_database() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
@@ -159,23 +159,23 @@ async fn the_word_of_another_replica_is_enough() {
     there.until_connected_to_bus().await;
     let ada = here.user("ada").await;
     let socket = sockets.connect(&there, &ada.token).await;
-    // On that replica, no poll of the database can detect the end of the session.
+    // `there` cannot detect the end of the session in the database any more.
     postgres.set(Mode::Refuse).await;
     here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
     assert_eq!(socket.closed().await, "io server disconnect");
     assert_eq!(socket.events("logout").len(), 1);
 }
 
-/// A client whose session ends between the successful check and the completed connection is refused or soon disconnected.
+/// A client whose session ends after the check succeeds but before the connection completes is refused, or soon disconnected.
 #[tokio::test]
-async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
+async fn a_session_that_ends_while_it_is_checked_admits_no_client() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let here = TestApp::on(&stores, &[]).await;
     let there = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address), "--redis-timeout=20s"]).await;
     there.until_connected_to_bus().await;
-    // The first check of the session is answered by the cache, or by the database.
+    // The first check of the session reads the cache or the database.
     for is_cached in [true, false] {
         let ada = here.user(&format!("ada-{is_cached}")).await;
         if is_cached {
@@ -186,7 +186,7 @@ async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
         redis.until_holding().await;
         here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
         redis.set(Mode::Pass).await;
-        within(AT_ONCE + SLACK, "it is refused or logged out", async || {
+        within(LOGOUT_LIMIT + SLACK, "it is refused or logged out", async || {
             when(!socket.of_kind(Kind::ConnectError).is_empty() || !socket.of_kind(Kind::Disconnect).is_empty())
         })
         .await;
@@ -195,7 +195,7 @@ async fn a_session_that_ends_while_it_is_looked_up_lets_nobody_in() {
 }
 
 #[tokio::test]
-async fn whoever_connects_while_the_session_ends_is_not_left_behind() {
+async fn clients_that_connect_while_the_session_ends_do_not_stay_connected() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(2, &[]).await;
     for round in 0..10 {
@@ -204,7 +204,7 @@ async fn whoever_connects_while_the_session_ends_is_not_left_behind() {
             replicas.iter().flat_map(|replica| (0..5).map(|_| sockets.to(&replica.url()).websocket().token(&ada.token).open())).collect();
         replicas[0].post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
         for socket in &dials {
-            within(AT_ONCE + SLACK, "it is refused or logged out", async || {
+            within(LOGOUT_LIMIT + SLACK, "it is refused or logged out", async || {
                 let ended = |kind| !socket.of_kind(kind).is_empty();
                 when(ended(Kind::ConnectError) || ended(Kind::Disconnect))
             })

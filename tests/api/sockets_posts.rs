@@ -1,11 +1,11 @@
-//! Authors receive the results of their posts over Socket.IO, on whatever replica they are.
+//! Authors receive the results of their posts over Socket.IO, on every replica.
 
 use serde_json::{Value, json};
 
 use crate::support::{Platforms, PostFixture, Sockets, TestApp};
 
 #[tokio::test]
-async fn authors_are_told_once_on_every_replica_what_became_of_a_post() {
+async fn authors_receive_the_outcome_of_a_post_once_on_every_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let platforms = Platforms::start().await;
     // Without this permission X accepts no post.

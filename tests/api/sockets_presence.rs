@@ -10,7 +10,7 @@ use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 /// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
 const FORGOTTEN: Duration = Duration::from_secs(25);
 /// A dead replica's presence is kept for at least ten seconds, so a change within this time must have been announced.
-const AT_ONCE: Duration = Duration::from_secs(9);
+const ANNOUNCE_LIMIT: Duration = Duration::from_secs(9);
 
 /// Users who are all members of one project.
 struct Crowd {
@@ -58,32 +58,32 @@ impl Crowd {
 }
 
 #[tokio::test]
-async fn everybody_sees_everybody_once_however_many_tabs_and_replicas() {
+async fn every_user_is_present_once_regardless_of_tabs_and_replicas() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(3, &[]).await;
     let crowd = Crowd::of(&replicas[0], &["ada", "bob", "cleo"]).await;
     let bob = crowd.enter(&sockets, &replicas[0], 1).await;
-    crowd.until(AT_ONCE, &bob, &[1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &bob, &[1]).await;
     let first = crowd.enter(&sockets, &replicas[0], 0).await;
-    crowd.until(AT_ONCE, &bob, &[0, 1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &bob, &[0, 1]).await;
     let second = crowd.enter(&sockets, &replicas[1], 0).await;
-    crowd.until(AT_ONCE, &second, &[0, 1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &second, &[0, 1]).await;
     let cleo = crowd.enter(&sockets, &replicas[2], 2).await;
     for socket in [&bob, &first, &second, &cleo] {
-        crowd.until(AT_ONCE, socket, &[0, 1, 2]).await;
+        crowd.until(ANNOUNCE_LIMIT, socket, &[0, 1, 2]).await;
     }
     first.leave().await;
     assert_eq!(cleo.emit("project:unsubscribe", json!({ "project_id": crowd.project })).await, json!({}));
-    crowd.until(AT_ONCE, &bob, &[0, 1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &bob, &[0, 1]).await;
     second.leave().await;
-    crowd.until(AT_ONCE, &bob, &[1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &bob, &[1]).await;
     // A user's second tab causes no event, neither when it opens nor when it closes.
     let seen: Vec<Value> = [&[1][..], &[0, 1], &[0, 1, 2], &[0, 1], &[1]].map(|users| crowd.presence(users)).into();
     assert_eq!(bob.events("presence"), seen);
 }
 
 #[tokio::test]
-async fn who_has_just_come_is_told_who_is_there_and_nobody_else_is() {
+async fn only_a_new_client_receives_the_list_of_present_users() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let crowd = Crowd::of(&app, &["ada", "bob"]).await;
@@ -91,13 +91,13 @@ async fn who_has_just_come_is_told_who_is_there_and_nobody_else_is() {
     let bob = crowd.enter(&sockets, &app, 1).await;
     let tab = crowd.enter(&sockets, &app, 1).await;
     for socket in [&ada, &bob, &tab] {
-        crowd.until(AT_ONCE, socket, &[0, 1]).await;
+        crowd.until(ANNOUNCE_LIMIT, socket, &[0, 1]).await;
     }
     assert_eq!([ada.events("presence").len(), bob.events("presence").len(), tab.events("presence").len()], [2, 1, 1]);
     // The user has two tabs, so closing one is no change.
     bob.leave().await;
     tab.leave().await;
-    crowd.until(AT_ONCE, &ada, &[0]).await;
+    crowd.until(ANNOUNCE_LIMIT, &ada, &[0]).await;
     assert_eq!(ada.events("presence").len(), 3);
 }
 
@@ -109,9 +109,9 @@ async fn the_users_of_a_replica_that_leaves_are_gone_at_once_and_of_one_that_die
     let ada = crowd.enter(&sockets, &replicas[0], 0).await;
     let _bob = crowd.enter(&sockets, &replicas[1], 1).await;
     let _cleo = crowd.enter(&sockets, &replicas[2], 2).await;
-    crowd.until(AT_ONCE, &ada, &[0, 1, 2]).await;
+    crowd.until(ANNOUNCE_LIMIT, &ada, &[0, 1, 2]).await;
     replicas.remove(2).leave().await.unwrap();
-    crowd.until(AT_ONCE, &ada, &[0, 1]).await;
+    crowd.until(ANNOUNCE_LIMIT, &ada, &[0, 1]).await;
     drop(replicas.remove(1));
     crowd.until(FORGOTTEN, &ada, &[0]).await;
     let seen: Vec<Value> = [&[0][..], &[0, 1], &[0, 1, 2], &[0, 1], &[0]].map(|users| crowd.presence(users)).into();
@@ -131,7 +131,7 @@ async fn without_redis_a_replica_knows_its_own_and_with_it_all_again() {
     let crowd = Crowd::of(&b, &["ada", "bob", "cleo"]).await;
     let (ada, bob) = (crowd.enter(&sockets, &a, 0).await, crowd.enter(&sockets, &b, 1).await);
     for socket in [&ada, &bob] {
-        crowd.until(AT_ONCE, socket, &[0, 1]).await;
+        crowd.until(ANNOUNCE_LIMIT, socket, &[0, 1]).await;
     }
     redis.set(Mode::Refuse).await;
     let cleo = crowd.enter(&sockets, &a, 2).await;

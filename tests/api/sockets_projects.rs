@@ -63,7 +63,7 @@ fn changes(socket: &Socket) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn members_hear_of_each_change_once_on_every_replica() {
+async fn members_receive_each_change_once_on_every_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(2, &[]).await;
     let [a, b] = &replicas[..] else { unreachable!() };
@@ -104,7 +104,7 @@ async fn members_hear_of_each_change_once_on_every_replica() {
 }
 
 #[tokio::test]
-async fn who_unsubscribes_hears_no_more() {
+async fn an_unsubscribed_client_receives_no_more_events() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let team = Team::of(&app).await;
@@ -121,7 +121,7 @@ async fn who_unsubscribes_hears_no_more() {
 }
 
 #[tokio::test]
-async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_another_replica() {
+async fn a_removed_member_receives_no_more_events_of_the_project_and_its_environments_on_another_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let replicas = TestApp::replicas(2, &["--sim-lines-per-second=100"]).await;
     let [a, b] = &replicas[..] else { unreachable!() };
@@ -166,7 +166,7 @@ async fn who_is_removed_hears_no_more_of_the_project_and_its_environments_on_ano
 }
 
 #[tokio::test]
-async fn a_removal_of_which_no_signal_comes_is_found() {
+async fn a_removal_is_detected_without_an_event() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let a = TestApp::on(&stores, &[]).await;
@@ -221,7 +221,7 @@ async fn subscriptions_are_refused_as_requests_are() {
 }
 
 #[tokio::test]
-async fn what_is_no_subscription_is_refused_and_changes_nothing() {
+async fn an_invalid_subscription_is_refused_and_changes_nothing() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let team = Team::of(&app).await;

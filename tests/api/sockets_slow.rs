@@ -11,7 +11,7 @@ use crate::support::realtime::{TOLD, numbers};
 use crate::support::{RawSocket, eventually, when, within};
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_does_not_arrive_times_out() {
     let Some(fixture) = Fixture::new(&["--request-timeout=1s"]).await else { return };
     let poll = fixture.poll().await;
     let mut raw = fixture.app.raw().await;
@@ -23,7 +23,7 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn who_never_says_who_it_is_is_shown_out() {
+async fn a_client_that_never_authenticates_is_disconnected() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut silent = Vec::new();
     for _ in 0..100 {
@@ -46,7 +46,7 @@ async fn who_never_says_who_it_is_is_shown_out() {
 }
 
 #[tokio::test]
-async fn who_gives_no_sign_of_life_is_given_up() {
+async fn a_client_that_answers_no_ping_is_disconnected() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut socket = fixture.connected().await;
     let poll = fixture.poll().await;
@@ -65,7 +65,7 @@ async fn who_gives_no_sign_of_life_is_given_up() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_cut_and_only_it_misses_something() {
+async fn a_client_that_does_not_read_is_disconnected_and_no_other_misses_an_event() {
     let Some(fixture) = Fixture::new(&["--write-timeout=1s", "--socket-events-per-second=1000"]).await else { return };
     let mut slow = RawSocket::slow(fixture.app.address, &fixture.eve.token).await;
     let fast = fixture.sockets.to(&fixture.app.url()).websocket().token(&fixture.eve.token).connected().await;
@@ -91,7 +91,7 @@ async fn who_does_not_read_is_cut_and_only_it_misses_something() {
 }
 
 #[tokio::test]
-async fn who_polls_late_finds_what_its_queue_held_and_the_rest_is_counted() {
+async fn a_late_poll_receives_the_queue_and_dropped_events_are_counted() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let poll = fixture.poll().await;
     poll.connect(&fixture.eve).await;

@@ -38,12 +38,12 @@ async fn assert_registrations_are_limited(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn an_address_signs_up_so_many_and_others_do_as_they_like() {
+async fn registrations_of_an_address_are_limited_and_others_are_not() {
     assert_registrations_are_limited(&TestApp::with(&["--registrations-per-minute=3"]).await).await;
 }
 
 #[tokio::test]
-async fn an_address_signs_up_so_many_while_redis_is_away() {
+async fn registrations_of_an_address_are_limited_while_redis_is_down() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let redis = through("redis-url", &stores.redis_url(), proxy.address);
@@ -98,7 +98,7 @@ async fn an_ipv6_network_of_64_bits_holds_the_connections_of_one_address() {
 }
 
 #[tokio::test]
-async fn what_is_refused_for_its_content_is_not_counted() {
+async fn registrations_with_invalid_content_are_not_counted() {
     let app = TestApp::with(&["--registrations-per-minute=1"]).await;
     for _ in 0..5 {
         register_from(&app, "203.0.113.1", "not an address").await.problem(422, "validation_failed");
@@ -121,7 +121,7 @@ async fn a_registration_that_is_sent_again_counts_again() {
 }
 
 #[tokio::test]
-async fn the_ways_to_platforms_and_back_are_limited_and_nothing_is_lost() {
+async fn oauth_starts_and_callbacks_are_limited_and_lose_no_flow() {
     let platforms = Platforms::start().await;
     let [file, key] = platforms.arguments();
     let app = TestApp::with(&[&file, &key, "--oauth-per-minute=3"]).await;
@@ -150,7 +150,7 @@ async fn the_ways_to_platforms_and_back_are_limited_and_nothing_is_lost() {
 }
 
 #[tokio::test]
-async fn a_browser_that_comes_back_too_often_keeps_what_it_needs_to_come_back_later() {
+async fn a_browser_that_returns_too_often_keeps_its_cookie_to_return_later() {
     let platforms = Platforms::start().await;
     let [file, key] = platforms.arguments();
     let app = TestApp::with(&[&file, &key, "--oauth-per-minute=1"]).await;
@@ -164,7 +164,7 @@ async fn a_browser_that_comes_back_too_often_keeps_what_it_needs_to_come_back_la
 /// Registrations, from however many addresses, must not delay logins. Previously, a flood of registrations took every permit for hashing,
 /// and logins were answered with 503 after two seconds.
 #[tokio::test]
-async fn a_flood_of_registrations_leaves_logins_alone() {
+async fn a_flood_of_registrations_does_not_affect_logins() {
     let app = TestApp::start().await;
     for number in 0..5 {
         app.register(&format!("person-{number}@example.com")).await.expect(201);

@@ -1,4 +1,4 @@
-//! Terminals of sessions over Socket.IO: input, output, access, and their end. `terminals_engine` has those that need a real engine.
+//! Terminals of sessions over Socket.IO: input, output, access and closing. The tests in `terminals_engine` need a real engine.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,7 @@ use crate::support::{Ask, Studio, TestApp, eventually, when};
 /// The environment's prompt.
 const PROMPT: &str = "$ ";
 
-/// A user at the terminal of a session.
+/// The terminal of a session, opened by a client.
 pub struct At<'a> {
     socket: &'a Socket,
     session: String,
@@ -36,7 +36,7 @@ impl<'a> At<'a> {
         eventually(&format!("the terminal shows {text:?}"), async || when(self.screen().contains(text))).await;
     }
 
-    /// Waits until it ends and returns the reason; asserts that it ends only once.
+    /// Waits until the terminal closes and returns the reason; asserts that it closes only once.
     async fn ended(&self) -> String {
         let mine = |closed: &Value| closed["session_id"] == *self.session;
         let closed = self.socket.until("session:closed", mine).await;
@@ -61,7 +61,7 @@ pub async fn statuses(studio: &Studio<'_>, environment: &str) -> Vec<Value> {
 }
 
 #[tokio::test]
-async fn a_terminal_is_opened_typed_in_resized_and_closed() {
+async fn a_terminal_can_be_opened_used_resized_and_closed() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
@@ -72,9 +72,9 @@ async fn a_terminal_is_opened_typed_in_resized_and_closed() {
 
     let at = At::open(&ada, &shell).await;
     at.sees(PROMPT).await;
-    let told = ada.told();
-    let first = |kind| told.iter().position(|told| told.kind == kind);
-    assert!(first(Kind::Ack) < first(Kind::Event), "the acknowledgement must arrive before any output: {told:?}");
+    let received = ada.told();
+    let first = |kind| received.iter().position(|message| message.kind == kind);
+    assert!(first(Kind::Ack) < first(Kind::Event), "the acknowledgement must arrive before any output: {received:?}");
     at.types("echo grüße \u{1f600}\r").await;
     at.sees("\ngrüße \u{1f600}\r\n").await;
     at.types("stty size\r").await;
@@ -119,7 +119,7 @@ async fn a_program_that_exits_closes_its_session() {
 }
 
 #[tokio::test]
-async fn what_may_not_be_opened_is_refused_with_its_reason() {
+async fn invalid_and_forbidden_requests_are_refused_with_a_reason() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
@@ -128,7 +128,7 @@ async fn what_may_not_be_opened_is_refused_with_its_reason() {
     app.add_member(&studio.user, &studio.project, &viewer, "viewer").await.expect(201);
     let environment = studio.running("web").await;
     let session = studio.session(&environment, "shell").await;
-    let editors_place = studio.session(&environment, "vscode").await;
+    let vscode_session = studio.session(&environment, "vscode").await;
 
     for (user, code) in [(&editor, "forbidden"), (&viewer, "forbidden"), (&stranger, "not_found")] {
         let socket = sockets.connect(&app, &user.token).await;
@@ -142,7 +142,7 @@ async fn what_may_not_be_opened_is_refused_with_its_reason() {
         }
     }
     let ada = sockets.connect(&app, &studio.user.token).await;
-    assert_eq!(ada.emit_refused("session:open", sized(&editors_place, 80, 24)).await, "not_a_terminal");
+    assert_eq!(ada.emit_refused("session:open", sized(&vscode_session, 80, 24)).await, "not_a_terminal");
     assert_eq!(ada.emit_refused("session:open", sized(&Uuid::now_v7().to_string(), 80, 24)).await, "not_found");
     for (cols, rows, fields) in [(0, 24, vec!["cols"]), (80, 501, vec!["rows"]), (0, 0, vec!["cols", "rows"])] {
         let answer = ada.emit("session:open", sized(&session, cols, rows)).await;
@@ -175,7 +175,7 @@ async fn what_may_not_be_opened_is_refused_with_its_reason() {
 }
 
 #[tokio::test]
-async fn a_connection_holds_eight_terminals() {
+async fn a_connection_can_open_eight_terminals() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
@@ -214,23 +214,23 @@ async fn the_largest_input_arrives_whole() {
 }
 
 #[tokio::test]
-async fn a_terminal_ends_with_its_environment() {
+async fn a_terminal_closes_when_its_environment_stops() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let environment = studio.running("web").await;
     let ada = sockets.connect(&app, &studio.user.token).await;
-    let opened = async || {
+    let open_new = async || {
         let session = studio.session(&environment, "shell").await;
         let at = At::open(&ada, &session).await;
         at.sees(PROMPT).await;
         at
     };
-    let at = opened().await;
+    let at = open_new().await;
     studio.operate(&environment, "restart").await.expect(202);
     assert_eq!(at.ended().await, "stopped");
     studio.until(&environment, "running").await;
-    let at = opened().await;
+    let at = open_new().await;
     studio.operate(&environment, "stop").await.expect(202);
     assert_eq!(at.ended().await, "stopped");
     studio.until(&environment, "stopped").await;
@@ -238,21 +238,21 @@ async fn a_terminal_ends_with_its_environment() {
 
     studio.operate(&environment, "start").await.expect(202);
     studio.until(&environment, "running").await;
-    let at = opened().await;
-    let died = "UPDATE sim_containers SET state = 'exited', exit_code = 1, stopped_at = now() WHERE environment_id = $1::uuid";
-    sqlx::query(died).bind(&environment).execute(app.stores.pool()).await.unwrap();
+    let at = open_new().await;
+    let exit_container = "UPDATE sim_containers SET state = 'exited', exit_code = 1, stopped_at = now() WHERE environment_id = $1::uuid";
+    sqlx::query(exit_container).bind(&environment).execute(app.stores.pool()).await.unwrap();
     assert_eq!(at.ended().await, "stopped");
 
     studio.until(&environment, "error").await;
     studio.operate(&environment, "start").await.expect(202);
     studio.until(&environment, "running").await;
-    let at = opened().await;
+    let at = open_new().await;
     studio.delete(&environment).await.expect(202);
     assert_eq!(at.ended().await, "stopped");
 }
 
 #[tokio::test]
-async fn a_session_that_is_closed_ends_on_every_replica() {
+async fn closing_a_session_closes_its_terminals_on_every_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let neighbour = TestApp::on(&app.stores, &[]).await;
@@ -260,19 +260,20 @@ async fn a_session_that_is_closed_ends_on_every_replica() {
     let environment = studio.running("web").await;
     let (session, other) = (studio.session(&environment, "shell").await, studio.session(&environment, "shell").await);
     let (here, there) = (sockets.connect(&app, &studio.user.token).await, sockets.connect(&neighbour, &studio.user.token).await);
-    let (at, at_too, goes_on) = (At::open(&here, &session).await, At::open(&there, &session).await, At::open(&there, &other).await);
-    at.types("echo mine\r").await;
-    at.sees("\nmine\r\n").await;
-    at_too.sees(PROMPT).await;
-    assert!(!at_too.screen().contains("mine"), "a shell must belong to its socket alone");
+    let (at_here, at_there, unaffected) =
+        (At::open(&here, &session).await, At::open(&there, &session).await, At::open(&there, &other).await);
+    at_here.types("echo mine\r").await;
+    at_here.sees("\nmine\r\n").await;
+    at_there.sees(PROMPT).await;
+    assert!(!at_there.screen().contains("mine"), "a shell must belong to its socket alone");
     studio.request(Method::DELETE, &format!("/api/sessions/{session}")).answer().await.expect(204);
-    assert_eq!((at.ended().await, at_too.ended().await), ("closed".to_owned(), "closed".to_owned()));
-    goes_on.types("echo on\r").await;
-    goes_on.sees("\non\r\n").await;
+    assert_eq!((at_here.ended().await, at_there.ended().await), ("closed".to_owned(), "closed".to_owned()));
+    unaffected.types("echo on\r").await;
+    unaffected.sees("\non\r\n").await;
 }
 
 #[tokio::test]
-async fn an_end_that_no_signal_told_of_is_found() {
+async fn a_closed_session_is_detected_without_an_event() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
@@ -286,7 +287,7 @@ async fn an_end_that_no_signal_told_of_is_found() {
 }
 
 #[tokio::test]
-async fn a_member_who_loses_the_right_loses_the_terminal() {
+async fn a_member_who_loses_access_loses_the_terminal() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let neighbour = TestApp::on(&app.stores, &[]).await;
@@ -313,7 +314,7 @@ async fn a_member_who_loses_the_right_loses_the_terminal() {
 }
 
 #[tokio::test]
-async fn a_user_comes_back_to_the_session_on_another_replica() {
+async fn a_user_reopens_the_session_on_another_replica() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let neighbour = TestApp::on(&app.stores, &[]).await;

@@ -29,7 +29,7 @@ async fn asleep(fixture: &DriverFixture, environment: Uuid, seconds: &str) -> us
 }
 
 #[tokio::test]
-async fn a_terminal_that_nobody_holds_is_ended_with_all_that_runs_in_it() {
+async fn a_terminal_without_a_client_ends_with_all_of_its_processes() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     assert_eq!(sessions(&fixture, environment).await, 0);
@@ -62,7 +62,7 @@ async fn an_opening_that_is_dropped_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_shell_that_exits_takes_its_guard_along() {
+async fn the_guard_of_a_shell_exits_with_it() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;
@@ -106,7 +106,7 @@ async fn keys_are_signals() {
 }
 
 #[tokio::test]
-async fn a_program_that_nobody_reads_waits() {
+async fn a_program_whose_output_is_not_read_waits() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;

@@ -41,7 +41,7 @@ async fn assert_limit_of_three(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn an_account_is_throttled_after_so_many_wrong_passwords() {
+async fn an_account_is_throttled_after_too_many_wrong_passwords() {
     let app = TestApp::with(&["--login-attempts-per-account=3"]).await;
     assert_limit_of_three(&app).await;
     // An unknown account gets the same responses.
@@ -52,7 +52,7 @@ async fn an_account_is_throttled_after_so_many_wrong_passwords() {
 }
 
 #[tokio::test]
-async fn an_account_is_throttled_while_redis_is_away() {
+async fn an_account_is_throttled_while_redis_is_down() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let redis = through("redis-url", &stores.redis_url(), proxy.address);
@@ -95,12 +95,12 @@ async fn assert_given_back(app: &TestApp) {
 }
 
 #[tokio::test]
-async fn a_right_password_gives_its_attempt_back() {
+async fn a_right_password_does_not_count_as_an_attempt() {
     assert_given_back(&TestApp::with(&["--login-attempts-per-account=3", "--login-attempts-per-address=4"]).await).await;
 }
 
 #[tokio::test]
-async fn a_right_password_gives_its_attempt_back_while_redis_is_away() {
+async fn a_right_password_does_not_count_as_an_attempt_while_redis_is_down() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let redis = through("redis-url", &stores.redis_url(), proxy.address);
@@ -141,7 +141,7 @@ async fn twenty_right_passwords_at_once_leave_no_trace() {
 }
 
 #[tokio::test]
-async fn twenty_right_passwords_at_once_leave_no_trace_while_redis_is_away() {
+async fn twenty_right_passwords_at_once_leave_no_trace_while_redis_is_down() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let redis = through("redis-url", &stores.redis_url(), proxy.address);
@@ -166,7 +166,7 @@ async fn logins_of_one_address_at_once_are_bounded_and_counted() {
 }
 
 #[tokio::test]
-async fn a_login_whose_client_leaves_gives_its_place_back() {
+async fn a_login_whose_client_disconnects_releases_its_permit() {
     let app = TestApp::with(&["--logins-at-once-per-address=1"]).await;
     app.register("ada@example.com").await.expect(201);
     for _ in 0..5 {
@@ -195,7 +195,7 @@ async fn an_address_is_throttled_over_accounts_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn an_address_that_an_untrusted_peer_claims_is_not_believed() {
+async fn an_address_from_an_untrusted_peer_is_ignored() {
     let app = TestApp::with(&["--login-attempts-per-address=2", "--trusted-proxies=10.0.0.0/8"]).await;
     for (forwarded, email) in [("203.0.113.1", "a@example.com"), ("203.0.113.2", "b@example.com")] {
         login_from(&app, forwarded, email).await.problem(401, "invalid_credentials");

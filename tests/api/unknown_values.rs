@@ -1,4 +1,4 @@
-//! Stored values that this version does not know: each is an error, and none becomes a default that grants or denies something.
+//! A stored value that this version does not know is an error. It is never replaced with a default that grants or denies access.
 
 use reqwest::Method;
 
@@ -9,7 +9,7 @@ async fn execute(stores: &Stores, statement: &'static str) {
     sqlx::query(statement).execute(stores.pool()).await.unwrap();
 }
 
-/// Reads a path as the user. The answer must be 500 `internal` and be counted once.
+/// Requests a path as the user; asserts that the response is 500 `internal` and is counted once.
 async fn assert_internal(app: &TestApp, user: &User, path: &str) {
     let before = app.settled().await;
     app.as_user(user, Method::GET, path).answer().await.problem(500, "internal");
@@ -18,7 +18,7 @@ async fn assert_internal(app: &TestApp, user: &User, path: &str) {
 }
 
 #[tokio::test]
-async fn an_unknown_role_in_a_project_is_not_read_as_viewer() {
+async fn an_unknown_project_role_is_not_read_as_viewer() {
     let app = TestApp::start().await;
     let (ada, bob) = (app.user("ada").await, app.user("bob").await);
     let project = app.project(&ada, "One", "private").await;
@@ -54,7 +54,7 @@ async fn an_unknown_visibility_is_not_read_as_private() {
 }
 
 #[tokio::test]
-async fn an_unknown_role_of_an_account_is_not_read_as_member() {
+async fn an_unknown_account_role_is_not_read_as_member() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     execute(&app.stores, "ALTER TABLE users DROP CONSTRAINT users_role_check").await;

@@ -93,7 +93,7 @@ async fn one_wrong_report_refuses_the_beacon() {
 }
 
 #[tokio::test]
-async fn robots_are_thanked_and_not_counted() {
+async fn reports_of_robots_are_accepted_and_not_counted() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let events = json!({ "events": [{ "kind": "page_view", "route": "/" }] });
@@ -104,7 +104,7 @@ async fn robots_are_thanked_and_not_counted() {
 }
 
 #[tokio::test]
-async fn an_address_that_reports_too_much_is_told_to_wait_and_others_are_not() {
+async fn an_address_that_reports_too_much_must_wait_and_others_need_not() {
     let app = TestApp::with(&["--beacons-per-minute=3"]).await;
     let before = app.settled().await;
     let view = json!([{ "kind": "page_view", "route": "/about" }]);
@@ -168,7 +168,7 @@ async fn ten_thousand_hostile_beacons_make_no_series_and_no_fault() {
 }
 
 #[tokio::test]
-async fn any_replica_tells_of_all_of_them_and_forgets_one_that_is_gone() {
+async fn every_replica_lists_all_replicas_and_removes_a_stopped_one() {
     let replicas = TestApp::replicas(3, &[]).await;
     let fleet = async |replica: &TestApp| replica.get("/api/fleet").answer().await.expect(200).json();
     let ready = |told: &Value| told["replicas"].as_array().unwrap().iter().filter(|replica| replica["is_ready"] == true).count();

@@ -49,7 +49,7 @@ async fn a_session_of_each_type_is_opened_listed_and_closed() {
 }
 
 #[tokio::test]
-async fn a_session_wants_a_running_environment_and_ends_with_it() {
+async fn a_session_requires_a_running_environment_and_ends_with_it() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -68,7 +68,7 @@ async fn a_session_wants_a_running_environment_and_ends_with_it() {
 }
 
 #[tokio::test]
-async fn an_environment_has_so_many_sessions_at_once() {
+async fn the_concurrent_sessions_of_an_environment_are_limited() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;

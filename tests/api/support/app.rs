@@ -41,7 +41,7 @@ impl TestApp {
         Self::on(&Stores::new().await, arguments).await
     }
 
-    /// Starts with test routes beside the service's own; ready.
+    /// Starts with test routes in addition to the service's own, and waits until it is ready.
     pub async fn with_routes(routes: OpenApiRouter<AppState>, arguments: &[&str]) -> Self {
         let app = Self::launch(&Stores::new().await, arguments, Some(routes));
         app.until_ready().await;

@@ -1,4 +1,4 @@
-//! Hostile socket clients beside an honest one, which they must not affect.
+//! Hostile socket clients, and an honest one that they must not affect.
 
 use serde_json::Value;
 

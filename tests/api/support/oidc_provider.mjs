@@ -1,5 +1,5 @@
 // A real OpenID Connect provider for the tests: the certified npm package `oidc-provider`, on a free port of 127.0.0.1.
-// oidc_provider.rs starts it and logs in. The simulator plays providers that misbehave.
+// oidc_provider.rs starts it and logs in. The simulator simulates providers that misbehave.
 //
 //   OIDC_PROVIDER=<folder>/node_modules node oidc_provider.mjs <client id> <client secret> <redirect URI>
 //

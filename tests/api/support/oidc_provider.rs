@@ -1,5 +1,5 @@
-//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures it; the simulator plays
-//! platforms that fail or lie.
+//! A real OIDC provider in a process of its own, and a user who logs in there. `oidc_provider.mjs` configures it; the simulator
+//! simulates platforms that fail or lie.
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
