@@ -13,7 +13,7 @@ const DASHBOARD: &str = "{{ $externalLabels.grafana_url }}/d/";
 const RUNBOOK: &str = "{{ $externalLabels.runbooks_url }}/";
 
 #[test]
-fn every_alert_says_how_bad_it_is_and_of_what_it_is_part() {
+fn every_alert_has_a_severity_and_a_component() {
     for rule in alerts() {
         let (alert, labels) = (&rule["alert"], &rule["labels"]);
         assert!(labels["severity"].as_str().is_some_and(|severity| SEVERITIES.contains(&severity)), "{alert} must have a severity");
@@ -22,7 +22,7 @@ fn every_alert_says_how_bad_it_is_and_of_what_it_is_part() {
 }
 
 #[test]
-fn every_alert_tells_people_what_where_and_what_to_do() {
+fn every_alert_has_a_summary_a_description_a_runbook_and_a_dashboard() {
     let dashboards: BTreeSet<String> =
         dashboards().iter().filter_map(|(_, dashboard)| dashboard["uid"].as_str().map(str::to_owned)).collect();
     for rule in alerts() {
@@ -49,8 +49,8 @@ fn every_alert_has_a_test_where_it_fires_and_one_where_it_does_not() {
     }
 }
 
-/// The variants of alerts: a name, and the label values in which rules of that name differ. The windows of an error budget make no variant:
-/// both burn rates of a severity notify the same receivers for the same reason.
+/// The variants of alerts: a name, and the values of the labels in which rules of that name differ. Windows of an error budget do not
+/// count: both burn rates of a severity notify the same receivers for the same reason.
 fn variants(rules: &[Value]) -> BTreeSet<(String, BTreeSet<String>)> {
     let name = |rule: &Value| rule["alert"].as_str().unwrap().to_owned();
     let labels = |rule: &Value| -> BTreeMap<String, String> {
@@ -97,7 +97,7 @@ fn variants_differ_by_labels_other_than_windows() {
 }
 
 #[test]
-fn every_recorded_series_is_asked_for_by_name_in_a_test() {
+fn every_recorded_series_is_queried_by_name_in_a_test() {
     let tests = rule_tests();
     let asked: Vec<&str> =
         tests.iter().flat_map(|test| items(&test["promql_expr_test"])).filter_map(|case| case["expr"].as_str()).collect();

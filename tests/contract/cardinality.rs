@@ -1,7 +1,7 @@
-//! The worst-case number of samples in a scrape of each job, whatever clients send: derived from the possible values of its labels, and
-//! limited to a third of the job's `sample_limit`. Above the limit Prometheus drops the whole scrape.
+//! The worst-case number of samples in a scrape of each job. It follows from the possible values of the labels, so it holds whatever
+//! clients send. It must be at most a third of the job's `sample_limit`, above which Prometheus drops the whole scrape.
 //!
-//! `cargo xtask cardinality` prints the table. `scrapes` reads the relabelling; `series` counts a replica's series.
+//! `cargo xtask cardinality` prints the table. `scrapes` parses the relabelling rules; `series` counts a replica's series.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,18 +13,18 @@ use crate::runbooks::queries;
 use crate::scrapes::{Job, Labels};
 use crate::series;
 
-/// The factor between the worst case and the limit.
+/// The limit must be at least this many times the worst case.
 const HEADROOM: usize = 3;
 
 /// Methods that Caddy distinguishes; it counts all others as `OTHER` (`internal/metrics` of Caddy 2.11).
 const EDGE_METHODS: [&str; 10] = ["CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "OTHER", "PATCH", "POST", "PUT", "TRACE"];
 /// Statuses that Caddy or a replica's HTTP implementation returns before any route is reached.
 const EDGE_STATUSES: [u16; 17] = [101, 304, 308, 400, 403, 404, 405, 408, 411, 413, 414, 417, 431, 499, 502, 503, 504];
-/// The servers of a site with host names that also serves plain HTTP.
+/// Caddy's names for its servers, if the site has host names and also serves plain HTTP.
 const EDGE_SERVERS: [&str; 2] = ["srv1", "srv2"];
-/// Handlers of this Caddyfile that count requests. `subroute` has those of a site with host names, the others those of a site without.
+/// Handlers of this Caddyfile that count the requests of a site without host names; `subroute` counts those of a site with host names.
 const EDGE_HANDLERS: [&str; 6] = ["encode", "error", "headers", "log_append", "reverse_proxy", "static_response"];
-/// The handler that rules, dashboards and runbooks select: the one that sees all requests.
+/// The handlers that rules, dashboards and runbooks select: one of them, depending on the site, sees all requests.
 const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 
 /// Postgres' own databases, the service's, and some created by hand.
@@ -33,7 +33,7 @@ const DATABASES: usize = 8;
 const LOCK_MODES: usize = 9;
 /// States of a connection to Postgres; the exporter has each at 0.
 const CONNECTION_STATES: usize = 6;
-/// `max_connections` of compose's Postgres, twice: newer exporters have a series for each kind of connection.
+/// Twice the largest `max_connections` (200 in test stacks, 100 in compose): newer exporters have a series for each kind of connection.
 const CONNECTIONS: usize = 400;
 /// `databases` of Redis.
 const REDIS_DATABASES: usize = 16;
@@ -47,7 +47,7 @@ const INTEGRATIONS: usize = 24;
 /// Kinds of samples in Prometheus 3.
 const SAMPLE_TYPES: usize = 2;
 
-/// The used metrics of programs other than the service and the edge, with the number of series that each can have.
+/// The metrics that Prometheus keeps of a program other than the service and the edge, with the maximum number of series of each.
 fn exported(job: &str) -> Vec<(&'static str, usize)> {
     let process = [("process_cpu_seconds_total", 1), ("process_resident_memory_bytes", 1)];
     let own: Vec<(&'static str, usize)> = match job {
@@ -128,7 +128,8 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
     own.into_iter().chain(process).collect()
 }
 
-/// Everything that the edge can expose, whatever clients send: series, and how many samples of each differ only in `le`.
+/// Every series that the edge can expose, whatever clients send, with its number of samples. The buckets of a histogram count as one
+/// series.
 fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     let name = |name: &str| ("__name__", name.to_owned());
     let mut series = vec![
@@ -136,7 +137,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
         (Labels::from([name("process_resident_memory_bytes")]), 1),
         (Labels::from([name("caddy_reverse_proxy_upstreams_healthy")]), Job::named("backend").targets),
     ];
-    // A server has a site with host names or one without.
+    // One server's site has host names, the other's has none.
     for (server, handlers) in [(EDGE_SERVERS[0], &EDGE_HANDLERS[..]), (EDGE_SERVERS[1], &["subroute"][..])] {
         for handler in handlers {
             let of_handler = [("server", server.to_owned()), ("handler", (*handler).to_owned())];
@@ -162,7 +163,7 @@ fn exposed_by_the_edge(statuses: &BTreeSet<u16>) -> Vec<(Labels, usize)> {
     series
 }
 
-/// Every status that an operation of the service declares, and those returned before it is reached.
+/// Every status that an operation of the service declares, and those that are returned before any operation is reached.
 fn statuses(scrape: &str) -> BTreeSet<u16> {
     let of_line = |line: &str| line.split_once("status=\"")?.1.split('"').next()?.parse().ok();
     scrape.lines().filter(|line| line.starts_with("http_requests_total{")).filter_map(of_line).chain(EDGE_STATUSES).collect()
@@ -215,7 +216,7 @@ fn is_of(selector: &Selector, job: &str) -> bool {
 }
 
 #[test]
-fn relabelling_keeps_what_is_selected_and_nothing_else() {
+fn relabelling_keeps_exactly_the_selected_metrics() {
     let (catalogue, selectors) = (Catalogue::read(), selected());
     // Prometheus does not relabel the series that it adds to a scrape itself.
     let is_scraped = |metric: &str| metric != "up" && !metric.starts_with("scrape_");
@@ -230,7 +231,7 @@ fn relabelling_keeps_what_is_selected_and_nothing_else() {
             .filter(|selector| is_of(selector, &job.name) && is_scraped(&selector.metric))
             .map(|selector| selector.metric.as_str())
             .filter(|metric| is_process(metric) || catalogue.row(metric).is_none())
-            // A selector without a job may match the metric of a single job.
+            // A selector without a job counts only for the job to whose program the metric belongs.
             .filter(|metric| is_process(metric) || metric.starts_with(prefix(&job.name)))
             .collect();
         assert_eq!(kept, used, "{} must keep exactly the selected metrics", job.name);
@@ -246,7 +247,7 @@ fn prefix(job: &str) -> &str {
     if job == "postgres" { "pg_" } else { job }
 }
 
-/// Whatever the site's address is, one of two handlers counts requests for it.
+/// One of two handlers counts all requests, depending on whether the site's address has a host name.
 #[test]
 fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
     let of_edge: Vec<Selector> = selected().into_iter().filter(|selector| selector.metric.starts_with("caddy_http_")).collect();
@@ -264,10 +265,10 @@ fn requests_at_the_edge_are_selected_by_the_handler_that_sees_all_of_them() {
 }
 
 #[test]
-fn prometheus_is_started_so_that_it_tells_its_limits() {
+fn prometheus_is_started_with_metrics_of_its_scrape_limits() {
     let flag = "--enable-feature=extra-scrape-metrics";
-    let asks = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
-    assert!(asks, "an alert must compare with the limit");
+    let is_compared = alerts().into_iter().any(|rule| rule["expr"].as_str().unwrap().contains("scrape_sample_limit"));
+    assert!(is_compared, "an alert must compare with the limit");
     for file in ["docker-compose.yml", "crates/devstack/src/stack/monitoring.rs"] {
         assert!(text(file).contains(flag), "{file} must start Prometheus with {flag}");
     }

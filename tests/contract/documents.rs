@@ -22,7 +22,7 @@ fn the_metrics_document_is_the_catalogue() {
 }
 
 #[test]
-fn the_committed_description_is_what_the_routes_say() {
+fn the_committed_description_matches_the_routes() {
     let mut text = interface::public(router::description()).to_pretty_json().unwrap();
     text.push('\n');
     assert_generated("docs/openapi.json", &text);

@@ -47,7 +47,7 @@ fn says(path: &str, sentence: &str) {
 }
 
 #[test]
-fn documents_say_how_often_a_notification_is_repeated() {
+fn documents_state_how_often_a_notification_is_repeated() {
     let document = line_of("docs/OPERATIONS.md");
     let Route { repeat, look } = route("dead-man");
     let always = format!("every {repeat} to {} minutes, always", repeat + look);
@@ -62,7 +62,7 @@ fn documents_say_how_often_a_notification_is_repeated() {
 }
 
 #[test]
-fn documents_say_how_often_the_watchdog_is_heard_and_when_its_silence_is_an_alarm() {
+fn documents_state_how_often_the_watchdog_notifies_and_when_its_absence_raises_an_alarm() {
     let Route { repeat, look } = route("dead-man");
     // Alertmanager checks once per group interval, when the repeat interval may not quite have passed.
     let often = format!("every {repeat} to {} minutes", repeat + look);
@@ -77,7 +77,7 @@ fn documents_say_how_often_the_watchdog_is_heard_and_when_its_silence_is_an_alar
 }
 
 #[test]
-fn documents_say_how_often_targets_are_scraped() {
+fn documents_state_how_often_targets_are_scraped() {
     let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
     let global = &prometheus["global"];
     let seconds = global["scrape_interval"].as_str().and_then(|interval| interval.strip_suffix('s')).unwrap();
@@ -113,7 +113,7 @@ fn durations(text: &str) -> Vec<u32> {
 }
 
 #[test]
-fn runbooks_say_how_long_an_alert_waits() {
+fn runbooks_state_how_long_an_alert_waits() {
     let mut wrong = Vec::new();
     for rule in alerts() {
         let (alert, Some(wait)) = (rule["alert"].as_str().unwrap(), rule["for"].as_str()) else { continue };
@@ -133,7 +133,7 @@ fn runbooks_say_how_long_an_alert_waits() {
 }
 
 #[test]
-fn durations_are_found_in_words_and_in_digits() {
+fn durations_are_parsed_from_words_and_digits() {
     assert_eq!(durations("for five minutes, or 30 seconds; ten of them"), [300, 30]);
     assert!(durations("five replicas, minutes later").is_empty());
 }

@@ -47,7 +47,7 @@ fn documented() -> Mapping {
 }
 
 #[test]
-fn the_document_says_what_each_foreign_name_maps_to() {
+fn the_document_lists_the_mapping_of_each_foreign_name() {
     assert_eq!(documented(), recorded(&Catalogue::read()));
 }
 

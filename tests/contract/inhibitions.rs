@@ -82,14 +82,14 @@ fn rules() -> Vec<Value> {
 }
 
 #[test]
-fn an_alert_about_one_target_silences_none_about_another() {
+fn an_alert_inhibits_no_alert_of_another_target() {
     let labels = targets();
     let found: Vec<String> = rules().iter().flat_map(|rule| faults(rule, &labels)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
 #[test]
-fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_not() {
+fn every_pair_of_alerts_has_a_case_with_and_one_without_inhibition() {
     let table = text("monitoring/alertmanager/inhibitions.txt");
     let tried = |source: &str, verb: &str, target: &str| {
         table.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once(verb)).any(|(left, right)| {
@@ -115,7 +115,7 @@ fn every_pair_of_alerts_is_tried_where_one_silences_the_other_and_where_it_does_
 }
 
 #[test]
-fn a_rule_that_forgets_the_target_is_found() {
+fn a_rule_that_omits_the_target_is_reported() {
     let labels = BTreeMap::from([("Worse", vec!["instance"]), ("Bad", vec!["instance", "table"]), ("All", vec![])]);
     let labels = labels.into_iter().map(|(name, labels)| (name.to_owned(), labels.into_iter().map(str::to_owned).collect())).collect();
     let rule = |source: &[&str], target: &[&str], equal: &[&str]| {

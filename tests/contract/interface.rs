@@ -46,7 +46,7 @@ fn every_refusal_is_a_problem() {
 }
 
 #[test]
-fn every_operation_has_a_name_of_its_own_and_every_link_leads_to_one() {
+fn every_operation_has_a_unique_name_and_every_link_names_one() {
     let described = described();
     let operations = operations(&described);
     let names: BTreeSet<&str> = operations.iter().map(|(_, operation)| operation["operationId"].as_str().unwrap()).collect();
@@ -93,7 +93,7 @@ fn every_body_and_every_parameter_is_bounded() {
 }
 
 #[test]
-fn what_the_edge_refuses_is_not_described() {
+fn routes_that_the_edge_refuses_are_not_described() {
     let described = described();
     for path in INTERNAL {
         assert!(described["paths"][path].is_null(), "{path}");
@@ -101,7 +101,7 @@ fn what_the_edge_refuses_is_not_described() {
 }
 
 #[test]
-fn what_the_edge_answers_by_itself_is_described() {
+fn responses_of_the_edge_itself_are_described() {
     let caddyfile = fs::read_to_string(root().join("Caddyfile")).unwrap();
     let map = caddyfile.split("{problem.code} {problem.title} {problem.detail} {").nth(1).unwrap().split("\n\t\t}").next().unwrap();
     let answers = map.lines().filter_map(|line| {

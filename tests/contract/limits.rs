@@ -14,7 +14,7 @@ fn expression(alert: &str) -> String {
 }
 
 #[test]
-fn memory_is_told_at_nine_tenths_of_what_a_replica_may_use() {
+fn the_memory_alert_fires_at_nine_tenths_of_the_memory_limit() {
     let compose = yaml(&root().join("docker-compose.yml"));
     let limit = compose["x-backend"]["mem_limit"].as_str().and_then(|limit| limit.strip_suffix('m')).unwrap();
     assert_eq!(expression("HighMemoryUsage"), format!("process_resident_memory_bytes{{job=\"backend\"}} > 0.9 * {limit} * 1024 * 1024"));
@@ -44,7 +44,7 @@ fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
     // The first check comes up to one interval later; the last one ends by its timeout.
     let longest = edge_time("health_interval") * fails + edge_time("health_timeout");
     assert!(longest <= Duration::from_secs(3), "{longest:?}");
-    // A request that waits for a failed replica meanwhile is served by another one.
+    // Another replica then serves a request that waits for the failed one.
     assert!(longest < edge_time("lb_try_duration"), "{longest:?}");
 }
 

@@ -54,7 +54,7 @@ fn addresses_by_default_are_those_that_documents_name() {
 }
 
 #[test]
-fn runbooks_name_addresses_that_the_page_can_move() {
+fn the_page_replaces_every_local_address_in_runbooks() {
     let known = replaced();
     for (name, text) in runbooks() {
         for line in text.lines() {
@@ -71,7 +71,7 @@ fn runbooks_name_addresses_that_the_page_can_move() {
 }
 
 #[test]
-fn links_of_runbooks_lead_to_what_the_page_shows() {
+fn links_in_runbooks_name_documents_that_the_page_shows() {
     for (name, text) in runbooks() {
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = link.split('#').next().unwrap();
@@ -85,7 +85,7 @@ fn links_of_runbooks_lead_to_what_the_page_shows() {
 }
 
 #[test]
-fn what_is_configured_decides_where_alerts_lead_and_not_which_alert_it_is() {
+fn base_urls_are_settings_and_are_dropped_from_the_labels_of_alerts() {
     let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
     let labels = prometheus["global"]["external_labels"].as_object().unwrap();
     let places: Vec<_> = labels.iter().filter(|(name, _)| name.ends_with("_url")).collect();
@@ -102,7 +102,7 @@ fn what_is_configured_decides_where_alerts_lead_and_not_which_alert_it_is() {
 }
 
 #[test]
-fn links_are_made_of_no_fixed_address() {
+fn links_contain_no_fixed_address() {
     let folders =
         [("monitoring/prometheus/rules", "yml"), ("monitoring/alertmanager", "yml"), ("monitoring/alertmanager/templates", "tmpl")];
     let of_folders = folders.into_iter().flat_map(|(folder, kind)| files(folder, kind));
@@ -113,7 +113,7 @@ fn links_are_made_of_no_fixed_address() {
 }
 
 #[test]
-fn operators_alone_reach_what_has_no_login() {
+fn services_without_a_login_are_published_on_loopback_only() {
     let compose = compose();
     for (name, service) in compose["services"].as_object().unwrap().iter().filter(|(name, _)| *name != "caddy") {
         for port in items(&service["ports"]) {

@@ -131,12 +131,12 @@ fn of_documents() -> Vec<(String, String)> {
 }
 
 #[test]
-fn what_rules_ask_for_exists() {
+fn metrics_in_rules_exist() {
     check(of_rules());
 }
 
 #[test]
-fn what_dashboards_ask_for_exists() {
+fn metrics_in_dashboards_exist() {
     check(of_dashboards());
 }
 
@@ -164,14 +164,14 @@ fn every_metric_is_in_a_rule_or_on_a_dashboard() {
 }
 
 #[test]
-fn what_runbooks_and_documents_ask_for_exists() {
+fn metrics_in_runbooks_and_documents_exist() {
     let queries = of_documents();
     assert!(queries.len() > 100, "only {} queries were found", queries.len());
     check(queries);
 }
 
 #[test]
-fn a_wrong_name_label_value_or_bucket_is_found() {
+fn a_wrong_name_label_value_or_bucket_is_reported() {
     let (catalogue, recorded) = (Catalogue::read(), BTreeSet::new());
     for (expression, fault) in [
         ("rate(http_request_total[5m])", "no metric http_request_total"),

@@ -177,7 +177,7 @@ fn words(nodes: &[Node]) -> Vec<String> {
 }
 
 #[test]
-fn series_matchers_and_groupings_are_found() {
+fn series_matchers_and_groupings_are_parsed() {
     let expression = r#"sum by (route) (rate(a_total{status=~"5..|\\}", job="b"}[5m] offset 1h)) / on (x, y) group_left (z) level:c:rate5m
         > bool 0.5 and up == 1 or label_replace(max(d) by (e), "f", "p50", "", "") unless (g > 1e3)"#;
     let query = read(expression);
@@ -195,7 +195,7 @@ fn series_matchers_and_groupings_are_found() {
 }
 
 #[test]
-fn brackets_that_are_not_closed_are_found() {
+fn unclosed_brackets_are_reported() {
     assert!(is_closed(r#"sum(rate(a{b=~"(c|]"}[5m])) by (d)"#));
     for wrong in ["", " ", "sum(a", "a)", "a{b=\"}\"", "sum(a[5m)]"] {
         assert!(!is_closed(wrong), "{wrong}");

@@ -90,7 +90,7 @@ fn commands_name_services_that_compose_starts() {
 }
 
 #[test]
-fn runbooks_name_files_and_chapters_that_are_there() {
+fn runbooks_name_existing_files_and_chapters() {
     let chapters = text("docs/OPERATIONS.md");
     for (name, text) in texts() {
         for word in text.split(|c: char| c.is_whitespace() || matches!(c, '`' | '(' | ')' | ',' | ';')) {
@@ -111,7 +111,7 @@ fn runbooks_name_files_and_chapters_that_are_there() {
 }
 
 #[test]
-fn queries_and_services_are_found() {
+fn queries_and_services_are_parsed() {
     let document = "    sum(rate(a[5m]))\n    docker compose logs --since 10m b c | grep d\n    docker compose exec e psql -U f\n```ts\nsum(b)\n```\ntext `docker compose restart g`\n";
     assert_eq!(queries(document), ["sum(rate(a[5m]))"]);
     assert_eq!(services(document).into_iter().collect::<Vec<_>>(), ["b", "c", "e", "g"]);

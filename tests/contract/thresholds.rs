@@ -1,5 +1,5 @@
-//! Checks that alerts on durations can fire with the shipped settings: durations above a time limit or beyond the last bucket are never
-//! observed, so each threshold on a quantile must be below both.
+//! Alerts on durations must be able to fire with the shipped settings. A duration is cut off at its time limit, and a quantile at the last
+//! bucket of its histogram, so each threshold on a quantile must be reachable within both.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::files::{alerts, root, yaml};
 use crate::metrics::Catalogue;
 use crate::promql;
 
-/// A metric, the variable with the time limit of its durations, and the limit.
+/// A metric, the variable that limits its durations, and the value of that variable.
 type Limit = (&'static str, &'static str, fn(&Config) -> Duration);
 const LIMITS: [Limit; 6] = [
     ("http_request_duration_seconds", "REQUEST_TIMEOUT", |config| config.request_timeout),
@@ -20,7 +20,7 @@ const LIMITS: [Limit; 6] = [
     ("docker_operation_duration_seconds", "ENVIRONMENT_TIMEOUT", |config| config.environment_timeout),
     ("social_api_duration_seconds", "PLATFORM_TIMEOUT", |config| config.platform_timeout),
 ];
-/// Scripts in environments may take several times as long as other driver calls.
+/// Scripts in environments may take several times as long as other driver calls, so that limit does not apply to them.
 const LONGER: &str = r#"operation="exec""#;
 
 /// A comparison of a histogram's quantile with a number.
@@ -33,7 +33,7 @@ struct Threshold {
     value: f64,
 }
 
-/// Every such comparison in an expression.
+/// Every comparison of a quantile with a number in an expression.
 fn thresholds(expression: &str, catalogue: &Catalogue) -> Vec<Threshold> {
     let starts = expression.match_indices("histogram_quantile(").map(|(at, found)| at + found.len());
     starts.filter_map(|start| threshold(&expression[start..], catalogue)).collect()
@@ -49,13 +49,13 @@ fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
     let after = after[1..].trim_start();
     let operator: String = after.chars().take_while(|c| matches!(c, '<' | '>' | '=')).collect();
     let number: String = after[operator.len()..].trim_start().chars().take_while(|c| c.is_ascii_digit() || *c == '.').collect();
-    let asked = promql::read(inside).selectors.first()?.metric.clone();
+    let selected = promql::read(inside).selectors.first()?.metric.clone();
     // A recorded series contains the name of its source metric.
-    let metric = asked.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
+    let metric = selected.split(':').find_map(|part| Some(catalogue.row(part)?.name.to_owned()))?;
     Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
 }
 
-/// Why a threshold can never be exceeded.
+/// The reasons why a threshold can never be exceeded.
 fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, Duration)>) -> Vec<String> {
     let Threshold { metric, operator, value, .. } = threshold;
     let last = catalogue.row(metric).and_then(|row| row.buckets.last().copied()).unwrap();
@@ -70,7 +70,7 @@ fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, D
     faults
 }
 
-/// The service's defaults; compose changes none of these.
+/// The service's defaults, with the time limits that compose sets in their place.
 fn shipped() -> Config {
     let compose = yaml(&root().join("docker-compose.yml"));
     let environment = &compose["x-backend-environment"];
@@ -89,7 +89,7 @@ fn shipped() -> Config {
 }
 
 #[test]
-fn every_alert_on_a_time_can_fire_with_the_limits_that_are_shipped() {
+fn every_alert_on_a_duration_can_fire_with_the_shipped_limits() {
     let (catalogue, config) = (Catalogue::read(), shipped());
     let (mut found, mut seen) = (Vec::new(), 0);
     for rule in alerts() {
@@ -105,7 +105,7 @@ fn every_alert_on_a_time_can_fire_with_the_limits_that_are_shipped() {
 }
 
 #[test]
-fn a_threshold_beyond_a_limit_or_a_bucket_is_found() {
+fn a_threshold_beyond_a_limit_or_a_bucket_is_reported() {
     let catalogue = Catalogue::read();
     let faults = |expression: &str, seconds: u64| {
         let thresholds = thresholds(expression, &catalogue);

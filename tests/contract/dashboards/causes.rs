@@ -1,5 +1,5 @@
-//! Every panel that shows data has a cause, which `cargo xtask panels` injects, and nothing else has one.
-//! TypeScript checks that the names of causes exist.
+//! Every panel that shows data must have a cause, which `cargo xtask panels` injects, and no cause may name a missing panel. The TypeScript
+//! compiler checks that the causes exist.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{sample, shown, text, title};
 use crate::files::{dashboards, text as file};
 
-/// The faults in the causes of some dashboards.
+/// The errors in the causes of these dashboards.
 fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -> Vec<String> {
     let mut faults = Vec::new();
     let mut known = BTreeSet::new();
@@ -33,7 +33,7 @@ fn faults<'a>(dashboards: impl IntoIterator<Item = &'a Value>, causes: &Value) -
 }
 
 #[test]
-fn every_panel_has_a_cause_that_moves_it() {
+fn every_panel_has_a_cause() {
     let dashboards = dashboards();
     let causes = serde_json::from_str(&file("monitoring/grafana/causes.json")).unwrap();
     let found = faults(dashboards.iter().map(|(_, dashboard)| dashboard), &causes);
@@ -41,11 +41,11 @@ fn every_panel_has_a_cause_that_moves_it() {
 }
 
 #[test]
-fn a_missing_cause_and_one_too_many_are_found() {
-    let right = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic" } });
-    assert_eq!(faults([&sample()], &right), [""; 0]);
+fn missing_and_superfluous_causes_are_reported() {
+    let valid = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic" } });
+    assert_eq!(faults([&sample()], &valid), [""; 0]);
     let missing = json!({ "vitrine-sample": { "2": "traffic" } });
     assert_eq!(faults([&sample()], &missing), ["vitrine-sample: no cause moves Requests"]);
-    let one_too_many = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic", "1": "traffic" } });
-    assert_eq!(faults([&sample()], &one_too_many), ["vitrine-sample: a cause names the missing panel 1"]);
+    let superfluous = json!({ "vitrine-sample": { "2": "traffic", "3": "traffic", "1": "traffic" } });
+    assert_eq!(faults([&sample()], &superfluous), ["vitrine-sample: a cause names the missing panel 1"]);
 }

@@ -53,7 +53,7 @@ fn doubled<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
 }
 
 #[test]
-fn every_dashboard_says_what_it_is() {
+fn every_dashboard_has_a_uid_a_description_and_the_common_settings() {
     hold(itself);
     finds(itself, "/uid", json!(""), "has no uid");
     finds(itself, "/description", Value::Null, "has no description");
@@ -64,7 +64,7 @@ fn every_dashboard_says_what_it_is() {
 }
 
 #[test]
-fn every_dashboard_leads_to_the_others() {
+fn every_dashboard_links_to_the_others() {
     hold(ways);
     finds(ways, "/links/0/keepTime", json!(false), "has no link to the other dashboards");
 }
@@ -77,7 +77,7 @@ fn every_dashboard_draws_deployments_and_alerts() {
 }
 
 #[test]
-fn every_dashboard_has_an_identifier_and_a_title_of_its_own() {
+fn every_dashboard_has_a_unique_identifier_and_title() {
     let dashboards = dashboards();
     for (name, dashboard) in &dashboards {
         assert_eq!(text(&dashboard["uid"]), format!("vitrine-{name}"));

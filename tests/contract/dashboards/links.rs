@@ -49,7 +49,7 @@ fn place(dashboard: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_link_leads_to_what_is_there() {
+fn every_link_has_an_existing_target() {
     hold(links);
     let link = "/panels/2/links/0/url";
     finds(links, link, json!("/d/vitrine-nothing?var-a=b"), "links to /d/vitrine-nothing?var-a=b");
@@ -59,7 +59,7 @@ fn every_link_leads_to_what_is_there() {
 }
 
 #[test]
-fn where_runbooks_are_is_asked_of_prometheus() {
+fn the_base_url_of_runbooks_comes_from_prometheus() {
     hold(place);
     let wrong = "has no variable with the base URL of runbooks";
     finds(place, "/templating/list/3/skipUrlSync", json!(false), wrong);

@@ -32,7 +32,7 @@ fn mixed(dashboard: &Value) -> Vec<String> {
 }
 
 #[test]
-fn panels_say_whether_they_show_a_whole_run_or_a_window() {
+fn panels_state_whether_they_show_a_whole_run_or_a_window() {
     hold(mixed);
     let dashboard = |title: &str, query: &str| {
         let mut dashboard = sample();

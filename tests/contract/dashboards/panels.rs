@@ -60,21 +60,21 @@ fn legends(dashboard: &Value) -> Vec<String> {
 }
 
 #[test]
-fn every_panel_has_a_number_of_its_own() {
+fn every_panel_has_a_unique_number() {
     hold(numbers);
     finds(numbers, "/panels/2/id", json!(2), "Requests has no unique number");
     finds(numbers, "/panels/2/id", Value::Null, "Requests has no unique number");
 }
 
 #[test]
-fn every_panel_has_a_title_and_says_what_good_looks_like() {
+fn every_panel_has_a_title_and_describes_good_values() {
     hold(words);
     finds(words, "/panels/0/title", json!(""), "panel 1 has no title");
     finds(words, "/panels/1/description", json!(""), "Replicas has no description");
 }
 
 #[test]
-fn titles_are_there_once() {
+fn titles_are_unique() {
     hold(titles);
     finds(titles, "/panels/1/title", json!("Requests"), "Requests exists twice");
 }
@@ -89,7 +89,7 @@ fn every_value_has_a_unit() {
 }
 
 #[test]
-fn graphs_tell_their_lines() {
+fn graphs_have_a_legend_for_their_lines() {
     hold(legends);
     finds(legends, "/panels/2/options/legend/calcs", json!([]), "Requests has no legend for its lines");
     let two = json!([{ "refId": "A" }, { "refId": "B" }]);

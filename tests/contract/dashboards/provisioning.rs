@@ -87,7 +87,7 @@ fn grafana_is_provisioned() {
 }
 
 #[test]
-fn what_does_not_agree_is_found() {
+fn inconsistent_provisioning_is_reported() {
     let finds = |change: fn(&mut Provisioning), fault: &str| {
         let mut provisioning = Provisioning { dashboards: vec![sample()], ..Provisioning::read() };
         change(&mut provisioning);

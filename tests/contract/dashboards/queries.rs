@@ -113,14 +113,14 @@ fn replicas(dashboard: &Value) -> Vec<String> {
 const EXPR: &str = "/panels/1/targets/0/expr";
 
 #[test]
-fn panels_ask_the_chosen_data_source() {
+fn panels_query_the_chosen_data_source() {
     hold(sources);
     finds(sources, "/panels/1/datasource/uid", json!("prometheus"), "Replicas does not use the selected data source");
     finds(sources, "/panels/1/targets/0/datasource", Value::Null, "Replicas does not use the selected data source");
 }
 
 #[test]
-fn panels_ask_for_something() {
+fn panels_have_a_query() {
     hold(wholeness);
     finds(wholeness, "/panels/1/targets", json!([]), "Replicas has no valid query");
     finds(wholeness, EXPR, json!(""), "Replicas has no valid query");
@@ -130,7 +130,7 @@ fn panels_ask_for_something() {
 }
 
 #[test]
-fn counters_are_asked_how_they_grow() {
+fn counters_are_queried_for_their_growth() {
     hold(growth);
     finds(growth, EXPR, json!("sum(visits_total)"), "Replicas does not query the growth of visits_total");
     let highest = "max_over_time(db_pool_wait_seconds_count[5m])";
@@ -138,7 +138,7 @@ fn counters_are_asked_how_they_grow() {
 }
 
 #[test]
-fn rates_look_back_as_far_as_grafana_says() {
+fn rates_use_the_window_that_grafana_provides() {
     hold(windows);
     finds(windows, EXPR, json!("rate(a_total[5m])"), "Replicas uses the window 5m for a_total");
     finds(windows, EXPR, json!("rate(a_total[$__range])"), "Replicas uses the window $__range for a_total");
@@ -149,13 +149,13 @@ fn rates_look_back_as_far_as_grafana_says() {
 }
 
 #[test]
-fn every_series_is_asked_of_a_job() {
+fn every_query_selects_a_job() {
     hold(jobs);
     finds(jobs, EXPR, json!("k6_vus + job:up:sum + process_threads"), "Replicas queries every job for process_threads");
 }
 
 #[test]
-fn the_service_is_asked_at_the_chosen_replicas() {
+fn queries_of_the_service_select_the_chosen_replicas() {
     hold(replicas);
     finds(replicas, EXPR, json!(r#"up{job="node"} + up{job="backend"}"#), "Replicas queries every replica for up");
     let of_all = r#"up{job="backend", instance="a"} + auth_sessions_active{job="backend"}"#;

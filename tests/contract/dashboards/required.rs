@@ -195,7 +195,7 @@ fn missing(dashboard: &Value, at_least: usize, panels: Panels) -> Vec<String> {
 }
 
 #[test]
-fn every_dashboard_has_the_panels_that_it_is_there_for() {
+fn every_dashboard_has_its_required_panels() {
     let dashboards: BTreeMap<String, Value> = dashboards().into_iter().collect();
     assert_eq!(dashboards.len(), REQUIRED.len());
     let lacks = REQUIRED.iter().flat_map(|(name, at_least, panels)| {
@@ -206,7 +206,7 @@ fn every_dashboard_has_the_panels_that_it_is_there_for() {
 }
 
 #[test]
-fn a_lost_panel_and_a_changed_one_are_found() {
+fn missing_and_changed_panels_are_reported() {
     let panels: Panels = &[("Replicas", &["up"]), ("Requests", &["http_requests_total", "k6_http_reqs_total"])];
     assert_eq!(missing(&sample(), 2, panels), [""; 0]);
     assert_eq!(missing(&sample(), 3, panels), ["2 panels, not 3"]);

@@ -77,7 +77,7 @@ fn the_data_source_is_chosen_first() {
 }
 
 #[test]
-fn all_of_what_there_is_can_be_chosen() {
+fn variables_offer_all_existing_values() {
     hold(chosen);
     let route = "has a wrong definition of route";
     finds(chosen, "/templating/list/2/refresh", json!(1), route);
