@@ -1,4 +1,4 @@
-// The whole journey of a new user, in order, through the pages alone.
+// The complete journey of a new user, in order, through pages only.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
@@ -36,21 +36,21 @@ async function startEnvironment(page) {
   await submit(form);
   await page.waitForURL(/\/studio\/environments\/[0-9a-f-]+$/);
   const status = page.locator('[data-status-of]').first();
-  const is = (wanted) =>
-    until(`the environment is ${wanted}`, async () => {
+  const reaches = (expected) =>
+    until(`the environment is ${expected}`, async () => {
       const seen = (await status.textContent()).trim().toLowerCase();
-      return { done: seen === wanted, seen };
+      return { done: seen === expected, seen };
     });
-  await is('stopped');
+  await reaches('stopped');
   await action(page, 'POST', '/api/environments/{id}/start').click();
-  await is('running');
+  await reaches('running');
 }
 
 async function readLog(page) {
   const lines = page.locator('[data-log] li.stream-stdout');
   await lines.first().waitFor();
   const before = await lines.count();
-  await until('new lines appear by themselves', async () => {
+  await until('new lines appear without a reload', async () => {
     const seen = await lines.count();
     return { done: seen > before, seen };
   });
@@ -61,10 +61,10 @@ async function useTerminal(page) {
   const terminal = page.locator('[data-terminal] .xterm');
   await terminal.waitFor();
   const rows = terminal.locator('.xterm-rows');
-  const shows = (what, test) =>
+  const shows = (what, matches) =>
     until(`the terminal shows ${what}`, async () => {
       const seen = await rows.innerText();
-      return { done: test(seen), seen };
+      return { done: matches(seen), seen };
     });
   await shows('a prompt', (text) => text.includes('$'));
   await terminal.locator('textarea').focus();

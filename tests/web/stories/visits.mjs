@@ -1,4 +1,4 @@
-// Compares the visits that browsers make with the metrics of the replicas. There must be no other visitors meanwhile.
+// Compares the visits that browsers make with the metrics of the replicas. There must be no other visitors during the test.
 import assert from 'node:assert/strict';
 
 import { until } from '../bench.mjs';
