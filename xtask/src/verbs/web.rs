@@ -1,5 +1,5 @@
-//! `cargo xtask web`: builds the browser bundle, which the application embeds. Other verbs build it themselves before they compile the
-//! application; `web.rs` beside this folder holds the build.
+//! `cargo xtask web`: builds the browser bundle, which the application embeds. Other verbs also build it before they
+//! compile the application. `devstack::web` implements the build.
 
 use anyhow::Result;
 use devstack::web;
