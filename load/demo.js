@@ -1,5 +1,5 @@
 // The profile `demo`: all journeys at a gentle pace, about five requests per second and ten sockets, for any duration.
-// This file defines rates and thresholds. Journeys are in journeys/, their steps in lib/.
+// This file defines rates and thresholds. The journeys are in journeys/, their steps in lib/.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/demo.js
 
@@ -13,31 +13,32 @@ export { listener } from './journeys/listener.js';
 export { newcomer } from './journeys/newcomer.js';
 export { visitor } from './journeys/visitor.js';
 
-/** More accounts than concurrent journeys of one kind, so that no two of them share one. */
-const PEOPLE = 8;
+/** Number of shared accounts. Fewer builders, and fewer announcers, run concurrently, so that two journeys of one kind never use the same
+ * account. */
+const ACCOUNTS = 8;
 
-/** Starts `rate` journeys per minute, whether or not earlier ones have finished; at most `most` run concurrently. */
-const every = (exec, rate, most) => ({
+/** Starts `rate` journeys per minute, whether or not earlier ones have finished; at most `limit` run concurrently. */
+const perMinute = (exec, rate, limit) => ({
   exec,
   executor: 'constant-arrival-rate',
   duration: DURATION,
   rate,
   timeUnit: '1m',
-  preAllocatedVUs: most,
-  // Lets running journeys finish.
+  preAllocatedVUs: limit,
+  // Running journeys may finish.
   gracefulStop: '45s',
 });
 
 const scenarios = {
-  visitors: every('visitor', 6, 4),
-  newcomers: every('newcomer', 6, 4),
-  builders: every('builder', 2, 6),
-  announcers: every('announcer', 2, 4),
-  editors: every('editor', 3, 2),
-  listeners: every('listener', 20, 20),
+  visitors: perMinute('visitor', 6, 4),
+  newcomers: perMinute('newcomer', 6, 4),
+  builders: perMinute('builder', 2, 6),
+  announcers: perMinute('announcer', 2, 4),
+  editors: perMinute('editor', 3, 2),
+  listeners: perMinute('listener', 20, 20),
 };
 
-/** k6 passes a threshold on a rate or a time without samples, so each also has a threshold on a counter, which must be above zero. */
+/** Thresholds of each journey. Without samples, a threshold on a rate passes, so a second one requires the counter to be above zero. */
 const journeys = Object.fromEntries(
   Object.keys(scenarios).flatMap((name) => [
     [`journeys{scenario:${name}}`, ['rate>0.99']],
@@ -58,14 +59,14 @@ export const options = {
     events_doubled: ['count==0'],
     ...journeys,
   },
-  // No `url` and `name`: each URL would be a series; `requests` counts by route instead.
+  // Without `url` and `name`: they would create a series for each URL. The counter `requests` has the route instead.
   systemTags: ['scenario', 'check', 'expected_response'],
   summaryTrendStats: ['avg', 'p(50)', 'p(95)', 'p(99)', 'max'],
   userAgent: 'Vitrine load (k6)',
 };
 
 /** Runs before the first journey. */
-export const setup = () => setUp(PEOPLE);
+export const setup = () => setUp(ACCOUNTS);
 
 /** Runs after the last journey. */
 export const teardown = tearDown;

@@ -1,4 +1,5 @@
-// A new user who signs up with a password or through a platform, looks around and leaves. Every third number mistypes its password first.
+// A new user who signs up with a password or through a platform, looks around and leaves. Every third user with a password mistypes it
+// first.
 
 import exec from 'k6/execution';
 
