@@ -1,4 +1,4 @@
-// The live figures of the fleet, polled every two seconds while the page is visible.
+// The fleet status: requests, sockets and uptime, of the whole fleet and of each replica. Polled every two seconds while the page is visible.
 
 import { read } from './api';
 import { all } from './dom';
@@ -21,7 +21,7 @@ interface Fleet {
   readonly served_by: string;
 }
 
-/** Polls the fleet's figures and updates a block. */
+/** Polls the fleet status and shows it in a block of the page. */
 export function startFleet(block: HTMLElement): void {
   let timer = 0;
   const round = async (): Promise<void> => {
@@ -50,6 +50,7 @@ function show(block: HTMLElement, fleet: Fleet): void {
     uptime: duration(Math.max(0, ...fleet.replicas.map((replica) => replica.uptime_seconds))),
   };
   const list = block.querySelector('[data-fleet-replicas]');
+  // The elements in the list show single replicas, all others show the whole fleet.
   for (const element of all('[data-fleet-value]', block)) {
     if (!list?.contains(element)) {
       write(element, values[element.dataset['fleetValue'] ?? '']);

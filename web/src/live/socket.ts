@@ -20,7 +20,7 @@ export function connect(tell: (state: State, why?: string) => void): Live {
     clearTimeout(again);
     again = 0;
   };
-  // A reconnect that is already scheduled stays: its delay may come from the service, which knows better.
+  // Keeps a reconnect that is already scheduled, because its delay may come from the service.
   const connectIn = (milliseconds: number): void => {
     again ||= window.setTimeout(() => {
       forget();

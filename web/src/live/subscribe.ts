@@ -1,4 +1,4 @@
-// Subscriptions. They end with a connection, so every connect renews them.
+// Subscriptions to projects and environments. A subscription ends with its connection, so every connect subscribes again.
 
 import { problemOf, type Ack, type Status } from './protocol';
 import type { Live } from './socket';
@@ -11,8 +11,8 @@ export function subscribeToProject(socket: Live, project_id: string): void {
   });
 }
 
-/** Subscribes to an environment on every connect. `last` returns the number of the last log line on the page, or 0; `answered` receives
- * the status. */
+/** Subscribes to an environment on every connect. `last` returns the number of the last log line on the page, or 0. `answered` is
+ * called with the environment's status. */
 export function subscribeToEnvironment(
   socket: Live,
   environment_id: string,
@@ -29,6 +29,7 @@ export function subscribeToEnvironment(
   });
 }
 
+/** Whether the service accepted the subscription; otherwise shows the reason to the user. */
 function granted<T>(answer: Ack<T>): answer is T {
   const problem = problemOf(answer);
   if (problem) {

@@ -1,10 +1,10 @@
-// Sends terminal input in order, one chunk at a time. Input that arrives while a chunk is in flight joins the next chunk, so a slow
+// Sends terminal input in order, one chunk at a time. Input that arrives while a chunk is in flight is added to the next chunk, so a slow
 // connection sends fewer and larger chunks.
 
-/** Characters per chunk: at four bytes each, the most that an event may carry. */
+/** Maximum number of characters in a chunk. UTF-8 needs at most four bytes for each, and an event may contain 16 KiB. */
 const PIECE = 4_096;
 
-/** Sends text through `send`, which resolves when the service has received it. */
+/** Sends text through `send`, which resolves when the service has acknowledged or refused it, or after a timeout. */
 export class Typing {
   #waiting: string[] = [];
   #busy = false;
