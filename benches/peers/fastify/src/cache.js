@@ -1,10 +1,12 @@
-// Redis as a cache: one load at a time per key; an unavailable Redis fails no request. Absence is not cached.
+// A cache in Redis. The process runs at most one load per key at a time. While Redis is unavailable, requests still succeed. Missing values are
+// not cached.
 import { cache as measured } from './metrics.js';
 import { command } from './stores.js';
 
 const loads = new Map();
 
-/** Returns the cached value, or the result of `load`, which it caches for `seconds` or up to a tenth less. */
+/** Returns the cached value. Otherwise caches the result of `load` for `seconds` minus a random part of up to a tenth, and returns it. The
+ * random part prevents entries that were stored together from expiring together. */
 export async function getOrLoad(type, id, seconds, load) {
   const key = `${type}:${id}`;
   try {
@@ -31,6 +33,6 @@ async function loadAndStore(type, key, seconds, load) {
   const milliseconds = Math.round(seconds * 1000 * (1 - Math.random() / 10));
   const text = JSON.stringify(value);
   await command('set', key, text, 'PX', milliseconds).catch(() => measured.errors.inc({ cache_type: type }));
-  // Parsed as a later hit would be, so that a miss and a hit give the same response.
+  // A hit returns parsed JSON, so a miss must return the same for an identical response.
   return JSON.parse(text);
 }
