@@ -1,4 +1,5 @@
-// Colours with the same meaning on every dashboard: green is healthy, orange needs a look, red needs action, blue is neutral.
+// Colours with the same meaning on every dashboard: green is healthy, orange needs attention, red needs action, blue is neutral, grey is
+// inactive.
 
 import type { Threshold } from '@grafana/grafana-foundation-sdk/dashboard';
 
@@ -11,7 +12,7 @@ export const IDLE = '#8e8e8e';
 /** Colours of series, keyed by a regular expression on their names. */
 export type Colours = Record<string, string>;
 
-/** The placeholder series of `orNone`. */
+/** The placeholder series `none` of `orNone`. */
 export const NOTHING: Colours = { '/^none$/': GOOD };
 export const BY_STATUS: Colours = {
   '/^0/': BAD,
@@ -46,7 +47,7 @@ export const BY_QUANTILE: Colours = {
 export const BY_POOL: Colours = { '/used/': FACT, '/idle/': GOOD, '/max/': BAD };
 export const BY_SEVERITY: Colours = { '/critical/': BAD, '/error/': WARNING, '/warning/': 'yellow' };
 
-/** Lower bounds and their colours; the first one has no bound. */
+/** Thresholds: lower bounds and their colours. The first one has no bound. */
 export type Limits = Threshold[];
 
 const limits = (first: string, ...rest: [number, string][]): Limits => [
@@ -66,5 +67,5 @@ export const above = (good: number) => limits(BAD, [good, GOOD]);
 export const atLeast = (good: number) => limits(WARNING, [good, GOOD]);
 /** Good below this value. */
 export const below = (bad: number) => limits(GOOD, [bad, BAD]);
-/** Neither good nor bad. */
+/** Every value is neutral. */
 export const fact = limits(FACT);

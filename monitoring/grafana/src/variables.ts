@@ -11,30 +11,30 @@ import {
 import type { Builder } from '@grafana/grafana-foundation-sdk/cog';
 import type { DataSourceRef } from '@grafana/grafana-foundation-sdk/common';
 
-/** The selected data source. */
+/** The data source that the variable `datasource` selects. */
 export const DATASOURCE: DataSourceRef = { type: 'prometheus', uid: '${datasource}' };
 
-/** Selects the Prometheus; the default is the uid of the provisioned one. */
+/** Selects the Prometheus server; the default is the provisioned one. */
 export const datasource = new DatasourceVariableBuilder('datasource')
   .label('Data source')
   .type('prometheus')
   .current({ text: 'Prometheus', value: 'prometheus' });
 
-const PLACE = 'query_result(ALERTS{alertname="Watchdog"})';
+const WATCHDOG = 'query_result(ALERTS{alertname="Watchdog"})';
 
-/** Hidden: the public address of the runbooks. It is configured in Prometheus, which exposes it as a label of Watchdog. */
+/** A hidden variable: the public address of the runbooks. It is configured in Prometheus, which exposes it as a label of Watchdog. */
 export const runbooks: Builder<VariableModel> = {
   build: () => ({
     ...new QueryVariableBuilder('runbooks')
       .datasource(DATASOURCE)
-      .query({ query: PLACE, refId: 'runbooks' })
-      .definition(PLACE)
+      .query({ query: WATCHDOG, refId: 'runbooks' })
+      .definition(WATCHDOG)
       .regex('/runbooks_url="([^"]+)"/')
       .refresh(VariableRefresh.OnDashboardLoad)
       .hide(VariableHide.HideVariable)
       .current({ text: '', value: '' })
       .build(),
-    // Keep it out of links to other dashboards.
+    // Links to other dashboards do not contain it.
     skipUrlSync: true,
   }),
 };

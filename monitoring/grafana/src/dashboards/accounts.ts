@@ -1,4 +1,4 @@
-// Sign-ins, platforms, and background jobs of users.
+// Sign-ins, calls to platforms, and background jobs.
 
 import { BAD, BY_OUTCOME, BY_QUANTILE, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';

@@ -1,4 +1,4 @@
-// Latency and errors of the API, and its dependencies.
+// Latency and errors of the API, and the latency of its dependencies.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, high, low, WARNING } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
