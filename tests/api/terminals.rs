@@ -260,14 +260,14 @@ async fn closing_a_session_closes_its_terminals_on_every_replica() {
     let environment = studio.running("web").await;
     let (session, other) = (studio.session(&environment, "shell").await, studio.session(&environment, "shell").await);
     let (here, there) = (sockets.connect(&app, &studio.user.token).await, sockets.connect(&neighbour, &studio.user.token).await);
-    let (at_here, at_there, unaffected) =
+    let (on_this_replica, on_the_other, unaffected) =
         (At::open(&here, &session).await, At::open(&there, &session).await, At::open(&there, &other).await);
-    at_here.types("echo mine\r").await;
-    at_here.sees("\nmine\r\n").await;
-    at_there.sees(PROMPT).await;
-    assert!(!at_there.screen().contains("mine"), "a shell must belong to its socket alone");
+    on_this_replica.types("echo mine\r").await;
+    on_this_replica.sees("\nmine\r\n").await;
+    on_the_other.sees(PROMPT).await;
+    assert!(!on_the_other.screen().contains("mine"), "a shell must belong to its socket alone");
     studio.request(Method::DELETE, &format!("/api/sessions/{session}")).answer().await.expect(204);
-    assert_eq!((at_here.ended().await, at_there.ended().await), ("closed".to_owned(), "closed".to_owned()));
+    assert_eq!((on_this_replica.ended().await, on_the_other.ended().await), ("closed".to_owned(), "closed".to_owned()));
     unaffected.types("echo on\r").await;
     unaffected.sees("\non\r\n").await;
 }
