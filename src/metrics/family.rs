@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use metrics::{Counter, CounterFn, Gauge, GaugeFn, Histogram, HistogramFn, Key, Level, Metadata, Recorder};
-use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusRecorder};
 use parking_lot::{Mutex, RwLock};
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
@@ -107,7 +107,7 @@ impl Family {
     /// Drains the observations that histograms accumulated.
     pub fn drain(&self) {
         for block in self.series.read().blocks.iter().filter(|block| block.has_changed.load(Ordering::Relaxed)) {
-            block.exporter.run_upkeep();
+            block.recorder.handle().run_upkeep();
         }
     }
 }
@@ -124,14 +124,13 @@ fn windowed(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError>
 
 struct Block {
     recorder: PrometheusRecorder,
-    exporter: PrometheusHandle,
     has_changed: AtomicBool,
     text: Mutex<String>,
 }
 
 impl Block {
     fn new(recorder: PrometheusRecorder) -> Self {
-        Self { exporter: recorder.handle(), recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
+        Self { recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
     }
 
     /// Called after a change, so that a render that clears the flag sees the change. A swap, because a store would hide the changes of
@@ -145,7 +144,7 @@ impl Block {
         if self.has_changed.swap(false, Ordering::AcqRel) || always {
             text.clear();
             // The family writes its header once, not once per block.
-            text.extend(self.exporter.render().split_inclusive('\n').filter(|line| !line.starts_with(['#', '\n'])));
+            text.extend(self.recorder.handle().render().split_inclusive('\n').filter(|line| !line.starts_with(['#', '\n'])));
         }
         output.push_str(&text);
     }

@@ -1,9 +1,9 @@
 //! Presence: the users whose connections are subscribed to a project, on any replica.
 //!
 //! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. For each
-//! project with local subscribers, it keeps the last message of every other replica for [`LIFETIME`]. A user who leaves therefore
-//! disappears at once, and the users of a dead replica disappear after [`LIFETIME`]. While Redis is unavailable, each replica knows only
-//! its own users.
+//! project with local subscribers, it keeps the last message of every other replica for [`LIFETIME`]. A user who leaves disappears
+//! immediately, because the next message no longer lists them. The users of a dead replica disappear after [`LIFETIME`]. While Redis is
+//! unavailable, each replica knows only its own users.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;

@@ -139,27 +139,30 @@ pub fn has(labels: &Value, value: &str) -> bool {
     labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value))
 }
 
-/// A mail to the on-call address.
+/// A mail to the on-call address: the state and the labels of each alert in it. One may have resolved while another still fires.
 struct Mail {
-    text: String,
+    alerts: Vec<(String, Value)>,
 }
 
 impl Mail {
-    /// Whether this mail reports the alert in this state. A mail about several alerts reports each in a block of its own, which begins
-    /// with the state and ends with the labels: one of them may have resolved while another still fires.
-    fn is_about(&self, alert: Key, status: &str) -> bool {
-        let (name, wanted) = parts(alert);
-        let wanted: Vec<_> = wanted.collect();
-        let mut is_in_state = false;
-        self.text.lines().any(|line| {
-            is_in_state = match line.split_once(':') {
-                Some(("FIRING" | "RESOLVED", _)) => line.starts_with(status),
-                _ => is_in_state,
-            };
-            let labels: Vec<&str> = line.strip_prefix("Labels:").into_iter().flat_map(str::split_whitespace).collect();
-            let has_value = |value: &&str| labels.iter().any(|label| label.split_once('=').is_some_and(|(_, found)| found == *value));
-            is_in_state && labels.contains(&format!("alertname={name}").as_str()) && wanted.iter().all(has_value)
-        })
+    /// Reads the text, in which each alert is a block that begins with the state and ends with the labels.
+    fn parse(text: &str) -> Self {
+        let (mut state, mut alerts) = ("", Vec::new());
+        for line in text.lines() {
+            if let Some((found @ ("FIRING" | "RESOLVED"), _)) = line.split_once(':') {
+                state = found;
+            }
+            if let Some(labels) = line.strip_prefix("Labels:") {
+                let labels = labels.split_whitespace().filter_map(|label| label.split_once('='));
+                alerts.push((state.to_owned(), labels.collect()));
+            }
+        }
+        Self { alerts }
+    }
+
+    /// Whether this mail reports the alert in this state.
+    fn is_about(&self, alert: Key, state: &str) -> bool {
+        self.alerts.iter().any(|(found, labels)| found == state && is(alert, labels))
     }
 }
 
@@ -169,8 +172,7 @@ pub fn mail_to(test: &TestStack, address: &str) -> Result<usize> {
 }
 
 fn mail(test: &TestStack) -> Result<Vec<Mail>> {
-    let of = |mail: &Value| Mail { text: mail["text"].as_str().unwrap_or_default().to_owned() };
-    Ok(mails(test)?.iter().map(of).collect())
+    Ok(mails(test)?.iter().map(|mail| Mail::parse(mail["text"].as_str().unwrap_or_default())).collect())
 }
 
 fn mails(test: &TestStack) -> Result<Vec<Value>> {
@@ -199,7 +201,7 @@ mod tests {
     fn a_mail_reports_each_of_its_alerts_in_its_own_state() {
         let text = "FIRING: It is broken\nLabels:    alertname=Broken reason=rules severity=critical \n\n\
             RESOLVED: It is broken\nLabels:    alertname=Broken reason=mail severity=critical \n\n";
-        let mail = Mail { text: text.to_owned() };
+        let mail = Mail::parse(text);
         assert!(mail.is_about("Broken", "FIRING"));
         assert!(mail.is_about("Broken:rules:critical", "FIRING"));
         assert!(!mail.is_about("Broken:rules", "RESOLVED"));
