@@ -81,12 +81,18 @@ async fn members_receive_each_change_once_on_every_replica() {
     a.add_member(&team.ada, &team.project, &cleo, "viewer").await.expect(201);
     team.ask(b, Method::DELETE, &format!("/members/{}", cleo.id)).await;
     team.ask(a, Method::DELETE, "/publish").await;
+    for socket in [&ada, &bob] {
+        socket.until("project:changed", |changed| changed["change"] == "unpublished").await;
+    }
     team.ask(b, Method::DELETE, "").await;
-    let expected = ["updated", "published", "member_added", "member_removed", "unpublished", "deleted", "access_lost"];
+    let expected = ["updated", "published", "member_added", "member_removed", "unpublished", "access_lost"];
     for socket in [&ada, &bob] {
         socket.until("project:changed", |changed| changed["change"] == "access_lost").await;
         let mut heard = changes(socket);
         assert_eq!(heard.last().map(String::as_str), Some("access_lost"), "access_lost must be the last event");
+        // The end of access does not wait for the event of the deletion, which then reaches nobody.
+        assert!(heard.iter().filter(|change| *change == "deleted").count() <= 1, "{heard:?}");
+        heard.retain(|change| change != "deleted");
         // Events that two replicas emit at almost the same time may arrive in either order.
         heard.sort_unstable();
         let mut expected = expected.map(str::to_owned);
