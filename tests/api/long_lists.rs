@@ -11,7 +11,7 @@ use vitrine::domain::paging::{Cursor, Moment};
 use crate::support::{Ask, Stores, TestApp, User, eventually, when};
 
 const ROWS: i64 = 20_000;
-/// More executions than those for which Postgres plans a prepared statement with its parameters.
+/// More often than Postgres makes a plan for the parameters of a prepared statement.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
 /// Rows that a request may read: those of a page of 20 from two tables, and one more of each.

@@ -62,6 +62,7 @@ verbs! {
         Cardinality => cardinality,
         Drill => drill,
         Fanout => fanout,
+        Growth => growth,
         Interface => interface,
         Load => load,
         Notifications => notifications,

@@ -6,7 +6,7 @@
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
-//! | [`load`], [`peers`] | load with k6, and a comparison with other services |
+//! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `snippets` reads the commands that documents show.
 
@@ -19,6 +19,7 @@ pub mod cardinality;
 pub mod drill;
 pub mod fanout;
 pub mod files;
+pub mod growth;
 pub mod interface;
 pub mod load;
 pub mod notifications;

@@ -2,17 +2,17 @@
 //! them.
 //! The services are in `benches/peers/`; the order of a run is in `peers/proof.rs`.
 
-mod cases;
+pub(crate) mod cases;
 mod contract;
-mod document;
-mod fixture;
+pub(crate) mod document;
+pub(crate) mod fixture;
 mod goals;
-mod load;
-mod machine;
-mod measure;
+pub(crate) mod load;
+pub(crate) mod machine;
+pub(crate) mod measure;
 mod programs;
 mod proof;
-mod results;
-mod target;
+pub(crate) mod results;
+pub(crate) mod target;
 
 pub use proof::{Options, add};

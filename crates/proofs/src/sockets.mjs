@@ -91,8 +91,11 @@ async function round({ replica, token, project, events, limit }) {
   return { events, lost, doubled, p50: quantile(0.5), p90: quantile(0.9), p99: quantile(0.99), max: latencies.at(-1) ?? null };
 }
 
-/** Opens websockets that authenticate, answer the server's pings and do nothing else. Without a library, whose own memory is not under test. */
-async function idle({ url, token, clients }) {
+/**
+ * Opens websockets that authenticate and answer the server's pings. With `project`, they also subscribe to it, and `round` counts the
+ * changes that they receive. No library: its own memory is not under test, and it cannot hold ten thousand clients.
+ */
+async function idle({ url, token, clients, project }) {
   const { hostname: host, port } = new URL(url);
   let connected = 0;
   const textFrame = (packet) => {
@@ -100,7 +103,7 @@ async function idle({ url, token, clients }) {
     const head = body.length < 126 ? Buffer.from([0x81, 0x80 | body.length]) : Buffer.from([0x81, 0xfe, body.length >> 8, body.length & 255]);
     return Buffer.concat([head, Buffer.alloc(4), body]);
   };
-  const open = () =>
+  const open = (number) =>
     new Promise((resolve, reject) => {
       const socket = connectTcp(Number(port), host);
       socket.on('error', reject);
@@ -112,7 +115,12 @@ async function idle({ url, token, clients }) {
       );
       const handle = (packet) => {
         if (packet.startsWith('0{')) socket.write(textFrame(`40${JSON.stringify({ token })}`));
-        if (packet.startsWith('40')) resolve((connected += 1));
+        if (packet.startsWith('40')) {
+          if (project) socket.write(textFrame(`420${JSON.stringify(['project:subscribe', { project_id: project }])}`));
+          else resolve((connected += 1));
+        }
+        if (packet.startsWith('430')) packet.includes('"error"') ? reject(new Error(packet)) : resolve((connected += 1));
+        if (packet.startsWith('42["project:changed"')) receiptsOf.get(JSON.parse(packet.slice(2))[1].version)?.push([number, now()]);
         if (packet.startsWith('44')) reject(new Error(packet));
         if (packet === '2') socket.write(textFrame('3'));
       };
@@ -134,8 +142,9 @@ async function idle({ url, token, clients }) {
     });
   const AT_ONCE = 50;
   for (let opened = 0; opened < clients; opened += AT_ONCE) {
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, clients - opened) }, open));
+    await Promise.all(Array.from({ length: Math.min(AT_ONCE, clients - opened) }, (_, number) => open(sockets.length + opened + number)));
   }
+  if (project) sockets.push(...Array(clients));
   return { connected };
 }
 

@@ -8,6 +8,7 @@ pub mod dashboards;
 pub mod down;
 pub mod drill;
 pub mod fanout;
+pub mod growth;
 pub mod interface;
 pub mod load;
 pub mod notifications;

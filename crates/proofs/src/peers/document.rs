@@ -13,9 +13,6 @@ use super::machine;
 use super::results::{Results, Size};
 use super::target::Name;
 
-const BEGIN: &str = "<!-- cargo xtask peers: begin -->";
-const END: &str = "<!-- cargo xtask peers: end -->";
-
 /// The conditions of a run.
 pub struct Conditions {
     /// Number of rounds.
@@ -70,18 +67,19 @@ fn ratios(results: &Results) -> String {
     text
 }
 
-/// Replaces the tables between the markers of docs/PERFORMANCE.md.
-pub fn write(tables: &str) -> Result<()> {
+/// Replaces the tables between the markers of a verb in docs/PERFORMANCE.md.
+pub fn write(verb: &str, tables: &str) -> Result<()> {
     let path = paths::root().join("docs/PERFORMANCE.md");
     let before = fs::read_to_string(&path).with_context(|| format!("failed to read {}", path.display()))?;
-    let after = replace(&before, tables).with_context(|| format!("{} has no markers for the tables", path.display()))?;
+    let after = replace(&before, verb, tables).with_context(|| format!("{} has no markers for the tables", path.display()))?;
     fs::write(&path, after).with_context(|| format!("failed to write {}", path.display()))
 }
 
-fn replace(document: &str, tables: &str) -> Option<String> {
-    let (head, rest) = document.split_once(BEGIN)?;
-    let (_, tail) = rest.split_once(END)?;
-    Some(format!("{head}{BEGIN}\n{tables}{END}{tail}"))
+fn replace(document: &str, verb: &str, tables: &str) -> Option<String> {
+    let [begin, end] = ["begin", "end"].map(|which| format!("<!-- cargo xtask {verb}: {which} -->"));
+    let (head, rest) = document.split_once(&begin)?;
+    let (_, tail) = rest.split_once(&end)?;
+    Some(format!("{head}{begin}\n{tables}{end}{tail}"))
 }
 
 #[cfg(test)]
@@ -92,10 +90,9 @@ mod tests {
 
     #[test]
     fn only_the_text_between_the_markers_changes() {
-        let document = format!("# Performance\n\n{BEGIN}\nold\n{END}\n\nText.\n");
-        let expected = format!("# Performance\n\n{BEGIN}\nnew\n{END}\n\nText.\n");
-        assert_eq!(replace(&document, "new\n"), Some(expected));
-        assert_eq!(replace("# Performance\n", "new\n"), None);
+        let document = |tables: &str| format!("# A\n\n<!-- cargo xtask a: begin -->\n{tables}\n<!-- cargo xtask a: end -->\n\nText.\n");
+        assert_eq!(replace(&document("old"), "a", "new\n"), Some(document("new")));
+        assert_eq!(replace(&document("old"), "b", "new\n"), None);
     }
 
     #[test]

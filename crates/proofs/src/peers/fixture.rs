@@ -49,6 +49,11 @@ pub struct Stores {
     pub redis_url: String,
 }
 
+/// The name of a target's Postgres database.
+pub fn database(target: &str) -> String {
+    format!("peers_{}", target.replace('-', "_"))
+}
+
 impl Fixture {
     /// Starts the stores, on the cores of this process.
     pub fn open() -> Result<Self> {
@@ -65,7 +70,7 @@ impl Fixture {
 
     /// Creates the databases of a target, with the tables of this `vitrine` binary and the rows of the seed.
     pub fn prepare(&self, name: &str, number: usize, vitrine: &Path) -> Result<Stores> {
-        let database = format!("peers_{}", name.replace('-', "_"));
+        let database = database(name);
         self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
         let server = self.postgres.url.strip_suffix("/vitrine").context("the database must be named vitrine")?;
         let place = Stores { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
@@ -74,7 +79,13 @@ impl Fixture {
         Ok(place)
     }
 
-    fn psql(&self, database: &str, sql: &str) -> Result<String> {
+    /// The processes of the stores.
+    pub fn processes(&self) -> [u32; 2] {
+        [&self.postgres, &self.redis].map(|store| store.process.pid().as_raw_nonzero().get().unsigned_abs())
+    }
+
+    /// Runs statements on a database as its owner, and returns the rows.
+    pub fn psql(&self, database: &str, sql: &str) -> Result<String> {
         let (password, port) = self.access().context("failed to parse the URL of Postgres")?;
         let psql = stores::postgres_programs()?.join("psql");
         let mut psql = task(psql);

@@ -70,16 +70,25 @@ impl Scripts {
     /// Sends the requests of a case to a service for some seconds, from the cores of this process.
     pub fn run(&self, url: &str, token: &str, case: Case, seconds: u32, target: &str) -> Result<Figures> {
         let script = if case == Case::Create { "create.lua" } else { "read.lua" };
+        self.send(script, &format!("{url}{}", case.path()), token, (case.connections(), seconds), &format!("{} of {target}", case.name()))
+    }
+
+    /// Sends GET requests over this many connections for some seconds, from the cores of this process.
+    pub fn read(&self, url: &str, token: &str, connections: u32, seconds: u32) -> Result<Figures> {
+        self.send("read.lua", url, token, (connections, seconds), url)
+    }
+
+    fn send(&self, script: &str, url: &str, token: &str, (connections, seconds): (u32, u32), what: &str) -> Result<Figures> {
         let unique = SystemTime::now().duration_since(UNIX_EPOCH)?.as_micros().to_string();
         let mut wrk = task(WRK.path()?);
         wrk.args(["--threads", "1", "--timeout", "5s"])
-            .args(["--connections", &case.connections().to_string(), "--duration", &format!("{seconds}s")])
+            .args(["--connections", &connections.to_string(), "--duration", &format!("{seconds}s")])
             .arg("--script")
             .arg(self.folder.join(script))
             .args(["--header", &format!("authorization: Bearer {token}"), "--header", "content-type: application/json"])
-            .arg(format!("{url}{}", case.path()))
+            .arg(url)
             .args(["--", &unique]);
-        Figures::parse(&capture_ok(&mut wrk)?)?.check(&format!("{} of {target}", case.name()))
+        Figures::parse(&capture_ok(&mut wrk)?)?.check(what)
     }
 }
 

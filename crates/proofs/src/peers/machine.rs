@@ -32,6 +32,11 @@ impl Cores {
         Ok(Self { server, load: cores })
     }
 
+    /// All cores.
+    pub fn all(&self) -> Vec<u32> {
+        [&[self.server], &self.load[..]].concat()
+    }
+
     /// Moves this process, and all children that it starts later, to the cores of the load.
     pub fn take_load_side(&self) -> Result<()> {
         let list: Vec<String> = self.load.iter().map(u32::to_string).collect();
@@ -56,11 +61,18 @@ pub fn tree(pid: u32) -> Vec<u32> {
     let mut next = 0;
     while let Some(&pid) = found.get(next) {
         next += 1;
-        for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
-            // The thread may have ended since it was listed.
-            let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-            found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
-        }
+        found.extend(children(pid));
+    }
+    found
+}
+
+/// The children of a process.
+pub fn children(pid: u32) -> Vec<u32> {
+    let mut found = Vec::new();
+    for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+        // The thread may have ended since it was listed.
+        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        found.extend(children.split_whitespace().filter_map(|child| child.parse::<u32>().ok()));
     }
     found
 }

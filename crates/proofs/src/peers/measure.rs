@@ -168,7 +168,7 @@ fn idle_percent(running: &Running) -> Result<f64> {
 }
 
 /// Sleeps for at least this time; fails when interrupted.
-fn rest(time: Duration) -> Result<()> {
+pub fn rest(time: Duration) -> Result<()> {
     let start = Instant::now();
     while start.elapsed() < time {
         pause()?;

@@ -118,7 +118,7 @@ fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Co
     let is_whole =
         measured == options.rounds as usize * targets.len() && options.only.is_empty() && options.program.is_none() && options.sockets > 0;
     if is_whole && options.rounds >= ROUNDS_TO_WRITE && goals.iter().all(|goal| !goal.disturbed) {
-        document::write(&tables)?;
+        document::write("peers", &tables)?;
         eprintln!("docs/PERFORMANCE.md written");
     } else {
         eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three undisturbed rounds of all targets");

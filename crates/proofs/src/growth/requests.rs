@@ -1,0 +1,69 @@
+//! A million requests leave nothing behind in a replica: memory, series, tasks and open files stay flat over their second half.
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+
+use super::curve::{Curve, grouped};
+use super::setup::{Replica, Setup};
+use crate::peers::cases::Case;
+use crate::peers::measure::rest;
+use devstack::http::get;
+
+/// The kinds of requests, for a second each in turn.
+const CASES: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
+/// Samples of the second half, in addition to one at its start.
+const SAMPLES: u64 = 5;
+/// Time in which the work of the last requests ends.
+const SETTLE: Duration = Duration::from_secs(2);
+/// Maximum growth compared with any earlier sample. Memory and idle connections vary; the number of series does not.
+const NEARLY_FLAT: f64 = 1.1;
+const FLAT: f64 = 1.0;
+
+/// Sends the requests and samples the replica.
+pub fn measure(setup: &Setup<'_>, total: u64) -> Result<Vec<Curve>> {
+    let replica = setup.start("requests", 7, |_| Ok(()))?;
+    let curve = |what: &str, limit| Curve::new(what, "requests", limit);
+    let mut curves = [
+        curve("resident memory", NEARLY_FLAT),
+        curve("number of series", FLAT),
+        curve("tasks of the runtime", NEARLY_FLAT),
+        curve("open files", NEARLY_FLAT),
+    ];
+    let (half, step) = (total / 2, total / 2 / SAMPLES);
+    let mut sent = 0.0;
+    for sample in 0..=SAMPLES {
+        let amount = half + sample * step;
+        send(setup, &replica, amount, &mut sent)?;
+        rest(SETTLE)?;
+        for (curve, figure) in curves.iter_mut().zip(figures(&replica)?) {
+            curve.add(amount, figure);
+        }
+        eprintln!("    {} requests", grouped(amount));
+    }
+    Ok(curves.into())
+}
+
+/// Sends requests of all cases in turn, until this many were sent.
+#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 requests")]
+fn send(setup: &Setup<'_>, replica: &Replica, total: u64, sent: &mut f64) -> Result<()> {
+    for case in CASES.iter().cycle() {
+        if *sent >= total as f64 {
+            break;
+        }
+        *sent += setup.scripts.run(&replica.running.url, &setup.fixture.token, *case, 1, "vitrine")?.requests;
+    }
+    Ok(())
+}
+
+/// Memory in MB, series, tasks and open files.
+#[expect(clippy::cast_precision_loss, reason = "there are far fewer than 2^52 of them")]
+fn figures(replica: &Replica) -> Result<[f64; 4]> {
+    let running = &replica.running;
+    let text = get(&format!("{}/metrics", running.url))?.body;
+    let samples = || text.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+    let tasks = samples().find_map(|line| line.strip_prefix("runtime_tasks_alive ")).context("the replica does not count its tasks")?;
+    let files = fs::read_dir(format!("/proc/{}/fd", running.pid())).context("failed to count open files")?.count();
+    Ok([running.resident_mb(), samples().count() as f64, tasks.parse()?, files as f64])
+}
