@@ -1,17 +1,17 @@
-//! Replaces division with multiplication, addition with subtraction, and the reverse.
+//! Swaps division and multiplication, and addition and subtraction.
 
 use super::Edit;
 use super::tokens::{Kind, Token};
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
-    let other = |operator: &str| match operator {
+    let inverse = |operator: &str| match operator {
         "/" => Some("*"),
         "*" => Some("/"),
         "+" => Some("-"),
         "-" => Some("+"),
         _ => None,
     };
-    tokens.iter().filter(|token| token.kind == Kind::Symbol).filter_map(|token| Some(Edit::of(token, other(token.text)?))).collect()
+    tokens.iter().filter(|token| token.kind == Kind::Symbol).filter_map(|token| Some(Edit::of(token, inverse(token.text)?))).collect()
 }
 
 #[cfg(test)]
@@ -20,7 +20,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn operators_become_their_inverse() {
+    fn an_operator_becomes_its_inverse_and_strings_stay_unchanged() {
         assert_eq!(mutated(edits, "a{r=\"/\"} / (b + c)"), ["a{r=\"/\"} * (b + c)", "a{r=\"/\"} / (b - c)"]);
     }
 }
