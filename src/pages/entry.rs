@@ -1,4 +1,4 @@
-//! The sign-in page: password, platforms, and the form for new accounts.
+//! The sign-in page: sign-in with a password or a platform, and registration.
 
 use askama::Template;
 use axum::extract::State;
@@ -15,11 +15,14 @@ use crate::metrics::labels::PageRoute;
 use crate::platforms::Settings;
 use crate::state::AppState;
 
-/// The query of the page: where to go after the sign-in, and which notice to show.
+/// The query parameters of the page.
 #[derive(Deserialize)]
 pub struct LoginQuery {
+    /// Path to go to after the sign-in.
     next: Option<String>,
+    /// Present after a sign-out on all devices, and when an open page learns that its session has ended. The value is ignored.
     ended: Option<String>,
+    /// Present after a registration. The value is ignored.
     registered: Option<String>,
 }
 
@@ -29,10 +32,12 @@ struct LoginPage {
     frame: Frame,
     /// Path to go to after the sign-in.
     next: String,
-    /// `next`, encoded for a query.
+    /// `next`, percent-encoded for a query.
     next_encoded: String,
     platforms: Vec<SignIn>,
+    /// Whether to show that the session has ended.
     has_ended: bool,
+    /// Whether to show that the account was created.
     has_registered: bool,
 }
 
@@ -64,10 +69,10 @@ pub async fn login(State(state): State<AppState>, frame: Frame, ApiQuery(query):
     })
 }
 
-/// The path to go to after the sign-in: the requested one if it is a page of this service other than this one, else the studio.
+/// The path to go to after the sign-in: the requested path if it leads to another page of this service, otherwise the studio.
 fn next(state: &AppState, requested: Option<&str>) -> String {
     let path = requested.and_then(|path| ReturnTo::parse(path, &state.config.public_url));
     let path = path.as_ref().map(ReturnTo::as_str).filter(|path| !path.starts_with("/login") && !path.starts_with("/api"));
-    // The bundle replaces braces in `data-goto` with fields of the response, which contains the session's token. Encode them.
+    // Encode braces: the browser bundle replaces `{field}` in `data-goto` with a field of the response, which contains the session's token.
     path.unwrap_or(PageRoute::Studio.name()).replace('{', "%7B").replace('}', "%7D")
 }

@@ -96,8 +96,8 @@ impl FromRequestParts<AppState> for StudioFrame {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, Response> {
         let MaybeUser(current) = MaybeUser::from_request_parts(parts, state).await.map_err(IntoResponse::into_response)?;
         let Some(current) = current else {
-            let asked = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
-            let next: String = byte_serialize(asked.as_bytes()).collect();
+            let requested = parts.uri.path_and_query().map_or(parts.uri.path(), PathAndQuery::as_str);
+            let next: String = byte_serialize(requested.as_bytes()).collect();
             return Err(Redirect::to(&format!("{}?next={next}", PageRoute::Login.name())).into_response());
         };
         let frame = Frame::of(state, parts, Some(&current.user)).map_err(IntoResponse::into_response)?;
