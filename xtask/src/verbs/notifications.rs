@@ -1,4 +1,4 @@
-//! `cargo xtask notifications`: who is notified of which alert, the wording of notifications, and their delivery.
+//! `cargo xtask notifications`: checks the receivers of each alert, the wording of notifications, and their delivery.
 
 use anyhow::Result;
 use devstack::paths;

@@ -1,4 +1,4 @@
-//! `cargo xtask prose`: finds phrases that docs/STYLE.md rules out, and misspellings. What it looks for is in `prose`.
+//! `cargo xtask prose`: finds misspellings and the phrases that docs/STYLE.md rules out. `proofs::prose` implements the check.
 
 use anyhow::Result;
 use devstack::report::Report;
@@ -8,7 +8,7 @@ use proofs::prose;
 /// Check the language of documents, messages and comments.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install what is missing.
+    /// Install missing tools.
     #[arg(long)]
     install: bool,
 }
