@@ -1,4 +1,4 @@
-//! Jobs when replicas are killed or frozen and when Postgres fails: no job is lost, and none has its effect twice.
+//! Jobs while replicas are killed or frozen, or Postgres fails: no job is lost, and no effect happens twice.
 
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -32,7 +32,7 @@ async fn another_replica_takes_over_the_jobs_of_a_killed_one() {
 async fn a_job_that_kills_every_replica_is_given_up_and_its_lane_continues() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("deadly").in_lane("lane"), job("behind it").in_lane("lane")]).await;
-    // As if five replicas had died during the job.
+    // Simulates five attempts whose replicas died.
     fixture.stores.execute("UPDATE jobs SET attempts = 5, lease_id = gen_random_uuid(), lease_until = now() WHERE id = 1").await;
     let replica = fixture.replica(quick(), 1, async |work: Work| {
         assert_ne!(work.name, "deadly", "the job must not be tried again");
@@ -51,7 +51,7 @@ async fn a_frozen_replica_cannot_complete_a_job_that_another_has_taken_over() {
         move |work: Work| {
             let (gate, answers) = (gate.clone(), answers.clone());
             async move {
-                // In a task of its own, because the attempt is aborted when the replica finds its lease lost.
+                // A separate task, because the replica aborts the attempt when it notices that it lost the lease.
                 let ended = tokio::spawn(async move {
                     gate.pass().await;
                     let answer = work.effect().await;
@@ -76,7 +76,7 @@ async fn a_frozen_replica_cannot_complete_a_job_that_another_has_taken_over() {
 }
 
 #[tokio::test]
-async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
+async fn a_job_is_taken_over_from_a_replica_that_froze_before_its_commit() {
     let fixture = Fixture::new().await;
     let gate = Gate::closed();
     let frozen = fixture.replica(short_lease(), 1, {
@@ -104,11 +104,11 @@ async fn a_replica_that_froze_before_its_commit_does_not_keep_the_job() {
     assert_eq!(fixture.effects().await, ["once"]);
 }
 
-/// A handler whose `give_up` panics or fails.
-struct Speechless(fn());
+/// A handler whose `give_up` calls this function, which may panic, and then fails.
+struct FailsToGiveUp(fn());
 
 #[async_trait]
-impl Handler for Speechless {
+impl Handler for FailsToGiveUp {
     async fn run(&self, _: &Job) -> Result<(), Failure> {
         Err(Failure::Permanent("cannot be".to_owned()))
     }
@@ -120,27 +120,28 @@ impl Handler for Speechless {
 }
 
 #[tokio::test]
-async fn a_handler_that_cannot_give_up_does_not_keep_its_lane_for_ever() {
+async fn a_job_whose_give_up_keeps_failing_becomes_a_dead_letter() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("panics").in_lane("panics"), job("fails").in_lane("fails")]).await;
     fixture.stores.execute("UPDATE jobs SET kind = 'extension_change' WHERE lane = 'fails'").await;
-    // As if both jobs had been tried before.
+    // Simulates seven attempts: two more call `give_up`, and the tenth makes the job a dead letter without it.
     fixture.stores.execute("UPDATE jobs SET attempts = 7").await;
     let replica = Replica::start(&fixture.stores, &LONG_TIMEOUTS, short_lease(), 2, |_, _| {
         vec![
-            (JobKind::EnvironmentChange, Arc::new(Speechless(|| panic!("on purpose")))),
-            (JobKind::ExtensionChange, Arc::new(Speechless(|| {}))),
+            (JobKind::EnvironmentChange, Arc::new(FailsToGiveUp(|| panic!("on purpose")))),
+            (JobKind::ExtensionChange, Arc::new(FailsToGiveUp(|| {}))),
         ]
     });
     replica.until_attempts(&[("lost", 4), ("dead", 2)]).await;
     assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(died_at IS NOT NULL AND attempts = 10) FROM jobs").await);
 }
 
-/// A handler that fails twice, and whose `put_back` records the reason; a job named stolen loses its lease first.
-struct Waiting(Stores);
+/// A handler that fails the first two attempts, and whose `put_back` records the reason. Each run first replaces the lease of the job
+/// named `stolen`, as if another replica had taken it.
+struct FailsTwice(Stores);
 
 #[async_trait]
-impl Handler for Waiting {
+impl Handler for FailsTwice {
     async fn run(&self, job: &Job) -> Result<(), Failure> {
         self.0.execute("UPDATE jobs SET lease_id = gen_random_uuid() WHERE payload ->> 'name' = 'stolen'").await;
         if job.attempt() < 3 { Err(Failure::retry("not yet")) } else { Ok(()) }
@@ -161,14 +162,14 @@ impl Handler for Waiting {
 async fn only_the_replica_with_the_lease_records_the_reason_for_a_retry() {
     let fixture = Fixture::new().await;
     fixture.enqueue(&[job("waits"), job("stolen")]).await;
-    let handler = Arc::new(Waiting(fixture.stores.clone()));
+    let handler = Arc::new(FailsTwice(fixture.stores.clone()));
     let replica = Replica::start(&fixture.stores, &LONG_TIMEOUTS, quick(), 2, |_, _| vec![(JobKind::EnvironmentChange, handler)]);
     replica.until_attempts(&[("retry", 2), ("success", 1), ("lost", 1)]).await;
     assert!(fixture.holds("SELECT count(*) = 2 AND bool_and(name = 'waits' AND reason = 'not yet') FROM given_up").await);
 }
 
 #[tokio::test]
-async fn jobs_continue_when_postgres_is_back() {
+async fn jobs_continue_when_postgres_recovers() {
     for mode in [Mode::Refuse, Mode::Hang] {
         let fixture = Fixture::new().await;
         let postgres = fixture.proxy(Mode::Pass).await;
@@ -178,7 +179,7 @@ async fn jobs_continue_when_postgres_is_back() {
         gate.reached().await;
         postgres.set(mode).await;
         fixture.enqueue(&[job("written meanwhile")]).await;
-        // The lease expires, because it cannot be renewed.
+        // The replica cannot renew the lease, so it expires.
         replica.until_attempts(&[("lost", 1)]).await;
         postgres.set(Mode::Pass).await;
         gate.open();
@@ -193,8 +194,8 @@ async fn jobs_continue_when_postgres_is_back() {
 async fn a_short_failure_of_postgres_aborts_no_job() {
     let fixture = Fixture::new().await;
     let (postgres, gate) = (fixture.proxy(Mode::Pass).await, Gate::closed());
-    let terms = LeasePolicy { lease: Duration::from_secs(10), ..quick() };
-    let replica = fixture.replica_with(&postgres.arguments, terms, 2, gate.then_effect());
+    let policy = LeasePolicy { lease: Duration::from_secs(10), ..quick() };
+    let replica = fixture.replica_with(&postgres.arguments, policy, 2, gate.then_effect());
     fixture.enqueue(&[job("under way")]).await;
     gate.reached().await;
     postgres.set(Mode::Refuse).await;
@@ -207,11 +208,11 @@ async fn a_short_failure_of_postgres_aborts_no_job() {
 }
 
 #[tokio::test]
-async fn an_unconfirmed_lease_costs_no_attempt() {
+async fn an_unconfirmed_lease_does_not_count_as_an_attempt() {
     let fixture = Fixture::new().await;
-    // The completion tag of the statement that leases a job.
+    // The proxy holds back the reply to the statement that leases a job; this is its completion tag.
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
-    fixture.enqueue(&[job("unconfirmed_lease of")]).await;
+    fixture.enqueue(&[job("unconfirmed lease")]).await;
     let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);
     postgres.until_holding().await;
     assert!(fixture.holds("SELECT lease_id IS NOT NULL AND attempts = 1 FROM jobs").await);
@@ -223,7 +224,7 @@ async fn an_unconfirmed_lease_costs_no_attempt() {
 }
 
 #[tokio::test]
-async fn an_effect_with_an_unconfirmed_commit_exists_once() {
+async fn an_effect_whose_commit_is_unconfirmed_happens_once() {
     let fixture = Fixture::new().await;
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
     let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);
@@ -234,7 +235,7 @@ async fn an_effect_with_an_unconfirmed_commit_exists_once() {
 }
 
 #[tokio::test]
-async fn a_replica_leaves_in_time_when_postgres_hangs() {
+async fn a_replica_shuts_down_in_time_when_postgres_hangs() {
     let fixture = Fixture::new().await;
     let postgres = fixture.proxy(Mode::Pass).await;
     let gate = Gate::closed();

@@ -11,8 +11,8 @@ use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventual
 
 /// A replica whose Redis can fail, a replica whose Redis never does, and a user with a project.
 struct Fixture {
-    fragile: TestApp,
-    sound: TestApp,
+    proxied: TestApp,
+    healthy: TestApp,
     redis: Proxy,
     ada: User,
     path: String,
@@ -22,14 +22,14 @@ impl Fixture {
     async fn new() -> Self {
         let stores = Stores::new().await;
         let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
-        let fragile = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
-        let sound = TestApp::on(&stores, &[]).await;
-        fragile.until_status(RECOVERY, "ready").await;
-        sound.until_status(RECOVERY, "ready").await;
-        let ada = fragile.user("ada").await;
-        let project = fragile.project(&ada, "name 0", "private").await;
+        let proxied = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
+        let healthy = TestApp::on(&stores, &[]).await;
+        proxied.until_status(RECOVERY, "ready").await;
+        healthy.until_status(RECOVERY, "ready").await;
+        let ada = proxied.user("ada").await;
+        let project = proxied.project(&ada, "name 0", "private").await;
         let path = format!("/api/projects/{}", project["id"].as_str().unwrap());
-        Self { fragile, sound, redis, ada, path }
+        Self { proxied, healthy, redis, ada, path }
     }
 
     async fn read(&self, app: &TestApp) -> Value {
@@ -43,12 +43,12 @@ impl Fixture {
 
     /// Asserts that reads are correct and count as errors of the cache, never of the client.
     async fn assert_continues(&self, name: &str) {
-        let before = self.fragile.settled().await;
-        self.read(&self.fragile).await;
-        self.rename(&self.fragile, name).await;
-        assert_eq!(self.read(&self.fragile).await["name"], name);
-        join_all((0..20).map(|_| self.read(&self.fragile))).await;
-        let after = self.fragile.settled().await;
+        let before = self.proxied.settled().await;
+        self.read(&self.proxied).await;
+        self.rename(&self.proxied, name).await;
+        assert_eq!(self.read(&self.proxied).await["name"], name);
+        join_all((0..20).map(|_| self.read(&self.proxied))).await;
+        let after = self.proxied.settled().await;
         for kind in ["session", "user", "project"] {
             assert!(after.since(&before, "cache_errors_total", &[("cache_type", kind)]) >= 20.0, "{kind}");
         }
@@ -59,33 +59,33 @@ impl Fixture {
 
     /// Asserts that the cache is used again and contains nothing outdated.
     async fn assert_recovers(&self, name: &str) {
-        self.fragile.until_status(RECOVERY, "ready").await;
-        for app in [&self.fragile, &self.sound] {
+        self.proxied.until_status(RECOVERY, "ready").await;
+        for app in [&self.proxied, &self.healthy] {
             assert_eq!(self.read(app).await["name"], name);
         }
         within(RECOVERY, "the cache is used again", async || {
-            let before = self.fragile.settled().await;
-            assert_eq!(self.read(&self.fragile).await["name"], name);
-            let after = self.fragile.settled().await;
+            let before = self.proxied.settled().await;
+            assert_eq!(self.read(&self.proxied).await["name"], name);
+            let after = self.proxied.settled().await;
             // Not the project: it was changed, and the mark of the change keeps it out of the cache for some seconds.
             when(["session", "user"].iter().all(|kind| after.since(&before, "cache_hits_total", &[("cache_type", kind)]) == 1.0))
         })
         .await;
-        assert_eq!(self.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]), 1.0);
+        assert_eq!(self.proxied.scrape().await.get("redis_connections_active", &[("role", "commands")]), 1.0);
     }
 }
 
 #[tokio::test]
 async fn redis_is_stopped_and_comes_back() {
     let fixture = Fixture::new().await;
-    fixture.read(&fixture.fragile).await;
-    let before = fixture.fragile.settled().await;
+    fixture.read(&fixture.proxied).await;
+    let before = fixture.proxied.settled().await;
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.until_status(RECOVERY, "degraded").await;
+    fixture.proxied.until_status(RECOVERY, "degraded").await;
     fixture.assert_continues("name 1").await;
     fixture.redis.set(Mode::Pass).await;
     fixture.assert_recovers("name 1").await;
-    let after = fixture.fragile.settled().await;
+    let after = fixture.proxied.settled().await;
     assert!(after.since(&before, "redis_commands_total", &[("command", "connect"), ("status", "error")]) >= 1.0);
     assert!(after.since(&before, "system_errors_total", &[("error_type", "redis"), ("severity", "warning")]) >= 1.0);
 }
@@ -93,11 +93,11 @@ async fn redis_is_stopped_and_comes_back() {
 #[tokio::test]
 async fn redis_hangs_and_continues() {
     let fixture = Fixture::new().await;
-    fixture.read(&fixture.fragile).await;
+    fixture.read(&fixture.proxied).await;
     fixture.redis.set(Mode::Hang).await;
     // The first request that notices waits for a command's time limit, later ones do not wait.
-    fixture.read(&fixture.fragile).await;
-    fixture.fragile.until_status(RECOVERY, "degraded").await;
+    fixture.read(&fixture.proxied).await;
+    fixture.proxied.until_status(RECOVERY, "degraded").await;
     fixture.assert_continues("name 1").await;
     fixture.redis.set(Mode::Pass).await;
     fixture.assert_recovers("name 1").await;
@@ -108,45 +108,45 @@ async fn broken_or_lost_connections_to_redis_affect_no_request() {
     let fixture = Fixture::new().await;
     for round in 0..4 {
         let name = format!("name {}", round + 1);
-        fixture.read(&fixture.fragile).await;
+        fixture.read(&fixture.proxied).await;
         if round % 2 == 0 {
             fixture.redis.cut();
         } else {
             fixture.redis.lose();
         }
-        fixture.rename(&fixture.fragile, &name).await;
-        assert_eq!(fixture.read(&fixture.fragile).await["name"], name);
+        fixture.rename(&fixture.proxied, &name).await;
+        assert_eq!(fixture.read(&fixture.proxied).await["name"], name);
         fixture.assert_recovers(&name).await;
     }
-    assert_eq!(fixture.fragile.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
+    assert_eq!(fixture.proxied.settled().await.get("api_errors_total", &[("status", "500")]), 0.0);
 }
 
 #[tokio::test]
 async fn an_emptied_or_failing_redis_affects_no_request() {
     let fixture = Fixture::new().await;
-    fixture.read(&fixture.fragile).await;
-    let mut redis = fixture.fragile.stores.redis().await;
-    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", fixture.fragile.stores.prefix())).query_async(&mut redis).await.unwrap();
+    fixture.read(&fixture.proxied).await;
+    let mut redis = fixture.proxied.stores.redis().await;
+    let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", fixture.proxied.stores.prefix())).query_async(&mut redis).await.unwrap();
     assert!(!keys.is_empty());
     for key in &keys {
         // The key is no longer a string, so every command on it fails in Redis.
         redis::pipe().del(key).lpush(key, "x").query_async::<()>(&mut redis).await.unwrap();
     }
-    let before = fixture.fragile.settled().await;
-    fixture.read(&fixture.fragile).await;
-    let after = fixture.fragile.settled().await;
+    let before = fixture.proxied.settled().await;
+    fixture.read(&fixture.proxied).await;
+    let after = fixture.proxied.settled().await;
     assert_eq!(after.since(&before, "cache_errors_total", &[]), 3.0);
     let commands = after.get("redis_connections_active", &[("role", "commands")]);
     assert_eq!(commands, 1.0, "a failed command must not count as a failed connection");
     for key in &keys {
         redis::cmd("SET").arg(key).arg("{\"not\": \"ours\"}").query_async::<()>(&mut redis).await.unwrap();
     }
-    assert_eq!(fixture.read(&fixture.fragile).await["name"], "name 0");
+    assert_eq!(fixture.read(&fixture.proxied).await["name"], "name 0");
     for key in &keys {
         redis::cmd("DEL").arg(key).query_async::<()>(&mut redis).await.unwrap();
     }
-    assert_eq!(fixture.read(&fixture.fragile).await["name"], "name 0");
-    fixture.rename(&fixture.sound, "name 1").await;
+    assert_eq!(fixture.read(&fixture.proxied).await["name"], "name 0");
+    fixture.rename(&fixture.healthy, "name 1").await;
     fixture.assert_recovers("name 1").await;
 }
 
@@ -155,21 +155,21 @@ async fn an_emptied_or_failing_redis_affects_no_request() {
 async fn assert_revocation_survives(failure: Mode) {
     let fixture = Fixture::new().await;
     let token = &fixture.ada.token;
-    for app in [&fixture.fragile, &fixture.sound] {
+    for app in [&fixture.proxied, &fixture.healthy] {
         app.me(token).await.expect(200);
     }
     fixture.redis.set(failure).await;
-    fixture.fragile.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
-    fixture.fragile.me(token).await.problem(401, "invalid_token");
+    fixture.proxied.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
+    fixture.proxied.me(token).await.problem(401, "invalid_token");
     fixture.redis.set(Mode::Pass).await;
     within(RECOVERY, "Redis is used again", async || {
         // The cached session must not be accepted at any moment of the recovery.
-        fixture.fragile.me(token).await.problem(401, "invalid_token");
-        when(fixture.fragile.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
+        fixture.proxied.me(token).await.problem(401, "invalid_token");
+        when(fixture.proxied.scrape().await.get("redis_connections_active", &[("role", "commands")]) == 1.0)
     })
     .await;
-    fixture.fragile.me(token).await.problem(401, "invalid_token");
-    fixture.sound.me(token).await.problem(401, "invalid_token");
+    fixture.proxied.me(token).await.problem(401, "invalid_token");
+    fixture.healthy.me(token).await.problem(401, "invalid_token");
 }
 
 #[tokio::test]
@@ -187,15 +187,15 @@ async fn many_sessions_that_ended_while_redis_was_down_are_all_invalidated() {
     let fixture = Fixture::new().await;
     let mut tokens = vec![fixture.ada.token.clone()];
     for _ in 0..5 {
-        tokens.push(fixture.fragile.token(&fixture.ada.email).await);
+        tokens.push(fixture.proxied.token(&fixture.ada.email).await);
     }
-    join_all(tokens.iter().map(|token| fixture.sound.me(token))).await;
+    join_all(tokens.iter().map(|token| fixture.healthy.me(token))).await;
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.until_status(RECOVERY, "degraded").await;
-    fixture.fragile.post("/api/auth/logout-all").bearer_auth(&fixture.ada.token).answer().await.expect(204);
+    fixture.proxied.until_status(RECOVERY, "degraded").await;
+    fixture.proxied.post("/api/auth/logout-all").bearer_auth(&fixture.ada.token).answer().await.expect(204);
     fixture.redis.set(Mode::Pass).await;
-    fixture.fragile.until_status(RECOVERY, "ready").await;
-    for app in [&fixture.fragile, &fixture.sound] {
+    fixture.proxied.until_status(RECOVERY, "ready").await;
+    for app in [&fixture.proxied, &fixture.healthy] {
         for token in &tokens {
             app.me(token).await.problem(401, "invalid_token");
         }
@@ -205,19 +205,19 @@ async fn many_sessions_that_ended_while_redis_was_down_are_all_invalidated() {
 #[tokio::test]
 async fn a_member_who_was_removed_while_redis_was_down_stays_removed_when_redis_is_back() {
     let fixture = Fixture::new().await;
-    let bob = fixture.sound.user("bob").await;
+    let bob = fixture.healthy.user("bob").await;
     let id = fixture.path.rsplit('/').next().unwrap();
-    fixture.sound.add_member(&fixture.ada, id, &bob, "viewer").await.expect(201);
+    fixture.healthy.add_member(&fixture.ada, id, &bob, "viewer").await.expect(201);
     let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &fixture.path).answer().await;
-    for app in [&fixture.fragile, &fixture.sound] {
+    for app in [&fixture.proxied, &fixture.healthy] {
         read(app).await.expect(200);
     }
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.as_user(&fixture.ada, Method::DELETE, &format!("{}/members/{}", fixture.path, bob.id)).answer().await.expect(204);
-    read(&fixture.fragile).await.problem(404, "not_found");
+    fixture.proxied.as_user(&fixture.ada, Method::DELETE, &format!("{}/members/{}", fixture.path, bob.id)).answer().await.expect(204);
+    read(&fixture.proxied).await.problem(404, "not_found");
     fixture.redis.set(Mode::Pass).await;
-    fixture.fragile.until_status(RECOVERY, "ready").await;
-    for app in [&fixture.fragile, &fixture.sound] {
+    fixture.proxied.until_status(RECOVERY, "ready").await;
+    for app in [&fixture.proxied, &fixture.healthy] {
         read(app).await.problem(404, "not_found");
     }
 }

@@ -207,12 +207,12 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
     let in_five_minutes = time::OffsetDateTime::now_utc() + time::Duration::minutes(5);
-    let told = in_five_minutes.format(&time::format_description::well_known::Rfc3339).unwrap();
-    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", told.clone())]));
+    let reset_at = in_five_minutes.format(&time::format_description::well_known::Rfc3339).unwrap();
+    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["mastodon"]).await;
     fixture.until(&id, "mastodon", "pending").await;
-    let told = in_five_minutes.unix_timestamp().to_string();
-    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", told.clone())]));
+    let reset_at = in_five_minutes.unix_timestamp().to_string();
+    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["x"]).await;
     fixture.until(&id, "x", "pending").await;
     // LinkedIn does not return the post.

@@ -59,10 +59,10 @@ async fn exactly_this_container_and_network_are_requested_from_an_engine() {
     let (environment, namespace) = (fixture.created().await, fixture.namespace());
     fixture.engine.start(environment).await.unwrap();
     fixture.created().await;
-    let asked: Vec<String> = fake.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
+    let requested: Vec<String> = fake.requests().iter().map(|request| format!("{} {}", request.method, request.path)).collect();
     let (container, network) = (format!("{namespace}-{environment}"), format!("{namespace}-environments"));
     assert_eq!(
-        asked[..6],
+        requested[..6],
         [
             format!("GET /networks/{network}"),
             "POST /networks/create".to_owned(),
@@ -262,8 +262,8 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
     fake.say_to("GET /images", response(404, json!({ "message": "no such image" })));
     fake.say_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
     fixture.engine.pull(IMAGE).await.unwrap();
-    let asked = fake.requests().pop().unwrap();
-    assert_eq!((&*asked.path, asked.body), ("/images/create?fromImage=busybox%3A1.37&platform=", Value::Null));
+    let request = fake.requests().pop().unwrap();
+    assert_eq!((&*request.path, request.body), ("/images/create?fromImage=busybox%3A1.37&platform=", Value::Null));
 
     let half = format!("{{\"status\":\"Pulling\"}}\r\n{}\r\n", json!({ "error": WORDS, "errorDetail": { "message": WORDS } }));
     fake.say_to("POST /images", response(200, half));
@@ -319,8 +319,8 @@ async fn a_truncated_log_is_an_error() {
     fake.say_to(&log, response(200, &frames));
     let whole = to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
     assert_eq!(whole.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["one", "two", "thr"]);
-    let asked = fake.requests().pop().unwrap().path;
-    assert!(asked.ends_with("/logs?follow=true&stdout=true&stderr=true&since=0&until=0&timestamps=true&tail=all"), "{asked}");
+    let path = fake.requests().pop().unwrap().path;
+    assert!(path.ends_with("/logs?follow=true&stdout=true&stderr=true&since=0&until=0&timestamps=true&tail=all"), "{path}");
 
     fake.say_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
     let mut lines = fixture.lines(environment, whole[1].at).await;
@@ -351,8 +351,8 @@ async fn a_container_in_a_transitional_state_is_reported_in_a_stable_one() {
         ("dead", Some(Exited { code: 137 })),
         ("removing", None),
     ] {
-        let told = json!({ "Id": "id", "State": { "Status": status, "ExitCode": 137 } });
-        fake.say_to(&format!("GET /containers/{}-", fixture.namespace()), response(200, told));
+        let inspection = json!({ "Id": "id", "State": { "Status": status, "ExitCode": 137 } });
+        fake.say_to(&format!("GET /containers/{}-", fixture.namespace()), response(200, inspection));
         assert_eq!(fixture.state(environment).await, state, "{status}");
         assert_eq!(fixture.listed().await.len(), usize::from(state.is_some()), "{status}");
     }

@@ -64,8 +64,8 @@ async fn an_aborted_request_is_counted_as_the_clients_failure() {
             join_all(cut_off).await;
         }
         // No request waits for a replica, and all replicas still serve requests.
-        let asked = (0..30).map(|_| async { edge.get("/version").answer().await.expect(200).header("x-served-by").to_owned() });
-        let served: BTreeSet<_> = join_all(asked).await.into_iter().collect();
+        let replicas = (0..30).map(|_| async { edge.get("/version").answer().await.expect(200).header("x-served-by").to_owned() });
+        let served: BTreeSet<_> = join_all(replicas).await.into_iter().collect();
         assert_eq!(served.len(), 3, "{path}: {served:?}");
     }
     eventually("all requests have ended", async || {
@@ -202,7 +202,7 @@ async fn every_answer_carries_the_edges_headers() {
     let login = edge.request(Method::POST, "/api/auth/login").json(&json!({ "email": "nobody@example.org", "password": "wrong password" }));
     let page = edge.get("/").answer().await.expect(200).text();
     let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("the page links to no assets").to_owned();
-    let asked = [
+    let cases = [
         ("a page", edge.get("/"), 200),
         ("a file", edge.get(&asset), 200),
         ("a response of the API", edge.get("/health"), 200),
@@ -213,7 +213,7 @@ async fn every_answer_carries_the_edges_headers() {
         ("a failure of a replica", edge.get("/test/panic"), 500),
         ("an internal route", edge.get("/metrics"), 404),
     ];
-    for (what, request, status) in asked {
+    for (what, request, status) in cases {
         let answer = request.answer().await;
         assert_eq!(answer.status, status, "{what}");
         assert_protected(what, &answer);

@@ -35,8 +35,8 @@ async fn a_frozen_replica_leaves_the_pool_within_seconds_and_its_requests_end() 
     program.signal("STOP");
     let frozen_at = Instant::now();
     let login = json!({ "email": "nobody@example.org", "password": "wrong password" });
-    let asked = edge.request(Method::POST, "/api/auth/login").header("cookie", &cookie).json(&login);
-    let asked = tokio::spawn(async move { asked.answer().await });
+    let request = edge.request(Method::POST, "/api/auth/login").header("cookie", &cookie).json(&login);
+    let response = tokio::spawn(async move { request.answer().await });
     eventually("another replica serves this replica's clients", async || {
         let answer = edge.get("/version").header("cookie", &cookie).timeout(Duration::from_millis(300)).try_answer().await.ok()?;
         when(answer.status == 200 && answer.header("x-served-by") != "frozen")
@@ -44,7 +44,7 @@ async fn a_frozen_replica_leaves_the_pool_within_seconds_and_its_requests_end() 
     .await;
     let taken = frozen_at.elapsed();
     // The replica may already have executed the request, so the edge does not retry it.
-    let answer = asked.await.unwrap().expect(504);
+    let answer = response.await.unwrap().expect(504);
     program.signal("CONT");
     assert_eq!(answer.json()["code"], "gateway_timeout");
     assert_eq!((answer.header("retry-after"), answer.header("set-cookie")), ("5", ""));
@@ -62,7 +62,7 @@ async fn a_long_poll_gets_its_response_before_the_edge_times_out() {
     let session = format!("/socket.io/?EIO=4&transport=polling&sid={}", handshake["sid"].as_str().unwrap());
     let connect = json!({ "token": ada.token });
     edge.request(Method::POST, &session).body(format!("40{connect}")).answer().await.expect(200);
-    // The first ping comes at once; the second ends a poll that had no other message.
+    // The first ping arrives immediately; the second ends a poll that had no other message.
     for _ in 0..2 {
         while !edge.get(&session).answer().await.expect(200).text().split('\u{1e}').any(|packet| packet == "2") {}
         edge.request(Method::POST, &session).body("3").answer().await.expect(200);

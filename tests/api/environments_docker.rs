@@ -66,21 +66,24 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
     }
     let distinct: BTreeSet<String> = bodies.iter().map(Value::to_string).collect();
     assert_eq!(distinct.len(), 1, "containers must differ only in their owner");
-    let asked = engine.requests();
-    assert!(!asked.iter().any(|request| request.path.contains(MARK) || request.body.to_string().contains(MARK)), "{asked:?}");
+    let requests_sent = engine.requests();
+    assert!(
+        !requests_sent.iter().any(|request| request.path.contains(MARK) || request.body.to_string().contains(MARK)),
+        "{requests_sent:?}"
+    );
 }
 
 #[tokio::test]
 async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
     let mut engine = FakeEngine::start(Mode::Gone).await;
     let app = on_fake(&engine).await;
-    let told = async |status: &str, driver: &str| {
+    let is_reported = async |status: &str, driver: &str| {
         let answer = app.get("/health/ready").answer().await;
         assert_eq!(answer.status, 200);
         let check = &answer.json()["checks"]["environment_driver"];
         when(answer.json()["status"] == status && check["status"] == driver && check["detail"] == "docker")
     };
-    eventually("readiness reports the failure", async || told("degraded", "down").await).await;
+    eventually("readiness reports the failure", async || is_reported("degraded", "down").await).await;
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "environment_driver")]), 0.0);
     assert_eq!(app.scrape().await.get("service_ready", &[("dependency", "all")]), 1.0);
 
@@ -92,7 +95,7 @@ async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
     })
     .await;
     engine.set(Mode::Answer).await;
-    eventually("readiness reports the recovery", async || told("ready", "up").await).await;
+    eventually("readiness reports the recovery", async || is_reported("ready", "up").await).await;
     studio.until(&id, "stopped").await;
 }
 

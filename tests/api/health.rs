@@ -157,7 +157,7 @@ async fn one_replica_at_a_time_counts_for_the_fleet() {
     eventually("the fleet's sum is correct", async || when(sessions(&one).await + sessions(&two).await == 2.0)).await;
     let (leader, other) = if sessions(&one).await == 2.0 { (one, two) } else { (two, one) };
     let owner: uuid::Uuid = sqlx::query_scalar("SELECT owner FROM leases").fetch_one(stores.pool()).await.unwrap();
-    // A leader that shuts down hands over at once, before its lease expires.
+    // A leader that shuts down hands over immediately, before its lease expires.
     leader.leave().await.unwrap();
     let held: i64 = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1").bind(owner).fetch_one(stores.pool()).await.unwrap();
     assert_eq!(held, 0);

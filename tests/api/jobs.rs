@@ -117,8 +117,8 @@ async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
                      INSERT INTO pauses VALUES (NEW.attempts, extract(epoch FROM NEW.run_at - now()) * 1000); RETURN NEW; END $$;
                  CREATE TRIGGER note BEFORE UPDATE ON jobs FOR EACH ROW WHEN (NEW.lease_id IS NULL AND NEW.died_at IS NULL) EXECUTE FUNCTION note()";
     sqlx::raw_sql(watch).execute(fixture.stores.pool()).await.unwrap();
-    let terms = LeasePolicy { first_pause: Duration::from_millis(100), ..quick() };
-    let replica = fixture.replica(terms, 8, async |_| Err(Failure::retry("no luck")));
+    let policy = LeasePolicy { first_pause: Duration::from_millis(100), ..quick() };
+    let replica = fixture.replica(policy, 8, async |_| Err(Failure::retry("no luck")));
     fixture.enqueue(&(0..30).map(|number| job(&number.to_string())).collect::<Vec<_>>()).await;
     fixture
         .until("all jobs are dead", "SELECT count(*) = 30 FROM jobs WHERE died_at IS NOT NULL AND attempts = 5 AND last_error = 'no luck'")
@@ -178,8 +178,8 @@ async fn a_panic_is_a_failed_attempt_and_the_worker_lives() {
 #[tokio::test]
 async fn an_attempt_that_hangs_is_ended() {
     let fixture = Fixture::new().await;
-    let terms = LeasePolicy { attempt: Duration::from_secs(2), ..quick() };
-    let replica = fixture.replica(terms, 1, async |work: Work| {
+    let policy = LeasePolicy { attempt: Duration::from_secs(2), ..quick() };
+    let replica = fixture.replica(policy, 1, async |work: Work| {
         if work.attempt().await == 1 {
             std::future::pending::<()>().await;
         }
@@ -257,13 +257,13 @@ async fn every_attempt_is_counted_once_by_how_it_ended() {
     replica.until_attempts(&[("success", 3), ("retry", 2), ("dead", 1)]).await;
     let scrape = replica.scrape();
     let grown = scrape.grown(&Scrape::parse(""), "jobs_total");
-    let told = [
+    let expected = [
         ("kind=environment_change,outcome=dead", 1.0),
         ("kind=environment_change,outcome=retry", 2.0),
         ("kind=environment_change,outcome=success", 2.0),
         ("kind=environment_reconcile,outcome=success", 1.0),
     ];
-    assert_eq!(grown.iter().map(|(series, count)| (series.as_str(), *count)).collect::<Vec<_>>(), told);
+    assert_eq!(grown.iter().map(|(series, count)| (series.as_str(), *count)).collect::<Vec<_>>(), expected);
     assert_eq!(scrape.get("job_duration_seconds_count", &[("kind", "environment_change")]), 5.0);
     assert_eq!(scrape.get("job_duration_seconds_count", &[("kind", "environment_reconcile")]), 1.0);
 }

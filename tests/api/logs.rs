@@ -156,13 +156,13 @@ async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted(
         dropped += lines.len() - kept;
     }
     let (_, stored) = fixture.stored(environment).await;
-    let (told, stored): (Vec<Text>, Vec<Text>) = stored.into_iter().partition(|text| text.0 == LogStream::System);
+    let (system_lines, stored): (Vec<Text>, Vec<Text>) = stored.into_iter().partition(|text| text.0 == LogStream::System);
     assert!(stored == expected, "the first lines of each second must be stored: {} of {}", stored.len(), expected.len());
     let count = |text: &Text| text.1.strip_suffix(" lines dropped: more than 1000 in one second").unwrap().parse::<usize>().unwrap();
-    assert_eq!(told.iter().map(count).sum::<usize>(), dropped);
+    assert_eq!(system_lines.iter().map(count).sum::<usize>(), dropped);
     let counted = |name| replica.scrape().get(name, &[]) + second.scrape().get(name, &[]);
     assert_eq!(counted("log_entries_dropped_total"), dropped as f64);
-    assert_eq!(counted("log_entries_total"), (stored.len() + told.len()) as f64);
+    assert_eq!(counted("log_entries_total"), (stored.len() + system_lines.len()) as f64);
     assert!(dropped > 10_000, "the environment must exceed its limit by far: {dropped}");
 }
 

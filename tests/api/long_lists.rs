@@ -99,7 +99,7 @@ async fn a_claim_reads_the_jobs_of_its_lanes_however_many_others_wait() {
 /// Stops the service and returns how many rows of these tables it has read.
 async fn rows_read(stores: &Stores, app: TestApp, tables: &str) -> i64 {
     app.leave().await.unwrap();
-    // A connection has reported what it read when it is closed.
+    // Postgres adds the rows that a connection has read to its statistics when the connection closes.
     let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'vitrine-%'";
     eventually("the connections of the service are closed", async || when(stores.count(others).await == 0)).await;
     let read = format!("SELECT sum(seq_tup_read + idx_tup_fetch)::bigint FROM pg_stat_user_tables WHERE relname IN ({tables})");

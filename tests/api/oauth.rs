@@ -14,9 +14,9 @@ async fn platforms_are_listed_without_their_secrets() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let answer = app.get("/api/oauth/platforms").answer().await.expect(200);
-    let told: Vec<_> = answer.json()["items"].as_array().unwrap().clone();
-    let named = |name: &str| told.iter().find(|item| item["platform"] == name).cloned().unwrap();
-    assert_eq!(told.len(), 6);
+    let items: Vec<_> = answer.json()["items"].as_array().unwrap().clone();
+    let named = |name: &str| items.iter().find(|item| item["platform"] == name).cloned().unwrap();
+    assert_eq!(items.len(), 6);
     assert_eq!(named("google"), json!({ "platform": "google", "sign_in": true, "post": false }));
     assert_eq!(named("x"), json!({ "platform": "x", "sign_in": false, "post": true }));
     assert!(!answer.text().contains("simulated") && !answer.text().contains("client"));

@@ -83,8 +83,8 @@ async fn a_real_provider_signs_a_user_in_refreshes_and_receives_the_revocation()
     browser.visit(&app, "github", "ada").await.expect(303);
     browser.send(&app, Method::DELETE, &format!("/api/accounts/{id}")).await.expect(204);
     eventually("the provider has received the revocation", async || {
-        let told = [("platform", "google"), ("operation", "revoke"), ("status", "success")];
-        when(app.scrape().await.get("oauth_operations_total", &told) == 1.0)
+        let labels = [("platform", "google"), ("operation", "revoke"), ("status", "success")];
+        when(app.scrape().await.get("oauth_operations_total", &labels) == 1.0)
     })
     .await;
 }

@@ -224,8 +224,8 @@ async fn hostile_bodies_are_refused_and_change_nothing() {
         fixture.request(Method::GET, &format!("/api/posts/{id}")).answer().await.problem(404, "not_found");
     }
     assert_eq!(app.stores.contents().await, rows);
-    let told = app.settled().await.since(&before, "api_errors_total", &[("route", "/api/posts"), ("status", "422")]);
-    assert_eq!(told, count as f64);
+    let counted = app.settled().await.since(&before, "api_errors_total", &[("route", "/api/posts"), ("status", "422")]);
+    assert_eq!(counted, count as f64);
 }
 
 #[tokio::test]

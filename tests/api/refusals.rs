@@ -203,7 +203,8 @@ impl Driver {
     }
 }
 
-fn asked(before: &Scrape, after: &Scrape) -> BTreeSet<(String, String, u16)> {
+/// The operations and statuses of the requests between two scrapes.
+fn returned(before: &Scrape, after: &Scrape) -> BTreeSet<(String, String, u16)> {
     let value = |pair: &str| pair.split_once('=').unwrap().1.to_owned();
     let grown = after.grown(before, "http_requests_total").into_keys();
     let answers = grown.map(|series| {
@@ -239,13 +240,13 @@ async fn no_refusal_makes_a_series() {
     let made: Vec<_> = later.difference(&series).collect();
     assert!(made.is_empty(), "{} series do not exist before their first event: {made:#?}", made.len());
 
-    let asked = asked(&before, &after);
+    let returned = returned(&before, &after);
     let missed: Vec<String> = operations
         .iter()
         .flat_map(|operation| operation.statuses.iter().map(move |status| (operation, *status)))
         .filter(|(operation, status)| {
             let Operation { method, route, .. } = operation;
-            *status >= 400 && !asked.contains(&(method.to_string(), route.clone(), *status)) && !is_asked_elsewhere(route, *status)
+            *status >= 400 && !returned.contains(&(method.to_string(), route.clone(), *status)) && !is_asked_elsewhere(route, *status)
         })
         .map(|(operation, status)| format!("{} {} {status}", operation.method, operation.route))
         .collect();

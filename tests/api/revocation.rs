@@ -1,5 +1,5 @@
-//! A revoked session or role is refused by every replica once the revocation is answered, even if the revoking replica cannot reach Redis
-//! or dies, or if another replica is unreachable.
+//! Every replica refuses a revoked session or role as soon as the client receives the response to the revocation, even if the revoking
+//! replica cannot reach Redis or dies, or another replica is cut off.
 
 use std::time::Duration;
 
@@ -10,16 +10,16 @@ use vitrine::app::App;
 use crate::support::app::{configuration, through};
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// The limit where a replica could not answer its client and the others find out by themselves: promised by `docs/adr/0018-revocation.md`.
-const WITHOUT_AN_ANSWER: Duration = Duration::from_secs(5);
+/// Time limit for a revocation whose replica dies before it responds. `docs/adr/0018-revocation.md` promises at most 4 s.
+const WITHOUT_A_RESPONSE: Duration = Duration::from_secs(5);
 /// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// A replica behind proxies, two undisturbed ones, and a user with a project.
+/// A replica that reaches its stores through proxies, two replicas without proxies, and a user with a project.
 struct RevocationFixture {
     stores: Stores,
-    fragile: TestApp,
-    sound: [TestApp; 2],
+    proxied: TestApp,
+    healthy: [TestApp; 2],
     redis: Proxy,
     postgres: Proxy,
     ada: User,
@@ -33,23 +33,23 @@ impl RevocationFixture {
         let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
         let through_proxies =
             [through("redis-url", &stores.redis_url(), redis.address), through("database-url", &stores.database_url(), postgres.address)];
-        let fragile = TestApp::on(&stores, &through_proxies.each_ref().map(String::as_str)).await;
-        let sound = [TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await];
-        for app in sound.iter().chain([&fragile]) {
+        let proxied = TestApp::on(&stores, &through_proxies.each_ref().map(String::as_str)).await;
+        let healthy = [TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await];
+        for app in healthy.iter().chain([&proxied]) {
             app.until_status(RECOVERY, "ready").await;
         }
-        let ada = sound[0].user("ada").await;
-        let project = sound[0].project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
-        Self { stores, fragile, sound, redis, postgres, ada, project }
+        let ada = healthy[0].user("ada").await;
+        let project = healthy[0].project(&ada, "One", "private").await["id"].as_str().unwrap().to_owned();
+        Self { stores, proxied, healthy, redis, postgres, ada, project }
     }
 
     fn path(&self) -> String {
         format!("/api/projects/{}", self.project)
     }
 
-    /// Waits until the other replicas serve this request from the caches, which omit recently changed entries for some seconds.
+    /// Waits until the healthy replicas serve this request from the caches. For some seconds after a change, they do not cache its entries.
     async fn cache(&self, kinds: &[&str], request: impl Fn(&TestApp) -> RequestBuilder) {
-        for app in &self.sound {
+        for app in &self.healthy {
             eventually("the request is served from the caches", async || {
                 let before = app.settled().await;
                 request(app).answer().await.expect(200);
@@ -65,7 +65,7 @@ impl RevocationFixture {
     }
 
     async fn log_out(&self, token: &str) {
-        self.fragile.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
+        self.proxied.post("/api/auth/logout").bearer_auth(token).answer().await.expect(204);
     }
 }
 
@@ -74,31 +74,31 @@ async fn a_replica_that_cannot_reach_redis_ends_a_session_on_every_replica_befor
     let fixture = RevocationFixture::start().await;
     for failure in [Mode::Refuse, Mode::Hang] {
         fixture.redis.set(Mode::Pass).await;
-        fixture.fragile.until_status(RECOVERY, "ready").await;
-        let token = fixture.sound[0].token(&fixture.ada.email).await;
+        fixture.proxied.until_status(RECOVERY, "ready").await;
+        let token = fixture.healthy[0].token(&fixture.ada.email).await;
         fixture.cache_session(&token).await;
         fixture.redis.set(failure).await;
         fixture.log_out(&token).await;
-        for app in fixture.sound.iter().chain([&fixture.fragile]) {
+        for app in fixture.healthy.iter().chain([&fixture.proxied]) {
             app.me(&token).await.problem(401, "invalid_token");
         }
     }
 }
 
 #[tokio::test]
-async fn every_session_that_is_ended_at_once_is_refused_by_every_replica() {
+async fn signing_out_everywhere_ends_every_session_on_every_replica() {
     let fixture = RevocationFixture::start().await;
     let mut tokens = vec![fixture.ada.token.clone()];
     for _ in 0..5 {
-        tokens.push(fixture.sound[0].token(&fixture.ada.email).await);
+        tokens.push(fixture.healthy[0].token(&fixture.ada.email).await);
     }
     for token in &tokens {
         fixture.cache_session(token).await;
     }
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.post("/api/auth/logout-all").bearer_auth(&tokens[0]).answer().await.expect(204);
+    fixture.proxied.post("/api/auth/logout-all").bearer_auth(&tokens[0]).answer().await.expect(204);
     for token in &tokens {
-        for app in &fixture.sound {
+        for app in &fixture.healthy {
             app.me(token).await.problem(401, "invalid_token");
         }
     }
@@ -110,9 +110,9 @@ async fn a_replica_that_dies_after_its_response_loses_no_revocation() {
     fixture.cache_session(&fixture.ada.token).await;
     fixture.redis.set(Mode::Refuse).await;
     fixture.log_out(&fixture.ada.token).await;
-    let RevocationFixture { fragile, sound, ada, .. } = fixture;
-    drop(fragile);
-    for app in &sound {
+    let RevocationFixture { proxied, healthy, ada, .. } = fixture;
+    drop(proxied);
+    for app in &healthy {
         app.me(&ada.token).await.problem(401, "invalid_token");
     }
 }
@@ -122,19 +122,19 @@ async fn a_replica_that_dies_between_its_commit_and_its_response_loses_no_revoca
     let fixture = RevocationFixture::start().await;
     fixture.cache_session(&fixture.ada.token).await;
     fixture.redis.set(Mode::Refuse).await;
-    // The completion tag of the commit: the change is committed, but this replica never learns of it.
+    // Holds back the completion tag of COMMIT: Postgres commits the change, but the replica receives no confirmation.
     fixture.postgres.set(Mode::HoldAnswersWith(b"COMMIT\0".to_vec())).await;
-    let RevocationFixture { stores, fragile, sound, ada, .. } = fixture;
-    let logout = tokio::spawn(fragile.post("/api/auth/logout").bearer_auth(&ada.token).send());
+    let RevocationFixture { stores, proxied, healthy, ada, .. } = fixture;
+    let logout = tokio::spawn(proxied.post("/api/auth/logout").bearer_auth(&ada.token).send());
     eventually("the session is ended", async || when(stores.count("SELECT count(*) FROM auth_sessions").await == 0)).await;
-    drop(fragile);
+    drop(proxied);
     logout.abort();
-    within(WITHOUT_AN_ANSWER + SLACK, "every replica refuses the session", async || {
+    within(WITHOUT_A_RESPONSE + SLACK, "every replica refuses the session", async || {
         let mut refused = 0;
-        for app in &sound {
+        for app in &healthy {
             refused += usize::from(app.me(&ada.token).await.status == 401);
         }
-        when(refused == sound.len())
+        when(refused == healthy.len())
     })
     .await;
 }
@@ -161,26 +161,26 @@ async fn a_replica_that_reaches_only_redis_does_not_serve_revoked_data() {
 }
 
 #[tokio::test]
-async fn a_load_that_began_before_a_revocation_is_neither_kept_nor_shared_afterwards() {
-    // With Redis a loaded value is stored; without it, concurrent requests share the load.
-    for its_redis in [Mode::Pass, Mode::Refuse] {
+async fn a_value_loaded_before_a_revocation_is_neither_cached_nor_shared_after_it() {
+    // With Redis, the replica caches the loaded value. Without it, concurrent requests share one load.
+    for mode_of_loader in [Mode::Pass, Mode::Refuse] {
         let stores = Stores::new().await;
-        let [redis, other_redis] =
+        let [redis, redis_of_loader] =
             [Proxy::before(&stores.redis_url(), Mode::Pass).await, Proxy::before(&stores.redis_url(), Mode::Pass).await];
         let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
         let revoking = TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await;
         let arguments = [
             through("database-url", &stores.database_url(), postgres.address),
-            through("redis-url", &stores.redis_url(), other_redis.address),
+            through("redis-url", &stores.redis_url(), redis_of_loader.address),
             "--database-statement-timeout=15s".to_owned(),
         ];
         let loading = TestApp::on(&stores, &arguments.each_ref().map(String::as_str)).await;
         let ada = revoking.user("ada").await;
         let session: uuid::Uuid = sqlx::query_scalar("SELECT id FROM auth_sessions").fetch_one(stores.pool()).await.unwrap();
         redis.set(Mode::Refuse).await;
-        other_redis.set(its_redis.clone()).await;
-        let redis_status = if its_redis == Mode::Pass { "ready" } else { "degraded" };
-        loading.until_status(RECOVERY, redis_status).await;
+        redis_of_loader.set(mode_of_loader.clone()).await;
+        let status_of_loader = if mode_of_loader == Mode::Pass { "ready" } else { "degraded" };
+        loading.until_status(RECOVERY, status_of_loader).await;
 
         postgres.set(Mode::HoldAnswersWith(session.as_bytes().to_vec())).await;
         let load = tokio::spawn(loading.get("/api/auth/me").bearer_auth(&ada.token).send());
@@ -197,25 +197,25 @@ async fn a_load_that_began_before_a_revocation_is_neither_kept_nor_shared_afterw
 #[tokio::test]
 async fn a_replica_that_cannot_reach_redis_removes_a_member_on_every_replica_before_it_answers() {
     let fixture = RevocationFixture::start().await;
-    let bob = fixture.sound[0].user("bob").await;
+    let bob = fixture.healthy[0].user("bob").await;
     let (ada, path, id) = (&fixture.ada, fixture.path(), &fixture.project);
     let rename = async |app: &TestApp| {
         app.as_user(&bob, Method::PATCH, &path).header("if-match", "*").json(&json!({ "name": "Bob's" })).answer().await
     };
     let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &path).answer().await;
-    fixture.sound[0].add_member(ada, id, &bob, "editor").await.expect(201);
+    fixture.healthy[0].add_member(ada, id, &bob, "editor").await.expect(201);
     let as_bob = |app: &TestApp| app.as_user(&bob, Method::GET, &path);
     fixture.cache(&["project"], as_bob).await;
-    assert_eq!(read(&fixture.sound[0]).await.expect(200).json()["role"], "editor");
+    assert_eq!(read(&fixture.healthy[0]).await.expect(200).json()["role"], "editor");
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.add_member(ada, id, &bob, "viewer").await.expect(201);
-    for app in &fixture.sound {
+    fixture.proxied.add_member(ada, id, &bob, "viewer").await.expect(201);
+    for app in &fixture.healthy {
         assert_eq!(read(app).await.expect(200).json()["role"], "viewer");
         rename(app).await.problem(403, "forbidden");
     }
     fixture.cache(&["project"], as_bob).await;
-    fixture.fragile.delete(&format!("{path}/members/{}", bob.id)).bearer_auth(&ada.token).answer().await.expect(204);
-    for app in &fixture.sound {
+    fixture.proxied.delete(&format!("{path}/members/{}", bob.id)).bearer_auth(&ada.token).answer().await.expect(204);
+    for app in &fixture.healthy {
         read(app).await.problem(404, "not_found");
     }
 }
@@ -224,37 +224,37 @@ async fn a_replica_that_cannot_reach_redis_removes_a_member_on_every_replica_bef
 async fn a_replica_that_cannot_reach_redis_removes_a_project_from_the_showcase_of_every_replica() {
     let fixture = RevocationFixture::start().await;
     let publish = format!("{}/publish", fixture.path());
-    fixture.sound[0].post(&publish).bearer_auth(&fixture.ada.token).json(&json!({ "slug": "one" })).answer().await.expect(200);
+    fixture.healthy[0].post(&publish).bearer_auth(&fixture.ada.token).json(&json!({ "slug": "one" })).answer().await.expect(200);
     for path in ["/api/showcase", "/api/showcase/one"] {
         fixture.cache(&["showcase"], |app| app.get(path)).await;
     }
     fixture.redis.set(Mode::Refuse).await;
-    fixture.fragile.delete(&publish).bearer_auth(&fixture.ada.token).answer().await.expect(200);
-    for app in &fixture.sound {
+    fixture.proxied.delete(&publish).bearer_auth(&fixture.ada.token).answer().await.expect(200);
+    for app in &fixture.healthy {
         app.get("/api/showcase/one").answer().await.problem(404, "not_found");
         assert_eq!(app.get("/api/showcase").answer().await.expect(200).json()["items"], json!([]));
     }
 }
 
 #[tokio::test]
-async fn an_admin_who_is_appointed_without_redis_is_one_on_every_replica() {
+async fn an_admin_role_granted_without_redis_applies_on_every_replica() {
     let fixture = RevocationFixture::start().await;
-    let bob = fixture.sound[0].user("bob").await;
+    let bob = fixture.healthy[0].user("bob").await;
     // Only an admin may read another user's project.
     let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &fixture.path()).answer().await;
-    for app in &fixture.sound {
+    for app in &fixture.healthy {
         read(app).await.problem(404, "not_found");
     }
     fixture.redis.set(Mode::Refuse).await;
     let config = configuration(&fixture.stores, &[&through("redis-url", &fixture.stores.redis_url(), fixture.redis.address)]);
     App::build(config).unwrap().grant_admin(&bob.email).await.unwrap();
-    for app in &fixture.sound {
+    for app in &fixture.healthy {
         read(app).await.expect(200);
     }
 }
 
 #[tokio::test]
-async fn without_redis_at_all_nothing_waits_for_it() {
+async fn a_session_ends_on_every_replica_while_redis_is_unavailable_to_all() {
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Refuse).await;
     let argument = through("redis-url", &stores.redis_url(), redis.address);
@@ -270,7 +270,7 @@ async fn without_redis_at_all_nothing_waits_for_it() {
 }
 
 #[tokio::test]
-async fn revocations_that_every_replica_has_read_and_stopped_replicas_are_removed_from_the_tables() {
+async fn applied_revocations_and_rows_of_stopped_replicas_are_deleted() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     app.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);

@@ -1,4 +1,4 @@
-//! Sessions: how they end, and that they end everywhere at once.
+//! The end of sessions: its causes, and that it takes effect immediately on every replica.
 
 use reqwest::Method;
 use serde_json::{Value, json};

@@ -268,27 +268,27 @@ async fn without_redis_the_showcase_is_read_from_postgres_and_is_right() {
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let replicas =
         [TestApp::on(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)]).await, TestApp::on(&stores, &[]).await];
-    let [fragile, sound] = &replicas;
-    fragile.until_status(RECOVERY, "ready").await;
-    let ada = fragile.user("ada").await;
-    let path = published(fragile, &ada, "One").await;
+    let [proxied, healthy] = &replicas;
+    proxied.until_status(RECOVERY, "ready").await;
+    let ada = proxied.user("ada").await;
+    let path = published(proxied, &ada, "One").await;
     warm(&replicas, "one").await;
 
     redis.set(Mode::Refuse).await;
-    fragile.until_status(RECOVERY, "degraded").await;
-    let before = fragile.settled().await;
-    assert_eq!(page(fragile, 20, None).await.0, ["One"]);
-    fragile.get("/api/showcase/one").answer().await.expect(200);
-    fragile.as_user(&ada, Method::DELETE, &format!("{path}/publish")).answer().await.expect(200);
-    assert_gone(fragile, "one", "One").await;
-    let after = fragile.settled().await;
+    proxied.until_status(RECOVERY, "degraded").await;
+    let before = proxied.settled().await;
+    assert_eq!(page(proxied, 20, None).await.0, ["One"]);
+    proxied.get("/api/showcase/one").answer().await.expect(200);
+    proxied.as_user(&ada, Method::DELETE, &format!("{path}/publish")).answer().await.expect(200);
+    assert_gone(proxied, "one", "One").await;
+    let after = proxied.settled().await;
     assert!(after.since(&before, "cache_errors_total", &KIND) >= 4.0);
     assert_eq!(after.since(&before, "cache_hits_total", &KIND), 0.0);
 
     // Pending invalidations are flushed before Redis is read again, so the other replica sees them, too.
     redis.set(Mode::Pass).await;
-    fragile.until_status(RECOVERY, "ready").await;
-    for replica in [fragile, sound] {
+    proxied.until_status(RECOVERY, "ready").await;
+    for replica in [proxied, healthy] {
         assert_gone(replica, "one", "One").await;
     }
 }

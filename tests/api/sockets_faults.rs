@@ -13,8 +13,8 @@ struct Fixture {
     sockets: Sockets,
     stores: Stores,
     redis: Proxy,
-    fragile: TestApp,
-    sound: TestApp,
+    proxied: TestApp,
+    healthy: TestApp,
     ada: User,
 }
 
@@ -23,35 +23,35 @@ impl Fixture {
         let sockets = Sockets::start()?;
         let stores = Stores::new().await;
         let redis = Proxy::before(&stores.redis_url(), mode.clone()).await;
-        let fragile = TestApp::launch(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)], Some(telling()));
-        let sound = TestApp::launch(&stores, &[], Some(telling()));
-        fragile.until_ready().await;
-        sound.until_ready().await;
-        sound.until_connected_to_bus().await;
+        let proxied = TestApp::launch(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)], Some(telling()));
+        let healthy = TestApp::launch(&stores, &[], Some(telling()));
+        proxied.until_ready().await;
+        healthy.until_ready().await;
+        healthy.until_connected_to_bus().await;
         if mode == Mode::Pass {
-            fragile.until_connected_to_bus().await;
+            proxied.until_connected_to_bus().await;
         }
-        let ada = sound.user("ada").await;
-        Some(Self { sockets, stores, redis, fragile, sound, ada })
+        let ada = healthy.user("ada").await;
+        Some(Self { sockets, stores, redis, proxied, healthy, ada })
     }
 
     async fn clients(&self) -> (Socket, Socket) {
-        (self.sockets.connect(&self.fragile, &self.ada.token).await, self.sockets.connect(&self.sound, &self.ada.token).await)
+        (self.sockets.connect(&self.proxied, &self.ada.token).await, self.sockets.connect(&self.healthy, &self.ada.token).await)
     }
 
-    /// Both replicas emit; each client receives its own replica's events at once and the other's not at all. The losses are counted where
-    /// they are known.
+    /// Both replicas emit. Each client receives the events of its own replica immediately, and none of the other. The replica without Redis
+    /// counts the events that it could not publish.
     async fn assert_only_here(&self, (here, there): (&Socket, &Socket), first: u32) {
-        let dropped = async || self.fragile.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
+        let dropped = async || self.proxied.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
         let before = dropped().await;
         for number in first..first + 5 {
-            self.fragile.tell(&self.ada, number).await;
+            self.proxied.tell(&self.ada, number).await;
         }
         within(Duration::from_secs(3), "the local client receives the events", async || {
             when(numbers(here).contains(&u64::from(first + 4)))
         })
         .await;
-        self.sound.tell(&self.ada, first + 5).await;
+        self.healthy.tell(&self.ada, first + 5).await;
         there.until(TOLD, |payload| payload["number"] == first + 5).await;
         eventually("the lost events are counted", async || when(dropped().await >= before + 5.0)).await;
         assert_answers(here, 1).await;
@@ -60,7 +60,7 @@ impl Fixture {
 
     /// Asserts that within the promised time both clients receive the events of both replicas.
     async fn assert_recovers(&self, (here, there): (&Socket, &Socket), mut number: u32) {
-        for (teller, hearer) in [(&self.fragile, there), (&self.sound, here)] {
+        for (teller, hearer) in [(&self.proxied, there), (&self.healthy, here)] {
             let first = u64::from(number) + 1;
             within(RECOVERY, "events of one replica reach the other", async || {
                 number += 1;
@@ -69,7 +69,7 @@ impl Fixture {
             })
             .await;
         }
-        self.fragile.until_connected_to_bus().await;
+        self.proxied.until_connected_to_bus().await;
         for socket in [here, there] {
             assert_eq!(socket.of_kind(crate::support::socket_client::Kind::Disconnect).len(), 0);
         }
@@ -82,12 +82,12 @@ async fn redis_is_stopped_and_comes_back() {
     let (here, there) = fixture.clients().await;
     for round in 0..2 {
         fixture.redis.set(Mode::Refuse).await;
-        eventually("the replica has noticed", async || when(fixture.fragile.scrape().await.get("redis_connections_active", &[]) == 0.0))
+        eventually("the replica has noticed", async || when(fixture.proxied.scrape().await.get("redis_connections_active", &[]) == 0.0))
             .await;
         fixture.assert_only_here((&here, &there), 10 + round * 100).await;
-        eventually("the gauge is up to date", async || when(fixture.fragile.scrape().await.get("websocket_adapter_connected", &[]) == 0.0))
+        eventually("the gauge is up to date", async || when(fixture.proxied.scrape().await.get("websocket_adapter_connected", &[]) == 0.0))
             .await;
-        assert_answers(&fixture.sockets.connect(&fixture.fragile, &fixture.ada.token).await, 1).await;
+        assert_answers(&fixture.sockets.connect(&fixture.proxied, &fixture.ada.token).await, 1).await;
         fixture.redis.set(Mode::Pass).await;
         fixture.assert_recovers((&here, &there), 1000 * (round + 1)).await;
     }
@@ -126,7 +126,7 @@ async fn redis_comes_after_the_replica() {
 async fn foreign_messages_on_the_bus_do_no_harm() {
     let Some(fixture) = Fixture::new(Mode::Pass).await else { return };
     let (here, there) = fixture.clients().await;
-    let before = fixture.fragile.settled().await;
+    let before = fixture.proxied.settled().await;
     let mut redis = fixture.stores.redis().await;
     let by = "00000000-0000-0000-0000-000000000000";
     let user = &fixture.ada.id;
@@ -148,10 +148,10 @@ async fn foreign_messages_on_the_bus_do_no_harm() {
         let heard: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
         assert_eq!(heard, 2);
     }
-    fixture.fragile.tell(&fixture.ada, 1).await;
+    fixture.proxied.tell(&fixture.ada, 1).await;
     there.until(TOLD, |payload| payload["number"] == 1).await;
     assert_answers(&here, 1).await;
-    fixture.fragile.assert_unharmed(&before).await;
+    fixture.proxied.assert_unharmed(&before).await;
 }
 
 #[tokio::test]

@@ -185,21 +185,21 @@ impl Fixture {
     }
 
     /// Starts a replica that handles every kind of job with `run`.
-    pub fn replica<F, R>(&self, terms: LeasePolicy, slots: usize, run: F) -> Replica
+    pub fn replica<F, R>(&self, policy: LeasePolicy, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        self.replica_with(&LONG_TIMEOUTS, terms, slots, run)
+        self.replica_with(&LONG_TIMEOUTS, policy, slots, run)
     }
 
     /// Starts a replica with extra arguments.
-    pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], terms: LeasePolicy, slots: usize, run: F) -> Replica
+    pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], policy: LeasePolicy, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,
         R: Future<Output = Result<(), Failure>> + Send + 'static,
     {
-        Replica::start(&self.stores, arguments, terms, slots, |db, queue| {
+        Replica::start(&self.stores, arguments, policy, slots, |db, queue| {
             let handler = |kind: &JobKind| -> (JobKind, Arc<dyn Handler>) {
                 (*kind, Arc::new(Doing { run: run.clone(), db: db.clone(), queue: queue.clone() }))
             };
@@ -255,7 +255,7 @@ impl Replica {
     pub fn start(
         stores: &Stores,
         arguments: &[impl AsRef<str>],
-        terms: LeasePolicy,
+        policy: LeasePolicy,
         slots: usize,
         handlers: impl FnOnce(&Db, &Queue) -> Vec<(JobKind, Arc<dyn Handler>)>,
     ) -> Self {
@@ -265,7 +265,7 @@ impl Replica {
         let arguments: Vec<&str> = arguments.iter().map(AsRef::as_ref).collect();
         let db = Db::new(&configuration(stores, &arguments), exporter.metrics()).unwrap();
         let handlers = handlers(&db, &queue);
-        let workers = Workers::with_policy(terms, queue.clone(), db, slots, handlers, exporter.metrics());
+        let workers = Workers::with_policy(policy, queue.clone(), db, slots, handlers, exporter.metrics());
         runtime.spawn(workers.clone().work());
         drop(inside);
         Self { runtime: Some(runtime), queue, workers, exporter }
@@ -282,12 +282,12 @@ impl Replica {
     pub async fn freeze(&self) -> mpsc::Sender<()> {
         let (thaw, frozen) = mpsc::channel::<()>();
         let is_frozen = Arc::new(Notify::new());
-        let told = is_frozen.clone();
+        let frozen_now = is_frozen.clone();
         self.runtime.as_ref().expect("it lives").spawn(async move {
             is_frozen.notify_one();
             let _thawed = frozen.recv();
         });
-        told.notified().await;
+        frozen_now.notified().await;
         thaw
     }
 
@@ -302,10 +302,10 @@ impl Replica {
     }
 
     /// Waits until exactly these numbers of attempts have ended with these outcomes.
-    pub async fn until_attempts(&self, wanted: &[(&str, u32)]) {
-        let all = f64::from(wanted.iter().map(|(_, count)| count).sum::<u32>());
+    pub async fn until_attempts(&self, expected: &[(&str, u32)]) {
+        let all = f64::from(expected.iter().map(|(_, count)| count).sum::<u32>());
         eventually("the attempts have ended", async || when(self.scrape().get("jobs_total", &[]) >= all)).await;
-        for (outcome, count) in wanted {
+        for (outcome, count) in expected {
             assert_eq!(self.attempts(outcome), f64::from(*count), "{outcome}: {:?}", self.scrape().grown(&Scrape::parse(""), "jobs_total"));
         }
     }
