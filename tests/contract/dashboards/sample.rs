@@ -1,8 +1,8 @@
-//! A minimal dashboard without faults: a rule can only find faults that a test has added.
+//! A minimal dashboard that breaks no rule. A test adds one fault, so a rule reports only that fault.
 
 use serde_json::{Value, json};
 
-/// A row, a number and a graph.
+/// A dashboard with a row, a number and a graph.
 pub fn sample() -> Value {
     let datasource = json!({ "type": "prometheus", "uid": "${datasource}" });
     let target = |name: &str, expr: &str| json!({ "refId": name, "datasource": datasource, "expr": expr });
