@@ -10,7 +10,8 @@ const HEAD: &str = "# Metrics\n\n\
     There is no garbage collector: where Node services chart its pauses, use `process_heap_bytes` and\n\
     `runtime_scheduling_delay_seconds`.\n";
 
-/// The table of aliases. They are not in the catalogue; `tests/contract/foreign_names.rs` checks the table against the rules.
+/// The section on aliases, which are not in the catalogue. `tests/contract/foreign_names.rs` compares its table with the rules that record
+/// them.
 const FOREIGN_NAMES: &str = include_str!("foreign_names.md");
 
 /// Renders the catalogue as Markdown.

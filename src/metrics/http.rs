@@ -1,6 +1,6 @@
-//! The HTTP metrics layer. Only the layer that identifies requests is outside of it, so it sees every response to a request with a
-//! valid `Host`, including panics, timeouts, rejections and disconnects of clients. `handles` has the label domain, `received` the
-//! size of request bodies.
+//! The HTTP metrics layer. Only the layer that identifies requests is outside of it. It therefore measures every request with a valid
+//! `Host`, including those that end with a panic, a timeout, a rejection or a disconnect of the client. `handles` defines the label
+//! domain; `received` counts the bytes of request bodies.
 
 mod handles;
 mod received;
@@ -28,15 +28,15 @@ use super::labels::ErrorType;
 
 pub use self::handles::{CLIENT_LEFT, Classes, METHODS, OTHER_ROUTE, Operation};
 
-/// The status recorded when the response body fails while it is sent.
-const BROKEN: u16 = 500;
+/// The status recorded when the response body fails after its head was sent.
+const BODY_FAILED: u16 = 500;
 
 /// The layer that records the HTTP metrics of a router.
 #[derive(Clone)]
 pub struct HttpLayer(Arc<Handles>);
 
 impl HttpLayer {
-    /// Creates all series that requests to the operations can produce, at zero. `answered` counts all requests, for callers that
+    /// Creates, at zero, every series that requests to the operations can produce. `answered` counts all requests, for callers that
     /// cannot read metric series.
     #[must_use]
     pub fn new(metrics: Metrics, operations: &[Operation], classes: Classes, answered: Arc<AtomicU64>) -> Self {
@@ -78,7 +78,7 @@ where
 }
 
 pin_project! {
-    /// Waits for the head of the response. If it is dropped earlier, the client has disconnected.
+    /// Waits for the head of the response. Dropped before, it records a disconnect of the client.
     pub struct MeasuredFuture<F> {
         #[pin]
         inner: F,
@@ -101,7 +101,7 @@ where
         measurement.status = Some(parts.status.as_u16());
         measurement.error = parts.extensions.get::<ErrorType>().copied();
         if body.is_end_stream() || measurement.bodiless || parts.status == StatusCode::SWITCHING_PROTOCOLS {
-            measurement.end = End::Whole;
+            measurement.end = End::Complete;
         }
         Poll::Ready(Ok(Response::from_parts(parts, MeasuredBody { inner: body, measurement })))
     }
@@ -122,7 +122,7 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         let mut this = self.project();
-        // Stays `Failed` if the poll panics.
+        // If the poll panics, the end stays `Failed`.
         let before = mem::replace(&mut this.measurement.end, End::Failed);
         let frame = this.inner.as_mut().poll_frame(context);
         if let Poll::Ready(Some(Ok(frame))) = &frame {
@@ -130,8 +130,8 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
         }
         this.measurement.end = match &frame {
             Poll::Ready(Some(Err(_))) => End::Failed,
-            Poll::Ready(None) => End::Whole,
-            _ if this.inner.is_end_stream() => End::Whole,
+            Poll::Ready(None) => End::Complete,
+            _ if this.inner.is_end_stream() => End::Complete,
             _ => before,
         };
         frame
@@ -149,14 +149,14 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
 /// How a response ended, or would end if it were dropped now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The client disconnected.
-    Left,
-    /// The body failed while it was sent: counted as our error, whatever status the head had.
+    /// The client disconnected: neither the head nor the body has ended.
+    Disconnected,
+    /// The body failed. Counts as an internal error, even if the head had a successful status.
     Failed,
-    Whole,
+    Complete,
 }
 
-/// A request in flight. Records on drop, so cancelled requests are recorded, too.
+/// A request in flight. It records its metrics on drop, so that cancelled requests are recorded, too.
 struct Measurement {
     layer: Arc<Handles>,
     operation: Arc<OperationHandles>,
@@ -165,7 +165,7 @@ struct Measurement {
     sent: u64,
     status: Option<u16>,
     error: Option<ErrorType>,
-    /// The protocol sends no body for this request (HEAD), whatever the response's `Content-Length` says.
+    /// Whether the response has no body because the method is HEAD; its `Content-Length` may still be positive.
     bodiless: bool,
     end: End,
     _in_flight: GaugeGuard,
@@ -186,7 +186,7 @@ impl Measurement {
             status: None,
             error: None,
             bodiless,
-            end: End::Left,
+            end: End::Disconnected,
             _in_flight: handles.metrics.http_requests_in_flight.hold(()),
         };
         (request, measurement)
@@ -198,9 +198,9 @@ impl Drop for Measurement {
     fn drop(&mut self) {
         let Self { layer, operation, .. } = self;
         let (status, class) = match (self.end, self.status) {
-            (End::Whole, Some(status)) => (status, self.error.or_else(|| ErrorType::of(status))),
-            (End::Failed, _) => (BROKEN, ErrorType::of(BROKEN)),
-            (End::Left | End::Whole, _) => (CLIENT_LEFT, ErrorType::of(CLIENT_LEFT)),
+            (End::Complete, Some(status)) => (status, self.error.or_else(|| ErrorType::of(status))),
+            (End::Failed, _) => (BODY_FAILED, ErrorType::of(BODY_FAILED)),
+            (End::Disconnected | End::Complete, _) => (CLIENT_LEFT, ErrorType::of(CLIENT_LEFT)),
         };
         operation.requests(&layer.metrics, status).increment(1);
         layer.answered.fetch_add(1, Ordering::Relaxed);
@@ -223,7 +223,7 @@ impl Drop for Measurement {
 }
 
 impl ErrorType {
-    /// The class of a response without a problem body, by its status; `None` for a success.
+    /// The class of a response without a problem body, by its status; `None` below 400.
     #[must_use]
     pub fn of(status: u16) -> Option<Self> {
         Some(match status {

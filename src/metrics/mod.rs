@@ -1,9 +1,9 @@
 //! All metrics of the service: their names, labels and export.
 //!
-//! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. The question that the metric answers
-//! decides its kind: counter (how often), gauge (how much now), or histogram (how long, how big). [`http`], `db` and `cache` already
-//! record request rate, errors, duration and size per route, query outcomes, Redis commands and cache lookups. Of the other modules,
-//! this one imports only `domain`.
+//! To add a metric, add a row to [`catalogue`] and, if it needs new labels, a type to [`labels`]. A counter shows how often something
+//! happens, a gauge the current amount, and a histogram durations or sizes. [`http`] already records the requests of each route with
+//! their errors, durations and sizes; `db` and `cache` record query outcomes, Redis commands and cache lookups. This module may import
+//! `domain`, but no other module of the crate.
 
 pub mod catalogue;
 pub mod document;

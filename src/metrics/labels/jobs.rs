@@ -14,8 +14,8 @@ labels! {
 }
 
 labels! {
-    /// The outcome of an attempt at a job. `lost`: the replica lost the lease, returned the job when it shut down, or could not store the
-    /// outcome in time. Another attempt may follow.
+    /// The outcome of an attempt at a job. `dead` is a dead letter. `lost` means that the replica lost the lease, returned the job when it
+    /// shut down, or failed to store the outcome in time; another attempt may follow.
     JobOutcome ["outcome"] {
         Success ["success"],
         Retry ["retry"],
@@ -25,7 +25,7 @@ labels! {
 }
 
 labels! {
-    /// The outcome of an operation, as success or failure; [`Outcome`](super::Outcome) has success or error.
+    /// The outcome of an operation: `success` or `failure`. [`Outcome`](super::Outcome) has `success` or `error`.
     Ending ["status"] {
         Success ["success"],
         Failure ["failure"],
