@@ -1,4 +1,4 @@
-//! Failures and delays of calls, whatever the calls request. Lies are implemented where the true value would be.
+//! The knobs that apply to every call alike: outage, error rate and latency. The code that produces a value implements the lies about it.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ use crate::platforms::Problem;
 use crate::provider::Provider;
 use crate::server::hang_up;
 
-/// Applies the outage knob; for every route of a platform.
+/// Middleware for every route of a platform: applies the outage knob.
 pub async fn outage(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     let outage = provider.state().knobs.outage;
     match outage {
@@ -26,7 +26,7 @@ pub async fn outage(State(provider): State<Arc<Provider>>, request: Request, nex
     }
 }
 
-/// The response of a service in an outage.
+/// How a service in an outage responds; `error` is the response of [`Outage::Error`].
 pub async fn down(outage: Outage, error: Response) -> Response {
     match outage {
         Outage::Refuse => hang_up(),
@@ -35,9 +35,10 @@ pub async fn down(outage: Outage, error: Response) -> Response {
     }
 }
 
-/// Applies the error and latency knobs; for every route of a platform except its pages.
+/// Middleware for every route of a platform except its pages: applies the error and latency knobs.
 ///
-/// A failing call has no effect. A delayed call takes effect before the delay, so that a client that gives up cannot know whether it did.
+/// A failing call has no effect. A delayed call takes effect before the delay, so a client that times out cannot know whether the call
+/// took effect.
 pub async fn trouble(State(provider): State<Arc<Provider>>, request: Request, next: Next) -> Response {
     let (error_rate, latency) = {
         let knobs = &provider.state().knobs;

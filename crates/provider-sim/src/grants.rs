@@ -1,6 +1,6 @@
-//! Grants, and the codes and tokens that represent them. Time is an argument: nothing here reads a clock.
+//! Grants, and the codes and tokens that represent them. Callers pass the current time: this module reads no clock.
 //!
-//! A code and all tokens issued from it are a family. When a family ends, all of them become invalid.
+//! A code and all tokens issued from it form a family. When a family ends, all of its tokens become invalid.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -37,29 +37,29 @@ pub struct Grants {
     families: HashMap<Family, Arc<Grant>>,
     access_tokens: HashMap<String, AccessToken>,
     refresh_tokens: HashMap<String, RefreshToken>,
-    last: Family,
+    last_family: Family,
 }
 
 type Family = u64;
-/// New tokens, their grant, and their scopes.
+/// New tokens, their grant, and the scopes of the access token.
 type Refreshed = (Tokens, Arc<Grant>, Vec<&'static str>);
 
 struct Code {
     family: Family,
     grant: Arc<Grant>,
-    ends: Instant,
-    used: bool,
+    expires_at: Instant,
+    is_used: bool,
 }
 
 struct AccessToken {
     family: Family,
     scopes: Vec<&'static str>,
-    ends: Instant,
+    expires_at: Instant,
 }
 
 struct RefreshToken {
     family: Family,
-    used: bool,
+    is_used: bool,
 }
 
 /// A new pair of tokens.
@@ -73,37 +73,40 @@ pub struct Tokens {
 /// Why a code or a refresh token is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refused {
-    /// It was never issued, or it has ended.
+    /// It was never issued, or is no longer valid.
     Unknown,
-    /// It was used a second time: everything issued from it has ended now.
+    /// It was used before. Its family has now ended.
     Reused,
-    /// The redirect URI differs from that of the code.
+    /// The redirect URI differs from the one of the authorization request.
     RedirectUri,
     /// The verifier does not match the challenge.
     Verifier,
-    /// A scope exceeds the grant.
+    /// A requested scope is not in the grant.
     Scope,
 }
 
 impl Grants {
     /// Issues a code for a grant.
     pub fn issue_code(&mut self, grant: Grant, now: Instant) -> String {
-        self.last += 1;
+        self.last_family += 1;
         let code = secret();
-        self.codes.insert(code.clone(), Code { family: self.last, grant: Arc::new(grant), ends: now + CODE_LIFETIME, used: false });
+        self.codes.insert(
+            code.clone(),
+            Code { family: self.last_family, grant: Arc::new(grant), expires_at: now + CODE_LIFETIME, is_used: false },
+        );
         code
     }
 
-    /// Issues a code that is already used, and therefore invalid.
+    /// Issues a code that counts as used, so that its first exchange fails.
     pub fn issue_used_code(&mut self, grant: Grant, now: Instant) -> String {
         let code = self.issue_code(grant, now);
         if let Some(code) = self.codes.get_mut(&code) {
-            code.used = true;
+            code.is_used = true;
         }
         code
     }
 
-    /// Exchanges a code for tokens. Any attempt uses the code up (RFC 6749, 4.1.2).
+    /// Exchanges a code for tokens. Every attempt, even a failed one, invalidates the code (RFC 6749, 4.1.2).
     pub fn redeem(
         &mut self,
         code: &str,
@@ -113,13 +116,13 @@ impl Grants {
         now: Instant,
     ) -> Result<(Tokens, Arc<Grant>), Refused> {
         let code = self.codes.get_mut(code).ok_or(Refused::Unknown)?;
-        if code.used {
+        if code.is_used {
             self.families.remove(&code.family);
             return Err(Refused::Reused);
         }
-        code.used = true;
+        code.is_used = true;
         let (family, grant) = (code.family, code.grant.clone());
-        if now >= code.ends {
+        if now >= code.expires_at {
             return Err(Refused::Unknown);
         }
         if redirect_uri != grant.redirect_uri {
@@ -132,37 +135,39 @@ impl Grants {
         Ok((self.issue_tokens(family, grant.scopes.clone(), lifetime, now), grant))
     }
 
-    /// Exchanges the newest refresh token of a family, which is used up. The scopes may be a subset of the grant's (RFC 6749, 6).
+    /// Exchanges the newest refresh token of a family for new tokens, and invalidates it. `requested` may be a subset of the grant's scopes
+    /// (RFC 6749, 6); other scopes are refused, and the refresh token stays valid.
     pub fn refresh(
         &mut self,
         token: &str,
-        wanted: Option<Vec<&'static str>>,
+        requested: Option<Vec<&'static str>>,
         lifetime: Duration,
         now: Instant,
     ) -> Result<Refreshed, Refused> {
         let token = self.refresh_tokens.get_mut(token).ok_or(Refused::Unknown)?;
         let family = token.family;
-        if token.used {
-            // Either the client or a thief has the newer token, and the server cannot tell which (RFC 9700, 4.14.2).
+        if token.is_used {
+            // Either the client or an attacker has the newer token, and the server cannot know which (RFC 9700, 4.14.2).
             self.families.remove(&family);
             return Err(Refused::Reused);
         }
         let grant = self.families.get(&family).ok_or(Refused::Unknown)?.clone();
-        let scopes = wanted.unwrap_or_else(|| grant.scopes.clone());
+        let scopes = requested.unwrap_or_else(|| grant.scopes.clone());
         if scopes.iter().any(|scope| !grant.scopes.contains(scope)) {
             return Err(Refused::Scope);
         }
-        token.used = true;
+        token.is_used = true;
         Ok((self.issue_tokens(family, scopes.clone(), lifetime, now), grant, scopes))
     }
 
     /// The grant and the scopes of a valid access token.
     pub fn access(&self, token: &str, now: Instant) -> Option<(Arc<Grant>, Vec<&'static str>)> {
-        let token = self.access_tokens.get(token).filter(|token| now < token.ends)?;
+        let token = self.access_tokens.get(token).filter(|token| now < token.expires_at)?;
         Some((self.families.get(&token.family)?.clone(), token.scopes.clone()))
     }
 
-    /// Ends a token: an access token alone, a refresh token with its whole family (RFC 7009, 2.1). Returns whether it existed.
+    /// Revokes a token: an access token alone, a refresh token with its whole family (RFC 7009, 2.1). Returns false if the token is unknown
+    /// or its family has ended.
     pub fn revoke(&mut self, token: &str) -> bool {
         if let Some(token) = self.refresh_tokens.get(token) {
             return self.families.remove(&token.family).is_some();
@@ -172,8 +177,8 @@ impl Grants {
 
     fn issue_tokens(&mut self, family: Family, scopes: Vec<&'static str>, lifetime: Duration, now: Instant) -> Tokens {
         let tokens = Tokens { access: secret(), refresh: secret() };
-        self.access_tokens.insert(tokens.access.clone(), AccessToken { family, scopes, ends: now + lifetime });
-        self.refresh_tokens.insert(tokens.refresh.clone(), RefreshToken { family, used: false });
+        self.access_tokens.insert(tokens.access.clone(), AccessToken { family, scopes, expires_at: now + lifetime });
+        self.refresh_tokens.insert(tokens.refresh.clone(), RefreshToken { family, is_used: false });
         tokens
     }
 }
@@ -202,7 +207,7 @@ mod tests {
     }
 
     #[test]
-    fn a_code_lasts_a_minute() {
+    fn a_code_expires_after_a_minute() {
         let (mut grants, now) = (Grants::default(), Instant::now());
         let codes = [grants.issue_code(grant(), now), grants.issue_code(grant(), now)];
         let in_time = now + Duration::from_secs(59);

@@ -82,11 +82,11 @@ fn redeem(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError> 
 
 fn refresh(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError> {
     let token = form.require("refresh_token")?;
-    let wanted = form.get("scope").map(|text| scopes::read(provider.platform, text)).transpose();
-    let wanted = wanted.map_err(|word| OAuthError::InvalidScope(format!("{word} is unknown")))?;
+    let requested = form.get("scope").map(|text| scopes::read(provider.platform, text)).transpose();
+    let requested = requested.map_err(|word| OAuthError::InvalidScope(format!("{word} is unknown")))?;
     let mut state = provider.state();
     let lifetime = Duration::from_secs(state.knobs.token_s);
-    let refreshed = state.grants.refresh(token, wanted, lifetime, Instant::now());
+    let refreshed = state.grants.refresh(token, requested, lifetime, Instant::now());
     match &refreshed {
         Ok(_) => state.counts.refreshes += 1,
         Err(Refused::Reused) => state.counts.reused_refresh_tokens += 1,
