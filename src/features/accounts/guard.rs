@@ -70,7 +70,7 @@ impl CurrentUser {
         Ok((Self { user, session: session.id }, look))
     }
 
-    /// The user of a connected client. Called for each event, so that an ended session is refused at once.
+    /// The user of a connected client. Called for each event, so that an ended session is refused immediately.
     ///
     /// # Errors
     /// `invalid_token` when the session has ended.

@@ -40,7 +40,7 @@ impl Share {
 pub struct Passwords {
     permits: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
-    /// The hash of a random password. It is verified when the account does not exist, so that the response takes as long.
+    /// The hash of a random password. It is verified if the account does not exist, so that the response time does not reveal this.
     nobody: Arc<str>,
     metrics: Metrics,
 }

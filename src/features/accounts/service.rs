@@ -28,7 +28,7 @@ pub enum AccountError {
     /// Another account has the address.
     #[error("an account with this e-mail address exists")]
     EmailTaken,
-    /// The response does not tell which of the two is wrong.
+    /// The response does not reveal which of the two is wrong.
     #[error("the e-mail address or password is wrong")]
     InvalidCredentials,
     /// Also when the account no longer exists.
@@ -277,7 +277,7 @@ impl Accounts {
         Ok((session, user))
     }
 
-    /// Loads the account with an e-mail address, within the caller's transaction.
+    /// Loads the account with this e-mail address, within the caller's transaction.
     ///
     /// # Errors
     /// When the database fails.
@@ -285,7 +285,7 @@ impl Accounts {
         store::user_by_email(conn, email).await
     }
 
-    /// Grants the admin role to the account with an e-mail address. Returns false when there is none.
+    /// Grants the admin role to the account with this e-mail address. Returns false if there is none.
     ///
     /// # Errors
     /// When the database fails.
@@ -338,7 +338,7 @@ impl Accounts {
         self.0.cache.invalidated()
     }
 
-    /// Returns which of these sessions have ended.
+    /// Returns those of these sessions that have ended.
     pub(super) async fn ended_among(&self, sessions: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         let Inner { db, limits, .. } = &*self.0;
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await

@@ -1,4 +1,4 @@
-//! The SQL of `users` and `auth_sessions`. A missing row is `Ok(None)`; the service decides what that means.
+//! The SQL of `users` and `auth_sessions`. A missing row is `Ok(None)`; the service decides how to handle it.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ pub async fn user(conn: &mut Conn, id: Uuid) -> Result<Option<User>, StoreError>
     conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Locks a user's row until the transaction ends. Returns whether the account has a password.
+/// Locks a user's row until the transaction ends. Returns whether the account has a password, or `None` if it does not exist.
 pub async fn hold_user(conn: &mut Conn, id: Uuid) -> Result<Option<bool>, StoreError> {
     let select = sqlx::query!(r#"SELECT password_hash IS NOT NULL AS "has_password!" FROM users WHERE id = $1 FOR NO KEY UPDATE"#, id);
     Ok(conn.optional(Query::SelectUsers, select).await?.map(|row| row.has_password))
@@ -61,8 +61,8 @@ pub async fn user_by_email(conn: &mut Conn, email: &str) -> Result<Option<User>,
     conn.optional(Query::SelectUsers, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Grants the admin role to the account with an e-mail address. New sessions refer to the user's row, so its lock blocks them until the
-/// transaction ends, and [`tokens`] in the same transaction finds all of them.
+/// Grants the admin role to the account with this e-mail address. The lock of the user's row blocks new sessions, which reference the row,
+/// until the transaction ends. [`tokens`] in the same transaction therefore finds all sessions.
 pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, StoreError> {
     let hold = sqlx::query!("SELECT id FROM users WHERE email = $1::text::citext FOR UPDATE", email);
     let Some(user) = conn.optional(Query::SelectUsers, hold).await?.map(|row| row.id) else { return Ok(None) };
@@ -71,8 +71,8 @@ pub async fn set_admin(conn: &mut Conn, email: &str) -> Result<Option<Uuid>, Sto
     Ok(Some(user))
 }
 
-/// An account and its password hash; `None` for an account that signs in through a platform. One statement, so that the query takes as long
-/// when the account does not exist.
+/// An account and its password hash. The hash is `None` for an account that signs in only through a platform. A single statement reads
+/// both, so that its duration does not reveal whether the account exists.
 pub async fn credentials(conn: &mut Conn, email: &str) -> Result<Option<(User, Option<String>)>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT id, email::text AS "email!", display_name, role, created_at, password_hash FROM users WHERE email = $1::text::citext"#,
@@ -112,7 +112,7 @@ pub async fn insert_session(
     conn.one(Query::InsertAuthSessions, insert).await
 }
 
-/// Finds the session of a token, unless it has ended, and records the use.
+/// Finds the session of a token and records its use. An expired or idle session counts as missing.
 pub async fn touch_session(conn: &mut Conn, token: &TokenHash, idle: Duration) -> Result<Option<Session>, StoreError> {
     let update = sqlx::query_as!(
         Session,
@@ -157,7 +157,7 @@ pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<EndedSes
     Ok(rows.into_iter().map(|row| EndedSession { id: row.id, token: TokenHash(row.token_hash) }).collect())
 }
 
-/// Returns which of these sessions no longer exist or have expired, for whatever reason.
+/// Returns those of these sessions that have ended: deleted, expired or idle for too long.
 pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
@@ -171,7 +171,7 @@ pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Resul
     Ok(conn.all(Query::SelectAuthSessions, select).await?.into_iter().map(|row| row.id).collect())
 }
 
-/// Deletes at most 1,000 expired sessions, so that the statement finishes within its time limit.
+/// Deletes sessions past their lifetime, at most 1,000, so that the statement finishes within its time limit. Idle sessions remain.
 pub async fn delete_expired_sessions(conn: &mut Conn) -> Result<u64, StoreError> {
     let delete = sqlx::query!(
         "DELETE FROM auth_sessions WHERE id IN (SELECT id FROM auth_sessions WHERE expires_at <= now() ORDER BY expires_at LIMIT 1000)"
