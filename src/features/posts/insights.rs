@@ -17,8 +17,8 @@ use crate::metrics::labels::CacheType;
 use crate::platforms::Settings;
 use crate::platforms::api::Insights;
 
-/// Delay before the next request if the platform names none.
-const UNTOLD: Duration = Duration::from_secs(5);
+/// Delay before the next request if the platform states none.
+const DEFAULT_DELAY: Duration = Duration::from_secs(5);
 
 /// Why no insights are available.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,8 @@ impl InsightsError {
         match error {
             ActError::NotLinked => Self::NotLinked(platform),
             ActError::LinkExpired => Self::LinkExpired(platform),
-            ActError::Later { reason, after } => Self::Unavailable { reason, after: after.unwrap_or(UNTOLD) },
-            ActError::Refused(reason) => Self::Unavailable { reason, after: UNTOLD },
+            ActError::Later { reason, after } => Self::Unavailable { reason, after: after.unwrap_or(DEFAULT_DELAY) },
+            ActError::Refused(reason) => Self::Unavailable { reason, after: DEFAULT_DELAY },
             ActError::Store(error) => Self::Store(error),
         }
     }

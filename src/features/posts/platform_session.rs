@@ -1,4 +1,4 @@
-//! Calls to a platform's API for a user. A token that the platform rejects is renewed once.
+//! Calls to a platform's API for a user. If the platform rejects the token, the token is renewed once.
 
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use crate::features::oauth::{Access, AccessError, ProviderError};
 use crate::platforms::Settings;
 use crate::platforms::api::{ApiFailure, Session};
 
-/// Delay after a rate limit without a named delay; `LinkedIn` never names one.
-const UNTOLD: Duration = Duration::from_mins(1);
+/// Delay after a rate limit if the response states none; `LinkedIn` never states one.
+const DEFAULT_DELAY: Duration = Duration::from_mins(1);
 
 /// Why a call to a platform failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -20,10 +20,10 @@ pub enum ActError {
     NotLinked,
     #[error("the account must be linked again")]
     LinkExpired,
-    /// A later call may succeed, after the given time if that is known.
+    /// A later call may succeed. `after` is the earliest time for it, if known.
     #[error("{reason}")]
     Later { reason: String, after: Option<Duration> },
-    /// The platform will refuse every such call.
+    /// The platform will refuse every repetition of this call.
     #[error("{0}")]
     Refused(String),
     #[error(transparent)]
@@ -40,14 +40,14 @@ pub struct Acting<'a> {
 }
 
 impl<'a> Acting<'a> {
-    /// Starts with the stored token.
+    /// Loads the stored token; refreshes it first if it expires soon.
     pub async fn begin(posts: &'a Posts, settings: &'a Settings, user: Uuid, deadline: Instant) -> Result<Self, ActError> {
         let parts = posts.parts();
         let access = parts.oauth.access(user, settings.platform, deadline).await?;
         Ok(Self { parts, settings, deadline, access, is_renewed: false })
     }
 
-    /// A session of the platform's API.
+    /// A session of the platform's API with the current token.
     pub fn session(&self) -> Session<'_> {
         self.parts.platforms.session(self.settings, &self.access.token, self.deadline)
     }
@@ -57,7 +57,7 @@ impl<'a> Acting<'a> {
         &self.access.subject
     }
 
-    /// Handles a failed call. On `Ok`, the call may be repeated; an error is final.
+    /// Handles a failed call. After `Ok`, the caller repeats the call with a new [`session`](Self::session); after an error, it does not.
     pub async fn recover(&mut self, failure: ApiFailure) -> Result<(), ActError> {
         let later = |reason: String, after: Option<Duration>| Err(ActError::Later { reason, after });
         let reason = failure.to_string();
@@ -68,7 +68,7 @@ impl<'a> Acting<'a> {
                 self.is_renewed = true;
                 Ok(())
             }
-            ApiFailure::RateLimited { after } => later(reason, after.or(Some(UNTOLD))),
+            ApiFailure::RateLimited { after } => later(reason, after.or(Some(DEFAULT_DELAY))),
             ApiFailure::NoAnswer(_) | ApiFailure::Failed(_) | ApiFailure::NotUnderstood => later(reason, None),
             ApiFailure::Refused(_) => Err(ActError::Refused(reason)),
         }
