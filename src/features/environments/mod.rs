@@ -1,7 +1,7 @@
 //! Environments: the containers of a project, which its members create, start, stop, restart and delete; and, inside them, sessions,
 //! extensions and logs.
 //!
-//! - A request stores the desired state and is answered at once; a job then carries it out. `state` defines the statuses and the legal
+//! - A request stores the desired state and is answered immediately; a job then carries it out. `state` defines the statuses and the legal
 //!   transitions.
 //! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
 //!   driver calls are idempotent, and a reconciler compares the database with the driver.

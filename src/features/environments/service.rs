@@ -181,7 +181,7 @@ impl Environments {
         Ok(environment)
     }
 
-    /// Returns which of these environments no longer exist.
+    /// Returns those of these environments that no longer exist.
     pub(super) async fn gone_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         store::gone_among(&mut self.parts().db.acquire().await?, ids).await
     }

@@ -1,4 +1,4 @@
-//! The state machine of environments: which operations are legal in which status, as pure functions.
+//! The state machine of environments, as pure functions: the legal operations in each status, and the statuses that follow.
 
 use serde::{Deserialize, Serialize};
 
@@ -43,24 +43,25 @@ impl Operation {
 
     /// The status while the operation is in progress. `from` is the current status, `None` for an environment that does not exist yet.
     ///
-    /// An operation supersedes the one in progress without waiting for it. It is legal if it would be legal after the one in progress.
+    /// An operation supersedes the one in progress without waiting for it. A deletion is always legal. Any other operation is legal if it
+    /// would be legal after the one in progress.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
         match (self, Destination::of(from)) {
             (Self::Delete, _) => Ok(Status::Deleting),
-            (Self::Create, _) | (_, Destination::Gone) => Err(Illegal::Busy),
-            (Self::Start, Destination::Standing) | (Self::Restart, Destination::Running) => Ok(Status::Starting),
+            (Self::Create, _) | (_, Destination::Deleted) => Err(Illegal::Busy),
+            (Self::Start, Destination::NotRunning) | (Self::Restart, Destination::Running) => Ok(Status::Starting),
             (Self::Start, Destination::Running) => Err(Illegal::Running),
             (Self::Stop, Destination::Running) => Ok(Status::Stopping),
-            (Self::Stop | Self::Restart, Destination::Standing) => Err(Illegal::NotRunning),
+            (Self::Stop | Self::Restart, Destination::NotRunning) => Err(Illegal::NotRunning),
         }
     }
 
-    /// The operation that the job must carry out, given the status at the request. `None` when the job of an earlier request covers it.
+    /// The operation for the new job; `from` is the status before the request. `None` if the job of an earlier request already does it.
     pub const fn job(self, from: Status) -> Option<Self> {
         match (self, from) {
             (Self::Delete, Status::Deleting) => None,
-            // The stop was accepted, so it must take place even though this start supersedes it.
+            // This start supersedes an accepted stop, which must still take effect.
             (Self::Start, Status::Stopping) => Some(Self::Restart),
             _ => Some(self),
         }
@@ -76,28 +77,28 @@ impl Operation {
     }
 }
 
-/// Where an environment ends up once no operation is in progress.
+/// The state of an environment after the operation in progress, if any.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Destination {
-    Standing,
+    NotRunning,
     Running,
-    Gone,
+    Deleted,
 }
 
 impl Destination {
     const fn of(status: Status) -> Self {
         match status {
-            Status::Creating | Status::Stopping | Status::Stopped | Status::Error => Self::Standing,
+            Status::Creating | Status::Stopping | Status::Stopped | Status::Error => Self::NotRunning,
             Status::Starting | Status::Running => Self::Running,
-            Status::Deleting => Self::Gone,
+            Status::Deleting => Self::Deleted,
         }
     }
 }
 
-/// Compares a status with the driver's view. Returns the corrected status and the reason when they disagree.
+/// Compares a status with the state of the container. If they disagree, returns the corrected status and the reason.
 pub fn observed(status: Status, container: Option<ContainerState>) -> Option<(Status, String)> {
     match (status, container) {
-        // An operation is in progress; its job will settle the status.
+        // Either an operation is in progress, whose job will set the status, or the two agree.
         (Status::Creating | Status::Starting | Status::Stopping | Status::Deleting, _)
         | (Status::Running, Some(ContainerState::Running))
         | (Status::Stopped, Some(ContainerState::Created | ContainerState::Exited { .. }))
@@ -140,17 +141,17 @@ mod tests {
 
     #[test]
     fn an_operation_in_progress_allows_the_same_operations_as_its_result() {
-        for (under_way, done) in
+        for (in_progress, done) in
             [(Status::Creating, Status::Stopped), (Status::Starting, Status::Running), (Status::Stopping, Status::Stopped)]
         {
             for operation in OPERATIONS {
-                assert_eq!(operation.begin(Some(under_way)), operation.begin(Some(done)), "{operation:?} during {under_way:?}");
+                assert_eq!(operation.begin(Some(in_progress)), operation.begin(Some(done)), "{operation:?} during {in_progress:?}");
             }
         }
     }
 
     #[test]
-    fn jobs_carry_out_the_requested_operation_with_two_exceptions() {
+    fn a_job_does_the_requested_operation_with_two_exceptions() {
         for from in Status::MEMBERS {
             for operation in OPERATIONS {
                 let expected = match (operation, from) {
@@ -172,14 +173,14 @@ mod tests {
     }
 
     #[test]
-    fn an_observation_settles_in_one_step() {
+    fn a_corrected_status_needs_no_second_correction() {
         let containers = [None, Some(ContainerState::Created), Some(ContainerState::Running), Some(ContainerState::Exited { code: 137 })];
         for status in Status::MEMBERS {
             for container in containers {
                 if let Some((next, reason)) = observed(*status, container) {
                     assert_ne!(next, *status, "{container:?}");
                     assert!(!reason.is_empty());
-                    assert_eq!(observed(next, container), None, "{status:?} with {container:?} stays {next:?}");
+                    assert_eq!(observed(next, container), None, "{next:?}, corrected from {status:?}, agrees with {container:?}");
                 }
             }
         }

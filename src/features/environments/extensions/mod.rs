@@ -1,5 +1,5 @@
 //! Extensions of environments: which ones members request, and their installation status. A request stores the desired state; a job
-//! installs the extension, at once in a running environment, otherwise at its next start.
+//! installs the extension, immediately in a running environment, otherwise at its next start.
 //!
 //! To add an extension, add a member of [`Extension`](crate::domain::Extension) and an entry in `catalogue`.
 

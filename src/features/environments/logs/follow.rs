@@ -97,7 +97,7 @@ impl Follower {
         tokio::join!(writer.write(taken), looking);
     }
 
-    /// Stops reading and releases the claims, so that other replicas take over at once. Call it while [`Self::follow`] still runs.
+    /// Stops reading and releases the claims, so that other replicas take over immediately. Call it while [`Self::follow`] still runs.
     pub async fn leave(&self) {
         self.0.leaving.cancel();
         let _in_time = tokio::time::timeout(LEAVE, self.0.left.cancelled()).await;

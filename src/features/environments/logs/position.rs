@@ -1,7 +1,7 @@
 //! Positions in the output of a container. A position suffices to resume after the last stored line, on any replica.
 //!
-//! An engine can only return the lines since a given time. The lines of one stream are ordered by time, so the time of the last line, and
-//! the number of lines with exactly that time, tell which of the returned lines are already known.
+//! An engine can only return the lines since a given time. The lines of one stream are ordered by time. The time of the last line, and the
+//! number of lines with exactly that time, therefore identify the returned lines that are already known.
 
 use serde::{Deserialize, Serialize};
 use time::{Duration, OffsetDateTime};

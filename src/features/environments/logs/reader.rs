@@ -21,14 +21,14 @@ const SILENCE: Duration = Duration::from_secs(1);
 /// Called when the output of an environment ends although its status is running.
 pub type OnEnd = Arc<dyn Fn(Uuid) + Send + Sync>;
 
-/// What a reader shall read, updated with every poll of its environment.
+/// The output that a reader must read. Every poll of the environment updates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
-    /// The environment runs.
+    /// All output: the environment runs.
     Output,
-    /// The environment does not run; only its remaining output.
+    /// Only the remaining output: the environment does not run.
     Rest,
-    /// The time for the remaining output is over.
+    /// Nothing: the time limit for the remaining output has passed.
     Nothing,
 }
 
@@ -96,7 +96,7 @@ impl Reader {
                 }
             };
             let Some(line) = line else { return Ok(()) };
-            // Buffered lines are ready at once; without this, the loop would never yield to the runtime.
+            // Buffered lines are ready immediately; without this, the loop would never yield to the runtime.
             consume_budget().await;
             if known.includes(&line) {
                 continue;

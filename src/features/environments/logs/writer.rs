@@ -1,7 +1,7 @@
 //! The writer of one replica. It receives the steps of every reader and commits many of them in one transaction.
 //!
 //! Each attempt first checks the claim and the stored position of a log. An attempt with an unknown outcome, such as a commit whose
-//! response was lost, can therefore be repeated: what it stored is recognised.
+//! response was lost, can therefore be repeated: the repetition detects lines that are already stored.
 
 use std::time::Duration;
 
