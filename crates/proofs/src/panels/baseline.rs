@@ -1,4 +1,4 @@
-//! The baseline of a query's series, and the decision whether later values leave it.
+//! The baseline of a query: the usual range of each of its series. Later values outside of it mean that the panel has moved.
 
 use std::collections::BTreeMap;
 
@@ -6,96 +6,98 @@ use serde_json::Value;
 
 use super::shown::Shown;
 
-/// Margin on both sides of the range, as a part of its width: later values of a varying series may vary a little more.
-const OF_WIDTH: f64 = 0.5;
-/// Margin on both sides of the range, as a part of the query's largest value: a smaller change is hardly visible.
-const OF_SCALE: f64 = 0.02;
-/// The same margin for a heatmap, where it is one shade.
-const OF_SHADES: f64 = 0.1;
-/// A steadily growing series may grow this many times as fast. A series whose fastest growth exceeds this many times its slowest does not
-/// count as steadily growing.
-const OF_DRIFT: f64 = 2.0;
+/// Margin on both sides of a range, as a share of the width of the range: later values of a varying series may vary a little more.
+const WIDTH_MARGIN: f64 = 0.5;
+/// Margin on both sides of a range, as a share of the query's largest value: a smaller change is hardly visible.
+const SCALE_MARGIN: f64 = 0.02;
+/// The same margin for a heatmap, where such a change is one shade.
+const HEATMAP_MARGIN: f64 = 0.1;
+/// A steadily growing series stays within its baseline if it stops, or grows up to this many times as fast. Growth is steady if the fastest
+/// growth between two samples is at most this many times the slowest.
+const DRIFT_FACTOR: f64 = 2.0;
 
 /// The baselines of a query's series.
 pub struct Baseline {
     by_labels: BTreeMap<String, Range>,
-    /// The range of all series together, if some series appear and disappear on their own: a new series alone is then no movement.
-    of_all: Option<Range>,
+    /// The range of all series together, if some of them lack samples in the baseline. A new series is then a movement only outside of it.
+    range_of_all: Option<Range>,
     margins: Margins,
-    /// The alerts of the cause. Where series are alerts, values carry no information; only the presence of one of these alerts does.
+    /// The alerts that the cause raises. For series that are alerts, only a new alert of the cause is a movement: values mean nothing.
     alerts: Vec<&'static str>,
 }
 
-/// How far outside its range a series may be.
+/// How far outside of its range a value may be.
 #[derive(Clone, Copy)]
 struct Margins {
-    of_width: f64,
-    least: f64,
+    width_margin: f64,
+    min_margin: f64,
 }
 
 /// The range of a series' values.
 struct Range {
     low: f64,
     high: f64,
-    /// Its growth per second, if it grows (or, below zero, shrinks) steadily.
+    /// Growth per second if the series grows steadily (negative if it shrinks), otherwise 0.
     drift: f64,
-    /// The time of its last sample.
-    until: f64,
-    /// Whether it had a value at every sample.
+    /// The time of the last sample.
+    last_time: f64,
+    /// Whether the series has a value at every sample of the baseline.
     is_steady: bool,
 }
 
 impl Baseline {
-    /// The baseline from the given number of samples.
+    /// The baseline of a recording with `times` samples.
     pub fn of(quiet: &Shown, times: usize) -> Self {
         let by_labels: BTreeMap<_, _> =
             quiet.iter().filter_map(|(labels, points)| Some((labels.clone(), Range::of(points, times)?))).collect();
         let all: Vec<(f64, f64)> = quiet.values().flatten().copied().collect();
-        let come_and_go = by_labels.values().any(|range| !range.is_steady);
-        let of_all = Range::of(&all, times).filter(|_| come_and_go).map(|range| Range { drift: 0.0, ..range });
-        let least = OF_SCALE * all.iter().map(|(_, value)| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
-        Self { by_labels, of_all, margins: Margins { of_width: OF_WIDTH, least }, alerts: Vec::new() }
+        let some_are_intermittent = by_labels.values().any(|range| !range.is_steady);
+        let range_of_all = Range::of(&all, times).filter(|_| some_are_intermittent).map(|range| Range { drift: 0.0, ..range });
+        let min_margin = SCALE_MARGIN * all.iter().map(|(_, value)| value.abs()).filter(|value| value.is_finite()).fold(0.0, f64::max);
+        Self { by_labels, range_of_all, margins: Margins { width_margin: WIDTH_MARGIN, min_margin }, alerts: Vec::new() }
     }
 
     /// The same baseline with the margin of a heatmap.
     pub fn in_shades(mut self) -> Self {
-        self.margins.least *= OF_SHADES / OF_SCALE;
+        self.margins.min_margin *= HEATMAP_MARGIN / SCALE_MARGIN;
         self
     }
 
-    /// The same baseline with wider margins, for a query that has left them on its own this many times.
+    /// The same baseline with wider margins, for a panel that has moved `times` times without its cause.
     pub fn restless(mut self, times: u8) -> Self {
-        self.margins.of_width *= f64::from(1_u32 << times);
+        self.margins.width_margin *= f64::from(1_u32 << times);
         self
     }
 
-    /// The same baseline for series that are alerts, where the cause raises these. Other alerts may fire and resolve on a saturated machine.
+    /// The same baseline for a cause that raises these alerts. Other alerts may fire and resolve on a saturated machine.
     pub fn of_alerts(mut self, alerts: &[&'static str]) -> Self {
         self.alerts = alerts.to_vec();
         self
     }
 
-    /// The time of the first deviation: a value outside of its range, a new series, or a series that disappeared.
+    /// The time of the first movement: a value outside of its range, a new series, or the end of a series.
     pub fn left(&self, shown: &Shown, from: f64) -> Option<f64> {
         let outside = shown.iter().filter_map(|(labels, points)| {
             let range = self.by_labels.get(labels);
-            let left = match (self.named(labels), range.or(self.of_all.as_ref())) {
+            let left = match (self.raised_by_cause(labels), range.or(self.range_of_all.as_ref())) {
                 (Some(is_of_cause), _) => points.first().filter(|_| is_of_cause && range.is_none()),
                 (None, Some(range)) => points.iter().find(|(time, value)| !range.holds(*time, *value, self.margins)),
                 (None, None) => points.first(),
             };
             left.map(|(time, _)| *time)
         });
-        let gone =
-            self.by_labels.iter().filter(|(labels, range)| range.is_steady && self.named(labels).is_none() && !shown.contains_key(*labels));
-        let gone = gone.map(|_| from);
-        outside.chain(gone).min_by(f64::total_cmp)
+        let disappeared = self
+            .by_labels
+            .iter()
+            .filter(|(labels, range)| range.is_steady && self.raised_by_cause(labels).is_none() && !shown.contains_key(*labels));
+        let disappeared = disappeared.map(|_| from);
+        outside.chain(disappeared).min_by(f64::total_cmp)
     }
 }
 
 impl Baseline {
-    /// For a series that is an alert, whether the cause raises it; otherwise `None`.
-    fn named(&self, labels: &str) -> Option<bool> {
+    /// Whether the cause raises the alert of a series. `None` if the series is not an alert, or the cause raises none.
+    fn raised_by_cause(&self, labels: &str) -> Option<bool> {
         if self.alerts.is_empty() {
             return None;
         }
@@ -111,13 +113,13 @@ impl Range {
         let values = points.iter().map(|(_, value)| *value);
         let speeds = points.windows(2).map(|pair| (pair[1].1 - pair[0].1) / (pair[1].0 - pair[0].0));
         let (slowest, fastest) = speeds.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), speed| (low.min(speed), high.max(speed)));
-        let is_even = slowest * fastest > 0.0 && slowest.abs().max(fastest.abs()) <= OF_DRIFT * slowest.abs().min(fastest.abs());
+        let is_even = slowest * fastest > 0.0 && slowest.abs().max(fastest.abs()) <= DRIFT_FACTOR * slowest.abs().min(fastest.abs());
         let drift = if is_even { (last.1 - first.1) / (last.0 - first.0) } else { 0.0 };
         Some(Self {
             low: values.clone().fold(f64::INFINITY, f64::min),
             high: values.fold(f64::NEG_INFINITY, f64::max),
             drift,
-            until: last.0,
+            last_time: last.0,
             is_steady: points.len() >= times,
         })
     }
@@ -126,8 +128,8 @@ impl Range {
         if value.is_infinite() {
             return if value > 0.0 { self.high.is_infinite() } else { self.low.is_infinite() };
         }
-        let margin = margins.of_width * (self.high - self.low) + margins.least;
-        let drifted = OF_DRIFT * self.drift * (time - self.until);
+        let margin = margins.width_margin * (self.high - self.low) + margins.min_margin;
+        let drifted = DRIFT_FACTOR * self.drift * (time - self.last_time);
         value >= self.low - margin + drifted.min(0.0) && value <= self.high + margin + drifted.max(0.0)
     }
 }
@@ -141,7 +143,7 @@ mod tests {
         Shown::from([(labels.to_owned(), points)])
     }
 
-    /// The time at which values after these leave their range.
+    /// The time at which the values `after` leave the baseline of the values `before`.
     fn left(before: &[f64], after: &[f64]) -> Option<f64> {
         let mut later = shown("a", after);
         let start = f64::from(u32::try_from(before.len()).unwrap());
@@ -165,12 +167,12 @@ mod tests {
     }
 
     #[test]
-    fn a_steadily_growing_series_moves_when_its_growth_changes() {
+    fn a_steadily_growing_series_moves_when_it_grows_much_faster_or_is_reset() {
         let uptime = [10.0, 11.0, 12.0, 13.0];
         assert_eq!(left(&uptime, &[14.0, 15.0, 16.0]), None);
         assert_eq!(left(&uptime, &[14.0, 0.0]), Some(5.0));
         assert_eq!(left(&uptime, &[40.0]), Some(4.0));
-        // A counter that has just reached its value.
+        // A counter whose growth in the baseline is not steady.
         assert_eq!(left(&[0.0, 1.0, 5.0, 5.0], &[9.0]), Some(4.0));
     }
 
@@ -216,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn where_series_appear_and_disappear_a_new_one_must_leave_the_range_of_all() {
+    fn a_new_intermittent_series_is_a_movement_only_outside_the_range_of_all() {
         let baseline = Baseline::of(&shown("a", &[1.0, 2.0]), 3);
         assert_eq!(baseline.left(&Shown::new(), 7.0), None);
         assert_eq!(baseline.left(&shown("b", &[1.5, 2.0]), 7.0), None);

@@ -21,13 +21,13 @@ use crate::drill::test_stack::TestStack;
 const SETTLE: Duration = Duration::from_secs(6);
 /// The same after a change of replicas: the edge counts healthy replicas every ten seconds.
 const SETTLE_OF_REPLICAS: Duration = Duration::from_secs(15);
-/// Minimum duration of the recording of the baseline.
+/// Duration of the first recording of the baseline.
 const QUIET: Duration = Duration::from_secs(6);
-/// Maximum number of control phases, each as long, that check whether the panels stay within the baseline.
+/// Maximum number of control phases. Each lasts as long as the recording before it and checks whether the panels stay within the baseline.
 const CONTROLS: u8 = 3;
 /// Time limit from a cause to the movement of its panels.
 const LIMIT: Duration = Duration::from_secs(45);
-/// The same for the start of the load: some journeys begin every half minute, and take as long.
+/// The same for the start of the load: some journeys begin every half minute and take half a minute.
 const LIMIT_OF_TRAFFIC: Duration = Duration::from_mins(2);
 /// The time range in which a panel must show any data.
 const SHOWN: Duration = Duration::from_secs(30);
@@ -264,7 +264,7 @@ impl Query {
     }
 }
 
-/// Records the baseline of panels, until a control phase shows nothing outside of it or the attempts are used up.
+/// Records the baseline of panels until no panel moves during a control phase, or until the last of [`CONTROLS`] phases.
 fn record(test: &TestStack, cases: &mut [&mut Case], step: Duration) -> Result<()> {
     let begin = now();
     rest(QUIET)?;

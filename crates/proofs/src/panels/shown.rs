@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::drill::test_stack::TestStack;
 
-/// Timestamps and values of series, by their labels. Values that are not finite count as missing.
+/// Timestamps and values of series, by their labels. NaN counts as a missing value; infinite values are kept.
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// The data of a query between two times, one value per `step`.
@@ -79,7 +79,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn numbers_are_shown_and_nothing_else() {
+    fn nan_counts_as_missing_and_infinity_is_kept() {
         let answer = json!({ "status": "success", "data": { "resultType": "matrix", "result": [
             { "metric": { "a": "b" }, "values": [[1.5, "2"], [2.5, "NaN"], [3.5, "+Inf"]] },
             { "metric": {}, "values": [[1.5, "NaN"]] },
