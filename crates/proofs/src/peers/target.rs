@@ -1,4 +1,4 @@
-//! The compared services: their names, how each is started, and a running one.
+//! The services that the comparison measures: their names, how to start them, and a handle to a running one.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -14,7 +14,7 @@ use super::fixture::Stores;
 use super::machine;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
-/// More than any case opens.
+/// Vitrine's limits on connections: higher than any measurement needs.
 const CONNECTIONS: &str = "20000";
 
 /// The name of a service.
@@ -33,10 +33,10 @@ pub enum Name {
 }
 
 impl Name {
-    /// The services that Vitrine is compared with.
+    /// The services other than Vitrine.
     pub const PEERS: [Self; 3] = [Self::Fastify, Self::PlainAxum, Self::BareAxum];
 
-    /// The name on the command line and in tables.
+    /// The name in tables, logs and, for a peer, `--only`.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Vitrine => "vitrine",
@@ -47,7 +47,7 @@ impl Name {
         }
     }
 
-    /// The peers in a list of names; all of them when the list is empty.
+    /// Parses a list of names of peers; an empty list selects all peers.
     pub fn peers(list: &[String]) -> Result<Vec<Self>> {
         if list.is_empty() {
             return Ok(Self::PEERS.to_vec());
@@ -59,7 +59,7 @@ impl Name {
         list.iter().map(find).collect()
     }
 
-    /// Whether it has all six routes.
+    /// Whether it has all six routes of the comparison; bare axum has only `/health`.
     pub const fn is_full(self) -> bool {
         !matches!(self, Self::BareAxum)
     }
@@ -89,7 +89,7 @@ pub struct Target {
     pub place: Stores,
 }
 
-/// A running service; dropping it stops it.
+/// A running service; it stops when this is dropped.
 pub struct Running {
     process: Process,
     /// Its base URL.
@@ -110,7 +110,7 @@ impl Running {
 }
 
 impl Target {
-    /// Starts it on one core and waits until it responds to a request that needs its stores.
+    /// Starts it on one core. Waits until it responds to a request that needs its stores or, for bare axum, to `/health`.
     pub fn start(&self, core: u32, token: &str, logs: &Path) -> Result<Running> {
         let [port] = ports::free(1)?[..] else { bail!("no free port") };
         let (program, arguments) = &self.program;
@@ -122,7 +122,7 @@ impl Target {
             .env("REDIS_URL", &self.place.redis_url)
             .env("NODE_ENV", "production");
         if self.name.is_vitrine() {
-            // The defaults, except for per-client limits: here a single client makes all requests.
+            // The defaults, with two exceptions: limits on connections, because here one client opens them all, and pauses at shutdown.
             for limit in ["SOCKETS_PER_USER", "SOCKETS_PER_ADDRESS", "MAX_CONNECTIONS"] {
                 daemon = daemon.env(limit, CONNECTIONS);
             }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peers_are_chosen_by_name_and_others_are_refused() {
+    fn peers_are_selected_by_name_and_unknown_names_are_rejected() {
         let named = |list: &[&str]| Name::peers(&list.iter().map(|&text| text.to_owned()).collect::<Vec<_>>());
         assert_eq!(named(&[]).unwrap(), Name::PEERS);
         assert_eq!(named(&["bare-axum", "fastify"]).unwrap(), [Name::BareAxum, Name::Fastify]);
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_service_that_ends_at_its_start_is_reported_with_its_log() {
+    fn a_service_that_exits_during_startup_is_reported_with_its_log() {
         let logs = tempfile::tempdir().unwrap();
         let place = Stores { database_url: String::new(), redis_url: String::new() };
         let program = ("sh".into(), vec!["-c".into(), "echo no luck; exit 3".into()]);
