@@ -1,4 +1,4 @@
-//! X's API, version 2 (docs.x.com). Vitrine does not request e-mail addresses, which need the scope `users.email`.
+//! X's API, version 2 (docs.x.com). Vitrine does not request the scope `users.email`, so identities have no e-mail address.
 
 use openidconnect::http::Method;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use super::session::understood;
 use super::{ApiFailure, Identity, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Maximum length of a post: the sum of the [`weight`]s of its characters.
+/// Maximum length of a post, as the sum of the [`weight`]s of its characters.
 pub const MAX_LENGTH: usize = 280;
 
 #[derive(Deserialize)]
@@ -39,8 +39,8 @@ struct Post {
     id: String,
 }
 
-/// The number of characters that X counts for one character. The ranges that count once, mostly alphabets, are those of X's own
-/// library `twitter-text`.
+/// How much a character adds to the length of a post. The ranges with weight 1, mostly alphabets, are those of X's own library
+/// `twitter-text`.
 pub fn weight(character: char) -> usize {
     match character {
         '\0'..='\u{10ff}' | '\u{2000}'..='\u{200d}' | '\u{2010}'..='\u{201f}' | '\u{2032}'..='\u{2037}' => 1,
@@ -66,7 +66,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, key: &str) ->
     Ok(Published { url: Some(format!("https://x.com/i/web/status/{id}")), remote_id: id })
 }
 
-/// The account's numbers of followers and posts.
+/// The number of followers and posts of the account.
 pub async fn insights(session: &Session<'_>) -> Result<Insights, ApiFailure> {
     let path = "2/users/me?user.fields=public_metrics";
     let Answer { data: Measured { public_metrics } } = session.get(ApiEndpoint::Insights, path).await?;
