@@ -41,16 +41,16 @@ fn refuse(error: ProtectionError) -> Response {
 /// `cross_site_request` when the page's origin is untrusted.
 pub async fn check(layer: &OriginLayer, uri: &Uri, headers: &HeaderMap) -> Result<(), ApiError> {
     // The layer exempts GET, so give it a POST with the headers that it inspects.
-    let mut asked = Request::new(());
-    *asked.method_mut() = Method::POST;
-    asked.uri_mut().clone_from(uri);
+    let mut request = Request::new(());
+    *request.method_mut() = Method::POST;
+    request.uri_mut().clone_from(uri);
     for name in [&HOST, &ORIGIN, &SEC_FETCH_SITE] {
         if let Some(value) = headers.get(name) {
-            asked.headers_mut().insert(name, value.clone());
+            request.headers_mut().insert(name, value.clone());
         }
     }
     let admitted = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::default())));
-    let Ok(mut answer) = layer.layer(admitted).oneshot(asked).await;
+    let Ok(mut answer) = layer.layer(admitted).oneshot(request).await;
     answer.extensions_mut().remove::<ProtectionError>().map_or(Ok(()), |error| Err(ApiError::new(Code::CrossSite).source(error)))
 }
 

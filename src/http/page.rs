@@ -1,4 +1,4 @@
-//! The query parameters of lists: `?limit=20&cursor=…` returns `{items, next_cursor}`. What they mean is in `domain::paging`.
+//! The query parameters of lists: `?limit=20&cursor=…` returns `{items, next_cursor}`. `domain::paging` defines their meaning.
 
 use std::marker::PhantomData;
 

@@ -1,6 +1,6 @@
-//! Drains a request body that its handler did not read, for example because the request was rejected or matched no route.
+//! Drains the part of a request body that the handler did not read, for example because the request was rejected or matched no route.
 //!
-//! The server reads and discards the rest of the body before it sends the response. If it closed the connection while the client
+//! The server reads and discards the rest of the body before it sends the response. If the server closed the connection while the client
 //! was still sending, the response would be lost: the client would see a reset, and the edge would report a failure of this replica.
 //! [`extract`](super::extract) handles the bodies that handlers read.
 
@@ -21,28 +21,29 @@ const DRAIN_LIMIT: usize = 8 << 20;
 /// Time limit for draining. A slower client loses its connection; the edge is faster, because it buffers bodies completely.
 const DRAIN_TIMEOUT: Duration = Duration::from_millis(500);
 
-/// A handle to the request's body that outlives the handler; empty when there is nothing to drain.
+/// A handle to the request's body that outlives the handler; `None` if there is nothing to drain.
 pub struct UnreadBody(Option<Arc<Mutex<Body>>>);
 
-struct Handed(Arc<Mutex<Body>>);
+/// The body in the request that the handler receives.
+struct SharedBody(Arc<Mutex<Body>>);
 
 impl UnreadBody {
     /// Creates the handle. The returned request shares its body with the handle.
     #[must_use]
     pub fn of(request: Request) -> (Request, Self) {
-        // With `Expect: 100-continue` the client has not sent the body yet, and after a rejection it never will.
+        // With `Expect: 100-continue`, the client has not sent the body yet, and does not send it after a rejection.
         if request.body().is_end_stream() || request.headers().contains_key(EXPECT) {
             return (request, Self(None));
         }
         let (parts, body) = request.into_parts();
         let body = Arc::new(Mutex::new(body));
-        (Request::from_parts(parts, Body::new(Handed(body.clone()))), Self(Some(body)))
+        (Request::from_parts(parts, Body::new(SharedBody(body.clone()))), Self(Some(body)))
     }
 
     /// Reads and discards the rest of the body, within `DRAIN_LIMIT` and `DRAIN_TIMEOUT`.
     pub async fn discard(self) {
         let Some(body) = self.0 else { return };
-        // Something else may still read the body: a task that the handler spawned, or the response body itself.
+        // Another owner may still read the body: a task that the handler spawned, or the response body itself.
         if Arc::strong_count(&body) > 1 {
             return;
         }
@@ -59,7 +60,7 @@ impl UnreadBody {
     }
 }
 
-impl HttpBody for Handed {
+impl HttpBody for SharedBody {
     type Data = Bytes;
     type Error = axum::Error;
 
