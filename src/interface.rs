@@ -1,9 +1,8 @@
-//! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge
-//! can return before a handler runs.
+//! The OpenAPI description: the handlers' own documentation, completed with the problems that extractors, layers and the edge return.
 //!
-//! One table here derives the possible problems of an operation from its method and parameters; a handler lists only the problems of
-//! its own rules. The documented problems and the statuses that the HTTP metrics pre-register both derive from this table. The
-//! constraints of a field or parameter belong to the type that checks them.
+//! The table in `implied_statuses` derives these problems from the method and parameters of an operation; a handler lists only the
+//! problems of its own rules. The HTTP metrics create their series at zero for the same statuses. The constraints of a field or parameter
+//! belong to the type that checks them.
 
 use std::collections::BTreeSet;
 
@@ -20,15 +19,15 @@ use crate::http::{Code, Problem};
 use crate::metrics::http::Operation;
 use crate::operations::INTERNAL;
 
-/// Codes that any request can fail with.
+/// Codes of problems that any request can cause.
 const ANY: [Code; 2] = [Code::Internal, Code::Timeout];
-/// Codes that the body extractor rejects with.
+/// Codes of the problems of the body extractor.
 const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 /// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
 
-/// Collections in which POST creates a resource, and the path of the created resource, whose `{id}` is `id` in the response.
+/// Collections in which POST creates a resource, and the path of that resource. The field `id` of the response is the `{id}` in the path.
 const CREATED: [(&str, &str); 4] = [
     ("/api/projects", "/api/projects/{id}"),
     ("/api/projects/{id}/environments", "/api/environments/{id}"),
@@ -73,23 +72,23 @@ impl Modify for Credentials {
 pub fn complete(mut description: Interface) -> Interface {
     for (path, item) in &mut description.paths.paths {
         for (method, operation) in operations_of(item) {
-            operation.operation_id = Some(name_of(method, path));
-            let refusals = refusals(method, operation);
-            add(operation, refusals);
+            operation.operation_id = Some(operation_id(method, path));
+            let statuses = implied_statuses(method, operation);
+            add_responses(operation, statuses);
         }
     }
-    link(&mut description);
+    add_links(&mut description);
     describe_problems(description)
 }
 
-/// An identifier from method and path, which is unique; handler names are not.
-fn name_of(method: &str, path: &str) -> String {
+/// A unique identifier, made from method and path. Handler names are not unique.
+fn operation_id(method: &str, path: &str) -> String {
     let words = path.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty() && *word != "api");
     std::iter::once(method.to_lowercase().as_str()).chain(words).collect::<Vec<_>>().join("_")
 }
 
 /// Links each creating operation to the operations on the created resource.
-fn link(description: &mut Interface) {
+fn add_links(description: &mut Interface) {
     for (collection, item) in CREATED {
         let is_below = |path: &str| path.strip_prefix(item).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
         let below = description.paths.paths.iter_mut().filter(|(path, _)| is_below(path));
@@ -102,12 +101,12 @@ fn link(description: &mut Interface) {
     }
 }
 
-/// The completed description as seen through the edge: without the routes that the edge blocks, with the edge's own problems.
+/// The completed description for clients of the edge: without the routes that the edge blocks, and with the edge's own problems.
 #[must_use]
 pub fn public(mut description: Interface) -> Interface {
     description.paths.paths.retain(|path, _| !INTERNAL.contains(&path.as_str()));
     for (_, operation) in description.paths.paths.values_mut().flat_map(operations_of) {
-        add(operation, EDGE.map(|(status, _)| status));
+        add_responses(operation, EDGE.map(|(status, _)| status));
     }
     describe_problems(description)
 }
@@ -134,15 +133,16 @@ pub fn operations(description: &Interface) -> Vec<Operation> {
     operations
 }
 
-/// An operation that the description omits because it serves pages. `route` is the template in metrics, `own` its own statuses.
+/// The operation of a page; the description omits pages. `matched` is the template in the router, `route` the template in metrics, and
+/// `own_statuses` are the statuses of its handler.
 #[must_use]
-pub fn page(matched: &str, route: &str, own: &[u16]) -> Operation {
-    let statuses = own.iter().copied().chain(ANY.map(Code::status)).collect();
+pub fn page(matched: &str, route: &str, own_statuses: &[u16]) -> Operation {
+    let statuses = own_statuses.iter().copied().chain(ANY.map(Code::status)).collect();
     let (method, matched, route) = ("GET".to_owned(), matched.to_owned(), route.to_owned());
     Operation { method, matched, route, is_measured: true, has_body: false, has_answer: true, statuses }
 }
 
-/// Whether a successful response has a body.
+/// Whether a successful response has a body. A 200 always has one, even if its content is not described.
 fn has_answer(documented: &Documented) -> bool {
     let described = |answer: &RefOr<Answer>| matches!(answer, RefOr::T(answer) if !answer.content.is_empty());
     let mut answers = documented.responses.responses.iter();
@@ -157,7 +157,7 @@ fn operations_of(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mu
 }
 
 /// The statuses that extractors and layers can return for this operation.
-fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
+fn implied_statuses(method: &str, documented: &Documented) -> BTreeSet<u16> {
     let parameters = || {
         documented.parameters.iter().flatten().filter_map(|parameter| match parameter {
             RefOr::T(parameter) => Some(parameter),
@@ -182,7 +182,7 @@ fn refusals(method: &str, documented: &Documented) -> BTreeSet<u16> {
 }
 
 /// Adds responses for these statuses. A 4xx or 5xx response without content becomes a reference to the problem of its status.
-fn add(operation: &mut Documented, statuses: impl IntoIterator<Item = u16>) {
+fn add_responses(operation: &mut Documented, statuses: impl IntoIterator<Item = u16>) {
     let answers = &mut operation.responses.responses;
     for status in statuses {
         answers.entry(status.to_string()).or_insert_with(|| Answer::default().into());
