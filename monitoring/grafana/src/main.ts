@@ -1,4 +1,4 @@
-// Writes the dashboards, and causes.json with the cause that changes each panel. The output is deterministic.
+// Writes dashboards/*.json, and causes.json, which maps each panel to the cause that changes it. The output is deterministic.
 
 import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -17,7 +17,7 @@ import { realtime } from './dashboards/realtime.js';
 import { runtime } from './dashboards/runtime.js';
 import { uid } from './links.js';
 
-const ALL = [
+const DASHBOARDS = [
   overview,
   apiPerformance,
   httpDetail,
@@ -32,19 +32,19 @@ const ALL = [
 ];
 
 /** Output folder; the first argument overrides it. */
-const home = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
-const folder = join(home, 'dashboards');
+const output = process.argv[2] ?? fileURLToPath(new URL('..', import.meta.url));
+const folder = join(output, 'dashboards');
 
 function write(file: string, content: unknown) {
   writeFileSync(file, `${JSON.stringify(content, null, 2)}\n`);
 }
 
 mkdirSync(folder, { recursive: true });
-// Remove dashboards that no longer have a source.
+// Start with an empty folder, so that no file remains of a dashboard that no longer has a source.
 for (const file of readdirSync(folder)) {
   rmSync(join(folder, file));
 }
-for (const { name, dashboard } of ALL) {
+for (const { name, dashboard } of DASHBOARDS) {
   write(join(folder, `${name}.json`), dashboard);
 }
-write(join(home, 'causes.json'), Object.fromEntries(ALL.map(({ name, causes }) => [uid(name), causes])));
+write(join(output, 'causes.json'), Object.fromEntries(DASHBOARDS.map(({ name, causes }) => [uid(name), causes])));

@@ -1,8 +1,8 @@
 // Building blocks of queries. `ours`, `requests` and `from` select series; the other functions wrap them. Dashboards query recorded
 // series directly by name.
 
-/** Routes of the edge, Prometheus, Socket.IO and the API description: not client traffic. `recording.yml` excludes the same. */
-const NOBODYS = '/health.*|(/api)?/metrics|/api/(docs|openapi.json)|/socket.io/';
+/** Routes that are not client traffic: health checks, metrics, the API description and Socket.IO. `recording.yml` excludes the same. */
+const EXCLUDED = '/health.*|(/api)?/metrics|/api/(docs|openapi.json)|/socket.io/';
 
 const series = (metric: string, matchers: string[]) => `${metric}{${matchers.join(', ')}}`;
 
@@ -10,7 +10,7 @@ const series = (metric: string, matchers: string[]) => `${metric}{${matchers.joi
 export const ours = (metric: string, ...matchers: string[]) => series(metric, ['job="backend"', 'instance=~"$instance"', ...matchers]);
 
 /** A metric with the label `route`: client requests on the selected routes and replicas. */
-export const requests = (metric: string, ...matchers: string[]) => ours(metric, 'route=~"$route"', `route!~"${NOBODYS}"`, ...matchers);
+export const requests = (metric: string, ...matchers: string[]) => ours(metric, 'route=~"$route"', `route!~"${EXCLUDED}"`, ...matchers);
 
 /** Requests with an outcome, which excludes disconnected clients (499): the denominator of ratios. */
 export const answered = (...matchers: string[]) => requests('http_requests_total', 'status!="499"', ...matchers);

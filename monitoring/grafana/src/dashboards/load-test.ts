@@ -1,6 +1,6 @@
-// A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
-// k6's quantiles and rates cover the whole run: their panels say so in their titles and are separate from those of the service, which
-// cover a window.
+// A load test from both sides: k6 measures at the edge, the service in its replicas. Panels that compare the two use the same window for
+// both. k6's quantiles and its shares (`*_rate`) cover the whole run, so they have panels of their own with "whole run" in the title: the
+// quantiles of the service cover a window.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
 import { dashboard, row } from '../dashboard.js';
@@ -9,9 +9,9 @@ import { stat, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, mean, min, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
 
-/** k6 is not scraped: it pushes its metrics by remote write, with times in seconds. */
+/** A metric of k6. Prometheus does not scrape k6: k6 pushes its metrics by remote write, and converts times to seconds. */
 const k6 = (metric: string, ...matchers: string[]) => `k6_${metric}{${matchers.join(', ')}}`;
-/** Excludes the setup before the first journey. */
+/** Matches series that belong to a scenario: excludes the setup before the first journey. */
 const IN_A_SCENARIO = 'scenario!=""';
 const latency = requests('http_request_duration_seconds');
 
@@ -42,7 +42,7 @@ export const loadTest = dashboard('load-test', {
         title: 'Failed requests',
         description: 'Share of requests with an unexpected response. Good: below 1 %.',
         unit: 'percentunit',
-        // Not k6's own failure rate: k6 labels that by its outcome, so it is always 1 for the failed requests.
+        // Not k6's own `http_req_failed_rate`: it has the outcome as a label, so its series of failed requests is always 1.
         query: orZero(ratio(sum(rate(k6('http_reqs_total', 'expected_response="false"'))), sum(rate(k6('http_reqs_total'))))),
         limits: low(0.001, 0.01),
         movedBy: 'error-budget',

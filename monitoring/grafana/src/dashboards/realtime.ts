@@ -6,9 +6,9 @@ import { heatmap, stat, stateTimeline, timeSeries } from '../panels.js';
 import { buckets, min, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, sum } from '../queries.js';
 import { instance } from '../variables.js';
 
-const heard = ours('websocket_messages_total', 'direction="in"');
-const said = ours('websocket_messages_total', 'direction="out"');
-/** Excludes clients that vanish: they are nobody's error. */
+const received = ours('websocket_messages_total', 'direction="in"');
+const sent = ours('websocket_messages_total', 'direction="out"');
+/** Excludes clients that vanish (`heartbeat`, `transport`): the service did not fail. */
 const errors = ours('websocket_errors_total', 'error_type!~"heartbeat|transport"');
 
 export const realtime = dashboard('realtime', {
@@ -48,14 +48,14 @@ export const realtime = dashboard('realtime', {
         title: 'Events received',
         description: 'Events received from clients per second. Good: follows connections.',
         unit: 'cps',
-        query: sum(rate(heard)),
+        query: sum(rate(received)),
         movedBy: 'traffic',
       }),
       stat({
         title: 'Events sent',
         description: 'Events sent to clients per second, counted per client. Good: more than received.',
         unit: 'cps',
-        query: sum(rate(said)),
+        query: sum(rate(sent)),
         movedBy: 'traffic',
       }),
       stat({
@@ -63,7 +63,7 @@ export const realtime = dashboard('realtime', {
         description: 'Share of connection attempts and events that were refused or failed. Good: below 1 %; 5 % raises an alert.',
         unit: 'percentunit',
         query: orZero(
-          ratio(sum(rate(errors)), `(${sum(rate(errors))} + ${sum(rate(ours('websocket_connections_total')))} + ${sum(rate(heard))})`),
+          ratio(sum(rate(errors)), `(${sum(rate(errors))} + ${sum(rate(ours('websocket_connections_total')))} + ${sum(rate(received))})`),
         ),
         limits: low(0.01, 0.05),
         alert: 'WebSocketErrorsHigh',
@@ -144,7 +144,7 @@ export const realtime = dashboard('realtime', {
         title: 'Received by event',
         description: 'Events received from clients per second, by event. Good: `unknown` is 0.',
         unit: 'cps',
-        query: { '{{event_type}}': orNone(`${sum(rate(heard), 'event_type')} > 0`, 'event_type') },
+        query: { '{{event_type}}': orNone(`${sum(rate(received), 'event_type')} > 0`, 'event_type') },
         legend: 'right',
         movedBy: 'traffic',
       }),
@@ -152,7 +152,7 @@ export const realtime = dashboard('realtime', {
         title: 'Sent by event',
         description: 'Events sent to clients per second by event, counted per client. Good: follows connections.',
         unit: 'cps',
-        query: { '{{event_type}}': orNone(`${sum(rate(said), 'event_type')} > 0`, 'event_type') },
+        query: { '{{event_type}}': orNone(`${sum(rate(sent), 'event_type')} > 0`, 'event_type') },
         legend: 'right',
         movedBy: 'traffic',
       }),
