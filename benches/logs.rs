@@ -1,7 +1,9 @@
-//! The cost of following logs: lines per second that one replica stores, live and while catching up, its CPU and its memory.
+//! The cost of following logs: how many lines per second one replica stores, live and while it catches up, and its CPU time and memory
+//! meanwhile.
 //!
-//! Requires `DATABASE_URL` of a superuser: `eval "$(cargo xtask stores --detach)"`, then `cargo bench --bench logs`. The
-//! simulated driver writes the lines in the same process, so the figures include its work. It prints and asserts nothing.
+//! Requires the `DATABASE_URL` of a superuser: run `eval "$(cargo xtask stores --detach)"`, then `cargo bench --bench logs`. The
+//! simulated driver writes the lines in the same process, so the figures include its work. The benchmark prints its figures without
+//! judging them.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -33,13 +35,13 @@ const ENVIRONMENTS: u32 = 5;
 /// Lines per second that each environment writes.
 const RATES: [u32; 3] = [400, 1_000, 2_000];
 const WARM_UP: Duration = Duration::from_secs(5);
-const MEASURED: Duration = Duration::from_secs(20);
+const MEASUREMENT: Duration = Duration::from_secs(20);
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
-/// How long the logs were written before the follower started, for the case `behind`.
+/// In the case `behind`: how long the environments wrote logs before the follower starts.
 const BEHIND: Duration = Duration::from_mins(10);
 
-/// The fixture of one measurement, with a database of its own.
-struct Stage {
+/// Everything that one measurement needs, in a database of its own.
+struct LogFixture {
     maintenance: Url,
     database: String,
     pool: PgPool,
@@ -57,52 +59,51 @@ fn main() -> Result<()> {
     runtime.block_on(measure("behind", RATES[0], BEHIND))
 }
 
-async fn measure(what: &str, rate: u32, behind: Duration) -> Result<()> {
-    let stage = Stage::set(rate, behind).await?;
-    let following = AbortOnDropHandle::new(tokio::spawn(stage.follower.clone().follow()));
+async fn measure(case: &str, rate: u32, behind: Duration) -> Result<()> {
+    let fixture = LogFixture::new(rate, behind).await?;
+    let follow_task = AbortOnDropHandle::new(tokio::spawn(fixture.follower.clone().follow()));
     if behind.is_zero() {
         tokio::time::sleep(WARM_UP).await;
     }
-    let (start, (cpu_before, rss_before), stored_before) = (Instant::now(), process()?, stage.stored().await?);
+    let (start, (cpu_before, rss_before), stored_before) = (Instant::now(), process_usage()?, fixture.stored().await?);
     let backlog = u64::from(ENVIRONMENTS * rate) * behind.as_secs();
     let stored = loop {
         tokio::time::sleep(POLL_INTERVAL).await;
-        let stored = stage.stored().await? - stored_before;
-        if start.elapsed() > MEASURED || (backlog > 0 && stored > backlog) {
+        let stored = fixture.stored().await? - stored_before;
+        if start.elapsed() > MEASUREMENT || (backlog > 0 && stored > backlog) {
             break stored;
         }
     };
-    let (seconds, (cpu, rss)) = (start.elapsed().as_secs_f64(), process()?);
+    let (seconds, (cpu, rss)) = (start.elapsed().as_secs_f64(), process_usage()?);
     println!(
-        "{what:>11} {:>10} {:>10.0} {:>4.0} % {:>9.1} MB {:>8.1} MB",
+        "{case:>11} {:>10} {:>10.0} {:>4.0} % {:>9.1} MB {:>8.1} MB",
         ENVIRONMENTS * rate,
         f64::from(u32::try_from(stored)?) / seconds,
         100.0 * (cpu - cpu_before) / seconds,
         rss_before,
         rss
     );
-    drop(following);
-    stage.remove().await
+    drop(follow_task);
+    fixture.remove().await
 }
 
-/// CPU seconds since the start of the process, and its resident memory in megabytes.
+/// The CPU time of this process since its start in seconds, and its resident memory in megabytes.
 #[expect(clippy::cast_precision_loss, reason = "far below 2^53")]
-fn process() -> Result<(f64, f64)> {
+fn process_usage() -> Result<(f64, f64)> {
     let stat = procfs::process::Process::myself()?.stat()?;
     let cpu = (stat.utime + stat.stime) as f64 / procfs::ticks_per_second() as f64;
     Ok((cpu, stat.rss_bytes().get() as f64 / 1e6))
 }
 
-impl Stage {
-    async fn set(rate: u32, behind: Duration) -> Result<Self> {
-        let given = Cli::parse_from(["vitrine"]).config;
-        let maintenance = Url::parse(given.database_url.expose_secret())?;
+impl LogFixture {
+    async fn new(rate: u32, behind: Duration) -> Result<Self> {
+        let mut config: Config = Cli::parse_from(["vitrine"]).config;
+        let maintenance = Url::parse(config.database_url.expose_secret())?;
         let database = format!("vitrine_bench_{}", Uuid::new_v4().simple());
         let mut connection = PgConnection::connect(maintenance.as_str()).await?;
         sqlx::query(AssertSqlSafe(format!("CREATE DATABASE {database}"))).execute(&mut connection).await?;
         let mut url = maintenance.clone();
         url.set_path(&database);
-        let mut config: Config = given;
         config.database_url = url.as_str().into();
         config.sim_latency = Duration::ZERO;
         config.sim_failure_rate = 0.0;
@@ -121,11 +122,13 @@ impl Stage {
         Ok(Self { maintenance, database, pool, db, follower })
     }
 
+    /// The number of log lines stored so far.
     async fn stored(&self) -> Result<u64> {
         let total: i64 = sqlx::query_scalar("SELECT sum(last_seq)::bigint FROM log_streams").fetch_one(&self.pool).await?;
         Ok(total.try_into()?)
     }
 
+    /// Closes the connections and drops the database.
     async fn remove(self) -> Result<()> {
         self.db.close().await;
         self.pool.close().await;
@@ -135,6 +138,7 @@ impl Stage {
     }
 }
 
+/// Creates running environments whose logs began `behind` ago.
 async fn make_environments(pool: &PgPool, engine: &Engine, behind: Duration) -> Result<()> {
     let (user, project) = (Uuid::now_v7(), Uuid::now_v7());
     sqlx::query("INSERT INTO users (id, email, display_name) VALUES ($1, 'ada@example.com', 'Ada')").bind(user).execute(pool).await?;
@@ -150,7 +154,7 @@ async fn make_environments(pool: &PgPool, engine: &Engine, behind: Duration) -> 
         engine.create(environment, Image::Busybox).await?;
         engine.start(environment).await?;
     }
-    let earlier = "UPDATE sim_containers SET started_at = started_at - make_interval(secs => $1)";
-    sqlx::query(earlier).bind(behind.as_secs_f64()).execute(pool).await?;
+    let backdate = "UPDATE sim_containers SET started_at = started_at - make_interval(secs => $1)";
+    sqlx::query(backdate).bind(behind.as_secs_f64()).execute(pool).await?;
     Ok(())
 }

@@ -1,8 +1,8 @@
-//! The cost of the layers around the routes, as ratios within one run: the service, its routes without layers, and bare axum
-//! alternate.
+//! The cost of the layers around the routes: compares the throughput of the service, of its routes without layers, and of bare axum.
+//! The three alternate in short rounds of one run, and the results are ratios between them.
 //!
-//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints and asserts nothing: a busy machine must not fail a
-//! build.
+//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints its figures without judging them, because they depend on
+//! the other load of the machine.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -26,7 +26,7 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Many short rounds, so that other load on the machine affects all targets alike.
+/// Many short rounds, so that other load on the machine affects all targets equally.
 const ROUNDS: usize = 45;
 const ROUND: Duration = Duration::from_millis(300);
 const CONNECTIONS: usize = 32;
@@ -35,13 +35,14 @@ const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 fn main() -> Result<()> {
     let runtime = vitrine::metrics::samplers::runtime::build()?;
-    runtime.block_on(throughput())?;
+    runtime.block_on(measure_throughput())?;
     drop(runtime);
-    start_and_memory()
+    measure_start_and_memory()
 }
 
-/// Requests per second of `GET /health`, and the share that the service reaches of its routes without layers and of bare axum.
-async fn throughput() -> Result<()> {
+/// Prints how many `GET /health` per second each target answers, and what percentage of that the service reaches. Then prints the size
+/// of `/metrics` and the time to render it.
+async fn measure_throughput() -> Result<()> {
     let app = App::build(Cli::parse_from(["vitrine", "--listen-address=127.0.0.1:0"]).config)?;
     let state = app.state().clone();
     let exporter = state.exporter.clone();
@@ -49,18 +50,19 @@ async fn throughput() -> Result<()> {
     let started = Instant::now();
     let health = async move || Json(json!({ "status": "ok", "version": "0.1.0", "uptime": started.elapsed().as_secs() }));
     let targets = [
-        ("the service", start(router::build(router::routes(), state.clone())?, &app).await?),
-        ("its routes without layers", start(router::build_bare(router::routes(), state), &app).await?),
-        ("bare axum", start(Router::new().route("/health", get(health)), &app).await?),
+        ("the service", serve(router::build(router::routes(), state.clone())?, &app).await?),
+        ("its routes without layers", serve(router::build_bare(router::routes(), state), &app).await?),
+        ("bare axum", serve(Router::new().route("/health", get(health)), &app).await?),
     ];
+    // Warm up.
     for (_, address) in targets {
-        load(address).await?;
+        run_round(address).await?;
     }
     let mut rates = [const { Vec::new() }; 3];
     for round in 0..ROUNDS {
-        // The order rotates, so that the first target differs from round to round.
-        for number in (0..targets.len()).map(|turn| (turn + round) % targets.len()) {
-            rates[number].push(load(targets[number].1).await?);
+        // Each round starts with another target.
+        for index in (0..targets.len()).map(|offset| (offset + round) % targets.len()) {
+            rates[index].push(run_round(targets[index].1).await?);
         }
     }
     let service = rates[0].clone();
@@ -81,7 +83,8 @@ async fn throughput() -> Result<()> {
     Ok(())
 }
 
-async fn start(router: Router, app: &App) -> Result<SocketAddr> {
+/// Serves a router on a free port, until the process ends.
+async fn serve(router: Router, app: &App) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let limits = Limits {
@@ -94,8 +97,8 @@ async fn start(router: Router, app: &App) -> Result<SocketAddr> {
     Ok(address)
 }
 
-/// Requests per second over one round; each connection sends one request at a time.
-async fn load(address: SocketAddr) -> Result<f64> {
+/// Runs one round against a target and returns its requests per second. Each connection sends one request at a time.
+async fn run_round(address: SocketAddr) -> Result<f64> {
     let until = Instant::now() + ROUND;
     let clients: Vec<_> = (0..CONNECTIONS).map(|_| tokio::spawn(client(address, until))).collect();
     let mut requests = 0_u32;
@@ -108,22 +111,22 @@ async fn load(address: SocketAddr) -> Result<f64> {
 async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
-    let (mut requests, mut answer) = (0, [0; 2048]);
+    let (mut requests, mut response) = (0, [0; 2048]);
     while Instant::now() < until {
         stream.write_all(REQUEST).await?;
         let mut length = 0;
         // The response body is one small JSON object.
-        while !answer[..length].ends_with(b"}") {
-            length += stream.read(&mut answer[length..]).await?;
+        while !response[..length].ends_with(b"}") {
+            length += stream.read(&mut response[length..]).await?;
         }
-        assert!(answer.starts_with(b"HTTP/1.1 200 "), "the response has status 200");
+        assert!(response.starts_with(b"HTTP/1.1 200 "), "the response has status 200");
         requests += 1;
     }
     Ok(requests)
 }
 
-/// Time from the start of the program to readiness, and its idle memory.
-fn start_and_memory() -> Result<()> {
+/// Prints the time from the start of the program until it is ready, and its memory when idle.
+fn measure_start_and_memory() -> Result<()> {
     let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
     let address = format!("127.0.0.1:{port}");
     let program = env!("CARGO_BIN_EXE_vitrine");
@@ -134,7 +137,7 @@ fn start_and_memory() -> Result<()> {
         std::thread::yield_now();
     }
     println!("ready after {} ms", start.elapsed().as_millis());
-    // Memory settles only after some idle time, so this pause is part of the measurement.
+    // The memory of an idle replica is stable only after a while, so this pause is part of the measurement.
     std::thread::park_timeout(Duration::from_secs(10));
     let status = std::fs::read_to_string(format!("/proc/{}/status", replica.id()))?;
     let resident = status.lines().find(|line| line.starts_with("VmRSS")).unwrap_or("VmRSS unknown");

@@ -1,4 +1,4 @@
-// The configuration, from the environment variables that Vitrine uses.
+// The configuration: addresses from the environment variables that Vitrine also reads, and fixed values.
 const required = (name) => {
   const value = process.env[name];
   if (!value) throw new Error(`${name} must be set`);
