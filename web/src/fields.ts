@@ -1,9 +1,10 @@
-// Form controls: serializes them to JSON, and shows the field errors of a problem next to them.
+// Forms: builds request bodies from their controls, and shows the field errors of a problem next to the controls.
 
 import { all, make } from './dom';
 import type { FieldError } from './problem';
 
-/** Builds the request body from the enabled, named controls of a form. Empty optional controls are left out. */
+/** Builds the request body from the named controls of a form. Leaves out disabled controls and empty optional ones. A list of checkboxes
+ * becomes an array of the checked values, which may be empty. */
 export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Record<string, unknown> {
   const data = new FormData(form, submitter);
   const body: Record<string, unknown> = {};
@@ -18,28 +19,28 @@ export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Re
   return body;
 }
 
-/** Marks invalid controls and returns the errors that have no place in the form. */
+/** Shows each error at its control, marks the control as invalid and focuses the first one. Returns the errors without a control. */
 export function markFields(form: HTMLElement, errors: readonly FieldError[]): FieldError[] {
-  const placed = new Map<HTMLElement, string[]>();
-  const homeless: FieldError[] = [];
+  const messagesByPlace = new Map<HTMLElement, string[]>();
+  const unplaced: FieldError[] = [];
   for (const error of errors) {
-    const place = placeOf(form, error.field);
+    const place = errorPlaceOf(form, error.field);
     if (place) {
-      placed.set(place, [...(placed.get(place) ?? []), error.message]);
+      messagesByPlace.set(place, [...(messagesByPlace.get(place) ?? []), error.message]);
     } else {
-      homeless.push(error);
+      unplaced.push(error);
     }
   }
-  for (const [place, messages] of placed) {
+  for (const [place, messages] of messagesByPlace) {
     place.replaceChildren(...messages.map((message) => make('span', {}, `${message}. `)));
     place.hidden = false;
-    for (const control of controlsOf(form, place)) {
+    for (const control of controlsOfPlace(form, place)) {
       control.setAttribute('aria-invalid', 'true');
-      describe(control, place);
+      linkToError(control, place);
     }
   }
   form.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
-  return homeless;
+  return unplaced;
 }
 
 /** Clears the errors of the previous submission. */
@@ -61,17 +62,19 @@ function isNumber(form: HTMLFormElement, name: string): boolean {
   return form.querySelector(`[name="${CSS.escape(name)}"]:is([type="number"], [data-type="number"])`) !== null;
 }
 
-/** The element for a field's error. An error inside a list (`platforms.0`) is shown at the list. */
-function placeOf(form: HTMLElement, field: string): HTMLElement | null {
-  const [whole] = field.split('.');
-  return form.querySelector<HTMLElement>(`[data-error-for="${CSS.escape(whole ?? field)}"]`);
+/** The element that shows the errors of a field. An error of a list item (`platforms.0`) is shown at the list. */
+function errorPlaceOf(form: HTMLElement, field: string): HTMLElement | null {
+  const [topLevel] = field.split('.');
+  return form.querySelector<HTMLElement>(`[data-error-for="${CSS.escape(topLevel ?? field)}"]`);
 }
 
-function controlsOf(form: HTMLElement, place: HTMLElement): HTMLElement[] {
+/** The controls whose errors are shown at this place. */
+function controlsOfPlace(form: HTMLElement, place: HTMLElement): HTMLElement[] {
   return all(`[name="${CSS.escape(place.dataset['errorFor'] ?? '')}"]`, form);
 }
 
-function describe(control: HTMLElement, place: HTMLElement): void {
+/** Makes screen readers announce the error with its control. */
+function linkToError(control: HTMLElement, place: HTMLElement): void {
   place.id ||= `error-${crypto.randomUUID()}`;
   const described = new Set(control.getAttribute('aria-describedby')?.split(' '));
   control.setAttribute('aria-describedby', [...described.add(place.id)].join(' '));

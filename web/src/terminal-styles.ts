@@ -1,9 +1,9 @@
-// Lets xterm render under a Content-Security-Policy without 'unsafe-inline'. xterm creates <style> elements and sets `style` attributes,
-// both of which the policy blocks. The policy allows constructed style sheets and the `style` property, because only scripts can use
-// them. So this module patches the document to convert the former into the latter. (xterm's own `documentOverride` covers only part of
-// its code.)
+// Lets xterm render under a Content-Security-Policy without 'unsafe-inline'. xterm creates <style> elements and sets `style` attributes;
+// the policy blocks both. It allows constructed style sheets and the `style` property, because only scripts can use them. So this module
+// patches `document.createElement`: <style> elements become constructed style sheets, and `style` attributes become properties. (xterm's
+// own option `documentOverride` covers only part of its code.)
 
-/** Stands in for <style>: its text becomes a style sheet that applies while the element is in the document. */
+/** Replaces <style>: its text is a constructed style sheet, which applies while the element is in the document. */
 class AdoptedStyle extends HTMLElement {
   readonly #sheet = new CSSStyleSheet();
 
@@ -24,7 +24,7 @@ class AdoptedStyle extends HTMLElement {
   }
 }
 
-/** Sets an attribute; sets `style` through the property instead. */
+/** Sets an attribute, but sets `style` through the property. */
 function setAttribute(this: HTMLElement, name: string, value: string): void {
   if (name === 'style') {
     this.style.cssText = value;
@@ -33,7 +33,7 @@ function setAttribute(this: HTMLElement, name: string, value: string): void {
   }
 }
 
-/** Patches the document, once. */
+/** Patches the document on the first call. Affects all elements that scripts create later. */
 export function allowTerminalStyles(): void {
   if (customElements.get('adopted-style')) {
     return;

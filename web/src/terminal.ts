@@ -9,7 +9,7 @@ import { allowTerminalStyles } from './terminal-styles';
 declare const TERMINAL_CSS: string;
 
 /** Callbacks of a screen. */
-export interface Told {
+export interface ScreenCallbacks {
   readonly typed: (data: string) => void;
   readonly resized: (cols: number, rows: number) => void;
   /** The user leaves the terminal by keyboard; Tab cannot do that, because the program in the terminal receives it. */
@@ -30,7 +30,7 @@ export interface Screen {
 }
 
 /** Opens a terminal in a container. */
-export async function openScreen(place: HTMLElement, told: Told): Promise<Screen> {
+export async function openScreen(place: HTMLElement, callbacks: ScreenCallbacks): Promise<Screen> {
   allowTerminalStyles();
   await loadStyle();
   const terminal = new Terminal({
@@ -46,13 +46,13 @@ export async function openScreen(place: HTMLElement, told: Told): Promise<Screen
   terminal.loadAddon(fit);
   terminal.open(place);
   fit.fit();
-  terminal.onData(told.typed);
-  terminal.onResize(({ cols, rows }) => told.resized(cols, rows));
+  terminal.onData(callbacks.typed);
+  terminal.onResize(({ cols, rows }) => callbacks.resized(cols, rows));
   terminal.attachCustomKeyEventHandler((event) => {
     const leaves = event.ctrlKey && event.shiftKey && event.key === 'ArrowUp';
     if (leaves && event.type === 'keydown') {
       event.preventDefault();
-      told.left();
+      callbacks.left();
     }
     return !leaves;
   });

@@ -2,7 +2,7 @@
 
 import { all } from './dom';
 
-const ROUND = 10_000;
+const UPDATE_INTERVAL = 10_000;
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
   ['year', 31_536_000],
@@ -15,9 +15,9 @@ const units: readonly (readonly [Intl.RelativeTimeFormatUnit, number])[] = [
 
 /** Converts every `<time data-relative>` of the page, now and periodically. */
 export function startTimes(): void {
-  freshen();
-  setInterval(freshen, ROUND);
-  document.addEventListener('visibilitychange', freshen);
+  updateTimes();
+  setInterval(updateTimes, UPDATE_INTERVAL);
+  document.addEventListener('visibilitychange', updateTimes);
 }
 
 /** Formats `moment` relative to `now`, both in milliseconds since the epoch. */
@@ -31,7 +31,7 @@ export function relative(moment: number, now: number): string {
   return Math.abs(seconds) < 10 ? 'just now' : words.format(seconds, 'second');
 }
 
-function freshen(): void {
+function updateTimes(): void {
   if (document.hidden) {
     return;
   }
@@ -42,9 +42,9 @@ function freshen(): void {
       continue;
     }
     element.title ||= element.textContent.trim();
-    const told = relative(moment, now);
-    if (element.textContent !== told) {
-      element.textContent = told;
+    const text = relative(moment, now);
+    if (element.textContent !== text) {
+      element.textContent = text;
     }
   }
 }

@@ -5,11 +5,11 @@ import { onCLS, onFCP, onINP, onLCP, onTTFB, type Metric } from 'web-vitals';
 import type { Vital } from './beacon/queue';
 
 /** Reports each vital once its value is final. */
-export function startVitals(told: (vital: Vital, value: number) => void): void {
-  const tell = ({ name, value }: Metric): void => told(name.toLowerCase() as Vital, value);
-  onTTFB(tell);
-  onFCP(tell);
-  onLCP(tell);
-  onINP(tell);
-  onCLS(tell);
+export function startVitals(report: (vital: Vital, value: number) => void): void {
+  const onFinal = ({ name, value }: Metric): void => report(name.toLowerCase() as Vital, value);
+  onTTFB(onFinal);
+  onFCP(onFinal);
+  onLCP(onFinal);
+  onINP(onFinal);
+  onCLS(onFinal);
 }

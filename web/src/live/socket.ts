@@ -13,7 +13,7 @@ export type State = 'connected' | 'away' | 'moving';
 const LATER = 5_000;
 
 /** Creates the connection without opening it, so that listeners can register first. */
-export function connect(tell: (state: State, why?: string) => void): Live {
+export function connect(onState: (state: State, why?: string) => void): Live {
   const socket: Live = io({ autoConnect: false, transports: ['websocket', 'polling'], tryAllTransports: true });
   let again = 0;
   const forget = (): void => {
@@ -30,13 +30,13 @@ export function connect(tell: (state: State, why?: string) => void): Live {
 
   socket.on('connect', () => {
     forget();
-    tell('connected');
+    onState('connected');
   });
   socket.on('connect_error', ({ message }) => {
     if (message === 'unauthenticated' || message === 'invalid_token') {
       location.assign(loginAddress());
     } else {
-      tell('away', message);
+      onState('away', message);
       if (!socket.active) {
         connectIn(LATER);
       }
@@ -46,14 +46,14 @@ export function connect(tell: (state: State, why?: string) => void): Live {
     if (reason === 'io client disconnect') {
       return;
     }
-    tell('away');
+    onState('away');
     if (!socket.active) {
       connectIn(LATER);
     }
   });
   // The replica is draining. The edge already knows, so a new connection goes to another replica.
   socket.on('server:draining', ({ reconnect_after_ms }) => {
-    tell('moving');
+    onState('moving');
     connectIn(reconnect_after_ms);
   });
   // If this page's own sign-out caused the event, that action navigates. Should it fail, the next connection attempt is rejected and
