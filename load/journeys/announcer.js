@@ -1,4 +1,4 @@
-// A user who links a platform account, publishes a project, announces it, and undoes all of it.
+// A user who links a platform account, publishes a project and announces it, then deletes the project and the link.
 
 import exec from 'k6/execution';
 
@@ -12,7 +12,7 @@ import { createProject, deleteProject, publish, unpublish } from '../lib/project
 
 const PLATFORM = 'mastodon';
 
-/** Leaves no project and no link behind. */
+/** Deletes the project and the link, even if the announcement fails. */
 export const announcer = journey(({ people }) => {
   const number = exec.scenario.iterationInTest % people.length;
   const login = open('/login');
@@ -25,7 +25,7 @@ export const announcer = journey(({ people }) => {
   authorise(PLATFORM, people[number].split('@')[0]);
   const project = createProject(browser, 'For everybody');
   try {
-    goPublic(project.id);
+    announceProject(project.id);
   } finally {
     deleteProject(browser, project.id);
     unlinkAll(browser);
@@ -33,7 +33,7 @@ export const announcer = journey(({ people }) => {
   logOut(browser);
 });
 
-function goPublic(project) {
+function announceProject(project) {
   const page = open('/studio/projects/{id}', { id: project });
   const slug = publish(page, project);
   page.leave(1);
@@ -43,7 +43,7 @@ function goPublic(project) {
   posts.leave();
   awaitDelivery(post);
   open('/projects/{slug}', { slug }).leave(1);
-  for (let look = 0; look < 2; look += 1) {
+  for (let read = 0; read < 2; read += 1) {
     readInsights(browser, PLATFORM);
   }
   unpublish(browser, project);

@@ -1,4 +1,4 @@
-// A user who creates a project, and in it an environment that goes through its whole lifecycle.
+// A user who creates a project and an environment in it, and takes the environment through its lifecycle: from creation to deletion.
 
 import exec from 'k6/execution';
 
@@ -9,7 +9,7 @@ import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 import { changeProject, createProject, deleteProject } from '../lib/projects.js';
 
-/** Leaves no project behind. */
+/** Deletes the project, even if the work in it fails. */
 export const builder = journey(({ people }) => {
   const login = open('/login');
   logIn(login, people[exec.scenario.iterationInTest % people.length]);
@@ -18,25 +18,25 @@ export const builder = journey(({ people }) => {
   const project = createProject(studio, 'Under construction');
   studio.leave(1);
   try {
-    build(project.id);
+    useProject(project.id);
   } finally {
     deleteProject(browser, project.id);
   }
   logOut(browser);
 });
 
-function build(project) {
+function useProject(project) {
   const page = open('/studio/projects/{id}', { id: project });
   const environment = createEnvironment(page, project);
   page.leave(1);
   awaitStatus(environment, 'stopped');
-  live(open('/studio/environments/{id}', { id: environment }), environment);
-  const again = open('/studio/projects/{id}', { id: project });
-  changeProject(again, project, 'It was a pleasure.');
-  again.leave(1);
+  useEnvironment(open('/studio/environments/{id}', { id: environment }), environment);
+  const projectPage = open('/studio/projects/{id}', { id: project });
+  changeProject(projectPage, project, 'It was a pleasure.');
+  projectPage.leave(1);
 }
 
-function live(page, environment) {
+function useEnvironment(page, environment) {
   operate(page, environment, 'start');
   awaitStatus(environment, 'running');
   attach(page, environment);

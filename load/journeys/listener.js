@@ -9,20 +9,20 @@ import { projectVersion } from '../lib/projects.js';
 import { Sequence } from '../lib/sequence.js';
 import { hold } from '../lib/socket.js';
 
-/** How long a listener stays connected; then it leaves, so that new ones can start at a steady rate. */
-const LIFE_MS = 28_000;
+/** Time for which a listener stays connected. It then ends, so that listeners can start at a steady rate. */
+const DURATION_MS = 28_000;
 const PING_EVERY_MS = 5_000;
-const COME_BACK_SECONDS = 0.5;
+const RECONNECT_DELAY_SECONDS = 0.5;
 /** Time for the last events to arrive. */
-const LAST_WORDS_MS = 1_500;
+const LAST_EVENTS_MS = 1_500;
 
-/** Listens for `LIFE_MS`, over as many connections as that takes. */
+/** Listens for `DURATION_MS`. Connects again whenever the connection ends earlier. */
 export const listener = journey((stage) => {
-  const ends = Date.now() + LIFE_MS;
+  const ends = Date.now() + DURATION_MS;
   const lines = new Sequence();
   do {
     listen(stage, ends, lines);
-    sleep(COME_BACK_SECONDS);
+    sleep(RECONNECT_DELAY_SECONDS);
   } while (Date.now() < ends);
   lines.judge('every log line arrives once');
 });
@@ -49,7 +49,7 @@ function listen({ token, project, environment }, ends, lines) {
   };
   const end = (socket) => {
     const version = projectVersion(client, project);
-    socket.after(LAST_WORDS_MS, () => {
+    socket.after(LAST_EVENTS_MS, () => {
       changes.judge('every change arrives once', version);
       check(counted, { 'every pong arrives': ({ pings, pongs }) => pings === pongs });
       socket.close();

@@ -4,7 +4,7 @@ import { browser } from '../lib/http.js';
 import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 
-/** Goes from the home page to the project that stays published for the whole run. */
+/** Goes from the home page to the project that stays published during the run. */
 export const visitor = journey(({ exhibit }) => {
   const home = open('/');
   home.call('GET', '/api/fleet');

@@ -7,12 +7,12 @@ export const journeys = new Rate('journeys');
 /** Number of finished journeys. A threshold on a rate passes without samples; one on a counter does not. */
 const done = new Counter('journeys_done');
 
-/** Wraps a journey to count it; one that throws has failed. */
-export function journey(go) {
+/** Wraps the steps of a journey to count it. A journey that throws has failed. */
+export function journey(run) {
   return (stage) => {
     let ended = false;
     try {
-      go(stage);
+      run(stage);
       ended = true;
       done.add(1);
     } finally {

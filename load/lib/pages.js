@@ -1,5 +1,5 @@
-// Simulates pages in a browser: the document, its files, the calls of its script, and the beacon that reports all of it when the visitor
-// leaves. Times are real where k6 can measure them; values that need a screen are made up, in the good range.
+// Simulates pages in a browser: the document, its files, the calls of its script, and the beacon that the page sends when the visitor
+// leaves. Times that k6 can measure are real. Values that only a screen could produce are random, in the good range.
 
 import { sleep } from 'k6';
 import exec from 'k6/execution';

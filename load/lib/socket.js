@@ -7,7 +7,7 @@ import ws from 'k6/ws';
 import { EDGE } from './settings.js';
 
 const sent = new Counter('socket_sent');
-const heard = new Counter('socket_heard');
+const received = new Counter('socket_heard');
 /** Time from an event to its acknowledgement. */
 const acknowledged = new Trend('socket_ack', true);
 
@@ -25,7 +25,7 @@ const REFUSED = '44';
 export function hold(token, on) {
   const answer = ws.connect(ADDRESS, {}, (socket) => {
     const client = new Client(socket, token, on);
-    socket.on('message', (frame) => client.hear(frame));
+    socket.on('message', (frame) => client.receive(frame));
   });
   if (answer.status !== 101) {
     on.refused(`${answer.status} ${answer.body}`);
@@ -61,7 +61,8 @@ class Client {
     this.socket.close();
   }
 
-  hear(frame) {
+  /** Handles a frame from the service. */
+  receive(frame) {
     if (frame === PING) {
       this.socket.send(PONG);
     } else if (frame.startsWith(OPEN)) {
@@ -70,7 +71,7 @@ class Client {
       this.on.connected(this);
     } else if (frame.startsWith(EVENT)) {
       const [event, payload] = JSON.parse(frame.slice(EVENT.length));
-      heard.add(1, { event });
+      received.add(1, { event });
       this.on[event]?.(payload);
     } else if (frame.startsWith(ACK)) {
       const at = frame.indexOf('[');

@@ -1,6 +1,6 @@
-// Fixtures shared by journeys: registered users, a published project, and the targets of listeners: a project that keeps changing, and a
-// running environment. The environment has its own project, because a change evicts its project from the cache for a while. Created before
-// the first journey and deleted after the last; accounts remain, because the service does not delete accounts.
+// Fixtures that journeys share: registered users, a published project, and the targets of listeners (a project that keeps changing, and a
+// running environment). The environment has its own project, because a change evicts its project from the cache for a while. The fixtures
+// exist from before the first journey until after the last. Accounts remain, because the service does not delete accounts.
 
 import { logIn, register } from './accounts.js';
 import { awaitStatus, createEnvironment, operate } from './environments.js';
@@ -23,7 +23,7 @@ export function setUp(size) {
   return { people, host, token, exhibit, project, environment };
 }
 
-/** Deletes the fixtures, and the remains of interrupted journeys. */
+/** Deletes the fixtures, and the data that interrupted journeys left. */
 export function tearDown({ people, host }) {
   for (const person of [...people, host]) {
     logIn(browser, person);
