@@ -127,10 +127,10 @@ fn compose(report: &mut Report) -> Result<()> {
     }
     report.step("compose smoke", || {
         // Unoptimised: this proves that the parts fit together, and an optimised build would take longer than all other steps.
-        let said = capture(task(&script).env("PROFILE", "dev").current_dir(paths::root()))?;
-        eprintln!("{}", said.text.trim_end());
-        match Outcome::from_summary(&said.text) {
-            Some(outcome) if said.success || outcome.failed > 0 => Ok(outcome),
+        let captured = capture(task(&script).env("PROFILE", "dev").current_dir(paths::root()))?;
+        eprintln!("{}", captured.text.trim_end());
+        match Outcome::from_summary(&captured.text) {
+            Some(outcome) if captured.success || outcome.failed > 0 => Ok(outcome),
             _ => Ok(Outcome::failed("the script did not finish")),
         }
     })

@@ -22,7 +22,7 @@ pub struct Args {
     /// Drill every alert; writes docs/ALERTS.md when all of them pass.
     #[arg(long)]
     all: bool,
-    /// Instead, run a cold start, load and a rolling restart, during which no alert may fire.
+    /// Run a cold start, load and a rolling restart instead of drills; no alert may fire.
     #[arg(long, conflicts_with_all = ["all", "names"])]
     quiet: bool,
     /// Divide every interval and wait of the monitoring by this number.

@@ -21,7 +21,7 @@ pub struct Args {
     /// Kill Redis, restart it, and check that events cross replicas again.
     #[arg(long)]
     restart_redis: bool,
-    /// Instead, measure the memory that this many silent clients take on one replica.
+    /// Measure the memory that this many silent clients use on one replica, instead of running the proof.
     #[arg(long, value_name = "CLIENTS", value_parser = clap::value_parser!(u32).range(1..))]
     idle: Option<u32>,
     /// Build optimised binaries.

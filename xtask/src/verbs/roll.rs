@@ -1,4 +1,4 @@
-//! `cargo xtask roll`: replaces every replica, or the edge, under load.
+//! `cargo xtask roll`: replaces every replica under load or, with `--edge`, stops, starts and reloads the edge.
 
 use anyhow::Result;
 use devstack::cargo;
@@ -9,7 +9,7 @@ use rustix::process::Signal;
 
 use crate::form::Choice;
 
-/// Replace every replica, or the edge, under load.
+/// Replace every replica, or restart the edge, under load.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -18,7 +18,7 @@ pub struct Args {
     /// Kill the replicas instead of shutting them down gracefully.
     #[arg(long)]
     kill: bool,
-    /// Instead, stop, start and reload the edge.
+    /// Stop, start and reload the edge instead of replacing the replicas.
     #[arg(long, conflicts_with = "kill")]
     edge: bool,
     #[command(flatten)]
