@@ -48,10 +48,10 @@ pub fn command() -> Command {
 
 /// Runs `cargo test` and counts its tests, because cargo also succeeds when a filter matches none.
 pub fn test(command: &mut Command) -> Result<Outcome> {
-    let said = capture(command)?;
-    eprintln!("{}", said.text.trim_end());
-    let outcome = counted(&said.text);
-    Ok(if said.success || outcome.failed > 0 { outcome } else { Outcome::failed("the tests did not run") })
+    let captured = capture(command)?;
+    eprintln!("{}", captured.text.trim_end());
+    let outcome = counted(&captured.text);
+    Ok(if captured.success || outcome.failed > 0 { outcome } else { Outcome::failed("the tests did not run") })
 }
 
 /// Adds up the summary lines of test programs, such as `test result: ok. 3 passed; 0 failed; 0 ignored; …`.

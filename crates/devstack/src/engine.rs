@@ -34,9 +34,9 @@ const STOP_SECONDS: u8 = 5;
 
 /// A reachable engine.
 pub struct Engine {
-    /// Its address: `unix://` and the path of its socket.
+    /// The engine's address: `unix://` and the path of its socket.
     pub host: String,
-    /// Its version, such as `28.5.1`.
+    /// The engine's version, such as `28.5.1`.
     pub version: String,
     socket: PathBuf,
 }
@@ -64,7 +64,8 @@ impl Engine {
         Ok(engine)
     }
 
-    /// As [`Engine::find`]; where none responds at the default address, the program of [`provider`] may start one.
+    /// Finds an engine as [`Engine::find`] does. If none responds at the default address, starts one with the program of [`provider`], if
+    /// there is such a program.
     fn find_or_start() -> Result<Self> {
         match (Self::find(), provider("engine")) {
             (Err(_), Some(program)) if chosen().is_none() => {
@@ -107,14 +108,15 @@ impl Engine {
         if self.get(&description).is_ok() {
             return Ok(());
         }
-        let said = if let Some(program) = provider("images") {
+        let output = if let Some(program) = provider("images") {
             capture_ok(task(program).arg(image))?
         } else {
             let (name, tag) = image.split_once(':').context("an image must have a tag")?;
             // The result is in the text, not in the status.
             self.call("POST", &format!("/images/create?fromImage={name}&tag={tag}"))?.1
         };
-        self.get(&description).with_context(|| format!("failed to get {image}: {}", said.trim_end().lines().last().unwrap_or_default()))?;
+        self.get(&description)
+            .with_context(|| format!("failed to get {image}: {}", output.trim_end().lines().last().unwrap_or_default()))?;
         Ok(())
     }
 

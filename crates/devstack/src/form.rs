@@ -1,10 +1,10 @@
 //! The form of a stack: the demo, or the service behind a domain as docs/OPERATIONS.md sets it up. This module lists their differences;
 //! `stack` and `ports` apply them.
 
-/// How a stack is configured.
+/// The form of a stack.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
-    /// As `docker compose up` without an `.env`: any host, plain HTTP, metrics without a token.
+    /// Like `docker compose up` without an `.env`: any host, plain HTTP, metrics without a token.
     #[default]
     Demo,
     /// Behind a host name: HTTPS, Secure cookies, a token for the metrics.

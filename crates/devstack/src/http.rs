@@ -43,11 +43,11 @@ fn trusted_roots() -> Option<Trusted> {
 
 /// A response of any status.
 pub struct Answer {
-    /// Its HTTP status.
+    /// The HTTP status.
     pub status: u16,
-    /// Its headers; [`Answer::header`] reads one as text.
+    /// The headers; [`Answer::header`] reads one as text.
     pub headers: ureq::http::HeaderMap,
-    /// Its body as text.
+    /// The body as text.
     pub body: String,
 }
 

@@ -49,9 +49,9 @@ pub fn fixed_ports(replicas: u16) -> Result<Ports> {
 
 /// The parameters of a stack.
 pub struct Plan {
-    /// The folder of its data, logs and generated configuration.
+    /// The folder of the stack's data, logs and generated configuration.
     pub folder: PathBuf,
-    /// Its ports and its form.
+    /// The stack's ports and form.
     pub ports: Ports,
     /// The number of replicas.
     pub replicas: u16,
@@ -159,7 +159,7 @@ impl Stack {
         if self.plan.ports.form() == Form::Production {
             self.metrics_token()?;
         }
-        // All replicas start at once, as in compose; the waits come after.
+        // Starts all replicas simultaneously, as compose does, and then waits for them.
         let mut replicas = (1..=self.plan.replicas).map(|number| self.launch_replica(number, &[])).collect::<Result<Vec<_>>>()?;
         for (number, replica) in (1..).zip(&mut replicas) {
             self.await_replica(number, replica)?;
@@ -215,7 +215,7 @@ impl Stack {
         self.plan.ports.url(Port::Edge)
     }
 
-    /// Its ports.
+    /// The stack's ports.
     #[must_use]
     pub fn ports(&self) -> &Ports {
         &self.plan.ports
@@ -231,12 +231,12 @@ impl Stack {
         self.phases.iter_mut().flatten().try_for_each(Process::check)
     }
 
-    /// The folder of its secrets.
+    /// The folder of the stack's secrets.
     fn secrets(&self) -> PathBuf {
         secrets_of(&self.plan.folder)
     }
 
-    /// The folder of its generated configuration.
+    /// The folder of the stack's generated configuration.
     fn config(&self) -> PathBuf {
         self.plan.folder.join("config")
     }

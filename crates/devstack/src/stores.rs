@@ -35,7 +35,7 @@ pub struct Store {
 
 /// The location and the credentials of a store.
 pub struct StorePlan<'a> {
-    /// Its folder; it may hold data of an earlier start.
+    /// The store's folder; it may hold data of an earlier start.
     pub folder: &'a Path,
     /// The folder for logs.
     pub logs: &'a Path,
@@ -43,7 +43,7 @@ pub struct StorePlan<'a> {
     pub port: u16,
     /// The password of the user `vitrine`, or Redis' only one.
     pub password: &'a str,
-    /// What Postgres may lose in a crash.
+    /// Whether Postgres may lose data in a crash.
     pub durability: Durability,
 }
 
@@ -98,7 +98,8 @@ pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
         .grace(Duration::from_secs(20))
         .start()?;
     let is_ready = || {
-        capture(task(bin.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port, "-d", "vitrine"])).is_ok_and(|said| said.success)
+        capture(task(bin.join("pg_isready")).args(["-q", "-h", "127.0.0.1", "-p", &port, "-d", "vitrine"]))
+            .is_ok_and(|captured| captured.success)
     };
     process.wait_ready(START_LIMIT, is_ready)?;
     create_database(bin, plan)?;

@@ -141,12 +141,12 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
 }
 
 impl Tool {
-    /// Its path; fails with the command that installs it.
+    /// The tool's path; fails with the command that installs it.
     pub fn path(&self) -> Result<PathBuf> {
         self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
     }
 
-    /// Its path, if it is installed and new enough.
+    /// The tool's path, if the tool is installed and new enough.
     #[must_use]
     pub fn find(&self) -> Option<PathBuf> {
         if let Source::Library(_) = self.source {
@@ -180,7 +180,7 @@ impl Tool {
         let Some((argument, least)) = self.at_least else {
             return true;
         };
-        capture(task(path).arg(argument)).is_ok_and(|said| version_in(&said.text).is_some_and(|version| version >= least))
+        capture(task(path).arg(argument)).is_ok_and(|captured| version_in(&captured.text).is_some_and(|version| version >= least))
     }
 }
 

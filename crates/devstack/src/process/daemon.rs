@@ -64,7 +64,7 @@ impl Daemon {
         self
     }
 
-    /// Time that it may take to stop before it is killed (10 s by default).
+    /// Time for the program to stop before it is killed (10 s by default).
     #[must_use]
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
@@ -85,7 +85,7 @@ impl Daemon {
 
 /// A running child; dropping it stops it.
 pub struct Process {
-    /// Its name in messages.
+    /// The child's name in messages.
     pub name: String,
     child: Child,
     pid: Pid,
@@ -105,7 +105,7 @@ impl Process {
         Ok(Self { name: name.to_owned(), pid, child, log, stop: Signal::TERM, grace: Duration::from_mins(1), restarts: None })
     }
 
-    /// Waits for its end; an interrupt ends the wait with an error, and dropping the value stops the child.
+    /// Waits until the child ends. An interrupt ends the wait with an error; dropping the value then stops the child.
     pub(super) fn wait(&mut self) -> Result<ExitStatus> {
         loop {
             if let Some(status) = self.child.try_wait()? {
@@ -157,7 +157,7 @@ impl Process {
         self.check()
     }
 
-    /// The last lines of its log, ready to be appended to a message.
+    /// The last lines of the child's log, ready to be appended to a message.
     pub fn log_tail(&self) -> String {
         self.log.as_deref().map_or_else(String::new, |log| {
             let text = fs::read(log).unwrap_or_default();
@@ -166,7 +166,7 @@ impl Process {
         })
     }
 
-    /// Asks it to stop without waiting for it.
+    /// Sends the child its stop signal, and does not wait for its end.
     pub(crate) fn ask_to_stop(&self) {
         // The signal fails if the child has already exited.
         let _ = match self.log {
@@ -183,12 +183,12 @@ impl Process {
         self.pid
     }
 
-    /// Sends it a signal that may not end it.
+    /// Sends the child a signal that does not end it.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill_process(self.pid, signal).with_context(|| format!("failed to signal {}", self.name))
     }
 
-    /// Sends it a signal and waits for its end, within its grace period.
+    /// Sends the child a signal and waits for its end, within the grace period.
     pub fn end(&mut self, signal: Signal) -> Result<ExitStatus> {
         self.signal(signal)?;
         let start = Instant::now();
@@ -201,7 +201,7 @@ impl Process {
         }
     }
 
-    /// Stops it: the stop signal, its grace period, then SIGKILL for the whole group.
+    /// Stops the child: the stop signal, the grace period, then SIGKILL for the whole group.
     pub fn stop(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
             self.ask_to_stop();

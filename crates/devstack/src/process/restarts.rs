@@ -12,7 +12,7 @@ pub struct Restarts {
     started: Instant,
     /// The pause before the next start; doubled each time that the daemon exits soon.
     pause: Duration,
-    /// The time of the next start; `None` while it runs.
+    /// The time of the next start; `None` while the daemon runs.
     due: Option<Instant>,
 }
 

@@ -23,9 +23,9 @@ pub fn run(command: &mut Command) -> Result<bool> {
 
 /// The result and the output of a captured task.
 pub struct Captured {
-    /// Whether it exited with 0.
+    /// Whether the task exited with 0.
     pub success: bool,
-    /// Its output and its errors, in the order they were written.
+    /// Standard output and standard error, in the order of writing.
     pub text: String,
 }
 

@@ -40,7 +40,7 @@ impl Stack {
     /// Holds this many connections to Postgres, each with a shared lock, until the returned process is dropped.
     pub fn hold_connections(&self, count: u16) -> Result<Process> {
         let script = self.plan.folder.join("hold.sql");
-        // Sleeps between statements, so that Postgres notices at once that the client has gone.
+        // Sleeps between statements, so that Postgres notices immediately when the client has disconnected.
         fs::write(&script, "BEGIN;\nSELECT FROM leases;\n\\sleep 1 s\nCOMMIT;\n")?;
         let program = stores::postgres_programs()?.join("pgbench");
         let variables = self.postgres_client()?;

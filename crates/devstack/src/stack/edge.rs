@@ -1,4 +1,4 @@
-//! The edge of a stack: starts, stops and reloads Caddy with the project's own Caddyfile.
+//! The edge of a stack: starts, stops and reloads Caddy with the Caddyfile of the repository.
 
 use std::process::ExitStatus;
 use std::time::Duration;
@@ -33,30 +33,30 @@ impl Stack {
         Ok(())
     }
 
-    /// Reloads the Caddyfile, as an operator does after a change. Returns once the old configuration has ended.
+    /// Reloads the Caddyfile, as an operator does after a change. Returns once the new configuration is in use.
     pub fn reload_edge(&self) -> Result<()> {
         let mut reload = task(CADDY.path()?);
         reload.args(["reload", "--force", "--address", &self.plan.ports.address(Port::CaddyAdmin)?, "--adapter", "caddyfile", "--config"]);
-        let said = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
-        ensure!(said.success, "the edge failed to reload its configuration: {}", said.text);
+        let reloaded = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
+        ensure!(reloaded.success, "the edge failed to reload its configuration: {}", reloaded.text);
         Ok(())
     }
 
     fn launch_edge(&self) -> Result<Process> {
         let daemon = self.daemon("caddy", &CADDY.path()?).args(["run", "--adapter", "caddyfile", "--config"]);
         let daemon = self.edge_variables()?.into_iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value));
-        // Above the Caddyfile's own grace period.
+        // Longer than the grace period in the Caddyfile.
         let mut caddy = daemon.args([paths::root().join("Caddyfile")]).grace(Duration::from_secs(20)).start()?;
         let ports = &self.plan.ports;
         let health = format!("{}/health", ports.url(Port::Edge)?);
-        // Caddy creates its authority and the certificate while it starts.
+        // Caddy creates its certificate authority and the site's certificate while it starts.
         let root = self.data("caddy")?.join("caddy/pki/authorities/local/root.crt");
         let is_trusted = || ports.form().site().is_none() || http::trust(&root).is_ok();
         caddy.wait_ready(START_LIMIT, || is_trusted() && http::is_ok(&health))?;
         Ok(caddy)
     }
 
-    /// The variables of the Caddyfile.
+    /// The environment variables that the Caddyfile reads, and Caddy's own folders.
     fn edge_variables(&self) -> Result<Vec<(&'static str, String)>> {
         let ports = &self.plan.ports;
         let upstreams = (1..=self.plan.replicas).map(|number| ports.address(Port::Backend(number))).collect::<Result<Vec<_>>>()?;

@@ -80,9 +80,9 @@ impl Stack {
         alertmanager.wait_ready(START_LIMIT, || http::is_ok(&format!("{url}/-/ready")))?;
 
         let url = ports.url(Port::Prometheus)?;
-        // At a higher speed it takes a whole core, and the service has priority: on a core that both want, a replica gets 90 %, more than
-        // HighCPUUsage's threshold. A nice value, not the idle policy: under that one it would get no time on a machine where other
-        // programs use all of it. With fewer garbage collections it takes a sixth less (100 is the default of Go).
+        // At a higher speed, Prometheus needs a whole core. Its nice value gives the service priority: on a core that both compete for, a
+        // replica gets 90 %, more than HighCPUUsage's threshold. Under the idle policy, Prometheus would get no time on a saturated
+        // machine. Fewer garbage collections reduce its CPU use by a sixth (100 is the default of Go).
         let (niceness, garbage) = if speed > 1 { ("10", "400") } else { ("0", "100") };
         let mut prometheus = self
             .daemon("prometheus", Path::new("nice"))
@@ -100,9 +100,9 @@ impl Stack {
                 "--web.enable-lifecycle".to_owned(),
                 // Exposes the sample_limit of each job, which CardinalityGrowth compares with.
                 "--enable-feature=extra-scrape-metrics".to_owned(),
-                // The default, divided like all other durations.
+                // The default, divided by the speed like all other durations.
                 format!("--rules.alert.resend-delay={}ms", 60_000 / speed),
-                // Likewise: how long a series outlives a target that was removed from the configuration.
+                // Also the default divided by the speed: the time for which a series outlives a target that is no longer configured.
                 format!("--query.lookback-delta={}ms", 300_000 / speed),
             ])
             .start()?;

@@ -1,5 +1,4 @@
-//! Installs missing programs: Debian packages on the machine, everything else into `.tools/`. The table in `tools.rs` lists programs and
-//! their providers.
+//! Installs missing tools: Debian packages on the machine, everything else into `.tools/`. `tools.rs` lists the tools and their providers.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -11,7 +10,7 @@ use super::{Source, Tool, is_executable};
 use crate::paths;
 use crate::process::{capture, capture_ok, run, task};
 
-/// Installs the tools with one command per provider.
+/// Installs the tools: one command for the tools of each provider, but one for every crate.
 pub fn all(tools: &[&Tool]) -> Result<()> {
     let mut packages: Vec<&str> = Vec::new();
     let mut wheels = Vec::new();
@@ -61,18 +60,18 @@ fn on_path(program: &str) -> bool {
 }
 
 fn has_python() -> bool {
-    on_path("python3") && capture(task("python3").args(["-c", "import venv, ensurepip"])).is_ok_and(|said| said.success)
+    on_path("python3") && capture(task("python3").args(["-c", "import venv, ensurepip"])).is_ok_and(|captured| captured.success)
 }
 
 fn debian(packages: &[&str]) -> Result<()> {
     let list = packages.join(" ");
     ensure!(
         rustix::process::geteuid().is_root() && on_path("apt-get"),
-        "only root on a Debian system can install: apt-get install --yes --no-install-recommends {list}"
+        "the installation requires root on a Debian system: apt-get install --yes --no-install-recommends {list}"
     );
     say(&format!("Debian: {list}"));
     let new: Vec<&str> = packages.iter().copied().filter(|package| !is_installed(package)).collect();
-    let _policy = NoDaemons::begin()?;
+    let _policy = DaemonPolicy::forbid()?;
     apt(&["update", "--quiet=2"])?;
     let flags = ["install", "--yes", "--quiet=2", "--no-install-recommends"];
     apt(&[&flags, packages].concat())?;
@@ -85,40 +84,42 @@ fn apt(args: &[&str]) -> Result<()> {
 }
 
 fn is_installed(package: &str) -> bool {
-    capture(task("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package])).is_ok_and(|said| said.text == "installed")
+    capture(task("dpkg-query").args(["--show", "--showformat=${db:Status-Status}", package]))
+        .is_ok_and(|captured| captured.text == "installed")
 }
 
-/// While this value lives, new packages do not start their daemons, which nobody asked for and which would take the ports of our own
-/// instances.
-struct NoDaemons {
-    written: Option<PathBuf>,
+/// Prevents new packages from starting their daemons while this value exists: the daemons would occupy the ports of our own instances. On
+/// a machine that has its own policy, that policy decides.
+struct DaemonPolicy {
+    /// The policy file, if this value has created it; removed on drop.
+    created: Option<PathBuf>,
 }
 
-impl NoDaemons {
-    fn begin() -> Result<Self> {
+impl DaemonPolicy {
+    fn forbid() -> Result<Self> {
         let policy = Path::new("/usr/sbin/policy-rc.d");
         if policy.exists() {
-            // The machine has a policy of its own, set by its administrator.
-            return Ok(Self { written: None });
+            // The machine's administrator has set a policy.
+            return Ok(Self { created: None });
         }
         fs::write(policy, "#!/bin/sh\nexit 101\n")
             .and_then(|()| fs::set_permissions(policy, Permissions::from_mode(0o755)))
-            .context("failed to keep packages from starting their daemons")?;
-        Ok(Self { written: Some(policy.to_path_buf()) })
+            .context("failed to prevent packages from starting their daemons")?;
+        Ok(Self { created: Some(policy.to_path_buf()) })
     }
 }
 
-impl Drop for NoDaemons {
+impl Drop for DaemonPolicy {
     fn drop(&mut self) {
-        if let Some(policy) = &self.written
+        if let Some(policy) = &self.created
             && let Err(error) = fs::remove_file(policy)
         {
-            eprintln!("please remove {}: {error}", policy.display());
+            eprintln!("failed to remove {}: {error}; remove it by hand", policy.display());
         }
     }
 }
 
-/// Keeps the daemons of new packages from starting at the next boot.
+/// Disables the daemons of new packages, so that the next boot does not start them.
 fn disable_units(packages: &[&str]) -> Result<()> {
     if !on_path("systemctl") {
         return Ok(());
@@ -130,7 +131,7 @@ fn disable_units(packages: &[&str]) -> Result<()> {
             .filter(|file| file.contains("/systemd/system/") && !file.contains('@'))
             .filter_map(|file| Path::new(file).file_name());
         for unit in units {
-            // systemctl refuses units that cannot be enabled; those need no disabling.
+            // Ignores refusals: systemctl refuses only units that cannot be enabled.
             capture(task("systemctl").arg("disable").arg(unit))?;
         }
     }
@@ -140,7 +141,7 @@ fn disable_units(packages: &[&str]) -> Result<()> {
 fn pip(wheels: &[&str]) -> Result<()> {
     say(&format!("PyPI: {}", wheels.join(" ")));
     let venv = paths::tools().join("venv");
-    // Not the environment's `pip`, whose shebang contains the path where the environment was created.
+    // Runs `python -m pip`: the shebang of `bin/pip` contains the path at which the virtual environment was created, which may have moved.
     let python = venv.join("bin/python3");
     if !is_executable(&python) {
         capture_ok(task("python3").args(["-m", "venv"]).arg(&venv))?;
@@ -151,7 +152,7 @@ fn pip(wheels: &[&str]) -> Result<()> {
 
 fn compile(name: &str, version: &str) -> Result<()> {
     say(&format!("crate registry: {name} {version} (compiles for a minute or two)"));
-    // Not optimised: a check runs for seconds, and an optimised build takes longer than any other installation.
+    // Unoptimised: the tools run for seconds only, and an optimised build would take longer than any other installation.
     let flags = ["install", name, "--version", version, "--debug", "--locked", "--quiet", "--root"];
     ensure!(run(task("cargo").args(flags).arg(paths::tools()))?, "cargo install {name} failed");
     Ok(())
