@@ -1,5 +1,6 @@
-//! The worst-case number of samples in a scrape of each job, derived by `tests/contract/cardinality.rs`; and the proof that hostile clients of a whole stack create no series and that no scrape comes near its limit. The attack
-//! ends with its own counter-proof: without the relabelling of prometheus.yml, the same traffic takes the edge over its share.
+//! The worst-case number of samples in a scrape of each job, derived by `tests/contract/cardinality.rs`; and the proof that hostile clients
+//! of a whole stack create no series, and that no scrape comes near its limit. The attack ends with its own counter-proof: without the
+//! relabelling of prometheus.yml, the same traffic takes the edge over its share.
 
 use std::fs;
 use std::time::{Duration, SystemTime};

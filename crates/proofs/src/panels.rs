@@ -1,8 +1,8 @@
-//! Proves that panels work: under load none of them is empty, and each reacts to the failure it exists to show.
+//! Proves that the dashboards' panels work: under load, every panel has data, and every panel reacts to the failure that it must show.
 //!
-//! `panels/causes` injects the failures, and `panels/typescript` lists them for the dashboards' sources. `panels/shown` queries the data of
-//! a panel, `panels/baseline` decides whether the data has moved from its baseline, and `panels/proof` runs the proof. The panels
-//! themselves belong to `dashboards`.
+//! `panels/proof` runs the proof. `panels/causes` injects the failures, `panels/shown` queries the data of a panel, and `panels/baseline`
+//! decides whether the data has left its baseline. `panels/typescript` lists the causes for the dashboards' sources. The dashboards are in
+//! `monitoring/grafana/`; `rule_tools::dashboards` reads them.
 
 mod baseline;
 mod causes;

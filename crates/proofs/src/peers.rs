@@ -1,6 +1,6 @@
-//! Compares one replica with other services that have the same six routes: `cargo xtask peers` starts them, tests, measures and judges
-//! them.
-//! The services are in `benches/peers/`; the order of a run is in `peers/proof.rs`.
+//! Compares one replica with its peers: the services in `benches/peers/`, which have the same six routes or only the health check.
+//! `cargo xtask peers` starts the replica and each peer, checks that their responses are equivalent, measures them in turn, and compares
+//! the figures with the goals. `peers/proof.rs` has the order of a run.
 
 pub(crate) mod cases;
 mod contract;

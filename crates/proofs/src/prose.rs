@@ -1,5 +1,5 @@
 //! The language check: phrases that `docs/STYLE.md` rules out, and misspellings, in documents, messages and comments.
-//! The phrases are in `prose/patterns.rs`. Which words to use instead is in `docs/STYLE.md`.
+//! `prose/patterns.rs` has the phrases, `docs/STYLE.md` their replacements.
 
 mod patterns;
 mod text;

@@ -52,7 +52,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     })
 }
 
-/// What a user does, and what an operator checks first.
+/// A user's first minutes, and an operator's first checks.
 fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     // The host name as browsers see it: platforms redirect back to it.
     let edge = ports.page(Port::Edge)?;

@@ -23,7 +23,7 @@ pub enum Proof {
 pub struct Block {
     /// `sh` or `js`.
     pub language: String,
-    /// Its contents.
+    /// The block's contents.
     pub text: String,
     pub proof: Proof,
 }

@@ -58,7 +58,7 @@ async function connect({ url, tokens, clients, project }) {
   return { subscribed: sockets.filter((socket) => socket.subscribed).length, busy, missing, refusal: sockets.find((socket) => socket.refusal)?.refusal };
 }
 
-/** Changes the project through one replica, again and again, and waits until every client has received each change. */
+/** Changes the project repeatedly through one replica, and waits until every client has received each change. */
 async function round({ replica, token, project, events, limit }) {
   const sent = new Map();
   let etag = (await fetch(`${replica}/api/projects/${project}`, { headers: { authorization: `Bearer ${token}` } })).headers.get('etag');

@@ -24,10 +24,10 @@ const OPTIONAL: [&Tool; 2] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT];
 
 /// An optional dependency of tests, announced by an environment variable; without the variable those tests do not run.
 struct Extra {
-    /// The name of its step in the report.
+    /// The name of the dependency's step in the report.
     step: &'static str,
     tool: &'static Tool,
-    /// The variable with its location: a program's path, or the folder `node_modules` of a library.
+    /// The variable with the dependency's location: a program's path, or the folder `node_modules` of a library.
     variable: &'static str,
     /// Printed where it is missing.
     skipped: &'static str,

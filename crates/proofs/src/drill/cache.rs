@@ -1,4 +1,4 @@
-//! Redis and its cache: ineffective, slow, down.
+//! Drills of Redis: the cache is ineffective, Redis is slow, Redis is down.
 
 use serde_json::Value;
 
@@ -6,19 +6,19 @@ use super::test_stack::send_and_forget;
 use super::traffic::Traffic;
 use super::{Drill, ends};
 
-/// Cache entries disappear faster than they are read.
+/// Cache entries disappear before they are read again.
 pub const FORGETFUL: Drill = Drill {
     alerts: &["LowCacheHitRate"],
     cause: "a script empties Redis ten times per second",
     mitigation: "the script is stopped",
     inject: |test| {
         let (url, bearer) = (format!("{}/api/auth/me", test.stack.edge()?), format!("Bearer {}", test.new_account()?));
-        let askers =
+        let traffic =
             Traffic::start(8, 2, move |client, _| send_and_forget(client, "GET", &url, &[("authorization", &bearer)], None::<&Value>));
         let script = test.stack.redis(&["-r", "-1", "-i", "0.1", "FLUSHDB"])?;
         Ok(Box::new(move |_| {
             drop(script);
-            drop(askers);
+            drop(traffic);
             Ok(())
         }))
     },
@@ -42,11 +42,11 @@ pub const DOWN: Drill = Drill {
     mitigation: "Redis is started",
     inject: |test| {
         let url = format!("{}/api/showcase", test.stack.edge()?);
-        let visitors = Traffic::start(10, 2, move |client, _| send_and_forget(client, "GET", &url, &[], None));
+        let traffic = Traffic::start(10, 2, move |client, _| send_and_forget(client, "GET", &url, &[], None));
         test.stack.kill_redis()?;
         Ok(Box::new(move |test| {
             test.stack.start_redis()?;
-            drop(visitors);
+            drop(traffic);
             Ok(())
         }))
     },

@@ -77,7 +77,7 @@ pub const DOWN: Drill = Drill {
     },
 };
 
-/// Members who read their projects again and again.
+/// Traffic of a member who lists their projects.
 fn project_readers(test: &TestStack, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let (edge, token) = (test.stack.edge()?, test.new_account()?);
     create_project(&edge, &token, "Often read")?;

@@ -57,7 +57,7 @@ pub const SLOW: Drill = Drill {
 /// Environments of one owner in one project.
 pub struct Environments {
     bearer: String,
-    places: Vec<String>,
+    urls: Vec<String>,
 }
 
 impl Environments {
@@ -65,12 +65,12 @@ impl Environments {
     pub fn make(test: &TestStack, count: usize) -> Result<Self> {
         let (edge, token) = (test.stack.edge()?, test.new_account()?);
         let project = create_project(&edge, &token, "Drilled")?;
-        let mut some = Self { bearer: format!("Bearer {token}"), places: Vec::new() };
+        let mut some = Self { bearer: format!("Bearer {token}"), urls: Vec::new() };
         for number in 0..count {
             let new = json!({ "name": format!("drill-{number}"), "image": IMAGE });
             let created = send("POST", &format!("{edge}/api/projects/{project}/environments"), &some.auth(), Some(&new))?;
             ensure!(created.status == 201, "environment: {}", created.body);
-            some.places.push(format!("{edge}{}", created.header("location")));
+            some.urls.push(format!("{edge}{}", created.header("location")));
         }
         some.wait_for("stopped")?;
         Ok(some)
@@ -82,17 +82,17 @@ impl Environments {
 
     /// Requests an action on every environment.
     pub fn all(&self, act: &str, status: u16) -> Result<()> {
-        for place in &self.places {
-            let answer = send("POST", &format!("{place}/{act}"), &self.auth(), None)?;
+        for url in &self.urls {
+            let answer = send("POST", &format!("{url}/{act}"), &self.auth(), None)?;
             ensure!(answer.status == status, "{act}: {} {}", answer.status, answer.body);
         }
         Ok(())
     }
 
     fn wait_for(&self, status: &str) -> Result<()> {
-        for place in &self.places {
+        for url in &self.urls {
             wait_until(&format!("an environment is {status}"), LIMIT, || {
-                let now = send("GET", place, &self.auth(), None)?.json()?;
+                let now = send("GET", url, &self.auth(), None)?.json()?;
                 Ok(now["status"].as_str().context("an environment has a status")? == status)
             })?;
         }
@@ -101,18 +101,18 @@ impl Environments {
 
     /// Requests an action at a rate, rotating through the environments.
     fn each(&self, per_second: u32, act: &'static str) -> Traffic {
-        let (bearer, places) = (self.bearer.clone(), self.places.clone());
+        let (bearer, urls) = (self.bearer.clone(), self.urls.clone());
         Traffic::start(per_second, 1, move |client, number| {
-            let place = &places[number as usize % places.len()];
-            send_and_forget(client, "POST", &format!("{place}/{act}"), &[("authorization", &bearer)], None);
+            let url = &urls[number as usize % urls.len()];
+            send_and_forget(client, "POST", &format!("{url}/{act}"), &[("authorization", &bearer)], None);
         })
     }
 
-    /// Deletes them all.
+    /// Deletes the environments.
     pub fn delete(&self) -> Result<()> {
-        for place in &self.places {
+        for url in &self.urls {
             wait_until("an environment can be deleted", LIMIT, || {
-                Ok(matches!(send("DELETE", place, &self.auth(), None)?.status, 202 | 404))
+                Ok(matches!(send("DELETE", url, &self.auth(), None)?.status, 202 | 404))
             })?;
         }
         Ok(())

@@ -29,7 +29,7 @@ pub const REFUSED: Drill = Drill {
     },
 };
 
-/// Clients connect and disconnect at once.
+/// Clients connect and disconnect immediately.
 pub const CHURN: Drill = Drill {
     alerts: &["WebSocketChurnHigh"],
     cause: "a client connects and disconnects twenty times per second",

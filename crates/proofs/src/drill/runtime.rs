@@ -51,10 +51,10 @@ pub const PANIC: Drill = Drill {
     inject: |test| {
         let fault = test.fault(json!({ "fault": "panic", "route": "/api/showcase" }))?;
         let url = format!("{}/api/showcase", test.stack.edge()?);
-        let visitors = Traffic::start(5, 1, move |client, _| send_and_forget(client, "GET", &url, &[], None));
+        let traffic = Traffic::start(5, 1, move |client, _| send_and_forget(client, "GET", &url, &[], None));
         Ok(Box::new(move |test| {
             test.end_fault(&fault)?;
-            drop(visitors);
+            drop(traffic);
             Ok(())
         }))
     },

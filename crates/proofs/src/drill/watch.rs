@@ -40,13 +40,13 @@ pub struct Times {
 }
 
 impl Times {
-    /// Whether it fired and, unless it cannot, notified.
+    /// Whether the alert fired and, unless it cannot notify, notified.
     #[must_use]
     pub fn are_begun(self) -> bool {
         self.firing.is_some() && (self.cannot_notify || self.notified.is_some())
     }
 
-    /// Whether it resolved and, unless it cannot, notified of that.
+    /// Whether the alert resolved and, unless it cannot notify, notified of its resolution.
     #[must_use]
     pub fn are_complete(self) -> bool {
         self.are_begun() && self.resolved.is_some() && (self.cannot_notify || self.resolution_notified.is_some())

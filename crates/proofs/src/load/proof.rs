@@ -16,7 +16,7 @@ use super::{Load, Summary, refuses_idle_scenarios};
 pub struct Options {
     /// The name of a script in `load/`.
     pub profile: &'static str,
-    /// How long the load lasts.
+    /// Duration of the load.
     pub duration: Duration,
     /// Whether the proof fails when a threshold is not met.
     pub gate: bool,

@@ -178,7 +178,7 @@ impl Receivers {
     }
 
     fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
-        // Alertmanager notifies at once of an alert older than its group wait, before it can know the inhibiting ones.
+        // Alertmanager notifies immediately of an alert older than its group wait, before it can know the inhibiting ones.
         let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
         let starts_at = now.trim().min(ends_at);
         let alert = |(name, labels): &(&str, Labels)| {

@@ -54,8 +54,8 @@ impl Receivers {
         let mail = stack::mail_sink(daemon("maildev", MAILDEV.path()?), &ports)?;
         let alertmanager = stack::alertmanager(daemon("alertmanager", ALERTMANAGER.path()?), &ports, root, &root.join("data"))?;
         let mut running = vec![simulator, mail, alertmanager];
-        let places = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
-        for (process, (port, path)) in running.iter_mut().zip(places) {
+        let health_checks = [(Port::ProviderSim, "health"), (Port::MailPage, "healthz"), (Port::Alertmanager, "-/ready")];
+        for (process, (port, path)) in running.iter_mut().zip(health_checks) {
             let url = format!("{}/{path}", ports.url(port)?);
             process.wait_ready(LIMIT, || http::is_ok(&url))?;
         }

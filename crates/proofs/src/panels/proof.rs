@@ -37,9 +37,9 @@ struct Case {
     name: String,
     cause: Cause,
     queries: Vec<Query>,
-    /// The problem with its data before the cause, if any.
+    /// The problem with the panel's data before the cause, if any.
     trouble: Option<String>,
-    /// How often it left its baseline without its cause.
+    /// Number of times that the panel left its baseline without its cause.
     restless: u8,
     moved: Moved,
 }
@@ -213,7 +213,7 @@ impl Case {
         }
     }
 
-    /// The problem with its data at a time, if any.
+    /// The problem with the panel's data at a time, if any.
     fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
         self.queries.iter().find_map(|query| match query.ask(test, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),

@@ -43,9 +43,9 @@ pub struct Fixture {
 
 /// The databases of one target.
 pub struct Stores {
-    /// The URL of its Postgres database.
+    /// The URL of the Postgres database.
     pub database_url: String,
-    /// The URL of its Redis database.
+    /// The URL of the Redis database.
     pub redis_url: String,
 }
 

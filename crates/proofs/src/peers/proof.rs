@@ -20,7 +20,7 @@ use super::target::{Name, Target};
 /// Fewer rounds give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;
 
-/// What to compare, and how long.
+/// The targets of the comparison, and its extent.
 pub struct Options {
     /// Number of rounds; each measures every target once.
     pub rounds: u32,

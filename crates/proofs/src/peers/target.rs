@@ -64,7 +64,7 @@ impl Name {
         !matches!(self, Self::BareAxum)
     }
 
-    /// Whether it accepts Socket.IO connections.
+    /// Whether the service accepts Socket.IO connections.
     pub const fn has_sockets(self) -> bool {
         self.is_vitrine() || matches!(self, Self::Fastify)
     }
@@ -83,26 +83,26 @@ impl fmt::Display for Name {
 /// A service that can be started.
 pub struct Target {
     pub name: Name,
-    /// The program and its arguments.
+    /// The service's program and its arguments.
     pub program: (PathBuf, Vec<OsString>),
-    /// Its databases.
+    /// The service's databases.
     pub place: Stores,
 }
 
 /// A running service; it stops when this is dropped.
 pub struct Running {
     process: Process,
-    /// Its base URL.
+    /// The service's base URL.
     pub url: String,
 }
 
 impl Running {
-    /// The id of its process.
+    /// The id of the service's process.
     pub fn pid(&self) -> u32 {
         self.process.pid().as_raw_nonzero().get().unsigned_abs()
     }
 
-    /// Its resident memory in MB.
+    /// The service's resident memory in MB.
     #[expect(clippy::cast_precision_loss, reason = "memory has fewer than 52 bits of KiB")]
     pub fn resident_mb(&self) -> f64 {
         machine::resident_kib(self.pid()) as f64 * 1024.0 / 1e6

@@ -1,6 +1,6 @@
 //! Restarts the edge and reloads its configuration under load. Clients that read a log over Socket.IO must receive the close frame 1001,
-//! must not all reconnect at once, and must miss no line. Acknowledged requests of other clients must take effect exactly once. The reasons
-//! are in docs/adr/0019-edge.md.
+//! must not all reconnect simultaneously, and must miss no line. Acknowledged requests of other clients must take effect exactly once.
+//! docs/adr/0019-edge.md gives the reasons.
 
 use std::time::{Duration, Instant};
 
