@@ -1,4 +1,4 @@
-//! The client's network: taken from the peer address, or from `X-Forwarded-For` when a trusted proxy sent the request.
+//! The client's network, derived from the peer address or, when a trusted proxy sent the request, from `X-Forwarded-For`.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -10,10 +10,10 @@ use ipnet::IpNet;
 use super::error::ApiError;
 use crate::config::Config;
 
-/// Prefix length of the IPv6 network that a provider assigns to one subscriber, who controls every address in it.
-const SUBSCRIBER: u8 = 64;
+/// Prefix length of the IPv6 network that an internet provider assigns to one subscriber. The subscriber controls every address in it.
+const SUBSCRIBER_PREFIX: u8 = 64;
 
-/// The network that made the request: an IPv4 address or an IPv6 /64. Every per-address limit uses it, so a client cannot evade a
+/// The network of the client: one IPv4 address or an IPv6 /64. Every per-address limit counts networks, so a client cannot evade a
 /// limit by switching addresses within its network. Do not use it in metrics or log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ClientNetwork(pub IpNet);
@@ -30,17 +30,17 @@ impl<S: AsRef<Config> + Sync> FromRequestParts<S> for ClientNetwork {
 fn network(address: IpAddr) -> IpNet {
     match address {
         IpAddr::V4(_) => address.into(),
-        IpAddr::V6(_) => IpNet::new(address, SUBSCRIBER).map_or_else(|_| address.into(), |network| network.trunc()),
+        IpAddr::V6(_) => IpNet::new(address, SUBSCRIBER_PREFIX).map_or_else(|_| address.into(), |network| network.trunc()),
     }
 }
 
-/// Walks the proxy chain from the nearest hop; the first untrusted address is the client.
+/// Walks the proxy chain, nearest hop first. The client is the first untrusted address or, if the chain has none, the last valid one.
 fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: &IpAddr| trusted.iter().any(|net| net.contains(address));
-    let reported: Vec<&str> =
+    let forwarded: Vec<&str> =
         headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).flat_map(|value| value.split(',')).collect();
     let mut client = peer.to_canonical();
-    for address in reported.iter().rev() {
+    for address in forwarded.iter().rev() {
         if !is_trusted(&client) {
             break;
         }
@@ -54,7 +54,7 @@ fn client(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
 mod tests {
     use super::*;
 
-    fn from(peer: &str, forwarded: &str) -> String {
+    fn network_of(peer: &str, forwarded: &str) -> String {
         let mut headers = HeaderMap::new();
         headers.insert("x-forwarded-for", forwarded.parse().unwrap());
         network(client(peer.parse().unwrap(), &headers, &["10.0.0.0/8".parse().unwrap()])).to_string()
@@ -62,16 +62,16 @@ mod tests {
 
     #[test]
     fn an_untrusted_proxy_counts_as_the_client() {
-        assert_eq!(from("192.0.2.1", "198.51.100.7"), "192.0.2.1/32");
+        assert_eq!(network_of("192.0.2.1", "198.51.100.7"), "192.0.2.1/32");
     }
 
     #[test]
-    fn addresses_before_the_last_untrusted_hop_are_ignored() {
-        assert_eq!(from("10.0.0.2", "203.0.113.9, 198.51.100.7"), "198.51.100.7/32");
+    fn addresses_left_of_the_last_untrusted_one_are_ignored() {
+        assert_eq!(network_of("10.0.0.2", "203.0.113.9, 198.51.100.7"), "198.51.100.7/32");
     }
 
     #[test]
-    fn a_client_is_one_ipv4_address_or_one_ipv6_network_of_64_bits() {
+    fn a_network_is_one_ipv4_address_or_64_bits_of_ipv6() {
         for (address, network) in [
             ("198.51.100.7", "198.51.100.7/32"),
             ("::ffff:198.51.100.7", "198.51.100.7/32"),
@@ -79,7 +79,7 @@ mod tests {
             ("2001:db8:1:2:ffff:ffff:ffff:ffff", "2001:db8:1:2::/64"),
             ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
         ] {
-            assert_eq!(from("10.0.0.2", address), network, "{address}");
+            assert_eq!(network_of("10.0.0.2", address), network, "{address}");
         }
     }
 }

@@ -1,4 +1,5 @@
-//! Extractors that reject with a problem: JSON bodies, paths, queries and headers.
+//! Extractors for JSON bodies, paths, queries and headers; they reject invalid requests with a problem. [`from_value`] applies the rules
+//! of JSON bodies to Socket.IO payloads.
 
 use axum::body::{Body, HttpBody};
 use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
@@ -11,10 +12,10 @@ use super::error::{ApiError, Code};
 use crate::config::Config;
 use crate::domain::validation::FieldError;
 
-/// Total bytes to read of a body that exceeds its limit. The excess is discarded, so that the client receives the response.
+/// Maximum number of bytes to read of a body that exceeds its limit. The excess is discarded.
 const DISCARD_LIMIT: usize = 8 << 20;
 
-/// A complete JSON object of the expected shape. Whether unknown fields are rejected is up to `T`.
+/// A request body that consists of one JSON object, deserialized to `T`. `T` decides whether unknown fields are rejected.
 pub struct ApiJson<T>(pub T);
 
 impl<S: AsRef<Config> + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T> {
@@ -23,15 +24,16 @@ impl<S: AsRef<Config> + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T>
     async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
         let (parts, body) = request.into_parts();
         let Config { request_timeout, body_limit, .. } = state.as_ref();
-        // Half of the request timeout, so that a slow client gets a 408 rather than a 503 that counts as our failure.
-        let arrived = tokio::time::timeout(*request_timeout / 2, read(body, *body_limit)).await;
-        let bytes = arrived.map_err(|_| ApiError::new(Code::RequestTimeout))??;
+        // Half of the request timeout, so that a slow client receives a 408. The request timeout itself would answer 503, which counts as
+        // a failure of the service.
+        let received = tokio::time::timeout(*request_timeout / 2, read(body, *body_limit)).await;
+        let bytes = received.map_err(|_| ApiError::new(Code::RequestTimeout))??;
         if !is_json(&parts) {
             return Err(ApiError::new(Code::UnsupportedMediaType));
         }
-        // serde would also deserialize a struct from an array.
+        // Without this check, serde would also deserialize a struct from an array.
         if !bytes.trim_ascii_start().starts_with(b"{") && is_json_text(&bytes) {
-            return Err(no_object());
+            return Err(not_an_object());
         }
         let mut deserializer = serde_json::Deserializer::from_slice(&bytes);
         let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
@@ -54,12 +56,12 @@ impl<S: AsRef<Config> + Sync, T: DeserializeOwned> FromRequest<S> for ApiJson<T>
 /// `validation_failed` with the path of the field.
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ApiError> {
     if !value.is_object() {
-        return Err(no_object());
+        return Err(not_an_object());
     }
     serde_path_to_error::deserialize(value).map_err(|error| shape_error(&error))
 }
 
-fn no_object() -> ApiError {
+fn not_an_object() -> ApiError {
     let (field, message) = (".".to_owned(), "must be a JSON object".to_owned());
     ApiError::validation(vec![FieldError { field, code: "invalid", message }])
 }
@@ -69,8 +71,8 @@ fn is_json(parts: &Parts) -> bool {
     media.split(';').next().unwrap_or_default().trim().eq_ignore_ascii_case("application/json")
 }
 
-/// Reads a body up to `limit`. Discards any excess, up to [`DISCARD_LIMIT`] in total: if the connection closes while the client
-/// is still sending, the client loses the response.
+/// Reads a body of at most `limit` bytes. Reads and discards the excess, up to [`DISCARD_LIMIT`]: if the connection closed while the
+/// client was still sending, the client would not receive the response.
 async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>, ApiError> {
     let (mut bytes, mut length) = (Vec::new(), 0_usize);
     while let Some(frame) = std::future::poll_fn(|context| std::pin::Pin::new(&mut body).poll_frame(context)).await {
@@ -104,7 +106,8 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
     } else {
         "invalid"
     };
-    // The path of an unknown or missing field ends at its parent; only the message names the field.
+    // The path of a missing or duplicate field, and that of an unknown field in a tagged enum, ends at its parent: only the message names
+    // the field. Other paths of unknown fields include the field.
     let named = message.split('`').nth(1).filter(|_| code != "invalid");
     let field = match (error.path().to_string(), named) {
         (path, Some(name)) if path == "." || path == name => name.to_owned(),
@@ -114,7 +117,7 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
     ApiError::validation(vec![FieldError { field, code, message }])
 }
 
-/// Path parameters. A value of the wrong type is `not_found`: no such resource can exist.
+/// Path parameters. The rejection is `not_found` when a value has the wrong type, because no such resource can exist.
 pub struct ApiPath<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath<T> {
@@ -126,7 +129,7 @@ impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for ApiPath
     }
 }
 
-/// Query parameters; `invalid_query` when they do not deserialize.
+/// Query parameters. The rejection is `invalid_query` when they do not deserialize.
 pub struct ApiQuery<T>(pub T);
 
 impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
@@ -139,7 +142,7 @@ impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for ApiQuery<T> {
     }
 }
 
-/// The value of a header that may be sent once.
+/// The value of a header that must not be repeated; `None` without the header.
 ///
 /// # Errors
 /// `invalid_header` when the header is repeated or is not visible ASCII.
