@@ -1,8 +1,9 @@
-//! The rows that invalidate cached entries: written in the transaction of the change, read by every replica.
+//! The rows that invalidate cached entries. The transaction of a change writes them, and every replica reads them.
 //! `cache/invalidations.rs` applies them; `docs/adr/0018-revocation.md` explains why they are rows.
 //!
-//! Transactions do not commit in the order of their numbers, so reading "all rows after the last one" would miss some.
-//! A reader keeps the snapshot of its last read: every transaction that is not visible in it is at or after its `oldest`.
+//! Transactions do not commit in the order of their numbers, so a reader of "all rows after the last one" would miss some. A reader
+//! therefore keeps the snapshot of its last read and its `oldest` transaction. Transactions whose rows the snapshot lacks have that number
+//! or a higher one, so the next read starts there.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -14,15 +15,15 @@ use crate::metrics::labels::Query;
 
 /// The channel that a commit with invalidations notifies.
 pub const CHANNEL: &str = "cache_invalidations";
-/// Retention of a row: longer than the lifetime of an entry that was loaded before its invalidation.
-const KEEP: Duration = Duration::from_mins(3);
+/// Retention of a row: longer than the lifetime of any cached entry that a change can invalidate.
+const RETENTION: Duration = Duration::from_mins(3);
 
 /// One invalidated entry.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// The number of the transaction that made the change.
     pub transaction: String,
-    /// The name of the cache; a newer replica may use caches that this one does not know.
+    /// The name of the cache. A replica of a newer release may use caches that this one does not know.
     pub cache: String,
     /// The entry's name within that cache.
     pub entry: String,
@@ -32,13 +33,13 @@ pub struct Row {
 pub struct Found {
     /// The snapshot of the read: every invalidation that is visible in it has now been read.
     pub snapshot: String,
-    /// The oldest transaction that may still add rows.
+    /// The number of the oldest transaction that may still add rows.
     pub oldest: String,
-    /// Every row since the previous read's `oldest`; earlier reads may have returned some of them.
+    /// The rows since the `oldest` of the previous read. Earlier reads may have returned some of them.
     pub rows: HashSet<Row>,
 }
 
-/// Writes invalidations in the transaction of the change and returns its number. The commit notifies every replica that
+/// Writes invalidations in the transaction of the change and returns the transaction's number. The commit notifies every replica that
 /// listens to [`CHANNEL`].
 ///
 /// # Errors
@@ -57,13 +58,13 @@ pub async fn record(tx: &mut Conn, caches: &[String], entries: &[String]) -> Res
     Ok(tx.one(Query::InsertCacheInvalidations, insert).await?.transaction)
 }
 
-/// Records that the replica has applied every invalidation in the snapshot `applied`, renews its right to serve cached entries
-/// for `lease`, and reads the rows since `oldest`.
+/// Reads the rows since `oldest`. Also records that the replica has applied every invalidation in the snapshot `applied`, and renews its
+/// right to serve cached entries for the duration `lease`.
 ///
 /// # Errors
 /// When the database fails.
 pub async fn read(conn: &mut Conn, replica: Uuid, applied: Option<&str>, oldest: &str, lease: Duration) -> Result<Found, StoreError> {
-    // `least`, because transaction numbers start again after a restore into another cluster.
+    // `least`, because after a restore into another cluster, transaction numbers may be lower than `oldest`.
     let select = sqlx::query!(
         r#"WITH reader AS (
                INSERT INTO cache_readers (replica, applied, trusts_until)
@@ -80,7 +81,7 @@ pub async fn read(conn: &mut Conn, replica: Uuid, applied: Option<&str>, oldest:
         applied,
         oldest,
         lease.as_secs_f64(),
-        KEEP.as_secs_f64()
+        RETENTION.as_secs_f64()
     );
     let mut found = Found { snapshot: String::new(), oldest: oldest.to_owned(), rows: HashSet::new() };
     for row in conn.all(Query::SelectCacheInvalidations, select).await? {
@@ -92,7 +93,7 @@ pub async fn read(conn: &mut Conn, replica: Uuid, applied: Option<&str>, oldest:
     Ok(found)
 }
 
-/// Whether some replica may still serve entries that the committed transaction has invalidated.
+/// Whether any replica may still serve entries that this committed transaction has invalidated.
 ///
 /// # Errors
 /// When the database fails.
@@ -107,7 +108,7 @@ pub async fn is_pending(conn: &mut Conn, transaction: &str) -> Result<bool, Stor
     Ok(conn.one(Query::SelectCacheReaders, select).await?.is_pending)
 }
 
-/// Ends the replica's right to serve cached entries.
+/// Ends a replica's right to serve cached entries.
 ///
 /// # Errors
 /// When the database fails; the right then expires by itself.
@@ -116,7 +117,7 @@ pub async fn leave(conn: &mut Conn, replica: Uuid) -> Result<(), StoreError> {
     conn.execute(Query::DeleteCacheReaders, delete).await.map(drop)
 }
 
-/// Deletes expired rows: at most ten thousand invalidations, and replicas whose right expired long ago.
+/// Deletes old rows: at most ten thousand invalidations, and the rows of replicas whose right expired more than [`RETENTION`] ago.
 ///
 /// # Errors
 /// When the database fails.
@@ -125,9 +126,9 @@ pub async fn prune(conn: &mut Conn) -> Result<(), StoreError> {
         "DELETE FROM cache_invalidations WHERE (transaction, cache, entry) IN (
              SELECT transaction, cache, entry FROM cache_invalidations WHERE created_at < now() - make_interval(secs => $1) LIMIT 10000
          )",
-        KEEP.as_secs_f64()
+        RETENTION.as_secs_f64()
     );
     conn.execute(Query::DeleteCacheInvalidations, invalidations).await?;
-    let readers = sqlx::query!("DELETE FROM cache_readers WHERE trusts_until < now() - make_interval(secs => $1)", KEEP.as_secs_f64());
+    let readers = sqlx::query!("DELETE FROM cache_readers WHERE trusts_until < now() - make_interval(secs => $1)", RETENTION.as_secs_f64());
     conn.execute(Query::DeleteCacheReaders, readers).await.map(drop)
 }

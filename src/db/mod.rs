@@ -50,7 +50,7 @@ pub struct Db {
     options: PgConnectOptions,
     deadline: Duration,
     acquire_timeout: Duration,
-    /// For background work: permits for the connections that it may hold at once.
+    /// For background work: permits for the connections that it may hold at the same time.
     share: Option<Arc<Semaphore>>,
     faults: FaultInjector,
     metrics: Metrics,
@@ -93,7 +93,7 @@ impl Db {
     }
 
     /// The same client for background work, which waits rather than use more than half of the pool, so that requests always
-    /// have the other half. A future must not hold two of these connections at once: it could wait for itself.
+    /// have the other half. A future must not hold two of these connections at the same time: it could wait for itself.
     #[must_use]
     pub fn for_background(&self) -> Self {
         let half = (self.pool.options().get_max_connections() / 2).max(1);
@@ -118,7 +118,7 @@ impl Db {
         Ok(self.conn(connection, share))
     }
 
-    /// Fills the pool before the first requests: connecting many at once takes longer than a request may wait.
+    /// Fills the pool before the first requests: opening many connections together takes longer than a request may wait.
     ///
     /// # Errors
     /// When a connection is not made within `DATABASE_ACQUIRE_TIMEOUT`.
