@@ -1,4 +1,4 @@
-//! The external platforms.
+//! The names of the external platforms. Their settings and clients are in [`platforms`](crate::platforms).
 
 words! {
     /// An external platform for sign-in or posts.
