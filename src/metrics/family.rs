@@ -1,7 +1,8 @@
-//! A metric family: the series of one name, in blocks. Each block has its own exporter. A block is formatted again only if one of its
-//! series changed after the last scrape, because formatting is most of the cost of a scrape, and most series are idle between two scrapes.
+//! A metric family: the series of one name, in blocks. Each block has its own recorder. A scrape formats a block again only if one of its
+//! series has changed since the previous scrape: formatting is most of the cost of a scrape, and most series are idle between two scrapes.
+//! Summaries are formatted in every scrape.
 //!
-//! The typed metrics that record into a family belong in [`kinds`](super::kinds), the exposition of all families in
+//! The typed metrics that record into a family belong in [`kinds`](super::kinds). The exposition of all families belongs in
 //! [`exporter`](super::exporter).
 
 use std::collections::HashMap;
@@ -16,10 +17,11 @@ use parking_lot::{Mutex, RwLock};
 
 static METADATA: Metadata<'static> = Metadata::new(module_path!(), Level::INFO, None);
 
-/// Series per block. A change reformats at most this many series; each exporter uses about as much memory as ten series.
-const BLOCK: usize = 16;
+/// Number of series per block. After a change, at most this many series are formatted again. Smaller blocks would need more recorders,
+/// each of which uses about as much memory as ten series.
+const BLOCK_SIZE: usize = 16;
 const QUANTILES: [f64; 4] = [0.5, 0.9, 0.95, 0.99];
-/// Summaries cover one scrape interval (15 s): this many windows of [`SUMMARY_WINDOW`].
+/// Number of windows of a summary. Together, the windows cover one scrape interval (15 s).
 const SUMMARY_WINDOWS: NonZeroU32 = NonZeroU32::new(3).expect("three is not zero");
 const SUMMARY_WINDOW: Duration = Duration::from_secs(5);
 
@@ -27,7 +29,7 @@ const SUMMARY_WINDOW: Duration = Duration::from_secs(5);
 pub(super) struct Family {
     name: &'static str,
     header: String,
-    /// Quantiles over a sliding window change without a new observation.
+    /// Whether to format every block in every scrape: quantiles over a sliding window change even without a new observation.
     always_changes: bool,
     buckets: &'static [f64],
     series: RwLock<Series>,
@@ -36,12 +38,12 @@ pub(super) struct Family {
 #[derive(Default)]
 struct Series {
     blocks: Vec<Arc<Block>>,
-    /// The index of the block that has the series.
-    places: HashMap<Key, usize>,
+    /// The index of each series' block.
+    block_of: HashMap<Key, usize>,
 }
 
 impl Family {
-    /// A family without series; `kind` and `help` as in the text format, `buckets` for a histogram.
+    /// Creates a family without series. `kind` and `help` are the texts of the `# TYPE` and `# HELP` lines; only histograms have `buckets`.
     pub fn new(name: &'static str, kind: &str, help: &str, buckets: &'static [f64]) -> Self {
         Self {
             name,
@@ -80,17 +82,17 @@ impl Family {
 
     fn block(&self, key: &Key) -> Arc<Block> {
         let series = self.series.read();
-        if let Some(&place) = series.places.get(key) {
-            return series.blocks[place].clone();
+        if let Some(&index) = series.block_of.get(key) {
+            return series.blocks[index].clone();
         }
         drop(series);
         let mut series = self.series.write();
-        let count = series.places.len();
-        let place = *series.places.entry(key.clone()).or_insert(count / BLOCK);
-        if place == series.blocks.len() {
+        let count = series.block_of.len();
+        let index = *series.block_of.entry(key.clone()).or_insert(count / BLOCK_SIZE);
+        if index == series.blocks.len() {
             series.blocks.push(Arc::new(Block::new(recorder(self.buckets))));
         }
-        series.blocks[place].clone()
+        series.blocks[index].clone()
     }
 
     /// Appends the family in the text exposition format.
@@ -104,7 +106,7 @@ impl Family {
         }
     }
 
-    /// Drains the observations that histograms accumulated.
+    /// Processes the observations that histograms and summaries have queued, so that the queues stay short.
     pub fn drain(&self) {
         for block in self.series.read().blocks.iter().filter(|block| block.has_changed.load(Ordering::Relaxed)) {
             block.recorder.handle().run_upkeep();
@@ -115,7 +117,7 @@ impl Family {
 fn recorder(buckets: &[f64]) -> PrometheusRecorder {
     let builder = PrometheusBuilder::new();
     let builder = if buckets.is_empty() { windowed(builder) } else { builder.set_buckets(buckets) };
-    builder.expect("neither list is empty").build_recorder()
+    builder.expect("quantiles, buckets and windows are not empty").build_recorder()
 }
 
 fn windowed(builder: PrometheusBuilder) -> Result<PrometheusBuilder, BuildError> {
@@ -133,8 +135,8 @@ impl Block {
         Self { recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
     }
 
-    /// Called after a change, so that a render that clears the flag sees the change. A swap, because a store would hide the changes of
-    /// other threads that have set the flag before.
+    /// Marks the block as changed. Call it after the change, so that the render that clears the flag sees the change. It swaps, because a
+    /// render would synchronize only with the last of several stores, and could miss the changes of the other threads.
     fn changed(&self) {
         self.has_changed.swap(true, Ordering::Release);
     }
@@ -143,7 +145,7 @@ impl Block {
         let mut text = self.text.lock();
         if self.has_changed.swap(false, Ordering::AcqRel) || always {
             text.clear();
-            // The family writes its header once, not once per block.
+            // Drops the block's own header: the family writes one header for all blocks.
             text.extend(self.recorder.handle().render().split_inclusive('\n').filter(|line| !line.starts_with(['#', '\n'])));
         }
         output.push_str(&text);
@@ -157,7 +159,7 @@ struct Tracked<H> {
 }
 
 impl<H> Tracked<H> {
-    /// Marks the block as well: a new series is in the next render.
+    /// Marks the block as changed, so that the next render contains a new series.
     fn new(handle: H, block: Arc<Block>) -> Arc<Self> {
         block.changed();
         Arc::new(Self { handle, block })
@@ -223,7 +225,7 @@ mod tests {
     #[test]
     fn several_blocks_render_as_one_family() {
         let family = family("counter", &[]);
-        let handles: Vec<Counter> = (0..=2 * BLOCK).map(|thing| family.counter(&key(thing))).collect();
+        let handles: Vec<Counter> = (0..=2 * BLOCK_SIZE).map(|thing| family.counter(&key(thing))).collect();
         for handle in &handles {
             handle.increment(2);
         }
@@ -236,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn a_change_is_in_the_next_render() {
+    fn the_next_render_contains_a_change() {
         let family = family("histogram", &[1.0]);
         let (changed, other) = (family.histogram(&key(1)), family.histogram(&key(2)));
         other.record(0.5);
