@@ -1,5 +1,5 @@
-//! Admission of clients: a client is authenticated before its connection is confirmed, so that no event of an unauthenticated
-//! client is handled.
+//! Admission of clients: the service authenticates a client before it confirms the connection, so it never handles an event of an
+//! unauthenticated client.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -27,7 +27,7 @@ pub type Admission = Arc<dyn Fn(HeaderMap, Option<String>) -> BoxFuture<'static,
 
 /// The `auth` payload that a client may send when it connects.
 #[derive(Default, Deserialize)]
-pub struct Introduction {
+pub struct AuthPayload {
     token: Option<String>,
 }
 
@@ -37,40 +37,40 @@ pub struct Introduction {
 struct Refused(Code);
 
 /// The arguments of the connect handler.
-type Connecting = (SocketRef, TryData<Introduction>);
+type ConnectArguments = (SocketRef, TryData<AuthPayload>);
 
 impl Realtime {
-    /// Opens the namespace for clients, and returns the route of Socket.IO with its checks.
-    pub fn open<S: Clone + Send + Sync + 'static>(&self, events: Events, admission: Admission, own_pages: OriginLayer) -> Router<S> {
-        // The result need not be awaited: the in-process adapter initializes synchronously.
+    /// Starts to admit clients to the namespace, and returns the route of Socket.IO with its checks.
+    pub fn open<S: Clone + Send + Sync + 'static>(&self, events: Events, admission: Admission, origins: OriginLayer) -> Router<S> {
+        // Awaiting the result is unnecessary: the in-process adapter initializes synchronously.
         self.0.io.ns(NAMESPACE, handler(self.clone(), ping::events().merge(events), admission));
         Router::new()
             .route_service(gate::PATH, self.0.service.clone())
             .layer(middleware::from_fn_with_state(self.clone(), gate::admit))
-            .layer(middleware::from_fn_with_state((own_pages, self.0.metrics.clone()), gate::check_origin))
+            .layer(middleware::from_fn_with_state((origins, self.0.metrics.clone()), gate::check_origin))
     }
 }
 
 /// The handler that admits every client of the namespace.
-fn handler(realtime: Realtime, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, Connecting> {
+fn handler(realtime: Realtime, events: Events, admission: Admission) -> impl ConnectHandler<LocalAdapter, ConnectArguments> {
     let dispatcher = Dispatcher { realtime: realtime.clone(), events: Arc::new(events) };
     let admit = admission.clone();
-    let connect = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
+    let connect = move |socket: SocketRef, TryData(payload): TryData<AuthPayload>| {
         let (dispatcher, admit) = (dispatcher.clone(), admit.clone());
-        async move { connect(socket, introduction.unwrap_or_default(), dispatcher, admit).await }
+        async move { connect(socket, payload.unwrap_or_default(), dispatcher, admit).await }
     };
-    let connected = move |socket: SocketRef, TryData(introduction): TryData<Introduction>| {
+    let connected = move |socket: SocketRef, TryData(payload): TryData<AuthPayload>| {
         let (realtime, admission) = (realtime.clone(), admission.clone());
-        async move { authenticate_again(socket, introduction.unwrap_or_default(), realtime, admission).await }
+        async move { authenticate_again(socket, payload.unwrap_or_default(), realtime, admission).await }
     };
     connected.with(connect)
 }
 
-async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Dispatcher, admission: Admission) -> Result<(), Refused> {
+async fn connect(socket: SocketRef, payload: AuthPayload, dispatcher: Dispatcher, admission: Admission) -> Result<(), Refused> {
     let realtime = dispatcher.realtime.clone();
     let Inner { config, limits, metrics, .. } = &*realtime.0;
     let headers = socket.req_parts().headers.clone();
-    let identity = admission(headers, introduction.token).await.map_err(|error| refuse(metrics, &error))?;
+    let identity = admission(headers, payload.token).await.map_err(|error| refuse(metrics, &error))?;
     let permit = limits.users.take(&identity.user, config.sockets_per_user);
     let Some(permit) = permit else {
         metrics.rate_limited.increment(Limiter::SocketConnections);
@@ -78,7 +78,7 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     };
     let rooms = [Room::Session(identity.session), Room::User(identity.user)];
     let per_second = NonZeroU32::new(config.socket_events_per_second).unwrap_or(NonZeroU32::MIN);
-    // Counted only now: a refused client was never connected, and its disconnection is not counted either.
+    // Counts admitted clients only. The disconnection of a refused client is not counted either.
     metrics.websocket_connections.increment(carried(socket.transport_type()));
     let connection = Arc::new(ConnectionState::new(identity, per_second, permit, metrics.clone()));
     socket.extensions.insert(connection);
@@ -88,12 +88,13 @@ async fn connect(socket: SocketRef, introduction: Introduction, dispatcher: Disp
     Ok(())
 }
 
-/// Authenticates the client again, now that its socket is in the room of its session: the session may have ended in between.
-async fn authenticate_again(socket: SocketRef, introduction: Introduction, realtime: Realtime, admission: Admission) {
+/// Authenticates the client a second time. The session may have ended after the first time but before the socket joined the session's room;
+/// the sign-out of that room then missed this socket.
+async fn authenticate_again(socket: SocketRef, payload: AuthPayload, realtime: Realtime, admission: Admission) {
     let headers = socket.req_parts().headers.clone();
     let Some(client) = realtime.client_of(socket) else { return };
-    let asked = admission(headers, introduction.token).await;
-    if asked.is_err_and(|error| error.code() == Code::InvalidToken) {
+    let result = admission(headers, payload.token).await;
+    if result.is_err_and(|error| error.code() == Code::InvalidToken) {
         realtime.log_out(client.identity().session);
     }
 }

@@ -1,7 +1,7 @@
 //! Socket.IO across all replicas: connected clients, events to them and from them, and delivery between replicas.
 //!
 //! - A feature publishes its facts with [`Realtime::emit`], from its `events.rs`, after the commit. Clients of this replica
-//!   receive an event at once, clients of other replicas over the bus. The caller waits for neither.
+//!   receive an event immediately, clients of other replicas over the bus. The caller waits for neither.
 //! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. Every handler authorizes its
 //!   event again.
 //! - While Redis is unavailable, clients receive only events of their own replica. Facts that must not be missed, such as the
