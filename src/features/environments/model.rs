@@ -1,4 +1,4 @@
-//! The types of environments, and the validation of requests. `state` has the statuses.
+//! The types of environments, and the validation of requests to create them. The statuses are in `state`.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -10,6 +10,7 @@ use crate::domain::DriverName;
 use crate::domain::validation::FieldError;
 use crate::domain::validation::{Fields, Line};
 
+/// The rule for the name of an environment.
 pub type Name = Line<1, 60>;
 
 /// An environment of a project.
@@ -19,14 +20,14 @@ pub struct Environment {
     pub project_id: Uuid,
     pub name: String,
     pub image: Image,
-    /// The driver that runs it. A replica with another driver does not touch it.
+    /// The driver that runs the environment. Replicas with another driver leave the environment alone.
     pub driver: DriverName,
     pub status: Status,
-    /// Reason for the status `error`.
+    /// The reason for the status `error`.
     pub last_error: Option<String>,
-    /// The engine's identifier for the container.
+    /// The engine's identifier of the container.
     pub container: Option<String>,
-    /// Incremented by every change of status.
+    /// Every change of status increments the version.
     pub version: i64,
     #[serde(with = "time::serde::rfc3339")]
     pub created_at: OffsetDateTime,
@@ -50,11 +51,11 @@ impl NewEnvironment {
     }
 }
 
-/// Limits on the number of environments.
+/// Maximum numbers of environments.
 #[derive(Clone, Copy, Debug)]
 pub struct Quotas {
-    /// For one project.
+    /// In one project.
     pub per_project: u32,
-    /// For one account, over all the environments it has created.
+    /// Created by one account, in all projects together.
     pub per_user: u32,
 }

@@ -1,4 +1,4 @@
-//! An environment with its contents, for its page: one check of the permission and one connection for everything.
+//! An environment with its contents, for its page: one permission check, and one connection to read all contents.
 
 use uuid::Uuid;
 
@@ -15,12 +15,13 @@ pub struct Overview {
     pub environment: Environment,
     pub sessions: Vec<Session>,
     pub extensions: Vec<Install>,
-    /// The newest entries of the log, oldest first.
+    /// The newest log entries, in ascending order.
     pub log: Vec<Entry>,
 }
 
 impl Environments {
-    /// An environment that the user may read, one page of its sessions, and the last `lines` lines of its log.
+    /// Reads an environment, one page of its sessions, all of its extensions and the last `lines` lines of its log, if the user may read
+    /// the environment.
     pub(crate) async fn overview(&self, user: &User, id: Uuid, page: PageRequest, lines: i64) -> Result<Overview, EnvironmentError> {
         let environment = self.read(user, id).await?;
         let mut conn = self.parts().db.acquire().await?;

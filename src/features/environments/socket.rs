@@ -18,7 +18,7 @@ use crate::realtime::{Client, Done, Events, Realtime, Room};
 use crate::state::AppState;
 use crate::tasks::ticks;
 
-/// Poll interval for deleted environments. Bounds how long a subscription outlives its environment.
+/// Poll interval for deleted environments. A subscription outlives its environment by at most this time.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of this feature.

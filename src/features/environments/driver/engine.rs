@@ -70,7 +70,7 @@ impl Engine {
     /// See [`Driver::ping`].
     ///
     /// # Errors
-    /// A [`DriverError`], as in every method below.
+    /// A [`DriverError`].
     pub async fn ping(&self) -> Result<(), DriverError> {
         self.call(DriverOperation::Ping, PING_TIMEOUT.min(self.0.timeout), self.0.driver.ping()).await
     }
@@ -78,7 +78,7 @@ impl Engine {
     /// See [`Driver::pull`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn pull(&self, image: Image) -> Result<(), DriverError> {
         self.call(DriverOperation::Pull, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.pull(image)).await
     }
@@ -86,7 +86,7 @@ impl Engine {
     /// See [`Driver::create`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
         self.call(DriverOperation::Create, self.0.timeout, self.0.driver.create(environment, image)).await
     }
@@ -94,7 +94,7 @@ impl Engine {
     /// See [`Driver::start`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn start(&self, environment: Uuid) -> Result<(), DriverError> {
         self.call(DriverOperation::Start, self.0.timeout, self.0.driver.start(environment)).await
     }
@@ -102,7 +102,7 @@ impl Engine {
     /// See [`Driver::stop`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn stop(&self, environment: Uuid) -> Result<(), DriverError> {
         self.call(DriverOperation::Stop, self.0.timeout, self.0.driver.stop(environment)).await
     }
@@ -110,7 +110,7 @@ impl Engine {
     /// See [`Driver::restart`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn restart(&self, environment: Uuid) -> Result<(), DriverError> {
         self.call(DriverOperation::Restart, self.0.timeout, self.0.driver.restart(environment)).await
     }
@@ -118,7 +118,7 @@ impl Engine {
     /// See [`Driver::remove`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn remove(&self, environment: Uuid) -> Result<(), DriverError> {
         self.call(DriverOperation::Remove, self.0.timeout, self.0.driver.remove(environment)).await
     }
@@ -126,7 +126,7 @@ impl Engine {
     /// See [`Driver::inspect`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError> {
         self.call(DriverOperation::Inspect, self.0.timeout, self.0.driver.inspect(environment)).await
     }
@@ -134,7 +134,7 @@ impl Engine {
     /// See [`Driver::list`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn list(&self) -> Result<Vec<Container>, DriverError> {
         self.call(DriverOperation::List, self.0.timeout, self.0.driver.list()).await
     }
@@ -142,7 +142,7 @@ impl Engine {
     /// See [`Driver::exec`].
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError> {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.exec(environment, script)).await
     }
@@ -150,7 +150,7 @@ impl Engine {
     /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`.
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn terminal(&self, environment: Uuid, program: Program, size: TerminalSize) -> Result<Terminal, DriverError> {
         self.call(DriverOperation::Exec, self.0.timeout, self.0.driver.terminal(environment, program, size)).await
     }
@@ -158,7 +158,7 @@ impl Engine {
     /// See [`Driver::logs`]. Measures only the time to open them.
     ///
     /// # Errors
-    /// As above.
+    /// A [`DriverError`].
     pub async fn logs(&self, environment: Uuid, since: OffsetDateTime) -> Result<Lines, DriverError> {
         self.call(DriverOperation::Logs, self.0.timeout, self.0.driver.logs(environment, since)).await
     }

@@ -56,9 +56,9 @@ pub fn container_name(namespace: &str, environment: Uuid) -> String {
 pub enum ContainerState {
     /// Created but never started.
     Created,
-    /// Its main process is running.
+    /// The main process is running.
     Running,
-    /// Its main process has exited.
+    /// The main process has exited.
     Exited {
         /// Exit code; 137 means that it was killed.
         code: i64,
@@ -72,7 +72,7 @@ pub struct Container {
     pub environment: Uuid,
     /// The engine's identifier.
     pub reference: String,
-    /// Its state.
+    /// The container's state.
     pub state: ContainerState,
 }
 

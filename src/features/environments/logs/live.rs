@@ -51,7 +51,7 @@ pub struct Part {
 }
 
 impl Live {
-    /// Creates the live logs. `db` should be for background work, so that many readers at once queue for its connections instead of
+    /// Creates the live logs. `db` should be for background work, so that many concurrent readers queue for its connections instead of
     /// competing with requests.
     #[must_use]
     pub fn new(db: Db) -> Self {

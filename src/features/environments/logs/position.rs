@@ -25,7 +25,7 @@ pub struct Position {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Mark {
-    /// Its time in nanoseconds since the Unix epoch.
+    /// The line's time in nanoseconds since the Unix epoch.
     at: i64,
     /// Number of lines so far with exactly this time.
     lines: u32,

@@ -23,10 +23,10 @@ use crate::tasks::ticks;
 
 /// Maximum number of bytes of text in one event, in both directions.
 const PIECE: usize = 16 << 10;
-/// How long input waits for a program that does not read it.
+/// Maximum time for which input waits for a program that does not read it.
 const INPUT_TIMEOUT: Duration = Duration::from_secs(1);
-/// Poll interval of the checks in [`TerminalTask::wait_for_end`]. Bounds how long a terminal outlives its session or its user's access without a
-/// signal.
+/// Poll interval of the checks in [`TerminalTask::wait_for_end`]. A terminal outlives its session, or its user's access, by at most this
+/// time if no signal arrives.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of terminals.
