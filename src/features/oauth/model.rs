@@ -11,10 +11,11 @@ use uuid::Uuid;
 use crate::domain::Platform;
 use crate::domain::validation::characters;
 
+/// Maximum number of characters of a return path.
 const PATH_LENGTH: usize = 512;
-/// Long enough for every platform. Longer ones are truncated, since handles are only displayed.
+/// Maximum number of characters of a handle, enough for every platform. Longer handles are truncated, because they are only displayed.
 const HANDLE_LENGTH: usize = 200;
-/// `OpenID` Connect Core, 2, limits subjects to 255 ASCII characters.
+/// Maximum length of a subject: 255 ASCII characters (`OpenID` Connect Core, 2).
 const SUBJECT_LENGTH: usize = 255;
 
 /// Status of a linked account.
@@ -22,14 +23,14 @@ const SUBJECT_LENGTH: usize = 255;
 #[serde(rename_all = "lowercase")]
 #[schema(as = LinkStatus)]
 pub enum Status {
-    /// The platform accepts its tokens, as far as is known.
+    /// The platform accepts the account's tokens, as far as the service knows.
     Active,
     /// The account must be linked again.
     Expired,
 }
 
 impl Status {
-    /// Parses the database's value; `None` if this version does not know it.
+    /// Parses the value of the database column; `None` for a value that only another release knows.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         match text {
@@ -39,7 +40,7 @@ impl Status {
         }
     }
 
-    /// The database's value.
+    /// The value of the database column.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -49,12 +50,12 @@ impl Status {
     }
 }
 
-/// A linked account of a platform.
+/// A linked account on a platform.
 #[derive(Clone, Debug)]
 pub struct Account {
     /// Identifier in this service.
     pub id: Uuid,
-    /// User who linked it.
+    /// User who linked the account.
     pub user_id: Uuid,
     /// Platform of the account.
     pub platform: Platform,
@@ -64,11 +65,11 @@ pub struct Account {
     pub handle: String,
     /// Scopes granted to Vitrine.
     pub scopes: Vec<String>,
-    /// Whether the platform still accepts its tokens.
+    /// Whether the platform still accepts the account's tokens.
     pub status: Status,
-    /// Expiry of the access token; `None` if the platform names none.
+    /// Expiry of the access token; `None` if the platform does not specify one.
     pub expires_at: Option<OffsetDateTime>,
-    /// Time of the first link.
+    /// Time when the account was linked. Linking it again does not change this time.
     pub created_at: OffsetDateTime,
     /// Time of the last change.
     pub updated_at: OffsetDateTime,
@@ -78,9 +79,9 @@ pub struct Account {
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access: SecretString,
-    /// Single use.
+    /// A refresh token can be used once; `None` if the platform issued none.
     pub refresh: Option<SecretString>,
-    /// Expiry of the access token; `None` if the platform names none.
+    /// Expiry of the access token; `None` if the platform does not specify one.
     pub expires_at: Option<OffsetDateTime>,
     pub scopes: Vec<String>,
 }
@@ -105,12 +106,13 @@ impl Identified {
     }
 }
 
-/// A path of this service. Never a URL of another site (CWE-601, open redirect).
+/// A path of this service to which the browser returns. It never leads to another site (CWE-601, open redirect).
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReturnTo(String);
 
 impl ReturnTo {
-    /// Schema of the paths that [`Self::parse`] accepts. It cannot express the rejection of dot segments that leave two leading slashes.
+    /// Schema of the paths that [`Self::parse`] accepts. It also permits a few paths that `parse` rejects: those that begin with two
+    /// slashes once their dot segments are removed.
     pub fn schema() -> Schema {
         let path = characters(1, PATH_LENGTH).pattern(Some(r"^/([^/\\\u0000-\u001f\u007f-\u009f][^\\\u0000-\u001f\u007f-\u009f]*)?$"));
         path.default(Some("/".into())).into()
@@ -119,14 +121,14 @@ impl ReturnTo {
     /// Parses a path as a browser would. Returns `None` for anything that could lead to another site.
     pub fn parse(text: &str, public_url: &Url) -> Option<Self> {
         // Browsers treat a backslash as a slash, and ignore tabs and line ends.
-        let harmless = text.starts_with('/') && text.chars().count() <= PATH_LENGTH && !text.contains('\\');
-        if !harmless || text.contains(char::is_control) {
+        let is_plain_path = text.starts_with('/') && text.chars().count() <= PATH_LENGTH && !text.contains('\\');
+        if !is_plain_path || text.contains(char::is_control) {
             return None;
         }
         let url = public_url.join(text).ok().filter(|url| url.origin() == public_url.origin())?;
-        let rest = &url[url::Position::BeforePath..];
+        let path = &url[url::Position::BeforePath..];
         // Browsers treat text after two leading slashes as a host.
-        (!rest.starts_with("//")).then(|| Self(rest.to_owned()))
+        (!path.starts_with("//")).then(|| Self(path.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -144,16 +146,16 @@ impl Default for ReturnTo {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> Option<String> {
+    fn parsed(text: &str) -> Option<String> {
         ReturnTo::parse(text, &Url::parse("https://vitrine.example").unwrap()).map(|path| path.0)
     }
 
     #[test]
     fn paths_of_this_service_are_accepted() {
         for path in ["/", "/studio/accounts", "/projects/a-b?tab=2#log", "/a//b"] {
-            assert_eq!(read(path).as_deref(), Some(path));
+            assert_eq!(parsed(path).as_deref(), Some(path));
         }
-        assert_eq!(read("/a/../b c").as_deref(), Some("/b%20c"));
+        assert_eq!(parsed("/a/../b c").as_deref(), Some("/b%20c"));
     }
 
     #[test]
@@ -178,8 +180,8 @@ mod tests {
             "/\u{7f}",
         ];
         for text in hostile {
-            assert_eq!(read(text), None, "{text:?}");
+            assert_eq!(parsed(text), None, "{text:?}");
         }
-        assert_eq!(read(&format!("/{}", "a".repeat(600))), None);
+        assert_eq!(parsed(&format!("/{}", "a".repeat(600))), None);
     }
 }

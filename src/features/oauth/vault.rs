@@ -1,4 +1,4 @@
-//! Encryption of linked accounts' tokens, and its migration to a new key.
+//! Encryption of the tokens of linked accounts, and re-encryption after a change of keys.
 
 use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
@@ -29,8 +29,8 @@ impl Vault {
 
     pub fn seal(&self, account: Uuid, tokens: &Tokens) -> Sealed {
         Sealed {
-            access: self.0.seal(&access(account), tokens.access.expose_secret().as_bytes()),
-            refresh: tokens.refresh.as_ref().map(|token| self.0.seal(&refresh(account), token.expose_secret().as_bytes())),
+            access: self.0.seal(&access_purpose(account), tokens.access.expose_secret().as_bytes()),
+            refresh: tokens.refresh.as_ref().map(|token| self.0.seal(&refresh_purpose(account), token.expose_secret().as_bytes())),
             expires_at: tokens.expires_at,
             scopes: tokens.scopes.clone(),
         }
@@ -41,33 +41,33 @@ impl Vault {
             let text = String::from_utf8(self.0.open(purpose, sealed)?).map_err(|_| Unopenable)?;
             Ok(SecretString::from(text))
         };
-        let opened = open(&access(kept.id), &kept.access)?;
-        let refreshing = kept.refresh.as_deref().map(|sealed| open(&refresh(kept.id), sealed)).transpose()?;
-        Ok(Opened { access: opened, refresh: refreshing })
+        let access = open(&access_purpose(kept.id), &kept.access)?;
+        let refresh = kept.refresh.as_deref().map(|sealed| open(&refresh_purpose(kept.id), sealed)).transpose()?;
+        Ok(Opened { access, refresh })
     }
 
-    /// Re-seals a batch of accounts that are sealed with an older key, within the caller's transaction. Returns their number. An account
-    /// whose tokens no key opens is marked as expired and must be linked again.
+    /// Re-seals the tokens of a batch of active accounts that are sealed with an older key, within the caller's transaction. Returns the
+    /// number of accounts. If no key opens an account's tokens, the account is marked as expired: its user must link it again.
     pub async fn reseal(&self, tx: &mut Conn) -> Result<usize, StoreError> {
-        let older = store::hold_sealed_otherwise(tx, self.0.mark()).await?;
-        for kept in &older {
+        let accounts = store::hold_sealed_otherwise(tx, self.0.mark()).await?;
+        for kept in &accounts {
             match self.open(kept) {
-                Ok(Opened { access: opened, refresh: refreshing }) => {
-                    let access = self.0.seal(&access(kept.id), opened.expose_secret().as_bytes());
-                    let refresh = refreshing.map(|token| self.0.seal(&refresh(kept.id), token.expose_secret().as_bytes()));
+                Ok(Opened { access, refresh }) => {
+                    let access = self.0.seal(&access_purpose(kept.id), access.expose_secret().as_bytes());
+                    let refresh = refresh.map(|token| self.0.seal(&refresh_purpose(kept.id), token.expose_secret().as_bytes()));
                     store::reseal(tx, &Kept { id: kept.id, access, refresh }).await?;
                 }
                 Err(Unopenable) => store::expire(tx, kept).await?,
             }
         }
-        Ok(older.len())
+        Ok(accounts.len())
     }
 }
 
-fn access(account: Uuid) -> String {
+fn access_purpose(account: Uuid) -> String {
     format!("access token of {account}")
 }
 
-fn refresh(account: Uuid) -> String {
+fn refresh_purpose(account: Uuid) -> String {
     format!("refresh token of {account}")
 }
