@@ -1,4 +1,5 @@
-//! Unknown paths, identifiers and methods: a clear problem, no effect, one count, never a 500.
+//! Requests with unknown paths, identifiers or methods. Each gets the right problem, changes nothing, is counted once, and is never a 500.
+//! `bad_input` covers bodies and headers.
 
 use reqwest::Method;
 
@@ -6,7 +7,7 @@ use crate::bad_input::{Fixture, OWN_ID};
 use crate::support::Ask;
 
 #[tokio::test]
-async fn unknown_routes_and_odd_identifiers_name_nothing() {
+async fn unknown_routes_and_malformed_identifiers_are_not_found() {
     let fixture = Fixture::new().await;
     let get = |path: &str| fixture.app.get(path).bearer_auth(&fixture.ada.token);
     let long = format!("/{}", "x".repeat(4000));
@@ -48,11 +49,11 @@ async fn unknown_routes_and_odd_identifiers_name_nothing() {
     let request = fixture.app.delete(&path).bearer_auth(&fixture.ada.token);
     fixture.refuses(&path, request, "/api/projects/{id}/members/{user_id}", 404, "not_found").await;
     let request = fixture.app.delete("/api/auth/sessions/abc").bearer_auth(&fixture.ada.token);
-    fixture.refuses("a session's odd id", request, "/api/auth/sessions/{id}", 404, "not_found").await;
+    fixture.refuses("a malformed session id", request, "/api/auth/sessions/{id}", 404, "not_found").await;
 }
 
 #[tokio::test]
-async fn an_unsupported_method_gets_a_list_of_the_supported_ones() {
+async fn a_response_to_an_unsupported_method_lists_the_supported_methods() {
     let fixture = Fixture::new().await;
     let (project, brew) = (format!("/api/projects/{}", fixture.project), Method::from_bytes(b"BREW").unwrap());
     let cases = [
@@ -65,14 +66,14 @@ async fn an_unsupported_method_gets_a_list_of_the_supported_ones() {
         (Method::DELETE, "/health/ready", "/health/ready", "GET"),
     ];
     for (method, path, route, allowed) in cases {
-        let what = format!("{method} {path}");
+        let case = format!("{method} {path}");
         let request = fixture.app.request(method, path).bearer_auth(&fixture.ada.token);
         let answer = if route == "/metrics" {
             request.answer().await.problem(405, "method_not_allowed")
         } else {
-            fixture.refuses(&what, request, route, 405, "method_not_allowed").await
+            fixture.refuses(&case, request, route, 405, "method_not_allowed").await
         };
         // RFC 9110, 15.5.6: a 405 response lists the allowed methods.
-        assert!(answer.header("allow").contains(allowed), "{what}: Allow: {}", answer.header("allow"));
+        assert!(answer.header("allow").contains(allowed), "{case}: Allow: {}", answer.header("allow"));
     }
 }

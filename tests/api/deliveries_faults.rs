@@ -146,7 +146,7 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
     let liar = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
-    let tell = async |platform: &str, status: &str, reason: &str| {
+    let assert_delivery = async |platform: &str, status: &str, reason: &str| {
         let id = fixture.post("Hello", &[platform]).await;
         let delivery = fixture.until(&id, platform, status).await;
         assert_eq!(delivery["last_error"], json!(reason), "{platform}");
@@ -174,28 +174,28 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
     ];
     for (platform, body) in bodies {
         liar.say(move || axum::Json(body.clone()));
-        tell(platform, "pending", NOT_UNDERSTOOD).await;
+        assert_delivery(platform, "pending", NOT_UNDERSTOOD).await;
     }
     for urn in ["", "1", "urn:li:share:1/../evil", "urn:li:\u{e9}", "urn:li:share:1 2"] {
         let urn = urn.to_owned();
         liar.say(move || [("x-restli-id", urn.clone().into_bytes())]);
-        tell("linkedin", "pending", NOT_UNDERSTOOD).await;
+        assert_delivery("linkedin", "pending", NOT_UNDERSTOOD).await;
     }
     for platform in ALL {
         liar.say(|| "<html>\0 It works!");
-        tell(platform, "pending", NOT_UNDERSTOOD).await;
+        assert_delivery(platform, "pending", NOT_UNDERSTOOD).await;
         liar.say(|| vec![b'['; 2 << 20]);
-        tell(platform, "pending", "the platform's response is too long").await;
+        assert_delivery(platform, "pending", "the platform's response is too long").await;
         let trap = liar.trap();
         liar.say(move || (StatusCode::FOUND, [(LOCATION, trap.clone())]));
-        tell(platform, "failed", "the platform refused: status 302").await;
+        assert_delivery(platform, "failed", "the platform refused: status 302").await;
         liar.say(|| (StatusCode::NOT_FOUND, "<html>nothing"));
-        tell(platform, "failed", "the platform refused: status 404").await;
-        let said = format!("No\u{0}\u{1b}[31m\r\n{}", "!".repeat(5000));
-        liar.say(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": said }))));
-        tell(platform, "failed", &format!("the platform refused: status 403: No[31m{}", "!".repeat(194))).await;
+        assert_delivery(platform, "failed", "the platform refused: status 404").await;
+        let detail = format!("No\u{0}\u{1b}[31m\r\n{}", "!".repeat(5000));
+        liar.say(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": detail }))));
+        assert_delivery(platform, "failed", &format!("the platform refused: status 403: No[31m{}", "!".repeat(194))).await;
         liar.say(|| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "99999999999999999999")]));
-        tell(platform, "pending", "the platform's rate limit is exceeded").await;
+        assert_delivery(platform, "pending", "the platform's rate limit is exceeded").await;
     }
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
 }

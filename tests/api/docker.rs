@@ -118,8 +118,8 @@ async fn a_container_reaches_neither_another_nor_the_host_nor_the_outside() {
     let ask = |address: &str| leaked(format!("timeout 5 nc {address} 7777 </dev/null"));
     eventually("the server listens", async || when(fixture.exec(there, ask("127.0.0.1")).await.unwrap().output == "hello\n")).await;
     assert_eq!(fixture.exec(there, ask(&address)).await.unwrap().output, "hello\n", "the server must be reachable from its own container");
-    let said = fixture.exec(here, ask(&address)).await.unwrap().output;
-    assert!(!said.contains("hello"), "containers must be isolated: {said}");
+    let received = fixture.exec(here, ask(&address)).await.unwrap().output;
+    assert!(!received.contains("hello"), "containers must be isolated: {received}");
     let (network, _) = address.rsplit_once('.').unwrap();
     let gateway = format!(
         "timeout 5 ping -c 1 -W 2 {network}.1 || timeout 5 nc -w 2 {network}.1 22 </dev/null || timeout 5 nc -w 2 192.0.2.1 80 </dev/null"

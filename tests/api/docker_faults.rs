@@ -171,12 +171,12 @@ async fn a_terminal_whose_guard_fails_is_not_opened() {
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
     fixture.engine.start(environment).await.unwrap();
-    for (said, message) in [
+    for (guard_output, message) in [
         ("", "the engine failed: the guard did not report its process"),
         ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report its process"),
         ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refused the call: tmux is not in this image"),
     ] {
-        fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{said}"));
+        fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{guard_output}"));
         let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
         assert_eq!(error.to_string(), message);
     }

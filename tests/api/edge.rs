@@ -224,7 +224,7 @@ async fn every_answer_carries_the_edges_headers() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_replica_carries_them_as_well() {
+async fn a_response_without_a_replica_has_the_protective_headers_too() {
     let nowhere = SocketAddr::from((own_loopback(), 1));
     let Some(edge) = Edge::alone(&[nowhere], &[]).await else { return };
     // Until the first check has failed, the edge still uses the replica and its connection is refused.

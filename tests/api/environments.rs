@@ -70,7 +70,7 @@ async fn an_illegal_move_is_refused_with_its_code_and_changes_nothing() {
 }
 
 #[tokio::test]
-async fn an_operation_is_accepted_while_another_is_under_way_and_done_when_its_turn_comes() {
+async fn an_operation_accepted_while_another_is_running_runs_after_it() {
     let app = TestApp::with(&["--sim-latency=200ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();
@@ -133,7 +133,7 @@ async fn a_start_during_a_stop_does_both() {
 
 /// Whatever the order of requests, the operation accepted last takes effect, and no jobs pile up behind it.
 #[tokio::test]
-async fn the_last_operation_that_was_accepted_becomes_true() {
+async fn the_last_accepted_operation_takes_effect() {
     let app = TestApp::with(&["--sim-latency=20ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.create("web").await.expect(201).json()["id"].as_str().unwrap().to_owned();

@@ -151,7 +151,7 @@ async fn memory_is_held_until_the_end() {
 }
 
 #[tokio::test]
-async fn busy_workers_delay_every_task_and_yet_let_each_have_its_turn() {
+async fn busy_workers_delay_every_task_but_block_none() {
     let fixture = Fixture::new().await;
     let late = |scrape: &Scrape| {
         let count = scrape.get("runtime_scheduling_delay_seconds_count", &[]);
@@ -181,7 +181,7 @@ async fn quiet(fixture: &Fixture) {
 }
 
 #[tokio::test]
-async fn a_slow_statement_is_measured_and_one_that_is_too_slow_ended_by_postgres() {
+async fn a_slow_statement_is_measured_and_postgres_cancels_one_over_the_time_limit() {
     let fixture = Fixture::new().await;
     let (table, ask) = ([("table", "projects")], async || fixture.get("/api/projects").await);
     let slow = json!({ "fault": "database", "delay_ms": 150, "table": "projects" });
@@ -200,7 +200,7 @@ async fn a_slow_statement_is_measured_and_one_that_is_too_slow_ended_by_postgres
 }
 
 #[tokio::test]
-async fn when_every_statement_is_too_slow_health_and_the_way_out_are_spared() {
+async fn slow_statements_affect_neither_health_nor_the_removal_of_faults() {
     let fixture = Fixture::with(TestApp::with(&[FAULTS, "--database-max-connections=2"]).await).await;
     let fault = json!({ "fault": "database", "delay_ms": 30_000 });
     let struck = fixture.struck(&fault, async || fixture.get("/api/projects").await).await;
@@ -279,7 +279,7 @@ async fn right_passwords_are_refused_but_for_admins() {
 }
 
 #[tokio::test]
-async fn a_task_that_ends_takes_its_replica_with_it_and_the_next_one_stays() {
+async fn a_failed_task_stops_its_replica_and_the_same_fault_does_not_stop_the_next_one() {
     let fixture = Fixture::new().await;
     let stores = fixture.app.stores.clone();
     fixture.app.begin(&fixture.admin, &json!({ "fault": "task" })).await;

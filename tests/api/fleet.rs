@@ -14,7 +14,7 @@ const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-
 /// Number of concurrent clients.
 const CLIENTS: usize = 12;
 /// The promised limit for a fleet that lost a replica.
-const TRUE_AGAIN: Duration = Duration::from_secs(30);
+const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Creates environments through these replicas in turn, waits until all are created, and returns their identifiers.
 async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<String> {
@@ -51,7 +51,7 @@ async fn three_replicas_create_and_start_environments_each_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environment_in_a_true_state() {
+async fn every_environment_starts_although_a_replica_is_killed_during_the_starts() {
     let stores = Stores::new().await;
     // The replica that serves the requests runs few jobs at a time, so that the other one has most of them when it dies.
     let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
@@ -71,7 +71,7 @@ async fn a_replica_that_is_killed_in_the_middle_of_starts_leaves_every_environme
     // Every status matches the driver's state, no operation is running, and no job is left.
     let untrue = "SELECT count(*) FROM environments e LEFT JOIN sim_containers c ON c.environment_id = e.id
                   WHERE e.status <> 'running' OR c.state IS DISTINCT FROM 'running'";
-    within(TRUE_AGAIN, "every status matches the driver's state", async || when(stores.count(untrue).await == 0)).await;
+    within(RECOVERY_LIMIT, "every status matches the driver's state", async || when(stores.count(untrue).await == 0)).await;
     assert_eq!(stores.count("SELECT count(*) FROM environments WHERE status = 'running'").await, 50);
     let left = "SELECT count(*) FROM jobs WHERE kind = 'environment_change'";
     eventually("no job is left", async || when(stores.count(left).await == 0)).await;

@@ -112,7 +112,7 @@ async fn a_stopping_replica_reports_it_at_once_and_finishes_requests_in_flight()
     })
     .await;
     assert_eq!(app.scrape().await.get("service_draining", &[]), 1.0);
-    // The replica serves requests until the edge has noticed.
+    // The replica serves requests until the edge has detected the change.
     app.get("/health").answer().await.expect(200);
 
     eventually("new connections are refused", async || when(TcpStream::connect(app.address).await.is_err())).await;

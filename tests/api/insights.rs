@@ -112,7 +112,7 @@ async fn a_rejected_token_is_refreshed_or_the_account_must_be_linked_again() {
 }
 
 #[tokio::test]
-async fn there_are_none_of_platforms_that_one_cannot_post_on() {
+async fn platforms_without_posts_have_no_figures() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &[]).await;

@@ -259,7 +259,7 @@ async fn an_unexpected_end_of_output_is_reported_and_the_log_resumed() {
 }
 
 #[tokio::test]
-async fn a_log_is_released_when_its_environment_has_another_status_though_it_writes() {
+async fn a_log_is_released_after_a_status_change_even_if_the_environment_still_writes() {
     let fixture = Fixture::new(1, 200, &[]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -306,7 +306,7 @@ async fn a_change_of_an_environment_and_its_log_do_not_lock_each_other_out() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_from_its_end_or_from_where_one_was() {
+async fn a_log_is_read_from_its_end_or_from_the_position_of_the_reader() {
     let app = TestApp::with(&["--sim-lines-per-second=200"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;

@@ -177,7 +177,7 @@ async fn a_slow_reader_delays_no_other_and_misses_no_line() {
 }
 
 #[tokio::test]
-async fn lines_that_were_dropped_before_they_were_read_are_jumped_over() {
+async fn a_reader_skips_lines_that_were_deleted_before_it_read_them() {
     let fixture = Fixture::new(1, 1000, &["--log-lines-kept=300"]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -241,7 +241,7 @@ async fn readers_wait_for_an_unavailable_database() {
 }
 
 #[tokio::test]
-async fn a_log_is_read_no_more_when_its_last_reader_has_left() {
+async fn a_log_is_no_longer_read_after_its_last_reader_has_left() {
     let fixture = Fixture::new(1, 1, &[]).await;
     let replica = quiet(&fixture);
     let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();

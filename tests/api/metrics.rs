@@ -59,7 +59,7 @@ async fn a_panic_in_the_middle_of_a_response_is_counted_once_and_affects_no_othe
 }
 
 #[tokio::test]
-async fn an_answer_that_breaks_off_is_our_failure_and_not_a_client_that_left() {
+async fn an_incomplete_response_counts_as_our_failure_and_not_as_a_cancelled_request() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     for route in ["/test/break-off", "/test/panic-late"] {
         let before = app.settled().await;

@@ -179,7 +179,7 @@ async fn the_last_login_method_cannot_be_removed() {
 }
 
 #[tokio::test]
-async fn of_the_last_two_login_methods_unlinked_at_once_one_stays() {
+async fn one_of_the_last_two_login_methods_remains_when_both_are_unlinked_concurrently() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     for round in 0..5 {

@@ -284,7 +284,7 @@ async fn an_identity_that_two_accounts_link_at_once_belongs_to_one() {
 }
 
 #[tokio::test]
-async fn an_account_that_exists_is_not_entered_by_its_address() {
+async fn a_matching_address_gives_no_access_to_an_existing_account() {
     let scene = Scene::new().await;
     let app = &scene.app;
     app.register("ada@example.com").await.expect(201);
@@ -297,7 +297,7 @@ async fn an_account_that_exists_is_not_entered_by_its_address() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_platform_has_not_verified_makes_no_account() {
+async fn an_address_that_the_platform_has_not_verified_creates_no_account() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "gitlab", "github"] {

@@ -43,7 +43,7 @@ async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
 }
 
 #[tokio::test]
-async fn of_fifty_requests_with_one_key_at_once_one_makes_a_post() {
+async fn fifty_concurrent_requests_with_one_key_create_one_post() {
     let platforms = Platforms::start().await;
     let arguments = platforms.arguments();
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s", &arguments[0], &arguments[1]];
@@ -100,7 +100,7 @@ async fn a_post_is_visible_only_to_its_author_and_to_members() {
 }
 
 #[tokio::test]
-async fn the_list_runs_from_new_to_old_page_by_page_with_deliveries() {
+async fn the_list_returns_posts_newest_first_in_pages_with_their_deliveries() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;

@@ -262,7 +262,7 @@ async fn writes_that_another_site_makes_a_browser_send_are_refused() {
 }
 
 #[tokio::test]
-async fn every_answer_carries_the_headers_that_protect_it() {
+async fn every_response_has_the_protective_headers() {
     let app = TestApp::with_routes(misbehaving(), &["--request-timeout=300ms"]).await;
     let requests = [
         (app.get("/health"), 200),

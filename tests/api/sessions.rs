@@ -86,7 +86,7 @@ async fn a_session_ends_in_the_middle_of_being_cached() {
 }
 
 #[tokio::test]
-async fn forged_malformed_and_truncated_tokens_prove_nothing() {
+async fn forged_malformed_and_truncated_tokens_are_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let before = app.settled().await;

@@ -131,7 +131,7 @@ async fn pages_of_other_sites_are_refused() {
 }
 
 #[tokio::test]
-async fn an_address_holds_no_more_connections_than_it_may() {
+async fn the_connections_of_an_address_are_limited() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--sockets-per-address=2"]).await;
     let ada = app.user("ada").await;
@@ -161,7 +161,7 @@ async fn an_address_holds_no_more_connections_than_it_may() {
 }
 
 #[tokio::test]
-async fn an_account_holds_no_more_connections_than_it_may() {
+async fn the_connections_of_an_account_are_limited() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--sockets-per-user=2"]).await;
     let (ada, eve) = (app.user("ada").await, app.user("eve").await);
@@ -210,12 +210,12 @@ async fn the_numbers_are_those_of_the_clients() {
     for socket in &clients {
         socket.until(crate::support::realtime::TOLD, |payload| payload["number"] == 10).await;
     }
-    let heard: usize = clients.iter().map(|socket| socket.of_kind(Kind::Event).len()).sum();
+    let received: usize = clients.iter().map(|socket| socket.of_kind(Kind::Event).len()).sum();
     let scrape = app.scrape().await;
     let count = |labels: &[(&str, &str)]| scrape.get("websocket_messages_total", labels);
     assert_eq!(count(&[("direction", "in")]), 9.0 * 5.0);
     assert_eq!(count(&[("direction", "in"), ("event_type", "ping")]), 9.0 * 5.0);
-    assert_eq!(count(&[("direction", "out")]), heard as f64);
+    assert_eq!(count(&[("direction", "out")]), received as f64);
     assert_eq!(count(&[("direction", "out"), ("event_type", "post:delivered")]), 9.0 * 10.0);
     assert_eq!(scrape.get("websocket_handler_duration_seconds_count", &[("event_type", "ping")]), 9.0 * 5.0);
     assert_eq!(scrape.get("websocket_connections_total", &[]), 12.0);

@@ -147,18 +147,18 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     assert_eq!(drained.len() as f64, leaving);
     let mut ends = Vec::new();
     for socket in &drained {
-        let told = socket.told();
-        let warned = told.iter().find(|told| told.event.as_deref() == Some("server:draining")).unwrap();
+        let received = socket.told();
+        let warned = received.iter().find(|message| message.event.as_deref() == Some("server:draining")).unwrap();
         let after = warned.args.as_ref().unwrap()[0]["reconnect_after_ms"].as_u64().unwrap();
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
-        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{told:?}");
+        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{received:?}");
         // No websocket ends before the announced time. A polling client may: when this replica refuses its next poll, the edge sends
         // the poll to another one.
         let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
         assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
-        assert_eq!(socket.of_kind(Kind::Connect).len(), 2, "{told:?}");
+        assert_eq!(socket.of_kind(Kind::Connect).len(), 2, "{received:?}");
         ends.extend((!is_polling).then_some(end.at));
     }
     let others = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() == 1).count();

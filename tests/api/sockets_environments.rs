@@ -41,13 +41,13 @@ async fn each_status_change_is_received_once_on_every_replica() {
     studio.delete(&id).await.expect(202);
     for socket in [&both, &one] {
         socket.until("env:status", |status| status["status"] == "deleted").await;
-        let mut told = socket.events("env:status");
+        let mut events = socket.events("env:status");
         // A job may end on the other replica before this one has announced its start.
-        told.sort_by_key(|status| status["version"].as_i64());
-        let statuses: Vec<&str> = told.iter().map(|status| status["status"].as_str().unwrap()).collect();
+        events.sort_by_key(|status| status["version"].as_i64());
+        let statuses: Vec<&str> = events.iter().map(|status| status["status"].as_str().unwrap()).collect();
         assert_eq!(statuses, ["starting", "running", "starting", "running", "stopping", "stopped", "deleting", "deleted"]);
-        let first = told[0]["version"].as_i64().unwrap();
-        for (version, status) in (first..).zip(&told) {
+        let first = events[0]["version"].as_i64().unwrap();
+        for (version, status) in (first..).zip(&events) {
             assert_eq!(
                 *status,
                 json!({ "environment_id": id, "project_id": studio.project, "status": status["status"], "last_error": null, "version": version })
@@ -80,11 +80,11 @@ async fn the_reason_of_a_failure_is_received_on_another_replica() {
     behind("UPDATE sim_containers SET state = 'exited', exit_code = 137 WHERE environment_id = $1::uuid", &died).await;
     a.stores.execute("DELETE FROM jobs WHERE kind = 'environment_reconcile'").await;
     for (id, reason) in [(&given_up, "the container does not exist"), (&died, "the container exited with code 137")] {
-        let told = ada.until("env:status", |status| status["environment_id"] == **id && status["status"] == "error").await;
+        let event = ada.until("env:status", |status| status["environment_id"] == **id && status["status"] == "error").await;
         let now = studio.until(id, "error").await;
         assert_eq!(
-            told,
-            json!({ "environment_id": id, "project_id": studio.project, "status": "error", "last_error": reason, "version": told["version"] })
+            event,
+            json!({ "environment_id": id, "project_id": studio.project, "status": "error", "last_error": reason, "version": event["version"] })
         );
         assert_eq!(now["last_error"], reason);
     }
@@ -122,13 +122,14 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
     let last = replicas[0].stores.count("SELECT last_seq FROM log_streams").await;
     for (socket, _) in &staying {
         eventually("the last line has arrived", async || when(numbers(socket).last() == Some(&last))).await;
-        let told = numbers(socket);
-        assert_eq!(told, (told[0]..=last).collect::<Vec<_>>());
+        let received = numbers(socket);
+        assert_eq!(received, (received[0]..=last).collect::<Vec<_>>());
     }
     // The received lines are the stored ones.
     let stored = studio.request(reqwest::Method::GET, &format!("/api/environments/{id}/logs?limit=50")).answer().await.expect(200).json();
-    let told: Vec<Value> = staying[0].0.events("env:log").into_iter().flat_map(|log| log["entries"].as_array().unwrap().clone()).collect();
-    assert_eq!(told[told.len() - 50..], *stored["items"].as_array().unwrap());
+    let received: Vec<Value> =
+        staying[0].0.events("env:log").into_iter().flat_map(|log| log["entries"].as_array().unwrap().clone()).collect();
+    assert_eq!(received[received.len() - 50..], *stored["items"].as_array().unwrap());
     let batches = staying[0].0.events("env:log");
     assert!(batches.iter().all(|log| log["environment_id"] == id && (1..=200).contains(&log["entries"].as_array().unwrap().len())));
 }
@@ -156,7 +157,7 @@ async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
 }
 
 #[tokio::test]
-async fn the_log_of_an_environment_that_is_gone_is_read_no_more() {
+async fn the_log_of_a_deleted_environment_is_no_longer_read() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;

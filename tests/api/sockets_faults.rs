@@ -64,8 +64,8 @@ impl Fixture {
             let first = u64::from(number) + 1;
             within(RECOVERY, "events of one replica reach the other", async || {
                 number += 1;
-                teller.tell(&self.ada, number).await;
-                when(numbers(hearer).iter().any(|heard| *heard >= first))
+                sender.tell(&self.ada, number).await;
+                when(numbers(receiver).iter().any(|received| *received >= first))
             })
             .await;
         }
@@ -145,8 +145,8 @@ async fn foreign_messages_on_the_bus_do_no_harm() {
         format!("{{\"by\":\"{by}\",\"word\":{{\"word of tomorrow\":1}}}}"),
     ] {
         let channel = format!("{}:bus", fixture.stores.prefix());
-        let heard: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
-        assert_eq!(heard, 2);
+        let subscribers: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
+        assert_eq!(subscribers, 2);
     }
     fixture.proxied.tell(&fixture.ada, 1).await;
     there.until(TOLD, |payload| payload["number"] == 1).await;

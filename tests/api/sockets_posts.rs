@@ -26,8 +26,8 @@ async fn authors_receive_the_outcome_of_a_post_once_on_every_replica() {
             _ => ("post:failed", json!({ "post_id": id, "platform": platform, "reason": delivery["last_error"] })),
         };
         for tab in &tabs {
-            let told = tab.until(event, |told| told["platform"] == platform).await;
-            assert_eq!(told, expected);
+            let payload = tab.until(event, |payload| payload["platform"] == platform).await;
+            assert_eq!(payload, expected);
         }
     }
     for tab in &tabs {

@@ -8,7 +8,7 @@ use crate::support::app::through;
 use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 
 /// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
-const FORGOTTEN: Duration = Duration::from_secs(25);
+const EXPIRY_LIMIT: Duration = Duration::from_secs(25);
 /// A dead replica's presence is kept for at least ten seconds, so a change within this time must have been announced.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(9);
 
@@ -50,8 +50,8 @@ impl Crowd {
     async fn until(&self, limit: Duration, socket: &Socket, users: &[usize]) {
         let wanted = self.presence(users);
         crate::support::within(limit, &format!("{users:?} are present"), async || {
-            let told = socket.events("presence");
-            (told.last() == Some(&wanted)).then_some(())
+            let events = socket.events("presence");
+            (events.last() == Some(&wanted)).then_some(())
         })
         .await;
     }
@@ -102,7 +102,7 @@ async fn only_a_new_client_receives_the_list_of_present_users() {
 }
 
 #[tokio::test]
-async fn the_users_of_a_replica_that_leaves_are_gone_at_once_and_of_one_that_dies_soon() {
+async fn users_of_a_stopping_replica_are_removed_at_once_and_users_of_a_dead_one_soon() {
     let Some(sockets) = Sockets::start() else { return };
     let mut replicas = TestApp::replicas(3, &[]).await;
     let crowd = Crowd::of(&replicas[0], &["ada", "bob", "cleo"]).await;
@@ -113,13 +113,13 @@ async fn the_users_of_a_replica_that_leaves_are_gone_at_once_and_of_one_that_die
     replicas.remove(2).leave().await.unwrap();
     crowd.until(ANNOUNCE_LIMIT, &ada, &[0, 1]).await;
     drop(replicas.remove(1));
-    crowd.until(FORGOTTEN, &ada, &[0]).await;
+    crowd.until(EXPIRY_LIMIT, &ada, &[0]).await;
     let seen: Vec<Value> = [&[0][..], &[0, 1], &[0, 1, 2], &[0, 1], &[0]].map(|users| crowd.presence(users)).into();
     assert_eq!(ada.events("presence"), seen);
 }
 
 #[tokio::test]
-async fn without_redis_a_replica_knows_its_own_and_with_it_all_again() {
+async fn without_redis_a_replica_lists_only_its_own_users_until_redis_returns() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
@@ -136,11 +136,11 @@ async fn without_redis_a_replica_knows_its_own_and_with_it_all_again() {
     redis.set(Mode::Refuse).await;
     let cleo = crowd.enter(&sockets, &a, 2).await;
     for (socket, users) in [(&ada, [0, 2]), (&cleo, [0, 2])] {
-        crowd.until(FORGOTTEN, socket, &users).await;
+        crowd.until(EXPIRY_LIMIT, socket, &users).await;
     }
-    crowd.until(FORGOTTEN, &bob, &[1]).await;
+    crowd.until(EXPIRY_LIMIT, &bob, &[1]).await;
     redis.set(Mode::Pass).await;
     for socket in [&ada, &bob, &cleo] {
-        crowd.until(FORGOTTEN, socket, &[0, 1, 2]).await;
+        crowd.until(EXPIRY_LIMIT, socket, &[0, 1, 2]).await;
     }
 }

@@ -10,7 +10,7 @@ use crate::support::app::through;
 use crate::support::{Ask, Mode, Proxy, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
 /// Without a signal, a lost membership is detected within five seconds; the rest is for a busy machine.
-const FOUND: Duration = Duration::from_secs(15);
+const DETECTION_LIMIT: Duration = Duration::from_secs(15);
 
 /// A project with an owner and a viewer.
 struct Team {
@@ -88,16 +88,16 @@ async fn members_receive_each_change_once_on_every_replica() {
     let expected = ["updated", "published", "member_added", "member_removed", "unpublished", "access_lost"];
     for socket in [&ada, &bob] {
         socket.until("project:changed", |changed| changed["change"] == "access_lost").await;
-        let mut heard = changes(socket);
-        assert_eq!(heard.last().map(String::as_str), Some("access_lost"), "access_lost must be the last event");
+        let mut received = changes(socket);
+        assert_eq!(received.last().map(String::as_str), Some("access_lost"), "access_lost must be the last event");
         // The end of access does not wait for the event of the deletion, which then reaches nobody.
-        assert!(heard.iter().filter(|change| *change == "deleted").count() <= 1, "{heard:?}");
-        heard.retain(|change| change != "deleted");
+        assert!(received.iter().filter(|change| *change == "deleted").count() <= 1, "{received:?}");
+        received.retain(|change| change != "deleted");
         // Events that two replicas emit at almost the same time may arrive in either order.
-        heard.sort_unstable();
+        received.sort_unstable();
         let mut expected = expected.map(str::to_owned);
         expected.sort_unstable();
-        assert_eq!(heard, expected);
+        assert_eq!(received, expected);
         let versions = |change: &str| {
             let events = socket.events("project:changed");
             events.into_iter().filter(|event| event["change"] == change).map(|event| event["version"].clone()).collect::<Vec<_>>()
@@ -185,7 +185,7 @@ async fn a_removal_is_detected_without_an_event() {
     }
     redis.set(Mode::Refuse).await;
     team.remove_bob(&a).await;
-    within(FOUND, "the lost membership is detected", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
+    within(DETECTION_LIMIT, "the lost membership is detected", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
     let before = bob.told().len();
     team.assert_heard_by(&b, &[&ada]).await;
     assert_eq!(bob.told().len(), before);

@@ -72,17 +72,17 @@ async fn a_client_that_does_not_read_is_disconnected_and_no_other_misses_an_even
     fixture.app.until_clients(3).await;
     let slow_consumer = [("reason", "slow_consumer")];
     // Until the queue is full: the system's buffers hold some megabytes.
-    let mut told = 0;
+    let mut sent = 0;
     eventually("a message does not fit into the queue", async || {
-        fixture.app.tell_all(&fixture.eve, told + 1, 10, 50_000).await;
-        told += 10;
-        fast.until(TOLD, |payload| payload["number"] == told).await;
+        fixture.app.tell_all(&fixture.eve, sent + 1, 10, 50_000).await;
+        sent += 10;
+        fast.until(TOLD, |payload| payload["number"] == sent).await;
         let scrape = fixture.app.scrape().await;
         when(scrape.get("websocket_messages_dropped_total", &slow_consumer) > 0.0 || scrape.get("websocket_connections_active", &[]) < 3.0)
     })
     .await;
     within(Duration::from_secs(10), "the slow client is disconnected", async || when(fixture.app.clients().await == 2.0)).await;
-    assert_eq!(numbers(&fast), (1..=u64::from(told)).collect::<Vec<_>>());
+    assert_eq!(numbers(&fast), (1..=u64::from(sent)).collect::<Vec<_>>());
     assert_eq!(fixture.app.scrape().await.since(&fixture.before, "websocket_disconnections_total", &[]), 1.0);
     fast.leave().await;
     slow.closed().await;
@@ -96,15 +96,15 @@ async fn a_late_poll_receives_the_queue_and_dropped_events_are_counted() {
     let poll = fixture.poll().await;
     poll.connect(&fixture.eve).await;
     fixture.app.tell_all(&fixture.eve, 1, 500, 10).await;
-    let has = |heard: &str, number: u32| heard.contains(&format!("\"number\":{number}}}"));
-    let mut heard = String::new();
+    let has = |received: &str, number: u32| received.contains(&format!("\"number\":{number}}}"));
+    let mut received = String::new();
     eventually("the last queued message arrives", async || {
-        heard.push_str(&poll.get().await.expect(200).text());
+        received.push_str(&poll.get().await.expect(200).text());
         fixture.app.tell(&fixture.eve, 1000).await;
-        when(has(&heard, 1000))
+        when(has(&received, 1000))
     })
     .await;
-    let kept = (1..=500).filter(|number| has(&heard, *number)).count();
+    let kept = (1..=500).filter(|number| has(&received, *number)).count();
     let lost = fixture.app.scrape().await.get("websocket_messages_dropped_total", &[("reason", "slow_consumer")]);
     assert!(kept >= 100, "{kept}");
     assert_eq!(kept as f64 + lost, 500.0);

@@ -187,7 +187,7 @@ impl Fixture {
         for (number, (at, step, times, wait)) in case.steps.iter().enumerate() {
             self.set(*at);
             for time in 0..*times {
-                let told = match step {
+                let throttled = match step {
                     Take => self.throttle.take(bucket.clone()).await.err(),
                     Begin => self.throttle.begin(vec![bucket.clone()]).await.map(|attempt| under_way.push_back(attempt)).err(),
                     Fail => {
@@ -199,8 +199,13 @@ impl Fixture {
                         None
                     }
                 };
-                let told = told.map_or(Duration::ZERO, |throttled| throttled.retry_after);
-                assert_eq!(told, Duration::from_millis(*wait), "{}, in {store}: step {number} ({step:?} at {at}), time {time}", case.name);
+                let retry_after = throttled.map_or(Duration::ZERO, |throttled| throttled.retry_after);
+                assert_eq!(
+                    retry_after,
+                    Duration::from_millis(*wait),
+                    "{}, in {store}: step {number} ({step:?} at {at}), time {time}",
+                    case.name
+                );
             }
         }
         for attempt in under_way {
@@ -232,7 +237,7 @@ async fn limits_close_and_open_to_the_millisecond_in_redis_and_in_memory() {
 }
 
 #[tokio::test]
-async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
+async fn an_attempt_that_one_bucket_refuses_is_not_counted_in_the_others() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
     for (store, redis) in &links {
@@ -253,7 +258,7 @@ async fn an_attempt_that_one_bucket_refuses_leaves_no_trace_in_the_others() {
 }
 
 #[tokio::test]
-async fn a_caller_that_leaves_before_redis_answers_holds_no_place() {
+async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let url = through("redis-url", &stores.redis_url(), proxy.address);

@@ -104,7 +104,7 @@ async fn reports_of_robots_are_accepted_and_not_counted() {
 }
 
 #[tokio::test]
-async fn an_address_that_reports_too_much_must_wait_and_others_need_not() {
+async fn an_address_over_its_limit_of_reports_is_throttled_and_others_are_not() {
     let app = TestApp::with(&["--beacons-per-minute=3"]).await;
     let before = app.settled().await;
     let view = json!([{ "kind": "page_view", "route": "/about" }]);
@@ -139,7 +139,7 @@ fn hostile(app: &TestApp, number: usize) -> RequestBuilder {
 }
 
 #[tokio::test]
-async fn ten_thousand_hostile_beacons_make_no_series_and_no_fault() {
+async fn ten_thousand_hostile_beacons_create_no_series_and_cause_no_error() {
     let app = TestApp::with(&["--beacons-per-minute=3000"]).await;
     let attack = async |count: usize| {
         let statuses: Vec<u16> = stream::iter(0..count)
@@ -171,13 +171,13 @@ async fn ten_thousand_hostile_beacons_make_no_series_and_no_fault() {
 async fn every_replica_lists_all_replicas_and_removes_a_stopped_one() {
     let replicas = TestApp::replicas(3, &[]).await;
     let fleet = async |replica: &TestApp| replica.get("/api/fleet").answer().await.expect(200).json();
-    let ready = |told: &Value| told["replicas"].as_array().unwrap().iter().filter(|replica| replica["is_ready"] == true).count();
+    let ready = |status: &Value| status["replicas"].as_array().unwrap().iter().filter(|replica| replica["is_ready"] == true).count();
     for replica in &replicas {
         eventually("all three replicas are listed as ready", async || when(ready(&fleet(replica).await) == 3)).await;
     }
-    let told = fleet(&replicas[0]).await;
-    let sum: u64 = told["replicas"].as_array().unwrap().iter().map(|replica| replica["requests"].as_u64().unwrap()).sum();
-    assert_eq!(told["requests"], sum);
+    let status = fleet(&replicas[0]).await;
+    let sum: u64 = status["replicas"].as_array().unwrap().iter().map(|replica| replica["requests"].as_u64().unwrap()).sum();
+    assert_eq!(status["requests"], sum);
     let [first, second, third] = <[TestApp; 3]>::try_from(replicas).ok().unwrap();
     third.leave().await.unwrap();
     for replica in [&first, &second] {
