@@ -1,4 +1,4 @@
-//! Words of environments: their driver, status, sessions, extensions and logs.
+//! Closed sets of names for environments: drivers and their operations, statuses, sessions, extensions, and the streams of logs.
 
 words! {
     /// The environment driver.
