@@ -1,4 +1,4 @@
-//! `cargo xtask catalogue`: regenerates the documents that come from the code or, with `--check`, compares them.
+//! `cargo xtask catalogue`: generates documents from the code or, with `--check`, checks that they are up to date.
 //! Their contents and the comparison belong to `tests/contract/`.
 
 use anyhow::Result;
@@ -9,7 +9,7 @@ use devstack::web;
 /// Regenerate docs/METRICS.md and docs/openapi.json, and check names in rules and dashboards against them.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing; fail when a document differs from the code.
+    /// Write nothing; fail if a document is out of date.
     #[arg(long)]
     check: bool,
 }

@@ -1,5 +1,5 @@
-//! `cargo xtask dashboards`: regenerates Grafana's dashboards from their sources or, with `--check`, compares them, and runs every check
-//! that needs no stack. `panels` proves that they show real events.
+//! `cargo xtask dashboards`: generates Grafana's dashboards from their sources or, with `--check`, checks that they are up to date. It also
+//! runs every check of dashboards that needs no stack. `panels` proves that they show real events.
 
 use anyhow::Result;
 use devstack::report::Report;
@@ -13,7 +13,7 @@ pub struct Args {
     /// Install missing tools: Node.js, npm, and the packages of `monitoring/grafana/package-lock.json`.
     #[arg(long)]
     install: bool,
-    /// Write nothing; fail when a file differs from its sources.
+    /// Write nothing; fail if a generated file is out of date.
     #[arg(long)]
     check: bool,
 }
@@ -23,8 +23,8 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("dashboards");
     if !args.check {
-        report.step("causes are written", || panels::causes().write())?;
-        report.step("dashboards are written", || dashboards::generate(args.install))?;
+        report.step("write the causes of panels", || panels::causes().write())?;
+        report.step("write the dashboards", || dashboards::generate(args.install))?;
     }
     check(&mut report, args.install)?;
     report.finish()
@@ -34,6 +34,6 @@ pub fn run(args: &Args) -> Result<bool> {
 pub fn check(report: &mut Report, install: bool) -> Result<()> {
     report.step("causes of panels are those that can be injected", || panels::causes().compare())?;
     report.step("dashboards fit Grafana's types", || dashboards::types(install))?;
-    report.step("dashboards are what their sources say", || dashboards::compare(install))?;
+    report.step("dashboards match their sources", || dashboards::compare(install))?;
     report.step("queries of dashboards parse", dashboards::parse)
 }

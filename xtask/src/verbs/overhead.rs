@@ -1,5 +1,5 @@
 //! `cargo xtask overhead`: the cost of the layers around the routes, measured by `benches/overhead.rs` with its own stores.
-//! It reports figures but judges none, since they depend on the machine's other load.
+//! It reports measurements and sets no limits, because the results depend on the machine's other load.
 
 use anyhow::Result;
 use devstack::cargo;

@@ -1,5 +1,5 @@
-//! `cargo xtask rules`: every alert and every recorded series has a test; with `--mutate`, the tests notice every small mistake in the
-//! rules.
+//! `cargo xtask rules`: checks that every alert and every recorded series has a test, and runs the tests. With `--mutate`, checks that a
+//! test fails for every mutant of a rule, except for those in `equivalent.yml`.
 
 use anyhow::{Result, ensure};
 use devstack::paths;
@@ -15,10 +15,10 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Mutate each rule in small ways, and fail where no test notices.
+    /// Make one small change to a rule at a time, and fail if no test detects the change.
     #[arg(long)]
     mutate: bool,
-    /// Rule files to mutate, without `.yml`; all of them by default.
+    /// Rule files to mutate, without `.yml` (default: all).
     #[arg(requires = "mutate")]
     files: Vec<String>,
 }

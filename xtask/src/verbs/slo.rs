@@ -1,4 +1,4 @@
-//! `cargo xtask slo`: regenerates the rules and tests that come from monitoring/slo.yml or, with `--check`, compares them.
+//! `cargo xtask slo`: generates rules and their tests from monitoring/slo.yml or, with `--check`, checks that the files are up to date.
 
 use anyhow::Result;
 use devstack::report::{Outcome, Report};
@@ -8,7 +8,7 @@ use rule_tools::slo::generated;
 /// Regenerate the rules of the service level objectives, and their tests.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Write nothing; fail when a file differs from monitoring/slo.yml.
+    /// Write nothing; fail if a generated file is out of date.
     #[arg(long)]
     check: bool,
 }
@@ -22,9 +22,9 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Adds the comparison to a report, as one step.
+/// Adds the check that the files are up to date to a report, as one step.
 pub fn check(report: &mut Report) -> Result<()> {
-    report.step("the rules of the objectives are up to date", || {
+    report.step("rules of the service level objectives are up to date", || {
         let outcomes = generated()?.iter().map(Generated::compare).collect::<Result<Vec<_>>>()?;
         Ok(outcomes.into_iter().find(|outcome| outcome.failed > 0).unwrap_or_else(Outcome::passed))
     })
