@@ -1,9 +1,9 @@
 //! The driver `docker`: containers of an engine that serves the Docker Engine API on a Unix socket.
 //!
-//! - Each call creates a client. This is cheap, because bollard keeps no connection open, and lets the engine restart or be replaced at any
-//!   time.
-//! - bollard sends no version in the path, and the engine then uses its own. Version negotiation is unnecessary: the calls made here are
-//!   unchanged since version 1.41.
+//! - Each call creates a client, so the engine may restart or be replaced at any time. This is cheap, because bollard keeps no connection
+//!   open.
+//! - bollard sends no API version in the path, so the engine uses its own version. Version negotiation is unnecessary: the calls made here
+//!   have not changed since version 1.41.
 //! - [`Engine`](super::Engine) enforces the deadlines.
 
 mod error;
@@ -29,14 +29,14 @@ use super::{Container, ContainerState, Driver, DriverError, Exit, Image, Lines, 
 use crate::config::Config;
 use crate::domain::DriverName;
 
-/// Timeout for bollard, in seconds: longer than any deadline of `Engine`.
-const NO_LIMIT: u64 = 24 * 3600;
-/// Poll interval while another call is in progress.
-const PAUSE: Duration = Duration::from_millis(50);
-/// Maximum number of polls for a network that another call is creating.
-const LOOKS: u32 = 40;
+/// Timeout of bollard's client in seconds: longer than any deadline of `Engine`, so that it never takes effect.
+const CLIENT_TIMEOUT: u64 = 24 * 3600;
+/// Interval between attempts while a concurrent call creates or removes the same container or network.
+const RETRY_INTERVAL: Duration = Duration::from_millis(50);
+/// Maximum number of further attempts to create a network that a concurrent call is creating.
+const NETWORK_ATTEMPTS: u32 = 40;
 /// Number of containers inspected concurrently.
-const AT_ONCE: usize = 8;
+const CONCURRENT_INSPECTIONS: usize = 8;
 
 /// The Docker driver.
 pub struct Docker {
@@ -56,7 +56,7 @@ impl Docker {
     }
 
     fn client(&self) -> Result<bollard::Docker, DriverError> {
-        Ok(bollard::Docker::connect_with_unix(&self.socket, NO_LIMIT, API_DEFAULT_VERSION)?)
+        Ok(bollard::Docker::connect_with_unix(&self.socket, CLIENT_TIMEOUT, API_DEFAULT_VERSION)?)
     }
 
     fn container_name(&self, environment: Uuid) -> String {
@@ -72,14 +72,14 @@ impl Docker {
     }
 
     /// Creates the namespace's network if it does not exist.
-    async fn have_network(&self, client: &bollard::Docker) -> Result<(), DriverError> {
-        let mut looks = LOOKS;
+    async fn ensure_network(&self, client: &bollard::Docker) -> Result<(), DriverError> {
+        let mut attempts_left = NETWORK_ATTEMPTS;
         while !self.has_network(client).await? {
-            looks -= 1;
+            attempts_left -= 1;
             match client.create_network(spec::network(&self.namespace)).await {
                 Ok(_) => return Ok(()),
-                // Another call is creating the network.
-                Err(error) if matches!(status(&error), Some(403 | 409)) && looks > 0 => tokio::time::sleep(PAUSE).await,
+                // A concurrent call is creating the network.
+                Err(error) if matches!(status(&error), Some(403 | 409)) && attempts_left > 0 => tokio::time::sleep(RETRY_INTERVAL).await,
                 Err(error) if status(&error) == Some(404) => {
                     return Err(DriverError::Failed("no address pool is available for a network".to_owned()));
                 }
@@ -98,20 +98,21 @@ impl Docker {
         }
     }
 
-    /// Recovers from a 404 for a container that exists. Its network was removed, as a prune does while all containers are stopped, and to
-    /// the engine a new network of the same name is a different one.
+    /// Recovers from a 404 on the start of a container that exists. The cause is that its network was removed, for example by
+    /// `docker network prune` while all containers were stopped. The engine identifies networks by ID, so the container must be
+    /// connected to the new network of the same name.
     async fn rejoin_network(&self, client: &bollard::Docker, environment: Uuid) -> Result<(), DriverError> {
         self.find(client, environment).await?.ok_or(DriverError::NoContainer)?;
-        self.have_network(client).await?;
+        self.ensure_network(client).await?;
         let (network, container) = (spec::network_name(&self.namespace), self.container_name(environment));
         let leave = NetworkDisconnectRequest { container: container.clone(), force: Some(true) };
-        // An interrupted attempt may have disconnected it already.
-        let _left = client.disconnect_network(&network, leave).await;
+        // Ignore errors: an interrupted attempt may have disconnected the container already.
+        let _ignored = client.disconnect_network(&network, leave).await;
         Ok(client.connect_network(&network, NetworkConnectRequest { container, endpoint_config: None }).await?)
     }
 }
 
-/// Converts the engine's description of a container. One that is being removed counts as removed.
+/// Converts the engine's description of a container. Returns `None` for a container that is being removed.
 fn container(environment: Uuid, found: ContainerInspectResponse) -> Result<Option<Container>, DriverError> {
     use ContainerStateStatusEnum as Status;
     let reported = found.state.unwrap_or_default();
@@ -142,8 +143,8 @@ impl Driver for Docker {
             Err(error) if status(&error) == Some(404) => {}
             Err(error) => return Err(error.into()),
         }
-        let wanted = CreateImageOptions { from_image: Some(image.reference().to_owned()), ..CreateImageOptions::default() };
-        match client.create_image(Some(wanted), None, None).try_for_each(async |_| Ok(())).await {
+        let options = CreateImageOptions { from_image: Some(image.reference().to_owned()), ..CreateImageOptions::default() };
+        match client.create_image(Some(options), None, None).try_for_each(async |_| Ok(())).await {
             Err(error) if status(&error) == Some(404) => Err(DriverError::Refused("the registry does not have the image".to_owned())),
             pulled => Ok(pulled?),
         }
@@ -151,21 +152,21 @@ impl Driver for Docker {
 
     async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError> {
         let client = self.client()?;
-        self.have_network(&client).await?;
+        self.ensure_network(&client).await?;
         loop {
             let options = CreateContainerOptions { name: Some(self.container_name(environment)), ..CreateContainerOptions::default() };
             match client.create_container(Some(options), spec::container(&self.namespace, environment, image)).await {
-                Ok(made) => return Ok(made.id),
+                Ok(created) => return Ok(created.id),
                 Err(error) if status(&error) == Some(404) => {
                     return Err(DriverError::Refused("the image has not been pulled".to_owned()));
                 }
                 Err(error) if status(&error) == Some(409) => {}
                 Err(error) => return Err(error.into()),
             }
-            // The name is taken by this container, or by one that another call is creating or removing.
+            // The name is in use: the container exists, or a concurrent call is creating or removing it.
             match self.find(&client, environment).await? {
                 Some(found) => return Ok(found.reference),
-                None => tokio::time::sleep(PAUSE).await,
+                None => tokio::time::sleep(RETRY_INTERVAL).await,
             }
         }
     }
@@ -187,7 +188,7 @@ impl Driver for Docker {
         let client = self.client()?;
         let Err(error) = client.restart_container(&self.container_name(environment), None).await else { return Ok(()) };
         match self.find(&client, environment).await? {
-            // The container was stopped but not started. A start can fix that.
+            // The engine stopped the container but did not start it again, so start it.
             Some(found) if found.state != ContainerState::Running => self.start(environment).await,
             _ => Err(error.into()),
         }
@@ -199,8 +200,8 @@ impl Driver for Docker {
             let options = RemoveContainerOptions { force: true, v: true, link: false };
             match client.remove_container(&name, Some(options)).await {
                 Err(error) if status(&error) == Some(404) => return Ok(()),
-                // Another call is removing the container; wait for it to finish.
-                Err(error) if status(&error) == Some(409) => tokio::time::sleep(PAUSE).await,
+                // A concurrent call is removing the container; wait until it has finished.
+                Err(error) if status(&error) == Some(409) => tokio::time::sleep(RETRY_INTERVAL).await,
                 removed => return Ok(removed?),
             }
         }
@@ -215,9 +216,10 @@ impl Driver for Docker {
         let label = format!("{}={}", spec::NAMESPACE_LABEL, self.namespace);
         let filters = Some(HashMap::from([("label".to_owned(), vec![label])]));
         let all = client.list_containers(Some(ListContainersOptions { all: true, filters, ..ListContainersOptions::default() })).await?;
-        let environments = all.into_iter().filter_map(|one| one.labels?.get(spec::ENVIRONMENT_LABEL)?.parse().ok());
-        // The list contains no exit codes, so each container is inspected. Those removed meanwhile are left out.
-        let containers = stream::iter(environments).map(|environment| self.find(&client, environment)).buffer_unordered(AT_ONCE);
+        let environments = all.into_iter().filter_map(|summary| summary.labels?.get(spec::ENVIRONMENT_LABEL)?.parse().ok());
+        // The list contains no exit codes, so inspect each container. A container that has been removed since is omitted.
+        let containers =
+            stream::iter(environments).map(|environment| self.find(&client, environment)).buffer_unordered(CONCURRENT_INSPECTIONS);
         containers.try_filter_map(async |container| Ok(container)).try_collect().await
     }
 
