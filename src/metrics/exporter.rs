@@ -39,7 +39,7 @@ impl Exporter {
         self.metrics.clone()
     }
 
-    /// Renders everything in the text exposition format, version 0.0.4, after sampling the process figures.
+    /// Renders everything in the text exposition format, version 0.0.4, after sampling the process metrics.
     #[must_use]
     pub fn render(&self) -> String {
         samplers::process::sample(&self.metrics);

@@ -1,13 +1,13 @@
-//! Process figures from the kernel and the allocator, sampled on each scrape so that they are current.
+//! Process metrics from the kernel and the allocator. They are sampled on each scrape, so that they are current.
 
 use crate::metrics::Metrics;
 use crate::metrics::labels::Heap;
 
-/// Samples all figures; an unreadable one keeps its last value.
+/// Samples all process metrics. After an error, the metrics that were not read keep their last values.
 pub fn sample(metrics: &Metrics) {
     heap(metrics);
     #[cfg(target_os = "linux")]
-    let _unreadable = linux::sample(metrics);
+    let _ignored = linux::sample(metrics);
 }
 
 #[expect(clippy::cast_precision_loss, reason = "memory stays far below 2^53 bytes")]
@@ -17,13 +17,13 @@ fn heap(metrics: &Metrics) {
     if epoch::advance().is_err() {
         return;
     }
-    let figures = [
+    let statistics = [
         (Heap::Allocated, stats::allocated::read()),
         (Heap::Active, stats::active::read()),
         (Heap::Resident, stats::resident::read()),
         (Heap::Mapped, stats::mapped::read()),
     ];
-    for (kind, bytes) in figures {
+    for (kind, bytes) in statistics {
         if let Ok(bytes) = bytes {
             metrics.process_heap.set(kind, bytes as f64);
         }
@@ -37,7 +37,7 @@ mod linux {
 
     use crate::metrics::Metrics;
 
-    #[expect(clippy::cast_precision_loss, reason = "the kernel's figures stay far below 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "the kernel's values stay far below 2^53")]
     pub(super) fn sample(metrics: &Metrics) -> ProcResult<()> {
         let process = Process::myself()?;
         let stat = process.stat()?;
@@ -51,7 +51,7 @@ mod linux {
         if let LimitValue::Value(limit) = process.limits()?.max_open_files.soft_limit {
             metrics.process_max_fds.set((), limit as f64);
         }
-        // Some containers deny access to this file only, so continue with the network figures.
+        // Some containers deny access to `/proc/self/io` only, so continue with the network metrics.
         if let Ok(io) = process.io() {
             metrics.process_disk_read.absolute((), io.read_bytes);
             metrics.process_disk_written.absolute((), io.write_bytes);

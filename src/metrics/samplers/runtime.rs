@@ -1,4 +1,4 @@
-//! Figures of the async runtime: timer delay, worker utilisation, tasks. Uses only metrics that are available without `tokio_unstable`.
+//! Metrics of the async runtime: timer delay, worker utilisation, tasks. Uses only metrics that are available without `tokio_unstable`.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -42,7 +42,7 @@ pub async fn probe_delay(metrics: Metrics) {
     }
 }
 
-/// Samples the runtime's own figures; never returns.
+/// Samples the metrics that the runtime itself provides; never returns.
 #[expect(clippy::cast_precision_loss, reason = "counts of tasks and threads stay far below 2^53")]
 pub async fn read_figures(metrics: Metrics) {
     let runtime = Handle::current().metrics();
