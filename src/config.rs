@@ -1,6 +1,6 @@
 //! Configuration: every variable with its type, default, unit and effect. `vitrine config` prints the values.
 //!
-//! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables, `values` has
+//! Error messages name the variable and its requirement, never the value of a secret. `command_line` reads the variables; `values` defines
 //! their types.
 
 mod command_line;
@@ -21,7 +21,7 @@ use self::values::{duration, limit};
 use crate::domain::DriverName;
 use crate::sealing::Keyring;
 
-/// Passwords from examples, which production rejects.
+/// Passwords that examples use. Production rejects them.
 const KNOWN_PASSWORDS: [&str; 6] = ["vitrine", "postgres", "password", "secret", "changeme", "admin"];
 
 /// The configuration of a replica.
@@ -39,7 +39,7 @@ pub struct Config {
     /// URL under which browsers reach the service; https makes cookies Secure
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", default_value = "http://localhost:8080")]
     pub public_url: Url,
-    /// Networks of trusted proxies, whose X-Forwarded-For is used, comma-separated; `none` to trust no proxy
+    /// Networks of proxies whose X-Forwarded-For header is trusted, comma-separated; `none` to trust no proxy
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "TRUSTED_PROXIES", default_value = "127.0.0.0/8,::1/128")]
     pub trusted_proxies: Networks,
     /// Dependencies that the replica requires to be ready, comma-separated; must include postgres
@@ -79,7 +79,7 @@ pub struct Config {
     /// Maximum time from the head of a request to the head of its response
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
-    /// Maximum time for a client to send the head of a request, and to leave a connection idle
+    /// Maximum time for a client to send the head of a request; also the maximum time that a connection may be idle
     #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = limit)]
     pub header_timeout: Duration,
     /// Maximum time without progress while a client receives a response
@@ -91,7 +91,7 @@ pub struct Config {
     /// Maximum number of concurrent TCP connections; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
-    /// Time between the change of readiness to draining and the refusal of connections
+    /// Time at shutdown from reporting that the replica is not ready to refusing connections
     #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
     /// Maximum time for requests in flight when the replica shuts down
@@ -126,7 +126,7 @@ pub struct Config {
     /// Burst of failed logins to one account from one device or address; refills over the login window
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Burst of failed logins to one account from all unknown clients together; refills at the rate of a single client
+    /// Burst of failed logins to one account from all unknown clients together; refills as fast as the burst of one device or address
     #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_by_strangers: u32,
     /// Burst of failed logins to any account from one address; refills over the login window
@@ -221,10 +221,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// Checks that involve several variables or the structure of a value.
+    /// Validates combinations of variables, and values that need more than their type.
     ///
     /// # Errors
-    /// A message with the name of the variable and its requirement.
+    /// A message that names the variable and its requirement.
     pub fn check(&self) -> Result<(), String> {
         for (name, url, schemes) in
             [("DATABASE_URL", &self.database_url, ["postgres", "postgresql"]), ("REDIS_URL", &self.redis_url, ["redis", "redis"])]
@@ -276,7 +276,7 @@ impl Config {
         Ok(())
     }
 
-    /// The same configuration on a free local port, for a program that runs next to a replica.
+    /// This configuration with a free local port to listen on, for a command that runs next to a replica.
     #[must_use]
     pub fn beside_a_replica(self) -> Self {
         Self { listen_address: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..self }
