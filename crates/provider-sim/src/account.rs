@@ -22,7 +22,7 @@ impl Account {
     /// An account from the fields of the consent form. Any text is a valid name, so that clients can be tested with unusual ones.
     ///
     /// # Errors
-    /// A sentence that names the field and its constraint.
+    /// A message that names the field and its constraint.
     pub fn new(name: Option<&str>, email: Option<&str>) -> Result<Self, &'static str> {
         let name = name.unwrap_or("ada").trim().to_owned();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {

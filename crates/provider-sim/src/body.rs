@@ -1,4 +1,4 @@
-//! JSON bodies: objects whose fields have the expected types.
+//! Reads JSON request bodies: each must be an object whose fields have the expected types.
 
 use axum::Json;
 use axum::extract::rejection::JsonRejection;
@@ -6,13 +6,13 @@ use axum::http::StatusCode;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-/// A received body. Deserializing the target type directly would accept an array in place of an object.
+/// An unparsed request body. It is read as an object first, because serde also accepts an array for a struct.
 pub type Received = Result<Json<Map<String, Value>>, JsonRejection>;
 
 /// Deserializes a body.
 ///
 /// # Errors
-/// The status of the refusal, and a sentence that names the field.
+/// The response's status and its message. The message names the field whose type is wrong.
 pub fn read<T: DeserializeOwned>(body: Received) -> Result<T, (StatusCode, String)> {
     let Json(object) = body.map_err(|rejection| (rejection.status(), rejection.body_text()))?;
     serde_path_to_error::deserialize(Value::Object(object)).map_err(|error| (StatusCode::UNPROCESSABLE_ENTITY, error.to_string()))

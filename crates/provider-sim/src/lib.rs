@@ -1,5 +1,5 @@
-//! Simulates six login and social platforms, and the receivers of alerts: real protocols, invented accounts, and faults and lies on
-//! request.
+//! Simulates six login and social platforms, and the receivers of alerts. The protocols are real and the accounts are invented. Faults and
+//! lies (wrong values in otherwise valid responses) can be switched on.
 //!
 //! | to find | look at |
 //! | --- | --- |
@@ -12,7 +12,8 @@
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
 //!
-//! Everything is in memory and lost at the end. The only thing that the simulator knows about Vitrine is its callback URL.
+//! All state is in memory and is lost when the simulator stops. Of Vitrine, the simulator knows only the callback URL and the client's
+//! credentials.
 
 mod account;
 mod body;
@@ -59,7 +60,7 @@ pub struct Simulator {
 }
 
 impl Simulator {
-    /// Generates a key, listens, and serves from then on.
+    /// Generates a key, binds the listener, and starts to serve in the background.
     ///
     /// # Errors
     /// When the address is unavailable, or a file named in the configuration is invalid.

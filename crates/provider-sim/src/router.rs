@@ -1,4 +1,4 @@
-//! Assembles the routes and their layers: those of a platform or a receiver can be made to fail, the simulator's own cannot.
+//! Assembles the routes and their layers. Knobs affect the routes of platforms and receivers, but not the simulator's own routes.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::notifications::{self, Sink};
 use crate::provider::Provider;
 use crate::{faults, oauth, observe, platforms};
 
-/// The whole router.
+/// The router of all platforms and receivers, and of the simulator itself.
 pub fn build(providers: Vec<Arc<Provider>>) -> Router {
     let mut router = Router::new();
     for provider in &providers {

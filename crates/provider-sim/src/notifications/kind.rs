@@ -25,7 +25,7 @@ impl Kind {
         }
     }
 
-    /// The name for people.
+    /// The display name.
     pub const fn title(self) -> &'static str {
         match self {
             Self::Slack => "Slack",

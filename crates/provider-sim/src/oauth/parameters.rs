@@ -39,7 +39,7 @@ impl Parameters {
         self.repeated.as_deref()
     }
 
-    /// As [`Self::get`], for a required parameter.
+    /// Like [`Self::get`], for a required parameter.
     pub fn require(&self, name: &str) -> Result<&str, OAuthError> {
         self.get(name).ok_or_else(|| OAuthError::InvalidRequest(format!("{name} is missing")))
     }
