@@ -99,7 +99,7 @@ async fn other_errors_in_a_request_are_returned_to_the_client() {
 }
 
 #[tokio::test]
-async fn a_form_that_does_not_fit_gets_a_page_and_no_code() {
+async fn an_invalid_form_gets_an_error_page_and_no_code() {
     let stage = Stage::start().await;
     let ask = || Ask::of(Platform::Github);
     for (ask, about) in [

@@ -109,7 +109,7 @@ async fn a_share_of_the_calls_fails() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_late_comes_after_its_effect() {
+async fn a_delayed_response_follows_its_effect() {
     let stage = Stage::start().await;
     let tokens = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
     stage.turn(Platform::Mastodon, json!({ "latency_ms": 600_000 })).await;

@@ -37,11 +37,11 @@ impl Stage {
         self.turn(Platform::Google, json!({})).await;
         let truth = self.sign_in(&ask).await;
         self.lie(Platform::Google, lie).await;
-        let told = self.sign_in(&ask).await;
-        let ((header, claims), (told_header, told_claims)) = (truth.id_token(), told.id_token());
-        let mut different = changed(&header, &told_header);
-        different.extend(changed(&without_times(&claims), &without_times(&told_claims)));
-        (different, told)
+        let false_tokens = self.sign_in(&ask).await;
+        let ((header, claims), (false_header, false_claims)) = (truth.id_token(), false_tokens.id_token());
+        let mut different = changed(&header, &false_header);
+        different.extend(changed(&without_times(&claims), &without_times(&false_claims)));
+        (different, false_tokens)
     }
 }
 
@@ -95,10 +95,10 @@ async fn the_audience_is_wrong() {
 #[tokio::test]
 async fn the_nonce_is_wrong_or_missing() {
     let stage = Stage::start().await;
-    for (lie, told) in [("nonce", Some(&json!("another-nonce"))), ("no_nonce", None)] {
+    for (lie, nonce) in [("nonce", Some(&json!("another-nonce"))), ("no_nonce", None)] {
         let (different, tokens) = stage.differences(lie).await;
         assert_eq!(different, ["nonce"]);
-        assert_eq!(tokens.id_token().1.get("nonce"), told);
+        assert_eq!(tokens.id_token().1.get("nonce"), nonce);
         assert!(matches!(stage.verdict(Platform::Google, &tokens).await, Err(Wrong::InvalidNonce(_))));
     }
 }
@@ -142,7 +142,7 @@ async fn the_token_is_signed_with_the_public_key_as_a_secret() {
 }
 
 #[tokio::test]
-async fn the_signature_does_not_fit() {
+async fn the_signature_is_invalid() {
     let stage = Stage::start().await;
     let (different, tokens) = stage.differences("signature").await;
     assert_eq!(different, [""; 0]);
@@ -151,7 +151,7 @@ async fn the_signature_does_not_fit() {
 }
 
 #[tokio::test]
-async fn the_key_is_not_a_published_one() {
+async fn the_key_is_not_published() {
     let stage = Stage::start().await;
     let (different, tokens) = stage.differences("unknown_key").await;
     assert_eq!(different, ["kid"]);
@@ -163,15 +163,15 @@ async fn the_key_is_not_a_published_one() {
 async fn the_response_names_a_wrong_issuer_or_none() {
     let stage = Stage::start().await;
     let ask = Ask::of(Platform::Gitlab);
-    for (lie, told) in [("iss_parameter", Some("https://another-issuer.invalid")), ("no_iss_parameter", None)] {
+    for (lie, issuer) in [("iss_parameter", Some("https://another-issuer.invalid")), ("no_iss_parameter", None)] {
         stage.lie(Platform::Gitlab, lie).await;
         let parameters = stage.consent(&ask).await.redirected();
-        assert_eq!(parameters.get("iss").map(String::as_str), told);
+        assert_eq!(parameters.get("iss").map(String::as_str), issuer);
         assert_eq!(parameters["state"], "the-state");
         let tokens = stage.redeem(Platform::Gitlab, &parameters["code"]).await.tokens();
         stage.verdict(Platform::Gitlab, &tokens).await.unwrap();
         let denial = stage.consent(&ask.clone().set("decision", "deny")).await.redirected();
-        assert_eq!(denial.get("iss").map(String::as_str), told);
+        assert_eq!(denial.get("iss").map(String::as_str), issuer);
     }
 }
 
@@ -194,9 +194,9 @@ async fn the_email_address_is_unverified_or_missing() {
         let (different, tokens) = stage.differences(lie).await;
         assert_eq!(different, expected);
         stage.verdict(Platform::Google, &tokens).await.unwrap();
-        let told = stage.read("google/oauth/userinfo", &tokens.access).await.json();
+        let userinfo = stage.read("google/oauth/userinfo", &tokens.access).await.json();
         let (_, claims) = tokens.id_token();
-        assert_eq!((told.get("email"), told.get("email_verified")), (claims.get("email"), claims.get("email_verified")));
+        assert_eq!((userinfo.get("email"), userinfo.get("email_verified")), (claims.get("email"), claims.get("email_verified")));
     }
     let github = stage.sign_in(&Ask::of(Platform::Github)).await;
     stage.lie(Platform::Github, "unverified_email").await;

@@ -9,11 +9,11 @@ const HOOK: &str = "slack/services/T000/B000/simulated";
 const ENQUEUE: &str = "pagerduty/v2/enqueue";
 
 impl Stage {
-    async fn tell(&self, path: &str, body: &Value) -> Answer {
+    async fn notify(&self, path: &str, body: &Value) -> Answer {
         Answer::of(self.request(Method::POST, path).json(body)).await
     }
 
-    async fn told(&self) -> Vec<Value> {
+    async fn notifications(&self) -> Vec<Value> {
         self.get("notifications").await.json().as_array().unwrap().clone()
     }
 
@@ -23,10 +23,10 @@ impl Stage {
 }
 
 /// A notification without its time of arrival, which varies.
-fn timeless(mut told: Value) -> Value {
-    assert!(told["received_at"].as_str().unwrap().ends_with('Z'), "{told}");
-    told.as_object_mut().unwrap().remove("received_at");
-    told
+fn without_time(mut notification: Value) -> Value {
+    assert!(notification["received_at"].as_str().unwrap().ends_with('Z'), "{notification}");
+    notification.as_object_mut().unwrap().remove("received_at");
+    notification
 }
 
 fn slack(color: &str) -> Value {
@@ -63,14 +63,14 @@ fn webhook(status: &str) -> Value {
 #[tokio::test]
 async fn receivers_accept_the_notifications_of_alertmanager() {
     let stage = Stage::start().await;
-    let answer = stage.tell(HOOK, &slack("danger")).await;
+    let answer = stage.notify(HOOK, &slack("danger")).await;
     assert_eq!((answer.status, &*answer.text), (200, "ok"));
-    let answer = stage.tell(ENQUEUE, &event("trigger")).await;
+    let answer = stage.notify(ENQUEUE, &event("trigger")).await;
     assert_eq!(answer.status, 202);
     assert_eq!(answer.json(), json!({ "status": "success", "message": "Event processed", "dedup_key": "of-the-group" }));
-    assert_eq!(stage.tell("webhook", &webhook("firing")).await.status, 200);
+    assert_eq!(stage.notify("webhook", &webhook("firing")).await.status, 200);
 
-    let told: Vec<Value> = stage.told().await.into_iter().map(timeless).collect();
+    let stored: Vec<Value> = stage.notifications().await.into_iter().map(without_time).collect();
     let expected = [
         json!({
             "kind": "slack", "receiver": null, "alerts": ["ServiceDown"], "status": "firing", "severity": "critical", "key": null,
@@ -85,24 +85,24 @@ async fn receivers_accept_the_notifications_of_alertmanager() {
             "text": "Alerts arrive",
         }),
     ];
-    assert_eq!(told, expected);
+    assert_eq!(stored, expected);
 
     let page = stage.get("").await.text;
     assert!(page.contains("firing: ServiceDown <small>PagerDuty</small>") && page.contains("dead-man, severity none"), "{page}");
     assert_eq!(Answer::of(stage.request(Method::DELETE, "notifications")).await.status, 204);
-    assert!(stage.told().await.is_empty());
+    assert!(stage.notifications().await.is_empty());
 }
 
 #[tokio::test]
 async fn each_receiver_recognises_resolved_notifications() {
     let stage = Stage::start().await;
-    stage.tell(HOOK, &slack("good")).await;
-    stage.tell(ENQUEUE, &event("resolve")).await;
-    stage.tell("webhook", &webhook("resolved")).await;
+    stage.notify(HOOK, &slack("good")).await;
+    stage.notify(ENQUEUE, &event("resolve")).await;
+    stage.notify("webhook", &webhook("resolved")).await;
     // A resolution needs only the key, as with PagerDuty.
     let key = json!({ "routing_key": "0123456789abcdef0123456789abcdef", "event_action": "resolve", "dedup_key": "of-the-group" });
-    assert_eq!(stage.tell(ENQUEUE, &key).await.status, 202);
-    let statuses: Vec<Value> = stage.told().await.iter().map(|told| told["status"].clone()).collect();
+    assert_eq!(stage.notify(ENQUEUE, &key).await.status, 202);
+    let statuses: Vec<Value> = stage.notifications().await.iter().map(|stored| stored["status"].clone()).collect();
     assert_eq!(statuses, ["resolved"; 4]);
 }
 
@@ -117,12 +117,12 @@ async fn slack_refuses_empty_messages() {
         (json!({ "attachments": "none" }), "invalid_payload"),
         (json!(["text"]), "invalid_payload"),
     ] {
-        let answer = stage.tell(HOOK, &body).await;
+        let answer = stage.notify(HOOK, &body).await;
         assert_eq!((answer.status, &*answer.text), (400, reason), "{body}");
     }
-    assert_eq!(stage.tell(HOOK, &json!({ "text": "hello", "channel": "#alerts" })).await.status, 200);
-    let told = stage.told().await;
-    assert_eq!((told.len(), &told[0]["receiver"], &told[0]["alerts"]), (1, &json!("#alerts"), &json!([])));
+    assert_eq!(stage.notify(HOOK, &json!({ "text": "hello", "channel": "#alerts" })).await.status, 200);
+    let stored = stage.notifications().await;
+    assert_eq!((stored.len(), &stored[0]["receiver"], &stored[0]["alerts"]), (1, &json!("#alerts"), &json!([])));
 }
 
 #[tokio::test]
@@ -140,7 +140,7 @@ async fn pagerduty_lists_the_errors_in_an_event() {
     for (pointer, wrong, about) in cases {
         let mut event = event("trigger");
         *event.pointer_mut(pointer).unwrap() = wrong;
-        let answer = stage.tell(ENQUEUE, &event).await;
+        let answer = stage.notify(ENQUEUE, &event).await;
         assert_eq!(answer.status, 400, "{event}");
         let answer = answer.json();
         assert_eq!((&answer["status"], &answer["message"]), (&json!("invalid event"), &json!("Event object is invalid")));
@@ -148,10 +148,10 @@ async fn pagerduty_lists_the_errors_in_an_event() {
     }
     let mut keyless = event("resolve");
     keyless.as_object_mut().unwrap().remove("dedup_key");
-    assert_eq!(stage.tell(ENQUEUE, &keyless).await.status, 400);
+    assert_eq!(stage.notify(ENQUEUE, &keyless).await.status, 400);
     keyless["event_action"] = json!("trigger");
-    let made = stage.tell(ENQUEUE, &keyless).await.json()["dedup_key"].clone();
-    assert_eq!((made.as_str().unwrap().len(), &stage.told().await[0]["key"]), (32, &made));
+    let made = stage.notify(ENQUEUE, &keyless).await.json()["dedup_key"].clone();
+    assert_eq!((made.as_str().unwrap().len(), &stage.notifications().await[0]["key"]), (32, &made));
 }
 
 #[tokio::test]
@@ -160,9 +160,9 @@ async fn the_webhook_requires_version_4_with_alerts() {
     for (name, wrong) in [("version", json!("3")), ("alerts", json!([])), ("status", json!("perhaps")), ("receiver", Value::Null)] {
         let mut message = webhook("firing");
         message[name] = wrong;
-        assert_eq!(stage.tell("webhook", &message).await.status, 422, "{name}");
+        assert_eq!(stage.notify("webhook", &message).await.status, 422, "{name}");
     }
-    assert!(stage.told().await.is_empty());
+    assert!(stage.notifications().await.is_empty());
 }
 
 #[tokio::test]
@@ -170,23 +170,23 @@ async fn one_receiver_can_be_down_while_the_others_accept_notifications() {
     let stage = Stage::start().await;
     assert_eq!(stage.disturb("pagerduty", json!({ "outage": "error" })).await.status, 200);
     assert_eq!(stage.get("knobs").await.json()["pagerduty"], json!({ "outage": "error" }));
-    assert_eq!(stage.tell(ENQUEUE, &event("trigger")).await.status, 503);
-    assert_eq!(stage.tell(HOOK, &slack("danger")).await.status, 200);
-    assert_eq!(stage.told().await.len(), 1);
+    assert_eq!(stage.notify(ENQUEUE, &event("trigger")).await.status, 503);
+    assert_eq!(stage.notify(HOOK, &slack("danger")).await.status, 200);
+    assert_eq!(stage.notifications().await.len(), 1);
 
     stage.disturb("slack", json!({ "outage": "refuse" })).await;
     assert!(stage.request(Method::POST, HOOK).json(&slack("danger")).send().await.is_err());
     assert_eq!(stage.disturb("slack", json!({ "latency_ms": 5 })).await.status, 422, "receivers support only outages");
 
     Answer::of(stage.request(Method::DELETE, "knobs")).await;
-    assert_eq!(stage.tell(ENQUEUE, &event("trigger")).await.status, 202);
-    assert_eq!(stage.tell(HOOK, &slack("danger")).await.status, 200);
+    assert_eq!(stage.notify(ENQUEUE, &event("trigger")).await.status, 202);
+    assert_eq!(stage.notify(HOOK, &slack("danger")).await.status, 200);
 }
 
 #[tokio::test]
 async fn text_of_an_alert_stays_text_on_the_page() {
     let stage = Stage::start().await;
-    stage.tell(HOOK, &json!({ "text": "<script>alert('x')</script>", "channel": "<script>" })).await;
+    stage.notify(HOOK, &json!({ "text": "<script>alert('x')</script>", "channel": "<script>" })).await;
     let page = stage.get("").await.text;
     assert!(!page.contains("<script") && page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"), "{page}");
 }

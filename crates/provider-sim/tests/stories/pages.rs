@@ -56,7 +56,7 @@ async fn the_name_of_the_client_stays_text() {
 }
 
 #[tokio::test]
-async fn a_person_may_have_a_strange_name() {
+async fn any_text_is_a_valid_account_name() {
     let stage = Stage::start().await;
     let ask = Ask::of(Platform::Mastodon).set("account", HOSTILE).set("email", "ada@example.com");
     let tokens = stage.sign_in(&ask).await;

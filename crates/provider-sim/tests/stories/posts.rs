@@ -134,7 +134,7 @@ async fn a_token_without_the_right_scope_posts_nothing() {
 }
 
 #[tokio::test]
-async fn a_text_may_be_so_long_and_no_longer() {
+async fn the_length_of_a_text_is_limited() {
     let stage = Stage::start().await;
     for (platform, most, status) in [(Platform::Mastodon, 500, 422), (Platform::X, 280, 400), (Platform::Linkedin, 3000, 422)] {
         let author = stage.author(platform, "ada").await;
@@ -153,7 +153,7 @@ async fn a_text_may_be_so_long_and_no_longer() {
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_fit_is_refused_and_posts_nothing() {
+async fn an_invalid_body_is_refused_and_creates_no_post() {
     let stage = Stage::start().await;
     for platform in POSTING {
         let author = stage.author(platform, "ada").await;
@@ -170,7 +170,7 @@ async fn a_body_that_does_not_fit_is_refused_and_posts_nothing() {
 }
 
 #[tokio::test]
-async fn linkedin_requires_a_version_and_the_own_author() {
+async fn linkedin_requires_a_version_and_the_account_as_author() {
     let stage = Stage::start().await;
     let author = stage.author(Platform::Linkedin, "ada").await;
     let (path, body) = post(Platform::Linkedin, &author.subject, "text");

@@ -1,4 +1,4 @@
-//! The program: reads its configuration from the environment, reports its health, and stops on a signal.
+//! The executable: it reads its configuration from environment variables, reports its health, and stops on a signal.
 
 use std::fs;
 use std::io::{BufRead, BufReader};
@@ -12,21 +12,21 @@ fn program() -> Command {
     command
 }
 
-/// The running program, its address, and the rest of its output.
+/// A running simulator, its address, and the unread rest of its standard error.
 struct Running {
     child: Child,
     address: String,
-    said: BufReader<ChildStderr>,
+    stderr: BufReader<ChildStderr>,
 }
 
 impl Running {
     fn start(command: &mut Command) -> Self {
         let mut child = command.spawn().unwrap();
-        let mut said = BufReader::new(child.stderr.take().unwrap());
+        let mut stderr = BufReader::new(child.stderr.take().unwrap());
         let mut line = String::new();
-        said.read_line(&mut line).unwrap();
+        stderr.read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("provider-sim listening on http://").unwrap_or_else(|| panic!("{line}")).to_owned();
-        Self { child, address, said }
+        Self { child, address, stderr }
     }
 
     fn health(&self) -> ExitStatus {
@@ -49,14 +49,14 @@ fn it_is_healthy_until_a_signal_stops_it() {
         assert!(Command::new("kill").args([signal, &running.child.id().to_string()]).status().unwrap().success());
         assert!(running.child.wait().unwrap().success(), "{signal}");
         let mut last = String::new();
-        running.said.read_line(&mut last).unwrap();
+        running.stderr.read_line(&mut last).unwrap();
         assert_eq!(last, "provider-sim stopped\n");
         assert!(!running.health().success());
     }
 }
 
 #[tokio::test]
-async fn its_secret_may_come_from_a_file() {
+async fn the_client_secret_can_be_read_from_a_file() {
     let path = std::env::temp_dir().join(format!("provider-sim-secret-{}", process::id()));
     fs::write(&path, "from a file\n").unwrap();
     let running = Running::start(program().env("CLIENT_SECRET_FILE", &path));
@@ -65,13 +65,13 @@ async fn its_secret_may_come_from_a_file() {
         request.basic_auth("vitrine", Some(secret)).form(&[("token", "any")]).send().await.unwrap().status().as_u16()
     };
     assert_eq!(status("simulated").await, 401);
-    // Both parts of the header are form-encoded (RFC 6749, 2.3.1).
+    // The client's name and secret are form-encoded before they enter the Basic header (RFC 6749, 2.3.1), so `+` is a space.
     assert_eq!(status("from+a+file").await, 200);
     fs::remove_file(path).unwrap();
 }
 
 #[test]
-fn it_does_not_start_with_a_configuration_that_it_does_not_understand() {
+fn it_refuses_to_start_with_an_invalid_variable_and_names_the_variable() {
     for (name, value) in [
         ("CLIENT_SECRET_FILE", "/nowhere"),
         ("KNOBS_FILE", "/nowhere"),
@@ -81,7 +81,7 @@ fn it_does_not_start_with_a_configuration_that_it_does_not_understand() {
     ] {
         let output = program().env(name, value).output().unwrap();
         assert!(!output.status.success());
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert!(said.contains(name), "{name}: {said}");
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert!(message.contains(name), "{name}: {message}");
     }
 }

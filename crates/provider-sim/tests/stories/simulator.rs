@@ -48,7 +48,7 @@ async fn browsers_and_programs_may_use_different_names_for_it() {
 }
 
 #[test]
-fn without_a_public_url_it_is_that_of_the_address_listened_on() {
+fn the_default_public_url_is_localhost_with_the_fixed_local_port() {
     let local = Some("http://localhost:4200/");
     for (address, expected) in [("127.0.0.1:4200", local), ("0.0.0.0:4200", local), ("192.0.2.1:4200", None), ("127.0.0.1:0", None)] {
         let config = Config { listen_address: address.parse().unwrap(), ..Config::default() }.for_this_machine();

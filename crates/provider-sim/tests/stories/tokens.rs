@@ -67,7 +67,7 @@ async fn each_api_returns_the_identity_in_its_own_format() {
 }
 
 #[tokio::test]
-async fn a_verifier_that_does_not_fit_is_refused_and_uses_the_code_up() {
+async fn a_wrong_verifier_is_refused_and_uses_the_code_up() {
     let stage = Stage::start().await;
     let code = stage.code(&Ask::of(Platform::X)).await;
     let redirect_uri = redirect_uri(Platform::X);
@@ -190,7 +190,7 @@ async fn an_access_token_expires_after_the_lifetime_in_the_knob() {
 }
 
 #[tokio::test]
-async fn only_the_client_gets_tokens_and_it_proves_itself_once() {
+async fn only_a_client_that_authenticates_by_one_method_gets_tokens() {
     let stage = Stage::start().await;
     let code = stage.code(&Ask::of(Platform::Github)).await;
     let redirect_uri = redirect_uri(Platform::Github);
@@ -217,7 +217,7 @@ async fn only_the_client_gets_tokens_and_it_proves_itself_once() {
 }
 
 #[tokio::test]
-async fn a_call_that_is_not_one_of_the_protocol_is_refused() {
+async fn a_call_outside_the_protocol_is_refused() {
     let stage = Stage::start().await;
     let token = async |fields: &[(&str, &str)]| stage.token(Platform::X, fields).await;
     token(&[]).await.is_refusal(400, "invalid_request");
