@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | [`checks`] | runs the programs that read a file |
 //! | [`rules`] | rule files and their tests: read and checked |
-//! | [`mutants`] | rules with one small mistake, which a test must notice |
+//! | [`mutants`] | rules with one small mistake, which a test must detect |
 //! | [`slo`] | rules generated from objectives |
 //! | [`generated`] | a file that a verb writes or compares |
 //! | [`dashboards`] | Grafana's JSON: generated, compared and read |

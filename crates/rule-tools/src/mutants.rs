@@ -1,5 +1,5 @@
-//! Mutants: rules with one small mistake each, such as another threshold or a missing label. A mutant that no test of its rule notices
-//! shows a gap in the tests. Each kind of mistake is one file in `mutants/`; `trial` finds the mutants that tests notice.
+//! Mutants: rules with one small mistake each, such as another threshold or a missing label. A mutant that no test of its rule detects
+//! shows a gap in the tests. Each kind of mistake is one file in `mutants/`; `trial` runs the tests against the mutants.
 //!
 //! Labels and annotations of an alert need no mutants: promtool compares all of them wherever the alert fires.
 

@@ -1,5 +1,5 @@
-//! The mutants that no test can notice, with the reason: `equivalent.yml` next to the folder of rules. The list cannot become stale
-//! unnoticed: every listed mutant must exist and must survive the tests.
+//! Reads `equivalent.yml`, next to the folder of rules: the mutants that no test can detect, with the reason. `trial` fails if a listed
+//! mutant does not exist or a test detects it, so the list stays up to date.
 
 use std::path::Path;
 
@@ -8,22 +8,22 @@ use serde::Deserialize;
 
 use crate::rules::read;
 
-/// Mutants that behave as their rules do, all for one reason.
+/// Mutants that behave like their rules, all for the same reason.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Entry {
     /// The rule file, without `.yml`.
     file: String,
-    /// Alerts or recorded series.
+    /// The names of alerts or recorded series.
     rules: Vec<String>,
-    /// The changes to each of them, as in the report of mutants.
+    /// The changes, each of which is made to each of these rules, as `cargo xtask rules --mutate` prints them.
     changes: Vec<String>,
-    /// Why no test can notice them.
-    #[expect(dead_code, reason = "for people")]
+    /// Why no test can detect these mutants.
+    #[expect(dead_code, reason = "documentation for readers of the file")]
     because: String,
 }
 
-/// The equivalent mutants of one rule file, each by its rule and its change.
+/// The equivalent mutants of one rule file, as pairs of a rule and a change.
 pub fn of(prometheus: &Path, file: &str) -> Result<Vec<(String, String)>> {
     let entries: Vec<Entry> = read(&prometheus.join("equivalent.yml"))?;
     Ok(entries.iter().filter(|entry| entry.file == file).flat_map(pairs).collect())
@@ -38,7 +38,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_entry_names_each_change_of_each_rule() {
+    fn an_entry_lists_every_change_for_every_rule() {
         let entry: Entry = serde_norway::from_str("{file: f, rules: [A, B], changes: [c, d], because: so}").unwrap();
         let expected = [("A", "c"), ("A", "d"), ("B", "c"), ("B", "d")].map(|(rule, change)| (rule.to_owned(), change.to_owned()));
         assert_eq!(pairs(&entry).collect::<Vec<_>>(), expected);

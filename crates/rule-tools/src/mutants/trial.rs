@@ -1,4 +1,4 @@
-//! Finds the mutants of a rule file that its tests notice. A mutant runs only against the tests of its own rule, with the recorded series
+//! Finds the mutants of a rule file that its tests detect. A mutant runs only against the tests of its own rule, with the recorded series
 //! that it may need. A test belongs to an alert if it names the alert with its labels, and to a series if it queries the series.
 
 use std::collections::BTreeMap;
@@ -53,11 +53,11 @@ type Mutants = Vec<(String, String)>;
 fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> Outcome {
     let wrong: Vec<_> = equivalent.iter().filter(|listed| !survivors.contains(listed)).collect();
     for (rule, change) in &wrong {
-        println!("{name}: {rule}: equivalent.yml lists {change}, which does not exist or is noticed");
+        println!("{name}: {rule}: equivalent.yml lists {change}, which does not exist or is detected by a test");
     }
     let (listed, alive): (Mutants, Mutants) = survivors.into_iter().partition(|mutant| equivalent.contains(mutant));
     for (rule, change) in &alive {
-        println!("{name}: {rule}: no test notices {change}");
+        println!("{name}: {rule}: no test detects {change}");
     }
     let failed = (alive.len() + wrong.len()) as u64;
     let note = format!("{noticed} noticed, {} equivalent, {} unnoticed", listed.len(), alive.len());
@@ -123,7 +123,7 @@ fn of_labels(test: &mut Test, rule: &Rule) -> bool {
 const RULES: &str = "rules.yml";
 const TESTS: &str = "tests.yml";
 
-/// Checks that promtool can read every mutant; otherwise an invalid mutant would count as noticed.
+/// Checks that promtool can read every mutant. Otherwise, the tests of an invalid mutant would fail and it would count as detected.
 fn are_valid(folder: &Path, cases: &[Case]) -> Result<()> {
     let groups = cases.iter().enumerate().flat_map(|(number, case)| {
         case.rules.groups.iter().cloned().map(move |mut group| {
@@ -163,7 +163,7 @@ mod tests {
         alert_rule_test: [{eval_time: 1m, alertname: A}]\n  - name: two\n    interval: 15s\n    promql_expr_test: [{eval_time: 1m, expr: a}]\n";
 
     #[test]
-    fn a_rule_is_tried_by_its_own_tests() {
+    fn a_mutant_runs_only_against_the_tests_of_its_rule() {
         let cases = cases("g.yml", &serde_norway::from_str(RULE_FILE).unwrap(), &serde_norway::from_str(TEST_FILE).unwrap());
         let of = |rule: &str| cases.iter().find(|case| case.rule == rule).unwrap();
         let names = |rule: &str| of(rule).rules.groups[0].rules.iter().map(|rule| rule.name().to_owned()).collect::<Vec<_>>();
