@@ -1,4 +1,4 @@
-//! Installs or removes an extension: the handler of that job. Which it does depends on the desired state when it runs.
+//! Installs or removes an extension, whichever the desired state requires when the job runs: the handler of that job.
 
 use async_trait::async_trait;
 use uuid::Uuid;
@@ -41,7 +41,7 @@ impl Handler for ChangeExtension {
         for wanted in [InstallStatus::Pending, InstallStatus::Removing] {
             if store::end(tx, environment, extension, wanted, InstallStatus::Failed, Some(reason)).await? {
                 let (this, reason) = (Self(self.0.clone()), reason.to_owned());
-                tx.when_committed(move || this.tell(environment, extension, wanted, Some(&reason)));
+                tx.when_committed(move || this.record_attempt(environment, extension, wanted, Some(&reason)));
             }
         }
         Ok(())
@@ -65,18 +65,18 @@ impl ChangeExtension {
             }
             logs::append_system(&mut tx, environment, &line).await?;
         }
-        // If the desired state has changed meanwhile, its job follows in the same lane.
+        // If the desired state has changed in the meantime, the job for the new state follows in the same lane.
         job.complete(&mut tx).await?;
         tx.commit().await?;
         if still {
             let Parts { realtime, metrics, .. } = self.0.parts();
             logs::system_line_stored(metrics, realtime, environment);
-            self.tell(environment, extension, wanted, result.as_ref().err().map(String::as_str));
+            self.record_attempt(environment, extension, wanted, result.as_ref().err().map(String::as_str));
         }
         Ok(())
     }
 
-    fn tell(&self, environment: Uuid, extension: Extension, wanted: InstallStatus, failure: Option<&str>) {
+    fn record_attempt(&self, environment: Uuid, extension: Extension, wanted: InstallStatus, failure: Option<&str>) {
         if wanted == InstallStatus::Pending {
             events::extension_tried(&self.0.parts().metrics, environment, extension, failure);
         } else {

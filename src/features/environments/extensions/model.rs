@@ -10,17 +10,17 @@ pub use crate::domain::Extension;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum InstallStatus {
-    /// Will be installed while the environment runs.
+    /// Waits for its installation, which needs a running environment.
     Pending,
     Installed,
-    /// The installation or removal failed; the reason is stored.
+    /// The installation or removal failed; see [`Install::reason`].
     Failed,
-    /// Will be removed while the environment runs.
+    /// Waits for its removal, which needs a running environment.
     Removing,
 }
 
 impl InstallStatus {
-    /// Parses the database's value; `None` if this version does not know it.
+    /// Parses a stored value; `None` if this version does not know it.
     pub fn parse(text: &str) -> Option<Self> {
         match text {
             "pending" => Some(Self::Pending),
@@ -31,7 +31,7 @@ impl InstallStatus {
         }
     }
 
-    /// The database's value.
+    /// The value to store in the database.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -47,7 +47,7 @@ impl InstallStatus {
 pub struct Install {
     pub extension: Extension,
     pub status: InstallStatus,
-    /// Reason for the status `failed`.
+    /// Reason for the status `failed`, for users.
     pub reason: Option<String>,
     pub created_at: OffsetDateTime,
     pub updated_at: OffsetDateTime,

@@ -60,7 +60,7 @@ pub async fn of_environment(conn: &mut Conn, environment: Uuid) -> Result<Vec<In
     conn.all(Query::SelectExtensionInstalls, select).await?.into_iter().map(TryInto::try_into).collect()
 }
 
-/// Changes the status if it is still `from`. Returns whether it was.
+/// Changes the status if it is still `from`. Returns whether it has changed.
 pub async fn end(
     tx: &mut Conn,
     environment: Uuid,
@@ -86,8 +86,8 @@ pub async fn delete(tx: &mut Conn, environment: Uuid, extension: Extension) -> R
     tx.execute(Query::DeleteExtensionInstalls, delete).await.map(drop)
 }
 
-/// Adapts the rows to a new container, which has nothing installed: installed extensions become pending again, those being removed are
-/// gone.
+/// Adapts the rows to a new container, which has nothing installed: makes installed extensions pending again, and deletes those to be
+/// removed.
 pub async fn forget_installed(tx: &mut Conn, environment: Uuid) -> Result<(), StoreError> {
     let delete = sqlx::query!("DELETE FROM extension_installs WHERE environment_id = $1 AND status = 'removing'", environment);
     tx.execute(Query::DeleteExtensionInstalls, delete).await?;
