@@ -1,5 +1,5 @@
-//! The claims of one replica, and the reader behind each. A poll renews claims, takes new ones and informs every reader whether its
-//! environment runs.
+//! The claims that one replica holds, and one reader for each. A poll renews the claims, claims further logs, and informs every reader
+//! whether its environment still runs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -15,19 +15,19 @@ use super::store::{self, Claimed};
 use crate::db::{Db, StoreError};
 use crate::features::environments::driver::Engine;
 
-/// Duration of a claim, by the database's clock. Bounds how long a log waits after its replica has died.
+/// Duration of a claim, by the database's clock. After a replica dies, its logs have no reader until its claims expire.
 pub const TERM: Duration = Duration::from_secs(10);
 /// Maximum number of claims per poll. Low, so that replicas share the logs.
 const CLAIMS_PER_POLL: i64 = 4;
-/// Time allowed for reading the remaining output of an environment that no longer runs.
-const REST: Duration = Duration::from_secs(10);
+/// Maximum time to read the remaining output of an environment that no longer runs.
+const REMAINDER_LIMIT: Duration = Duration::from_secs(10);
 
-/// Claims and the dependencies of readers.
+/// The claims of this replica, and the dependencies of their readers.
 pub struct Claims {
     pub db: Db,
     pub engine: Engine,
     pub lines_per_second: u32,
-    /// Number of entries that a log keeps.
+    /// Number of entries to keep per log.
     pub kept: i64,
     pub on_end: OnEnd,
     pub steps: mpsc::Sender<Step>,
@@ -39,15 +39,15 @@ pub struct Claims {
 pub struct HeldClaim {
     claim: Claim,
     wanted: watch::Sender<Wanted>,
-    /// When the environment was first seen not running.
-    rests_since: Option<Instant>,
+    /// When a poll first found that the environment no longer runs; `None` while it runs.
+    stopped_since: Option<Instant>,
     reader: AbortOnDropHandle<()>,
 }
 
 impl Claims {
-    /// Renews held claims and claims logs without a follower.
+    /// Renews the held claims, then claims logs that no replica follows.
     pub async fn poll(&mut self) -> Result<(), StoreError> {
-        // When a reader finishes, the writer releases its claim.
+        // The writer releases the claim of a finished reader.
         self.held.retain(|_, held| !held.reader.is_finished());
         let mut conn = self.db.acquire().await?;
         if !self.held.is_empty() {
@@ -63,7 +63,7 @@ impl Claims {
         }
         for claimed in store::claim(&mut conn, self.engine.name(), TERM, CLAIMS_PER_POLL).await? {
             events::claimed(claimed.claim.environment);
-            self.held.insert(claimed.claim.follower, self.read(claimed));
+            self.held.insert(claimed.claim.follower, self.start_reader(claimed));
         }
         Ok(())
     }
@@ -81,7 +81,7 @@ impl Claims {
         self.held.values().map(|held| held.claim).collect()
     }
 
-    fn read(&self, Claimed { claim, position, last_seq }: Claimed) -> HeldClaim {
+    fn start_reader(&self, Claimed { claim, position, last_seq }: Claimed) -> HeldClaim {
         let (wanted, wanted_changes) = watch::channel(Wanted::Output);
         let reader = Reader {
             claim,
@@ -92,30 +92,31 @@ impl Claims {
             steps: self.steps.clone(),
             wanted: wanted_changes,
         };
-        let (db, to) = (self.db.clone(), last_seq - self.kept);
+        let (db, last_deleted) = (self.db.clone(), last_seq - self.kept);
         let reader = tokio::spawn(async move {
-            tokio::join!(reader.read(), forget(db, claim.environment, to));
+            tokio::join!(reader.read(), delete_up_to(db, claim.environment, last_deleted));
         });
-        HeldClaim { claim, wanted, rests_since: None, reader: AbortOnDropHandle::new(reader) }
+        HeldClaim { claim, wanted, stopped_since: None, reader: AbortOnDropHandle::new(reader) }
     }
 }
 
 impl HeldClaim {
+    /// Informs the reader whether its environment runs.
     fn update(&mut self, runs: bool) {
-        let since = self.rests_since.filter(|_| !runs).or_else(|| (!runs).then(Instant::now));
-        self.rests_since = since;
+        let since = self.stopped_since.filter(|_| !runs).or_else(|| (!runs).then(Instant::now));
+        self.stopped_since = since;
         let wanted = match since {
             None => Wanted::Output,
-            Some(since) if since.elapsed() < REST => Wanted::Rest,
+            Some(since) if since.elapsed() < REMAINDER_LIMIT => Wanted::Rest,
             Some(_) => Wanted::Nothing,
         };
         self.wanted.send_replace(wanted);
     }
 }
 
-/// Deletes a log's entries up to a number. The writer deletes only what its own additions push out; more is left when the configuration
-/// changes or others add lines.
-async fn forget(db: Db, environment: Uuid, to: i64) {
-    let bite = async || store::remove(&mut db.acquire().await?, environment, to).await;
-    while to > 0 && bite().await.is_ok_and(|removed| removed == store::BITE.unsigned_abs()) {}
+/// Deletes a log's entries up to a number. The writer deletes only the entries that its own additions push out. Further ones remain when
+/// `LOG_LINES_KEPT` has been lowered, or when lines of Vitrine's own were added while no replica followed the log.
+async fn delete_up_to(db: Db, environment: Uuid, last: i64) {
+    let delete_batch = async || store::remove(&mut db.acquire().await?, environment, last).await;
+    while last > 0 && delete_batch().await.is_ok_and(|removed| removed == store::BITE.unsigned_abs()) {}
 }

@@ -22,7 +22,7 @@ pub fn stored<'a>(
     realtime.signal(Topic::LogsGrown, &environments);
 }
 
-/// As `stored`, for a line of [`append_system`](super::append_system).
+/// Like `stored`, for a line of [`append_system`](super::append_system).
 pub fn system_line_stored(metrics: &Metrics, realtime: &Realtime, environment: Uuid) {
     metrics.log_entries.increment(LogStream::System);
     realtime.signal(Topic::LogsGrown, &[environment]);

@@ -18,10 +18,10 @@ use crate::metrics::Metrics;
 use crate::realtime::Realtime;
 use crate::tasks::ticks;
 
-/// Poll interval for new and held claims. Bounds how late a started environment is followed.
+/// Poll interval for new and held claims. It determines how soon the log of a started environment is followed.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Capacity of the queue between readers and writer, in lines: at most 16 MiB.
-const WAITING: usize = 4096;
+const QUEUE_CAPACITY: usize = 4096;
 /// Timeout for releasing the claims at shutdown.
 const LEAVE: Duration = Duration::from_secs(5);
 
@@ -70,7 +70,7 @@ impl Follower {
     pub async fn follow(self) {
         let Inner { db, engine, lines_per_second, kept, on_end, realtime, metrics, leaving, left } = &*self.0;
         let _left = left.clone().drop_guard();
-        let (steps, taken) = mpsc::channel(WAITING);
+        let (steps, taken) = mpsc::channel(QUEUE_CAPACITY);
         let writer = Writer { db: db.clone(), kept: *kept, realtime: realtime.clone(), metrics: metrics.clone() };
         let mut claims = Claims {
             db: db.clone(),

@@ -45,7 +45,7 @@ struct Second {
 }
 
 impl Position {
-    /// The time from which the engine must be asked for more lines.
+    /// The time from which the next lines must be requested from the engine.
     pub fn since(&self) -> OffsetDateTime {
         let oldest = time_of(self.stdout.at.min(self.stderr.at));
         oldest.max(self.newest().checked_sub(MAX_SKEW).unwrap_or(oldest))
@@ -136,7 +136,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_on_from_a_position_reads_every_later_line_once() {
+    fn a_reader_that_resumes_at_a_position_reads_every_later_line_once() {
         let all = output();
         for stop in 0..=all.len() {
             let mut position = Position::default();
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_that_is_silent_does_not_bring_back_what_the_other_wrote_long_ago() {
+    fn a_silent_stream_does_not_move_the_position_back_to_old_lines() {
         let mut position = Position::default();
         position.pass(&line(LogStream::Stderr, 1_000_000_000), 100);
         position.pass(&line(LogStream::Stdout, 3_600_000_000_000), 100);
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_holds_so_many_lines_and_counts_the_rest() {
+    fn lines_over_the_limit_of_a_second_are_counted() {
         let mut position = Position::default();
         let second = |second: i64, lines: i64| (0..lines).map(move |n| line(LogStream::Stdout, (second * 1_000 + n) * 1_000_000));
         let kept = second(7, 5).filter(|line| position.pass(line, 3)).count();

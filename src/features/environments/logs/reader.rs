@@ -16,7 +16,7 @@ use crate::features::environments::driver::{DriverError, Engine, Lines};
 /// Delay before a container's output is requested again after it has ended.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Dropped lines are reported after this time without output.
-const SILENCE: Duration = Duration::from_secs(1);
+const REPORT_DELAY: Duration = Duration::from_secs(1);
 
 /// Called when the output of an environment ends although its status is running.
 pub type OnEnd = Arc<dyn Fn(Uuid) + Send + Sync>;
@@ -90,7 +90,7 @@ impl Reader {
             let line = tokio::select! {
                 biased;
                 line = lines.next() => line.transpose()?,
-                () = tokio::time::sleep(SILENCE), if self.position.unreported() > 0 => {
+                () = tokio::time::sleep(REPORT_DELAY), if self.position.unreported() > 0 => {
                     self.report_dropped().await;
                     continue;
                 }

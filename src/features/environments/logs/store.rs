@@ -18,8 +18,8 @@ use crate::metrics::labels::Query;
 
 /// Maximum number of entries that [`remove`] deletes.
 pub const BITE: i64 = 5_000;
-/// Maximum number of entries that others are expected to add between two writes of the writer, which then deletes for them as well.
-const OTHERS: i64 = 100;
+/// Maximum number of lines of Vitrine's own that are expected between two writes of the writer. The writer deletes for these, too.
+const OWN_LINES: i64 = 100;
 
 /// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count it with
 /// [`system_line_stored`](super::system_line_stored) after the commit. The first line creates the log; environments without a log are not
@@ -256,7 +256,7 @@ pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> R
     let (mut environments, mut above, mut to) = (Vec::new(), Vec::new(), Vec::new());
     for addition in additions.iter().filter(|addition| *addition.numbers().end() > kept) {
         environments.push(addition.environment);
-        above.push(addition.last_seq - kept - OTHERS);
+        above.push(addition.last_seq - kept - OWN_LINES);
         to.push(addition.numbers().end() - kept);
     }
     if environments.is_empty() {

@@ -10,7 +10,7 @@ use super::live::{BATCH, Live, Part, RETRY};
 use super::model::Entry;
 
 /// Number of entries to start with if no number was given.
-const LAST: usize = 100;
+const INITIAL_ENTRIES: usize = 100;
 
 /// Follows a log. Reads the database itself where the feed's parts leave a gap.
 pub struct Tail {
@@ -47,7 +47,7 @@ impl Tail {
     }
 
     async fn read(&mut self) -> Arc<[Entry]> {
-        let limit = if self.last.is_some() { BATCH } else { LAST };
+        let limit = if self.last.is_some() { BATCH } else { INITIAL_ENTRIES };
         loop {
             match self.live.read(self.environment, self.last, limit).await {
                 Ok(entries) => {

@@ -18,13 +18,13 @@ use crate::realtime::Realtime;
 /// Maximum number of steps per transaction. At 4 KiB per line, this stays far below the statement's time limit.
 const BATCH: usize = 1_000;
 /// Delay after a batch that was not full, so that single lines are stored together.
-const GATHER: Duration = Duration::from_millis(50);
+const BATCH_DELAY: Duration = Duration::from_millis(50);
 const RETRY: Duration = Duration::from_millis(250);
 
 /// Stores the output of readers.
 pub struct Writer {
     pub db: Db,
-    /// Number of entries that a log keeps.
+    /// Number of entries to keep per log.
     pub kept: i64,
     pub realtime: Realtime,
     pub metrics: Metrics,
@@ -41,7 +41,7 @@ struct Run {
 }
 
 impl Writer {
-    /// Stores batches until every sender is dropped. Readers wait meanwhile.
+    /// Stores batches until every sender is dropped. Readers wait while the queue of steps is full.
     pub async fn write(self, mut steps: mpsc::Receiver<Step>) {
         let mut batch = Vec::with_capacity(BATCH);
         while steps.recv_many(&mut batch, BATCH).await > 0 {
@@ -52,7 +52,7 @@ impl Writer {
                 tokio::time::sleep(RETRY).await;
             }
             if !is_full {
-                tokio::time::sleep(GATHER).await;
+                tokio::time::sleep(BATCH_DELAY).await;
             }
         }
     }
