@@ -1,7 +1,8 @@
-//! Proves that every client of every replica receives each event of one replica exactly once, before and after Redis is killed and
-//! restarted. These clients use the official library and connect through the edge.
+//! Proves that an event emitted by one replica reaches every client of every replica exactly once, before Redis is killed and after it is
+//! restarted. The clients use the official library and connect through the edge.
 //!
-//! [`measure_idle`] measures the memory of a silent connected client. These clients use no library and connect to the replica directly.
+//! [`measure_idle`] measures the memory that a silent client takes on a replica. Its clients use no library and connect to the replica
+//! directly.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,23 +21,23 @@ use serde_json::{Value, json};
 use crate::sockets::Sockets;
 use crate::users::{create_project, sign_up};
 
-/// Connections per account, below the default limit of a replica.
-const CLIENTS_OF_A_USER: u32 = 50;
-/// The maximum number of members of a project besides its owner.
-const MOST_USERS: u32 = 99;
-/// The highest number of clients.
-pub const MOST_CLIENTS: u32 = CLIENTS_OF_A_USER * MOST_USERS;
-/// The tools that the proof needs.
+/// Clients per account: fewer than the default limit of connections per account on a replica.
+const CLIENTS_PER_USER: u32 = 50;
+/// Maximum number of members of a project besides its owner.
+const MAX_USERS: u32 = 99;
+/// Maximum number of clients.
+pub const MOST_CLIENTS: u32 = CLIENTS_PER_USER * MAX_USERS;
+/// Tools that the proof needs.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
-/// Time limit from a change to its receipt by the last client.
+/// Maximum time from a change until the last client has received its event.
 const EVENT_LIMIT: Duration = Duration::from_secs(10);
 /// Connections reserved for the edge and for scrapes.
 const OTHER_CONNECTIONS: u32 = 1000;
 const MIB: f64 = 1_048_576.0;
-/// Time limit for all replicas to connect to Redis, at the start and after its restart.
+/// Maximum time for all replicas to connect to Redis, at the start and after its restart.
 const RECOVERY: Duration = Duration::from_secs(5);
 
-/// The extent of the proof.
+/// The size of the proof.
 pub struct Options {
     /// Number of clients, at most [`MOST_CLIENTS`]; the edge spreads them over the replicas.
     pub clients: u32,
@@ -44,12 +45,12 @@ pub struct Options {
     pub events: u32,
     /// Whether to kill Redis, restart it, and check that events cross replicas again.
     pub restart_redis: bool,
-    /// Whether the binaries are optimised.
+    /// Whether to run the release build.
     pub release: bool,
 }
 
 impl Options {
-    /// The short form that `ci` runs.
+    /// The short proof that `ci` runs.
     pub const SHORT: Self = Self { clients: 60, events: 20, restart_redis: true, release: false };
 }
 
@@ -85,7 +86,7 @@ impl Subscribers {
     fn open(folder: PathBuf, options: &Options) -> Result<(Self, Outcome)> {
         let stack = start(folder, MAX_REPLICAS, options.release, options.clients)?;
         let edge = stack.edge()?;
-        let users = options.clients.div_ceil(CLIENTS_OF_A_USER);
+        let users = options.clients.div_ceil(CLIENTS_PER_USER);
         let token = sign_up(&edge, "owner@example.org")?;
         let project = create_project(&edge, &token, "Fan-out")?;
         let tokens = (0..users).map(|number| member(&edge, &token, &project, number)).collect::<Result<Vec<_>>>()?;
@@ -94,16 +95,16 @@ impl Subscribers {
         let answer = clients.ask(&command)?;
         ensure!(answer["subscribed"] == options.clients, "some clients failed to subscribe: {answer}");
         let mut subscribers = Self { clients, stack, token, project, count: options.clients };
-        let spread = subscribers.spread()?;
-        // A replica without clients would prove nothing.
+        let spread = subscribers.clients_per_replica()?;
+        // Without clients on every replica, the proof would not cover delivery to it.
         ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
         let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
         subscribers.wait_for_redis()?;
         Ok((subscribers, outcome))
     }
 
-    /// The number of clients that each replica counts; waits until they add up to all clients.
-    fn spread(&self) -> Result<Vec<f64>> {
+    /// The number of clients that each replica counts. Waits until the sum is the number of all clients.
+    fn clients_per_replica(&self) -> Result<Vec<f64>> {
         let mut spread = Vec::new();
         wait_until("the replicas count every client", EVENT_LIMIT, || {
             let each = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_connections_active"));
@@ -124,7 +125,7 @@ impl Subscribers {
         })
     }
 
-    /// Changes the project this many times through one replica and returns the clients' receipts.
+    /// Changes the project `events` times through one replica, and returns counts and delays of the clients' receipts.
     fn emit(&mut self, events: u32, limit: Duration) -> Result<Value> {
         let limit = u64::try_from(limit.as_millis())?;
         let replica = self.stack.backend(1)?;
@@ -148,7 +149,7 @@ impl Subscribers {
         Ok(Outcome::passed().with_note(note))
     }
 
-    /// Kills Redis, emits an event, and restarts Redis. Only the clients of the emitting replica must receive the event.
+    /// Kills Redis, emits an event, and restarts Redis. The clients of the emitting replica must receive the event, and no others.
     fn round_without_redis(&mut self) -> Result<Outcome> {
         let on_emitter = self.sum(1, "websocket_connections_active")?;
         self.stack.kill_redis()?;
@@ -161,7 +162,7 @@ impl Subscribers {
             "{reached} clients received the event, {on_emitter} are connected to the emitting replica"
         );
         let dropped = self.sum(1, "websocket_messages_dropped_total")?;
-        ensure!(dropped >= 1.0, "events that did not cross replicas were not counted");
+        ensure!(dropped >= 1.0, "the event that other replicas missed was not counted");
         Ok(Outcome::passed()
             .with_note(format!("{reached} of {} received, {dropped} counted as not delivered to other replicas", self.count)))
     }
@@ -195,7 +196,7 @@ pub fn measure_idle(report: &mut Report, clients: u32, release: bool) -> Result<
 }
 
 fn start(folder: PathBuf, replicas: u16, release: bool, clients: u32) -> Result<Stack> {
-    // All clients of a proof have the same address, and silent ones also the same user.
+    // All clients have the same address, and silent clients also have the same account: without higher limits, they would be refused.
     let limits = [("SOCKETS_PER_ADDRESS", clients), ("SOCKETS_PER_USER", clients), ("MAX_CONNECTIONS", clients + OTHER_CONNECTIONS)];
     let settings = limits.map(|(name, limit)| (name.to_owned(), limit.to_string()));
     let plan = Plan {
@@ -216,7 +217,7 @@ fn sum(replica: &str, metric: &str) -> Result<f64> {
     Ok(series.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum())
 }
 
-/// Adds a new member to the project and returns their token.
+/// Registers an account, adds it to the project as a member, and returns its token.
 fn member(edge: &str, owner: &str, project: &str, number: u32) -> Result<String> {
     let email = format!("fan-{number}@example.org");
     let token = sign_up(edge, &email)?;

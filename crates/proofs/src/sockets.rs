@@ -1,5 +1,5 @@
 //! Socket.IO clients for the proofs: official clients, any number of them in one process (`sockets.mjs`), so that one clock times all of
-//! them. The proofs belong to the verbs.
+//! them. The module of each proof decides what they do and checks the results.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};
@@ -26,7 +26,7 @@ impl Sockets {
         let mut process = task("node")
             .arg(paths::root().join("crates/proofs/src/sockets.mjs"))
             .env("SOCKET_IO_CLIENT", library)
-            // Unset where no edge of ours has a certificate.
+            // Unset unless an edge has a certificate of its own.
             .envs(http::trusted().map(|root| ("NODE_EXTRA_CA_CERTS", root)))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

@@ -1,4 +1,4 @@
-//! Accounts and projects on a stack that xtask started.
+//! Creates accounts and projects on a running stack.
 
 use anyhow::{Result, ensure};
 use devstack::http::send;
