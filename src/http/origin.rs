@@ -1,8 +1,10 @@
 //! Cross-site request protection: one rule decides which pages may call the API and Socket.IO with a user's cookies.
 //!
-//! A page may call its own origin, under any host name that the browser uses for it. Pages of trusted origins (`PUBLIC_URL`,
-//! `SOCKET_ORIGINS`) may call it, too. A request that names no origin does not come from a browser, so it carries no cookies that
-//! another site could exploit. tower-http implements the rule: `Sec-Fetch-Site` first, then `Origin` compared with `Host`.
+//! A page may call its own origin, under every host name that reaches the service. Pages of trusted origins (`PUBLIC_URL`,
+//! `SOCKET_ORIGINS`) may call it, too. A request with neither `Origin` nor `Sec-Fetch-Site` is allowed: it cannot come from another
+//! site's page, because browsers send `Origin` with such a page's unsafe requests and websocket handshakes. tower-http implements
+//! the rule: it looks for a trusted `Origin` first, then evaluates `Sec-Fetch-Site`, and without that header compares `Origin` with
+//! `Host`.
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -28,14 +30,14 @@ pub type OriginLayer = CsrfLayer<fn(ProtectionError) -> Response>;
 pub fn layer(config: &Config) -> Result<OriginLayer, ConfigError> {
     let trusted = std::iter::once(&config.public_url).chain(&config.socket_origins);
     let layer = trusted.map(|url| url.origin().ascii_serialization()).try_fold(CsrfLayer::new(), CsrfLayer::add_trusted_origin)?;
-    Ok(layer.with_rejection_response(refuse as fn(ProtectionError) -> Response))
+    Ok(layer.with_rejection_response(reject as fn(ProtectionError) -> Response))
 }
 
-fn refuse(error: ProtectionError) -> Response {
+fn reject(error: ProtectionError) -> Response {
     ApiError::new(Code::CrossSite).source(error).into_response()
 }
 
-/// Applies the rule regardless of the method: a GET opens a socket, and its events change state.
+/// Applies the rule to a request with any method. A Socket.IO connection starts with a GET, and its events change state.
 ///
 /// # Errors
 /// `cross_site_request` when the page's origin is untrusted.
@@ -62,7 +64,7 @@ mod tests {
     use crate::config::Cli;
 
     #[tokio::test]
-    async fn pages_may_call_only_their_own_and_trusted_origins() {
+    async fn only_pages_of_the_same_or_a_trusted_origin_are_allowed() {
         let arguments = ["vitrine", "--database-url=postgres://x", "--redis-url=redis://x", "--public-url=https://vitrine.example:8443/"];
         let config = Cli::try_parse_from(arguments.into_iter().chain(["--socket-origins=http://tools.example"])).unwrap().config;
         let layer = layer(&config).unwrap();
@@ -86,7 +88,7 @@ mod tests {
             ("localhost:8080", Some("http://localhost:8080"), Some("cross-site"), false),
             ("localhost:8080", None, Some("same-site"), false),
         ];
-        for (host, origin, site, may) in table {
+        for (host, origin, site, allowed) in table {
             let mut headers = HeaderMap::new();
             for (name, value) in [(&HOST, Some(host)), (&ORIGIN, origin), (&SEC_FETCH_SITE, site)] {
                 if let Some(value) = value {
@@ -94,7 +96,7 @@ mod tests {
                 }
             }
             let uri = Uri::from_static("/socket.io/?EIO=4");
-            assert_eq!(check(&layer, &uri, &headers).await.is_ok(), may, "{host} {origin:?} {site:?}");
+            assert_eq!(check(&layer, &uri, &headers).await.is_ok(), allowed, "{host} {origin:?} {site:?}");
         }
     }
 }
