@@ -119,7 +119,7 @@ impl Bus {
         }
     }
 
-    /// Publishes the queued messages, and passes every received message to `handle`, including this replica's own; forever.
+    /// Publishes the queued messages, and passes every received message to `handle`, including this replica's own; never returns.
     pub async fn run(self, mut handle: impl FnMut(Envelope) + Send) {
         let queues = self.0.queues.lock().take();
         let Some(Queues { mut backlog, mut inbox }) = queues else { return };

@@ -1,4 +1,4 @@
-//! One connected client, as the features see it: its identity, rooms, background work and outgoing events.
+//! The interface of a connected client for features: its identity, rooms, background work and outgoing events.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,9 +13,9 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
-/// Pause before retrying an event for a client whose queue is full. It lets the queue drain, because the library closes the
-/// connection if a ping is due while the queue is full.
-const PAUSE: Duration = Duration::from_millis(100);
+/// Delay before retrying an event for a client whose queue is full. In this time the queue can drain: if a ping is due while the
+/// queue is full, the library closes the connection.
+const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A client that is connected to this replica. Clones refer to the same client.
 #[derive(Clone)]
@@ -31,7 +31,7 @@ pub struct Client {
 #[error("the client's queue is full")]
 pub struct Slow;
 
-/// No event can be sent: the client has disconnected, or the event cannot be serialized.
+/// Sending must stop: the client has disconnected, or the event cannot be serialized.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client has disconnected")]
 pub struct Gone;
@@ -55,11 +55,11 @@ impl Client {
         self.socket.id == other.socket.id
     }
 
-    /// Joins a room and starts the background work that belongs to it, unless `recheck` finds that the client has lost access. It runs
-    /// when the room is joined: from then on, a loss of access finds the subscription and ends it.
+    /// Joins a room and starts its background work, unless `recheck` finds that the client has lost access. `recheck` runs after the
+    /// client has joined the room: if the client loses access later, it is removed from the room.
     ///
     /// # Errors
-    /// Those of `recheck`; the client is then not in the room.
+    /// The error of `recheck`; the client is then not in the room.
     pub async fn subscribe<T, E, W>(
         &self,
         room: Room,
@@ -74,18 +74,18 @@ impl Client {
         if let Some(name) = room.work() {
             self.hold(name, work());
         }
-        // The client may have been removed from the room before there was work to end.
+        // The client may have been removed from the room before the work started, so end the work.
         if !self.is_in(room) {
             self.leave(room);
         }
         Ok(checked)
     }
 
-    /// Leaves a room, and ends the background work that belongs to it.
+    /// Leaves a room and ends its background work.
     pub fn leave(&self, room: Room) {
         self.socket.leave(room.name());
         if let Some(name) = room.work() {
-            let _was_done = self.connection.release(name);
+            let _was_running = self.connection.release(name);
         }
     }
 
@@ -101,8 +101,8 @@ impl Client {
         self.socket.rooms().iter().filter_map(|name| Room::named(name)).collect()
     }
 
-    /// Starts background work for the client once the current event is acknowledged, and replaces running work of the same name.
-    /// The work ends when the client disconnects, or by [`Self::release`] or [`Self::leave`].
+    /// Starts background work for the client after the current event has been acknowledged. It replaces running work with the same
+    /// [`Work`] key. It ends when the client disconnects, or by [`Self::release`] or [`Self::leave`].
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         self.connection.hold(work, task);
     }
@@ -122,7 +122,8 @@ impl Client {
     /// Queues an event for the client. If the queue is full, drops the event and counts the loss.
     ///
     /// # Errors
-    /// [`Slow`] when the queue is full. A disconnected client is not an error, nor is an event that cannot be serialized, which is logged.
+    /// [`Slow`] when the queue is full. If the client has disconnected, the event is dropped without an error. If the event cannot be
+    /// serialized, that is only logged.
     pub fn emit(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Slow> {
         match self.try_emit(event, payload) {
             Err(Refused::Slow) => {
@@ -133,7 +134,7 @@ impl Client {
         }
     }
 
-    /// Queues an event, and waits while the queue is full, so that a producer of many events is no faster than the client.
+    /// Queues an event. Waits while the queue is full, so that a producer sends no faster than the client reads.
     ///
     /// # Errors
     /// [`Gone`] when the client has disconnected or the event cannot be serialized.
@@ -142,7 +143,7 @@ impl Client {
             match self.try_emit(event, payload) {
                 Ok(()) => return Ok(()),
                 Err(Refused::Gone) => return Err(Gone),
-                Err(Refused::Slow) => tokio::time::sleep(PAUSE).await,
+                Err(Refused::Slow) => tokio::time::sleep(RETRY_DELAY).await,
             }
         }
     }
@@ -166,7 +167,7 @@ impl Client {
         }
     }
 
-    /// The library's socket, to disconnect it and to read its transport.
+    /// The library's socket, for disconnecting it and reading its transport.
     pub(super) fn socket(&self) -> &SocketRef {
         &self.socket
     }

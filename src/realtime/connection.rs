@@ -50,12 +50,12 @@ pub enum Work {
 pub struct ConnectionState {
     pub identity: Identity,
     pub events: Inbox,
-    /// The rate limiter: events above it are refused.
+    /// The rate limiter: events above its rate are refused.
     pub limiter: DefaultDirectRateLimiter,
-    /// The flood limiter: a socket above it is disconnected.
+    /// The flood limiter: a socket above its rate is disconnected.
     pub flood_limiter: DefaultDirectRateLimiter,
     tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
-    /// Notified after each acknowledgement: the background work that an event started waits for it.
+    /// Notified after each acknowledgement. The background work that an event started waits for that.
     answered: watch::Sender<()>,
     /// The reason, when the server ends the connection.
     end_reason: OnceLock<Disconnection>,
@@ -85,7 +85,7 @@ impl ConnectionState {
     }
 
     /// Runs background work from the acknowledgement of the current event until the socket disconnects, [`Self::release`] ends
-    /// the work, or other work of the same name replaces it.
+    /// the work, or work with the same key replaces it.
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         let mut answered = self.answered.subscribe();
         let task = async move {

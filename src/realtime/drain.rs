@@ -10,10 +10,10 @@ use super::Realtime;
 use super::client::Client;
 use crate::metrics::labels::{Disconnection, EventOut};
 
-/// Time for the last transports to close.
-const LAST: Duration = Duration::from_secs(1);
-/// Interval of the checks whether all transports have closed.
-const PAUSE: Duration = Duration::from_millis(50);
+/// Maximum time for the last transports to close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(1);
+/// Interval between checks whether all transports have closed.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 #[derive(Serialize)]
 struct Draining {
@@ -30,10 +30,10 @@ impl Realtime {
         futures_util::future::join_all(disconnections).await;
         let gone = async {
             while self.clients().iter().any(|client| self.hang_up_of(client).is_some()) {
-                tokio::time::sleep(PAUSE).await;
+                tokio::time::sleep(POLL_INTERVAL).await;
             }
         };
-        let _in_time = tokio::time::timeout(LAST, gone).await;
+        let _in_time = tokio::time::timeout(CLOSE_LIMIT, gone).await;
         // Polling clients have no connection of their own to close, so their polls are answered now. The library does not call
         // the disconnect handler for them.
         let rest = self.clients();

@@ -10,7 +10,7 @@ use socketioxide::extract::AckSender;
 use crate::metrics::labels::EventIn;
 
 /// Queued events per socket.
-const WAITING: usize = 64;
+const QUEUE_CAPACITY: usize = 64;
 
 /// An event from a client.
 pub struct Received {
@@ -43,7 +43,7 @@ pub enum Put {
 impl Inbox {
     pub fn put(&self, received: Received) -> Put {
         let mut queue = self.0.lock();
-        if queue.waiting.len() >= WAITING {
+        if queue.waiting.len() >= QUEUE_CAPACITY {
             return Put::Full(received);
         }
         queue.waiting.push_back(received);

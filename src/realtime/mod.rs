@@ -194,8 +194,8 @@ impl Realtime {
             client.connection().set_end_reason(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
-            // Leaving the namespace tells the client not to reconnect. It fails when the queue is full, but the connection is
-            // closed below in any case.
+            // Disconnects the client from the namespace, so that it does not reconnect. This fails when the queue is full, but the
+            // connection is closed below in any case.
             let _full = client.socket().clone().disconnect();
             client.connection().leave(Disconnection::Logout);
             tokio::spawn(async move {
@@ -207,7 +207,7 @@ impl Realtime {
         }
     }
 
-    /// Exchanges messages with the other replicas, sends canaries and counts connections; forever.
+    /// Exchanges messages with the other replicas, sends canaries and counts connections; never returns.
     pub async fn run(self) {
         let this = self.clone();
         let listening = self.0.bus.clone().run(move |envelope| this.handle(envelope));
