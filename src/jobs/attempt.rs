@@ -1,4 +1,4 @@
-//! One attempt at a leased job: runs the handler, renews the lease meanwhile, and stores the outcome.
+//! One attempt at a leased job: runs the handler, renews the lease while the handler runs, and stores the outcome.
 //!
 //! Every statement names the lease, so an attempt that lost its lease to another replica changes nothing.
 
@@ -15,15 +15,15 @@ use super::{Failure, Job, MAX_ATTEMPTS, Workers, store};
 use crate::db::StoreError;
 use crate::metrics::labels::JobOutcome;
 
-/// Longest stored reason, in characters.
+/// Maximum length of a stored reason, in characters.
 const MAX_REASON: usize = 500;
 
 impl Workers {
-    /// Attempts a job whose lease was requested at `asked`, and counts the outcome.
-    pub(super) async fn attempt(&self, job: &Job, asked: Instant) {
+    /// Attempts a job whose lease was requested at `requested_at`, and counts the outcome.
+    pub(super) async fn attempt(&self, job: &Job, requested_at: Instant) {
         let Inner { policy, aborted, metrics, .. } = &*self.0;
         let timer = metrics.job_duration.time(job.kind);
-        let sure_until = watch::Sender::new(asked + policy.sure_for());
+        let sure_until = watch::Sender::new(requested_at + policy.sure_for());
         let result = tokio::select! {
             biased;
             () = self.keep_lease(job, &sure_until) => Some(Err(Failure::LeaseLost)),
@@ -64,7 +64,7 @@ impl Workers {
         loop {
             let limit = *sure_until.borrow();
             match timeout_at(limit, self.renew(job)).await {
-                Ok(Some(asked)) => drop(sure_until.send_replace(asked + self.0.policy.sure_for())),
+                Ok(Some(requested_at)) => drop(sure_until.send_replace(requested_at + self.0.policy.sure_for())),
                 // The handler has deleted the job's row, so there is no lease to renew; it is about to return.
                 Ok(None) if job.is_completed() => std::future::pending().await,
                 Ok(None) | Err(_) => return,
@@ -77,10 +77,10 @@ impl Workers {
         let policy = self.0.policy;
         sleep(policy.renew_every()).await;
         loop {
-            let asked = Instant::now();
+            let requested_at = Instant::now();
             let renewed = async { store::renew(&mut self.0.db.acquire().await?, job, policy.lease).await };
             match renewed.await {
-                Ok(renewed) => return renewed.then_some(asked),
+                Ok(renewed) => return renewed.then_some(requested_at),
                 Err(error) => tracing::debug!(error = &error as &dyn Error, "failed to renew the lease"),
             }
             sleep(policy.try_again()).await;

@@ -60,7 +60,7 @@ pub enum Failure {
     Retry {
         /// Stored as the job's last error.
         reason: String,
-        /// The earliest retry, if the other side asked for a delay.
+        /// The minimum delay before the next attempt, if the other service requested one.
         after: Option<Duration>,
     },
     /// No attempt can succeed.

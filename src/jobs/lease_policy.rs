@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Upper bound for a delay that another side asks for: its value is untrusted.
+/// Maximum for a delay that another service requests: its value is untrusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.
 #[derive(Clone, Copy, Debug)]
 pub struct LeasePolicy {
-    /// Term of a lease: how long a job waits after its replica died.
+    /// Duration of a lease. After a replica dies, its jobs wait until their leases expire.
     pub lease: Duration,
     /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
     pub poll_interval: Duration,
@@ -41,13 +41,13 @@ impl LeasePolicy {
         self.lease / 20
     }
 
-    /// How long a replica relies on a lease after requesting it: less than the term, so that its work has stopped before another
-    /// replica begins.
+    /// How long a replica relies on a lease after requesting it: less than the duration of the lease, so that its work has stopped
+    /// before another replica begins.
     pub(super) fn sure_for(&self) -> Duration {
         self.lease * 4 / 5
     }
 
-    /// The pause before a retry: the delay that the other side asked for, plus full jitter up to a bound that doubles with each
+    /// The pause before a retry: the delay that the other service requested, plus full jitter up to a bound that doubles with each
     /// attempt.
     pub(super) fn pause(&self, attempt: i32, after: Option<Duration>) -> Duration {
         let doublings = u32::try_from(attempt.clamp(1, 16) - 1).unwrap_or_default();

@@ -33,7 +33,7 @@ use crate::db::{Conn, StoreError};
 use crate::metrics::Metrics;
 use crate::metrics::labels::JobKind;
 
-/// Limit of the attempts at a job, including those whose replica died.
+/// Maximum number of attempts at a job, including those whose replica died.
 pub const MAX_ATTEMPTS: i32 = 5;
 
 /// A job to enqueue.
@@ -85,7 +85,7 @@ impl Queue {
         Ok(())
     }
 
-    /// As [`Self::enqueue`], but deletes the waiting jobs of the same kind in the lane, which this one makes obsolete. A running
+    /// Like [`Self::enqueue`], but deletes the waiting jobs of the same kind in the lane, which this one makes obsolete. A running
     /// job continues, and this one follows it.
     ///
     /// # Errors

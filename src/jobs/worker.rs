@@ -1,5 +1,5 @@
-//! The workers of one replica: they lease due jobs while slots are free, and shut down gracefully.
-//! [`attempt`](super::attempt) runs a leased job.
+//! The workers of one replica. They lease due jobs while slots are free; [`attempt`](super::attempt) runs a leased job. At shutdown,
+//! they finish their jobs or give them back.
 
 use std::collections::HashMap;
 use std::error::Error;
@@ -31,7 +31,7 @@ pub(super) struct Inner {
     pub(super) handlers: HashMap<&'static str, Arc<dyn Handler>>,
     kinds: Vec<String>,
     slots: Arc<Semaphore>,
-    /// An unconfirmed lease: its statement has not returned, so Postgres may have granted it.
+    /// The identifier of a lease whose statement has not returned a result. Postgres may have granted this lease.
     unconfirmed_lease: Mutex<Option<Uuid>>,
     running: TaskTracker,
     leaving: CancellationToken,
@@ -40,13 +40,13 @@ pub(super) struct Inner {
 }
 
 impl Workers {
-    /// Workers that run up to `slots` jobs concurrently, of the kinds that have a handler.
+    /// Creates workers that run up to `slots` jobs concurrently. They lease only jobs of the kinds in `handlers`.
     #[must_use]
     pub fn new(queue: Queue, db: Db, slots: usize, handlers: Vec<(JobKind, Arc<dyn Handler>)>, metrics: Metrics) -> Self {
         Self::with_policy(LeasePolicy::default(), queue, db, slots, handlers, metrics)
     }
 
-    /// As [`Self::new`], with other durations.
+    /// Like [`Self::new`], with other durations.
     #[must_use]
     pub fn with_policy(
         policy: LeasePolicy,
@@ -63,7 +63,7 @@ impl Workers {
         Self(Arc::new(Inner { queue, db, policy, handlers, kinds, slots, unconfirmed_lease, running, leaving, aborted, metrics }))
     }
 
-    /// Runs jobs until [`Self::leave`]. Call it once.
+    /// Runs jobs until [`Self::leave`] is called. Call this once.
     pub async fn work(self) {
         let Inner { queue, policy, running, leaving, .. } = &*self.0;
         let mut polls = ticks(policy.poll_interval);
@@ -74,13 +74,13 @@ impl Workers {
                 () = queue.wake.notified() => {}
                 _ = polls.tick() => {}
             }
-            if let Err(error) = running.track_future(self.start_due()).await {
+            if let Err(error) = running.track_future(self.lease_due()).await {
                 tracing::debug!(error = &error as &dyn Error, "failed to lease jobs");
             }
         }
     }
 
-    /// Leases no more jobs, waits up to `limit` for the running ones, aborts the rest, and gives their jobs back.
+    /// Stops leasing jobs, and waits up to `limit` for the running ones. Then aborts the rest and gives them back to the queue.
     pub async fn leave(&self, limit: Duration) {
         let Inner { db, unconfirmed_lease, running, leaving, aborted, .. } = &*self.0;
         leaving.cancel();
@@ -98,28 +98,28 @@ impl Workers {
         }
     }
 
-    async fn start_due(&self) -> Result<(), StoreError> {
+    async fn lease_due(&self) -> Result<(), StoreError> {
         let Inner { queue, db, policy, kinds, slots, running, .. } = &*self.0;
-        let free = slots.available_permits();
-        let (Ok(permits), Ok(limit)) = (u32::try_from(free), i64::try_from(free)) else { return Ok(()) };
-        let Ok(mut free) = slots.clone().try_acquire_many_owned(permits) else { return Ok(()) };
+        let available = slots.available_permits();
+        let (Ok(count), Ok(limit)) = (u32::try_from(available), i64::try_from(available)) else { return Ok(()) };
+        let Ok(mut free_slots) = slots.clone().try_acquire_many_owned(count) else { return Ok(()) };
         if limit == 0 {
             return Ok(());
         }
         let mut conn = db.acquire().await?;
         self.release_unconfirmed(&mut conn).await?;
-        let (lease, asked) = (Uuid::new_v4(), Instant::now());
+        let (lease, requested_at) = (Uuid::new_v4(), Instant::now());
         self.set_unconfirmed(Some(lease));
         let jobs = store::lease(&mut conn, lease, policy.lease, kinds, limit).await?;
         self.set_unconfirmed(None);
         for job in jobs {
-            let Some(slot) = free.split(1) else { break };
+            let Some(slot) = free_slots.split(1) else { break };
             let (workers, queue) = (self.clone(), queue.clone());
             let span = tracing::info_span!("job", id = job.id, kind = job.kind.name(), attempt = job.attempt);
             let work = async move {
-                workers.attempt(&job, asked).await;
+                workers.attempt(&job, requested_at).await;
                 drop(slot);
-                // Another job may be waiting for this slot or lane.
+                // Another job may be waiting for this slot, or for the end of this job in its lane.
                 queue.wake();
             };
             running.spawn(work.instrument(span));
