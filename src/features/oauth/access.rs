@@ -93,7 +93,7 @@ impl Oauth {
                 Err(OauthError::RefreshInProgress) => return Err(AccessError::Busy),
                 Err(OauthError::Provider(error)) => return Err(error.into()),
                 Err(OauthError::Store(error)) => return Err(error.into()),
-                // No other error leaves anything to try.
+                // After any other error, a retry cannot succeed.
                 Err(_) => return Err(AccessError::Expired),
             }
         }

@@ -1,4 +1,5 @@
-//! The rules of signing in and linking through platforms; `mod.rs` lists them. `access` provides tokens for later calls.
+//! Signs users in through platforms, and links and unlinks their accounts there. `mod.rs` lists the rules. `access` provides access tokens
+//! for later calls.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -22,7 +23,7 @@ use crate::platforms::api::Identity;
 use crate::platforms::{Platforms, Settings};
 use crate::sealing::{InvalidKeys, Keyring};
 
-/// Why signing in or linking is refused.
+/// The reason why a sign-in or a change of a linked account is refused.
 #[derive(Debug, thiserror::Error)]
 pub enum OauthError {
     #[error("the platform is not configured")]
@@ -71,13 +72,13 @@ pub struct Parts {
     pub db: Db,
     /// Connections for work that no request waits for.
     pub background: Db,
-    /// Signs users in, and registers them.
+    /// Registers users and starts their sessions.
     pub accounts: Accounts,
     /// The configured platforms.
     pub platforms: Platforms,
-    /// Queue for revocations.
+    /// The queue for jobs that revoke tokens.
     pub queue: Queue,
-    /// The metrics of this feature are counted here.
+    /// The metrics that this feature updates.
     pub metrics: Metrics,
 }
 
@@ -97,7 +98,7 @@ pub struct Inner {
     pub(super) metrics: Metrics,
 }
 
-/// The start of a flow: where the browser is redirected, and its cookie.
+/// A started flow: the URL to which the browser is redirected, and the cookie that it keeps.
 pub struct Started {
     pub location: Url,
     pub cookie: String,
@@ -112,16 +113,16 @@ pub struct Answer {
     pub error: Option<String>,
 }
 
-/// The end of a flow: where the browser is redirected.
+/// A finished flow: the path to which the browser is redirected, and the new session.
 pub struct Returned {
     pub return_to: ReturnTo,
-    /// `None` when an account was linked.
+    /// `None` if an account was linked.
     pub signed_in: Option<SignedIn>,
 }
 
 impl Oauth {
     /// # Errors
-    /// When `TOKEN_KEYS` holds no keys.
+    /// When `TOKEN_KEYS` is set but invalid.
     pub fn new(parts: Parts, config: &Config) -> Result<Self, InvalidKeys> {
         let Parts { db, background, accounts, platforms, queue, metrics } = parts;
         let keys = Keyring::configured(config.token_keys.as_ref())?;
@@ -158,7 +159,7 @@ impl Oauth {
         self.platforms().get(platform).ok_or(OauthError::NoSuchPlatform)
     }
 
-    /// Starts a sign-in or, if `user` is signed in, a link.
+    /// Starts a flow: a sign-in or, if `user` is given, linking an account on the platform to this user.
     pub(super) async fn start(
         &self,
         platform: Platform,
@@ -167,9 +168,9 @@ impl Oauth {
         caller: &Caller,
     ) -> Result<Started, OauthError> {
         let settings = self.settings(platform)?;
-        // Anybody may send this request. A refusal here says nothing about the platform, so it does not count as its failure.
+        // Before the metrics below: anyone can send this request, so a throttled one must not count as a failure of the platform.
         self.0.accounts.take_platform_visit(caller).await?;
-        let started = self.begin(settings, return_to, user).await;
+        let started = self.create_flow(settings, return_to, user).await;
         match &started {
             Ok(_) => events::begun(&self.0.metrics, platform),
             Err(error) => events::not_begun(&self.0.metrics, platform, error),
@@ -177,7 +178,7 @@ impl Oauth {
         started
     }
 
-    async fn begin(&self, settings: &Settings, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
+    async fn create_flow(&self, settings: &Settings, return_to: Option<&str>, user: Option<Uuid>) -> Result<Started, OauthError> {
         let Inner { providers, vault, public_url, lifetime, .. } = &*self.0;
         if user.is_none() && !settings.sign_in {
             return Err(OauthError::LinkOnly);
@@ -191,7 +192,7 @@ impl Oauth {
         Ok(Started { location, cookie: flow.seal(vault.keys()) })
     }
 
-    /// Finishes the flow that [`Self::start`] has started. `cookie` is from the browser, and `user` is signed in there.
+    /// Finishes a flow of [`Self::start`]. `cookie` is the flow's cookie from the browser, and `user` is the user who is signed in there.
     pub(super) async fn finish(
         &self,
         platform: Platform,
@@ -204,14 +205,14 @@ impl Oauth {
         let settings = self.settings(platform)?;
         accounts.take_platform_visit(caller).await?;
         let flow = Flow::open(vault.keys(), platform, cookie, answer.state.as_deref());
-        let links = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
+        let is_link = flow.as_ref().is_ok_and(|flow| flow.link.is_some());
         let returned = match flow {
             Ok(flow) => self.complete(settings, flow, answer, user).await,
             Err(error) => Err(error.into()),
         };
         if let Err(error) = &returned {
             events::callback_refused(metrics, platform, error);
-            if !links && error.is_a_failed_proof() {
+            if !is_link && error.is_authentication_failure() {
                 accounts.not_vouched_for();
             }
         }
@@ -263,9 +264,9 @@ impl Oauth {
         let Inner { db, accounts, metrics, .. } = &*self.0;
         let platform = identified.platform;
         let mut tx = db.begin().await?;
-        let known = store::hold_identity(&mut tx, identified).await?;
-        let is_new = known.is_none();
-        let user = if let Some(account) = known {
+        let linked = store::hold_identity(&mut tx, identified).await?;
+        let is_new = linked.is_none();
+        let user = if let Some(account) = linked {
             self.renew_link(&mut tx, &account, identified, tokens).await?;
             accounts.find(&mut tx, account.user_id).await?
         } else {
@@ -310,26 +311,26 @@ impl Oauth {
         store::of_user(conn, user).await
     }
 
-    /// Unlinks an account. A job revokes its tokens at the platform.
+    /// Unlinks an account, unless its user could no longer sign in. A job revokes its tokens at the platform.
     pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
         let Inner { db, accounts, queue, .. } = &*self.0;
         let mut tx = db.begin().await?;
         let has_password = accounts.hold(&mut tx, user).await?;
         let linked = store::of_user(&mut tx, user).await?;
         let account = linked.iter().find(|account| account.id == id).ok_or(OauthError::NoSuchAccount)?;
-        let signs_in = |account: &Account| self.platforms().get(account.platform).is_some_and(|settings| settings.sign_in);
-        if !has_password && !linked.iter().any(|other| other.id != id && signs_in(other)) {
+        let can_sign_in = |account: &Account| self.platforms().get(account.platform).is_some_and(|settings| settings.sign_in);
+        if !has_password && !linked.iter().any(|other| other.id != id && can_sign_in(other)) {
             return Err(OauthError::LastSignIn);
         }
-        let kept = store::delete(&mut tx, id).await?.ok_or(OauthError::NoSuchAccount)?;
-        queue.enqueue(&mut tx, &jobs::revocation(account.platform, &kept)).await?;
+        let sealed_tokens = store::delete(&mut tx, id).await?.ok_or(OauthError::NoSuchAccount)?;
+        queue.enqueue(&mut tx, &jobs::revocation(account.platform, &sealed_tokens)).await?;
         tx.commit().await?;
         queue.wake();
         events::unlinked(account.platform, user, id);
         Ok(())
     }
 
-    /// Cleans up for the whole fleet: deletes expired callbacks, and re-seals some tokens after a change of keys.
+    /// Cleans up for the whole fleet: deletes expired callbacks, and re-seals a batch of tokens after a change of keys.
     ///
     /// # Errors
     /// When the database fails.
@@ -346,8 +347,8 @@ impl Oauth {
 }
 
 impl OauthError {
-    /// Whether the user failed to prove an identity, as opposed to a failure of the service or the platform.
-    fn is_a_failed_proof(&self) -> bool {
+    /// Whether the user did not prove an identity. False for failures of the service or of the platform, and for mistakes in a request.
+    fn is_authentication_failure(&self) -> bool {
         match self {
             Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {
                 true
@@ -369,7 +370,7 @@ impl OauthError {
     }
 }
 
-/// Maps the error codes of RFC 6749, 4.1.2.1. Other codes are not passed on, because a browser may send arbitrary text.
+/// Maps the error codes of RFC 6749, 4.1.2.1. Replaces other codes, because a browser may send arbitrary text.
 fn refusal(error: &str) -> OauthError {
     let unavailable = |reason: &str| ProviderError::Unavailable { reason: reason.to_owned(), after: None }.into();
     match error {
