@@ -1,4 +1,4 @@
-// Counts errors in the page. Only their type is reported, never a message, because a message could contain the user's data.
+// Reports errors in the page: only their type, never a message, because a message could contain the user's data.
 
 import { report, type ErrorType } from './queue';
 
