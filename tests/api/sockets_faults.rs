@@ -60,7 +60,7 @@ impl Fixture {
 
     /// Asserts that within the promised time both clients receive the events of both replicas.
     async fn assert_recovers(&self, (here, there): (&Socket, &Socket), mut number: u32) {
-        for (teller, hearer) in [(&self.proxied, there), (&self.healthy, here)] {
+        for (sender, receiver) in [(&self.proxied, there), (&self.healthy, here)] {
             let first = u64::from(number) + 1;
             within(RECOVERY, "events of one replica reach the other", async || {
                 number += 1;

@@ -243,7 +243,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
         max: 1,
         query: { '{{mode}}': `avg by (mode) (${rate(node('node_cpu_seconds_total', 'mode!="idle"'))}) > 0.001` },
         stacked: true,
-        movedBy: 'busy',
+        movedBy: 'disk-traffic',
       }),
       timeSeries({
         title: 'Memory',
@@ -288,7 +288,7 @@ export const infrastructureSlo = dashboard('infrastructure-slo', {
           disk: orZero(max(rate(node('node_pressure_io_waiting_seconds_total')))),
           memory: orZero(max(rate(node('node_pressure_memory_waiting_seconds_total')))),
         },
-        movedBy: 'busy',
+        movedBy: 'disk-traffic',
       }),
     ),
     row(
