@@ -110,8 +110,8 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
     // the field. Other paths of unknown fields include the field.
     let named = message.split('`').nth(1).filter(|_| code != "invalid");
     let field = match (error.path().to_string(), named) {
-        (path, Some(name)) if path == "." || path == name => name.to_owned(),
-        (path, Some(name)) if !path.ends_with(name) => format!("{path}.{name}"),
+        (path, Some(name)) if path == "." => name.to_owned(),
+        (path, Some(name)) if code != "unknown" || path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
         (path, _) => path,
     };
     ApiError::validation(vec![FieldError { field, code, message }])
@@ -154,4 +154,39 @@ pub fn header<'a>(parts: &'a Parts, name: &HeaderName) -> Result<Option<&'a str>
         return Err(invalid("not be sent more than once"));
     }
     value.to_str().map(Some).map_err(|_| invalid("contain only visible ASCII characters"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+    use serde_json::json;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only errors are read")]
+    struct Outer {
+        rename: Inner,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[expect(dead_code, reason = "only errors are read")]
+    struct Inner {
+        name: String,
+    }
+
+    #[test]
+    fn an_error_has_the_whole_path_of_its_field() {
+        for (value, field, code) in [
+            (json!({}), "rename", "required"),
+            (json!({ "rename": {} }), "rename.name", "required"),
+            (json!({ "rename": { "name": "a", "other": 1 } }), "rename.other", "unknown"),
+            (json!({ "rename": { "name": 1 } }), "rename.name", "invalid"),
+        ] {
+            let error = from_value::<Outer>(value).unwrap_err();
+            assert_eq!((&*error.errors[0].field, error.errors[0].code), (field, code));
+        }
+    }
 }

@@ -56,7 +56,8 @@ impl Client {
 
     async fn fail_logins(&self, app: &TestApp, email: &str, count: usize) {
         for _ in 0..count {
-            self.login(app, email, WRONG).await.problem(401, "invalid_credentials");
+            let refused = self.login(app, email, WRONG).await.problem(401, "invalid_credentials");
+            assert!(refused.headers.get("set-cookie").is_none(), "a failed login must not set a device cookie");
         }
     }
 }

@@ -95,14 +95,18 @@ struct DaemonPolicy {
     created: Option<PathBuf>,
 }
 
+/// Tells packages not to start their daemons (Debian's `invoke-rc.d`).
+const POLICY: &str = "#!/bin/sh\n# Written by cargo xtask while it installs packages.\nexit 101\n";
+
 impl DaemonPolicy {
     fn forbid() -> Result<Self> {
         let policy = Path::new("/usr/sbin/policy-rc.d");
-        if policy.exists() {
+        // An equal file is left from an installation that was killed.
+        if policy.exists() && fs::read_to_string(policy).ok().as_deref() != Some(POLICY) {
             // The machine's administrator has set a policy.
             return Ok(Self { created: None });
         }
-        fs::write(policy, "#!/bin/sh\nexit 101\n")
+        fs::write(policy, POLICY)
             .and_then(|()| fs::set_permissions(policy, Permissions::from_mode(0o755)))
             .context("failed to prevent packages from starting their daemons")?;
         Ok(Self { created: Some(policy.to_path_buf()) })
