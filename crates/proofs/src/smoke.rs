@@ -2,6 +2,7 @@
 //! the commands of the documents, `down`, no process left. It uses a folder of its own and leaves a developer's data alone.
 //! `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, and `smoke/production` the same proof behind a host name.
 
+mod answers;
 mod platforms;
 pub mod production;
 mod snippets;
@@ -10,7 +11,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use devstack::http::{Answer, get, send};
@@ -22,10 +22,10 @@ use devstack::stack::{self, all_up};
 use devstack::tools::{CURL, JQ, Tool};
 use serde_json::{Value, json};
 
+use answers::{OPERATION_LIMIT, expect};
+
 /// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 2] = [&CURL, &JQ];
-/// Above the time of five attempts of a job, which a busy machine may need.
-const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
@@ -96,11 +96,6 @@ fn xtask(folder: &Path, args: &[&str]) -> Result<String> {
     let text = capture_ok(task(own_program()).args(args).env(STACK_VARIABLE, folder));
     // The error contains all output of a failed start; its last lines give the reason.
     text.map_err(|error| anyhow::anyhow!("{}", last_lines(&error.to_string(), 40)))
-}
-
-fn expect(answer: &Answer, status: u16, what: &str) -> Result<Value> {
-    ensure!(answer.status == status, "{what}: {} instead of {status}: {}", answer.status, answer.body);
-    answer.json()
 }
 
 /// Register, log in, create, list, change, read: each through the edge.

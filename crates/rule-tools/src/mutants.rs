@@ -7,9 +7,11 @@ mod aggregations;
 mod arithmetic;
 mod comparisons;
 mod durations;
+mod edit;
 mod equivalent;
 mod labels;
 mod matchers;
+mod mutant;
 mod numbers;
 mod pool;
 mod quantiles;
@@ -20,39 +22,11 @@ mod waits;
 mod windows;
 
 use std::collections::BTreeSet;
-use std::ops::Range;
 
 use crate::rules::Rule;
-use tokens::{Token, tokens};
-
-/// A rule with one mistake.
-pub struct Mutant {
-    /// The changed rule.
-    pub rule: Rule,
-    /// A description of the mistake, unique per rule in a file.
-    pub change: String,
-}
-
-/// One mistake in an expression.
-struct Edit {
-    /// The replaced bytes.
-    range: Range<usize>,
-    /// The replacement.
-    with: String,
-}
-
-impl Edit {
-    fn new(range: Range<usize>, with: impl Into<String>) -> Self {
-        Self { range, with: with.into() }
-    }
-
-    fn of(token: &Token, with: impl Into<String>) -> Self {
-        Self::new(token.range(), with)
-    }
-}
-
-/// A kind of mistake.
-type Kind = fn(&[Token]) -> Vec<Edit>;
+use edit::Kind;
+use mutant::Mutant;
+use tokens::tokens;
 
 const KINDS: [Kind; 9] = [
     comparisons::edits,
@@ -67,16 +41,15 @@ const KINDS: [Kind; 9] = [
 ];
 
 /// Every mutant of a rule.
-pub fn of(rule: &Rule) -> Vec<Mutant> {
+fn of(rule: &Rule) -> Vec<Mutant> {
     let expression = &rule.expr;
     let tokens = tokens(expression);
     let mut seen = BTreeSet::from([expression.clone()]);
     let mut mutants = waits::mutants(rule);
-    for Edit { range, with } in KINDS.into_iter().flat_map(|kind| kind(&tokens)) {
-        let (head, was, tail) = (&expression[..range.start], &expression[range.clone()], &expression[range.end..]);
-        let mutated = format!("{head}{with}{tail}");
+    for edit in KINDS.into_iter().flat_map(|kind| kind(&tokens)) {
+        let mutated = edit.apply(expression);
         if seen.insert(mutated.clone()) {
-            let change = format!("{} to {}", shown(was), shown(&with));
+            let change = format!("{} to {}", shown(&expression[edit.range]), shown(&edit.with));
             mutants.push(Mutant { rule: Rule { expr: mutated, ..rule.clone() }, change });
         }
     }
@@ -85,13 +58,6 @@ pub fn of(rule: &Rule) -> Vec<Mutant> {
 
 fn shown(text: &str) -> String {
     if text.trim().is_empty() { "nothing".to_owned() } else { format!("`{}`", text.trim()) }
-}
-
-/// The expressions that a kind of mistake makes from one expression.
-#[cfg(test)]
-fn mutated(kind: Kind, expression: &str) -> Vec<String> {
-    let edits = kind(&tokens(expression));
-    edits.into_iter().map(|Edit { range, with }| format!("{}{with}{}", &expression[..range.start], &expression[range.end..])).collect()
 }
 
 #[cfg(test)]

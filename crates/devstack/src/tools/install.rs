@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 
-use super::{Source, Tool, is_executable};
+use super::tool::{Source, Tool, is_executable};
 use crate::paths;
 use crate::process::{capture, capture_ok, run, task};
 

@@ -6,7 +6,7 @@ use devstack::process::wait_until;
 use devstack::report::Outcome;
 use serde_json::{Value, json};
 
-use super::{OPERATION_LIMIT, expect};
+use super::answers::{OPERATION_LIMIT, expect};
 use crate::browsing::Browser;
 
 /// The journey of a browser without cookies.

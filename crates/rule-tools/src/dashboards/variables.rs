@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use devstack::speed::{self, Pace};
 use serde_json::Value;
 
-use super::{Dashboard, Variable};
+use super::model::{Dashboard, Variable};
 
 /// Grafana's `$__rate_interval` is four scrape intervals.
 const SCRAPES_OF_A_RATE: u32 = 4;

@@ -1,6 +1,6 @@
 //! Removes aggregations and replaces them with others. Their labels belong to `labels`.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::Token;
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -36,7 +36,7 @@ fn body(after: &[Token]) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

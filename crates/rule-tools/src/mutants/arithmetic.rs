@@ -1,6 +1,6 @@
 //! Swaps division and multiplication, and addition and subtraction.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -16,7 +16,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

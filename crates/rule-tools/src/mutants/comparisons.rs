@@ -1,6 +1,6 @@
 //! Reverses comparisons, and includes or excludes the threshold itself.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::Token;
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -22,7 +22,7 @@ fn replacements(operator: &str) -> &'static [&'static str] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Removes grouping and matching labels: all of them, and each one.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -28,7 +28,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

@@ -3,7 +3,7 @@
 use std::iter;
 use std::ops::Range;
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -43,7 +43,7 @@ fn alternatives(pattern: &Token) -> Vec<Range<usize>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

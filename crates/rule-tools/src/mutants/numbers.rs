@@ -1,6 +1,6 @@
 //! Doubles and halves thresholds and factors, and replaces 0 with 1.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
 
 const OPERATORS: [&str; 10] = [">", "<", ">=", "<=", "==", "!=", "+", "-", "*", "/"];
@@ -21,7 +21,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

@@ -1,6 +1,6 @@
 //! Replaces a quantile with the next higher and the next lower one.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
 
 const QUANTILES: [&str; 5] = ["0.5", "0.75", "0.9", "0.95", "0.99"];
@@ -20,7 +20,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

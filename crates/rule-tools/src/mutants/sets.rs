@@ -1,6 +1,6 @@
 //! Replaces `and`, `or` and `unless` with one another.
 
-use super::Edit;
+use super::edit::Edit;
 use super::tokens::Token;
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
@@ -14,7 +14,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

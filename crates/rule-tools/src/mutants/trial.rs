@@ -12,7 +12,8 @@ use devstack::report::Outcome;
 use devstack::tools::PROMTOOL;
 use serde::Serialize;
 
-use super::{Mutant, equivalent, pool};
+use super::mutant::Mutant;
+use super::{equivalent, pool};
 use crate::checks::tool;
 use crate::rules::{Expected, Rule, RuleFile, Test, TestFile, mentions, read};
 

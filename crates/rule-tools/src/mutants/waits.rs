@@ -1,6 +1,7 @@
 //! Doubles, halves and removes the `for` and `keep_firing_for` of alerts.
 
-use super::{Mutant, durations};
+use super::durations;
+use super::mutant::Mutant;
 use crate::rules::Rule;
 
 pub fn mutants(rule: &Rule) -> Vec<Mutant> {

@@ -1,7 +1,8 @@
 //! Doubles and halves windows and offsets, and removes offsets.
 
+use super::durations;
+use super::edit::Edit;
 use super::tokens::{Kind, Token};
-use super::{Edit, durations};
 
 pub fn edits(tokens: &[Token]) -> Vec<Edit> {
     let mut edits = Vec::new();
@@ -15,7 +16,7 @@ pub fn edits(tokens: &[Token]) -> Vec<Edit> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::mutated;
+    use super::super::edit::mutated;
     use super::*;
 
     #[test]

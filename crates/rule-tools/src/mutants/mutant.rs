@@ -1,0 +1,11 @@
+//! A mutant: a rule with one mistake, and its description.
+
+use crate::rules::Rule;
+
+/// A rule with one mistake.
+pub struct Mutant {
+    /// The changed rule.
+    pub rule: Rule,
+    /// A description of the mistake, unique per rule in a file.
+    pub change: String,
+}
