@@ -156,14 +156,14 @@ struct Inner {
 }
 
 impl FaultInjector {
-    /// An injector for the replica of this name, to which [`Self::arm`] adds faults.
+    /// An injector for the replica of this name, to which [`Self::set_faults`] adds faults.
     #[must_use]
     pub fn new(replica: String, metrics: Metrics) -> Self {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
     }
 
     /// Replaces the injector's faults with those of `faults` that affect this replica.
-    pub fn arm(&self, faults: impl IntoIterator<Item = Fault>) {
+    pub fn set_faults(&self, faults: impl IntoIterator<Item = Fault>) {
         let Some(inner) = &self.0 else { return };
         let is_mine = |fault: &Fault| fault.replica.as_ref().is_none_or(|replica| *replica == inner.replica);
         *inner.faults.write() = faults.into_iter().filter(is_mine).collect();
@@ -187,7 +187,7 @@ impl FaultInjector {
     #[must_use]
     pub fn latency(&self, asked: &str) -> Option<Duration> {
         self.inject(|effect| match effect {
-            Effect::Latency { delay_ms, route } if fits(route.as_deref(), asked) => Some(millis(*delay_ms)),
+            Effect::Latency { delay_ms, route } if matches_filter(route.as_deref(), asked) => Some(millis(*delay_ms)),
             _ => None,
         })
     }
@@ -196,8 +196,8 @@ impl FaultInjector {
     #[must_use]
     pub fn failure(&self, asked: &str) -> Option<Failure> {
         self.inject(|effect| match effect {
-            Effect::Error { status, route } if fits(route.as_deref(), asked) => Some(Failure::Status(*status)),
-            Effect::Panic { route } if fits(route.as_deref(), asked) => Some(Failure::Panic),
+            Effect::Error { status, route } if matches_filter(route.as_deref(), asked) => Some(Failure::Status(*status)),
+            Effect::Panic { route } if matches_filter(route.as_deref(), asked) => Some(Failure::Panic),
             _ => None,
         })
     }
@@ -206,7 +206,9 @@ impl FaultInjector {
     #[must_use]
     pub fn statement(&self, query: Query) -> Option<Duration> {
         self.inject(|effect| match effect {
-            Effect::Database { delay_ms, table } if can_be_hurt(query) && fits(table.as_deref(), query.table()) => Some(millis(*delay_ms)),
+            Effect::Database { delay_ms, table } if can_be_hurt(query) && matches_filter(table.as_deref(), query.table()) => {
+                Some(millis(*delay_ms))
+            }
             _ => None,
         })
     }
@@ -285,7 +287,7 @@ fn is_exempt() -> bool {
     EXEMPT.try_with(|()| ()).is_ok()
 }
 
-fn fits(wanted: Option<&str>, asked: &str) -> bool {
+fn matches_filter(wanted: Option<&str>, asked: &str) -> bool {
     wanted.is_none_or(|wanted| wanted == asked)
 }
 

@@ -33,7 +33,7 @@ const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause between attempts to migrate, so that a failing migration does not flood the log.
 const MAX_MIGRATE_PAUSE: Duration = Duration::from_secs(2);
-const ASK_TIMEOUT: Duration = Duration::from_secs(3);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Whether a dependency can be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
@@ -199,11 +199,11 @@ impl Health {
         }
         self.0.migrated.cancel();
         let mut ticks = ticks(CHECK_EVERY);
-        let mut postgres = Postgres { db, asked: None };
+        let mut postgres = Postgres { db, pending: None };
         loop {
             ticks.tick().await;
             let start = Instant::now();
-            let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ask()).await.unwrap_or(Err("timeout"));
+            let result = tokio::time::timeout(CHECK_TIMEOUT, postgres.ping()).await.unwrap_or(Err("timeout"));
             self.note(Dependency::Postgres, start.elapsed(), result);
             self.note(Dependency::Redis, Duration::ZERO, redis_state(&redis));
         }
@@ -254,20 +254,20 @@ impl Health {
 struct Postgres {
     db: Db,
     /// A ping that an earlier check stopped waiting for.
-    asked: Option<AbortOnDropHandle<Result<(), StoreError>>>,
+    pending: Option<AbortOnDropHandle<Result<(), StoreError>>>,
 }
 
 impl Postgres {
     /// Pings after the previous ping has ended. A ping is never cancelled: its connection would be lost, and on a busy replica
     /// a new one takes much longer than a check, because it yields to other tasks eight hundred times (SCRAM in sqlx).
-    async fn ask(&mut self) -> Result<(), &'static str> {
-        if let Some(late) = &mut self.asked {
+    async fn ping(&mut self) -> Result<(), &'static str> {
+        if let Some(late) = &mut self.pending {
             let _whatever_it_was = late.await;
         }
         let db = self.db.clone();
-        let asked = self.asked.insert(AbortOnDropHandle::new(tokio::spawn(async move { db.ping().await })));
-        let answer = asked.await;
-        self.asked = None;
+        let pending = self.pending.insert(AbortOnDropHandle::new(tokio::spawn(async move { db.ping().await })));
+        let answer = pending.await;
+        self.pending = None;
         match answer {
             Ok(Ok(())) => Ok(()),
             Ok(Err(StoreError::Unavailable(_))) => Err("unavailable"),
@@ -285,8 +285,8 @@ fn redis_state(redis: &RedisClient) -> Result<(), &'static str> {
 ///
 /// # Errors
 /// When the replica is not ready, or does not answer within three seconds.
-pub async fn ask(port: u16) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let answer = tokio::time::timeout(ASK_TIMEOUT, async {
+pub async fn check_replica(port: u16) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let answer = tokio::time::timeout(READINESS_TIMEOUT, async {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
         stream.write_all(b"GET /health/ready HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").await?;
         let mut answer = String::new();

@@ -82,7 +82,7 @@ pub struct Lookup {
 enum Entry {
     Value(String),
     /// No value: the key is absent, or holds this tombstone. A load repeats if another tombstone appears meanwhile.
-    Gone(Option<String>),
+    Missing(Option<String>),
     /// Redis did not answer, or its answer may be stale.
     Unknown,
 }
@@ -91,7 +91,7 @@ impl From<Option<String>> for Entry {
     fn from(held: Option<String>) -> Self {
         match held {
             Some(text) if !text.starts_with(TOMBSTONE_MARK) => Self::Value(text),
-            gone => Self::Gone(gone),
+            tombstone => Self::Missing(tombstone),
         }
     }
 }
@@ -154,7 +154,7 @@ impl Cache {
                 return load().await;
             }
         }
-        let seen = if let Entry::Gone(Some(tombstone)) = &entry { tombstone.as_str() } else { "" };
+        let seen = if let Entry::Missing(Some(tombstone)) = &entry { tombstone.as_str() } else { "" };
         let flight = format!("{key} {} {seen}", self.removals.load(Ordering::Acquire));
         let shared = self.flights.try_get_with_by_ref(&flight, self.load_and_store(cache, &key, entry, &load)).await;
         self.flights.invalidate(&flight).await;
@@ -176,9 +176,9 @@ impl Cache {
         let mut seen = entry;
         for _ in 0..MAX_LOADS {
             let text: Option<Arc<str>> = load().await?.and_then(|value| serde_json::to_string(&value).ok()).map(Into::into);
-            let (Some(text), Entry::Gone(before)) = (&text, &seen) else { return Ok(text) };
+            let (Some(text), Entry::Missing(before)) = (&text, &seen) else { return Ok(text) };
             match self.store(cache, key, text).await {
-                Entry::Gone(now) if now.is_some() && now != *before => seen = Entry::Gone(now),
+                Entry::Missing(now) if now.is_some() && now != *before => seen = Entry::Missing(now),
                 _ => return Ok(Some(text.clone())),
             }
         }

@@ -8,7 +8,7 @@ use axum::response::Response;
 use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
-use super::project::{MEMBERS, Rights, concealed};
+use super::project::{MEMBERS, Rights, forbidden_as_not_found};
 use super::view::{EnvironmentView, Time, first};
 use crate::domain::{DriverName, Extension};
 use crate::features::environments::driver::Image;
@@ -102,10 +102,10 @@ pub async fn environment(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Response, ApiError> {
-    let overview = state.environments.overview(&user, id, first(SESSIONS), LINES).await.map_err(concealed)?;
+    let overview = state.environments.overview(&user, id, first(SESSIONS), LINES).await.map_err(forbidden_as_not_found)?;
     let Overview { environment, sessions, extensions, log } = overview;
-    let seen = state.projects.read(&user, environment.project_id).await?;
-    let rights = Rights::of(&seen, &user);
+    let access = state.projects.read(&user, environment.project_id).await?;
+    let rights = Rights::of(&access, &user);
     let members = state.projects.members(&user, environment.project_id, first(MEMBERS)).await?;
     let names: HashMap<Uuid, String> = members.into_iter().map(|member| (member.user_id, member.display_name)).collect();
     let mut installed: HashMap<&str, Install> = extensions.into_iter().map(|install| (install.extension.name(), install)).collect();
@@ -127,7 +127,7 @@ pub async fn environment(
         is_simulated: environment.driver == DriverName::Sim,
         created_at: environment.created_at.into(),
         project_id: environment.project_id,
-        project_name: seen.project.name,
+        project_name: access.project.name,
         rights,
         last_seq: log.last().map_or(0, |entry| entry.seq),
         lines: log.into_iter().map(Into::into).collect(),

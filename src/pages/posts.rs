@@ -105,12 +105,12 @@ pub async fn posts(
     let linked = state.oauth.linked(user.id).await?;
     let platforms = state.oauth.platforms();
 
-    let names = projects.iter().map(|seen| (seen.project.id, seen.project.name.clone())).collect();
+    let names = projects.iter().map(|access| (access.project.id, access.project.name.clone())).collect();
     let page = request.into_page(found, |post| post.id, |post| PostView::of(post, &names));
-    let selectable = projects.into_iter().filter(|seen| seen.role >= Some(Role::Editor) && seen.project.is_published());
+    let selectable = projects.into_iter().filter(|access| access.role >= Some(Role::Editor) && access.project.is_published());
     render(&PostsPage {
         frame,
-        projects: selectable.map(|seen| Choice { id: seen.project.id, name: seen.project.name }).collect(),
+        projects: selectable.map(|access| Choice { id: access.project.id, name: access.project.name }).collect(),
         accounts: linked.into_iter().filter_map(|account| AccountView::of(account, platforms)).collect(),
         is_offered: platforms.all().any(|settings| settings.post),
         posts: page.items,

@@ -10,7 +10,7 @@ use super::frame::{Frame, StudioFrame, render};
 use super::view::{EnvironmentView, Time, first};
 use crate::features::accounts::{self, User};
 use crate::features::environments::driver::Image;
-use crate::features::projects::{Action, Member, Project, Role, Seen, Visibility};
+use crate::features::projects::{Action, Member, Project, ProjectAccess, Role, Visibility};
 use crate::http::extract::ApiPath;
 use crate::http::{ApiError, Code};
 use crate::state::AppState;
@@ -30,8 +30,8 @@ pub struct Rights {
 
 impl Rights {
     /// Derives the rights from the user's role in the project and in the service.
-    pub fn of(seen: &Seen, user: &User) -> Self {
-        let may = |action| seen.allows(action, user.role == accounts::Role::Admin).is_ok();
+    pub fn of(access: &ProjectAccess, user: &User) -> Self {
+        let may = |action| access.allows(action, user.role == accounts::Role::Admin).is_ok();
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
 
@@ -95,11 +95,11 @@ pub async fn project(
     StudioFrame { frame, user, .. }: StudioFrame,
     ApiPath(id): ApiPath<Uuid>,
 ) -> Result<Response, ApiError> {
-    let seen = state.projects.read(&user, id).await?;
-    let members = state.projects.members(&user, id, first(MEMBERS)).await.map_err(concealed)?;
+    let access = state.projects.read(&user, id).await?;
+    let members = state.projects.members(&user, id, first(MEMBERS)).await.map_err(forbidden_as_not_found)?;
     let environments = state.environments.list(&user, id, first(ENVIRONMENTS)).await?;
-    let rights = Rights::of(&seen, &user);
-    let Seen { project, role } = seen;
+    let rights = Rights::of(&access, &user);
+    let ProjectAccess { project, role } = access;
     let is_published = project.is_published();
     let Project { id, name, slug, description, visibility, version, updated_at, .. } = project;
     render(&ProjectPage {
@@ -122,7 +122,7 @@ pub async fn project(
 }
 
 /// Turns 403 into 404: the studio hides public projects from non-members. The page of a published project is in the showcase.
-pub fn concealed(error: impl Into<ApiError>) -> ApiError {
+pub fn forbidden_as_not_found(error: impl Into<ApiError>) -> ApiError {
     let error = error.into();
     if error.code() == Code::Forbidden { ApiError::new(Code::NotFound) } else { error }
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::frame::{Frame, StudioFrame, render};
 use super::view::{Time, excerpt};
-use crate::features::projects::{Role, Seen};
+use crate::features::projects::{ProjectAccess, Role};
 use crate::http::ApiError;
 use crate::http::extract::ApiQuery;
 use crate::http::page::PageQuery;
@@ -33,8 +33,8 @@ struct Card {
     updated_at: Time,
 }
 
-impl From<Seen> for Card {
-    fn from(Seen { project, role }: Seen) -> Self {
+impl From<ProjectAccess> for Card {
+    fn from(ProjectAccess { project, role }: ProjectAccess) -> Self {
         Self {
             id: project.id,
             excerpt: excerpt(&project.description),
@@ -54,6 +54,6 @@ pub async fn studio(
     ApiQuery(query): ApiQuery<PageQuery>,
 ) -> Result<Response, ApiError> {
     let request = query.validate()?;
-    let page = request.into_page(state.projects.list(&user, request).await?, |seen| seen.project.id, Card::from);
+    let page = request.into_page(state.projects.list(&user, request).await?, |access| access.project.id, Card::from);
     render(&StudioPage { frame, projects: page.items, is_first: request.is_first(), next: page.next_cursor })
 }

@@ -34,7 +34,7 @@ pub struct Slow;
 /// Sending must stop: the client has disconnected, or the event cannot be serialized.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client has disconnected")]
-pub struct Gone;
+pub struct Disconnected;
 
 impl Client {
     /// The client of a socket; `None` before the socket is admitted.
@@ -130,15 +130,15 @@ impl Client {
                 self.metrics.websocket_messages_dropped.increment(Loss::SlowConsumer);
                 Err(Slow)
             }
-            Ok(()) | Err(Refused::Gone) => Ok(()),
+            Ok(()) | Err(Refused::Disconnected) => Ok(()),
         }
     }
 
     /// Queues an event. Waits while the queue is full, so that a producer sends no faster than the client reads.
     ///
     /// # Errors
-    /// [`Gone`] when the client has disconnected or the event cannot be serialized.
-    pub async fn send(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Gone> {
+    /// [`Disconnected`] when the client has disconnected or the event cannot be serialized.
+    pub async fn send(&self, event: EventOut, payload: &impl Serialize) -> Result<(), Disconnected> {
         loop {
             match self.try_emit(event, payload) {
                 Ok(()) => return Ok(()),
@@ -159,10 +159,10 @@ impl Client {
                 Ok(())
             }
             Err(SendError::Socket(SocketError::InternalChannelFull)) => Err(Refused::Slow),
-            Err(SendError::Socket(SocketError::Closed)) => Err(Refused::Gone),
+            Err(SendError::Socket(SocketError::Closed)) => Err(Refused::Disconnected),
             Err(SendError::Serialize(error)) => {
                 tracing::error!(event = event.name(), error = &error as &dyn std::error::Error, "failed to serialize an event");
-                Err(Refused::Gone)
+                Err(Refused::Disconnected)
             }
         }
     }
@@ -180,5 +180,5 @@ impl Client {
 
 enum Refused {
     Slow,
-    Gone,
+    Disconnected,
 }

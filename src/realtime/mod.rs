@@ -35,7 +35,7 @@ use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-pub use client::{Client, Gone, Slow};
+pub use client::{Client, Disconnected, Slow};
 pub use connect::Admission;
 pub use connection::{Identity, Work};
 pub use events::{Done, Events};

@@ -243,7 +243,7 @@ async fn an_attempt_that_one_bucket_refuses_is_not_counted_in_the_others() {
     for (store, redis) in &links {
         let throttle = Fixture::new(redis, stores.prefix(), &metrics).throttle;
         let of =
-            |name: &str, burst| Bucket::new(Limiter::LoginAddress, &[name], Rate { burst, interval: Duration::from_millis(INTERVAL_MS) });
+            |name: &str, burst| Bucket::new(Limiter::LoginNetwork, &[name], Rate { burst, interval: Duration::from_millis(INTERVAL_MS) });
         throttle.begin(vec![of("one", 5), of("two", 1)]).await.unwrap().fail().await;
         for _ in 0..20 {
             assert!(throttle.begin(vec![of("one", 5), of("two", 1)]).await.is_err(), "{store}");
@@ -267,7 +267,7 @@ async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
     let redis = RedisClient::new(&config, metrics.clone()).unwrap();
     redis.connect().await;
     let throttle = Fixture::new(&redis, stores.prefix(), &metrics).throttle;
-    let bucket = Bucket::new(Limiter::LoginAddress, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
+    let bucket = Bucket::new(Limiter::LoginNetwork, &["one"], Rate { burst: 5, interval: Duration::from_millis(INTERVAL_MS) }).at_once(1);
 
     // The response that admits: two zeros.
     proxy.set(Mode::HoldAnswersWith(b"*2\r\n:0\r\n:0".to_vec())).await;

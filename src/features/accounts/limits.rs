@@ -46,7 +46,7 @@ pub struct AccountLimits {
 }
 
 /// How an account knows a client: by its device, by its network, or not at all.
-enum Standing {
+enum Recognition {
     Device(Uuid),
     Network,
     Stranger,
@@ -77,12 +77,12 @@ impl AccountLimits {
     /// Admits one attempt to sign in to the account with this e-mail. The account need not exist.
     pub(super) async fn begin_login(&self, email: &str, caller: &Caller) -> Result<Attempt, Throttled> {
         let (account, network) = (account_key(email), caller.network.to_string());
-        let address = Bucket::new(Limiter::LoginAddress, &[&network], self.address).at_once(self.concurrent_logins);
+        let address = Bucket::new(Limiter::LoginNetwork, &[&network], self.address).at_once(self.concurrent_logins);
         let client = |client: &str| Bucket::new(Limiter::LoginAccount, &["client", &account, client], self.client);
-        let buckets = match self.standing(&account, caller).await {
-            Standing::Device(id) => vec![address.uncounted(), client(&id.to_string())],
-            Standing::Network => vec![address, client(&network)],
-            Standing::Stranger => {
+        let buckets = match self.recognize(&account, caller).await {
+            Recognition::Device(id) => vec![address.uncounted(), client(&id.to_string())],
+            Recognition::Network => vec![address, client(&network)],
+            Recognition::Stranger => {
                 vec![address, client(&network), Bucket::new(Limiter::LoginAccount, &["strangers", &account], self.strangers)]
             }
         };
@@ -107,12 +107,12 @@ impl AccountLimits {
         device::seal(&self.keys, &account, device.unwrap_or_else(Uuid::new_v4), now)
     }
 
-    async fn standing(&self, account: &str, caller: &Caller) -> Standing {
+    async fn recognize(&self, account: &str, caller: &Caller) -> Recognition {
         let device = caller.device.as_deref();
         if let Some(id) = device.and_then(|cookie| device::open(&self.keys, account, cookie, OffsetDateTime::now_utc())) {
-            return Standing::Device(id);
+            return Recognition::Device(id);
         }
-        if self.known_networks.has(&network_mark(account, caller.network)).await { Standing::Network } else { Standing::Stranger }
+        if self.known_networks.has(&network_mark(account, caller.network)).await { Recognition::Network } else { Recognition::Stranger }
     }
 }
 

@@ -48,9 +48,9 @@ pub struct Passwords {
 /// The result of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    Right,
+    Correct,
     /// Correct, but hashed with parameters that differ from the current ones.
-    RightButOld,
+    CorrectButOutdated,
     Wrong,
 }
 
@@ -115,16 +115,16 @@ fn hash(password: &str) -> Result<String, PasswordError> {
 fn verify(password: &str, stored: &str) -> Result<Verdict, PasswordError> {
     let stored = PasswordHash::new(stored).map_err(|_| PasswordError::Failed(argon2::password_hash::Error::EncodingInvalid))?;
     match Argon2::default().verify_password(password.as_bytes(), &stored) {
-        Ok(()) if Params::try_from(&stored).is_ok_and(|used| is_todays(&used)) => Ok(Verdict::Right),
-        Ok(()) => Ok(Verdict::RightButOld),
+        Ok(()) if Params::try_from(&stored).is_ok_and(|used| is_current(&used)) => Ok(Verdict::Correct),
+        Ok(()) => Ok(Verdict::CorrectButOutdated),
         Err(argon2::password_hash::Error::PasswordInvalid) => Ok(Verdict::Wrong),
         Err(error) => Err(PasswordError::Failed(error)),
     }
 }
 
-fn is_todays(used: &Params) -> bool {
-    let today = Params::default();
-    (used.m_cost(), used.t_cost(), used.p_cost()) == (today.m_cost(), today.t_cost(), today.p_cost())
+fn is_current(used: &Params) -> bool {
+    let current = Params::default();
+    (used.m_cost(), used.t_cost(), used.p_cost()) == (current.m_cost(), current.t_cost(), current.p_cost())
 }
 
 #[cfg(test)]
@@ -167,8 +167,8 @@ mod tests {
     fn a_hash_with_weaker_parameters_verifies_as_old() {
         let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, Params::new(8192, 1, 1, None).unwrap());
         let stored = weak.hash_password(b"correct horse").unwrap().to_string();
-        assert_eq!(verify("correct horse", &stored).unwrap(), Verdict::RightButOld);
+        assert_eq!(verify("correct horse", &stored).unwrap(), Verdict::CorrectButOutdated);
         assert_eq!(verify("wrong horse", &stored).unwrap(), Verdict::Wrong);
-        assert_eq!(verify("correct horse", &hash("correct horse").unwrap()).unwrap(), Verdict::Right);
+        assert_eq!(verify("correct horse", &hash("correct horse").unwrap()).unwrap(), Verdict::Correct);
     }
 }

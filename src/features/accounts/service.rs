@@ -118,7 +118,7 @@ impl Accounts {
         let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
         match passwords.verify(Share::Registrations, new.password, stored).await? {
             Verdict::Wrong => Err(Refusal::Mismatch.into()),
-            Verdict::Right | Verdict::RightButOld => Ok(user),
+            Verdict::Correct | Verdict::CorrectButOutdated => Ok(user),
         }
     }
 
@@ -198,8 +198,8 @@ impl Accounts {
     ///
     /// # Errors
     /// `InvalidToken` when the account no longer exists.
-    pub async fn hold(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
-        store::hold_user(conn, user).await?.ok_or(AccountError::InvalidToken)
+    pub async fn lock(&self, conn: &mut Conn, user: Uuid) -> Result<bool, AccountError> {
+        store::lock_user(conn, user).await?.ok_or(AccountError::InvalidToken)
     }
 
     /// Loads an account, within the caller's transaction.
@@ -216,7 +216,7 @@ impl Accounts {
         let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
         let stored = stored.flatten();
         let verdict = passwords.verify(Share::Logins, credentials.password.clone(), stored).await?;
-        if let (Verdict::RightButOld, Some(user)) = (verdict, &user) {
+        if let (Verdict::CorrectButOutdated, Some(user)) = (verdict, &user) {
             let renewed = async {
                 let hash = passwords.hash(Share::Logins, credentials.password.clone()).await?;
                 store::update_password_hash(&mut db.acquire().await?, user.id, &hash).await?;

@@ -138,7 +138,7 @@ impl Environments {
     ) -> Result<Environment, EnvironmentError> {
         let (Parts { db, engine, projects, queue, realtime, .. }, quotas) = (self.parts(), self.0.quotas);
         let mut tx = db.begin().await?;
-        projects.hold(&mut tx, user, project, Action::Change).await?;
+        projects.lock(&mut tx, user, project, Action::Change).await?;
         let insert = async |tx: &mut Conn| {
             let (of_project, of_user) = store::counts(tx, project, user.id).await?;
             if of_project >= i64::from(quotas.per_project) {
@@ -191,7 +191,7 @@ impl Environments {
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
         let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;
-        let before = self.hold(&mut tx, user, id, Action::Change).await?;
+        let before = self.lock(&mut tx, user, id, Action::Change).await?;
         let status = operation.begin(Some(before.status))?;
         let Some(task) = operation.job(before.status) else { return Ok(before) };
         // Without the driver, no operation can be carried out, except that a delete can still remove the row.
@@ -213,10 +213,10 @@ impl Environments {
     }
 
     /// Locks an environment, if the user may do this with its project.
-    pub(super) async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
+    pub(super) async fn lock(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
         // Lock order: the project first, as in every transaction that locks both. Deleting a project locks its environments after it.
         let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;
-        self.parts().projects.hold(tx, user, seen.project_id, action).await?;
+        self.parts().projects.lock(tx, user, seen.project_id, action).await?;
         store::lock(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)
     }
 

@@ -104,8 +104,8 @@ async fn poll(environments: &Environments, realtime: &Realtime) -> Result<(), St
         return Ok(());
     }
     let ids: Vec<Uuid> = subscribed.keys().copied().collect();
-    for gone in environments.gone_among(&ids).await? {
-        for (client, room) in subscribed.remove(&gone).unwrap_or_default() {
+    for deleted in environments.deleted_among(&ids).await? {
+        for (client, room) in subscribed.remove(&deleted).unwrap_or_default() {
             client.leave(room);
         }
     }

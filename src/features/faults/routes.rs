@@ -29,7 +29,7 @@ impl From<FaultError> for ApiError {
     fn from(error: FaultError) -> Self {
         match error {
             FaultError::NoSuchFault => Self::new(Code::NotFound),
-            FaultError::Unfit(errors) => Self::validation(errors),
+            FaultError::Invalid(errors) => Self::validation(errors),
             FaultError::Store(error) => error.into(),
         }
     }

@@ -20,7 +20,7 @@ pub enum FaultError {
     NoSuchFault,
     /// The request is invalid and had no effect.
     #[error("some fields are invalid")]
-    Unfit(Vec<FieldError>),
+    Invalid(Vec<FieldError>),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -67,7 +67,7 @@ impl Faults {
 
     /// Creates or replaces a fault. Returns whether it is new.
     pub(super) async fn put(&self, user: Uuid, id: Uuid, order: Order) -> Result<(Fault, bool), FaultError> {
-        let new: NewFault = order.check(&self.0.routes).map_err(FaultError::Unfit)?;
+        let new: NewFault = order.check(&self.0.routes).map_err(FaultError::Invalid)?;
         let mut conn = self.conn().await?;
         store::delete_expired(&mut conn).await?;
         let (fault, is_new) = store::put(&mut conn, id, &new).await?;

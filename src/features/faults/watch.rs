@@ -32,11 +32,11 @@ impl Faults {
             match self.list().await {
                 Ok(found) => {
                     before_start.get_or_insert_with(|| found.iter().map(key_of).collect());
-                    self.injector().arm(found.into_iter().filter(is_active));
+                    self.injector().set_faults(found.into_iter().filter(is_active));
                 }
                 Err(error) => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "failed to read faults; keeping the known ones");
-                    self.injector().arm(known.iter().filter(|fault| is_active(fault)).cloned());
+                    self.injector().set_faults(known.iter().filter(|fault| is_active(fault)).cloned());
                 }
             }
             let now = self.injector().faults();

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::ProviderError;
 use super::model::{Account, Status, Tokens};
 use super::service::{Inner, Oauth, OauthError};
-use super::store::{self, Kept};
+use super::store::{self, StoredTokens};
 use super::{events, jobs};
 use crate::db::StoreError;
 use crate::domain::Platform;
@@ -80,14 +80,14 @@ impl Oauth {
         let mut is_fresh = false;
         loop {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
-            let (account, kept) = found.ok_or(AccessError::NotLinked)?;
-            let Some(opened) = self.opened(&account, &kept).await? else { return Err(AccessError::Expired) };
+            let (account, stored) = found.ok_or(AccessError::NotLinked)?;
+            let Some(opened) = self.opened(&account, &stored).await? else { return Err(AccessError::Expired) };
             let is_refused = refused.is_some_and(|token| token.expose_secret() == opened.expose_secret());
             let ends = account.expires_at.is_some_and(|at| at <= OffsetDateTime::now_utc() + MARGIN);
             if !is_refused && (is_fresh || !ends) {
                 return Ok(Access { account: id, subject: account.subject, handle: account.handle, token: opened });
             }
-            match self.refresh_once(account, kept, deadline).await {
+            match self.refresh_once(account, stored, deadline).await {
                 Ok(()) => is_fresh = true,
                 Err(OauthError::RefreshInProgress) if Instant::now() < deadline => sleep(PAUSE).await,
                 Err(OauthError::RefreshInProgress) => return Err(AccessError::Busy),
@@ -100,14 +100,14 @@ impl Oauth {
     }
 
     /// Decrypts the access token. `None` if the account must be linked again.
-    async fn opened(&self, account: &Account, kept: &Kept) -> Result<Option<SecretString>, StoreError> {
+    async fn opened(&self, account: &Account, stored: &StoredTokens) -> Result<Option<SecretString>, StoreError> {
         if account.status == Status::Expired {
             return Ok(None);
         }
-        if let Ok(opened) = self.0.vault.open(kept) {
+        if let Ok(opened) = self.0.vault.open(stored) {
             return Ok(Some(opened.access));
         }
-        store::expire(&mut self.0.db.acquire().await?, kept).await?;
+        store::expire(&mut self.0.db.acquire().await?, stored).await?;
         Ok(None)
     }
 
@@ -117,37 +117,37 @@ impl Oauth {
             let found = store::find(&mut self.0.db.acquire().await?, id).await?;
             found.filter(|(account, _)| account.user_id == user).ok_or(OauthError::NoSuchAccount)
         };
-        let (account, kept) = mine().await?;
+        let (account, stored) = mine().await?;
         if account.status == Status::Expired {
             return Err(OauthError::LinkExpired);
         }
-        if kept.refresh.is_none() {
+        if stored.refresh.is_none() {
             return Err(OauthError::RefreshUnsupported);
         }
-        self.refresh_once(account, kept, self.deadline()).await?;
+        self.refresh_once(account, stored, self.deadline()).await?;
         Ok(mine().await?.0)
     }
 
-    async fn refresh_once(&self, account: Account, kept: Kept, deadline: Instant) -> Result<(), OauthError> {
+    async fn refresh_once(&self, account: Account, stored: StoredTokens, deadline: Instant) -> Result<(), OauthError> {
         let (oauth, claim) = (self.clone(), Uuid::new_v4());
-        if !store::claim_refresh(&mut self.0.db.acquire().await?, &kept, claim, CLAIM).await? {
+        if !store::claim_refresh(&mut self.0.db.acquire().await?, &stored, claim, CLAIM).await? {
             return Err(OauthError::RefreshInProgress);
         }
         let claimed_until = Instant::now() + CLAIM;
-        let refresh = async move { oauth.refresh_claimed(&account, &kept, claim, deadline, claimed_until).await };
+        let refresh = async move { oauth.refresh_claimed(&account, &stored, claim, deadline, claimed_until).await };
         tokio::spawn(refresh).await.unwrap_or(Err(OauthError::RefreshInProgress))
     }
 
     async fn refresh_claimed(
         &self,
         account: &Account,
-        kept: &Kept,
+        stored: &StoredTokens,
         claim: Uuid,
         deadline: Instant,
         claimed_until: Instant,
     ) -> Result<(), OauthError> {
         let Inner { background, providers, vault, metrics, .. } = &*self.0;
-        let refresh = vault.open(kept).ok().and_then(|opened| opened.refresh);
+        let refresh = vault.open(stored).ok().and_then(|opened| opened.refresh);
         let refreshed = match (&refresh, self.settings(account.platform)) {
             (Some(refresh), Ok(settings)) => providers.refresh(settings, refresh, deadline).await,
             _ => Err(ProviderError::GrantRefused),
@@ -186,7 +186,7 @@ impl Oauth {
         let mut tx = background.begin().await?;
         if !store::refreshed(&mut tx, account.id, claim, sealed).await? {
             // The account was unlinked, or linked again, in the meantime. Nobody will use these tokens.
-            let unused = Kept { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
+            let unused = StoredTokens { id: account.id, access: sealed.access.clone(), refresh: sealed.refresh.clone() };
             queue.enqueue(&mut tx, &jobs::revocation(account.platform, &unused)).await?;
         }
         tx.commit().await?;

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::store::Kept;
+use super::store::StoredTokens;
 use crate::domain::Platform;
 use crate::jobs::NewJob;
 use crate::metrics::labels::JobKind;
@@ -20,7 +20,7 @@ pub struct Revocation {
 }
 
 /// Creates the job for the tokens of one account.
-pub fn revocation(platform: Platform, kept: &Kept) -> NewJob {
-    let refresh = kept.refresh.as_ref().map(|token| STANDARD.encode(token));
-    NewJob::new(JobKind::TokenRevocation, &Revocation { platform, account: kept.id, access: STANDARD.encode(&kept.access), refresh })
+pub fn revocation(platform: Platform, stored: &StoredTokens) -> NewJob {
+    let refresh = stored.refresh.as_ref().map(|token| STANDARD.encode(token));
+    NewJob::new(JobKind::TokenRevocation, &Revocation { platform, account: stored.id, access: STANDARD.encode(&stored.access), refresh })
 }

@@ -10,7 +10,7 @@ use super::error::ProviderError;
 use super::events;
 use super::jobs::Revocation;
 use super::service::{Inner, Oauth};
-use super::store::Kept;
+use super::store::StoredTokens;
 use crate::db::{Conn, StoreError};
 use crate::jobs::{Failure, Handler, Job};
 
@@ -27,8 +27,8 @@ impl Handler for RevokeTokens {
         // The platform is no longer configured.
         let Ok(settings) = self.0.settings(platform) else { return Ok(()) };
         let decoded = |token: &String| STANDARD.decode(token).map_err(|_| Failure::Permanent("the stored token is invalid".to_owned()));
-        let kept = Kept { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
-        let opened = vault.open(&kept).map_err(|error| Failure::Permanent(error.to_string()))?;
+        let stored = StoredTokens { id: account, access: decoded(&access)?, refresh: refresh.as_ref().map(decoded).transpose()? };
+        let opened = vault.open(&stored).map_err(|error| Failure::Permanent(error.to_string()))?;
         let deadline = Instant::now() + TIMEOUT;
         let attempt = async {
             if let Some(refresh) = &opened.refresh {

@@ -249,8 +249,8 @@ impl Oauth {
     async fn link(&self, user: Uuid, identified: &Identified, tokens: &Tokens) -> Result<(), OauthError> {
         let Inner { db, accounts, metrics, .. } = &*self.0;
         let mut tx = db.begin().await?;
-        accounts.hold(&mut tx, user).await?;
-        let account = match store::hold_identity(&mut tx, identified).await? {
+        accounts.lock(&mut tx, user).await?;
+        let account = match store::lock_identity(&mut tx, identified).await? {
             Some(account) if account.user_id == user => self.renew_link(&mut tx, &account, identified, tokens).await?,
             Some(_) => return Err(OauthError::IdentityTaken),
             None => self.insert(&mut tx, user, identified, tokens).await?,
@@ -315,7 +315,7 @@ impl Oauth {
     pub(super) async fn unlink(&self, user: Uuid, id: Uuid) -> Result<(), OauthError> {
         let Inner { db, accounts, queue, .. } = &*self.0;
         let mut tx = db.begin().await?;
-        let has_password = accounts.hold(&mut tx, user).await?;
+        let has_password = accounts.lock(&mut tx, user).await?;
         let linked = store::of_user(&mut tx, user).await?;
         let account = linked.iter().find(|account| account.id == id).ok_or(OauthError::NoSuchAccount)?;
         let can_sign_in = |account: &Account| self.platforms().get(account.platform).is_some_and(|settings| settings.sign_in);

@@ -43,7 +43,7 @@ pub struct Sealed {
 }
 
 /// Stored tokens of an account.
-pub struct Kept {
+pub struct StoredTokens {
     pub id: Uuid,
     pub access: Vec<u8>,
     pub refresh: Option<Vec<u8>>,
@@ -65,7 +65,7 @@ pub async fn forget_callbacks(conn: &mut Conn) -> Result<(), StoreError> {
 }
 
 /// Locks the account of an identity until the transaction ends.
-pub async fn hold_identity(conn: &mut Conn, identified: &Identified) -> Result<Option<Account>, StoreError> {
+pub async fn lock_identity(conn: &mut Conn, identified: &Identified) -> Result<Option<Account>, StoreError> {
     let select = sqlx::query_as!(
         Row,
         "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at
@@ -123,14 +123,14 @@ pub async fn of_user(conn: &mut Conn, user: Uuid) -> Result<Vec<Account>, StoreE
 }
 
 /// Loads an account with its tokens.
-pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, Kept)>, StoreError> {
+pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, StoredTokens)>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, user_id, platform, subject, handle, scopes, status, expires_at, created_at, updated_at, access_token, refresh_token
          FROM social_accounts WHERE id = $1",
         id
     );
     let Some(row) = conn.optional(Query::SelectSocialAccounts, select).await? else { return Ok(None) };
-    let kept = Kept { id, access: row.access_token, refresh: row.refresh_token };
+    let stored = StoredTokens { id, access: row.access_token, refresh: row.refresh_token };
     let account = Row {
         id,
         user_id: row.user_id,
@@ -143,7 +143,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<(Account, Kept)>, 
         created_at: row.created_at,
         updated_at: row.updated_at,
     };
-    Ok(Some((account.try_into()?, kept)))
+    Ok(Some((account.try_into()?, stored)))
 }
 
 /// Identifier of a user's account on a platform.
@@ -153,14 +153,14 @@ pub async fn find_id(conn: &mut Conn, user: Uuid, platform: Platform) -> Result<
 }
 
 /// Deletes an account; returns its tokens.
-pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<Kept>, StoreError> {
+pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<StoredTokens>, StoreError> {
     let delete = sqlx::query!("DELETE FROM social_accounts WHERE id = $1 RETURNING access_token, refresh_token", id);
     let deleted = conn.optional(Query::DeleteSocialAccounts, delete).await?;
-    Ok(deleted.map(|row| Kept { id, access: row.access_token, refresh: row.refresh_token }))
+    Ok(deleted.map(|row| StoredTokens { id, access: row.access_token, refresh: row.refresh_token }))
 }
 
 /// Claims the next refresh of an account. Returns false while another refresh is in progress, or when the stored tokens are not `known`.
-pub async fn claim_refresh(conn: &mut Conn, known: &Kept, claim: Uuid, term: Duration) -> Result<bool, StoreError> {
+pub async fn claim_refresh(conn: &mut Conn, known: &StoredTokens, claim: Uuid, term: Duration) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET refresh_id = $2, refresh_until = now() + make_interval(secs => $3)
          WHERE id = $1 AND status = 'active' AND access_token = $4 AND (refresh_until IS NULL OR refresh_until < now())",
@@ -200,7 +200,7 @@ pub async fn release_refresh(conn: &mut Conn, id: Uuid, claim: Uuid, expired: bo
 }
 
 /// Marks the account as expired, unless its tokens have changed.
-pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
+pub async fn expire(conn: &mut Conn, known: &StoredTokens) -> Result<(), StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET status = 'expired', updated_at = now() WHERE id = $1 AND access_token = $2",
         known.id,
@@ -210,7 +210,7 @@ pub async fn expire(conn: &mut Conn, known: &Kept) -> Result<(), StoreError> {
 }
 
 /// Locks some accounts with tokens that are not sealed with the key that `mark` identifies.
-pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<Kept>, StoreError> {
+pub async fn lock_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<StoredTokens>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts
          WHERE status = 'active' AND (substring(access_token FROM 1 FOR 4) <> $1 OR substring(refresh_token FROM 1 FOR 4) <> $1)
@@ -218,12 +218,16 @@ pub async fn hold_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<K
         mark
     );
     let rows = conn.all(Query::SelectSocialAccounts, select).await?;
-    Ok(rows.into_iter().map(|row| Kept { id: row.id, access: row.access_token, refresh: row.refresh_token }).collect())
+    Ok(rows.into_iter().map(|row| StoredTokens { id: row.id, access: row.access_token, refresh: row.refresh_token }).collect())
 }
 
 /// Stores the same tokens, re-sealed.
-pub async fn reseal(conn: &mut Conn, kept: &Kept) -> Result<(), StoreError> {
-    let update =
-        sqlx::query!("UPDATE social_accounts SET access_token = $2, refresh_token = $3 WHERE id = $1", kept.id, kept.access, kept.refresh);
+pub async fn reseal(conn: &mut Conn, stored: &StoredTokens) -> Result<(), StoreError> {
+    let update = sqlx::query!(
+        "UPDATE social_accounts SET access_token = $2, refresh_token = $3 WHERE id = $1",
+        stored.id,
+        stored.access,
+        stored.refresh
+    );
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }

@@ -4,7 +4,7 @@ use secrecy::{ExposeSecret, SecretString};
 use uuid::Uuid;
 
 use super::model::Tokens;
-use super::store::{self, Kept, Sealed};
+use super::store::{self, Sealed, StoredTokens};
 use crate::db::{Conn, StoreError};
 use crate::sealing::{Keyring, Unopenable};
 
@@ -36,7 +36,7 @@ impl Vault {
         }
     }
 
-    pub fn open(&self, kept: &Kept) -> Result<Opened, Unopenable> {
+    pub fn open(&self, stored: &StoredTokens) -> Result<Opened, Unopenable> {
         let open = |purpose: &str, sealed: &[u8]| {
             let text = String::from_utf8(self.0.open(purpose, sealed)?).map_err(|_| Unopenable)?;
             Ok(SecretString::from(text))
@@ -57,7 +57,7 @@ impl Vault {
                     let refresh = refresh.map(|token| self.0.seal(&refresh_purpose(kept.id), token.expose_secret().as_bytes()));
                     store::reseal(tx, &Kept { id: kept.id, access, refresh }).await?;
                 }
-                Err(Unopenable) => store::expire(tx, kept).await?,
+                Err(Unopenable) => store::expire(tx, stored).await?,
             }
         }
         Ok(accounts.len())

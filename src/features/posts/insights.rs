@@ -58,14 +58,14 @@ impl Posts {
             return Err(InsightsError::LinkExpired(platform));
         }
         let load = async || {
-            let Insights { followers, posts } = self.ask(settings, user).await?;
+            let Insights { followers, posts } = self.request(settings, user).await?;
             Ok::<_, ActError>(Some(Figures { handle: account.handle.clone(), followers, posts, as_of: OffsetDateTime::now_utc() }))
         };
         let figures = cache.get_or_load(CacheType::Insights, &account.id.to_string(), load).await;
         figures.map_err(|error| InsightsError::of(platform, error))?.ok_or(InsightsError::NotLinked(platform))
     }
 
-    async fn ask(&self, settings: &Settings, user: &User) -> Result<Insights, ActError> {
+    async fn request(&self, settings: &Settings, user: &User) -> Result<Insights, ActError> {
         let mut acting = Acting::begin(self, settings, user.id, self.parts().oauth.deadline()).await?;
         loop {
             match acting.session().insights().await {

@@ -112,7 +112,7 @@ impl NewPost {
     }
 
     /// Checks the text and link against every platform's limit.
-    pub fn fit(&self, link: &str) -> Result<(), Vec<FieldError>> {
+    pub fn check_length(&self, link: &str) -> Result<(), Vec<FieldError>> {
         let mut fields = Fields::default();
         let message = Message { text: &self.text, link };
         for platform in &self.platforms {

@@ -34,7 +34,7 @@ impl From<PostError> for ApiError {
         match error {
             PostError::NoSuchPost => Self::new(Code::NotFound),
             PostError::NotPublished => Self::new(Code::NotPublished),
-            PostError::Unfit(errors) => Self::validation(errors),
+            PostError::Invalid(errors) => Self::validation(errors),
             PostError::NotLinked(_) => Self::new(Code::NotLinked).detail(error.to_string()),
             PostError::LinkExpired(_) => Self::new(Code::LinkExpired).detail(error.to_string()),
             PostError::Project(error) => error.into(),

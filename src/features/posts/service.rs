@@ -30,7 +30,7 @@ pub enum PostError {
     #[error("the project is not published")]
     NotPublished,
     #[error("the text exceeds the limit of a platform")]
-    Unfit(Vec<FieldError>),
+    Invalid(Vec<FieldError>),
     #[error("no {} account is linked", .0.name())]
     NotLinked(Platform),
     #[error("the {} account must be linked again", .0.name())]
@@ -92,10 +92,10 @@ impl Posts {
     pub(super) async fn create(&self, user: &User, new: NewPost, request: Option<IdempotentRequest>) -> Result<Post, PostError> {
         let Parts { db, projects, oauth, queue, metrics, .. } = self.parts();
         let mut tx = db.begin().await?;
-        let slug = projects.hold_slug(&mut tx, user, new.project, Action::Change).await?;
+        let slug = projects.lock_and_get_slug(&mut tx, user, new.project, Action::Change).await?;
         let insert = async |tx: &mut Conn| {
             let link = self.link(&slug.ok_or(PostError::NotPublished)?);
-            new.fit(&link).map_err(PostError::Unfit)?;
+            new.check_length(&link).map_err(PostError::Invalid)?;
             let accounts = oauth.accounts(tx, user.id).await?;
             for platform in &new.platforms {
                 match accounts.iter().find(|account| account.platform == *platform).map(|account| account.status) {

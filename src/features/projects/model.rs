@@ -106,7 +106,7 @@ impl Project {
 
 /// A project from the point of view of an account.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Seen {
+pub struct ProjectAccess {
     pub project: Project,
     /// `None` if the account is not a member.
     pub role: Option<Role>,
@@ -121,9 +121,9 @@ pub struct Roster {
 
 impl Roster {
     /// The project from the point of view of an account.
-    pub fn seen_by(self, user: Uuid) -> Seen {
+    pub fn access_of(self, user: Uuid) -> ProjectAccess {
         let role = self.members.iter().find(|(member, _)| *member == user).map(|(_, role)| *role);
-        Seen { project: self.project, role }
+        ProjectAccess { project: self.project, role }
     }
 }
 
@@ -166,7 +166,7 @@ pub enum Refused {
     Forbidden,
 }
 
-impl Seen {
+impl ProjectAccess {
     /// Checks whether the account may do this.
     pub fn allows(&self, action: Action, is_admin: bool) -> Result<(), Refused> {
         let needed = match action {

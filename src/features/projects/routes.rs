@@ -13,7 +13,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
 
-use super::model::{Description, Member, MemberEmail, Name, NewProject, Project, ProjectChange, Role, Seen, Visibility, member_email};
+use super::model::{
+    Description, Member, MemberEmail, Name, NewProject, Project, ProjectAccess, ProjectChange, Role, Visibility, member_email,
+};
 use super::service::ProjectError;
 use super::showcase;
 use super::slug::Slug;
@@ -55,7 +57,7 @@ impl From<ProjectError> for ApiError {
             ProjectError::Full => Self::new(Code::TooManyMembers),
             ProjectError::NoSlug => Self::new(Code::Overloaded).retry_after(1).source(error),
             ProjectError::SlugTaken => Self::new(Code::SlugTaken),
-            ProjectError::UnfitSlug(errors) => Self::validation(errors),
+            ProjectError::InvalidSlug(errors) => Self::validation(errors),
             ProjectError::AlreadyPublished => Self::new(Code::AlreadyPublished),
             ProjectError::Repeated(refusal) => refusal.into(),
             ProjectError::Store(error) => error.into(),
@@ -83,21 +85,21 @@ struct ProjectView {
     published_at: Option<OffsetDateTime>,
 }
 
-impl From<Seen> for ProjectView {
-    fn from(Seen { project, role }: Seen) -> Self {
+impl From<ProjectAccess> for ProjectView {
+    fn from(ProjectAccess { project, role }: ProjectAccess) -> Self {
         let Project { id, owner_id, name, slug, description, visibility, version: _, created_at, updated_at, published_at } = project;
         Self { id, name, slug, description, visibility, owner_id, role, created_at, updated_at, published_at }
     }
 }
 
 /// A request for a project: the user, the project's identifier, and the result of its cache lookup.
-struct Asked {
+struct ProjectRequest {
     user: User,
     id: Uuid,
     look: Lookup,
 }
 
-impl FromRequestParts<AppState> for Asked {
+impl FromRequestParts<AppState> for ProjectRequest {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
@@ -113,8 +115,8 @@ impl FromRequestParts<AppState> for Asked {
 }
 
 /// A response with the project and its entity tag.
-fn tagged(seen: Seen) -> Response {
-    (etag(seen.project.version), Json(ProjectView::from(seen))).into_response()
+fn tagged(access: ProjectAccess) -> Response {
+    (etag(access.project.version), Json(ProjectView::from(access))).into_response()
 }
 
 /// List the projects of which the account is a member
@@ -127,7 +129,7 @@ async fn list(
 ) -> Result<Json<Page<ProjectView>>, ApiError> {
     let page = query.validate()?;
     let projects = state.projects.list(&user, page).await?;
-    Ok(Json(page.into_page(projects, |seen| seen.project.id, ProjectView::from)))
+    Ok(Json(page.into_page(projects, |access| access.project.id, ProjectView::from)))
 }
 
 /// A request to create a project.
@@ -158,15 +160,19 @@ async fn create(
     let request = key.request(user.id, "create project", &new);
     let project = state.projects.create(&user, new, request).await?;
     let location = [(LOCATION, format!("/api/projects/{}", project.id))];
-    Ok((StatusCode::CREATED, location, tagged(Seen { project, role: Some(Role::Owner) })).into_response())
+    Ok((StatusCode::CREATED, location, tagged(ProjectAccess { project, role: Some(Role::Owner) })).into_response())
 }
 
 /// Get a project
 #[utoipa::path(get, path = "/api/projects/{id}", tag = "projects", security(("token" = []), ("cookie" = [])), params(("id" = Uuid, Path), Conditions),
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client's version is current")))]
-async fn read(State(state): State<AppState>, Asked { user, id, look }: Asked, conditions: Conditions) -> Result<Response, ApiError> {
-    let seen = state.projects.read_found(&user, id, look).await?;
-    conditions.answer_read(seen.project.version, Json(ProjectView::from(seen)))
+async fn read(
+    State(state): State<AppState>,
+    ProjectRequest { user, id, look }: ProjectRequest,
+    conditions: Conditions,
+) -> Result<Response, ApiError> {
+    let access = state.projects.read_found(&user, id, look).await?;
+    conditions.answer_read(access.project.version, Json(ProjectView::from(access)))
 }
 
 /// A change of a project; absent fields stay unchanged.

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectChange, Refused, Role, Seen};
+use super::model::{Action, MAX_MEMBERS, Member, NewProject, Project, ProjectAccess, ProjectChange, Refused, Role};
 use super::presence::Presence;
 use super::slug::Slug;
 use super::{events, showcase, store};
@@ -58,7 +58,7 @@ pub enum ProjectError {
     SlugTaken,
     /// The project's current slug must not be published, and the request contained no other.
     #[error("the slug is not valid for publication")]
-    UnfitSlug(Vec<FieldError>),
+    InvalidSlug(Vec<FieldError>),
     /// The slug of a published project cannot change.
     #[error("the project is published under another slug")]
     AlreadyPublished,
@@ -162,18 +162,18 @@ impl Projects {
     }
 
     /// One page of the projects of which the user is a member.
-    pub(crate) async fn list(&self, user: &User, page: PageRequest) -> Result<Vec<Seen>, ProjectError> {
+    pub(crate) async fn list(&self, user: &User, page: PageRequest) -> Result<Vec<ProjectAccess>, ProjectError> {
         Ok(store::of_member(&mut self.0.db.acquire().await?, user.id, page).await?)
     }
 
     /// A project that the user may read.
-    pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
-        self.seen(user, id, Action::Read, self.lookup(id).await).await
+    pub(crate) async fn read(&self, user: &User, id: Uuid) -> Result<ProjectAccess, ProjectError> {
+        self.access(user, id, Action::Read, self.lookup(id).await).await
     }
 
     /// As [`Self::read`], with the result of an earlier cache lookup.
-    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Lookup) -> Result<Seen, ProjectError> {
-        self.seen(user, id, Action::Read, look).await
+    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Lookup) -> Result<ProjectAccess, ProjectError> {
+        self.access(user, id, Action::Read, look).await
     }
 
     /// Checks whether the user may do this with the project. For reads: the answer may come from the cache.
@@ -181,7 +181,7 @@ impl Projects {
     /// # Errors
     /// When the project does not exist for the user, or the user's role does not allow the action.
     pub async fn permit(&self, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        self.seen(user, id, action, self.lookup(id).await).await.map(drop)
+        self.access(user, id, action, self.lookup(id).await).await.map(drop)
     }
 
     async fn lookup(&self, id: Uuid) -> Lookup {
@@ -189,13 +189,13 @@ impl Projects {
         look
     }
 
-    async fn seen(&self, user: &User, id: Uuid, action: Action, look: Lookup) -> Result<Seen, ProjectError> {
+    async fn access(&self, user: &User, id: Uuid, action: Action, look: Lookup) -> Result<ProjectAccess, ProjectError> {
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
         let roster = cache.found_or_load(look, load).await?;
-        let seen = roster.ok_or(ProjectError::NoSuchProject)?.seen_by(user.id);
-        seen.allows(action, is_admin(user))?;
-        Ok(seen)
+        let access = roster.ok_or(ProjectError::NoSuchProject)?.access_of(user.id);
+        access.allows(action, is_admin(user))?;
+        Ok(access)
     }
 
     /// As [`Self::permit`], for writes: takes a shared lock on the project until the transaction ends, which blocks changes but not other
@@ -203,24 +203,30 @@ impl Projects {
     ///
     /// # Errors
     /// As [`Self::permit`].
-    pub async fn hold(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
-        self.hold_slug(tx, user, id, action).await.map(drop)
+    pub async fn lock(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<(), ProjectError> {
+        self.lock_and_get_slug(tx, user, id, action).await.map(drop)
     }
 
-    /// As [`Self::hold`]; returns the slug under which the project is published, if it is.
+    /// As [`Self::lock`]; returns the slug under which the project is published, if it is.
     ///
     /// # Errors
     /// As [`Self::permit`].
-    pub async fn hold_slug(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Option<String>, ProjectError> {
+    pub async fn lock_and_get_slug(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Option<String>, ProjectError> {
         let project = store::share(tx, id).await?;
-        let Seen { project, .. } = seen(tx, user, project, action).await?;
+        let ProjectAccess { project, .. } = access(tx, user, project, action).await?;
         Ok(project.is_published().then_some(project.slug))
     }
 
     /// Changes a project, unless it has changed since the user read it.
-    pub(super) async fn change(&self, user: &User, id: Uuid, change: ProjectChange, conditions: &Conditions) -> Result<Seen, ProjectError> {
+    pub(super) async fn change(
+        &self,
+        user: &User,
+        id: Uuid,
+        change: ProjectChange,
+        conditions: &Conditions,
+    ) -> Result<ProjectAccess, ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        let before = hold(&mut tx, user, id, Action::Change).await?;
+        let before = lock(&mut tx, user, id, Action::Change).await?;
         if !conditions.admit_change(before.project.version) {
             return Err(ProjectError::Changed);
         }
@@ -236,30 +242,30 @@ impl Projects {
         if before.project.is_published() && !project.is_published() {
             events::unpublished(realtime, &project, user.id);
         }
-        Ok(Seen { project, role: before.role })
+        Ok(ProjectAccess { project, role: before.role })
     }
 
     /// Publishes a project under a new slug or its current one. Leaves a published project unchanged.
-    pub(super) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<Seen, ProjectError> {
+    pub(super) async fn publish(&self, user: &User, id: Uuid, slug: Option<Slug>) -> Result<ProjectAccess, ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        let before = hold(&mut tx, user, id, Action::Manage).await?;
+        let before = lock(&mut tx, user, id, Action::Manage).await?;
         if before.project.is_published() {
             let is_other = slug.is_some_and(|slug| slug.as_str() != before.project.slug);
             return if is_other { Err(ProjectError::AlreadyPublished) } else { Ok(before) };
         }
-        let slug = slug.map_or_else(|| Slug::parse(&before.project.slug), Ok).map_err(ProjectError::UnfitSlug)?;
+        let slug = slug.map_or_else(|| Slug::parse(&before.project.slug), Ok).map_err(ProjectError::InvalidSlug)?;
         let project = store::publish(&mut tx, id, &slug).await?;
         let stale = self.invalidate_published(&mut tx, &project).await?;
         tx.commit().await?;
         stale.finish().await;
         events::published(&self.0.metrics, &self.0.realtime, &project, user.id);
-        Ok(Seen { project, role: before.role })
+        Ok(ProjectAccess { project, role: before.role })
     }
 
     /// Removes a project from the showcase. Leaves an unpublished project unchanged.
-    pub(super) async fn unpublish(&self, user: &User, id: Uuid) -> Result<Seen, ProjectError> {
+    pub(super) async fn unpublish(&self, user: &User, id: Uuid) -> Result<ProjectAccess, ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        let before = hold(&mut tx, user, id, Action::Manage).await?;
+        let before = lock(&mut tx, user, id, Action::Manage).await?;
         if !before.project.is_published() {
             return Ok(before);
         }
@@ -268,13 +274,13 @@ impl Projects {
         tx.commit().await?;
         stale.finish().await;
         events::unpublished(&self.0.realtime, &project, user.id);
-        Ok(Seen { project, role: before.role })
+        Ok(ProjectAccess { project, role: before.role })
     }
 
     /// Deletes a project and everything in it, unless it has changed since the user read it.
     pub(super) async fn delete(&self, user: &User, id: Uuid, conditions: &Conditions) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        let before = hold(&mut tx, user, id, Action::Manage).await?;
+        let before = lock(&mut tx, user, id, Action::Manage).await?;
         if !conditions.admit_change(before.project.version) {
             return Err(ProjectError::Changed);
         }
@@ -302,11 +308,11 @@ impl Projects {
         request: Option<IdempotentRequest>,
     ) -> Result<Member, ProjectError> {
         let mut tx = self.0.db.begin().await?;
-        let seen = hold(&mut tx, user, id, Action::Manage).await?;
+        let access = lock(&mut tx, user, id, Action::Manage).await?;
         let mut stale = None;
         let put = async |tx: &mut Conn| {
             let account = self.0.accounts.find_by_email(tx, email).await?.ok_or(ProjectError::NoSuchUser)?;
-            if account.id == seen.project.owner_id {
+            if account.id == access.project.owner_id {
                 return Err(ProjectError::OwnerRequired);
             }
             let is_new = store::role(tx, id, account.id).await?.is_none();
@@ -329,8 +335,8 @@ impl Projects {
     pub(super) async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let action = if member == user.id { Action::Read } else { Action::Manage };
-        let seen = hold(&mut tx, user, id, action).await?;
-        if member == seen.project.owner_id {
+        let access = lock(&mut tx, user, id, action).await?;
+        if member == access.project.owner_id {
             return Err(ProjectError::OwnerRequired);
         }
         store::role(&mut tx, id, member).await?.ok_or(ProjectError::NoSuchMember)?;
@@ -354,17 +360,17 @@ impl Projects {
 }
 
 /// Locks a project against concurrent changes, if the user may do this with it.
-async fn hold(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Seen, ProjectError> {
+async fn lock(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<ProjectAccess, ProjectError> {
     let project = store::lock(tx, id).await?;
-    seen(tx, user, project, action).await
+    access(tx, user, project, action).await
 }
 
 /// The project from the user's point of view, if it exists and the user may do this with it.
-async fn seen(tx: &mut Conn, user: &User, project: Option<Project>, action: Action) -> Result<Seen, ProjectError> {
+async fn access(tx: &mut Conn, user: &User, project: Option<Project>, action: Action) -> Result<ProjectAccess, ProjectError> {
     let project = project.ok_or(ProjectError::NoSuchProject)?;
-    let seen = Seen { role: store::role(tx, project.id, user.id).await?, project };
-    seen.allows(action, is_admin(user))?;
-    Ok(seen)
+    let access = ProjectAccess { role: store::role(tx, project.id, user.id).await?, project };
+    access.allows(action, is_admin(user))?;
+    Ok(access)
 }
 
 async fn insert_with_free_slug(tx: &mut Conn, owner: Uuid, new: &NewProject) -> Result<Project, ProjectError> {

@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::model::{Member, NewProject, Project, ProjectChange, Role, Roster, Seen, Visibility};
+use super::model::{Member, NewProject, Project, ProjectAccess, ProjectChange, Role, Roster, Visibility};
 use super::slug::Slug;
 use crate::db::{Conn, StoreError, known};
 use crate::domain::paging::PageRequest;
@@ -125,7 +125,7 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
 
 /// One page of the projects of which a user is a member. Both tables have the bound: otherwise a merge join reads every project that is
 /// newer than the page.
-pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<Seen>, StoreError> {
+pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<ProjectAccess>, StoreError> {
     let select = sqlx::query!(
         "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
                 m.role
@@ -137,7 +137,7 @@ pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result
         page.limit
     );
     let rows = conn.all(Query::SelectProjects, select).await?;
-    let seen = rows.into_iter().map(|row| {
+    let projects = rows.into_iter().map(|row| {
         let role = known("role", &row.role, Role::parse)?;
         let project = ProjectRow {
             id: row.id,
@@ -151,9 +151,9 @@ pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result
             updated_at: row.updated_at,
             published_at: row.published_at,
         };
-        Ok(Seen { project: project.try_into()?, role: Some(role) })
+        Ok(ProjectAccess { project: project.try_into()?, role: Some(role) })
     });
-    seen.collect()
+    projects.collect()
 }
 
 pub async fn update(conn: &mut Conn, id: Uuid, change: &ProjectChange) -> Result<Project, StoreError> {

@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::model::Report;
-use super::service::TooMuch;
+use super::service::QuotaExceeded;
 use crate::domain::validation::FieldError;
 use crate::http::address::ClientNetwork;
 use crate::http::extract::ApiJson;
@@ -28,8 +28,8 @@ pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(report))
 }
 
-impl From<TooMuch> for ApiError {
-    fn from(error: TooMuch) -> Self {
+impl From<QuotaExceeded> for ApiError {
+    fn from(error: QuotaExceeded) -> Self {
         Self::new(Code::TooManyAttempts).retry_after(PAUSE_SECONDS).source(error)
     }
 }

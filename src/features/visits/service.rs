@@ -20,7 +20,7 @@ const ROBOTS: [&str; 6] = ["bot", "crawl", "spider", "slurp", "preview", "archiv
 /// The network has exceeded its quota of beacons.
 #[derive(Debug, thiserror::Error)]
 #[error("too many beacons from this network")]
-pub struct TooMuch;
+pub struct QuotaExceeded;
 
 /// The visits service. Clones share the limiters.
 #[derive(Clone)]
@@ -39,11 +39,11 @@ impl Visits {
     }
 
     /// Admits one beacon of a network.
-    pub(super) async fn admit(&self, network: IpNet) -> Result<(), TooMuch> {
+    pub(super) async fn admit(&self, network: IpNet) -> Result<(), QuotaExceeded> {
         let limiter = self.networks.get_with(network, async { Arc::new(RateLimiter::direct(self.quota)) }).await;
         limiter.check().map_err(|_| {
             self.metrics.rate_limited.increment(Limiter::Beacons);
-            TooMuch
+            QuotaExceeded
         })
     }
 

@@ -60,7 +60,7 @@ labels! {
     /// The limit that rejected an attempt.
     Limiter ["limiter"] {
         LoginAccount ["login_account"],
-        LoginAddress ["login_address"],
+        LoginNetwork ["login_address"],
         LoginsAtOnce ["logins_at_once"],
         Registrations ["registrations"],
         OauthRequests ["oauth_requests"],

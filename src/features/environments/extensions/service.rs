@@ -28,7 +28,7 @@ impl Environments {
     pub(super) async fn want(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;
-        let held = self.hold(&mut tx, user, environment, Action::Change).await?;
+        let held = self.lock(&mut tx, user, environment, Action::Change).await?;
         let known = store::find(&mut tx, environment, extension).await?;
         if let Some(known) = known.filter(|known| matches!(known.status, InstallStatus::Pending | InstallStatus::Installed)) {
             return Ok(known);
@@ -46,7 +46,7 @@ impl Environments {
     pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Removal, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;
-        let held = self.hold(&mut tx, user, environment, Action::Change).await?;
+        let held = self.lock(&mut tx, user, environment, Action::Change).await?;
         let known = store::find(&mut tx, environment, extension).await?.ok_or(EnvironmentError::NotInstalled)?;
         let running = held.status == Status::Running;
         // Extensions are installed only while the environment runs, so no job can be in progress.

@@ -167,7 +167,7 @@ pub struct Stream {
 
 /// Locks these logs until the transaction ends, and returns their state. Locks the environments against deletion first, in the order that a
 /// deletion uses.
-pub async fn hold(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, Stream>, StoreError> {
+pub async fn lock(tx: &mut Conn, environments: &[Uuid]) -> Result<HashMap<Uuid, Stream>, StoreError> {
     let select = sqlx::query!(
         "SELECT s.environment_id, s.follower, s.position, s.last_seq FROM log_streams s JOIN environments e ON e.id = s.environment_id
          WHERE s.environment_id = ANY($1)

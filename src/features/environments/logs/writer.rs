@@ -62,7 +62,7 @@ impl Writer {
         environments.sort_unstable();
         environments.dedup();
         let mut tx = self.db.begin().await?;
-        let streams = store::hold(&mut tx, &environments).await?;
+        let streams = store::lock(&mut tx, &environments).await?;
         let (mut additions, mut stored) = (Vec::new(), Vec::new());
         for run in runs {
             // The environment was deleted together with its log.

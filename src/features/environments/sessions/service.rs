@@ -24,7 +24,7 @@ impl Environments {
         request: Option<IdempotentRequest>,
     ) -> Result<Session, EnvironmentError> {
         let mut tx = self.parts().db.begin().await?;
-        let held = self.hold(&mut tx, user, environment, Action::Change).await?;
+        let held = self.lock(&mut tx, user, environment, Action::Change).await?;
         let insert = async |tx: &mut Conn| {
             if held.status != Status::Running {
                 return Err(Illegal::NotRunning.into());
