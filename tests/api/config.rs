@@ -2,7 +2,7 @@
 
 use tokio::net::TcpStream;
 
-use crate::support::program::{Program, run, said, vitrine};
+use crate::support::program::{Program, output_text, run, vitrine};
 use crate::support::users::PASSWORD;
 use crate::support::{Raw, Stores, eventually, when};
 
@@ -14,18 +14,18 @@ const CHECK: [&str; 2] = ["config", "--check"];
 #[track_caller]
 fn assert_refused(name: &str, variables: &[(&str, &str)]) {
     let output = run(&CHECK, variables);
-    let said = said(&output);
-    assert!(!output.status.success(), "{variables:?}: {said}");
+    let text = output_text(&output);
+    assert!(!output.status.success(), "{variables:?}: {text}");
     let option = format!("--{}", name.to_lowercase().replace('_', "-"));
-    assert!(said.contains(name) || said.contains(&option), "{name} must be named: {said}");
-    assert!(!said.contains("hunter2"), "a secret is printed: {said}");
+    assert!(text.contains(name) || text.contains(&option), "{name} must be named: {text}");
+    assert!(!text.contains("hunter2"), "a secret is printed: {text}");
 }
 
 #[test]
 fn a_configuration_that_can_be_used_passes() {
     let output = run(&CHECK, &[DATABASE, REDIS]);
-    assert!(output.status.success(), "{}", said(&output));
-    assert!(!said(&output).contains("hunter2"));
+    assert!(output.status.success(), "{}", output_text(&output));
+    assert!(!output_text(&output).contains("hunter2"));
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
 
 /// Every variable that `vitrine config` prints, and the file variables of the secrets.
 fn variables() -> Vec<String> {
-    let printed = said(&run(&["config"], &[DATABASE, REDIS]));
+    let printed = output_text(&run(&["config"], &[DATABASE, REDIS]));
     let named = printed.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(str::to_owned);
     let files = ["DATABASE_URL_FILE", "REDIS_URL_FILE", "METRICS_TOKEN_FILE", "TOKEN_KEYS_FILE"].map(str::to_owned);
     named.chain(files).collect()
@@ -102,7 +102,7 @@ fn an_empty_variable_is_an_absent_one() {
         for environment in ["development", "production"] {
             let given = [DATABASE, REDIS, ("ENVIRONMENT", environment)].into_iter().filter(|(other, _)| other != name);
             let output = run(&CHECK, &given.chain([(name.as_str(), "")]).collect::<Vec<_>>());
-            assert!(output.status.success(), "{name}= in {environment}: {}", said(&output));
+            assert!(output.status.success(), "{name}= in {environment}: {}", output_text(&output));
         }
     }
 }
@@ -128,7 +128,7 @@ fn a_secret_may_come_from_a_file() {
     let (database, redis, token) = (write("database", &format!("{}\n", DATABASE.1)), write("redis", REDIS.1), write("token", "short"));
     let files = [("DATABASE_URL_FILE", &*database), ("REDIS_URL_FILE", &*redis)];
     let output = run(&CHECK, &files);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     let production = [files[0], files[1], ("METRICS_TOKEN_FILE", &*token), ("ENVIRONMENT", "production")];
     assert_refused("METRICS_TOKEN", &production);
     let empty = [files[0], files[1], ("METRICS_TOKEN_FILE", &*write("none", "\n")), ("ENVIRONMENT", "production")];
@@ -158,10 +158,10 @@ fn production_refuses_secrets_from_the_examples() {
 fn printing_the_configuration_reveals_no_secret() {
     for arguments in [&["config"][..], &["--help"], &["--version"]] {
         let output = run(arguments, &[DATABASE, REDIS, ("METRICS_TOKEN", "hunter2hunter2hunter2")]);
-        assert!(output.status.success() && !output.stdout.is_empty(), "{}", said(&output));
-        assert!(!said(&output).contains("hunter2"), "{}", said(&output));
+        assert!(output.status.success() && !output.stdout.is_empty(), "{}", output_text(&output));
+        assert!(!output_text(&output).contains("hunter2"), "{}", output_text(&output));
     }
-    let printed = said(&run(&["config"], &[DATABASE, REDIS]));
+    let printed = output_text(&run(&["config"], &[DATABASE, REDIS]));
     for name in ["DATABASE_URL", "REQUEST_TIMEOUT", "LOGIN_WINDOW", "READINESS_REQUIRES"] {
         assert!(printed.contains(name), "{name}");
     }
@@ -173,13 +173,13 @@ fn a_program_that_cannot_start_prints_the_reason_without_the_secret() {
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&["serve"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", &address)]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(said(&output).contains("in use") && !said(&output).contains("hunter2"), "{}", said(&output));
+    assert!(output_text(&output).contains("in use") && !output_text(&output).contains("hunter2"), "{}", output_text(&output));
     for url in ["redis://:hunter2hunter2@127.0.0.1/not-a-number", "redis://:hunter2hunter2@"] {
         let output = run(&["serve"], &[DATABASE, ("REDIS_URL", url), ("LISTEN_ADDRESS", "127.0.0.1:0")]);
-        assert!(!output.status.success() && !said(&output).contains("hunter2"), "{}", said(&output));
+        assert!(!output.status.success() && !output_text(&output).contains("hunter2"), "{}", output_text(&output));
     }
     let output = run(&["migrate"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", "127.0.0.1:0")]);
-    assert!(!output.status.success() && !said(&output).contains("hunter2"), "{}", said(&output));
+    assert!(!output.status.success() && !output_text(&output).contains("hunter2"), "{}", output_text(&output));
     let output = run(&["healthcheck"], &[DATABASE, REDIS, ("LISTEN_ADDRESS", "127.0.0.1:1")]);
     assert_eq!(output.status.code(), Some(1));
 }
@@ -195,7 +195,7 @@ async fn migrate_brings_the_schema_up_to_date_and_ends() {
             move || command.output().unwrap()
         });
         let output = output.await.unwrap();
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", output_text(&output));
         assert_eq!(stores.count("SELECT count(*) FROM users").await, 0);
     }
 }

@@ -143,7 +143,7 @@ async fn a_replica_that_is_killed_during_deliveries_loses_and_duplicates_none() 
 async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
     const NOT_UNDERSTOOD: &str = "the platform sent an unexpected response";
     let platforms = Platforms::start().await;
-    let liar = FakePlatform::instead_of(&platforms).await;
+    let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
     let assert_delivery = async |platform: &str, status: &str, reason: &str| {
@@ -203,7 +203,7 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
 #[tokio::test]
 async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     let platforms = Platforms::start().await;
-    let liar = FakePlatform::instead_of(&platforms).await;
+    let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
     let in_five_minutes = time::OffsetDateTime::now_utc() + time::Duration::minutes(5);
@@ -218,7 +218,7 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     // LinkedIn does not return the post.
     let id = fixture.post("Hello", &["linkedin"]).await;
     fixture.until(&id, "linkedin", "pending").await;
-    liar.say(|| StatusCode::TOO_MANY_REQUESTS);
+    fake.respond(|| StatusCode::TOO_MANY_REQUESTS);
     let waits: Vec<f64> =
         sqlx::query_scalar("SELECT extract(epoch FROM run_at - now())::float8 FROM jobs WHERE kind = 'post_delivery' ORDER BY id")
             .fetch_all(app.stores.pool())

@@ -146,7 +146,7 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     fixture.engine.start(environment).await.unwrap();
     // The guard's frame, followed by no terminal output.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
-    fake.say_to("POST /exec/exec/start", upgraded.to_owned());
+    fake.respond_to("POST /exec/exec/start", upgraded.to_owned());
     let mut terminal = fixture.terminal(environment, Program::Shell).await.unwrap();
     assert_eq!(terminal.output.next().await.unwrap().unwrap(), "\u{1}\0\0\0\0\0\0\u{3}42\n");
     assert!(terminal.output.next().await.is_none());
@@ -186,9 +186,9 @@ async fn a_terminal_whose_guard_fails_is_not_opened() {
 
 #[tokio::test]
 async fn a_stopped_engine_is_unavailable_and_detected_when_it_is_back() {
-    let mut fake = FakeEngine::start(Mode::Gone).await;
+    let mut fake = FakeEngine::start(Mode::NoSocket).await;
     let fixture = DriverFixture::before(&fake).await;
-    for mode in [Mode::Gone, Mode::Refuse, Mode::Say(String::new())] {
+    for mode in [Mode::NoSocket, Mode::Refuse, Mode::Respond(String::new())] {
         fake.set(mode.clone()).await;
         assert_every_call(&fixture.engine, &format!("{mode:?}"), is_unavailable).await;
         fake.set(Mode::Answer).await;
@@ -225,11 +225,11 @@ async fn an_engine_error_is_a_failure_without_the_text_of_the_engine() {
     let fixture = DriverFixture::before(&fake).await;
     for status in [500, 503] {
         for body in [json!({ "message": WORDS }).to_string(), WORDS.to_owned(), String::new()] {
-            fake.set(Mode::Say(response(status, body))).await;
+            fake.set(Mode::Respond(response(status, body))).await;
             assert_every_call(&fixture.engine, "a failure", is_failed).await;
         }
     }
-    fake.set(Mode::Say(response(400, json!({ "message": WORDS })))).await;
+    fake.set(Mode::Respond(response(400, json!({ "message": WORDS })))).await;
     assert_every_call(&fixture.engine, "a refusal", |error| matches!(error, DriverError::Refused(_))).await;
     fake.set(Mode::Answer).await;
     fixture.created().await;
@@ -239,10 +239,10 @@ async fn an_engine_error_is_a_failure_without_the_text_of_the_engine() {
 async fn a_server_that_is_no_engine_is_an_error() {
     let mut fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
-    fake.set(Mode::Say("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
+    fake.set(Mode::Respond("220 mail.example ESMTP hunter2\r\n".to_owned())).await;
     assert_every_call(&fixture.engine, "mail", is_failed).await;
     for body in ["<html>hunter2</html>", "", "{", "7", "[{}]", "\u{0}\u{0}"] {
-        fake.set(Mode::Say(response(200, body))).await;
+        fake.set(Mode::Respond(response(200, body))).await;
         for (call, result) in every_call(&fixture.engine).await {
             // The other calls only use the status, or a list that may be empty.
             if ["create", "inspect", "exec", "terminal", "logs"].contains(&call) {
@@ -259,22 +259,22 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
     fixture.engine.pull(IMAGE).await.unwrap();
     assert_eq!(fake.bodies("POST ").len(), 0, "an existing image must not be pulled");
 
-    fake.say_to("GET /images", response(404, json!({ "message": "no such image" })));
-    fake.say_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
+    fake.respond_to("GET /images", response(404, json!({ "message": "no such image" })));
+    fake.respond_to("POST /images", response(200, "{\"status\":\"Pulling\"}\r\n{\"status\":\"Done\"}\r\n"));
     fixture.engine.pull(IMAGE).await.unwrap();
     let request = fake.requests().pop().unwrap();
     assert_eq!((&*request.path, request.body), ("/images/create?fromImage=busybox%3A1.37&platform=", Value::Null));
 
     let half = format!("{{\"status\":\"Pulling\"}}\r\n{}\r\n", json!({ "error": WORDS, "errorDetail": { "message": WORDS } }));
-    fake.say_to("POST /images", response(200, half));
+    fake.respond_to("POST /images", response(200, half));
     let error = fixture.engine.pull(IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine failed: its response ended with an error");
 
-    fake.say_to("POST /images", response(404, json!({ "message": WORDS })));
+    fake.respond_to("POST /images", response(404, json!({ "message": WORDS })));
     let error = fixture.engine.pull(IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine refused the call: the registry does not have the image");
 
-    fake.say_to("POST /containers/create", response(404, json!({ "message": "No such image: busybox:1.37" })));
+    fake.respond_to("POST /containers/create", response(404, json!({ "message": "No such image: busybox:1.37" })));
     let error = fixture.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
     assert_eq!(error.to_string(), "the engine refused the call: the image has not been pulled");
 }
@@ -296,7 +296,7 @@ async fn no_container_is_created_without_its_own_network() {
         (vec![("POST /networks/", 500, json!({}))], "the engine failed: status 500"),
     ] {
         for (beginning, status, body) in answers {
-            fake.say_to(beginning, response(status, body));
+            fake.respond_to(beginning, response(status, body));
         }
         let error = fixture.engine.create(Uuid::now_v7(), IMAGE).await.unwrap_err();
         assert_eq!(error.to_string(), message);
@@ -316,19 +316,19 @@ async fn a_truncated_log_is_an_error() {
             .concat();
     let log = format!("GET /containers/{}-{environment}/logs", fixture.namespace());
 
-    fake.say_to(&log, response(200, &frames));
+    fake.respond_to(&log, response(200, &frames));
     let whole = to_end(fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await).await;
     assert_eq!(whole.iter().map(|line| &*line.text).collect::<Vec<_>>(), ["one", "two", "thr"]);
     let path = fake.requests().pop().unwrap().path;
     assert!(path.ends_with("/logs?follow=true&stdout=true&stderr=true&since=0&until=0&timestamps=true&tail=all"), "{path}");
 
-    fake.say_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
+    fake.respond_to(&log, format!("HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n{frames}"));
     let mut lines = fixture.lines(environment, whole[1].at).await;
     assert_eq!(lines.next().await.unwrap().unwrap(), whole[1]);
     assert!(is_unavailable(&lines.next().await.unwrap().unwrap_err()), "an incomplete line must be an error");
     assert!(lines.next().await.is_none());
 
-    fake.say_to(&log, response(404, json!({ "message": WORDS })));
+    fake.respond_to(&log, response(404, json!({ "message": WORDS })));
     let mut lines = fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await;
     assert!(
         matches!(lines.next().await, Some(Err(DriverError::NoContainer))),

@@ -75,7 +75,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
 
 #[tokio::test]
 async fn a_stopped_engine_degrades_a_replica_but_does_not_fail_it() {
-    let mut engine = FakeEngine::start(Mode::Gone).await;
+    let mut engine = FakeEngine::start(Mode::NoSocket).await;
     let app = on_fake(&engine).await;
     let is_reported = async |status: &str, driver: &str| {
         let answer = app.get("/health/ready").answer().await;

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::support::program::{Program, run, said};
+use crate::support::program::{Program, output_text, run};
 use crate::support::users::PASSWORD;
 use crate::support::{Answer, Ask, Stores, TestApp, User, eventually, when};
 
@@ -196,9 +196,9 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
     ];
     let output = run(&["grant-admin", "nobody@example.com"], &variables);
     assert!(!output.status.success());
-    assert!(said(&output).contains("no account has the e-mail nobody@example.com"), "{}", said(&output));
+    assert!(output_text(&output).contains("no account has the e-mail nobody@example.com"), "{}", output_text(&output));
     let output = run(&["grant-admin", "Ada@example.com"], &variables);
-    assert!(output.status.success(), "{}", said(&output));
+    assert!(output.status.success(), "{}", output_text(&output));
     eventually("the replica knows the new role", async || when(role().await == "admin")).await;
     app.as_user(&ada, Method::GET, LIST).answer().await.expect(200);
     for wrong in [&["grant-admin"][..], &["serve", "ada@example.com"], &["migrate", "ada@example.com"]] {

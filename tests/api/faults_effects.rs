@@ -217,9 +217,9 @@ async fn slow_statements_affect_neither_health_nor_the_removal_of_faults() {
 #[tokio::test]
 async fn events_are_lost_on_their_way_to_clients_and_counted() {
     let Some(sockets) = Sockets::start() else { return };
-    let fixture = Fixture::with(TestApp::telling(&[FAULTS]).await).await;
+    let fixture = Fixture::with(TestApp::emitting(&[FAULTS]).await).await;
     let socket = sockets.connect(&fixture.app, &fixture.admin.token).await;
-    let path = format!("/test/tell/{}", fixture.admin.id);
+    let path = format!("/test/emit/{}", fixture.admin.id);
     let ask = async || fixture.app.post(&path).json(&json!({ "from": 1, "count": 1, "size": 1 })).answer().await.expect(200);
     let struck = fixture.struck(&json!({ "fault": "drop_event" }), ask).await;
     assert_eq!(struck.since("websocket_messages_dropped_total", &[("reason", "fault")]), 1.0);

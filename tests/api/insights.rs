@@ -127,7 +127,7 @@ async fn platforms_without_posts_have_no_figures() {
 #[tokio::test]
 async fn invalid_figures_are_rejected() {
     let platforms = Platforms::start().await;
-    let liar = FakePlatform::instead_of(&platforms).await;
+    let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
     // The account claims an invalid number of posts, below zero.
@@ -140,12 +140,12 @@ async fn invalid_figures_are_rejected() {
         json!({ "elements": [{ "memberFollowersCount": "1" }] }),
     ];
     for body in bodies {
-        liar.say(move || axum::Json(body.clone()));
+        fake.respond(move || axum::Json(body.clone()));
         for platform in ["x", "linkedin"] {
             fixture.insights(platform).await.problem(503, "platform_unavailable");
         }
     }
-    liar.say(|| vec![b' '; 2 << 20]);
+    fake.respond(|| vec![b' '; 2 << 20]);
     fixture.insights("x").await.problem(503, "platform_unavailable");
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
 }

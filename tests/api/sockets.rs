@@ -152,7 +152,8 @@ async fn the_connections_of_an_address_are_limited() {
     eventually("both permits are free again", async || {
         let again = sockets.to(&app.url()).websocket().token(&ada.token).open();
         let let_in =
-            eventually("the client is connected or refused", async || again.told().first().map(|told| told.kind == Kind::Connect)).await;
+            eventually("the client is connected or refused", async || again.history().first().map(|record| record.kind == Kind::Connect))
+                .await;
         held.extend(let_in.then_some(again));
         when(held.len() == 2)
     })
@@ -183,7 +184,7 @@ async fn the_connections_of_an_account_are_limited() {
 #[tokio::test]
 async fn the_numbers_are_those_of_the_clients() {
     let Some(sockets) = Sockets::start() else { return };
-    let app = TestApp::telling(&[]).await;
+    let app = TestApp::emitting(&[]).await;
     let ada = app.user("ada").await;
     let mut clients = Vec::new();
     for round in 0..4 {
@@ -206,9 +207,9 @@ async fn the_numbers_are_those_of_the_clients() {
         }
     }))
     .await;
-    app.tell_all(&ada, 1, 10, 0).await;
+    app.emit_events(&ada, 1, 10, 0).await;
     for socket in &clients {
-        socket.until(crate::support::realtime::TOLD, |payload| payload["number"] == 10).await;
+        socket.until(crate::support::realtime::EMITTED, |payload| payload["number"] == 10).await;
     }
     let received: usize = clients.iter().map(|socket| socket.of_kind(Kind::Event).len()).sum();
     let scrape = app.scrape().await;

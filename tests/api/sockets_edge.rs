@@ -8,7 +8,7 @@ use serde_json::json;
 
 use crate::sockets::{assert_answers, ways};
 use crate::support::program::Program;
-use crate::support::realtime::all_told;
+use crate::support::realtime::until_all_received;
 use crate::support::socket_client::Kind;
 use crate::support::{Ask, Edge, RawSocket, Socket, Sockets, Stores, TestApp, User, eventually, when};
 
@@ -47,8 +47,8 @@ impl Fixture {
     /// Asserts that every replica reaches each of these clients, whichever replica they are connected to.
     pub async fn assert_reaches_all(&self, clients: &[Socket], first: u32) {
         for (replica, number) in self.replicas.iter().zip(first..) {
-            replica.tell(&self.ada, number).await;
-            all_told(&clients.iter().collect::<Vec<_>>(), number).await;
+            replica.emit_event(&self.ada, number).await;
+            until_all_received(&clients.iter().collect::<Vec<_>>(), number).await;
         }
     }
 }
@@ -70,7 +70,7 @@ async fn every_transport_works_through_the_edge_and_every_replica_reaches_every_
     // Each event arrived once, and none was lost.
     for socket in &clients {
         assert_eq!(crate::support::realtime::numbers(socket), [1, 2, 3]);
-        assert_eq!(socket.of_kind(Kind::Connect).len(), 1, "{:?}", socket.told());
+        assert_eq!(socket.of_kind(Kind::Connect).len(), 1, "{:?}", socket.history());
     }
     for replica in &fixture.replicas {
         let scrape = replica.scrape().await;
@@ -107,8 +107,8 @@ async fn clients_of_a_dead_replica_continue_on_another() {
     let stores = Stores::new().await;
     let mut program = Program::serve(&stores, &[("LOG_LEVEL", "error")]).await;
     let survivors = [
-        TestApp::launch(&stores, &[], Some(crate::support::realtime::telling())),
-        TestApp::launch(&stores, &[], Some(crate::support::realtime::telling())),
+        TestApp::launch(&stores, &[], Some(crate::support::realtime::emitting())),
+        TestApp::launch(&stores, &[], Some(crate::support::realtime::emitting())),
     ];
     for survivor in &survivors {
         survivor.until_ready().await;
@@ -125,8 +125,8 @@ async fn clients_of_a_dead_replica_continue_on_another() {
     eventually("all clients are with the survivors", async || when(on_survivors().await == clients.len() as f64)).await;
     let came_back = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() > 1).count();
     assert!((1..clients.len()).contains(&came_back), "{came_back}");
-    survivors[1].tell(&ada, 1).await;
-    all_told(&clients.iter().collect::<Vec<_>>(), 1).await;
+    survivors[1].emit_event(&ada, 1).await;
+    until_all_received(&clients.iter().collect::<Vec<_>>(), 1).await;
     for socket in &clients {
         assert_answers(socket, 1).await;
     }
@@ -204,7 +204,7 @@ async fn a_client_that_connects_while_a_replica_stops_does_not_wait() {
     polling.closed().await;
     upgraded.closed().await;
     raw.closed().await;
-    assert!(silent.told().is_empty());
+    assert!(silent.history().is_empty());
 }
 
 /// Asserts that all clients are connected, those over a WebSocket for the second time, and that every replica reaches them.
@@ -215,7 +215,7 @@ async fn assert_all_came_back(fixture: &Fixture, clients: &[Socket]) {
         .await;
     eventually("all clients are counted", async || when(fixture.spread().await.iter().sum::<f64>() == clients.len() as f64)).await;
     for socket in over_websocket() {
-        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.told());
+        assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{:?}", socket.history());
     }
     fixture.assert_reaches_all(clients, 1).await;
 }
@@ -281,6 +281,6 @@ async fn a_reload_keeps_sockets_open_where_configured() {
     fixture.assert_reaches_all(&clients, 1).await;
     for socket in &clients {
         assert_answers(socket, 1).await;
-        assert!(socket.of_kind(Kind::Disconnect).is_empty(), "{:?}", socket.told());
+        assert!(socket.of_kind(Kind::Disconnect).is_empty(), "{:?}", socket.history());
     }
 }

@@ -148,11 +148,11 @@ async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
         assert!(numbers(socket)[0] > 200);
     }
     assert_eq!(ada.emit("env:unsubscribe", json!({ "environment_id": id })).await, json!({}));
-    let (before, others) = (ada.told().len(), numbers(&other).len());
+    let (before, others) = (ada.history().len(), numbers(&other).len());
     eventually("lines continue", async || when(numbers(&other).len() > others + 50)).await;
     studio.operate(&id, "stop").await.expect(202);
     other.until("env:status", |status| status["status"] == "stopped").await;
-    assert_eq!(ada.told().len(), before);
+    assert_eq!(ada.history().len(), before);
     assert_eq!(statuses(&other), ["stopping", "stopped"]);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::sockets::assert_answers;
 use crate::support::app::through;
-use crate::support::realtime::{TOLD, numbers, telling};
+use crate::support::realtime::{EMITTED, emitting, numbers};
 use crate::support::{Mode, Proxy, RECOVERY, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
 /// Two replicas, one with a failing connection to Redis, and a user with a client on each.

@@ -56,8 +56,8 @@ impl Fixture {
         for socket in sockets {
             assert_eq!(socket.events("logout"), [json!({ "reason": "ended" })]);
             assert_eq!(socket.closed().await, "io server disconnect");
-            let last = socket.told().pop().unwrap();
-            assert_eq!(last.kind, Kind::Disconnect, "{:?}", socket.told());
+            let last = socket.history().pop().unwrap();
+            assert_eq!(last.kind, Kind::Disconnect, "{:?}", socket.history());
         }
         let counted = async || {
             let mut counted = 0.0;

@@ -44,7 +44,7 @@ impl Team {
     }
 
     /// Changes the project and asserts that all subscribers receive the change.
-    async fn assert_heard_by(&self, app: &TestApp, sockets: &[&Socket]) {
+    async fn assert_received_by(&self, app: &TestApp, sockets: &[&Socket]) {
         let before: Vec<usize> = sockets.iter().map(|socket| changes(socket).len()).collect();
         self.rename(app, &Uuid::new_v4().to_string()).await;
         for (socket, before) in sockets.iter().zip(before) {
@@ -118,11 +118,11 @@ async fn an_unsubscribed_client_receives_no_more_events() {
     for socket in [&ada, &bob] {
         subscribe(socket, &team.project).await;
     }
-    team.assert_heard_by(&app, &[&ada, &bob]).await;
+    team.assert_received_by(&app, &[&ada, &bob]).await;
     let named = json!({ "project_id": team.project });
     assert_eq!(bob.emit("project:unsubscribe", named.clone()).await, json!({}));
     assert_eq!(bob.emit("project:unsubscribe", named).await, json!({}), "unsubscribing twice must succeed");
-    team.assert_heard_by(&app, &[&ada]).await;
+    team.assert_received_by(&app, &[&ada]).await;
     assert_eq!(changes(&bob), ["updated"]);
 }
 
@@ -156,13 +156,13 @@ async fn a_removed_member_receives_no_more_events_of_the_project_and_its_environ
         let lost = socket.until("project:changed", |changed| changed["change"] == "access_lost").await;
         assert_eq!(lost, json!({ "project_id": team.project, "change": "access_lost" }));
     }
-    let before = [bob.told().len(), tab.told().len()];
+    let before = [bob.history().len(), tab.history().len()];
     let lines = ada.events("env:log").len();
     eventually("lines continue", async || when(ada.events("env:log").len() > lines + 3)).await;
     operate("stop").await;
-    team.assert_heard_by(a, &[&ada]).await;
+    team.assert_received_by(a, &[&ada]).await;
     ada.until("env:status", |status| status["status"] == "stopped").await;
-    assert_eq!([bob.told().len(), tab.told().len()], before, "no event may follow");
+    assert_eq!([bob.history().len(), tab.history().len()], before, "no event may follow");
     assert!(!changes(&ada).contains(&"access_lost".to_owned()));
     for (event, payload) in
         [("project:subscribe", json!({ "project_id": team.project })), ("env:subscribe", json!({ "environment_id": environment }))]
@@ -220,7 +220,7 @@ async fn subscriptions_are_refused_as_requests_are() {
     let administrator = sockets.connect(&app, &root.token).await;
     subscribe(&administrator, &team.project).await;
     administrator.until("presence", |presence| presence["users"][0]["user_id"] == root.id).await;
-    team.assert_heard_by(&app, &[&administrator]).await;
+    team.assert_received_by(&app, &[&administrator]).await;
     assert_eq!(changes(&stranger), Vec::<String>::new());
     assert_eq!(stranger.events("presence"), Vec::<Value>::new());
     assert_eq!(stranger.events("env:status"), Vec::<Value>::new());
@@ -268,6 +268,6 @@ async fn an_invalid_subscription_is_refused_and_changes_nothing() {
     assert_eq!(after.since(&before, "websocket_errors_total", &[("error_type", "refused")]), refused);
     assert_eq!(after.since(&before, "websocket_errors_total", &[("error_type", "failed")]), 0.0);
     assert_eq!(after.since(&before, "uncaught_exceptions_total", &[]), 0.0);
-    team.assert_heard_by(&app, &[]).await;
+    team.assert_received_by(&app, &[]).await;
     assert_eq!(ada.events("project:changed"), Vec::<Value>::new());
 }

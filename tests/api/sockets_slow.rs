@@ -6,8 +6,8 @@ use futures_util::future::join_all;
 
 use crate::sockets::assert_answers;
 use crate::support::attack::Fixture;
-use crate::support::raw_socket::Heard;
-use crate::support::realtime::{TOLD, numbers};
+use crate::support::raw_socket::Received;
+use crate::support::realtime::{EMITTED, numbers};
 use crate::support::{RawSocket, eventually, when, within};
 
 #[tokio::test]
@@ -53,7 +53,7 @@ async fn a_client_that_answers_no_ping_is_disconnected() {
     poll.connect(&fixture.eve).await;
     fixture.app.until_clients(3).await;
     // The client reads everything but answers no ping; the polling client does not even poll.
-    while !matches!(socket.next().await, Heard::Close(_) | Heard::End) {}
+    while !matches!(socket.next().await, Received::Close(_) | Received::End) {}
     eventually("both have timed out", async || {
         let timed_out = [("reason", "heartbeat_timeout")];
         when(fixture.app.scrape().await.get("websocket_disconnections_total", &timed_out) == 2.0)

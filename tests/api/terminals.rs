@@ -72,7 +72,7 @@ async fn a_terminal_can_be_opened_used_resized_and_closed() {
 
     let at = At::open(&ada, &shell).await;
     at.sees(PROMPT).await;
-    let received = ada.told();
+    let received = ada.history();
     let first = |kind| received.iter().position(|message| message.kind == kind);
     assert!(first(Kind::Ack) < first(Kind::Event), "the acknowledgement must arrive before any output: {received:?}");
     at.types("echo grüße \u{1f600}\r").await;

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::support::app::configuration;
 use crate::support::driver_fixture::{Namespace, has_engine};
-use crate::support::raw_socket::{Heard, RawSocket};
+use crate::support::raw_socket::{RawSocket, Received};
 use crate::support::socket_client::Sockets;
 use crate::support::{Stores, Studio, TestApp, eventually, when};
 use crate::terminals::{At, sized, statuses, typed};
@@ -87,8 +87,8 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     let last = format!("\n{LINES}\n");
     while !screen[screen.len().saturating_sub(32 << 10)..].contains(&last) {
         match ada.next().await {
-            Heard::Text(text) if text == "2" => ada.text("3").await,
-            Heard::Text(text) if text.starts_with("42[\"session:output\"") => {
+            Received::Text(text) if text == "2" => ada.text("3").await,
+            Received::Text(text) if text.starts_with("42[\"session:output\"") => {
                 let event: Value = serde_json::from_str(&text[2..]).unwrap();
                 screen.push_str(event[1]["data"].as_str().unwrap());
                 events += 1.0;
@@ -96,7 +96,7 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
                     unread = screen.len();
                 }
             }
-            Heard::Text(_) => {}
+            Received::Text(_) => {}
             end => panic!("{end:?} after {} bytes", screen.len()),
         }
     }

@@ -27,13 +27,13 @@ fn every_alert_has_a_summary_a_description_a_runbook_and_a_dashboard() {
         dashboards().iter().filter_map(|(_, dashboard)| dashboard["uid"].as_str().map(str::to_owned)).collect();
     for rule in alerts() {
         let alert = rule["alert"].as_str().unwrap();
-        let said = |name: &str| rule["annotations"][name].as_str().unwrap_or_default();
+        let annotation = |name: &str| rule["annotations"][name].as_str().unwrap_or_default();
         // The summary is the subject of a mail about many alerts, so it may not contain values.
-        assert!(!said("summary").is_empty() && !said("summary").contains("{{"), "{alert} must have a summary without values");
-        assert!(!said("description").is_empty(), "{alert} must have a description");
-        assert_eq!(said("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} must link to its runbook");
+        assert!(!annotation("summary").is_empty() && !annotation("summary").contains("{{"), "{alert} must have a summary without values");
+        assert!(!annotation("description").is_empty(), "{alert} must have a description");
+        assert_eq!(annotation("runbook_url"), format!("{RUNBOOK}{alert}"), "{alert} must link to its runbook");
         assert!(root().join(format!("monitoring/runbooks/{alert}.md")).is_file(), "{alert} must have a runbook");
-        let uid = said("dashboard_url").strip_prefix(DASHBOARD).and_then(|rest| rest.split(['?', '/']).next());
+        let uid = annotation("dashboard_url").strip_prefix(DASHBOARD).and_then(|rest| rest.split(['?', '/']).next());
         assert!(uid.is_some_and(|uid| dashboards.contains(uid)), "{alert} must link to an existing dashboard");
     }
 }

@@ -20,7 +20,7 @@ pub struct Fixture {
 impl Fixture {
     pub async fn new(arguments: &[&str]) -> Option<Self> {
         let sockets = Sockets::start()?;
-        let app = TestApp::telling(arguments).await;
+        let app = TestApp::emitting(arguments).await;
         let (ada, eve) = (app.user("ada").await, app.user("eve").await);
         let honest = sockets.connect(&app, &ada.token).await;
         honest.upgraded().await;
@@ -72,9 +72,9 @@ impl Poll<'_> {
 
     pub async fn connect(&self, user: &User) {
         assert_eq!(self.post(format!("40{{\"token\":\"{}\"}}", user.token)).await, 200);
-        let mut heard = String::new();
-        while !heard.contains("40{\"sid\"") {
-            heard.push_str(&self.get().await.expect(200).text());
+        let mut received = String::new();
+        while !received.contains("40{\"sid\"") {
+            received.push_str(&self.get().await.expect(200).text());
         }
     }
 }

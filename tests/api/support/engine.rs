@@ -20,11 +20,11 @@ pub enum Mode {
     /// Its socket exists but nothing listens; open connections have broken.
     Refuse,
     /// As before, without a socket.
-    Gone,
+    NoSocket,
     /// It accepts every request and never responds.
     Hang,
     /// It sends this response to every request and closes the connection.
-    Say(String),
+    Respond(String),
 }
 
 /// A recorded request.
@@ -41,7 +41,7 @@ struct State {
     mode: Mode,
     requests: Vec<Request>,
     /// Prepared responses by the prefix of `METHOD /path`.
-    said: Vec<(String, String)>,
+    prepared: Vec<(String, String)>,
     networks: BTreeMap<String, Value>,
     containers: BTreeMap<String, Made>,
 }
@@ -53,7 +53,7 @@ struct Made {
 }
 
 enum Reply {
-    Say(String),
+    Complete(String),
     /// The log of a container that writes nothing until it stops.
     Follow(String),
 }
@@ -68,8 +68,13 @@ pub struct FakeEngine {
 impl FakeEngine {
     pub async fn start(mode: Mode) -> Self {
         let socket = std::env::temp_dir().join(format!("vitrine-test-{}.sock", Uuid::new_v4().simple()));
-        let state =
-            State { mode: Mode::Answer, requests: Vec::new(), said: Vec::new(), networks: BTreeMap::new(), containers: BTreeMap::new() };
+        let state = State {
+            mode: Mode::Answer,
+            requests: Vec::new(),
+            prepared: Vec::new(),
+            networks: BTreeMap::new(),
+            containers: BTreeMap::new(),
+        };
         let mut engine = Self { socket, state: Arc::new(watch::Sender::new(state)), listening: None };
         engine.set(mode).await;
         engine
@@ -83,13 +88,13 @@ impl FakeEngine {
     /// Changes the behaviour from now on; containers stay.
     pub async fn set(&mut self, mode: Mode) {
         self.state.send_modify(|state| state.mode = mode.clone());
-        if matches!(mode, Mode::Refuse | Mode::Gone)
+        if matches!(mode, Mode::Refuse | Mode::NoSocket)
             && let Some(listening) = self.listening.take()
         {
             listening.abort();
             let _aborted = listening.await;
         }
-        if mode == Mode::Gone {
+        if mode == Mode::NoSocket {
             let _gone = std::fs::remove_file(&self.socket);
         } else if mode != Mode::Refuse && self.listening.is_none() {
             let _left = std::fs::remove_file(&self.socket);
@@ -98,8 +103,8 @@ impl FakeEngine {
     }
 
     /// Sends this whole response to every request whose method and path have this prefix, such as `POST /containers/create`.
-    pub fn say_to(&self, beginning: &str, response: String) {
-        self.state.send_modify(|state| state.said.push((beginning.to_owned(), response)));
+    pub fn respond_to(&self, beginning: &str, response: String) {
+        self.state.send_modify(|state| state.prepared.push((beginning.to_owned(), response)));
     }
 
     /// All recorded requests.
@@ -126,7 +131,7 @@ impl Drop for FakeEngine {
 /// A response in wire format.
 pub fn response(status: u16, body: impl Display) -> String {
     let body = body.to_string();
-    format!("HTTP/1.1 {status} Said\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
+    format!("HTTP/1.1 {status} Prepared\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len())
 }
 
 async fn listen(listener: UnixListener, state: Arc<watch::Sender<State>>) {
@@ -148,7 +153,7 @@ async fn serve(mut stream: UnixStream, state: Arc<watch::Sender<State>>) {
     });
     match reply {
         None => std::future::pending().await,
-        Some(Reply::Say(text)) => drop(stream.write_all(text.as_bytes()).await),
+        Some(Reply::Complete(text)) => drop(stream.write_all(text.as_bytes()).await),
         Some(Reply::Follow(name)) => {
             let _left = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n").await;
             let stands = |state: &State| state.containers.get(&name).is_none_or(|made| made.status != "running");
@@ -186,12 +191,12 @@ impl State {
     fn reply(&mut self, request: &Request) -> Option<Reply> {
         match &self.mode {
             Mode::Hang => return None,
-            Mode::Say(text) => return Some(Reply::Say(text.clone())),
-            Mode::Answer | Mode::Refuse | Mode::Gone => {}
+            Mode::Respond(text) => return Some(Reply::Complete(text.clone())),
+            Mode::Answer | Mode::Refuse | Mode::NoSocket => {}
         }
         let line = format!("{} {}", request.method, request.path);
-        if let Some((_, said)) = self.said.iter().rev().find(|(beginning, _)| line.starts_with(beginning)) {
-            return Some(Reply::Say(said.clone()));
+        if let Some((_, response)) = self.prepared.iter().rev().find(|(beginning, _)| line.starts_with(beginning)) {
+            return Some(Reply::Complete(response.clone()));
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));
         let parts: Vec<&str> = path.trim_start_matches('/').split('/').collect();
@@ -227,7 +232,7 @@ impl State {
             ("GET", ["exec", _, "json"]) => response(200, json!({ "ExitCode": 0, "Running": false })),
             _ => missing(),
         };
-        Some(Reply::Say(text))
+        Some(Reply::Complete(text))
     }
 
     fn create(&mut self, query: &str, body: &Value) -> String {

@@ -13,12 +13,12 @@ use tokio::task::JoinHandle;
 
 use super::Platforms;
 
-type Say = Box<dyn Fn() -> Response + Send>;
+type Responder = Box<dyn Fn() -> Response + Send>;
 
 /// A fake of all platform APIs.
 pub struct FakePlatform {
     address: SocketAddr,
-    says: Arc<Mutex<Say>>,
+    responder: Arc<Mutex<Responder>>,
     serving: JoinHandle<()>,
 }
 
@@ -27,17 +27,17 @@ impl FakePlatform {
     pub async fn instead_of(platforms: &Platforms) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let says: Arc<Mutex<Say>> = Arc::new(Mutex::new(Box::new(|| ().into_response())));
-        let router = Router::new().fallback(answer).with_state(says.clone());
+        let responder: Arc<Mutex<Responder>> = Arc::new(Mutex::new(Box::new(|| ().into_response())));
+        let router = Router::new().fallback(answer).with_state(responder.clone());
         let serving = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
         let true_base = format!("api_url = \"http://{}/", platforms.simulator.address());
         platforms.rewrite(|text| text.replace(&true_base, &format!("api_url = \"http://{address}/")));
-        Self { address, says, serving }
+        Self { address, responder, serving }
     }
 
     /// Sets its response from now on.
-    pub fn say<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
-        *self.says.lock().unwrap() = Box::new(move || answer().into_response());
+    pub fn respond<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
+        *self.responder.lock().unwrap() = Box::new(move || answer().into_response());
     }
 
     /// A URL that no request should reach.
@@ -52,7 +52,7 @@ impl Drop for FakePlatform {
     }
 }
 
-async fn answer(State(says): State<Arc<Mutex<Say>>>, uri: Uri) -> Response {
+async fn answer(State(responder): State<Arc<Mutex<Responder>>>, uri: Uri) -> Response {
     let who: Option<Value> = match uri.path_and_query().map(axum::http::uri::PathAndQuery::as_str) {
         Some("/mastodon/api/v1/accounts/verify_credentials") => {
             Some(json!({ "id": "1", "acct": "ada", "display_name": "Ada", "followers_count": "many", "statuses_count": -1 }))
@@ -62,6 +62,6 @@ async fn answer(State(says): State<Arc<Mutex<Say>>>, uri: Uri) -> Response {
     };
     match who {
         Some(who) => axum::Json(who).into_response(),
-        None => says.lock().unwrap()(),
+        None => responder.lock().unwrap()(),
     }
 }

@@ -284,7 +284,7 @@ impl Replica {
         let is_frozen = Arc::new(Notify::new());
         let frozen_now = is_frozen.clone();
         self.runtime.as_ref().expect("it lives").spawn(async move {
-            is_frozen.notify_one();
+            notify.notify_one();
             let _thawed = frozen.recv();
         });
         frozen_now.notified().await;

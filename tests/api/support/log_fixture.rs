@@ -130,8 +130,8 @@ impl Fixture {
         let db = Db::new(&config, exporter.metrics()).unwrap();
         let engine = engine(&config, &db, &exporter);
         let ended: Arc<Mutex<Vec<Uuid>>> = Arc::default();
-        let tell = ended.clone();
-        let (live, on_end) = (Live::new(db.for_background()), move |environment| tell.lock().unwrap().push(environment));
+        let ends = ended.clone();
+        let (live, on_end) = (Live::new(db.for_background()), move |environment| ends.lock().unwrap().push(environment));
         let realtime =
             Realtime::new(&config, RedisClient::new(&config, exporter.metrics()).unwrap(), FaultInjector::default(), exporter.metrics())
                 .unwrap();

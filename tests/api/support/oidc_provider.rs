@@ -43,8 +43,8 @@ impl OidcProvider {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let said = BufReader::new(process.stdout.take().unwrap());
-        let first_line = tokio::task::spawn_blocking(|| said.lines().next()).await.unwrap();
+        let output = BufReader::new(process.stdout.take().unwrap());
+        let first_line = tokio::task::spawn_blocking(|| output.lines().next()).await.unwrap();
         let issuer = first_line.expect("the provider did not print its URL").unwrap();
         Some(Self { process, issuer, client_id, client_secret, redirect_uri: redirect_uri.to_owned() })
     }

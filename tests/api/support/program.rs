@@ -20,7 +20,7 @@ pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
 }
 
 /// All of its output.
-pub fn said(output: &Output) -> String {
+pub fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 

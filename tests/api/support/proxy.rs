@@ -126,8 +126,8 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
     loop {
         while connections.try_join_next().is_some() {}
         let (refuses, generation) = {
-            let told = state.borrow_and_update();
-            (told.mode == Mode::Refuse, told.generation)
+            let current = state.borrow_and_update();
+            (current.mode == Mode::Refuse, current.generation)
         };
         if refuses {
             drop(listener.take());

@@ -20,7 +20,7 @@ pub struct RawSocket(Raw);
 
 /// A received message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum Received {
     Text(String),
     Binary(Vec<u8>),
     /// A close frame with its status code; 1005 without one (section 7.1.5).
@@ -90,8 +90,8 @@ impl RawSocket {
     }
 
     /// The next message.
-    pub async fn next(&mut self) -> Heard {
-        let Some([first, second]) = self.take().await else { return Heard::End };
+    pub async fn next(&mut self) -> Received {
+        let Some([first, second]) = self.take().await else { return Received::End };
         let length = match second & 0x7f {
             126 => self.take().await.map(|bytes| u64::from(u16::from_be_bytes(bytes))),
             127 => self.take().await.map(u64::from_be_bytes),
@@ -101,14 +101,14 @@ impl RawSocket {
             Some(length) => self.0.take(usize::try_from(length).unwrap()).await,
             None => None,
         }) else {
-            return Heard::End;
+            return Received::End;
         };
         match first & 0x0f {
-            TEXT => Heard::Text(String::from_utf8(payload).unwrap()),
-            BINARY => Heard::Binary(payload),
-            CLOSE => Heard::Close(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code))),
-            PING => Heard::Ping,
-            _ => Heard::Pong,
+            TEXT => Received::Text(String::from_utf8(payload).unwrap()),
+            BINARY => Received::Binary(payload),
+            CLOSE => Received::Close(payload.first_chunk().map_or(1005, |code| u16::from_be_bytes(*code))),
+            PING => Received::Ping,
+            _ => Received::Pong,
         }
     }
 
@@ -116,8 +116,8 @@ impl RawSocket {
     pub async fn until_text(&mut self, start: &str) -> String {
         loop {
             match self.next().await {
-                Heard::Text(text) if text.starts_with(start) => return text,
-                end @ (Heard::Close(_) | Heard::End) => panic!("{end:?} arrives before {start}"),
+                Received::Text(text) if text.starts_with(start) => return text,
+                end @ (Received::Close(_) | Received::End) => panic!("{end:?} arrives before {start}"),
                 _ => {}
             }
         }
@@ -127,9 +127,9 @@ impl RawSocket {
     pub async fn closed(&mut self) -> Option<u16> {
         loop {
             match self.next().await {
-                Heard::Close(code) => return Some(code),
-                Heard::End => return None,
-                Heard::Text(text) if text == "2" => self.text("3").await,
+                Received::Close(code) => return Some(code),
+                Received::End => return None,
+                Received::Text(text) if text == "2" => self.text("3").await,
                 _ => {}
             }
         }

@@ -16,11 +16,11 @@ use vitrine::state::AppState;
 use super::{Ask, Scrape, Socket, Stores, TestApp, User, eventually, when};
 
 /// The event that tests emit; any event would do.
-pub const TOLD: &str = "post:delivered";
+pub const EMITTED: &str = "post:delivered";
 
 /// A request to emit events.
 #[derive(Deserialize, Serialize, ToSchema)]
-struct Telling {
+struct Emission {
     /// The first number.
     from: u32,
     /// The number of events, numbered consecutively.
@@ -30,12 +30,12 @@ struct Telling {
 }
 
 /// The service's own routes, and one that emits events.
-pub fn telling() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(tell))
+pub fn emitting() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(emit))
 }
 
-#[utoipa::path(post, path = "/test/tell/{user}", params(("user" = Uuid, Path)), request_body = Telling, responses((status = 200)))]
-async fn tell(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Telling { from, count, size }): Json<Telling>) {
+#[utoipa::path(post, path = "/test/emit/{user}", params(("user" = Uuid, Path)), request_body = Emission, responses((status = 200)))]
+async fn emit(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Emission { from, count, size }): Json<Emission>) {
     for number in from..from + count {
         let payload = json!({ "number": number, "filling": "x".repeat(size) });
         state.realtime.emit(&[Room::User(user)], EventOut::PostDelivered, &payload);
@@ -44,14 +44,14 @@ async fn tell(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Tellin
 
 impl TestApp {
     /// Starts with new stores and the route; ready.
-    pub async fn telling(arguments: &[&str]) -> Self {
-        Self::with_routes(telling(), arguments).await
+    pub async fn emitting(arguments: &[&str]) -> Self {
+        Self::with_routes(emitting(), arguments).await
     }
 
     /// Starts this many replicas on the same stores, each with the route; ready and connected to the bus.
     pub async fn replicas(count: usize, arguments: &[&str]) -> Vec<Self> {
         let stores = Stores::new().await;
-        let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(telling()))).collect();
+        let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(emitting()))).collect();
         for replica in &replicas {
             replica.until_ready().await;
             replica.until_connected_to_bus().await;
@@ -68,14 +68,14 @@ impl TestApp {
     }
 
     /// Makes this replica emit one event to a user.
-    pub async fn tell(&self, user: &User, number: u32) {
-        self.tell_all(user, number, 1, 0).await;
+    pub async fn emit_event(&self, user: &User, number: u32) {
+        self.emit_events(user, number, 1, 0).await;
     }
 
     /// Makes this replica emit many events to a user at once, each with padding of this size.
-    pub async fn tell_all(&self, user: &User, from: u32, count: u32, size: usize) {
-        let telling = Telling { from, count, size };
-        self.post(&format!("/test/tell/{}", user.id)).json(&telling).answer().await.expect(200);
+    pub async fn emit_events(&self, user: &User, from: u32, count: u32, size: usize) {
+        let emission = Emission { from, count, size };
+        self.post(&format!("/test/emit/{}", user.id)).json(&emission).answer().await.expect(200);
     }
 
     /// The number of its clients.
@@ -99,11 +99,11 @@ impl TestApp {
 }
 
 /// Waits until each of them has received this number.
-pub async fn all_told(sockets: &[&Socket], number: u32) {
-    join_all(sockets.iter().map(|socket| socket.until(TOLD, move |payload| payload["number"] == number))).await;
+pub async fn until_all_received(sockets: &[&Socket], number: u32) {
+    join_all(sockets.iter().map(|socket| socket.until(EMITTED, move |payload| payload["number"] == number))).await;
 }
 
 /// The numbers that it has received.
 pub fn numbers(socket: &Socket) -> Vec<u64> {
-    socket.events(TOLD).iter().filter_map(|payload: &Value| payload["number"].as_u64()).collect()
+    socket.events(EMITTED).iter().filter_map(|payload: &Value| payload["number"].as_u64()).collect()
 }

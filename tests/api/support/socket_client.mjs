@@ -15,7 +15,7 @@ import { createInterface } from 'node:readline';
 const { io } = createRequire(`${process.env.SOCKET_IO_CLIENT}/`)('socket.io-client');
 const sockets = new Map();
 
-const tell = (id, kind, more) => process.stdout.write(`${JSON.stringify({ id, kind, at: Date.now(), ...more })}\n`);
+const report = (id, kind, more) => process.stdout.write(`${JSON.stringify({ id, kind, at: Date.now(), ...more })}\n`);
 
 const map = (value, change) => {
   const changed = change(value);
@@ -46,11 +46,11 @@ const orders = {
     const socket = io(url, { forceNew: true, reconnection: false, ...options });
     sockets.set(id, socket);
     // The transport may be upgraded before the namespace has responded.
-    socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => tell(id, 'upgrade', { transport: name })));
-    socket.on('connect', () => tell(id, 'connect', { transport: socket.io.engine.transport.name }));
-    socket.on('connect_error', (error) => tell(id, 'connect_error', { message: refusal(error) }));
-    socket.on('disconnect', (reason) => tell(id, 'disconnect', { message: reason }));
-    socket.onAny((event, ...args) => tell(id, 'event', { event, args: fromBytes(args) }));
+    socket.io.on('open', () => socket.io.engine.on('upgrade', ({ name }) => report(id, 'upgrade', { transport: name })));
+    socket.on('connect', () => report(id, 'connect', { transport: socket.io.engine.transport.name }));
+    socket.on('connect_error', (error) => report(id, 'connect_error', { message: refusal(error) }));
+    socket.on('disconnect', (reason) => report(id, 'disconnect', { message: reason }));
+    socket.onAny((event, ...args) => report(id, 'event', { event, args: fromBytes(args) }));
   },
   emit({ id, number, event, args, timeout }) {
     const socket = sockets.get(id);
@@ -58,7 +58,7 @@ const orders = {
       socket.emit(event, ...toBytes(args));
     } else {
       socket.timeout(timeout).emit(event, ...toBytes(args), (error, ...answer) =>
-        tell(id, 'ack', { number, args: error ? null : fromBytes(answer) }));
+        report(id, 'ack', { number, args: error ? null : fromBytes(answer) }));
     }
   },
   disconnect({ id }) {

@@ -28,14 +28,14 @@ pub struct Sockets {
 /// The input and output of the process.
 struct Wire {
     orders: Mutex<ChildStdin>,
-    told: Mutex<HashMap<u64, Vec<Told>>>,
+    histories: Mutex<HashMap<u64, Vec<ClientEvent>>>,
     /// Identifiers of clients and of pending acknowledgements.
     numbers: AtomicU64,
 }
 
 /// An event of a client.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Told {
+pub struct ClientEvent {
     id: u64,
     pub kind: Kind,
     /// Milliseconds since the epoch.
@@ -71,12 +71,12 @@ impl Sockets {
         let mut process =
             Command::new("node").arg(script).env(VARIABLE, library).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let (orders, lines) = (process.stdin.take().unwrap(), BufReader::new(process.stdout.take().unwrap()).lines());
-        let wire = Arc::new(Wire { orders: Mutex::new(orders), told: Mutex::default(), numbers: AtomicU64::default() });
-        let told = wire.clone();
+        let wire = Arc::new(Wire { orders: Mutex::new(orders), histories: Mutex::default(), numbers: AtomicU64::default() });
+        let reader = wire.clone();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let happened: Told = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
-                told.told.lock().unwrap().entry(happened.id).or_default().push(happened);
+                let event: ClientEvent = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                reader.histories.lock().unwrap().entry(event.id).or_default().push(event);
             }
         });
         Some(Self { process, wire })
@@ -192,7 +192,7 @@ impl Socket {
     pub async fn emit_all(&self, event: &str, args: &[Value]) -> Option<Vec<Value>> {
         let number = self.wire.number();
         self.order_emit(event, args, Some(number));
-        let acknowledged = |told: &Told| (told.number == Some(number)).then(|| told.args.clone());
+        let acknowledged = |record: &ClientEvent| (record.number == Some(number)).then(|| record.args.clone());
         eventually(&format!("{event} is acknowledged"), async || self.find(acknowledged)).await
     }
 
@@ -220,15 +220,19 @@ impl Socket {
 
     /// The payloads of all events with this name so far.
     pub fn events(&self, event: &str) -> Vec<Value> {
-        let told = self.told();
-        let events = told.into_iter().filter(|told| told.event.as_deref() == Some(event));
-        events.map(|told| told.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
+        let history = self.history();
+        let events = history.into_iter().filter(|record| record.event.as_deref() == Some(event));
+        events.map(|record| record.args.and_then(|args| args.into_iter().next()).unwrap_or_default()).collect()
     }
 
     /// Waits until it has connected this many times.
-    pub async fn until_connected(&self, times: usize) -> Told {
+    pub async fn until_connected(&self, times: usize) -> ClientEvent {
         eventually(&format!("the client connects ({times})"), async || {
-            assert!(times > 1 || self.find(|told| (told.kind == Kind::ConnectError).then_some(())).is_none(), "refused: {:?}", self.told());
+            assert!(
+                times > 1 || self.find(|record| (record.kind == Kind::ConnectError).then_some(())).is_none(),
+                "refused: {:?}",
+                self.history()
+            );
             self.of_kind(Kind::Connect).into_iter().nth(times - 1)
         })
         .await
@@ -236,7 +240,7 @@ impl Socket {
 
     /// Waits until it has upgraded to a WebSocket.
     pub async fn upgraded(&self) {
-        let upgrade = |told: &Told| (told.kind == Kind::Upgrade).then(|| told.transport.clone());
+        let upgrade = |record: &ClientEvent| (record.kind == Kind::Upgrade).then(|| record.transport.clone());
         let transport = eventually("the client upgrades", async || self.find(upgrade)).await;
         assert_eq!(transport.as_deref(), Some("websocket"));
     }
@@ -252,7 +256,7 @@ impl Socket {
     }
 
     async fn reason(&self, kind: Kind) -> String {
-        let reason = |told: &Told| (told.kind == kind).then(|| told.message.clone().unwrap_or_default());
+        let reason = |record: &ClientEvent| (record.kind == kind).then(|| record.message.clone().unwrap_or_default());
         eventually(&format!("the client reports {kind:?}"), async || self.find(reason)).await
     }
 
@@ -268,17 +272,17 @@ impl Socket {
     }
 
     /// All of its events, in order.
-    pub fn told(&self) -> Vec<Told> {
-        self.wire.told.lock().unwrap().get(&self.id).cloned().unwrap_or_default()
+    pub fn history(&self) -> Vec<ClientEvent> {
+        self.wire.histories.lock().unwrap().get(&self.id).cloned().unwrap_or_default()
     }
 
     /// All of its events of a kind, in order.
-    pub fn of_kind(&self, kind: Kind) -> Vec<Told> {
-        self.told().into_iter().filter(|told| told.kind == kind).collect()
+    pub fn of_kind(&self, kind: Kind) -> Vec<ClientEvent> {
+        self.history().into_iter().filter(|record| record.kind == kind).collect()
     }
 
-    fn find<T>(&self, pick: impl Fn(&Told) -> Option<T>) -> Option<T> {
-        self.wire.told.lock().unwrap().get(&self.id)?.iter().find_map(pick)
+    fn find<T>(&self, pick: impl Fn(&ClientEvent) -> Option<T>) -> Option<T> {
+        self.wire.histories.lock().unwrap().get(&self.id)?.iter().find_map(pick)
     }
 }
 

@@ -43,8 +43,8 @@ fn place(dashboard: &Value) -> Vec<String> {
             && variable["skipUrlSync"] == true
             && variable["datasource"]["uid"] == "${datasource}"
     });
-    let told = alerts().iter().any(|rule| rule["alert"] == "Watchdog" && rule["labels"]["runbooks_url"].is_string());
-    assert!(told, "Watchdog must carry the base URL of runbooks");
+    let has_base_url = alerts().iter().any(|rule| rule["alert"] == "Watchdog" && rule["labels"]["runbooks_url"].is_string());
+    assert!(has_base_url, "Watchdog must carry the base URL of runbooks");
     if is_right { Vec::new() } else { vec!["has no variable with the base URL of runbooks".to_owned()] }
 }
 
