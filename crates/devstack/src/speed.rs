@@ -287,7 +287,7 @@ groups:
     }
 
     #[test]
-    fn who_is_told_is_told_sooner() {
+    fn notifications_are_sent_sooner() {
         let text = "global:\n  resolve_timeout: 5m\nroute:\n  group_wait: 15s\n  routes:\n    - group_wait: 0s\n      \
                     repeat_interval: 4h\n      receiver: team\n";
         let expected = "global:\n  resolve_timeout: 15s\nroute:\n  group_wait: 1s\n  routes:\n    - group_wait: 0s\n      \

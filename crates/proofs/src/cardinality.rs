@@ -131,8 +131,8 @@ impl Job {
 }
 
 fn jobs(test: &TestStack) -> Result<Vec<Job>> {
-    let samples = ask(test, "max by (job) (scrape_samples_post_metric_relabeling)")?;
-    let limits = ask(test, "max by (job) (scrape_sample_limit)")?;
+    let samples = values_by_job(test, "max by (job) (scrape_samples_post_metric_relabeling)")?;
+    let limits = values_by_job(test, "max by (job) (scrape_sample_limit)")?;
     let limit = |name: &str| limits.iter().find(|(job, _)| job == name).map(|(_, limit)| *limit);
     samples
         .into_iter()
@@ -144,7 +144,7 @@ fn jobs(test: &TestStack) -> Result<Vec<Job>> {
 }
 
 /// The values of an instant query by job.
-fn ask(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
+fn values_by_job(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
     let results = test.query(query)?;
     let read = |result: &Value| Some((result["metric"]["job"].as_str()?.to_owned(), result["value"][1].as_str()?.parse().ok()?));
     Ok(results.iter().filter_map(read).collect())
@@ -154,7 +154,7 @@ fn ask(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
 fn await_scrapes(test: &TestStack) -> Result<()> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
     wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
-        let times = ask(test, "min by (job) (timestamp(up))")?;
+        let times = values_by_job(test, "min by (job) (timestamp(up))")?;
         // A scrape's timestamp is the time at which it began.
         Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
     })

@@ -221,7 +221,10 @@ impl Readers {
         ensure!(away < AWAY_LIMIT_MS, "a reader was disconnected for {away:.0} ms");
         ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted, so nothing is proven");
         // A killed replica announces nothing.
-        ensure!(signal == Signal::KILL || read["told"] == read["interruptions"], "some readers were disconnected without a notice: {read}");
+        ensure!(
+            signal == Signal::KILL || read["announced"] == read["interruptions"],
+            "some readers were disconnected without a notice: {read}"
+        );
         Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, disconnected {away:.0} ms at most", read["lines"]))
     }
 }

@@ -191,7 +191,7 @@ async function readUpTo({ seq, limit }) {
   }
   const sum = (of) => readers.map(of).reduce((a, b) => a + b, 0);
   const away = Math.max(...readers.map((reader) => reader.away));
-  return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), told: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
+  return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), announced: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
 }
 
 /** Waits until every reader was disconnected and has reconnected; returns the statistics and resets them. */

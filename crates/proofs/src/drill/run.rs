@@ -65,12 +65,17 @@ pub fn batch(report: &mut Report, test: &mut TestStack, drills: &[&Drill], speed
     Ok(drilled)
 }
 
-type Seen = BTreeMap<Key, Times>;
+type AlertTimes = BTreeMap<Key, Times>;
 
-fn play(test: &mut TestStack, drills: &[&Drill], alerts: &[Key], limit: Duration) -> std::result::Result<Seen, (Seen, anyhow::Error)> {
+fn play(
+    test: &mut TestStack,
+    drills: &[&Drill],
+    alerts: &[Key],
+    limit: Duration,
+) -> std::result::Result<AlertTimes, (AlertTimes, anyhow::Error)> {
     let quiet = |test: &TestStack| Ok(!firing(test)?.iter().any(|labels| alerts.iter().any(|alert| is(alert, labels))));
     let begun = wait_until("the alerts are inactive before the drill", limit, || quiet(test)).and_then(|()| Watch::new(test));
-    let mut watch = begun.map_err(|error| (Seen::new(), error))?;
+    let mut watch = begun.map_err(|error| (AlertTimes::new(), error))?;
     let mut mitigations = Vec::new();
     let injected = inject(test, drills, &mut watch, &mut mitigations);
     let fired = injected.and_then(|()| {
@@ -92,10 +97,10 @@ fn play(test: &mut TestStack, drills: &[&Drill], alerts: &[Key], limit: Duration
             Ok(watch.times().values().all(|times| times.are_complete()))
         })
     });
-    let seen = watch.times().clone();
+    let times = watch.times().clone();
     match ended {
-        Ok(()) => Ok(seen),
-        Err(error) => Err((seen, error)),
+        Ok(()) => Ok(times),
+        Err(error) => Err((times, error)),
     }
 }
 

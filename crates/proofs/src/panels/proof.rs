@@ -14,7 +14,7 @@ use rule_tools::dashboards::{self, Dashboard, Panel, Variables};
 
 use super::baseline::Baseline;
 use super::causes::Cause;
-use super::shown::{Shown, ask, now, per_bucket, values};
+use super::shown::{Shown, now, per_bucket, query_range, values};
 use crate::drill::test_stack::TestStack;
 
 /// Time for the preceding cause to leave the windows of most rates.
@@ -175,7 +175,7 @@ impl Proof {
                 let to = now();
                 for annotation in dashboard.annotations() {
                     let query = variables.fill(&annotation.expr)?;
-                    ask(test, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
+                    query_range(test, &query, to - SHOWN.as_secs_f64(), to, self.step).with_context(|| annotation.name.clone())?;
                 }
                 Ok(Outcome::passed())
             })?;
@@ -203,7 +203,7 @@ impl Case {
         let times = 1 + usize::try_from(Duration::from_secs_f64(to - from).as_millis() / step.as_millis()).unwrap_or_default();
         let alerts = self.cause.alerts();
         for query in &mut self.queries {
-            match query.ask(test, from, to, step) {
+            match query.query_range(test, from, to, step) {
                 Ok(quiet) => {
                     let baseline = Baseline::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
                     query.baseline = Some(if query.is_of_buckets { baseline.in_shades() } else { baseline });
@@ -215,7 +215,7 @@ impl Case {
 
     /// The problem with the panel's data at a time, if any.
     fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
-        self.queries.iter().find_map(|query| match query.ask(test, to - SHOWN.as_secs_f64(), to, step) {
+        self.queries.iter().find_map(|query| match query.query_range(test, to - SHOWN.as_secs_f64(), to, step) {
             Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
             Err(error) => Some(format!("{}: {error:#}", query.name)),
         })
@@ -225,7 +225,7 @@ impl Case {
     fn check(&mut self, test: &TestStack, begin: f64, from: f64, to: f64, step: Duration) {
         for query in &self.queries {
             let Some(baseline) = &query.baseline else { continue };
-            match query.ask(test, from, to, step) {
+            match query.query_range(test, from, to, step) {
                 Ok(shown) => {
                     if let Some(time) = baseline.left(&shown, from) {
                         self.moved = Moved::After(time - begin);
@@ -258,8 +258,8 @@ impl Case {
 
 impl Query {
     /// The data of the query between two times.
-    fn ask(&self, test: &TestStack, from: f64, to: f64, step: Duration) -> Result<Shown> {
-        let shown = ask(test, &self.text, from, to, step)?;
+    fn query_range(&self, test: &TestStack, from: f64, to: f64, step: Duration) -> Result<Shown> {
+        let shown = query_range(test, &self.text, from, to, step)?;
         if self.is_of_buckets { per_bucket(&shown) } else { Ok(shown) }
     }
 }

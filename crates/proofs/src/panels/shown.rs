@@ -13,7 +13,7 @@ use crate::drill::test_stack::TestStack;
 pub type Shown = BTreeMap<String, Vec<(f64, f64)>>;
 
 /// The data of a query between two times, one value per `step`.
-pub fn ask(test: &TestStack, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
+pub fn query_range(test: &TestStack, query: &str, from: f64, to: f64, step: Duration) -> Result<Shown> {
     let path = format!("/api/v1/query_range?query={}&start={from}&end={to}&step={}", encoded(query), step.as_secs_f64());
     read(&test.prometheus(&path)?)
 }

@@ -69,7 +69,7 @@ fn questions(name: Name) -> Vec<Question> {
 
 /// The compared parts of a response.
 #[derive(Debug, PartialEq)]
-struct Seen {
+struct Comparable {
     question: String,
     status: u16,
     media_type: String,
@@ -80,7 +80,7 @@ struct Seen {
 
 /// The responses of one target.
 #[derive(Debug)]
-pub struct Answers(Vec<Seen>);
+pub struct Answers(Vec<Comparable>);
 
 /// Sends all requests to a target. Fails at the first unexpected status.
 pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
@@ -98,7 +98,7 @@ pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
         let question = format!("{method} {path} {}", body.as_ref().map_or_else(String::new, |(kind, text)| format!("{kind} {text}")));
         let answer = client.send_text(method, &format!("{}{path}", running.url), &headers, body)?;
         ensure!(answer.status == status, "{name} returned {} for {question}, not {status}: {}", answer.status, answer.body);
-        answers.push(seen(question, &answer).with_context(|| name.to_string())?);
+        answers.push(comparable(question, &answer).with_context(|| name.to_string())?);
     }
     if name.is_full() {
         check_pages(&client, running, token, name)?;
@@ -107,7 +107,7 @@ pub fn ask(name: Name, running: &Running, token: &str) -> Result<Answers> {
     Ok(Answers(answers))
 }
 
-fn seen(question: String, answer: &Answer) -> Result<Seen> {
+fn comparable(question: String, answer: &Answer) -> Result<Comparable> {
     let media_type = answer.header("content-type").split(';').next().unwrap_or_default().to_owned();
     let mut shape = shape(&answer.json()?);
     if let Value::Object(fields) = &mut shape
@@ -117,7 +117,7 @@ fn seen(question: String, answer: &Answer) -> Result<Seen> {
         fields.remove("detail");
     }
     let (has_etag, has_location) = (!answer.header("etag").is_empty(), !answer.header("location").is_empty());
-    Ok(Seen { question, status: answer.status, media_type, shape, has_etag, has_location })
+    Ok(Comparable { question, status: answer.status, media_type, shape, has_etag, has_location })
 }
 
 /// The types of a value; a list has the type of its first item.
@@ -185,7 +185,14 @@ mod tests {
 
     fn answers(shape: Value) -> Answers {
         let media_type = JSON.to_owned();
-        Answers(vec![Seen { question: "GET /health ".to_owned(), status: 200, media_type, shape, has_etag: false, has_location: false }])
+        Answers(vec![Comparable {
+            question: "GET /health ".to_owned(),
+            status: 200,
+            media_type,
+            shape,
+            has_etag: false,
+            has_location: false,
+        }])
     }
 
     #[test]

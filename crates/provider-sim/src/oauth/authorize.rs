@@ -26,7 +26,7 @@ const HANDED_ON: [&str; 8] =
     ["client_id", "redirect_uri", "response_type", "scope", "state", "nonce", "code_challenge", "code_challenge_method"];
 
 /// A valid authorization request.
-struct Ask {
+struct AuthorizationRequest {
     scopes: Vec<&'static str>,
     challenge: String,
     nonce: Option<String>,
@@ -44,10 +44,10 @@ enum Refusal {
 /// The consent page.
 pub async fn show(State(provider): State<Arc<Provider>>, RawQuery(query): RawQuery) -> Response {
     let parameters = Parameters::read(query.unwrap_or_default().as_bytes());
-    match Ask::read(&provider, &parameters) {
-        Ok(ask) => {
+    match AuthorizationRequest::read(&provider, &parameters) {
+        Ok(request) => {
             let hidden = HANDED_ON.into_iter().filter_map(|name| Some((name, parameters.get(name)?)));
-            pages::consent(provider.platform, &provider.site.client_id, &ask.scopes, hidden)
+            pages::consent(provider.platform, &provider.site.client_id, &request.scopes, hidden)
         }
         Err(refusal) => refusal.answer(&provider),
     }
@@ -60,28 +60,28 @@ pub async fn decide(State(provider): State<Arc<Provider>>, RawForm(body): RawFor
 }
 
 fn decision(provider: &Provider, parameters: &Parameters) -> Result<Response, Refusal> {
-    let ask = Ask::read(provider, parameters)?;
+    let request = AuthorizationRequest::read(provider, parameters)?;
     match parameters.get("decision") {
         Some("approve") => {
             let account =
                 Account::new(parameters.get("account"), parameters.get("email")).map_err(|reason| Refusal::Page(reason.to_owned()))?;
-            Ok(approve(provider, ask, account))
+            Ok(approve(provider, request, account))
         }
         Some("deny") => {
             provider.state().counts.denials += 1;
             Err(Refusal::Client {
                 error: "access_denied",
                 description: "the account's owner denied the request".to_owned(),
-                state: ask.state,
+                state: request.state,
             })
         }
         _ => Err(Refusal::Page("decision must be approve or deny".to_owned())),
     }
 }
 
-fn approve(provider: &Provider, ask: Ask, account: Account) -> Response {
+fn approve(provider: &Provider, request: AuthorizationRequest, account: Account) -> Response {
     let redirect_uri = provider.redirect_uri();
-    let grant = Grant { account, scopes: ask.scopes, nonce: ask.nonce, challenge: ask.challenge, redirect_uri };
+    let grant = Grant { account, scopes: request.scopes, nonce: request.nonce, challenge: request.challenge, redirect_uri };
     let code = {
         let mut state = provider.state();
         state.counts.authorizations += 1;
@@ -91,10 +91,10 @@ fn approve(provider: &Provider, ask: Ask, account: Account) -> Response {
             state.grants.issue_code(grant, Instant::now())
         }
     };
-    send_back(provider, &[("code", &code)], ask.state.as_deref())
+    send_back(provider, &[("code", &code)], request.state.as_deref())
 }
 
-impl Ask {
+impl AuthorizationRequest {
     fn read(provider: &Provider, parameters: &Parameters) -> Result<Self, Refusal> {
         let page = |reason: String| Err(Refusal::Page(reason));
         match parameters.repeated() {

@@ -2,13 +2,13 @@
 
 use provider_sim::Platform;
 
-use crate::support::{Answer, Ask, Stage, VERIFIER, redirect_uri};
+use crate::support::{Answer, AuthorizationRequest, Stage, VERIFIER, redirect_uri};
 
 #[tokio::test]
 async fn every_platform_sends_a_code_and_the_state_back_and_the_openid_ones_their_issuer() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
-        let answer = stage.consent(&Ask::of(platform)).await;
+        let answer = stage.consent(&AuthorizationRequest::of(platform)).await;
         let (address, _) = answer.header("location").split_once('?').unwrap();
         assert_eq!(address, redirect_uri(platform));
         assert_eq!((answer.header("cache-control"), answer.header("referrer-policy")), ("no-store", "no-referrer"));
@@ -23,7 +23,7 @@ async fn every_platform_sends_a_code_and_the_state_back_and_the_openid_ones_thei
 #[tokio::test]
 async fn a_denial_is_returned_to_the_client_and_counted() {
     let stage = Stage::start().await;
-    let parameters = stage.consent(&Ask::of(Platform::Gitlab).set("decision", "deny")).await.redirected();
+    let parameters = stage.consent(&AuthorizationRequest::of(Platform::Gitlab).set("decision", "deny")).await.redirected();
     assert_eq!(
         (&*parameters["error"], &*parameters["state"], &*parameters["iss"]),
         ("access_denied", "the-state", &*stage.issuer(Platform::Gitlab))
@@ -51,14 +51,14 @@ async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirect
         "javascript:alert(1)".to_owned(),
     ];
     for other in others {
-        let ask = Ask::of(Platform::Google).set("redirect_uri", &other);
-        assert_is_page(&stage.get(&ask.page()).await, "redirect_uri", &other);
-        assert_is_page(&stage.consent(&ask).await, "redirect_uri", &other);
+        let request = AuthorizationRequest::of(Platform::Google).set("redirect_uri", &other);
+        assert_is_page(&stage.get(&request.page()).await, "redirect_uri", &other);
+        assert_is_page(&stage.consent(&request).await, "redirect_uri", &other);
         // A denial would leak the same as an approval.
-        assert_is_page(&stage.consent(&ask.set("decision", "deny")).await, "redirect_uri", &other);
+        assert_is_page(&stage.consent(&request.set("decision", "deny")).await, "redirect_uri", &other);
     }
-    assert_is_page(&stage.get(&Ask::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
-    let twice = format!("{}&redirect_uri=https://evil.example/", Ask::of(Platform::Google).page());
+    assert_is_page(&stage.get(&AuthorizationRequest::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
+    let twice = format!("{}&redirect_uri=https://evil.example/", AuthorizationRequest::of(Platform::Google).page());
     assert_is_page(&stage.get(&twice).await, "redirect_uri is repeated", "twice");
     assert_eq!(stage.counts(Platform::Google).await.authorizations, 0);
 }
@@ -66,52 +66,54 @@ async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirect
 #[tokio::test]
 async fn an_unknown_client_is_never_redirected() {
     let stage = Stage::start().await;
-    for ask in [Ask::of(Platform::X).set("client_id", "somebody"), Ask::of(Platform::X).without("client_id")] {
-        assert_is_page(&stage.get(&ask.page()).await, "no client", "");
-        assert_is_page(&stage.consent(&ask).await, "no client", "");
+    for request in
+        [AuthorizationRequest::of(Platform::X).set("client_id", "somebody"), AuthorizationRequest::of(Platform::X).without("client_id")]
+    {
+        assert_is_page(&stage.get(&request.page()).await, "no client", "");
+        assert_is_page(&stage.consent(&request).await, "no client", "");
     }
 }
 
 #[tokio::test]
 async fn other_errors_in_a_request_are_returned_to_the_client() {
     let stage = Stage::start().await;
-    let ask = || Ask::of(Platform::Linkedin);
+    let request = || AuthorizationRequest::of(Platform::Linkedin);
     let wrong = [
-        (ask().without("response_type"), "unsupported_response_type"),
-        (ask().set("response_type", "token"), "unsupported_response_type"),
-        (ask().without("code_challenge"), "invalid_request"),
-        (ask().without("code_challenge_method"), "invalid_request"),
-        (ask().set("code_challenge_method", "plain").set("code_challenge", VERIFIER), "invalid_request"),
-        (ask().set("code_challenge", "too-short"), "invalid_request"),
-        (ask().set("code_challenge", &"+".repeat(43)), "invalid_request"),
-        (ask().set("scope", "openid everything"), "invalid_scope"),
+        (request().without("response_type"), "unsupported_response_type"),
+        (request().set("response_type", "token"), "unsupported_response_type"),
+        (request().without("code_challenge"), "invalid_request"),
+        (request().without("code_challenge_method"), "invalid_request"),
+        (request().set("code_challenge_method", "plain").set("code_challenge", VERIFIER), "invalid_request"),
+        (request().set("code_challenge", "too-short"), "invalid_request"),
+        (request().set("code_challenge", &"+".repeat(43)), "invalid_request"),
+        (request().set("scope", "openid everything"), "invalid_scope"),
     ];
-    for (ask, error) in wrong {
-        for answer in [stage.get(&ask.page()).await, stage.consent(&ask).await] {
+    for (request, error) in wrong {
+        for answer in [stage.get(&request.page()).await, stage.consent(&request).await] {
             let parameters = answer.redirected();
             assert_eq!((&*parameters["error"], &*parameters["state"]), (error, "the-state"));
             assert_eq!(parameters["iss"], stage.issuer(Platform::Linkedin));
             assert!(!parameters.contains_key("code"));
         }
     }
-    let twice = format!("{}&state=another", ask().page());
+    let twice = format!("{}&state=another", request().page());
     assert_eq!(stage.get(&twice).await.redirected()["error"], "invalid_request");
 }
 
 #[tokio::test]
 async fn an_invalid_form_gets_an_error_page_and_no_code() {
     let stage = Stage::start().await;
-    let ask = || Ask::of(Platform::Github);
-    for (ask, about) in [
-        (ask().set("account", " "), "account"),
-        (ask().set("account", &"a".repeat(65)), "account"),
-        (ask().set("account", "a\nb"), "account"),
-        (ask().set("email", "ada"), "email"),
-        (ask().set("email", "a da@example.com"), "email"),
-        (ask().set("decision", "perhaps"), "decision"),
-        (ask().without("decision"), "decision"),
+    let request = || AuthorizationRequest::of(Platform::Github);
+    for (request, about) in [
+        (request().set("account", " "), "account"),
+        (request().set("account", &"a".repeat(65)), "account"),
+        (request().set("account", "a\nb"), "account"),
+        (request().set("email", "ada"), "email"),
+        (request().set("email", "a da@example.com"), "email"),
+        (request().set("decision", "perhaps"), "decision"),
+        (request().without("decision"), "decision"),
     ] {
-        assert_is_page(&stage.consent(&ask).await, about, "");
+        assert_is_page(&stage.consent(&request).await, about, "");
     }
     assert_eq!(stage.counts(Platform::Github).await.authorizations, 0);
 }

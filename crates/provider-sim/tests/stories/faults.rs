@@ -8,10 +8,10 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Answer, Ask, Stage, eventually};
+use crate::support::{Answer, AuthorizationRequest, Stage, eventually};
 
 /// A request over raw TCP, so that the test can distinguish a closed connection from a response.
-async fn ask_by_hand(stage: &Stage, path: &str) -> TcpStream {
+async fn request_by_hand(stage: &Stage, path: &str) -> TcpStream {
     let mut stream = TcpStream::connect(stage.simulator.address()).await.unwrap();
     let request = format!("POST {path} HTTP/1.1\r\nHost: simulator\r\nContent-Length: 0\r\n\r\n");
     stream.write_all(request.as_bytes()).await.unwrap();
@@ -22,7 +22,7 @@ async fn ask_by_hand(stage: &Stage, path: &str) -> TcpStream {
 async fn assert_others_do_well(stage: &Stage) {
     assert_eq!(stage.get("health").await.json(), json!({ "status": "ok" }));
     assert_eq!(stage.get("mastodon/posts").await.status, 200);
-    assert!(!stage.sign_in(&Ask::of(Platform::X)).await.access.is_empty());
+    assert!(!stage.sign_in(&AuthorizationRequest::of(Platform::X)).await.access.is_empty());
 }
 
 #[tokio::test]
@@ -30,7 +30,7 @@ async fn a_platform_that_refuses_closes_the_connection_without_an_answer() {
     let stage = Stage::start().await;
     stage.turn(Platform::Mastodon, json!({ "outage": "refuse" })).await;
     for path in ["/mastodon/api/v1/statuses", "/mastodon/oauth/token", "/mastodon/oauth/authorize"] {
-        let mut stream = ask_by_hand(&stage, path).await;
+        let mut stream = request_by_hand(&stage, path).await;
         let mut answer = Vec::new();
         // Unread data decides whether the connection ends in order or with a reset; there is no response either way.
         let _ = stream.read_to_end(&mut answer).await;
@@ -44,7 +44,7 @@ async fn a_platform_that_refuses_closes_the_connection_without_an_answer() {
 async fn a_hanging_platform_keeps_the_connection_without_a_response() {
     let stage = Stage::start().await;
     stage.turn(Platform::Mastodon, json!({ "outage": "hang" })).await;
-    let mut stream = ask_by_hand(&stage, "/mastodon/api/v1/statuses").await;
+    let mut stream = request_by_hand(&stage, "/mastodon/api/v1/statuses").await;
     eventually("the request has arrived", async || stage.counts(Platform::Mastodon).await.post_requests == 1).await;
     let silence = tokio::time::timeout(Duration::from_millis(200), stream.read_u8()).await;
     assert!(silence.is_err(), "{silence:?}");
@@ -54,13 +54,13 @@ async fn a_hanging_platform_keeps_the_connection_without_a_response() {
 #[tokio::test]
 async fn a_platform_with_an_error_answers_503_to_everything_and_does_nothing() {
     let stage = Stage::start().await;
-    let tokens = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     stage.turn(Platform::Mastodon, json!({ "outage": "error" })).await;
     let status = stage.request(Method::POST, "mastodon/api/v1/statuses").bearer_auth(&tokens.access).json(&json!({ "status": "no" }));
     for answer in [
         Answer::of(status).await,
-        stage.get(&Ask::of(Platform::Mastodon).page()).await,
-        stage.consent(&Ask::of(Platform::Mastodon)).await,
+        stage.get(&AuthorizationRequest::of(Platform::Mastodon).page()).await,
+        stage.consent(&AuthorizationRequest::of(Platform::Mastodon)).await,
         stage.refresh(Platform::Mastodon, &tokens.refresh).await,
         stage.revoke(Platform::Mastodon, &tokens.access).await,
     ] {
@@ -77,13 +77,13 @@ async fn a_platform_with_an_error_answers_503_to_everything_and_does_nothing() {
 #[tokio::test]
 async fn calls_that_fail_have_no_effect_and_pages_do_not_fail() {
     let stage = Stage::start().await;
-    let tokens = stage.sign_in(&Ask::of(Platform::X)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::X)).await;
     stage.turn(Platform::X, json!({ "error_rate": 1.0 })).await;
     let tweet = stage.request(Method::POST, "x/2/tweets").bearer_auth(&tokens.access).json(&json!({ "text": "no" }));
     let answer = Answer::of(tweet).await;
     assert_eq!((answer.status, &answer.json()["status"]), (500, &json!(500)));
     assert_eq!(stage.refresh(Platform::X, &tokens.refresh).await.status, 500);
-    let code = stage.code(&Ask::of(Platform::X)).await;
+    let code = stage.code(&AuthorizationRequest::of(Platform::X)).await;
     assert_eq!(stage.redeem(Platform::X, &code).await.status, 500);
 
     stage.turn(Platform::X, json!({})).await;
@@ -111,7 +111,7 @@ async fn a_share_of_the_calls_fails() {
 #[tokio::test]
 async fn a_delayed_response_follows_its_effect() {
     let stage = Stage::start().await;
-    let tokens = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     stage.turn(Platform::Mastodon, json!({ "latency_ms": 600_000 })).await;
     let post = |http: &Client| {
         let request = http.post(stage.simulator.url("mastodon/api/v1/statuses")).bearer_auth(&tokens.access);
@@ -120,7 +120,7 @@ async fn a_delayed_response_follows_its_effect() {
     let late = tokio::spawn(post(&Client::new()));
     eventually("the post is made", async || stage.counts(Platform::Mastodon).await.posts == 1).await;
     assert!(!late.is_finished());
-    assert_eq!(stage.get(&Ask::of(Platform::Mastodon).page()).await.status, 200, "pages are never delayed");
+    assert_eq!(stage.get(&AuthorizationRequest::of(Platform::Mastodon).page()).await.status, 200, "pages are never delayed");
     late.abort();
 
     stage.turn(Platform::Mastodon, json!({})).await;
@@ -132,7 +132,10 @@ async fn a_delayed_response_follows_its_effect() {
 #[tokio::test]
 async fn an_account_over_its_rate_limit_receives_the_time_to_retry() {
     let stage = Stage::start().await;
-    let (ada, grace) = (stage.sign_in(&Ask::of(Platform::X)).await, stage.sign_in(&Ask::of(Platform::X).set("account", "grace")).await);
+    let (ada, grace) = (
+        stage.sign_in(&AuthorizationRequest::of(Platform::X)).await,
+        stage.sign_in(&AuthorizationRequest::of(Platform::X).set("account", "grace")).await,
+    );
     stage.turn(Platform::X, json!({ "rate_limit": { "requests": 3, "per_s": 3600 } })).await;
     let me = async |token: &str| stage.read("x/2/users/me", token).await;
     for _ in 0..3 {
@@ -152,7 +155,7 @@ async fn an_account_over_its_rate_limit_receives_the_time_to_retry() {
 #[tokio::test]
 async fn a_rate_limit_of_zero_refuses_every_api_call() {
     let stage = Stage::start().await;
-    let tokens = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Linkedin)).await;
     stage.turn(Platform::Linkedin, json!({ "rate_limit": { "requests": 0, "per_s": 7 } })).await;
     for path in ["linkedin/rest/memberFollowersCount?q=me", "linkedin/oauth/userinfo"] {
         let answer = stage.read(path, &tokens.access).await;

@@ -4,7 +4,7 @@ use provider_sim::{Knobs, Lie, Outage, Platform, RateLimit};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Stage};
+use crate::support::{Answer, AuthorizationRequest, Stage};
 
 impl Stage {
     async fn knobs(&self) -> Value {
@@ -87,8 +87,8 @@ async fn invalid_knobs_are_refused_and_change_nothing() {
 async fn events_are_counted_by_kind_and_platform() {
     let stage = Stage::start().await;
     let zero = stage.get("counts").await.json()["mastodon"].clone();
-    let tokens = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
-    stage.consent(&Ask::of(Platform::Mastodon).set("decision", "deny")).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
+    stage.consent(&AuthorizationRequest::of(Platform::Mastodon).set("decision", "deny")).await;
     let fresh = stage.refresh(Platform::Mastodon, &tokens.refresh).await.tokens();
     let post = async |text: &str, key: &str| {
         let request = stage.request(Method::POST, "mastodon/api/v1/statuses").bearer_auth(&fresh.access).header("Idempotency-Key", key);
@@ -99,7 +99,7 @@ async fn events_are_counted_by_kind_and_platform() {
     assert_eq!(post("three", "3").await, 429);
     stage.refresh(Platform::Mastodon, &tokens.refresh).await.is_refusal(400, "invalid_grant");
     assert_eq!(post("three", "3").await, 401);
-    let again = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
+    let again = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     stage.revoke(Platform::Mastodon, &again.refresh).await;
 
     let counts = stage.get("counts").await.json();

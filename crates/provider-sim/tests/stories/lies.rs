@@ -9,7 +9,7 @@ use openidconnect::{ClaimsVerificationError as Wrong, ClientId, ClientSecret, Is
 use provider_sim::Platform;
 use serde_json::{Value, json};
 
-use crate::support::{Ask, Stage, Tokens};
+use crate::support::{AuthorizationRequest, Stage, Tokens};
 
 const OPENID: [Platform; 3] = [Platform::Gitlab, Platform::Google, Platform::Linkedin];
 
@@ -33,9 +33,9 @@ impl Stage {
 
     /// The differences in the header, the claims and their times between the true ID token and the lie.
     async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
-        let ask = Ask::of(Platform::Google);
+        let request = AuthorizationRequest::of(Platform::Google);
         self.turn(Platform::Google, json!({})).await;
-        let truth = self.sign_in(&ask).await;
+        let truth = self.sign_in(&request).await;
         self.lie(Platform::Google, lie).await;
         let false_tokens = self.sign_in(&ask).await;
         let ((header, claims), (false_header, false_claims)) = (truth.id_token(), false_tokens.id_token());
@@ -64,7 +64,7 @@ fn without_times(claims: &Value) -> Value {
 async fn without_a_lie_a_strict_client_accepts_everything() {
     let stage = Stage::start().await;
     for platform in OPENID {
-        let tokens = stage.sign_in(&Ask::of(platform)).await;
+        let tokens = stage.sign_in(&AuthorizationRequest::of(platform)).await;
         stage.verdict(platform, &tokens).await.unwrap();
         let (header, claims) = tokens.id_token();
         assert_eq!(header["alg"], "RS256");
@@ -180,7 +180,7 @@ async fn the_code_was_used_before() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
         stage.lie(platform, "replayed_code").await;
-        let parameters = stage.consent(&Ask::of(platform)).await.redirected();
+        let parameters = stage.consent(&AuthorizationRequest::of(platform)).await.redirected();
         assert_eq!(parameters["state"], "the-state");
         assert_eq!(parameters.contains_key("iss"), platform.is_oidc());
         stage.redeem(platform, &parameters["code"]).await.is_refusal(400, "invalid_grant");
@@ -198,7 +198,7 @@ async fn the_email_address_is_unverified_or_missing() {
         let (_, claims) = tokens.id_token();
         assert_eq!((userinfo.get("email"), userinfo.get("email_verified")), (claims.get("email"), claims.get("email_verified")));
     }
-    let github = stage.sign_in(&Ask::of(Platform::Github)).await;
+    let github = stage.sign_in(&AuthorizationRequest::of(Platform::Github)).await;
     stage.lie(Platform::Github, "unverified_email").await;
     assert_eq!(stage.read("github/user/emails", &github.access).await.json()[0]["verified"], false);
     stage.lie(Platform::Github, "no_email").await;
@@ -213,6 +213,6 @@ async fn the_discovery_document_has_a_wrong_issuer() {
     assert_eq!(truth["issuer"], stage.issuer(Platform::Linkedin));
     stage.lie(Platform::Linkedin, "discovery_issuer").await;
     assert_eq!(changed(&truth, &stage.get(path).await.json()), ["issuer"]);
-    let tokens = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Linkedin)).await;
     stage.verdict(Platform::Linkedin, &tokens).await.unwrap();
 }

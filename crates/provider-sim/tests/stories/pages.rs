@@ -2,7 +2,7 @@
 
 use provider_sim::{Config, Platform};
 
-use crate::support::{Ask, Stage};
+use crate::support::{AuthorizationRequest, Stage};
 
 const HOSTILE: &str = r#""><script>alert('x')</script>&amp;"#;
 const HARMLESS: &str = "&quot;&gt;&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;&amp;amp;";
@@ -11,7 +11,7 @@ const WARNING: &str = "Simulator: nothing here is real.";
 #[tokio::test]
 async fn every_page_warns_that_it_is_simulated_and_loads_nothing() {
     let stage = Stage::start().await;
-    let mut paths: Vec<_> = Platform::ALL.into_iter().map(|platform| (Ask::of(platform).page(), 200)).collect();
+    let mut paths: Vec<_> = Platform::ALL.into_iter().map(|platform| (AuthorizationRequest::of(platform).page(), 200)).collect();
     paths.extend([(String::new(), 200), ("x/oauth/authorize".to_owned(), 400)]);
     for (path, status) in paths {
         let page = stage.get(&path).await;
@@ -28,7 +28,7 @@ async fn every_page_warns_that_it_is_simulated_and_loads_nothing() {
 #[tokio::test]
 async fn text_of_a_request_stays_text_on_the_consent_page() {
     let stage = Stage::start().await;
-    let page = stage.get(&Ask::of(Platform::Google).set("state", HOSTILE).set("nonce", HOSTILE).page()).await;
+    let page = stage.get(&AuthorizationRequest::of(Platform::Google).set("state", HOSTILE).set("nonce", HOSTILE).page()).await;
     assert_eq!(page.status, 200);
     assert!(!page.text.contains("<script"), "{}", page.text);
     for name in ["state", "nonce"] {
@@ -40,7 +40,7 @@ async fn text_of_a_request_stays_text_on_the_consent_page() {
 async fn text_of_a_request_stays_text_on_the_page_that_refuses() {
     let stage = Stage::start().await;
     for name in ["client_id", "redirect_uri"] {
-        let page = stage.get(&Ask::of(Platform::Google).set(name, HOSTILE).page()).await;
+        let page = stage.get(&AuthorizationRequest::of(Platform::Google).set(name, HOSTILE).page()).await;
         assert_eq!(page.status, 400);
         assert!(!page.text.contains("<script"), "{name}: {}", page.text);
         assert!(page.text.contains(HARMLESS), "{name}: {}", page.text);
@@ -50,7 +50,7 @@ async fn text_of_a_request_stays_text_on_the_page_that_refuses() {
 #[tokio::test]
 async fn the_name_of_the_client_stays_text() {
     let stage = Stage::with(Config { client_id: HOSTILE.to_owned(), ..Config::default() }).await;
-    let page = stage.get(&Ask::of(Platform::Google).set("client_id", HOSTILE).page()).await;
+    let page = stage.get(&AuthorizationRequest::of(Platform::Google).set("client_id", HOSTILE).page()).await;
     assert_eq!(page.status, 200);
     assert!(!page.text.contains("<script") && page.text.contains(HARMLESS), "{}", page.text);
 }
@@ -58,8 +58,8 @@ async fn the_name_of_the_client_stays_text() {
 #[tokio::test]
 async fn any_text_is_a_valid_account_name() {
     let stage = Stage::start().await;
-    let ask = Ask::of(Platform::Mastodon).set("account", HOSTILE).set("email", "ada@example.com");
-    let tokens = stage.sign_in(&ask).await;
+    let request = AuthorizationRequest::of(Platform::Mastodon).set("account", HOSTILE).set("email", "ada@example.com");
+    let tokens = stage.sign_in(&request).await;
     let profile = stage.read("mastodon/api/v1/accounts/verify_credentials", &tokens.access).await.json();
     assert_eq!(profile["username"], HOSTILE);
     let name = "%22%3E%3Cscript%3Ealert%28%27x%27%29%3C%2Fscript%3E%26amp%3B";
@@ -69,8 +69,8 @@ async fn any_text_is_a_valid_account_name() {
 #[tokio::test]
 async fn the_consent_page_contains_the_parameters_that_the_form_must_send() {
     let stage = Stage::start().await;
-    let ask = Ask::of(Platform::Gitlab);
-    let page = stage.get(&ask.page()).await.text;
+    let request = AuthorizationRequest::of(Platform::Gitlab);
+    let page = stage.get(&request.page()).await.text;
     // As a browser does: every hidden field, the default account, and the pressed button.
     let mut fields: Vec<(&str, &str)> = page
         .lines()
@@ -78,7 +78,7 @@ async fn the_consent_page_contains_the_parameters_that_the_form_must_send() {
         .collect();
     assert_eq!(fields.len(), 8);
     fields.extend([("account", "ada"), ("email", ""), ("decision", "approve")]);
-    let code = stage.form(&ask.path(), &fields).await.redirected()["code"].clone();
+    let code = stage.form(&request.path(), &fields).await.redirected()["code"].clone();
     let (_, claims) = stage.redeem(Platform::Gitlab, &code).await.tokens().id_token();
     assert_eq!((claims["nonce"].as_str(), claims["email"].as_str()), (Some("the-nonce"), Some("ada@example.com")));
 }

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use crate::support::{Answer, Ask, POSTING, Stage, post};
+use crate::support::{Answer, AuthorizationRequest, POSTING, Stage, post};
 
 /// An account that may post.
 struct Author {
@@ -17,7 +17,7 @@ struct Author {
 
 impl Stage {
     async fn author(&self, platform: Platform, account: &str) -> Author {
-        let tokens = self.sign_in(&Ask::of(platform).set("account", account)).await;
+        let tokens = self.sign_in(&AuthorizationRequest::of(platform).set("account", account)).await;
         let subject = if platform == Platform::Linkedin { tokens.id_token().1["sub"].as_str().unwrap().to_owned() } else { String::new() };
         Author { token: tokens.access, subject }
     }
@@ -115,7 +115,7 @@ async fn a_token_without_the_right_scope_posts_nothing() {
         (Platform::X, "tweet.read", "tweet.write"),
         (Platform::Linkedin, "openid", "w_member_social"),
     ] {
-        let tokens = stage.sign_in(&Ask::of(platform).set("scope", scope)).await;
+        let tokens = stage.sign_in(&AuthorizationRequest::of(platform).set("scope", scope)).await;
         let answer = stage.post(platform, &Author { token: tokens.access, subject: String::new() }, "no", None).await;
         assert_eq!(answer.status, 403);
         let challenge = answer.header("www-authenticate");
@@ -128,7 +128,7 @@ async fn a_token_without_the_right_scope_posts_nothing() {
         let counts = stage.counts(platform).await;
         assert_eq!((counts.post_requests, counts.refused), (2, 2));
     }
-    let tokens = stage.sign_in(&Ask::of(Platform::Mastodon).set("scope", "write")).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon).set("scope", "write")).await;
     let author = Author { token: tokens.access, subject: String::new() };
     assert_eq!(stage.post(Platform::Mastodon, &author, "yes", None).await.status, 200);
 }
@@ -184,7 +184,7 @@ async fn linkedin_requires_a_version_and_the_account_as_author() {
     assert_eq!(with(None, Some("2.0.0")).await, 400);
     assert_eq!(with(Some("June"), Some("2.0.0")).await, 426);
     assert_eq!(with(Some("202506"), None).await, 400);
-    let reader = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    let reader = stage.sign_in(&AuthorizationRequest::of(Platform::Linkedin)).await;
     let followers = stage.request(Method::GET, "linkedin/rest/memberFollowersCount?q=me").bearer_auth(&reader.access);
     assert_eq!(Answer::of(followers).await.status, 400);
     let somebody_else = post(Platform::Linkedin, "1", "text").1;

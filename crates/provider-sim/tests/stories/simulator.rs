@@ -9,14 +9,14 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::{Ask, Stage, eventually};
+use crate::support::{AuthorizationRequest, Stage, eventually};
 
 #[tokio::test]
 async fn two_simulators_share_no_state() {
     let (one, other) = (Stage::start().await, Stage::start().await);
     assert_ne!(one.simulator.address(), other.simulator.address());
     one.turn(Platform::Google, json!({ "latency_ms": 1 })).await;
-    let tokens = one.sign_in(&Ask::of(Platform::Google)).await;
+    let tokens = one.sign_in(&AuthorizationRequest::of(Platform::Google)).await;
     assert!(!other.takes(Platform::Google, &tokens.access).await);
     assert_eq!(other.get("knobs").await.json()["google"]["latency_ms"], 0);
     assert_eq!(other.counts(Platform::Google).await.tokens, 0);
@@ -41,7 +41,7 @@ async fn browsers_and_programs_may_use_different_names_for_it() {
         assert_eq!(document[field], expected, "{field}");
     }
     assert_eq!(document["authorization_response_iss_parameter_supported"], true);
-    let parameters = stage.consent(&Ask::of(Platform::Google)).await.redirected();
+    let parameters = stage.consent(&AuthorizationRequest::of(Platform::Google)).await.redirected();
     assert_eq!(parameters["iss"], public);
     let (_, claims) = stage.redeem(Platform::Google, &parameters["code"]).await.tokens().id_token();
     assert_eq!(claims["iss"], public);
@@ -60,9 +60,9 @@ fn the_default_public_url_is_localhost_with_the_fixed_local_port() {
 async fn the_redirect_uri_follows_from_the_callback_base() {
     let config = Config { callback_base: "https://vitrine.example/api/oauth/".parse().unwrap(), ..Config::default() };
     let stage = Stage::with(config).await;
-    let ask = Ask::of(Platform::X);
-    assert_eq!(stage.get(&ask.page()).await.status, 400);
-    assert_eq!(stage.get(&ask.set("redirect_uri", "https://vitrine.example/api/oauth/x/callback").page()).await.status, 200);
+    let request = AuthorizationRequest::of(Platform::X);
+    assert_eq!(stage.get(&request.page()).await.status, 400);
+    assert_eq!(stage.get(&request.set("redirect_uri", "https://vitrine.example/api/oauth/x/callback").page()).await.status, 200);
 }
 
 #[tokio::test]
@@ -73,8 +73,8 @@ async fn it_starts_with_the_knobs_of_a_file_and_refuses_an_invalid_or_missing_on
         Simulator::start(Config { knobs_file: Some(path.clone()), ..Config::default() }).await
     };
     let stage = Stage::of(start(r#"{ "google": { "token_s": 5 } }"#).await.unwrap());
-    assert_eq!(stage.sign_in(&Ask::of(Platform::Google)).await.answer["expires_in"], 5);
-    assert_eq!(stage.sign_in(&Ask::of(Platform::Gitlab)).await.answer["expires_in"], 3600);
+    assert_eq!(stage.sign_in(&AuthorizationRequest::of(Platform::Google)).await.answer["expires_in"], 5);
+    assert_eq!(stage.sign_in(&AuthorizationRequest::of(Platform::Gitlab)).await.answer["expires_in"], 3600);
     for (text, about) in
         [(r#"{ "orkut": {} }"#, "orkut"), (r#"{ "google": { "delay": 1 } }"#, "delay"), (r#"{ "x": { "lie": "nonce" } }"#, "lie")]
     {
@@ -104,7 +104,7 @@ async fn dropping_it_ends_it_even_while_a_platform_hangs() {
 async fn stopping_it_finishes_requests_in_flight() {
     let stage = Stage::start().await;
     let address = stage.simulator.address();
-    let tokens = stage.sign_in(&Ask::of(Platform::X)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::X)).await;
     stage.turn(Platform::X, json!({ "latency_ms": 500 })).await;
     let request = Client::new().post(stage.simulator.url("x/2/tweets")).bearer_auth(&tokens.access).json(&json!({ "text": "late" }));
     let late = tokio::spawn(request.send());

@@ -34,7 +34,7 @@ pub struct Answer {
 
 /// An authorization request and the owner's decision: names and values, all of them valid by default.
 #[derive(Clone)]
-pub struct Ask {
+pub struct AuthorizationRequest {
     pub platform: Platform,
     fields: BTreeMap<&'static str, String>,
 }
@@ -87,13 +87,13 @@ impl Stage {
     }
 
     /// Submits the consent page's form.
-    pub async fn consent(&self, ask: &Ask) -> Answer {
-        Answer::of(self.request(Method::POST, &ask.path()).form(&ask.fields)).await
+    pub async fn consent(&self, request: &AuthorizationRequest) -> Answer {
+        Answer::of(self.request(Method::POST, &request.path()).form(&request.fields)).await
     }
 
     /// A code from an approved request.
-    pub async fn code(&self, ask: &Ask) -> String {
-        self.consent(ask).await.redirected()["code"].clone()
+    pub async fn code(&self, request: &AuthorizationRequest) -> String {
+        self.consent(request).await.redirected()["code"].clone()
     }
 
     /// A call of the token endpoint with valid client authentication.
@@ -118,9 +118,9 @@ impl Stage {
     }
 
     /// The whole flow from consent to tokens.
-    pub async fn sign_in(&self, ask: &Ask) -> Tokens {
-        let code = self.code(ask).await;
-        self.redeem(ask.platform, &code).await.tokens()
+    pub async fn sign_in(&self, request: &AuthorizationRequest) -> Tokens {
+        let code = self.code(request).await;
+        self.redeem(request.platform, &code).await.tokens()
     }
 
     /// Sends a GET with a token.
@@ -148,7 +148,7 @@ impl Stage {
     }
 }
 
-impl Ask {
+impl AuthorizationRequest {
     pub fn of(platform: Platform) -> Self {
         let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
         let scope = match platform {

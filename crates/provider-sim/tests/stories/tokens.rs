@@ -4,13 +4,13 @@ use provider_sim::Platform;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, Ask, Stage, VERIFIER, redirect_uri};
+use crate::support::{Answer, AuthorizationRequest, Stage, VERIFIER, redirect_uri};
 
 #[tokio::test]
 async fn a_login_on_every_platform_returns_valid_tokens() {
     let stage = Stage::start().await;
     for platform in Platform::ALL {
-        let code = stage.code(&Ask::of(platform)).await;
+        let code = stage.code(&AuthorizationRequest::of(platform)).await;
         let answer = stage.redeem(platform, &code).await;
         assert_eq!((answer.header("cache-control"), answer.header("pragma")), ("no-store", "no-cache"));
         let tokens = answer.tokens();
@@ -25,7 +25,7 @@ async fn a_login_on_every_platform_returns_valid_tokens() {
 async fn an_identity_follows_from_platform_and_account_only() {
     let (one, other) = (Stage::start().await, Stage::start().await);
     let subject = async |stage: &Stage, platform, account| {
-        let tokens = stage.sign_in(&Ask::of(platform).set("account", account)).await;
+        let tokens = stage.sign_in(&AuthorizationRequest::of(platform).set("account", account)).await;
         stage.read(&format!("{}/oauth/userinfo", Platform::name(platform)), &tokens.access).await.json()["sub"].clone()
     };
     let ada = subject(&one, Platform::Google, "ada").await;
@@ -38,14 +38,14 @@ async fn an_identity_follows_from_platform_and_account_only() {
 #[tokio::test]
 async fn each_api_returns_the_identity_in_its_own_format() {
     let stage = Stage::start().await;
-    let github = stage.sign_in(&Ask::of(Platform::Github).set("email", "ada@lovelace.example")).await;
+    let github = stage.sign_in(&AuthorizationRequest::of(Platform::Github).set("email", "ada@lovelace.example")).await;
     let user = stage.read("github/user", &github.access).await.json();
     assert!(user["id"].is_u64());
     assert_eq!((&user["login"], &user["name"], &user["email"]), (&json!("ada"), &json!("Ada"), &Value::Null));
     let emails = stage.read("github/user/emails", &github.access).await.json();
     assert_eq!(emails, json!([{ "email": "ada@lovelace.example", "primary": true, "verified": true, "visibility": "private" }]));
 
-    let mastodon = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
+    let mastodon = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     let account = stage.read("mastodon/api/v1/accounts/verify_credentials", &mastodon.access).await.json();
     assert_eq!((&account["username"], &account["acct"], &account["display_name"]), (&json!("ada"), &json!("ada"), &json!("Ada")));
     assert!(account["id"].is_string());
@@ -53,7 +53,7 @@ async fn each_api_returns_the_identity_in_its_own_format() {
         assert!(account[figure].is_u64(), "{figure}");
     }
 
-    let x = stage.sign_in(&Ask::of(Platform::X)).await;
+    let x = stage.sign_in(&AuthorizationRequest::of(Platform::X)).await;
     let plain = stage.read("x/2/users/me", &x.access).await.json();
     assert_eq!(plain["data"].as_object().unwrap().keys().collect::<Vec<_>>(), ["id", "name", "username"]);
     let metrics = stage.read("x/2/users/me?user.fields=public_metrics", &x.access).await.json()["data"]["public_metrics"].clone();
@@ -61,7 +61,7 @@ async fn each_api_returns_the_identity_in_its_own_format() {
         assert!(metrics[figure].is_u64(), "{figure}");
     }
 
-    let linkedin = stage.sign_in(&Ask::of(Platform::Linkedin)).await;
+    let linkedin = stage.sign_in(&AuthorizationRequest::of(Platform::Linkedin)).await;
     let followers = stage.read("linkedin/rest/memberFollowersCount?q=me", &linkedin.access).await.json();
     assert!(followers["elements"][0]["memberFollowersCount"].is_u64());
 }
@@ -69,7 +69,7 @@ async fn each_api_returns_the_identity_in_its_own_format() {
 #[tokio::test]
 async fn a_wrong_verifier_is_refused_and_uses_the_code_up() {
     let stage = Stage::start().await;
-    let code = stage.code(&Ask::of(Platform::X)).await;
+    let code = stage.code(&AuthorizationRequest::of(Platform::X)).await;
     let redirect_uri = redirect_uri(Platform::X);
     let attempt = async |verifier: &str| {
         let fields = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", &redirect_uri), ("code_verifier", verifier)];
@@ -86,7 +86,7 @@ async fn a_wrong_verifier_is_refused_and_uses_the_code_up() {
 #[tokio::test]
 async fn a_reused_code_revokes_its_tokens() {
     let stage = Stage::start().await;
-    let code = stage.code(&Ask::of(Platform::Google)).await;
+    let code = stage.code(&AuthorizationRequest::of(Platform::Google)).await;
     let tokens = stage.redeem(Platform::Google, &code).await.tokens();
     let fresh = stage.refresh(Platform::Google, &tokens.refresh).await.tokens();
     assert!(stage.takes(Platform::Google, &fresh.access).await);
@@ -102,7 +102,7 @@ async fn a_reused_code_revokes_its_tokens() {
 #[tokio::test]
 async fn a_code_is_for_the_platform_and_the_address_that_it_was_sent_to() {
     let stage = Stage::start().await;
-    let code = stage.code(&Ask::of(Platform::Github)).await;
+    let code = stage.code(&AuthorizationRequest::of(Platform::Github)).await;
     stage.redeem(Platform::Gitlab, &code).await.is_refusal(400, "invalid_grant");
     let elsewhere = [
         ("grant_type", "authorization_code"),
@@ -116,7 +116,7 @@ async fn a_code_is_for_the_platform_and_the_address_that_it_was_sent_to() {
 #[tokio::test]
 async fn a_refresh_returns_new_tokens_and_an_id_token_without_a_nonce() {
     let stage = Stage::start().await;
-    let first = stage.sign_in(&Ask::of(Platform::Google)).await;
+    let first = stage.sign_in(&AuthorizationRequest::of(Platform::Google)).await;
     let second = stage.refresh(Platform::Google, &first.refresh).await.tokens();
     assert_ne!((&first.access, &first.refresh), (&second.access, &second.refresh));
     assert!(stage.takes(Platform::Google, &first.access).await, "the old access token stays valid until it expires");
@@ -129,8 +129,8 @@ async fn a_refresh_returns_new_tokens_and_an_id_token_without_a_nonce() {
 #[tokio::test]
 async fn a_reused_refresh_token_revokes_only_its_family() {
     let stage = Stage::start().await;
-    let other = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
-    let first = stage.sign_in(&Ask::of(Platform::Mastodon)).await;
+    let other = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
+    let first = stage.sign_in(&AuthorizationRequest::of(Platform::Mastodon)).await;
     let second = stage.refresh(Platform::Mastodon, &first.refresh).await.tokens();
     stage.refresh(Platform::Mastodon, &first.refresh).await.is_refusal(400, "invalid_grant");
 
@@ -146,8 +146,8 @@ async fn a_reused_refresh_token_revokes_only_its_family() {
 #[tokio::test]
 async fn a_refresh_may_request_fewer_scopes_and_never_more() {
     let stage = Stage::start().await;
-    let ask = Ask::of(Platform::X).set("scope", "users.read tweet.write");
-    let mut tokens = stage.sign_in(&ask).await;
+    let request = AuthorizationRequest::of(Platform::X).set("scope", "users.read tweet.write");
+    let mut tokens = stage.sign_in(&request).await;
     let refresh = async |token: &str, scope: &str| {
         stage.token(Platform::X, &[("grant_type", "refresh_token"), ("refresh_token", token), ("scope", scope)]).await
     };
@@ -161,7 +161,7 @@ async fn a_refresh_may_request_fewer_scopes_and_never_more() {
 #[tokio::test]
 async fn a_revoked_token_is_refused_everywhere() {
     let stage = Stage::start().await;
-    let tokens = stage.sign_in(&Ask::of(Platform::Gitlab)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Gitlab)).await;
     assert_eq!(stage.revoke(Platform::Gitlab, &tokens.access).await.status, 200);
     assert!(!stage.takes(Platform::Gitlab, &tokens.access).await);
 
@@ -178,7 +178,7 @@ async fn a_revoked_token_is_refused_everywhere() {
 async fn an_access_token_expires_after_the_lifetime_in_the_knob() {
     let stage = Stage::start().await;
     stage.turn(Platform::Google, json!({ "token_s": 0 })).await;
-    let tokens = stage.sign_in(&Ask::of(Platform::Google)).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Google)).await;
     assert_eq!(tokens.answer["expires_in"], 0);
     let answer = stage.read("google/oauth/userinfo", &tokens.access).await;
     assert_eq!(answer.status, 401);
@@ -192,7 +192,7 @@ async fn an_access_token_expires_after_the_lifetime_in_the_knob() {
 #[tokio::test]
 async fn only_a_client_that_authenticates_by_one_method_gets_tokens() {
     let stage = Stage::start().await;
-    let code = stage.code(&Ask::of(Platform::Github)).await;
+    let code = stage.code(&AuthorizationRequest::of(Platform::Github)).await;
     let redirect_uri = redirect_uri(Platform::Github);
     let form = [("grant_type", "authorization_code"), ("code", &*code), ("redirect_uri", &redirect_uri), ("code_verifier", VERIFIER)];
     let with = |more: &[(&'static str, &'static str)]| [&form, more].concat();
@@ -235,7 +235,7 @@ async fn a_call_outside_the_protocol_is_refused() {
 async fn userinfo_returns_the_claims_that_the_scopes_allow() {
     let stage = Stage::start().await;
     let keys = async |scope: &str| {
-        let tokens = stage.sign_in(&Ask::of(Platform::Google).set("scope", scope)).await;
+        let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Google).set("scope", scope)).await;
         let answer = stage.read("google/oauth/userinfo", &tokens.access).await;
         answer.json().as_object().unwrap().keys().cloned().collect::<Vec<_>>()
     };
@@ -243,7 +243,7 @@ async fn userinfo_returns_the_claims_that_the_scopes_allow() {
     assert_eq!(keys("openid email").await, ["email", "email_verified", "sub"]);
     assert_eq!(keys("openid profile").await, ["name", "preferred_username", "sub"]);
 
-    let tokens = stage.sign_in(&Ask::of(Platform::Google).set("scope", "email")).await;
+    let tokens = stage.sign_in(&AuthorizationRequest::of(Platform::Google).set("scope", "email")).await;
     assert_eq!(tokens.answer.get("id_token"), None, "without the scope openid there is no ID token");
     let answer = stage.read("google/oauth/userinfo", &tokens.access).await;
     assert_eq!(answer.status, 403);

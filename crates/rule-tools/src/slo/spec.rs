@@ -73,15 +73,15 @@ pub struct Alerting {
     /// Annotations beside the description.
     pub annotations: Texts,
     /// The alert that pages somebody.
-    pub page_alert: Told,
+    pub page_alert: AlertLabels,
     /// The alert that is handled within days.
-    pub ticket_alert: Told,
+    pub ticket_alert: AlertLabels,
 }
 
 /// The labels of an alert of one urgency.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Told {
+pub struct AlertLabels {
     /// Labels of the alert.
     pub labels: Texts,
 }
