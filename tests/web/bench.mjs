@@ -62,7 +62,7 @@ export class Bench {
   }
 
   /** Runs a story; returns its note or its error. */
-  async tell(story) {
+  async run(story) {
     try {
       const note = await story(this);
       for (const { complaints, forgives } of this.#visitors) {

@@ -18,8 +18,8 @@ import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
 // The visits stories compare exact counts of all replicas, so no other story may have open pages: they run first.
-const told = [visits, speed, journey, changes, together, plain, signing, faults, keyboard, policy, accessibility, screenshots];
-const all = Object.assign({}, ...told);
+const stories = [visits, speed, journey, changes, together, plain, signing, faults, keyboard, policy, accessibility, screenshots];
+const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';
 
 const pictures = process.env.SCREENSHOTS;
@@ -29,7 +29,7 @@ const bench = await Bench.open(process.env);
 let [passed, failed] = [0, 0];
 for (const [name, story] of Object.entries(all).filter(([name]) => name.includes(wanted))) {
   const start = performance.now();
-  const { note, error } = await bench.tell(story);
+  const { note, error } = await bench.run(story);
   const seconds = ((performance.now() - start) / 1000).toFixed(1);
   if (error) {
     failed += 1;

@@ -5,7 +5,7 @@ import type { State } from './socket';
 
 const texts: Readonly<Record<State, string>> = {
   connected: 'Live: changes appear automatically.',
-  away: 'Connection lost. Reconnecting …',
+  disconnected: 'Connection lost. Reconnecting …',
   moving: 'This replica is shutting down. Switching to another one …',
 };
 

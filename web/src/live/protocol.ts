@@ -24,7 +24,7 @@ export interface Person {
 export type Ack<T = unknown> = T | { readonly error: Problem };
 
 /** Events that a page receives. */
-export interface Heard {
+export interface ServerEvents {
   logout: (event: { readonly reason: string }) => void;
   'project:changed': (event: { readonly project_id: string; readonly change: string; readonly version?: number }) => void;
   'env:status': (event: Status & { readonly project_id: string; readonly version: number }) => void;
@@ -40,7 +40,7 @@ export interface Heard {
 type Sends<Payload, Answer = unknown> = (payload: Payload, ack: (answer: Ack<Answer>) => void) => void;
 
 /** Events that a page sends. */
-export interface Said {
+export interface ClientEvents {
   'project:subscribe': Sends<{ readonly project_id: string }>;
   'env:subscribe': Sends<{ readonly environment_id: string; readonly last_seq?: number }, Status>;
   'session:open': Sends<{ readonly session_id: string; readonly cols: number; readonly rows: number }>;

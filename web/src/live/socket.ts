@@ -4,10 +4,10 @@ import { io, type Socket } from 'socket.io-client';
 
 import { isActing } from '../dom';
 import { loginAddress } from '../page';
-import type { Heard, Said } from './protocol';
+import type { ServerEvents, ClientEvents } from './protocol';
 
-export type Live = Socket<Heard, Said>;
-export type State = 'connected' | 'away' | 'moving';
+export type Live = Socket<ServerEvents, ClientEvents>;
+export type State = 'connected' | 'disconnected' | 'moving';
 
 /** Delay before a reconnect, in milliseconds, when the service announced none. */
 const LATER = 5_000;
