@@ -8,7 +8,7 @@ import { startDeliveries } from './live/deliveries';
 import { startLog } from './live/log';
 import { startPresence } from './live/presence';
 import { connect } from './live/socket';
-import { showEnvironment, startStatus } from './live/status';
+import { startStatus } from './live/status';
 import { subscribeToEnvironment, subscribeToProject } from './live/subscribe';
 import { startTerminal } from './live/terminals';
 
@@ -30,7 +30,7 @@ export function startLive(): void {
   const logged = new Set(logs.map((log) => log.dataset['environment']));
   for (const { dataset } of all('[data-live][data-environment]')) {
     if (dataset['environment'] && !logged.has(dataset['environment'])) {
-      subscribeToEnvironment(socket, dataset['environment'], () => 0, showEnvironment);
+      subscribeToEnvironment(socket, dataset['environment'], () => 0);
     }
   }
   for (const section of all('[data-terminal]')) {

@@ -29,6 +29,29 @@ export const together = {
     await guest.page.locator(`[data-status-of="${environment}"].status-stopped`).waitFor();
     await action(owner.page, 'POST', '/api/environments/{id}/start').filter({ visible: true }).waitFor();
   },
+
+  'together: a list that is older than an event does not hide the event': async (bench) => {
+    const { owner, guest, id } = await two(bench);
+    const environment = await runEnvironment(owner, id);
+    const [listed, shown] = [deferred(), deferred()];
+    await guest.page.route('**/environments?limit=100', async (route) => {
+      const response = await route.fetch();
+      listed.resolve();
+      await shown.promise;
+      await route.fulfill({ response });
+    });
+    await guest.page.goto(`/studio/projects/${id}`);
+    await Promise.all([listed.promise, guest.page.locator('[data-presence] li').first().waitFor()]);
+    await call(owner, 'POST', `/api/environments/${environment}/stop`);
+    const stopped = guest.page.locator(`[data-status-of="${environment}"].status-stopped`);
+    await stopped.waitFor();
+    const answered = guest.page.waitForResponse('**/environments?limit=100');
+    shown.resolve();
+    await (await answered).finished();
+    // The page handles a response in a task; this one comes later.
+    await guest.page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
+    assert.equal(await stopped.count(), 1);
+  },
 };
 
 /** The owner of a project and a guest who is a member. */
@@ -51,4 +74,11 @@ async function elsewhere(visitor, replica, path) {
     return { done: found !== replica, seen: found };
   });
   return found;
+}
+
+/** A promise that is resolved from outside. */
+function deferred() {
+  let resolve;
+  const promise = new Promise((done) => (resolve = done));
+  return { promise, resolve };
 }

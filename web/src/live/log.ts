@@ -3,7 +3,6 @@
 import { make, nearest } from '../dom';
 import type { LogEntry } from './protocol';
 import type { Live } from './socket';
-import { showEnvironment } from './status';
 import { subscribeToEnvironment } from './subscribe';
 
 /** Maximum number of lines on the page; the oldest are removed. */
@@ -53,7 +52,7 @@ export function startLog(socket: Live, log: HTMLElement): void {
       toEnd();
     }
   });
-  subscribeToEnvironment(socket, environment, () => last, showEnvironment);
+  subscribeToEnvironment(socket, environment, () => last);
 }
 
 function line({ seq, stream, line: text, at }: LogEntry): HTMLElement {

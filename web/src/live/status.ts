@@ -13,9 +13,11 @@ interface Listed {
   readonly items: readonly { readonly id: string; readonly status: string; readonly last_error: string | null }[];
 }
 
+/** The version of the last event of each environment. */
+const versions = new Map<string, number>();
+
 /** Tracks every environment on the page. Each connect reloads the list, to catch up on missed events. */
 export function startStatus(socket: Live, project: string | undefined): void {
-  const versions = new Map<string, number>();
   socket.on('env:status', (event) => {
     if (event.version < (versions.get(event.environment_id) ?? 0)) {
       return;
@@ -31,15 +33,27 @@ export function startStatus(socket: Live, project: string | undefined): void {
     return;
   }
   socket.on('connect', async () => {
+    const show = showUnlessChanged();
     const answer = await read<Listed>(ENDPOINT, `/api/projects/${project}/environments?limit=100`);
     for (const { id, ...environment } of answer.problem ? [] : answer.data.items) {
-      showEnvironment({ environment_id: id, ...environment });
+      show({ environment_id: id, ...environment });
     }
   });
 }
 
+/** Returns a function that shows the status in the answer to a request that is sent now, unless an event arrives first: the answer has no
+ * version and may be older. */
+export function showUnlessChanged(): (status: Status) => void {
+  const before = new Map(versions);
+  return (status) => {
+    if (versions.get(status.environment_id) === before.get(status.environment_id)) {
+      showEnvironment(status);
+    }
+  };
+}
+
 /** Shows a status everywhere on the page. */
-export function showEnvironment({ environment_id: id, status, last_error }: Status): void {
+function showEnvironment({ environment_id: id, status, last_error }: Status): void {
   for (const chip of all(`[data-status-of="${CSS.escape(id)}"]`)) {
     showStatus(chip, status);
   }

@@ -1,7 +1,8 @@
 // Subscriptions to projects and environments. A subscription ends with its connection, so every connect subscribes again.
 
-import { problemOf, type Ack, type Status } from './protocol';
+import { problemOf, type Ack } from './protocol';
 import type { Live } from './socket';
+import { showUnlessChanged } from './status';
 import { toast } from './toast';
 
 /** Subscribes to a project on every connect. */
@@ -11,19 +12,15 @@ export function subscribeToProject(socket: Live, project_id: string): void {
   });
 }
 
-/** Subscribes to an environment on every connect. `last` returns the number of the last log line on the page, or 0. `answered` is
- * called with the environment's status. */
-export function subscribeToEnvironment(
-  socket: Live,
-  environment_id: string,
-  last: () => number,
-  answered: (status: Status) => void,
-): void {
+/** Subscribes to an environment on every connect, and shows its status. `last` returns the number of the last log line on the page, or
+ * 0. */
+export function subscribeToEnvironment(socket: Live, environment_id: string, last: () => number): void {
   socket.on('connect', () => {
+    const show = showUnlessChanged();
     const last_seq = last();
     socket.emit('env:subscribe', last_seq > 0 ? { environment_id, last_seq } : { environment_id }, (answer) => {
       if (granted(answer)) {
-        answered(answer);
+        show(answer);
       }
     });
   });
