@@ -14,11 +14,12 @@ import { policy } from './stories/policy.mjs';
 import { screenshots } from './stories/screenshots.mjs';
 import { signing } from './stories/signing.mjs';
 import { speed } from './stories/speed.mjs';
+import { terminals } from './stories/terminals.mjs';
 import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
 // The visits stories compare exact counts of all replicas, so no other story may have open pages: they run first.
-const stories = [visits, speed, journey, changes, together, plain, signing, faults, keyboard, policy, accessibility, screenshots];
+const stories = [visits, speed, journey, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';
 

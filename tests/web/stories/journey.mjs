@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { until } from '../bench.mjs';
 import { action, logIn, submit } from '../forms.mjs';
 import { consent, freshEmail, PASSWORD } from '../people.mjs';
+import { openTerminal, terminalShows } from '../terminal.mjs';
 
 /** A name that is unique in the showcase. */
 const NAME = `Difference Engine ${Date.now()}`;
@@ -57,20 +58,9 @@ async function readLog(page) {
 }
 
 async function useTerminal(page) {
-  await page.locator('[data-open-terminal=shell]').click();
-  const terminal = page.locator('[data-terminal] .xterm');
-  await terminal.waitFor();
-  const rows = terminal.locator('.xterm-rows');
-  const shows = (what, matches) =>
-    until(`the terminal shows ${what}`, async () => {
-      const seen = await rows.innerText();
-      return { done: matches(seen), seen };
-    });
-  await shows('a prompt', (text) => text.includes('$'));
-  await terminal.locator('textarea').focus();
+  await openTerminal(page);
   await page.keyboard.type('echo hello\n');
-  // The echo of the input, then the output.
-  await shows('hello twice', (text) => text.split('hello').length === 3);
+  await terminalShows(page, 'the echo of the input, then the output', (text) => text.split('hello').length === 3);
   await page.locator('[data-close-terminal]').click();
 }
 

@@ -6,11 +6,15 @@ import { clearProblem, showProblem, type Problem } from '../problem';
 import type { Screen } from '../terminal';
 import { problemOf } from './protocol';
 import type { Live } from './socket';
-import { Typing } from './typing';
+import { Typing, type Outcome } from './typing';
 
 const ENDPOINT = '/api/environments/{id}/sessions';
 /** Timeout of an event in milliseconds; the socket may be disconnected. */
 const PATIENCE = 10_000;
+
+/** The status of a refusal that ends by itself: the program reads more slowly than the user types. */
+const TOO_MANY = 429;
+const OPEN = 'Open. Press Ctrl + Shift + ↑ to leave the terminal.';
 
 const reasons: Readonly<Record<string, string>> = {
   exited: 'The program has ended.',
@@ -121,19 +125,35 @@ class Terminal {
       this.#end('The terminal could not be opened.');
       showProblem(this.section, problem);
     } else {
-      this.#line.textContent = 'Open. Press Ctrl + Shift + ↑ to leave the terminal.';
+      this.#line.textContent = OPEN;
       this.#showButtons();
       screen.focus();
     }
   }
 
-  async #type(data: string): Promise<void> {
+  async #type(data: string): Promise<Outcome> {
     const id = this.#session?.id;
-    if (id !== undefined) {
-      const problem = await this.#ask(() => this.socket.timeout(PATIENCE).emitWithAck('session:input', { session_id: id, data }));
-      if (problem && this.#session) {
-        this.#line.textContent = `Input not sent: ${problem.title.toLowerCase()}.`;
-      }
+    if (id === undefined) {
+      return 'stop';
+    }
+    const problem = await this.#ask(() => this.socket.timeout(PATIENCE).emitWithAck('session:input', { session_id: id, data }));
+    const outcome = !problem ? 'sent' : problem.status === TOO_MANY ? 'repeat' : 'stop';
+    if (id === this.#session?.id) {
+      this.#showInput(outcome, problem);
+    }
+    return outcome;
+  }
+
+  /** Says whether the terminal receives the input. */
+  #showInput(outcome: Outcome, problem: Problem | undefined): void {
+    const why = problem?.title.toLowerCase();
+    const text = {
+      sent: OPEN,
+      repeat: `Input is delayed: ${why}. Trying again …`,
+      stop: `Input is lost: ${why}. Check the terminal before you continue.`,
+    }[outcome];
+    if (this.#line.textContent !== text) {
+      this.#line.textContent = text;
     }
   }
 

@@ -1,15 +1,21 @@
-// Sends terminal input in order, one chunk at a time. Input that arrives while a chunk is in flight is added to the next chunk, so a slow
-// connection sends fewer and larger chunks.
+// Sends terminal input in order and without gaps, one chunk at a time. Input that arrives while a chunk is in flight is added to the next
+// chunk, so a slow connection sends fewer and larger chunks.
 
 /** Maximum number of characters in a chunk. UTF-8 needs at most four bytes for each, and an event may contain 16 KiB. */
 const PIECE = 4_096;
+
+/** Pause in milliseconds before a chunk is sent again. */
+const PAUSE = 1_000;
+
+/** The outcome of sending a chunk: the terminal has it, it must be sent again, or nothing may follow it. */
+export type Outcome = 'sent' | 'repeat' | 'stop';
 
 /** Sends text through `send`, which resolves when the service has acknowledged or refused it, or after a timeout. */
 export class Typing {
   #waiting: string[] = [];
   #busy = false;
 
-  constructor(private readonly send: (data: string) => Promise<void>) {}
+  constructor(private readonly send: (data: string) => Promise<Outcome>) {}
 
   /** Queues input. */
   add(text: string): void {
@@ -27,7 +33,19 @@ export class Typing {
   async #run(): Promise<void> {
     this.#busy = true;
     while (this.#waiting.length > 0) {
-      await this.send(this.#waiting.splice(0, PIECE).join(''));
+      const waiting = this.#waiting;
+      const outcome = await this.send(waiting.slice(0, PIECE).join(''));
+      if (waiting !== this.#waiting) {
+        // The input was discarded meanwhile; what follows is other input.
+        continue;
+      }
+      if (outcome === 'sent') {
+        waiting.splice(0, PIECE);
+      } else if (outcome === 'repeat') {
+        await new Promise((resolve) => setTimeout(resolve, PAUSE));
+      } else {
+        this.clear();
+      }
     }
     this.#busy = false;
   }
