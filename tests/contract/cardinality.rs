@@ -210,8 +210,7 @@ fn is_of(selector: &Selector, job: &str) -> bool {
     match selector.matchers.iter().find(|(label, _, _)| label == "job") {
         Some((_, operator, value)) if operator == "=~" => regex_lite::Regex::new(&format!("^(?:{value})$")).unwrap().is_match(job),
         Some((_, _, value)) => value == job,
-        // Metric names begin with their program's name; Postgres' exporter uses a short form.
-        None => selector.metric.starts_with(if job == "postgres" { "pg" } else { job }),
+        None => selector.metric.starts_with(prefix(job)),
     }
 }
 
@@ -242,7 +241,7 @@ fn relabelling_keeps_exactly_the_selected_metrics() {
     }
 }
 
-/// The prefix of a job's own metrics.
+/// The prefix of a job's own metrics: its program's name. Postgres' exporter uses a short form.
 fn prefix(job: &str) -> &str {
     if job == "postgres" { "pg_" } else { job }
 }

@@ -36,6 +36,11 @@ fn faults(rule: &Value, labels: &BTreeMap<String, BTreeSet<String>>) -> Vec<Stri
                 faults.push(format!("{source} or {target} is not an alert"));
                 continue;
             };
+            let is_identity = |label: &&&str| !ORIGIN.contains(label) && !NOT_A_TARGET.contains(label);
+            for label in equal.iter().filter(is_identity) {
+                let lacking = [(&source, of_source), (&target, of_target)].into_iter().filter(|(_, labels)| !labels.contains(*label));
+                faults.extend(lacking.map(|(alert, _)| format!("{alert} has no {label}, so {source} never inhibits {target}")));
+            }
             for label in of_source.iter().filter(|label| !equal.contains(label.as_str())) {
                 let what = if of_target.contains(label) { "of another" } else { "without an" };
                 faults.push(format!("{source} inhibits {target} {what} {label}"));
@@ -131,6 +136,9 @@ fn a_rule_that_omits_the_target_is_reported() {
     assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse inhibits All without an instance"]);
     let missing = rule(&[worse, there], &[bad], &["cluster", "environment", "instance"]);
     assert_eq!(missing, ["treats two missing labels instance as equal"]);
+    let table = r#"table!="""#;
+    let without = rule(&[worse, there, table], &[bad, there, table], &["cluster", "environment", "instance", "table"]);
+    assert_eq!(without, ["Worse has no table, so Worse never inhibits Bad"]);
     let any = rule(&[r#"severity="critical""#], &[bad], &["cluster", "environment"]);
     assert_eq!(any, ["any alert or Bad is not an alert"]);
 }

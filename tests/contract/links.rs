@@ -95,7 +95,7 @@ fn base_urls_are_settings_and_are_dropped_from_the_labels_of_alerts() {
     let names: Vec<&str> = dropped["regex"].as_str().unwrap().split('|').collect();
     for (name, value) in places {
         assert_eq!(*value, format!("${{{}}}", name.to_uppercase()), "{name}");
-        assert!(names.contains(&name.as_str()), "alerts lack the label {name}");
+        assert!(names.contains(&name.as_str()), "alerts must not have the label {name}");
         assert!(compose()["x-links"][name.to_uppercase()].is_string(), "docker-compose.yml must set {}", name.to_uppercase());
     }
     assert!(text("docker-compose.yml").contains("    environment: *links\n    ports: [\"127.0.0.1:${PROMETHEUS_PORT:-9090}:9090\"]\n"));

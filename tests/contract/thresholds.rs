@@ -55,13 +55,16 @@ fn threshold(rest: &str, catalogue: &Catalogue) -> Option<Threshold> {
     Some(Threshold { metric, expression: inside.to_owned(), operator, value: number.parse().ok()? })
 }
 
-/// The reasons why a threshold can never be exceeded.
+/// The reasons why a threshold cannot report long durations.
 fn faults(threshold: &Threshold, catalogue: &Catalogue, cut_off: Option<(&str, Duration)>) -> Vec<String> {
     let Threshold { metric, operator, value, .. } = threshold;
     let last = catalogue.row(metric).and_then(|row| row.buckets.last().copied()).unwrap();
+    if operator.starts_with('<') {
+        return vec![format!("{metric} {operator} {value} fires on short durations")];
+    }
     let is_reached = if operator == ">=" { *value <= last } else { *value < last };
     let mut faults = Vec::new();
-    if operator.starts_with('<') || !is_reached {
+    if !is_reached {
         faults.push(format!("{metric} {operator} {value} is beyond its last bucket, {last}"));
     }
     if let Some((variable, limit)) = cut_off.filter(|(_, limit)| *value >= limit.as_secs_f64()) {
@@ -121,6 +124,7 @@ fn a_threshold_beyond_a_limit_or_a_bucket_is_reported() {
     assert_eq!(faults(&of("> 5"), 1), ["db_query_duration_seconds > 5 is beyond LIMIT, 1"]);
     assert_eq!(faults(&of("> 10"), 20), ["db_query_duration_seconds > 10 is beyond its last bucket, 10"]);
     assert_eq!(faults(&of(">= 10"), 20), [""; 0]);
+    assert_eq!(faults(&of("< 0.5"), 1), ["db_query_duration_seconds < 0.5 fires on short durations"]);
     let recorded = "histogram_quantile(0.5, sum by (le) (route_le:http_request_duration_seconds_bucket:rate5m)) > 11";
     assert_eq!(faults(recorded, 20), ["http_request_duration_seconds > 11 is beyond its last bucket, 10"]);
 }

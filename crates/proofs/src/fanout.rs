@@ -119,7 +119,7 @@ impl Subscribers {
     }
 
     fn wait_for_redis(&mut self) -> Result<()> {
-        wait_until("every replica receives events from the others", RECOVERY, || {
+        wait_until("every replica is connected to Redis for events", RECOVERY, || {
             let connected = (1..=MAX_REPLICAS).map(|number| self.sum(number, "websocket_adapter_connected"));
             Ok(connected.collect::<Result<Vec<_>>>()?.iter().all(|connected| *connected > 0.5))
         })
