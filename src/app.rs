@@ -93,7 +93,7 @@ impl App {
         let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        // One share for all features, so that their jobs together leave half of the connections to requests.
+        // One share for all features and the driver, so that their jobs together leave half of the connections to requests.
         let background = db.for_background();
         let parts = oauth::Parts {
             db: db.clone(),
@@ -111,7 +111,7 @@ impl App {
             realtime: realtime.clone(),
             metrics: metrics.clone(),
         });
-        let engine = Engine::of(&config, &db, injector.clone(), metrics.clone())?;
+        let engine = Engine::of(&config, &background, injector.clone(), metrics.clone())?;
         let parts = environments::Parts {
             db: db.clone(),
             background: background.clone(),

@@ -31,14 +31,14 @@ struct Inner {
 }
 
 impl Engine {
-    /// Creates an engine with the configured driver.
+    /// Creates an engine with the configured driver. The simulated one uses the connections of background work.
     ///
     /// # Errors
     /// When the configuration of the driver is invalid.
-    pub fn of(config: &Config, db: &Db, faults: FaultInjector, metrics: Metrics) -> Result<Self, DriverError> {
+    pub fn of(config: &Config, background: &Db, faults: FaultInjector, metrics: Metrics) -> Result<Self, DriverError> {
         let driver: Box<dyn Driver> = match config.environment_driver {
             DriverName::Docker => Box::new(Docker::new(config)?),
-            DriverName::Sim => Box::new(Sim::new(config, db.for_background())),
+            DriverName::Sim => Box::new(Sim::new(config, background.clone())),
         };
         Ok(Self::with(driver, config.environment_timeout, faults, metrics))
     }
