@@ -116,8 +116,8 @@ impl Cache {
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let [look] = self.lookup([(cache, id)]).await;
-        self.found_or_load(look, load).await
+        let [lookup] = self.lookup([(cache, id)]).await;
+        self.found_or_load(lookup, load).await
     }
 
     /// Reads several entries in one round trip, for requests that need more than one.
@@ -133,13 +133,13 @@ impl Cache {
     ///
     /// # Errors
     /// As [`Self::get_or_load`].
-    pub async fn found_or_load<T, E, F>(&self, look: Lookup, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
+    pub async fn found_or_load<T, E, F>(&self, lookup: Lookup, load: impl Fn() -> F + Send) -> Result<Option<T>, E>
     where
         T: Serialize + DeserializeOwned,
         E: Clone + Send + Sync + 'static,
         F: Future<Output = Result<Option<T>, E>> + Send,
     {
-        let Lookup { cache, key, entry } = look;
+        let Lookup { cache, key, entry } = lookup;
         if let Entry::Value(text) = &entry
             && let Ok(value) = serde_json::from_str(text)
         {

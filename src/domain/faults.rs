@@ -1,6 +1,6 @@
 //! The kinds of injected faults. [`fault_injection`](crate::fault_injection) defines their effects.
 
-words! {
+string_enum! {
     /// The kind of an injected fault.
     #[derive(serde::Serialize, serde::Deserialize, utoipa::ToSchema)]
     #[serde(rename_all = "snake_case")]

@@ -3,7 +3,7 @@
 //! `model.rs`.
 
 /// Declares a closed set of words: one line per member with its name in the API, in the database and in metrics.
-macro_rules! words {
+macro_rules! string_enum {
     ($(#[$meta:meta])* $set:ident { $($member:ident $name:literal,)+ }) => {
         $(#[$meta])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]

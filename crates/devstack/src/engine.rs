@@ -285,8 +285,8 @@ mod tests {
     #[test]
     fn an_engine_that_does_not_answer_is_named() {
         let error = |host| format!("{:#}", Engine::at(host).err().unwrap());
-        let away = error("unix:///no/such/docker.sock");
-        assert!(away.starts_with("no Docker engine at unix:///no/such/docker.sock: "), "{away}");
+        let missing = error("unix:///no/such/docker.sock");
+        assert!(missing.starts_with("no Docker engine at unix:///no/such/docker.sock: "), "{missing}");
         let remote = error("tcp://127.0.0.1:2375");
         assert!(remote.contains("only unix:// is supported"), "{remote}");
     }

@@ -116,8 +116,8 @@ impl Stack {
         say("postgres, redis");
         let postgres_folder = stores::lasting_folder(&self.data("postgres")?)?;
         let redis_folder = self.data("redis")?;
-        let postgres = stores::postgres(&self.place(&postgres_folder, Port::Postgres)?)?;
-        let redis = stores::redis(&self.place(&redis_folder, Port::Redis)?)?;
+        let postgres = stores::postgres(&self.store_plan(&postgres_folder, Port::Postgres)?)?;
+        let redis = stores::redis(&self.store_plan(&redis_folder, Port::Redis)?)?;
         let secrets = self.secrets();
         paths::write_secret(&secrets.join("database_url"), &postgres.url)?;
         paths::write_secret(&secrets.join("redis_url"), &redis.url)?;
@@ -125,7 +125,7 @@ impl Stack {
         Ok(())
     }
 
-    fn place<'a>(&'a self, folder: &'a Path, port: Port) -> Result<StorePlan<'a>> {
+    fn store_plan<'a>(&'a self, folder: &'a Path, port: Port) -> Result<StorePlan<'a>> {
         let port = self.plan.ports.of(port)?;
         Ok(StorePlan { folder, logs: &self.logs, port, password: &self.password, durability: Durability::Durable })
     }
@@ -272,7 +272,7 @@ impl Stack {
             rows.push(("Trust this authority", root.display().to_string()));
         }
         rows.push(("Logs", self.logs.display().to_string()));
-        let lines: Vec<String> = rows.iter().map(|(name, place)| format!("{name:19} {place}\n")).collect();
+        let lines: Vec<String> = rows.iter().map(|(name, url)| format!("{name:19} {url}\n")).collect();
         Ok(lines.concat())
     }
 }

@@ -36,7 +36,7 @@ const NAP: Duration = Duration::from_millis(50);
 /// Number of clients that read a log during the proof.
 const READERS: u64 = 9;
 /// Longest time for which one of them may be disconnected.
-const AWAY_LIMIT_MS: f64 = 5000.0;
+const DISCONNECTED_LIMIT_MS: f64 = 5000.0;
 /// Above the time of five attempts of a job, which a busy machine may need.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
@@ -217,15 +217,15 @@ impl Readers {
     /// Checks that no log line was lost or read twice, and that no client was disconnected for long.
     fn judge(&mut self, edge: &str, token: &str, signal: Signal) -> Result<String> {
         let read = self.read_all(edge, token)?;
-        let away = read["away"].as_f64().unwrap_or(f64::MAX);
-        ensure!(away < AWAY_LIMIT_MS, "a reader was disconnected for {away:.0} ms");
+        let disconnected = read["disconnected"].as_f64().unwrap_or(f64::MAX);
+        ensure!(disconnected < DISCONNECTED_LIMIT_MS, "a reader was disconnected for {disconnected:.0} ms");
         ensure!(read["interruptions"].as_u64() >= Some(1), "no reader was interrupted, so nothing is proven");
         // A killed replica announces nothing.
         ensure!(
             signal == Signal::KILL || read["announced"] == read["interruptions"],
             "some readers were disconnected without a notice: {read}"
         );
-        Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, disconnected {away:.0} ms at most", read["lines"]))
+        Ok(format!("{READERS} readers of a log: {} lines, 0 lost, 0 doubled, disconnected {disconnected:.0} ms at most", read["lines"]))
     }
 }
 

@@ -113,7 +113,7 @@ fn journey(edge: &str) -> Result<Outcome> {
 
     let created = post("/api/projects", &[auth], json!({ "name": "First light" }))?;
     let project = expect(&created, 201, "create")?;
-    let place = format!("{edge}{}", created.header("location"));
+    let url = format!("{edge}{}", created.header("location"));
     let etag = created.header("etag").to_owned();
 
     let list = send("GET", &format!("{edge}/api/projects"), &[auth], None)?;
@@ -122,45 +122,45 @@ fn journey(edge: &str) -> Result<Outcome> {
     ensure!(listed, "the new project is not listed: {list}");
 
     let change = json!({ "name": "Second light" });
-    let patch = |headers: &[(&str, &str)]| send("PATCH", &place, headers, Some(&change));
+    let patch = |headers: &[(&str, &str)]| send("PATCH", &url, headers, Some(&change));
     expect(&patch(&[auth])?, 428, "a change without If-Match")?;
     expect(&patch(&[auth, ("if-match", &etag)])?, 200, "change")?;
     expect(&patch(&[auth, ("if-match", &etag)])?, 412, "a change of an old version")?;
-    let read = expect(&send("GET", &place, &[auth], None)?, 200, "read")?;
+    let read = expect(&send("GET", &url, &[auth], None)?, 200, "read")?;
     ensure!(read["name"] == "Second light", "the change is lost: {read}");
-    let stranger = get(&place)?;
+    let stranger = get(&url)?;
     ensure!(matches!(stranger.status, 401 | 404), "a client without a session received {}", stranger.status);
-    live(edge, auth, &place)?;
+    live(edge, auth, &url)?;
     Ok(Outcome::passed().with_note("register, login, create, list, change, read, an environment's life"))
 }
 
 /// The life of an environment: create, start, attach, install, read the log, stop, delete.
 fn live(edge: &str, auth: (&str, &str), project: &str) -> Result<()> {
-    let post = |place: &str, body: Option<&Value>| send("POST", place, &[auth], body);
+    let post = |url: &str, body: Option<&Value>| send("POST", url, &[auth], body);
     let new = json!({ "name": "first", "image": "busybox:1.37" });
     let created = post(&format!("{project}/environments"), Some(&new))?;
     expect(&created, 201, "create an environment")?;
-    let place = format!("{edge}{}", created.header("location"));
-    let until = |place: &str, what: &str, reached: &dyn Fn(&Answer) -> bool| {
-        wait_until(what, OPERATION_LIMIT, || Ok(reached(&send("GET", place, &[auth], None)?)))
+    let url = format!("{edge}{}", created.header("location"));
+    let until = |url: &str, what: &str, reached: &dyn Fn(&Answer) -> bool| {
+        wait_until(what, OPERATION_LIMIT, || Ok(reached(&send("GET", url, &[auth], None)?)))
     };
     let is = |status: &'static str| move |answer: &Answer| answer.json().is_ok_and(|now| now["status"] == status);
 
-    until(&place, "the environment is created", &is("stopped"))?;
-    expect(&post(&format!("{place}/stop"), None)?, 409, "stop a stopped environment")?;
-    expect(&post(&format!("{place}/start"), None)?, 202, "start")?;
-    until(&place, "the environment runs", &is("running"))?;
-    let session = post(&format!("{place}/sessions"), Some(&json!({ "type": "vscode" })))?;
+    until(&url, "the environment is created", &is("stopped"))?;
+    expect(&post(&format!("{url}/stop"), None)?, 409, "stop a stopped environment")?;
+    expect(&post(&format!("{url}/start"), None)?, 202, "start")?;
+    until(&url, "the environment runs", &is("running"))?;
+    let session = post(&format!("{url}/sessions"), Some(&json!({ "type": "vscode" })))?;
     let session = expect(&session, 201, "open a session")?;
     ensure!(session["link"].as_str().is_some_and(|link| link.starts_with("vscode://")), "no link: {session}");
-    expect(&send("PUT", &format!("{place}/extensions/shell-prompt"), &[auth], None)?, 202, "install")?;
-    let log = format!("{place}/logs?after=0&limit=1000");
+    expect(&send("PUT", &format!("{url}/extensions/shell-prompt"), &[auth], None)?, 202, "install")?;
+    let log = format!("{url}/logs?after=0&limit=1000");
     until(&log, "the log contains the installation", &|answer| answer.body.contains("extension shell-prompt installed"))?;
     until(&log, "the log contains the container's output", &|answer| answer.body.contains("\"stream\":\"stdout\""))?;
-    expect(&post(&format!("{place}/stop"), None)?, 202, "stop")?;
-    until(&place, "the environment is stopped", &is("stopped"))?;
-    expect(&send("DELETE", &place, &[auth], None)?, 202, "delete")?;
-    until(&place, "the environment is deleted", &|answer| answer.status == 404)
+    expect(&post(&format!("{url}/stop"), None)?, 202, "stop")?;
+    until(&url, "the environment is stopped", &is("stopped"))?;
+    expect(&send("DELETE", &url, &[auth], None)?, 202, "delete")?;
+    until(&url, "the environment is deleted", &|answer| answer.status == 404)
 }
 
 /// 30 requests without a cookie reach all replicas.

@@ -157,10 +157,10 @@ async function read({ url, token, environment, clients, pace }) {
   readers = Array.from({ length: clients }, () => {
     const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES[pace] });
     retry(socket);
-    const reader = { socket, seqs: [], interruptions: 0, away: 0, drained: 0, codes: [], returns: [] };
+    const reader = { socket, seqs: [], interruptions: 0, disconnected: 0, drained: 0, codes: [], returns: [] };
     socket.on('connect', async () => {
       if (reader.leftAt) {
-        reader.away = Math.max(reader.away, now() - reader.leftAt);
+        reader.disconnected = Math.max(reader.disconnected, now() - reader.leftAt);
         reader.returns.push(now());
       }
       const from = reader.seqs.length ? { last_seq: reader.seqs.at(-1) } : {};
@@ -190,8 +190,8 @@ async function readUpTo({ seq, limit }) {
     lost += Math.max(...seqs) - Math.min(...seqs) + 1 - read.size;
   }
   const sum = (of) => readers.map(of).reduce((a, b) => a + b, 0);
-  const away = Math.max(...readers.map((reader) => reader.away));
-  return { late, lost, doubled, away, interruptions: sum((reader) => reader.interruptions), announced: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
+  const disconnected = Math.max(...readers.map((reader) => reader.disconnected));
+  return { late, lost, doubled, disconnected, interruptions: sum((reader) => reader.interruptions), announced: sum((reader) => reader.drained), lines: sum(({ seqs }) => seqs.length) };
 }
 
 /** Waits until every reader was disconnected and has reconnected; returns the statistics and resets them. */
@@ -201,8 +201,8 @@ async function returned({ limit }) {
   for (const code of readers.flatMap((reader) => reader.codes)) codes[code] = (codes[code] ?? 0) + 1;
   const returns = readers.flatMap((reader) => reader.returns).sort((a, b) => a - b);
   const crowd = Math.max(...returns.map((at) => returns.filter((other) => other >= at && other < at + 100).length));
-  const answer = { missing, codes, crowd, spread: returns.at(-1) - returns[0], away: Math.max(...readers.map((reader) => reader.away)) };
-  for (const reader of readers) Object.assign(reader, { codes: [], returns: [], away: 0 });
+  const answer = { missing, codes, crowd, spread: returns.at(-1) - returns[0], disconnected: Math.max(...readers.map((reader) => reader.disconnected)) };
+  for (const reader of readers) Object.assign(reader, { codes: [], returns: [], disconnected: 0 });
   return answer;
 }
 

@@ -18,19 +18,19 @@ pub struct Generated {
 }
 
 impl Generated {
-    fn place(&self) -> PathBuf {
+    fn full_path(&self) -> PathBuf {
         paths::root().join(self.path)
     }
 
     /// Writes the file.
     pub fn write(&self) -> Result<Outcome> {
-        fs::write(self.place(), &self.text).with_context(|| format!("failed to write {}", self.path))?;
+        fs::write(self.full_path(), &self.text).with_context(|| format!("failed to write {}", self.path))?;
         Ok(Outcome::passed())
     }
 
     /// Passes if the file is up to date.
     pub fn compare(&self) -> Result<Outcome> {
-        let is_same = self.place().exists() && fs::read_to_string(self.place())? == self.text;
+        let is_same = self.full_path().exists() && fs::read_to_string(self.full_path())? == self.text;
         Ok(if is_same { Outcome::passed() } else { Outcome::failed(format!("run `cargo xtask {}` and commit: {}", self.verb, self.path)) })
     }
 }

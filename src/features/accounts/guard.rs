@@ -66,8 +66,8 @@ impl CurrentUser {
     /// Those of the extractor.
     pub async fn and_lookup(parts: &Parts, state: &AppState, cache: CacheType, id: &str) -> Result<(Self, Lookup), ApiError> {
         let token = token(&state.config, &parts.headers).ok_or_else(|| ApiError::new(Code::Unauthenticated))?;
-        let (session, user, look) = state.accounts.authenticate_and_lookup(&token, cache, id).await?;
-        Ok((Self { user, session: session.id }, look))
+        let (session, user, lookup) = state.accounts.authenticate_and_lookup(&token, cache, id).await?;
+        Ok((Self { user, session: session.id }, lookup))
     }
 
     /// The user of a connected client. Called for each event, so that an ended session is refused immediately.

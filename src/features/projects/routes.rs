@@ -96,7 +96,7 @@ impl From<ProjectAccess> for ProjectView {
 struct ProjectRequest {
     user: User,
     id: Uuid,
-    look: Lookup,
+    lookup: Lookup,
 }
 
 impl FromRequestParts<AppState> for ProjectRequest {
@@ -105,8 +105,8 @@ impl FromRequestParts<AppState> for ProjectRequest {
     async fn from_request_parts(parts: &mut Parts, state: &AppState) -> Result<Self, ApiError> {
         match ApiPath::<Uuid>::from_request_parts(parts, state).await {
             Ok(ApiPath(id)) => {
-                let (CurrentUser { user, .. }, look) = CurrentUser::and_lookup(parts, state, CacheType::Project, &id.to_string()).await?;
-                Ok(Self { user, id, look })
+                let (CurrentUser { user, .. }, lookup) = CurrentUser::and_lookup(parts, state, CacheType::Project, &id.to_string()).await?;
+                Ok(Self { user, id, lookup })
             }
             // Authentication comes first: without it, even a malformed identifier is answered with 401.
             Err(refusal) => Err(CurrentUser::from_request_parts(parts, state).await.map_or_else(|stranger| stranger, |_| refusal)),
@@ -168,10 +168,10 @@ async fn create(
     responses((status = 200, body = ProjectView, headers(("ETag"))), (status = 304, description = "The client's version is current")))]
 async fn read(
     State(state): State<AppState>,
-    ProjectRequest { user, id, look }: ProjectRequest,
+    ProjectRequest { user, id, lookup }: ProjectRequest,
     conditions: Conditions,
 ) -> Result<Response, ApiError> {
-    let access = state.projects.read_found(&user, id, look).await?;
+    let access = state.projects.read_found(&user, id, lookup).await?;
     conditions.answer_read(access.project.version, Json(ProjectView::from(access)))
 }
 

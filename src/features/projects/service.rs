@@ -172,8 +172,8 @@ impl Projects {
     }
 
     /// As [`Self::read`], with the result of an earlier cache lookup.
-    pub(super) async fn read_found(&self, user: &User, id: Uuid, look: Lookup) -> Result<ProjectAccess, ProjectError> {
-        self.access(user, id, Action::Read, look).await
+    pub(super) async fn read_found(&self, user: &User, id: Uuid, lookup: Lookup) -> Result<ProjectAccess, ProjectError> {
+        self.access(user, id, Action::Read, lookup).await
     }
 
     /// Checks whether the user may do this with the project. For reads: the answer may come from the cache.
@@ -185,14 +185,14 @@ impl Projects {
     }
 
     async fn lookup(&self, id: Uuid) -> Lookup {
-        let [look] = self.0.cache.lookup([(CacheType::Project, &id.to_string())]).await;
-        look
+        let [lookup] = self.0.cache.lookup([(CacheType::Project, &id.to_string())]).await;
+        lookup
     }
 
-    async fn access(&self, user: &User, id: Uuid, action: Action, look: Lookup) -> Result<ProjectAccess, ProjectError> {
+    async fn access(&self, user: &User, id: Uuid, action: Action, lookup: Lookup) -> Result<ProjectAccess, ProjectError> {
         let Inner { db, cache, .. } = self.inner();
         let load = async || store::roster(&mut db.acquire().await?, id).await;
-        let roster = cache.found_or_load(look, load).await?;
+        let roster = cache.found_or_load(lookup, load).await?;
         let access = roster.ok_or(ProjectError::NoSuchProject)?.access_of(user.id);
         access.allows(action, is_admin(user))?;
         Ok(access)

@@ -8,14 +8,14 @@ use crate::files::items;
 const COLUMNS: u64 = 24;
 
 /// A panel's position and size.
-struct Place {
+struct Rectangle {
     x: u64,
     y: u64,
     w: u64,
     h: u64,
 }
 
-impl Place {
+impl Rectangle {
     fn of(panel: &Value) -> Self {
         let number = |key: &str| panel["gridPos"][key].as_u64().unwrap_or_default();
         Self { x: number("x"), y: number("y"), w: number("w"), h: number("h") }
@@ -37,10 +37,10 @@ fn layout(dashboard: &Value) -> Vec<String> {
 }
 
 fn together(panels: &Value) -> Vec<String> {
-    let panels: Vec<(String, Place)> = items(panels).map(|panel| (title(panel), Place::of(panel))).collect();
-    let off = panels.iter().filter(|(_, place)| !place.is_on_the_grid()).map(|(title, _)| format!("{title} is not on the grid"));
-    let over = panels.iter().enumerate().flat_map(|(index, (title, place))| {
-        let later = panels[index + 1..].iter().filter(|(_, other)| place.covers(other));
+    let panels: Vec<(String, Rectangle)> = items(panels).map(|panel| (title(panel), Rectangle::of(panel))).collect();
+    let off = panels.iter().filter(|(_, rectangle)| !rectangle.is_on_the_grid()).map(|(title, _)| format!("{title} is not on the grid"));
+    let over = panels.iter().enumerate().flat_map(|(index, (title, rectangle))| {
+        let later = panels[index + 1..].iter().filter(|(_, other)| rectangle.covers(other));
         later.map(move |(other, _)| format!("{other} overlaps {title}"))
     });
     off.chain(over).collect()

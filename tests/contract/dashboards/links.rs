@@ -34,7 +34,7 @@ fn links(dashboard: &Value) -> Vec<String> {
 }
 
 /// Checks the variable with the base URL of runbooks: hidden, its value from the alert that always fires, and not from another dashboard.
-fn place(dashboard: &Value) -> Vec<String> {
+fn runbooks_variable(dashboard: &Value) -> Vec<String> {
     let variable = items(&dashboard["templating"]["list"]).find(|variable| variable["name"] == "runbooks");
     let is_right = variable.is_some_and(|variable| {
         variable["query"]["query"] == "query_result(ALERTS{alertname=\"Watchdog\"})"
@@ -60,8 +60,8 @@ fn every_link_has_an_existing_target() {
 
 #[test]
 fn the_base_url_of_runbooks_comes_from_prometheus() {
-    hold(place);
+    hold(runbooks_variable);
     let wrong = "has no variable with the base URL of runbooks";
-    finds(place, "/templating/list/3/skipUrlSync", json!(false), wrong);
-    finds(place, "/templating/list/3/query/query", json!("query_result(up)"), wrong);
+    finds(runbooks_variable, "/templating/list/3/skipUrlSync", json!(false), wrong);
+    finds(runbooks_variable, "/templating/list/3/query/query", json!("query_result(up)"), wrong);
 }

@@ -26,7 +26,7 @@ impl Stack {
     /// Starts Postgres again.
     pub fn start_postgres(&mut self) -> Result<()> {
         let folder = stores::lasting_folder(&self.data("postgres")?)?;
-        let postgres = stores::postgres(&self.place(&folder, Port::Postgres)?)?;
+        let postgres = stores::postgres(&self.store_plan(&folder, Port::Postgres)?)?;
         *self.process("postgres")? = postgres.process;
         Ok(())
     }
@@ -84,7 +84,7 @@ impl Stack {
     /// Starts Redis again.
     pub fn start_redis(&mut self) -> Result<()> {
         let folder = self.data("redis")?;
-        let redis = stores::redis(&self.place(&folder, Port::Redis)?)?;
+        let redis = stores::redis(&self.store_plan(&folder, Port::Redis)?)?;
         *self.process("redis")? = redis.process;
         Ok(())
     }

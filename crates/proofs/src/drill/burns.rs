@@ -83,8 +83,8 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
         match number % CYCLE {
             0 if still_fails.load(Ordering::Relaxed) => fail_to_sign_in(client, &login, number / CYCLE),
             // Answered with 422, which counts as a success for the objective.
-            place if place.is_multiple_of(4) => send_and_forget(client, "POST", &login, &[], Some(&json!({}))),
-            place if place % 24 == 1 => send_and_forget(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
+            number if number.is_multiple_of(4) => send_and_forget(client, "POST", &login, &[], Some(&json!({}))),
+            number if number % 24 == 1 => send_and_forget(client, "GET", &format!("{replica}{SLOW_ROUTE}"), &[], None),
             _ => send_and_forget(client, "GET", &format!("{replica}/version"), &[], None),
         }
     });

@@ -61,7 +61,7 @@ pub const DISK: Drill = Drill {
     mitigation: "the files are deleted and the program that writes them is stopped",
     inject: |test| {
         let disk = Disk::mount(test)?;
-        let file = disk.place.join("growing");
+        let file = disk.mount_point.join("growing");
         let writer = Traffic::start(1, 1, move |_, number| {
             // Starts half full; never fills it completely.
             let written = (34 + u64::from(number)).min(60);
@@ -69,7 +69,7 @@ pub const DISK: Drill = Drill {
         });
         Ok(Box::new(move |test| {
             drop(writer);
-            fs::remove_file(disk.place.join("growing"))?;
+            fs::remove_file(disk.mount_point.join("growing"))?;
             test.keep(disk);
             Ok(())
         }))
@@ -78,23 +78,23 @@ pub const DISK: Drill = Drill {
 
 /// A loop-mounted disk image.
 struct Disk {
-    place: PathBuf,
+    mount_point: PathBuf,
 }
 
 impl Disk {
     fn mount(test: &TestStack) -> Result<Self> {
-        let (file, place) = (test.folder().join("disk.img"), test.folder().join("disk"));
-        paths::ensure(&place)?;
+        let (file, mount_point) = (test.folder().join("disk.img"), test.folder().join("disk"));
+        paths::ensure(&mount_point)?;
         fs::File::create(&file)?.set_len(64 << 20)?;
         capture_ok(task("mkfs.ext4").arg("-q").arg(&file))?;
-        capture_ok(task("mount").args(["-o", "loop"]).arg(&file).arg(&place))?;
-        Ok(Self { place })
+        capture_ok(task("mount").args(["-o", "loop"]).arg(&file).arg(&mount_point))?;
+        Ok(Self { mount_point })
     }
 }
 
 impl Drop for Disk {
     fn drop(&mut self) {
-        if let Err(error) = capture_ok(task("umount").arg("--lazy").arg(&self.place)) {
+        if let Err(error) = capture_ok(task("umount").arg("--lazy").arg(&self.mount_point)) {
             eprintln!("{error:#}");
         }
     }

@@ -73,10 +73,10 @@ impl Fixture {
         let database = database(name);
         self.psql("vitrine", &format!("CREATE DATABASE {database}"))?;
         let server = self.postgres.url.strip_suffix("/vitrine").context("the database must be named vitrine")?;
-        let place = Stores { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
-        capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &place.database_url).env("REDIS_URL", &place.redis_url))?;
+        let stores = Stores { database_url: format!("{server}/{database}"), redis_url: format!("{}/{number}", self.redis.url) };
+        capture_ok(task(vitrine).arg("migrate").env("DATABASE_URL", &stores.database_url).env("REDIS_URL", &stores.redis_url))?;
         self.psql(&database, &SEED.replace(":'token'", &format!("'{}'", self.token)))?;
-        Ok(place)
+        Ok(stores)
     }
 
     /// The processes of the stores.

@@ -63,8 +63,8 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let mut targets = Vec::new();
     for (number, (name, program)) in programs.into_iter().enumerate() {
         let migrating = if name == Name::Baseline { &program.0 } else { &vitrine };
-        let place = fixture.prepare(name.as_str(), number, migrating).with_context(|| format!("the database of {name}"))?;
-        targets.push(Target { name, program, place });
+        let stores = fixture.prepare(name.as_str(), number, migrating).with_context(|| format!("the database of {name}"))?;
+        targets.push(Target { name, program, stores });
     }
     let alike = check(report, &targets, &fixture, &cores)?;
     if alike && !options.check {

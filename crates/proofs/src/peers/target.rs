@@ -118,8 +118,8 @@ impl Target {
             .args([OsString::from("--cpu-list"), core.to_string().into(), program.into()])
             .args(arguments)
             .env("LISTEN_ADDRESS", format!("127.0.0.1:{port}"))
-            .env("DATABASE_URL", &self.place.database_url)
-            .env("REDIS_URL", &self.place.redis_url)
+            .env("DATABASE_URL", &self.stores.database_url)
+            .env("REDIS_URL", &self.stores.redis_url)
             .env("NODE_ENV", "production");
         if self.name.is_vitrine() {
             // The defaults, with two exceptions: limits on connections, because here one client opens them all, and pauses at shutdown.
@@ -161,9 +161,9 @@ mod tests {
     #[test]
     fn a_service_that_exits_during_startup_is_reported_with_its_log() {
         let logs = tempfile::tempdir().unwrap();
-        let place = Stores { database_url: String::new(), redis_url: String::new() };
+        let stores = Stores { database_url: String::new(), redis_url: String::new() };
         let program = ("sh".into(), vec!["-c".into(), "echo no luck; exit 3".into()]);
-        let error = Target { name: Name::Fastify, program, place }.start(0, "", logs.path()).err().unwrap().to_string();
+        let error = Target { name: Name::Fastify, program, stores }.start(0, "", logs.path()).err().unwrap().to_string();
         assert!(error.contains("fastify ended") && error.contains("no luck"), "{error}");
     }
 }

@@ -67,7 +67,7 @@ fn prove(stack: &mut Stack, token: &str, readers: &mut Readers, event: Event) ->
     })?;
     ensure!(returned["missing"].is_null(), "{returned}");
     ensure!(returned["codes"] == json!({ GOING_AWAY: READERS }), "some readers did not receive exactly one close frame 1001: {returned}");
-    let (disconnected, spread) = (returned["away"].as_f64().unwrap_or(f64::MAX), returned["spread"].as_f64().unwrap_or_default());
+    let (disconnected, spread) = (returned["disconnected"].as_f64().unwrap_or(f64::MAX), returned["spread"].as_f64().unwrap_or_default());
     ensure!(
         disconnected < (downtime + RETURN_LIMIT).as_secs_f64() * 1000.0,
         "a reader was disconnected for {disconnected:.0} ms: {returned}"

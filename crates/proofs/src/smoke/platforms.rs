@@ -26,9 +26,9 @@ pub fn journey(edge: &str, simulator: &str) -> Result<Outcome> {
     expect(&browser.post(&api(&format!("/projects/{id}/publish")), &json!({}))?, 200, "publish")?;
     let new = json!({ "project_id": id, "text": "It is there", "platforms": ["mastodon"] });
     let post = expect(&browser.post(&api("/posts"), &new)?, 201, "announce")?;
-    let place = api(&format!("/posts/{}", post["id"].as_str().unwrap_or_default()));
+    let url = api(&format!("/posts/{}", post["id"].as_str().unwrap_or_default()));
     wait_until("the post is delivered", OPERATION_LIMIT, || {
-        let post = expect(&browser.get(&place)?, 200, "the post")?;
+        let post = expect(&browser.get(&url)?, 200, "the post")?;
         let mut deliveries = list(&post["deliveries"]).peekable();
         Ok(deliveries.peek().is_some() && deliveries.all(|delivery| delivery["status"] == "delivered"))
     })?;

@@ -47,8 +47,8 @@ fn redirected(test: &TestStack) -> Result<Outcome> {
     let port = test.stack.ports().of(Port::Edge)?;
     for path in ["/", "/api/projects?limit=1", "/metrics"] {
         let answer = get(&format!("http://localhost:{port}{path}"))?;
-        let place = format!("https://localhost{path}");
-        ensure!(answer.status == 308 && answer.header("location") == place, "{path}: {} {}", answer.status, answer.header("location"));
+        let target = format!("https://localhost{path}");
+        ensure!(answer.status == 308 && answer.header("location") == target, "{path}: {} {}", answer.status, answer.header("location"));
     }
     Ok(Outcome::passed())
 }
