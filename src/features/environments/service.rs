@@ -182,8 +182,8 @@ impl Environments {
     }
 
     /// Returns those of these environments that no longer exist.
-    pub(super) async fn gone_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
-        store::gone_among(&mut self.parts().db.acquire().await?, ids).await
+    pub(super) async fn deleted_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+        store::deleted_among(&mut self.parts().db.acquire().await?, ids).await
     }
 
     /// Begins an operation on an environment. Its job runs after earlier jobs of the environment. Deleting an environment that is already

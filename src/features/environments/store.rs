@@ -72,7 +72,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Environment>, Stor
 }
 
 /// Returns those of these environments that no longer exist.
-pub async fn gone_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
+pub async fn deleted_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
            WHERE NOT EXISTS (SELECT FROM environments e WHERE e.id = ids.id)"#,

@@ -264,7 +264,7 @@ impl Oauth {
         let Inner { db, accounts, metrics, .. } = &*self.0;
         let platform = identified.platform;
         let mut tx = db.begin().await?;
-        let linked = store::hold_identity(&mut tx, identified).await?;
+        let linked = store::lock_identity(&mut tx, identified).await?;
         let is_new = linked.is_none();
         let user = if let Some(account) = linked {
             self.renew_link(&mut tx, &account, identified, tokens).await?;

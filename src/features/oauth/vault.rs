@@ -41,21 +41,21 @@ impl Vault {
             let text = String::from_utf8(self.0.open(purpose, sealed)?).map_err(|_| Unopenable)?;
             Ok(SecretString::from(text))
         };
-        let access = open(&access_purpose(kept.id), &kept.access)?;
-        let refresh = kept.refresh.as_deref().map(|sealed| open(&refresh_purpose(kept.id), sealed)).transpose()?;
+        let access = open(&access_purpose(stored.id), &stored.access)?;
+        let refresh = stored.refresh.as_deref().map(|sealed| open(&refresh_purpose(stored.id), sealed)).transpose()?;
         Ok(Opened { access, refresh })
     }
 
     /// Re-seals the tokens of a batch of active accounts that are sealed with an older key, within the caller's transaction. Returns the
     /// number of accounts. If no key opens an account's tokens, the account is marked as expired: its user must link it again.
     pub async fn reseal(&self, tx: &mut Conn) -> Result<usize, StoreError> {
-        let accounts = store::hold_sealed_otherwise(tx, self.0.mark()).await?;
-        for kept in &accounts {
-            match self.open(kept) {
+        let accounts = store::lock_sealed_otherwise(tx, self.0.mark()).await?;
+        for stored in &accounts {
+            match self.open(stored) {
                 Ok(Opened { access, refresh }) => {
-                    let access = self.0.seal(&access_purpose(kept.id), access.expose_secret().as_bytes());
-                    let refresh = refresh.map(|token| self.0.seal(&refresh_purpose(kept.id), token.expose_secret().as_bytes()));
-                    store::reseal(tx, &Kept { id: kept.id, access, refresh }).await?;
+                    let access = self.0.seal(&access_purpose(stored.id), access.expose_secret().as_bytes());
+                    let refresh = refresh.map(|token| self.0.seal(&refresh_purpose(stored.id), token.expose_secret().as_bytes()));
+                    store::reseal(tx, &StoredTokens { id: stored.id, access, refresh }).await?;
                 }
                 Err(Unopenable) => store::expire(tx, stored).await?,
             }
