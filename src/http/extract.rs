@@ -96,6 +96,10 @@ fn is_json_text(bytes: &[u8]) -> bool {
 }
 
 fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiError {
+    ApiError::validation(vec![field_error(error)])
+}
+
+fn field_error(error: &serde_path_to_error::Error<serde_json::Error>) -> FieldError {
     let message = error.inner().to_string();
     let code = if message.starts_with("unknown field") {
         "unknown"
@@ -114,7 +118,7 @@ fn shape_error(error: &serde_path_to_error::Error<serde_json::Error>) -> ApiErro
         (path, Some(name)) if code != "unknown" || path.rsplit('.').next() != Some(name) => format!("{path}.{name}"),
         (path, _) => path,
     };
-    ApiError::validation(vec![FieldError { field, code, message }])
+    FieldError { field, code, message }
 }
 
 /// Path parameters. The rejection is `not_found` when a value has the wrong type, because no such resource can exist.
@@ -185,8 +189,8 @@ mod tests {
             (json!({ "rename": { "name": "a", "other": 1 } }), "rename.other", "unknown"),
             (json!({ "rename": { "name": 1 } }), "rename.name", "invalid"),
         ] {
-            let error = from_value::<Outer>(value).unwrap_err();
-            assert_eq!((&*error.errors[0].field, error.errors[0].code), (field, code));
+            let error = field_error(&serde_path_to_error::deserialize::<_, Outer>(value).unwrap_err());
+            assert_eq!((&*error.field, error.code), (field, code));
         }
     }
 }

@@ -142,7 +142,7 @@ impl Client {
         loop {
             match self.try_emit(event, payload) {
                 Ok(()) => return Ok(()),
-                Err(Refused::Gone) => return Err(Gone),
+                Err(Refused::Disconnected) => return Err(Disconnected),
                 Err(Refused::Slow) => tokio::time::sleep(RETRY_DELAY).await,
             }
         }

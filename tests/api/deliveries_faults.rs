@@ -173,28 +173,28 @@ async fn invalid_platform_responses_stop_no_replica_and_are_rejected() {
         ("linkedin", json!({ "id": "urn:li:share:1" })),
     ];
     for (platform, body) in bodies {
-        liar.say(move || axum::Json(body.clone()));
+        fake.respond(move || axum::Json(body.clone()));
         assert_delivery(platform, "pending", NOT_UNDERSTOOD).await;
     }
     for urn in ["", "1", "urn:li:share:1/../evil", "urn:li:\u{e9}", "urn:li:share:1 2"] {
         let urn = urn.to_owned();
-        liar.say(move || [("x-restli-id", urn.clone().into_bytes())]);
+        fake.respond(move || [("x-restli-id", urn.clone().into_bytes())]);
         assert_delivery("linkedin", "pending", NOT_UNDERSTOOD).await;
     }
     for platform in ALL {
-        liar.say(|| "<html>\0 It works!");
+        fake.respond(|| "<html>\0 It works!");
         assert_delivery(platform, "pending", NOT_UNDERSTOOD).await;
-        liar.say(|| vec![b'['; 2 << 20]);
+        fake.respond(|| vec![b'['; 2 << 20]);
         assert_delivery(platform, "pending", "the platform's response is too long").await;
-        let trap = liar.trap();
-        liar.say(move || (StatusCode::FOUND, [(LOCATION, trap.clone())]));
+        let trap = fake.trap();
+        fake.respond(move || (StatusCode::FOUND, [(LOCATION, trap.clone())]));
         assert_delivery(platform, "failed", "the platform refused: status 302").await;
-        liar.say(|| (StatusCode::NOT_FOUND, "<html>nothing"));
+        fake.respond(|| (StatusCode::NOT_FOUND, "<html>nothing"));
         assert_delivery(platform, "failed", "the platform refused: status 404").await;
         let detail = format!("No\u{0}\u{1b}[31m\r\n{}", "!".repeat(5000));
-        liar.say(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": detail }))));
+        fake.respond(move || (StatusCode::FORBIDDEN, axum::Json(json!({ "detail": detail }))));
         assert_delivery(platform, "failed", &format!("the platform refused: status 403: No[31m{}", "!".repeat(194))).await;
-        liar.say(|| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "99999999999999999999")]));
+        fake.respond(|| (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "99999999999999999999")]));
         assert_delivery(platform, "pending", "the platform's rate limit is exceeded").await;
     }
     assert_eq!(app.settled().await.get("uncaught_exceptions_total", &[]), 0.0);
@@ -208,11 +208,11 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     let fixture = PostFixture::open(&app, &ALL).await;
     let in_five_minutes = time::OffsetDateTime::now_utc() + time::Duration::minutes(5);
     let reset_at = in_five_minutes.format(&time::format_description::well_known::Rfc3339).unwrap();
-    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", reset_at.clone())]));
+    fake.respond(move || (StatusCode::TOO_MANY_REQUESTS, [("x-ratelimit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["mastodon"]).await;
     fixture.until(&id, "mastodon", "pending").await;
     let reset_at = in_five_minutes.unix_timestamp().to_string();
-    liar.say(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
+    fake.respond(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["x"]).await;
     fixture.until(&id, "x", "pending").await;
     // LinkedIn does not return the post.

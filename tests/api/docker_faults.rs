@@ -176,7 +176,10 @@ async fn a_terminal_whose_guard_fails_is_not_opened() {
         ("\u{1}\0\0\0\0\0\0\u{8}hunter2\n", "the engine failed: the guard did not report its process"),
         ("\u{1}\0\0\0\0\0\0\u{8}missing\n", "the engine refused the call: tmux is not in this image"),
     ] {
-        fake.say_to("POST /exec/exec/start", format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{guard_output}"));
+        fake.respond_to(
+            "POST /exec/exec/start",
+            format!("HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n{guard_output}"),
+        );
         let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();
         assert_eq!(error.to_string(), message);
     }
@@ -352,7 +355,7 @@ async fn a_container_in_a_transitional_state_is_reported_in_a_stable_one() {
         ("removing", None),
     ] {
         let inspection = json!({ "Id": "id", "State": { "Status": status, "ExitCode": 137 } });
-        fake.say_to(&format!("GET /containers/{}-", fixture.namespace()), response(200, inspection));
+        fake.respond_to(&format!("GET /containers/{}-", fixture.namespace()), response(200, inspection));
         assert_eq!(fixture.state(environment).await, state, "{status}");
         assert_eq!(fixture.listed().await.len(), usize::from(state.is_some()), "{status}");
     }

@@ -147,7 +147,7 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     assert_eq!(drained.len() as f64, leaving);
     let mut ends = Vec::new();
     for socket in &drained {
-        let received = socket.told();
+        let received = socket.history();
         let warned = received.iter().find(|message| message.event.as_deref() == Some("server:draining")).unwrap();
         let after = warned.args.as_ref().unwrap()[0]["reconnect_after_ms"].as_u64().unwrap();
         assert!(after <= 2000, "{after}");

@@ -23,8 +23,8 @@ impl Fixture {
         let sockets = Sockets::start()?;
         let stores = Stores::new().await;
         let redis = Proxy::before(&stores.redis_url(), mode.clone()).await;
-        let proxied = TestApp::launch(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)], Some(telling()));
-        let healthy = TestApp::launch(&stores, &[], Some(telling()));
+        let proxied = TestApp::launch(&stores, &[&through("redis-url", &stores.redis_url(), redis.address)], Some(emitting()));
+        let healthy = TestApp::launch(&stores, &[], Some(emitting()));
         proxied.until_ready().await;
         healthy.until_ready().await;
         healthy.until_connected_to_bus().await;
@@ -45,14 +45,14 @@ impl Fixture {
         let dropped = async || self.proxied.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
         let before = dropped().await;
         for number in first..first + 5 {
-            self.proxied.tell(&self.ada, number).await;
+            self.proxied.emit_event(&self.ada, number).await;
         }
         within(Duration::from_secs(3), "the local client receives the events", async || {
             when(numbers(here).contains(&u64::from(first + 4)))
         })
         .await;
-        self.healthy.tell(&self.ada, first + 5).await;
-        there.until(TOLD, |payload| payload["number"] == first + 5).await;
+        self.healthy.emit_event(&self.ada, first + 5).await;
+        there.until(EMITTED, |payload| payload["number"] == first + 5).await;
         eventually("the lost events are counted", async || when(dropped().await >= before + 5.0)).await;
         assert_answers(here, 1).await;
         assert!(numbers(there).iter().all(|number| !(u64::from(first)..u64::from(first) + 5).contains(number)));
@@ -64,7 +64,7 @@ impl Fixture {
             let first = u64::from(number) + 1;
             within(RECOVERY, "events of one replica reach the other", async || {
                 number += 1;
-                sender.tell(&self.ada, number).await;
+                sender.emit_event(&self.ada, number).await;
                 when(numbers(receiver).iter().any(|received| *received >= first))
             })
             .await;
@@ -148,8 +148,8 @@ async fn foreign_messages_on_the_bus_do_no_harm() {
         let subscribers: i64 = redis::cmd("PUBLISH").arg(channel).arg(word).query_async(&mut redis).await.unwrap();
         assert_eq!(subscribers, 2);
     }
-    fixture.proxied.tell(&fixture.ada, 1).await;
-    there.until(TOLD, |payload| payload["number"] == 1).await;
+    fixture.proxied.emit_event(&fixture.ada, 1).await;
+    there.until(EMITTED, |payload| payload["number"] == 1).await;
     assert_answers(&here, 1).await;
     fixture.proxied.assert_unharmed(&before).await;
 }

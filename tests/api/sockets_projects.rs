@@ -186,9 +186,9 @@ async fn a_removal_is_detected_without_an_event() {
     redis.set(Mode::Refuse).await;
     team.remove_bob(&a).await;
     within(DETECTION_LIMIT, "the lost membership is detected", async || when(changes(&bob).contains(&"access_lost".to_owned()))).await;
-    let before = bob.told().len();
-    team.assert_heard_by(&b, &[&ada]).await;
-    assert_eq!(bob.told().len(), before);
+    let before = bob.history().len();
+    team.assert_received_by(&b, &[&ada]).await;
+    assert_eq!(bob.history().len(), before);
 }
 
 #[tokio::test]

@@ -74,9 +74,9 @@ async fn a_client_that_does_not_read_is_disconnected_and_no_other_misses_an_even
     // Until the queue is full: the system's buffers hold some megabytes.
     let mut sent = 0;
     eventually("a message does not fit into the queue", async || {
-        fixture.app.tell_all(&fixture.eve, sent + 1, 10, 50_000).await;
+        fixture.app.emit_events(&fixture.eve, sent + 1, 10, 50_000).await;
         sent += 10;
-        fast.until(TOLD, |payload| payload["number"] == sent).await;
+        fast.until(EMITTED, |payload| payload["number"] == sent).await;
         let scrape = fixture.app.scrape().await;
         when(scrape.get("websocket_messages_dropped_total", &slow_consumer) > 0.0 || scrape.get("websocket_connections_active", &[]) < 3.0)
     })
@@ -95,12 +95,12 @@ async fn a_late_poll_receives_the_queue_and_dropped_events_are_counted() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let poll = fixture.poll().await;
     poll.connect(&fixture.eve).await;
-    fixture.app.tell_all(&fixture.eve, 1, 500, 10).await;
+    fixture.app.emit_events(&fixture.eve, 1, 500, 10).await;
     let has = |received: &str, number: u32| received.contains(&format!("\"number\":{number}}}"));
     let mut received = String::new();
     eventually("the last queued message arrives", async || {
         received.push_str(&poll.get().await.expect(200).text());
-        fixture.app.tell(&fixture.eve, 1000).await;
+        fixture.app.emit_event(&fixture.eve, 1000).await;
         when(has(&received, 1000))
     })
     .await;

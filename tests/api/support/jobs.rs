@@ -282,12 +282,12 @@ impl Replica {
     pub async fn freeze(&self) -> mpsc::Sender<()> {
         let (thaw, frozen) = mpsc::channel::<()>();
         let is_frozen = Arc::new(Notify::new());
-        let frozen_now = is_frozen.clone();
+        let notify = is_frozen.clone();
         self.runtime.as_ref().expect("it lives").spawn(async move {
             notify.notify_one();
             let _thawed = frozen.recv();
         });
-        frozen_now.notified().await;
+        is_frozen.notified().await;
         thaw
     }
 

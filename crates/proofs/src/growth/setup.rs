@@ -35,13 +35,13 @@ pub struct Replica {
 impl Setup<'_> {
     /// Starts a replica with databases of its own, which `fill` completes first. Redis numbers its databases.
     pub fn start(&self, name: &str, number: usize, fill: impl FnOnce(&str) -> Result<()>) -> Result<Replica> {
-        let place = self.fixture.prepare(name, number, &self.program)?;
+        let stores = self.fixture.prepare(name, number, &self.program)?;
         let database = crate::peers::fixture::database(name);
         fill(&database)?;
         let logs = self.fixture.folder().join(name);
         paths::ensure(&logs)?;
         let program = (self.program.clone(), vec![OsString::from("serve")]);
-        let running = Target { name: Name::Vitrine, program, place }.start(self.core, &self.fixture.token, &logs)?;
+        let running = Target { name: Name::Vitrine, program, stores }.start(self.core, &self.fixture.token, &logs)?;
         Ok(Replica { running, database })
     }
 

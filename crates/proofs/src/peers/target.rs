@@ -86,7 +86,7 @@ pub struct Target {
     /// The service's program and its arguments.
     pub program: (PathBuf, Vec<OsString>),
     /// The service's databases.
-    pub place: Stores,
+    pub stores: Stores,
 }
 
 /// A running service; it stops when this is dropped.

@@ -37,7 +37,7 @@ impl Stage {
         self.turn(Platform::Google, json!({})).await;
         let truth = self.sign_in(&request).await;
         self.lie(Platform::Google, lie).await;
-        let false_tokens = self.sign_in(&ask).await;
+        let false_tokens = self.sign_in(&request).await;
         let ((header, claims), (false_header, false_claims)) = (truth.id_token(), false_tokens.id_token());
         let mut different = changed(&header, &false_header);
         different.extend(changed(&without_times(&claims), &without_times(&false_claims)));
@@ -162,15 +162,15 @@ async fn the_key_is_not_published() {
 #[tokio::test]
 async fn the_response_names_a_wrong_issuer_or_none() {
     let stage = Stage::start().await;
-    let ask = Ask::of(Platform::Gitlab);
+    let request = AuthorizationRequest::of(Platform::Gitlab);
     for (lie, issuer) in [("iss_parameter", Some("https://another-issuer.invalid")), ("no_iss_parameter", None)] {
         stage.lie(Platform::Gitlab, lie).await;
-        let parameters = stage.consent(&ask).await.redirected();
+        let parameters = stage.consent(&request).await.redirected();
         assert_eq!(parameters.get("iss").map(String::as_str), issuer);
         assert_eq!(parameters["state"], "the-state");
         let tokens = stage.redeem(Platform::Gitlab, &parameters["code"]).await.tokens();
         stage.verdict(Platform::Gitlab, &tokens).await.unwrap();
-        let denial = stage.consent(&ask.clone().set("decision", "deny")).await.redirected();
+        let denial = stage.consent(&request.clone().set("decision", "deny")).await.redirected();
         assert_eq!(denial.get("iss").map(String::as_str), issuer);
     }
 }
