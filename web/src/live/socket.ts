@@ -36,7 +36,7 @@ export function connect(onState: (state: State, why?: string) => void): Live {
     if (message === 'unauthenticated' || message === 'invalid_token') {
       location.assign(loginAddress());
     } else {
-      onState('away', message);
+      onState('disconnected', message);
       if (!socket.active) {
         connectIn(LATER);
       }
@@ -46,7 +46,7 @@ export function connect(onState: (state: State, why?: string) => void): Live {
     if (reason === 'io client disconnect') {
       return;
     }
-    onState('away');
+    onState('disconnected');
     if (!socket.active) {
       connectIn(LATER);
     }
