@@ -83,8 +83,14 @@ pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
         initialise(bin, plan, &data, user)?;
     }
     let port = plan.port.to_string();
-    let mut settings =
-        vec![("listen_addresses", "127.0.0.1"), ("port", &port), ("unix_socket_directories", ""), ("max_connections", "200")];
+    let mut settings = vec![
+        ("listen_addresses", "127.0.0.1"),
+        ("port", &port),
+        ("unix_socket_directories", ""),
+        ("max_connections", "200"),
+        // As in compose: the detail of an error has values, such as the e-mail address that is taken.
+        ("log_error_verbosity", "terse"),
+    ];
     if plan.durability == Durability::Disposable {
         settings.extend([("fsync", "off"), ("synchronous_commit", "off"), ("full_page_writes", "off")]);
         // Dropping a database waits for connections that a failing test left in the middle of authentication.
