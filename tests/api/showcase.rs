@@ -115,7 +115,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     let cursor = page(&app, 1, None).await.1.unwrap();
     let of_projects = app.as_user(&ada, Method::GET, "/api/projects?limit=1").answer().await.expect(200).json();
     let of_projects = of_projects["next_cursor"].as_str().unwrap();
-    // A time after the year 9999, and one that is negative when read as a signed number.
+    // A time after the year 8820 in only 22 of 24 bytes, and a time that is negative when read as a signed number.
     let (late, later) = ("A____________________________w", "_".repeat(32));
     let too_long = format!("{cursor}AAAA");
     for forged in ["", "x", "!!", "AAAA", of_projects, &cursor[4..], &too_long, late, &later, &"A".repeat(3000), "%00", "%ff", "old-1"] {
@@ -125,7 +125,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     for query in ["limit=0", "limit=101", "limit=x"] {
         app.get(&format!("/api/showcase?{query}")).answer().await.problem(400, "invalid_query");
     }
-    // An invented cursor is a position in the same list: 1970, before every project.
+    // A valid cursor may be invented: it is a position in the same list. This one is 1970, and no project is older.
     assert_eq!(page(&app, 5, Some(&"A".repeat(32))).await, (Vec::new(), None));
 }
 

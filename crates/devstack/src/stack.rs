@@ -41,7 +41,7 @@ const METRICS_TOKEN: &str = "metrics_token";
 pub const PROGRAMS: [&Tool; 9] =
     [&INITDB, &REDIS, &CADDY, &PROMETHEUS, &ALERTMANAGER, &NODE_EXPORTER, &POSTGRES_EXPORTER, &REDIS_EXPORTER, &MAILDEV];
 
-/// The ports of `up` for the services that run on this machine.
+/// The ports of `up`; Grafana has one only if it is installed.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {
     let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
     Ok(if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) })

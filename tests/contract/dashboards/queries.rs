@@ -1,4 +1,4 @@
-//! Queries of panels: they use the selected data source and replicas, name one job, and query only the growth of counters.
+//! Queries of panels: they use the selected data source and replicas, name one job, and use counters only for their growth.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,4 @@
-//! Observes alerts: pending and firing by Prometheus' API, notified and resolved by the mail to the on-call address.
+//! Observes alerts: Prometheus' API shows whether they fire, the mail to the on-call address shows the notifications, also of resolutions.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

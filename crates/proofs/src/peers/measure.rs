@@ -131,7 +131,8 @@ impl Resources<'_> {
         Ok(Usage {
             at: Instant::now(),
             server,
-            // The stores and the server are descendants of this process, as wrk was. The server is subtracted.
+            // The ticks of this process include those of its descendants: the server, the stores, and each run of wrk that has ended. The
+            // server's ticks are subtracted.
             own: cpu_ticks(std::process::id()).saturating_sub(server),
             on_server_core: busy_ticks(&[self.cores.server])?,
             on_load_cores: busy_ticks(&self.cores.load)?,
