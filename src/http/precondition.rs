@@ -22,7 +22,7 @@ use crate::domain::validation::characters;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
-/// Visible ASCII without quotation marks, with inner spaces, either bare or in quotation marks as the draft specifies.
+/// Visible ASCII and spaces, without inner quotation marks. A bare key has inner spaces only; the draft requires quotation marks around it.
 const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]*[!#-~])?|"[ !#-~]+")$"#;
 /// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list and its members may be empty.
 const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;
@@ -115,7 +115,7 @@ impl IntoParams for RequiredConditions {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // The length excludes enclosing quotation marks.
+        // The schema counts enclosing quotation marks; the service does not.
         let key = characters(1, KEY_LENGTH).pattern(Some(KEY_PATTERN));
         vec![parameter(
             "Idempotency-Key",

@@ -1,4 +1,4 @@
-//! Makes every operation return every error in its description, and more. Each error must count on a series that already existed at
+//! Makes every operation return every error in its description, and more. Each error must increment a series that already existed at
 //! zero, so that rates include the first event.
 
 use std::collections::BTreeSet;
@@ -145,7 +145,7 @@ impl Driver {
         join_all(requests.map(Ask::answer)).await;
     }
 
-    /// Sends requests while everything fails, and while everything is so slow that the client disconnects.
+    /// Sends requests while an injected fault makes everything fail.
     async fn ask_of_a_failing_service(&self, operations: &[Operation]) {
         for status in [500, 503] {
             self.app.begin(&self.admin, &json!({ "fault": "error", "status": status })).await;
@@ -160,7 +160,7 @@ impl Driver {
         }
     }
 
-    /// Sends heads without bodies and waits until the service times out.
+    /// Sends the heads of requests without their bodies and waits until the service times out.
     async fn ask_slowly(&self, operations: &[Operation]) {
         let slow = operations.iter().filter(|operation| operation.has_body).map(async |operation| {
             let user = if operation.route.contains("faults") { &self.admin } else { &self.owner };
@@ -170,7 +170,7 @@ impl Driver {
         join_all(slow).await;
     }
 
-    /// Sends heads without bodies and disconnects.
+    /// Sends the heads of requests without their bodies and disconnects.
     async fn ask_and_leave(&self, operations: &[Operation]) {
         let with_body: Vec<_> = operations.iter().filter(|operation| operation.has_body).collect();
         let begun = with_body.iter().map(|operation| self.begin_request(operation, UNKNOWN, &self.admin.token));

@@ -124,7 +124,7 @@ async fn assert_right_passwords_leave_no_trace(app: &TestApp) {
     for _round in 0..3 {
         for answer in join_all((0..20).map(|_| app.login("ada@example.com", PASSWORD))).await {
             match answer.status {
-                // A busy machine may not check ten passwords within two seconds.
+                // On a busy machine, a login may wait longer than two seconds for its password check.
                 200 | 503 => {}
                 _ => assert_eq!(answer.problem(429, "too_many_attempts").header("retry-after"), "1"),
             }
@@ -209,7 +209,7 @@ async fn neither_addresses_nor_e_mails_are_kept_in_redis() {
     login_from(&app, "203.0.113.77", "secretive@example.com").await.problem(401, "invalid_credentials");
     let mut redis = app.stores.redis().await;
     let keys: Vec<String> = redis::cmd("KEYS").arg(format!("{}*", app.stores.prefix())).query_async(&mut redis).await.unwrap();
-    // The account's failures from this address, those of all strangers, and those of the address.
+    // Failures for this account from this address, for this account from all strangers, and from this address for all accounts.
     assert_eq!(keys.len(), 3, "{keys:?}");
     for key in &keys {
         assert!(!key.contains("203.0.113.77") && !key.contains("secretive"), "{key}");

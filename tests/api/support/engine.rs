@@ -19,7 +19,7 @@ pub enum Mode {
     Answer,
     /// Its socket exists but nothing listens; open connections have broken.
     Refuse,
-    /// As before, without a socket.
+    /// Like `Refuse`, but the socket does not exist.
     NoSocket,
     /// It accepts every request and never responds.
     Hang,

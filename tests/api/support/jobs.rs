@@ -52,7 +52,7 @@ impl Work {
     }
 }
 
-/// The handler that only has its effect.
+/// A handler that only writes its effect and completes the job.
 pub async fn effect(work: Work) -> Result<(), Failure> {
     work.effect().await
 }
@@ -147,7 +147,7 @@ pub fn short_lease() -> LeasePolicy {
     LeasePolicy { lease: Duration::from_secs(1), ..quick() }
 }
 
-/// Arguments with which a database that is slow on a busy machine fails no test.
+/// Timeouts that are long enough for the database on a busy machine, so that they fail no test.
 pub const LONG_TIMEOUTS: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
 
 /// A migrated database with tables for the handlers' effects, and a queue.
@@ -193,7 +193,7 @@ impl Fixture {
         self.replica_with(&LONG_TIMEOUTS, policy, slots, run)
     }
 
-    /// Starts a replica with extra arguments.
+    /// Like `replica`, with these arguments instead of [`LONG_TIMEOUTS`].
     pub fn replica_with<F, R>(&self, arguments: &[impl AsRef<str>], policy: LeasePolicy, slots: usize, run: F) -> Replica
     where
         F: Fn(Work) -> R + Clone + Send + Sync + 'static,

@@ -51,7 +51,7 @@ const provider = new Provider(issuer, {
     devInteractions: { enabled: true },
     revocation: { enabled: true },
   },
-  // Issued whether requested or not, and whether or not the session at the provider continues.
+  // Clients get refresh tokens whether they request them or not. The tokens outlive the session at the provider.
   issueRefreshToken: (_context, client) => client.grantTypeAllowed('refresh_token'),
   expiresWithSession: () => false,
   rotateRefreshToken: true,

@@ -42,7 +42,8 @@ pub const SIGN_INS: Drill = Drill {
     },
 };
 
-/// A small share of events is late. They arrive at a constant rate, because a preceding day of normal events would outweigh them.
+/// A small share of events is late. The measured events are canaries, which arrive at a constant rate: a preceding day of normal ones would
+/// outweigh the late ones.
 pub const LATENESS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
     cause: "backend-3 is frozen for 4 s of every 16 s: 5 % of the events between replicas are late",
@@ -101,7 +102,7 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
         test.end_fault(&fault)?;
         // Only successful requests lower the share of failed ones.
         test.keep_until_resolved(requests);
-        // Wait until every replica has read it.
+        // Wait until every replica has read that the fault has ended.
         thread::sleep(Duration::from_secs(1));
         Ok(())
     }))

@@ -12,7 +12,7 @@ use crate::rules::{AlertTest, Expected, Series, SeriesTest, Test, TestFile};
 const EVENTS: &str = "slo:sli_events:rate5m";
 const ERRORS: &str = "slo:sli_errors:rate5m";
 const BUDGET: &str = "slo:error_budget:ratio";
-/// Minutes between two samples of a window's test: one sample must be in the older half of 30 minutes.
+/// Minutes between two samples in the test of a window. The shortest window, 30 minutes, needs a sample in its older half.
 const STEP: u32 = 20;
 /// A factor that takes a value above its limit, and below twice the limit.
 const ABOVE: f64 = 1.25;
@@ -47,7 +47,7 @@ fn of_window(window: &str) -> Result<Test> {
         // Errors and events: 90 of 300, then 10 of 100.
         (ERRORS, "busy", ["1000", "90", "10"]),
         (EVENTS, "busy", ["1000", "300", "100"]),
-        // One error in eight events, about one event per minute.
+        // One error in eight events, one event per 100 s.
         (ERRORS, "rare", ["_", "0.0025", "0"]),
         (EVENTS, "rare", ["_", "0.01", "0.01"]),
         // Its events have ended, and their series are gone.
@@ -94,7 +94,7 @@ fn of_now() -> Result<Test> {
     })
 }
 
-/// First the short window alone exceeds the limit, then the long one alone; each time the other stays just below. Then both exceed it.
+/// First the short window alone exceeds the limit, then the long one alone, while the other is exactly at the limit. Then both exceed it.
 fn of_burn(spec: &Spec, burn: &Burn) -> Test {
     let wait = minutes(burn.wait);
     let (first, second) = (wait + 1, 2 * (wait + 1));
