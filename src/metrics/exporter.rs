@@ -1,4 +1,4 @@
-//! Exports the catalogue in Prometheus' text format: all families in the catalogue's order, and upkeep.
+//! Exports the catalogue in Prometheus' text format, all families in the catalogue's order, and regularly drains histogram samples.
 //!
 //! Metrics are defined in [`catalogue`](super::catalogue); `operations` has the route that serves them.
 

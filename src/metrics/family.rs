@@ -135,8 +135,8 @@ impl Block {
         Self { recorder, has_changed: AtomicBool::new(true), text: Mutex::default() }
     }
 
-    /// Marks the block as changed. Call it after the change, so that the render that clears the flag sees the change. It swaps, because a
-    /// render would synchronize only with the last of several stores, and could miss the changes of the other threads.
+    /// Marks the block as changed. Call it after the change, so that the render that clears the flag sees the change. This must be a swap:
+    /// after plain stores by several threads, a render would synchronize only with the last one and could miss the others' changes.
     fn changed(&self) {
         self.has_changed.swap(true, Ordering::Release);
     }

@@ -1,4 +1,4 @@
-//! Connections and heads: a client's allowed behaviour, and the headers of every response.
+//! Connections and request heads: what clients may and may not do, and the headers of every response.
 
 use reqwest::Method;
 use serde_json::json;
@@ -116,7 +116,7 @@ async fn non_http_input_is_refused_and_affects_no_other_request() {
     until_alone(&app).await;
 }
 
-/// RFC 9112, 3.2: exactly one valid `Host`.
+/// RFC 9112, 3.2: exactly one valid `Host`; only HTTP/1.0 may omit it.
 #[tokio::test]
 async fn a_request_names_one_host() {
     let app = TestApp::start().await;

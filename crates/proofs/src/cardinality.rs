@@ -33,7 +33,7 @@ const SOCKETS: usize = 20;
 pub const SHORT: usize = 1_500;
 /// The number of requests of a long attack.
 pub const LONG: usize = 10_000;
-/// The number of different statuses that an attack must receive; fewer mean that it did not reach the service.
+/// An attack must receive more different statuses than this; otherwise it did not reach the service.
 const MIN_STATUSES: usize = 10;
 /// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(30);

@@ -1,4 +1,4 @@
-//! Labels of accounts, limits and calls of platforms.
+//! Labels of accounts, limits and calls to platforms.
 
 use super::{Keys, Labels};
 

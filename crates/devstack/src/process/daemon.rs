@@ -123,8 +123,8 @@ impl Process {
         Ok(())
     }
 
-    /// Restarts a daemon that has exited, after a pause that grows while it exits soon after each start. Callers poll this; it does not
-    /// wait.
+    /// Restarts a daemon that has exited, after a pause that doubles each time the daemon exits soon after its start. Callers poll this;
+    /// it does not wait.
     pub fn keep_running(&mut self) -> Result<()> {
         let Some(status) = self.child.try_wait()? else { return Ok(()) };
         let now = Instant::now();
@@ -183,7 +183,7 @@ impl Process {
         self.pid
     }
 
-    /// Sends the child a signal that does not end it.
+    /// Sends the child a signal, and does not wait for its effect.
     pub fn signal(&self, signal: Signal) -> Result<()> {
         kill_process(self.pid, signal).with_context(|| format!("failed to signal {}", self.name))
     }

@@ -82,7 +82,7 @@ impl Receivers {
                 self.await_notification(receiver, alert, false, 1)?;
             }
         }
-        // By then all other receivers have been notified, too.
+        // Once these two are repeated, all other receivers have been notified, too.
         self.await_notification("pagerduty", "ServiceDown", false, 2)?;
         self.await_notification("dead-man", "Watchdog", false, 2)?;
         for notification in self.received()? {

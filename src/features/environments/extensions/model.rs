@@ -1,4 +1,4 @@
-//! The types of requested extensions.
+//! The data of an extension requested for an environment, and its status.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
