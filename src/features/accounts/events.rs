@@ -1,4 +1,4 @@
-//! The events of accounts: each writes a log line, increments a counter, or both. Neither contains a network address, an e-mail or a token.
+//! The events of accounts: each writes a log line, updates a metric, or both. Neither contains a network address, an e-mail or a token.
 
 use uuid::Uuid;
 

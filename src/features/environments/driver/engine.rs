@@ -43,7 +43,7 @@ impl Engine {
         Ok(Self::with(driver, config.environment_timeout, faults, metrics))
     }
 
-    /// Creates an engine whose calls take at most `timeout`.
+    /// Creates an engine. `timeout` is the deadline of an ordinary call; a long call may take ten times as long, a ping at most a second.
     #[must_use]
     pub fn new(driver: Box<dyn Driver>, timeout: Duration, metrics: Metrics) -> Self {
         Self::with(driver, timeout, FaultInjector::default(), metrics)

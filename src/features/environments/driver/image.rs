@@ -1,4 +1,4 @@
-//! The images of environments. The list is closed, and the image is the only part of a request that reaches a driver.
+//! The images of environments. The list is closed, and the image is the only part of a request that affects a container's configuration.
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,8 +1,8 @@
 //! Drivers: the trait, and the [`Engine`] that adds a deadline and metrics to every call.
 //!
 //! A driver identifies an environment by its UUID and derives the container's name from it. Every call is idempotent: creating an existing
-//! container, starting a running one, stopping a stopped one and removing a missing one all succeed. Nothing that a client sends reaches a
-//! container's configuration, which depends only on the [`Image`].
+//! container, starting a running one, stopping a stopped one and removing a missing one all succeed. A client can influence a container's
+//! configuration only by its choice of an [`Image`].
 
 mod docker;
 mod engine;

@@ -66,7 +66,7 @@ impl Tail {
         self.0.drain(..self.0.len().saturating_sub(OUTPUT_LIMIT));
     }
 
-    /// The text without control characters other than tab and newline, which could move a cursor or be refused by the database.
+    /// The text without control characters, which could move a cursor or be refused by the database. Tabs and newlines are kept.
     fn text(&self) -> String {
         let mut text = String::from_utf8_lossy(&self.0).into_owned();
         text.retain(|c| matches!(c, '\t' | '\n') || !c.is_control());

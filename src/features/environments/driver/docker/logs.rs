@@ -1,8 +1,8 @@
 //! Follows a container's log and assembles the engine's frames into lines.
 //!
 //! A frame contains a timestamp, a space and output up to the end of a line. The engine splits lines longer than 16 KiB into several frames
-//! with the same timestamp, of which only the last ends with a newline. Of a line that does not end, only as many bytes are kept as fit
-//! into a [`Line`].
+//! with the same timestamp, of which only the last ends with a newline. At most [`LINE_LIMIT`] bytes of a line are kept, even if the line
+//! never ends.
 
 use std::collections::VecDeque;
 

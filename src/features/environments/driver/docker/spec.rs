@@ -106,8 +106,8 @@ pub fn network(namespace: &str) -> NetworkCreateRequest {
     }
 }
 
-/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. Engines before 25 create two networks of one name when two replicas
-/// ask concurrently, and then start containers on neither; no engine creates two bridges of one name.
+/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. When two replicas ask concurrently, engines before 25 create two
+/// networks of one name; after that, no container can be started on either of them. No engine creates two bridges of one name.
 fn bridge_name(namespace: &str) -> String {
     let hash = Sha256::digest(namespace);
     hash[..6].iter().fold("vt-".to_owned(), |name, byte| format!("{name}{byte:02x}"))

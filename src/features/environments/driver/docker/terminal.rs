@@ -24,8 +24,9 @@ use super::upgrade;
 /// second later by SIGKILL. Before that, it prints `missing` if the program `$2` does not exist, otherwise the PID of a process that exits
 /// when the input ends.
 ///
-/// A terminal checks for that process only once its own command line can be found. If the process still exists, the search has not begun
-/// and will find the terminal. If it does not, the terminal exits. The brackets in the pattern keep the search from matching itself.
+/// The search for `$1` begins only after the process with this PID has exited. A terminal checks for the process when its own command line
+/// can already be found. If the process still exists, the later search finds the terminal; if not, the terminal exits by itself. The
+/// brackets in the pattern keep the search from matching itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
     exit
@@ -50,7 +51,8 @@ for process in $(grep -l "terminal[-]$1" /proc/[0-9]*/cmdline); do
 done"#;
 
 /// Runs the program that `$2` names, if the guard's process `$1` exists. The script does not `exec` it, so that the token stays in the
-/// command line; `exit` as the last command keeps the shell from doing so itself. Extensions configure shells in `.profile`.
+/// command line. A shell may `exec` its last command by itself; the `exit` at the end prevents this. Extensions configure shells in
+/// `.profile`.
 const TERMINAL: &str = r#"kill -0 "$1" 2>/dev/null || exit
 cd
 export ENV="$HOME/.profile"

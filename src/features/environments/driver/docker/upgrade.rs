@@ -1,5 +1,5 @@
-//! The raw connection to a program with a terminal. bollard's own decoder takes output that begins with a byte below three, as binary data
-//! may, for a frame header and waits for the rest of the frame.
+//! The raw connection to a program with a terminal. It replaces bollard's own decoder: if output begins with a byte below three, as binary
+//! data may, that decoder mistakes it for a frame header and waits for the rest of the frame.
 
 use bollard::errors::Error;
 use bytes::Bytes;
