@@ -1,4 +1,4 @@
-//! The events of environments: each writes a log line and, where needed, updates a metric and notifies clients or replicas.
+//! The events of environments: each writes a log line, updates a metric, or both. Where needed, it also notifies clients or replicas.
 
 use serde::Serialize;
 use uuid::Uuid;

@@ -1,6 +1,6 @@
 //! Decodes UTF-8 that arrives in pieces, even when a character is split across two of them.
 
-/// Incremental UTF-8 decoder. Invalid bytes become U+FFFD, as `String::from_utf8_lossy` replaces them in the whole.
+/// Incremental UTF-8 decoder. Invalid bytes become U+FFFD, exactly as if `String::from_utf8_lossy` decoded all pieces at once.
 #[derive(Debug, Default)]
 pub struct Utf8Decoder {
     /// First bytes of an incomplete character: three at most.

@@ -1,4 +1,4 @@
-//! Installs or removes an extension, whichever the desired state requires when the job runs: the handler of that job.
+//! The handler of the job that installs or removes an extension, whichever the desired state requires when the job runs.
 
 use async_trait::async_trait;
 use uuid::Uuid;

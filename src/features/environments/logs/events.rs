@@ -33,7 +33,7 @@ pub fn claimed(environment: Uuid) {
 }
 
 pub fn claim_lost(environment: Uuid) {
-    tracing::info!(%environment, "log claim lost to another replica");
+    tracing::info!(%environment, "log claim lost: another replica has it, or the environment was deleted");
 }
 
 pub fn given_back(count: u64) {

@@ -15,7 +15,7 @@ use crate::domain::LogStream;
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
 /// Lower bound of a wait; lines that follow each other faster are returned together.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
-/// One line in so many is an error on stderr.
+/// One line out of this many is an error on stderr.
 const ERROR_EVERY: u64 = 20;
 const PATHS: [&str; 4] = ["/", "/items", "/items/7", "/assets/app.js"];
 
@@ -40,7 +40,7 @@ struct Follower<F> {
 }
 
 impl Source {
-    /// Follows the lines of a run from `since` on. `ended_at` returns when the run ended, if it has.
+    /// Follows the lines of a run from `since` on. `ended_at` returns the time at which the run ended, or `None` while it continues.
     pub fn follow<F, R>(self, environment: Uuid, started_at: OffsetDateTime, since: OffsetDateTime, ended_at: F) -> Lines
     where
         F: Fn() -> R + Send + 'static,

@@ -25,7 +25,7 @@ struct Output {
     is_last: bool,
 }
 
-/// Opens the terminal of a new shell. `ended_at` returns when the container's run ended, if it has.
+/// Opens the terminal of a new shell. `ended_at` returns the time at which the container's run ended, or `None` while it continues.
 pub fn open<F, R>(hostname: String, started_at: OffsetDateTime, size: TerminalSize, ended_at: F) -> Terminal
 where
     F: Fn() -> R + Send + 'static,
