@@ -6,7 +6,7 @@
 //! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
 //!   driver calls are idempotent, and a reconciler compares the database with the driver.
 //! - Editors and owners of the project may change environments, viewers may read them; others have no access.
-//! - Nothing that a client sends reaches a container's configuration.
+//! - A client can influence a container's configuration only by its choice of an image.
 
 mod change;
 pub mod driver;

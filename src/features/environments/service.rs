@@ -172,7 +172,7 @@ impl Environments {
         self.permitted(user, id, Action::Enter).await
     }
 
-    /// An environment, if the user may do this with its project.
+    /// An environment, if the user may perform `action` on its project.
     pub(super) async fn permitted(&self, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
         let Parts { db, projects, .. } = self.parts();
         let found = store::find(&mut db.acquire().await?, id).await?;
@@ -212,7 +212,7 @@ impl Environments {
         Ok(environment)
     }
 
-    /// Locks an environment, if the user may do this with its project.
+    /// Locks an environment, if the user may perform `action` on its project.
     pub(super) async fn lock(&self, tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<Environment, EnvironmentError> {
         // Lock order: the project first, as in every transaction that locks both. Deleting a project locks its environments after it.
         let seen = store::find(tx, id).await?.ok_or(EnvironmentError::NoSuchEnvironment)?;

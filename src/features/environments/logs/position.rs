@@ -9,7 +9,8 @@ use time::{Duration, OffsetDateTime};
 use crate::domain::LogStream;
 use crate::features::environments::driver::Line;
 
-/// Maximum time by which a line may be newer than later lines of the other stream: engines record the time before they merge the streams.
+/// Maximum time by which the timestamp of a line may exceed those of lines that follow it and belong to the other stream: engines record
+/// the time before they merge the streams.
 const MAX_SKEW: Duration = Duration::seconds(5);
 
 /// A position in the output of a container. Stored as JSON in `log_streams.position`: fields may be added if they have a default.

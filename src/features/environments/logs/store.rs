@@ -18,7 +18,8 @@ use crate::metrics::labels::Query;
 
 /// Maximum number of entries that [`remove`] deletes.
 pub const BITE: i64 = 5_000;
-/// Maximum number of lines of Vitrine's own that are expected between two writes of the writer. The writer deletes for these, too.
+/// Maximum number of lines of Vitrine's own that are expected between two writes of the writer. Each write also deletes the entries that
+/// these lines push out.
 const OWN_LINES: i64 = 100;
 
 /// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count it with
