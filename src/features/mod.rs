@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use crate::realtime::Events;
 use crate::state::AppState;
 
-/// The routes of every feature.
+/// The routes of every feature except `faults`, whose routes exist only while fault injection is on.
 #[must_use]
 pub fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

@@ -20,7 +20,7 @@ use crate::domain::Platform;
 
 /// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);
-/// Duration of a claim: longer than a refresh and storing its result take.
+/// Duration of a claim: longer than it takes to refresh the tokens and to store the new ones.
 const CLAIM: Duration = Duration::from_secs(20);
 const PAUSE: Duration = Duration::from_millis(50);
 

@@ -1,4 +1,4 @@
-//! Revokes the tokens of an unlinked account: the handler of that job.
+//! The handler of the job that revokes the tokens of an unlinked account.
 
 use std::time::{Duration, Instant};
 

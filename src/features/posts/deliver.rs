@@ -1,4 +1,4 @@
-//! Delivers a post to a platform: the handler of that job. It may be retried at any point: it checks that the delivery is pending, calls
+//! The handler of the job that delivers a post to a platform. It may be retried at any point: it checks that the delivery is pending, calls
 //! the platform with an idempotency key, and stores the outcome in the transaction that completes the job.
 
 use std::time::{Duration, Instant};
