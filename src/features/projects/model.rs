@@ -11,7 +11,7 @@ use crate::domain::validation::{Fields, Line, Paragraph};
 pub type Name = Line<1, 80>;
 /// Free text for readers of the project.
 pub type Description = Paragraph<0, 2000>;
-/// Address of an account to be added; as long as an account's may be.
+/// E-mail address of an account to be added. Its maximum length is that of an account's own address.
 pub type MemberEmail = Line<1, 254>;
 /// Maximum number of members, including the owner.
 pub const MAX_MEMBERS: usize = 100;

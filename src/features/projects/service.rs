@@ -176,7 +176,7 @@ impl Projects {
         self.access(user, id, Action::Read, lookup).await
     }
 
-    /// Checks whether the user may do this with the project. For reads: the answer may come from the cache.
+    /// Checks whether the user may perform `action` on the project. Meant for reads, because the answer may come from the cache.
     ///
     /// # Errors
     /// When the project does not exist for the user, or the user's role does not allow the action.
@@ -352,7 +352,8 @@ impl Projects {
         self.0.cache.invalidate(tx, [Stale::new(CacheType::Project, id.to_string())]).await
     }
 
-    /// Invalidates every cache entry that depends on the project, the showcase included. `project` must be its published state.
+    /// Invalidates every cache entry that depends on the project, the showcase included. If the project is published before or after the
+    /// change, `project` must be its state at that time.
     async fn invalidate_published(&self, tx: &mut Conn, project: &Project) -> Result<Invalidation, StoreError> {
         let stale = [Stale::new(CacheType::Project, project.id.to_string())].into_iter().chain(showcase::stale(project));
         self.0.cache.invalidate(tx, stale).await
