@@ -91,7 +91,7 @@ pub struct Config {
     /// Maximum number of concurrent TCP connections; further ones wait in the kernel's queue
     #[arg(long, env = "MAX_CONNECTIONS", value_name = "MAX_CONNECTIONS", default_value = "8192", value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_connections: u32,
-    /// Time at shutdown from reporting that the replica is not ready to refusing connections
+    /// Time at shutdown for which the replica reports that it is not ready but still accepts connections
     #[arg(long, env = "DRAIN_DELAY", value_name = "DRAIN_DELAY", default_value = "5s", value_parser = duration)]
     pub drain_delay: Duration,
     /// Maximum time for requests in flight when the replica shuts down
@@ -126,7 +126,7 @@ pub struct Config {
     /// Burst of failed logins to one account from one device or address; refills over the login window
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Burst of failed logins to one account from all unknown clients together; refills as fast as the burst of one device or address
+    /// Burst of failed logins to one account from all unknown clients together; refills at the rate of LOGIN_ATTEMPTS_PER_ACCOUNT
     #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_by_strangers: u32,
     /// Burst of failed logins to any account from one address; refills over the login window

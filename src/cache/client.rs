@@ -58,7 +58,7 @@ struct Inner {
     subscription: Option<Subscription>,
     timeout: Duration,
     connection: RwLock<Option<Numbered>>,
-    /// Pending invalidations: commands to run before the next connection is used, by key, and when they become irrelevant.
+    /// Pending invalidations by key: a command to run before the next connection is used, and the time when it becomes irrelevant.
     pending_invalidations: Mutex<HashMap<String, (Cmd, Instant)>>,
     lost: Notify,
     connections: AtomicU64,
@@ -133,8 +133,8 @@ impl RedisClient {
         self.run::<Value>(RedisCommand::Publish, redis::cmd("PUBLISH").arg(channel).arg(message)).await.map(drop)
     }
 
-    /// Closes the connection to callers, and runs the command before anything else on the next one, unless `matters_for` has
-    /// passed by then. A later command with the same key replaces an earlier one.
+    /// Discards the current connection, and runs the command as the first one on the next connection. If `matters_for` has passed by
+    /// then, the command does not run. A later command with the same key replaces an earlier one.
     pub fn run_before_next_use(&self, key: String, command: Cmd, matters_for: Duration) {
         let until = Instant::now() + matters_for;
         let mut pending_invalidations = self.0.pending_invalidations.lock();

@@ -113,9 +113,9 @@ struct Reader {
 }
 
 impl Reader {
-    /// Reads the invalidations and applies them. Returns whether the caller must read again immediately. It must after new rows, because
-    /// only the next read records in Postgres that they are applied. It must after a read without a lease, because only the next read
-    /// permits serving.
+    /// Reads the invalidations and applies them. Returns whether the caller must read again immediately. That is the case after new rows,
+    /// because only the next read records in Postgres that they are applied. It is also the case after a read without a lease, because
+    /// only the next read permits serving.
     async fn read(&mut self, cache: &Cache) -> Result<bool, StoreError> {
         let Inner { db, replica, published, .. } = &*cache.invalidations.0;
         let start = Instant::now();

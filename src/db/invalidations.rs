@@ -2,8 +2,8 @@
 //! `cache/invalidations.rs` applies them; `docs/adr/0018-revocation.md` explains why they are rows.
 //!
 //! Transactions do not commit in the order of their numbers, so a reader of "all rows after the last one" would miss some. A reader
-//! therefore keeps the snapshot of its last read and its `oldest` transaction. Transactions whose rows the snapshot lacks have that number
-//! or a higher one, so the next read starts there.
+//! therefore keeps the snapshot of its last read, and `oldest`: the number of the oldest transaction that was still running then. Every
+//! transaction whose rows the snapshot lacks has that number or a higher one, so the next read starts there.
 
 use std::collections::HashSet;
 use std::time::Duration;

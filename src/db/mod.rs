@@ -35,8 +35,8 @@ const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// lease.
 const IDLE_IN_TRANSACTION: Duration = Duration::from_secs(5);
 const SAMPLE_EVERY: Duration = Duration::from_secs(1);
-/// Idle time after which a connection is pinged before use. sqlx already pings it on return to the pool: a second ping costs a
-/// round trip on every request, and detects something only after a pause.
+/// Idle time after which a connection is pinged before use. sqlx already pings it on return to the pool. A second ping costs a round
+/// trip on every request, and is useful only if the connection was idle in between.
 const TRUSTED_FOR: Duration = Duration::from_secs(1);
 
 /// The client of Postgres; clones share its pools.
@@ -179,7 +179,7 @@ impl Db {
         self.acquire_timeout + DEADLINE_MARGIN + 2 * self.deadline
     }
 
-    /// Closes all connections; connections in use close on their return.
+    /// Closes the connections of the pool and the reserved one; connections in use close on their return.
     pub async fn close(&self) {
         tokio::join!(self.pool.close(), self.probe.close());
     }

@@ -22,7 +22,7 @@ const END: u64 = 3 << 56;
 pub trait Cursor: Sized + PartialEq {
     /// Regular expression that encoded cursors match.
     const PATTERN: &str;
-    /// The position before any possible newest item.
+    /// The position before every possible item, where the first page begins.
     fn start() -> Self;
     /// The bytes that a cursor encodes.
     fn to_cursor(&self) -> Vec<u8>;
@@ -31,7 +31,7 @@ pub trait Cursor: Sized + PartialEq {
 }
 
 impl Cursor for Uuid {
-    /// 16 bytes of base64: the last character carries only two bits.
+    /// 16 bytes in base64: the last character carries only two bits.
     const PATTERN: &str = "^[A-Za-z0-9_-]{21}[AQgw]$";
 
     fn start() -> Self {
@@ -50,14 +50,14 @@ impl Cursor for Uuid {
 /// The cursor of a list that is sorted by time, then by identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Moment {
-    /// 1970 to 8820, in whole microseconds like Postgres' timestamps.
+    /// 1970 to 8820, in whole microseconds like Postgres' timestamps; later only in [`Cursor::start`].
     pub at: OffsetDateTime,
     /// Identifier of the item, as the tie-breaker.
     pub id: Uuid,
 }
 
 impl Cursor for Moment {
-    /// 24 bytes of base64. The first byte is at most 2, because times are below `END`.
+    /// 24 bytes in base64. The first byte is at most 2, because times are below `END`.
     const PATTERN: &str = "^A[A-Za-v][A-Za-z0-9_-]{30}$";
 
     fn start() -> Self {

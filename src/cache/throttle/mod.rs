@@ -111,7 +111,7 @@ impl Throttle {
     /// Reserves a slot for an attempt in every bucket, or in none.
     ///
     /// # Errors
-    /// [`Throttled`] when a bucket is full, or would be if all attempts in progress failed.
+    /// [`Throttled`] when a bucket is full or would overflow if all attempts in progress failed, or when too many are in progress.
     pub async fn begin(&self, buckets: Vec<Bucket>) -> Result<Attempt, Throttled> {
         let Inner { redis, prefix, lease, local, clock, .. } = &*self.0;
         let id = Uuid::new_v4();

@@ -58,7 +58,7 @@ return 0
 /// The number of the refusing bucket, from 1 (0 when admitted), and the microseconds to wait.
 pub type Reply = (usize, i64);
 
-/// The command that admits an attempt, or, without one, counts immediately.
+/// The command that reserves slots for an attempt. If `attempt` is `None`, the command counts immediately and reserves nothing.
 pub fn admit(prefix: &str, buckets: &[Bucket], now: u64, attempt: Option<(Uuid, Duration)>) -> Cmd {
     let mut command = script(ADMIT, prefix, buckets);
     let (id, lease) = attempt.map_or_else(Default::default, |(id, lease)| (id.to_string(), micros(lease)));
