@@ -22,7 +22,8 @@ use crate::domain::validation::characters;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const KEY_LENGTH: usize = 255;
-/// Visible ASCII and spaces, without inner quotation marks. A bare key has inner spaces only; the draft requires quotation marks around it.
+/// Visible ASCII and spaces, without inner quotation marks. A key in quotation marks, as the draft requires,
+/// may begin or end with spaces; a bare key may not.
 const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]*[!#-~])?|"[ !#-~]+")$"#;
 /// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list and its members may be empty.
 const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;

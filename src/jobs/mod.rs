@@ -58,7 +58,7 @@ impl NewJob {
         Self { lane: Some(lane.into()), ..self }
     }
 
-    /// Enqueues the job only if no job with this key waits or runs; a cause that arises while one runs starts no second one.
+    /// Enqueues the job only if no job with this key waits or runs. A cause that arises while such a job runs starts no second job.
     #[must_use]
     pub fn unique(self, key: impl Into<String>) -> Self {
         Self { unique_key: Some(key.into()), ..self }

@@ -1,8 +1,8 @@
 //! The statements on `jobs`. The parent module explains the semantics.
 //!
-//! Statistics of `jobs` describe an almost empty queue, so for `died_at IS NULL` Postgres expects a row or none and reads the whole queue
-//! to find the jobs of a lane. Conditions on a lane therefore say the same as `coalesce(died_at, 'infinity') = 'infinity'`, which leaves
-//! only the index of lanes.
+//! Statistics of `jobs` describe an almost empty queue. With the condition `died_at IS NULL`, Postgres therefore expects at most one row,
+//! and reads the whole queue to find the jobs of a lane. Statements on a lane use the equivalent condition
+//! `coalesce(died_at, 'infinity') = 'infinity'` instead, with which Postgres can use only the index of lanes.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,7 +59,8 @@ pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<
 }
 
 /// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first unfinished one. The
-/// first of a lane stays the first, so when a row changed concurrently, Postgres need recheck only that row.
+/// first job of a lane stays the first until it ends. If another transaction changes a selected row, it is therefore enough that Postgres
+/// checks this row again.
 pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
     let update = sqlx::query!(
         "WITH due AS MATERIALIZED (

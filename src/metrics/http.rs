@@ -78,7 +78,7 @@ where
 }
 
 pin_project! {
-    /// Waits for the head of the response. Dropped before, it records a disconnect of the client.
+    /// Waits for the head of the response. If it is dropped before the head is ready, it records a disconnect of the client.
     pub struct MeasuredFuture<F> {
         #[pin]
         inner: F,
@@ -149,7 +149,7 @@ impl<B: HttpBody> HttpBody for MeasuredBody<B> {
 /// How a response ended, or would end if it were dropped now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum End {
-    /// The client disconnected: neither the head nor the body has ended.
+    /// The client disconnected before the end of the response.
     Disconnected,
     /// The body failed. Counts as an internal error, even if the head had a successful status.
     Failed,
