@@ -42,7 +42,7 @@ pub fn description() -> Interface {
     interface::complete(with_faults(routes(), true).split_for_parts().1)
 }
 
-/// The templates of the matched routes that have handlers, which faults can target. Socket.IO has none.
+/// The templates of all routes with a handler, for the targets of faults. The route of Socket.IO has no handler.
 #[must_use]
 pub fn templates(interface: &OpenApiRouter<AppState>) -> BTreeSet<String> {
     let operations = operations_of(interface, true);

@@ -9,7 +9,8 @@ use tokio::time::{Interval, MissedTickBehavior, interval};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// Ticks immediately, then after each period. A late tick delays the next one by a whole period; missed ticks are not made up for.
+/// Ticks immediately, then after each period. After a late tick, the next one follows a whole period later; missed ticks are not made up
+/// for.
 #[must_use]
 pub fn ticks(period: Duration) -> Interval {
     let mut ticks = interval(period);

@@ -46,7 +46,7 @@ pub enum Message {
     },
     /// A canary with its number.
     Ping(u64),
-    /// The reply to a canary: the replica that sent it, and its number.
+    /// The reply to a canary: the replica that sent the canary, and the canary's number.
     Pong(Uuid, u64),
 }
 

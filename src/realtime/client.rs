@@ -13,8 +13,8 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{EventOut, Loss, Message};
 
-/// Delay before retrying an event for a client whose queue is full. In this time the queue can drain: if a ping is due while the
-/// queue is full, the library closes the connection.
+/// Delay before retrying an event for a client whose queue is full. It gives the queue time to drain, because the library closes the
+/// connection if a ping is due while the queue is full.
 const RETRY_DELAY: Duration = Duration::from_millis(100);
 
 /// A client that is connected to this replica. Clones refer to the same client.

@@ -57,8 +57,8 @@ use crate::tasks::ticks;
 
 /// Largest message of a client in bytes, over either transport.
 pub const MAX_MESSAGE: usize = 100_000;
-/// Binary attachments of an event. No event uses any: up to this many, the event is refused as malformed; more end the
-/// connection.
+/// Maximum number of binary attachments of an event. No event uses attachments: an event with up to this many is refused as malformed,
+/// and an event with more ends the connection.
 const ATTACHMENTS: usize = 10;
 /// Outgoing packets that wait in a client's queue.
 const QUEUE: usize = 128;

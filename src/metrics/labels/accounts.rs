@@ -35,7 +35,8 @@ labels! {
 }
 
 labels! {
-    /// The outcome of a call to a platform: `refused` is a 4xx, `failed` a 5xx, `cancelled` a call whose caller stopped waiting.
+    /// The outcome of a call to a platform. `rate_limited` is a 429, `refused` any other 4xx or a 3xx, `failed` a 5xx or a response that is
+    /// too long, and `cancelled` a call whose caller stopped waiting.
     ApiStatus ["status"] {
         Success ["success"],
         Refused ["refused"],

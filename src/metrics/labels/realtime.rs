@@ -103,7 +103,7 @@ labels! {
 }
 
 labels! {
-    /// Why an event was dropped: a client's queue was full, it did not reach the other replicas, or a fault was injected.
+    /// Why an event was dropped: a client's queue was full, the event was lost between replicas, or a fault was injected.
     Loss ["reason"] {
         SlowConsumer ["slow_consumer"],
         BusAway ["bus_away"],
