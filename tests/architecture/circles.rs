@@ -49,8 +49,8 @@ fn definition(path: &[String], modules: &BTreeMap<Module, Vec<Mention>>) -> Modu
     }
 }
 
-/// The imports that are part of a circle or lead from one circle to another: the rest, after each module that imports no other one, or
-/// that no other one imports, has been removed repeatedly.
+/// The imports that are part of a circle or lead from one circle to another. They remain after repeatedly removing each module that
+/// imports no other one, or that no other one imports.
 fn circles(mut imports: Imports) -> Vec<String> {
     loop {
         let before = imports.len();

@@ -5,7 +5,7 @@ use super::tokens::{is_name, tokens};
 /// A module of a crate: `["db", "conn"]` is `crate::db::conn`.
 pub type Module = Vec<String>;
 
-/// A path as a module names it, from the root of its crate. A path of another crate looks like a path below the module.
+/// A path that a module names, rewritten to begin at the root of its crate. A path of another crate looks like a path below the module.
 pub struct Mention {
     pub path: Vec<String>,
     /// The name that a `pub use` gives it.
@@ -78,7 +78,7 @@ fn read_use(tree: &[&str], prefix: &[String], module: &[String], is_public: bool
     }
 }
 
-/// The parts of a `use` tree between commas, without those in braces.
+/// The parts of a `use` tree between its commas. Commas in braces do not count.
 fn branches<'a>(tree: &'a [&'a str]) -> impl Iterator<Item = &'a [&'a str]> {
     let mut depth = 0;
     let parts = tree.split(move |token| {

@@ -1,6 +1,6 @@
 //! Splits Rust code into names, `::` and single characters, without comments, strings and characters in quotes.
 //!
-//! A library would share crates with the build of the service, which Cargo would then compile differently for tests
+//! It is written by hand, because a parser library would share dependencies with the service, and Cargo would then compile them twice
 //! (`tests/contract/builds.rs`).
 
 /// The tokens of a file.

@@ -31,9 +31,10 @@ const EDGE_HANDLER: &str = "reverse_proxy|subroute";
 const DATABASES: usize = 8;
 /// Modes of a lock in Postgres.
 const LOCK_MODES: usize = 9;
-/// States of a connection to Postgres; the exporter has each at 0.
+/// States of a connection to Postgres; the exporter has a series for each, even at 0.
 const CONNECTION_STATES: usize = 6;
-/// Twice the largest `max_connections` (200 in test stacks, 100 in compose): newer exporters have a series for each kind of connection.
+/// Newer exporters of Postgres have a series for each kind of connection, so every connection may add one. This is twice the largest
+/// `max_connections` (200 in test stacks, 100 in compose).
 const CONNECTIONS: usize = 400;
 /// `databases` of Redis.
 const REDIS_DATABASES: usize = 16;
@@ -72,7 +73,7 @@ fn exported(job: &str) -> Vec<(&'static str, usize)> {
         ],
         "postgres" => {
             let activity = CONNECTIONS + DATABASES * CONNECTION_STATES;
-            // Metrics of all databases have one series without a database name.
+            // Each of these has one series per database, and one more without a database name.
             let of_databases = [
                 "pg_stat_database_blks_hit",
                 "pg_stat_database_blks_read",

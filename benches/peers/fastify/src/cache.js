@@ -33,6 +33,6 @@ async function loadAndStore(type, key, seconds, load) {
   const milliseconds = Math.round(seconds * 1000 * (1 - Math.random() / 10));
   const text = JSON.stringify(value);
   await command('set', key, text, 'PX', milliseconds).catch(() => measured.errors.inc({ cache_type: type }));
-  // A hit returns parsed JSON, so a miss must return the same for an identical response.
+  // A hit returns parsed JSON. A miss must do the same, so that both give an identical response.
   return JSON.parse(text);
 }
