@@ -61,7 +61,7 @@ fn matchers(list: &Value) -> Matchers {
     items(list).map(|matcher| read(matcher).unwrap_or_else(|| panic!("{matcher} is not a matcher"))).collect()
 }
 
-/// The alerts that matchers name; none if the matchers only exclude names.
+/// The alerts that matchers name; the text `any alert` if they name none or only exclude some.
 fn names(matchers: &Matchers) -> Vec<String> {
     let positive = matchers.iter().filter(|(name, operator, _)| name == "alertname" && !operator.starts_with('!'));
     let names: Vec<String> = positive.flat_map(|(_, _, value)| value.split('|').map(str::to_owned)).collect();

@@ -44,7 +44,7 @@ impl Catalogue {
         of_kind || row.keys.contains(&label) || OF_ALL.contains(&label)
     }
 
-    /// Whether a label can have this value; known values are closed sets and buckets.
+    /// Whether a label can have this value. Only buckets and closed sets of values are known; otherwise every value is accepted.
     fn has_value(&self, metric: &str, label: &str, value: &str) -> bool {
         let Some(row) = self.row(metric) else { return true };
         if label == "le" {

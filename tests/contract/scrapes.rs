@@ -1,5 +1,5 @@
 //! The scrape jobs of prometheus.yml: their limits, and the series that their relabelling keeps. Supports the relabelling actions `keep`
-//! and `drop`, which are all that prometheus.yml uses.
+//! and `drop`. Ignores `replace`, which keeps every series.
 
 use std::collections::{BTreeMap, BTreeSet};
 

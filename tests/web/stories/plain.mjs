@@ -1,4 +1,4 @@
-// Every page is readable without JavaScript.
+// Every page is readable without JavaScript. The pages for admins are not tested.
 import assert from 'node:assert/strict';
 
 import * as pages from '../pages.mjs';

@@ -1,4 +1,4 @@
-// Terminals whose input is refused: the input arrives later without gaps, or nothing follows the gap.
+// Terminals whose input is refused: it is sent again and arrives without gaps, or it is lost together with the input queued after it.
 import assert from 'node:assert/strict';
 
 import { call, runEnvironment, signIn } from '../people.mjs';
@@ -17,7 +17,7 @@ export const terminals = {
 
   'terminals: nothing follows input that is lost': async (bench) => {
     const { page, inputs } = await shell(bench, [REFUSED]);
-    // Longer than one event may be.
+    // Several chunks, so that input is queued after the refused one.
     await paste(page, 'x'.repeat(10_000));
     await page.getByText('Input is lost: the request body is too large.').waitFor();
     await page.keyboard.type('echo hello\n');

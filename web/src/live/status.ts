@@ -41,8 +41,8 @@ export function startStatus(socket: Live, project: string | undefined): void {
   });
 }
 
-/** Returns a function that shows the status in the answer to a request that is sent now, unless an event arrives first: the answer has no
- * version and may be older. */
+/** To be called when a request is sent. Returns a function that shows the status in the answer, unless an event has arrived in the
+ * meantime: the answer has no version and may be older than the event. */
 export function showUnlessChanged(): (status: Status) => void {
   const before = new Map(versions);
   return (status) => {

@@ -7,7 +7,7 @@ const PIECE = 4_096;
 /** Pause in milliseconds before a chunk is sent again. */
 const PAUSE = 1_000;
 
-/** The outcome of sending a chunk: the terminal has it, it must be sent again, or nothing may follow it. */
+/** The outcome of sending a chunk: the terminal has it, it must be sent again, or it is lost and the input after it is discarded. */
 export type Outcome = 'sent' | 'repeat' | 'stop';
 
 /** Sends text through `send`, which resolves when the service has acknowledged or refused it, or after a timeout. */
