@@ -22,7 +22,7 @@ const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 /// Visible to admins only.
 const FOR_ADMINS: [u16; 6] = [401, 403, 403, 403, 403, 200];
 
-/// Routes that end something come last, since all requests share one project.
+/// All requests of an actor share one project, so a route that ends something comes after those that need it.
 const ROUTES: [Route; 36] = [
     (Method::GET, "/api/projects", None, [401, 200, 200, 200, 200, 200], [401, 200, 200, 200, 200, 200]),
     (Method::POST, "/api/projects", Some(|| json!({ "name": "Mine" })), [401, 201, 201, 201, 201, 201], [401, 201, 201, 201, 201, 201]),

@@ -235,7 +235,7 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
     alter("SET default_transaction_read_only = on").await;
     fixture.postgres.cut();
     eventually("new connections serve reads", async || {
-        // Without a session: one that is not cached would cause a write.
+        // Without a session, because the load of a session that is not cached writes to the database.
         when(fixture.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
     })
     .await;

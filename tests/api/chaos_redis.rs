@@ -41,7 +41,7 @@ impl Fixture {
         change.answer().await.expect(200);
     }
 
-    /// Asserts that reads are correct and count as errors of the cache, never of the client.
+    /// Asserts that requests succeed with correct data, and that each failed access to Redis counts as an error of the cache only.
     async fn assert_continues(&self, name: &str) {
         let before = self.proxied.settled().await;
         self.read(&self.proxied).await;

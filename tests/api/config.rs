@@ -10,7 +10,7 @@ const DATABASE: (&str, &str) = ("DATABASE_URL", "postgres://somebody:hunter2hunt
 const REDIS: (&str, &str) = ("REDIS_URL", "redis://:hunter2hunter2@127.0.0.1:1");
 const CHECK: [&str; 2] = ["config", "--check"];
 
-/// Asserts that it refuses to start, names the variable and does not print the secret.
+/// Asserts that `config --check` fails, names the variable and does not print the secret.
 #[track_caller]
 fn assert_refused(name: &str, variables: &[(&str, &str)]) {
     let output = run(&CHECK, variables);

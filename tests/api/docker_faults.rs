@@ -144,7 +144,7 @@ async fn a_terminal_has_the_privileges_of_its_container_and_a_guard() {
     let fixture = DriverFixture::before(&fake).await;
     let environment = fixture.created().await;
     fixture.engine.start(environment).await.unwrap();
-    // The guard's frame, followed by no terminal output.
+    // Both programs get this response: for the guard it is a frame with a process number, for the terminal it is plain output.
     let upgraded = "HTTP/1.1 101 UPGRADED\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n\u{1}\0\0\0\0\0\0\u{3}42\n";
     fake.respond_to("POST /exec/exec/start", upgraded.to_owned());
     let mut terminal = fixture.terminal(environment, Program::Shell).await.unwrap();

@@ -10,7 +10,7 @@ use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, when};
 
 /// Shortened, so that the test does not wait for the shipped limit.
 const ANSWER_TIMEOUT: (&str, &str) = ("EDGE_ANSWER_TIMEOUT", "2s");
-/// Far above the configured two seconds, for a busy machine, and below the time that longer intervals would take.
+/// Far above the two seconds of the health checks in the `Caddyfile`, for a busy machine, and below the time that slower checks would take.
 const LEAVES_POOL_WITHIN: Duration = Duration::from_secs(6);
 
 /// The cookie that keeps a browser at the replica that responded.
