@@ -265,7 +265,7 @@ async fn the_driver_fails_or_takes_too_long() {
 
 #[tokio::test]
 async fn right_passwords_are_refused_but_for_admins() {
-    // Rate limits must not depend on the number of attempts until the fault ends.
+    // The number of attempts until the fault ends varies, and must not reach a rate limit.
     let fixture =
         Fixture::with(TestApp::with_faults(&["--login-attempts-per-account=10000", "--login-attempts-per-address=10000"]).await).await;
     let ada = fixture.app.user("ada").await;
@@ -290,7 +290,7 @@ async fn a_failed_task_stops_its_replica_and_the_same_fault_does_not_stop_the_ne
     let next = TestApp::on(&stores, &[FAULTS]).await;
     let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
     assert_eq!(listed["items"][0]["fault"], "task");
-    // The replica has read the list, so later faults take effect.
+    // A later fault that takes effect shows that the replica has read the list, in which the old fault still is.
     next.begin(&admin, &json!({ "fault": "error", "status": 500, "route": "/version" })).await;
     eventually("the replica reads the list and stays up", async || when(next.get("/version").answer().await.status == 500)).await;
     next.begin(&admin, &json!({ "fault": "task" })).await;

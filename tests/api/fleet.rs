@@ -53,7 +53,7 @@ async fn three_replicas_create_and_start_environments_each_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_environment_starts_although_a_replica_is_killed_during_the_starts() {
     let stores = Stores::new().await;
-    // The replica that serves the requests runs few jobs at a time, so that the other one has most of them when it dies.
+    // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
     let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
     let studio = Studio::open(&survivor).await;
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;

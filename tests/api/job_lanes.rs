@@ -1,4 +1,4 @@
-//! Lanes, whose jobs run one at a time and in order, and unique keys, of which one job at a time waits or runs.
+//! Lanes and unique keys. The jobs of a lane run one at a time and in order. Of the jobs with a unique key, at most one waits or runs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -47,7 +47,7 @@ async fn a_later_job_of_a_lane_is_not_written_before_an_earlier_one_is_committed
     assert_eq!(fixture.effects().await[2..], ["first", "second"]);
 }
 
-/// Lanes with a running job, and the largest number of concurrent jobs in a lane.
+/// The number of running jobs of each lane, and the largest number of concurrent jobs in a lane.
 #[derive(Default)]
 struct Watch {
     running: Mutex<BTreeMap<String, usize>>,

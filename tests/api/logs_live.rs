@@ -92,7 +92,7 @@ async fn readers_that_move_between_replicas_receive_every_line_once() {
             }
             reader
         });
-        // The followers start while lines are being written.
+        // The readers start while lines are being written.
         tokio::task::yield_now().await;
     }
     let mut readers: Vec<Reader> = readers.join_all().await;

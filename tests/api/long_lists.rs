@@ -11,10 +11,10 @@ use vitrine::domain::paging::{Cursor, Moment};
 use crate::support::{Ask, Stores, TestApp, User, eventually, when};
 
 const ROWS: i64 = 20_000;
-/// More often than Postgres makes a plan for the parameters of a prepared statement.
+/// Repetitions of each request. Postgres plans only the first executions of a prepared statement for their parameters.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
-/// Rows that a request may read: those of a page of 20 from two tables, and one more of each.
+/// Rows that a request may read: those of a page of 20 from two tables, one more of each, and a margin.
 const ROWS_OF_A_REQUEST: i64 = 50;
 
 /// Waiting jobs, each in a lane of its own.
