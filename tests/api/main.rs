@@ -2,7 +2,7 @@
 //!
 //! Postgres and Redis come from `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL`:
 //! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service as `main` does. No
-//! test sleeps: a condition has a deadline, see `support::eventually`. A test asserts that something is quick only against a promised limit.
+//! test sleeps: a condition has a deadline, see `support::eventually`. Tests assert that something is quick only against promised limits.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]
 #![expect(clippy::float_cmp, clippy::cast_precision_loss, reason = "metrics are whole numbers in floating-point format")]

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::{Answer, Ask, Browser, Platforms, TestApp};
 
-/// The application before an attack, for comparison afterwards.
+/// The application under attack, and its platforms.
 struct Scene {
     platforms: Platforms,
     app: TestApp,
@@ -31,8 +31,8 @@ impl Scene {
         counts
     }
 
-    /// Runs an attack and asserts that it is refused with this code, changes nothing and is counted, as a failed authentication only if so
-    /// stated.
+    /// Runs an attack and asserts that it is refused with this code, changes nothing and is counted. With `is_failed_proof`, it must also
+    /// count as a failed authentication, otherwise not.
     async fn refuses(&self, platform: &str, status: u16, code: &str, is_failed_proof: bool, attack: impl AsyncFnOnce() -> Answer) {
         let (before, stored) = (self.app.settled().await, self.stored().await);
         let answer = attack().await;

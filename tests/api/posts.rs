@@ -12,12 +12,12 @@ const ALL: [&str; 3] = ["linkedin", "mastodon", "x"];
 #[tokio::test]
 async fn a_post_is_written_with_its_deliveries_and_the_jobs_that_make_them() {
     let platforms = Platforms::start().await;
-    // Nothing is delivered, so that the posts stay pending.
     platforms.turn("mastodon", json!({ "outage": "error" })).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["x", "linkedin"]).await;
     platforms.turn("mastodon", json!({})).await;
     fixture.link("mastodon").await;
+    // No platform responds, so the post stays pending.
     for platform in ALL {
         platforms.turn(platform, json!({ "outage": "hang" })).await;
     }

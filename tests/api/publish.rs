@@ -75,7 +75,7 @@ async fn publishing_or_unpublishing_again_changes_nothing() {
     let fixture = Fixture::new().await;
     let rows = fixture.app.stores.contents().await;
     let answer = fixture.unpublish().await.expect(200);
-    assert_eq!((answer.header("etag"), &fixture.app.stores.contents().await), ("\"1\"", &rows), "a refused request must not publish");
+    assert_eq!((answer.header("etag"), &fixture.app.stores.contents().await), ("\"1\"", &rows), "unpublishing again must change nothing");
 
     let first = fixture.publish(json!({ "slug": "dawn" })).await.expect(200);
     let (rows, before) = (fixture.app.stores.contents().await, fixture.app.settled().await);
@@ -245,7 +245,7 @@ async fn a_project_that_becomes_private_is_no_longer_published_and_one_that_beco
     assert_eq!(change("public").await, Value::Null);
     fixture.shown("first-light").await.problem(404, "not_found");
 
-    // An older replica does not update the showcase, but a project that it makes private is hidden nevertheless.
+    // A replica of an older release leaves `published_at` set when it makes a project private. The project must be hidden nevertheless.
     let before = fixture.app.settled().await;
     let hidden = "UPDATE projects SET visibility = 'private', published_at = now()";
     fixture.app.stores.execute(hidden).await;

@@ -10,7 +10,7 @@ use vitrine::app::App;
 use crate::support::app::{configuration, through};
 use crate::support::{Ask, Mode, Proxy, RECOVERY, Stores, TestApp, User, eventually, when, within};
 
-/// Time limit for a revocation whose replica dies before it responds. `docs/adr/0018-revocation.md` promises at most 4 s.
+/// Time limit for a revocation whose replica dies before it responds, just above the 4 s that `docs/adr/0018-revocation.md` promises.
 const WITHOUT_A_RESPONSE: Duration = Duration::from_secs(5);
 /// Extra time for a busy machine.
 const SLACK: Duration = Duration::from_secs(5);

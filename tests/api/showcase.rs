@@ -125,7 +125,7 @@ async fn cursors_that_no_showcase_answered_are_refused() {
     for query in ["limit=0", "limit=101", "limit=x"] {
         app.get(&format!("/api/showcase?{query}")).answer().await.problem(400, "invalid_query");
     }
-    // A valid cursor may be invented: it is a position in the same list. This one is 1970, and no project is older.
+    // A client may invent a valid cursor, because it is only a position in the list. This one stands for 1970, and no project is older.
     assert_eq!(page(&app, 5, Some(&"A".repeat(32))).await, (Vec::new(), None));
 }
 

@@ -193,7 +193,7 @@ async fn a_client_that_connects_while_a_replica_stops_does_not_wait() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--drain-delay=0s", "--socket-drain=1s", "--drain-timeout=5s"]).await;
     let ada = app.user("ada").await;
-    // A client that is not authenticated, a polling one, and one that is connected but inactive.
+    // A client that never connects, a polling one, one with a WebSocket, and a raw WebSocket that is not authenticated.
     let silent = sockets.to(&app.url()).option("autoConnect", json!(false)).open();
     let polling = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
     let upgraded = sockets.connect(&app, &ada.token).await;

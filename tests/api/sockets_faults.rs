@@ -8,7 +8,7 @@ use crate::support::app::through;
 use crate::support::realtime::{EMITTED, emitting, numbers};
 use crate::support::{Mode, Proxy, RECOVERY, Socket, Sockets, Stores, TestApp, User, eventually, when, within};
 
-/// Two replicas, one with a failing connection to Redis, and a user with a client on each.
+/// Two replicas, one of which reaches Redis through a proxy, and a user.
 struct Fixture {
     sockets: Sockets,
     stores: Stores,
