@@ -9,7 +9,8 @@ use crate::support::{Mode, Proxy, Socket, Sockets, Stores, TestApp, User};
 
 /// A dead replica's users disappear fifteen seconds after its last message; the rest is for a busy machine.
 const EXPIRY_LIMIT: Duration = Duration::from_secs(25);
-/// A dead replica's presence is kept for at least ten seconds, so a change within this time must have been announced.
+/// A dead replica's presence is kept for at least ten seconds. A change within this shorter limit was therefore announced; it is not an
+/// expiry.
 const ANNOUNCE_LIMIT: Duration = Duration::from_secs(9);
 
 /// Users who are all members of one project.

@@ -112,7 +112,7 @@ async fn a_program_whose_output_is_not_read_waits() {
     let mut at = open(&fixture, environment).await;
     at.types("seq 10000000 | tee /tmp/written; echo do''ne\r").await;
     let written = async || fixture.exec(environment, "wc -c </tmp/written").await.unwrap().output;
-    // As many bytes as the pipes between the program and the test hold.
+    // The program stops writing when the pipes between it and the test are full.
     let stopped = eventually("the program has stopped writing", async || {
         let before = written().await;
         when(!before.trim().is_empty() && before != "0\n" && before == written().await).map(|()| before)

@@ -49,7 +49,7 @@ async fn each_report_is_counted_once_under_its_own_labels() {
     let after = app.settled().await;
     let expected = [
         ("route=/projects/{slug}", 1.0),
-        // Two page views and one layout shift.
+        // Two page views and one layout shift have this key; the map keeps the count of the latter.
         ("route=/", 1.0),
         ("route=/,vital=lcp", 1.0),
         ("endpoint=/api/projects,status=2xx", 1.0),
@@ -154,7 +154,7 @@ async fn ten_thousand_hostile_beacons_create_no_series_and_cause_no_error() {
         }
         counts
     };
-    // Covers every possible response to a beacon once.
+    // Sends every kind of hostile beacon before the comparison begins.
     attack(40).await;
     let before = app.settled().await;
     let statuses = attack(10_000).await;

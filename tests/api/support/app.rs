@@ -173,7 +173,7 @@ pub fn configuration(stores: &Stores, arguments: &[&str]) -> Config {
     config
 }
 
-/// The argument that routes an application's statements through a proxy.
+/// The argument that makes an application reach a store through a proxy.
 pub fn through(name: &str, url: &Url, proxy: SocketAddr) -> String {
     let mut url = url.clone();
     url.set_host(Some(&proxy.ip().to_string())).unwrap();

@@ -38,7 +38,7 @@ impl Edge {
         Some(edge)
     }
 
-    /// As [`Self::with`], without any replica that could respond.
+    /// As [`Self::with`], but does not wait for a replica, so none has to be reachable.
     pub async fn alone(replicas: &[SocketAddr], variables: &[(&str, &str)]) -> Option<Self> {
         if std::env::var_os(VARIABLE).is_none() {
             eprintln!("SKIPPED: {VARIABLE} is not set: nothing is tested through the edge");

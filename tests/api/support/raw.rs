@@ -1,4 +1,4 @@
-//! A raw connection, on which a test writes arbitrary bytes and counts those it reads.
+//! A raw connection, on which a test writes arbitrary bytes and reads what the peer sends.
 
 use std::net::SocketAddr;
 use std::time::Duration;

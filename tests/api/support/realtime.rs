@@ -29,7 +29,7 @@ struct Emission {
     size: usize,
 }
 
-/// The service's own routes, and one that emits events.
+/// A route that emits events, in addition to the service's own.
 pub fn emitting() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(emit))
 }
