@@ -11,7 +11,7 @@ use vitrine::domain::paging::{Cursor, Moment};
 use crate::support::{Ask, Stores, TestApp, User, eventually, when};
 
 const ROWS: i64 = 20_000;
-/// Repetitions of each request. Postgres plans only the first executions of a prepared statement for their parameters.
+/// Repetitions of each request, more than the first five executions of a prepared statement, which Postgres plans for their parameters.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
 /// Rows that a request may read: those of a page of 20 from two tables, one more of each, and a margin.

@@ -75,7 +75,11 @@ async fn publishing_or_unpublishing_again_changes_nothing() {
     let fixture = Fixture::new().await;
     let rows = fixture.app.stores.contents().await;
     let answer = fixture.unpublish().await.expect(200);
-    assert_eq!((answer.header("etag"), &fixture.app.stores.contents().await), ("\"1\"", &rows), "unpublishing again must change nothing");
+    assert_eq!(
+        (answer.header("etag"), &fixture.app.stores.contents().await),
+        ("\"1\"", &rows),
+        "unpublishing a private project must change nothing"
+    );
 
     let first = fixture.publish(json!({ "slug": "dawn" })).await.expect(200);
     let (rows, before) = (fixture.app.stores.contents().await, fixture.app.settled().await);
