@@ -1,5 +1,6 @@
 //! Hostile traffic, to prove that none of it creates a series: requests with every method, path, header and body, written by hand because
-//! an HTTP library would refuse to send them; beacons; and Socket.IO events with every name. `attack/series` reads the resulting series.
+//! an HTTP library would refuse to send them; and beacons. `sockets.mjs` sends Socket.IO events with every name; `attack/series` reads the
+//! resulting series.
 //!
 //! The number of a request determines its content, so that two runs send the same traffic.
 

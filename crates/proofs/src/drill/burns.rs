@@ -42,8 +42,8 @@ pub const SIGN_INS: Drill = Drill {
     },
 };
 
-/// A small share of events is late. The measured events are canaries, which arrive at a constant rate: a preceding day of normal ones would
-/// outweigh the late ones.
+/// A small share of events is late. The measured events are canaries, which arrive at a constant rate. This drill runs first, because after
+/// a day of punctual canaries the share of late ones would be too small.
 pub const LATENESS: Drill = Drill {
     alerts: &["ErrorBudgetBurn:realtime-fanout:warning"],
     cause: "backend-3 is frozen for 4 s of every 16 s: 5 % of the events between replicas are late",
@@ -89,8 +89,8 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
             _ => send_and_forget(client, "GET", &format!("{replica}/version"), &[], None),
         }
     });
-    // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective burns over the longest window as
-    // well, and that alert would fire while this drill waits for the end of its own.
+    // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective also burns over its longest window.
+    // The alert of that window would fire while this drill waits for the resolution of its own alerts.
     let burning = "ALERTS{alertname=\"ErrorBudgetBurn\",severity=\"warning\",slo=~\"requests-.+|login\"}";
     wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(test.query(burning)?.is_empty()))?;
     damage(test)?;

@@ -93,7 +93,7 @@ impl Environments {
         for url in &self.urls {
             wait_until(&format!("an environment is {status}"), LIMIT, || {
                 let now = send("GET", url, &self.auth(), None)?.json()?;
-                Ok(now["status"].as_str().context("an environment has a status")? == status)
+                Ok(now["status"].as_str().context("an environment has no status")? == status)
             })?;
         }
         Ok(())

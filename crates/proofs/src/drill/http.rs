@@ -23,7 +23,7 @@ pub const SLOW: Drill = Drill {
     },
 };
 
-/// Responses are slower than clients wait.
+/// Every response takes several seconds.
 pub const VERY_SLOW: Drill = Drill {
     alerts: &["VeryHighAPILatency", "ErrorBudgetBurn:requests-latency:critical"],
     cause: "every response is delayed by 7 s",

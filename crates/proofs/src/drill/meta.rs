@@ -94,7 +94,7 @@ pub fn add_rule(test: &TestStack, name: &str, expression: &str) -> Result<Mitiga
     add_rules(test, name, &format!("groups:\n  - name: {name}\n    rules:\n      - record: job:{name}:sum\n        expr: {expression}\n"))
 }
 
-/// Adds this many rule groups, about each of which Prometheus exposes series.
+/// Adds this many rule groups; Prometheus exposes series about each group.
 fn add_groups(test: &TestStack, count: usize) -> Result<Mitigation> {
     let group =
         |number| format!("  - {{name: many-{number}, interval: 1h, rules: [{{record: many:nothing:{number}, expr: vector(0)}}]}}\n");
@@ -142,7 +142,7 @@ fn edit(test: &TestStack, change: fn(&str) -> String) -> Result<Mitigation> {
 }
 
 fn read_again(test: &TestStack) -> Result<()> {
-    ensure!(test.reload()?, "Prometheus rejected its original configuration");
+    ensure!(test.reload()?, "Prometheus rejected its configuration");
     Ok(())
 }
 

@@ -37,7 +37,7 @@ pub type Mitigation = Box<dyn FnOnce(&mut TestStack) -> Result<()>>;
 
 /// One cause and the alerts that it raises.
 pub struct Drill {
-    /// The names of the alerts.
+    /// The alerts, as the keys that `watch` defines.
     pub alerts: &'static [&'static str],
     /// The injected failure, in words.
     pub cause: &'static str,

@@ -27,7 +27,7 @@ pub fn programs() -> Vec<&'static Tool> {
 pub enum Selection<'a> {
     /// Every alert's.
     All,
-    /// Those of these alerts, or of single variants of one.
+    /// Those of these names: each is an alert or the key of a single variant.
     Named(&'a [String]),
     /// Those of a short check, which writes no document.
     Short,
@@ -115,7 +115,7 @@ pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
 
 /// Proves that the alert that always fires notifies its receiver repeatedly, and stops doing so while nobody sends it.
 fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
-    // `repeat_interval` of its route, plus a margin.
+    // Far above the `repeat_interval` of its route, which is five minutes at speed 1.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);
     let received = watch::mail_to(test, "dead-man@vitrine.example")?;
     until_notified(test, received, limit)?;

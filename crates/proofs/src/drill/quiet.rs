@@ -40,7 +40,8 @@ pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
     })
 }
 
-/// Fails when an alert other than Watchdog fires within the time, or when rules were not evaluated: they would be silent for that reason.
+/// Fails when an alert other than Watchdog fires within the time. Also fails when a rule group was not evaluated or an evaluation failed,
+/// because such rules cannot fire.
 fn expect_no_alerts(test: &TestStack, length: Duration) -> Result<Outcome> {
     let before = Evaluations::of(test)?;
     let start = Instant::now();

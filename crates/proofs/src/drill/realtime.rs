@@ -35,7 +35,7 @@ pub const CHURN: Drill = Drill {
     cause: "a client connects and disconnects twenty times per second",
     mitigation: "the client is stopped",
     inject: |test| {
-        // The alert compares with the hour before. Churn that begins before there is one becomes part of the comparison.
+        // The alert compares with the hour before. Without an hour of history, the churn itself would become part of the comparison.
         test.wait_for_history("websocket_connections_total{job=\"backend\"}", Duration::from_mins(65))?;
         let clients = storm(test, &test.new_account()?, 50)?;
         Ok(ends(clients))
