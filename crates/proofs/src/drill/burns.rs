@@ -89,8 +89,8 @@ fn small_shares(test: &mut TestStack) -> Result<Mitigation> {
             _ => send_and_forget(client, "GET", &format!("{replica}/version"), &[], None),
         }
     });
-    // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective also burns over its longest window.
-    // The alert of that window would fire while this drill waits for the resolution of its own alerts.
+    // The first requests after a start are slow. Until healthy ones outweigh them, the latency objective also burns over its longest
+    // window. The alert of that window would fire while this drill waits for the resolution of its own alerts.
     let burning = "ALERTS{alertname=\"ErrorBudgetBurn\",severity=\"warning\",slo=~\"requests-.+|login\"}";
     wait_until("healthy requests outweigh those of the start", OUTWEIGHED, || Ok(test.query(burning)?.is_empty()))?;
     damage(test)?;

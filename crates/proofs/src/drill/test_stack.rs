@@ -1,4 +1,4 @@
-//! The stack that drills run on: a whole stack with accelerated monitoring, an admin who may inject faults, and some load.
+//! The stack that drills run on: a whole stack with accelerated monitoring, and an admin who may inject faults.
 
 use std::any::Any;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::users::sign_up;
 
 /// Lifetime of a fault in seconds, in case a drill is aborted before it removes its fault.
 const FAULT_LASTS: u32 = 600;
-/// Time beyond the age until Prometheus has scraped it.
+/// Extra time in [`TestStack::wait_for_history`], because Prometheus scrapes at intervals.
 const HISTORY_SLACK: Duration = Duration::from_mins(1);
 /// Time until every replica has read a new fault.
 const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
@@ -109,7 +109,7 @@ impl TestStack {
         let mut fault = fault;
         fault["expires_in"] = json!(FAULT_LASTS);
         let id = uuid()?;
-        // Posted through the edge: any replica accepts it, whatever state the edge sees the others in.
+        // Sent through the edge, which selects a healthy replica: any replica accepts a fault, also one for other replicas.
         let path = format!("/api/faults/{id}");
         let answer = self.as_admin("PUT", &path, Some(&fault))?;
         ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);
@@ -162,7 +162,8 @@ impl TestStack {
         }
     }
 
-    /// Waits until Prometheus has samples of a series that are older than `age`, in the time of the production rules.
+    /// Waits until Prometheus has samples of a series that are older than `age`. `age` is a duration of production: it is divided by the
+    /// speed.
     pub fn wait_for_history(&self, series: &str, age: Duration) -> Result<()> {
         let age = age / self.speed;
         let query = format!("group({series} offset {}s)", age.as_secs());

@@ -1,4 +1,4 @@
-//! Observes alerts: Prometheus' API shows whether they fire, the mail to the on-call address shows the notifications, also of resolutions.
+//! Observes alerts: Prometheus' API shows whether they fire, and the mails of Alertmanager show the notifications, also of resolutions.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -139,7 +139,7 @@ pub fn has(labels: &Value, value: &str) -> bool {
     labels.as_object().is_some_and(|labels| labels.values().any(|other| other == value))
 }
 
-/// A mail to the on-call address: the state and the labels of each alert in it. One may have resolved while another still fires.
+/// A mail of Alertmanager: the state and the labels of each alert in it. One may have resolved while another still fires.
 struct Mail {
     alerts: Vec<(String, Value)>,
 }

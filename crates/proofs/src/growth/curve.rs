@@ -47,7 +47,7 @@ impl Curve {
         pairs.filter_map(|(amount, smaller)| self.ratio(amount, smaller)).reduce(f64::max)
     }
 
-    /// The median over rounds of the quotient of two amounts.
+    /// The cost at an amount divided by the cost at the other: the median over rounds.
     fn ratio(&self, amount: u64, other: u64) -> Option<f64> {
         let quotients = self.rounds.get(&amount)?.iter().zip(self.rounds.get(&other)?).map(|(figure, other)| figure / other);
         median(quotients.collect()).filter(|ratio| ratio.is_finite())

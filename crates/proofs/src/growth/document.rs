@@ -9,7 +9,7 @@ use crate::peers::machine;
 pub struct Conditions {
     pub rounds: u32,
     pub cores: usize,
-    /// Measurements, and how many of them others disturbed.
+    /// The number of measurements, and the number of those that other programs disturbed.
     pub measured: (u32, u32),
 }
 

@@ -12,7 +12,7 @@ use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};
 use devstack::stack::{Plan, Stack};
 
-/// A request may cost this much more than with fewer replicas.
+/// A request may cost at most this many times as much as with fewer replicas.
 const LIMIT: f64 = 1.2;
 const CONNECTIONS: u32 = 32;
 /// Projects on the measured page.

@@ -72,7 +72,7 @@ impl Meter {
         Ok((used as f64 / TICKS_PER_SECOND * 1e6 / units, busy.saturating_sub(own_used) as f64 / available))
     }
 
-    /// How many measurements there were, and how many of them others disturbed.
+    /// The number of measurements, and the number of those that other programs disturbed.
     pub fn counts(&self) -> (u32, u32) {
         (self.measured, self.disturbed)
     }

@@ -1,4 +1,5 @@
-//! docs/growth.svg: the ratios of the table as lines over the growth of the work. A line that rises costs more than its work brings.
+//! docs/growth.svg: the ratios of the table as lines over the growth of the work. A rising line means that the cost grows faster than the
+//! work.
 
 use std::fmt::Write as _;
 
@@ -17,7 +18,7 @@ const TALLEST: f64 = 1.5;
 /// Powers of ten on the axis of work.
 const DECADES: u32 = 3;
 
-/// Draws all curves of CPU time; those of the same unit of work have one colour.
+/// Draws all curves of CPU time; those with the same name in the legend have the same colour.
 pub fn draw(curves: &[Curve]) -> String {
     let curves: Vec<(&Curve, Vec<(f64, f64)>)> =
         curves.iter().filter(|curve| curve.what.starts_with("CPU")).map(|curve| (curve, points(curve))).collect();

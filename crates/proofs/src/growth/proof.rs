@@ -80,7 +80,7 @@ impl Subject {
     }
 }
 
-/// Amounts of a form.
+/// The amounts of a full run or of a quick one.
 struct Amounts {
     rows: &'static [u64],
     sockets: &'static [u64],
@@ -132,7 +132,7 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
         fs::write(paths::root().join("docs/growth.svg"), picture::draw(&curves)).context("failed to write docs/growth.svg")?;
         eprintln!("docs/PERFORMANCE.md and docs/growth.svg written");
     } else {
-        eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three rounds of all subjects in the full form");
+        eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three full rounds of all subjects, with a built binary");
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use devstack::http::send;
 /// Items of a page. It differs from the default size, because the service caches the first page of the showcase in that size.
 const PAGE: u64 = 50;
 const CONNECTIONS: u32 = 16;
-/// A page or a job may cost this much more than at the smallest size.
+/// A page or a job may cost at most this many times as much as at any smaller size.
 const LIMIT: f64 = 1.2;
 /// Jobs of one measurement.
 const JOBS: u32 = 2_000;
@@ -143,7 +143,7 @@ pub fn measure(setup: &mut Setup<'_>, sizes: &[u64]) -> Result<Vec<Curve>> {
 fn open(setup: &Setup<'_>, rows: u64, number: usize) -> Result<FilledReplica> {
     eprintln!("    filling {rows} rows");
     let replica = setup.start(&format!("rows-{rows}"), number, |database| {
-        // Autovacuum and the checkpointer would otherwise do this later, during a measurement, which would count it as its cost.
+        // Otherwise autovacuum and the checkpointer would do this during a measurement, which would include their cost.
         for statements in [&*with_parameters(FILL, rows), "VACUUM ANALYZE", "CHECKPOINT"] {
             setup.fixture.psql(database, statements)?;
         }
@@ -177,7 +177,7 @@ fn pages(setup: &mut Setup<'_>, replicas: &[FilledReplica], mut curve: Curve, li
     Ok(curve)
 }
 
-/// CPU of the replica and the stores per job, from its claim to its end.
+/// CPU of the replica and the stores per job, from its insertion to its end.
 fn jobs(setup: &mut Setup<'_>, replicas: &[FilledReplica]) -> Result<Curve> {
     let mut curve = Curve::new("CPU of claiming and finishing a job", "finished jobs", LIMIT);
     let enqueue = ENQUEUE.replace(":environment", ENVIRONMENT).replace(":jobs", &JOBS.to_string());
@@ -218,7 +218,7 @@ fn await_end(mut ended: impl FnMut() -> Result<bool>) -> Result<()> {
     Ok(())
 }
 
-/// Fails unless the URL returns a full page: the measurement would be of something else.
+/// Fails unless the URL returns a full page; otherwise something else would be measured.
 fn expect_page(url: &str, token: &str) -> Result<()> {
     let page = send("GET", url, &[("authorization", &format!("Bearer {token}"))], None)?;
     let found = page.json()?["items"].as_array().with_context(|| format!("{url}: {}", page.body))?.len();

@@ -8,7 +8,7 @@ use super::curve::Curve;
 use devstack::cargo;
 use devstack::process::capture_ok;
 
-/// A series may cost this much more than among fewer.
+/// A series may cost at most this many times as much as in a scrape of fewer series.
 const LIMIT: f64 = 1.2;
 
 /// A line of the benchmark's output.

@@ -33,7 +33,7 @@ pub struct Replica {
 }
 
 impl Setup<'_> {
-    /// Starts a replica with databases of its own, which `fill` completes first. Redis numbers its databases.
+    /// Starts a replica with databases of its own: a Postgres database, to which `fill` first adds rows, and the Redis database `number`.
     pub fn start(&self, name: &str, number: usize, fill: impl FnOnce(&str) -> Result<()>) -> Result<Replica> {
         let stores = self.fixture.prepare(name, number, &self.program)?;
         let database = crate::peers::fixture::database(name);

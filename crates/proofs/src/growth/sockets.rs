@@ -9,14 +9,14 @@ use super::setup::Setup;
 use crate::peers::fixture::PROJECT;
 use crate::sockets::Sockets;
 
-/// A message may cost this much more than with the cheapest smaller number of sockets.
+/// A message may cost at most this many times as much as with any smaller number of sockets.
 const LIMIT: f64 = 1.2;
-/// Messages of one measurement; with few sockets at most `MOST_CHANGES` changes.
+/// Messages of one measurement. With few sockets there are fewer messages, because a measurement makes at most `MOST_CHANGES` changes.
 const MESSAGES: u64 = 100_000;
 const MOST_CHANGES: u64 = 300;
 /// Limit in milliseconds for a change to reach all sockets.
 const RECEIVED_WITHIN: u64 = 30_000;
-/// The other subjects use the Redis databases below this number.
+/// The other subjects use Redis databases up to this number; this subject uses those above it.
 const FIRST_REDIS_DATABASE: usize = 7;
 /// File descriptors that are not sockets of clients.
 const OTHER_FILES: u64 = 500;
