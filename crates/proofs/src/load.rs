@@ -1,5 +1,5 @@
 //! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
-//! `load/proof` runs it as a proof; drills run it at the same time as background traffic.
+//! `load/proof` runs it as a proof; drills use it as background traffic.
 
 pub mod proof;
 

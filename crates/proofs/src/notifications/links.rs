@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::receivers::{Notification, Receivers};
 
-/// Groups wait for a quarter of a second, and nothing repeats during the proof.
+/// Groups wait for a second, and only Watchdog repeats within half a minute.
 const SPEED: u32 = 60;
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -65,7 +65,7 @@ pub fn check() -> Result<Outcome> {
 fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
     let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
-    // Each alert is in a group of its own, and none inhibits another; `inhibitions` tests that.
+    // The labels set below put each alert into a group of its own, and prevent that one inhibits another; `inhibitions` tests inhibition.
     let mut cases = BTreeMap::new();
     for file in rules::names(&home.join("rules"))? {
         let file: RuleFile = rules::read(&home.join(format!("rules/{file}.yml")))?;

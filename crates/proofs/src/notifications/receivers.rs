@@ -35,7 +35,7 @@ pub struct Notification {
 /// The processes, on ports of their own.
 pub struct Receivers {
     pub ports: Ports,
-    // Declared first, so that processes stop before their folder is removed.
+    // Declared before `folder`, so that processes stop before their folder is removed.
     running: Vec<Process>,
     folder: TempDir,
 }

@@ -245,7 +245,7 @@ fn browser_reports(test: &TestStack) -> Result<Mitigation> {
     Ok(ends(frontend::beacons(test, 4, &json!(events))?))
 }
 
-/// As the drill of the slow driver, but with seconds instead of half a minute.
+/// Like the drill of the slow driver, but shorter: four environments, each of which takes 4 s longer to start.
 fn slow_driver(test: &TestStack) -> Result<Mitigation> {
     let fault = test.known_fault(json!({ "fault": "driver", "operation": "start", "delay_ms": 4000 }))?;
     let some = Environments::make(test, 4)?;
