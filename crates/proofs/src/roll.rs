@@ -29,7 +29,7 @@ use crate::users::{create_project, sign_up};
 /// The tools that the proof needs.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
 const CLIENTS: usize = 8;
-/// Number of retries of a failed request under the same key.
+/// Maximum number of attempts at a request under the same key.
 const TRIES: usize = 20;
 /// Pause after a request without a response.
 const NAP: Duration = Duration::from_millis(50);
@@ -205,7 +205,7 @@ impl Readers {
         Ok(Self { sockets, environment })
     }
 
-    /// Checks that the clients lost no log line up to its current end, and read none twice.
+    /// Checks that the clients lost no line up to the current end of the log, and read none twice.
     fn read_all(&mut self, edge: &str, token: &str) -> Result<Value> {
         let url = format!("{edge}/api/environments/{}/logs?limit=1", self.environment);
         let last = send("GET", &url, &[("authorization", &format!("Bearer {token}"))], None)?.json()?["next_after"].clone();

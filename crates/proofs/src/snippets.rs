@@ -21,7 +21,7 @@ pub enum Proof {
 /// A block that can be run.
 #[derive(Debug)]
 pub struct Block {
-    /// `sh` or `js`.
+    /// `sh`, `bash` or `js`.
     pub language: String,
     /// The block's contents.
     pub text: String,
@@ -47,7 +47,7 @@ const PROOFS: [(&str, &[(&str, Proof)]); 5] = [
     ("docs/OPERATIONS.md", &[]),
 ];
 
-/// The blocks of each document that has any, in order.
+/// The blocks of each listed document, in order.
 pub fn blocks() -> Result<Vec<(&'static str, Vec<Block>)>> {
     PROOFS.iter().map(|(document, proofs)| Ok((*document, proved(document, &read(document)?, proofs)?))).collect()
 }

@@ -1,6 +1,7 @@
-// The clients of the proofs: many official Socket.IO clients in one process, so that one clock times the sending and every receipt.
+// The clients of the proofs: many clients in one process, so that one clock times the sending and every receipt. Only the clients
+// of `idle` do not use the official Socket.IO library.
 // Reads commands from stdin, one JSON object per line, and writes one JSON line per command.
-// fanout.rs, roll.rs, cardinality.rs and peers/measure.rs send the commands and check the results.
+// The module of each proof sends the commands, through sockets.rs, and checks the results.
 import { createRequire } from 'node:module';
 import { createInterface } from 'node:readline';
 import { connect as connectTcp } from 'node:net';
@@ -180,7 +181,7 @@ async function read({ url, token, environment, clients, pace }) {
   return { reading: readers.filter(({ seqs }) => seqs.length).length, missing, refusal: readers.find(({ refusal }) => refusal)?.refusal };
 }
 
-/** Waits until every reader has read up to a line; returns what each has read, and the longest disconnection. */
+/** Waits until every reader has read up to a line; returns sums over all readers, and the longest disconnection. */
 async function readUpTo({ seq, limit }) {
   const late = await until('readers that are late', limit, () => readers.every(({ seqs }) => seqs.at(-1) >= seq));
   let [lost, doubled] = [0, 0];
@@ -218,7 +219,7 @@ async function storm({ url, token, every }) {
   return {};
 }
 
-/** Sends events with every name and every kind of payload, with and without a token, over both transports. */
+/** Sends events with every name and every kind of payload, with a valid and with an invalid token, over both transports. */
 async function attack({ url, token, clients, events }) {
   const known = ['ping', 'project:subscribe', 'project:unsubscribe', 'env:subscribe', 'env:unsubscribe', 'session:open', 'session:input', 'session:resize', 'session:close'];
   const payloads = [undefined, null, 0, 'x', [], {}, { project_id: 'evil' }, { environment_id: '0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f' }, Buffer.from('evil'), { session_id: {} }];

@@ -1,5 +1,5 @@
-//! Socket.IO clients for the proofs: official clients, any number of them in one process (`sockets.mjs`), so that one clock times all of
-//! them. The module of each proof decides what they do and checks the results.
+//! Socket.IO clients for the proofs: official clients or silent ones, any number of them in one process (`sockets.mjs`), so that one clock
+//! times all of them. The module of each proof decides what they do and checks the results.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, ChildStdin, ChildStdout, Stdio};

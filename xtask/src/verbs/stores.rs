@@ -1,5 +1,5 @@
 //! `cargo xtask stores`: Postgres and Redis for a developer who runs single tests.
-//! The stores themselves are in `stores.rs`; this verb keeps them running and prints their URLs.
+//! `devstack::stores` starts the stores; this verb keeps them running and prints their URLs.
 
 use std::time::Duration;
 

@@ -45,7 +45,7 @@ impl Figures {
         serde_json::from_str(line).with_context(|| format!("failed to parse wrk's figures: {line}"))
     }
 
-    /// Fails when the run has no responses, or any that is not a success.
+    /// Fails when the run has no responses, an error response or a failed request.
     fn check(self, what: &str) -> Result<Self> {
         ensure!(self.requests > 0.0, "{what} received no response");
         ensure!(self.refused == 0.0, "{what}: {} of {} responses were errors", self.refused, self.requests);

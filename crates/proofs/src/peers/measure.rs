@@ -55,7 +55,7 @@ impl Resources<'_> {
     /// Runs one round of a target.
     pub fn round(&self, target: &Target, results: &mut Results) -> Result<()> {
         if self.sockets > 0 && target.name.has_sockets() {
-            // In a fresh process: after load, sockets would reuse freed memory, and their own would not be seen.
+            // In a new process: after load, sockets would reuse freed memory, and resident memory would not show how much they use.
             let running = self.start(target)?;
             results.add_size(target.name, Size::Socket, self.socket_kb(&running)?);
         }

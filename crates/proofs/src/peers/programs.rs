@@ -17,7 +17,7 @@ use super::target::Name;
 const FASTIFY: Project = Project { folder: "benches/peers/fastify", verb: "peers", made: &["node_modules"] };
 const PLAIN_AXUM: &str = "benches/peers/plain-axum";
 
-/// The target folder for builds that only a run needs.
+/// Cargo's target folder for builds that only the comparison needs.
 fn build_folder() -> PathBuf {
     paths::target().join("peers")
 }

@@ -121,7 +121,9 @@ fn measure(report: &mut Report, targets: &[Target], fixture: &Fixture, cores: Co
         document::write("peers", &tables)?;
         eprintln!("docs/PERFORMANCE.md written");
     } else {
-        eprintln!("docs/PERFORMANCE.md unchanged: it requires at least three undisturbed rounds of all targets");
+        eprintln!(
+            "docs/PERFORMANCE.md unchanged: it requires at least three undisturbed rounds of all targets, with sockets and a built binary"
+        );
     }
     Ok(())
 }

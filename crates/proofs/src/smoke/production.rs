@@ -42,7 +42,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     run::batch(report, &mut test, schedule::PRODUCTION, SPEED).map(drop)
 }
 
-/// The HTTPS URL of the same page. It has no port, because in production HTTPS uses its default one.
+/// Checks that plain HTTP is redirected to the HTTPS URL of the same page. That URL has no port: in production, HTTPS uses its default one.
 fn redirected(test: &TestStack) -> Result<Outcome> {
     let port = test.stack.ports().of(Port::Edge)?;
     for path in ["/", "/api/projects?limit=1", "/metrics"] {
@@ -98,8 +98,8 @@ fn metrics(test: &TestStack) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-/// Checks a site with a host name; a site without one serves every host. Its own log is filtered, and Caddy logs requests that belong to no
-/// site elsewhere.
+/// Checks that the log has no client data of a request for an unknown host. Such requests exist only if the site has a host name: a site
+/// without one serves every host. Caddy does not write them to the site's log, but to its default log.
 fn unlogged(test: &TestStack) -> Result<Outcome> {
     let edge = test.stack.edge()?;
     let (query, agent) = (paths::random_password()?, paths::random_password()?);

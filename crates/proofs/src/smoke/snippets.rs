@@ -44,7 +44,7 @@ pub fn all() -> Result<Outcome> {
         ensure!(going_on.is_none(), "{document}: no block follows the running program");
     }
     for (document, request) in requests()? {
-        // `grep` exits with 1 where nothing is wrong. Failures of `curl` are recorded separately.
+        // `grep` exits with 1 if no line matches, which is not a failure. Failures of `curl` are recorded separately.
         shell
             .run(&format!("set +e\n{request}\ncode=$?\nset -e\n[ $code -le 1 ]"))
             .with_context(|| format!("{}: {request}", document.display()))?;
