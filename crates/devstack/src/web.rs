@@ -1,5 +1,6 @@
 //! The browser bundle: `web/dist`, built from `web/` with Node.js. The application embeds it, so every verb that compiles the application
-//! builds it first. `web/build.mjs` defines its contents; the Dockerfile runs the same two commands.
+//! builds it first. `web/build.mjs` defines its contents; the Dockerfile runs the same two commands, `npm ci` and
+//! `node build.mjs`.
 
 use anyhow::{Result, ensure};
 

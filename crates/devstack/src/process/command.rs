@@ -1,4 +1,4 @@
-//! Commands of child processes: a group of their own, and an end with this program.
+//! Commands of child processes: each runs in its own process group and ends when this program ends.
 
 use std::ffi::OsStr;
 use std::os::unix::process::CommandExt;
