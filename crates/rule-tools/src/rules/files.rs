@@ -16,7 +16,6 @@ type Texts = BTreeMap<String, String>;
 #[serde(deny_unknown_fields)]
 pub struct RuleFile {
     /// The groups, in their order in the file.
-    /// The groups, in their order in the file.
     pub groups: Vec<Group>,
 }
 
