@@ -1,4 +1,4 @@
-//! The lies: each changes one value, and a strict client detects the change.
+//! The lies: each changes only what it names, and a strict client refuses a wrong ID token.
 
 use std::str::FromStr;
 
@@ -31,7 +31,7 @@ impl Stage {
         token.claims(&verifier, &Nonce::new("the-nonce".to_owned())).map(|_| ())
     }
 
-    /// The differences in the header, the claims and their times between the true ID token and the lie.
+    /// The names of the differences in header and claims, times excluded, between the true ID token and the lie; and the lie's tokens.
     async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
         let request = AuthorizationRequest::of(Platform::Google);
         self.turn(Platform::Google, json!({})).await;

@@ -84,7 +84,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// Whether it queries histogram buckets, each of which is drawn without those below it.
+    /// Whether it queries histogram buckets. A panel draws each bucket without the counts of the buckets below it.
     #[must_use]
     pub fn is_of_buckets(&self) -> bool {
         self.format == "heatmap"
