@@ -126,7 +126,7 @@ pub struct Config {
     /// Burst of failed logins to one account from one device or address; refills over the login window
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Burst of failed logins to one account from all unknown clients together; refills at the rate of LOGIN_ATTEMPTS_PER_ACCOUNT
+    /// Burst of failed logins to one account from all unknown clients together; refills at the rate of one device or address
     #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_by_strangers: u32,
     /// Burst of failed logins to any account from one address; refills over the login window
