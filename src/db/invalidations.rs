@@ -117,7 +117,7 @@ pub async fn leave(conn: &mut Conn, replica: Uuid) -> Result<(), StoreError> {
     conn.execute(Query::DeleteCacheReaders, delete).await.map(drop)
 }
 
-/// Deletes old rows: at most ten thousand invalidations, and the rows of replicas whose right expired more than [`RETENTION`] ago.
+/// Deletes old rows: at most ten thousand invalidations, and the rows of replicas whose right expired more than `RETENTION` ago.
 ///
 /// # Errors
 /// When the database fails.
