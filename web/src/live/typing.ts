@@ -34,13 +34,15 @@ export class Typing {
     this.#busy = true;
     while (this.#waiting.length > 0) {
       const waiting = this.#waiting;
-      const outcome = await this.send(waiting.slice(0, PIECE).join(''));
+      const chunk = waiting.slice(0, PIECE);
+      const outcome = await this.send(chunk.join(''));
       if (waiting !== this.#waiting) {
         // The input was discarded meanwhile; what follows is other input.
         continue;
       }
       if (outcome === 'sent') {
-        waiting.splice(0, PIECE);
+        // More input may have been added meanwhile.
+        waiting.splice(0, chunk.length);
       } else if (outcome === 'repeat') {
         await new Promise((resolve) => setTimeout(resolve, PAUSE));
       } else {
