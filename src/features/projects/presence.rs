@@ -1,7 +1,7 @@
 //! Presence: the users whose connections are subscribed to a project, on any replica.
 //!
-//! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. For each
-//! project with local subscribers, it keeps the last message of every other replica for [`LIFETIME`]. A user who leaves disappears
+//! Presence is not stored. Each replica publishes the users of its own connections after every change and every few seconds. A replica
+//! with subscribers to a project keeps the last message of each other replica about it, for [`LIFETIME`]. A user who leaves disappears
 //! immediately, because the next message no longer lists them. The users of a dead replica disappear after [`LIFETIME`]. While Redis is
 //! unavailable, each replica knows only its own users.
 

@@ -45,12 +45,12 @@ pub(super) const fn debian(name: &'static str, package: &'static str) -> Tool {
 }
 
 impl Tool {
-    /// Its path; fails with the command that installs it.
+    /// The tool's path; fails with the command that installs it.
     pub fn path(&self) -> Result<PathBuf> {
         self.find().with_context(|| format!("{} is missing: {}", self.name, install_lines(&[self]).concat()))
     }
 
-    /// Its path, if it is installed and new enough.
+    /// The tool's path, if the tool is installed and new enough.
     #[must_use]
     pub fn find(&self) -> Option<PathBuf> {
         if let Source::Library(_) = self.source {

@@ -93,9 +93,7 @@ impl Baseline {
         let disappeared = disappeared.map(|_| from);
         outside.chain(disappeared).min_by(f64::total_cmp)
     }
-}
 
-impl Baseline {
     /// Whether the cause raises the alert of a series. `None` if the series is not an alert, or the cause raises none.
     fn raised_by_cause(&self, labels: &str) -> Option<bool> {
         if self.alerts.is_empty() {
