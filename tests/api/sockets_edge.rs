@@ -96,7 +96,7 @@ async fn connections_through_the_edge_are_limited_by_the_real_address() {
     let Some(fixture) = Fixture::new(&["--sockets-per-address=3"]).await else { return };
     let dial = || fixture.sockets.to(&fixture.edge.url()).websocket().token(&fixture.ada.token);
     let _held = join_all((0..9).map(|_| dial().connected())).await;
-    // The service ignores the address that a client claims.
+    // The edge removes the headers in which a client claims another address.
     let refused = dial().header("X-Forwarded-For", "192.0.2.7").header("Forwarded", "for=192.0.2.8").refused().await;
     assert!(refused.contains("429"), "{refused}");
 }
@@ -231,7 +231,8 @@ async fn settled(fixture: &Fixture) -> Vec<Socket> {
 
 #[tokio::test]
 async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_with_it() {
-    // Short pings: the edge's stop waits for long polls, and a client whose poll was interrupted counts until a ping times out.
+    // Frequent pings shorten two waits: the edge stops only when its long polls have ended, and a client whose poll was interrupted is
+    // counted as connected until a ping times out.
     let Some(mut fixture) = Fixture::new(&["--socket-ping-interval=2s"]).await else { return };
     let clients = settled(&fixture).await;
     let mut raw = RawSocket::connected(fixture.edge.address, &fixture.ada.token).await;

@@ -10,7 +10,8 @@ use crate::promql;
 /// An alias, its metric, and the added labels.
 type Mapping = BTreeMap<String, (String, BTreeSet<String>)>;
 
-/// The aliases that the rules record: names that are not Vitrine's and have no level. A histogram counts as one name.
+/// The aliases that the rules record: the recorded names without a colon, because all other recorded names have the form
+/// `level:metric:operation`. A histogram counts as one name.
 fn recorded(catalogue: &Catalogue) -> Mapping {
     let mut mapping = Mapping::new();
     for rule in rules() {

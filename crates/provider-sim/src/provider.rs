@@ -1,4 +1,4 @@
-//! A running platform: its identity and its state. The rules are in the modules of the state's fields.
+//! A running platform: its identity and its state. Each field of the state has its own module, which contains its rules.
 
 use std::io;
 use std::net::SocketAddr;
@@ -37,7 +37,7 @@ pub struct Provider {
 /// The mutable state of a platform.
 #[derive(Default)]
 pub struct State {
-    /// Its faults and its lie.
+    /// The faults and the incorrect behaviour that it simulates.
     pub knobs: Knobs,
     /// Its event counts.
     pub counts: Counts,

@@ -56,8 +56,8 @@ export function connect(onState: (state: State, why?: string) => void): Live {
     onState('moving');
     connectIn(reconnect_after_ms);
   });
-  // If this page's own sign-out caused the event, that action navigates. Should it fail, the next connection attempt is rejected and
-  // leads to the sign-in page.
+  // An action in progress may be this page's own sign-out, which leaves the page by itself. If the action does not leave the page, the
+  // next connection attempt is rejected and leads to the sign-in page.
   socket.on('logout', () => {
     if (!isActing()) {
       forget();

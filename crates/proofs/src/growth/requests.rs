@@ -11,7 +11,7 @@ use crate::peers::cases::Case;
 use crate::peers::measure::rest;
 use devstack::http::get;
 
-/// The kinds of requests, for a second each in turn.
+/// The kinds of requests, sent in turn; each turn lasts one second.
 const CASES: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 /// Samples of the second half, in addition to one at its start.
 const SAMPLES: u64 = 5;

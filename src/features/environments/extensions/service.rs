@@ -1,4 +1,4 @@
-//! The rules of extensions; `mod.rs` lists them.
+//! The rules of extensions, which `mod.rs` describes.
 
 use uuid::Uuid;
 
@@ -11,7 +11,7 @@ use crate::features::projects::Action;
 
 /// The outcome of a removal request.
 pub enum Removal {
-    /// Nothing had been installed; the extension is removed.
+    /// The extension is deleted from the database; no job follows.
     Done,
     /// A job will remove it.
     Begun(Install),
@@ -49,7 +49,8 @@ impl Environments {
         let held = self.lock(&mut tx, user, environment, Action::Change).await?;
         let known = store::find(&mut tx, environment, extension).await?.ok_or(EnvironmentError::NotInstalled)?;
         let running = held.status == Status::Running;
-        // Extensions are installed only while the environment runs, so no job can be in progress.
+        // Jobs start scripts only while the environment runs, so usually the container does not have the extension. It may have it after
+        // a failed or withdrawn removal, or if a job that began before the environment was stopped still installs it.
         if !running && matches!(known.status, InstallStatus::Pending | InstallStatus::Failed) {
             store::delete(&mut tx, environment, extension).await?;
             tx.commit().await?;

@@ -21,7 +21,7 @@ const REPORT_DELAY: Duration = Duration::from_secs(1);
 /// Called when the output of an environment ends although its status is running.
 pub type OnEnd = Arc<dyn Fn(Uuid) + Send + Sync>;
 
-/// The output that a reader must read. Every poll of the environment updates it.
+/// The output that a reader must read. Every poll of the claims updates it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Wanted {
     /// All output: the environment runs.
@@ -35,7 +35,7 @@ pub enum Wanted {
 /// Reads one log.
 pub struct Reader {
     pub claim: Claim,
-    /// Position after the last step that was passed to the writer.
+    /// Position after the last line that was passed to the writer or dropped.
     pub position: Position,
     /// Maximum number of lines kept per second.
     pub limit: u32,
@@ -46,7 +46,8 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads until the environment no longer runs and its output has ended. Then releases the claim.
+    /// Reads until the environment no longer runs and either its output has ended or the time limit for the remaining output has passed.
+    /// Then releases the claim.
     pub async fn read(mut self) {
         let mut wanted = self.wanted.clone();
         tokio::select! {
