@@ -288,7 +288,7 @@ async fn a_platform_that_rejects_a_refresh_token_must_be_linked_again() {
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
     let path = browser.account_path(&app, "x").await + "/refresh";
-    // The old refresh token, as from a stolen backup: the platform ends the whole family when it sees a token twice.
+    // Puts the first refresh token back, as a restored backup would: the platform ends the whole family of tokens when it sees one twice.
     let old: Vec<u8> = sqlx::query_scalar("SELECT refresh_token FROM social_accounts").fetch_one(app.stores.pool()).await.unwrap();
     browser.send(&app, Method::POST, &path).await.expect(200);
     sqlx::query("UPDATE social_accounts SET refresh_token = $1").bind(old).execute(app.stores.pool()).await.unwrap();

@@ -47,7 +47,8 @@ impl RevocationFixture {
         format!("/api/projects/{}", self.project)
     }
 
-    /// Waits until the healthy replicas serve this request from the caches. For some seconds after a change, they do not cache its entries.
+    /// Waits until the healthy replicas serve this request from the caches. For some seconds after a change, they do not cache the entries
+    /// that it invalidated.
     async fn cache(&self, kinds: &[&str], request: impl Fn(&TestApp) -> RequestBuilder) {
         for app in &self.healthy {
             eventually("the request is served from the caches", async || {

@@ -1,7 +1,7 @@
 //! Local copies of compose's configuration for the monitoring and the platforms: the same files with other addresses.
 //!
-//! Rules, templates and dashboards are copied unchanged. Edits work on lines, not on parsed YAML, so that comments and order survive and a
-//! reader can compare the two.
+//! Templates and dashboards are copied unchanged, and so are rules unless [`speed_up`] follows. Edits work on lines, not on parsed YAML, so
+//! that comments and order survive and a reader can compare the two.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,7 @@ const METRICS_TOKEN: &str = "/run/vitrine/prometheus_metrics_token";
 /// A routing key with the length of `PagerDuty`'s keys; the simulator accepts any key of that length.
 const SIMULATED_ROUTING_KEY: &str = "00000000000000000000000simulated";
 
-/// The copied parts of `monitoring/`: those that programs read themselves.
+/// The copied parts of `monitoring/`: those that Prometheus, Alertmanager and Grafana read.
 const PARTS: [&str; 4] = ["prometheus", "alertmanager", "grafana/provisioning", "grafana/dashboards"];
 
 /// Writes `prometheus/`, `alertmanager/` and `grafana/` into `folder`.
@@ -97,7 +97,7 @@ pub(crate) fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> R
     Ok(copy)
 }
 
-/// Replaces addresses: browsers and replicas reach the simulator under different names, and containers under another address.
+/// Replaces the simulator's two addresses, the one for browsers and the one that replicas use between containers, by those here.
 fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
     let text = text.replace(&Ports::fixed(0).page(Port::ProviderSim)?, &ports.page(Port::ProviderSim)?);
     Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))

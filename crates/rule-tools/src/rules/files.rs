@@ -62,8 +62,8 @@ impl Rule {
         self.alert.as_deref().or(self.record.as_deref()).unwrap_or_default()
     }
 
-    /// Whether an expected alert belongs to this rule. Several rules may raise alerts of one name; their labels distinguish them, except
-    /// for label values that are filled in when the alert fires.
+    /// Whether an expected alert with this rule's name belongs to this rule. Several rules may raise alerts of one name; their labels
+    /// distinguish them, except for label values that are filled in when the alert fires.
     #[must_use]
     pub fn raises(&self, alert: &Expected) -> bool {
         let mut own = self.labels.iter().filter(|(_, value)| !value.contains("{{"));
@@ -114,11 +114,11 @@ pub struct Test {
 pub struct Series {
     /// Its name and labels.
     pub series: String,
-    /// Its samples in promtool's notation, in which `0x40` is not a number.
+    /// Its samples in promtool's notation: `0x40` is a 0 that is repeated 40 times, not a hexadecimal number.
     pub values: String,
 }
 
-/// The expected alerts of one name at a time.
+/// The alerts with one name that are expected at one point in time.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct AlertTest {
@@ -143,7 +143,7 @@ pub struct Expected {
     pub exp_annotations: Texts,
 }
 
-/// The expected result of an expression at a time.
+/// The expected result of an expression at one point in time.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct SeriesTest {

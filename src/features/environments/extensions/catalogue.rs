@@ -1,5 +1,5 @@
 //! The catalogue of extensions: title, description and scripts of each. Scripts are fixed text for a POSIX shell. They need no network, are
-//! idempotent, and write only below `$HOME`.
+//! idempotent, and write files only below `$HOME`.
 
 use super::super::driver::{Image, Script};
 use crate::domain::Extension;
@@ -81,7 +81,7 @@ pub const fn row(extension: Extension) -> Row {
         },
         Extension::CargoTools => Row {
             title: "Cargo tools",
-            description: "Keeps Cargo's registry and target directory below the home directory. Requires an image with Rust.",
+            description: "Keeps Cargo's target directory below the home directory. Requires an image with Rust.",
             install: with(
                 "cargo",
                 r#"set -e; mkdir -p "$HOME/.cargo"; printf '[build]\ntarget-dir = "%s/target"\n' "$HOME" > "$HOME/.cargo/config.toml"; cargo --version"#,
