@@ -1,5 +1,6 @@
 // Tests the thresholds of the profile `demo` with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do
-// nothing at all; the others count a journey. `cargo xtask load --gate` must reject such a run, so k6 exits with 99.
+// nothing at all; the others count a journey. k6 must fail the run, with exit code 99; `cargo xtask load --gate` checks
+// that it fails.
 //
 //   k6 run --env IDLE=editors load/empty.js
 

@@ -72,7 +72,7 @@ impl Invalidations {
         millis(self.0.started.elapsed()) < self.0.trusted_until.load(Ordering::Acquire)
     }
 
-    /// Subscribes to the entries that changes on any replica invalidate.
+    /// Subscribes to the invalidated entries, whichever replica made the change.
     pub fn subscribe(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.0.published.subscribe()
     }

@@ -215,7 +215,7 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     fake.respond(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["x"]).await;
     fixture.until(&id, "x", "pending").await;
-    // LinkedIn sends no such header, so only the wider bounds below apply to its delivery.
+    // The real LinkedIn sends no such header, although the fake still does here. Only the wider bounds below apply to its delivery.
     let id = fixture.post("Hello", &["linkedin"]).await;
     fixture.until(&id, "linkedin", "pending").await;
     fake.respond(|| StatusCode::TOO_MANY_REQUESTS);

@@ -1,4 +1,4 @@
-//! Ctrl-C and its like become a flag, which every wait checks.
+//! Ctrl-C and similar signals become a flag, which every wait except [`sleep`] checks.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, LazyLock};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, ensure};
 static INTERRUPTED: LazyLock<Arc<AtomicBool>> = LazyLock::new(Arc::default);
 const POLL: Duration = Duration::from_millis(100);
 
-/// Turns SIGINT, SIGTERM and SIGHUP into a flag that every wait of this module checks.
+/// Turns SIGINT, SIGTERM and SIGHUP into the flag.
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -36,7 +36,7 @@ pub fn pause() -> Result<()> {
     check_interrupt()
 }
 
-/// Waits one polling interval even after an interrupt: while stopping.
+/// Waits one polling interval, even after an interrupt. For use while stopping.
 pub fn sleep() {
     thread::sleep(POLL);
 }

@@ -15,7 +15,7 @@ pub fn task(program: impl AsRef<OsStr>) -> Command {
     command(program, None, Signal::TERM)
 }
 
-/// Runs a task with xtask's own output; returns whether it succeeded.
+/// Runs a task that writes to the same output as xtask; returns whether it succeeded.
 pub fn run(command: &mut Command) -> Result<bool> {
     let mut running = Process::spawn(command, "task", None)?;
     Ok(running.wait()?.success())

@@ -1,4 +1,5 @@
-//! The limits of Vitrine's cost, as ratios to a peer's figure of the same run or to a fixed limit. `measure.rs` takes the figures.
+//! The goals for Vitrine's cost. Each divides a measured figure by a peer's figure of the same run or by a fixed value, and limits the
+//! ratio. `measure.rs` takes the figures.
 
 use devstack::report::Outcome;
 
@@ -37,7 +38,7 @@ pub struct Goal {
 }
 
 impl Goal {
-    /// The verdict in a word.
+    /// The verdict in a few words.
     pub fn verdict(&self) -> &'static str {
         match self {
             Self { disturbed: true, .. } => "not judged: other programs used the machine",

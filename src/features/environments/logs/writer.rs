@@ -15,7 +15,7 @@ use crate::db::{Db, StoreError};
 use crate::metrics::Metrics;
 use crate::realtime::Realtime;
 
-/// Maximum number of steps per transaction. At 4 KiB per line, this stays far below the statement's time limit.
+/// Maximum number of steps per transaction: so few that even lines of 4 KiB are inserted long before the statement's deadline.
 const BATCH: usize = 1_000;
 /// Delay after a batch that was not full, so that single lines are stored together.
 const BATCH_DELAY: Duration = Duration::from_millis(50);

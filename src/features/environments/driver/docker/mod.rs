@@ -33,7 +33,7 @@ use crate::domain::DriverName;
 const CLIENT_TIMEOUT: u64 = 24 * 3600;
 /// Interval between attempts while a concurrent call creates or removes the same container or network.
 const RETRY_INTERVAL: Duration = Duration::from_millis(50);
-/// Maximum number of attempts to create a network, which fail while a concurrent call is creating it.
+/// Maximum number of attempts to create a network. An attempt fails while a concurrent call is creating the same network.
 const NETWORK_ATTEMPTS: u32 = 40;
 /// Number of containers inspected concurrently.
 const CONCURRENT_INSPECTIONS: usize = 8;
