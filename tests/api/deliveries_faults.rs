@@ -215,10 +215,10 @@ async fn the_rate_limit_resets_of_x_and_mastodon_are_respected() {
     fake.respond(move || (StatusCode::TOO_MANY_REQUESTS, [("x-rate-limit-reset", reset_at.clone())]));
     let id = fixture.post("Hello", &["x"]).await;
     fixture.until(&id, "x", "pending").await;
-    // The real LinkedIn sends no such header, although the fake still does here. Only the wider bounds below apply to its delivery.
+    // LinkedIn announces no reset, so its delivery waits for the default delay.
+    fake.respond(|| StatusCode::TOO_MANY_REQUESTS);
     let id = fixture.post("Hello", &["linkedin"]).await;
     fixture.until(&id, "linkedin", "pending").await;
-    fake.respond(|| StatusCode::TOO_MANY_REQUESTS);
     let waits: Vec<f64> =
         sqlx::query_scalar("SELECT extract(epoch FROM run_at - now())::float8 FROM jobs WHERE kind = 'post_delivery' ORDER BY id")
             .fetch_all(app.stores.pool())

@@ -67,10 +67,27 @@ async fn changes_to_a_stopped_environment_are_applied_at_its_start() {
     for extension in ["heartbeat", "git-aliases"] {
         assert_eq!(ask(&studio, Method::PUT, &id, extension).await.expect(202).json()["status"], "pending");
     }
-    ask(&studio, Method::DELETE, &id, "git-aliases").await.expect(204);
+    assert_eq!(ask(&studio, Method::DELETE, &id, "git-aliases").await.expect(202).json()["status"], "removing");
     studio.operate(&id, "start").await.expect(202);
     until(&studio, &id, "heartbeat", "installed").await;
-    assert_eq!(listed(&studio, &id).await.len(), 1);
+    eventually("only heartbeat is left", async || (listed(&studio, &id).await.len() == 1).then_some(())).await;
+}
+
+#[tokio::test]
+async fn an_extension_in_the_container_is_removed_although_its_removal_was_withdrawn_and_requested_again() {
+    let app = TestApp::start().await;
+    let studio = Studio::open(&app).await;
+    let id = studio.running("web").await;
+    ask(&studio, Method::PUT, &id, "git-aliases").await.expect(202);
+    until(&studio, &id, "git-aliases", "installed").await;
+    studio.operate(&id, "stop").await.expect(202);
+    studio.until(&id, "stopped").await;
+    for (method, status) in [(Method::DELETE, "removing"), (Method::PUT, "pending"), (Method::DELETE, "removing")] {
+        assert_eq!(ask(&studio, method, &id, "git-aliases").await.expect(202).json()["status"], status);
+    }
+    studio.operate(&id, "start").await.expect(202);
+    eventually("the extension is removed", async || listed(&studio, &id).await.is_empty().then_some(())).await;
+    assert_eq!(studio.system_lines(&id).await.last().unwrap(), "extension git-aliases removed");
 }
 
 #[tokio::test]

@@ -19,8 +19,10 @@ pub const ERRORS: Drill = Drill {
         let view = json!([{ "kind": "page_view", "route": "/about" }]);
         let broken = json!([{ "kind": "page_view", "route": "/about" }, { "kind": "client_error", "type": "error" }]);
         let (views, broken) = (beacons(test, 8, &view)?, beacons(test, 4, &broken)?);
-        Ok(Box::new(move |_| {
-            drop((broken, views));
+        Ok(Box::new(move |test| {
+            drop(broken);
+            // No drill waits for this traffic; it continues until the stack stops.
+            test.keep(views);
             Ok(())
         }))
     },

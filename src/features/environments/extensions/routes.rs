@@ -3,7 +3,6 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use time::OffsetDateTime;
 use utoipa::ToSchema;
@@ -13,7 +12,6 @@ use uuid::Uuid;
 
 use super::catalogue;
 use super::model::{Extension, Install, InstallStatus};
-use super::service::Removal;
 use crate::domain::paging::Page;
 use crate::features::accounts::CurrentUser;
 use crate::http::ApiError;
@@ -95,14 +93,12 @@ async fn want(
 /// Remove an extension, now or at the environment's next start
 #[utoipa::path(delete, path = "/api/environments/{id}/extensions/{extension}", tag = "environments", security(("token" = []), ("cookie" = [])),
     params(("id" = Uuid, Path), ("extension" = Extension, Path)),
-    responses((status = 202, body = InstallView, description = "The extension will be removed"), (status = 204, description = "The extension is removed")))]
+    responses((status = 202, body = InstallView, description = "The extension will be removed")))]
 async fn unwant(
     State(state): State<AppState>,
     CurrentUser { user, .. }: CurrentUser,
     ApiPath((id, extension)): ApiPath<(Uuid, Extension)>,
-) -> Result<Response, ApiError> {
-    Ok(match state.environments.unwant(&user, id, extension).await? {
-        Removal::Done => StatusCode::NO_CONTENT.into_response(),
-        Removal::Begun(install) => (StatusCode::ACCEPTED, Json(InstallView::from(install))).into_response(),
-    })
+) -> Result<(StatusCode, Json<InstallView>), ApiError> {
+    let install = state.environments.unwant(&user, id, extension).await?;
+    Ok((StatusCode::ACCEPTED, Json(install.into())))
 }

@@ -9,14 +9,6 @@ use super::{jobs, store};
 use crate::features::accounts::User;
 use crate::features::projects::Action;
 
-/// The outcome of a removal request.
-pub enum Removal {
-    /// The extension is deleted from the database; no job follows.
-    Done,
-    /// A job will remove it.
-    Begun(Install),
-}
-
 impl Environments {
     /// Lists the extensions of an environment.
     pub(super) async fn extensions(&self, user: &User, environment: Uuid) -> Result<Vec<Install>, EnvironmentError> {
@@ -42,26 +34,19 @@ impl Environments {
         Ok(install)
     }
 
-    /// Requests the removal of an extension.
-    pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Removal, EnvironmentError> {
+    /// Requests the removal of an extension. Without a running environment, the next start removes it: its container may have the
+    /// extension even if the last attempt failed, was withdrawn, or is still in progress. Removing one that is absent does no harm.
+    pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;
         let held = self.lock(&mut tx, user, environment, Action::Change).await?;
-        let known = store::find(&mut tx, environment, extension).await?.ok_or(EnvironmentError::NotInstalled)?;
-        let running = held.status == Status::Running;
-        // Jobs start scripts only while the environment runs, so usually the container does not have the extension. It may have it after
-        // a failed or withdrawn removal, or if a job that began before the environment was stopped still installs it.
-        if !running && matches!(known.status, InstallStatus::Pending | InstallStatus::Failed) {
-            store::delete(&mut tx, environment, extension).await?;
-            tx.commit().await?;
-            return Ok(Removal::Done);
-        }
+        store::find(&mut tx, environment, extension).await?.ok_or(EnvironmentError::NotInstalled)?;
         let install = store::put(&mut tx, environment, extension, InstallStatus::Removing).await?;
-        if running {
+        if held.status == Status::Running {
             queue.enqueue(&mut tx, &jobs::job(environment, extension)).await?;
         }
         tx.commit().await?;
         queue.wake();
-        Ok(Removal::Begun(install))
+        Ok(install)
     }
 }
