@@ -124,14 +124,16 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
 }
 
 /// One page of the projects of which a user is a member. Both tables have the bound: otherwise a merge join reads every project that is
-/// newer than the page.
+/// newer than the page. The fixed limit is that of the longest page: see [`MAX_LIMIT`].
 pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<ProjectAccess>, StoreError> {
     let select = sqlx::query!(
-        "SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
-                m.role
-         FROM project_members m JOIN projects p ON p.id = m.project_id
-         WHERE m.user_id = $1 AND m.project_id < $2 AND p.id < $2
-         ORDER BY m.project_id DESC LIMIT $3",
+        "SELECT * FROM (
+             SELECT p.id, p.owner_id, p.name, p.slug, p.description, p.visibility, p.version, p.created_at, p.updated_at, p.published_at,
+                    m.role
+             FROM project_members m JOIN projects p ON p.id = m.project_id
+             WHERE m.user_id = $1 AND m.project_id < $2 AND p.id < $2
+             ORDER BY p.id DESC LIMIT 101
+         ) longest ORDER BY id DESC LIMIT $3",
         user,
         page.before,
         page.limit
@@ -205,14 +207,16 @@ pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<R
     row.map(|row| known("role", &row.role, Role::parse)).transpose()
 }
 
-/// One page of the members of a project, newest account first.
+/// One page of the members of a project, newest account first. The fixed limit is that of the longest page: see [`MAX_LIMIT`].
 pub async fn members(conn: &mut Conn, project: Uuid, page: PageRequest) -> Result<Vec<Member>, StoreError> {
     let select = sqlx::query_as!(
         MemberRow,
-        "SELECT m.user_id, u.display_name, m.role, m.added_at
-         FROM project_members m JOIN users u ON u.id = m.user_id
-         WHERE m.project_id = $1 AND m.user_id < $2
-         ORDER BY m.user_id DESC LIMIT $3",
+        "SELECT * FROM (
+             SELECT m.user_id, u.display_name, m.role, m.added_at
+             FROM project_members m JOIN users u ON u.id = m.user_id
+             WHERE m.project_id = $1 AND m.user_id < $2
+             ORDER BY m.user_id DESC LIMIT 101
+         ) longest ORDER BY user_id DESC LIMIT $3",
         project,
         page.before,
         page.limit

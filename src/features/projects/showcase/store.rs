@@ -5,14 +5,17 @@ use crate::db::{Conn, StoreError};
 use crate::domain::paging::{Moment, PageRequest};
 use crate::metrics::labels::Query;
 
-/// One page of the published projects.
+/// One page of the published projects. The fixed limit is that of the longest page: see
+/// [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT).
 pub async fn published(conn: &mut Conn, page: PageRequest<Moment>) -> Result<Vec<Entry>, StoreError> {
     let select = sqlx::query_as!(
         Entry,
-        r#"SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at AS "published_at!"
-         FROM projects p JOIN users u ON u.id = p.owner_id
-         WHERE p.published_at IS NOT NULL AND p.visibility = 'public' AND (p.published_at, p.id) < ($1, $2)
-         ORDER BY p.published_at DESC, p.id DESC LIMIT $3"#,
+        r#"SELECT id, version, name, slug, description, owner, published_at AS "published_at!" FROM (
+             SELECT p.id, p.version, p.name, p.slug, p.description, u.display_name AS owner, p.published_at
+             FROM projects p JOIN users u ON u.id = p.owner_id
+             WHERE p.published_at IS NOT NULL AND p.visibility = 'public' AND (p.published_at, p.id) < ($1, $2)
+             ORDER BY p.published_at DESC, p.id DESC LIMIT 101
+         ) longest ORDER BY published_at DESC, id DESC LIMIT $3"#,
         page.before.at,
         page.before.id,
         page.limit
