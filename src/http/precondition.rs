@@ -21,10 +21,11 @@ use crate::domain::preconditions::{Conditions, TagList};
 use crate::domain::validation::characters;
 
 static IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+/// Maximum length of a key, without the quotation marks around it.
 const KEY_LENGTH: usize = 255;
-/// Visible ASCII and spaces, without inner quotation marks. A key in quotation marks, as the draft requires,
-/// may begin or end with spaces; a bare key may not.
-const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]*[!#-~])?|"[ !#-~]+")$"#;
+/// At most [`KEY_LENGTH`] visible ASCII characters and spaces, without inner quotation marks. A key in quotation marks, the
+/// structured-field string that the draft requires, may begin or end with spaces; a bare key may not.
+const KEY_PATTERN: &str = r#"^([!#-~]([ !#-~]{0,253}[!#-~])?|"[ !#-~]{1,255}")$"#;
 /// `*`, or a list of entity tags (RFC 9110, 8.8.3). The list and its members may be empty.
 const TAGS_PATTERN: &str = r#"^(\*|[ ,]*((W/)?"[!#-~]*"( *,[ ,]*(W/)?"[!#-~]*")*[ ,]*)?)$"#;
 
@@ -116,8 +117,8 @@ impl IntoParams for RequiredConditions {
 
 impl IntoParams for IdempotencyKey {
     fn into_params(_: impl Fn() -> Option<ParameterIn>) -> Vec<Parameter> {
-        // The schema counts enclosing quotation marks; the service does not.
-        let key = characters(1, KEY_LENGTH).pattern(Some(KEY_PATTERN));
+        // A schema counts the quotation marks around a key, too; the pattern limits a bare key.
+        let key = characters(1, KEY_LENGTH + 2).pattern(Some(KEY_PATTERN));
         vec![parameter(
             "Idempotency-Key",
             Required::False,
@@ -142,4 +143,53 @@ fn tags() -> ObjectBuilder {
 fn parameter(name: &str, required: Required, description: &str, schema: ObjectBuilder) -> Parameter {
     let parameter = ParameterBuilder::new().name(name).parameter_in(ParameterIn::Header).required(required);
     parameter.description(Some(description)).schema(Some(schema)).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use regex_lite::Regex;
+
+    use super::*;
+
+    async fn is_accepted(value: &str) -> bool {
+        let request = Request::builder().header(&IDEMPOTENCY_KEY, value).body(()).unwrap();
+        let (mut parts, ()) = request.into_parts();
+        IdempotencyKey::from_request_parts(&mut parts, &()).await.is_ok()
+    }
+
+    #[tokio::test]
+    async fn the_schema_of_a_key_admits_exactly_the_accepted_keys() {
+        let parameters = serde_json::to_value(IdempotencyKey::into_params(|| None)).unwrap();
+        let schema = &parameters[0]["schema"];
+        let length = |name: &str| usize::try_from(schema[name].as_u64().unwrap()).unwrap();
+        let lengths = length("minLength")..=length("maxLength");
+        let pattern = Regex::new(schema["pattern"].as_str().unwrap()).unwrap();
+        let key = |length: usize| "k".repeat(length);
+        let quoted = |key: &str| format!("\"{key}\"");
+        let table = [
+            (key(1), true),
+            (key(255), true),
+            ("a key".to_owned(), true),
+            (quoted(&key(1)), true),
+            (quoted(&key(255)), true),
+            (quoted(" "), true),
+            (String::new(), false),
+            (key(256), false),
+            (key(257), false),
+            (quoted(""), false),
+            (quoted(&key(256)), false),
+            (quoted("k\"k"), false),
+            (quoted("k\tk"), false),
+            ("\"".to_owned(), false),
+            ("\"k".to_owned(), false),
+            ("k\"".to_owned(), false),
+            ("k\"k".to_owned(), false),
+            ("k\tk".to_owned(), false),
+        ];
+        for (value, accepted) in table {
+            assert_eq!(is_accepted(&value).await, accepted, "the service: {value}");
+            assert_eq!(lengths.contains(&value.len()) && pattern.is_match(&value), accepted, "the schema: {value}");
+        }
+    }
 }
