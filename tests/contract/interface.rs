@@ -63,22 +63,35 @@ fn every_operation_has_a_unique_name_and_every_link_names_one() {
     assert!(links > 10, "{links}");
 }
 
+/// The alternatives of a schema, or the schema itself.
+fn options(schema: &Value) -> Vec<&Value> {
+    schema["oneOf"].as_array().map_or_else(|| vec![schema], |options| options.iter().collect())
+}
+
+/// Whether a schema limits its values: by a list, a format, a range or a length. A pattern limits the length if nothing in it repeats
+/// without end.
+fn is_bounded(schema: &Value) -> bool {
+    let ends = |pattern: &str| !pattern.contains(['*', '+']);
+    let is_limited = ["enum", "format", "maximum", "maxLength"].iter().any(|key| !schema[*key].is_null());
+    is_limited || schema["pattern"].as_str().is_some_and(ends)
+}
+
 #[test]
 fn every_body_and_every_parameter_is_bounded() {
     let described = described();
     for (name, operation) in operations(&described) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let schema = resolved(&described, &parameter["schema"]);
-            let is_bounded = ["pattern", "enum", "format", "maximum"].iter().any(|key| !schema[*key].is_null());
+            // The size of a request's head limits lists of entity tags.
+            let is_tags = parameter["name"].as_str().unwrap().starts_with("If-") && !schema["pattern"].is_null();
             // Platforms choose the parameters of callbacks.
-            assert!(is_bounded || name.ends_with("/callback"), "{name}: {parameter}");
+            assert!(is_bounded(schema) || is_tags || name.ends_with("/callback"), "{name}: {parameter}");
         }
         let Some(body) = operation.pointer("/requestBody/content/application~1json/schema") else { continue };
         let body = resolved(&described, body);
         assert_eq!(body["additionalProperties"], Value::Bool(false), "{name}: {body}");
         for (field, schema) in body["properties"].as_object().unwrap() {
-            let options: Vec<&Value> = schema["oneOf"].as_array().map_or_else(|| vec![schema], |options| options.iter().collect());
-            for option in options {
+            for option in options(schema) {
                 let option = resolved(&described, option);
                 let is_text = option["type"] == "string" && option["enum"].is_null() && option["format"] != "uuid";
                 // Names from the service's own lists, which grow with each release.
@@ -88,6 +101,22 @@ fn every_body_and_every_parameter_is_bounded() {
                 assert!(!is_number || !option["maximum"].is_null(), "{name}: {field} {option}");
                 assert!(option["type"] != "array" || !option["items"].is_null(), "{name}: {field} {option}");
             }
+        }
+    }
+}
+
+#[test]
+fn every_event_of_a_beacon_is_bounded() {
+    let described = described();
+    let body = described.pointer("/paths/~1api~1rum/post/requestBody/content/application~1json/schema").unwrap();
+    let events = &resolved(&described, body)["properties"]["events"];
+    assert!(!events["maxItems"].is_null(), "{events}");
+    let kinds = options(&events["items"]);
+    assert!(kinds.len() > 5, "{}", kinds.len());
+    for event in kinds {
+        assert_eq!(event["additionalProperties"], Value::Bool(false), "{event}");
+        for (field, schema) in event["properties"].as_object().unwrap() {
+            assert!(options(schema).into_iter().all(is_bounded), "{field}: {schema}");
         }
     }
 }
