@@ -1,10 +1,12 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every target reached,
-//! the commands of the documents, `down`, no process left. It uses a folder of its own and leaves a developer's data alone.
-//! `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, and `smoke/production` the same proof behind a host name.
+//! the commands of the documents, killed stores restarted, `down`, no process left. It uses a folder of its own and leaves a developer's
+//! data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, `smoke/restarts` the stores, and
+//! `smoke/production` the same proof behind a host name.
 
 mod answers;
 mod platforms;
 pub mod production;
+mod restarts;
 mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,6 +45,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     use_it(report, &ports)?;
     report.step("links in a mail open", || links(&ports))?;
     report.step("commands and programs in the documents", snippets::all)?;
+    report.step("Redis and Postgres are restarted when they end", || restarts::all(&ports))?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
         ports.ensure_free()?;
