@@ -156,7 +156,8 @@ impl Attack {
         if number % 40 == 39 {
             return pick(&GARBAGE, number / 40).as_bytes().to_vec();
         }
-        let mut text = if number % 5 == 4 { self.beacon(number / 5) } else { self.call(number) };
+        // Every fifth request is a beacon; the calls between them have numbers of their own, so that no combination is left out.
+        let mut text = if number % 5 == 4 { self.beacon(number / 5) } else { self.call(number - number / 5) };
         if number % 97 == 96 {
             text = text.replacen("\r\n", &format!("\r\nX-Large: {}\r\n", "x".repeat(20_000)), 1);
         }
@@ -164,14 +165,15 @@ impl Attack {
     }
 
     fn call(&self, number: usize) -> String {
-        // Half of the requests use the method that the operation has; the others combine every method with every path.
-        let is_declared = number.is_multiple_of(2);
-        let turn = if is_declared { number / 2 } else { number / 2 / METHODS.len() };
-        let (declared, template) = pick(&self.operations, turn);
-        let method = if is_declared { declared.as_str() } else { pick(&METHODS, number / 2) };
-        let path = if number % 9 == 8 { (*pick(&PATHS, turn)).to_owned() } else { filled(template, number) };
+        // Half of the calls use the method that the operation has; the others combine every method with every path.
+        let (method, path) = if number.is_multiple_of(2) {
+            let (method, template) = pick(&self.operations, number / 2);
+            (method.as_str(), filled(template, number))
+        } else {
+            (*pick(&METHODS, number / 2), self.any_path(number / 2 / METHODS.len(), number))
+        };
         // Skips operations that could end the attacker's own account.
-        let path = if path.contains("log") && declared == "POST" { "/api/auth/login".to_owned() } else { path };
+        let path = if method == "POST" && path.contains("log") { "/api/auth/login".to_owned() } else { path };
         let body = pick(&BODIES, number / 3);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: evil-{number}.example\r\nConnection: close\r\n");
         let mut add = |line: String| {
@@ -202,6 +204,15 @@ impl Attack {
             _ => add("Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: x".to_owned()),
         }
         format!("{head}\r\n{body}")
+    }
+
+    /// The paths of all operations in turn, and then those of none.
+    fn any_path(&self, turn: usize, number: usize) -> String {
+        let turn = turn % (self.operations.len() + PATHS.len());
+        match self.operations.get(turn) {
+            Some((_, template)) => filled(template, number),
+            None => PATHS[turn - self.operations.len()].to_owned(),
+        }
     }
 
     fn beacon(&self, number: usize) -> String {
@@ -245,21 +256,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_operation_meets_every_method_and_no_beacon_is_forgotten() {
+    fn every_path_meets_every_method_and_no_beacon_is_forgotten() {
         let attack = Attack::new("127.0.0.1:1".to_owned(), "token".to_owned()).unwrap();
-        let texts: Vec<String> = (0..10_000).map(|number| String::from_utf8(attack.request(number)).unwrap()).collect();
-        let lines: BTreeSet<(String, String)> = texts
+        // A long attack has as many requests and beacons, apart from its events.
+        let texts: Vec<String> = (0..8_000).map(|number| String::from_utf8(attack.request(number)).unwrap()).collect();
+        let parts = |path: &str| path.split('?').next().unwrap().split('/').map(str::to_owned).collect::<Vec<_>>();
+        let heads: BTreeSet<(&str, Vec<String>)> = texts
             .iter()
-            .filter_map(|text| text.lines().next()?.split_once(' ').map(|(method, rest)| (method.to_owned(), rest.to_owned())))
+            .filter_map(|text| {
+                let mut words = text.lines().next()?.split(' ');
+                Some((words.next()?, parts(words.next()?)))
+            })
             .collect();
-        for method in METHODS {
-            assert!(lines.iter().filter(|(of, _)| of == method).count() > 50, "{method}");
-        }
-        for (method, template) in &attack.operations {
-            let start = template.split('{').next().unwrap();
-            let is_of = |(of, path): &&(String, String)| of == method && path.starts_with(start);
-            // A logout would end the attack.
-            assert!(template.contains("log") || lines.iter().any(|line| is_of(&line)), "{method} {template}");
+        for path in attack.operations.iter().map(|(_, path)| path.as_str()).chain(PATHS) {
+            let wanted = parts(path);
+            let is_at = |met: &[String]| {
+                met.len() == wanted.len() && met.iter().zip(&wanted).all(|(met, wanted)| wanted.starts_with('{') || met == wanted)
+            };
+            let met: BTreeSet<&str> = heads.iter().filter(|(_, met)| is_at(met)).map(|(method, _)| *method).collect();
+            for method in METHODS {
+                // A logout would end the attack.
+                assert!(met.contains(method) || (method == "POST" && path.contains("log")), "{method} {path}");
+            }
         }
         for beacon in BEACONS {
             let kind = beacon.split(',').next().unwrap().trim_start_matches('{');
