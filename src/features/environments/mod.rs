@@ -5,7 +5,7 @@
 //!   transitions.
 //! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
 //!   driver calls are idempotent, and a reconciler compares the database with the driver.
-//! - Editors and owners of the project may change environments, viewers may read them; others have no access.
+//! - Editors and owners of the project, and admins, may change environments; viewers may read them; others have no access.
 //! - A client can influence a container's configuration only by its choice of an image.
 
 mod change;

@@ -1,7 +1,7 @@
 //! The rules of environments; `mod.rs` lists them.
 //!
 //! A request changes the status and writes the job that carries the change out, in one transaction. `change` handles the job; `reconcile`
-//! handles changes that happened in the driver without one.
+//! handles changes that happened in the driver without a request.
 
 use std::sync::Arc;
 
@@ -186,8 +186,8 @@ impl Environments {
         store::deleted_among(&mut self.parts().db.acquire().await?, ids).await
     }
 
-    /// Begins an operation on an environment. Its job runs after earlier jobs of the environment. Deleting an environment that is already
-    /// being deleted changes nothing.
+    /// Begins an operation on an environment. The operation's job replaces waiting jobs of earlier operations, and runs after the remaining
+    /// jobs of the environment. Deleting an environment that is already being deleted changes nothing.
     pub(super) async fn begin(&self, user: &User, id: Uuid, operation: Operation) -> Result<Environment, EnvironmentError> {
         let Parts { db, engine, queue, realtime, .. } = self.parts();
         let mut tx = db.begin().await?;

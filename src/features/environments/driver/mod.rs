@@ -1,8 +1,8 @@
 //! Drivers: the trait, and the [`Engine`] that adds a deadline and metrics to every call.
 //!
-//! A driver identifies an environment by its UUID and derives the container's name from it. Every call is idempotent: creating an existing
-//! container, starting a running one, stopping a stopped one and removing a missing one all succeed. A client can influence a container's
-//! configuration only by its choice of an [`Image`].
+//! A driver identifies an environment by its UUID and derives the container's name from it. A job may repeat a call that changes a
+//! container: creating an existing container, starting a running one, stopping a stopped one and removing a missing one all succeed. A
+//! client can influence a container's configuration only by its choice of an [`Image`].
 
 mod docker;
 mod engine;
@@ -90,7 +90,7 @@ pub struct Script {
 pub struct Exit {
     /// Zero for success.
     pub code: i64,
-    /// The last [`OUTPUT_LIMIT`] bytes of both output streams.
+    /// The last [`OUTPUT_LIMIT`] bytes of stdout and stderr together.
     pub output: String,
 }
 
@@ -124,7 +124,7 @@ impl Line {
 /// Lines of a container as they are written. Ends when the container exits.
 pub type Lines = BoxStream<'static, Result<Line, DriverError>>;
 
-/// Runs environments in containers. Every call is idempotent, as the module describes.
+/// Runs environments in containers. The module describes which calls may be repeated.
 #[async_trait]
 pub trait Driver: Send + Sync + 'static {
     /// Name of the driver.
@@ -145,7 +145,7 @@ pub trait Driver: Send + Sync + 'static {
     async fn remove(&self, environment: Uuid) -> Result<(), DriverError>;
     /// Returns the container, or `None` if there is none.
     async fn inspect(&self, environment: Uuid) -> Result<Option<Container>, DriverError>;
-    /// Lists every container of this namespace.
+    /// Lists every container in the namespace of the driver.
     async fn list(&self) -> Result<Vec<Container>, DriverError>;
     /// Runs a script in a running container and waits until it exits.
     async fn exec(&self, environment: Uuid, script: &Script) -> Result<Exit, DriverError>;

@@ -47,7 +47,8 @@ pub enum Program {
     Tmux(Uuid),
 }
 
-/// Output of a program. Backpressure applies: an unread stream slows the program down. It ends when the program exits, or with an error.
+/// Output of a program. Backpressure applies: an unread stream slows the program down. The stream ends when the program exits, or with an
+/// error.
 pub type TerminalOutput = BoxStream<'static, Result<Bytes, DriverError>>;
 
 /// A program with a terminal in a running container.

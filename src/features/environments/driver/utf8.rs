@@ -1,4 +1,4 @@
-//! Decodes UTF-8 that arrives in pieces, even when a character is split across two of them.
+//! Decodes UTF-8 that arrives in pieces, even when a character is split across several pieces.
 
 /// Incremental UTF-8 decoder. Invalid bytes become U+FFFD, exactly as if `String::from_utf8_lossy` decoded all pieces at once.
 #[derive(Debug, Default)]

@@ -22,7 +22,7 @@ pub fn job(environment: Uuid, extension: Extension) -> NewJob {
     NewJob::new(JobKind::ExtensionChange, &Change { environment, extension }).in_lane(lane(environment))
 }
 
-/// Enqueues jobs for the changes requested while the environment was not running.
+/// Enqueues a job for each extension that waits for its installation or removal. Called when the environment starts to run.
 pub async fn enqueue_wanted(tx: &mut Conn, queue: &Queue, environment: Uuid) -> Result<(), StoreError> {
     for install in store::of_environment(tx, environment).await? {
         if matches!(install.status, InstallStatus::Pending | InstallStatus::Removing) {

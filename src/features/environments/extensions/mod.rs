@@ -1,7 +1,7 @@
-//! Extensions of environments: which ones members request, and their installation status. A request stores the desired state; a job
-//! installs the extension, immediately in a running environment, otherwise at its next start.
+//! Extensions of environments: which ones users have requested, and their installation status. A request stores the desired state; a job
+//! installs or removes the extension, immediately in a running environment, otherwise at its next start.
 //!
-//! To add an extension, add a member of [`Extension`](crate::domain::Extension) and an entry in `catalogue`.
+//! To add an extension, add a variant to [`Extension`](crate::domain::Extension) and an entry to `catalogue`.
 
 mod catalogue;
 mod change;

@@ -1,5 +1,5 @@
-//! The claims that one replica holds, and one reader for each. A poll renews the claims, claims further logs, and informs every reader
-//! whether its environment still runs.
+//! The claims on logs that one replica holds, with one reader for each. A poll renews these claims, acquires claims on further logs, and
+//! informs every reader whether its environment still runs.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -17,7 +17,7 @@ use crate::features::environments::driver::Engine;
 
 /// Duration of a claim, by the database's clock. After a replica dies, its logs have no reader until its claims expire.
 pub const TERM: Duration = Duration::from_secs(10);
-/// Maximum number of claims per poll. Low, so that replicas share the logs.
+/// Maximum number of new claims per poll. Low, so that replicas share the logs.
 const CLAIMS_PER_POLL: i64 = 4;
 /// Maximum time to read the remaining output of an environment that no longer runs.
 const REMAINDER_LIMIT: Duration = Duration::from_secs(10);

@@ -25,7 +25,7 @@ const QUEUE_CAPACITY: usize = 4096;
 /// Timeout for releasing the claims at shutdown.
 const LEAVE: Duration = Duration::from_secs(5);
 
-/// Follows logs for one replica. Clones share it.
+/// Follows logs for one replica. Clones refer to the same follower.
 #[derive(Clone)]
 pub struct Follower(Arc<Inner>);
 

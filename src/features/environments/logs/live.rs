@@ -1,4 +1,4 @@
-//! Live reading of logs. Each replica reads a log once, however many clients follow it there.
+//! Live reading of logs. Each replica reads new entries of a log once, however many clients follow the log there.
 //!
 //! A followed log has a *feed*: one task that reads new entries when a signal reports them, or after a second without one, and passes them
 //! to every [`Tail`](super::tail::Tail). The database is authoritative, and signals only save time: without one, a feed is late but misses
@@ -44,7 +44,7 @@ struct Feed {
 /// The entries of one read of a feed.
 #[derive(Clone, Debug)]
 pub struct Part {
-    /// The part holds every entry after this number. A gap after it is a gap of the log itself, not of the feed.
+    /// The entries follow this number. If a number between it and the last entry is missing, the log itself has no such entry.
     pub after: i64,
     /// At least one, in ascending order.
     pub entries: Arc<[Entry]>,

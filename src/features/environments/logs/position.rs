@@ -32,7 +32,7 @@ struct Mark {
     lines: u32,
 }
 
-/// Counts of the current second, by the environment's own clock.
+/// Counts of the current second, by the engine's clock.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 struct Second {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::live::{BATCH, Live, Part, RETRY};
 use super::model::Entry;
 
-/// Number of entries to start with if no number was given.
+/// Number of the newest entries to start with if `after` is `None`.
 const INITIAL_ENTRIES: usize = 100;
 
 /// Follows a log. Reads the database itself where the feed's parts leave a gap.
@@ -17,7 +17,7 @@ pub struct Tail {
     live: Live,
     environment: Uuid,
     feed: broadcast::Receiver<Part>,
-    /// Number of the last returned entry. `None` until the first read, if no number was given.
+    /// Number of the last returned entry; initially the `after` of [`Live::follow`]. No longer `None` after the first read.
     last: Option<i64>,
     /// Whether the database may hold later entries that the feed will not deliver.
     is_behind: bool,

@@ -54,7 +54,7 @@ impl Session {
         Some(link + HOME)
     }
 
-    /// The action that closing the session counts as: members may close their own sessions, managers of the project any.
+    /// The action that closing the session counts as: members may close their own sessions, the owner and admins any session.
     pub fn action_to_close(&self, user: Uuid) -> Action {
         if self.user_id == user { Action::Enter } else { Action::Manage }
     }

@@ -1,5 +1,5 @@
-//! The terminals of sessions over Socket.IO. Only the session's user may open one. It belongs to the connection that opened it and ends
-//! with it; the session continues, so that its user can open a terminal again on any replica.
+//! The terminals of sessions over Socket.IO. Only the session's user may open one. A terminal belongs to the connection that opened it, and
+//! ends with that connection; the session continues, so that its user can open a terminal again on any replica.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -194,7 +194,7 @@ impl TerminalTask {
                 _ = access.recv() => {}
                 _ = polls.tick() => {}
             }
-            // If the client's own session has ended, it is signed out elsewhere. If the database is unavailable, the next tick tries again.
+            // If the user's sign-in has ended, `accounts` disconnects the client. If the database is unavailable, the next tick retries.
             let Ok(CurrentUser { user, .. }) = CurrentUser::of(state, client).await else { continue };
             if let Ok(Some(reason)) = state.environments.terminal_end(&user, session).await {
                 return reason;

@@ -1,5 +1,5 @@
-//! The log of a simulated container. Text and time of line `n` of a run depend only on the seed, the environment and `n`, so every replica
-//! reads the same lines from any starting point.
+//! The log of a simulated container. The text of line `n` of a run depends only on the seed, the environment and `n`; the line's time also
+//! depends on the start of the run and the rate. Every replica therefore reads the same lines from any starting point.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::time::Duration;

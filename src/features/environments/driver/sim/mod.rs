@@ -87,8 +87,8 @@ impl Sim {
                 Ok(match now {
                     Some(row) if row.started_at == Some(started_at) && row.is_running() => None,
                     Some(row) if row.started_at == Some(started_at) => row.stopped_at,
-                    // The run ended, at the latest, when the next one started. If the container was removed, its start is the only time
-                    // known.
+                    // The run ended, at the latest, when the next one started. If the container was removed, only the start of this run
+                    // is known.
                     other => other.and_then(|row| row.started_at).or(Some(started_at)),
                 })
             })
