@@ -181,7 +181,7 @@ impl Health {
         self.0.metrics.service_ready.set(Dependency::All, 0.0);
     }
 
-    /// Migrates the schema as soon as Postgres is available, then checks the dependencies. Runs until the task is dropped.
+    /// Migrates the schema as soon as Postgres is available, then checks Postgres and Redis. Runs until the task is dropped.
     pub async fn watch(self, db: Db, redis: RedisClient) {
         let mut pause = MIGRATE_PAUSE;
         while let Err(error) = db.migrate(|holders| self.wait_for_migration(holders)).await {
@@ -258,8 +258,8 @@ struct Postgres {
 }
 
 impl Postgres {
-    /// Pings after the previous ping has ended. A ping is never cancelled: its connection would be lost, and on a busy replica
-    /// a new one takes much longer than a check, because it yields to other tasks eight hundred times (SCRAM in sqlx).
+    /// Pings after the previous ping has ended. A check never cancels a ping: the connection would be lost, and on a busy replica
+    /// opening a new one takes much longer than a check, because SCRAM in sqlx yields to other tasks eight hundred times.
     async fn ping(&mut self) -> Result<(), &'static str> {
         if let Some(late) = &mut self.pending {
             let _whatever_it_was = late.await;

@@ -14,7 +14,7 @@ use crate::fault_injection::{Effect, Fault, FaultInjector};
 
 const MEBIBYTE: usize = 1 << 20;
 
-/// Identifies one creation of a fault. Replacing a fault under the same identifier yields another one.
+/// Identifies one creation of a fault. Replacing a fault under the same identifier yields a different key.
 pub type FaultKey = (Uuid, OffsetDateTime);
 
 /// The key of a fault's creation.
@@ -35,7 +35,7 @@ impl LastingEffects {
             self.0.entry(key_of(fault)).or_insert_with(|| {
                 let (left, injector) = (fault.expires_at - OffsetDateTime::now_utc(), injector.clone());
                 AbortOnDropHandle::new(tokio::spawn(async move {
-                    // The effect ends by its own clock, even if the next poll is late.
+                    // This timeout ends the effect when the fault expires, even if the next poll is late.
                     let _ended = tokio::time::timeout(left.try_into().unwrap_or_default(), effect.run(injector)).await;
                 }))
             });
@@ -60,7 +60,7 @@ impl Lasting {
         }
     }
 
-    /// Produces the effect until it is dropped.
+    /// Produces the effect until the future is dropped.
     async fn run(self, injector: FaultInjector) {
         match self {
             Self::Memory { mebibytes } => {
@@ -77,7 +77,7 @@ impl Lasting {
     }
 }
 
-/// Allocates memory and writes to it, so that it is really backed. Empty when the allocation fails.
+/// Allocates memory and writes to it, so that it occupies physical memory. Empty when the allocation fails.
 fn touched(mebibytes: u32) -> Vec<u8> {
     let mut memory = Vec::new();
     let mebibyte = vec![1; MEBIBYTE];

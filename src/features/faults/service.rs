@@ -99,7 +99,7 @@ impl Faults {
         self.0.changed.notified().await;
     }
 
-    /// A reserved connection. Statements delayed by a fault cannot exhaust those.
+    /// A connection from the reserve, which statements delayed by a fault cannot exhaust.
     async fn conn(&self) -> Result<Conn, StoreError> {
         self.0.db.acquire_reserved().await
     }

@@ -1,7 +1,7 @@
 //! Access tokens for calls to a platform's API. Stored tokens are refreshed when they are about to expire.
 //!
-//! A refresh token works once. A replica therefore claims the account before it refreshes; if the replica dies, the claim expires. A
-//! refresh that has started is finished even if its caller is cancelled, because the new tokens would be lost otherwise.
+//! On some platforms, a refresh token works only once. A replica therefore claims the account before it refreshes; if the replica dies, the
+//! claim expires. A refresh that has started is finished even if its caller is cancelled, because the new tokens would be lost otherwise.
 
 use std::time::{Duration, Instant};
 
@@ -167,7 +167,7 @@ impl Oauth {
         }
     }
 
-    /// Stores new tokens. Retries until the claim expires, because the old tokens no longer work.
+    /// Stores new tokens. Retries until the claim expires, because the old tokens may no longer work.
     async fn keep(&self, account: &Account, claim: Uuid, tokens: &Tokens, until: Instant) -> Result<(), StoreError> {
         let sealed = self.0.vault.seal(account.id, tokens);
         loop {

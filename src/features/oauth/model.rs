@@ -79,7 +79,7 @@ pub struct Account {
 #[derive(Clone, Debug)]
 pub struct Tokens {
     pub access: SecretString,
-    /// A refresh token can be used once; `None` if the platform issued none.
+    /// On some platforms, it can be used only once. `None` if the platform issued none.
     pub refresh: Option<SecretString>,
     /// Expiry of the access token; `None` if the platform does not specify one.
     pub expires_at: Option<OffsetDateTime>,

@@ -64,7 +64,7 @@ impl Providers {
         &self.platforms
     }
 
-    /// The URL at which the browser asks the user for consent.
+    /// The URL at which the platform asks the user for consent.
     pub async fn authorization_url(
         &self,
         settings: &Settings,
@@ -124,7 +124,7 @@ impl Providers {
         Ok((tokens, identity))
     }
 
-    /// Exchanges a refresh token, which cannot be used again, for new tokens.
+    /// Exchanges a refresh token for new tokens. On some platforms, it cannot be used again.
     pub async fn refresh(&self, settings: &Settings, refresh: &SecretString, deadline: Instant) -> Result<Tokens, ProviderError> {
         let client = self.client(settings, deadline).await?;
         let channel = self.platforms.client().channel(settings.platform, ApiEndpoint::Token, deadline);
@@ -212,7 +212,7 @@ fn revocation(
     request.body(form.finish().into_bytes()).map_err(|error| ProviderError::ClientRefused(error.to_string()))
 }
 
-/// Both parts are form-encoded first (RFC 6749, 2.3.1).
+/// The credentials for Basic authentication, before Base64. Identifier and secret are form-encoded (RFC 6749, 2.3.1).
 fn basic(id: &str, secret: &str) -> String {
     let encoded = |text: &str| url::form_urlencoded::byte_serialize(text.as_bytes()).collect::<String>();
     format!("{}:{}", encoded(id), encoded(secret))

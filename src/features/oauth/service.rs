@@ -370,7 +370,7 @@ impl OauthError {
     }
 }
 
-/// Maps the error codes of RFC 6749, 4.1.2.1. Replaces other codes, because a browser may send arbitrary text.
+/// Maps three error codes of RFC 6749, 4.1.2.1. Replaces every other text, because a browser may send anything.
 fn refusal(error: &str) -> OauthError {
     let unavailable = |reason: &str| ProviderError::Unavailable { reason: reason.to_owned(), after: None }.into();
     match error {

@@ -47,7 +47,7 @@ impl Handler for DeliverPost {
 
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError> {
         let Ok(Deliver { post, platform }) = job.payload() else { return Ok(()) };
-        // The last attempt died with its replica and left no reason, so an earlier one is more useful.
+        // Above the maximum, the last attempt died with its replica and left no reason: keep the reason of an earlier attempt.
         let (attempts, keep_reason) = (job.attempt().min(MAX_ATTEMPTS), job.attempt() > MAX_ATTEMPTS);
         if let Some((author, reason)) = store::set_failed(tx, post, platform, attempts, reason, keep_reason).await? {
             let realtime = self.0.parts().realtime.clone();

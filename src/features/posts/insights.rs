@@ -1,6 +1,6 @@
 //! Insights: figures of a linked account, read through the platform's API and cached for a while.
 //!
-//! The cache key is the linked account, so a user who has unlinked it can no longer reach them.
+//! The cache key is the linked account, so a user who has unlinked the account can no longer reach its cached figures.
 
 use std::time::Duration;
 

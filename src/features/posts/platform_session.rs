@@ -20,7 +20,7 @@ pub enum ActError {
     NotLinked,
     #[error("the account must be linked again")]
     LinkExpired,
-    /// A later call may succeed. `after` is the earliest time for it, if known.
+    /// A later call may succeed. `after` is the time to wait before that call, if known.
     #[error("{reason}")]
     Later { reason: String, after: Option<Duration> },
     /// The platform will refuse every repetition of this call.

@@ -331,7 +331,7 @@ impl Projects {
         Ok(member)
     }
 
-    /// Removes a member. Owners may remove anybody but themselves, members only themselves.
+    /// Removes a member. The owner and admins may remove any member, other members only themselves. The owner cannot be removed.
     pub(super) async fn remove_member(&self, user: &User, id: Uuid, member: Uuid) -> Result<(), ProjectError> {
         let mut tx = self.0.db.begin().await?;
         let action = if member == user.id { Action::Read } else { Action::Manage };
@@ -353,7 +353,7 @@ impl Projects {
     }
 
     /// Invalidates every cache entry that depends on the project, the showcase included. If the project is published before or after the
-    /// change, `project` must be its state at that time.
+    /// change, `project` must be the published state.
     async fn invalidate_published(&self, tx: &mut Conn, project: &Project) -> Result<Invalidation, StoreError> {
         let stale = [Stale::new(CacheType::Project, project.id.to_string())].into_iter().chain(showcase::stale(project));
         self.0.cache.invalidate(tx, stale).await

@@ -15,8 +15,8 @@ const RESERVED: [&str; 18] = [
 /// Completes a name that yields no valid slug by itself.
 const FILLER: &str = "project";
 
-/// A valid slug: words of lower-case ASCII letters and digits, separated by single hyphens, so that no two slugs look alike and none needs
-/// escaping.
+/// A valid slug: words of lower-case ASCII letters and digits, separated by single hyphens. No slug needs escaping, and no two slugs differ
+/// only in upper and lower case or in similar letters of different alphabets.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slug(String);
 

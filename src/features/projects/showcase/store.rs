@@ -1,4 +1,4 @@
-//! The SQL of the showcase. A missing row is `Ok(None)`. Each query repeats the condition of the partial index that it uses.
+//! The SQL of the showcase. A missing row is `Ok(None)`. `published` repeats the condition of the partial index that it uses.
 
 use super::model::Entry;
 use crate::db::{Conn, StoreError};
