@@ -1,4 +1,4 @@
-//! Routes for operators: health, metrics, version, fleet. The edge refuses the metrics routes and the details of readiness.
+//! Routes for operators: health, metrics, version, fleet. The edge refuses the routes of metrics and readiness.
 
 use axum::Json;
 use axum::extract::State;

@@ -28,7 +28,7 @@ use self::connection::{Connection, Permit};
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Severity, SystemError};
 
-/// Pause after a failed `accept`, such as too many open files.
+/// Pause after a failed `accept`, for example because too many files are open.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 const MAX_HEAD_BYTES: usize = 64 << 10;
 const MAX_HEADERS: usize = 100;
@@ -36,7 +36,7 @@ const MAX_HEADERS: usize = 100;
 /// The limits of connections.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Number of open connections.
+    /// Maximum number of open connections.
     pub connections: usize,
     /// Time to receive a request's head, which also bounds the idle time before a request.
     pub header_timeout: Duration,

@@ -1,6 +1,6 @@
-//! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs it: report unready, wait until the edge
-//! notices, stop accepting, finish in-flight requests and disconnect Socket.IO clients, end jobs and tasks, release the cache
-//! lease, close the connections to Postgres.
+//! The signals that start a graceful shutdown. [`App::run`](crate::app::App::run) performs the shutdown in this order: report unready,
+//! give up the work for the fleet, wait until the edge notices, stop accepting, finish in-flight requests and disconnect Socket.IO
+//! clients, give up the logs, end jobs and tasks, release the cache lease, close the connections to Postgres.
 
 use tokio::signal::unix::{SignalKind, signal as listen};
 

@@ -1,6 +1,6 @@
 //! One attempt at a leased job: runs the handler, renews the lease while the handler runs, and stores the outcome.
 //!
-//! Every statement names the lease, so an attempt that lost its lease to another replica changes nothing.
+//! Every statement on the job names the lease, so an attempt that lost its lease to another replica cannot change the job.
 
 use std::error::Error;
 use std::panic::AssertUnwindSafe;
@@ -65,14 +65,14 @@ impl Workers {
             let limit = *sure_until.borrow();
             match timeout_at(limit, self.renew(job)).await {
                 Ok(Some(requested_at)) => drop(sure_until.send_replace(requested_at + self.0.policy.sure_for())),
-                // The handler has deleted the job's row, so there is no lease to renew; it is about to return.
+                // The handler has deleted the job's row and is about to return. There is no lease to renew.
                 Ok(None) if job.is_completed() => std::future::pending().await,
                 Ok(None) | Err(_) => return,
             }
         }
     }
 
-    /// Renews the lease when it is due. Returns when the renewal was requested, or `None` if the lease is lost.
+    /// Renews the lease when it is due. Returns the time at which the renewal was requested, or `None` if the lease is lost.
     async fn renew(&self, job: &Job) -> Option<Instant> {
         let policy = self.0.policy;
         sleep(policy.renew_every()).await;

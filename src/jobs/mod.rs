@@ -3,7 +3,8 @@
 //! - A job is inserted in the transaction of its cause and deleted in the transaction of its effect ([`Job::complete`]):
 //!   it runs at least once, and its effect happens once.
 //! - A replica leases a job and renews the lease while it works. When the replica dies, the lease expires and another replica
-//!   takes the job; a replica that lost its lease cannot complete the job. Only the database's clock decides.
+//!   takes the job; a replica that lost its lease cannot complete the job. The database's clock alone decides when a lease
+//!   expires.
 //! - Jobs in a *lane* run one at a time, in insertion order. At most one job per *unique key* waits or runs.
 //! - A failed attempt is retried after a random pause with a growing bound; its handler can record the reason
 //!   ([`Handler::put_back`]). After [`MAX_ATTEMPTS`] the job becomes a dead letter: its row keeps the last error, and its
@@ -132,7 +133,7 @@ pub trait Handler: Send + Sync + 'static {
     }
 
     /// Applies the consequences of giving up, in the transaction that makes the job a dead letter. While this fails, the job
-    /// remains and blocks its lane; after [`MAX_ATTEMPTS`] more attempts the job becomes a dead letter without it.
+    /// remains and blocks its lane; attempt number 2 * [`MAX_ATTEMPTS`] makes the job a dead letter without calling this.
     async fn give_up(&self, job: &Job, tx: &mut Conn, reason: &str) -> Result<(), StoreError>;
 }
 

@@ -1,7 +1,7 @@
 //! Metric kinds, typed by their labels. How their series are stored and rendered belongs in `family`.
 //!
 //! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
-//! and an atomic operation, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
+//! and a few atomic operations, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
 //! at runtime.
 
 use std::marker::PhantomData;
@@ -199,14 +199,14 @@ impl<K: Keys> CounterFamily<K> {
 }
 
 family_kind! {
-    /// Counters over route templates.
+    /// Counters whose label values are known only at runtime, such as route templates.
     CounterFamily, "counter", metrics::Counter, counter
 }
 family_kind! {
-    /// Gauges over values known at start.
+    /// Gauges whose label values no enum lists, such as the version of the build.
     GaugeFamily, "gauge", metrics::Gauge, gauge
 }
 family_kind! {
-    /// Histograms over route templates.
+    /// Histograms whose label values are known only at runtime, such as route templates.
     HistogramFamily, "histogram", metrics::Histogram, histogram
 }

@@ -45,7 +45,7 @@ pub struct Operation {
     pub has_body: bool,
     /// Whether a successful response has a body; its size is recorded only then.
     pub has_answer: bool,
-    /// All possible statuses of the operation.
+    /// All possible statuses of the operation, without [`CLIENT_LEFT`].
     pub statuses: BTreeSet<u16>,
 }
 

@@ -15,7 +15,7 @@ labels! {
 
 labels! {
     /// The outcome of an attempt at a job. `dead` is a dead letter. `lost` means that the replica lost the lease, returned the job when it
-    /// shut down, or failed to store the outcome in time; another attempt may follow.
+    /// shut down, or failed to store the outcome; another attempt may follow.
     JobOutcome ["outcome"] {
         Success ["success"],
         Retry ["retry"],

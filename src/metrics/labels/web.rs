@@ -1,4 +1,4 @@
-//! Labels of pages and browser reports. A beacon can use only the values listed here.
+//! Labels of pages and of the reports from browsers (beacons). A beacon can use only the values listed here.
 
 use super::{Keys, Labels};
 

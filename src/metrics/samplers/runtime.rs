@@ -7,8 +7,8 @@ use tokio::runtime::{Builder, Handle, Runtime};
 
 use crate::metrics::Metrics;
 
-/// Sleep of the probe, which reports the excess; the timer wheel itself adds about 1 ms. A shorter sleep would make the probe the
-/// largest cost of an idle replica: at 10 ms it caused half of that cost.
+/// Duration of the probe's sleep. The probe reports how much longer the sleep took; the timer wheel itself adds about 1 ms. A shorter
+/// sleep would make the probe the largest cost of an idle replica: a sleep of 10 ms caused half of that cost.
 const PROBE: Duration = Duration::from_millis(50);
 const READ_EVERY: Duration = Duration::from_secs(5);
 
