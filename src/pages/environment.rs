@@ -59,7 +59,7 @@ struct SessionView {
     status: &'static str,
     who: String,
     created_at: Time,
-    /// Address that opens the editor; only for VS Code sessions of the user.
+    /// Address that opens the editor; only for active VS Code sessions of the user.
     link: Option<String>,
     may_close: bool,
 }
@@ -69,7 +69,7 @@ struct LeftOpen {
     created_at: Time,
 }
 
-/// An extension and its installation status; `None` if it is not installed.
+/// An extension and its installation; `status` is `None` if the extension is not installed.
 struct ExtensionView {
     id: &'static str,
     title: &'static str,

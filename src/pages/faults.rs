@@ -35,7 +35,7 @@ struct FaultsPage {
 struct FaultView {
     id: Uuid,
     kind: &'static str,
-    /// The parameters of its kind.
+    /// The parameters of the fault, and its percentage if below 100.
     details: Vec<String>,
     /// A replica's name, or `all replicas`.
     replica: String,
@@ -61,7 +61,7 @@ impl From<Fault> for FaultView {
     }
 }
 
-/// The parameters of a fault, in words.
+/// The parameters of a fault's kind, in words.
 fn details(effect: &Effect) -> Vec<String> {
     let at = |route: &Option<String>| route.clone().unwrap_or_else(|| "all routes".to_owned());
     match effect {

@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The data that the layout of every page needs.
 pub struct Frame {
-    /// The page's route, which the beacon reports; empty for a problem page.
+    /// The page's route, for the report of the browser (`features::visits`); empty for a problem page.
     pub route: &'static str,
     /// The signed-in user.
     pub user: Option<Viewer>,

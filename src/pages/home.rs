@@ -46,7 +46,7 @@ impl From<heartbeat::Replica> for Replica {
 
 /// Handles `GET /`.
 pub async fn home(State(state): State<AppState>, frame: Frame) -> Result<Response, ApiError> {
-    // Queries the default first page, although it needs fewer rows, because that page is cached.
+    // `NEWEST` rows would be enough, but only the first page of the default size is cached.
     let entries = state.projects.showcase(PageQuery::default().validate()?).await?;
     let fleet = state.heartbeat.fleet();
     let (all, ready) = (fleet.replicas.len(), fleet.replicas.iter().filter(|replica| replica.is_ready).count());

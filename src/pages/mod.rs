@@ -1,7 +1,7 @@
 //! Server-rendered pages, built from the features' services and enhanced by the bundle in `web/`.
 //!
-//! - A page is one file here with its handler and template struct, one file in `templates/`, and one line in [`PageRoute`]. `Frame`
-//!   holds everything around it, from the head to the signed-in user.
+//! - A page is a handler and a template struct here, a file in `templates/`, a line in [`PageRoute`] and a line in [`routes`]. `Frame`
+//!   holds everything around the content of a page, from the head to the signed-in user.
 //! - Pages are readable without JavaScript. They change nothing themselves: forms and buttons name an API operation
 //!   (`data-method`, `data-endpoint`, `data-path`), and the bundle calls it.
 //! - Errors on the way to a page are shown as a page, too; see `problem.rs`.

@@ -21,7 +21,7 @@ struct ProblemPage {
     problem: Problem,
 }
 
-/// Replaces the body of a problem with a page when a browser navigates to it.
+/// Replaces the body of a problem with a page if the request is a navigation of a browser.
 pub fn explain(state: AppState, mut inner: impl Endpoint) -> impl Endpoint {
     service_fn(move |request: Request| {
         let is_shown = request.method() == Method::GET && wants_page(request.headers());

@@ -113,7 +113,7 @@ impl Client {
     }
 }
 
-/// The adapter that [`Client::channel`] returns: every request goes to the same endpoint label and shares the deadline.
+/// The adapter that [`Client::channel`] returns: all requests have the same endpoint label and the same deadline.
 pub struct Channel(Arc<(Client, Platform, ApiEndpoint, Instant)>);
 
 impl<'c> AsyncHttpClient<'c> for Channel {

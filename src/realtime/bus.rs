@@ -1,8 +1,8 @@
 //! The message bus between replicas: a Redis channel to which every replica publishes and subscribes.
-//! `docs/adr/0013-realtime.md` explains why this is not the library's adapter.
+//! `docs/adr/0013-realtime.md` explains why this is not the adapter of the Socket.IO library.
 //!
-//! Publishing never blocks its caller. Messages that Redis does not accept are counted and lost; delivery resumes by itself when
-//! Redis is back. Code that must not miss a fact also reads it from the database.
+//! Publishing never blocks its caller. Messages that Redis does not accept are lost, and the events among them are counted; delivery
+//! resumes by itself when Redis is back. Code that must not miss a fact also reads it from the database.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Draining: a replica that shuts down sends every client a time at which to reconnect, and closes its transport at that time. The times
+//! Draining: a replica that shuts down tells every client when to reconnect, and closes the client's transport at that time. The times
 //! are spread, so that the clients do not all reach the other replicas simultaneously.
 
 use std::time::Duration;

@@ -52,7 +52,7 @@ fn inspect(realtime: &Realtime, network: ClientNetwork, request: &mut Request) -
     let Inner { config, limits, upgraded, metrics, .. } = &*realtime.0;
     let sid = request.uri().query().and_then(|query| query.split('&').find_map(|part| part.strip_prefix("sid=")));
     match sid.map(str::parse) {
-        // The library keeps the request that opened a connection for as long as the connection, and with it the permit.
+        // The permit lasts as long as the connection: the library keeps the request that opened the connection.
         None => {
             let permit = limits.networks.take(&network, config.sockets_per_address).ok_or_else(|| {
                 metrics.rate_limited.increment(Limiter::SocketConnections);

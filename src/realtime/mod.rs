@@ -235,8 +235,8 @@ impl Realtime {
             Message::Ping(_) if is_mine => self.canary().record_own(),
             Message::Ping(number) => self.0.bus.publish(Message::Pong(by, number)),
             Message::Pong(to, number) if to == self.0.bus.me() => self.canary().record_reply(number),
-            // This replica has already delivered its own messages to its clients and subscribers.
             Message::Pong(..) => {}
+            // This replica has already delivered its own messages to its clients and subscribers.
             _ if is_mine => {}
             Message::Emit { rooms, event, payload } => {
                 if let Some(event) = EventOut::named(&event) {

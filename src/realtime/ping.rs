@@ -1,4 +1,5 @@
-//! The application's ping: it shows a client that the service responds, not only the transport, and measures the round trip.
+//! The application's ping: it shows a client that the service responds, not only the transport, and lets the client measure the round
+//! trip.
 
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;

@@ -36,7 +36,7 @@ impl Room {
         }
     }
 
-    /// The project whose access the room requires.
+    /// The project that the room's clients must have access to.
     #[must_use]
     pub fn project(self) -> Option<Uuid> {
         match self {

@@ -9,9 +9,9 @@ use super::session::understood;
 use super::{ApiFailure, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Most characters in a post. `LinkedIn` truncates longer ones silently.
+/// Maximum length of a post, in characters. `LinkedIn` truncates longer posts silently.
 pub const MAX_LENGTH: usize = 3000;
-/// The version of the API in use, a month. `LinkedIn` supports each version for at least a year.
+/// The version of the API in use, as year and month. `LinkedIn` supports each version for at least a year.
 const VERSION: &str = "202603";
 /// The reserved characters of `LinkedIn`'s "little text format": unescaped, they truncate or change the text.
 const RESERVED: &str = r"|{}@[]()<>#\*_~";

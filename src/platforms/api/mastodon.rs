@@ -8,7 +8,7 @@ use super::session::understood;
 use super::{ApiFailure, Identity, Insights, Message, Published, Session};
 use crate::metrics::labels::ApiEndpoint;
 
-/// Most characters in a post, by a server's default configuration.
+/// Maximum length of a post, in characters, with a server's default configuration.
 pub const MAX_LENGTH: usize = 500;
 const ACCOUNT: &str = "api/v1/accounts/verify_credentials";
 

@@ -34,7 +34,7 @@ impl Session<'_> {
     /// no second post. X and `LinkedIn` ignore it, but refuse a duplicate text.
     ///
     /// # Errors
-    /// See [`ApiFailure`]; after `NoAnswer` and `NotUnderstood` the post may have been published.
+    /// See [`ApiFailure`]; after `NoAnswer`, `Failed` and `NotUnderstood` the post may have been published.
     pub async fn publish(&self, message: &Message<'_>, subject: &str, key: &str) -> Result<Published, ApiFailure> {
         let published = match self.settings.platform {
             Platform::Mastodon => mastodon::publish(self, message, key).await?,

@@ -51,7 +51,7 @@ pub struct Insights {
 /// Why a call of a platform's API failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum ApiFailure {
-    /// No response arrived.
+    /// No complete response arrived.
     #[error(transparent)]
     NoAnswer(#[from] CallError),
     /// The platform limits the rate of requests (429).
