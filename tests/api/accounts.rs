@@ -139,7 +139,7 @@ async fn a_repeated_registration_has_one_effect_and_one_response() {
     let second = send("ada@example.com", PASSWORD, "Ada").await.expect(201);
     assert_eq!(first.json(), second.json());
     send("ada@example.com", PASSWORD, "Eve").await.problem(422, "idempotency_key_reused");
-    // A client that does not know the password must not learn that it was set.
+    // A client that sends another password must not receive the stored response.
     send("ada@example.com", "another long pass phrase", "Ada").await.problem(422, "idempotency_key_reused");
     // Strangers may use the same key.
     send("eve@example.com", PASSWORD, "Eve").await.expect(201);

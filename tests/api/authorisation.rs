@@ -81,7 +81,7 @@ const ROUTES: [Route; 36] = [
         REFUSED_INSIDE,
         REFUSED_INSIDE_PUBLIC,
     ),
-    // A post of the other member: nobody else learns that it exists.
+    // A post of the other member: even in a public project, a stranger must not learn that it exists.
     (Method::GET, "/api/posts/{post}", None, SEEN_INSIDE, SEEN_INSIDE),
     // Insights of one's own account, which no actor here has linked.
     (Method::GET, "/api/insights/mastodon", None, [401, 409, 409, 409, 409, 409], [401, 409, 409, 409, 409, 409]),
@@ -215,7 +215,7 @@ async fn every_role_has_its_permissions_in_a_public_project() {
     assert_table("public").await;
 }
 
-/// Prefixes of the routes that require a role.
+/// Prefixes of the routes that the table must name.
 const BY_ROLE: [&str; 8] = [
     "/api/projects",
     "/api/showcase",

@@ -179,7 +179,7 @@ async fn jobs_continue_when_postgres_recovers() {
         gate.reached().await;
         postgres.set(mode).await;
         fixture.enqueue(&[job("written meanwhile")]).await;
-        // The replica cannot renew the lease, so it expires.
+        // The replica cannot renew the lease, so the lease expires.
         replica.until_attempts(&[("lost", 1)]).await;
         postgres.set(Mode::Pass).await;
         gate.open();

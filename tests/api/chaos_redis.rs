@@ -95,7 +95,7 @@ async fn redis_hangs_and_continues() {
     let fixture = Fixture::new().await;
     fixture.read(&fixture.proxied).await;
     fixture.redis.set(Mode::Hang).await;
-    // The first request that notices waits for a command's time limit, later ones do not wait.
+    // The first request waits for the time limit of a command; later requests do not wait.
     fixture.read(&fixture.proxied).await;
     fixture.proxied.until_status(RECOVERY, "degraded").await;
     fixture.assert_continues("name 1").await;
@@ -150,8 +150,8 @@ async fn an_emptied_or_failing_redis_affects_no_request() {
     fixture.assert_recovers("name 1").await;
 }
 
-/// Asserts that this replica never accepts a session that ended while it could not reach Redis, and that other replicas soon refuse it,
-/// too.
+/// Ends a session on a replica that cannot reach Redis. Asserts that this replica never accepts the session again, and that the other
+/// replica refuses the session once Redis is used again.
 async fn assert_revocation_survives(failure: Mode) {
     let fixture = Fixture::new().await;
     let token = &fixture.ada.token;

@@ -264,7 +264,7 @@ async fn every_replica_sees_and_changes_the_same_containers(fixture: &DriverFixt
 }
 
 async fn a_call_that_is_dropped_leaves_nothing_half(fixture: &DriverFixture) {
-    // From hardly started to nearly or entirely finished.
+    // Durations after which the call is anything from hardly started to entirely finished.
     for milliseconds in [0, 1, 3, 10, 30, 100, 300] {
         let moment = Duration::from_millis(milliseconds);
         let environment = Uuid::now_v7();
