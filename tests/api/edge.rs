@@ -1,5 +1,5 @@
 //! Responses that the edge generates or extends: bodies that break off or are too large, refusals, HEAD, headers. `sockets_edge` covers
-//! sockets, `edge_replicas` replicas that end or freeze.
+//! sockets, `edge_replicas` frozen replicas and the time limit for responses.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;

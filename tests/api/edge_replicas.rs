@@ -10,7 +10,7 @@ use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, when};
 
 /// Shortened, so that the test does not wait for the shipped limit.
 const ANSWER_TIMEOUT: (&str, &str) = ("EDGE_ANSWER_TIMEOUT", "2s");
-/// Far above the two seconds of the health checks in the `Caddyfile`, for a busy machine, and below the time that slower checks would take.
+/// The health checks in the `Caddyfile` need two seconds; the rest is for a busy machine. Slower checks would exceed this limit.
 const LEAVES_POOL_WITHIN: Duration = Duration::from_secs(6);
 
 /// The cookie that keeps a browser at the replica that responded.

@@ -114,7 +114,7 @@ async fn an_environment_that_is_being_deleted_accepts_only_another_deletion() {
     assert_eq!(app.stores.contents().await, rows);
 }
 
-/// An accepted stop happens, even when a start is requested before it has begun.
+/// An accepted stop happens, even when a start is requested before the stop has begun.
 #[tokio::test]
 async fn a_start_during_a_stop_does_both() {
     let app = TestApp::with(&["--sim-latency=50ms"]).await;
@@ -265,7 +265,7 @@ async fn a_failed_driver_call_is_retried() {
     }
     let creating = "SELECT count(*) FROM environments WHERE status = 'creating'";
     eventually("every creation has ended", async || when(app.stores.count(creating).await == 0)).await;
-    // An attempt makes two calls; the chance that five attempts fail is about one environment in a hundred.
+    // An attempt makes two calls. All five attempts fail for fewer than one environment in a hundred.
     assert!(app.stores.count("SELECT count(*) FROM environments WHERE status = 'stopped'").await >= 8);
     let scrape = app.settled().await;
     assert!(scrape.get("docker_operations_total", &[("status", "failure")]) >= 1.0);

@@ -26,7 +26,7 @@ async fn no_request_can_change_the_container_that_the_engine_creates() {
     let studio = Studio::open(&app).await;
     let path = format!("/api/projects/{}/environments", studio.project);
 
-    // Container settings in every part of a body are refused.
+    // Container settings are refused, both as fields of the body and in the name of the image.
     for field in
         ["binds", "Binds", "privileged", "cap_add", "CapAdd", "host_config", "HostConfig", "network_mode", "pid_mode", "user", "env", "cmd"]
     {

@@ -1,4 +1,4 @@
-//! The effect of each kind of fault, as metrics show it: it affects its target and nothing else, and ends when it is ended or expires.
+//! The effect of each kind of fault, as metrics show it. A fault affects only its target, until it expires or an admin ends it.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ struct Fixture {
     admin: User,
 }
 
-/// The response of a request under a fault, and the resulting counts.
+/// The response of a request under a fault, and the metrics before and after the request.
 struct Struck {
     answer: Answer,
     before: Scrape,

@@ -46,7 +46,7 @@ async fn a_fault_is_injected_about_as_often_as_configured() {
     let after = app.settled().await;
     let failed = after.since(&before, "http_requests_total", &[("route", ROUTE), ("status", "500")]);
     assert_eq!(after.since(&before, "faults_injected_total", &[("fault", "error")]), failed);
-    // A fair coin leaves these bounds once in ten million runs.
+    // A fair coin leaves these bounds less than once in ten million runs.
     assert!((62.0..=138.0).contains(&failed), "{failed} of 200");
 }
 

@@ -9,11 +9,11 @@ use futures_util::stream;
 use crate::support::program::Program;
 use crate::support::{Stores, Studio, TestApp, eventually, when, within};
 
-/// No quotas, and enough time for a busy machine to open connections.
+/// Quotas that no test reaches, and enough time for a busy machine to open connections.
 const MANY: [&str; 3] = ["--environments-per-project=1000", "--environments-per-user=1000", "--database-acquire-timeout=10s"];
 /// Number of concurrent clients.
 const CLIENTS: usize = 12;
-/// The promised limit for a fleet that lost a replica.
+/// The promised time within which a fleet recovers from the loss of a replica.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(30);
 
 /// Creates environments through these replicas in turn, waits until all are created, and returns their identifiers.
@@ -53,7 +53,7 @@ async fn three_replicas_create_and_start_environments_each_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn every_environment_starts_although_a_replica_is_killed_during_the_starts() {
     let stores = Stores::new().await;
-    // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
+    // The replica that serves the requests runs one job at a time, so that the other replica has most of the jobs when it is killed.
     let survivor = TestApp::on(&stores, &[&MANY[..], &["--sim-latency=20ms", "--job-workers=1"]].concat()).await;
     let studio = Studio::open(&survivor).await;
     let ids = create(&studio, std::slice::from_ref(&survivor), 50).await;

@@ -10,7 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use crate::support::{Ask, Browser, FakePlatform, Platforms, PostFixture, TestApp, eventually, when};
 
 const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
-/// The promised time limit.
+/// The promised time limit for a response when a platform is unavailable.
 const PROMISE: Duration = Duration::from_secs(5);
 
 /// Labels of calls for statistics to a platform.
@@ -130,7 +130,7 @@ async fn invalid_figures_are_rejected() {
     let fake = FakePlatform::instead_of(&platforms).await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &ALL).await;
-    // The account claims an invalid number of posts, below zero.
+    // The fake account has invalid numbers: "many" followers, and fewer posts than zero.
     fixture.insights("mastodon").await.problem(503, "platform_unavailable");
     let bodies = [
         json!({}),

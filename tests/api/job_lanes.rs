@@ -1,4 +1,4 @@
-//! Lanes and unique keys. The jobs of a lane run one at a time and in order. Of the jobs with a unique key, at most one waits or runs.
+//! Lanes and unique keys. The jobs of a lane run one at a time and in order. Of the jobs with one unique key, at most one waits or runs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};

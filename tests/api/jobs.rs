@@ -227,7 +227,7 @@ async fn a_stopping_replica_waits_for_running_jobs() {
 async fn a_stopping_replica_releases_unfinished_jobs_and_their_attempts_do_not_count() {
     let fixture = Fixture::new().await;
     let leaving = fixture.replica(quick(), 3, async |work: Work| {
-        // Its transaction is open and has completed the job when it is aborted.
+        // When the attempt is aborted, its open transaction has already completed the job.
         let mut tx = work.begin().await?;
         work.job.complete(&mut tx).await?;
         std::future::pending().await

@@ -139,7 +139,7 @@ async fn a_client_that_signs_in_through_a_platform_becomes_known() {
     browser.visit(&app, "google", "ada").await.expect(303);
     let device = Client { address: "192.0.2.1".to_owned(), cookie: Some(format!("vitrine-device={}", browser.cookies["vitrine-device"])) };
     exhaust_stranger_limit(&app).await;
-    // The account has no password, so the login fails. A 401 instead of a 429 shows that it was checked, not throttled.
+    // The account has no password, so the login fails. A 401 instead of a 429 shows that it was not throttled.
     device.login(&app, ADA, PASSWORD).await.problem(401, "invalid_credentials");
 }
 

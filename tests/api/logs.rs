@@ -292,7 +292,7 @@ async fn a_change_of_an_environment_and_its_log_do_not_lock_each_other_out() {
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
     fixture.until_stored(environment, 100).await;
-    // In the order of a job: first the environment, then a line in its log.
+    // Locks in the same order as a job: first the environment, then its log.
     let mut change = fixture.db.begin().await.unwrap();
     let lock = sqlx::query("SELECT FROM environments WHERE id = $1 FOR UPDATE").bind(environment);
     change.execute(Query::SelectEnvironments, lock).await.unwrap();

@@ -46,7 +46,7 @@ impl Reader {
         self.tail = live.follow(environment, Some(self.last()));
     }
 
-    /// Asserts that it received every entry after its starting position, and no other.
+    /// Asserts that the reader received every entry after its starting position, and no other.
     fn assert_whole(&self) {
         let numbers: Vec<i64> = self.given.iter().map(|entry| entry.seq).collect();
         assert_eq!(numbers, (self.begin + 1..=self.last()).collect::<Vec<_>>());
@@ -119,7 +119,7 @@ async fn without_a_number_a_reader_begins_near_the_end() {
     assert_eq!(numbers(&tail.next().await), (251..=350).collect::<Vec<_>>());
     append(&fixture, 1).await;
     assert_eq!(numbers(&tail.next().await), [351]);
-    // A number that no entry has yet makes the reader wait.
+    // A reader may begin after an entry that does not exist yet.
     let mut early = replica.live.follow(fixture.environment(), Some(352));
     append(&fixture, 2).await;
     assert_eq!(numbers(&early.next().await), [353]);
@@ -146,7 +146,7 @@ async fn many_readers_of_one_log_cost_no_more_reads_than_one() {
             reader.read_to(last).await;
         }
     }
-    // One read for each hint, and one for each second without a hint.
+    // One read for each signal (`grown`), and one for each second without a signal.
     let most = 30.0 + start.elapsed().as_secs_f64() + 1.0;
     let read = reads(&replica) - before;
     assert!((30.0..=most).contains(&read), "{read} of {most}");

@@ -11,7 +11,8 @@ use vitrine::domain::paging::{Cursor, Moment};
 use crate::support::{Ask, Stores, TestApp, User, eventually, when};
 
 const ROWS: i64 = 20_000;
-/// Repetitions of each request, more than the first five executions of a prepared statement, which Postgres plans for their parameters.
+/// Repetitions of each request: more than five, because Postgres plans each of the first five executions of a prepared statement for its
+/// parameters.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
 /// Rows that a request may read: those of a page of 20 from two tables, one more of each, and a margin.
@@ -19,10 +20,10 @@ const ROWS_OF_A_REQUEST: i64 = 50;
 
 /// Waiting jobs, each in a lane of its own.
 const JOBS: i64 = 500;
-/// Rows that a job may take from its claim to its end. Claims also pass the jobs that are running.
+/// Rows that the statements for one job may read, from its claim to its end. A claim also reads the rows of running jobs.
 const ROWS_OF_A_JOB: i64 = 100;
 
-/// Published projects of one user, and a log with as many lines. Nothing is read, so that only requests count.
+/// Inserts published projects of one user, and a log with as many lines. No foreign key is checked, so that only requests read rows.
 async fn fill(stores: &Stores, user: &User) {
     let statements = format!(
         "SET session_replication_role = replica;
@@ -80,7 +81,7 @@ async fn a_claim_reads_the_jobs_of_its_lanes_however_many_others_wait() {
     let app = TestApp::on(&stores, &[]).await;
     let ada = app.user("ada").await;
     fill(&stores, &ada).await;
-    // Statistics from a moment without waiting jobs, as they usually are.
+    // The statistics are from a moment at which no job waits, as is usual.
     let fill = format!(
         "INSERT INTO jobs (kind, payload, lane, died_at) SELECT 'environment_change', '{{}}', 'lane ' || n, now() FROM generate_series(1, {JOBS}) n;
          ANALYZE jobs;

@@ -1,7 +1,7 @@
 //! Tests of the service from outside, as clients, operators and failing stores see it: one file per subject.
 //!
 //! Postgres and Redis come from `DATABASE_URL` (of a superuser, with any database) and `REDIS_URL`:
-//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own and starts the service as `main` does. No
+//! `eval "$(cargo xtask stores --detach)"`. Every test has a database and Redis keys of its own. Most start the service as `main` does. No
 //! test sleeps: a condition has a deadline, see `support::eventually`. Tests assert that something is quick only against promised limits.
 
 #![expect(clippy::unwrap_used, reason = "a failed test ends with a panic")]

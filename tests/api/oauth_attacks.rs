@@ -181,7 +181,7 @@ async fn a_missing_or_foreign_code_is_refused() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "github"] {
-        // An attacker's code from another browser: PKCE binds it to that one.
+        // An attacker's code from another browser: PKCE binds a code to the browser that began the flow.
         let stolen = Browser::new().until_back(app, platform, "mallory").await;
         let code = url::form_urlencoded::parse(stolen.split_once('?').unwrap().1.as_bytes())
             .find(|(name, _)| name == "code")
@@ -242,7 +242,7 @@ async fn a_return_address_of_another_site_is_refused() {
         assert!(answer.header("set-cookie").is_empty());
         answer.problem(400, "return_to_refused");
     }
-    // Parameters from the platform decide nothing, only the sealed state does.
+    // The return address comes only from the sealed state, not from a parameter of the callback.
     let mut browser = Browser::new();
     let location = browser.start_for(&scene.app, "google", "/studio%3Fa=b").await;
     let back = browser.decide(&location, "ada", &[]).await;

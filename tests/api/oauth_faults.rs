@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::{Ask, Browser, Platforms, TestApp, eventually, when};
 
-/// The promised time limit.
+/// The promised time limit for a login that fails because a platform is unavailable.
 const PROMISE: Duration = Duration::from_secs(5);
 
 #[tokio::test]

@@ -71,7 +71,7 @@ async fn fifty_concurrent_requests_with_one_key_create_one_post() {
         assert_eq!(platforms.count(platform, "posts").await, 1);
     }
     assert_eq!(one.stores.count("SELECT count(*) FROM posts").await, 1);
-    // With a key, repeated requests are one request, and another text is an error.
+    // Another text with the same key is an error.
     let mut other = body.clone();
     other["text"] = json!("Twice.");
     let request = fixture.request(Method::POST, "/api/posts").header("idempotency-key", "k-1").json(&other);

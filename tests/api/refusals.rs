@@ -1,5 +1,5 @@
-//! Makes every operation return every error in its description, and more. Each error must increment a series that already existed at
-//! zero, so that rates include the first event.
+//! Makes every operation return the errors in its description, except those that other tests cover, and further errors. Each error must
+//! increment a series that already existed at zero, so that rates include the first event.
 
 use std::collections::BTreeSet;
 
@@ -124,7 +124,7 @@ impl Driver {
         requests
     }
 
-    /// Requests versions that do not exist, and posts about a project that does not exist.
+    /// Requests versions that do not exist, and a post about a project that does not exist.
     async fn ask_for_what_is_not_there(&self) {
         let project = format!("/api/projects/{}", self.known[0]);
         for (method, path) in [(Method::GET, &*project), (Method::DELETE, &*project), (Method::GET, &format!("/api/showcase/{SLUG}"))] {

@@ -80,7 +80,7 @@ async fn a_session_that_is_too_old_or_was_idle_too_long_is_refused() {
 async fn a_session_ends_in_the_middle_of_being_cached() {
     let app = TestApp::with(&["--session-lifetime=2s"]).await;
     let ada = app.user("ada").await;
-    // The cache would keep it for a minute.
+    // A cache entry of a session lives for up to a minute, longer than this session.
     eventually("the session has ended", async || when(app.me(&ada.token).await.status == 401)).await;
     app.me(&ada.token).await.problem(401, "invalid_token");
 }

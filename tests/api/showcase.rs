@@ -35,7 +35,7 @@ fn names(page: &Value) -> Vec<String> {
     page["items"].as_array().unwrap().iter().map(|item| item["name"].as_str().unwrap().to_owned()).collect()
 }
 
-/// The names on all pages; `meanwhile` runs between two pages.
+/// The names on all pages; `meanwhile` runs after each page.
 async fn every_page(app: &TestApp, limit: usize, mut meanwhile: impl AsyncFnMut(usize)) -> Vec<String> {
     let (mut seen, mut cursor, mut pages) = (Vec::new(), None, 0);
     loop {

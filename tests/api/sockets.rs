@@ -145,7 +145,7 @@ async fn the_connections_of_an_address_are_limited() {
     let elsewhere = "X-Forwarded-For: 192.0.2.7";
     drop(RawSocket::open(app.address, WEBSOCKET, &[elsewhere]).await);
     assert_eq!(app.scrape().await.get("rate_limited_total", &[("limiter", "socket_connections")]), 2.0);
-    // Ended connections release their permits, however they ended; so does one that was not authenticated in time.
+    // Ended connections release their permits, however they ended, and even if they were never authenticated.
     first.leave().await;
     drop(second);
     let mut held = Vec::new();

@@ -253,7 +253,7 @@ async fn concurrent_polls_and_a_second_websocket_do_not_affect_other_clients() {
 async fn attachments_are_not_collected() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut socket = fixture.open().await;
-    // Before authentication: 10 MB in small fragments.
+    // Before authentication: 9 MB in binary messages.
     socket.text("4510000-[\"ping\",{\"_placeholder\":true,\"num\":0}]").await;
     for _ in 0..100 {
         socket.frame(BINARY, &vec![0; 90_000]).await;

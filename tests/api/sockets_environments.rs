@@ -169,7 +169,7 @@ async fn the_log_of_a_deleted_environment_is_no_longer_read() {
     eventually("the log is read", async || when(reads().await > before)).await;
     studio.delete(&id).await.expect(202);
     ada.until("env:status", |status| status["status"] == "deleted").await;
-    // The log of another client, which is read every second, shows that time passes.
+    // In each round, a client opens and leaves the log of another environment; only that log may be read.
     let clock = studio.environment("clock").await;
     eventually("no reader is left", async || {
         let before = reads().await;

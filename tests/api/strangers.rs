@@ -143,7 +143,7 @@ async fn oauth_starts_and_callbacks_are_limited_and_lose_no_flow() {
     assert_eq!(after.since(&before, "oauth_operations_total", &failed), 0.0);
     let forged = [("platform", "google"), ("operation", "callback"), ("status", "failure")];
     assert_eq!(after.since(&before, "oauth_operations_total", &forged), 1.0);
-    // Another browser completes the flow.
+    // A browser at another address completes a flow.
     let mut browser = Browser::new();
     browser.visit(&app, "google", "ada").await.expect(303);
     browser.me(&app).await.expect(200);

@@ -66,7 +66,7 @@ async fn the_guard_of_a_shell_exits_with_it() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;
-    // A background program that keeps the terminal open does not prevent its end.
+    // The terminal ends although a background program still has it open.
     at.types("sleep 4711 &\rexit\r").await;
     at.ends().await;
     drop(at);

@@ -1,4 +1,4 @@
-//! Terminals of sessions over Socket.IO, on a real engine: programs end with their clients, and wait for them.
+//! Terminals of sessions over Socket.IO, on a real engine: a program ends with its client, and waits while its client does not read.
 
 use serde_json::{Value, json};
 use uuid::Uuid;

@@ -220,7 +220,7 @@ async fn links(stores: &Stores) -> ([(&'static str, RedisClient); 2], Metrics) {
     let connected = RedisClient::new(&config, metrics.clone()).unwrap();
     connected.connect().await;
     assert!(connected.is_connected());
-    // Nothing keeps this client connected.
+    // This client never connects, so the limits are in memory.
     let unconnected = RedisClient::new(&config, metrics.clone()).unwrap();
     ([("Redis", connected), ("memory", unconnected)], metrics)
 }

@@ -31,12 +31,12 @@ pub struct TestApp {
 }
 
 impl TestApp {
-    /// Starts with new stores; ready.
+    /// Starts with new stores, and waits until it is ready.
     pub async fn start() -> Self {
         Self::with(&[]).await
     }
 
-    /// Starts with new stores and extra arguments; ready.
+    /// Starts with new stores and extra arguments, and waits until it is ready.
     pub async fn with(arguments: &[&str]) -> Self {
         Self::on(&Stores::new().await, arguments).await
     }
@@ -48,7 +48,7 @@ impl TestApp {
         app
     }
 
-    /// Starts another replica on these stores; ready.
+    /// Starts another replica on these stores, and waits until it is ready.
     pub async fn on(stores: &Stores, arguments: &[&str]) -> Self {
         let app = Self::launch(stores, arguments, None);
         app.until_ready().await;

@@ -176,7 +176,7 @@ impl Fixture {
         eventually("the lines are stored", async || when(self.stored(environment).await.1.len() >= entries)).await;
     }
 
-    /// Waits until no replica follows any log, which is after the last lines of stopped containers were stored.
+    /// Waits until no replica follows any log. By then, the last lines of stopped containers are stored.
     pub async fn until_released(&self) {
         eventually("the claims are released", async || when(self.followed().await == 0)).await;
     }

@@ -70,7 +70,7 @@ pub async fn within<T>(limit: Duration, what: &str, mut probe: impl AsyncFnMut()
     }
 }
 
-/// Converts a condition for probes.
+/// Turns a condition into the result of a probe.
 pub fn when(condition: bool) -> Option<()> {
     condition.then_some(())
 }

@@ -60,7 +60,8 @@ impl Platforms {
         counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
     }
 
-    /// Revokes a token of an application's linked account without the application: `access` alone, or `refresh` with the whole family.
+    /// Revokes a token of an application's linked account without the application: `access` alone, or `refresh` with all tokens of the
+    /// same grant.
     pub async fn revoke(&self, app: &TestApp, platform: &str, token: &str) {
         let select =
             "SELECT id::text, CASE WHEN $2 = 'access' THEN access_token ELSE refresh_token END FROM social_accounts WHERE platform = $1";
@@ -87,7 +88,7 @@ impl Drop for Platforms {
     }
 }
 
-/// The settings of the bundled file, with the URLs of this simulator.
+/// Settings like those of `platforms/simulated.toml`, with the URLs of this simulator.
 fn settings(simulator: &Simulator) -> String {
     let at = |path: &str| simulator.url(path);
     let secret = "client_id = \"vitrine\"\nclient_secret = \"simulated\"\n";

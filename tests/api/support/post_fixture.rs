@@ -8,7 +8,7 @@ use super::{Answer, Ask, Browser, TestApp, User, eventually};
 /// The public URL of the author's project.
 pub const LINK: &str = "http://localhost:8080/projects/one";
 
-/// An author.
+/// An author with a published project.
 pub struct PostFixture<'a> {
     pub app: &'a TestApp,
     pub author: User,
@@ -90,7 +90,7 @@ impl<'a> PostFixture<'a> {
         .await
     }
 
-    /// Makes every delivery due that is scheduled for another attempt.
+    /// Makes every delivery that waits for an attempt due immediately.
     pub async fn hurry(&self) {
         self.app.stores.execute("UPDATE jobs SET run_at = now() WHERE kind = 'post_delivery' AND lease_id IS NULL").await;
     }

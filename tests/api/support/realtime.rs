@@ -43,12 +43,12 @@ async fn emit(State(state): State<AppState>, Path(user): Path<Uuid>, Json(Emissi
 }
 
 impl TestApp {
-    /// Starts with new stores and the route; ready.
+    /// Starts with new stores and the route, and waits until it is ready.
     pub async fn emitting(arguments: &[&str]) -> Self {
         Self::with_routes(emitting(), arguments).await
     }
 
-    /// Starts this many replicas on the same stores, each with the route; ready and connected to the bus.
+    /// Starts this many replicas on the same stores, each with the route, and waits until they are ready and connected to the bus.
     pub async fn replicas(count: usize, arguments: &[&str]) -> Vec<Self> {
         let stores = Stores::new().await;
         let replicas: Vec<Self> = (0..count).map(|_| Self::launch(&stores, arguments, Some(emitting()))).collect();
@@ -103,7 +103,7 @@ pub async fn until_all_received(sockets: &[&Socket], number: u32) {
     join_all(sockets.iter().map(|socket| socket.until(EMITTED, move |payload| payload["number"] == number))).await;
 }
 
-/// The numbers that it has received.
+/// The numbers of the events that a client has received.
 pub fn numbers(socket: &Socket) -> Vec<u64> {
     socket.events(EMITTED).iter().filter_map(|payload: &Value| payload["number"].as_u64()).collect()
 }

@@ -167,7 +167,7 @@ impl Dial {
     }
 }
 
-/// One client. It stays connected until it [leaves](Socket::leave) or its process ends.
+/// One client. Dropping it does not disconnect it; [`Socket::leave`] does.
 #[derive(Clone)]
 pub struct Socket {
     id: u64,

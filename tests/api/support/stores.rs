@@ -66,7 +66,7 @@ impl Stores {
         sqlx::query(statement).execute(self.pool()).await.unwrap().rows_affected()
     }
 
-    /// Every row of every table of the features, for comparisons.
+    /// Rows that requests change, for comparisons: of login sessions only the identifiers, and of jobs only the payloads.
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
