@@ -82,7 +82,7 @@ fn documents_state_how_often_targets_are_scraped() {
     let global = &prometheus["global"];
     let seconds = global["scrape_interval"].as_str().and_then(|interval| interval.strip_suffix('s')).unwrap();
     says("docs/MONITORING.md", &format!("Prometheus scrapes the replicas, the edge, the stores and the machine every {seconds} s"));
-    // Aliases compare with the evaluation before.
+    // The rules in aliases.yml compare a series with its value at the previous evaluation.
     let evaluation = global["evaluation_interval"].as_str().unwrap();
     let aliases = text("monitoring/prometheus/rules/aliases.yml");
     let offsets: Vec<&str> =
@@ -117,7 +117,7 @@ fn runbooks_state_how_long_an_alert_waits() {
     let mut wrong = Vec::new();
     for rule in alerts() {
         let (alert, Some(wait)) = (rule["alert"].as_str().unwrap(), rule["for"].as_str()) else { continue };
-        // Its four burn rates are in a table of its own.
+        // It waits a different time for each of its four burn rates, and its runbook states none of these times.
         if alert == "ErrorBudgetBurn" {
             continue;
         }

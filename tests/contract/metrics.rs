@@ -152,7 +152,7 @@ fn unused(rows: &[Row], expressions: &[String]) -> Vec<&'static str> {
 
 #[test]
 fn every_metric_is_in_a_rule_or_on_a_dashboard() {
-    // Nobody views an alias by itself; other recorded series have a level in their names.
+    // The series of aliases.yml only repeat a metric, so they do not count. The names of other recorded series contain a colon.
     let is_alias = |name: &str| recorded().contains(name) && !name.contains(':');
     let of_rules = of_rules().into_iter().filter(|(name, _)| !is_alias(name));
     let expressions: Vec<String> = of_rules.chain(of_dashboards()).map(|(_, expression)| expression).collect();

@@ -18,7 +18,7 @@ import { terminals } from './stories/terminals.mjs';
 import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
-// The visits stories compare exact counts of all replicas, so no other story may have open pages: they run first.
+// The visits stories run first: they compare exact counts of all replicas, so no other story may have open pages.
 const stories = [visits, speed, journey, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';

@@ -1,4 +1,4 @@
-// A confirmation dialog for actions that cannot be undone.
+// A confirmation dialog for actions with `data-confirm`.
 
 import { make } from './dom';
 

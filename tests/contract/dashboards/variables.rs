@@ -31,7 +31,7 @@ fn choices(query: &str) -> Option<(&str, &str)> {
     Some((series.trim(), label.trim()))
 }
 
-/// The default data source is the provisioned Prometheus.
+/// The first variable is the data source, a Prometheus.
 fn source(dashboard: &Value) -> Vec<String> {
     let variables = declared(dashboard);
     let has = |key: &str, value: &str| variables.first().is_some_and(|first| first[key] == value);

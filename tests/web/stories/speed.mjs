@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 const MOST_BYTES = 60_000;
 const LATEST_PAINT_MS = 1000;
-/** The fastest visit counts, because other load on the machine only adds time. */
+/** Of their paint times, the shortest counts, because other load on the machine only adds time. */
 const VISITORS = 3;
 
 /** Network transfers of the page and its files, including headers, up to the load event. */

@@ -26,7 +26,7 @@ export const terminals = {
   },
 };
 
-/** A visitor with an open shell whose first inputs are answered with these problems in place of the service; and all of its inputs. */
+/** A visitor with an open shell, and the list of its inputs. The first inputs get these problems and do not reach the service. */
 async function shell(bench, problems) {
   const visitor = await bench.visitor();
   await signIn(visitor);

@@ -48,7 +48,7 @@ export const together = {
     const answered = guest.page.waitForResponse('**/environments?limit=100');
     shown.resolve();
     await (await answered).finished();
-    // The page handles a response in a task; this one comes later.
+    // The page handles the response in a task; this timeout runs in a later task.
     await guest.page.evaluate(() => new Promise((resolve) => setTimeout(resolve)));
     assert.equal(await stopped.count(), 1);
   },
@@ -64,7 +64,7 @@ async function two(bench) {
   return { owner, guest, id };
 }
 
-/** Opens a page on a different replica: without its cookie, the edge chooses a replica again. */
+/** Opens a page on a different replica: without the cookie of the edge, a visitor may reach any replica. */
 async function elsewhere(visitor, replica, path) {
   let found;
   await until(`a replica other than ${replica} answers`, async () => {

@@ -12,7 +12,7 @@ const ENDPOINT = '/api/environments/{id}/sessions';
 /** Timeout of an event in milliseconds; the socket may be disconnected. */
 const PATIENCE = 10_000;
 
-/** The status of a refusal that ends by itself: the program reads more slowly than the user types. */
+/** The status of refusals that end by themselves: the program does not read its input, or the page sends too many events. */
 const TOO_MANY = 429;
 const OPEN = 'Open. Press Ctrl + Shift + ↑ to leave the terminal.';
 
