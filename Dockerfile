@@ -1,10 +1,10 @@
 # The image of one replica, and of the simulator of platforms: a program and the C library, no shell, not root.
 # Built by docker-compose.yml; by hand: docker build --build-arg REVISION="$(git rev-parse HEAD)" -t vitrine .
 
-# What browsers load; the program embeds it.
+# Builds the browser bundle, which the program embeds.
 FROM node:22.21-bookworm-slim AS web
 WORKDIR /web
-# The packages alone first: a change of the sources finds them installed.
+# Installs the packages in a layer of their own, so that a change of the sources does not install them again.
 COPY web/package.json web/package-lock.json ./
 RUN --mount=type=cache,id=vitrine-npm,target=/root/.npm npm ci --no-fund --no-audit
 COPY web .
@@ -16,8 +16,8 @@ ARG REVISION=unknown
 WORKDIR /src
 COPY . .
 COPY --from=web /web/dist web/dist
-# Dependencies stay compiled in the cache mounts, so a change of the sources compiles these packages alone.
-# Checked SQL is read from .sqlx: no database is there. Function names stay for backtraces, the rest goes.
+# Dependencies stay compiled in the cache mounts, so a change of the sources compiles only our own packages.
+# SQL is checked against .sqlx, because there is no database. `strip` keeps function names for backtraces and removes other debug data.
 RUN --mount=type=cache,id=vitrine-registry,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=vitrine-target,target=/src/target,sharing=locked \
     SQLX_OFFLINE=true VITRINE_REVISION="$REVISION" \
@@ -36,7 +36,7 @@ HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["/usr
 ENTRYPOINT ["/usr/local/bin/provider-sim"]
 CMD ["serve"]
 
-# The last one, which is built when none is named.
+# The default target, because it is the last.
 FROM gcr.io/distroless/cc-debian12:nonroot
 COPY --from=build /vitrine /usr/local/bin/vitrine
 USER 65532:65532

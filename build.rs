@@ -1,5 +1,5 @@
-//! Lists for Cargo the files that the program embeds, so that a change of one recompiles it: migrations and browser assets.
-//! The latter is made from `web/` before Cargo is called.
+//! Tells Cargo to recompile the program when an embedded file changes: a migration, or the browser bundle, which
+//! is built from `web/` before Cargo runs.
 
 use std::path::Path;
 

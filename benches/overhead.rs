@@ -117,7 +117,9 @@ async fn client(address: SocketAddr, until: Instant) -> std::io::Result<u32> {
         let mut length = 0;
         // The response body is one small JSON object.
         while !response[..length].ends_with(b"}") {
-            length += stream.read(&mut response[length..]).await?;
+            let read = stream.read(&mut response[length..]).await?;
+            assert_ne!(read, 0, "the response ends with its body and fits into the buffer");
+            length += read;
         }
         assert!(response.starts_with(b"HTTP/1.1 200 "), "the response has status 200");
         requests += 1;

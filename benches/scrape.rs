@@ -1,7 +1,8 @@
 //! The cost of a scrape at growing numbers of series: the service's exporter with the series of a new replica, and with additional series
 //! of routes that do not exist. Between two scrapes, requests of a few routes change their series. `cargo xtask growth` judges the figures.
 //!
-//! `cargo bench --bench scrape`. Prints a line of JSON for each measurement: the number of series, and the mean CPU time of a scrape.
+//! `cargo bench --bench scrape`. Prints a line of JSON for each measurement: the number of series, and the mean CPU time of
+//! a scrape with the requests before it.
 
 use std::env;
 use std::error::Error;

@@ -1,7 +1,8 @@
 //! Processes that outlive their terminal: `up --detach`, `stores --detach`, and the verbs that stop them.
 //!
 //! The background process is xtask itself, running the same verb without a terminal. It holds a lock on a file in `.stack/` for its whole
-//! life, so that checking whether it runs does not rely on a process id. Beside the lock it writes the text to print when it is ready.
+//! life, so that checking whether it runs does not rely on a process id. When it is ready, it writes the text to print into a file beside
+//! the lock.
 
 use std::env;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -65,7 +66,7 @@ impl Slot {
         }
     }
 
-    /// Takes the slot, or fails with the process that holds it.
+    /// Takes the slot, or fails with the id of the process that holds it.
     pub fn hold(self) -> Result<Held> {
         let Some(mut lock) = self.lock()? else {
             bail!("`{}` is already running (process {})", self.name, self.pid()?);

@@ -27,7 +27,7 @@ const TEST_IMAGE: &str = "busybox:1.37";
 const TEST_NAMESPACES: &str = "test-";
 /// Longer than any test runs; older containers are left from a killed run.
 const ABANDONED: Duration = Duration::from_mins(10);
-/// Longest wait for a response: the engine stops a container, or waits for a registry.
+/// Longest wait for a response. Slow operations are the stop of a container and the download of an image.
 const SILENCE: Duration = Duration::from_mins(1);
 /// Seconds that a container may take to stop before it is killed.
 const STOP_SECONDS: u8 = 5;
@@ -225,8 +225,8 @@ fn network(namespace: &str) -> String {
     format!("{namespace}-environments")
 }
 
-/// A script that replaces a registry: `engine` starts an engine, `images` makes images.
-/// `.ci/compose-smoke` uses the same scripts and describes them.
+/// A program for machines that cannot download images: `engine` starts an engine, `images` makes images.
+/// `.ci/compose-smoke` uses the same programs and describes them.
 fn provider(name: &str) -> Option<PathBuf> {
     let folder = env::var_os("VITRINE_IMAGES").unwrap_or_else(|| "../shared/offline-docker".into());
     let program = paths::root().join(folder).join(name);

@@ -1,5 +1,5 @@
-//! Node.js projects of this checkout: their locations, their packages, and whether their output is older than their sources. `web` and
-//! `dashboards` use it.
+//! Node.js projects of this checkout: their locations, their packages, and whether their output is older than their sources. `web`,
+//! the dashboards and the Fastify peer use it.
 
 use std::fs;
 use std::path::{Path, PathBuf};

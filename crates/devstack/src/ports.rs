@@ -24,7 +24,7 @@ pub enum Port {
     Backend(u16),
     /// Postgres, which only clients with a password may use.
     Postgres,
-    /// Redis, as Postgres.
+    /// Redis, also with a password.
     Redis,
     /// Prometheus' page and API.
     Prometheus,
@@ -107,8 +107,8 @@ impl Port {
         format!("{host}:{port}")
     }
 
-    /// The port that `up` uses: ports that compose publishes stay the same; those it hides get numbers that do not collide with the
-    /// machine's own Postgres, Redis or exporters.
+    /// The port that `up` uses: that of compose. Postgres, Redis and the exporters, which compose does not publish, get other numbers, so
+    /// that they do not collide with the machine's own.
     fn fixed(self) -> u16 {
         let (_, port) = self.in_compose();
         match self {

@@ -62,7 +62,7 @@ impl Outcome {
         }
     }
 
-    /// Adds a note.
+    /// Sets the note.
     #[must_use]
     pub fn with_note(mut self, note: impl Into<String>) -> Self {
         self.note = note.into();

@@ -47,7 +47,7 @@ impl Pace {
         (long / self.speed).max(self.interval)
     }
 
-    /// Prometheus' own configuration. A scrape may take as long as the scrape interval.
+    /// Shortens the intervals in Prometheus' own configuration. A scrape may take as long as the scrape interval.
     #[must_use]
     pub fn prometheus(self, text: &str) -> String {
         each_field(text, |key, value| match key {
@@ -57,7 +57,7 @@ impl Pace {
         })
     }
 
-    /// Alertmanager's configuration.
+    /// Shortens the waits in Alertmanager's configuration.
     #[must_use]
     pub fn alertmanager(self, text: &str) -> String {
         each_field(text, |key, value| match key {
@@ -66,7 +66,7 @@ impl Pace {
         })
     }
 
-    /// A file of rules.
+    /// Shortens the windows, offsets and waits in a file of rules.
     #[must_use]
     pub fn rules(self, text: &str) -> String {
         // The block that more deeply indented lines belong to.
@@ -97,7 +97,7 @@ impl Pace {
         text.split_inclusive('\n').map(line).collect()
     }
 
-    /// The durations of an expression: those in brackets, and those after `offset`.
+    /// Shortens the durations of an expression: those in brackets, and those after `offset`.
     #[must_use]
     pub fn expression(self, text: &str) -> String {
         let mut out = String::with_capacity(text.len());

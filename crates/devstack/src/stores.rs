@@ -47,7 +47,7 @@ pub struct StorePlan<'a> {
     pub durability: Durability,
 }
 
-/// Both stores with new passwords in a folder of their own, on free ports.
+/// Both stores with one new password, in this folder and on free ports.
 pub fn disposable(folder: &Path) -> Result<(Store, Store)> {
     let password = paths::random_password()?;
     let ports = crate::ports::free(2)?;

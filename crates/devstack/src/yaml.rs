@@ -1,4 +1,4 @@
-//! Edits of YAML by lines: comments and order survive, and what was not changed compares equal.
+//! Edits of YAML by lines: all other lines, comments and their order stay exactly as they were.
 
 /// Number of leading spaces of a line.
 #[must_use]

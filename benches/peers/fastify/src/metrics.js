@@ -1,4 +1,4 @@
-// The metrics, with Vitrine's names, labels and buckets where both measure the same. The other modules record them.
+// The metrics, which the other modules record. Where Vitrine measures the same, names, labels and buckets are the same.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();

@@ -25,7 +25,7 @@ export const listQuery = {
   properties: { limit: { type: 'integer', minimum: 1, maximum: 100, default: 20 }, cursor: text },
 };
 
-// No control characters: a name is one line, a description may have several.
+// A name is one line, without control characters. A description may also contain tabs and line breaks.
 export const newProject = {
   type: 'object',
   required: ['name'],

@@ -1,5 +1,5 @@
-//! The schedule of restarts of a daemon that has exited, as with `restart: unless-stopped` of Compose: after a pause that grows while it
-//! exits soon after each start.
+//! The schedule of restarts of a daemon that has exited, as with `restart: unless-stopped` of Compose: each restart follows a pause, which
+//! doubles while the daemon exits soon after its starts.
 
 use std::io;
 use std::process::{Child, Command};

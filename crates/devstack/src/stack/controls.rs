@@ -52,7 +52,7 @@ impl Stack {
             .start()
     }
 
-    /// Runs a repeated Redis command until the returned process is dropped.
+    /// Runs `redis-cli` until the returned process is dropped; with `-r -1` among the arguments, it repeats its command.
     pub fn redis(&self, args: &[&str]) -> Result<Process> {
         let program = REDIS.path()?.with_file_name("redis-cli");
         self.daemon("redis-cli", &program)
@@ -111,7 +111,7 @@ impl Stack {
         capture_ok(&mut command)
     }
 
-    /// Ends a replica with a signal and starts its replacement; returns the exit status of the first.
+    /// Ends a replica with a signal and starts its replacement; returns the exit status of the ended one.
     pub fn replace_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         let status = self.end_replica(number, signal)?;
         self.start_successor(number)?;
@@ -135,7 +135,7 @@ impl Stack {
         Ok(self.process(name)?.pid())
     }
 
-    /// Sends a signal that may not end the process.
+    /// Sends a signal that does not end the process, such as SIGSTOP.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)
     }

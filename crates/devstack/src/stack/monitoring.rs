@@ -98,7 +98,7 @@ impl Stack {
                 format!("--web.external-url={}", ports.page(Port::Prometheus)?),
                 "--web.enable-remote-write-receiver".to_owned(),
                 "--web.enable-lifecycle".to_owned(),
-                // Exposes the sample_limit of each job, which CardinalityGrowth compares with.
+                // Exposes each job's sample_limit as a series; CardinalityGrowth compares the samples of a scrape with it.
                 "--enable-feature=extra-scrape-metrics".to_owned(),
                 // The default, divided by the speed like all other durations.
                 format!("--rules.alert.resend-delay={}ms", 60_000 / speed),

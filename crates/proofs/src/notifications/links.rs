@@ -28,7 +28,7 @@ pub fn check() -> Result<Outcome> {
     if [&MAILDEV, &ALERTMANAGER, &CADDY, &PROMETHEUS].iter().any(|tool| tool.find().is_none()) {
         let note = "SKIPPED: no Prometheus, Alertmanager, Caddy or maildev here: links of notifications are NOT tested";
         eprintln!("{note}");
-        return Ok(Outcome::default().with_note(note));
+        return Ok(Outcome::skipped(note));
     }
     cargo::build(false, false)?;
     let mut receivers = Receivers::start(SPEED)?;
