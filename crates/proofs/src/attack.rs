@@ -165,14 +165,14 @@ impl Attack {
     }
 
     fn call(&self, number: usize) -> String {
-        // Half of the calls use the method that the operation has; the others combine every method with every path.
+        // Half of the requests use the method that the operation has; the others combine every method with every path.
         let (method, path) = if number.is_multiple_of(2) {
             let (method, template) = pick(&self.operations, number / 2);
             (method.as_str(), filled(template, number))
         } else {
             (*pick(&METHODS, number / 2), self.any_path(number / 2 / METHODS.len(), number))
         };
-        // Skips operations that could end the attacker's own account.
+        // Signs in instead of logging out, which would end the attacker's own session.
         let path = if method == "POST" && path.contains("log") { "/api/auth/login".to_owned() } else { path };
         let body = pick(&BODIES, number / 3);
         let mut head = format!("{method} {path} HTTP/1.1\r\nHost: evil-{number}.example\r\nConnection: close\r\n");

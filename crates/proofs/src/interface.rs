@@ -18,7 +18,7 @@ use devstack::tools::{CADDY, INITDB, REDIS, SCHEMATHESIS, Tool};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// The tools needed in addition to those of the stack.
+/// The tools that the proof needs.
 pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
 /// Requests per operation and phase in the short form.
 pub const FEW: u32 = 10;

@@ -53,7 +53,7 @@ impl Load {
                 .env("K6_PROMETHEUS_RW_SERVER_URL", format!("{prometheus}/api/v1/write"))
                 .env("K6_PROMETHEUS_RW_TREND_STATS", "p(50),p(95),p(99)")
                 .env("K6_PROMETHEUS_RW_STALE_MARKERS", "true")
-                // A sped-up Prometheus looks back only four seconds.
+                // The shortest windows of a sped-up Prometheus are four seconds.
                 .env("K6_PROMETHEUS_RW_PUSH_INTERVAL", "1s");
         }
         Ok(Self { k6: k6.args([script]).grace(GRACE).start()?, report: report.to_owned() })
@@ -86,8 +86,8 @@ impl Load {
     }
 }
 
-/// Checks that the gate fails a run in which scenarios do nothing, and names each of them: k6 passes a threshold on a rate that has no
-/// samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
+/// Checks that the gate fails a run in which scenarios do nothing, and names each of them. Thresholds on rates do not suffice for this: k6
+/// passes a rate without samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
 pub fn refuses_idle_scenarios(folder: &Path) -> Result<usize> {
     let counted = empty_run(folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();

@@ -1,6 +1,6 @@
 //! Compares one replica with its peers: the services in `benches/peers/`, which have the same six routes or only the health check.
-//! `cargo xtask peers` starts the replica and each peer, checks that their responses are equivalent, measures them in turn, and compares
-//! the figures with the goals. `peers/proof.rs` has the order of a run.
+//! `cargo xtask peers` starts the replica and each peer, checks that their responses are equivalent, measures the services in turn, and
+//! compares the figures with the goals. `peers/proof.rs` has the order of a run.
 
 pub(crate) mod cases;
 mod contract;

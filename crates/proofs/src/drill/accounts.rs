@@ -20,7 +20,7 @@ pub const FAILURES: Drill = Drill {
     },
 };
 
-/// Password guessing as fast as the service responds.
+/// Password guessing at a high rate that continues when throttled.
 pub const BRUTE_FORCE: Drill = Drill {
     alerts: &["PossibleBruteForceAttack"],
     cause: "a client tries forty wrong passwords per second and continues when throttled",

@@ -1,5 +1,6 @@
-//! Error budgets that burn about four times too fast: enough for a ticket, too little for a page. Ticket alerts look back over a day, so
-//! these drills run before anything else fails. Pages are drilled here only where no other cause raises them.
+//! Error budgets that burn about four times too fast: enough for a ticket (a warning), too little for a page (a critical alert). Ticket
+//! alerts look back over a day, so these drills run before anything else fails. Critical alerts are drilled here only where no other cause
+//! raises them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

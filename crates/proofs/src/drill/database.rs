@@ -55,7 +55,7 @@ pub const ERRORS: Drill = Drill {
     },
 };
 
-/// Other clients hold nearly all connections.
+/// Another client holds most of the connections.
 pub const CONNECTIONS: Drill = Drill {
     alerts: &["PostgresConnectionsHigh"],
     cause: "another program holds 150 of Postgres' 200 connections",

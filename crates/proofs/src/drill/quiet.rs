@@ -83,7 +83,7 @@ impl Evaluations {
         }
     }
 
-    /// The number of evaluations since `before`; fails when a group had none, and when one failed.
+    /// The number of evaluations since `before`; fails when a group had none, or when an evaluation failed.
     fn since(&self, before: &Self) -> Result<f64> {
         ensure!(!self.by_group.is_empty(), "Prometheus evaluates no rules");
         let grown = |(group, count): (&String, &f64)| (group.clone(), count - before.by_group.get(group).copied().unwrap_or_default());

@@ -11,8 +11,8 @@ use super::test_stack::TestStack;
 use super::watch::{Key, Times, Watch, firing, is};
 use super::{Drill, Mitigation};
 
-/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1: above the
-/// longest `for` plus the longest window of the drilled alerts.
+/// Time limit from a cause to its notification, and from the mitigation to the notification of the resolution, at speed 1. It
+/// is above every time in docs/ALERTS.md, multiplied by the speed given there.
 const LONGEST: Duration = Duration::from_hours(2);
 /// Extra time for processes to start and respond, independent of the speed.
 const SLACK: Duration = Duration::from_secs(45);

@@ -94,7 +94,7 @@ impl TestStack {
         self.stack.ports().url(port)
     }
 
-    /// The URL under which a browser reaches it.
+    /// The URL of a service for browsers.
     pub fn page(&self, port: Port) -> Result<String> {
         self.stack.ports().page(port)
     }

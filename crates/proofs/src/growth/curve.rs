@@ -14,7 +14,7 @@ pub struct Curve {
     pub unit: &'static str,
     /// The largest allowed growth.
     pub limit: f64,
-    /// By amount: one figure per round. Rounds measure the amounts one after another, so that figures of one round are comparable.
+    /// By amount: one figure per round. A round measures all amounts one after another, so that its figures are comparable.
     rounds: BTreeMap<u64, Vec<f64>>,
 }
 
@@ -40,7 +40,7 @@ impl Curve {
         self.amounts().filter_map(|amount| Some((amount, self.ratio(amount, first)?))).collect()
     }
 
-    /// The largest quotient of the cost at an amount and at any smaller one. `None` when fewer than two amounts were measured.
+    /// The largest ratio of the cost at an amount to the cost at any smaller amount. `None` when fewer than two amounts were measured.
     pub fn growth(&self) -> Option<f64> {
         let amounts: Vec<u64> = self.amounts().collect();
         let pairs = amounts.iter().enumerate().flat_map(|(at, amount)| amounts[..at].iter().map(move |smaller| (*amount, *smaller)));

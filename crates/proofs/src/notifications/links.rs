@@ -65,7 +65,7 @@ pub fn check() -> Result<Outcome> {
 fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
     let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
-    // The labels set below put each alert into a group of its own, and prevent that one inhibits another; `inhibitions` tests inhibition.
+    // The labels set below put each alert into a group of its own, and keep alerts from inhibiting each other, which `inhibitions` tests.
     let mut cases = BTreeMap::new();
     for file in rules::names(&home.join("rules"))? {
         let file: RuleFile = rules::read(&home.join(format!("rules/{file}.yml")))?;
@@ -109,7 +109,7 @@ fn prometheus(receivers: &Receivers, home: &Path) -> Result<devstack::process::P
             format!("--config.file={}", home.join("every-config.yml").display()),
             format!("--storage.tsdb.path={}", receivers.root().join("series").display()),
             format!("--web.listen-address={}", receivers.ports.address(Port::Prometheus)?),
-            // The first alerts fire before Prometheus has discovered Alertmanager.
+            // Sends alerts again soon, because the first ones fire before Prometheus has discovered Alertmanager.
             "--rules.alert.resend-delay=5s".to_owned(),
         ])
         .start()?;
