@@ -1,6 +1,6 @@
 //! Replaces every replica under load through the edge. While replicas drain, no request may fail; when they are killed, no more requests
 //! may fail than were in flight, and a request retried under its idempotency key still has one effect. Clients that read a log over
-//! Socket.IO at the same time read every line exactly once. `roll/edge` proves the same while the edge itself stops or reloads.
+//! Socket.IO at the same time read every line exactly once. `roll/edge` stops and reloads the edge itself.
 
 pub mod edge;
 
@@ -37,7 +37,7 @@ const NAP: Duration = Duration::from_millis(50);
 const READERS: u64 = 9;
 /// Longest time for which one of them may be disconnected.
 const DISCONNECTED_LIMIT_MS: f64 = 5000.0;
-/// Above the time of five attempts of a job, which a busy machine may need.
+/// Longer than the five attempts that a job may need on a busy machine.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// Adds the proof to a report.

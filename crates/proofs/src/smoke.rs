@@ -1,6 +1,6 @@
-//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every target reached,
-//! the commands of the documents, killed stores restarted, `down`, no process left. It uses a folder of its own and leaves a developer's
-//! data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, `smoke/restarts` the stores, and
+//! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every Prometheus target
+//! reached, the commands of the documents, killed stores restarted, `down`, no process left. It uses a folder of its own and leaves a
+//! developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, `smoke/restarts` the stores, and
 //! `smoke/production` the same proof behind a host name.
 
 mod answers;
@@ -89,7 +89,7 @@ impl<'a> Running<'a> {
 impl Drop for Running<'_> {
     fn drop(&mut self) {
         if !self.stopped {
-            // Does not use `process`, whose waits end after an interrupt, which may be the reason for this drop.
+            // Does not use `process`: its waits end after an interrupt, and an interrupt may be the reason for this drop.
             let _ = Command::new(own_program()).arg("down").env(STACK_VARIABLE, self.folder).status();
         }
     }

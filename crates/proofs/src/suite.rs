@@ -78,7 +78,7 @@ pub fn bundle(report: &mut Report, install: bool) -> Result<()> {
     })
 }
 
-/// Adds every test to a report.
+/// Adds every test, and the checks of files, to a report.
 pub fn all(report: &mut Report) -> Result<()> {
     let given = given(report)?;
     report.step("rust tests", || rust(&["--workspace".to_owned()], &given))?;
@@ -121,7 +121,7 @@ fn engine(report: &mut Report) -> Result<Option<Engine>> {
     Ok(found)
 }
 
-/// The location of an optional dependency, if it is there; Node.js is not required.
+/// The location of an optional dependency, if it is installed. Finding a library does not require Node.js.
 fn find(report: &mut Report, extra: &Extra) -> Result<Option<PathBuf>> {
     let mut found = None;
     report.step(extra.step, || {
@@ -162,13 +162,13 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
     let (passed, failed) = count(&xml).context("failed to read the tests' results")?;
     Ok(Outcome {
         passed,
-        // A run can fail without a failed test: by a leak, or because no test ran.
+        // A run can fail without a failed test, for example because no test ran.
         failed: if success { failed } else { failed.max(1) },
         ..Outcome::default()
     })
 }
 
-/// Cargo finds its subcommands on PATH; ours may be elsewhere. The folder is appended, so that it does not replace cargo itself.
+/// Cargo finds its subcommands on PATH, but nextest may be elsewhere. Its folder is appended, so that no other cargo in it is used.
 fn path_with_nextest() -> Result<OsString> {
     let nextest = NEXTEST.path()?;
     let path = env::var_os("PATH").unwrap_or_default();

@@ -1,4 +1,5 @@
-//! Accounts on the platforms: any account named in the consent form exists, and all of its data follows from its name.
+//! Accounts on the platforms: any account named in the consent form exists, and its data follows from its name, except an
+//! e-mail address given in the form.
 
 use std::fmt::Write as _;
 
@@ -19,7 +20,8 @@ pub struct Account {
 }
 
 impl Account {
-    /// An account from the fields of the consent form. Any text is a valid name, so that clients can be tested with unusual ones.
+    /// An account from the fields of the consent form. A name may contain any characters but control characters, so that clients can be
+    /// tested with unusual names.
     ///
     /// # Errors
     /// A message that names the field and its constraint.

@@ -1,4 +1,4 @@
-//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts requests for posts and refusals. The code
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts refusals and requests for a post. The code
 //! that causes any other event counts it.
 
 use serde::{Deserialize, Serialize};

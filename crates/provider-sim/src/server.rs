@@ -1,4 +1,5 @@
-//! Accepts connections and serves them. It replaces `axum::serve`, which always sends a response: a platform in an outage sends none.
+//! Accepts connections and serves them. It replaces `axum::serve`, which always sends a response: a platform with the outage `refuse` sends
+//! none.
 
 use std::convert::Infallible;
 use std::io;

@@ -1,4 +1,4 @@
-//! Rate limits of API calls per account. Time is an argument.
+//! Rate limits of API calls per account. Callers pass the current time.
 
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! A committed file that a verb generates: written, or compared with what the verb would write.
+//! A committed file that a verb of `cargo xtask` generates: written, or compared with what the verb would write.
 
 use std::fs;
 use std::path::PathBuf;
@@ -11,7 +11,7 @@ use devstack::report::Outcome;
 pub struct Generated {
     /// Relative to the root of the checkout.
     pub path: &'static str,
-    /// The verb that generates it.
+    /// The verb of `cargo xtask` that generates it.
     pub verb: &'static str,
     /// Its contents.
     pub text: String,

@@ -6,7 +6,7 @@
 //! | [`rules`] | rule files and their tests: read and checked |
 //! | [`mutants`] | rules with one small mistake, which a test must detect |
 //! | [`slo`] | rules generated from objectives |
-//! | [`generated`] | a file that a verb writes or compares |
+//! | [`generated`] | a file that a verb of `cargo xtask` writes or compares |
 //! | [`dashboards`] | Grafana's JSON: generated, compared and read |
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]

@@ -1,8 +1,8 @@
-//! Generates rules from monitoring/slo.yml: recorded burn rates of each error budget, alerts on them, and the tests of both. That file
-//! defines events and errors; its tests (`tests/slo_events.yml`) are written by hand.
+//! Generates rules from monitoring/slo.yml: recorded burn rates of each error budget, alerts on them, and the tests of both.
+//! monitoring/slo.yml defines events and errors; the tests of these definitions (`tests/slo_events.yml`) are written by hand.
 //!
-//! There are three rule files, because their tests cover different time spans: `slo_events` minutes, `slo_windows` a month, and `slo`, the
-//! alerts, their waits of hours.
+//! There are three rule files, because their tests cover different time spans: those of `slo_events` cover minutes, those of `slo_windows`
+//! a month, and those of `slo`, which has the alerts, hours.
 
 mod burns;
 mod rules;

@@ -34,7 +34,7 @@ pub struct Figures {
     pub p99_micros: f64,
     /// Number of responses with a status of 400 or more.
     pub refused: f64,
-    /// Number of failed connections and of time-outs.
+    /// Number of failures to connect, read or write, and of time-outs.
     pub failed: f64,
 }
 

@@ -1,4 +1,4 @@
-//! The binaries of a run: built here, run by Node.js, or built from another revision of Vitrine.
+//! The programs of a run: built from this checkout or from another revision of Vitrine, run by Node.js, or given as a path.
 
 use std::ffi::OsString;
 use std::fs::{self, File};

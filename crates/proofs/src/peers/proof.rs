@@ -49,7 +49,7 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
         tools.extend([&NODE_20, &NPM]);
     }
     require(&tools, options.install)?;
-    // Builds that take minutes come last, so that other missing tools are reported early.
+    // Vitrine's builds take minutes and come last, so that a failed build of a peer is reported early.
     let peers = peers.into_iter().map(|name| Ok((name, programs::peer(name, options.install)?))).collect::<Result<Vec<_>>>()?;
     let baseline = options.baseline.as_deref().map(|wanted| programs::baseline(wanted, options.install)).transpose()?;
     let vitrine = programs::vitrine(options.program.as_deref(), options.install)?;

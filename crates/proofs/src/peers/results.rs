@@ -46,7 +46,7 @@ impl Results {
         self.samples.entry((name, case)).or_default().push(sample);
     }
 
-    /// Adds another measurement.
+    /// Adds a measurement that is not about requests.
     pub fn add_size(&mut self, name: Name, size: Size, value: f64) {
         self.sizes.entry((name, size)).or_default().push(value);
     }
@@ -56,7 +56,7 @@ impl Results {
         median(self.samples.get(&(name, case))?.iter().map(of).collect())
     }
 
-    /// The median over rounds.
+    /// The median over rounds of a figure that is not about requests.
     pub fn size(&self, name: Name, size: Size) -> Option<f64> {
         median(self.sizes.get(&(name, size))?.clone())
     }

@@ -1,4 +1,4 @@
-//! The expected answers of the API, and the time until an operation is done.
+//! Checks an answer of the API, and limits the time of an operation.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use devstack::http::Answer;
 use serde_json::Value;
 
-/// Above the time of five attempts of a job, which a busy machine may need.
+/// Longer than the five attempts that a job may need on a busy machine.
 pub const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 
 /// The body of an answer that must have this status.

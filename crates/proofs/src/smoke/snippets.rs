@@ -1,4 +1,4 @@
-//! Runs every command and program that the documents show, unchanged, against the running stack, through the edge.
+//! Runs commands and programs of the documents, unchanged, against the running stack. `crate::snippets` selects them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -25,7 +25,7 @@ curl() {
 }
 "#;
 
-/// Runs all of them.
+/// Runs all selected commands and programs.
 pub fn all() -> Result<Outcome> {
     let folder = paths::temporary("snippets")?;
     let mut shell = Shell::new(folder.path())?;

@@ -1,5 +1,5 @@
 //! Receivers of alerts: Slack's incoming webhooks, `PagerDuty`'s Events API v2 and Alertmanager's own webhook, one file each. They accept
-//! the same requests as the real services, and send the same responses. `sink` stores the notifications.
+//! the requests that Alertmanager sends, and respond as the real services do. `sink` stores the notifications.
 
 mod kind;
 mod pagerduty;

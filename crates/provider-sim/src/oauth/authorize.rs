@@ -35,7 +35,7 @@ struct AuthorizationRequest {
 
 /// Why a request is refused.
 enum Refusal {
-    /// Shown on a page: no redirect would be safe.
+    /// Shown on a page, without a redirect: the client, the redirect URI or the submitted form is invalid.
     Page(String),
     /// Sent to the client by a redirect.
     Client { error: &'static str, description: String, state: Option<String> },

@@ -1,4 +1,4 @@
-//! Callers of an API: the holder of an access token (RFC 6750), within the account's rate limit.
+//! The caller of an API: must have a valid access token (RFC 6750) and stay within the account's rate limit.
 
 use std::sync::Arc;
 use std::time::Instant;

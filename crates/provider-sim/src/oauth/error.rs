@@ -17,7 +17,7 @@ pub enum OAuthError {
     InvalidClient(&'static str),
     /// The code or the refresh token is invalid.
     InvalidGrant(&'static str),
-    /// A scope exceeds the grant.
+    /// A scope is unknown or exceeds the grant.
     InvalidScope(String),
     /// The grant type is neither `authorization_code` nor `refresh_token`.
     UnsupportedGrantType,

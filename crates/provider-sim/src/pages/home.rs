@@ -80,9 +80,9 @@ fn text(value: &Value) -> String {
 }
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
-<p>This program plays six platforms for Vitrine, so that signing in and posting can be tried and broken without anybody else's
-computers. Its accounts are whoever you name, its posts are seen by nobody, and all of it is gone when it stops. It also plays Slack,
-PagerDuty and a webhook, to which alerts are sent.</p>
+<p>This program simulates six platforms for Vitrine, so that sign-in and posts can be tested and broken without external services.
+Any account that you name exists, posts are published nowhere else, and everything is lost when the program stops. It also simulates
+Slack, PagerDuty and a webhook, to which alerts are sent.</p>
 <p class="quiet">To make something go wrong: <code>PUT /knobs/{name}</code>; to end it: <code>DELETE /knobs</code>.
 In JSON: <a href="/knobs">knobs</a>, <a href="/counts">counts</a>, <a href="/mastodon/posts">posts of Mastodon</a>,
 <a href="/linkedin/posts">of LinkedIn</a>, <a href="/x/posts">of X</a>, <a href="/notifications">notifications</a>.</p>

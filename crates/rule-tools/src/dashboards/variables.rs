@@ -1,5 +1,5 @@
-//! Default values of variables in queries: a dashboard's variables take their defaults, Grafana's own follow from the displayed time range.
-//! Durations in the resulting query are scaled to the pace of the queried Prometheus.
+//! Default values of variables in queries: a dashboard's variables take their defaults, Grafana's own follow from the scrape interval and
+//! the displayed time range. Durations in the resulting query are scaled to the pace of the queried Prometheus.
 
 use std::collections::BTreeMap;
 

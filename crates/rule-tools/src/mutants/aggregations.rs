@@ -1,4 +1,4 @@
-//! Removes aggregations and replaces them with others. Their labels belong to `labels`.
+//! Removes aggregations, or replaces them with others. `labels` changes their labels.
 
 use super::edit::Edit;
 use super::tokens::Token;

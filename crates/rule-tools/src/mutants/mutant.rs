@@ -6,6 +6,6 @@ use crate::rules::Rule;
 pub struct Mutant {
     /// The changed rule.
     pub rule: Rule,
-    /// A description of the mistake, unique per rule in a file.
+    /// A description of the mistake. `trial` numbers equal descriptions of one rule.
     pub change: String,
 }

@@ -1,4 +1,4 @@
-//! Doubles and halves thresholds and factors, and replaces 0 with 1.
+//! Doubles and halves the numbers in comparisons and arithmetic, and replaces 0 with 1.
 
 use super::edit::Edit;
 use super::tokens::{Kind, Token};

@@ -1,5 +1,6 @@
 //! Finds the mutants of a rule file that its tests detect. A mutant runs only against the tests of its own rule, with the recorded series
-//! that it may need. A test belongs to an alert if it names the alert with its labels, and to a series if it queries the series.
+//! that it may need. A test belongs to an alert if it names the alert, unless it expects only alerts with other labels. It belongs to a
+//! recorded series if it queries the series.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -95,7 +96,7 @@ fn cases(file: &str, rules: &RuleFile, tests: &TestFile) -> Vec<Case> {
 /// The tests of one rule of a rule file.
 fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     let mut tests = tests.clone();
-    // The other rule files that it depends on stay unchanged.
+    // The other rule files that the tests load stay unchanged.
     let rules = paths::root().join("monitoring/prometheus/rules");
     let names = tests.rule_files.iter().filter_map(|path| Path::new(path).file_name());
     let others = names.filter(|name| *name != file).map(|name| rules.join(name).display().to_string());

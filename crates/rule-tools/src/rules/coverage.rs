@@ -1,4 +1,5 @@
-//! Checks that each rule has tests: an alert one where it fires and one where it does not, a recorded series one that queries it.
+//! Checks that each rule has tests. An alert needs a test where it fires and one where it is silent; a recorded series needs a test that
+//! queries it.
 
 use std::path::Path;
 
@@ -7,7 +8,7 @@ use devstack::report::Outcome;
 
 use super::files::{Rule, RuleFile, TestFile, names, read};
 
-/// The expression of an alert that always fires, and so needs no test where it does not.
+/// The expression of an alert that always fires, and so needs no test where it is silent.
 const ALWAYS: &str = "vector(1)";
 
 /// Checks each rule of Prometheus' folder.

@@ -1,6 +1,6 @@
-//! The rules of the objectives. Each objective has two recorded series of its own, its events and its errors; all rules that follow are the
-//! same for every objective and distinguish them by labels. Windows are sums over the recorded series: querying the counters over a month
-//! would take longer than the evaluation interval.
+//! The rules of the objectives. Each objective has recorded series of its own for its events, its errors and its constants, and alerts of
+//! its own. The rules of windows and burn rates are the same for all objectives, which labels distinguish. Windows are sums over the
+//! recorded series: querying the counters over a month would take longer than the evaluation interval.
 
 use super::burns::{BURNS, Burn, PERIOD, number};
 use super::spec::{ALERT, Slo, Spec, Texts};

@@ -1,5 +1,5 @@
-//! The format of monitoring/slo.yml: the fields of sloth's `prometheus/v1` that Vitrine uses. Any other field is an error, because it would
-//! have no effect.
+//! The format of monitoring/slo.yml: the fields that Vitrine uses of `prometheus/v1`, the format of the generator sloth. Any other field is
+//! an error, because it would have no effect.
 
 use std::collections::BTreeMap;
 
@@ -53,7 +53,7 @@ pub struct Slo {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sli {
-    /// It counts events.
+    /// The queries that count events and errors.
     pub events: Events,
 }
 
