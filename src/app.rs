@@ -58,7 +58,8 @@ struct Background {
 }
 
 impl App {
-    /// Builds the service. Postgres and Redis may be unavailable: the service reports ready once they are available.
+    /// Builds the service. Postgres and Redis may be unavailable: the running service becomes ready once the dependencies that
+    /// `READINESS_REQUIRES` names are available and the schema is migrated.
     ///
     /// # Errors
     /// When the configuration is invalid, or the service cannot listen on its address.

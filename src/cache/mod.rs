@@ -1,4 +1,5 @@
-//! Redis as a read-through cache: one load at a time per key and replica. An unavailable Redis never fails a request.
+//! Redis as a read-through cache. Concurrent requests at a replica share the load of a missing entry; such a shared load is
+//! called a *flight*. An unavailable Redis never fails a request.
 //!
 //! Postgres is the only source of truth. A change records the entries that it invalidates in its own transaction
 //! (`cache/invalidations.rs`). Removing an entry leaves a *tombstone* in its place for longer than any load takes. A load that
@@ -41,6 +42,7 @@ redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
 /// Maximum number of loads that changes may overtake. The load after them is returned without being stored: such an entry may never be
 /// stable.
 const MAX_LOADS: u32 = 3;
+/// Maximum number of flights at a time.
 const FLIGHTS: u64 = 10_000;
 /// Lifetime of a flight whose callers have all disconnected.
 const FLIGHT_MEMORY: Duration = Duration::from_secs(1);

@@ -5,10 +5,10 @@ use std::sync::Arc;
 /// A database error, in the classes that callers handle differently.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database is unavailable or refuses connections: a retry may succeed soon.
+    /// The database is unavailable or refuses connections, or no connection of the pool is free: a retry may succeed soon.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
-    /// The statement or the wait for a connection timed out.
+    /// The statement timed out, or the pool exceeded its own time limit for a connection.
     #[error("the database did not answer in time")]
     Timeout,
     /// A serialization failure, a deadlock or an unavailable lock: an immediate retry may succeed.
@@ -25,8 +25,7 @@ pub enum StoreError {
 /// Converts the text of a column.
 ///
 /// # Errors
-/// When `parse` does not know the text, because a newer replica wrote it. A default value could grant or deny access that nobody
-/// decided on.
+/// When `parse` does not know the text, because a newer replica wrote it. Replacing it with a default could wrongly grant or deny access.
 pub fn known<T>(column: &str, text: &str, parse: impl FnOnce(&str) -> Option<T>) -> Result<T, StoreError> {
     parse(text).ok_or_else(|| StoreError::from(sqlx::Error::Decode(format!("unknown {column} {text}").into())))
 }

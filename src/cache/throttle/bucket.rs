@@ -1,5 +1,5 @@
-//! A limit is a leaky bucket: it holds up to `burst` counts and loses one every interval (GCRA). This module has no store:
-//! `script` does this arithmetic in Redis, [`State`] in memory, and one table of `tests/api/throttle_windows.rs` tests both.
+//! A limit is a leaky bucket: it holds up to `burst` counts and loses one every interval (GCRA). `script` does this arithmetic
+//! in Redis, [`State`] in memory, and one table of `tests/api/throttle_windows.rs` tests both.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -11,7 +11,7 @@ use super::bucket::{Bucket, Refusal, State, micros};
 
 /// Buckets in memory; an evicted one starts again empty.
 const BUCKETS: u64 = 100_000;
-/// Idle time until eviction. Every bucket that matters during an outage of Redis leaks empty sooner.
+/// Idle time until eviction. With the default limits, every bucket leaks empty sooner.
 const IDLE: Duration = Duration::from_hours(3);
 
 /// This replica's own buckets.

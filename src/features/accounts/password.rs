@@ -1,7 +1,7 @@
 //! Password hashing: argon2id with OWASP's minimum parameters (19 MiB, two passes, one lane) and limited concurrency.
 //!
-//! A hash takes about 20 ms of CPU time and 19 MiB of memory. Without the limit, a burst of logins would take every core and exhaust the
-//! memory.
+//! A hash takes about 20 ms of CPU time and 19 MiB of memory. At most one hash per core runs at a time (two on a single
+//! core). Without this limit, a burst of logins would exhaust the memory and leave other requests hardly any CPU time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use tokio::sync::{AcquireError, Semaphore};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// The purpose of a hash, which decides how many permits it may use.
+/// The purpose of a hash. All hashes of one purpose share a number of permits, and each hash needs one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// Logins may use every permit.
@@ -40,7 +40,8 @@ impl Share {
 pub struct Passwords {
     permits: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
-    /// The hash of a random password. It is verified if the account does not exist, so that the response time does not reveal this.
+    /// The hash of a random password. It is verified if the account does not exist or has no password, so that the response time does not
+    /// reveal this.
     nobody: Arc<str>,
     metrics: Metrics,
 }

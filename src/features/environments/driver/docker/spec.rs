@@ -77,7 +77,7 @@ pub fn container(namespace: &str, environment: Uuid, image: Image) -> ContainerC
             network_mode: Some(network_name(namespace)),
             // No resolver listens there. Engines before 26 would otherwise resolve names for the container through the host.
             dns: Some(vec!["127.0.0.1".to_owned()]),
-            // No automatic restart: the reconciler reports a container that died, and its owner decides.
+            // No automatic restart: the reconciler reports a container that died, and members decide whether to start it.
             restart_policy: Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: None }),
             log_config: Some(HostConfigLogConfig {
                 typ: Some("json-file".to_owned()),
@@ -106,8 +106,9 @@ pub fn network(namespace: &str) -> NetworkCreateRequest {
     }
 }
 
-/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. When two replicas ask concurrently, engines before 25 create two
-/// networks of one name; after that, no container can be started on either of them. No engine creates two bridges of one name.
+/// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. When two replicas create the network concurrently, engines before
+/// 25 create two networks of one name, and then can start no container on either of them. The fixed bridge name prevents this: no engine
+/// creates two bridges of one name.
 fn bridge_name(namespace: &str) -> String {
     let hash = Sha256::digest(namespace);
     hash[..6].iter().fold("vt-".to_owned(), |name, byte| format!("{name}{byte:02x}"))

@@ -20,13 +20,13 @@ use super::super::{DriverError, Program, Terminal, TerminalInput, TerminalOutput
 use super::error::not_running;
 use super::upgrade;
 
-/// Waits for the end of its input. Then ends the session of the process whose command line contains the token `$1`: by SIGHUP, and one
-/// second later by SIGKILL. Before that, it prints `missing` if the program `$2` does not exist, otherwise the PID of a process that exits
-/// when the input ends.
+/// Prints `missing` and exits if the program `$2` does not exist. Otherwise prints the PID of a child process that exits when the input
+/// ends, and waits for it. Then searches for the process whose command line contains the token `$1`, and ends its session: by SIGHUP, and
+/// one second later by SIGKILL.
 ///
-/// The search for `$1` begins only after the process with this PID has exited. A terminal checks for the process when its own command line
-/// can already be found. If the process still exists, the later search finds the terminal; if not, the terminal exits by itself. The
-/// brackets in the pattern keep the search from matching itself.
+/// The search begins only after the child has exited. The first command of a terminal checks whether the child exists; at that time, a
+/// search can already find the terminal. If the child still exists, the later search finds the terminal; if not, the terminal exits by
+/// itself. The brackets in the pattern keep the search from matching itself.
 const GUARD: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     echo missing
     exit
@@ -50,9 +50,9 @@ for process in $(grep -l "terminal[-]$1" /proc/[0-9]*/cmdline); do
     while each KILL; do :; done
 done"#;
 
-/// Runs the program that `$2` names, if the guard's process `$1` exists. The script does not `exec` it, so that the token stays in the
-/// command line. A shell may `exec` its last command by itself; the `exit` at the end prevents this. Extensions configure shells in
-/// `.profile`.
+/// Runs tmux with the session `$3` if `$2` is `tmux`, otherwise a shell; exits immediately if the guard's child `$1` does not exist. The
+/// script does not `exec` the program, so that the token stays in the command line. A shell may `exec` its last command by itself; the
+/// `exit` at the end prevents this. Extensions configure shells in `.profile`.
 const TERMINAL: &str = r#"kill -0 "$1" 2>/dev/null || exit
 cd
 export ENV="$HOME/.profile"
@@ -73,7 +73,7 @@ const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^,ctrl-@";
 /// Maximum number of bytes per read of output.
 const PIECE: usize = 16 << 10;
 
-/// Starts a program with a terminal. It leaves no program behind if it is dropped at any time.
+/// Starts a program with a terminal. Dropping the future or the terminal at any time leaves no program behind.
 pub async fn open(
     client: bollard::Docker,
     socket: &str,
@@ -108,6 +108,7 @@ pub async fn open(
 
 /// The connection to the guard. Closing it ends the terminal.
 struct Guard {
+    /// The PID that [`GUARD`] prints.
     process: u32,
     _output: BoxStream<'static, Result<LogOutput, Error>>,
     _input: Pin<Box<dyn AsyncWrite + Send>>,
