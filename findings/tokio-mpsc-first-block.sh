@@ -5,7 +5,7 @@
 #   documentation describes the argument as the number of messages that the channel buffers.
 # Actual: messages are in linked blocks of 32 slots, and the first block is allocated at once. With messages of 200 bytes a channel of
 #   capacity 1 takes as many bytes as one of capacity 32: more than 6 kB. A service with a channel for each idle connection pays that for
-#   every connection, and a smaller capacity saves nothing. A box around the message does.
+#   every connection. A smaller capacity saves nothing; putting each message into a `Box` saves most of it.
 # Source: https://github.com/tokio-rs/tokio/blob/tokio-1.54.1/tokio/src/sync/mpsc/bounded.rs
 # Needs cargo.
 # Exits with 0 while this behaviour is reproduced, with 1 when it has changed.

@@ -13,8 +13,8 @@ export { listener } from './journeys/listener.js';
 export { newcomer } from './journeys/newcomer.js';
 export { visitor } from './journeys/visitor.js';
 
-/** Number of shared accounts. Fewer builders, and fewer announcers, run concurrently, so that two journeys of one kind never use the same
- * account. */
+/** Number of shared accounts. It exceeds the limits of builders and of announcers below, so that two concurrent journeys of one kind use
+ * different accounts. */
 const ACCOUNTS = 8;
 
 /** Starts `rate` journeys per minute, whether or not earlier ones have finished; at most `limit` run concurrently. */

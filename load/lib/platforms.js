@@ -1,4 +1,4 @@
-// Platforms: the OAuth flow of a browser, from the start over the consent page to the callback.
+// Platforms: the OAuth flow of a browser: the start, the consent page, the callback.
 
 import { browser, elsewhere } from './http.js';
 import { EDGE, SIMULATOR } from './settings.js';
