@@ -12,7 +12,7 @@ export const IDLE = '#8e8e8e';
 /** Colours of series, keyed by a regular expression on their names. */
 export type Colours = Record<string, string>;
 
-/** The placeholder series `none` of `orNone`. */
+/** Colour of the placeholder series `none`, which `orNone` adds. */
 export const NOTHING: Colours = { '/^none$/': GOOD };
 export const BY_STATUS: Colours = {
   '/^0/': BAD,

@@ -18,10 +18,10 @@ export const shareWithStatus = (statuses: string) =>
 /** 95 % of client requests are answered within this time. */
 export const latencyP95 = orZero(quantile(0.95, requests('http_request_duration_seconds')));
 
-/** Client requests that have no answer yet. */
+/** Requests on all routes whose response has not ended. */
 export const inFlight = sum(ours('http_requests_in_flight'));
 
-/** Used share of each replica's worker threads. */
+/** Share of its CPU cores that each replica uses; a replica has one worker thread per core. */
 export const cpuByReplica = `${rate(ours('process_cpu_seconds_total'))} / ${ours('runtime_workers')}`;
 
 /** Resident memory of each replica. */

@@ -160,7 +160,7 @@ function softMax({ unit, limits }: Content): number | undefined {
   }
 }
 
-/** The highest current values. */
+/** Current values as bars, for comparison. */
 export function barGauge(content: Content): Panel {
   const builder = new BarGauge()
     .reduceOptions(last())
@@ -234,7 +234,7 @@ export type Columns = Record<
   { title: string; unit?: string; decimals?: number; limits?: Limits; width?: number; words?: Words; link?: typeof ofValue }
 >;
 
-/** One row per series; `columns` selects its labels and, with several queries, their values. */
+/** One row per series; `columns` selects labels of the series and values of the queries. */
 export function table(content: Content & { columns: Columns; sort?: string }): Panel {
   const titles = Object.entries(content.columns).map(([field, column]) => [field, column.title]);
   const builder = new Table()
