@@ -15,8 +15,9 @@ use devstack::http::get;
 const CASES: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 /// Samples of the second half, in addition to one at its start.
 const SAMPLES: u64 = 5;
-/// Time in which the work of the last requests ends.
-const SETTLE: Duration = Duration::from_secs(2);
+/// Looks at the replica after the last request of a sample, one second apart. The lowest figures count: connections and their tasks end
+/// some time after their last request.
+const LOOKS: usize = 5;
 /// Maximum growth compared with any earlier sample. Memory and idle connections vary; the number of series does not.
 const NEARLY_FLAT: f64 = 1.1;
 const FLAT: f64 = 1.0;
@@ -36,8 +37,7 @@ pub fn measure(setup: &Setup<'_>, total: u64) -> Result<Vec<Curve>> {
     for sample in 0..=SAMPLES {
         let amount = half + sample * step;
         send(setup, &replica, amount, &mut sent)?;
-        rest(SETTLE)?;
-        for (curve, figure) in curves.iter_mut().zip(figures(&replica)?) {
+        for (curve, figure) in curves.iter_mut().zip(settled(&replica)?) {
             curve.add(amount, figure);
         }
         eprintln!("    {} requests", grouped(amount));
@@ -55,6 +55,18 @@ fn send(setup: &Setup<'_>, replica: &Replica, total: u64, sent: &mut f64) -> Res
         *sent += setup.scripts.run(&replica.running.url, &setup.fixture.token, *case, 1, "vitrine")?.requests;
     }
     Ok(())
+}
+
+/// The lowest of several looks.
+fn settled(replica: &Replica) -> Result<[f64; 4]> {
+    let mut lowest = [f64::INFINITY; 4];
+    for _ in 0..LOOKS {
+        rest(Duration::from_secs(1))?;
+        for (lowest, figure) in lowest.iter_mut().zip(figures(replica)?) {
+            *lowest = lowest.min(figure);
+        }
+    }
+    Ok(lowest)
 }
 
 /// Memory in MB, series, tasks and open files.
