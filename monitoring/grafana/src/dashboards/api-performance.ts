@@ -205,9 +205,11 @@ export const apiPerformance = dashboard('api-performance', {
       }),
       timeSeries({
         title: 'In flight by replica',
-        description: 'Requests on each replica whose response has not ended. Good: a few, similar on all replicas.',
+        description:
+          'Requests on each replica whose response has not ended. Good: a few, similar on all replicas. With 100 in progress, a replica refuses others with 503.',
         unit: 'none',
         query: { '{{instance}}': ours('http_requests_in_flight') },
+        limits: below(100),
         movedBy: 'traffic',
       }),
       timeSeries({
