@@ -62,9 +62,9 @@ function isNumber(form: HTMLFormElement, name: string): boolean {
   return form.querySelector(`[name="${CSS.escape(name)}"]:is([type="number"], [data-type="number"])`) !== null;
 }
 
-/** The element that shows the errors of a field. An error of a list item (`platforms.0`) is shown at the list. */
+/** The element that shows the errors of a field. An error of a list item (`platforms[0]`) is shown at the list. */
 function errorPlaceOf(form: HTMLElement, field: string): HTMLElement | null {
-  const [topLevel] = field.split('.');
+  const [topLevel] = field.split(/[.[]/);
   return form.querySelector<HTMLElement>(`[data-error-for="${CSS.escape(topLevel ?? field)}"]`);
 }
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 
 import { action, submit } from '../forms.mjs';
-import { call, signIn } from '../people.mjs';
+import { call, link, signIn } from '../people.mjs';
 
 /** A visitor with a project, on its page. */
 async function owner(bench, options) {
@@ -82,6 +82,24 @@ export const changes = {
     await slug.fill('a-slug-of-its-own');
     await submit(form);
     await action(page, 'DELETE', '/api/projects/{id}/publish').waitFor();
+  },
+
+  'changes: an invalid item of a list is explained at the list': async (bench) => {
+    const visitor = await bench.visitor({ forgives: [/status of 422/] });
+    const { page } = visitor;
+    await signIn(visitor);
+    const { id } = await call(visitor, 'POST', '/api/projects', { name: 'Announced' });
+    await call(visitor, 'POST', `/api/projects/${id}/publish`, {});
+    await link(visitor, 'mastodon');
+    await page.goto('/studio/posts');
+    const form = action(page, 'POST', '/api/posts');
+    await form.locator('[name=text]').fill('It is there');
+    const platform = form.locator('[name=platforms]');
+    await platform.evaluate((box) => (box.value = 'a platform of tomorrow'));
+    await submit(form);
+    await visibly(form.locator('[data-error-for=platforms]')).waitFor();
+    assert.equal(await platform.getAttribute('aria-invalid'), 'true');
+    assert.equal(await form.getByRole('alert').getByRole('listitem').count(), 0);
   },
 
   'changes: an irreversible action asks for confirmation': async (bench) => {
