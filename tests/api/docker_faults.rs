@@ -104,7 +104,7 @@ async fn exactly_this_container_and_network_are_requested_from_an_engine() {
             "MemorySwap": 536_870_912,
             "NanoCpus": 1_000_000_000,
             "PidsLimit": 256,
-                "OomScoreAdj": 500,
+            "OomScoreAdj": 500,
             "Privileged": false,
             "CapDrop": ["ALL"],
             "SecurityOpt": ["no-new-privileges:true"],
