@@ -15,9 +15,11 @@ const HELP: &str = "cat clear date echo env exit help hostname ls ps pwd stty un
 `echo text > file` writes a file that only this terminal sees. Pipes, quotes and variables are not supported.\n";
 const PROMPT: &str = "~ $ ";
 const HOME: &str = "/tmp/home";
-/// Limits of a terminal: number of files, and characters in a file's name.
+/// Limits of a terminal: number of files, which is also that of a command's arguments; characters in a file's name; bytes in all files.
+/// Together they bound the output of a line.
 const MAX_FILES: usize = 16;
 const MAX_NAME: usize = 64;
+const MAX_BYTES: usize = 4096;
 
 /// The state of a simulated shell.
 pub struct Shell {
@@ -86,7 +88,8 @@ impl Shell {
         if name.chars().count() > MAX_NAME {
             return "sh: can't create the file: File name too long\n".to_owned();
         }
-        if self.files.len() == MAX_FILES && !self.files.contains_key(name) {
+        let others = || self.files.iter().filter(|(other, _)| *other != name);
+        if others().count() == MAX_FILES || others().map(|(_, other)| other.len()).sum::<usize>() + text.len() > MAX_BYTES {
             return format!("sh: can't create {name}: No space left on device\n");
         }
         self.files.insert(name.to_owned(), text);
@@ -125,6 +128,9 @@ impl Shell {
     }
 
     fn each(&self, command: &str, names: &[&str], text_of: impl Fn(&str, &str) -> String) -> String {
+        if names.len() > MAX_FILES {
+            return format!("sh: {command}: Argument list too long\n");
+        }
         let mut output = String::new();
         for name in names {
             match self.files.get(*name) {
@@ -230,6 +236,30 @@ mod tests {
         assert_eq!(says(&mut shell, "echo > more"), "sh: can't create more: No space left on device\n");
         assert_eq!(says(&mut shell, "echo again > 1"), "");
         assert_eq!(says(&mut shell, &format!("> {}", "x".repeat(65))), "sh: can't create the file: File name too long\n");
+    }
+
+    #[test]
+    fn files_that_are_written_into_each_other_stay_within_the_limit() {
+        let mut shell = shell();
+        let line = "x".repeat(900);
+        assert_eq!(says(&mut shell, &format!("echo {line} > a")), "");
+        assert_eq!(says(&mut shell, "cat a a > b"), "");
+        assert_eq!(says(&mut shell, "cat b b > a"), "sh: can't create a: No space left on device\n");
+        assert_eq!(says(&mut shell, "cat a"), format!("{line}\n"));
+        assert_eq!(says(&mut shell, "cat b > c"), "sh: can't create c: No space left on device\n");
+        assert_eq!(says(&mut shell, "echo > b"), "");
+        assert_eq!(says(&mut shell, "cat a a > c"), "");
+    }
+
+    #[test]
+    fn a_command_reads_no_more_files_than_there_may_be() {
+        let mut shell = shell();
+        let names = |count| " README".repeat(count);
+        assert_eq!(says(&mut shell, &format!("cat{}", names(MAX_FILES))), GREETING.repeat(MAX_FILES));
+        for command in ["cat", "ls"] {
+            let refused = format!("sh: {command}: Argument list too long\n");
+            assert_eq!(says(&mut shell, &format!("{command}{}", names(MAX_FILES + 1))), refused);
+        }
     }
 
     #[test]
