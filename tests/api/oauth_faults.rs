@@ -97,6 +97,24 @@ async fn a_token_that_cannot_be_refreshed_now_can_be_refreshed_later() {
 }
 
 #[tokio::test]
+async fn a_replica_without_the_platform_leaves_the_account_as_it_is() {
+    let platforms = Platforms::start().await;
+    let app = platforms.app().await;
+    let user = app.user("grace").await;
+    let mut browser = Browser::of(&user.token);
+    browser.visit(&app, "x", "grace").await.expect(303);
+    let linked = browser.account(&app, "x").await;
+    let path = browser.account_path(&app, "x").await + "/refresh";
+    platforms.rewrite(|text| text.split("\n[").filter(|section| !section.starts_with("x]")).collect::<Vec<_>>().join("\n["));
+    let without = TestApp::on(&app.stores, &platforms.arguments().each_ref().map(String::as_str)).await;
+    let before = without.settled().await;
+    browser.send(&without, Method::POST, &path).await.problem(404, "not_found");
+    assert_eq!(browser.account(&app, "x").await, linked);
+    assert_eq!(without.settled().await.since(&before, "oauth_operations_total", &[]), 0.0);
+    browser.send(&app, Method::POST, &path).await.expect(200);
+}
+
+#[tokio::test]
 async fn a_revocation_waits_until_the_platform_is_back() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;

@@ -17,6 +17,7 @@ use super::store::{self, StoredTokens};
 use super::{events, jobs};
 use crate::db::StoreError;
 use crate::domain::Platform;
+use crate::platforms::Settings;
 
 /// A token that expires within this time is refreshed before use.
 const MARGIN: Duration = Duration::from_secs(30);
@@ -43,6 +44,9 @@ pub enum AccessError {
     /// The user has linked no account of this platform.
     #[error("no account is linked")]
     NotLinked,
+    /// The platform is not configured, perhaps on this replica alone.
+    #[error("the platform is not configured")]
+    NotConfigured,
     /// The platform no longer accepts the account's tokens.
     #[error("the account must be linked again")]
     Expired,
@@ -91,6 +95,7 @@ impl Oauth {
                 Ok(()) => is_fresh = true,
                 Err(OauthError::RefreshInProgress) if Instant::now() < deadline => sleep(PAUSE).await,
                 Err(OauthError::RefreshInProgress) => return Err(AccessError::Busy),
+                Err(OauthError::NoSuchPlatform) => return Err(AccessError::NotConfigured),
                 Err(OauthError::Provider(error)) => return Err(error.into()),
                 Err(OauthError::Store(error)) => return Err(error.into()),
                 // After any other error, a retry cannot succeed.
@@ -129,17 +134,19 @@ impl Oauth {
     }
 
     async fn refresh_once(&self, account: Account, stored: StoredTokens, deadline: Instant) -> Result<(), OauthError> {
+        let settings = self.settings(account.platform)?.clone();
         let (oauth, claim) = (self.clone(), Uuid::new_v4());
         if !store::claim_refresh(&mut self.0.db.acquire().await?, &stored, claim, CLAIM).await? {
             return Err(OauthError::RefreshInProgress);
         }
         let claimed_until = Instant::now() + CLAIM;
-        let refresh = async move { oauth.refresh_claimed(&account, &stored, claim, deadline, claimed_until).await };
+        let refresh = async move { oauth.refresh_claimed(&settings, &account, &stored, claim, deadline, claimed_until).await };
         tokio::spawn(refresh).await.unwrap_or(Err(OauthError::RefreshInProgress))
     }
 
     async fn refresh_claimed(
         &self,
+        settings: &Settings,
         account: &Account,
         stored: &StoredTokens,
         claim: Uuid,
@@ -147,10 +154,9 @@ impl Oauth {
         claimed_until: Instant,
     ) -> Result<(), OauthError> {
         let Inner { background, providers, vault, metrics, .. } = &*self.0;
-        let refresh = vault.open(stored).ok().and_then(|opened| opened.refresh);
-        let refreshed = match (&refresh, self.settings(account.platform)) {
-            (Some(refresh), Ok(settings)) => providers.refresh(settings, refresh, deadline).await,
-            _ => Err(ProviderError::GrantRefused),
+        let refreshed = match vault.open(stored).ok().and_then(|opened| opened.refresh) {
+            Some(refresh) => providers.refresh(settings, &refresh, deadline).await,
+            None => Err(ProviderError::GrantRefused),
         };
         match refreshed {
             Ok(tokens) => {

@@ -80,7 +80,7 @@ impl From<AccessError> for ActError {
         match error {
             AccessError::NotLinked => Self::NotLinked,
             AccessError::Expired | AccessError::Platform(ProviderError::GrantRefused) => Self::LinkExpired,
-            AccessError::Busy => Self::Later { reason: error.to_string(), after: None },
+            AccessError::Busy | AccessError::NotConfigured => Self::Later { reason: error.to_string(), after: None },
             AccessError::Platform(ProviderError::Unavailable { ref reason, after }) => Self::Later { reason: reason.clone(), after },
             AccessError::Platform(ProviderError::ClientRefused(_) | ProviderError::Distrusted(_)) => Self::Refused(error.to_string()),
             AccessError::Store(error) => Self::Store(error),
