@@ -74,12 +74,26 @@ fn file(name: &str, headers: &HeaderMap, keep: HeaderValue) -> Option<Response> 
     Some(response)
 }
 
-/// Whether the client lists a coding with a quality above zero (RFC 9110, 12.5.3).
+/// Whether the client lists a coding with a weight above zero (RFC 9110, 12.5.3).
 fn accepts(accepted: &str, coding: &str) -> bool {
     accepted.split(',').any(|item| {
-        let (name, quality) = item.split_once(";q=").unwrap_or((item, "1"));
-        name.trim().eq_ignore_ascii_case(coding) && quality.trim().parse::<f32>().is_ok_and(|quality| quality > 0.0)
+        let (name, weight) = item.split_once(';').unwrap_or((item, "q=1"));
+        name.trim().eq_ignore_ascii_case(coding) && is_above_zero(weight.trim())
     })
+}
+
+/// Whether a weight is valid and above zero (RFC 9110, 12.4.2).
+fn is_above_zero(weight: &str) -> bool {
+    let Some(value) = weight.strip_prefix(['q', 'Q']).and_then(|rest| rest.strip_prefix('=')) else { return false };
+    let (whole, decimals) = value.split_once('.').unwrap_or((value, ""));
+    let is_zero = decimals.bytes().all(|digit| digit == b'0');
+    let is_valid = decimals.len() <= 3 && decimals.bytes().all(|digit| digit.is_ascii_digit());
+    is_valid
+        && match whole {
+            "0" => !is_zero,
+            "1" => is_zero,
+            _ => false,
+        }
 }
 
 /// The media type by file extension. Other files of the bundle, such as the manifest, are not served.
@@ -98,10 +112,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn refused_codings_are_not_accepted() {
-        assert!(accepts("gzip, deflate, br", "br"));
-        assert!(accepts("gzip;q=0.5, BR;q=1.0", "br"));
-        assert!(!accepts("br;q=0, gzip", "br"));
-        assert!(!accepts("", "gzip"));
+    fn a_coding_is_accepted_with_a_valid_weight_above_zero() {
+        for (accepted, is_accepted) in [
+            ("br", true),
+            ("gzip, deflate, br", true),
+            ("gzip;q=0.5, BR;q=1.0", true),
+            ("gzip ; q=0, br; q=1.0", true),
+            ("\tbr\t;\tq=0.001\t,gzip", true),
+            ("br;Q=1.000", true),
+            ("br;q=1.", true),
+            ("", false),
+            (",,", false),
+            ("gzip", false),
+            ("x-br", false),
+            ("br;q=0, gzip", false),
+            ("br; q=0.000", false),
+            ("br;q=0.", false),
+            // Not in the grammar.
+            ("br;q=0.0001", false),
+            ("br;q=1.001", false),
+            ("br;q=2", false),
+            ("br;q=.5", false),
+            ("br;q=1e0", false),
+            ("br;q=inf", false),
+            ("br;q=+1", false),
+            ("br;q = 1", false),
+            ("br;q", false),
+            ("br;q=", false),
+            ("br;level=9", false),
+        ] {
+            assert_eq!(accepts(accepted, "br"), is_accepted, "{accepted:?}");
+        }
     }
 }
