@@ -21,7 +21,7 @@ use crate::server::HangUp;
 
 /// Burst of events, in seconds of the permitted rate.
 const BURST: NonZeroU32 = NonZeroU32::new(2).expect("two is not zero");
-/// Flood factor: a socket is disconnected when the rate of its refused events exceeds this multiple of the permitted event rate.
+/// Flood factor: a socket is disconnected when its events above the permitted rate exceed this multiple of that rate.
 const FLOOD_FACTOR: NonZeroU32 = NonZeroU32::new(10).expect("ten is not zero");
 
 /// The identity with which a connection was admitted.
@@ -52,7 +52,8 @@ pub struct ConnectionState {
     pub events: Inbox,
     /// The rate limiter: events above its rate are refused.
     pub limiter: DefaultDirectRateLimiter,
-    /// The flood limiter, which counts refused events: a socket above its rate is disconnected.
+    /// The flood limiter, which counts the events that the rate limiter refuses: a socket above its rate is disconnected. Events that are
+    /// refused because the queue is full do not count: their rate is permitted.
     pub flood_limiter: DefaultDirectRateLimiter,
     tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
     /// Notified after each acknowledgement. The background work that an event started waits for that.
