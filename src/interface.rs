@@ -26,6 +26,8 @@ const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 /// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
+/// The code of the edge's other errors. No operation lists them: a response for any status would leave nothing to check.
+pub const EDGE_DEFAULT: &str = "edge_error";
 
 /// Collections in which POST creates a resource, and the path of that resource. The field `id` of the response is the `{id}` in the path.
 const CREATED: [(&str, &str); 4] = [
@@ -104,6 +106,9 @@ fn add_links(description: &mut Interface) {
 /// The completed description for clients of the edge: without the routes that the edge blocks, and with the edge's own problems.
 #[must_use]
 pub fn public(mut description: Interface) -> Interface {
+    let introduction = description.info.description.unwrap_or_default();
+    description.info.description =
+        Some(format!("{introduction} An error of the edge that no operation lists has the code `{EDGE_DEFAULT}`."));
     description.paths.paths.retain(|path, _| !INTERNAL.contains(&path.as_str()));
     for (_, operation) in description.paths.paths.values_mut().flat_map(operations_of) {
         add_responses(operation, EDGE.map(|(status, _)| status));

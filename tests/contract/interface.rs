@@ -141,7 +141,11 @@ fn responses_of_the_edge_itself_are_described() {
     let answers: BTreeMap<u16, String> = answers.filter(|(status, _)| *status != 404).collect();
     let expected: BTreeMap<u16, String> = interface::EDGE.map(|(status, code)| (status, code.to_owned())).into();
     assert_eq!(answers, expected);
+    let default = map.lines().find_map(|line| line.trim().strip_prefix("default ")).and_then(|rest| rest.split(' ').next());
+    assert_eq!(default, Some(interface::EDGE_DEFAULT));
     let described = described();
+    let introduction = described["info"]["description"].as_str().unwrap();
+    assert!(introduction.contains(&format!("`{}`", interface::EDGE_DEFAULT)), "{introduction}");
     for (name, operation) in operations(&described) {
         for status in expected.keys() {
             assert!(!operation["responses"][status.to_string()].is_null(), "{name} {status}");
