@@ -5,8 +5,9 @@ use super::catalogue::{Row, rows};
 const HEAD: &str = "# Metrics\n\n\
     Generated from `src/metrics/catalogue.rs` by `cargo xtask catalogue`; do not edit.\n\n\
     All metrics use base units. Every series of a closed label set exists at zero before its first event. `route` is a route\n\
-    template or `other`, `method` is a method that the route declares or `OTHER`, `status` is the three-digit status code. No label\n\
-    value ever comes from client text. Requests outside of declared operations (`other`, `OTHER`) are counted but have no histograms.\n\
+    template or `other`. `method` is a method that the route declares or `OTHER`; for the route `other`, it is any of\n\
+    GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, OTHER. `status` is the three-digit status code. No label value ever comes from\n\
+    client text. Requests outside of declared operations (`other`, `OTHER`) are counted but have no histograms.\n\
     There is no garbage collector: where Node services chart its pauses, use `process_heap_bytes` and\n\
     `runtime_scheduling_delay_seconds`.\n";
 
@@ -49,4 +50,15 @@ fn meaning(row: &Row) -> String {
     }
     let bounds: Vec<String> = row.buckets.iter().map(ToString::to_string).collect();
     format!("{}; buckets {}", row.help, bounds.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::HEAD;
+    use crate::metrics::http::METHODS;
+
+    #[test]
+    fn the_head_lists_every_method() {
+        assert!(HEAD.contains(&METHODS.join(", ")));
+    }
 }
