@@ -2,20 +2,48 @@
 //! give up the work for the fleet, wait until the edge notices, stop accepting, finish in-flight requests and disconnect Socket.IO
 //! clients, give up the logs, end jobs and tasks, release the cache lease, close the connections to Postgres.
 
-use tokio::signal::unix::{SignalKind, signal as listen};
+use std::io;
+
+use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
 /// Completes on SIGTERM or SIGINT. The call itself installs the handlers: if the first poll did, a signal before it would end the
 /// process abruptly.
 pub fn signal() -> impl Future<Output = ()> {
-    let signals = (listen(SignalKind::terminate()), listen(SignalKind::interrupt()));
-    async {
-        let (Ok(mut terminate), Ok(mut interrupt)) = signals else {
-            // The handlers could not be installed, so the default action of a signal ends the process.
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = terminate.recv() => tracing::info!("received SIGTERM; shutting down"),
-            _ = interrupt.recv() => tracing::info!("received SIGINT; shutting down"),
-        }
+    first(listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
+}
+
+async fn first(terminate: io::Result<Signal>, interrupt: io::Result<Signal>) {
+    tokio::select! {
+        () = received(terminate) => tracing::info!("received SIGTERM; shutting down"),
+        () = received(interrupt) => tracing::info!("received SIGINT; shutting down"),
+    }
+}
+
+/// Never completes if the handler could not be installed: the default action of the signal then ends the process.
+async fn received(signal: io::Result<Signal>) {
+    match signal {
+        Ok(mut signal) => _ = signal.recv().await,
+        Err(_) => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::process::{Command, id};
+
+    use super::*;
+
+    const SIGKILL: i32 = 9;
+
+    #[tokio::test]
+    async fn a_signal_is_received_even_if_the_other_handler_could_not_be_installed() {
+        let kill = || assert!(Command::new("kill").args(["-s", "USR1", &id().to_string()]).status().unwrap().success());
+        let (refused, installed) = (listen(SignalKind::from_raw(SIGKILL)), listen(SignalKind::user_defined1()));
+        assert!(refused.is_err());
+        kill();
+        first(refused, installed).await;
+        let (installed, refused) = (listen(SignalKind::user_defined1()), listen(SignalKind::from_raw(SIGKILL)));
+        kill();
+        first(installed, refused).await;
     }
 }
