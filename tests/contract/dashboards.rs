@@ -6,6 +6,7 @@
 mod causes;
 mod identity;
 mod layout;
+mod limits;
 mod links;
 mod load;
 mod panels;

@@ -25,16 +25,17 @@ const LONGER: &str = r#"operation="exec""#;
 
 /// A comparison of a histogram's quantile with a number.
 #[derive(Debug, PartialEq)]
-struct Threshold {
+pub struct Threshold {
     /// The name in the catalogue.
     metric: String,
-    expression: String,
+    /// The arguments of `histogram_quantile`.
+    pub expression: String,
     operator: String,
-    value: f64,
+    pub value: f64,
 }
 
 /// Every comparison of a quantile with a number in an expression.
-fn thresholds(expression: &str, catalogue: &Catalogue) -> Vec<Threshold> {
+pub fn thresholds(expression: &str, catalogue: &Catalogue) -> Vec<Threshold> {
     let starts = expression.match_indices("histogram_quantile(").map(|(at, found)| at + found.len());
     starts.filter_map(|start| threshold(&expression[start..], catalogue)).collect()
 }

@@ -8,7 +8,7 @@ use super::{finds, hold};
 use crate::files::{alerts, dashboards, items, texts_under};
 
 /// The base URL, unescaped and at the start of the link.
-const RUNBOOKS: &str = "${runbooks:raw}/";
+pub const RUNBOOKS: &str = "${runbooks:raw}/";
 
 /// The rest of a URL after a prefix, up to the next delimiter.
 fn after<'a>(url: &'a str, part: &str) -> Option<&'a str> {

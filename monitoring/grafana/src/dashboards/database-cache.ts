@@ -51,10 +51,10 @@ export const databaseCache = dashboard('database-cache', {
       }),
       stat({
         title: 'Statement p95',
-        description: '95 % of statements finish within this time. Good: below 50 ms; 1 s raises an alert.',
+        description: '95 % of statements finish within this time. Good: below 50 ms; 500 ms of one kind of statement raises an alert.',
         unit: 's',
         query: orZero(quantile(0.95, latency)),
-        limits: low(0.1, 1),
+        limits: low(0.1, 0.5),
         alert: 'SlowDatabaseQueries',
         movedBy: 'slow-database',
       }),
@@ -115,7 +115,8 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Latency of statements',
-        description: 'Duration of statements, without the wait for a connection. Good: p95 below 50 ms; 1 s raises an alert (dashed).',
+        description:
+          'Duration of statements, without the wait for a connection. Good: p95 below 50 ms; a p95 of 500 ms or a p99 of 1 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, latency)),
@@ -123,7 +124,7 @@ export const databaseCache = dashboard('database-cache', {
           p99: orZero(quantile(0.99, latency)),
         },
         colours: BY_QUANTILE,
-        limits: below(1),
+        limits: low(0.5, 1),
         alert: 'SlowDatabaseQueries',
         movedBy: 'slow-database',
       }),
@@ -146,10 +147,11 @@ export const databaseCache = dashboard('database-cache', {
       }),
       barGauge({
         title: 'Slowest tables',
-        description: 'p99 duration of statements by table over five minutes. Good: below 100 ms.',
+        description: 'p99 duration of statements by table over five minutes. Good: below 100 ms; 1 s of one kind of statement raises an alert.',
         unit: 's',
         query: { '{{table}}': orNone(top(10, 'max by (table) (table:db_query_duration_seconds:p99_rate5m)'), 'table') },
-        limits: low(0.1, 2),
+        limits: low(0.1, 1),
+        alert: 'SlowDatabaseQueries',
         movedBy: 'slow-database',
         width: 6,
       }),
@@ -184,7 +186,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       timeSeries({
         title: 'Wait for a connection',
-        description: 'How long requests wait for a connection. Good: almost nothing; 0.5 s raises an alert (dashed).',
+        description: 'How long requests wait for a connection. Good: almost nothing; a p99 of 0.5 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, ours('db_pool_wait_seconds'))),
@@ -313,10 +315,10 @@ export const databaseCache = dashboard('database-cache', {
         movedBy: 'traffic',
       }),
       timeSeries({
-        title: 'Latency p95 by command',
-        description: 'p95 duration of Redis commands by command. Good: a few milliseconds; 100 ms raises an alert (dashed).',
+        title: 'Latency p99 by command',
+        description: 'p99 duration of Redis commands by command. Good: a few milliseconds; 100 ms raises an alert (dashed).',
         unit: 's',
-        query: { '{{command}}': orNone(quantile(0.95, ours('redis_command_duration_seconds'), 'command'), 'command') },
+        query: { '{{command}}': orNone(quantile(0.99, ours('redis_command_duration_seconds'), 'command'), 'command') },
         limits: below(0.1),
         alert: 'RedisSlow',
         movedBy: 'slow-redis',

@@ -156,7 +156,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Latency',
-        description: 'Time from the arrival of a request to the end of its response. Good: p95 below 300 ms, p99 below 1 s (dashed).',
+        description: 'Time from the arrival of a request to the end of its response. Good: p95 below 300 ms; 1 s raises an alert (dashed).',
         unit: 's',
         query: {
           p50: orZero(quantile(0.5, requests('http_request_duration_seconds'))),
@@ -166,7 +166,7 @@ export const overview = dashboard('overview', {
         },
         colours: BY_QUANTILE,
         limits: low(0.3, 1),
-        alert: 'SlowResponseTime',
+        alert: 'HighAPILatency',
         more: 'api-performance',
         movedBy: 'slowness',
       }),
@@ -255,7 +255,7 @@ export const overview = dashboard('overview', {
       }),
       timeSeries({
         title: 'Memory',
-        description: "Resident memory of each replica. Good: flat, far below 460 MB, which is 90 % of the container's limit.",
+        description: "Resident memory of each replica. Good: flat, far below 460 MiB, which is 90 % of the container's limit.",
         unit: 'bytes',
         query: { '{{instance}}': memoryByReplica },
         limits: below(0.9 * 512 * 1024 * 1024),

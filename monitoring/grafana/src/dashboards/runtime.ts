@@ -200,7 +200,7 @@ export const runtime = dashboard('runtime', {
       }),
       timeSeries({
         title: 'Resident memory',
-        description: 'Resident memory of each replica. Good: flat, far below 460 MB.',
+        description: 'Resident memory of each replica. Good: flat, far below 460 MiB.',
         unit: 'bytes',
         query: { '{{instance}}': memoryByReplica },
         limits: below(0.9 * MEMORY_LIMIT),
