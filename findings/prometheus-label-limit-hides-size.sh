@@ -4,8 +4,9 @@
 # Expected: the automatic series `scrape_samples_scraped` and `scrape_samples_post_metric_relabeling` mean the same for every dropped
 #   scrape. The documentation says that a scrape which exceeds either limit "will be treated as failed", in the same words.
 # Actual: both targets expose 21 samples. Over `sample_limit: 20` the series report 21 and 21, so an alert can name the size as the cause.
-#   Over `label_limit: 3`, which the first sample exceeds, they stop at that sample: nothing after it is counted, and 0 is reported as
-#   left after relabelling. So an alert that finds dropped scrapes by their size misses this limit.
+#   Over `label_limit: 5`, which only the first sample exceeds (7 labels with its name, `job` and `instance`; the others have 4),
+#   they stop at that sample: nothing after it is counted, and 0 is reported as left after relabelling. So an alert that finds dropped
+#   scrapes by their size misses this limit.
 # Source: https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series and
 #   https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
 # Needs the package prometheus; installs it if it is missing and the script runs as root.
@@ -41,7 +42,7 @@ scrape_configs:
     sample_limit: 20
     static_configs: [{targets: ["127.0.0.1:$(cat "$work/port")"]}]
   - job_name: labels
-    label_limit: 3
+    label_limit: 5
     static_configs: [{targets: ["127.0.0.1:$(cat "$work/port")"]}]
 YML
 listen=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
