@@ -147,7 +147,8 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.exec(environment, script)).await
     }
 
-    /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`.
+    /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`. It ends at the time limit of short calls,
+    /// below the limit of `SlowDockerOperations` for scripts: `HighDockerFailureRate` reports terminals that open too slowly.
     ///
     /// # Errors
     /// A [`DriverError`].
