@@ -8,7 +8,7 @@ use anyhow::{Result, anyhow};
 
 const MAX_WORKERS: usize = 2;
 
-/// The results in the order of the items, or the first error.
+/// The results in the order of the items, or an error. After an error, no worker begins another item.
 pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync) -> Result<Vec<R>> {
     let next = AtomicUsize::new(0);
     let worker = || {
@@ -16,7 +16,8 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { return Ok(done) };
-            done.push((at, work(item)?));
+            let result = work(item).inspect_err(|_| next.store(items.len(), Ordering::Relaxed))?;
+            done.push((at, result));
         }
     };
     let workers = thread::available_parallelism().map_or(1, NonZero::get).min(MAX_WORKERS);
@@ -34,8 +35,13 @@ pub fn each<T: Sync, R: Send>(items: &[T], work: impl Fn(&T) -> Result<R> + Sync
 
 #[cfg(test)]
 mod tests {
+    use std::cell::RefCell;
+    use std::sync::Mutex;
+    use std::sync::mpsc::{Sender, channel};
+
+    use anyhow::bail;
+
     use super::*;
-    use anyhow::ensure;
 
     #[test]
     fn results_keep_the_order_of_the_items() {
@@ -45,10 +51,21 @@ mod tests {
 
     #[test]
     fn an_error_stops_the_pool() {
+        thread_local!(static UNTIL_THE_END: RefCell<Option<Sender<()>>> = const { RefCell::new(None) });
+        let (sender, receiver) = channel();
+        let (sender, receiver) = (Mutex::new(Some(sender)), Mutex::new(receiver));
+        let begun = AtomicUsize::new(0);
         let result = each(&[1, 2, 3], |number| {
-            ensure!(*number < 3, "three");
+            begun.fetch_add(1, Ordering::Relaxed);
+            if *number == 1 {
+                UNTIL_THE_END.set(sender.lock().unwrap().take());
+                bail!("one");
+            }
+            // Fails when the thread of the first item has ended.
+            receiver.lock().unwrap().recv().unwrap_err();
             Ok(())
         });
-        assert_eq!(result.unwrap_err().to_string(), "three");
+        assert_eq!(result.unwrap_err().to_string(), "one");
+        assert!(begun.into_inner() < 3);
     }
 }
