@@ -31,7 +31,7 @@ pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
 const CLIENTS: usize = 8;
 /// Maximum number of attempts at a request under the same key.
 const TRIES: usize = 20;
-/// Pause after a request without a response.
+/// Pause after a request without a response, or whose first attempt is still running.
 const NAP: Duration = Duration::from_millis(50);
 /// Number of clients that read a log during the proof.
 const READERS: u64 = 9;
@@ -134,7 +134,10 @@ fn client(edge: &str, token: &str, number: usize, stop: &AtomicBool) -> Load {
                     break;
                 }
                 // The replica that did not respond is still working on the first request under this key.
-                Ok(answer) if answer.status == 409 => load.answered += 1,
+                Ok(answer) if answer.status == 409 => {
+                    load.answered += 1;
+                    thread::sleep(NAP);
+                }
                 Ok(answer) => load.failures.push(failure("POST", &answer)),
                 Err(error) => load.unanswered("POST", &error),
             }
