@@ -28,7 +28,7 @@ impl Account {
     pub fn new(name: Option<&str>, email: Option<&str>) -> Result<Self, &'static str> {
         let name = name.unwrap_or("ada").trim().to_owned();
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
-            return Err("account must have 1 to 64 characters");
+            return Err("account must have 1 to 64 characters, none of them a control character");
         }
         let email = email.map_or_else(|| format!("{name}@example.com"), |email| email.trim().to_owned());
         let has_form = email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -75,5 +75,21 @@ impl Account {
             }
             path
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_names_the_violated_constraint() {
+        let name = |name: &str| Account::new(Some(name), None).map(|account| account.name);
+        assert_eq!(name(" Zoë🦀 "), Ok("Zoë🦀".to_owned()));
+        for (refused, constraint) in
+            [(" ", "1 to 64 characters"), (&*"x".repeat(65), "1 to 64 characters"), ("a\u{7}da", "control character")]
+        {
+            assert!(name(refused).unwrap_err().contains(constraint), "{refused:?}");
+        }
     }
 }
