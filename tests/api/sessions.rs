@@ -86,6 +86,23 @@ async fn a_session_ends_in_the_middle_of_being_cached() {
 }
 
 #[tokio::test]
+async fn a_cached_session_of_a_missing_account_is_refused_and_counted() {
+    let app = TestApp::start().await;
+    let ada = app.user("ada").await;
+    app.me(&ada.token).await.expect(200);
+    app.stores.execute("DELETE FROM users").await;
+    let mut redis = app.stores.redis().await;
+    let pattern = format!("{}:cache:user:*", app.stores.prefix());
+    let keys: Vec<String> = redis::cmd("KEYS").arg(pattern).query_async(&mut redis).await.unwrap();
+    assert_eq!(redis::cmd("DEL").arg(keys).query_async::<u64>(&mut redis).await.unwrap(), 1);
+    let before = app.settled().await;
+    app.me(&ada.token).await.problem(401, "invalid_token");
+    let after = app.settled().await;
+    assert_eq!(after.since(&before, "cache_hits_total", &[("cache_type", "session")]), 1.0);
+    assert_eq!(after.since(&before, "auth_attempts_total", &[("method", "token"), ("status", "failure")]), 1.0);
+}
+
+#[tokio::test]
 async fn forged_malformed_and_truncated_tokens_are_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;

@@ -272,7 +272,10 @@ impl Accounts {
             return Err(AccountError::InvalidToken);
         };
         let load = async || store::user(&mut db.acquire().await?, session.user_id).await;
-        let user = cache.found_or_load(user, load).await?.ok_or(AccountError::InvalidToken)?;
+        let Some(user) = cache.found_or_load(user, load).await? else {
+            events::token_refused(metrics);
+            return Err(AccountError::InvalidToken);
+        };
         events::token_accepted(metrics);
         Ok((session, user))
     }
