@@ -1,19 +1,26 @@
-// Tests the thresholds of the profile `demo` with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do
-// nothing at all; the others count a journey. k6 must fail the run, with exit code 99; `cargo xtask load --gate` checks
-// that it fails.
+// Tests the thresholds of a profile with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do nothing at all;
+// the others count a journey. k6 rejects such a run, because the thresholds have no samples; `cargo xtask load --gate` checks that it does.
 //
-//   k6 run --env IDLE=editors load/empty.js
+//   k6 run --env PROFILE=demo --env IDLE=editors load/empty.js
 
 import exec from 'k6/execution';
 
 import { options as demo } from './demo.js';
 import { journey } from './lib/journey.js';
+import { options as overload } from './overload.js';
+import { options as peak } from './peak.js';
+import { options as seed } from './seed.js';
+import { options as smoke } from './smoke.js';
+import { options as soak } from './soak.js';
+import { options as spike } from './spike.js';
 
+const profiles = { demo, overload, peak, seed, smoke, soak, spike };
+const tested = profiles[__ENV.PROFILE || 'demo'];
 const IDLE = (__ENV.IDLE || '').split(',');
 
 const once = { exec: 'pretend', executor: 'shared-iterations', vus: 1, iterations: 1 };
 
-export const options = { ...demo, scenarios: Object.fromEntries(Object.keys(demo.scenarios).map((name) => [name, once])) };
+export const options = { ...tested, scenarios: Object.fromEntries(Object.keys(tested.scenarios).map((name) => [name, once])) };
 
 const counted = journey(() => {});
 

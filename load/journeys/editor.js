@@ -1,10 +1,13 @@
-// A client that keeps changing the shared project, so that listeners receive events.
+// A client that keeps changing the shared projects, so that listeners receive events.
+
+import exec from 'k6/execution';
 
 import { program } from '../lib/http.js';
 import { journey } from '../lib/journey.js';
 import { changeProject } from '../lib/projects.js';
 
 /** Makes one change. */
-export const editor = journey(({ token, project }) => {
+export const editor = journey(({ targets }) => {
+  const { token, project } = targets[exec.scenario.iterationInTest % targets.length];
   changeProject(program(token), project, `Changed at ${new Date().toISOString()}`);
 });

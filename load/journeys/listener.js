@@ -2,6 +2,7 @@
 // it checks that no event was missed or duplicated.
 
 import { check, sleep } from 'k6';
+import exec from 'k6/execution';
 
 import { program } from '../lib/http.js';
 import { journey } from '../lib/journey.js';
@@ -16,12 +17,13 @@ const RECONNECT_DELAY_SECONDS = 0.5;
 /** Time for the last events to arrive. */
 const LAST_EVENTS_MS = 1_500;
 
-/** Listens for `DURATION_MS`. Connects again whenever the connection ends earlier. */
-export const listener = journey((stage) => {
+/** Listens for `DURATION_MS`, over as many connections as that takes. */
+export const listener = journey(({ targets }) => {
+  const target = targets[exec.scenario.iterationInTest % targets.length];
   const ends = Date.now() + DURATION_MS;
   const lines = new Sequence();
   do {
-    listen(stage, ends, lines);
+    listen(target, ends, lines);
     sleep(RECONNECT_DELAY_SECONDS);
   } while (Date.now() < ends);
   lines.judge('every log line arrives once');

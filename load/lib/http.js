@@ -16,6 +16,9 @@ const fast = new Counter('requests_fast');
 /** Latency objective in milliseconds: `requests-latency` in monitoring/slo.yml. */
 const LATENCY_OBJECTIVE = 300;
 
+/** The operations that this virtual user has requested, such as `GET /api/projects`. */
+export const requested = new Set();
+
 const TIMEOUT = '15s';
 
 /** A browser: only the cookies of this iteration identify it. */
@@ -35,6 +38,7 @@ export function call(method, route, { at = {}, query = '', body, headers = {}, w
   const path = route.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(at[name]));
   const json = body === undefined ? {} : { 'content-type': 'application/json' };
   const answer = send(method, `${EDGE}${path}${query}`, body === undefined ? null : JSON.stringify(body), { ...json, ...headers }, wanted);
+  requested.add(`${method} ${route}`);
   requests.add(1, { method, route, status: String(answer.status) });
   seconds.add(answer.timings.duration / 1000, { method, route });
   fast.add(answer.timings.duration <= LATENCY_OBJECTIVE ? 1 : 0, { method, route });

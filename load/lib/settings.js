@@ -1,11 +1,43 @@
 // Settings of a run: environment variables that `k6 run --env NAME=value` passes to the script.
 
 /** Address of the edge. */
-export const EDGE = __ENV.EDGE || 'http://localhost:8080';
-
-/** Time during which journeys start. Running journeys may finish after it. */
-export const DURATION = __ENV.DURATION || '5m';
+export const EDGE = nearby(__ENV.EDGE || 'http://localhost:8080');
 
 /** Address at which the load reaches the simulated platforms; empty for the address in the service's redirects. Within Compose, the two
  *  differ. */
 export const SIMULATOR = __ENV.SIMULATOR || '';
+
+/** How long new journeys start, in seconds; running ones then finish. */
+export function duration(usual) {
+  return seconds(__ENV.DURATION || usual);
+}
+
+/** Requests per second of the profiles whose main traffic has a rate. */
+export function rate(usual) {
+  const given = Number(__ENV.RATE || usual);
+  if (!(given > 0)) {
+    throw new Error('RATE must be a number of requests per second, such as 200');
+  }
+  return given;
+}
+
+/** The address, if it is on this machine or names a container: load must never reach a service of third parties. */
+function nearby(url) {
+  const [, host] = url.match(/^https?:\/\/(\[[0-9a-f:]+\]|[\w.-]+)(?::\d+)?$/) || [];
+  const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
+  const container = /^[a-z][\w-]*$/;
+  if (!loopback.test(host) && !container.test(host)) {
+    throw new Error(`EDGE must be an address of this machine or the name of a container, not ${url}`);
+  }
+  return url;
+}
+
+/** A duration such as 500ms, 90s, 1m30s or 2h, in seconds. */
+function seconds(text) {
+  const units = { ms: 0.001, s: 1, m: 60, h: 3600 };
+  const parts = [...text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h)/g)];
+  if (parts.length === 0 || parts.map(([part]) => part).join('') !== text) {
+    throw new Error(`DURATION must be a duration such as 90s, 5m or 2h, not ${text}`);
+  }
+  return parts.reduce((sum, [, number, unit]) => sum + Number(number) * units[unit], 0);
+}

@@ -9,27 +9,45 @@ import { browser } from './http.js';
 import { linkedAccounts, unlink } from './platforms.js';
 import { createProject, deleteProject, ownProjects, publish } from './projects.js';
 
-/** Creates the fixtures for `size` users. */
-export function setUp(size) {
+/** Number of shared accounts. Fewer builders, and fewer announcers, run concurrently, so that two journeys of one kind never use the same
+ * account. */
+const ACCOUNTS = 8;
+
+/**
+ * Creates the fixtures. Listeners are spread over the accounts of `hosts`, because the service limits the sockets of one account;
+ * `readers` of the users have a session and a project, for visits.
+ */
+export function setUp({ hosts = 1, readers = 0 } = {}) {
   const run = crypto.randomUUID().slice(0, 8);
-  const people = Array.from({ length: size }, (_, number) => register(`load-${run}-${number}@example.org`));
-  const host = register(`load-${run}-host@example.org`);
-  const token = logIn(browser, host);
+  const people = Array.from({ length: ACCOUNTS }, (_, number) => register(`load-${run}-${number}@example.org`));
+  const owners = Array.from({ length: hosts }, (_, number) => register(`load-${run}-host-${number}@example.org`));
+  const targets = owners.map(target);
+  // Signed in as the last owner.
   const exhibit = publish(browser, createProject(browser, 'On show').id);
-  const project = createProject(browser, 'Ever changing').id;
-  const environment = createEnvironment(browser, createProject(browser, 'Up and running').id);
-  awaitStatus(environment, 'stopped');
-  operate(browser, environment, 'start');
-  awaitStatus(environment, 'running');
-  return { people, host, token, exhibit, project, environment };
+  return { people, owners, exhibit, targets, readers: people.slice(0, readers).map(reader) };
 }
 
-/** Deletes the fixtures, and the data that interrupted journeys left. */
-export function tearDown({ people, host }) {
-  for (const person of [...people, host]) {
+/** Deletes the fixtures, and the remains of interrupted journeys. */
+export function tearDown({ people, owners }) {
+  for (const person of [...people, ...owners]) {
     logIn(browser, person);
     ownProjects(browser).forEach(({ id }) => deleteProject(browser, id));
     linkedAccounts().forEach(({ id }) => unlink(browser, id));
     browser.call('POST', '/api/auth/logout-all', { wanted: [204] });
   }
+}
+
+function target(owner) {
+  const token = logIn(browser, owner);
+  const project = createProject(browser, 'Ever changing').id;
+  const environment = createEnvironment(browser, createProject(browser, 'Up and running').id);
+  awaitStatus(environment, 'stopped');
+  operate(browser, environment, 'start');
+  awaitStatus(environment, 'running');
+  return { token, project, environment };
+}
+
+function reader(person) {
+  const token = logIn(browser, person);
+  return { token, project: createProject(browser, 'A good read').id };
 }

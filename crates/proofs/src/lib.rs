@@ -8,7 +8,7 @@
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //!
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `snippets` reads the commands that documents show.
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`; `snippets` reads the commands that documents show.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -25,6 +25,7 @@ pub mod load;
 pub mod notifications;
 pub mod panels;
 pub mod peers;
+mod prometheus;
 pub mod prose;
 pub mod roll;
 pub mod smoke;

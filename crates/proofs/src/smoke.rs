@@ -1,7 +1,7 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every Prometheus target
-//! reached, the commands of the documents, killed stores restarted, `down`, no process left. It uses a folder of its own and leaves a
-//! developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents, `smoke/restarts` the stores, and
-//! `smoke/production` the same proof behind a host name.
+//! reached, the commands of the documents, a load of every operation, killed stores restarted, `down`, no process left. It uses a folder of
+//! its own and leaves a developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents,
+//! `smoke/restarts` the stores, and `smoke/production` the same proof behind a host name.
 
 mod answers;
 mod platforms;
@@ -21,13 +21,15 @@ use devstack::ports::{MAX_REPLICAS, Port, Ports};
 use devstack::process::{capture_ok, last_lines, own_program, task, wait_until};
 use devstack::report::{Outcome, Report};
 use devstack::stack::{self, all_up};
-use devstack::tools::{CURL, JQ, Tool};
+use devstack::tools::{CURL, JQ, K6, Tool};
 use serde_json::{Value, json};
 
 use answers::{OPERATION_LIMIT, expect};
 
+use crate::load::{Profile, all_thresholds};
+
 /// The tools needed in addition to those of a stack.
-pub const PROGRAMS: [&Tool; 2] = [&CURL, &JQ];
+pub const PROGRAMS: [&Tool; 3] = [&CURL, &JQ, &K6];
 
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
@@ -45,6 +47,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     use_it(report, &ports)?;
     report.step("links in a mail open", || links(&ports))?;
     report.step("commands and programs in the documents", snippets::all)?;
+    loads(report, &ports.page(Port::Edge)?)?;
     report.step("Redis and Postgres are restarted when they end", || restarts::all(&ports))?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {
@@ -65,6 +68,15 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     report.step("sign in, link, publish, announce", || platforms::journey(&edge, &simulator))?;
     report.step("every replica is reached", || spread(&edge))?;
     report.step("every target is UP", || all_up(&prometheus))
+}
+
+/// The load `smoke`, which requests every operation of the API.
+fn loads(report: &mut Report, edge: &str) -> Result<()> {
+    report.step("load: every operation", || {
+        let folder = paths::temporary("load-smoke")?;
+        let summary = all_thresholds(edge, Profile::Smoke, folder.path())?;
+        Ok(Outcome::passed().with_note(format!("{} requests", summary.requests)))
+    })
 }
 
 /// A stack in the background that is always stopped in the end.

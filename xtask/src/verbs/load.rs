@@ -1,4 +1,4 @@
-//! `cargo xtask load`: k6 through the edge, on the running stack of `up` or else on one of its own. The journeys are in `load/`.
+//! `cargo xtask load`: k6 through the edge, on a given stack, that of `up`, or one of its own. The profiles are scripts in `load/`.
 
 use std::time::Duration;
 
@@ -6,28 +6,16 @@ use anyhow::{Result, ensure};
 use devstack::report::Report;
 use devstack::speed;
 use devstack::tools::{K6, require};
+use proofs::load::Profile;
 use proofs::load::proof::{self, Options};
+use proofs::load::target::{Choice, nearby};
 
 /// In a shorter run, some journeys do not even begin.
 const SHORTEST: Duration = Duration::from_secs(30);
 
-/// The load profiles.
-#[derive(Clone, Copy, clap::ValueEnum)]
-enum Profile {
-    /// The whole journey at a gentle pace.
-    Demo,
-}
-
-impl Profile {
-    /// The name of the script.
-    fn name(self) -> &'static str {
-        match self {
-            Self::Demo => "demo",
-        }
-    }
-}
-
 /// Put load on the service, through the edge.
+///
+/// docs/LOAD.md says which profile answers which question. The report is in target/proofs/.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.
@@ -36,9 +24,18 @@ pub struct Args {
     /// Which load profile to run.
     #[arg(long, value_enum, default_value_t = Profile::Demo)]
     profile: Profile,
-    /// How long to run, such as 90s, 5m or 2h.
-    #[arg(long, default_value = "5m", value_parser = duration)]
-    duration: Duration,
+    /// How long to run, such as 90s, 5m or 2h (default: the profile's usual duration).
+    #[arg(long, value_parser = duration)]
+    duration: Option<Duration>,
+    /// Requests per second, instead of the profile's own; for `overload`, instead of ten times the last knee.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rate: Option<u32>,
+    /// The edge of a running stack, such as `http://localhost:8080`.
+    #[arg(long, value_parser = nearby)]
+    edge: Option<String>,
+    /// Build the application with optimisations, if a stack is started for the load.
+    #[arg(long)]
+    release: bool,
     /// Fail when a threshold is not met.
     #[arg(long)]
     gate: bool,
@@ -48,8 +45,9 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&K6], args.install)?;
     let mut report = Report::new("load");
-    let Args { duration, gate, install, .. } = *args;
-    proof::add(&mut report, &Options { profile: args.profile.name(), duration, gate, install })?;
+    let Args { profile, duration, rate, gate, install, release, .. } = *args;
+    let target = Choice { edge: args.edge.as_deref(), release, install };
+    proof::add(&mut report, &Options { profile, duration, rate, gate, target })?;
     report.finish()
 }
 
@@ -61,7 +59,20 @@ fn duration(text: &str) -> Result<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
     use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        _args: Args,
+    }
+
+    fn refusal(args: &[&str]) -> String {
+        let line = Line::try_parse_from(["load"].iter().chain(args));
+        line.err().map(|error| error.to_string()).unwrap_or_default()
+    }
 
     #[test]
     fn a_duration_is_long_enough_for_every_journey() {
@@ -69,5 +80,15 @@ mod tests {
         for wrong in ["29s", "5", "soon", ""] {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn bad_input_is_refused_with_the_reason() {
+        assert_eq!(refusal(&["--profile", "seed", "--release", "--gate"]), "");
+        let unknown = refusal(&["--profile", "sprint"]);
+        assert!(unknown.contains("invalid value 'sprint'") && unknown.contains("overload"), "{unknown}");
+        let elsewhere = refusal(&["--edge", "http://example.org"]);
+        assert!(elsewhere.contains("must be an address of this machine, or the name of a container"), "{elsewhere}");
+        assert!(refusal(&["--rate", "0"]).contains("0 is not in 1..=100000"));
     }
 }

@@ -15,7 +15,7 @@ use rustix::process::Signal;
 
 use super::test_stack::TestStack;
 use super::{Drill, document, run, schedule, watch};
-use crate::load::Load;
+use crate::load::{Load, Plan, Profile};
 
 /// The tools that a drill needs.
 #[must_use]
@@ -110,7 +110,9 @@ fn run_all(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form,
 /// The load that runs during drills.
 pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
     let prometheus = test.url(Port::Prometheus)?;
-    Load::start(&test.stack.edge()?, Some(&prometheus), "demo", duration, &test.folder().join("load"))
+    let (edge, summary) = (test.stack.edge()?, test.folder().join("load"));
+    let prometheus = Some(&*prometheus);
+    Load::start(&Plan { edge: &edge, prometheus, profile: Profile::Demo, duration, rate: None, summary: &summary, page: None })
 }
 
 /// Proves that the alert that always fires notifies its receiver repeatedly, and stops doing so while nobody sends it.

@@ -5,16 +5,17 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Result, ensure};
 use devstack::cargo;
 use devstack::form::Form;
-use devstack::http::{Answer, Client, encoded, get, send};
+use devstack::http::{Answer, Client, get, send};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Port, Ports};
 use devstack::process::wait_until;
 use devstack::stack::{Plan, Stack};
 use serde_json::{Value, json};
 
+use crate::prometheus;
 use crate::users::sign_up;
 
 /// Lifetime of a fault in seconds, in case a drill is aborted before it removes its fault.
@@ -155,11 +156,7 @@ impl TestStack {
 
     /// The results of an instant query, as Prometheus writes them.
     pub fn query(&self, query: &str) -> Result<Vec<Value>> {
-        let mut answer = self.prometheus(&format!("/api/v1/query?query={}", encoded(query)))?;
-        match answer["data"]["result"].take() {
-            Value::Array(results) => Ok(results),
-            _ => bail!("{query}: {answer}"),
-        }
+        prometheus::query(&self.url(Port::Prometheus)?, query)
     }
 
     /// Waits until Prometheus has samples of a series that are older than `age`. `age` is a duration of production: it is divided by the

@@ -1,94 +1,91 @@
-//! The load as a proof: on the running stack of `up` or else on one of its own, with the results of every scenario.
+//! The load as a proof: a profile on a running stack, with the results of every scenario, the gates, and a page with graphs.
 
-use std::time::Duration;
+use std::fs;
+use std::time::{Duration, Instant};
 
-use anyhow::Result;
-use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use anyhow::{Context, Result, ensure};
+use devstack::paths;
 use devstack::report::{Outcome, Report};
-use devstack::stack::{self, PROGRAMS, Plan, Stack, fixed_ports};
-use devstack::tools::require;
-use devstack::{cargo, paths};
-use tempfile::TempDir;
 
-use super::{Load, Summary, refuses_idle_scenarios};
+use super::idle::refuses_idle_scenarios;
+use super::progress::Progress;
+use super::target::{Choice, Target};
+use super::{Load, Plan, Profile, Summary, gates, knee};
 
 /// The load to run.
-pub struct Options {
-    /// The name of a script in `load/`.
-    pub profile: &'static str,
-    /// Duration of the load.
-    pub duration: Duration,
-    /// Whether the proof fails when a threshold is not met.
+pub struct Options<'a> {
+    /// Its profile.
+    pub profile: Profile,
+    /// How long it lasts; by default as long as the profile.
+    pub duration: Option<Duration>,
+    /// Requests per second, instead of the profile's own.
+    pub rate: Option<u32>,
+    /// Whether the proof fails when a threshold or a gate is not met.
     pub gate: bool,
-    /// Whether missing tools of a stack may be installed.
-    pub install: bool,
+    /// Where it runs.
+    pub target: Choice<'a>,
 }
 
 /// Adds the load and the results of its scenarios to a report.
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
-    let Options { profile, duration, gate, install } = *options;
+    let Options { profile, gate, .. } = *options;
+    let duration = options.duration.unwrap_or_else(|| profile.lasts());
+    let rate = match (profile, options.rate) {
+        (Profile::Overload, None) => Some(knee::overload()?),
+        (_, rate) => rate,
+    };
     if gate {
         report.step("the gate rejects a run in which no journey completes", || {
             let folder = paths::temporary("load-gate")?;
-            let scenarios = refuses_idle_scenarios(folder.path())?;
+            let scenarios = refuses_idle_scenarios(profile, folder.path())?;
             Ok(Outcome::passed().with_note(format!("{scenarios} scenarios")))
         })?;
     }
     let mut target = None;
     report.step("a stack for the load", || {
-        let (found, note) = Target::find(install)?;
+        let (found, note) = Target::find(&options.target)?;
         target = Some(found);
         Ok(Outcome::passed().with_note(note))
     })?;
     let Some(target) = target else { return Ok(()) };
-    let mut summary = None;
-    report.step(format!("{profile} for {} s", duration.as_secs()), || {
-        let written = paths::proofs().join("load-k6.json");
-        let load = Load::start(&target.edge, Some(&target.prometheus), profile, duration, &written)?;
-        let result = load.finish()?;
-        let outcome = Outcome::from(result.requests > 0.0).with_note(figures(&result));
-        summary = Some(result);
-        Ok(outcome)
-    })?;
-    drop(target.own);
-    if let Some(summary) = summary {
-        judge(report, &summary, gate)?;
+    let summary = run(report, &target, profile, duration, rate)?;
+    let Some((summary, took)) = summary else { return Ok(()) };
+    judge(report, &summary, profile, gate)?;
+    if gate {
+        gates::add(report, profile.gates(), &target.prometheus, took)?;
     }
+    drop(target.own);
     Ok(())
 }
 
-/// The target of the load.
-struct Target {
-    edge: String,
-    prometheus: String,
-    /// The stack started for the load; it stops when this value is dropped.
-    own: Option<(Stack, TempDir)>,
-}
-
-impl Target {
-    /// Finds the stack of `up` or starts a new one; also returns which of them.
-    fn find(install: bool) -> Result<(Self, &'static str)> {
-        if stack::SLOT.ready_text()?.is_some() {
-            return Ok((Self::at(&fixed_ports(MAX_REPLICAS)?)?, "that of `up`"));
-        }
-        require(&PROGRAMS, install)?;
-        cargo::build(false, install)?;
-        let folder = paths::temporary("load")?;
-        let stack = Stack::start(Plan {
-            folder: folder.path().to_owned(),
-            ports: Ports::any(MAX_REPLICAS)?,
-            replicas: MAX_REPLICAS,
-            binary: cargo::binary(false),
-            engine: None,
-            settings: Vec::new(),
-        })?;
-        let target = Self::at(stack.ports())?;
-        Ok((Self { own: Some((stack, folder)), ..target }, "started for it"))
-    }
-
-    fn at(ports: &Ports) -> Result<Self> {
-        Ok(Self { edge: ports.url(Port::Edge)?, prometheus: ports.url(Port::Prometheus)?, own: None })
-    }
+/// Runs it; returns the summary and how long it took.
+fn run(
+    report: &mut Report,
+    target: &Target,
+    profile: Profile,
+    duration: Duration,
+    rate: Option<u32>,
+) -> Result<Option<(Summary, Duration)>> {
+    let file = |name: &str| paths::proofs().join(format!("load-{}{name}", profile.name()));
+    let page = file(".html");
+    let mut result = None;
+    report.step(format!("{} for {} s", profile.name(), duration.as_secs()), || {
+        let (edge, prometheus) = (&*target.edge, &*target.prometheus);
+        let began = Instant::now();
+        let summary = file("-k6.json");
+        let plan = Plan { edge, prometheus: Some(prometheus), profile, duration, rate, summary: &summary, page: Some(&page) };
+        let mut progress = Progress::new(prometheus);
+        let summary = Load::start(&plan)?.finish(|| progress.tick())?;
+        let outcome = Outcome::from(summary.requests > 0.0).with_note(figures(&summary));
+        result = Some((summary, began.elapsed()));
+        Ok(outcome)
+    })?;
+    report.step("a page with graphs", || {
+        let size = fs::metadata(&page).with_context(|| format!("k6 left no {}", page.display()))?.len();
+        ensure!(size > 0, "{} is empty", page.display());
+        Ok(Outcome::passed().with_note(page.display().to_string()))
+    })?;
+    Ok(result)
 }
 
 fn figures(summary: &Summary) -> String {
@@ -101,11 +98,15 @@ fn figures(summary: &Summary) -> String {
     )
 }
 
-/// Reports the result of every scenario; with the gate, also whether every threshold was met.
-fn judge(report: &mut Report, summary: &Summary, gate: bool) -> Result<()> {
+/// Reports the result of every scenario; with the gate, also whether every threshold was met. A peak ends by breaking one: it has a knee
+/// instead.
+fn judge(report: &mut Report, summary: &Summary, profile: Profile, gate: bool) -> Result<()> {
     for (scenario, journeys) in &summary.journeys {
         let note = format!("{} done, {} failed", journeys.done, journeys.failed);
         report.step(scenario, || Ok(Outcome::from(journeys.done > 0.0).with_note(note)))?;
+    }
+    if profile == Profile::Peak {
+        return report.step("the knee", || knee::keep(&paths::proofs().join("k6.log")));
     }
     if gate {
         report.step("there are thresholds", || Ok(Outcome::from(!summary.thresholds.is_empty())))?;

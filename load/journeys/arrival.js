@@ -1,0 +1,42 @@
+// One request that an overloaded service may refuse: with 503 and the time after which to try again. Its own metrics separate accepted
+// requests from shed ones, and both from failures.
+
+import exec from 'k6/execution';
+import { Counter, Rate, Trend } from 'k6/metrics';
+
+import { program } from '../lib/http.js';
+
+/** Requests that were answered: the goodput. */
+const accepted = new Counter('accepted');
+const acceptedDuration = new Trend('accepted_duration', true);
+/** Requests that were refused early. */
+const shed = new Counter('shed');
+/** Share of requests with neither outcome: no response, another status, or a 503 without `Retry-After`. */
+const broken = new Rate('broken');
+
+/** Sends it and counts its outcome. */
+export function arrival({ readers, exhibit }) {
+  const number = exec.scenario.iterationInTest;
+  const { token, project } = readers[number % readers.length];
+  const requests = [
+    ['/api/auth/me', {}],
+    ['/api/projects/{id}', { id: project }],
+    ['/api/showcase/{slug}', { slug: exhibit }],
+    ['/api/projects', {}],
+  ];
+  const [route, at] = requests[number % requests.length];
+  let answer = null;
+  try {
+    answer = program(token).call('GET', route, { at, wanted: [200, 503] });
+  } catch {
+    // Counted below: ten thousand messages per second would measure the terminal.
+  }
+  const refused = answer?.status === 503 && answer.headers['Retry-After'] !== undefined;
+  broken.add(answer?.status !== 200 && !refused);
+  if (answer?.status === 200) {
+    accepted.add(1);
+    acceptedDuration.add(answer.timings.duration);
+  } else if (refused) {
+    shed.add(1);
+  }
+}

@@ -1,0 +1,32 @@
+// A client that holds one socket, sends pings and sends no other request, so that it depends on nothing but its connection.
+
+import { check } from 'k6';
+import { Counter } from 'k6/metrics';
+
+import { journey } from '../lib/journey.js';
+import { hold } from '../lib/socket.js';
+
+const LIFE_MS = 10_000;
+const PING_EVERY_MS = 2_000;
+
+/** Connections that ended before their client closed them. */
+const lost = new Counter('sockets_lost');
+
+/** Stays for `LIFE_MS`; a connection that ends earlier has failed. */
+export const guest = journey(({ targets: [{ token }] }) => {
+  let stayed = false;
+  hold(token, {
+    connected: (socket) => {
+      socket.every(PING_EVERY_MS, () => socket.say('ping', { at: Date.now() }, () => {}));
+      socket.after(LIFE_MS, () => {
+        stayed = true;
+        socket.close();
+      });
+    },
+    refused: () => {},
+  });
+  lost.add(stayed ? 0 : 1);
+  if (!check(stayed, { 'the connection stays': (value) => value })) {
+    throw new Error('the connection ended early');
+  }
+});

@@ -1,0 +1,123 @@
+// A user who does everything once: every operation of the API, every page. The profile `smoke` checks that none is missing.
+
+import exec from 'k6/execution';
+
+import { logIn, logOut, lookAround, register } from '../lib/accounts.js';
+import { attach, awaitStatus, createEnvironment, deleteEnvironment, install, operate, readLog } from '../lib/environments.js';
+import { browser, newKey } from '../lib/http.js';
+import { journey } from '../lib/journey.js';
+import { open } from '../lib/pages.js';
+import { authorise, linkedAccounts, unlink } from '../lib/platforms.js';
+import { announce, awaitDelivery, readInsights } from '../lib/posts.js';
+import { changeProject, createProject, deleteProject, publish, unpublish } from '../lib/projects.js';
+
+const PLATFORM = 'mastodon';
+const EXTENSION = 'shell-prompt';
+/** Fault injection may be off, and this user is no admin. */
+const REFUSED = [403, 404];
+
+/** Leaves nothing behind but an account. */
+export const tour = journey(({ people }) => {
+  const email = people[exec.scenario.iterationInTest % people.length];
+  withoutAccount();
+  signIn(email);
+  const project = createProject(browser, 'Once around').id;
+  try {
+    share(project);
+    build(project);
+    goPublic(project, email);
+  } finally {
+    deleteProject(browser, project);
+  }
+  faults();
+  signOut(email);
+});
+
+function read(route, at = {}, query = '') {
+  return browser.call('GET', route, { at, query });
+}
+
+function withoutAccount() {
+  ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/extensions', '/api/oauth/platforms'].forEach((route) => read(route));
+  ['/', '/about', '/projects'].forEach((page) => open(page).leave());
+}
+
+function signIn(email) {
+  const login = open('/login');
+  register(`load-tour-${crypto.randomUUID()}@example.org`);
+  logIn(login, email);
+  login.leave();
+  lookAround();
+  open('/studio').leave();
+}
+
+function share(project) {
+  const member = `load-tour-${crypto.randomUUID()}@example.org`;
+  register(member);
+  const route = '/api/projects/{id}/members';
+  const body = { email: member, role: 'viewer' };
+  const { user_id } = browser.call('POST', route, { at: { id: project }, body, headers: newKey(), wanted: [201] }).json();
+  read(route, { id: project });
+  browser.call('DELETE', `${route}/{user_id}`, { at: { id: project, user_id }, wanted: [204] });
+  read('/api/projects');
+  changeProject(browser, project, 'Seen from every side.');
+  open('/studio/projects/{id}', { id: project }).leave();
+}
+
+function build(project) {
+  const id = createEnvironment(browser, project);
+  const route = '/api/environments/{id}';
+  read('/api/projects/{id}/environments', { id: project });
+  awaitStatus(id, 'stopped');
+  operate(browser, id, 'start');
+  awaitStatus(id, 'running');
+  attach(browser, id);
+  read(`${route}/sessions`, { id });
+  install(browser, id, EXTENSION);
+  read(`${route}/extensions`, { id });
+  browser.call('DELETE', `${route}/extensions/{extension}`, { at: { id, extension: EXTENSION }, wanted: [202, 204] });
+  readLog(id);
+  open('/studio/environments/{id}', { id }).leave();
+  operate(browser, id, 'restart');
+  awaitStatus(id, 'running');
+  operate(browser, id, 'stop');
+  awaitStatus(id, 'stopped');
+  deleteEnvironment(browser, id);
+}
+
+function goPublic(project, email) {
+  authorise(PLATFORM, email.split('@')[0]);
+  const [{ id }] = linkedAccounts();
+  // Refused where the platform gave no token for it.
+  browser.call('POST', '/api/accounts/{id}/refresh', { at: { id }, wanted: [200, 409] });
+  const slug = publish(browser, project);
+  read('/api/showcase/{slug}', { slug });
+  open('/projects/{slug}', { slug }).leave();
+  const post = announce(browser, project, [PLATFORM]);
+  read('/api/posts');
+  awaitDelivery(post);
+  readInsights(browser, PLATFORM);
+  open('/studio/posts').leave();
+  open('/studio/accounts').leave();
+  unpublish(browser, project);
+  unlink(browser, id);
+}
+
+function faults() {
+  const at = { id: crypto.randomUUID() };
+  const body = { fault: 'latency', delay_ms: 1, expires_in: 1 };
+  browser.call('GET', '/api/faults', { wanted: REFUSED });
+  browser.call('PUT', '/api/faults/{id}', { at, body, wanted: REFUSED });
+  browser.call('GET', '/api/faults/{id}', { at, wanted: REFUSED });
+  browser.call('DELETE', '/api/faults/{id}', { at, wanted: REFUSED });
+  browser.call('DELETE', '/api/faults', { wanted: REFUSED });
+}
+
+function signOut(email) {
+  const other = read('/api/auth/sessions').json('items').find(({ current }) => !current);
+  // With a session that does not exist, the answer is the same as after its end.
+  browser.call('DELETE', '/api/auth/sessions/{id}', { at: { id: other?.id ?? crypto.randomUUID() }, wanted: [204, 404] });
+  logOut(browser);
+  logIn(browser, email);
+  browser.call('POST', '/api/auth/logout-all', { wanted: [204] });
+}

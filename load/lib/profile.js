@@ -1,0 +1,69 @@
+// Builds the options of a profile from its scenarios and gates. The profiles define rates and limits; journeys/ defines the journeys.
+//
+// Every scenario is an open model: journeys start at a rate, whether or not earlier ones have finished, so a slow service cannot reduce
+// the load that it gets.
+
+/** Requests of a visit (journeys/visit.js). */
+export const REQUESTS = 4;
+/** Time for running journeys to finish. */
+const FINISH = '45s';
+
+/** Starts `rate` journeys per minute for some seconds; at most `limit` run concurrently. */
+export const perMinute = (exec, seconds, rate, limit) => ({
+  exec,
+  executor: 'constant-arrival-rate',
+  duration: `${Math.ceil(seconds)}s`,
+  rate,
+  timeUnit: '1m',
+  preAllocatedVUs: limit,
+  gracefulStop: FINISH,
+});
+
+/** Visits at `rate` requests per second, from `start` on for some seconds. */
+export const visits = (rate, seconds, start = 0) => ({
+  ...perMinute('visit', seconds, Math.round((rate * 60) / REQUESTS), 20 + Math.ceil(rate / 8)),
+  startTime: `${Math.ceil(start)}s`,
+  gracefulStop: '10s',
+});
+
+/** All journeys at a gentle pace, about five requests per second, with this many sockets: a listener stays for half a minute. */
+export const crowd = (seconds, sockets = 10) => ({
+  visitors: perMinute('visitor', seconds, 6, 4),
+  newcomers: perMinute('newcomer', seconds, 6, 4),
+  builders: perMinute('builder', seconds, 2, 6),
+  announcers: perMinute('announcer', seconds, 2, 4),
+  editors: perMinute('editor', seconds, 3, 2),
+  listeners: perMinute('listener', seconds, 2 * sockets, 2 * sockets),
+});
+
+/**
+ * The options of the profile `name`. Besides its own gates, every scenario must complete journeys, and 99 % of those that it starts. Without
+ * samples, a threshold on a rate or a percentile passes, so one on a counter stands beside each.
+ */
+export const profile = (name, scenarios, gates) => ({
+  scenarios,
+  // Prometheus gets it as a label of every series.
+  tags: { profile: name },
+  thresholds: {
+    http_reqs: ['count>0'],
+    checks: ['rate>0.99'],
+    ...gates,
+    ...Object.fromEntries(
+      Object.keys(scenarios).flatMap((name) => [
+        [`journeys{scenario:${name}}`, ['rate>0.99']],
+        [`journeys_done{scenario:${name}}`, ['count>0']],
+      ]),
+    ),
+  },
+  // Without `url` and `name`: they would create a series for each URL. The counter `requests` has the route instead.
+  systemTags: ['scenario', 'check', 'expected_response'],
+  summaryTrendStats: ['avg', 'p(50)', 'p(95)', 'p(99)', 'max'],
+  userAgent: 'Vitrine load (k6)',
+});
+
+/** Gates on the journeys' sockets: every event arrives exactly once. */
+export const SOCKETS = {
+  socket_heard: ['count>0'],
+  events_missed: ['count==0'],
+  events_doubled: ['count==0'],
+};

@@ -1,0 +1,36 @@
+// The profile `seed`: the load of a small product on its first server, 200 requests per second and 100 sockets. It answers whether the
+// service is fast enough with room to spare. `cargo xtask load` also checks the gates on cache, CPU, memory and scheduling delay, which
+// only Prometheus knows.
+//
+//   k6 run --env EDGE=http://localhost:8080 --env DURATION=5m load/seed.js
+
+import { crowd, profile, SOCKETS, visits } from './lib/profile.js';
+import { duration, rate } from './lib/settings.js';
+import { setUp, tearDown } from './lib/stage.js';
+
+export * from './journeys/all.js';
+
+const SECONDS = duration('5m');
+const SOCKETS_OPEN = 100;
+/** Listeners and the other journeys send about this many. */
+const OTHERS = 12;
+
+export const options = profile(
+  'seed',
+  { ...crowd(SECONDS, SOCKETS_OPEN), visits: visits(Math.max(4, rate(200) - OTHERS), SECONDS) },
+  {
+    // What a user calls immediate, fast, and bearable; 99 % of requests succeed.
+    http_req_duration: ['p(50)<50', 'p(95)<200', 'p(99)<1000'],
+    http_req_failed: ['rate<0.01'],
+    // Less would be another profile.
+    http_reqs: [`count>${Math.floor(0.9 * rate(200) * SECONDS)}`],
+    dropped_iterations: ['count==0'],
+    ...SOCKETS,
+  },
+);
+
+/** Runs before the first journey. */
+export const setup = () => setUp({ hosts: 2, readers: 8 });
+
+/** Runs after the last journey. */
+export const teardown = tearDown;
