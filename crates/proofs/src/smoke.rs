@@ -26,7 +26,7 @@ use serde_json::{Value, json};
 
 use answers::{OPERATION_LIMIT, expect};
 
-use crate::load::{Profile, all_thresholds};
+use crate::load::{Profile, all_thresholds, examples};
 
 /// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 3] = [&CURL, &JQ, &K6];
@@ -70,13 +70,14 @@ fn use_it(report: &mut Report, ports: &Ports) -> Result<()> {
     report.step("every target is UP", || all_up(&prometheus))
 }
 
-/// The load `smoke`, which requests every operation of the API.
+/// The load `smoke`, which requests every operation of the API, and the examples of load scripts.
 fn loads(report: &mut Report, edge: &str) -> Result<()> {
     report.step("load: every operation", || {
         let folder = paths::temporary("load-smoke")?;
         let summary = all_thresholds(edge, Profile::Smoke, folder.path())?;
         Ok(Outcome::passed().with_note(format!("{} requests", summary.requests)))
-    })
+    })?;
+    report.step("load: examples", || examples::all(edge))
 }
 
 /// A stack in the background that is always stopped in the end.

@@ -1,0 +1,62 @@
+//! Runs the examples of `load/examples/` in a short form, so that every script that a reader learns from works.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use devstack::paths;
+use devstack::process::{capture, task};
+use devstack::report::Outcome;
+use devstack::tools::K6;
+
+/// Enough for a few iterations of each.
+const SHORT: &str = "1s";
+/// Compares two runs, so it runs twice.
+const TWO_RUNS: &str = "8-two-runs.js";
+
+/// Runs all of them against an edge.
+pub fn all(edge: &str) -> Result<Outcome> {
+    let folder = paths::temporary("examples")?;
+    let before = folder.path().join("before.json");
+    let scripts = scripts()?;
+    for script in &scripts {
+        run(edge, script, &[format!("--summary-export={}", before.display())])?;
+        if script.ends_with(TWO_RUNS) {
+            // Proves that the comparison is made; so short a run says nothing about speed.
+            run(edge, script, &[format!("--env=BEFORE={}", before.display()), "--env=TOLERANCE=1000".to_owned()])?;
+        }
+    }
+    Ok(Outcome { passed: u64::try_from(scripts.len())?, ..Outcome::default() })
+}
+
+fn scripts() -> Result<Vec<PathBuf>> {
+    let folder = paths::root().join("load/examples");
+    let files = fs::read_dir(&folder).with_context(|| format!("failed to read {}", folder.display()))?;
+    let mut scripts: Vec<PathBuf> = files.map(|file| Ok(file?.path())).collect::<Result<_>>()?;
+    scripts.retain(|file| file.extension().is_some_and(|ending| ending == "js"));
+    scripts.sort();
+    Ok(scripts)
+}
+
+fn run(edge: &str, script: &Path, options: &[String]) -> Result<()> {
+    let mut k6 = task(K6.path()?);
+    k6.args(["run", "--quiet", "--no-color", "--no-usage-report", "--address", "127.0.0.1:0"])
+        .args([format!("--env=EDGE={edge}"), format!("--env=DURATION={SHORT}")])
+        .args(options)
+        .arg(script);
+    let output = capture(&mut k6)?;
+    ensure!(output.success, "{} failed:\n{}", script.display(), output.text);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_eight_and_one_compares_two_runs() {
+        let scripts = scripts().unwrap();
+        assert_eq!(scripts.len(), 8);
+        assert!(scripts.iter().any(|script| script.ends_with(TWO_RUNS)));
+    }
+}

@@ -1,0 +1,23 @@
+// One route: the smallest test that can fail. k6 repeats the function below; a check that fails is counted, and a threshold makes the run
+// fail. A threshold on a rate passes without samples, so another one demands requests.
+//
+//   k6 run load/examples/1-one-route.js
+
+import { check } from 'k6';
+import http from 'k6/http';
+
+import { duration, EDGE } from '../lib/settings.js';
+
+export const options = {
+  vus: 2,
+  duration: `${duration('10s')}s`,
+  thresholds: { checks: ['rate>0.99'], http_reqs: ['count>0'] },
+};
+
+export default function () {
+  const answer = http.get(`${EDGE}/api/showcase`);
+  check(answer, {
+    'it is found': ({ status }) => status === 200,
+    'it is a list': (response) => Array.isArray(response.json('items')),
+  });
+}
