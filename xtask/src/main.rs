@@ -76,8 +76,11 @@ verbs! {
 }
 
 fn main() -> ExitCode {
-    let matches = help::in_groups(Cli::command(), GROUPS).get_matches();
-    let verb = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
+    let parsed = help::in_groups(Cli::command(), GROUPS).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let verb = match parsed {
+        Ok(Cli { verb }) => verb,
+        Err(error) => return explain(&error),
+    };
     match devstack::process::watch_signals().and_then(|()| verb.run()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -88,9 +91,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Prints the help, or what is wrong with the arguments: then the exit code is that of every other failure.
+fn explain(error: &clap::Error) -> ExitCode {
+    // A closed terminal shows nothing.
+    let _ = error.print();
+    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wrong_arguments_fail_like_a_proof_and_help_does_not() {
+        let code = |args: &[&str]| explain(&Cli::command().try_get_matches_from(args).unwrap_err());
+        assert_eq!(code(&["xtask", "load", "--profile", "sprint"]), ExitCode::FAILURE);
+        assert_eq!(code(&["xtask", "--help"]), ExitCode::SUCCESS);
+    }
 
     #[test]
     fn the_command_line_is_consistent() {
