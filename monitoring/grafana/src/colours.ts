@@ -67,5 +67,7 @@ export const above = (good: number) => limits(BAD, [good, GOOD]);
 export const atLeast = (good: number) => limits(WARNING, [good, GOOD]);
 /** Good below this value. */
 export const below = (bad: number) => limits(GOOD, [bad, BAD]);
+/** Lower bounds of several lines, and their colours: each line has a limit of its own. */
+export const steps = (...lines: [number, string][]) => limits(GOOD, ...lines);
 /** Every value is neutral. */
 export const fact = limits(FACT);

@@ -31,6 +31,8 @@ interface Content {
   variables?: Builder<VariableModel>[];
   /** Initial time range, up to now. Default: `1h`. */
   since?: string;
+  /** Marks on its graphs, besides those that all dashboards have. */
+  marks?: AnnotationQueryBuilder[];
   rows: Row[];
 }
 
@@ -41,29 +43,46 @@ export interface Finished {
   causes: Record<string, Cause>;
 }
 
+interface Mark {
+  name: string;
+  colour: string;
+  /** Marks the times at which it is above zero; from one `step` to the next, they become one region. */
+  query: string;
+  title: string;
+  text: string;
+  step?: string;
+}
+
+/** Marks on all graphs of a dashboard. */
+export const mark = ({ name, colour, query, title, text, step = '60s' }: Mark) =>
+  new AnnotationQueryBuilder()
+    .name(name)
+    .datasource(DATASOURCE)
+    .enable(true)
+    .iconColor(colour)
+    .expr(query)
+    .step(step)
+    .titleFormat(title)
+    .textFormat(text);
+
 /** Marks the start of each replica, with its version. */
-const DEPLOYMENTS = new AnnotationQueryBuilder()
-  .name('Deployments')
-  .datasource(DATASOURCE)
-  .enable(true)
-  .iconColor('blue')
-  .expr(
+const DEPLOYMENTS = mark({
+  name: 'Deployments',
+  colour: 'blue',
+  query:
     '(changes(process_start_time_seconds{job="backend"}[1m]) > 0) * on (instance) group_left (version, revision) build_info{job="backend"}',
-  )
-  .step('60s')
-  .titleFormat('{{instance}} started')
-  .textFormat('Version {{version}}, revision {{revision}}: a deployment, or a restart');
+  title: '{{instance}} started',
+  text: 'Version {{version}}, revision {{revision}}: a deployment, or a restart',
+});
 
 /** Marks the times at which alerts fire. */
-const ALERTS = new AnnotationQueryBuilder()
-  .name('Alerts')
-  .datasource(DATASOURCE)
-  .enable(true)
-  .iconColor('red')
-  .expr('max by (alertname, severity, instance) (ALERTS{alertstate="firing", alertname!="Watchdog"})')
-  .step('60s')
-  .titleFormat('{{alertname}}')
-  .textFormat('{{severity}} {{instance}}');
+const ALERTS = mark({
+  name: 'Alerts',
+  colour: 'red',
+  query: 'max by (alertname, severity, instance) (ALERTS{alertstate="firing", alertname!="Watchdog"})',
+  title: '{{alertname}}',
+  text: '{{severity}} {{instance}}',
+});
 
 /** Shows links and annotations at the top of the dashboard instead of in the controls menu, the library's default. */
 function inSight<T extends { placement?: unknown }>(builder: Builder<T>): Builder<T> {
@@ -87,7 +106,7 @@ export function dashboard(name: Name, content: Content): Finished {
     .time({ from: `now-${content.since ?? '1h'}`, to: 'now' })
     .tooltip(DashboardCursorSync.Crosshair)
     .links(everywhere.map(inSight))
-    .annotations([DEPLOYMENTS, ALERTS].map(inSight))
+    .annotations([DEPLOYMENTS, ALERTS, ...(content.marks ?? [])].map(inSight))
     .variables([datasource, ...(content.variables ?? []), runbooks]);
 
   const causes: Record<string, Cause> = {};

@@ -1,10 +1,11 @@
-// A load test from both sides: k6 measures at the edge, the service in its replicas. Panels that compare the two use the same window for
-// both. k6's quantiles and its shares (`*_rate`) cover the whole run, so they have panels of their own with "whole run" in the title: the
-// quantiles of the service cover a window.
+// A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
+// Dashed lines are the gates of the profile `seed` (load/seed.js, crates/proofs/src/load/gates.rs), which `peak` uses, too.
+// k6's quantiles and rates cover the whole run: their panels say so in their titles and are separate from those of the service, which
+// cover a window.
 
-import { above, BAD, below, BY_QUANTILE, BY_STATUS, low, none } from '../colours.js';
-import { dashboard, row } from '../dashboard.js';
-import { cpuByReplica, requestRate } from '../figures.js';
+import { above, BAD, below, BY_QUANTILE, BY_STATUS, GOOD, low, none, steps, WARNING } from '../colours.js';
+import { dashboard, mark, row } from '../dashboard.js';
+import { cpuByReplica, memoryByReplica, requestRate, shareWithStatus } from '../figures.js';
 import { stat, timeSeries } from '../panels.js';
 import { AT_EDGE, byClass, from, inShownTime, max, mean, min, orAll, orNone, orZero, ours, part, perMinute, quantile, rate, ratio, requests, sum } from '../queries.js';
 import { instance, route } from '../variables.js';
@@ -14,6 +15,20 @@ const k6 = (metric: string, ...matchers: string[]) => `k6_${metric}{${matchers.j
 /** Matches series that belong to a scenario: excludes the setup before the first journey. */
 const IN_A_SCENARIO = 'scenario!=""';
 const latency = requests('http_request_duration_seconds');
+const hits = sum(rate(ours('cache_hits_total')));
+const misses = sum(rate(ours('cache_misses_total')));
+/** Gates of `seed` on p50, p95 and p99. */
+const LATENCY_GATES = steps([0.05, GOOD], [0.2, WARNING], [1, BAD]);
+
+/** One region for each run: k6 pushes its number of virtual users from begin to end, then ends the series. */
+const RUNS = mark({
+  name: 'Load tests',
+  colour: 'purple',
+  query: `max by (profile) (${k6('vus_max')})`,
+  title: 'Load test {{profile}}',
+  text: 'From its begin to its end, as reported by k6',
+  step: '15s',
+});
 
 export const loadTest = dashboard('load-test', {
   title: 'Load test',
@@ -21,6 +36,7 @@ export const loadTest = dashboard('load-test', {
     'What does k6 measure, and what do the replicas measure? Start a test with `cargo xtask load`; without one the first row shows zero.',
   variables: [instance, route],
   since: '15m',
+  marks: [RUNS],
   rows: [
     row(
       'Now',
@@ -93,7 +109,7 @@ export const loadTest = dashboard('load-test', {
       }),
     ),
     row(
-      'k6 and service',
+      'k6 and service: traffic',
       timeSeries({
         title: 'Requests per second',
         description: 'Requests as counted by k6, the edge and the replicas. Good: equal, except for WebSockets and other clients.',
@@ -103,7 +119,22 @@ export const loadTest = dashboard('load-test', {
           edge: sum(rate(part(from('caddy', 'caddy_http_request_duration_seconds', AT_EDGE), 'count'))),
           replicas: requestRate,
         },
+        width: 6,
         movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Successful requests',
+        description: 'Share of requests that did not fail, at k6 and at the replicas (no 5xx). Good: above 99 % (dashed), close together.',
+        unit: 'percentunit',
+        min: 'free',
+        max: 1,
+        query: {
+          k6: orAll(`1 - ${ratio(sum(rate(k6('http_reqs_total', 'expected_response="false"'))), sum(rate(k6('http_reqs_total'))))}`),
+          replicas: `1 - (${shareWithStatus('5..')})`,
+        },
+        limits: above(0.99),
+        width: 6,
+        movedBy: 'error-budget',
       }),
       timeSeries({
         title: 'Mean duration',
@@ -114,6 +145,7 @@ export const loadTest = dashboard('load-test', {
           k6: orZero(ratio(sum(rate(k6('request_seconds_total'))), sum(rate(k6('requests_total'))))),
           replicas: orZero(mean(latency)),
         },
+        width: 6,
         movedBy: 'traffic',
       }),
       timeSeries({
@@ -127,15 +159,16 @@ export const loadTest = dashboard('load-test', {
           replicas: orAll(ratio(sum(rate(requests('http_request_duration_seconds_bucket', 'le="0.3"'))), sum(rate(part(latency, 'count'))))),
         },
         limits: above(0.99),
+        width: 6,
         movedBy: 'slowness',
       }),
     ),
     row(
-      'Measured by k6',
+      'k6 and service: latency',
       timeSeries({
         title: 'Latency, whole run',
         description:
-          'Quantiles in the slowest scenario since the start of the run. Good: p95 below 500 ms (dashed). Single moments have little influence.',
+          'Quantiles in the slowest scenario since the start of the run. Good: p50 below 50 ms, p95 below 200 ms, p99 below 1 s (dashed). Single moments have little influence.',
         unit: 's',
         query: {
           p50: orZero(`max(${k6('http_req_duration_p50')})`),
@@ -143,9 +176,69 @@ export const loadTest = dashboard('load-test', {
           p99: orZero(`max(${k6('http_req_duration_p99')})`),
         },
         colours: BY_QUANTILE,
-        limits: below(0.5),
+        limits: LATENCY_GATES,
+        width: 12,
         movedBy: 'traffic',
       }),
+      timeSeries({
+        title: 'Latency of the service',
+        description: 'Latency quantiles at each moment, measured by the replicas. Good: p50 below 50 ms, p95 below 200 ms, p99 below 1 s (dashed).',
+        unit: 's',
+        query: { p50: orZero(quantile(0.5, latency)), p95: orZero(quantile(0.95, latency)), p99: orZero(quantile(0.99, latency)) },
+        colours: BY_QUANTILE,
+        limits: LATENCY_GATES,
+        more: 'api-performance',
+        width: 12,
+        movedBy: 'slowness',
+      }),
+    ),
+    row(
+      'Gates on the service',
+      timeSeries({
+        title: 'CPU',
+        description: 'Share of its CPU cores that each replica uses. Good: below 70 %, the gate; above 80 % an alert fires (both dashed).',
+        unit: 'percentunit',
+        query: { '{{instance}}': cpuByReplica },
+        limits: low(0.7, 0.8),
+        alert: 'HighCPUUsage',
+        more: 'runtime',
+        width: 6,
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Memory of all replicas',
+        description: 'Resident memory of the replicas together. Good: flat, below 1 GB (dashed).',
+        unit: 'decbytes',
+        query: { replicas: sum(memoryByReplica) },
+        limits: below(1e9),
+        more: 'runtime',
+        width: 6,
+        movedBy: 'memory',
+      }),
+      timeSeries({
+        title: 'Cache hits',
+        description: 'Share of lookups that the cache answers. Good: above 90 % (dashed) once the cache is warm.',
+        unit: 'percentunit',
+        max: 1,
+        query: { hits: orAll(ratio(hits, `(${hits} + ${misses})`)) },
+        limits: above(0.9),
+        more: 'database-cache',
+        width: 6,
+        movedBy: 'traffic',
+      }),
+      timeSeries({
+        title: 'Scheduling delay p95',
+        description: 'How late timers of tasks fire on the worst replica. Good: a few milliseconds, below 50 ms (dashed).',
+        unit: 's',
+        query: { 'worst replica': max(ours('runtime_scheduling_delay_quantile_seconds', 'quantile="0.95"')) },
+        limits: below(0.05),
+        more: 'runtime',
+        width: 6,
+        movedBy: 'busy',
+      }),
+    ),
+    row(
+      'Measured by k6',
       timeSeries({
         title: 'Requests by status',
         description:
@@ -266,26 +359,6 @@ export const loadTest = dashboard('load-test', {
     ),
     row(
       'Measured by the service',
-      timeSeries({
-        title: 'Latency of the service',
-        description: 'Latency quantiles at each moment, measured by the replicas. Good: p95 below 500 ms, p99 below 1 s (dashed).',
-        unit: 's',
-        query: { p50: orZero(quantile(0.5, latency)), p95: orZero(quantile(0.95, latency)), p99: orZero(quantile(0.99, latency)) },
-        colours: BY_QUANTILE,
-        limits: low(0.5, 1),
-        more: 'api-performance',
-        movedBy: 'slowness',
-      }),
-      timeSeries({
-        title: 'CPU',
-        description: 'Share of its CPU cores that each replica uses. Good: below 80 % (dashed).',
-        unit: 'percentunit',
-        query: { '{{instance}}': cpuByReplica },
-        limits: below(0.8),
-        alert: 'HighCPUUsage',
-        more: 'runtime',
-        movedBy: 'traffic',
-      }),
       timeSeries({
         title: 'Waiting',
         description: 'What requests wait for inside the service: a worker, a database connection, the database. Good: milliseconds.',
