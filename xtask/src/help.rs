@@ -8,7 +8,7 @@ use clap::Command;
 pub struct Group {
     /// The heading.
     pub title: &'static str,
-    /// The names of the verbs.
+    /// The modules of the verbs.
     pub verbs: &'static [&'static str],
 }
 
@@ -22,7 +22,9 @@ pub fn in_groups(command: Command, groups: &[Group]) -> Command {
         // Writing to a String cannot fail.
         let _ = write!(text, "\n{header}{title}:{header:#}\n");
         for verb in *verbs {
-            let about = command.find_subcommand(verb).and_then(Command::get_about).map(ToString::to_string);
+            // A module has underscores where the verb has hyphens.
+            let verb = verb.replace('_', "-");
+            let about = command.find_subcommand(&verb).and_then(Command::get_about).map(ToString::to_string);
             let _ = writeln!(text, "  {literal}{verb:width$}{literal:#}  {}", about.unwrap_or_default());
         }
     }

@@ -63,6 +63,7 @@ verbs! {
         Drill => drill,
         Fanout => fanout,
         Growth => growth,
+        HealthMatrix => health_matrix,
         Interface => interface,
         Load => load,
         Notifications => notifications,

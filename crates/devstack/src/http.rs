@@ -13,6 +13,9 @@ use ureq::Agent;
 use ureq::http::Request;
 use ureq::tls::{Certificate, RootCerts, TlsConfig};
 
+/// How long a client waits for a whole response by default.
+const LIMIT: Duration = Duration::from_secs(10);
+
 /// The certificate authority of the stack's edge, trusted by every client created from now on. It is a global because a process runs one
 /// such edge, and proofs create clients in too many places to pass it to each.
 static TRUSTED: Mutex<Option<Trusted>> = Mutex::new(None);
@@ -77,13 +80,19 @@ impl Client {
     /// A client without open connections.
     #[must_use]
     pub fn new() -> Self {
+        Self::with_limit(LIMIT)
+    }
+
+    /// A client that waits no longer than this for a whole response.
+    #[must_use]
+    pub fn with_limit(limit: Duration) -> Self {
         let roots = trusted_roots().map_or_else(|| RootCerts::from([]), |trusted| trusted.roots);
         let config = Agent::config_builder()
             .http_status_as_error(false)
             // Redirects are returned as responses.
             .max_redirects(0)
             .tls_config(TlsConfig::builder().root_certs(roots).build())
-            .timeout_global(Some(Duration::from_secs(10)))
+            .timeout_global(Some(limit))
             // A proxy from the environment must not intercept traffic to our own processes.
             .proxy(None);
         Self(config.build().into())

@@ -7,6 +7,8 @@
 //! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
+//! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
+//! | [`load`], [`peers`] | load with k6, and a comparison with other services |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`; `snippets` reads the commands that documents show.
 
@@ -20,6 +22,7 @@ pub mod drill;
 pub mod fanout;
 pub mod files;
 pub mod growth;
+pub mod health_matrix;
 pub mod interface;
 pub mod load;
 pub mod notifications;

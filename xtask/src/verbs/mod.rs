@@ -9,6 +9,7 @@ pub mod down;
 pub mod drill;
 pub mod fanout;
 pub mod growth;
+pub mod health_matrix;
 pub mod interface;
 pub mod load;
 pub mod notifications;

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::{DRAIN_GRACE, Stack};
 use crate::ports::Port;
@@ -138,6 +138,21 @@ impl Stack {
     /// Sends a signal that does not end the process, such as SIGSTOP.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)
+    }
+
+    /// Sends a signal to a process and to its children, such as the server processes of Postgres.
+    pub fn signal_family(&mut self, name: &str, signal: Signal) -> Result<()> {
+        let process = self.process(name)?;
+        // The parent first: once frozen, it starts no more children.
+        process.signal(signal)?;
+        let parent = process.pid().as_raw_nonzero();
+        let children = format!("/proc/{parent}/task/{parent}/children");
+        for child in fs::read_to_string(&children).with_context(|| format!("failed to read {children}"))?.split_whitespace() {
+            let child = Pid::from_raw(child.parse()?).context("not a process id")?;
+            // It may have exited meanwhile.
+            let _ = kill_process(child, signal);
+        }
+        Ok(())
     }
 
     /// Restarts every exited process, as Compose does, so that users may kill any process to see the effect.

@@ -78,7 +78,7 @@ pub const DOWN: Drill = Drill {
 };
 
 /// Traffic of a member who lists their projects.
-fn project_readers(test: &TestStack, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
+pub fn project_readers(test: &TestStack, per_second: u32, connections: u32) -> anyhow::Result<Traffic> {
     let (edge, token) = (test.stack.edge()?, test.new_account()?);
     create_project(&edge, &token, "Often read")?;
     let (url, bearer) = (format!("{edge}/api/projects"), format!("Bearer {token}"));

@@ -1,0 +1,128 @@
+//! The reports of the probes, of the edge, and of Prometheus. Judges nothing.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use devstack::http::{Answer, Client};
+use devstack::ports::MAX_REPLICAS;
+use serde_json::Value;
+
+use super::cells::NOTHING;
+use crate::drill::test_stack::TestStack;
+use crate::drill::watch;
+
+/// How long a probe waits: longer than a healthy replica ever takes, and shorter than the edge's own answer to clients.
+const PROBE_LIMIT: Duration = Duration::from_millis(1500);
+/// How long a client waits for the edge.
+const CLIENT_LIMIT: Duration = Duration::from_secs(10);
+/// Number of requests that find out which replicas the edge chooses. It chooses at random among idle replicas: the probability that it
+/// never chooses one of three is 2 in 10,000.
+const DRAWS: usize = 24;
+
+/// The reports of the service itself.
+#[derive(Debug)]
+pub struct Service {
+    /// `/health/live` of each replica.
+    pub live: Vec<String>,
+    /// `/health/ready` of each replica: the status and the field `status`.
+    pub ready: Vec<String>,
+    pub edge: FromEdge,
+}
+
+/// The answers that a client of the edge receives.
+#[derive(Debug)]
+pub struct FromEdge {
+    /// The first status other than 200, if any; 0 for no answer.
+    pub status: u16,
+    /// Whether the answer has the header `Retry-After`.
+    pub says_when_to_retry: bool,
+    /// Duration of the slowest request.
+    pub slowest: Duration,
+    /// The replicas that the edge chose.
+    pub replicas: BTreeSet<String>,
+}
+
+/// All reports.
+pub struct Observation {
+    pub service: Service,
+    /// Series of the form `up{job="…"}`, `pg_up` and `redis_up` that are 0.
+    pub down: BTreeSet<String>,
+    /// The labels of each firing alert.
+    pub firing: Vec<Value>,
+}
+
+/// Reads the reports of the service.
+pub struct Observer {
+    probe: Client,
+    client: Client,
+    edge: String,
+    bearer: String,
+    replicas: Vec<String>,
+}
+
+impl Observer {
+    /// An observer with an account of its own.
+    pub fn new(test: &TestStack) -> Result<Self> {
+        Ok(Self {
+            probe: Client::with_limit(PROBE_LIMIT),
+            client: Client::with_limit(CLIENT_LIMIT),
+            edge: test.stack.edge()?,
+            bearer: format!("Bearer {}", test.new_account()?),
+            replicas: (1..=MAX_REPLICAS).map(|number| test.stack.backend(number)).collect::<Result<_>>()?,
+        })
+    }
+
+    /// The current reports.
+    pub fn service(&self) -> Result<Service> {
+        let probe = |path: &str| self.replicas.iter().map(|replica| self.probe(&format!("{replica}{path}"))).collect();
+        Ok(Service { live: probe("/health/live"), ready: probe("/health/ready"), edge: self.edge()? })
+    }
+
+    fn probe(&self, url: &str) -> String {
+        self.probe.send("GET", url, &[], None).map_or_else(|_| NOTHING.to_owned(), |answer| reported(&answer))
+    }
+
+    /// Sends a request that needs Postgres, and then some that only need a replica.
+    fn edge(&self) -> Result<FromEdge> {
+        let mut found = FromEdge { status: 200, says_when_to_retry: false, slowest: Duration::ZERO, replicas: BTreeSet::new() };
+        self.ask(&mut found, "/api/projects?limit=1", &[("authorization", &self.bearer)]);
+        for _ in 0..DRAWS {
+            let Some(answer) = self.ask(&mut found, "/version", &[]).filter(|answer| answer.status == 200) else { break };
+            found.replicas.insert(answer.json()?["replica"].as_str().context("a version without a replica")?.to_owned());
+        }
+        Ok(found)
+    }
+
+    /// Sends a request and records its status, unless an earlier one has failed, and its duration.
+    fn ask(&self, found: &mut FromEdge, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+        let start = Instant::now();
+        let answer = self.client.send("GET", &format!("{}{path}", self.edge), headers, None).ok();
+        found.slowest = found.slowest.max(start.elapsed());
+        if found.status == 200 {
+            found.status = answer.as_ref().map_or(0, |answer| answer.status);
+            found.says_when_to_retry = answer.as_ref().is_some_and(|answer| !answer.header("retry-after").is_empty());
+        }
+        answer
+    }
+}
+
+/// The status of an answer and, if it has one, the field `status`.
+fn reported(answer: &Answer) -> String {
+    let status = answer.json().ok().and_then(|body| body["status"].as_str().map(str::to_owned));
+    status.map_or_else(|| answer.status.to_string(), |status| format!("{} {status}", answer.status))
+}
+
+/// All current reports.
+pub fn observe(test: &TestStack, observer: &Observer) -> Result<Observation> {
+    let service = observer.service()?;
+    let down = test.query("{__name__=~\"up|pg_up|redis_up\"} == 0")?;
+    let name = |series: &Value| {
+        let metric = &series["metric"];
+        match metric["__name__"].as_str().unwrap_or_default() {
+            "up" => format!("up{{job={}}}", metric["job"]),
+            other => other.to_owned(),
+        }
+    };
+    Ok(Observation { service, down: down.iter().map(name).collect(), firing: watch::firing(test)? })
+}

@@ -1,0 +1,27 @@
+//! `cargo xtask health-matrix`: kills, hangs and slows Postgres, Redis, the environment driver and a replica.
+
+use anyhow::Result;
+use devstack::cargo;
+use devstack::report::Report;
+use devstack::tools::require;
+use proofs::health_matrix::{self, Extent};
+
+/// Prove what probes, edge, Prometheus and alerts report under each fault, and how fast the service recovers.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install missing tools.
+    #[arg(long)]
+    install: bool,
+    /// Prove two of the faults only, as `ci` does. Without this, docs/RELIABILITY.md is written when everything passes.
+    #[arg(long)]
+    short: bool,
+}
+
+/// Runs the verb and returns whether every step passed.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&health_matrix::TOOLS, args.install)?;
+    cargo::build(false, args.install)?;
+    let mut report = Report::new("health-matrix");
+    health_matrix::add(&mut report, if args.short { Extent::Short } else { Extent::Whole })?;
+    report.finish()
+}
