@@ -71,6 +71,7 @@ verbs! {
         Panels => panels,
         Peers => peers,
         Prose => prose,
+        Reconcile => reconcile,
         Roll => roll,
         Rules => rules,
     }

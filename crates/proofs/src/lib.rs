@@ -8,6 +8,7 @@
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
+//! | [`reconcile`] | metrics count exactly what clients count |
 //! | [`load`], [`peers`] | load with k6, and a comparison with other services |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`; `snippets` reads the commands that documents show.
@@ -30,6 +31,7 @@ pub mod panels;
 pub mod peers;
 mod prometheus;
 pub mod prose;
+pub mod reconcile;
 pub mod roll;
 pub mod smoke;
 mod snippets;

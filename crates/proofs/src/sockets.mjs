@@ -253,7 +253,54 @@ async function attack({ url, token, clients, events }) {
   return { sent, refused };
 }
 
-const commands = { attack, storm, connect, round, idle, read, readUpTo, returned };
+let talkers = [];
+/** Connects clients, each subscribed to a project of its own, that count their connections and every event. */
+async function talk({ url, members }) {
+  talkers = members.map(({ token, project }) => {
+    const socket = io(url, { auth: { token }, transports: ['websocket'], forceNew: true, ...PACES.hasty });
+    const talker = { socket, connections: 0, refused: 0, sent: {}, received: {} };
+    retry(socket);
+    // The client stays inactive only if the server refused it.
+    socket.on('connect_error', () => socket.active || (talker.refused += 1));
+    socket.onAny((event) => (talker.received[event] = (talker.received[event] ?? 0) + 1));
+    socket.on('connect', async () => {
+      talker.connections += 1;
+      const answer = await send(talker, 'project:subscribe', { project_id: project });
+      talker.subscribed = !answer.error;
+    });
+    socket.on('disconnect', () => (talker.subscribed = false));
+    return talker;
+  });
+  return { talking: talkers.length };
+}
+
+/** Sends an event of a talker and waits for its acknowledgement. */
+async function send({ socket, sent }, event, payload) {
+  sent[event] = (sent[event] ?? 0) + 1;
+  return socket.timeout(10_000).emitWithAck(event, payload).catch((error) => ({ error: String(error) }));
+}
+
+/** Waits until every talker is subscribed and has received this many changes; then sends pings. Returns all counts since the start. */
+async function talked({ pings, changes, limit }) {
+  const missing = await until('talkers without a subscription or a change', limit, () =>
+    talkers.every(({ subscribed, received }) => subscribed && (received['project:changed'] ?? 0) === changes),
+  );
+  await Promise.all(
+    talkers.map(async (talker) => {
+      for (let number = 0; number < pings; number += 1) await send(talker, 'ping', { at: now() });
+    }),
+  );
+  const sum = (counts) => {
+    const total = {};
+    for (const [event, count] of counts.flatMap(Object.entries)) total[event] = (total[event] ?? 0) + count;
+    return total;
+  };
+  const total = (field) => talkers.reduce((all, talker) => all + talker[field], 0);
+  const [sent, received] = [sum(talkers.map((talker) => talker.sent)), sum(talkers.map((talker) => talker.received))];
+  return { missing, connections: total('connections'), refused: total('refused'), sent, received };
+}
+
+const commands = { attack, storm, talk, talked, connect, round, idle, read, readUpTo, returned };
 for await (const line of createInterface({ input: process.stdin })) {
   const { command, ...rest } = JSON.parse(line);
   const answer = await commands[command](rest).catch((error) => ({ error: String(error) }));

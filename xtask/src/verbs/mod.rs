@@ -17,6 +17,7 @@ pub mod overhead;
 pub mod panels;
 pub mod peers;
 pub mod prose;
+pub mod reconcile;
 pub mod roll;
 pub mod rules;
 pub mod slo;

@@ -1,0 +1,109 @@
+//! Compares what clients counted with Prometheus' sums over all replicas, exactly: requests by route and status, sockets, messages, and
+//! cache look-ups, while replicas are replaced one after the other.
+//!
+//! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. Gentle load without exact
+//! counts is `load`; what a restart costs clients is `roll`.
+
+mod counts;
+mod requests;
+mod sums;
+mod talkers;
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use devstack::cargo;
+use devstack::http::get;
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Ports};
+use devstack::report::{Outcome, Report};
+use devstack::stack::{PROGRAMS, Plan, Stack};
+use devstack::tools::{SOCKET_IO_CLIENT, Tool};
+use rustix::process::Signal;
+
+use self::counts::Counts;
+use self::requests::Requests;
+use self::talkers::Talkers;
+
+/// The speed of the monitoring: one scrape per second.
+const SPEED: u32 = 15;
+/// How long a stopping replica still answers scrapes. The edge excludes it within two seconds, and then its counters no longer change: one
+/// of the remaining scrapes has their final values.
+const DRAIN_DELAY: &str = "6s";
+/// How long requests arrive before the first replica is replaced, and after the last one.
+const CALM: Duration = Duration::from_secs(3);
+
+/// The tools that the proof needs.
+#[must_use]
+pub fn programs() -> Vec<&'static Tool> {
+    PROGRAMS.into_iter().chain([&SOCKET_IO_CLIENT]).collect()
+}
+
+/// Adds the proof to a report; `replaced` is the number of replicas to replace.
+pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
+    let folder = paths::temporary("reconcile")?;
+    let mut started = None;
+    report.step("a stack that is scraped every second", || {
+        started = Some(Stack::start_at(
+            Plan {
+                folder: folder.path().to_owned(),
+                ports: Ports::any(MAX_REPLICAS)?,
+                replicas: MAX_REPLICAS,
+                binary: cargo::binary(false),
+                engine: None,
+                // The load, the replicas and the monitoring share one machine: a request may wait longer than production allows.
+                settings: [("DRAIN_DELAY", DRAIN_DELAY), ("DATABASE_ACQUIRE_TIMEOUT", "5s")]
+                    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                    .to_vec(),
+            },
+            SPEED,
+        )?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(mut stack) = started else { return Ok(()) };
+    let mut counted = Counts::default();
+    report.step(format!("clients, while {replaced} replicas are replaced"), || {
+        counted = drive(&mut stack, replaced)?;
+        Ok(Outcome::passed().with_note(counted.summary()))
+    })?;
+    report.step("Prometheus' sums equal the clients' counts", || {
+        ensure!(!counted.is_empty(), "the clients counted nothing, so nothing is proven");
+        sums::await_scrapes(&stack)?;
+        let differences = counted.differences(&sums::read(&stack)?);
+        for difference in &differences {
+            eprintln!("{difference}");
+        }
+        ensure!(differences.is_empty(), "{} differences, first {}", differences.len(), differences[0]);
+        Ok(Outcome::passed().with_note(format!("{} series, {} processes", counted.len(), sums::processes(&stack)?.len())))
+    })?;
+    report.step("one request that no client counted is found", || counter_proof(&stack, &counted))
+}
+
+/// Runs the clients while replicas are replaced; returns what they counted.
+fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
+    let edge = stack.edge()?;
+    let mut talkers = Talkers::connect(&edge)?;
+    talkers.talk()?;
+    let requests = Requests::start(&edge)?;
+    std::thread::sleep(CALM);
+    let rolled = (1..=replaced).try_for_each(|number| {
+        // The talkers are silent while a replica stops: a message that crosses its last scrape would be counted by one side only.
+        let status = stack.replace_replica(number, Signal::TERM)?;
+        ensure!(status.success(), "backend-{number} exited with {status}");
+        talkers.talk()
+    });
+    std::thread::sleep(CALM);
+    let mut counted = requests.stop()?;
+    rolled?;
+    counted.merge(talkers.counts()?);
+    Ok(counted)
+}
+
+/// Sends a request to a replica that the clients do not count: exactly its route and its look-up must differ.
+fn counter_proof(stack: &Stack, counted: &Counts) -> Result<Outcome> {
+    ensure!(get(&format!("{}/api/showcase", stack.backend(1)?))?.status == 200, "the showcase does not answer");
+    sums::await_scrapes(stack)?;
+    let found = counted.differences(&sums::read(stack)?);
+    ensure!(found.len() == 2 && found.iter().all(|difference| difference.contains("showcase")), "found: {}", found.join("; "));
+    Ok(Outcome::passed().with_note(found.join("; ")))
+}
