@@ -63,6 +63,7 @@ verbs! {
         Drill => drill,
         Fanout => fanout,
         Growth => growth,
+        Footprint => footprint,
         HealthMatrix => health_matrix,
         Interface => interface,
         Load => load,

@@ -9,9 +9,10 @@
 //! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
-//! | [`load`], [`peers`] | load with k6, and a comparison with other services |
+//! | [`load`], [`peers`], [`footprint`] | load with k6, a comparison with other services, CPU and memory of each process |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`; `snippets` reads the commands that documents show.
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `machine` reads statistics of the kernel; `snippets` reads the commands that documents show.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -23,9 +24,11 @@ pub mod drill;
 pub mod fanout;
 pub mod files;
 pub mod growth;
+pub mod footprint;
 pub mod health_matrix;
 pub mod interface;
 pub mod load;
+mod machine;
 pub mod notifications;
 pub mod panels;
 pub mod peers;

@@ -10,6 +10,8 @@ mod goals;
 pub(crate) mod load;
 pub(crate) mod machine;
 pub(crate) mod measure;
+mod load;
+mod measure;
 mod programs;
 mod proof;
 pub(crate) mod results;

@@ -9,6 +9,7 @@ pub mod down;
 pub mod drill;
 pub mod fanout;
 pub mod growth;
+pub mod footprint;
 pub mod health_matrix;
 pub mod interface;
 pub mod load;

@@ -135,6 +135,13 @@ impl Stack {
         Ok(self.process(name)?.pid())
     }
 
+    /// The name and the id of every process, in start order.
+    #[must_use]
+    pub fn processes(&self) -> Vec<(String, u32)> {
+        let id = |process: &Process| process.pid().as_raw_pid().unsigned_abs();
+        self.phases.iter().flatten().map(|process| (process.name.clone(), id(process))).collect()
+    }
+
     /// Sends a signal that does not end the process, such as SIGSTOP.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)

@@ -9,9 +9,9 @@ use devstack::paths;
 
 use super::cases::Case;
 use super::goals::Goal;
-use super::machine;
 use super::results::{Results, Size};
 use super::target::Name;
+use crate::machine;
 
 /// The conditions of a run.
 pub struct Conditions {

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::cases::Case;
 use super::fixture::Fixture;
 use super::load::Scripts;
-use super::machine::{Cores, TICKS_PER_SECOND, busy_ticks, cpu_ticks};
 use super::results::{Results, Sample, Size};
 use super::target::{Name, Running, Target};
+use crate::machine::{Cores, TICKS_PER_SECOND, busy_ticks, cpu_ticks};
 use crate::sockets::Sockets;
 
 /// Share of a core that other programs may use during a measurement, on the server's core.

@@ -11,11 +11,11 @@ use super::document::{self, Conditions};
 use super::fixture::Fixture;
 use super::goals::judge;
 use super::load::Scripts;
-use super::machine::Cores;
 use super::measure::Resources;
 use super::programs;
 use super::results::Results;
 use super::target::{Name, Target};
+use crate::machine::Cores;
 
 /// Fewer rounds give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;

@@ -11,7 +11,7 @@ use devstack::ports;
 use devstack::process::{Daemon, Process};
 
 use super::fixture::Stores;
-use super::machine;
+use crate::machine;
 
 const START_LIMIT: Duration = Duration::from_mins(1);
 /// Vitrine's limits on connections: higher than any measurement needs.

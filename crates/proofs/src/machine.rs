@@ -1,4 +1,4 @@
-//! Kernel statistics of processes and cores. `measure.rs` interprets them.
+//! Kernel statistics of processes and cores. `peers` and `footprint` interpret them.
 
 use std::fs;
 
@@ -99,6 +99,16 @@ fn resident_in(status: &str) -> Option<u64> {
     status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?.split_whitespace().next()?.parse().ok()
 }
 
+/// Memory of a process and its descendants in KiB. Pages that several processes share, such as the buffers of Postgres, are divided among
+/// them, so that the sum counts each page once.
+pub fn shared_out_kib(pid: u32) -> u64 {
+    tree(pid).into_iter().filter_map(|pid| shared_out_in(&fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).ok()?)).sum()
+}
+
+fn shared_out_in(rollup: &str) -> Option<u64> {
+    rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?.split_whitespace().next()?.parse().ok()
+}
+
 /// Ticks in which processes, or other virtual machines of the same host, used these cores. Interrupts belong to no process and are
 /// left out.
 pub fn busy_ticks(cores: &[u32]) -> Result<u64> {
@@ -145,6 +155,7 @@ mod tests {
     fn memory_is_parsed_in_kib() {
         assert_eq!(resident_in("Name:\tx\nVmRSS:\t   2048 kB\n"), Some(2048));
         assert_eq!(resident_in("Name:\tkernel thread\n"), None);
+        assert_eq!(shared_out_in("Rss:     900 kB\nPss:     300 kB\nPss_Anon: 10 kB\n"), Some(300));
     }
 
     #[test]
@@ -156,6 +167,7 @@ mod tests {
 
     #[test]
     fn this_process_uses_memory() {
-        assert!(resident_kib(std::process::id()) > 0);
+        assert!(resident_kib(std::process::id()) >= shared_out_kib(std::process::id()));
+        assert!(shared_out_kib(std::process::id()) > 0);
     }
 }

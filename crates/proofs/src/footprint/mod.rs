@@ -1,0 +1,163 @@
+//! CPU and memory of each process of the native stack, idle and under load, compared with the limits in `limits`.
+//!
+//! How figures change with the load is the subject of `load`; the cost of one replica compared with other servers that of `peers`.
+
+mod limits;
+
+use std::collections::BTreeMap;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+use devstack::cargo;
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use devstack::report::{Outcome, Report};
+use devstack::stack::{PROGRAMS, Plan, Stack};
+use devstack::tools::{K6, Tool};
+
+use self::limits::{Limit, Phase, STACK_MIB, limit_of};
+use crate::load::Load;
+use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
+
+const KIB_PER_MIB: f64 = 1024.0;
+/// Number of idle connections that take Postgres over its limit in the counter-proof.
+const HELD: u16 = 150;
+/// How long they take to connect.
+const HOLD: Duration = Duration::from_secs(4);
+
+/// The tools that the proof needs.
+#[must_use]
+pub fn programs() -> Vec<&'static Tool> {
+    PROGRAMS.into_iter().chain([&K6]).collect()
+}
+
+/// How long to measure.
+pub struct Options {
+    /// The name of a script in `load/`.
+    pub profile: String,
+    /// Time for the processes to come to rest before each measurement.
+    pub settle: Duration,
+    /// Length of each measurement.
+    pub length: Duration,
+    /// Whether the binaries are optimised.
+    pub release: bool,
+}
+
+impl Options {
+    /// The short form that `ci` runs.
+    #[must_use]
+    pub fn short() -> Self {
+        Self { profile: "demo".to_owned(), settle: Duration::from_secs(3), length: Duration::from_secs(6), release: false }
+    }
+}
+
+/// The figures of a process over a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+struct Figures {
+    /// Share of one core, in percent.
+    cpu: f64,
+    /// Memory at the end in MiB; shared pages are divided among the processes that share them.
+    memory: f64,
+}
+
+/// Adds the proof to a report.
+pub fn add(report: &mut Report, options: &Options) -> Result<()> {
+    let folder = paths::temporary("footprint")?;
+    let mut started = None;
+    report.step("a stack", || {
+        started = Some(Stack::start(Plan {
+            folder: folder.path().to_owned(),
+            ports: Ports::any(MAX_REPLICAS)?,
+            replicas: MAX_REPLICAS,
+            binary: cargo::binary(options.release),
+            engine: None,
+            settings: Vec::new(),
+        })?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(mut stack) = started else { return Ok(()) };
+    measured(report, &mut stack, Phase::Idle, options)?;
+    let phase = Phase::of(&options.profile);
+    let mut load = None;
+    report.step(format!("load: {}", options.profile), || {
+        let summary = folder.path().join("load/k6.json");
+        let prometheus = stack.ports().url(Port::Prometheus)?;
+        // Stopped after the measurement.
+        load = Some(Load::start(&stack.edge()?, Some(&prometheus), &options.profile, Duration::from_hours(1), &summary)?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(load) = load else { return Ok(()) };
+    measured(report, &mut stack, phase, options)?;
+    report.step("the load sent requests", || {
+        let summary = load.stop()?;
+        Ok(Outcome::from(summary.requests > 0.0).with_note(format!("{} requests", summary.requests)))
+    })?;
+    report.step("a Postgres with 150 more connections exceeds its limit", || counter_proof(&mut stack))
+}
+
+/// Adds a row for each process, and one for all of them.
+fn measured(report: &mut Report, stack: &mut Stack, phase: Phase, options: &Options) -> Result<()> {
+    let start = Instant::now();
+    let mut figures = BTreeMap::new();
+    report.step(format!("{}: measured for {} s", phase.name(), options.length.as_secs()), || {
+        thread::sleep(options.settle);
+        figures = measure(stack, options.length)?;
+        Ok(Outcome::passed().with_note(format!("{} processes", figures.len())))
+    })?;
+    for (name, figures) in &figures {
+        let outcome = limit_of(name, phase).map_or_else(|error| Outcome::failed(format!("{error:#}")), |limit| judged(*figures, limit));
+        report.add(format!("{}: {name}", phase.name()), start.elapsed(), outcome);
+    }
+    let memory: f64 = figures.values().map(|figures| figures.memory).sum();
+    let cpu: f64 = figures.values().map(|figures| figures.cpu).sum();
+    let note = format!("{cpu:.0} % of a core, {memory:.0} of {STACK_MIB:.0} MiB");
+    report.add(format!("{}: all", phase.name()), start.elapsed(), Outcome::from(memory < STACK_MIB).with_note(note));
+    Ok(())
+}
+
+fn judged(figures: Figures, limit: Limit) -> Outcome {
+    let note = format!("{:.1} of {:.0} % of a core, {:.0} of {:.0} MiB", figures.cpu, limit.cpu, figures.memory, limit.memory);
+    Outcome::from(figures.cpu < limit.cpu && figures.memory < limit.memory).with_note(note)
+}
+
+/// The figures of each process, by name.
+fn measure(stack: &Stack, length: Duration) -> Result<BTreeMap<String, Figures>> {
+    let processes = stack.processes();
+    let before: Vec<u64> = processes.iter().map(|(_, pid)| cpu_ticks(*pid)).collect();
+    let start = Instant::now();
+    thread::sleep(length);
+    let seconds = start.elapsed().as_secs_f64();
+    let figures = processes.iter().zip(before).map(|((name, pid), before)| {
+        #[expect(clippy::cast_precision_loss, reason = "ticks and KiB are far below 2^52")]
+        let (ticks, kib) = (cpu_ticks(*pid).saturating_sub(before) as f64, shared_out_kib(*pid) as f64);
+        ensure!(kib > 0.0, "{name} has no memory: it ended, or belongs to another user");
+        Ok((name.clone(), Figures { cpu: ticks / TICKS_PER_SECOND / seconds * 100.0, memory: kib / KIB_PER_MIB }))
+    });
+    figures.collect()
+}
+
+/// Opens connections to Postgres, each with a process of its own: Postgres must exceed its limit.
+fn counter_proof(stack: &mut Stack) -> Result<Outcome> {
+    let held = stack.hold_connections(HELD)?;
+    thread::sleep(HOLD);
+    let figures = measure(stack, Duration::from_secs(1))?;
+    drop(held);
+    let postgres = figures.get("postgres").context("there is no process postgres")?;
+    let outcome = judged(*postgres, limit_of("postgres", Phase::Idle)?);
+    Ok(Outcome::from(outcome.failed == 1).with_note(outcome.note))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn either_figure_above_its_limit_fails() {
+        let limit = Limit { cpu: 5.0, memory: 100.0 };
+        let outcome = |cpu, memory| judged(Figures { cpu, memory }, limit).failed;
+        assert_eq!(outcome(4.9, 99.0), 0);
+        assert_eq!(outcome(5.1, 99.0), 1);
+        assert_eq!(outcome(4.9, 101.0), 1);
+    }
+}

@@ -1,0 +1,37 @@
+//! `cargo xtask footprint`: CPU and memory of each process of the native stack, idle and under load.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use devstack::cargo;
+use devstack::report::Report;
+use devstack::tools::require;
+use proofs::footprint::{self, Options};
+
+/// Measure CPU and memory of each process, idle and under load, against a limit for each.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Install missing tools.
+    #[arg(long)]
+    install: bool,
+    /// The load profile, a script in load/.
+    #[arg(long, default_value = "demo")]
+    profile: String,
+    /// Seconds of each of the two measurements.
+    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
+    seconds: u64,
+    /// Build optimised binaries.
+    #[arg(long)]
+    release: bool,
+}
+
+/// Runs the verb and returns whether every step passed.
+pub fn run(args: &Args) -> Result<bool> {
+    require(&footprint::programs(), args.install)?;
+    cargo::build(args.release, args.install)?;
+    let mut report = Report::new("footprint");
+    let length = Duration::from_secs(args.seconds);
+    let settle = Duration::from_secs(20);
+    footprint::add(&mut report, &Options { profile: args.profile.clone(), settle, length, release: args.release })?;
+    report.finish()
+}
