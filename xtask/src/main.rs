@@ -75,6 +75,7 @@ verbs! {
         Reconcile => reconcile,
         Roll => roll,
         Rules => rules,
+        VersionSkew => version_skew,
     }
 }
 

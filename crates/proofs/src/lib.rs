@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | [`suite`], [`files`], [`prose`] | tests, files that other programs read, and language |
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
-//! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
+//! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
+//! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
@@ -41,3 +42,4 @@ mod snippets;
 mod sockets;
 pub mod suite;
 mod users;
+pub mod version_skew;

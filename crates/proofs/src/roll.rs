@@ -79,11 +79,13 @@ fn replace_all(stack: &mut Stack, signal: Signal) -> Result<()> {
 
 /// The requests of one client and their results.
 #[derive(Default)]
-struct Load {
+pub(crate) struct Load {
     /// Names of projects whose creation succeeded.
     created: Vec<String>,
-    answered: usize,
-    failures: Vec<String>,
+    /// Number of responses that were not failures.
+    pub(crate) answered: usize,
+    /// Descriptions of the failed requests.
+    pub(crate) failures: Vec<String>,
     /// How many of the failures had no response at all.
     unanswered: usize,
 }
@@ -98,7 +100,7 @@ impl Load {
 }
 
 /// Runs an action while clients create and list projects as fast as the service responds.
-fn under_load(edge: &str, token: &str, action: impl FnOnce() -> Result<()>) -> Result<Vec<Load>> {
+pub(crate) fn under_load(edge: &str, token: &str, action: impl FnOnce() -> Result<()>) -> Result<Vec<Load>> {
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
@@ -169,7 +171,7 @@ fn judge(edge: &str, token: &str, signal: Signal, loads: &[Load]) -> Result<Outc
 }
 
 /// Checks that every acknowledged project exists exactly once; returns their number.
-fn nothing_lost(edge: &str, token: &str, loads: &[Load]) -> Result<usize> {
+pub(crate) fn nothing_lost(edge: &str, token: &str, loads: &[Load]) -> Result<usize> {
     // If nothing was created, nothing could be lost.
     ensure!(loads.iter().all(|load| !load.created.is_empty()), "a client created nothing, so nothing is proven");
     let stored = stored(edge, token)?;

@@ -26,4 +26,5 @@ pub mod sqlx;
 pub mod stores;
 pub mod test;
 pub mod up;
+pub mod version_skew;
 pub mod web;

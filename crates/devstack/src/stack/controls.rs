@@ -1,6 +1,7 @@
 //! Controls of a running stack: stop, restart and freeze its processes, query or load its stores. `stack` starts the processes.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::ExitStatus;
 
 use anyhow::{Context, Result};
@@ -121,6 +122,11 @@ impl Stack {
     /// Ends a replica with a signal and returns its exit status.
     pub fn end_replica(&mut self, number: u16, signal: Signal) -> Result<ExitStatus> {
         self.replica(number)?.end(signal)
+    }
+
+    /// Starts replicas with another binary from now on.
+    pub fn use_binary(&mut self, binary: PathBuf) {
+        self.plan.binary = binary;
     }
 
     /// Starts a replacement for an exited replica, with extra variables, and does not wait until it is ready.

@@ -1,0 +1,185 @@
+//! Runs an earlier version of the service beside today's on one database, in both orders of a release: new replicas that migrate the schema
+//! beside old ones, and old replicas that start after the migration, as in a rollback. Requests through the edge must all succeed on both.
+//!
+//! `previous` finds and builds the earlier version. Restarts of one version are the subject of `roll`.
+
+mod previous;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail, ensure};
+use devstack::cargo;
+use devstack::http::{get, send};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Ports};
+use devstack::process::wait_until;
+use devstack::report::{Outcome, Report};
+use devstack::stack::{Plan, Stack};
+use devstack::tools::{CADDY, INITDB, REDIS, Tool};
+use rustix::process::Signal;
+use serde_json::json;
+
+use self::previous::{Build, Previous};
+use crate::roll::{Load, nothing_lost, under_load};
+use crate::users::{create_project, sign_up};
+
+/// The tools that the proof needs.
+pub const PROGRAMS: [&Tool; 3] = [&INITDB, &REDIS, &CADDY];
+/// Above the time of five attempts of a job, which a busy machine may need.
+const OPERATION_LIMIT: Duration = Duration::from_mins(1);
+/// Number of environments that are started and stopped while both versions run, so that each version runs jobs of the other.
+const ENVIRONMENTS: usize = 6;
+/// A migration that breaks the version that is still running: it renames a column.
+const BREAKING: &str = "ALTER TABLE projects RENAME COLUMN description TO summary";
+
+/// The two versions.
+#[derive(Clone, Copy)]
+enum Version {
+    Old,
+    New,
+}
+
+/// Adds the proof to a report.
+pub fn add(report: &mut Report) -> Result<()> {
+    let mut found = None;
+    report.step("the earlier version", || {
+        let previous = Previous::find()?;
+        let build = previous.build()?;
+        let note = format!("{}, {}", previous.description(), if build.was_cached { "built before" } else { "built now" });
+        found = Some(build);
+        Ok(Outcome::passed().with_note(note))
+    })?;
+    let Some(old) = found else { return Ok(()) };
+    let folder = paths::temporary("version-skew")?;
+    let mut started = None;
+    report.step("three replicas of the earlier version", || {
+        let stack = Stack::start_service(Plan {
+            folder: folder.path().to_owned(),
+            ports: Ports::any(MAX_REPLICAS)?,
+            replicas: MAX_REPLICAS,
+            binary: old.binary.clone(),
+            engine: None,
+            // Unoptimised replicas and the load share one machine: a request may wait longer than production allows.
+            settings: vec![("DATABASE_ACQUIRE_TIMEOUT".to_owned(), "5s".to_owned())],
+        })?;
+        let token = sign_up(&stack.edge()?, "skew@example.org")?;
+        let before = migrations(&stack)?;
+        started = Some((Skew { stack, old, token }, before));
+        Ok(Outcome::passed())
+    })?;
+    let Some((mut skew, before)) = started else { return Ok(()) };
+    report.step("release: new replicas beside old ones", || {
+        let outcome = skew.under_load(&[(1, Version::New)])?;
+        let added = migrations(&skew.stack)? - before;
+        let note = format!("{added} new migrations; {}", outcome.note);
+        Ok(outcome.with_note(note))
+    })?;
+    report.step("release: no old replica is left", || skew.under_load(&[(2, Version::New), (3, Version::New)]))?;
+    report.step("rollback: old replicas start after the migration", || skew.under_load(&[(1, Version::Old), (2, Version::Old)]))?;
+    report.step("a migration that renames a column is found", || skew.counter_proof())
+}
+
+/// A stack with replicas of both versions.
+struct Skew {
+    stack: Stack,
+    old: Build,
+    token: String,
+}
+
+impl Skew {
+    /// Replaces replicas by those of a version under load, and uses the service afterwards. No request may fail.
+    fn under_load(&mut self, replaced: &[(u16, Version)]) -> Result<Outcome> {
+        let (edge, token) = (self.stack.edge()?, self.token.clone());
+        let loads = under_load(&edge, &token, || {
+            for (number, version) in replaced {
+                self.stack.use_binary(match version {
+                    Version::Old => self.old.binary.clone(),
+                    Version::New => cargo::binary(false),
+                });
+                let status = self.stack.replace_replica(*number, Signal::TERM)?;
+                ensure!(status.success(), "backend-{number} ended with {status}");
+            }
+            all_are_chosen(&edge)?;
+            run_environments(&edge, &token)
+        })?;
+        let answered = without_failures(&loads)?;
+        let created = nothing_lost(&edge, &token, &loads)?;
+        Ok(Outcome::passed().with_note(format!("{answered} answered, 0 failed, {created} created, 0 lost; {ENVIRONMENTS} environments")))
+    }
+
+    /// Renames a column that both versions use: requests must fail.
+    fn counter_proof(&mut self) -> Result<Outcome> {
+        let (edge, token) = (self.stack.edge()?, self.token.clone());
+        let loads = under_load(&edge, &token, || {
+            self.stack.sql(BREAKING)?;
+            std::thread::sleep(Duration::from_secs(1));
+            Ok(())
+        })?;
+        match without_failures(&loads) {
+            Err(error) => Ok(Outcome::passed().with_note(error.to_string())),
+            Ok(answered) => bail!("{answered} requests succeeded without the column"),
+        }
+    }
+}
+
+/// The number of responses, if no request failed.
+fn without_failures(loads: &[Load]) -> Result<usize> {
+    let failures: Vec<&str> = loads.iter().flat_map(|load| &load.failures).map(String::as_str).collect();
+    let answered: usize = loads.iter().map(|load| load.answered).sum();
+    ensure!(failures.is_empty(), "{} of {} requests failed, first {}", failures.len(), answered + failures.len(), failures[0]);
+    Ok(answered)
+}
+
+/// Waits until the edge has chosen every replica, and with them both versions.
+fn all_are_chosen(edge: &str) -> Result<()> {
+    let mut chosen = BTreeSet::new();
+    wait_until("the edge chooses every replica", OPERATION_LIMIT, || {
+        let answer = get(&format!("{edge}/version"))?;
+        ensure!(answer.status == 200, "version: {}", answer.status);
+        chosen.insert(answer.json()?["replica"].as_str().unwrap_or_default().to_owned());
+        Ok(chosen.len() == usize::from(MAX_REPLICAS))
+    })
+}
+
+/// Creates, starts, stops and deletes environments. Any replica may accept a request and any other one run its job.
+fn run_environments(edge: &str, token: &str) -> Result<()> {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", bearer.as_str())];
+    let project = create_project(edge, token, "Run by two versions")?;
+    let mut environments = Vec::new();
+    for number in 0..ENVIRONMENTS {
+        let new = json!({ "name": format!("skew-{number}"), "image": "busybox:1.37" });
+        let created = send("POST", &format!("{edge}/api/projects/{project}/environments"), &headers, Some(&new))?;
+        ensure!(created.status == 201, "environment: {} {}", created.status, created.body);
+        environments.push(format!("{edge}{}", created.header("location")));
+    }
+    let all_are = |status: &str| {
+        for environment in &environments {
+            wait_until(&format!("an environment is {status}"), OPERATION_LIMIT, || {
+                let answer = send("GET", environment, &headers, None)?;
+                ensure!(answer.status == 200, "{environment}: {} {}", answer.status, answer.body);
+                Ok(answer.json()?["status"].as_str().context("an environment without a status")? == status)
+            })?;
+        }
+        anyhow::Ok(())
+    };
+    let all_accept = |method: &str, action: &str| {
+        environments.iter().try_for_each(|environment| {
+            let answer = send(method, &format!("{environment}{action}"), &headers, None)?;
+            ensure!(answer.status == 202, "{action}: {} {}", answer.status, answer.body);
+            Ok(())
+        })
+    };
+    all_are("stopped")?;
+    all_accept("POST", "/start")?;
+    all_are("running")?;
+    all_accept("POST", "/stop")?;
+    all_are("stopped")?;
+    all_accept("DELETE", "")
+}
+
+/// The number of migrations that the database has.
+fn migrations(stack: &Stack) -> Result<u64> {
+    stack.sql("SELECT count(*) FROM _sqlx_migrations WHERE success")?.trim().parse().context("failed to read the number of migrations")
+}
