@@ -10,7 +10,7 @@ use devstack::report::{Outcome, Report};
 use devstack::tools::{DENY, Tool, require};
 use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
-use proofs::{cardinality, drill, fanout, interface, prose, roll, smoke, suite};
+use proofs::{cardinality, drill, fanout, footprint, health_matrix, interface, prose, reconcile, roll, smoke, suite, version_skew};
 use rustix::process::Signal;
 
 use super::{dashboards, slo, sqlx};
@@ -24,6 +24,9 @@ pub struct Args {
     /// Run only the proof of a stack behind a host name, with HTTPS, Secure cookies and a token for the metrics.
     #[arg(long)]
     production: bool,
+    /// Also run an earlier version beside this one; its first build takes some minutes.
+    #[arg(long, conflicts_with = "production")]
+    full: bool,
 }
 
 /// Runs the verb and returns whether every step passed.
@@ -78,8 +81,14 @@ pub fn run(args: &Args) -> Result<bool> {
     interface::add(&mut report, &interface::Options::SHORT)?;
     cardinality::attack(&mut report, cardinality::SHORT)?;
     drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
+    reconcile::add(&mut report, 1)?;
+    footprint::add(&mut report, &footprint::Options::short())?;
+    health_matrix::add(&mut report, health_matrix::Extent::Short)?;
     smoke::production::all(&mut report)?;
     compose(&mut report)?;
+    if args.full {
+        version_skew::add(&mut report)?;
+    }
     report.finish()
 }
 
