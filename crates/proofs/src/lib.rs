@@ -7,13 +7,13 @@
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
-//! | [`load`], [`peers`], [`growth`] | load with k6, a comparison with other services, cost at growing amounts of work |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
-//! | [`load`], [`peers`], [`footprint`] | load with k6, a comparison with other services, CPU and memory of each process |
+//! | [`load`], [`peers`] | load with k6, a comparison with other services |
+//! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |
 //!
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`; `snippets` reads the commands that documents show.
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `machine` reads statistics of the kernel; `snippets` reads the commands that documents show.
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
+//! `snippets` the commands that documents show.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -24,8 +24,8 @@ pub mod cardinality;
 pub mod drill;
 pub mod fanout;
 pub mod files;
-pub mod growth;
 pub mod footprint;
+pub mod growth;
 pub mod health_matrix;
 pub mod interface;
 pub mod load;

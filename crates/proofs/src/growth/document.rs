@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::curve::{Curve, grouped};
-use crate::peers::machine;
+use crate::machine;
 
 /// The conditions of a run.
 pub struct Conditions {

@@ -5,8 +5,8 @@ use anyhow::Result;
 
 use super::curve::Curve;
 use super::setup::Setup;
+use crate::machine::children;
 use crate::peers::load::Scripts;
-use crate::peers::machine::children;
 use crate::users::{create_project, sign_up};
 use devstack::paths;
 use devstack::ports::{MAX_REPLICAS, Ports};

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::peers::machine::{TICKS_PER_SECOND, busy_ticks, cpu_ticks};
+use crate::machine::{TICKS_PER_SECOND, busy_ticks, cpu_ticks};
 
 /// Share of the machine that other programs may use during a measurement.
 const FOREIGN: f64 = 0.10;

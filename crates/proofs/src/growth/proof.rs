@@ -15,10 +15,10 @@ use super::document::{self, Conditions};
 use super::meter::Meter;
 use super::setup::Setup;
 use super::{edge, picture, requests, rows, scrape, sockets};
+use crate::machine::Cores;
 use crate::peers::document as performance;
 use crate::peers::fixture::Fixture;
 use crate::peers::load::Scripts;
-use crate::peers::machine::Cores;
 
 /// Fewer rounds give no meaningful median.
 const ROUNDS_TO_WRITE: u32 = 3;
