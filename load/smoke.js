@@ -13,7 +13,9 @@ import { setUp, tearDown } from './lib/stage.js';
 export * from './journeys/all.js';
 
 const { paths } = JSON.parse(open('../docs/openapi.json'));
-const DESCRIBED = Object.entries(paths).flatMap(([path, operations]) => Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`));
+const DESCRIBED = Object.entries(paths).flatMap(([path, operations]) =>
+  Object.keys(operations).map((method) => `${method.toUpperCase()} ${path}`),
+);
 
 const once = (exec) => ({ exec, executor: 'per-vu-iterations', vus: 1, iterations: 1, maxDuration: '1m' });
 

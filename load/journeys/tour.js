@@ -38,7 +38,8 @@ function read(route, at = {}, query = '') {
 }
 
 function withoutAccount() {
-  ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/extensions', '/api/oauth/platforms'].forEach((route) => read(route));
+  const routes = ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/extensions', '/api/oauth/platforms'];
+  routes.forEach((route) => read(route));
   ['/', '/about', '/projects'].forEach((page) => open(page).leave());
 }
 

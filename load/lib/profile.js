@@ -37,8 +37,8 @@ export const crowd = (seconds, sockets = 10) => ({
 });
 
 /**
- * The options of the profile `name`. Besides its own gates, every scenario must complete journeys, and 99 % of those that it starts. Without
- * samples, a threshold on a rate or a percentile passes, so one on a counter stands beside each.
+ * The options of the profile `name`. Besides its own gates, every scenario must complete journeys, and 99 % of those that it starts.
+ * Without samples, a threshold on a rate or a percentile passes, so one on a counter stands beside each.
  */
 export const profile = (name, scenarios, gates) => ({
   scenarios,

@@ -66,8 +66,8 @@ fn ensure_up(edge: &str) -> Result<()> {
     Ok(())
 }
 
-/// The URL of an edge, if it is on this machine or names a container: load must never reach a service of third parties. `load/lib/settings.js`
-/// has the same rule.
+/// The URL of an edge, if it is on this machine or names a container: load must never reach a service of third parties.
+/// `load/lib/settings.js` has the same rule.
 pub fn nearby(url: &str) -> Result<String> {
     let rest = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).context("must begin with http:// or https://")?;
     let host = match rest.rsplit_once(':') {

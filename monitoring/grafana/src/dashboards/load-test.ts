@@ -20,13 +20,13 @@ const misses = sum(rate(ours('cache_misses_total')));
 /** Gates of `seed` on p50, p95 and p99. */
 const LATENCY_GATES = steps([0.05, GOOD], [0.2, WARNING], [1, BAD]);
 
-/** One region for each run: k6 pushes its number of virtual users from begin to end, then ends the series. */
+/** One region for each run: k6 pushes its number of virtual users from beginning to end, then ends the series. */
 const RUNS = mark({
   name: 'Load tests',
   colour: 'purple',
   query: `max by (profile) (${k6('vus_max')})`,
   title: 'Load test {{profile}}',
-  text: 'From its begin to its end, as reported by k6',
+  text: 'From beginning to end, as reported by k6',
   step: '15s',
 });
 
