@@ -61,6 +61,7 @@ verbs! {
         Browser => browser,
         Cardinality => cardinality,
         Drill => drill,
+        Exposure => exposure,
         Fanout => fanout,
         Footprint => footprint,
         Growth => growth,

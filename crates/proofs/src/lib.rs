@@ -6,6 +6,8 @@
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
+//! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
+//! | [`exposure`] | what outsiders reach |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
@@ -14,6 +16,7 @@
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
 //! `snippets` the commands that documents show.
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `processes` lists those of a stack; `snippets` reads the commands that documents show.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -22,6 +25,7 @@ pub mod browser;
 mod browsing;
 pub mod cardinality;
 pub mod drill;
+pub mod exposure;
 pub mod fanout;
 pub mod files;
 pub mod footprint;
@@ -34,6 +38,7 @@ pub mod notifications;
 pub mod panels;
 pub mod peers;
 mod prometheus;
+mod processes;
 pub mod prose;
 pub mod reconcile;
 pub mod roll;

@@ -7,6 +7,7 @@ pub mod ci;
 pub mod dashboards;
 pub mod down;
 pub mod drill;
+pub mod exposure;
 pub mod fanout;
 pub mod footprint;
 pub mod growth;

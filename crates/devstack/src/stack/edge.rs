@@ -1,5 +1,6 @@
 //! The edge of a stack: starts, stops and reloads Caddy with the Caddyfile of the repository.
 
+use std::path::Path;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -35,10 +36,17 @@ impl Stack {
 
     /// Reloads the Caddyfile, as an operator does after a change. Returns once the new configuration is in use.
     pub fn reload_edge(&self) -> Result<()> {
+        self.reload_edge_from(&paths::root().join("Caddyfile"))
+    }
+
+    /// As [`Self::reload_edge`], from another file.
+    pub fn reload_edge_from(&self, caddyfile: &Path) -> Result<()> {
         let mut reload = task(CADDY.path()?);
         reload.args(["reload", "--force", "--address", &self.plan.ports.address(Port::CaddyAdmin)?, "--adapter", "caddyfile", "--config"]);
         let reloaded = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
         ensure!(reloaded.success, "the edge failed to reload its configuration: {}", reloaded.text);
+        let said = capture(reload.arg(caddyfile).envs(self.edge_variables()?))?;
+        ensure!(said.success, "the edge failed to reload its configuration: {}", said.text);
         Ok(())
     }
 

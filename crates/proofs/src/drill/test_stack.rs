@@ -136,6 +136,11 @@ impl TestStack {
         self.as_admin("DELETE", "/api/faults", None).map(drop)
     }
 
+    /// Sends a GET as an admin, through the edge.
+    pub fn read_as_admin(&self, path: &str) -> Result<Answer> {
+        self.as_admin("GET", path, None)
+    }
+
     fn as_admin(&self, method: &str, path: &str, body: Option<&Value>) -> Result<Answer> {
         let url = format!("{}{path}", self.stack.edge()?);
         send(method, &url, &[("authorization", &format!("Bearer {}", self.admin))], body)
@@ -175,6 +180,13 @@ impl TestStack {
 
 /// An active fault.
 pub struct Fault(String);
+
+impl Fault {
+    /// Its identifier.
+    pub fn id(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or_default()
+    }
+}
 
 /// A random UUID (RFC 9562, version 4).
 fn uuid() -> Result<String> {

@@ -16,6 +16,7 @@ use serde_json::json;
 
 use crate::drill::test_stack::TestStack;
 use crate::drill::{run, schedule};
+use crate::exposure;
 use crate::panels::Proof;
 
 /// The monitoring's intervals and waits are divided by this.
@@ -37,6 +38,7 @@ pub fn all(report: &mut Report) -> Result<()> {
     report.step("HSTS is set", || strict(&test))?;
     report.step("cookies are Secure and bound to this host", || cookies(&test))?;
     report.step("metrics need the token", || metrics(&test))?;
+    report.step("nothing internal answers over HTTP/2", || exposure::over_http2(&test))?;
     report.step("requests for other hosts leave no client data in the log", || unlogged(&test))?;
     Proof::of_the_edge(SPEED)?.run(report, &mut test)?;
     run::batch(report, &mut test, schedule::PRODUCTION, SPEED).map(drop)

@@ -1,0 +1,244 @@
+//! Proves that nothing internal answers at the edge: metrics, readiness, faults, the monitoring, the edge's own administration, runbooks,
+//! simulated platforms and files, in every spelling of a path, with every method, host and header. Every internal service is asked on its
+//! own port first: a text in its response identifies it, and must not come back through the edge.
+//!
+//! `exposure/surfaces` lists what is internal, `exposure/spellings` and `exposure/probes` make the requests, and `exposure/listeners` reads
+//! the addresses on which the stack listens. The proof ends with its own counter-proof: without its rule, the edge answers.
+
+mod http2;
+mod listeners;
+mod probes;
+mod spellings;
+mod surfaces;
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use anyhow::{Context, Result, ensure};
+use devstack::form::Form;
+use devstack::http::{Client, get};
+use devstack::paths;
+use devstack::ports::{Port, Ports};
+use devstack::process::check_interrupt;
+use devstack::report::{Outcome, Report};
+use serde_json::json;
+
+use crate::drill::test_stack::TestStack;
+use probes::{Expected, Probe};
+use surfaces::Surface;
+
+/// The speed of the monitoring, which only has to run.
+const SPEED: u32 = 3;
+/// Number of concurrent clients.
+const CLIENTS: usize = 4;
+/// The routes of faults: clients reach them, but only admins get an answer.
+const FAULTS: [&str; 3] = ["/api/faults", "/api/faults/0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f", "/studio/faults"];
+/// The line of the Caddyfile that refuses internal routes.
+const RULE: &str = "\terror @internal 404\n";
+
+/// Which paths are spelled in every way.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// The routes of replicas, and one path of every other service.
+    Short,
+    /// All.
+    Full,
+}
+
+/// Adds the proof to a report, on a stack of its own. Behind a host name it covers HTTP/2, in the demo's form all else.
+pub fn add(report: &mut Report, form: Form) -> Result<()> {
+    let folder = paths::temporary("exposure")?;
+    let mut started = None;
+    report.step("a whole stack", || {
+        started = Some(TestStack::start(folder.path().to_owned(), SPEED, form)?);
+        Ok(Outcome::passed())
+    })?;
+    let Some(test) = started else { return Ok(()) };
+    match form {
+        Form::Demo => on(report, &test, Extent::Full),
+        Form::Production => report.step("nothing internal answers over HTTP/2", || over_http2(&test)),
+    }
+}
+
+/// The internal routes of replicas in every spelling, on a stack behind a host name.
+pub(crate) fn over_http2(test: &TestStack) -> Result<Outcome> {
+    let surfaces = surfaces::all(test.stack.ports());
+    let responses = http2::responses(&test.stack.edge()?, of_replicas(&surfaces))?;
+    ensure!(responses.iter().any(|(_, answer)| answer == "2 404"), "no request was refused, so the edge was not reached");
+    // 000: the edge ended the stream, because the path is malformed.
+    let exposed = responses.iter().filter(|(_, answer)| !answer.starts_with("2 4") && !answer.ends_with(" 000"));
+    let exposed: Vec<Exposed> =
+        exposed.map(|(target, answer)| Exposed { request: target.clone(), why: format!("HTTP/{answer}") }).collect();
+    outcome(&exposed, responses.len())
+}
+
+/// Adds the proof to a report, on a running stack of the demo's form.
+pub(crate) fn on(report: &mut Report, test: &TestStack, extent: Extent) -> Result<()> {
+    let surfaces = surfaces::all(test.stack.ports());
+    let mut marks = BTreeSet::new();
+    report.step("internal services answer on their own ports", || {
+        marks = surfaces.iter().filter_map(|surface| surface.control(test.stack.ports()).transpose()).collect::<Result<_>>()?;
+        Ok(Outcome::passed().with_note(format!("{} paths, {} texts that only they contain", surfaces.len(), marks.len())))
+    })?;
+    report.step("every process listens on loopback only", loopback)?;
+    report.step("the edge itself refuses the routes of replicas", || refuses(test, &surfaces))?;
+    report.step("nothing internal answers at the edge", || {
+        let probes = internal(test.stack.ports(), &surfaces, extent)?;
+        ensure!(!marks.is_empty(), "no text identifies an internal service");
+        outcome(&send(test, &probes, &marks)?, probes.len())
+    })?;
+    report.step("faults answer to admins only", || faults(test))?;
+    report.step("without its rule the edge answers", || without_rule(test, &surfaces, &marks))
+}
+
+/// Every listener of this process and its descendants, which are the stack.
+fn loopback() -> Result<Outcome> {
+    let listeners = listeners::of(std::process::id())?;
+    ensure!(!listeners.is_empty(), "no process of the stack listens");
+    let open = listeners.iter().filter(|listener| !listeners::is_local(listener.address));
+    let open: Vec<String> = open.map(|listener| format!("{} at {}", listener.process, listener.address)).collect();
+    ensure!(open.is_empty(), "other machines can reach {}", open.join(", "));
+    Ok(Outcome::passed().with_note(format!("{} sockets", listeners.len())))
+}
+
+/// Passes when no replica saw the requests for its own internal routes.
+fn refuses(test: &TestStack, surfaces: &[Surface]) -> Result<Outcome> {
+    let edge = test.stack.edge()?;
+    for path in of_replicas(surfaces) {
+        let answer = get(&format!("{edge}{path}"))?;
+        let replica = answer.header("x-served-by");
+        ensure!(answer.status == 404 && replica.is_empty(), "{path}: {} by '{replica}'", answer.status);
+        ensure!(answer.json()?["code"] == "not_found", "{path}: {}", answer.body);
+    }
+    Ok(Outcome::passed())
+}
+
+fn of_replicas(surfaces: &[Surface]) -> impl Iterator<Item = &'static str> {
+    surfaces.iter().filter(|surface| matches!(surface.port, Port::Backend(_))).map(|surface| surface.path)
+}
+
+/// The probes of every internal path.
+fn internal(ports: &Ports, surfaces: &[Surface], extent: Extent) -> Result<Vec<Probe>> {
+    let mut all = Vec::new();
+    let mut last = None;
+    for Surface { port, path, .. } in surfaces {
+        let is_spelled = extent == Extent::Full || matches!(port, Port::Backend(_)) || last.replace(port) != Some(port);
+        if is_spelled {
+            all.extend(probes::of(path, &ports.address(*port)?, &[]));
+        } else {
+            all.push(probes::plain(path));
+        }
+    }
+    let edge = ports.address(Port::Edge)?;
+    all.extend(surfaces::FILES.iter().flat_map(|path| probes::of(path, &edge, &[])));
+    Ok(all)
+}
+
+/// Strangers and ordinary users must not get what an admin gets.
+fn faults(test: &TestStack) -> Result<Outcome> {
+    let (edge, ports) = (test.stack.edge()?, test.stack.ports());
+    let fault = test.known_fault(json!({ "fault": "latency", "delay_ms": 1, "route": "/version" }))?;
+    let id = fault.id();
+    let seen = FAULTS.iter().filter(|path| test.read_as_admin(path).is_ok_and(|answer| answer.body.contains(id))).count();
+    ensure!(seen > 0, "an admin does not see the fault {id} either, so nothing is proven");
+    let user = test.new_account()?;
+    let claims = [format!("Authorization: Bearer {user}"), format!("Cookie: vitrine={user}")];
+    let paths = FAULTS.iter().map(|path| (*path).to_owned()).chain([format!("/api/faults/{id}")]);
+    let mut probes = Vec::new();
+    for path in paths {
+        probes.extend(probes::of(&path, &ports.address(Port::Edge)?, &claims));
+    }
+    let exposed = send(test, &probes, &BTreeSet::from([id]))?;
+    let remains = test.read_as_admin(&format!("/api/faults/{id}"))?;
+    test.end_fault(&fault)?;
+    ensure!(remains.status == 200, "{edge}: a probe ended the fault: {}", remains.status);
+    outcome(&exposed, probes.len())
+}
+
+/// A probe that should have been refused.
+struct Exposed {
+    request: String,
+    why: String,
+}
+
+/// Sends all probes and returns those that reached something internal.
+fn send(test: &TestStack, probes: &[Probe], marks: &BTreeSet<&str>) -> Result<Vec<Exposed>> {
+    let edge = test.stack.ports().address(Port::Edge)?;
+    let next = AtomicUsize::new(0);
+    let client = || -> Result<Vec<Exposed>> {
+        let mut exposed = Vec::new();
+        while let Some(probe) = probes.get(next.fetch_add(1, Ordering::Relaxed)) {
+            check_interrupt()?;
+            let received = probe.send(&edge)?;
+            let why = judge(probe.expected, received.status, &received.text, marks);
+            exposed.extend(why.map(|why| Exposed { request: probe.name.clone(), why }));
+        }
+        Ok(exposed)
+    };
+    thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS).map(|_| scope.spawn(client)).collect();
+        let all = clients.into_iter().map(|client| client.join().ok().context("a client panicked")?);
+        Ok(all.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+    })
+}
+
+/// The reason why a response exposes something.
+fn judge(expected: Expected, status: u16, text: &str, marks: &BTreeSet<&str>) -> Option<String> {
+    if let Some(mark) = marks.iter().find(|mark| text.contains(**mark)) {
+        return Some(format!("{status} with {mark}"));
+    }
+    let is_login = status == 303 && text.contains("\r\nLocation: /login");
+    let is_refused = (400..500).contains(&status) || is_login;
+    (expected == Expected::Refusal && !is_refused).then(|| format!("{status} instead of a refusal"))
+}
+
+fn outcome(exposed: &[Exposed], count: usize) -> Result<Outcome> {
+    for Exposed { request, why } in exposed {
+        eprintln!("exposed: {request}: {why}");
+    }
+    let note = exposed.first().map_or_else(|| format!("{count} requests"), |first| format!("{}: {}", first.request, first.why));
+    let failed = u64::try_from(exposed.len())?;
+    Ok(Outcome { passed: u64::try_from(count)? - failed, failed, ..Outcome::default() }.with_note(note))
+}
+
+/// Removes the rule from the Caddyfile; passes when every internal route of a replica then answers through the edge.
+fn without_rule(test: &TestStack, surfaces: &[Surface], marks: &BTreeSet<&str>) -> Result<Outcome> {
+    let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
+    ensure!(source.matches(RULE).count() == 1, "the Caddyfile has no line `{}`", RULE.trim());
+    let changed = test.folder().join("Caddyfile");
+    fs::write(&changed, source.replace(RULE, ""))?;
+    test.stack.reload_edge_from(&changed)?;
+    let client = Client::new();
+    let edge = test.stack.edge()?;
+    let answered = |path: &str| {
+        client.send("GET", &format!("{edge}{path}"), &[], None).is_ok_and(|answer| marks.iter().any(|mark| answer.body.contains(*mark)))
+    };
+    let refused: Vec<&str> = of_replicas(surfaces).filter(|path| !answered(path)).collect();
+    let probes = probes::of("/metrics", &test.stack.ports().address(Port::Backend(1))?, &[]);
+    let exposed = send(test, &probes, marks)?;
+    test.stack.reload_edge()?;
+    ensure!(refused.is_empty(), "still refused: {}", refused.join(", "));
+    ensure!(!exposed.is_empty(), "no probe notices that /metrics answers");
+    Ok(Outcome::passed().with_note(format!("{} of {} requests for /metrics notice it", exposed.len(), probes.len())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_without_internal_text_passes() {
+        let marks = BTreeSet::from(["# TYPE "]);
+        let exposes = |expected, status, text: &str| judge(expected, status, text, &marks).is_some();
+        assert!(!exposes(Expected::Refusal, 404, "HTTP/1.1 404 Not Found\r\n\r\n{}"));
+        assert!(!exposes(Expected::Refusal, 303, "HTTP/1.1 303 See Other\r\nLocation: /login?next=x\r\n\r\n"));
+        assert!(!exposes(Expected::Anything, 200, "ok"));
+        assert!(exposes(Expected::Refusal, 404, "# TYPE a counter"));
+        assert!(exposes(Expected::Anything, 200, "ok\r\n\r\nHTTP/1.1 200 OK\r\n\r\n# TYPE a counter"));
+        for status in [0, 200, 204, 301, 308, 500, 502] {
+            assert!(exposes(Expected::Refusal, status, ""), "{status}");
+        }
+    }
+}
