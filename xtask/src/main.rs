@@ -59,6 +59,7 @@ verbs! {
     }
     "Proofs": {
         Browser => browser,
+        Canary => canary,
         Cardinality => cardinality,
         Drill => drill,
         Exposure => exposure,

@@ -34,6 +34,16 @@ impl Browser {
         self.send("POST", url, Some(("application/json", body.to_string())))
     }
 
+    /// Sends a POST with a body of any content type.
+    pub fn post_text(&mut self, url: &str, kind: &str, body: String) -> Result<Answer> {
+        self.send("POST", url, Some((kind, body)))
+    }
+
+    /// The cookies, by name.
+    pub fn cookies(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cookies.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     fn send(&mut self, method: &str, url: &str, body: Option<(&str, String)>) -> Result<Answer> {
         let cookies: Vec<String> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
         let cookies = cookies.join("; ");
@@ -49,17 +59,23 @@ impl Browser {
 
     /// Goes to a platform, consents there, and follows the redirect back.
     pub fn authorise(&mut self, edge: &str, simulator: &str, platform: &str) -> Result<()> {
+        self.authorise_as(edge, simulator, platform, "grace").map(drop)
+    }
+
+    /// As [`Self::authorise`], with an account of any name there; returns the values in the query that the browser brings back.
+    pub fn authorise_as(&mut self, edge: &str, simulator: &str, platform: &str, account: &str) -> Result<Vec<String>> {
         let start = self.get(&format!("{edge}/api/oauth/{platform}/start"))?;
         let consent_page = redirect(&start, &format!("{simulator}/{platform}/oauth/authorize?"))?;
         let shown = self.get(consent_page)?;
         ensure!(shown.status == 200, "the consent page of {platform}: {} {}", shown.status, shown.body);
         let (page, request) = consent_page.split_once('?').unwrap_or_default();
-        let form = format!("{request}&account=grace&decision=approve");
+        let form = format!("{request}&account={account}&decision=approve");
         let consented = self.send("POST", page, Some(("application/x-www-form-urlencoded", form)))?;
         let callback = redirect(&consented, &format!("{edge}/api/oauth/{platform}/callback?"))?;
         let done = self.get(callback)?;
         ensure!(done.status == 303, "the callback of {platform}: {} {}", done.status, done.body);
-        Ok(())
+        let (_, query) = callback.split_once('?').unwrap_or_default();
+        Ok(query.split('&').filter_map(|pair| pair.split_once('=')).map(|(_, value)| value.to_owned()).collect())
     }
 }
 

@@ -3,7 +3,6 @@
 //! relabelling of prometheus.yml, the same traffic takes the edge over its share.
 
 use std::fs;
-use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result, ensure};
 use devstack::cargo;
@@ -11,7 +10,6 @@ use devstack::configuration;
 use devstack::form::Form;
 use devstack::paths;
 use devstack::ports::Port;
-use devstack::process::wait_until;
 use devstack::report::{Outcome, Report};
 use devstack::stack::{PROGRAMS, all_up};
 use devstack::tools::{SOCKET_IO_CLIENT, Tool};
@@ -35,8 +33,6 @@ pub const SHORT: usize = 1_500;
 pub const LONG: usize = 10_000;
 /// An attack must receive more different statuses than this; otherwise it did not reach the service.
 const MIN_STATUSES: usize = 10;
-/// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
-const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
 
 /// The tools that an attack needs.
 #[must_use]
@@ -77,7 +73,7 @@ pub fn attack(report: &mut Report, count: usize) -> Result<()> {
         Ok(if new.is_empty() { Outcome::passed().with_note(note) } else { Outcome::failed(format!("{} new series", new.len())) })
     })?;
     report.step("every target is UP", || {
-        await_scrapes(&test)?;
+        test.wait_for_scrapes()?;
         all_up(&test.url(Port::Prometheus)?)
     })?;
     let jobs = jobs(&test)?;
@@ -166,7 +162,7 @@ fn without_relabelling(test: &TestStack) -> Result<Outcome> {
     let written = fs::read_to_string(&file)?;
     fs::write(&file, configuration::without_relabelling(&written))?;
     ensure!(test.reload()?, "Prometheus rejected the changed configuration");
-    await_scrapes(test)?;
+    test.wait_for_scrapes()?;
     let edge = jobs(test)?.into_iter().find(|job| job.name == "caddy").context("the edge has no scrape")?;
     Ok(Outcome::from(edge.share() > SHARE).with_note(format!("{} of {}", edge.samples, edge.limit)))
 }

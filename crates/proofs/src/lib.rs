@@ -7,7 +7,7 @@
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
 //! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
-//! | [`exposure`] | what outsiders reach |
+//! | [`exposure`], [`canary`] | what outsiders reach, what operators read |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
@@ -23,6 +23,7 @@
 mod attack;
 pub mod browser;
 mod browsing;
+pub mod canary;
 pub mod cardinality;
 pub mod drill;
 pub mod exposure;

@@ -1,6 +1,7 @@
 //! One file per verb; each has its `Args` and a `run` that returns whether every step passed.
 
 pub mod browser;
+pub mod canary;
 pub mod cardinality;
 pub mod catalogue;
 pub mod ci;

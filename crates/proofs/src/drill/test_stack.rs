@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Result, ensure};
 use devstack::cargo;
@@ -24,6 +24,8 @@ const FAULT_LASTS: u32 = 600;
 const HISTORY_SLACK: Duration = Duration::from_mins(1);
 /// Time until every replica has read a new fault.
 const FAULT_IS_KNOWN: Duration = Duration::from_secs(2);
+/// Time limit for every target to be scraped once more; an unoptimised replica on a busy machine is slow.
+const SCRAPE_LIMIT: Duration = Duration::from_secs(30);
 /// Settings that drills need and production would not have.
 const SETTINGS: [(&str, &str); 6] = [
     ("FAULTS", "true"),
@@ -53,7 +55,12 @@ pub struct TestStack {
 impl TestStack {
     /// Starts everything in the given form; the monitoring runs `speed` times as fast as in production.
     pub fn start(folder: PathBuf, speed: u32, form: Form) -> Result<Self> {
-        let settings = SETTINGS.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec();
+        Self::start_with(folder, speed, form, &[])
+    }
+
+    /// As [`Self::start`], with more settings of the replicas.
+    pub fn start_with(folder: PathBuf, speed: u32, form: Form, more: &[(&str, &str)]) -> Result<Self> {
+        let settings = SETTINGS.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
         let plan = Plan {
             folder: folder.clone(),
             ports: Ports::any(MAX_REPLICAS)?.in_form(form),
@@ -170,6 +177,17 @@ impl TestStack {
         let age = age / self.speed;
         let query = format!("group({series} offset {}s)", age.as_secs());
         wait_until(&format!("{series} has a history"), age + HISTORY_SLACK, || Ok(!self.query(&query)?.is_empty()))
+    }
+
+    /// Waits until every target has been scraped after this call.
+    pub fn wait_for_scrapes(&self) -> Result<()> {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
+        wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
+            // A scrape's timestamp is the time at which it began.
+            let oldest = self.query("min(timestamp(up))")?;
+            let oldest = oldest.first().and_then(|oldest| oldest["value"][1].as_str()?.parse::<f64>().ok());
+            Ok(oldest.is_some_and(|oldest| oldest > now))
+        })
     }
 
     /// Makes Prometheus reload its configuration; returns whether the reload succeeded.

@@ -1,0 +1,183 @@
+//! Proves that operators see no secret and nothing personal: canaries, planted by the journeys of clients through the edge, appear in no
+//! metric, log, alert, mail, dashboard or argument of a process, also while handlers fail and replicas log at the level `debug`. The same
+//! holds for the secrets of the stack itself.
+//!
+//! `canary/journeys` plants them, `canary/planted` states the rule for each kind, and `canary/places` lists where they are searched. The
+//! proof ends with its own counter-proof: without its filter, the log of the edge has canaries.
+
+mod journeys;
+mod places;
+mod planted;
+mod polling;
+
+use std::fs;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use devstack::form::Form;
+use devstack::http::{get, is_ok, send};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Port};
+use devstack::process::wait_until;
+use devstack::report::{Outcome, Report};
+use rustix::process::Signal;
+
+use crate::drill::test_stack::TestStack;
+use crate::exposure::{self, Extent};
+use journeys::Journeys;
+use places::{EDGE_LOG, Place};
+use planted::{Canaries, Canary, Kind};
+
+/// The speed of the monitoring.
+const SPEED: u32 = 3;
+/// The level that OPERATIONS.md names for refusals.
+const SETTINGS: [(&str, &str); 1] = [("LOG", "info,vitrine=debug")];
+/// Time limit for a log line or a mail.
+const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
+/// The files of a stack whose contents are secret.
+const SECRETS: [&str; 3] = ["password", "token_keys", "provider_sim_client_secret"];
+/// The lines of the Caddyfile that keep headers and queries out of the logs.
+const FILTER: [&str; 2] = ["\t\trequest>headers delete\n", "\t\trequest>uri regexp \\?.* \"\"\n"];
+
+/// Adds the proof to a report, on a stack of its own.
+pub fn add(report: &mut Report) -> Result<()> {
+    on_a_stack(report, on)
+}
+
+/// Adds this proof and the short form of [`exposure`], on one stack.
+pub fn with_exposure(report: &mut Report) -> Result<()> {
+    on_a_stack(report, |report, test| {
+        exposure::on(report, test, Extent::Short)?;
+        on(report, test)
+    })
+}
+
+fn on_a_stack(report: &mut Report, proof: impl FnOnce(&mut Report, &mut TestStack) -> Result<()>) -> Result<()> {
+    let folder = paths::temporary("canary")?;
+    let mut started = None;
+    report.step("a whole stack that logs at the level debug", || {
+        started = Some(TestStack::start_with(folder.path().to_owned(), SPEED, Form::Demo, &SETTINGS)?);
+        Ok(Outcome::passed())
+    })?;
+    match started {
+        Some(mut test) => proof(report, &mut test),
+        None => Ok(()),
+    }
+}
+
+/// Adds the proof to a report, on a running stack with [`SETTINGS`].
+fn on(report: &mut Report, test: &mut TestStack) -> Result<()> {
+    let mut planted = Canaries::default();
+    report.step("canaries are planted through the edge", || {
+        planted = Journeys::travel(test)?;
+        without_replicas(test, &mut planted).context("requests without replicas")?;
+        for name in SECRETS {
+            let secret = fs::read_to_string(test.folder().join("secrets").join(name)).with_context(|| format!("no secret {name}"))?;
+            planted.keep(Kind::Secret, "secret of the stack", secret.trim());
+        }
+        let counts = Kind::ALL.map(|kind| format!("{} {}", planted.of(kind).count(), kind.name()));
+        Ok(Outcome::passed().with_note(counts.join(", ")))
+    })?;
+    report.step("they have arrived wherever they could", || arrived(test, &planted))?;
+    report.step("no canary in metrics", || search(&planted, &places::metrics(test)?))?;
+    report.step("no canary in logs, except paths in the access log", || search(&planted, &places::logs(test)?))?;
+    report.step("no canary in alerts and their mail", || search(&planted, &places::alerts(test)?))?;
+    report.step("no canary in dashboards", || match places::dashboards(test)? {
+        places if places.is_empty() => Ok(Outcome::skipped("SKIPPED: no Grafana here; its queries show the series searched above")),
+        places => search(&planted, &places),
+    })?;
+    report.step("no canary in the arguments of processes", || search(&planted, &places::arguments()?))?;
+    report.step("without its filter the edge logs canaries", || without_filter(test))
+}
+
+/// Sends a request while no replica answers, so that the edge itself reports an error.
+fn without_replicas(test: &mut TestStack, planted: &mut Canaries) -> Result<()> {
+    let edge = test.stack.edge()?;
+    let (query, key) =
+        (planted.plant(Kind::Secret, "token in a query without replicas")?, planted.plant(Kind::Secret, "header without replicas")?);
+    for number in 1..=MAX_REPLICAS {
+        test.stack.signal(&format!("backend-{number}"), Signal::KILL)?;
+    }
+    let failed = send("GET", &format!("{edge}/api/auth/me?token={query}"), &[("x-api-key", &key), ("referer", &key)], None)?;
+    ensure!(matches!(failed.status, 502 | 503), "the edge returned {}", failed.status);
+    wait_until("replicas answer again", ARRIVAL_LIMIT, || {
+        test.stack.keep_running()?;
+        Ok(is_ok(&format!("{edge}/health")))
+    })
+}
+
+/// Waits for the paths in the access log, for a scrape of every target, and for mail: later requests are logged and scraped later.
+fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
+    let paths: Vec<&Canary> = planted.of(Kind::Path).collect();
+    ensure!(!paths.is_empty(), "no canary is in a path, so that nothing shows that the search works");
+    wait_until("the edge has logged the paths", ARRIVAL_LIMIT, || {
+        let log = fs::read_to_string(test.folder().join("logs").join(EDGE_LOG))?;
+        Ok(paths.iter().all(|canary| canary.is_in(&log)))
+    })?;
+    test.wait_for_scrapes()?;
+    let mail = format!("{}/email", test.url(Port::MailPage)?);
+    wait_until("an alert sends mail", ARRIVAL_LIMIT, || Ok(get(&mail)?.json()?.as_array().is_some_and(|mails| !mails.is_empty())))?;
+    Ok(Outcome::passed().with_note("a log line, a scrape and a mail"))
+}
+
+/// One check for each place.
+fn search(planted: &Canaries, places: &[Place]) -> Result<Outcome> {
+    ensure!(!places.is_empty(), "there is no place to search");
+    let found: Vec<String> = places.iter().flat_map(|place| found(planted, place)).collect();
+    for line in &found {
+        eprintln!("found: {line}");
+    }
+    let failed = places.iter().filter(|place| self::found(planted, place).next().is_some()).count();
+    let note = found.first().cloned().unwrap_or_else(|| format!("{} places", places.len()));
+    let failed = u64::try_from(failed)?;
+    Ok(Outcome { passed: u64::try_from(places.len())? - failed, failed, ..Outcome::default() }.with_note(note))
+}
+
+/// The canaries that a place has against their rule.
+fn found(planted: &Canaries, place: &Place) -> impl Iterator<Item = String> {
+    let kinds = Kind::ALL.into_iter().filter(move |kind| *kind != Kind::Path || place.name != EDGE_LOG);
+    let found = kinds.flat_map(move |kind| planted.of(kind)).filter(move |canary| canary.is_in(&place.text));
+    found.map(move |canary| {
+        let line = place.text.lines().find(|line| canary.is_in(line)).unwrap_or_default();
+        // The canary is random, and part of no other run.
+        format!("{}: {} ({}): {}", place.name, canary.what, canary.kind.name(), line.chars().take(300).collect::<String>())
+    })
+}
+
+/// Removes the filter from the Caddyfile; passes when the log then has a header and a query.
+fn without_filter(test: &TestStack) -> Result<Outcome> {
+    let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
+    ensure!(FILTER.iter().all(|line| source.matches(line).count() == 1), "the Caddyfile has another filter than {FILTER:?}");
+    let changed = test.folder().join("Caddyfile");
+    fs::write(&changed, FILTER.iter().fold(source, |text, line| text.replace(line, "")))?;
+    test.stack.reload_edge_from(&changed)?;
+    let mut canaries = Canaries::default();
+    let (query, header) = (canaries.plant(Kind::Secret, "a query")?, canaries.plant(Kind::Request, "a header")?);
+    send("GET", &format!("{}/version?token={query}", test.stack.edge()?), &[("user-agent", &header)], None)?;
+    let noticed = wait_until("the search finds both", ARRIVAL_LIMIT, || {
+        let log = fs::read_to_string(test.folder().join("logs").join(EDGE_LOG))?;
+        Ok(found(&canaries, &Place { name: EDGE_LOG.to_owned(), text: log }).count() == 2)
+    });
+    test.stack.reload_edge()?;
+    noticed.map(|()| Outcome::passed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_access_log_may_have_a_path_and_no_place_may_have_anything_else() {
+        let mut canaries = Canaries::default();
+        for kind in Kind::ALL {
+            canaries.keep(kind, "a text", format!("canary-{}", kind.name()));
+        }
+        let text = Kind::ALL.map(|kind| format!("line with canary-{}\n", kind.name())).concat();
+        let count = |name: &str| found(&canaries, &Place { name: name.to_owned(), text: text.clone() }).count();
+        assert_eq!(count(EDGE_LOG), 3);
+        assert_eq!(count("backend-1.log"), 4);
+        let outcome =
+            search(&canaries, &[Place { name: "a".to_owned(), text: text.clone() }, Place { name: "b".to_owned(), text: String::new() }]);
+        assert_eq!((outcome.unwrap().failed, search(&canaries, &[]).is_err()), (1, true));
+    }
+}
