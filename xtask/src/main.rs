@@ -12,7 +12,7 @@ mod verbs;
 
 use std::process::ExitCode;
 
-use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// One command per claim about Vitrine.
 #[derive(Parser)]
@@ -61,6 +61,7 @@ verbs! {
         Browser => browser,
         Canary => canary,
         Cardinality => cardinality,
+        Doctest => doctest,
         Drill => drill,
         Exposure => exposure,
         Fanout => fanout,
@@ -81,12 +82,19 @@ verbs! {
     }
 }
 
+/// The whole command line, which `doctest` compares with the documents.
+fn command_line() -> Command {
+    help::in_groups(Cli::command(), GROUPS)
+}
+
 fn main() -> ExitCode {
     let parsed = help::in_groups(Cli::command(), GROUPS).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let verb = match parsed {
         Ok(Cli { verb }) => verb,
         Err(error) => return explain(&error),
     };
+    let matches = command_line().get_matches();
+    let verb = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
     match devstack::process::watch_signals().and_then(|()| verb.run()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
@@ -117,6 +125,6 @@ mod tests {
 
     #[test]
     fn the_command_line_is_consistent() {
-        help::in_groups(Cli::command(), GROUPS).debug_assert();
+        command_line().debug_assert();
     }
 }

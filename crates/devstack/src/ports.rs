@@ -258,6 +258,18 @@ impl Ports {
         ])
     }
 
+    /// Replaces the addresses in a document, which are those of `up` by default, with the addresses here.
+    #[must_use]
+    pub fn replace_defaults(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for (port, number) in &self.table {
+            for host in ["localhost", "127.0.0.1"] {
+                text = replace_word(&text, &format!("{host}:{}", port.fixed()), &format!("{host}:{number}"));
+            }
+        }
+        text
+    }
+
     /// Replaces every `service:port` in a text of compose's configuration with the address here.
     #[must_use]
     pub(crate) fn localise(&self, text: &str) -> String {

@@ -2,7 +2,7 @@
 //!
 //! | where | what |
 //! | --- | --- |
-//! | [`suite`], [`files`], [`prose`] | tests, files that other programs read, and language |
+//! | [`suite`], [`files`], [`prose`], [`doctest`] | tests, files that other programs read, language, and the commands of documents |
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
@@ -17,6 +17,7 @@
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
 //! `snippets` the commands that documents show.
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `processes` lists those of a stack; `snippets` reads the commands that documents show.
+//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `processes` lists those of a stack.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -25,6 +26,7 @@ pub mod browser;
 mod browsing;
 pub mod canary;
 pub mod cardinality;
+pub mod doctest;
 pub mod drill;
 pub mod exposure;
 pub mod fanout;
@@ -44,7 +46,6 @@ pub mod prose;
 pub mod reconcile;
 pub mod roll;
 pub mod smoke;
-mod snippets;
 mod sockets;
 pub mod suite;
 mod users;

@@ -1,13 +1,12 @@
 //! The short proof that the stack works: `up --detach`, a user's first minutes through the edge, every replica and every Prometheus target
 //! reached, the commands of the documents, a load of every operation, killed stores restarted, `down`, no process left. It uses a folder of
-//! its own and leaves a developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/snippets` the documents,
-//! `smoke/restarts` the stores, and `smoke/production` the same proof behind a host name.
+//! its own and leaves a developer's data alone. `smoke/platforms` covers OAuth and posts, `smoke/restarts` the stores, and
+//! `smoke/production` the same proof behind a host name.
 
 mod answers;
 mod platforms;
 pub mod production;
 mod restarts;
-mod snippets;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -27,6 +26,7 @@ use serde_json::{Value, json};
 use answers::{OPERATION_LIMIT, expect};
 
 use crate::load::{Profile, all_thresholds, examples};
+use crate::doctest;
 
 /// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 3] = [&CURL, &JQ, &K6];
@@ -46,8 +46,8 @@ pub fn all(report: &mut Report) -> Result<()> {
     };
     use_it(report, &ports)?;
     report.step("links in a mail open", || links(&ports))?;
-    report.step("commands and programs in the documents", snippets::all)?;
     loads(report, &ports.page(Port::Edge)?)?;
+    report.step("commands and programs in the documents", || doctest::run(&ports, folder.path()))?;
     report.step("Redis and Postgres are restarted when they end", || restarts::all(&ports))?;
     report.step("down", || running.stop())?;
     report.step("no process is left", || {

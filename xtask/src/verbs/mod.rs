@@ -6,6 +6,7 @@ pub mod cardinality;
 pub mod catalogue;
 pub mod ci;
 pub mod dashboards;
+pub mod doctest;
 pub mod down;
 pub mod drill;
 pub mod exposure;

@@ -1,4 +1,5 @@
-//! Runs commands and programs of the documents, unchanged, against the running stack. `crate::snippets` selects them.
+//! A reader's shell: runs the commands and programs of documents against a running stack, through the edge. Their text is unchanged, except
+//! that the addresses of `up` become those of the stack, where it has others.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -7,12 +8,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
-use devstack::paths;
+use devstack::ports::Ports;
 use devstack::process::{Daemon, Process, capture, task, wait_until};
-use devstack::report::Outcome;
 use devstack::tools::{NODE, SOCKET_IO_CLIENT};
 
-use crate::snippets::{Block, Proof, blocks, requests};
+use super::fate::Run;
 
 const LIMIT: Duration = Duration::from_secs(30);
 /// A proxy from the environment must not intercept traffic to our own processes.
@@ -25,73 +25,45 @@ curl() {
 }
 "#;
 
-/// Runs all selected commands and programs.
-pub fn all() -> Result<Outcome> {
-    let folder = paths::temporary("snippets")?;
-    let mut shell = Shell::new(folder.path())?;
-    let mut passed = 0;
-    for (document, blocks) in blocks()? {
-        let mut going_on: Option<(Process, &str)> = None;
-        for block in blocks {
-            let what = || format!("{document}: {}", block.text.lines().next().unwrap_or_default());
-            let begun = shell.prove(&block).with_context(what)?;
-            passed += u64::from(block.proof != Proof::Elsewhere);
-            if let Some((process, printed)) = going_on.take() {
-                shell.wait_for(process, printed).with_context(|| format!("{document}: the program before {}", what()))?;
-            }
-            going_on = begun;
-        }
-        ensure!(going_on.is_none(), "{document}: no block follows the running program");
-    }
-    for (document, request) in requests()? {
-        // `grep` exits with 1 if no line matches, which is not a failure. Failures of `curl` are recorded separately.
-        shell
-            .run(&format!("set +e\n{request}\ncode=$?\nset -e\n[ $code -le 1 ]"))
-            .with_context(|| format!("{}: {request}", document.display()))?;
-        passed += 1;
-    }
-    let note = if shell.library.is_some() {
-        ""
-    } else {
-        "SKIPPED: no Socket.IO client here (--install gets one): programs of documents are NOT run"
-    };
-    Ok(Outcome { passed, ..Outcome::default() }.with_note(note))
-}
-
-/// The state of a reader's shell: a folder, and the variables exported by the preceding blocks.
-struct Shell<'a> {
+/// A folder, and the variables exported by the preceding blocks.
+pub struct Shell<'a> {
     folder: &'a Path,
+    ports: &'a Ports,
     exported: BTreeMap<String, String>,
     /// The folder `node_modules` with the Socket.IO client.
     library: Option<PathBuf>,
 }
 
 impl<'a> Shell<'a> {
-    fn new(folder: &'a Path) -> Result<Self> {
+    /// A shell in an empty folder, for a stack with these ports.
+    pub fn new(folder: &'a Path, ports: &'a Ports) -> Result<Self> {
         let library = SOCKET_IO_CLIENT.location();
         if let Some(library) = &library {
             symlink(library, folder.join("node_modules"))?;
         }
-        Ok(Self { folder, exported: BTreeMap::new(), library })
+        Ok(Self { folder, ports, exported: BTreeMap::new(), library })
     }
 
-    /// Runs a block; returns the program if it keeps running, and the output expected of it.
-    fn prove(&mut self, block: &Block) -> Result<Option<(Process, &'static str)>> {
-        match (block.proof, &*block.language) {
-            (Proof::Elsewhere, _) => {}
-            (_, "js") if self.library.is_none() => {}
-            (Proof::Prints(expected), "js") => {
+    /// Whether it can run programs that use the Socket.IO client.
+    pub fn has_library(&self) -> bool {
+        self.library.is_some()
+    }
+
+    /// Runs a block of shell or of JavaScript; returns the program if it keeps running, and the output expected of it.
+    pub fn block(&mut self, text: &str, is_program: bool, run: Run) -> Result<Option<(Process, &'static str)>> {
+        match run {
+            Run::Prints(expected) if is_program => {
                 let mut node = task("timeout");
-                node.arg(LIMIT.as_secs().to_string()).arg(NODE.path()?).arg(self.program(&block.text)?);
+                node.arg(LIMIT.as_secs().to_string()).arg(NODE.path()?).arg(self.program(text)?);
                 let output = capture(node.current_dir(self.folder).envs(&self.exported))?;
                 ensure!(output.success && output.text.contains(expected), "it printed:\n{}", output.text);
             }
-            (Proof::Prints(expected), _) => {
-                let output = self.run(&block.text)?;
+            Run::Prints(expected) => {
+                let output = self.run(text)?;
                 ensure!(output.contains(expected), "it printed:\n{output}");
             }
-            (Proof::GoesOn(begun, printed), _) => {
-                let program = self.program(&block.text)?;
+            Run::GoesOn(begun, printed) => {
+                let program = self.program(text)?;
                 let daemon = Daemon::new("program", &NODE.path()?, self.folder).args([program]).current_dir(self.folder);
                 let mut process = self.exported.iter().fold(daemon, |daemon, (name, value)| daemon.env(name, value)).start()?;
                 process.wait_ready(LIMIT, || self.log().contains(begun))?;
@@ -101,9 +73,14 @@ impl<'a> Shell<'a> {
         Ok(None)
     }
 
+    /// Runs a command that may print nothing. `grep` exits with 1 where nothing is wrong; failures of `curl` are recorded separately.
+    pub fn request(&mut self, command: &str) -> Result<()> {
+        self.run(&format!("set +e\n{command}\ncode=$?\nset -e\n[ $code -le 1 ]")).map(drop)
+    }
+
     fn program(&self, text: &str) -> Result<PathBuf> {
         let file = self.folder.join("program.mjs");
-        fs::write(&file, text)?;
+        fs::write(&file, self.ports.replace_defaults(text))?;
         Ok(file)
     }
 
@@ -111,7 +88,8 @@ impl<'a> Shell<'a> {
         fs::read_to_string(self.folder.join("program.log")).unwrap_or_default()
     }
 
-    fn wait_for(&self, mut process: Process, printed: &str) -> Result<()> {
+    /// Waits until a program that keeps running has printed a text, and stops it.
+    pub fn wait_for(&self, mut process: Process, printed: &str) -> Result<()> {
         wait_until(printed, LIMIT, || {
             process.check()?;
             Ok(self.log().contains(printed))
@@ -123,6 +101,7 @@ impl<'a> Shell<'a> {
     fn run(&mut self, commands: &str) -> Result<String> {
         let (failed, exported) = (self.folder.join("failed"), self.folder.join("exported"));
         fs::write(&failed, "")?;
+        let commands = self.ports.replace_defaults(commands);
         let script = format!("set -eu\n{STRICT}\n{commands}\nenv -0 >{}\n", exported.display());
         let output = capture(
             task("bash").args(["-c", &script]).current_dir(self.folder).envs(&self.exported).env("FAILED", &failed).env("NO_PROXY", OURS),

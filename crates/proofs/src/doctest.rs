@@ -1,0 +1,156 @@
+//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as they stand. Requests and programs run
+//! against a whole stack, queries run in Prometheus and Postgres; verbs of xtask, commands of Compose, settings and data are checked
+//! without being run; the rest is listed with a reason.
+//!
+//! `doctest/documents` reads the snippets, `doctest/fate` states what happens to each, `doctest/checks` and `doctest/shell` do it.
+
+mod checks;
+mod documents;
+mod fate;
+mod shell;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use clap::Command;
+use devstack::cargo;
+use devstack::http::{encoded, get};
+use devstack::paths;
+use devstack::ports::{MAX_REPLICAS, Port, Ports};
+use devstack::process::{Process, capture_ok, task};
+use devstack::report::{Outcome, Report};
+use devstack::stack::{PROGRAMS, Plan, Stack, fixed_ports};
+use devstack::stores::postgres_programs;
+use devstack::tools::{CURL, JQ, PROMTOOL, SOCKET_IO_CLIENT, Tool};
+
+use documents::{Form, Snippet, requests_of_runbooks, snippets};
+use fate::Fate;
+use shell::Shell;
+
+/// The speed of the monitoring, which only has to run.
+const SPEED: u32 = 3;
+
+/// The tools that the proof needs.
+#[must_use]
+pub fn programs() -> Vec<&'static Tool> {
+    PROGRAMS.into_iter().chain([&CURL, &JQ, &PROMTOOL, &SOCKET_IO_CLIENT]).collect()
+}
+
+/// Adds the proof to a report, on a stack of its own. Its ports are those of the documents, if they are free.
+pub fn add(report: &mut Report, cli: &Command) -> Result<()> {
+    check(report, cli)?;
+    let folder = paths::temporary("doctest")?;
+    let mut started = None;
+    report.step("a whole stack", || {
+        let fixed = fixed_ports(MAX_REPLICAS)?;
+        let (ports, note) = match fixed.ensure_free() {
+            Ok(()) => (fixed, "on the ports of the documents"),
+            Err(_) => (Ports::any(MAX_REPLICAS)?, "on other ports, because those of the documents are in use"),
+        };
+        let folder = folder.path().to_owned();
+        let plan = Plan { folder, ports, replicas: MAX_REPLICAS, binary: cargo::binary(false), engine: None, settings: Vec::new() };
+        started = Some(Stack::start_at(plan, SPEED)?);
+        Ok(Outcome::passed().with_note(note))
+    })?;
+    let Some(stack) = started else { return Ok(()) };
+    report.step("commands, programs and queries of the documents", || run(stack.ports(), folder.path()))
+}
+
+/// Adds the checks that need no stack; `cli` is the command line of xtask.
+pub fn check(report: &mut Report, cli: &Command) -> Result<()> {
+    let snippets = snippets()?;
+    report.step("every snippet is run, checked or listed", || {
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+        for snippet in &snippets {
+            for part in fate::parts(snippet) {
+                let fate = fate::of(snippet, &part).with_context(|| format!("{part}: nothing runs, checks or lists it"))?;
+                *counts.entry(fate.name()).or_default() += 1;
+            }
+        }
+        let note: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
+        Ok(Outcome::passed().with_note(note.join(", ")))
+    })?;
+    report.step("shell commands parse", || Ok(each(&snippets, |snippet, _, fate| checks::shell(snippet, fate))))?;
+    report.step("verbs and options of xtask exist", || Ok(of(&snippets, Fate::Xtask, |_, part| checks::xtask(part, cli))))?;
+    report.step("services of Compose exist", || Ok(of(&snippets, Fate::Compose, |_, part| checks::compose(part))))?;
+    report.step("settings exist", || Ok(of(&snippets, Fate::Settings, |_, part| checks::settings(part))))?;
+    report.step("data parses", || Ok(of(&snippets, Fate::Data, |snippet, _| checks::data(snippet))))?;
+    report.step("quoted source is current", || Ok(of(&snippets, Fate::Quote, |snippet, _| checks::quote(snippet))))
+}
+
+/// Checks every part with a fate; the outcome counts them.
+fn of(snippets: &[Snippet], wanted: Fate, check: impl Fn(&Snippet, &str) -> Result<()>) -> Outcome {
+    each(snippets, |snippet, part, fate| if fate == wanted { check(snippet, part).map(|()| true) } else { Ok(false) })
+}
+
+/// Checks every part of every snippet; the outcome counts those for which the check returns true.
+fn each(snippets: &[Snippet], check: impl Fn(&Snippet, &str, Fate) -> Result<bool>) -> Outcome {
+    let mut outcome = Outcome::default();
+    for snippet in snippets {
+        for part in fate::parts(snippet) {
+            let Some(fate) = fate::of(snippet, &part) else { continue };
+            match check(snippet, &part, fate) {
+                Ok(counts) => outcome.passed += u64::from(counts),
+                Err(error) => {
+                    eprintln!("{}: {error:#}", snippet.name());
+                    outcome.failed += 1;
+                    outcome.note = format!("{}: {error}", snippet.name()).replace('\n', " ");
+                }
+            }
+        }
+    }
+    outcome
+}
+
+/// Runs commands, programs and queries against a running stack whose data is in `folder`.
+pub fn run(ports: &Ports, folder: &Path) -> Result<Outcome> {
+    let own = paths::temporary("snippets")?;
+    let mut shell = Shell::new(own.path(), ports)?;
+    let mut outcome = Outcome::default();
+    let mut running: Option<(Process, &str)> = None;
+    for snippet in snippets()?.into_iter().chain(requests_of_runbooks()?) {
+        for part in fate::parts(&snippet) {
+            let done = match fate::of(&snippet, &part) {
+                Some(Fate::Block(run)) => {
+                    let is_program = snippet.form == Form::Fenced("js".to_owned());
+                    if is_program && !shell.has_library() {
+                        continue;
+                    }
+                    shell.block(&part, is_program, run).and_then(|begun| {
+                        if let Some((process, printed)) = running.take() {
+                            shell.wait_for(process, printed).context("the program before it")?;
+                        }
+                        running = begun;
+                        Ok(())
+                    })
+                }
+                Some(Fate::Request) => shell.request(&part),
+                Some(Fate::Sql) => sql(ports, folder, &part),
+                Some(Fate::Query) => query(ports, &part),
+                _ => continue,
+            };
+            done.with_context(|| snippet.name())?;
+            outcome.passed += 1;
+        }
+    }
+    ensure!(running.is_none(), "no block follows the program that keeps running");
+    if !shell.has_library() {
+        return Ok(outcome.with_note("SKIPPED: no Socket.IO client here (--install gets one): programs of documents are NOT run"));
+    }
+    Ok(outcome)
+}
+
+fn sql(ports: &Ports, folder: &Path, sql: &str) -> Result<()> {
+    let password = fs::read_to_string(folder.join("secrets/password")).context("the stack has no password")?;
+    let mut psql = task(postgres_programs()?.join("psql"));
+    psql.args(["-XAtq", "-v", "ON_ERROR_STOP=1", "-h", "127.0.0.1", "-U", "vitrine", "-d", "vitrine", "-c", sql]);
+    capture_ok(psql.env("PGPORT", ports.of(Port::Postgres)?.to_string()).env("PGPASSWORD", password)).map(drop)
+}
+
+fn query(ports: &Ports, query: &str) -> Result<()> {
+    let answer = get(&format!("{}/api/v1/query?query={}", ports.url(Port::Prometheus)?, encoded(query)))?;
+    ensure!(answer.status == 200, "{query}: {}", answer.body);
+    Ok(())
+}

@@ -1,0 +1,213 @@
+//! Checks of snippets that are not run: the verbs and options of xtask, the services of Compose, the variables of `.env`, the syntax of
+//! shell and data. None of them needs a running stack.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Command;
+use devstack::paths;
+use devstack::process::{capture, task};
+use devstack::tools::PROMTOOL;
+
+use super::documents::{Form, Snippet};
+use super::fate::{Fate, is_setting};
+
+/// The subcommands of Compose whose first argument is a service and whose further arguments are a command in it.
+const WITH_COMMAND: [&str; 2] = ["exec", "run"];
+/// The options of Compose that have a value.
+const WITH_VALUE: [&str; 3] = ["--profile", "--since", "--tail"];
+
+/// Parses a snippet with bash, if it is shell. Placeholders such as `<id>` are parsed as names.
+pub fn shell(snippet: &Snippet, fate: Fate) -> Result<bool> {
+    let is_program = matches!(&snippet.form, Form::Fenced(language) if language != "sh");
+    if is_program || matches!(fate, Fate::Sql | Fate::Query | Fate::Data | Fate::Settings) {
+        return Ok(false);
+    }
+    let parsed = capture(task("bash").args(["-n", "-c", &without_placeholders(&snippet.text)]))?;
+    ensure!(parsed.success, "{}: {}", snippet.name(), parsed.text.trim());
+    Ok(true)
+}
+
+/// Replaces `<name>` by `name`; a redirection has a blank or a path behind `<`.
+fn without_placeholders(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('<') {
+        out.push_str(before);
+        let name = after.split_once('>').filter(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == ' '));
+        if let Some((name, after)) = name {
+            out.push_str(&name.replace(' ', "-"));
+            rest = after;
+        } else {
+            out.push('<');
+            rest = after;
+        }
+    }
+    out + rest
+}
+
+/// Parses every call of xtask in a command as xtask does.
+pub fn xtask(command: &str, cli: &Command) -> Result<()> {
+    for call in calls(command, "cargo xtask") {
+        // The verb of `cargo xtask <verb>` is any.
+        if call.first().is_none_or(|verb| verb.starts_with('<')) {
+            continue;
+        }
+        let words = ["cargo xtask".to_owned()].into_iter().chain(call);
+        cli.clone().try_get_matches_from(words).with_context(|| command.to_owned())?;
+    }
+    Ok(())
+}
+
+/// Checks that the services of every call of Compose in a command exist.
+pub fn compose(command: &str) -> Result<()> {
+    let known = services()?;
+    for call in calls(command, "docker compose") {
+        let mut words = call.iter().map(String::as_str);
+        let mut arguments = Vec::new();
+        while let Some(word) = words.next() {
+            match word {
+                option if WITH_VALUE.contains(&option) => drop(words.next()),
+                option if option.starts_with('-') => {}
+                argument => arguments.push(argument),
+            }
+        }
+        let Some((subcommand, arguments)) = arguments.split_first() else { bail!("{command}: no subcommand") };
+        let named = if WITH_COMMAND.contains(subcommand) { &arguments[..arguments.len().min(1)] } else { arguments };
+        for name in named {
+            // In a loop, the name contains a variable.
+            let is_known =
+                known.contains(*name) || name.split_once('$').is_some_and(|(start, _)| known.iter().any(|known| known.starts_with(start)));
+            ensure!(is_known, "{command}: Compose has no service {name}");
+        }
+    }
+    Ok(())
+}
+
+/// The words behind a program's name, for each of its calls in a command.
+fn calls(command: &str, program: &str) -> Vec<Vec<String>> {
+    let text = command.lines().map(|line| line.split(" #").next().unwrap_or_default()).collect::<Vec<_>>().join("\n");
+    let texts = text.split(program).skip(1).map(|call| call.split(['\n', ';', '|', '&', ')', '>']).next().unwrap_or_default().to_owned());
+    texts.map(|call| call.split_whitespace().map(|word| word.trim_matches(['"', '\'']).to_owned()).collect()).collect()
+}
+
+/// The names of Compose's services.
+fn services() -> Result<BTreeSet<String>> {
+    let text = fs::read_to_string(paths::root().join("docker-compose.yml"))?;
+    let services = text.split_once("\nservices:\n").context("docker-compose.yml has no services")?.1;
+    let until_next_section = services.lines().take_while(|line| line.is_empty() || line.starts_with([' ', '#']));
+    let names = until_next_section.filter_map(|line| line.strip_prefix("  ")?.strip_suffix(':'));
+    Ok(names.filter(|name| !name.starts_with([' ', '#'])).map(str::to_owned).collect())
+}
+
+/// Checks that variables are documented in `.env.example`.
+pub fn settings(text: &str) -> Result<()> {
+    let known = fs::read_to_string(paths::root().join(".env.example"))?;
+    for line in text.lines().filter(|line| is_setting(line)) {
+        let (name, _) = line.split_once('=').unwrap_or_default();
+        let is_known = known.lines().any(|line| line.trim_start_matches('#').starts_with(&format!("{name}=")));
+        ensure!(is_known, "{name} is not in .env.example");
+    }
+    Ok(())
+}
+
+/// Checks that a source file contains a block, whatever its indentation.
+pub fn quote(snippet: &Snippet) -> Result<()> {
+    let trimmed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
+    let quoted = trimmed(snippet.text.trim_end());
+    let mut folders = vec![paths::root().join("monitoring/grafana/src")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if trimmed(&fs::read_to_string(&path)?).contains(&quoted) {
+                return Ok(());
+            }
+        }
+    }
+    bail!("{}: no source file contains it", snippet.name())
+}
+
+/// Parses a block of data with the program that reads such data.
+pub fn data(snippet: &Snippet) -> Result<()> {
+    let name = || snippet.name();
+    match &snippet.form {
+        Form::Fenced(language) if language == "json" => {
+            serde_json::from_str::<serde_json::Value>(&snippet.text).map(drop).with_context(name)
+        }
+        Form::Fenced(language) if language == "toml" => toml::from_str::<toml::Table>(&snippet.text).map(drop).with_context(name),
+        _ => scrape_configuration(&snippet.text).with_context(name),
+    }
+}
+
+/// Settings of a scrape job, parsed by promtool.
+fn scrape_configuration(text: &str) -> Result<()> {
+    let folder = paths::temporary("doctest")?;
+    let file = folder.path().join("prometheus.yml");
+    fs::write(&file, format!("scrape_configs:\n  - job_name: document\n    {}\n", text.trim_end().replace('\n', "\n    ")))?;
+    let said = capture(task(PROMTOOL.path()?).args(["check", "config"]).arg(&file))?;
+    ensure!(said.success, "{}", said.text.trim());
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Arg;
+
+    use super::*;
+
+    #[test]
+    fn a_verb_or_an_option_that_does_not_exist_is_found() {
+        let up = Command::new("up").arg(Arg::new("detach").long("detach").action(clap::ArgAction::SetTrue));
+        let cli = Command::new("cargo xtask").subcommand_required(true).subcommand(up);
+        for fine in ["cargo xtask up --detach   # stays", "eval \"$(cargo xtask up)\"", "cargo xtask <verb>", "cargo xtask up && ls -l"] {
+            xtask(fine, &cli).unwrap();
+        }
+        for wrong in ["cargo xtask down", "cargo xtask up --reset", "ls; cargo xtask up now"] {
+            assert!(xtask(wrong, &cli).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_service_that_does_not_exist_is_found() {
+        for fine in [
+            "docker compose up -d --build --wait",
+            "docker compose exec -T postgres pg_dump vitrine >x",
+            "docker compose --profile load run --rm k6",
+            "for n in 1 2 3; do docker compose up -d \"backend-$n\"; done",
+            "docker compose logs --since 15s backend-1 backend-2 | grep x",
+        ] {
+            compose(fine).unwrap();
+        }
+        for wrong in ["docker compose exec nginx sh", "docker compose stop backend-1 backend-9", "docker compose up \"front-$n\""] {
+            assert!(compose(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn settings_and_data_are_checked() {
+        settings("SITE_ADDRESS=vitrine.example\n").unwrap();
+        assert!(settings("SITE_ADRESS=vitrine.example\n").is_err());
+        let fenced = |language: &str, text: &str| Snippet {
+            document: "a.md".to_owned(),
+            line: 1,
+            form: Form::Fenced(language.to_owned()),
+            text: text.to_owned(),
+        };
+        data(&fenced("json", "{\"a\": 1}")).unwrap();
+        assert!(data(&fenced("json", "{a: 1}")).is_err());
+        data(&fenced("toml", "[a]\nb = 1\n")).unwrap();
+        assert!(data(&fenced("toml", "[a\n")).is_err());
+    }
+
+    #[test]
+    fn shell_is_parsed_with_placeholders() {
+        let inline = |text: &str| Snippet { document: "a.md".to_owned(), line: 1, form: Form::Inline, text: text.to_owned() };
+        assert!(shell(&inline("amtool silence expire <id> && cat <file.dump"), Fate::Request).unwrap());
+        assert!(shell(&inline("for n in 1 2; do echo $n"), Fate::Request).is_err());
+        assert!(!shell(&inline("rate(x[5m])"), Fate::Query).unwrap());
+        assert_eq!(without_placeholders("a <b c> <d.e >f"), "a b-c <d.e >f");
+    }
+}

@@ -1,0 +1,203 @@
+//! The fate of each command and block: it is run, it is checked without being run, or it is listed here with the reason why it is neither.
+
+use super::documents::{Form, Snippet, is_query};
+
+/// How a block of a document is run, whole and in order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Run {
+    /// It finishes and prints this.
+    Prints(&'static str),
+    /// It keeps running: it prints the first text once it has started, and the second once the following block has run.
+    GoesOn(&'static str, &'static str),
+}
+
+/// The blocks that are run as a whole, by document and beginning.
+const BLOCKS: [(&str, &str, Run); 4] = [
+    ("README.md", "export api=", Run::Prints("\"Analytical Engine\"")),
+    ("README.md", "import { io }", Run::GoesOn("{}", "change: 'updated'")),
+    ("README.md", "curl -s -X PATCH", Run::Prints("\"algebraic patterns\"")),
+    ("docs/REALTIME.md", "import { io }", Run::Prints("server_at")),
+];
+
+/// What is neither run nor checked, by its beginning, with the reason.
+pub const LISTED: [(&str, &str); 15] = [
+    ("cargo fmt ", "a step of `cargo xtask ci`"),
+    ("cargo clippy ", "a step of `cargo xtask ci`"),
+    ("cargo build", "every proof builds the service"),
+    ("cargo nextest ", "`cargo xtask test` runs it"),
+    ("curl --cacert", "the option of a command, not a command"),
+    ("curl -X PUT http://localhost:8080/api/faults/", "needs FAULTS and an admin; the drills send the same request"),
+    ("npm ci", "`--install` runs it"),
+    ("npm install ", "`--install` has installed the library"),
+    ("ssh -L ", "the option of a command, not a command"),
+    ("sysctl ", "a setting of the machine"),
+    ("vitrine config", "tests/api/config.rs runs it"),
+    ("new=$(openssl ", "its result is used by a command of Compose"),
+    ("edit '", "calls a function of its block, which needs Compose"),
+    ("write_secret ", "calls a function of its block, which needs Compose"),
+    ("amtool silence ", "calls a function of its block, which needs Compose"),
+];
+
+/// What happens to a command or a block.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// A block that is run as a whole.
+    Block(Run),
+    /// A command that is run on its own.
+    Request,
+    /// SQL, run by Postgres.
+    Sql,
+    /// `PromQL`, run by Prometheus.
+    Query,
+    /// A verb of xtask with its options, parsed as xtask parses them.
+    Xtask,
+    /// A command of Compose: it needs an engine, so only the names of its services are checked.
+    Compose,
+    /// Variables of `.env`, which must exist.
+    Settings,
+    /// A part of a source file, which must contain it.
+    Quote,
+    /// JSON, TOML or YAML, which must parse.
+    Data,
+    /// A drawing.
+    Drawing,
+    /// Neither run nor checked, for the reason in [`LISTED`] at this index.
+    Listed(usize),
+}
+
+impl Fate {
+    /// Its name in the report.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Block(_) | Self::Request | Self::Sql | Self::Query => "run",
+            Self::Xtask | Self::Compose | Self::Settings | Self::Quote | Self::Data => "checked",
+            Self::Drawing => "drawn",
+            Self::Listed(_) => "listed with a reason",
+        }
+    }
+}
+
+/// The parts of a snippet that have a fate of their own: a command each, or the whole block.
+pub fn parts(snippet: &Snippet) -> Vec<String> {
+    if matches!(&snippet.form, Form::Fenced(language) if language != "sh") || whole(snippet).is_some() {
+        return vec![snippet.text.clone()];
+    }
+    commands(&snippet.text)
+}
+
+/// The fate of a part of a snippet; `None` is a fault of the document or of the lists above.
+pub fn of(snippet: &Snippet, part: &str) -> Option<Fate> {
+    if let Some(fate) = whole(snippet) {
+        return Some(fate);
+    }
+    let listed = LISTED.iter().position(|(beginning, _)| part.starts_with(beginning)).map(Fate::Listed);
+    let first_line = part.lines().next().unwrap_or_default();
+    if part.contains("cargo xtask") {
+        Some(Fate::Xtask)
+    } else if part.contains("docker compose") {
+        Some(Fate::Compose)
+    } else if listed.is_some() {
+        listed
+    } else if part.starts_with("curl ") {
+        Some(Fate::Request)
+    } else if is_query(part) {
+        Some(Fate::Query)
+    } else if part.starts_with("SELECT ") {
+        Some(Fate::Sql)
+    } else if is_setting(first_line) {
+        Some(Fate::Settings)
+    } else {
+        None
+    }
+}
+
+/// The fate of blocks that are taken as a whole.
+fn whole(snippet: &Snippet) -> Option<Fate> {
+    let block = BLOCKS.iter().find(|(document, beginning, _)| *document == snippet.document && snippet.text.starts_with(beginning));
+    match (&snippet.form, block) {
+        (_, Some((_, _, run))) => Some(Fate::Block(*run)),
+        (Form::Fenced(language), None) => match language.as_str() {
+            "" => Some(Fate::Drawing).filter(|_| snippet.text.contains('▶')),
+            "json" | "toml" | "yaml" => Some(Fate::Data),
+            "promql" => Some(Fate::Query),
+            "ts" => Some(Fate::Quote),
+            _ => None,
+        },
+        // A key of YAML without a value.
+        (Form::Indented, None) => snippet.text.lines().next().filter(|line| line.ends_with(':') && !line.contains(' ')).map(|_| Fate::Data),
+        (Form::Inline, None) => None,
+    }
+}
+
+/// `NAME=value`, as in `.env`.
+pub fn is_setting(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, _)| !name.is_empty() && name.chars().all(|c| c.is_ascii_uppercase() || c == '_'))
+}
+
+/// The commands of a block of shell: continued lines and loops are one command, comments are none.
+fn commands(text: &str) -> Vec<String> {
+    let mut commands: Vec<String> = Vec::new();
+    let mut is_open = false;
+    for line in text.lines() {
+        match commands.last_mut().filter(|_| is_open) {
+            Some(command) => {
+                command.push('\n');
+                command.push_str(line);
+            }
+            None => commands.push(line.to_owned()),
+        }
+        let command = commands.last().map(String::as_str).unwrap_or_default();
+        let is_loop = command.starts_with("for ") && !command.trim_end().ends_with("done");
+        is_open = command.ends_with('\\') || is_loop;
+    }
+    commands.retain(|command| !command.trim().is_empty() && !command.starts_with('#'));
+    commands
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::super::documents::snippets;
+    use super::*;
+
+    fn fates() -> Vec<(String, Option<Fate>)> {
+        let snippets = snippets().unwrap();
+        let of = |snippet: &Snippet| parts(snippet).into_iter().map(|part| (snippet.name(), of(snippet, &part))).collect::<Vec<_>>();
+        snippets.iter().flat_map(of).collect()
+    }
+
+    #[test]
+    fn every_snippet_of_the_documents_has_a_fate() {
+        let missing: Vec<String> = fates().into_iter().filter(|(_, fate)| fate.is_none()).map(|(name, _)| name).collect();
+        assert!(missing.is_empty(), "neither run, checked nor listed:\n{}", missing.join("\n"));
+    }
+
+    #[test]
+    fn every_reason_and_every_block_is_of_some_snippet() {
+        let fates = fates();
+        let used: BTreeSet<usize> =
+            fates.iter().filter_map(|(_, fate)| if let Some(Fate::Listed(index)) = fate { Some(*index) } else { None }).collect();
+        let stale: Vec<&str> = (0..LISTED.len()).filter(|index| !used.contains(index)).map(|index| LISTED[index].0).collect();
+        assert!(stale.is_empty(), "no snippet begins with: {}", stale.join(", "));
+        assert_eq!(fates.iter().filter(|(_, fate)| matches!(fate, Some(Fate::Block(_)))).count(), BLOCKS.len());
+    }
+
+    #[test]
+    fn a_snippet_that_nobody_knows_has_no_fate() {
+        let snippet = |form: Form, text: &str| Snippet { document: "docs/NEW.md".to_owned(), line: 1, form, text: text.to_owned() };
+        let fenced = |language: &str, text: &str| snippet(Form::Fenced(language.to_owned()), text);
+        let fate = |snippet: &Snippet| of(snippet, &parts(snippet)[0]);
+        assert_eq!(fate(&fenced("js", "import { io }")), None);
+        assert_eq!(fate(&fenced("", "no drawing")), None);
+        assert_eq!(fate(&snippet(Form::Indented, "rm -rf /\n")), None);
+        assert_eq!(fate(&snippet(Form::Indented, "curl localhost:4100/counts\n")), Some(Fate::Request));
+        assert_eq!(fate(&fenced("json", "{}")), Some(Fate::Data));
+    }
+
+    #[test]
+    fn a_command_may_have_several_lines() {
+        let text = "curl a \\\n  -d b\nfor n in 1 2; do\n    docker compose up \"$n\"\ndone\n# a comment\nfor n in 1; do x; done\n";
+        assert_eq!(commands(text), ["curl a \\\n  -d b", "for n in 1 2; do\n    docker compose up \"$n\"\ndone", "for n in 1; do x; done"]);
+    }
+}
