@@ -11,6 +11,7 @@ use devstack::tools::{DENY, Tool, require};
 use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
 use proofs::{cardinality, drill, fanout, footprint, health_matrix, interface, prose, reconcile, roll, smoke, suite, version_skew};
+use proofs::{canary, cardinality, doctest, drill, fanout, interface, prose, roll, smoke, suite};
 use rustix::process::Signal;
 
 use super::{dashboards, slo, sqlx};
@@ -38,6 +39,7 @@ pub fn run(args: &Args) -> Result<bool> {
         .chain(drill::proof::programs())
         .chain(interface::PROGRAMS)
         .chain(prose::PROGRAMS)
+        .chain(doctest::programs())
         .chain([&DENY])
         .collect();
     if args.production {
@@ -74,12 +76,14 @@ pub fn run(args: &Args) -> Result<bool> {
     })?;
     slo::check(&mut report)?;
     dashboards::check(&mut report, args.install)?;
+    doctest::check(&mut report, &crate::command_line())?;
     smoke::all(&mut report)?;
     roll::add(&mut report, Signal::TERM, Form::Demo)?;
     roll::add(&mut report, Signal::KILL, Form::Demo)?;
     fanout::add(&mut report, &fanout::Options::SHORT)?;
     interface::add(&mut report, &interface::Options::SHORT)?;
     cardinality::attack(&mut report, cardinality::SHORT)?;
+    canary::with_exposure(&mut report)?;
     drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
     reconcile::add(&mut report, 1)?;
     footprint::add(&mut report, &footprint::Options::short())?;
