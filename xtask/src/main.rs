@@ -88,13 +88,11 @@ fn command_line() -> Command {
 }
 
 fn main() -> ExitCode {
-    let parsed = help::in_groups(Cli::command(), GROUPS).try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
+    let parsed = command_line().try_get_matches().and_then(|matches| Cli::from_arg_matches(&matches));
     let verb = match parsed {
         Ok(Cli { verb }) => verb,
         Err(error) => return explain(&error),
     };
-    let matches = command_line().get_matches();
-    let verb = Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit()).verb;
     match devstack::process::watch_signals().and_then(|()| verb.run()) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,

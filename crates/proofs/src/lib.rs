@@ -6,7 +6,6 @@
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
-//! | [`roll`], [`fanout`], [`cardinality`] | restarts under load, events across replicas, hostile clients |
 //! | [`exposure`], [`canary`] | what outsiders reach, what operators read |
 //! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
 //! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
@@ -15,9 +14,7 @@
 //! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
-//! `snippets` the commands that documents show.
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `processes` lists those of a stack; `snippets` reads the commands that documents show.
-//! The other modules are clients: `browsing`, `sockets`, `users`, `attack`; `processes` lists those of a stack.
+//! `processes` lists those of a stack.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 
@@ -40,8 +37,8 @@ mod machine;
 pub mod notifications;
 pub mod panels;
 pub mod peers;
-mod prometheus;
 mod processes;
+mod prometheus;
 pub mod prose;
 pub mod reconcile;
 pub mod roll;

@@ -25,8 +25,8 @@ use serde_json::{Value, json};
 
 use answers::{OPERATION_LIMIT, expect};
 
-use crate::load::{Profile, all_thresholds, examples};
 use crate::doctest;
+use crate::load::{Profile, all_thresholds, examples};
 
 /// The tools needed in addition to those of a stack.
 pub const PROGRAMS: [&Tool; 3] = [&CURL, &JQ, &K6];

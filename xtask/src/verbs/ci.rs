@@ -10,8 +10,9 @@ use devstack::report::{Outcome, Report};
 use devstack::tools::{DENY, Tool, require};
 use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
-use proofs::{cardinality, drill, fanout, footprint, health_matrix, interface, prose, reconcile, roll, smoke, suite, version_skew};
-use proofs::{canary, cardinality, doctest, drill, fanout, interface, prose, roll, smoke, suite};
+use proofs::{
+    canary, cardinality, doctest, drill, fanout, footprint, health_matrix, interface, prose, reconcile, roll, smoke, suite, version_skew,
+};
 use rustix::process::Signal;
 
 use super::{dashboards, slo, sqlx};

@@ -43,10 +43,8 @@ impl Stack {
     pub fn reload_edge_from(&self, caddyfile: &Path) -> Result<()> {
         let mut reload = task(CADDY.path()?);
         reload.args(["reload", "--force", "--address", &self.plan.ports.address(Port::CaddyAdmin)?, "--adapter", "caddyfile", "--config"]);
-        let reloaded = capture(reload.arg(paths::root().join("Caddyfile")).envs(self.edge_variables()?))?;
+        let reloaded = capture(reload.arg(caddyfile).envs(self.edge_variables()?))?;
         ensure!(reloaded.success, "the edge failed to reload its configuration: {}", reloaded.text);
-        let said = capture(reload.arg(caddyfile).envs(self.edge_variables()?))?;
-        ensure!(said.success, "the edge failed to reload its configuration: {}", said.text);
         Ok(())
     }
 
