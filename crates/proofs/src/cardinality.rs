@@ -146,16 +146,6 @@ fn values_by_job(test: &TestStack, query: &str) -> Result<Vec<(String, f64)>> {
     Ok(results.iter().filter_map(read).collect())
 }
 
-/// Waits until every target has been scraped after this call.
-fn await_scrapes(test: &TestStack) -> Result<()> {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_secs_f64();
-    wait_until("every target has been scraped again", SCRAPE_LIMIT, || {
-        let times = values_by_job(test, "min by (job) (timestamp(up))")?;
-        // A scrape's timestamp is the time at which it began.
-        Ok(!times.is_empty() && times.iter().all(|(_, time)| *time > now))
-    })
-}
-
 /// Removes the relabelling; passes when the edge then exceeds its share.
 fn without_relabelling(test: &TestStack) -> Result<Outcome> {
     let file = test.folder().join("config/prometheus/prometheus.yml");

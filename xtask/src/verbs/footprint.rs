@@ -7,6 +7,7 @@ use devstack::cargo;
 use devstack::report::Report;
 use devstack::tools::require;
 use proofs::footprint::{self, Options};
+use proofs::load::Profile;
 
 /// Measure CPU and memory of each process, idle and under load, against a limit for each.
 #[derive(clap::Args)]
@@ -14,9 +15,9 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// The load profile, a script in load/.
-    #[arg(long, default_value = "demo")]
-    profile: String,
+    /// The load profile.
+    #[arg(long, value_enum, default_value_t = Profile::Demo)]
+    profile: Profile,
     /// Seconds of each of the two measurements.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(5..))]
     seconds: u64,
@@ -32,6 +33,6 @@ pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("footprint");
     let length = Duration::from_secs(args.seconds);
     let settle = Duration::from_secs(20);
-    footprint::add(&mut report, &Options { profile: args.profile.clone(), settle, length, release: args.release })?;
+    footprint::add(&mut report, &Options { profile: args.profile, settle, length, release: args.release })?;
     report.finish()
 }

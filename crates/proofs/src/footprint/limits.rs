@@ -3,6 +3,8 @@
 
 use anyhow::{Context, Result};
 
+use crate::load::Profile;
+
 /// The limit of the whole stack in MiB, under any profile: 1.2 GB, which a laptop with 8 GB has beside an editor and a browser.
 pub const STACK_MIB: f64 = 1144.0;
 
@@ -19,8 +21,8 @@ pub enum Phase {
 
 impl Phase {
     /// The phase of a load profile.
-    pub fn of(profile: &str) -> Self {
-        if profile == "demo" { Self::Demo } else { Self::Loaded }
+    pub fn of(profile: Profile) -> Self {
+        if profile == Profile::Demo { Self::Demo } else { Self::Loaded }
     }
 
     /// Its name in the report.

@@ -17,7 +17,7 @@ use devstack::stack::{PROGRAMS, Plan, Stack};
 use devstack::tools::{K6, Tool};
 
 use self::limits::{Limit, Phase, STACK_MIB, limit_of};
-use crate::load::Load;
+use crate::load::{self, Load, Profile};
 use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
 
 const KIB_PER_MIB: f64 = 1024.0;
@@ -35,7 +35,7 @@ pub fn programs() -> Vec<&'static Tool> {
 /// How long to measure.
 pub struct Options {
     /// The name of a script in `load/`.
-    pub profile: String,
+    pub profile: Profile,
     /// Time for the processes to come to rest before each measurement.
     pub settle: Duration,
     /// Length of each measurement.
@@ -48,7 +48,7 @@ impl Options {
     /// The short form that `ci` runs.
     #[must_use]
     pub fn short() -> Self {
-        Self { profile: "demo".to_owned(), settle: Duration::from_secs(3), length: Duration::from_secs(6), release: false }
+        Self { profile: Profile::Demo, settle: Duration::from_secs(3), length: Duration::from_secs(6), release: false }
     }
 }
 
@@ -78,13 +78,21 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     })?;
     let Some(mut stack) = started else { return Ok(()) };
     measured(report, &mut stack, Phase::Idle, options)?;
-    let phase = Phase::of(&options.profile);
+    let phase = Phase::of(options.profile);
     let mut load = None;
-    report.step(format!("load: {}", options.profile), || {
+    report.step(format!("load: {}", options.profile.name()), || {
         let summary = folder.path().join("load/k6.json");
         let prometheus = stack.ports().url(Port::Prometheus)?;
         // Stopped after the measurement.
-        load = Some(Load::start(&stack.edge()?, Some(&prometheus), &options.profile, Duration::from_hours(1), &summary)?);
+        load = Some(Load::start(&load::Plan {
+            edge: &stack.edge()?,
+            prometheus: Some(&prometheus),
+            profile: options.profile,
+            duration: Duration::from_hours(1),
+            rate: None,
+            summary: &summary,
+            page: None,
+        })?);
         Ok(Outcome::passed())
     })?;
     let Some(load) = load else { return Ok(()) };
