@@ -38,7 +38,7 @@ function read(route, at = {}, query = '') {
 }
 
 function withoutAccount() {
-  const routes = ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/extensions', '/api/oauth/platforms'];
+  const routes = ['/health', '/health/live', '/version', '/api/fleet', '/api/showcase', '/api/oauth/platforms'];
   routes.forEach((route) => read(route));
   ['/', '/about', '/projects'].forEach((page) => open(page).leave());
 }
@@ -74,9 +74,10 @@ function build(project) {
   awaitStatus(id, 'running');
   attach(browser, id);
   read(`${route}/sessions`, { id });
+  read('/api/extensions');
   install(browser, id, EXTENSION);
   read(`${route}/extensions`, { id });
-  browser.call('DELETE', `${route}/extensions/{extension}`, { at: { id, extension: EXTENSION }, wanted: [202, 204] });
+  browser.call('DELETE', `${route}/extensions/{extension}`, { at: { id, extension: EXTENSION }, wanted: [202] });
   readLog(id);
   open('/studio/environments/{id}', { id }).leave();
   operate(browser, id, 'restart');
