@@ -43,9 +43,11 @@ pub struct Args {
 
 /// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
-    require(&[&K6], args.install)?;
-    let mut report = Report::new("load");
     let Args { profile, duration, rate, gate, install, release, .. } = *args;
+    ensure!(rate.is_none() || profile.has_rate(), "{} has a fixed rate: leave out --rate", profile.name());
+    ensure!(duration.is_none() || profile.has_duration(), "{} has a fixed length: leave out --duration", profile.name());
+    require(&[&K6], install)?;
+    let mut report = Report::new("load");
     let target = Choice { edge: args.edge.as_deref(), release, install };
     proof::add(&mut report, &Options { profile, duration, rate, gate, target })?;
     report.finish()

@@ -54,6 +54,18 @@ impl Profile {
         }
     }
 
+    /// Whether its traffic has a rate that can be set.
+    #[must_use]
+    pub fn has_rate(self) -> bool {
+        !matches!(self, Self::Smoke | Self::Demo)
+    }
+
+    /// Whether its duration can be set: the journeys of `smoke` run once.
+    #[must_use]
+    pub fn has_duration(self) -> bool {
+        self != Self::Smoke
+    }
+
     /// Its gates that are read from Prometheus after the run.
     pub(super) fn gates(self) -> &'static [Gate] {
         match self {
@@ -85,15 +97,16 @@ mod tests {
     }
 
     #[test]
-    fn a_profile_lasts_as_long_as_its_script_says() {
+    fn a_profile_has_the_duration_and_the_rate_of_its_script() {
         for profile in Profile::value_variants() {
             let script = fs::read_to_string(profile.script()).unwrap();
             let text = script.split_once("duration('").and_then(|(_, rest)| rest.split_once('\''));
             if let Some((usual, _)) = text {
                 assert_eq!(devstack::speed::parse(usual), Some(profile.lasts()), "{}", profile.name());
             } else {
-                assert_eq!(*profile, Profile::Smoke, "only smoke has no duration");
+                assert!(!profile.has_duration(), "{}", profile.name());
             }
+            assert_eq!(script.contains("rate("), profile.has_rate(), "{}", profile.name());
         }
     }
 }
