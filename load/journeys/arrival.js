@@ -1,6 +1,7 @@
 // One request that an overloaded service may refuse: with 503 and the time after which to try again. Its own metrics separate accepted
 // requests from shed ones, and both from failures.
 
+import { sleep } from 'k6';
 import exec from 'k6/execution';
 import { Counter, Rate, Trend } from 'k6/metrics';
 
@@ -38,5 +39,7 @@ export function arrival({ readers, exhibit }) {
     acceptedDuration.add(answer.timings.duration);
   } else if (refused) {
     shed.add(1);
+    // A client that ignored it would measure the edge, which answers refusals as fast as this machine sends them.
+    sleep(Number(answer.headers['Retry-After']));
   }
 }

@@ -15,7 +15,7 @@ const GUESTS = 10;
 export const newcomer = journey(() => {
   const number = exec.scenario.iterationInTest;
   if (number % 2) {
-    byPlatform(`load-guest-${number % GUESTS}`);
+    byPlatform(`load-guest-${((number - 1) / 2) % GUESTS}`);
   } else {
     byPassword(number);
   }

@@ -9,9 +9,9 @@ import { browser } from './http.js';
 import { linkedAccounts, unlink } from './platforms.js';
 import { createProject, deleteProject, ownProjects, publish } from './projects.js';
 
-/** Number of shared accounts. Fewer builders, and fewer announcers, run concurrently, so that two journeys of one kind never use the same
- * account. */
-const ACCOUNTS = 8;
+/** Number of shared accounts. A builder or an announcer begins every half a minute and ends within six minutes, so that two journeys of
+ *  one kind never use the same account. */
+const ACCOUNTS = 12;
 
 /**
  * Creates the fixtures. Listeners are spread over the accounts of `hosts`, because the service limits the sockets of one account;
