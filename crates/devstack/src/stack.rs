@@ -44,7 +44,11 @@ pub const PROGRAMS: [&Tool; 9] =
 /// The ports of `up`; Grafana has one only if it is installed.
 pub fn fixed_ports(replicas: u16) -> Result<Ports> {
     let ports = Ports::configured(replicas, &paths::root().join(".env"))?;
-    Ok(if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) })
+    Ok(installed(ports))
+}
+
+fn installed(ports: Ports) -> Ports {
+    if GRAFANA.find().is_some() { ports } else { ports.without(Port::Grafana) }
 }
 
 /// The parameters of a stack.
@@ -90,6 +94,7 @@ impl Stack {
 
     /// Starts the processes that serve users, without the monitoring.
     pub fn start_service(plan: Plan) -> Result<Self> {
+        let plan = Plan { ports: installed(plan.ports), ..plan };
         plan.ports.ensure_free()?;
         let logs = plan.folder.join("logs");
         paths::ensure(&logs)?;

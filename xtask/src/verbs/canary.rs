@@ -1,4 +1,4 @@
-//! `cargo xtask canary`: nothing internal answers at the edge.
+//! `cargo xtask canary`: operators see no secret and nothing personal.
 
 use anyhow::Result;
 use devstack::report::Report;
