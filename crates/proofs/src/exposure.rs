@@ -35,6 +35,8 @@ const SPEED: u32 = 3;
 const CLIENTS: usize = 4;
 /// The routes of faults: clients reach them, but only admins get an answer.
 const FAULTS: [&str; 3] = ["/api/faults", "/api/faults/0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f", "/studio/faults"];
+/// A field that only an admin receives.
+const FAULT_FIELD: &str = "\"delay_ms\":";
 /// The line of the Caddyfile that refuses internal routes.
 const RULE: &str = "\terror @internal 404\n";
 
@@ -138,23 +140,25 @@ fn internal(ports: &Ports, surfaces: &[Surface], extent: Extent) -> Result<Vec<P
 
 /// Strangers and ordinary users must not get what an admin gets.
 fn faults(test: &TestStack) -> Result<Outcome> {
-    let (edge, ports) = (test.stack.edge()?, test.stack.ports());
+    let ports = test.stack.ports();
     let fault = test.known_fault(json!({ "fault": "latency", "delay_ms": 1, "route": "/version" }))?;
     let id = fault.id();
     let seen = FAULTS.iter().filter(|path| test.read_as_admin(path).is_ok_and(|answer| answer.body.contains(id))).count();
     ensure!(seen > 0, "an admin does not see the fault {id} either, so nothing is proven");
     let user = test.new_account()?;
     let claims = [format!("Authorization: Bearer {user}"), format!("Cookie: vitrine={user}")];
-    let paths = FAULTS.iter().map(|path| (*path).to_owned()).chain([format!("/api/faults/{id}")]);
-    let mut probes = Vec::new();
-    for path in paths {
-        probes.extend(probes::of(&path, &ports.address(Port::Edge)?, &claims));
-    }
-    let exposed = send(test, &probes, &BTreeSet::from([id]))?;
-    let remains = test.read_as_admin(&format!("/api/faults/{id}"))?;
+    let address = ports.address(Port::Edge)?;
+    let lists: Vec<Probe> = FAULTS.iter().flat_map(|path| probes::of(path, &address, &claims)).collect();
+    let path = format!("/api/faults/{id}");
+    // A refusal repeats the path, and with it the identifier.
+    let own = probes::of(&path, &address, &claims);
+    let mut exposed = send(test, &lists, &BTreeSet::from([id, FAULT_FIELD]))?;
+    exposed.extend(send(test, &own, &BTreeSet::from([FAULT_FIELD]))?);
+    let remains = test.read_as_admin(&path)?;
     test.end_fault(&fault)?;
-    ensure!(remains.status == 200, "{edge}: a probe ended the fault: {}", remains.status);
-    outcome(&exposed, probes.len())
+    ensure!(remains.status == 200, "a probe ended the fault: {}", remains.status);
+    ensure!(remains.body.contains(FAULT_FIELD), "the answer to an admin has no {FAULT_FIELD}: {}", remains.body);
+    outcome(&exposed, lists.len() + own.len())
 }
 
 /// A probe that should have been refused.

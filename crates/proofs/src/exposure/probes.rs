@@ -109,8 +109,10 @@ fn refused(method: &str, target: &str, host: &str, headers: &[&str]) -> Probe {
     Probe { name, text, expected: Expected::Refusal }
 }
 
-/// A request inside another one, hidden by lengths about which two servers may disagree.
+/// A request inside another one, hidden by lengths about which two servers may disagree. The last request closes the connection, where the
+/// edge has read the hidden one as a body.
 fn smuggled(path: &str) -> Vec<Probe> {
+    let last = plain(PUBLIC).text;
     let inner = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
     let length = inner.len() + 5;
     let lengths = [
@@ -124,7 +126,7 @@ fn smuggled(path: &str) -> Vec<Probe> {
     ];
     let probe = |lengths: String| Probe {
         name: format!("{path} smuggled by {}", lengths.replace("\r\n", ", ")),
-        text: format!("POST {PUBLIC} HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n\r\n0\r\n\r\n{inner}"),
+        text: format!("POST {PUBLIC} HTTP/1.1\r\nHost: localhost\r\n{lengths}\r\n\r\n0\r\n\r\n{inner}{last}"),
         expected: Expected::Anything,
     };
     lengths.map(probe).into()
