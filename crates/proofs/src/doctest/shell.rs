@@ -114,3 +114,38 @@ impl<'a> Shell<'a> {
         Ok(output.text)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::thread;
+
+    use devstack::paths;
+
+    use super::*;
+
+    /// The address of a server that refuses one request.
+    fn refusing() -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1024]).unwrap();
+            stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn a_refused_request_a_failed_command_and_another_output_fail() {
+        let (folder, ports) = (paths::temporary("shell").unwrap(), Ports::any(1).unwrap());
+        let mut shell = Shell::new(folder.path(), &ports).unwrap();
+        assert!(shell.block("export name=Ada", false, Run::Prints("")).is_ok());
+        assert!(shell.block("echo \"hello $name\"", false, Run::Prints("hello Ada")).is_ok());
+        assert!(shell.block("echo \"hello $name\"", false, Run::Prints("hello Grace")).is_err());
+        assert!(shell.block("false", false, Run::Prints("")).is_err());
+        assert!(shell.request("echo x | grep y").is_ok());
+        assert!(shell.request(&format!("curl -s http://{}/ | grep x", refusing())).is_err());
+    }
+}
