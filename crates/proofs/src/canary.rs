@@ -123,13 +123,12 @@ fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
 /// One check for each place.
 fn search(planted: &Canaries, places: &[Place]) -> Result<Outcome> {
     ensure!(!places.is_empty(), "there is no place to search");
-    let found: Vec<String> = places.iter().flat_map(|place| found(planted, place)).collect();
-    for line in &found {
+    let found: Vec<Vec<String>> = places.iter().map(|place| found(planted, place).collect()).collect();
+    for line in found.iter().flatten() {
         eprintln!("found: {line}");
     }
-    let failed = places.iter().filter(|place| self::found(planted, place).next().is_some()).count();
-    let note = found.first().cloned().unwrap_or_else(|| format!("{} places", places.len()));
-    let failed = u64::try_from(failed)?;
+    let failed = u64::try_from(found.iter().filter(|lines| !lines.is_empty()).count())?;
+    let note = found.iter().flatten().next().cloned().unwrap_or_else(|| format!("{} places", places.len()));
     Ok(Outcome { passed: u64::try_from(places.len())? - failed, failed, ..Outcome::default() }.with_note(note))
 }
 

@@ -200,7 +200,8 @@ impl<'a> Journeys<'a> {
             }
         }
         for (name, value) in browser.cookies() {
-            if name.starts_with("vitrine") && name != "vitrine_replica" {
+            // A cookie that has served its purpose is empty.
+            if name.starts_with("vitrine") && name != "vitrine_replica" && !value.is_empty() {
                 self.canaries.keep(Kind::Secret, "cookie of a browser", value);
             }
         }
