@@ -72,7 +72,7 @@ pub fn check(report: &mut Report, cli: &Command) -> Result<()> {
         let note: Vec<String> = counts.iter().map(|(name, count)| format!("{count} {name}")).collect();
         Ok(Outcome::passed().with_note(note.join(", ")))
     })?;
-    report.step("shell commands parse", || Ok(each(&snippets, |snippet, _, fate| checks::shell(snippet, fate))))?;
+    report.step("shell commands parse", || checks::shell(&snippets))?;
     report.step("verbs and options of xtask exist", || Ok(of(&snippets, Fate::Xtask, |_, part| checks::xtask(part, cli))))?;
     report.step("services of Compose exist", || Ok(of(&snippets, Fate::Compose, |_, part| checks::compose(part))))?;
     report.step("settings exist", || Ok(of(&snippets, Fate::Settings, |_, part| checks::settings(part))))?;
@@ -82,17 +82,11 @@ pub fn check(report: &mut Report, cli: &Command) -> Result<()> {
 
 /// Checks every part with a fate; the outcome counts them.
 fn of(snippets: &[Snippet], wanted: Fate, check: impl Fn(&Snippet, &str) -> Result<()>) -> Outcome {
-    each(snippets, |snippet, part, fate| if fate == wanted { check(snippet, part).map(|()| true) } else { Ok(false) })
-}
-
-/// Checks every part of every snippet; the outcome counts those for which the check returns true.
-fn each(snippets: &[Snippet], check: impl Fn(&Snippet, &str, Fate) -> Result<bool>) -> Outcome {
     let mut outcome = Outcome::default();
     for snippet in snippets {
-        for part in fate::parts(snippet) {
-            let Some(fate) = fate::of(snippet, &part) else { continue };
-            match check(snippet, &part, fate) {
-                Ok(counts) => outcome.passed += u64::from(counts),
+        for part in fate::parts(snippet).into_iter().filter(|part| fate::of(snippet, part) == Some(wanted)) {
+            match check(snippet, &part) {
+                Ok(()) => outcome.passed += 1,
                 Err(error) => {
                     eprintln!("{}: {error:#}", snippet.name());
                     outcome.failed += 1;

@@ -8,25 +8,42 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Command;
 use devstack::paths;
 use devstack::process::{capture, task};
+use devstack::report::Outcome;
 use devstack::tools::PROMTOOL;
 
 use super::documents::{Form, Snippet};
-use super::fate::{Fate, is_setting};
+use super::fate::{self, Fate, is_setting};
 
+/// Parses pairs of a name and a text in one process.
+const PARSE: &str = r#"while [ $# -gt 0 ]; do bash -n -c "$2" || echo "not parsed: $1"; shift 2; done"#;
+const NOT_PARSED: &str = "not parsed: ";
 /// The subcommands of Compose whose first argument is a service and whose further arguments are a command in it.
 const WITH_COMMAND: [&str; 2] = ["exec", "run"];
 /// The options of Compose that have a value.
 const WITH_VALUE: [&str; 3] = ["--profile", "--since", "--tail"];
 
-/// Parses a snippet with bash, if it is shell. Placeholders such as `<id>` are parsed as names.
-pub fn shell(snippet: &Snippet, fate: Fate) -> Result<bool> {
-    let is_program = matches!(&snippet.form, Form::Fenced(language) if language != "sh");
-    if is_program || matches!(fate, Fate::Sql | Fate::Query | Fate::Data | Fate::Settings) {
-        return Ok(false);
+/// Parses the snippets that are shell with bash. Placeholders such as `<id>` are parsed as names.
+pub fn shell(snippets: &[Snippet]) -> Result<Outcome> {
+    let shell: Vec<&Snippet> = snippets.iter().filter(|snippet| is_shell(snippet)).collect();
+    let mut bash = task("bash");
+    bash.args(["-c", PARSE, "bash"]);
+    for snippet in &shell {
+        bash.args([snippet.name(), without_placeholders(&snippet.text)]);
     }
-    let parsed = capture(task("bash").args(["-n", "-c", &without_placeholders(&snippet.text)]))?;
-    ensure!(parsed.success, "{}: {}", snippet.name(), parsed.text.trim());
-    Ok(true)
+    let said = capture(&mut bash)?.text;
+    eprint!("{said}");
+    let failed: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix(NOT_PARSED)).collect();
+    let note = failed.first().copied().unwrap_or_default();
+    let (count, failed) = (u64::try_from(shell.len())?, u64::try_from(failed.len())?);
+    Ok(Outcome { passed: count - failed, failed, ..Outcome::default() }.with_note(note))
+}
+
+fn is_shell(snippet: &Snippet) -> bool {
+    if matches!(&snippet.form, Form::Fenced(language) if language != "sh") {
+        return false;
+    }
+    let is_other = |fate| matches!(fate, Fate::Sql | Fate::Query | Fate::Data | Fate::Settings);
+    fate::parts(snippet).iter().any(|part| !fate::of(snippet, part).is_some_and(is_other))
 }
 
 /// Replaces `<name>` by `name`; a redirection has a blank or a path behind `<`.
@@ -205,9 +222,10 @@ mod tests {
     #[test]
     fn shell_is_parsed_with_placeholders() {
         let inline = |text: &str| Snippet { document: "a.md".to_owned(), line: 1, form: Form::Inline, text: text.to_owned() };
-        assert!(shell(&inline("amtool silence expire <id> && cat <file.dump"), Fate::Request).unwrap());
-        assert!(shell(&inline("for n in 1 2; do echo $n"), Fate::Request).is_err());
-        assert!(!shell(&inline("rate(x[5m])"), Fate::Query).unwrap());
+        let texts = ["curl x <id> && cat <file.dump", "for n in 1 2; do curl $n", "rate(x[5m])", "curl 'x"];
+        let outcome = shell(&texts.map(inline)).unwrap();
+        assert_eq!((outcome.passed, outcome.failed), (1, 2));
+        assert!(outcome.note.contains("for n in 1 2"), "{}", outcome.note);
         assert_eq!(without_placeholders("a <b c> <d.e >f"), "a b-c <d.e >f");
     }
 }
