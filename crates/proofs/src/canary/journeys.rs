@@ -236,17 +236,14 @@ impl<'a> Journeys<'a> {
 
     /// Handlers that panic, and statements that the database cancels, while they hold canaries.
     fn failures(&mut self) -> Result<()> {
-        let faults = [
-            json!({ "fault": "panic", "route": "/api/posts" }),
-            json!({ "fault": "database", "delay_ms": STATEMENT_PAUSE_MS, "table": "projects" }),
-        ];
-        let faults = faults.map(|fault| self.test.known_fault(fault)).into_iter().collect::<Result<Vec<_>>>()?;
+        let panics = self.test.fault(json!({ "fault": "panic", "route": "/api/posts" }))?;
+        let waits = self.test.known_fault(json!({ "fault": "database", "delay_ms": STATEMENT_PAUSE_MS, "table": "projects" }))?;
         let text = self.personal("text of a post that fails")?;
         let post = json!({ "project_id": "0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f", "text": text, "platforms": ["mastodon"] });
         expect(&self.post("/posts", &post)?, 500)?;
         let project = json!({ "name": self.personal("name of a project that fails")? });
         expect(&self.post("/projects", &project)?, 503)?;
-        faults.iter().try_for_each(|fault| self.test.end_fault(fault))
+        [panics, waits].iter().try_for_each(|fault| self.test.end_fault(fault))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::fs;
 
 use anyhow::{Context, Result, ensure};
-use devstack::http::{encoded, get};
+use devstack::http::get;
 use devstack::ports::{MAX_REPLICAS, Port};
 use serde_json::Value;
 
@@ -20,13 +20,18 @@ pub struct Place {
     pub text: String,
 }
 
-/// What every exporter exposes, and the labels of every series that Prometheus stores.
+/// What every exporter exposes, and the values of every label that Prometheus stores.
 pub fn metrics(test: &TestStack) -> Result<Vec<Place>> {
     let exporters =
         [Port::CaddyMetrics, Port::PostgresExporter, Port::RedisExporter, Port::NodeExporter, Port::Prometheus, Port::Alertmanager];
     let ports = (1..=MAX_REPLICAS).map(Port::Backend).chain(exporters);
     let mut places = ports.map(|port| page(test, port, "/metrics")).collect::<Result<Vec<_>>>()?;
-    places.push(page(test, Port::Prometheus, &format!("/api/v1/series?match[]={}", encoded("{__name__=~\".+\"}")))?);
+    let labels = page(test, Port::Prometheus, "/api/v1/labels")?;
+    let names: Value = serde_json::from_str(&labels.text)?;
+    places.push(labels);
+    for name in names["data"].as_array().into_iter().flatten().filter_map(Value::as_str) {
+        places.push(page(test, Port::Prometheus, &format!("/api/v1/label/{name}/values"))?);
+    }
     Ok(places)
 }
 
