@@ -1,4 +1,5 @@
-//! The right of one replica to serve cached entries: how far it has read the invalidations, and for how long that read is good.
+//! The right of one replica to serve cached entries, which a read of the invalidations gives for a short time. A change can wait
+//! until every replica has applied its invalidations or lost that right.
 //! [`invalidations`](super::invalidations) records, reads and applies them.
 
 use std::sync::Arc;

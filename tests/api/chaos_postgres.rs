@@ -235,7 +235,7 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
     alter("SET default_transaction_read_only = on").await;
     fixture.postgres.cut();
     eventually("new connections serve reads", async || {
-        // Without a session, because the load of a session that is not cached writes to the database.
+        // Without a session: loading one that is missing in the cache writes to the database.
         when(fixture.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
     })
     .await;
@@ -266,7 +266,7 @@ async fn a_client_that_disconnects_cancels_its_statement_and_releases_its_connec
     let cancelled = [("operation", "select"), ("table", "projects"), ("status", "cancelled")];
     assert_eq!(after.since(&before, "db_queries_total", &cancelled), 1.0);
     assert_eq!(after.since(&before, "http_requests_cancelled_total", &[("route", "/api/projects/{id}")]), 1.0);
-    // The only connection of the pool is free while Postgres still waits for the lock.
+    // The connection was closed: the pool has room for another, although Postgres still waits for the lock.
     fixture.ask(Method::GET, "/api/projects").answer().await.expect(200);
     lock.rollback().await.unwrap();
     fixture.assert_pool_is_whole().await;

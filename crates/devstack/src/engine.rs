@@ -25,7 +25,7 @@ const LABEL: &str = "vitrine.namespace";
 const TEST_IMAGE: &str = "busybox:1.37";
 /// Prefix of the tests' namespaces.
 const TEST_NAMESPACES: &str = "test-";
-/// Longer than any test runs; older containers are left from a killed run.
+/// Longer than any test takes; older containers are leftovers of a killed run.
 const ABANDONED: Duration = Duration::from_mins(10);
 /// Longest wait for a response. Slow operations are the stop of a container and the download of an image.
 const SILENCE: Duration = Duration::from_mins(1);

@@ -1,5 +1,5 @@
-//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts refusals and requests for a post. The code
-//! that causes any other event counts it.
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts refusals and requests for a post. Every
+//! other event is counted by the code that causes it.
 
 use serde::{Deserialize, Serialize};
 
