@@ -9,13 +9,13 @@ import { browser } from './http.js';
 import { linkedAccounts, unlink } from './platforms.js';
 import { createProject, deleteProject, ownProjects, publish } from './projects.js';
 
-/** Number of shared accounts. A builder or an announcer begins every half a minute and ends within six minutes, so that two journeys of
- *  one kind never use the same account. */
+/** Number of shared accounts. Journeys of one kind use them in turn. A builder or an announcer begins every half a minute and ends within
+ *  six minutes, so two journeys of one kind never use the same account at the same time. */
 const ACCOUNTS = 12;
 
 /**
- * Creates the fixtures. Listeners are spread over the accounts of `hosts`, because the service limits the sockets of one account;
- * `readers` of the users have a session and a project, for visits.
+ * Creates the fixtures. Listeners are spread over `hosts` accounts, because the service limits the sockets of one account. The first
+ * `readers` of the shared accounts have a session and a project, for visits.
  */
 export function setUp({ hosts = 1, readers = 0 } = {}) {
   const run = crypto.randomUUID().slice(0, 8);

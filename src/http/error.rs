@@ -34,7 +34,7 @@ macro_rules! codes {
             /// The stable text that clients match on.
             #[must_use]
             pub const fn as_str(self) -> &'static str { match self { $(Self::$name => $code,)+ } }
-            /// The `error_type` label under which metrics count it.
+            /// The value of the `type` label under which `api_errors_total` counts it.
             #[must_use]
             pub const fn class(self) -> ErrorType { match self { $(Self::$name => ErrorType::$class,)+ } }
             /// A one-line summary for people.

@@ -217,6 +217,7 @@ async fn a_client_that_disconnects_does_not_abort_a_load_that_others_wait_for() 
     let mut others = [ask().await, ask().await];
     let misses = async || app.scrape().await.since(&before, "cache_misses_total", &[("cache_type", "session")]);
     eventually("the others wait for the same load", async || when(misses().await == 3.0)).await;
+    // This cancels the load of the first client. One of the others then loads the session.
     drop(first);
     let cancelled = [("table", "auth_sessions"), ("status", "cancelled")];
     eventually("the first load is cancelled", async || when(app.scrape().await.since(&before, "db_queries_total", &cancelled) == 1.0))

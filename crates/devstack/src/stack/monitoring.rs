@@ -81,8 +81,8 @@ impl Stack {
 
         let url = ports.url(Port::Prometheus)?;
         // At a higher speed, Prometheus needs a whole core. Its nice value gives the service priority: on a core that both compete for, a
-        // replica gets 90 %, more than HighCPUUsage's threshold. Under the idle policy, Prometheus would get no time on a saturated
-        // machine. Fewer garbage collections reduce its CPU use by a sixth (100 is the default of Go).
+        // busy replica gets 90 %. This is above the threshold of HighCPUUsage, so the alert can fire. Under the idle policy, Prometheus
+        // would get no time on a saturated machine. Fewer garbage collections reduce its CPU use by a sixth (100 is the default of Go).
         let (niceness, garbage) = if speed > 1 { ("10", "400") } else { ("0", "100") };
         let mut prometheus = self
             .daemon("prometheus", Path::new("nice"))

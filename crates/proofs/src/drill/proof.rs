@@ -115,7 +115,8 @@ pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
     Load::start(&Plan { edge: &edge, prometheus, profile: Profile::Demo, duration, rate: None, summary: &summary, page: None })
 }
 
-/// Proves that the alert that always fires notifies its receiver repeatedly, and stops doing so while nobody sends it.
+/// Proves that Watchdog, the alert that always fires, notifies its receiver repeatedly, and that no notification comes while Alertmanager
+/// is frozen.
 fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
     // Far above the `repeat_interval` of its route, which is five minutes at speed 1.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! The same over HTTP/2, which the edge speaks behind a host name: curl sends every spelling as it is.
+//! Requests the spellings of paths over HTTP/2, which the edge speaks behind a host name. curl sends the spellings unchanged.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,7 +13,7 @@ use super::spellings;
 
 /// The responses to the spellings of paths: each request target with its protocol version and its status.
 pub fn responses<'a>(edge: &str, paths: impl Iterator<Item = &'a str>) -> Result<Vec<(String, String)>> {
-    let root = trusted().context("no authority of the edge is trusted")?;
+    let root = trusted().context("no certificate authority of the edge is trusted")?;
     // HTTP/2 has no request line: a target must begin with a slash and be ASCII.
     let targets: Vec<String> = paths.flat_map(spellings::of).filter(|target| target.starts_with('/') && target.is_ascii()).collect();
     let mut config = String::new();
