@@ -39,9 +39,9 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(3);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DependencyStatus {
-    /// The last checks succeeded.
+    /// The last check succeeded. A required dependency is still up after one failure.
     Up,
-    /// The last checks failed, or there has been none.
+    /// The last check failed (the last two of a required dependency), or none has succeeded yet.
     Down,
 }
 

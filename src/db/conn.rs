@@ -1,7 +1,7 @@
-//! A connection whose statements are measured and have a deadline. It differs from sqlx in one point: when a statement is
-//! cancelled, times out or leaves its transaction open, sqlx keeps the connection's place in the pool until Postgres answers.
-//! This module closes the connection after a cancelled statement or a timeout, so that a hung database cannot exhaust the pool. An
-//! open transaction is rolled back; the connection is closed only if that fails or takes too long.
+//! A connection whose statements are measured and have a deadline. It differs from sqlx in one point. After a cancelled statement or
+//! a timeout, or when a transaction is still open on drop, sqlx keeps the connection's place in the pool until Postgres answers, so
+//! a hung database could exhaust the pool. This module closes the connection after a cancelled statement or a timeout. It rolls back
+//! an open transaction, and closes the connection only if that fails or takes too long.
 
 use std::time::{Duration, Instant};
 

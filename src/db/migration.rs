@@ -13,7 +13,8 @@ use tokio::time::timeout;
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
 
-/// Maximum duration of the migrations. A migration that lets the replicas of the previous release keep running takes far less.
+/// Maximum duration of the migrations. This is generous: a migration during which the replicas of the previous release can keep
+/// running takes far less.
 const LIMIT: Duration = Duration::from_mins(2);
 /// Interval of the check whether other sessions block a running migration.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);

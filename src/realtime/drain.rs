@@ -1,5 +1,5 @@
-//! Draining: a replica that shuts down tells every client when to reconnect, and closes the client's transport at that time. The times
-//! are spread, so that the clients do not all reach the other replicas simultaneously.
+//! Draining: a replica that shuts down tells every client when to reconnect, and closes a client's websocket at that time. The times
+//! are spread, so that the clients do not all reach the other replicas simultaneously. Polling clients are disconnected at the end.
 
 use std::time::Duration;
 
@@ -21,7 +21,8 @@ struct Draining {
 }
 
 impl Realtime {
-    /// Disconnects every client, spread over `spread`. A closed transport makes a client reconnect, to another replica.
+    /// Disconnects every client: websockets spread over `spread`, then the rest. A closed transport makes a client reconnect, to another
+    /// replica.
     pub async fn drain(&self, spread: Duration) {
         let clients = self.clients();
         tracing::info!(clients = clients.len(), "draining clients to other replicas");

@@ -1,4 +1,4 @@
-//! Long lists: a page reads about as many rows as it returns, wherever it is in the list, and a worker about as many jobs as it claims,
+//! Long lists: a page reads about as many rows as it returns, wherever it is in the list. A worker reads about as many jobs as it claims,
 //! however many wait. Postgres counts the rows that statements read.
 
 use base64::Engine;
@@ -15,7 +15,7 @@ const ROWS: i64 = 20_000;
 /// parameters.
 const TIMES: i64 = 8;
 const ENVIRONMENT: &str = "01900000-0000-7000-c000-000000000001";
-/// Rows that a request may read: those of a page of 20 from two tables, one more of each, and a margin.
+/// Rows that a request for a page of 20 may read: 21 from each of two tables, and a margin.
 const ROWS_OF_A_REQUEST: i64 = 50;
 
 /// Waiting jobs, each in a lane of its own.

@@ -9,7 +9,8 @@ use crate::files::{alerts, items, root, rule_tests, text, yaml};
 
 /// Labels that identify an alert's Prometheus. Without them, alerts of all deployments would be mixed.
 const ORIGIN: [&str; 2] = ["cluster", "environment"];
-/// Labels that describe an alert or its observation rather than its target. `job` is less specific than `instance`.
+/// Labels that describe an alert or its observation rather than its target. `job` is among them because `instance` names the target more
+/// precisely.
 const NOT_A_TARGET: [&str; 10] =
     ["severity", "component", "service", "job", "long_window", "short_window", "quantile", "sign", "reason", "dependency"];
 

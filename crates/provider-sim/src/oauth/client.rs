@@ -14,8 +14,8 @@ use crate::provider::Site;
 /// Checks that the request comes from Vitrine.
 ///
 /// # Errors
-/// `invalid_client`; `invalid_request` if the header and the form both have credentials or have different IDs, or a form with a secret has
-/// no ID.
+/// `invalid_client` if the credentials are missing, malformed or wrong. `invalid_request` if the header and the form both have credentials
+/// or have different IDs, or if the form has a secret but no ID.
 pub fn authenticate(site: &Site, headers: &HeaderMap, form: &Parameters) -> Result<(), OAuthError> {
     let (name, secret) = match (headers.get(AUTHORIZATION), form.get("client_secret")) {
         (Some(_), Some(_)) => return Err(OAuthError::InvalidRequest("the client uses two authentication methods".to_owned())),

@@ -16,7 +16,7 @@ struct Entry {
     file: String,
     /// The names of alerts or recorded series.
     rules: Vec<String>,
-    /// The changes, each of which is made to each of these rules, as `cargo xtask rules --mutate` prints them.
+    /// The changes, as `cargo xtask rules --mutate` prints them. Each change is made to each of these rules.
     changes: Vec<String>,
     /// Why no test can detect these mutants.
     #[expect(dead_code, reason = "documentation for readers of the file")]

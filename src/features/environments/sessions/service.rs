@@ -1,4 +1,4 @@
-//! The rules of sessions; `mod.rs` lists them.
+//! The rules of sessions. `mod.rs` describes what a session is and when it ends.
 
 use uuid::Uuid;
 
