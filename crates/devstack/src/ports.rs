@@ -148,7 +148,7 @@ impl Ports {
         Self { table, form: Form::default() }
     }
 
-    /// The ports of `up`, in compose's order: from the environment, else from a file `.env`, else the defaults.
+    /// The ports of `up`: from the environment, else from a file `.env`, else the defaults. Compose has the same precedence.
     pub(crate) fn configured(replicas: u16, file: &Path) -> Result<Self> {
         let written: Vec<(String, String)> = if file.exists() {
             let pairs = dotenvy::from_path_iter(file).and_then(Iterator::collect);

@@ -1,9 +1,9 @@
-//! Proves that operators see no secret and nothing personal: canaries, planted by the journeys of clients through the edge, appear in no
-//! metric, log, alert, mail, dashboard or argument of a process, also while handlers fail and replicas log at the level `debug`. The same
-//! holds for the secrets of the stack itself.
+//! Proves that operators see no secret and nothing personal. Clients send canaries, which are random texts, through the edge. No canary
+//! appears in a metric, log, alert, mail, dashboard or argument of a process, also while handlers fail and replicas log at the level
+//! `debug`. The same holds for the secrets of the stack itself. Canaries in a path are an exception: the log of the edge has them.
 //!
-//! `canary/journeys` plants them, `canary/planted` states the rule for each kind, and `canary/places` lists where they are searched. The
-//! proof ends with its own counter-proof: without its filter, the log of the edge has canaries.
+//! `canary/journeys` plants the canaries, `canary/planted` states the rule for each kind, and `canary/places` lists where the proof
+//! searches for them. The proof ends with its own counter-proof: without its filter, the log of the edge has canaries.
 
 mod journeys;
 mod places;
@@ -106,7 +106,7 @@ fn without_replicas(test: &mut TestStack, planted: &mut Canaries) -> Result<()> 
     })
 }
 
-/// Waits for the paths in the access log, for a scrape of every target, and for mail: later requests are logged and scraped later.
+/// Waits until the access log has the paths, then until every target has been scraped again, then until an alert has sent mail.
 fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
     let paths: Vec<&Canary> = planted.of(Kind::Path).collect();
     ensure!(!paths.is_empty(), "no canary is in a path, so that nothing shows that the search works");
@@ -132,13 +132,13 @@ fn search(planted: &Canaries, places: &[Place]) -> Result<Outcome> {
     Ok(Outcome { passed: u64::try_from(places.len())? - failed, failed, ..Outcome::default() }.with_note(note))
 }
 
-/// The canaries that a place has against their rule.
+/// The canaries that a place has although their rule forbids it.
 fn found(planted: &Canaries, place: &Place) -> impl Iterator<Item = String> {
     let kinds = Kind::ALL.into_iter().filter(move |kind| *kind != Kind::Path || place.name != EDGE_LOG);
     let found = kinds.flat_map(move |kind| planted.of(kind)).filter(move |canary| canary.is_in(&place.text));
     found.map(move |canary| {
         let line = place.text.lines().find(|line| canary.is_in(line)).unwrap_or_default();
-        // The canary is random, and part of no other run.
+        // The line may be printed: the canary is random, and no other run uses it.
         format!("{}: {} ({}): {}", place.name, canary.what, canary.kind.name(), line.chars().take(300).collect::<String>())
     })
 }

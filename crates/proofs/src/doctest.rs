@@ -1,8 +1,9 @@
-//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work as they stand. Requests and programs run
-//! against a whole stack, queries run in Prometheus and Postgres; verbs of xtask, commands of Compose, settings and data are checked
-//! without being run; the rest is listed with a reason.
+//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work without a change. Requests and programs run
+//! against a whole stack, and so do requests in runbooks; queries run in Prometheus and Postgres; verbs of xtask, commands of Compose,
+//! settings, quoted source and data are checked without being run; the rest is listed with a reason.
 //!
-//! `doctest/documents` reads the snippets, `doctest/fate` states what happens to each, `doctest/checks` and `doctest/shell` do it.
+//! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs them, and
+//! `doctest/checks` checks them.
 
 mod checks;
 mod documents;

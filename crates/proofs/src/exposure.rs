@@ -95,7 +95,7 @@ pub(crate) fn on(report: &mut Report, test: &TestStack, extent: Extent) -> Resul
     report.step("without its rule the edge answers", || without_rule(test, &surfaces, &marks))
 }
 
-/// Every listener of this process and its descendants, which are the stack.
+/// Passes when other machines cannot reach any listener of this process or of its descendants, to which the stack belongs.
 fn loopback() -> Result<Outcome> {
     let listeners = listeners::of(std::process::id())?;
     ensure!(!listeners.is_empty(), "no process of the stack listens");

@@ -14,7 +14,7 @@
 //! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |
 //!
 //! The other modules are clients: `browsing`, `sockets`, `users`, `attack`, `prometheus`. `machine` reads statistics of the kernel, and
-//! `processes` lists those of a stack.
+//! `processes` lists the processes of a stack.
 
 #![expect(clippy::missing_errors_doc, reason = "an error is a message for the terminal; no caller distinguishes causes")]
 

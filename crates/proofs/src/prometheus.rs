@@ -13,7 +13,7 @@ pub fn query(prometheus: &str, query: &str) -> Result<Vec<Value>> {
     }
 }
 
-/// The value of a query with at most one result; `None` where there are no samples.
+/// The value of a query with at most one result; `None` without a result, or if the value is not finite, as after a division by zero.
 pub fn value(prometheus: &str, text: &str) -> Result<Option<f64>> {
     let results = query(prometheus, text)?;
     let [result] = &results[..] else {

@@ -124,7 +124,7 @@ impl Stack {
         self.replica(number)?.end(signal)
     }
 
-    /// Starts replicas with another binary from now on.
+    /// Sets the binary for the processes that this stack starts later.
     pub fn use_binary(&mut self, binary: PathBuf) {
         self.plan.binary = binary;
     }
@@ -148,7 +148,7 @@ impl Stack {
         self.phases.iter().flatten().map(|process| (process.name.clone(), id(process))).collect()
     }
 
-    /// Sends a signal that does not end the process, such as SIGSTOP.
+    /// Sends a process a signal, and does not wait for its effect.
     pub fn signal(&mut self, name: &str, signal: Signal) -> Result<()> {
         self.process(name)?.signal(signal)
     }

@@ -28,7 +28,7 @@ pub struct Journeys<'a> {
 }
 
 impl<'a> Journeys<'a> {
-    /// Goes through all of them.
+    /// Makes every journey and returns the planted canaries.
     pub fn travel(test: &'a TestStack) -> Result<Canaries> {
         // The host name as browsers see it: platforms redirect back to it.
         let edge = test.page(Port::Edge)?;
@@ -134,7 +134,7 @@ impl<'a> Journeys<'a> {
         expect(&self.post("/rum", &beacon)?, 422)
     }
 
-    /// A project with a member, an environment and a terminal.
+    /// Creates a project, tries to add a member who has no account, and returns the identifier of the project.
     fn work(&mut self) -> Result<String> {
         let (name, description) = (self.personal("name of a project")?, self.personal("description of a project")?);
         let created = self.post("/projects", &json!({ "name": format!("Draft {name}"), "description": description }))?;
@@ -189,7 +189,7 @@ impl<'a> Journeys<'a> {
         })
     }
 
-    /// Sign in with one platform, link another, publish and post there.
+    /// Signs in with one platform, links another, publishes a project and posts about it on the second platform.
     fn platforms(&mut self) -> Result<()> {
         let simulator = self.test.page(Port::ProviderSim)?;
         let mut browser = Browser::new();

@@ -47,7 +47,7 @@ impl Canary {
     }
 }
 
-/// The characters that depend on this text alone, when it stands in Base64 behind a number of other bytes.
+/// The Base64 characters that depend on this text alone, if `offset` other bytes are encoded before it.
 fn in_base64(text: &str, offset: usize) -> String {
     let whole = STANDARD_NO_PAD.encode([&vec![0; offset][..], text.as_bytes()].concat());
     // A character holds six bits: those that share bits with bytes before or after the text are left out.

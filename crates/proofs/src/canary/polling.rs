@@ -14,7 +14,7 @@ const MAX_POLLS: usize = 20;
 pub struct Polling {
     browser: Browser,
     url: String,
-    /// The identifier of the connection, which opens it to everybody who has it.
+    /// The identifier of the connection: everybody who has it can use the connection.
     pub sid: String,
     asked: u32,
 }

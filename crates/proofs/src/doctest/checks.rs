@@ -14,7 +14,7 @@ use devstack::tools::PROMTOOL;
 use super::documents::{Form, Snippet};
 use super::fate::{self, Fate, is_setting};
 
-/// Parses pairs of a name and a text in one process.
+/// A script of bash. Its arguments are pairs of a name and a text; it prints the name of each text that does not parse.
 const PARSE: &str = r#"while [ $# -gt 0 ]; do bash -n -c "$2" || echo "not parsed: $1"; shift 2; done"#;
 const NOT_PARSED: &str = "not parsed: ";
 /// The subcommands of Compose whose first argument is a service and whose further arguments are a command in it.
@@ -22,7 +22,7 @@ const WITH_COMMAND: [&str; 2] = ["exec", "run"];
 /// The options of Compose that have a value.
 const WITH_VALUE: [&str; 3] = ["--profile", "--since", "--tail"];
 
-/// Parses the snippets that are shell with bash. Placeholders such as `<id>` are parsed as names.
+/// Checks that bash can parse the shell snippets. A placeholder such as `<id>` counts as a name.
 pub fn shell(snippets: &[Snippet]) -> Result<Outcome> {
     let shell: Vec<&Snippet> = snippets.iter().filter(|snippet| is_shell(snippet)).collect();
     let mut bash = task("bash");
@@ -46,7 +46,7 @@ fn is_shell(snippet: &Snippet) -> bool {
     fate::parts(snippet).iter().any(|part| !fate::of(snippet, part).is_some_and(is_other))
 }
 
-/// Replaces `<name>` by `name`; a redirection has a blank or a path behind `<`.
+/// Replaces `<name>` by `name`, if only letters, digits and blanks are between `<` and `>`. Other text behind a `<` is a redirection.
 fn without_placeholders(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -67,7 +67,7 @@ fn without_placeholders(text: &str) -> String {
 /// Parses every call of xtask in a command as xtask does.
 pub fn xtask(command: &str, cli: &Command) -> Result<()> {
     for call in calls(command, "cargo xtask") {
-        // The verb of `cargo xtask <verb>` is any.
+        // `cargo xtask <verb>` stands for all verbs.
         if call.first().is_none_or(|verb| verb.starts_with('<')) {
             continue;
         }
@@ -129,7 +129,7 @@ pub fn settings(text: &str) -> Result<()> {
     Ok(())
 }
 
-/// Checks that a source file contains a block, whatever its indentation.
+/// Checks that a source file of the dashboards contains a block, whatever its indentation.
 pub fn quote(snippet: &Snippet) -> Result<()> {
     let trimmed = |text: &str| text.lines().map(str::trim).collect::<Vec<_>>().join("\n");
     let quoted = trimmed(snippet.text.trim_end());

@@ -73,7 +73,8 @@ impl<'a> Shell<'a> {
         Ok(None)
     }
 
-    /// Runs a command that may print nothing. `grep` exits with 1 where nothing is wrong; failures of `curl` are recorded separately.
+    /// Runs a command that may print nothing. Exit code 1 passes: `grep` has it without a match. Failures of `curl`
+    /// are recorded separately.
     pub fn request(&mut self, command: &str) -> Result<()> {
         self.run(&format!("set +e\n{command}\ncode=$?\nset -e\n[ $code -le 1 ]")).map(drop)
     }

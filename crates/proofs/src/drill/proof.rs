@@ -27,7 +27,7 @@ pub fn programs() -> Vec<&'static Tool> {
 pub enum Selection<'a> {
     /// Every alert's.
     All,
-    /// Those of these names: each is an alert or the key of a single variant.
+    /// Those with these names: each is an alert, or a key such as `MonitoringBroken:rules` for one of its kinds.
     Named(&'a [String]),
     /// Those of a short check, which writes no document.
     Short,
@@ -115,8 +115,7 @@ pub fn load(test: &TestStack, duration: Duration) -> Result<Load> {
     Load::start(&Plan { edge: &edge, prometheus, profile: Profile::Demo, duration, rate: None, summary: &summary, page: None })
 }
 
-/// Proves that Watchdog, the alert that always fires, notifies its receiver repeatedly, and that no notification comes while Alertmanager
-/// is frozen.
+/// Proves that the alert that always fires notifies its receiver repeatedly, but not while Alertmanager is frozen.
 fn watchdog(test: &mut TestStack, speed: u32) -> Result<Outcome> {
     // Far above the `repeat_interval` of its route, which is five minutes at speed 1.
     let limit = Duration::from_mins(30) / speed + Duration::from_secs(15);

@@ -1,4 +1,4 @@
-//! Requests the spellings of paths over HTTP/2, which the edge speaks behind a host name. curl sends the spellings unchanged.
+//! Requests internal paths, in every spelling, over HTTP/2, which the edge speaks behind a host name. curl sends each spelling unchanged.
 
 use std::fmt::Write as _;
 use std::fs;

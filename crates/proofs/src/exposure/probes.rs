@@ -1,5 +1,5 @@
-//! The requests that try to reach an internal path through the edge, written by hand because an HTTP library would normalise or refuse
-//! them; and the exchange of one over TCP.
+//! The requests that try to reach an internal path through the edge. They are written by hand and sent over TCP, because an HTTP library
+//! would normalise or refuse them.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -109,8 +109,8 @@ fn refused(method: &str, target: &str, host: &str, headers: &[&str]) -> Probe {
     Probe { name, text, expected: Expected::Refusal }
 }
 
-/// A request inside another one, hidden by lengths about which two servers may disagree. The last request closes the connection, where the
-/// edge has read the hidden one as a body.
+/// A request inside another one, hidden by lengths about which two servers may disagree. If the edge reads the hidden request as a body, it
+/// also reads the one after it, which closes the connection.
 fn smuggled(path: &str) -> Vec<Probe> {
     let last = plain(PUBLIC).text;
     let inner = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");

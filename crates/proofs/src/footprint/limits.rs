@@ -15,7 +15,7 @@ pub enum Phase {
     Idle,
     /// Under the gentle load of `load/demo.js`.
     Demo,
-    /// Under a profile that loads the service as far as it promises to serve.
+    /// Under any other load profile, such as `seed`.
     Loaded,
 }
 
@@ -66,7 +66,7 @@ const ROWS: [Row; 13] = [
     row("postgres-exporter", [5.0, 5.0, 5.0], [50.0, 50.0]),
     row("redis-exporter", [5.0, 5.0, 5.0], [50.0, 50.0]),
     row("node-exporter", [5.0, 5.0, 5.0], [50.0, 50.0]),
-    // Node.js, whose heap alone takes most of it.
+    // Node.js, whose heap takes most of this memory.
     row("maildev", [3.0, 3.0, 3.0], [150.0, 150.0]),
     row("runbooks", [3.0, 3.0, 3.0], [80.0, 80.0]),
     row("alertmanager", [3.0, 3.0, 3.0], [60.0, 60.0]),

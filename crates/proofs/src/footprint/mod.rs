@@ -1,6 +1,6 @@
 //! CPU and memory of each process of the native stack, idle and under load, compared with the limits in `limits`.
 //!
-//! How figures change with the load is the subject of `load`; the cost of one replica compared with other servers that of `peers`.
+//! `load` shows how figures change with the load; `peers` compares the cost of one replica with other servers.
 
 mod limits;
 
@@ -32,9 +32,9 @@ pub fn programs() -> Vec<&'static Tool> {
     PROGRAMS.into_iter().chain([&K6]).collect()
 }
 
-/// How long to measure.
+/// What to measure, and how long.
 pub struct Options {
-    /// The name of a script in `load/`.
+    /// The load during the second measurement.
     pub profile: Profile,
     /// Time for the processes to come to rest before each measurement.
     pub settle: Duration,

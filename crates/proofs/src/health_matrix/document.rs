@@ -52,7 +52,7 @@ fn table(measured: &[Measured]) -> String {
     text
 }
 
-/// The cells of a row that are in the table of the code.
+/// The beginning of a row, as the code expects it; the columns that follow are measured.
 fn expectation(cell: &Cell) -> String {
     let edge = match cell.edge {
         Edge::All => "200; all replicas",

@@ -10,7 +10,7 @@ use super::cells::{Cell, Edge, OK, READY, REPLICA};
 use super::observe::{FromEdge, Observation, Service};
 use crate::drill::watch;
 
-/// No client waits longer for an answer, whatever the fault (docs/adr/0007-request-time.md), plus a margin for unoptimised replicas.
+/// Time limit of an answer to a client, whatever the fault: that of docs/adr/0007-request-time.md, plus a margin for unoptimised replicas.
 const ANSWER_LIMIT: Duration = Duration::from_millis(3500);
 /// An answer of a healthy service takes no longer, even on a busy machine.
 const USUAL: Duration = Duration::from_millis(500);

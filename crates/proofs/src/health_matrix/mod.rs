@@ -31,7 +31,7 @@ use crate::drill::watch;
 const SPEED: u32 = 30;
 /// Time limit from a fault to the expected reports: above the longest window plus wait of the expected alerts at that speed.
 const REPORT_LIMIT: Duration = Duration::from_secs(75);
-/// How long the reports must stay as expected: above the two failed probes after which the edge excludes a replica.
+/// How long the reports must stay as expected: longer than the edge takes to exclude a replica, which is two failed probes.
 const HOLD: Duration = Duration::from_secs(3);
 /// Time limit from the end of a fault until its alerts have resolved, so that they do not count for the next one.
 const QUIET_LIMIT: Duration = Duration::from_mins(2);

@@ -12,7 +12,7 @@ use super::cells::NOTHING;
 use crate::drill::test_stack::TestStack;
 use crate::drill::watch;
 
-/// How long a probe waits: longer than a healthy replica ever takes, and shorter than the edge's own answer to clients.
+/// How long a probe waits: longer than a healthy replica ever takes, and shorter than the edge waits for a replica to become ready.
 const PROBE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a client waits for the edge.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);

@@ -22,7 +22,7 @@ enum Limit {
     Below(f64),
 }
 
-/// Room to spare under the load of a small product.
+/// The gates of `seed`: under the load of a small product, the service has room to spare.
 pub const SEED: [Gate; 4] = [
     Gate {
         name: "more than 90 % of the cache's lookups are hits",
@@ -47,7 +47,7 @@ pub const SEED: [Gate; 4] = [
     },
 ];
 
-/// Nothing grows without end: over the second half of a run, the last quarter is compared with the one before it.
+/// The gates of `soak`: nothing grows without end. They compare the last quarter of a run with the quarter before it.
 pub const SOAK: [Gate; 3] = [
     Gate {
         name: "memory grows by less than 5 % in the second half",

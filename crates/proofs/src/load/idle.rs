@@ -10,8 +10,8 @@ use devstack::tools::K6;
 
 use super::{Profile, Summary};
 
-/// Checks that the gate fails a run in which scenarios do nothing, and names each of them: k6 passes a threshold on a rate that has no
-/// samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
+/// Checks that a run in which scenarios do nothing fails on the threshold of each of them. Without this threshold it would pass, because k6
+/// passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
 pub fn refuses_idle_scenarios(profile: Profile, folder: &Path) -> Result<usize> {
     let counted = empty_run(profile, folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();

@@ -1,4 +1,4 @@
-//! The knee: the highest rate at which every gate of `peak` held. Its script prints it; `overload` sends ten times as much.
+//! The knee: the highest rate at which every gate of `peak` held. The script of `peak` prints it; `overload` sends ten times as much.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! The load profiles: one script of `load/` each, its usual duration, and its gates that only Prometheus can answer. The scripts hold
+//! The load profiles: one script of `load/` each, its usual duration, and its gates on figures that only Prometheus has. The scripts hold
 //! everything else.
 
 use std::path::PathBuf;

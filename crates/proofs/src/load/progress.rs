@@ -26,7 +26,7 @@ struct Figures {
 }
 
 impl<'a> Progress<'a> {
-    /// Nothing was sent yet.
+    /// The progress of a run whose figures are in this Prometheus.
     #[must_use]
     pub fn new(prometheus: &'a str) -> Self {
         let now = Instant::now();

@@ -1,8 +1,8 @@
 //! Compares what clients counted with Prometheus' sums over all replicas, exactly: requests by route and status, sockets, messages, and
 //! cache look-ups, while replicas are replaced one after the other.
 //!
-//! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. Gentle load without exact
-//! counts is `load`; what a restart costs clients is `roll`.
+//! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. `load` sends load without
+//! exact counts; `roll` proves what a restart costs clients.
 
 mod counts;
 mod requests;
@@ -87,7 +87,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     let requests = Requests::start(&edge)?;
     std::thread::sleep(CALM);
     let rolled = (1..=replaced).try_for_each(|number| {
-        // The talkers are silent while a replica stops: a message that crosses its last scrape would be counted by one side only.
+        // The talkers are silent while a replica stops: only the clients would count a message after its last scrape.
         let status = stack.replace_replica(number, Signal::TERM)?;
         ensure!(status.success(), "backend-{number} exited with {status}");
         talkers.talk()
@@ -99,7 +99,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     Ok(counted)
 }
 
-/// Sends a request to a replica that the clients do not count: exactly its route and its look-up must differ.
+/// Sends a replica one request that no client counts: exactly the counts of its route and of its look-up must differ.
 fn counter_proof(stack: &Stack, counted: &Counts) -> Result<Outcome> {
     ensure!(get(&format!("{}/api/showcase", stack.backend(1)?))?.status == 200, "the showcase does not answer");
     sums::await_scrapes(stack)?;

@@ -63,7 +63,7 @@ impl Counting {
         Ok(created.json()?["id"].as_str().unwrap_or_default().to_owned())
     }
 
-    /// Changes a project, of which its subscribers are notified.
+    /// Changes a project; the service sends its subscribers an event.
     pub fn change_project(&mut self, id: &str) -> Result<()> {
         let request = Request {
             method: "PATCH",

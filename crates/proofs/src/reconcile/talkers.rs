@@ -14,7 +14,7 @@ const TALKERS: usize = 6;
 const PINGS: u64 = 5;
 /// Time limit of a round, above the time in which a client reconnects.
 const LIMIT: Duration = Duration::from_secs(10);
-/// A stopping replica sends it after its last scrape, so Prometheus cannot know it.
+/// A stopping replica sends this event after its last scrape, so Prometheus does not know its count.
 const UNSCRAPED: &str = "server:draining";
 
 /// The clients.
@@ -41,7 +41,7 @@ impl Talkers {
         Ok(Self { sockets, owners, rounds: 0, last: Value::Null })
     }
 
-    /// Waits until every client is connected and subscribed, changes every project once, and lets every client send some pings. Returns
+    /// Waits until every client is connected and subscribed, lets every client send some pings, and changes every project once. Returns
     /// when every event has been received.
     pub fn talk(&mut self) -> Result<()> {
         let limit = u64::try_from(LIMIT.as_millis())?;

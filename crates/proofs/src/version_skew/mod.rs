@@ -1,5 +1,6 @@
-//! Runs an earlier version of the service beside today's on one database, in both orders of a release: new replicas that migrate the schema
-//! beside old ones, and old replicas that start after the migration, as in a rollback. Requests through the edge must all succeed on both.
+//! Runs an earlier version of the service beside the current one on one database, in both orders of a release: new replicas that migrate
+//! the schema beside old ones, and old replicas that start after the migration, as in a rollback. Requests through the edge must all
+//! succeed on both.
 //!
 //! `previous` finds and builds the earlier version. Restarts of one version are the subject of `roll`.
 

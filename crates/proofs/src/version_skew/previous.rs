@@ -11,7 +11,7 @@ use devstack::process::{capture_ok, run, task};
 /// The programs that a stack starts, and that a build leaves.
 const PROGRAMS: [&str; 2] = ["vitrine", "provider-sim"];
 
-/// The version that today's replaces.
+/// The version that the current one replaces.
 pub struct Previous {
     commit: String,
     /// What it is: a tag, or the commit before a migration.
@@ -27,7 +27,7 @@ pub struct Build {
 }
 
 impl Previous {
-    /// The last tag before today's commit or, without tags, the commit before the one that added the newest migration.
+    /// The last tag before the current commit or, without tags, the commit before the one that added the newest migration.
     pub fn find() -> Result<Self> {
         if let Ok(tag) = git(&["describe", "--tags", "--abbrev=0", "HEAD^"]) {
             return Ok(Self { commit: git(&["rev-list", "-n", "1", &tag])?, is: format!("the tag {tag}") });
@@ -71,7 +71,7 @@ impl Previous {
         Ok(Build { binary, was_cached: false })
     }
 
-    /// Writes its files, with today's browser bundle: the proof uses the API, not the pages.
+    /// Writes its files, with the current browser bundle: the proof uses the API, not the pages.
     fn unpack(&self, source: &Path) -> Result<()> {
         if source.exists() {
             fs::remove_dir_all(source).with_context(|| format!("failed to remove {}", source.display()))?;
