@@ -51,12 +51,12 @@ impl Subject {
     /// In the order of measurement.
     const ALL: [Self; 5] = [Self::Edge, Self::Scrape, Self::Rows, Self::Sockets, Self::Requests];
 
-    /// The subjects with these names; all of them without a name.
+    /// The subjects with these names, in the order of measurement; all of them without a name.
     fn named(names: &[String]) -> Result<Vec<Self>> {
         if names.is_empty() {
             return Ok(Self::ALL.to_vec());
         }
-        names
+        let named: Vec<Self> = names
             .iter()
             .map(|name| match name.as_str() {
                 "edge" => Ok(Self::Edge),
@@ -66,7 +66,8 @@ impl Subject {
                 "requests" => Ok(Self::Requests),
                 other => bail!("{other} does not grow; the subjects are edge, scrape, rows, sockets and requests"),
             })
-            .collect()
+            .collect::<Result<_>>()?;
+        Ok(Self::ALL.into_iter().filter(|subject| named.contains(subject)).collect())
     }
 
     const fn name(self) -> &'static str {
