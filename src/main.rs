@@ -1,4 +1,4 @@
-//! The command line: reads the configuration, runs the verb, and sets the exit code; nothing else.
+//! The command line: reads the configuration, runs the command, and sets the exit code; nothing else.
 
 use std::process::ExitCode;
 

@@ -37,7 +37,7 @@ pub struct InvalidKeys;
 pub struct Unopenable;
 
 impl Keyring {
-    /// Parses keys, one per line: the first seals, all open.
+    /// Parses keys, one per line. The first key seals new texts; every key can open the texts that it has sealed.
     ///
     /// # Errors
     /// When there is no key, or a key is not 32 bytes in base64.

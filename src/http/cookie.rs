@@ -1,4 +1,4 @@
-//! The attributes that all cookies of the service share: scripts cannot read them, forms on other sites do not send them, and
+//! The attributes that all cookies of the service share: scripts cannot read them, POST forms on other sites do not send them, and
 //! behind TLS no other host can set them. The value of a cookie belongs to its feature.
 
 use axum_extra::extract::cookie::{Cookie, SameSite};
@@ -12,8 +12,8 @@ pub fn name(config: &Config, base: &str) -> String {
     format!("{prefix}{base}")
 }
 
-/// Builds a cookie that lasts for the browser session unless the caller sets an expiry. `SameSite=Lax`, because a browser returns
-/// from a platform by a top-level navigation.
+/// Builds a cookie that lasts for the browser session unless the caller sets an expiry. `SameSite=Lax` and not `Strict`: when a
+/// platform redirects the browser back after a sign-in, the browser must send the cookies.
 #[must_use]
 pub fn cookie(config: &Config, base: &str, value: String) -> Cookie<'static> {
     Cookie::build((name(config, base), value)).path("/").http_only(true).secure(config.secure()).same_site(SameSite::Lax).build()

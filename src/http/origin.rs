@@ -1,10 +1,10 @@
 //! Cross-site request protection: one rule decides which pages may call the API and Socket.IO with a user's cookies.
 //!
 //! A page may call its own origin, under every host name that reaches the service. Pages of trusted origins (`PUBLIC_URL`,
-//! `SOCKET_ORIGINS`) may call it, too. A request with neither `Origin` nor `Sec-Fetch-Site` is allowed: it cannot come from another
-//! site's page, because browsers send `Origin` with such a page's unsafe requests and websocket handshakes. tower-http implements
-//! the rule: it looks for a trusted `Origin` first, then evaluates `Sec-Fetch-Site`, and without that header compares `Origin` with
-//! `Host`.
+//! `SOCKET_ORIGINS`) may call the service, too. A request with neither `Origin` nor `Sec-Fetch-Site` is allowed: it cannot come from
+//! another site's page, because browsers send `Origin` with such a page's unsafe requests and websocket handshakes. tower-http
+//! implements the rule: it looks for a trusted `Origin` first, then evaluates `Sec-Fetch-Site`, and without that header compares
+//! `Origin` with `Host`.
 
 use std::convert::Infallible;
 use std::future::ready;

@@ -101,7 +101,7 @@ impl Workers {
         }
     }
 
-    /// Stores the outcome once; false when the lease has been lost.
+    /// Stores the outcome once; false when the database shows that the lease has been lost.
     async fn store(&self, job: &Job, result: Option<&Result<(), Failure>>) -> Result<(bool, JobOutcome), StoreError> {
         let db = &self.0.db;
         Ok(match result {

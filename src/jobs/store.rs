@@ -58,9 +58,9 @@ pub async fn delete_waiting(tx: &mut Conn, lane: &str, kind: JobKind) -> Result<
     tx.execute(Query::DeleteJobs, delete).await.map(drop)
 }
 
-/// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first unfinished one. The
-/// first job of a lane stays the first until it ends. If another transaction changes a selected row, it is therefore enough that Postgres
-/// checks this row again.
+/// Leases up to `limit` due jobs of these kinds, the longest due first, and of each lane only the first unfinished one. If
+/// another transaction has changed a selected row, Postgres checks the conditions again for this row only. That is enough, because the
+/// first job of a lane stays the first until it ends.
 pub async fn lease(conn: &mut Conn, lease: Uuid, term: Duration, kinds: &[String], limit: i64) -> Result<Vec<Job>, StoreError> {
     let update = sqlx::query!(
         "WITH due AS MATERIALIZED (

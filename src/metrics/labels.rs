@@ -1,7 +1,7 @@
-//! Label types: each has keys and a closed set of values. A label value never comes from client text.
+//! Label types: most have keys and a closed set of values. A label value never comes from client text.
 //!
-//! Labels whose values are known only at runtime, such as `route`, have only a key type here; their values come from
-//! [`http`](super::http), the driver and the configured platforms. This module holds the code that label types share; its submodules
+//! Labels whose values no enum lists, such as `route`, have only a key type here; their values come from [`http`](super::http), the
+//! driver, the configured platforms and the build. This module holds the code that label types share; its submodules
 //! hold the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
 //! derives a label from it.
 

@@ -1,4 +1,5 @@
-//! The fault injection page: active faults and a form to start one. Only for admins and only with `FAULTS`; everyone else gets 404.
+//! The fault injection page: active faults and a form to start one. Only for admins and only with `FAULTS`; otherwise a signed-in user
+//! gets 404.
 
 use std::collections::BTreeSet;
 

@@ -16,7 +16,7 @@ use crate::metrics::kinds::Timer;
 use crate::metrics::labels::PageRoute;
 use crate::state::AppState;
 
-/// Pages load everything from this origin and contain no inline scripts or styles.
+/// Pages load everything from this origin, except images in `data:` URLs, and contain no inline scripts or styles.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; connect-src 'self'; \
                       form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
 

@@ -26,7 +26,7 @@ pub struct Client {
     metrics: Metrics,
 }
 
-/// The client's queue is full: it reads more slowly than events arrive.
+/// The client's queue is full: the client reads more slowly than events arrive.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the client's queue is full")]
 pub struct Slow;

@@ -194,8 +194,8 @@ impl Realtime {
             client.connection().set_end_reason(Disconnection::Logout);
             let _slow = client.emit(EventOut::Logout, &serde_json::json!({ "reason": "ended" }));
             let hang_up = self.hang_up_of(&client);
-            // Disconnects the client from the namespace, so that it does not reconnect. This fails when the queue is full, but the
-            // connection is closed below in any case.
+            // Disconnects the client from the namespace, so that it does not reconnect. This fails when the queue is full, but
+            // the connection of a websocket client is closed below in any case.
             let _full = client.socket().clone().disconnect();
             client.connection().leave(Disconnection::Logout);
             tokio::spawn(async move {

@@ -96,7 +96,7 @@ async fn the_last_known_reason_of_aborted_attempts_is_kept() {
 async fn a_replica_that_is_killed_during_deliveries_loses_and_duplicates_none() {
     let platforms = Platforms::start().await;
     let [file, keys] = platforms.arguments();
-    // The replica that serves the requests runs one job at a time, so that the other one has most of them when it dies.
+    // The replica that serves the requests runs one job at a time, so that the other one has most of the jobs when it is killed.
     let survivor = TestApp::with(&[&file, &keys, "--job-workers=1"]).await;
     let fixture = PostFixture::open(&survivor, &["mastodon", "x"]).await;
     let path = file.strip_prefix("--platforms-file=").unwrap();

@@ -12,7 +12,7 @@ use crate::support::driver_fixture::{Namespace, has_engine};
 use crate::support::engine::{FakeEngine, Mode};
 use crate::support::{Ask, Stores, Studio, TestApp, eventually, when};
 
-/// A marker that would appear in the engine's requests if a client's text reached them.
+/// A marker in the text that the client sends. No request to the engine may contain it.
 const MARK: &str = "mallory";
 
 async fn on_fake(engine: &FakeEngine) -> TestApp {

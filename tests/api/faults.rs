@@ -191,7 +191,7 @@ async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
         ("DATABASE_URL", database.as_str()),
         ("REDIS_URL", redis.as_str()),
         ("REDIS_KEY_PREFIX", app.stores.prefix()),
-        // As with `exec` in a replica's container.
+        // The address that the replica listens on: a command that runs in a replica's container has the same variable.
         ("LISTEN_ADDRESS", listening.as_str()),
     ];
     let output = run(&["grant-admin", "nobody@example.com"], &variables);

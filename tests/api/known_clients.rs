@@ -1,5 +1,5 @@
 //! Failed logins of strangers do not lock out known clients. A known client has a device cookie of the account, or comes from a network
-//! where the account has signed in.
+//! where the account was registered or has signed in.
 
 use serde_json::json;
 use uuid::Uuid;

@@ -1,4 +1,4 @@
-//! Terms of the domain as labels: the key of each. The values are the members' names.
+//! Enums of the domain as labels. This file gives each enum its key; the label values are the names of its members.
 
 use super::{Keys, Labels};
 use crate::domain::{
