@@ -1,5 +1,5 @@
 // Tests the thresholds of a profile with scenarios that send no requests. The scenarios named in IDLE (comma-separated) do nothing at all;
-// the others count a journey. k6 rejects such a run, because the thresholds have no samples; `cargo xtask load --gate` checks that it does.
+// the others count a journey. k6 must fail such a run, because it counts no requests; `cargo xtask load --gate` checks that.
 //
 //   k6 run --env PROFILE=demo --env IDLE=editors load/empty.js
 

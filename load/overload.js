@@ -1,6 +1,6 @@
 // The profile `overload`: ten times as much as the service can take. It answers whether the service protects itself: it refuses early what
 // it cannot serve, serves as much as before, keeps its sockets, stays healthy, and recovers within ten seconds. RATE is the rate to send:
-// ten times the knee that `peak` printed.
+// ten times the knee, the highest rate at which every gate of `peak` held. `peak` prints it.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env RATE=8000 load/overload.js
 
@@ -13,8 +13,9 @@ export * from './journeys/all.js';
 const SECONDS = duration('1m');
 const RATE = rate();
 const KNEE = RATE / 10;
-/** Time to recover. */
+/** Seconds to recover. */
 const PAUSE = 10;
+/** Seconds of a moderate load after that. */
 const AFTER = 30;
 
 const flood = {
@@ -23,7 +24,7 @@ const flood = {
   duration: `${Math.ceil(SECONDS)}s`,
   rate: RATE,
   timeUnit: '1s',
-  // Each waits at most for its time-out; more of them would only fill the memory of this machine.
+  // A virtual user waits for a response no longer than the time-out; more users would only fill the memory of this machine.
   preAllocatedVUs: Math.min(1000, Math.max(10, Math.ceil(RATE / 4))),
   gracefulStop: '20s',
 };
@@ -35,7 +36,7 @@ const watched = {
 };
 
 const { thresholds, ...others } = profile('overload', watched, {
-  // The goodput stays within 80 % of the knee.
+  // The goodput (accepted requests per second) is above 80 % of the knee.
   accepted: [`count>${Math.floor(0.8 * KNEE * SECONDS)}`],
   // Accepted requests are served in time.
   accepted_duration: ['p(99)<1000'],
@@ -50,7 +51,7 @@ const { thresholds, ...others } = profile('overload', watched, {
 export const options = {
   ...others,
   scenarios: { flood, ...watched },
-  // Refusals fail no check.
+  // The threshold on checks holds for the flood, too: a refusal has an expected status, so it fails no check.
   thresholds,
 };
 

@@ -12,7 +12,7 @@ export * from './journeys/all.js';
 
 const SECONDS = duration('5m');
 const SOCKETS_OPEN = 100;
-/** Listeners and the other journeys send about this many. */
+/** Approximate requests per second of all journeys but the visits. */
 const OTHERS = 12;
 
 export const options = profile(
@@ -22,7 +22,7 @@ export const options = profile(
     // What a user calls immediate, fast, and bearable; 99 % of requests succeed.
     http_req_duration: ['p(50)<50', 'p(95)<200', 'p(99)<1000'],
     http_req_failed: ['rate<0.01'],
-    // Less would be another profile.
+    // A smaller load would be another profile.
     http_reqs: [`count>${Math.floor(0.9 * rate(200) * SECONDS)}`],
     dropped_iterations: ['count==0'],
     ...SOCKETS,

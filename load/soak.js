@@ -1,5 +1,5 @@
 // The profile `soak`: a moderate load for hours. It answers whether anything grows without end: `cargo xtask load` compares memory, file
-// descriptors and series over the second half of the run. k6 checks that the service stays as fast as it was.
+// descriptors and series over the second half of the run. k6 checks both halves with the same gate.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env DURATION=4h load/soak.js
 
@@ -21,7 +21,7 @@ export const options = profile(
   {
     http_req_failed: ['rate<0.01'],
     'http_req_duration{scenario:first}': ['p(95)<200'],
-    // What grows slows down: the second half has the same gate on its own.
+    // A service that grows slows down, so the second half has the same gate, on its own.
     'http_req_duration{scenario:second}': ['p(95)<200'],
     dropped_iterations: ['count==0'],
     ...SOCKETS,

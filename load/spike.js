@@ -1,5 +1,5 @@
 // The profile `spike`: calm, then six times as much at once, then calm again. It answers whether a sudden crowd is served, and whether
-// the service is itself again afterwards.
+// the service is fast again afterwards.
 //
 //   k6 run --env EDGE=http://localhost:8080 --env RATE=300 load/spike.js
 
@@ -22,10 +22,10 @@ export const options = profile(
     after: visits(CALM, SECONDS / 2, SECONDS / 2),
   },
   {
-    // A crowd may wait, but is not turned away.
+    // Requests of the crowd may wait, but must not fail.
     'http_req_duration{scenario:crowd}': ['p(95)<1000'],
     http_req_failed: ['rate<0.01'],
-    // Calm is fast, and as fast after the crowd as before it.
+    // The calm load has the same gate before the crowd and after it.
     'http_req_duration{scenario:before}': ['p(95)<200'],
     'http_req_duration{scenario:after}': ['p(95)<200'],
     ...SOCKETS,

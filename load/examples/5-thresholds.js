@@ -1,4 +1,5 @@
-// Thresholds: what makes a run fail, for all requests or for those with a tag. `abortOnFail` ends a run that cannot be saved.
+// Thresholds: what makes a run fail, for all requests or for those with a tag. `abortOnFail` ends the run as soon as its
+// threshold fails.
 //
 //   k6 run load/examples/5-thresholds.js
 

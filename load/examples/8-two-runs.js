@@ -8,7 +8,7 @@ import http from 'k6/http';
 
 import { duration, EDGE } from '../lib/settings.js';
 
-/** How much worse the second run may be: less than this is noise. */
+/** How many times as long the requests of the second run may take: a smaller difference is noise. */
 const TOLERANCE = Number(__ENV.TOLERANCE || 1.3);
 
 const before = __ENV.BEFORE ? JSON.parse(open(__ENV.BEFORE)).metrics : null;

@@ -39,7 +39,7 @@ export function arrival({ readers, exhibit }) {
     acceptedDuration.add(answer.timings.duration);
   } else if (refused) {
     shed.add(1);
-    // A client that ignored it would measure the edge, which answers refusals as fast as this machine sends them.
+    // Without this pause, the run would measure how fast refusals pass through the edge.
     sleep(Number(answer.headers['Retry-After']));
   }
 }

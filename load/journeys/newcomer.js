@@ -8,7 +8,7 @@ import { journey } from '../lib/journey.js';
 import { open } from '../lib/pages.js';
 import { authorise } from '../lib/platforms.js';
 
-/** Platform guests repeat after this many journeys, so that the number of their accounts stays bounded. */
+/** Number of different users who come through a platform. They come again and again, so that the number of their accounts stays bounded. */
 const GUESTS = 10;
 
 /** Alternates between password and platform. */

@@ -1,4 +1,4 @@
-// The question whether the service is alive, as a load balancer asks it.
+// An external client that asks whether the service is alive. (The edge asks the replicas for `/health/ready` instead.)
 
 import { browser } from '../lib/http.js';
 import { journey } from '../lib/journey.js';

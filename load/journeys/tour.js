@@ -16,7 +16,7 @@ const EXTENSION = 'shell-prompt';
 /** Fault injection may be off, and this user is no admin. */
 const REFUSED = [403, 404];
 
-/** Leaves nothing behind but an account. */
+/** Leaves nothing behind but two accounts. */
 export const tour = journey(({ people }) => {
   const email = people[exec.scenario.iterationInTest % people.length];
   withoutAccount();
@@ -90,7 +90,7 @@ function build(project) {
 function goPublic(project, email) {
   authorise(PLATFORM, email.split('@')[0]);
   const [{ id }] = linkedAccounts();
-  // Refused where the platform gave no token for it.
+  // 409 if the platform issued no refresh token.
   browser.call('POST', '/api/accounts/{id}/refresh', { at: { id }, wanted: [200, 409] });
   const slug = publish(browser, project);
   read('/api/showcase/{slug}', { slug });
@@ -117,7 +117,7 @@ function faults() {
 
 function signOut(email) {
   const other = read('/api/auth/sessions').json('items').find(({ current }) => !current);
-  // With a session that does not exist, the answer is the same as after its end.
+  // Without another session, the identifier is made up, and the answer is 404.
   browser.call('DELETE', '/api/auth/sessions/{id}', { at: { id: other?.id ?? crypto.randomUUID() }, wanted: [204, 404] });
   logOut(browser);
   logIn(browser, email);

@@ -26,7 +26,10 @@ export const visits = (rate, seconds, start = 0) => ({
   gracefulStop: '10s',
 });
 
-/** All journeys at a gentle pace, about five requests per second, with this many sockets: a listener stays for half a minute. */
+/**
+ * Six journeys at a gentle pace, with about this many sockets at a time: a listener stays for half a minute. With ten sockets they send
+ * about five requests per second.
+ */
 export const crowd = (seconds, sockets = 10) => ({
   visitors: perMinute('visitor', seconds, 6, 4),
   newcomers: perMinute('newcomer', seconds, 6, 4),
@@ -37,7 +40,8 @@ export const crowd = (seconds, sockets = 10) => ({
 });
 
 /**
- * The options of the profile `name`. Besides its own gates, every scenario must complete journeys, and 99 % of those that it starts.
+ * The options of the profile `name`, with its gates. In addition, every scenario must complete journeys, and more than 99 % of those that
+ * it starts.
  * Without samples, a threshold on a rate or a percentile passes, so one on a counter stands beside each.
  */
 export const profile = (name, scenarios, gates) => ({

@@ -67,7 +67,7 @@ export const above = (good: number) => limits(BAD, [good, GOOD]);
 export const atLeast = (good: number) => limits(WARNING, [good, GOOD]);
 /** Good below this value. */
 export const below = (bad: number) => limits(GOOD, [bad, BAD]);
-/** Lower bounds of several lines, and their colours: each line has a limit of its own. */
+/** Limits of a panel with several series: each series has a limit of its own, drawn in the given colour. */
 export const steps = (...lines: [number, string][]) => limits(GOOD, ...lines);
 /** Every value is neutral. */
 export const fact = limits(FACT);
