@@ -75,7 +75,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
         move |route: Route| {
             // Browsers send cookies with requests from any site: only our own pages may change state with them.
             let guarded = own_pages.layer(route);
-            // Every response has a deadline, and only so many requests are in progress that they can meet it.
+            // Every response has a deadline. The limit on requests in progress helps to meet it.
             let limited = layers::limit_concurrency(permits.clone(), layers::limit_time(limit, guarded));
             // Browsers receive a problem as an HTML page.
             watched.around(pages::explain(state.clone(), limited))

@@ -25,8 +25,8 @@ use super::unread::UnreadBody;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Routes without a request span, which are never refused: probes, scrapes and assets are frequent and trivial; socket events have
-/// their own spans.
+/// Routes without a request span and without the limit on requests in progress: probes, scrapes and assets are frequent and trivial;
+/// socket events have their own spans.
 const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socket.io/"];
 /// Longer identifiers are replaced: the identifier is part of every log line of its request.
 const MAX_ID_LENGTH: usize = 64;

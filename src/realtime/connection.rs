@@ -52,8 +52,8 @@ pub struct ConnectionState {
     pub events: Inbox,
     /// The rate limiter: events above its rate are refused.
     pub limiter: DefaultDirectRateLimiter,
-    /// The flood limiter, which counts the events that the rate limiter refuses: a socket above its rate is disconnected. Events that are
-    /// refused because the queue is full do not count: their rate is permitted.
+    /// The flood limiter, which counts the events that the rate limiter refuses. A socket that exceeds the flood limiter is disconnected.
+    /// Events that are refused because the queue is full do not count: their rate is permitted.
     pub flood_limiter: DefaultDirectRateLimiter,
     tasks: Mutex<HashMap<Work, AbortOnDropHandle<()>>>,
     /// Notified after each acknowledgement. The background work that an event started waits for that.

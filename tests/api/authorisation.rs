@@ -9,13 +9,13 @@ use crate::support::{Ask, FAULTS, Platforms, TestApp, User, eventually, when};
 /// The actors, in the order of the columns below.
 const ACTORS: [&str; 6] = ["anonymous", "stranger", "viewer", "editor", "owner", "admin"];
 
-/// One route: its method, path, body, and a status for each actor: for a private, then for a public project.
+/// One route: its method, path and body; the status for each actor in a private project; the same in a public one.
 type Route = (Method, &'static str, Option<fn() -> Value>, [u16; 6], [u16; 6]);
 
-/// Visible to members.
+/// Visible to members and admins.
 const SEEN_INSIDE: [u16; 6] = [401, 404, 200, 200, 200, 200];
 const SEEN_INSIDE_PUBLIC: [u16; 6] = [401, 403, 200, 200, 200, 200];
-/// Allowed to editors, but refused with a conflict in the current state.
+/// Allowed to editors, owners and admins, but refused with a conflict in the current state.
 const REFUSED_INSIDE: [u16; 6] = [401, 404, 403, 409, 409, 409];
 const REFUSED_INSIDE_PUBLIC: [u16; 6] = [401, 403, 403, 409, 409, 409];
 

@@ -1,7 +1,7 @@
-//! `cargo xtask <verb>`: one command per claim about Vitrine.
+//! `cargo xtask <verb>`: commands for daily work, generators, and one proof per claim about Vitrine.
 //!
 //! This file knows the verbs and the exit code. A new verb is one file in `verbs/`, which reads the options and calls one of the crates
-//! below, one line in `verbs/mod.rs` and one line in the list below.
+//! below, one line in `verbs/mod.rs` and one line in `verbs!` below. The crates:
 //! - `devstack`: the whole stack as local processes.
 //! - `rule_tools`: Prometheus' rules and Grafana's dashboards.
 //! - `proofs`: the claims, tested on a running stack.

@@ -28,7 +28,8 @@ fn first(arguments: &str) -> String {
     arguments.split(',').next().unwrap_or_default().trim().to_owned()
 }
 
-/// Where a panel with thresholds shows a quantile, its alert must limit one that it shows, and every such limit must be a threshold.
+/// A panel with thresholds that shows quantiles: its alert must limit at least one of these quantiles, and each of their limits must be one
+/// of the panel's thresholds.
 fn drawn(dashboard: &Value) -> Vec<String> {
     let limits = limits();
     let mut faults = Vec::new();

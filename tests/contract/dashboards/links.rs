@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{finds, hold};
 use crate::files::{alerts, dashboards, items, texts_under};
 
-/// The base URL, unescaped and at the start of the link.
+/// The base URL of runbooks, unescaped and at the start of the link.
 pub const RUNBOOKS: &str = "${runbooks:raw}/";
 
 /// The rest of a URL after a prefix, up to the next delimiter.

@@ -147,8 +147,9 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout * LONG_CALL_FACTOR, self.0.driver.exec(environment, script)).await
     }
 
-    /// See [`Driver::terminal`]. Measures only the time to open it, under the operation `exec`. It ends at the time limit of short calls,
-    /// below the limit of `SlowDockerOperations` for scripts: `HighDockerFailureRate` reports terminals that open too slowly.
+    /// See [`Driver::terminal`]. Measures only the time to open the terminal, under the operation `exec`. Opening has the deadline of an
+    /// ordinary call, by default 10 s, and so fails before the 30 s at which `SlowDockerOperations` fires for `exec`. Terminals that open
+    /// too slowly are therefore reported by `HighDockerFailureRate`.
     ///
     /// # Errors
     /// A [`DriverError`].

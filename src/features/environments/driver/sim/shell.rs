@@ -15,8 +15,8 @@ const HELP: &str = "cat clear date echo env exit help hostname ls ps pwd stty un
 `echo text > file` writes a file that only this terminal sees. Pipes, quotes and variables are not supported.\n";
 const PROMPT: &str = "~ $ ";
 const HOME: &str = "/tmp/home";
-/// Limits of a terminal: number of files, which is also that of a command's arguments; characters in a file's name; bytes in all files.
-/// Together they bound the output of a line.
+/// Limits of a terminal: the number of files, and of the files that one command may name; the characters in a file's name; the bytes in
+/// all files. Together they bound the output of a line.
 const MAX_FILES: usize = 16;
 const MAX_NAME: usize = 64;
 const MAX_BYTES: usize = 4096;
