@@ -23,7 +23,7 @@ export function rate(usual) {
 
 /** The address, if it is on this machine or names a container: load must never reach a service of third parties. */
 function nearby(url) {
-  const [, host] = url.match(/^https?:\/\/(\[[0-9a-f:]+\]|[\w.-]+)(?::\d+)?$/) || [];
+  const [, host = ''] = url.match(/^https?:\/\/(\[[0-9a-f:]+\]|[\w.-]+)(?::\d+)?$/) || [];
   const loopback = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
   const container = /^[a-z][\w-]*$/;
   if (!loopback.test(host) && !container.test(host)) {

@@ -27,7 +27,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
 /// Routes without a request span and without the limit on requests in progress: probes, scrapes and assets are frequent and trivial;
 /// socket events have their own spans.
-const QUIET: [&str; 5] = ["/health", "/metrics", "/assets/", "/favicon", "/socket.io/"];
+const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
 /// Longer identifiers are replaced: the identifier is part of every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
 
@@ -112,8 +112,9 @@ fn protect(headers: &mut HeaderMap) {
 /// overloaded replica works on so many requests that all of them are late.
 pub fn limit_concurrency(permits: Arc<Semaphore>, mut inner: impl Endpoint) -> impl Endpoint {
     service_fn(move |request: Request| {
-        let permit = permits.clone().try_acquire_owned().ok();
-        if permit.is_none() && !is_quiet(&request) {
+        let is_quiet = is_quiet(&request);
+        let permit = if is_quiet { None } else { permits.clone().try_acquire_owned().ok() };
+        if permit.is_none() && !is_quiet {
             return Either::Right(ready(Ok(ApiError::new(Code::Overloaded).retry_after(1).into_response())));
         }
         Either::Left(inner.call(request).inspect(move |_| drop(permit)))

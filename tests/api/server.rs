@@ -60,7 +60,7 @@ async fn a_request_beyond_the_limit_is_refused_at_once_and_probes_still_pass() {
     .await;
     assert_eq!(refused.header("retry-after"), "1");
     refused.problem(503, "overloaded");
-    for path in ["/health", "/health/live", "/health/ready", "/metrics"] {
+    for path in ["/health", "/health/live", "/health/ready", "/metrics", "/api/metrics"] {
         app.get(path).answer().await.expect(200);
     }
     drop(slow);

@@ -59,4 +59,12 @@ mod tests {
         assert_eq!(scripts.len(), 8);
         assert!(scripts.iter().any(|script| script.ends_with(TWO_RUNS)));
     }
+
+    #[test]
+    fn a_script_refuses_the_address_of_a_third_party_before_it_sends_anything() {
+        for edge in ["https://example.org", "https://example.org/", "http://example.org:80/path", "example.org"] {
+            let refusal = run(edge, &scripts().unwrap()[0], &[]).unwrap_err().to_string();
+            assert!(refusal.contains("EDGE must be an address of this machine"), "{edge}: {refusal}");
+        }
+    }
 }
