@@ -91,7 +91,7 @@ async fn publishing_or_unpublishing_again_changes_nothing() {
     assert_eq!(fixture.app.stores.contents().await, rows);
     assert_eq!(published(&fixture.app.settled().await, &before), 0.0);
 
-    // The link of an unpublished project no longer works: the project may be published under another slug, and counts as published again.
+    // An unpublished project may be published under another slug and is then counted again. Its previous link does not work any more.
     fixture.unpublish().await.expect(200);
     fixture.publish(json!({ "slug": "dusk" })).await.expect(200);
     assert_eq!(fixture.shown("dusk").await.expect(200).json()["slug"], "dusk");

@@ -1,5 +1,5 @@
-//! Makes every operation return the errors in its description, except those that other tests cover, and further errors. Each error must
-//! increment a series that already existed at zero, so that rates include the first event.
+//! Makes every operation return the errors in its description, except those that other tests cover. Also provokes errors that the
+//! description does not list. Each error must increment a series that already existed at zero, so that rates include the first event.
 
 use std::collections::BTreeSet;
 
@@ -253,8 +253,8 @@ async fn no_refusal_makes_a_series() {
     assert!(missed.is_empty(), "never returned: {missed:#?}");
 }
 
-/// Whether another test covers this status: conflicts, limits for strangers and platforms' errors belong to their features. Routes exempt
-/// from faults cannot be made to fail.
+/// Whether another test covers this status: conflicts, limits for strangers, platforms' errors and internal routes have their own tests.
+/// Routes exempt from faults cannot be made to fail.
 fn is_asked_elsewhere(route: &str, status: u16) -> bool {
     status == 409
         || (status == 429 && route != "/api/rum")

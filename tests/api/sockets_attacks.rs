@@ -174,7 +174,7 @@ async fn an_invalid_frame_closes_its_connection() {
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
-    // Complete and just too large; claimed but never sent; and in many small fragments.
+    // A complete message that is just too large, messages whose frames claim a size but are never completed, and one in many fragments.
     let mut whole = fixture.connected().await;
     whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
     whole.closed().await;

@@ -71,7 +71,7 @@ async fn a_client_that_does_not_read_is_disconnected_and_no_other_misses_an_even
     let fast = fixture.sockets.to(&fixture.app.url()).websocket().token(&fixture.eve.token).connected().await;
     fixture.app.until_clients(3).await;
     let slow_consumer = [("reason", "slow_consumer")];
-    // Until the queue is full: the system's buffers hold some megabytes.
+    // Emits events until the slow client's queue is full. Before that, the operating system's buffers take some megabytes.
     let mut sent = 0;
     eventually("a message does not fit into the queue", async || {
         fixture.app.emit_events(&fixture.eve, sent + 1, 10, 50_000).await;

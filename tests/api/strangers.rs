@@ -116,7 +116,7 @@ async fn a_registration_that_is_sent_again_counts_again() {
     let send = async || app.post("/api/auth/register").header("idempotency-key", "k-1").json(&body).answer().await;
     let first = send().await.expect(201).json();
     assert_eq!(send().await.expect(201).json(), first);
-    // Each registration costs at least a password hash.
+    // A repeated registration costs a password hash, too.
     assert_throttled(send().await);
 }
 

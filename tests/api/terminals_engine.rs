@@ -17,7 +17,7 @@ async fn on_engine() -> Option<(TestApp, Namespace, bollard::Docker)> {
     }
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
-    // A client whose queue is full when a ping is due is disconnected, and one of the tests fills a queue.
+    // Pings are rare, because the service disconnects a client whose queue is full when a ping is due, and one of the tests fills a queue.
     let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s", "--socket-ping-interval=1m"];
     let config = configuration(&stores, &arguments);
     let made = Namespace::of(&config)?;

@@ -41,7 +41,7 @@ fn shipped() -> Config {
 #[test]
 fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
     let fails: u32 = edge("health_fails").parse().unwrap();
-    // The first check comes up to one interval later; the last one ends by its timeout.
+    // The first check begins up to one interval after the replica stops answering; the last one ends by its timeout.
     let longest = edge_time("health_interval") * fails + edge_time("health_timeout");
     assert!(longest <= Duration::from_secs(3), "{longest:?}");
     // Another replica then serves a request that waits for the failed one.

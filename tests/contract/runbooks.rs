@@ -19,8 +19,8 @@ fn texts() -> Vec<(String, String)> {
     files("monitoring/runbooks", "md").into_iter().map(|path| (stem(&path), fs::read_to_string(path).unwrap())).collect()
 }
 
-/// The indented and fenced lines of a document that are queries; a fence may name another language. In a runbook, every line that is not a
-/// command is a query.
+/// The indented and fenced lines of a document that are queries. A fence with a language other than `promql` contains none. In a
+/// runbook, every indented or fenced line that is not a command is a query.
 pub fn queries(document: &str) -> Vec<String> {
     let is_runbook = HEADINGS.iter().all(|heading| document.contains(heading));
     let mut fence = None;

@@ -19,7 +19,7 @@ export class Bench {
     bench.axe = require('axe-core').source;
     bench.browser = await require('playwright-core').chromium.launch({
       executablePath: CHROMIUM,
-      // Chromium's sandbox does not work for root. It loads only our own pages here.
+      // Chromium's sandbox does not work for root. Chromium may run without it here, because it loads only this project's pages.
       args: [...(process.getuid() === 0 ? ['--no-sandbox'] : []), '--disable-quic', '--no-first-run'],
     });
     return bench;
@@ -74,7 +74,7 @@ export class Bench {
     }
   }
 
-  /** A screenshot of the page that was opened last. */
+  /** A screenshot of the last visitor's last page. */
   async picture(path) {
     const pages = this.#visitors.flatMap(({ context }) => context.pages());
     const page = pages.at(-1);

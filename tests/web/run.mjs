@@ -1,5 +1,5 @@
 // Runs the stories sequentially in one browser, against a running stack: `cargo xtask browser` starts it and sets the environment
-// variables. Prints one line per story and a summary in the last line. Each story has its own file; they share bench.mjs.
+// variables. Prints one line per story and a summary in the last line. Each file in stories/ covers one topic; all share bench.mjs.
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -18,7 +18,7 @@ import { terminals } from './stories/terminals.mjs';
 import { together } from './stories/together.mjs';
 import { visits } from './stories/visits.mjs';
 
-// The visits stories run first: they compare exact counts of all replicas, so no other story may have open pages.
+// The stories of `visits` run first. They compare exact counts of all replicas, to which late reports of other stories would add.
 const stories = [visits, speed, journey, changes, together, terminals, plain, signing, faults, keyboard, policy, accessibility, screenshots];
 const all = Object.assign({}, ...stories);
 const wanted = process.argv[2] ?? '';

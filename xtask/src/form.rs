@@ -1,4 +1,4 @@
-//! The option of verbs that start a stack in either form.
+//! `--production`: the option of verbs that start a stack as a demo or, with this option, as behind a domain.
 
 use devstack::form::Form;
 

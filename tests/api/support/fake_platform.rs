@@ -1,4 +1,4 @@
-//! Fake platform APIs that identify users correctly and answer everything else as a test demands.
+//! Fake platform APIs that identify the users of Mastodon and X, and answer everything else as a test demands.
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,4 @@
-//! A TCP proxy in front of a store that fails on demand: failures are real, not mocked.
+//! A TCP proxy that stands in front of a store and fails on demand: failures are real, not mocked.
 //!
 //! Each proxy listens on a loopback address of its own, so that no other program takes its port while it refuses connections.
 

@@ -11,7 +11,7 @@ use crate::promql::{self, Selector};
 
 /// Functions for the growth of a counter.
 const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
-/// Functions among them that describe a moment: `$__range` would be too long for them.
+/// The functions of `GROWTH` that describe a moment, for which the window `$__range` is too long.
 const SPEEDS: [&str; 2] = ["rate", "irate"];
 /// Gauges of exporters with the names of counters.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];

@@ -1,4 +1,4 @@
-// The terminal of an environment: creates or finds a session, loads xterm, and connects the two over the socket.
+// The terminal of an environment: creates a session or reopens one, loads xterm, and connects the two over the socket.
 
 import { call } from '../api';
 import { all, make } from '../dom';

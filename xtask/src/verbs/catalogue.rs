@@ -1,5 +1,5 @@
 //! `cargo xtask catalogue`: generates documents from the code or, with `--check`, checks that they are up to date.
-//! Their contents and the comparison belong to `tests/contract/`.
+//! `tests/contract/documents.rs` writes and compares them.
 
 use anyhow::Result;
 use devstack::cargo;

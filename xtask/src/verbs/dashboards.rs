@@ -1,5 +1,6 @@
-//! `cargo xtask dashboards`: generates Grafana's dashboards from their sources or, with `--check`, checks that they are up to date. It also
-//! runs every check of dashboards that needs no stack. `panels` proves that they show real events.
+//! `cargo xtask dashboards`: generates Grafana's dashboards from their sources or, with `--check`, checks that they are up to date.
+//! It also checks that they fit Grafana's types and that their queries parse. `tests/contract/dashboards` checks their contents, and the
+//! verb `panels` proves that they show real events.
 
 use anyhow::Result;
 use devstack::report::Report;

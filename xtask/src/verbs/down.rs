@@ -23,7 +23,7 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });
-    // A killed stack could not stop its environments. Without an engine there are none.
+    // A killed stack could not stop the containers of its environments. Without an engine there are none.
     let engine = Engine::find().ok();
     if let Some(engine) = &engine {
         engine.stop(&namespace(&paths::stack()))?;

@@ -39,7 +39,7 @@ pub fn run(args: &Args) -> Result<bool> {
     Ok(true)
 }
 
-/// The names of the committed files that are missing, stale or different.
+/// The names of the files that are missing from `.sqlx`, stale or different.
 pub fn stale() -> Result<Vec<String>> {
     Ok(difference(&committed()?, &generate()?))
 }
