@@ -1,5 +1,6 @@
 //! The cost of a scrape at growing numbers of series: the service's exporter with the series of a new replica, and with additional series
-//! of routes that do not exist. Between two scrapes, requests of a few routes change their series. `cargo xtask growth` judges the figures.
+//! of routes that do not exist. Between two scrapes, simulated requests change the series of a few of these routes. `cargo xtask growth`
+//! judges the figures.
 //!
 //! `cargo bench --bench scrape`. Prints a line of JSON for each measurement: the number of series, and the mean CPU time of
 //! a scrape with the requests before it.
@@ -18,7 +19,7 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// Numbers of series, relative to those at the start.
 const GROWTH: [usize; 3] = [1, 3, 10];
-/// Routes whose series change between two scrapes.
+/// Number of routes whose series change between two scrapes.
 const CHANGED_ROUTES: usize = 10;
 /// Scrapes of one measurement.
 const SCRAPES: u32 = 10;

@@ -83,7 +83,7 @@ impl Slot {
         fs::read_to_string(self.file("lock"))?.trim().parse().context("the lock file names no process")
     }
 
-    /// The text that the running process printed when it was ready; `None` if none runs.
+    /// The text that the running process published when it was ready; `None` if no process runs, or it is not ready yet.
     pub fn ready_text(&self) -> Result<Option<String>> {
         match self.lock()? {
             Some(_free) => Ok(None),
@@ -91,7 +91,7 @@ impl Slot {
         }
     }
 
-    /// Starts this same command in the background and returns the text that it printed when it was ready.
+    /// Starts this same command in the background and returns the text that it published when it was ready.
     pub fn launch(&self, limit: Duration) -> Result<String> {
         if self.lock()?.is_none() {
             bail!("`{}` is already running (process {})", self.name, self.pid()?);

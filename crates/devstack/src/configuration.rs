@@ -97,7 +97,7 @@ pub(crate) fn write_platforms(folder: &Path, ports: &Ports, secrets: &Path) -> R
     Ok(copy)
 }
 
-/// Replaces the simulator's two addresses, the one for browsers and the one that replicas use between containers, by those here.
+/// Replaces the simulator's two addresses, the one for browsers and the one for replicas in containers, by those of the local simulator.
 fn platforms(text: &str, ports: &Ports, secrets: &Path) -> Result<String> {
     let text = text.replace(&Ports::fixed(0).page(Port::ProviderSim)?, &ports.page(Port::ProviderSim)?);
     Ok(ports.localise(&text).replace("/run/vitrine", &secrets.display().to_string()))

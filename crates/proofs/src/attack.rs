@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn every_path_meets_every_method_and_no_beacon_is_forgotten() {
         let attack = Attack::new("127.0.0.1:1".to_owned(), "token".to_owned()).unwrap();
-        // A long attack has as many requests and beacons, apart from its events.
+        // As many requests and beacons as a long attack sends besides its Socket.IO events.
         let texts: Vec<String> = (0..8_000).map(|number| String::from_utf8(attack.request(number)).unwrap()).collect();
         let parts = |path: &str| path.split('?').next().unwrap().split('/').map(str::to_owned).collect::<Vec<_>>();
         let heads: BTreeSet<(&str, Vec<String>)> = texts

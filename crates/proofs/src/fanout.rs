@@ -96,7 +96,7 @@ impl Subscribers {
         ensure!(answer["subscribed"] == options.clients, "some clients failed to subscribe: {answer}");
         let mut subscribers = Self { clients, stack, token, project, count: options.clients };
         let spread = subscribers.clients_per_replica()?;
-        // Without clients on every replica, the proof would not cover delivery to it.
+        // The proof would not cover delivery to a replica without clients.
         ensure!(spread.iter().all(|count| *count > 0.0), "a replica has no clients: {spread:?}");
         let outcome = Outcome::passed().with_note(format!("{spread:?} per replica"));
         subscribers.wait_for_redis()?;

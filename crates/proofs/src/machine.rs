@@ -1,4 +1,4 @@
-//! Kernel statistics of processes and cores. `peers` and `footprint` interpret them.
+//! Kernel statistics of processes and cores. `peers`, `growth` and `footprint` interpret them.
 
 use std::fs;
 

@@ -61,7 +61,7 @@ pub fn programs(install: bool) -> Vec<&'static Tool> {
     rust_programs(install).into_iter().chain(FOR_CHECKS).chain(for_browser).collect()
 }
 
-/// The tools that the Rust tests need.
+/// The tools that the Rust tests require and, with `install`, the optional ones.
 #[must_use]
 pub fn rust_programs(install: bool) -> Vec<&'static Tool> {
     FOR_RUST.into_iter().chain(OPTIONAL.into_iter().filter(|_| install)).collect()

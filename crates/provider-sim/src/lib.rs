@@ -7,7 +7,7 @@
 //! | logins: codes, tokens, ID tokens | `oauth/`, with their state in `grants` |
 //! | each platform's own API, posting | `platforms/`, with its state in `posts` |
 //! | Slack, `PagerDuty` and a webhook, which receive alerts | `notifications/` |
-//! | faults and lies | [`Knobs`]; `faults` makes calls fail, `oauth/` implements the lies |
+//! | faults and lies | [`Knobs`]; `faults` makes calls fail; `oauth/`, `keys` and `platforms/github` implement the lies |
 //! | the state of one platform while the simulator runs | `provider` |
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |

@@ -85,7 +85,7 @@ pub fn parse() -> Result<Outcome> {
     for dashboard in committed()? {
         let variables = Variables::of(&dashboard, pace)?;
         for target in dashboard.shown().into_iter().flat_map(|panel| &panel.targets) {
-            // A rule needs a name, and two rules of one name must not have the same expression.
+            // Each rule needs a name of its own: promtool reports rules of the same name as duplicates.
             let name = format!("query_{}", rules.len());
             rules.push(serde_json::json!({ "record": name, "expr": variables.fill(&target.expr)? }));
         }

@@ -1,4 +1,4 @@
-// Postgres and Redis. `query` and `command` run and measure every statement and command.
+// Postgres and Redis. `query` and `command` run and measure every statement and command, except the commands of Socket.IO's adapter.
 import { Redis } from 'ioredis';
 import pg from 'pg';
 import { config } from './config.js';

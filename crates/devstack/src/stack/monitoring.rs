@@ -179,7 +179,7 @@ pub fn mail_sink(daemon: Daemon, ports: &Ports) -> Result<Process> {
         .start()
 }
 
-/// Starts the server that renders the checkout's runbooks and waits for it; its state goes into `data`.
+/// Starts the server that renders the checkout's runbooks, and waits until it is ready; its state goes into `data`.
 pub fn runbooks(daemon: Daemon, ports: &Ports, data: &Path) -> Result<Process> {
     let mut daemon = daemon
         .args(["run", "--adapter", "caddyfile", "--config"])

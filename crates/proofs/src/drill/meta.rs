@@ -62,7 +62,7 @@ pub const RULE: Drill = Drill {
     inject: |test| add_rule(test, "broken", "up + on (cluster) up"),
 };
 
-/// Prometheus has no Alertmanager. This alert cannot be sent either: the dead man's switch raises the alarm.
+/// Prometheus has no Alertmanager, so not even this alert can be sent: the dead man's switch raises the alarm instead.
 pub const NO_ALERTMANAGER: Drill = Drill {
     alerts: &["MonitoringBroken:no_alertmanager"],
     cause: "the Alertmanager is removed from prometheus.yml",

@@ -10,7 +10,7 @@ use devstack::http::Client;
 /// Longest sleep between two checks for the stop flag.
 const NAP: Duration = Duration::from_millis(100);
 
-/// Threads that send requests until they are dropped.
+/// Threads that send requests until this value is dropped.
 pub struct Traffic {
     over: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,

@@ -107,7 +107,7 @@ impl Watch {
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            // Before the alert fires, a mail about it can only be left from an earlier firing.
+            // A mail that is there before the alert fires reports an earlier firing.
             if times.firing.is_some() && is_reported {
                 times.notified = times.notified.or(since);
             }

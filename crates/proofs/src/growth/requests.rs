@@ -15,8 +15,8 @@ use devstack::http::get;
 const CASES: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 /// Samples of the second half, in addition to one at its start.
 const SAMPLES: u64 = 5;
-/// Looks at the replica after the last request of a sample, one second apart. The lowest figures count: connections and their tasks end
-/// some time after their last request.
+/// Number of observations of the replica after the last request of a sample, one second apart. The lowest figures count: connections and
+/// their tasks end some time after their last request.
 const LOOKS: usize = 5;
 /// Maximum growth compared with any earlier sample. Memory and idle connections vary; the number of series does not.
 const NEARLY_FLAT: f64 = 1.1;
@@ -57,7 +57,7 @@ fn send(setup: &Setup<'_>, replica: &Replica, total: u64, sent: &mut f64) -> Res
     Ok(())
 }
 
-/// The lowest of several looks.
+/// The lowest figures of several observations.
 fn settled(replica: &Replica) -> Result<[f64; 4]> {
     let mut lowest = [f64::INFINITY; 4];
     for _ in 0..LOOKS {

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use super::receivers::Receivers;
 
-/// A page, the notification of a critical alert, then repeats every second or two.
+/// At this speed, Alertmanager repeats a page (the notification of a critical alert) every second or two.
 const SPEED: u32 = 1800;
 const LIMIT: Duration = Duration::from_secs(20);
 /// An `endsAt` in the past resolves an alert; one in the future keeps it firing.

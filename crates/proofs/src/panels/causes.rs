@@ -204,7 +204,7 @@ fn disk_traffic() -> Result<Mitigation> {
     Ok(ends((writer, folder)))
 }
 
-/// Sends more than other programs send over loopback: 180 KB, a hundred times per second.
+/// Makes a replica send more than other programs send over loopback: 180 KB, a hundred times per second.
 fn downloads(test: &TestStack) -> Result<Mitigation> {
     let url = format!("{}/api/openapi.json", test.url(Port::Backend(1))?);
     let downloads = Traffic::start(100, 4, move |client, _| send_and_forget(client, "GET", &url, &[], None));

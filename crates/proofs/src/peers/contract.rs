@@ -113,7 +113,7 @@ fn comparable(question: String, answer: &Answer) -> Result<Comparable> {
     if let Value::Object(fields) = &mut shape
         && answer.status >= 400
     {
-        // Details of problems, and the names of fields in them, may differ.
+        // The peers' problems have no `detail`.
         fields.remove("detail");
     }
     let (has_etag, has_location) = (!answer.header("etag").is_empty(), !answer.header("location").is_empty());

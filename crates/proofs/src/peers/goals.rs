@@ -10,13 +10,13 @@ use super::target::Name;
 /// CPU per request, relative to Fastify's.
 const FASTIFY_CPU: [(Case, f64); 6] =
     [(Case::Health, 0.45), (Case::Me, 0.50), (Case::Project, 0.50), (Case::List, 0.30), (Case::Create, 0.60), (Case::Metrics, 1.0)];
-/// CPU per request, relative to plain axum's. Its `/metrics` has only two metrics and is not comparable.
+/// CPU per request, relative to plain axum's. Its `/metrics` has only three metrics and is not comparable.
 const PLAIN_CPU: [Case; 5] = [Case::Health, Case::Me, Case::Project, Case::List, Case::Create];
 const PLAIN_LIMIT: f64 = 1.0;
 /// CPU of `GET /health`, relative to bare axum's.
 const BARE_LIMIT: f64 = 1.5;
 const METRICS_BYTES: f64 = 250_000.0;
-/// Each with its limit, in its own unit.
+/// Figures that are not about requests, each with its limit in its own unit.
 const SIZES: [(Size, &str, f64); 4] = [
     (Size::IdleMemory, "memory of an idle replica ÷ 20 MB", 20.0),
     (Size::LoadedMemory, "memory after the load ÷ 32 MB", 32.0),

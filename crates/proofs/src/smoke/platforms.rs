@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::answers::{OPERATION_LIMIT, expect};
 use crate::browsing::Browser;
 
-/// The journey of a browser without cookies.
+/// The journey of a new browser, which has no cookies yet.
 pub fn journey(edge: &str, simulator: &str) -> Result<Outcome> {
     let mut browser = Browser::new();
     let api = |path: &str| format!("{edge}/api{path}");

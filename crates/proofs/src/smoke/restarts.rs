@@ -35,7 +35,8 @@ fn has_recovered(replica: &str) -> bool {
     readiness.is_ok_and(|readiness| readiness["status"] == "ready") && is_ok(&format!("{replica}/api/showcase"))
 }
 
-/// The process of this program with this argument. The children of Postgres have the same ones for a moment; their parent is older.
+/// The process of this program with this argument. For a moment, children of Postgres have the same command line; their parent started
+/// first, so it normally has the lowest process id.
 fn server(program: &str, argument: &str) -> Result<Option<Pid>> {
     let mut found: Vec<i32> = Vec::new();
     for entry in fs::read_dir("/proc")? {

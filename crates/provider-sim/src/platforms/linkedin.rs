@@ -95,7 +95,7 @@ fn shown(commentary: &str) -> String {
     shown
 }
 
-/// Checks the headers with the version of the API, which is a month, and of the protocol.
+/// Checks two headers: the version of the API, which is a month, and the version of the protocol.
 fn versions(headers: &HeaderMap) -> Result<(), Problem> {
     let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
     let refuse = |status, message| Err(Problem::new(Platform::Linkedin, status, message));

@@ -54,7 +54,7 @@ async fn a_redirect_uri_that_is_not_exactly_the_registered_one_is_never_redirect
         let request = AuthorizationRequest::of(Platform::Google).set("redirect_uri", &other);
         assert_is_page(&stage.get(&request.page()).await, "redirect_uri", &other);
         assert_is_page(&stage.consent(&request).await, "redirect_uri", &other);
-        // A denial would leak the same as an approval.
+        // A redirect with a denial would make this an open redirector, too.
         assert_is_page(&stage.consent(&request.set("decision", "deny")).await, "redirect_uri", &other);
     }
     assert_is_page(&stage.get(&AuthorizationRequest::of(Platform::Google).without("redirect_uri").page()).await, "redirect_uri", "none");
