@@ -3,7 +3,7 @@
 import { browser, elsewhere } from './http.js';
 import { EDGE, SIMULATOR } from './settings.js';
 
-/** Signs in through a platform, or links it to the signed-in user, as the platform's account of that name. */
+/** Signs in through a platform, or links it to the signed-in user; `account` names the user's account on the platform. */
 export function authorise(platform, account) {
   const start = browser.call('GET', '/api/oauth/{platform}/start', { at: { platform }, wanted: [303] });
   const consent = moved(start.headers.Location, SIMULATOR);

@@ -1,4 +1,4 @@
-// Variables that a reader can select at the top of a dashboard.
+// Variables of dashboards: the selectors at the top, and the hidden address of the runbooks.
 
 import {
   DatasourceVariableBuilder,
