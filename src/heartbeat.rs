@@ -1,6 +1,6 @@
 //! Heartbeats: every replica publishes its status every second, so that any replica can show the whole fleet to visitors.
 //!
-//! Heartbeats are not stored and drive no decision: a replica without a recent heartbeat is not shown. Operators use
+//! Heartbeats are not stored. They decide only what visitors see: a replica without a recent heartbeat is not shown. Operators use
 //! [`metrics`](crate::metrics) and [`health`](crate::health) instead.
 
 use std::collections::HashMap;

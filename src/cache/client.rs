@@ -90,7 +90,7 @@ impl RedisClient {
 
     fn with(config: &Config, role: RedisRole, subscription: Option<Subscription>, metrics: Metrics) -> redis::RedisResult<Self> {
         let info = config.redis_url.expose_secret().into_connection_info()?;
-        // Only in RESP3 can one connection both receive messages and answer pings.
+        // Only in RESP3 can one connection receive both messages and the answers to pings.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(Arc::new(Inner {
             client: Client::open(info.set_redis_settings(settings))?,

@@ -1,5 +1,5 @@
-//! The features of the service: one folder each, and in this file one line each for its routes and its Socket.IO events. Modules outside
-//! this folder must not import a feature, except those that assemble the application.
+//! The features of the service: one folder each. This file merges their routes and their Socket.IO events. Modules outside this folder
+//! must not import a feature, except those that assemble the application.
 
 pub mod accounts;
 pub mod environments;

@@ -24,7 +24,8 @@ end
 ";
 
 /// ARGV: the time or 0, the attempt or nothing, its lease; then for each bucket its interval, capacity and concurrency limit.
-/// Returns 0 when admitted, else the number of the bucket and the time to wait: -1 when it waits only for other attempts.
+/// Returns 0 when it admits the attempt, else the number of the refusing bucket and the time until the bucket has room: -1 when it has
+/// room, but too many attempts are in progress.
 const ADMIT: &str = r"
 local id, lease = ARGV[2], tonumber(ARGV[3])
 for i = 1, #KEYS / 2 do

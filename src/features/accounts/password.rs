@@ -88,7 +88,8 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        // The semaphore is first come, first served. Registrations wait at their own semaphore first, so few of them can be ahead of a login.
+        // The semaphore is first come, first served. Registrations wait at their own semaphore first, so few of them can be ahead of a
+        // login.
         let permit = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),

@@ -43,8 +43,8 @@ impl Operation {
 
     /// The status while the operation is in progress. `from` is the current status, `None` for an environment that does not exist yet.
     ///
-    /// An operation supersedes the one in progress without waiting for it. A deletion is legal whenever the environment exists. Any other
-    /// operation is legal if it would be legal after the one in progress.
+    /// An operation may begin while another one is in progress, and then supersedes it. A deletion is legal whenever the environment
+    /// exists. Any other operation is legal if it would be legal after the one in progress.
     pub fn begin(self, from: Option<Status>) -> Result<Status, Illegal> {
         let Some(from) = from else { return if self == Self::Create { Ok(Status::Creating) } else { Err(Illegal::Absent) } };
         match (self, Destination::of(from)) {

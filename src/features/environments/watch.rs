@@ -1,4 +1,5 @@
-//! Reports the engine's health to readiness. An unavailable engine degrades a replica but does not make it unready.
+//! Reports the engine's health to readiness. An unavailable engine degrades a replica, and makes it unready only if
+//! `READINESS_REQUIRES` names the environment driver.
 
 use std::time::{Duration, Instant};
 

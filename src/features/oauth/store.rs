@@ -159,7 +159,8 @@ pub async fn delete(conn: &mut Conn, id: Uuid) -> Result<Option<StoredTokens>, S
     Ok(deleted.map(|row| StoredTokens { id, access: row.access_token, refresh: row.refresh_token }))
 }
 
-/// Claims the next refresh of an account. Returns false while another refresh is in progress, or when the stored tokens are not `known`.
+/// Claims the next refresh of an account. Returns false while another refresh is in progress, and when the account has expired, was
+/// unlinked, or has an access token other than `known`.
 pub async fn claim_refresh(conn: &mut Conn, known: &StoredTokens, claim: Uuid, term: Duration) -> Result<bool, StoreError> {
     let update = sqlx::query!(
         "UPDATE social_accounts SET refresh_id = $2, refresh_until = now() + make_interval(secs => $3)

@@ -6,8 +6,9 @@
 //! - A delivery ends once, as delivered or failed. If a platform is unavailable, busy or sends an invalid response, the delivery is
 //!   attempted up to five times; a refusal is final. Every attempt sends the same text and the same idempotency key.
 //! - Platforms that support idempotency keys (Mastodon, the simulator) never show a post twice. X and `LinkedIn` do not support them: if an
-//!   attempt succeeded but the replica died before it stored that, the next attempt may publish the post again. Both refuse a text that
-//!   they have shown recently; the delivery then counts as failed, with their message, because it is not certain that the post is there.
+//!   attempt succeeded but the replica died before it stored the success, the next attempt sends the post again. If the platform
+//!   recognizes a text that it has published recently, it refuses the post; the delivery then counts as failed, with the platform's
+//!   message, because it is not certain that the post is there. Otherwise, the post appears twice.
 //! - A delivery uses the account that is linked at the time of the attempt. Once a project is no longer published, its pending deliveries
 //!   fail. Deleting a project deletes its posts, except those on platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.

@@ -124,7 +124,8 @@ pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid])
 }
 
 /// One page of the projects of which a user is a member. The query states the page's bound for both tables: otherwise a merge join reads
-/// every project that is newer than the page. The fixed limit is that of the longest page: see [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT).
+/// every project that is newer than the page. The fixed limit is [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT) plus one, for the reason
+/// given there.
 pub async fn of_member(conn: &mut Conn, user: Uuid, page: PageRequest) -> Result<Vec<ProjectAccess>, StoreError> {
     let select = sqlx::query!(
         "SELECT * FROM (
@@ -207,7 +208,8 @@ pub async fn role(conn: &mut Conn, project: Uuid, user: Uuid) -> Result<Option<R
     row.map(|row| known("role", &row.role, Role::parse)).transpose()
 }
 
-/// One page of the members of a project, newest account first. The fixed limit is that of the longest page: see [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT).
+/// One page of the members of a project, newest account first. The fixed limit is [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT) plus
+/// one, for the reason given there.
 pub async fn members(conn: &mut Conn, project: Uuid, page: PageRequest) -> Result<Vec<Member>, StoreError> {
     let select = sqlx::query_as!(
         MemberRow,

@@ -56,7 +56,7 @@ impl Subject {
         if names.is_empty() {
             return Ok(Self::ALL.to_vec());
         }
-        let named: Vec<Self> = names
+        let chosen: Vec<Self> = names
             .iter()
             .map(|name| match name.as_str() {
                 "edge" => Ok(Self::Edge),
@@ -67,7 +67,7 @@ impl Subject {
                 other => bail!("{other} does not grow; the subjects are edge, scrape, rows, sockets and requests"),
             })
             .collect::<Result<_>>()?;
-        Ok(Self::ALL.into_iter().filter(|subject| named.contains(subject)).collect())
+        Ok(Self::ALL.into_iter().filter(|subject| chosen.contains(subject)).collect())
     }
 
     const fn name(self) -> &'static str {

@@ -5,8 +5,8 @@ use crate::db::{Conn, StoreError};
 use crate::domain::paging::{Moment, PageRequest};
 use crate::metrics::labels::Query;
 
-/// One page of the published projects. The fixed limit is that of the longest page: see
-/// [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT).
+/// One page of the published projects. The fixed limit is [`MAX_LIMIT`](crate::domain::paging::MAX_LIMIT) plus one, for the reason
+/// given there.
 pub async fn published(conn: &mut Conn, page: PageRequest<Moment>) -> Result<Vec<Entry>, StoreError> {
     let select = sqlx::query_as!(
         Entry,

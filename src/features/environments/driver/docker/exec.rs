@@ -9,8 +9,8 @@ use futures_util::StreamExt;
 use super::super::{DriverError, Exit, OUTPUT_LIMIT, Script};
 use super::error::not_running;
 
-/// Runs `$1` if the program `$2` exists. The engine does not end a script whose caller has disconnected, but it closes the input. The
-/// watcher notices that and kills the process group: the script, its children and the watcher itself.
+/// Runs `$1`, unless `$2` names a program that does not exist. The engine does not end a script whose caller has disconnected, but it
+/// closes the input. The watcher notices that and kills the process group: the script, its children and the watcher itself.
 const RUN: &str = r#"if [ -n "$2" ] && ! command -v "$2" >/dev/null 2>&1; then
     printf '%s is not in this image' "$2"
     exit 127

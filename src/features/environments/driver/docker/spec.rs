@@ -1,5 +1,5 @@
-//! The specification of an environment's container and network. Pure functions of the namespace, the environment and the image. Nothing
-//! else reaches the engine, so no request can obtain more than is written here.
+//! The specifications of an environment's container and network. They are pure functions of the namespace, the environment and the image,
+//! so no request can obtain a container or network with more rights than are written here.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ const PIDS: i64 = 256;
 const STOP_TIMEOUT: i64 = 3;
 /// An unprivileged user, without a name in most images.
 const USER: &str = "1000:1000";
-/// In every image, this user may write in /tmp and nowhere else.
+/// The home of this user. It is below /tmp, because the user may write there in every image.
 const HOME: &str = "/tmp/home";
 
 /// Process 1, a script for any POSIX shell; `$0` is the image. It starts the programs that extensions have left in `.start`. It waits for a

@@ -20,9 +20,9 @@ use super::super::{DriverError, Program, Terminal, TerminalInput, TerminalOutput
 use super::error::not_running;
 use super::upgrade;
 
-/// Prints `missing` and exits if the program `$2` does not exist. Otherwise prints the PID of a child process that exits when the input
-/// ends, and waits for it. Then searches for the process whose command line contains the token `$1`, and ends its session: by SIGHUP, and
-/// one second later by SIGKILL.
+/// Prints `missing` and exits if `$2` names a program that does not exist. Otherwise prints the PID of a child process that exits when
+/// the input ends, and waits for it. Then searches for the process whose command line contains the token `$1`, and ends its session: by
+/// SIGHUP, and one second later by SIGKILL.
 ///
 /// The search begins only after the child has exited. The first command of a terminal checks whether the child exists; at that time, a
 /// search can already find the terminal. If the child still exists, the later search finds the terminal; if not, the terminal exits by
