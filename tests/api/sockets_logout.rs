@@ -166,7 +166,7 @@ async fn an_event_from_another_replica_suffices_without_the_database() {
     assert_eq!(socket.events("logout").len(), 1);
 }
 
-/// A client whose session ends after the check succeeds but before the connection completes is refused, or soon disconnected.
+/// A client whose session ends while the service checks it is refused, or soon disconnected.
 #[tokio::test]
 async fn a_session_that_ends_while_it_is_checked_admits_no_client() {
     let Some(sockets) = Sockets::start() else { return };

@@ -1,4 +1,5 @@
-//! The output of a proof: rows, a table, one last line, and the same as files in `target/proofs/`. The proof itself belongs to the verb.
+//! The output of a proof: rows, a table and one last line. They are printed, and also written to files in `target/proofs/`. The proof
+//! itself belongs to the verb.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -173,7 +174,7 @@ impl Report {
         json!({ "verb": self.verb, "passed": passed, "failed": failed, "rows": rows })
     }
 
-    /// Writes the files, prints the table and the last line; returns whether nothing failed.
+    /// Writes the files, prints the table and the last line; returns whether at least one check passed and none failed.
     pub fn finish(&self) -> Result<bool> {
         let folder = paths::proofs();
         paths::ensure(&folder)?;

@@ -1,4 +1,5 @@
-//! `cargo xtask load`: k6 through the edge, on a given stack, that of `up`, or one of its own. The profiles are scripts in `load/`.
+//! `cargo xtask load`: runs k6 through the edge of a stack: a given one, the one that `up` started, or one that it starts itself. The
+//! profiles are scripts in `load/`.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Clients that send requests through the edge and count each response, with the look-ups that it takes.
+//! Clients that send requests through the edge, and count each response and the cache look-ups that its request takes.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
