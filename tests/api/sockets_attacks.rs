@@ -11,7 +11,7 @@ use crate::support::{Ask, RawSocket};
 /// Time limit for the service to close a connection: shorter than its time limit for silent clients.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
-/// Malformed packets of Engine.IO and Socket.IO.
+/// Packets of Engine.IO and Socket.IO that are malformed, out of place, or that end the connection.
 fn malformed() -> Vec<Vec<u8>> {
     let mut packets: Vec<Vec<u8>> = [
         "",
@@ -174,7 +174,7 @@ async fn an_invalid_frame_closes_its_connection() {
 #[tokio::test]
 async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
-    // A complete message that is just too large, messages whose frames claim a size but are never completed, and one in many fragments.
+    // A complete message that is slightly too large; messages whose only frame claims a size but is never completed; one in many fragments.
     let mut whole = fixture.connected().await;
     whole.frame(TEXT, format!("42[\"ping\",\"{}\"]", "x".repeat(100_000)).as_bytes()).await;
     whole.closed().await;
@@ -190,7 +190,7 @@ async fn a_message_that_is_too_large_is_refused_before_it_is_complete() {
         pieces.bytes(&[head(0, 10_000), vec![b' '; 10_000]].concat()).await;
     }
     pieces.closed().await;
-    // The maximum size.
+    // A message below the limit is handled.
     let mut largest = fixture.connected().await;
     largest.text(&format!("420[\"ping\",\"{}\"]", "x".repeat(90_000))).await;
     assert!(largest.until_text("430").await.contains("validation_failed"));

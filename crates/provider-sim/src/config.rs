@@ -18,7 +18,7 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "LISTEN_ADDRESS", value_name = "LISTEN_ADDRESS", default_value = "127.0.0.1:4100")]
     pub listen_address: SocketAddr,
-    /// URL under which browsers reach the simulator; base of the issuers; by default localhost with the port it listens on
+    /// URL at which browsers reach the simulator; base of the issuers; by default localhost (or an external listen address) and the port
     #[arg(long, env = "PUBLIC_URL", value_name = "PUBLIC_URL", value_parser = address)]
     pub public_url: Option<Url>,
     /// Client ID under which Vitrine is registered on every platform

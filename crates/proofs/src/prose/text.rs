@@ -1,11 +1,11 @@
-//! The parts of a file that people read: in Markdown all lines outside code blocks, in Rust, JavaScript and TypeScript comments and
-//! strings, in other files every line.
+//! The parts of a file that people read. In Markdown: all lines outside code blocks. In Rust, JavaScript and TypeScript: line comments
+//! and double-quoted strings. In other files: every line.
 
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// A comment to the end of the line, or a string on one line.
+/// A comment to the end of the line, or a double-quoted string on one line.
 static COMMENT_OR_STRING: LazyLock<Regex> =
     LazyLock::new(|| Regex::new(r#"(?:^|\s)//[/!]?\s.*$|"(?:[^"\\]|\\.)*""#).expect("the expression is valid"));
 
