@@ -3,7 +3,7 @@
 //! `debug`. The same holds for the secrets of the stack itself. Canaries in a path are an exception: the log of the edge has them.
 //!
 //! `canary/journeys` plants the canaries, `canary/planted` states the rule for each kind, and `canary/places` lists where the proof
-//! searches for them. The proof ends with its own counter-proof: without its filter, the log of the edge has canaries.
+//! searches for them. The proof ends with its own counter-proof: without the edge's filter, the log of the edge has canaries.
 
 mod journeys;
 mod places;
@@ -30,9 +30,9 @@ use planted::{Canaries, Canary, Kind};
 
 /// The speed of the monitoring.
 const SPEED: u32 = 3;
-/// The level that OPERATIONS.md names for refusals.
+/// The level at which replicas also log refusals.
 const SETTINGS: [(&str, &str); 1] = [("LOG", "info,vitrine=debug")];
-/// Time limit for a log line or a mail.
+/// Time limit for a log line, for a mail, and for killed replicas to answer again.
 const ARRIVAL_LIMIT: Duration = Duration::from_mins(1);
 /// The files of a stack whose contents are secret.
 const SECRETS: [&str; 3] = ["password", "token_keys", "provider_sim_client_secret"];
@@ -109,7 +109,7 @@ fn without_replicas(test: &mut TestStack, planted: &mut Canaries) -> Result<()> 
 /// Waits until the access log has the paths, then until every target has been scraped again, then until an alert has sent mail.
 fn arrived(test: &TestStack, planted: &Canaries) -> Result<Outcome> {
     let paths: Vec<&Canary> = planted.of(Kind::Path).collect();
-    ensure!(!paths.is_empty(), "no canary is in a path, so that nothing shows that the search works");
+    ensure!(!paths.is_empty(), "no canary is in a path, so nothing would show that the search works");
     wait_until("the edge has logged the paths", ARRIVAL_LIMIT, || {
         let log = fs::read_to_string(test.folder().join("logs").join(EDGE_LOG))?;
         Ok(paths.iter().all(|canary| canary.is_in(&log)))
@@ -143,7 +143,7 @@ fn found(planted: &Canaries, place: &Place) -> impl Iterator<Item = String> {
     })
 }
 
-/// Removes the filter from the Caddyfile; passes when the log then has a header and a query.
+/// Runs the edge with a copy of the Caddyfile without the filter; passes when the log then has a header and a query.
 fn without_filter(test: &TestStack) -> Result<Outcome> {
     let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
     ensure!(FILTER.iter().all(|line| source.matches(line).count() == 1), "the Caddyfile has another filter than {FILTER:?}");

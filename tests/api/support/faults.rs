@@ -10,8 +10,8 @@ use super::{Answer, Ask, LONG_TIMEOUTS, TestApp, User, eventually, when};
 pub const FAULTS: &str = "--faults=true";
 
 impl TestApp {
-    /// Starts with new stores, fault injection and extra arguments, and waits until it is ready. It waits long for a database connection,
-    /// so that only faults cause time-outs.
+    /// Starts with new stores, fault injection and extra arguments, and waits until it is ready. Its time limit for acquiring a database
+    /// connection is long, so that only faults cause time-outs.
     pub async fn with_faults(arguments: &[&str]) -> Self {
         Self::with(&[&[FAULTS, LONG_TIMEOUTS[0]], arguments].concat()).await
     }

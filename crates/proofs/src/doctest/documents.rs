@@ -9,7 +9,7 @@ use devstack::paths;
 use regex_lite::Regex;
 
 static RANGE: LazyLock<Regex> = LazyLock::new(|| Regex::new(r"\[\d+[smhdw]\]").expect("the expression is valid"));
-/// The programs whose commands stand in the text.
+/// Code in a sentence is a command if it begins with one of these programs.
 const PROGRAMS: [&str; 10] = ["cargo", "docker", "curl", "npm", "node", "ssh", "sysctl", "eval", "vitrine", "promtool"];
 
 /// The Markdown around a snippet.
@@ -28,7 +28,7 @@ pub enum Form {
 pub struct Snippet {
     /// The path of the document.
     pub document: String,
-    /// The number of its first line.
+    /// The number of its first line; for a request of a runbook, the number of the first line of its block.
     pub line: usize,
     pub form: Form,
     /// Its text, exactly as readers copy it.

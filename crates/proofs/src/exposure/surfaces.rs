@@ -1,4 +1,4 @@
-//! What is internal: the paths of every service that clients must not reach, with texts that only its responses contain.
+//! What is internal: paths of the services that clients must not reach, with texts that only the responses of these paths contain.
 
 use anyhow::{Result, ensure};
 use devstack::http::get;

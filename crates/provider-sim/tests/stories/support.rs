@@ -208,7 +208,7 @@ impl Answer {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
-    /// The parameters of the redirect URL, which must be the registered one.
+    /// The parameters of the redirect URL, which must begin like every registered one.
     pub fn redirected(&self) -> BTreeMap<String, String> {
         assert_eq!(self.status, 303, "{}", self.text);
         let url = Url::parse(self.header("location")).unwrap();
