@@ -79,9 +79,6 @@ pub struct Config {
     /// Maximum time from the head of a request to the head of its response
     #[arg(long, env = "REQUEST_TIMEOUT", value_name = "REQUEST_TIMEOUT", default_value = "10s", value_parser = limit)]
     pub request_timeout: Duration,
-    /// Maximum number of requests in progress; a replica refuses others with 503. Probes, scrapes and assets always pass
-    #[arg(long, env = "MAX_REQUESTS", value_name = "MAX_REQUESTS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub max_requests: u32,
     /// Maximum time for a client to send the head of a request; also the maximum time that a connection may be idle
     #[arg(long, env = "HEADER_TIMEOUT", value_name = "HEADER_TIMEOUT", default_value = "15s", value_parser = limit)]
     pub header_timeout: Duration,

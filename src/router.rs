@@ -8,7 +8,6 @@ use axum::http::HeaderValue;
 use axum::response::Response;
 use axum::routing::Route;
 use axum::{BoxError, Router, middleware};
-use tokio::sync::Semaphore;
 use tower::Layer;
 use tower::layer::layer_fn;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -68,15 +67,14 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let watch_sockets = watched.clone();
     let sockets = sockets.layer(layer_fn(move |route: Route| watch_sockets.around(route)));
     let limit = state.config.request_timeout;
-    let permits = Arc::new(Semaphore::new(state.config.max_requests as usize));
     // From the innermost layer to the outermost.
     let around = {
         let state = state.clone();
         move |route: Route| {
             // Browsers send cookies with requests from any site: only our own pages may change state with them.
             let guarded = own_pages.layer(route);
-            // Every response has a deadline. The limit on requests in progress helps to meet it.
-            let limited = layers::limit_concurrency(permits.clone(), layers::limit_time(limit, guarded));
+            // Every response has a deadline.
+            let limited = layers::limit_time(limit, guarded);
             // Browsers receive a problem as an HTML page.
             watched.around(pages::explain(state.clone(), limited))
         }

@@ -226,8 +226,6 @@ impl ApiError {
     fn log(&self, id: &str) {
         let source = self.source.as_deref().map(|source| source as &dyn Error);
         match self.code.status() {
-            // An overloaded replica refuses many requests per second. The metrics count them.
-            503 if self.code == Code::Overloaded && source.is_none() => {}
             500 => tracing::error!(code = self.code.as_str(), request_id = id, error = source, "request failed"),
             501.. => tracing::warn!(code = self.code.as_str(), request_id = id, error = source, "request refused"),
             _ => tracing::debug!(code = self.code.as_str(), request_id = id, error = source, "request refused"),

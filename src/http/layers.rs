@@ -2,7 +2,6 @@
 
 use std::any::Any;
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::BoxError;
@@ -12,7 +11,6 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REF
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::{Either, FutureExt, TryFutureExt, ready};
-use tokio::sync::Semaphore;
 use tower::{Service, service_fn};
 use tracing::Instrument;
 use uuid::Uuid;
@@ -25,8 +23,7 @@ use super::unread::UnreadBody;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static SERVED_BY: HeaderName = HeaderName::from_static("x-served-by");
-/// Routes without a request span and without the limit on requests in progress: probes, scrapes and assets are frequent and trivial;
-/// socket events have their own spans.
+/// Routes without a request span: probes, scrapes and assets are frequent and trivial; socket events have their own spans.
 const QUIET: [&str; 6] = ["/health", "/metrics", "/api/metrics", "/assets/", "/favicon", "/socket.io/"];
 /// Longer identifiers are replaced: the identifier is part of every log line of its request.
 const MAX_ID_LENGTH: usize = 64;
@@ -78,16 +75,13 @@ fn new_id() -> HeaderValue {
 }
 
 fn span_of(request: &Request, id: &HeaderValue) -> tracing::Span {
-    if is_quiet(request) {
-        return tracing::Span::none();
+    match request.extensions().get::<MatchedPath>() {
+        Some(route) if QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)) => tracing::Span::none(),
+        route => {
+            let (id, route) = (id.to_str().unwrap_or_default(), route.map(MatchedPath::as_str));
+            tracing::info_span!("request", request_id = id, method = request.method().as_str(), route)
+        }
     }
-    let (id, route) = (id.to_str().unwrap_or_default(), request.extensions().get::<MatchedPath>().map(MatchedPath::as_str));
-    tracing::info_span!("request", request_id = id, method = request.method().as_str(), route)
-}
-
-fn is_quiet(request: &Request) -> bool {
-    let route = request.extensions().get::<MatchedPath>();
-    route.is_some_and(|route| QUIET.iter().any(|quiet| route.as_str().starts_with(quiet)))
 }
 
 fn is_harmless(id: &HeaderValue) -> bool {
@@ -106,19 +100,6 @@ fn protect(headers: &mut HeaderMap) {
     for (name, value) in defaults {
         headers.entry(name).or_insert(HeaderValue::from_static(value));
     }
-}
-
-/// Refuses a request when as many others are in progress as there are `permits`, before any work is done for it. Without a limit, an
-/// overloaded replica works on so many requests that all of them are late.
-pub fn limit_concurrency(permits: Arc<Semaphore>, mut inner: impl Endpoint) -> impl Endpoint {
-    service_fn(move |request: Request| {
-        let is_quiet = is_quiet(&request);
-        let permit = if is_quiet { None } else { permits.clone().try_acquire_owned().ok() };
-        if permit.is_none() && !is_quiet {
-            return Either::Right(ready(Ok(ApiError::new(Code::Overloaded).retry_after(1).into_response())));
-        }
-        Either::Left(inner.call(request).inspect(move |_| drop(permit)))
-    })
 }
 
 /// Responds with `timeout` when the handler exceeds the limit, and drops the handler's future.

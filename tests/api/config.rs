@@ -55,7 +55,6 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
         ("DATABASE_STATEMENT_TIMEOUT", "5"),
         ("DRAIN_DELAY", "soon"),
         ("REQUEST_TIMEOUT", "-1s"),
-        ("MAX_REQUESTS", "0"),
         ("SESSION_LIFETIME", "1 fortnight"),
         ("BODY_LIMIT", "-1"),
         ("LOGIN_ATTEMPTS_PER_ACCOUNT", "1.5"),

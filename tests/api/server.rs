@@ -46,28 +46,6 @@ async fn many_slow_heads_affect_no_other_request_and_are_all_closed() {
 }
 
 #[tokio::test]
-async fn a_request_beyond_the_limit_is_refused_at_once_and_probes_still_pass() {
-    let app = TestApp::with_routes(misbehaving(), &["--max-requests=2"]).await;
-    let mut slow = [app.raw().await, app.raw().await];
-    for raw in &mut slow {
-        raw.send("GET /test/never HTTP/1.1\r\nHost: x\r\n\r\n").await;
-    }
-    let refused = eventually("both are in progress", async || {
-        let answer = app.get("/api/showcase").answer().await;
-        when(answer.status == 503)?;
-        Some(answer)
-    })
-    .await;
-    assert_eq!(refused.header("retry-after"), "1");
-    refused.problem(503, "overloaded");
-    for path in ["/health", "/health/live", "/health/ready", "/metrics", "/api/metrics"] {
-        app.get(path).answer().await.expect(200);
-    }
-    drop(slow);
-    eventually("their places are free", async || when(app.get("/api/showcase").answer().await.status == 200)).await;
-}
-
-#[tokio::test]
 async fn a_body_that_comes_too_slowly_is_the_client_s_failure_and_not_ours() {
     let app = TestApp::with(&["--request-timeout=1s"]).await;
     let before = app.settled().await;
