@@ -5,8 +5,14 @@ use devstack::http::{encoded, get};
 use serde_json::Value;
 
 /// The results of a query, as Prometheus writes them.
-pub fn query(prometheus: &str, query: &str) -> Result<Vec<Value>> {
-    let mut answer = get(&format!("{prometheus}/api/v1/query?query={}", encoded(query)))?.json()?;
+pub fn query(prometheus: &str, text: &str) -> Result<Vec<Value>> {
+    query_at(prometheus, text, None)
+}
+
+/// The results of a query at a time in Unix seconds; `None` means now.
+pub fn query_at(prometheus: &str, query: &str, time: Option<&str>) -> Result<Vec<Value>> {
+    let time = time.map(|time| format!("&time={time}")).unwrap_or_default();
+    let mut answer = get(&format!("{prometheus}/api/v1/query?query={}{time}", encoded(query)))?.json()?;
     match answer["data"]["result"].take() {
         Value::Array(results) => Ok(results),
         _ => bail!("{query}: {answer}"),

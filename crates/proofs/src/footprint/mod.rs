@@ -5,7 +5,6 @@
 mod limits;
 
 use std::collections::BTreeMap;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
@@ -19,6 +18,7 @@ use devstack::tools::{K6, Tool};
 use self::limits::{Limit, Phase, STACK_MIB, limit_of};
 use crate::load::{self, Load, Profile};
 use crate::machine::{TICKS_PER_SECOND, cpu_ticks, shared_out_kib};
+use crate::peers::measure::rest;
 
 const KIB_PER_MIB: f64 = 1024.0;
 /// Number of idle connections that take Postgres over its limit in the counter-proof.
@@ -109,7 +109,7 @@ fn measured(report: &mut Report, stack: &mut Stack, phase: Phase, options: &Opti
     let start = Instant::now();
     let mut figures = BTreeMap::new();
     report.step(format!("{}: measured for {} s", phase.name(), options.length.as_secs()), || {
-        thread::sleep(options.settle);
+        rest(options.settle)?;
         figures = measure(stack, options.length)?;
         Ok(Outcome::passed().with_note(format!("{} processes", figures.len())))
     })?;
@@ -134,7 +134,7 @@ fn measure(stack: &Stack, length: Duration) -> Result<BTreeMap<String, Figures>>
     let processes = stack.processes();
     let before: Vec<u64> = processes.iter().map(|(_, pid)| cpu_ticks(*pid)).collect();
     let start = Instant::now();
-    thread::sleep(length);
+    rest(length)?;
     let seconds = start.elapsed().as_secs_f64();
     let figures = processes.iter().zip(before).map(|((name, pid), before)| {
         #[expect(clippy::cast_precision_loss, reason = "ticks and KiB are far below 2^52")]
@@ -148,7 +148,7 @@ fn measure(stack: &Stack, length: Duration) -> Result<BTreeMap<String, Figures>>
 /// Opens connections to Postgres, each with a process of its own: Postgres must exceed its limit.
 fn counter_proof(stack: &mut Stack) -> Result<Outcome> {
     let held = stack.hold_connections(HELD)?;
-    thread::sleep(HOLD);
+    rest(HOLD)?;
     let figures = measure(stack, Duration::from_secs(1))?;
     drop(held);
     let postgres = figures.get("postgres").context("there is no process postgres")?;

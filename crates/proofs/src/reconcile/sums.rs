@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result, bail};
-use devstack::http::{encoded, get};
+use anyhow::{Context, Result};
 use devstack::ports::{MAX_REPLICAS, Port};
 use devstack::process::wait_until;
 use devstack::stack::Stack;
 use serde_json::Value;
 
 use super::counts::Counts;
+use crate::prometheus::query_at;
 
 /// Time limit for every replica to be scraped once more.
 const SCRAPE_LIMIT: Duration = Duration::from_secs(15);
@@ -83,11 +83,5 @@ fn value(result: &Value) -> Result<u64> {
 }
 
 fn query(stack: &Stack, query: &str, time: Option<&str>) -> Result<Vec<Value>> {
-    let time = time.map(|time| format!("&time={time}")).unwrap_or_default();
-    let url = format!("{}/api/v1/query?query={}{time}", stack.ports().url(Port::Prometheus)?, encoded(query));
-    let mut answer = get(&url)?.json()?;
-    match answer["data"]["result"].take() {
-        Value::Array(results) => Ok(results),
-        _ => bail!("{query}: {answer}"),
-    }
+    query_at(&stack.ports().url(Port::Prometheus)?, query, time)
 }
