@@ -115,7 +115,8 @@ pub const CELLS: &[Cell] = &[
         live: OK,
         ready: UNREADY,
         edge: Edge::Unavailable,
-        down: &["pg_up"],
+        // The exporter tries to connect for longer than Prometheus waits here. In production, Prometheus waits 10 s and reads `pg_up` 0.
+        down: &["up{job=\"postgres\"}"],
         recovery: RESTART,
     },
     Cell {

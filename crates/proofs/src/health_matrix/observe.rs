@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
+use std::{iter, thread};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use devstack::http::{Answer, Client};
 use devstack::ports::MAX_REPLICAS;
 use serde_json::Value;
@@ -16,8 +17,8 @@ use crate::drill::watch;
 const PROBE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a client waits for the edge.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
-/// Number of requests that find out which replicas the edge chooses. It chooses at random among idle replicas: the probability that it
-/// never chooses one of three is 2 in 10,000.
+/// Number of requests that find out which replicas the edge chooses. Even if it chose at random, the probability that it never chooses one
+/// of three would be 2 in 10,000.
 const DRAWS: usize = 24;
 
 /// The reports of the service itself.
@@ -83,27 +84,45 @@ impl Observer {
         self.probe.send("GET", url, &[], None).map_or_else(|_| NOTHING.to_owned(), |answer| reported(&answer))
     }
 
-    /// Sends a request that needs Postgres, and then some that only need a replica.
+    /// Sends a request that needs Postgres, and then some that only need a replica. These are concurrent: one after the other, the answers
+    /// of a slow replica would delay the observation for as long as an alert takes.
     fn edge(&self) -> Result<FromEdge> {
-        let mut found = FromEdge { status: 200, says_when_to_retry: false, slowest: Duration::ZERO, replicas: BTreeSet::new() };
-        self.ask(&mut found, "/api/projects?limit=1", &[("authorization", &self.bearer)]);
-        for _ in 0..DRAWS {
-            let Some(answer) = self.ask(&mut found, "/version", &[]).filter(|answer| answer.status == 200) else { break };
-            found.replicas.insert(answer.json()?["replica"].as_str().context("a version without a replica")?.to_owned());
+        let reading = self.timed("/api/projects?limit=1", &[("authorization", &self.bearer)]);
+        let draws: Vec<Timed> = thread::scope(|scope| {
+            let sent: Vec<_> = (0..DRAWS).map(|_| scope.spawn(|| self.timed("/version", &[]))).collect();
+            sent.into_iter().map(|request| request.join().map_err(|_| anyhow!("a client panicked"))).collect::<Result<_>>()
+        })?;
+        let mut replicas = BTreeSet::new();
+        for answer in draws.iter().filter_map(|draw| draw.answer.as_ref()).filter(|answer| answer.status == 200) {
+            replicas.insert(answer.json()?["replica"].as_str().context("a version without a replica")?.to_owned());
         }
-        Ok(found)
+        let all = || iter::once(&reading).chain(&draws);
+        let failed = all().find(|timed| timed.status() != 200);
+        Ok(FromEdge {
+            status: failed.map_or(200, Timed::status),
+            says_when_to_retry: failed.and_then(|timed| timed.answer.as_ref()).is_some_and(|answer| !answer.header("retry-after").is_empty()),
+            slowest: all().map(|timed| timed.duration).max().unwrap_or_default(),
+            replicas,
+        })
     }
 
-    /// Sends a request and records its status, unless an earlier one has failed, and its duration.
-    fn ask(&self, found: &mut FromEdge, path: &str, headers: &[(&str, &str)]) -> Option<Answer> {
+    fn timed(&self, path: &str, headers: &[(&str, &str)]) -> Timed {
         let start = Instant::now();
         let answer = self.client.send("GET", &format!("{}{path}", self.edge), headers, None).ok();
-        found.slowest = found.slowest.max(start.elapsed());
-        if found.status == 200 {
-            found.status = answer.as_ref().map_or(0, |answer| answer.status);
-            found.says_when_to_retry = answer.as_ref().is_some_and(|answer| !answer.header("retry-after").is_empty());
-        }
-        answer
+        Timed { answer, duration: start.elapsed() }
+    }
+}
+
+/// A request of a client and its duration.
+struct Timed {
+    answer: Option<Answer>,
+    duration: Duration,
+}
+
+impl Timed {
+    /// The status of the answer; 0 for no answer.
+    fn status(&self) -> u16 {
+        self.answer.as_ref().map_or(0, |answer| answer.status)
     }
 }
 
