@@ -1,6 +1,7 @@
 //! The load: runs k6 in the background with a script of `load/` and reads its summary. The script holds the journeys and the thresholds.
 //! `load/proof` runs a profile as a proof, `load/examples` runs the examples; drills use a profile as background traffic.
 
+pub mod disturbance;
 pub mod examples;
 mod gates;
 mod idle;

@@ -8,6 +8,7 @@ use devstack::report::Report;
 use devstack::speed;
 use devstack::tools::{K6, require};
 use proofs::load::Profile;
+use proofs::load::disturbance::Disturbance;
 use proofs::load::proof::{self, Options};
 use proofs::load::target::{Choice, nearby};
 
@@ -34,6 +35,9 @@ pub struct Args {
     /// The edge of a running stack, such as `http://localhost:8080`.
     #[arg(long, value_parser = nearby)]
     edge: Option<String>,
+    /// What happens after a third of the run, in a stack that is started for it.
+    #[arg(long, value_enum, conflicts_with = "edge")]
+    during: Option<Disturbance>,
     /// Build the application with optimisations, if a stack is started for the load.
     #[arg(long)]
     release: bool,
@@ -44,13 +48,13 @@ pub struct Args {
 
 /// Runs the verb and returns whether every step passed.
 pub fn run(args: &Args) -> Result<bool> {
-    let Args { profile, duration, rate, gate, install, release, .. } = *args;
+    let Args { profile, duration, rate, gate, install, release, during, .. } = *args;
     ensure!(rate.is_none() || profile.has_rate(), "{} has a fixed rate: leave out --rate", profile.name());
     ensure!(duration.is_none() || profile.has_duration(), "{} has a fixed length: leave out --duration", profile.name());
     require(&[&K6], install)?;
     let mut report = Report::new("load");
     let target = Choice { edge: args.edge.as_deref(), release, install };
-    proof::add(&mut report, &Options { profile, duration, rate, gate, target })?;
+    proof::add(&mut report, &Options { profile, duration, rate, gate, during, target })?;
     report.finish()
 }
 

@@ -100,7 +100,9 @@ impl Observer {
         let failed = all().find(|timed| timed.status() != 200);
         Ok(FromEdge {
             status: failed.map_or(200, Timed::status),
-            says_when_to_retry: failed.and_then(|timed| timed.answer.as_ref()).is_some_and(|answer| !answer.header("retry-after").is_empty()),
+            says_when_to_retry: failed
+                .and_then(|timed| timed.answer.as_ref())
+                .is_some_and(|answer| !answer.header("retry-after").is_empty()),
             slowest: all().map(|timed| timed.duration).max().unwrap_or_default(),
             replicas,
         })

@@ -1,12 +1,14 @@
 //! The load as a proof: a profile on a running stack, with the results of every scenario, the gates, and a page with graphs.
 
 use std::fs;
+use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, anyhow, ensure};
 use devstack::paths;
 use devstack::report::{Outcome, Report};
 
+use super::disturbance::{Disturbance, pause_for};
 use super::idle::refuses_idle_scenarios;
 use super::progress::Progress;
 use super::target::{Choice, Target};
@@ -22,6 +24,8 @@ pub struct Options<'a> {
     pub rate: Option<u32>,
     /// Whether the proof fails when a threshold or a gate is not met.
     pub gate: bool,
+    /// What happens after a third of the run, in a stack that is started for it.
+    pub during: Option<Disturbance>,
     /// Where it runs.
     pub target: Choice<'a>,
 }
@@ -44,12 +48,18 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let mut target = None;
     report.step("a stack for the load", || {
         let (found, note) = Target::find(&options.target)?;
+        ensure!(options.during.is_none() || found.own.is_some(), "--during needs a stack of its own: run `cargo xtask down` first");
         target = Some(found);
         Ok(Outcome::passed().with_note(note))
     })?;
-    let Some(target) = target else { return Ok(()) };
-    let summary = run(report, &target, profile, duration, rate)?;
-    let Some((summary, took)) = summary else { return Ok(()) };
+    let Some(mut target) = target else { return Ok(()) };
+    let Some(Run { summary, took, disturbed }) = run(report, &mut target, options, duration, rate)? else { return Ok(()) };
+    if let (Some(disturbance), Some(outcome)) = (options.during, disturbed) {
+        report.step(disturbance.name(), || outcome)?;
+        if disturbance.is_hidden() {
+            report.step("no request failed", || Ok(Outcome::from(summary.failed == 0.0).with_note(format!("of {}", summary.requests))))?;
+        }
+    }
     judge(report, &summary, profile, gate)?;
     if gate {
         gates::add(report, profile.gates(), &target.prometheus, took)?;
@@ -58,26 +68,39 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     Ok(())
 }
 
-/// Runs it; returns the summary and how long it took.
-fn run(
-    report: &mut Report,
-    target: &Target,
-    profile: Profile,
-    duration: Duration,
-    rate: Option<u32>,
-) -> Result<Option<(Summary, Duration)>> {
+/// A finished run.
+struct Run {
+    summary: Summary,
+    took: Duration,
+    /// The result of the disturbance, if there was one.
+    disturbed: Option<Result<Outcome>>,
+}
+
+fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Duration, rate: Option<u32>) -> Result<Option<Run>> {
+    let Options { profile, during, .. } = *options;
     let file = |name: &str| paths::proofs().join(format!("load-{}{name}", profile.name()));
     let page = file(".html");
     let mut result = None;
     report.step(format!("{} for {} s", profile.name(), duration.as_secs()), || {
-        let (edge, prometheus) = (&*target.edge, &*target.prometheus);
+        let Target { edge, prometheus, own } = target;
         let began = Instant::now();
         let summary = file("-k6.json");
         let plan = Plan { edge, prometheus: Some(prometheus), profile, duration, rate, summary: &summary, page: Some(&page) };
         let mut progress = Progress::new(prometheus);
-        let summary = Load::start(&plan)?.finish(|| progress.tick())?;
+        let load = Load::start(&plan)?;
+        let (summary, disturbed) = thread::scope(|scope| {
+            let disturbing = during.zip(own.as_mut()).map(|(disturbance, (stack, _))| {
+                scope.spawn(move || {
+                    pause_for(duration / 3)?;
+                    disturbance.cause(stack)
+                })
+            });
+            let summary = load.finish(|| progress.tick());
+            (summary, disturbing.map(|disturbing| disturbing.join().unwrap_or_else(|_| Err(anyhow!("the disturbance panicked")))))
+        });
+        let summary = summary?;
         let outcome = Outcome::from(summary.requests > 0.0).with_note(figures(&summary));
-        result = Some((summary, began.elapsed()));
+        result = Some(Run { summary, took: began.elapsed(), disturbed });
         Ok(outcome)
     })?;
     report.step("a page with graphs", || {

@@ -1,0 +1,148 @@
+//! A disturbance in the middle of a run: replicas or a store restart while clients use the service. k6 counts the failed requests. `roll` and
+//! `health_matrix` examine restarts more closely, under a load of their own.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, ensure};
+use clap::ValueEnum;
+use devstack::http::Client;
+use devstack::ports::MAX_REPLICAS;
+use devstack::process::{pause, wait_until};
+use devstack::report::Outcome;
+use devstack::stack::Stack;
+use rustix::process::Signal;
+
+use crate::users::sign_up;
+
+/// Time limit of an answer while Postgres is unavailable: that of docs/adr/0007-request-time.md, and a tenth of a second for the edge.
+const ANSWER_LIMIT: Duration = Duration::from_millis(3100);
+/// Time limit from the start of Postgres until requests succeed again.
+const RETURN_LIMIT: Duration = Duration::from_secs(5);
+/// How long Postgres and Redis are gone, so that requests meet their absence.
+const ABSENCE: Duration = Duration::from_secs(2);
+
+/// A disturbance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Disturbance {
+    /// Every replica is replaced, one after the other.
+    RollingRestart,
+    /// Redis is killed and started again.
+    RedisRestart,
+    /// Postgres is stopped and started again.
+    PostgresRestart,
+}
+
+impl Disturbance {
+    /// The name of its step.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::RollingRestart => "every replica is replaced",
+            Self::RedisRestart => "Redis is killed and started again",
+            Self::PostgresRestart => "Postgres is stopped and started again",
+        }
+    }
+
+    /// Whether clients must not notice it. Without Postgres, most requests are answered with 503.
+    pub(super) fn is_hidden(self) -> bool {
+        self != Self::PostgresRestart
+    }
+
+    /// Causes it.
+    pub(super) fn cause(self, stack: &mut Stack) -> Result<Outcome> {
+        match self {
+            Self::RollingRestart => {
+                for number in 1..=MAX_REPLICAS {
+                    let status = stack.replace_replica(number, Signal::TERM)?;
+                    ensure!(status.success(), "backend-{number} ended with {status}");
+                }
+                Ok(Outcome::passed())
+            }
+            Self::RedisRestart => {
+                stack.kill_redis()?;
+                pause_for(ABSENCE)?;
+                stack.start_redis()?;
+                Ok(Outcome::passed())
+            }
+            Self::PostgresRestart => restart_postgres(stack),
+        }
+    }
+}
+
+/// Waits, unless the run is interrupted.
+pub(super) fn pause_for(duration: Duration) -> Result<()> {
+    let start = Instant::now();
+    while start.elapsed() < duration {
+        pause()?;
+    }
+    Ok(())
+}
+
+/// A client that lists its projects again and again.
+struct Member {
+    client: Client,
+    url: String,
+    bearer: String,
+}
+
+/// Answers while Postgres was restarting.
+#[derive(Default)]
+struct Answers {
+    refused: usize,
+    slowest: Duration,
+}
+
+impl Member {
+    fn new(edge: &str) -> Result<Self> {
+        let token = sign_up(edge, "disturbed@example.org")?;
+        Ok(Self { client: Client::new(), url: format!("{edge}/api/projects?limit=1"), bearer: format!("Bearer {token}") })
+    }
+
+    fn status(&self) -> Result<u16> {
+        Ok(self.client.send("GET", &self.url, &[("authorization", &self.bearer)], None)?.status)
+    }
+
+    fn watch(&self, done: &AtomicBool) -> Result<Answers> {
+        let mut answers = Answers::default();
+        while !done.load(Ordering::Relaxed) {
+            let start = Instant::now();
+            let status = self.status()?;
+            answers.slowest = answers.slowest.max(start.elapsed());
+            ensure!(status == 200 || status == 503, "a request was answered with {status}");
+            answers.refused += usize::from(status == 503);
+            pause()?;
+        }
+        Ok(answers)
+    }
+}
+
+fn restart_postgres(stack: &mut Stack) -> Result<Outcome> {
+    let member = Member::new(&stack.edge()?)?;
+    let done = AtomicBool::new(false);
+    let (recovery, answers) = thread::scope(|scope| {
+        let watching = scope.spawn(|| member.watch(&done));
+        let recovery = stop_and_start(stack, &member);
+        done.store(true, Ordering::Relaxed);
+        (recovery, watching.join().map_err(|_| anyhow!("the client panicked")))
+    });
+    let (recovery, answers) = (recovery?, answers??);
+    ensure!(answers.refused > 0, "no request was refused, so nothing is proven");
+    let note = format!(
+        "{} requests of a client refused with 503; slowest answer {:.1} s; success {:.1} s after the start",
+        answers.refused,
+        answers.slowest.as_secs_f64(),
+        recovery.as_secs_f64()
+    );
+    Ok(Outcome::from(answers.slowest < ANSWER_LIMIT && recovery < RETURN_LIMIT).with_note(note))
+}
+
+/// Returns the time from the start of Postgres until a request succeeds.
+fn stop_and_start(stack: &mut Stack, member: &Member) -> Result<Duration> {
+    stack.stop_postgres()?;
+    pause_for(ABSENCE)?;
+    let start = Instant::now();
+    stack.start_postgres()?;
+    wait_until("a request succeeds", RETURN_LIMIT * 2, || Ok(member.status()? == 200))?;
+    Ok(start.elapsed())
+}
