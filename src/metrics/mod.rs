@@ -25,5 +25,5 @@ pub const REVISION: &str = match option_env!("VITRINE_REVISION") {
     Some(revision) => revision,
     None => "unknown",
 };
-/// The oldest Rust version that `Cargo.toml` allows.
-pub const RUSTC: &str = env!("CARGO_PKG_RUST_VERSION");
+/// The version of the compiler that built the program.
+pub const RUSTC: &str = env!("RUSTC_VERSION");
