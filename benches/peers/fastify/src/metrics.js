@@ -1,4 +1,4 @@
-// The metrics, which the other modules record. Where Vitrine measures the same, names, labels and buckets are the same.
+// The metrics, which the other modules record. Metrics that Vitrine also has use its names, labels and buckets.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();
