@@ -138,7 +138,7 @@ impl Slot {
             return Ok(false);
         }
         let pid = Pid::from_raw(self.pid()?).context("the lock file names no process")?;
-        kill_process(pid, Signal::TERM).context("failed to stop it")?;
+        kill_process(pid, Signal::TERM).context("failed to stop the running process")?;
         let start = Instant::now();
         while self.lock()?.is_none() {
             ensure!(start.elapsed() < limit, "`{}` does not stop", self.name);

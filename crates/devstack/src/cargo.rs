@@ -36,8 +36,8 @@ pub fn binary(release: bool) -> PathBuf {
 pub fn command() -> Command {
     let mut cargo = task("cargo");
     cargo.env("SQLX_OFFLINE", "true").current_dir(paths::root());
-    // Cargo sets these variables for this program. If they were passed on, build scripts would see them change now, and change again when
-    // Cargo is called by hand.
+    // Cargo sets these variables for this program. If the Cargo called here inherited them, build scripts would see other values
+    // than in a call by hand, and would run again after each switch between the two.
     for (name, _) in env::vars_os() {
         if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
             cargo.env_remove(name);

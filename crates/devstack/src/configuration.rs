@@ -1,7 +1,7 @@
 //! Local copies of compose's configuration for the monitoring and the platforms: the same files with other addresses.
 //!
-//! Templates and dashboards are copied unchanged, and so are rules unless [`speed_up`] follows. Edits work on lines, not on parsed YAML, so
-//! that comments and order survive and a reader can compare the two.
+//! Templates, dashboards and rules are copied unchanged; [`speed_up`] edits the rules afterwards. Edits work on lines, not on parsed YAML,
+//! so that comments and order survive and a reader can compare the copy with the original.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn write(folder: &Path, ports: &Ports, replicas: u16, with_grafana: bool) ->
     Ok(())
 }
 
-/// Writes the token for the replicas' metrics where Prometheus reads it; empty where replicas require none.
+/// Writes the file from which Prometheus reads the token for the replicas' metrics; empty if replicas require no token.
 pub(crate) fn write_metrics_token(folder: &Path, token: &str) -> Result<()> {
     paths::write_secret(&metrics_token(folder), token)
 }
@@ -206,7 +206,7 @@ rule_files: [/etc/prometheus/rules/*.yml]
 ";
 
     #[test]
-    fn what_is_not_there_is_not_scraped() {
+    fn absent_services_are_not_scraped() {
         let text = prometheus(SAMPLE, Path::new("/here"), &Ports::fixed(2), 2, false);
         let expected = "\
 scrape_configs:
@@ -220,13 +220,13 @@ rule_files: [/here/prometheus/rules/*.yml]
     }
 
     #[test]
-    fn relabelling_goes_and_nothing_else() {
+    fn only_relabelling_is_removed() {
         let text = "  - job_name: caddy\n    metric_relabel_configs:\n      - regex: \"a|\\\n          b\"\n        action: keep\n\n  - job_name: node\n";
         assert_eq!(without_relabelling(text), "  - job_name: caddy\n  - job_name: node\n");
     }
 
     #[test]
-    fn what_is_there_stays() {
+    fn present_services_are_scraped() {
         let text = prometheus(SAMPLE, Path::new("/here"), &Ports::fixed(3), 3, true);
         assert!(text.contains("127.0.0.1:4003"), "{text}");
         assert!(text.contains("job_name: grafana"), "{text}");
@@ -234,7 +234,7 @@ rule_files: [/here/prometheus/rules/*.yml]
     }
 
     #[test]
-    fn platforms_are_named_as_browsers_here_and_as_replicas_here_reach_them() {
+    fn platforms_have_local_addresses_for_browsers_and_for_replicas() {
         let text = "issuer = \"http://localhost:4100/google\"\n\
                     discovery_url = \"http://provider-sim:4100/google/.well-known/openid-configuration\"\n\
                     client_secret_file = \"/run/vitrine/provider_sim_client_secret\"\n";
@@ -249,7 +249,7 @@ rule_files: [/here/prometheus/rules/*.yml]
     }
 
     #[test]
-    fn a_target_with_its_own_line_goes_alone() {
+    fn a_target_with_its_own_line_is_removed_alone() {
         let text = "- targets:\n    - backend-2:4002\n    - 'backend-3:4003'\n";
         assert_eq!(drop_target(text, "backend-3:4003"), "- targets:\n    - backend-2:4002\n");
     }

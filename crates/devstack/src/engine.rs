@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn only_running_containers_of_the_own_namespace_are_stopped() {
+    fn only_running_containers_of_the_given_namespace_are_stopped() {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("docker.sock");
         let listener = UnixListener::bind(&socket).unwrap();
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_stays_and_differs_from_folder_to_folder() {
+    fn a_namespace_is_stable_and_differs_between_folders() {
         // The published value of FNV-1a for "a".
         assert_eq!(namespace(Path::new("a")), "vitrine-e40c292c");
         assert_ne!(namespace(Path::new("/one/.stack")), namespace(Path::new("/two/.stack")));

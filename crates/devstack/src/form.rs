@@ -12,8 +12,8 @@ pub enum Form {
 }
 
 impl Form {
-    /// The host name of the site. Every client resolves this one without a name server, and Caddy certifies it with its own authority (`tls
-    /// internal`) by default. `None` where any host is served.
+    /// The host name of the site; `None` if the edge serves any host. Every client resolves `localhost` without a name server, and Caddy
+    /// certifies it with its own authority (`tls internal`) by default.
     #[must_use]
     pub fn site(self) -> Option<&'static str> {
         match self {

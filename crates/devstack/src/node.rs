@@ -117,7 +117,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_made_is_no_source() {
+    fn generated_files_are_not_sources() {
         let project = Project { folder: "web", verb: "web", made: &["node_modules", "dist"] };
         let home = tempfile::tempdir().unwrap();
         write(&home.path().join("node_modules/left/index.js"), 400);

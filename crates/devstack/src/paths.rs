@@ -66,7 +66,7 @@ pub fn write_secret(path: &Path, text: &str) -> Result<()> {
     fs::set_permissions(path, Permissions::from_mode(0o600)).with_context(|| format!("failed to protect {}", path.display()))
 }
 
-/// A password of 128 random bits, in letters that need no escaping in a URL.
+/// A password of 128 random bits, in characters that need no escaping in a URL.
 pub fn random_password() -> Result<String> {
     use std::fmt::Write as _;
     Ok(random::<16>()?.iter().fold(String::new(), |mut text, byte| {

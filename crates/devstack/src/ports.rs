@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn an_edge_that_serves_a_name_is_asked_by_it() {
+    fn an_edge_that_serves_a_host_name_is_addressed_by_it() {
         let ports = Ports::fixed(1).in_form(Form::Production);
         assert_eq!(ports.url(Port::Edge).unwrap(), "https://localhost:8443");
         assert_eq!(ports.page(Port::Edge).unwrap(), "https://localhost:8443");
@@ -350,7 +350,7 @@ mod tests {
     }
 
     #[test]
-    fn ports_are_moved_by_the_file_that_compose_reads() {
+    fn the_env_file_of_compose_sets_ports() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join(".env");
         let of = |port| Ports::configured(1, &file).and_then(|ports| ports.of(port));

@@ -224,7 +224,7 @@ global:
     }
 
     #[test]
-    fn scrapes_come_as_often_as_they_may() {
+    fn scrape_intervals_are_divided_down_to_one_second() {
         let expected = "global:\n  scrape_interval: 1500ms\n  scrape_timeout: 1500ms\n  evaluation_interval: 1500ms\n";
         assert_eq!(pace(10).prometheus(PROMETHEUS), expected);
         assert!(pace(20).prometheus(PROMETHEUS).contains("scrape_interval: 1s\n"));

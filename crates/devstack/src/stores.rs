@@ -41,7 +41,7 @@ pub struct StorePlan<'a> {
     pub logs: &'a Path,
     /// Port on 127.0.0.1.
     pub port: u16,
-    /// The password of the user `vitrine`, or Redis' only one.
+    /// The password of Postgres' user `vitrine`, or of Redis.
     pub password: &'a str,
     /// Whether Postgres may lose data in a crash.
     pub durability: Durability,
@@ -88,7 +88,7 @@ pub fn postgres(plan: &StorePlan<'_>) -> Result<Store> {
         ("port", &port),
         ("unix_socket_directories", ""),
         ("max_connections", "200"),
-        // As in compose: the detail of an error has values, such as the e-mail address that is taken.
+        // As in compose: the detail of an error contains values, such as the e-mail address of another account.
         ("log_error_verbosity", "terse"),
     ];
     if plan.durability == Durability::Disposable {
@@ -167,7 +167,7 @@ pub fn redis(plan: &StorePlan<'_>) -> Result<Store> {
     Ok(Store { process, url: format!("redis://default:{}@127.0.0.1:{}", plan.password, plan.port) })
 }
 
-/// Postgres refuses to run as root; root runs it as the packages' own user, or as nobody.
+/// The user for Postgres if xtask runs as root: `postgres` or `nobody`, because Postgres refuses to run as root.
 fn unprivileged_user() -> Result<Option<User>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(None);

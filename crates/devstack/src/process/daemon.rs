@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stopped_process_leaves_nobody_of_its_group_behind() {
+    fn stopping_a_process_ends_its_whole_group() {
         let logs = tempfile::tempdir().unwrap();
         let mut shell = Daemon::new("shell", Path::new("sh"), logs.path()).args(["-c", "sleep 60 & echo $!; wait"]).start().unwrap();
         let log = logs.path().join("shell.log");
@@ -262,7 +262,7 @@ mod tests {
     }
 
     #[test]
-    fn a_daemon_that_ends_is_started_again_and_its_log_goes_on() {
+    fn a_daemon_that_exits_is_restarted_and_appends_to_its_log() {
         let logs = tempfile::tempdir().unwrap();
         let mut shell = Daemon::new("shell", Path::new("sh"), logs.path()).args(["-c", "echo started; exec sleep 60"]).start().unwrap();
         let starts = || fs::read_to_string(logs.path().join("shell.log")).unwrap().matches("started").count();

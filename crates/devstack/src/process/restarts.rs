@@ -1,5 +1,5 @@
 //! The schedule of restarts of a daemon that has exited, as with `restart: unless-stopped` of Compose: each restart follows a pause, which
-//! doubles while the daemon exits soon after its starts.
+//! doubles each time the daemon exits soon after its start.
 
 use std::io;
 use std::process::{Child, Command};
@@ -10,7 +10,7 @@ pub struct Restarts {
     /// The command that started it; the new process appends to the same log.
     command: Command,
     started: Instant,
-    /// The pause before the next start; doubled each time that the daemon exits soon.
+    /// The pause before the next start; doubled each time the daemon exits soon after its start.
     pause: Duration,
     /// The time of the next start; `None` while the daemon runs.
     due: Option<Instant>,

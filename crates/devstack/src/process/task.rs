@@ -1,4 +1,4 @@
-//! Programs that end by themselves: run, and captured.
+//! Runs programs that end by themselves, with or without capturing their output.
 
 use std::ffi::OsStr;
 use std::io::{Read, Seek};

@@ -251,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prometheus_without_targets_has_none_that_is_up() {
+    fn no_targets_or_a_target_that_is_down_is_an_error() {
         assert!(up(&[]).is_err());
         assert!(up(&[target(true), target(false)]).unwrap_err().to_string().contains("refused"));
         assert_eq!(up(&[target(true)]).unwrap().passed, 1);
