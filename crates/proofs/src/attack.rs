@@ -87,7 +87,7 @@ const GARBAGE: [&str; 6] = [
 pub struct Attack {
     /// `host:port` of the edge.
     edge: String,
-    /// The token of an account; strangers can register one.
+    /// The token of an account; anyone can register one.
     token: String,
     /// Methods and path templates of every operation.
     operations: Vec<(String, String)>,
@@ -206,7 +206,7 @@ impl Attack {
         format!("{head}\r\n{body}")
     }
 
-    /// The paths of all operations in turn, and then those of none.
+    /// The path of one operation after another, then the paths that belong to no operation.
     fn any_path(&self, turn: usize, number: usize) -> String {
         let turn = turn % (self.operations.len() + PATHS.len());
         match self.operations.get(turn) {
@@ -256,7 +256,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_path_meets_every_method_and_no_beacon_is_forgotten() {
+    fn every_path_is_requested_with_every_method_and_every_beacon_is_sent() {
         let attack = Attack::new("127.0.0.1:1".to_owned(), "token".to_owned()).unwrap();
         // As many requests and beacons as a long attack sends besides its Socket.IO events.
         let texts: Vec<String> = (0..8_000).map(|number| String::from_utf8(attack.request(number)).unwrap()).collect();

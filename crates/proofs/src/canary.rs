@@ -1,5 +1,5 @@
 //! Proves that operators see no secret and nothing personal. Clients send canaries, which are random texts, through the edge. No canary
-//! appears in a metric, log, alert, mail, dashboard or argument of a process, also while handlers fail and replicas log at the level
+//! appears in a metric, log, alert, mail, dashboard or argument of a process, even while handlers fail and replicas log at the level
 //! `debug`. The same holds for the secrets of the stack itself. Canaries in a path are an exception: the log of the edge has them.
 //!
 //! `canary/journeys` plants the canaries, `canary/planted` states the rule for each kind, and `canary/places` lists where the proof
@@ -78,7 +78,7 @@ fn on(report: &mut Report, test: &mut TestStack) -> Result<()> {
         let counts = Kind::ALL.map(|kind| format!("{} {}", planted.of(kind).count(), kind.name()));
         Ok(Outcome::passed().with_note(counts.join(", ")))
     })?;
-    report.step("they have arrived wherever they could", || arrived(test, &planted))?;
+    report.step("the access log has the paths, targets are scraped, a mail has arrived", || arrived(test, &planted))?;
     report.step("no canary in metrics", || search(&planted, &places::metrics(test)?))?;
     report.step("no canary in logs, except paths in the access log", || search(&planted, &places::logs(test)?))?;
     report.step("no canary in alerts and their mail", || search(&planted, &places::alerts(test)?))?;
@@ -132,7 +132,7 @@ fn search(planted: &Canaries, places: &[Place]) -> Result<Outcome> {
     Ok(Outcome { passed: u64::try_from(places.len())? - failed, failed, ..Outcome::default() }.with_note(note))
 }
 
-/// The canaries that a place has although their rule forbids it.
+/// The canaries in a place where the rule of their kind forbids them.
 fn found(planted: &Canaries, place: &Place) -> impl Iterator<Item = String> {
     let kinds = Kind::ALL.into_iter().filter(move |kind| *kind != Kind::Path || place.name != EDGE_LOG);
     let found = kinds.flat_map(move |kind| planted.of(kind)).filter(move |canary| canary.is_in(&place.text));

@@ -29,7 +29,7 @@ use crate::drill::test_stack::TestStack;
 use probes::{Expected, Probe};
 use surfaces::Surface;
 
-/// The speed of the monitoring, which only has to run.
+/// The speed of the monitoring; the proof would work at any speed.
 const SPEED: u32 = 3;
 /// Number of concurrent clients.
 const CLIENTS: usize = 4;
@@ -49,7 +49,7 @@ pub enum Extent {
     Full,
 }
 
-/// Adds the proof to a report, on a stack of its own. Behind a host name it covers HTTP/2, in the demo's form all else.
+/// Adds the proof to a report, on a stack of its own. The production form is proven over HTTP/2 only; the demo form covers everything else.
 pub fn add(report: &mut Report, form: Form) -> Result<()> {
     let folder = paths::temporary("exposure")?;
     let mut started = None;
@@ -95,7 +95,7 @@ pub(crate) fn on(report: &mut Report, test: &TestStack, extent: Extent) -> Resul
     report.step("without its rule the edge answers", || without_rule(test, &surfaces, &marks))
 }
 
-/// Passes when other machines cannot reach any listener of this process or of its descendants, to which the stack belongs.
+/// Passes when other machines cannot reach any listener of this process or of its descendants, which include the stack.
 fn loopback() -> Result<Outcome> {
     let listeners = listeners::of(std::process::id())?;
     ensure!(!listeners.is_empty(), "no process of the stack listens");
@@ -138,7 +138,7 @@ fn internal(ports: &Ports, surfaces: &[Surface], extent: Extent) -> Result<Vec<P
     Ok(all)
 }
 
-/// Strangers and ordinary users must not get what an admin gets.
+/// Only admins may read faults: clients without an account and ordinary users must be refused.
 fn faults(test: &TestStack) -> Result<Outcome> {
     let ports = test.stack.ports();
     let fault = test.known_fault(json!({ "fault": "latency", "delay_ms": 1, "route": "/version" }))?;

@@ -1,5 +1,6 @@
-//! What clients do with canaries: sign up, sign in and fail to, work on a project, sign in and post through platforms, and send what no
-//! page would send. Each request must end as it should, so that the canaries really arrive. `canary/polling` speaks Socket.IO.
+//! The journeys of clients that send canaries. They sign up, sign in with right and wrong passwords, work on a project, sign in and post
+//! through platforms, and send requests that no page sends. Each response must have the expected status, which shows that the canaries
+//! reached the service. `canary/polling` speaks Socket.IO.
 
 use std::time::Duration;
 
@@ -200,7 +201,7 @@ impl<'a> Journeys<'a> {
             }
         }
         for (name, value) in browser.cookies() {
-            // A cookie that has served its purpose is empty.
+            // A deleted cookie has an empty value.
             if name.starts_with("vitrine") && name != "vitrine_replica" && !value.is_empty() {
                 self.canaries.keep(Kind::Secret, "cookie of a browser", value);
             }

@@ -1,5 +1,5 @@
-//! The places where operators, and everybody with an account on the machine, read: metrics, logs, alerts with their mail, dashboards, and
-//! the arguments of processes.
+//! The places that operators or other users of the machine can read: metrics, logs, alerts with their mail, dashboards, and the arguments
+//! of processes.
 
 use std::fs;
 
@@ -20,7 +20,7 @@ pub struct Place {
     pub text: String,
 }
 
-/// What every exporter exposes, and the values of every label that Prometheus stores.
+/// The metrics of every exporter, and the values of every label in Prometheus.
 pub fn metrics(test: &TestStack) -> Result<Vec<Place>> {
     let exporters =
         [Port::CaddyMetrics, Port::PostgresExporter, Port::RedisExporter, Port::NodeExporter, Port::Prometheus, Port::Alertmanager];

@@ -1,4 +1,4 @@
-//! Canaries: random texts that a client sent or received, each with the rule of where operators may see it.
+//! Canaries: random texts that a client sent or received, each with the rule for where operators may see it.
 
 use anyhow::Result;
 use base64::Engine;
@@ -8,7 +8,7 @@ use devstack::paths;
 /// The rule, as docs/OPERATIONS.md states it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// Opens something: a password, a token, a cookie, a code. Nobody may see it.
+    /// Gives access: a password, a token, a cookie, a code. Nobody may see it.
     Secret,
     /// Says something about a person: an e-mail address, a name, a text. It stays in the database.
     Personal,
@@ -50,7 +50,7 @@ impl Canary {
 /// The Base64 characters that depend on this text alone, if `offset` other bytes are encoded before it.
 fn in_base64(text: &str, offset: usize) -> String {
     let whole = STANDARD_NO_PAD.encode([&vec![0; offset][..], text.as_bytes()].concat());
-    // A character holds six bits: those that share bits with bytes before or after the text are left out.
+    // A character holds six bits. Characters that share bits with bytes before or after the text are left out.
     let (first, end) = ((offset * 8).div_ceil(6), (offset + text.len()) * 8 / 6);
     whole[first..end].to_owned()
 }
@@ -67,7 +67,7 @@ impl Canaries {
         Ok(text)
     }
 
-    /// Adds a text that the service made.
+    /// Adds a text that exists already, such as a token from the service.
     pub fn keep(&mut self, kind: Kind, what: &'static str, text: impl Into<String>) {
         self.0.push(Canary { kind, what, text: text.into() });
     }

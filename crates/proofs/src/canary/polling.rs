@@ -7,7 +7,7 @@ use crate::browsing::Browser;
 
 /// Separates packets in one response.
 const SEPARATOR: char = '\u{1e}';
-/// More responses without the acknowledgement mean that it does not come.
+/// After this many responses without the expected packet, the packet counts as missing.
 const MAX_POLLS: usize = 20;
 
 /// An open connection.

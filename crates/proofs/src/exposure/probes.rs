@@ -33,7 +33,7 @@ const PATH_HEADERS: [&str; 6] = ["X-Original-URL", "X-Original-URI", "X-Rewrite-
 /// A public path, which the edge serves.
 const PUBLIC: &str = "/health/live";
 
-/// What the response must be.
+/// The expected response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expected {
     /// A refusal.
@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_asked_for_in_every_way() {
+    fn a_path_is_requested_in_every_way() {
         let probes = of("/metrics", "127.0.0.1:9090", &["Cookie: a=b".to_owned()]);
         let begins = |text: &str| probes.iter().any(|probe| probe.text.starts_with(text));
         assert!(begins("GET /%6Detrics HTTP/1.1\r\nHost: localhost\r\n"));

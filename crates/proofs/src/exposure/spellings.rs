@@ -53,7 +53,7 @@ fn letters(bare: &str) -> Vec<String> {
     // U+FF41 is the full-width `a`.
     let wide = |c: char| if c.is_ascii_lowercase() { char::from_u32(u32::from(c) + 0xFEE0).unwrap_or(c) } else { c };
     let wide: String = bare.chars().map(wide).collect();
-    // U+017F is an `s` for the rules of upper and lower case, U+212A a `k`.
+    // Unicode case folding maps U+017F to `s` and U+212A to `k`.
     let folded = bare.replace('s', "\u{17f}").replace('k', "\u{212a}");
     [bare.to_uppercase(), mixed, wide.clone(), encoded(&wide), encoded(&folded)].map(|letters| format!("/{letters}")).to_vec()
 }

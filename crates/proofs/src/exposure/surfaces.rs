@@ -1,4 +1,4 @@
-//! What is internal: paths of the services that clients must not reach, with texts that only the responses of these paths contain.
+//! The internal paths of all services, which clients must not reach, with texts that only the responses of these paths contain.
 
 use anyhow::{Result, ensure};
 use devstack::http::get;
