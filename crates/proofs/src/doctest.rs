@@ -1,6 +1,6 @@
-//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work without a change. Requests and programs run
-//! against a whole stack, and so do requests in runbooks; queries run in Prometheus and Postgres; verbs of xtask, commands of Compose,
-//! settings, quoted source and data are checked without being run; the rest is listed with a reason.
+//! Proves that the commands, queries and snippets of README.md, CONTRIBUTING.md and docs/ work without a change. Programs and
+//! requests, including those in runbooks, run against a whole stack. Queries run in Prometheus and Postgres. Verbs of xtask, commands of
+//! Compose, settings, quoted source and data are checked without being run. The rest is listed with a reason.
 //!
 //! `doctest/documents` reads the snippets, and `doctest/fate` decides which are run, checked or listed. `doctest/shell` runs them, and
 //! `doctest/checks` checks them.
@@ -30,7 +30,7 @@ use documents::{Form, Snippet, requests_of_runbooks, snippets};
 use fate::Fate;
 use shell::Shell;
 
-/// The speed of the monitoring, which only has to run.
+/// The speed of the monitoring; the proof would work at any speed.
 const SPEED: u32 = 3;
 
 /// The tools that the proof needs.
@@ -81,7 +81,7 @@ pub fn check(report: &mut Report, cli: &Command) -> Result<()> {
     report.step("quoted source is current", || Ok(of(&snippets, Fate::Quote, |snippet, _| checks::quote(snippet))))
 }
 
-/// Checks every part with a fate; the outcome counts them.
+/// Checks every part that has this fate; the outcome counts the parts.
 fn of(snippets: &[Snippet], wanted: Fate, check: impl Fn(&Snippet, &str) -> Result<()>) -> Outcome {
     let mut outcome = Outcome::default();
     for snippet in snippets {

@@ -19,7 +19,7 @@ const BLOCKS: [(&str, &str, Run); 4] = [
     ("docs/REALTIME.md", "import { io }", Run::Prints("server_at")),
 ];
 
-/// What is neither run nor checked, by its beginning, with the reason.
+/// The snippets that are neither run nor checked: the beginning of each, and the reason.
 pub const LISTED: [(&str, &str); 16] = [
     ("cargo fmt ", "a step of `cargo xtask ci`"),
     ("cargo clippy ", "a step of `cargo xtask ci`"),
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn every_reason_and_every_block_is_of_some_snippet() {
+    fn every_reason_and_every_block_applies_to_a_snippet() {
         let fates = fates();
         let used: BTreeSet<usize> =
             fates.iter().filter_map(|(_, fate)| if let Some(Fate::Listed(index)) = fate { Some(*index) } else { None }).collect();
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_snippet_that_nobody_knows_has_no_fate() {
+    fn an_unknown_snippet_has_no_fate() {
         let snippet = |form: Form, text: &str| Snippet { document: "docs/NEW.md".to_owned(), line: 1, form, text: text.to_owned() };
         let fenced = |language: &str, text: &str| snippet(Form::Fenced(language.to_owned()), text);
         let fate = |snippet: &Snippet| of(snippet, &parts(snippet)[0]);

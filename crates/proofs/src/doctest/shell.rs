@@ -1,5 +1,5 @@
 //! A reader's shell: runs the commands and programs of documents against a running stack, through the edge. Their text is unchanged, except
-//! that the addresses of `up` become those of the stack, where it has others.
+//! that the default addresses of `up` are replaced by those of the stack.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -73,8 +73,8 @@ impl<'a> Shell<'a> {
         Ok(None)
     }
 
-    /// Runs a command that may print nothing. Exit code 1 passes: `grep` has it without a match. Failures of `curl`
-    /// are recorded separately.
+    /// Runs a command that may print nothing. Exit code 1 passes, because `grep` returns it if nothing matches. Failures of `curl` are
+    /// recorded separately.
     pub fn request(&mut self, command: &str) -> Result<()> {
         self.run(&format!("set +e\n{command}\ncode=$?\nset -e\n[ $code -le 1 ]")).map(drop)
     }
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_request_a_failed_command_and_another_output_fail() {
+    fn a_refused_request_a_failed_command_and_unexpected_output_fail() {
         let (folder, ports) = (paths::temporary("shell").unwrap(), Ports::any(1).unwrap());
         let mut shell = Shell::new(folder.path(), &ports).unwrap();
         assert!(shell.block("export name=Ada", false, Run::Prints("")).is_ok());
