@@ -51,7 +51,7 @@ fn label(alert: Key) -> String {
 /// Every alerting rule that Prometheus has loaded.
 pub fn rules(test: &TestStack) -> Result<Vec<Value>> {
     let answer = test.prometheus("/api/v1/rules?type=alert")?;
-    let groups = answer["data"]["groups"].as_array().context("Prometheus answered no rules")?;
+    let groups = answer["data"]["groups"].as_array().context("Prometheus returned no rules")?;
     Ok(groups.iter().flat_map(|group| group["rules"].as_array().into_iter().flatten().cloned()).collect())
 }
 
@@ -67,8 +67,9 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     );
     text.extend(rows(rules, drilled));
     text.push_str(
-        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: its receiver was notified again and again, not while Alertmanager was frozen, and again\n\
-         afterwards. A Prometheus without an Alertmanager (`no_alertmanager`) cannot notify anybody; the missing Watchdog notifications reveal it.\n",
+        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires. Its receiver was notified repeatedly, but not while Alertmanager was frozen,\n\
+         and again afterwards. A Prometheus without an Alertmanager (`no_alertmanager`) cannot notify anybody; the missing\n\
+         Watchdog notifications reveal it.\n",
     );
     text
 }
@@ -135,6 +136,6 @@ mod tests {
         };
         let missing: Vec<_> = expected.iter().filter(|row| !is_written(row)).map(|(label, _)| label).collect();
         assert!(missing.is_empty(), "cargo xtask drill has not written the rows of {missing:?}");
-        assert_eq!(text.lines().filter(|line| line.starts_with("| [")).count(), expected.len(), "there are rows of no drill");
+        assert_eq!(text.lines().filter(|line| line.starts_with("| [")).count(), expected.len(), "some rows belong to no drill");
     }
 }

@@ -63,7 +63,7 @@ pub const DISK: Drill = Drill {
         let disk = Disk::mount(test)?;
         let file = disk.mount_point.join("growing");
         let writer = Traffic::start(1, 1, move |_, number| {
-            // The file takes about half of the disk at first, and never fills it.
+            // The file takes about half of the disk at first. Once the disk is full, writes fail, and the drill ignores that.
             let written = (34 + u64::from(number)).min(60);
             let _full = fs::write(&file, vec![7; usize::try_from(written).unwrap_or_default() << 20]);
         });

@@ -25,7 +25,7 @@ pub fn programs() -> Vec<&'static Tool> {
 
 /// The drills to run.
 pub enum Selection<'a> {
-    /// Every alert's.
+    /// Every drill.
     All,
     /// Those with these names: each is an alert, or a key such as `MonitoringBroken:rules` for one of its kinds.
     Named(&'a [String]),
