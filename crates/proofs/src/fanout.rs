@@ -149,7 +149,7 @@ impl Subscribers {
         Ok(Outcome::passed().with_note(note))
     }
 
-    /// Kills Redis, emits an event, and restarts Redis. The clients of the emitting replica must receive the event, and no others.
+    /// Kills Redis, emits an event, and restarts Redis. Only the clients of the emitting replica must receive the event.
     fn round_without_redis(&mut self) -> Result<Outcome> {
         let on_emitter = self.sum(1, "websocket_connections_active")?;
         self.stack.kill_redis()?;

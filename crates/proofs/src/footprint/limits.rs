@@ -1,11 +1,11 @@
-//! The limits of each process, with their reasons. All of them are about twice what was measured with unoptimised binaries on two cores,
-//! so that a busy machine does not exceed them, and a process that leaks or spins does.
+//! The limits of each process, with their reasons. Each limit is about twice the value measured with unoptimised binaries on two cores: a
+//! busy machine stays below it, but a process that leaks memory or spins exceeds it.
 
 use anyhow::{Context, Result};
 
 use crate::load::Profile;
 
-/// The limit of the whole stack in MiB, under any profile: 1.2 GB, which a laptop with 8 GB has beside an editor and a browser.
+/// The limit of the whole stack in MiB, under any profile: 1.2 GB, so that a laptop with 8 GB can also run an editor and a browser.
 pub const STACK_MIB: f64 = 1144.0;
 
 /// When the figures are measured.
@@ -56,7 +56,7 @@ const fn row(name: &'static str, cpu: [f64; 3], memory: [f64; 2]) -> Row {
 }
 
 const ROWS: [Row; 13] = [
-    // One process for each connection: three replicas hold up to ten each, the exporter one.
+    // One process for each connection: three replicas hold up to twelve each, the exporter one.
     row("postgres", [10.0, 20.0, 100.0], [150.0, 250.0]),
     row("redis", [5.0, 10.0, 50.0], [30.0, 60.0]),
     row("provider-sim", [2.0, 10.0, 30.0], [60.0, 80.0]),

@@ -1,5 +1,5 @@
 //! Requests through the edge to one, two and three replicas. On a machine whose cores are all busy with one replica, more replicas cannot
-//! serve more requests. They must not make a request more expensive either.
+//! serve more requests, but they must not make a request more expensive.
 
 use anyhow::Result;
 

@@ -12,7 +12,7 @@ const FOREIGN: f64 = 0.10;
 /// Attempts at a measurement that is disturbed or fails.
 const TRIES: u32 = 2;
 /// Minimum CPU time of a measurement in ticks, so that the length of a tick is at most 2 % of it. The work is repeated until it has used
-/// them.
+/// that much.
 const LEAST_TICKS: u64 = 50;
 /// Maximum number of repetitions.
 const REPEATS: u32 = 10;

@@ -1,5 +1,5 @@
-//! docs/growth.svg: the ratios of the table as lines over the growth of the work. A rising line means that the cost grows faster than the
-//! work.
+//! docs/growth.svg: the ratios of the table as lines over the growth of the work. A rising line means that the total cost grows faster
+//! than the work.
 
 use std::fmt::Write as _;
 

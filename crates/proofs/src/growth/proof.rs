@@ -64,7 +64,7 @@ impl Subject {
                 "rows" => Ok(Self::Rows),
                 "sockets" => Ok(Self::Sockets),
                 "requests" => Ok(Self::Requests),
-                other => bail!("{other} does not grow; the subjects are edge, scrape, rows, sockets and requests"),
+                other => bail!("unknown subject {other}; the subjects are edge, scrape, rows, sockets and requests"),
             })
             .collect::<Result<_>>()?;
         Ok(Self::ALL.into_iter().filter(|subject| chosen.contains(subject)).collect())
