@@ -112,7 +112,7 @@ impl Engine {
             capture_ok(task(program).arg(image))?
         } else {
             let (name, tag) = image.split_once(':').context("an image must have a tag")?;
-            // The result is in the text, not in the status.
+            // The engine reports a failed download in the body, not in the status.
             self.call("POST", &format!("/images/create?fromImage={name}&tag={tag}"))?.1
         };
         self.get(&description)
@@ -184,7 +184,7 @@ impl Engine {
         serde_json::from_str(&body).with_context(|| format!("GET {path}: not JSON"))
     }
 
-    /// Sends a change; succeeds also if it has already been made.
+    /// Sends a change. Succeeds even if nothing is left to change.
     fn change(&self, method: &str, path: &str) -> Result<()> {
         match self.call(method, path)? {
             (200..=299 | 304 | 404, _) => Ok(()),
@@ -200,7 +200,7 @@ impl Engine {
         write!(stream, "{method} {path} HTTP/1.0\r\nHost: docker\r\nContent-Length: 0\r\n\r\n")?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
-        let (head, body) = answer.split_once("\r\n\r\n").context("the response has no end of its head")?;
+        let (head, body) = answer.split_once("\r\n\r\n").context("the response headers are incomplete")?;
         let status = head.split(' ').nth(1).context("the response has no status")?;
         Ok((status.parse()?, body.to_owned()))
     }
@@ -239,7 +239,7 @@ mod tests {
     use std::io::{BufRead, BufReader};
     use std::os::unix::net::UnixListener;
 
-    /// Answers each request with `answer` of its first line, and returns those lines.
+    /// Answers each request with the result of `answer` for its first line; returns the first lines of all requests.
     fn serve(listener: &UnixListener, requests: usize, answer: impl Fn(&str) -> String) -> Vec<String> {
         (0..requests)
             .map(|_| {

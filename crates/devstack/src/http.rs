@@ -153,7 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_query_is_part_of_a_url() {
+    fn a_query_is_percent_encoded() {
         assert_eq!(encoded("up{a=~\"5..\"}"), "up%7Ba%3D%7E%225%2E%2E%22%7D");
     }
 }

@@ -52,12 +52,12 @@ pub fn temporary(purpose: &str) -> Result<TempDir> {
         .prefix(&format!("vitrine-{purpose}-"))
         .permissions(Permissions::from_mode(0o711))
         .tempdir()
-        .context("cannot create a temporary folder")
+        .context("failed to create a temporary folder")
 }
 
 /// Creates a folder with its parents.
 pub fn ensure(folder: &Path) -> Result<()> {
-    fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))
+    fs::create_dir_all(folder).with_context(|| format!("failed to create {}", folder.display()))
 }
 
 /// Writes a file that only its owner can read.

@@ -30,7 +30,7 @@ pub enum Port {
     Prometheus,
     /// Alertmanager's page and API.
     Alertmanager,
-    /// Grafana, where the machine has one.
+    /// Grafana, if it is installed.
     Grafana,
     /// The page of the runbooks.
     Runbooks,
@@ -244,7 +244,7 @@ impl Ports {
         name.map(|name| Ok(format!("https://{name}:{}", self.of(Port::EdgeTls)?))).transpose()
     }
 
-    /// Compose's variables with the URLs of pages, and their values here. Grafana has a URL whether it runs or not.
+    /// Compose's variables with the URLs of pages, and their values for this stack. Grafana has a URL even if it does not run.
     pub fn pages(&self) -> Result<[(&'static str, String); 7]> {
         let grafana = self.page(Port::Grafana).or_else(|_| Self::fixed(0).page(Port::Grafana))?;
         Ok([
@@ -258,7 +258,7 @@ impl Ports {
         ])
     }
 
-    /// Replaces the addresses in a document, which are those of `up` by default, with the addresses here.
+    /// Replaces the default addresses of `up` in a document with the addresses of this stack.
     #[must_use]
     pub fn replace_defaults(&self, text: &str) -> String {
         let mut text = text.to_owned();

@@ -20,7 +20,7 @@ pub struct Outcome {
     pub failed: u64,
     /// Number of checks that this machine cannot run and that are optional here.
     pub skipped: u64,
-    /// The reason of a failure, the skipped part, or a figure worth printing.
+    /// The reason for a failure, the skipped part, or a figure worth printing.
     pub note: String,
 }
 

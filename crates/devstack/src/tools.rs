@@ -95,7 +95,7 @@ pub fn require(tools: &[&Tool], install: bool) -> Result<()> {
     if install {
         install::all(&missing)?;
         for tool in missing {
-            tool.path().context("failed to find it after its installation")?;
+            tool.path().context("failed to find a tool after its installation")?;
         }
         return Ok(());
     }

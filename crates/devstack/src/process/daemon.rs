@@ -115,7 +115,7 @@ impl Process {
         }
     }
 
-    /// Fails with the end of its log when it is no longer running.
+    /// Fails with the end of the child's log if the child has exited.
     pub fn check(&mut self) -> Result<()> {
         if let Some(status) = self.child.try_wait()? {
             bail!("{} ended with {status}{}", self.name, self.log_tail());
@@ -287,7 +287,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_lines_are_the_last() {
+    fn only_the_last_lines_are_returned() {
         assert_eq!(last_lines("a\nb\nc\n", 2), "b\nc");
         assert_eq!(last_lines("a", 2), "a");
     }

@@ -14,7 +14,7 @@ const POLL: Duration = Duration::from_millis(100);
 pub fn watch_signals() -> Result<()> {
     use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
     for signal in [SIGINT, SIGTERM, SIGHUP] {
-        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED)).context("cannot listen for signals")?;
+        signal_hook::flag::register(signal, Arc::clone(&INTERRUPTED)).context("failed to register the signal handlers")?;
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub struct Captured {
 
 /// Runs a task and captures its output.
 pub fn capture(command: &mut Command) -> Result<Captured> {
-    let mut file = tempfile::tempfile().context("cannot create a temporary file")?;
+    let mut file = tempfile::tempfile().context("failed to create a temporary file")?;
     command.stdout(file.try_clone()?).stderr(file.try_clone()?);
     let success = Process::spawn(command, "task", None)?.wait()?.success();
     file.rewind()?;

@@ -139,7 +139,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_are_read_from_what_programs_print() {
+    fn versions_are_read_from_the_output_of_programs() {
         assert_eq!(version_in("v2.11.7 h1:abc="), Some((2, 11)));
         assert_eq!(version_in("cargo-nextest 0.9.143 (60fa 2026)"), Some((0, 9)));
         assert_eq!(version_in("no version"), None);
