@@ -82,7 +82,7 @@ fn rows(rules: &[Value], drilled: &[Drilled]) -> Vec<String> {
         let (name, values) = parts(drill.alert);
         let values: Vec<_> = values.collect();
         let named: Vec<_> = rules.iter().filter(|rule| rule["name"] == name).collect();
-        // Label values that only the firing alert carries are in no rule.
+        // A key may have values of labels that come from the query. The rule does not list such labels.
         let rule = named.iter().max_by_key(|rule| values.iter().filter(|value| has(&rule["labels"], value)).count());
         let of = |part: &str, key: &str| rule.and_then(|rule| rule[part][key].as_str()).unwrap_or_default().to_owned();
         let times = drill.times;

@@ -33,7 +33,7 @@ pub fn add(report: &mut Report, minutes: u32, form: Form) -> Result<()> {
         }
         Ok(Outcome::passed())
     })?;
-    report.step("nominal load after it", || expect_no_alerts(&test, length / 2))?;
+    report.step("nominal load after the rolling restart", || expect_no_alerts(&test, length / 2))?;
     report.step("load", || {
         let summary = load.stop()?;
         Ok(Outcome::passed().with_note(format!("{} requests", summary.requests)))
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn rules_that_are_not_evaluated_are_not_quiet() {
+    fn rules_that_are_not_evaluated_fail_the_proof() {
         let counts = |http: u32, slo: u32, failed: u32| {
             Evaluations::read(&format!(
                 "# TYPE prometheus_rule_evaluations_total counter\n\

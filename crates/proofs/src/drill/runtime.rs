@@ -6,7 +6,7 @@ use super::Drill;
 use super::test_stack::send_and_forget;
 use super::traffic::Traffic;
 
-/// A replica's worker threads are blocked.
+/// A replica's worker thread is blocked.
 pub const BUSY: Drill = Drill {
     alerts: &["HighCPUUsage", "HighEventLoopLag"],
     cause: "a computation blocks the worker thread of backend-2 for 200 ms, again and again",

@@ -117,7 +117,7 @@ impl TestStack {
         let mut fault = fault;
         fault["expires_in"] = json!(FAULT_LASTS);
         let id = uuid()?;
-        // Sent through the edge, which selects a healthy replica: any replica accepts a fault, also one for other replicas.
+        // Sent through the edge, which selects a healthy replica: any replica accepts a fault, even one for another replica.
         let path = format!("/api/faults/{id}");
         let answer = self.as_admin("PUT", &path, Some(&fault))?;
         ensure!(answer.status == 201, "{fault}: {} {}", answer.status, answer.body);

@@ -1,4 +1,4 @@
-//! Observes alerts: Prometheus' API shows whether they fire, and the mails of Alertmanager show the notifications, also of resolutions.
+//! Observes alerts: Prometheus' API shows whether they fire, and the mails of Alertmanager show the notifications, including those of resolutions.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -102,12 +102,12 @@ impl Watch {
             let is_retracted = mail.iter().any(|mail| mail.is_about(alert, "RESOLVED") && !mail.is_about(alert, "FIRING"));
             if fires {
                 times.firing = times.firing.or(since);
-                // It may have been inactive for a moment and fires again.
+                // The alert may have been inactive for a moment.
                 times.resolved = None;
             } else if times.firing.is_some() && times.mitigated.is_some() {
                 times.resolved = times.resolved.or(since);
             }
-            // A mail that is there before the alert fires reports an earlier firing.
+            // A mail that arrived before the alert fires reports an earlier firing.
             if times.firing.is_some() && is_reported {
                 times.notified = times.notified.or(since);
             }
