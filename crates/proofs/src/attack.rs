@@ -99,9 +99,9 @@ pub type Statuses = BTreeMap<u16, usize>;
 impl Attack {
     /// Prepares an attack on the edge at this address with an account's token.
     pub fn new(edge: String, token: String) -> Result<Self> {
-        let text = std::fs::read_to_string(paths::root().join("docs/openapi.json")).context("failed to read the description")?;
+        let text = std::fs::read_to_string(paths::root().join("docs/openapi.json")).context("failed to read docs/openapi.json")?;
         let description: Value = serde_json::from_str(&text)?;
-        let paths = description["paths"].as_object().context("the description has no paths")?;
+        let paths = description["paths"].as_object().context("docs/openapi.json has no paths")?;
         let of_path = |(path, operations): (&String, &Value)| {
             let methods: Vec<String> = operations.as_object().into_iter().flatten().map(|(method, _)| method.to_uppercase()).collect();
             methods.into_iter().map(|method| (method, path.clone())).collect::<Vec<_>>()

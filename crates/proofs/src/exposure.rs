@@ -33,7 +33,7 @@ use surfaces::Surface;
 const SPEED: u32 = 3;
 /// Number of concurrent clients.
 const CLIENTS: usize = 4;
-/// The routes of faults: clients reach them, but only admins get an answer.
+/// The routes of faults: clients can reach them, but only admins may use them.
 const FAULTS: [&str; 3] = ["/api/faults", "/api/faults/0192f0c1-2f6b-7c3a-9d5e-6a1b2c3d4e5f", "/studio/faults"];
 /// A field that only an admin receives.
 const FAULT_FIELD: &str = "\"delay_ms\":";
@@ -45,7 +45,7 @@ const RULE: &str = "\terror @internal 404\n";
 pub enum Extent {
     /// The routes of replicas, and one path of every other service.
     Short,
-    /// All.
+    /// Every path.
     Full,
 }
 
@@ -91,7 +91,7 @@ pub(crate) fn on(report: &mut Report, test: &TestStack, extent: Extent) -> Resul
         ensure!(!marks.is_empty(), "no text identifies an internal service");
         outcome(&send(test, &probes, &marks)?, probes.len())
     })?;
-    report.step("faults answer to admins only", || faults(test))?;
+    report.step("only admins can read faults", || faults(test))?;
     report.step("without its rule the edge answers", || without_rule(test, &surfaces, &marks))
 }
 

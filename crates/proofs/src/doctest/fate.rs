@@ -86,7 +86,7 @@ pub fn parts(snippet: &Snippet) -> Vec<String> {
     commands(&snippet.text)
 }
 
-/// The fate of a part of a snippet; `None` is a fault of the document or of the lists above.
+/// The fate of a part of a snippet; `None` means that the document or a list above must be corrected.
 pub fn of(snippet: &Snippet, part: &str) -> Option<Fate> {
     if let Some(fate) = whole(snippet) {
         return Some(fate);
@@ -112,7 +112,7 @@ pub fn of(snippet: &Snippet, part: &str) -> Option<Fate> {
     }
 }
 
-/// The fate of blocks that are taken as a whole.
+/// The fate of a block that is run, checked or listed as a whole.
 fn whole(snippet: &Snippet) -> Option<Fate> {
     let block = BLOCKS.iter().find(|(document, beginning, _)| *document == snippet.document && snippet.text.starts_with(beginning));
     match (&snippet.form, block) {

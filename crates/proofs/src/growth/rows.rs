@@ -51,7 +51,7 @@ INSERT INTO jobs (kind, payload) SELECT 'environment_change', '{}' FROM generate
 DELETE FROM jobs WHERE died_at IS NULL;
 ";
 
-/// Jobs that are outdated, because their environment has a newer version: workers claim them, find nothing to do, and finish them.
+/// Superseded jobs: their environment has a newer version. Workers claim them, find nothing to do, and finish them.
 const ENQUEUE: &str = "
 INSERT INTO jobs (kind, payload, lane)
     SELECT 'environment_change', '{\"environment\": \":environment\", \"operation\": \"stop\", \"version\": 1}', 'lane ' || n

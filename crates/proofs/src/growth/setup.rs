@@ -1,4 +1,4 @@
-//! What all subjects share: stores, the measured program, the load and the meter.
+//! The resources that all subjects share: stores, the measured program, the load and the meter.
 
 use std::ffi::OsString;
 use std::path::PathBuf;

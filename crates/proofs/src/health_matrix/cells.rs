@@ -40,9 +40,9 @@ impl Target {
 /// How it is faulty.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Fault {
-    /// It is gone: connections are refused, calls fail immediately.
+    /// It is down: connections are refused, calls fail immediately.
     Kill,
-    /// It accepts connections and calls and never answers.
+    /// It accepts connections and calls, but never answers.
     Hang,
     /// It answers late.
     Slow,
