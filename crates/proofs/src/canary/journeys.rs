@@ -1,5 +1,5 @@
 //! The journeys of clients that send canaries. They sign up, sign in with right and wrong passwords, work on a project, sign in and post
-//! through platforms, and send requests that no page sends. Each response must have the expected status, which shows that the canaries
+//! through platforms, and send requests that no page sends. Each request must get the expected answer, which shows that the canaries
 //! reached the service. `canary/polling` speaks Socket.IO.
 
 use std::time::Duration;
