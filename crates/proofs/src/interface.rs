@@ -148,7 +148,7 @@ impl Results {
         serde_json::from_str(text).context("failed to parse Schemathesis' results")
     }
 
-    /// Findings count as failures, and so do program errors, a run without requests, and operations or phases that were left out.
+    /// Failures are findings, program errors, a run without requests, and operations or phases that were left out.
     fn outcome(&self, succeeded: bool) -> Outcome {
         let Self { operations: Operations { total, tested }, test_cases, errors, phases } = self;
         let left_out: Vec<&str> = PHASES.into_iter().filter(|name| phases.get(*name).is_none_or(|phase| phase.status == "skip")).collect();

@@ -6,9 +6,9 @@
 //! | [`smoke`], [`browser`], [`interface`] | a user's first minutes, every page, every operation of the API |
 //! | [`roll`], [`version_skew`] | restarts under load, two versions on one database |
 //! | [`fanout`], [`cardinality`] | events across replicas, hostile clients |
-//! | [`exposure`], [`canary`] | what outsiders reach, what operators read |
-//! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, the way to a receiver |
-//! | [`health_matrix`] | what probes, edge and monitoring report under each fault, and the time to recover |
+//! | [`exposure`], [`canary`] | no internal service is public, no operator sees a secret |
+//! | [`drill`], [`panels`], [`notifications`] | alerts fired by real causes, dashboards under the same causes, delivery to receivers |
+//! | [`health_matrix`] | reports of probes, edge and monitoring under each fault, and the time to recover |
 //! | [`reconcile`] | metrics count exactly what clients count |
 //! | [`load`], [`peers`] | load with k6, a comparison with other services |
 //! | [`growth`], [`footprint`] | cost at growing amounts of work, CPU and memory of each process |

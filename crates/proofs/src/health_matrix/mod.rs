@@ -1,8 +1,8 @@
-//! Kills, hangs and slows each dependency and a replica, and compares what the probes, the edge and the monitoring report with the table in
-//! `cells`. Measures the time until all of them report a healthy service again.
+//! Injects the faults kill, hang and slow into each dependency and a replica, and compares the reports of the probes, the edge and the
+//! monitoring with the table in `cells`. Measures the time until the probes and the edge report a healthy service again.
 //!
 //! `cells` has the faults and the expected reports, `observe` reads the actual ones, `judge` compares them, and `document` writes
-//! docs/RELIABILITY.md. That each alert notifies and resolves is proven by `drill`.
+//! docs/RELIABILITY.md. `drill` proves that each alert notifies and resolves.
 
 mod cells;
 mod document;
@@ -29,13 +29,13 @@ use crate::drill::watch;
 
 /// The speed of the monitoring, as in the drills.
 const SPEED: u32 = 30;
-/// Time limit from a fault to the expected reports: above the longest window plus wait of the expected alerts at that speed.
+/// Time limit from a fault to the expected reports: at that speed, longer than the window and the wait of any expected alert.
 const REPORT_LIMIT: Duration = Duration::from_secs(75);
 /// How long the reports must stay as expected: longer than the edge takes to exclude a replica, which is two failed probes.
 const HOLD: Duration = Duration::from_secs(3);
 /// Time limit from the end of a fault until its alerts have resolved, so that they do not count for the next one.
 const QUIET_LIMIT: Duration = Duration::from_mins(2);
-/// How long the counter-proof waits for a report that must not come; the report itself arrives within two seconds.
+/// Time limit of the counter-proof until the wrong report, which normally comes within two seconds.
 const COUNTER_LIMIT: Duration = Duration::from_secs(6);
 
 /// The tools that the proof needs.
@@ -46,7 +46,7 @@ pub const TOOLS: [&Tool; 9] = PROGRAMS;
 pub enum Extent {
     /// All of them; writes docs/RELIABILITY.md when all of them pass.
     Whole,
-    /// A replica that hangs and a Redis that is killed, as `ci` runs it.
+    /// Only the hang of a replica and the kill of Redis: the form that `ci` runs.
     Short,
 }
 
@@ -143,7 +143,7 @@ fn until_normal(observer: &Observer, start: Instant, limit: Duration) -> Result<
     }
 }
 
-/// Restarts a replica with a readiness that depends on Redis, and kills Redis: the comparison must find that it is unready.
+/// Restarts a replica with a readiness that depends on Redis, and kills Redis: the comparison must find the unready replica.
 fn counter_proof(test: &mut TestStack, observer: &Observer) -> Result<Outcome> {
     let cell = CELLS.iter().find(|cell| (cell.target, cell.fault) == (Target::Redis, Fault::Kill)).context("no such cell")?;
     test.stack.end_replica(REPLICA, rustix::process::Signal::TERM)?;
@@ -151,7 +151,7 @@ fn counter_proof(test: &mut TestStack, observer: &Observer) -> Result<Outcome> {
     until_normal(observer, Instant::now(), REPORT_LIMIT)?;
     let mitigation = (cell.drill.inject)(test)?;
     let mut found = Vec::new();
-    let waited = wait_until("the wrong replica is reported", COUNTER_LIMIT, || {
+    let waited = wait_until("the unready replica is found", COUNTER_LIMIT, || {
         found = differences(cell, &observe(test, observer)?);
         Ok(found.iter().any(|difference| difference.contains("503 unready")))
     });

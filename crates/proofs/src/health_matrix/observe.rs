@@ -13,12 +13,12 @@ use super::cells::NOTHING;
 use crate::drill::test_stack::TestStack;
 use crate::drill::watch;
 
-/// How long a probe waits: longer than a healthy replica ever takes, and shorter than the edge waits for a replica to become ready.
+/// Time limit of a probe: longer than any answer of a healthy replica takes, and shorter than the edge's wait for a ready replica.
 const PROBE_LIMIT: Duration = Duration::from_millis(1500);
 /// How long a client waits for the edge.
 const CLIENT_LIMIT: Duration = Duration::from_secs(10);
-/// Number of requests that find out which replicas the edge chooses. Even if it chose at random, the probability that it never chooses one
-/// of three would be 2 in 10,000.
+/// Number of requests that find out which replicas the edge chooses. Even at random, the probability that 24 requests miss one of the three
+/// is 2 in 10,000.
 const DRAWS: usize = 24;
 
 /// The reports of the service itself.
