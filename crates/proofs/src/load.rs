@@ -26,7 +26,7 @@ use rustix::process::Signal;
 pub use profile::Profile;
 pub use summary::{Journeys, Summary};
 
-/// Above the time for removing the data that the load created.
+/// More time than k6 needs to remove the data of the load.
 const GRACE: Duration = Duration::from_secs(90);
 /// Points of a graph in the page: more are indistinguishable, and each costs memory in k6.
 const POINTS: u32 = 300;
@@ -39,7 +39,7 @@ pub struct Plan<'a> {
     pub prometheus: Option<&'a str>,
     /// The script.
     pub profile: Profile,
-    /// How long journeys start.
+    /// How long new journeys start; running ones then finish.
     pub duration: Duration,
     /// Requests per second, instead of the profile's own.
     pub rate: Option<u32>,
@@ -72,7 +72,7 @@ impl Load {
             .args(plan.rate.map(|rate| format!("--env=RATE={rate}")))
             .args([format!("--summary-export={}", plan.summary.display())]);
         if let Some(root) = http::trusted() {
-            // In place of the authorities that the machine trusts.
+            // Replaces the certificate authorities that the machine trusts.
             k6 = k6.env("SSL_CERT_FILE", root);
         }
         if let Some(prometheus) = plan.prometheus {

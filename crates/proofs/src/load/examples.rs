@@ -22,7 +22,7 @@ pub fn all(edge: &str) -> Result<Outcome> {
     for script in &scripts {
         run(edge, script, &[format!("--summary-export={}", before.display())])?;
         if script.ends_with(TWO_RUNS) {
-            // Proves that the comparison is made; so short a run says nothing about speed.
+            // Proves only that the comparison is made: such a short run says nothing about speed.
             run(edge, script, &[format!("--env=BEFORE={}", before.display()), "--env=TOLERANCE=1000".to_owned()])?;
         }
     }

@@ -10,8 +10,9 @@ use devstack::tools::K6;
 
 use super::{Profile, Summary};
 
-/// Checks that a run in which scenarios do nothing fails on the threshold of each of them. Without this threshold it would pass, because k6
-/// passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests. Returns the number of scenarios.
+/// Checks that a run in which scenarios do nothing fails on the threshold `journeys_done` of each such scenario. Without these thresholds,
+/// the run would pass, because k6 passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests.
+/// Returns the number of scenarios.
 pub fn refuses_idle_scenarios(profile: Profile, folder: &Path) -> Result<usize> {
     let counted = empty_run(profile, folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();
@@ -30,7 +31,7 @@ fn empty_run(profile: Profile, folder: &Path, idle: &str) -> Result<Summary> {
     let mut k6 = task(K6.path()?);
     k6.args(["run", "--quiet", "--no-color", "--no-usage-report", "--address", "127.0.0.1:0"])
         .args([format!("--env=PROFILE={}", profile.name()), format!("--env=IDLE={idle}")])
-        // `overload` has no usual rate.
+        // `overload` has no default rate.
         .arg("--env=RATE=1000")
         .arg(format!("--summary-export={}", written.display()))
         .arg(paths::root().join("load/empty.js"));
@@ -49,7 +50,7 @@ mod tests {
 
     #[test]
     fn the_gate_of_every_profile_refuses_idle_scenarios() {
-        // `cargo xtask load --gate` requires k6 and checks this, too; a machine for unit tests may not have it.
+        // `cargo xtask load --gate` requires k6 and checks this, too; a machine for unit tests may not have k6.
         if K6.find().is_some() {
             let folder = tempfile::tempdir().unwrap();
             for profile in Profile::value_variants() {

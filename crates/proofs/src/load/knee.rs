@@ -1,4 +1,4 @@
-//! The knee: the highest rate at which every gate of `peak` held. The script of `peak` prints it; `overload` sends ten times as much.
+//! The knee: the highest rate at which every gate of `peak` held. The script of `peak` prints it; `overload` sends ten times that rate.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ fn report() -> PathBuf {
     paths::proofs().join("load-peak.txt")
 }
 
-/// Keeps and prints the steps of a peak, from k6's log; fails without a knee.
+/// Saves and prints the steps of a peak, from k6's log; fails without a knee.
 pub fn keep(log: &Path) -> Result<Outcome> {
     let log = fs::read_to_string(log).with_context(|| format!("failed to read {}", log.display()))?;
     let steps: Vec<&str> = log.lines().filter(|line| line.starts_with("knee: ") || line.contains("/s: ")).collect();

@@ -43,7 +43,7 @@ impl Profile {
         }
     }
 
-    /// How long it usually lasts.
+    /// Its default duration.
     #[must_use]
     pub fn lasts(self) -> Duration {
         match self {

@@ -121,8 +121,8 @@ fn figures(summary: &Summary) -> String {
     )
 }
 
-/// Reports the result of every scenario; with the gate, also whether every threshold was met. A peak ends by breaking one: it has a knee
-/// instead.
+/// Reports the result of every scenario; with the gate, also whether every threshold was met. A peak raises its rate until a gate breaks:
+/// its result is the knee instead.
 fn judge(report: &mut Report, summary: &Summary, profile: Profile, gate: bool) -> Result<()> {
     for (scenario, journeys) in &summary.journeys {
         let note = format!("{} done, {} failed", journeys.done, journeys.failed);

@@ -1,4 +1,4 @@
-//! The target of a load: a given edge, the stack of `up`, or one started for it. Never a service of third parties.
+//! The target of a load: a given edge, the stack of `up`, or a stack started for the load. Never a service of third parties.
 
 use anyhow::{Context, Result, ensure};
 use devstack::ports::{MAX_REPLICAS, Port, Ports};
@@ -7,11 +7,11 @@ use devstack::tools::require;
 use devstack::{cargo, http, paths};
 use tempfile::TempDir;
 
-/// What may be started for a load.
+/// Which target to use.
 pub struct Choice<'a> {
     /// The edge of a running stack, from [`nearby`].
     pub edge: Option<&'a str>,
-    /// Whether a stack started for it runs the optimised binary.
+    /// Whether a stack started for the load runs the optimised binary.
     pub release: bool,
     /// Whether missing tools of a stack may be installed.
     pub install: bool,
@@ -28,7 +28,7 @@ pub struct Target {
 }
 
 impl Target {
-    /// The given edge, or the stack of `up`, or a new one; also returns which of them.
+    /// Finds the given edge or the stack of `up`, or starts a stack; also returns a note that says which.
     pub fn find(choice: &Choice) -> Result<(Self, String)> {
         if let Some(edge) = choice.edge {
             ensure_up(edge)?;
@@ -37,7 +37,7 @@ impl Target {
         if stack::SLOT.ready_text()?.is_some() {
             let target = Self::at(&fixed_ports(MAX_REPLICAS)?)?;
             ensure_up(&target.edge)?;
-            return Ok((target, "that of `up`, as it was built".to_owned()));
+            return Ok((target, "the stack of `up`, as it was built".to_owned()));
         }
         require(&PROGRAMS, choice.install)?;
         cargo::build(choice.release, choice.install)?;
@@ -51,7 +51,7 @@ impl Target {
             settings: Vec::new(),
         })?;
         let target = Self::at(stack.ports())?;
-        let note = if choice.release { "started for it, optimised" } else { "started for it, not optimised" };
+        let note = if choice.release { "started for the load, optimised" } else { "started for the load, not optimised" };
         Ok((Self { own: Some((stack, folder)), ..target }, note.to_owned()))
     }
 
@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn a_stack_that_is_down_is_named() {
-        // Bound and released: nobody listens there.
+        // Bound and released, so nothing listens there.
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let edge = format!("http://{address}");
         let found = Target::find(&Choice { edge: Some(&edge), release: false, install: false });
