@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 
 use super::receivers::{Notification, Receivers};
 
-/// Groups wait for a second, and only Watchdog repeats within half a minute.
+/// At this speed, groups wait for a second, and only Watchdog repeats within half a minute.
 const SPEED: u32 = 60;
 const LIMIT: Duration = Duration::from_mins(1);
 
@@ -61,7 +61,7 @@ pub fn check() -> Result<Outcome> {
     Ok(Outcome::passed().with_note(format!("{messages} messages: {runbooks} runbooks opened, {dashboards} dashboards exist")))
 }
 
-/// Starts a Prometheus in which every alert fires; returns the expected pairs of receiver and alert.
+/// Starts a Prometheus in which every alert fires; returns the expected pairs of alert and receiver.
 fn raise(receivers: &mut Receivers) -> Result<BTreeSet<(String, String)>> {
     let home = receivers.root().join("prometheus");
     let written: Value = rules::read(&home.join("prometheus.yml"))?;
@@ -126,7 +126,7 @@ fn receivers_of(severity: &str) -> &'static [&'static str] {
     }
 }
 
-/// The links of a message: to the runbook, to a dashboard and, except for programs and the pager, to the page for silences.
+/// The links of a message: to the runbook, to a dashboard and, except in messages to webhooks and `PagerDuty`, to the page for silences.
 fn links_of(notification: &Notification, pages: &BTreeMap<&str, String>) -> Result<Vec<String>> {
     let words = notification.text.split(|c: char| c.is_whitespace() || matches!(c, '<' | '>' | '|'));
     let links: Vec<String> = words.filter(|word| word.starts_with("http")).map(str::to_owned).collect();
@@ -157,6 +157,6 @@ fn open_runbooks(ports: &Ports, links: &BTreeSet<String>, base: &str) -> Result<
         opened += 1;
     }
     let secret = get(&format!("{base}/monitoring/runbooks/site/Caddyfile"))?;
-    ensure!(opened > 0 && secret.status == 404, "{opened} runbooks; another file returned {}", secret.status);
+    ensure!(opened > 0 && secret.status == 404, "{opened} runbooks opened; the Caddyfile returned {}", secret.status);
     Ok(opened)
 }

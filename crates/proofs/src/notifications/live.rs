@@ -1,6 +1,6 @@
 //! Alerts through a running Alertmanager to the simulated Slack, `PagerDuty` and webhook and to the mail sink: routing, inhibition, a
-//! silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are divided, so that minutes pass in a
-//! second.
+//! silence that stops the repetition, and the notification of the resolution. Alertmanager's waits are divided, so that half an hour takes
+//! one second.
 
 use std::time::Duration;
 
@@ -134,7 +134,7 @@ impl Receivers {
             .map(|notification| &notification.key);
         let first = keys.next().context("PagerDuty received no page")?;
         ensure!(keys.all(|key| key == first), "PagerDuty received different keys for one incident");
-        wait_until("the receiver is notified of the target that ServiceDown explained", LIMIT, || {
+        wait_until("the receiver is notified of the TargetDown that ServiceDown inhibited", LIMIT, || {
             Ok(self.received()?.iter().any(|notification| {
                 notification.receiver == "slack" && notification.alert == "TargetDown" && notification.text.contains("backend-2:4002")
             }))
@@ -178,7 +178,7 @@ impl Receivers {
     }
 
     fn send(&self, alerts: &[(&str, Labels)], ends_at: &str) -> Result<()> {
-        // Alertmanager notifies immediately of an alert older than its group wait, before it can know the inhibiting ones.
+        // Alertmanager notifies immediately of an alert older than the group wait, before it has received the inhibiting alerts.
         let now = capture_ok(task("date").args(["--utc", "+%FT%T.%NZ"]))?;
         let starts_at = now.trim().min(ends_at);
         let alert = |(name, labels): &(&str, Labels)| {
