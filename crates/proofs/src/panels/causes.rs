@@ -189,8 +189,8 @@ fn rules(test: &mut TestStack) -> Result<Mitigation> {
     Ok(Box::new(move |test| [many, long, broken].into_iter().try_for_each(|end| end(test))))
 }
 
-/// Writes more than other programs of a machine do: 8 MiB that must reach the disk, sixteen times per second. It writes to the disk of the
-/// checkout, since a temporary folder may be in memory.
+/// Writes more than the other programs of the machine: 8 MiB that must reach the disk, sixteen times per second. It writes to the disk of
+/// the checkout, since a temporary folder may be in memory.
 fn disk_traffic() -> Result<Mitigation> {
     let folder = tempfile::tempdir_in(paths::target())?;
     let file = folder.path().join("written");
@@ -204,7 +204,7 @@ fn disk_traffic() -> Result<Mitigation> {
     Ok(ends((writer, folder)))
 }
 
-/// Makes a replica send more than other programs send over loopback: 180 KB, a hundred times per second.
+/// Makes a replica send more over loopback than the other programs: 180 KB, a hundred times per second.
 fn downloads(test: &TestStack) -> Result<Mitigation> {
     let url = format!("{}/api/openapi.json", test.url(Port::Backend(1))?);
     let downloads = Traffic::start(100, 4, move |client, _| send_and_forget(client, "GET", &url, &[], None));
@@ -222,7 +222,7 @@ fn client_errors(test: &TestStack) -> Result<Mitigation> {
     Ok(ends(wrong))
 }
 
-/// A beacon with one event of each kind that a browser reports of a bad visit.
+/// Beacons with one event of each kind, as a browser sends them after a bad visit.
 fn browser_reports(test: &TestStack) -> Result<Mitigation> {
     let vital = |vital: &str, value: Value| json!({ "kind": "web_vital", "route": "/about", "vital": vital, "value": value });
     let error = |kind: &str| json!({ "kind": "client_error", "type": kind });
@@ -267,7 +267,7 @@ fn server_errors(test: &TestStack) -> Result<Mitigation> {
 }
 
 fn replica_restarted(test: &mut TestStack) -> Result<Mitigation> {
-    // Replica 3, which has been up for long; other causes restart the others.
+    // Replica 3 has been up for long: other causes restart the other replicas.
     test.stack.replace_replica(3, Signal::TERM)?;
     Ok(ends(()))
 }

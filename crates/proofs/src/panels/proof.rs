@@ -61,7 +61,7 @@ enum Moved {
     NotYet,
     /// Seconds from the cause to the movement.
     After(f64),
-    /// The query failed at the last poll.
+    /// A query failed, and no movement was seen.
     Unseen(String),
 }
 
@@ -93,7 +93,7 @@ impl Proof {
         Ok(proof)
     }
 
-    /// Selects the panels of traffic that query the edge's metrics: a proof of half a minute.
+    /// Selects the panels with the cause `traffic` that query the edge's metrics: a proof of half a minute.
     pub fn of_the_edge(speed: u32) -> Result<Self> {
         let mut proof = Self::read(speed, &[Cause::Traffic])?;
         proof.cases.retain(|case| case.queries.iter().any(|query| query.text.contains("caddy_http_")));
@@ -260,7 +260,8 @@ impl Case {
     fn outcome(&self) -> Outcome {
         let cause = self.cause;
         let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
-        let restless = if self.restless == 0 { String::new() } else { format!(", {} times without a cause", self.restless) };
+        let restless =
+            if self.restless == 0 { String::new() } else { format!(", left its baseline {} times without its cause", self.restless) };
         let attempt = if self.attempts < 2 { String::new() } else { format!(", in attempt {}", self.attempts) };
         match &self.moved {
             Moved::After(seconds) if trouble.is_empty() => {

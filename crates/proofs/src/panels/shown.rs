@@ -25,7 +25,7 @@ pub fn values(test: &TestStack, series: &str, label: &str) -> Result<usize> {
     Ok(values.len())
 }
 
-/// Subtracts from each histogram bucket those below it, as a heatmap shows them: Prometheus' buckets are cumulative.
+/// Subtracts from each bucket of a histogram the one below it: Prometheus' buckets are cumulative, and a heatmap shows each bucket alone.
 pub fn per_bucket(buckets: &Shown) -> Result<Shown> {
     let mut histograms: BTreeMap<String, Vec<(f64, &String)>> = BTreeMap::new();
     for series in buckets.keys() {
