@@ -28,7 +28,7 @@ pub fn value(prometheus: &str, text: &str) -> Result<Option<f64>> {
     Ok(number(result))
 }
 
-/// The value of a result, unless it is not a number.
+/// The value of a result, if it is a finite number.
 fn number(result: &Value) -> Option<f64> {
     result["value"][1].as_str()?.parse::<f64>().ok().filter(|number| number.is_finite())
 }

@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_ratios_too() {
+    fn a_size_is_judged_as_a_share_of_its_limit() {
         let mut results = Results::default();
         results.add_size(Name::Vitrine, Size::IdleMemory, 25.0);
         results.add_size(Name::Fastify, Size::IdleMemory, 95.0);

@@ -160,7 +160,7 @@ fn used(before: u64, after: u64) -> f64 {
     after.saturating_sub(before) as f64
 }
 
-/// Share of a core that an idle service uses.
+/// CPU that an idle service uses, in percent of a core.
 fn idle_percent(running: &Running) -> Result<f64> {
     let (start, before) = (Instant::now(), cpu_ticks(running.pid()));
     rest(IDLE)?;

@@ -89,7 +89,7 @@ pub struct Target {
     pub stores: Stores,
 }
 
-/// A running service; it stops when this is dropped.
+/// A running service; dropping it stops the service.
 pub struct Running {
     process: Process,
     /// The service's base URL.
@@ -110,7 +110,7 @@ impl Running {
 }
 
 impl Target {
-    /// Starts it on one core. Waits until it responds to a request that needs its stores or, for bare axum, to `/health`.
+    /// Starts the service on one core. Waits until it responds to a request that needs its stores or, for bare axum, to `/health`.
     pub fn start(&self, core: u32, token: &str, logs: &Path) -> Result<Running> {
         let [port] = ports::free(1)?[..] else { bail!("no free port") };
         let (program, arguments) = &self.program;
