@@ -31,7 +31,7 @@ pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SOCKET_IO_CLIENT];
 const CLIENTS: usize = 8;
 /// Maximum number of attempts at a request under the same key.
 const TRIES: usize = 20;
-/// Pause after a request without a response, or whose first attempt is still running.
+/// Pause after a request that got no response, or whose first attempt is still running.
 const NAP: Duration = Duration::from_millis(50);
 /// Number of clients that read a log during the proof.
 const READERS: u64 = 9;
@@ -86,7 +86,7 @@ pub(crate) struct Load {
     pub(crate) answered: usize,
     /// Descriptions of the failed requests.
     pub(crate) failures: Vec<String>,
-    /// How many of the failures had no response at all.
+    /// Number of failed requests without any response.
     unanswered: usize,
 }
 

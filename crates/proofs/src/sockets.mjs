@@ -1,5 +1,5 @@
-// The clients of the proofs: many clients in one process, so that one clock times the sending and every receipt. Only the clients
-// of `idle` do not use the official Socket.IO library.
+// The clients of the proofs: many clients in one process, so that one clock times the sending and every receipt. All of them use the
+// official Socket.IO library, except the clients of `idle`.
 // Reads commands from stdin, one JSON object per line, and writes one JSON line per command.
 // The module of each proof sends the commands, through sockets.rs, and checks the results.
 import { createRequire } from 'node:module';
@@ -33,7 +33,7 @@ async function ask(socket, event, payload) {
 /** The number of retries. */
 let busy = 0;
 let sockets = [];
-/** By version of the project: how often each client received it, and when. */
+/** For each version of the project: the client and the time of every receipt. */
 const receiptsOf = new Map();
 
 /** Connects clients and subscribes each to the project. */
@@ -74,7 +74,7 @@ async function round({ replica, token, project, events, limit }) {
     });
     if (answer.status !== 200) throw new Error(`PATCH: ${answer.status} ${await answer.text()}`);
     etag = answer.headers.get('etag');
-    // The next change waits for the receipt of this one: the measurement is of single broadcasts, not of a queue of them.
+    // The next change waits for the receipt of this one: this measures single broadcasts, not a queue of them.
     await until('', limit, () => receiptsOf.get(version).length >= sockets.length);
   }
   const latencies = [];
@@ -150,7 +150,7 @@ async function idle({ url, token, clients, project }) {
 }
 
 let readers = [];
-/** How clients reconnect: as soon as is useful for a proof, or with the library's default delays. */
+/** The reconnection delays of clients: short ones for a proof, or the library's defaults. */
 const PACES = { hasty: { reconnectionDelay: 200, reconnectionDelayMax: 500 }, usual: {} };
 
 /** Connects clients that read the log of an environment, and that resume at their position after a reconnection. */

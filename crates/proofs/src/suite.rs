@@ -22,14 +22,14 @@ const FOR_CHECKS: [&Tool; 3] = [&PROMTOOL, &AMTOOL, &CADDY];
 /// Optional tools of the tests; installed on demand only.
 const OPTIONAL: [&Tool; 2] = [&OIDC_PROVIDER, &SOCKET_IO_CLIENT];
 
-/// An optional dependency of tests, announced by an environment variable; without the variable those tests do not run.
+/// An optional dependency of tests, given by an environment variable. Without the variable, the tests that need it do not run.
 struct Extra {
     /// The name of the dependency's step in the report.
     step: &'static str,
     tool: &'static Tool,
     /// The variable with the dependency's location: a program's path, or the folder `node_modules` of a library.
     variable: &'static str,
-    /// Printed where it is missing.
+    /// Printed if the dependency is missing.
     skipped: &'static str,
 }
 
@@ -168,7 +168,7 @@ fn rust(args: &[String], given: &Given) -> Result<Outcome> {
     })
 }
 
-/// Cargo finds its subcommands on PATH, but nextest may be elsewhere. Its folder is appended, so that no other cargo in it is used.
+/// Cargo finds its subcommands on PATH, but nextest may be elsewhere. Its folder comes last, so that a cargo in it is not used.
 fn path_with_nextest() -> Result<OsString> {
     let nextest = NEXTEST.path()?;
     let path = env::var_os("PATH").unwrap_or_default();

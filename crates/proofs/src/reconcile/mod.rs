@@ -1,8 +1,8 @@
-//! Compares what clients counted with Prometheus' sums over all replicas, exactly: requests by route and status, sockets, messages, and
+//! Checks that the counts of clients equal Prometheus' sums over all replicas exactly: requests by route and status, sockets, messages, and
 //! cache look-ups, while replicas are replaced one after the other.
 //!
 //! `counts` holds and compares counts, `requests` and `talkers` are the clients, and `sums` reads Prometheus. `load` sends load without
-//! exact counts; `roll` proves what a restart costs clients.
+//! exact counts; `roll` proves the effects of a restart on clients.
 
 mod counts;
 mod requests;
@@ -79,7 +79,7 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
     report.step("one request that no client counted is found", || counter_proof(&stack, &counted))
 }
 
-/// Runs the clients while replicas are replaced; returns what they counted.
+/// Runs the clients while replicas are replaced; returns the clients' counts.
 fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     let edge = stack.edge()?;
     let mut talkers = Talkers::connect(&edge)?;
@@ -87,7 +87,7 @@ fn drive(stack: &mut Stack, replaced: u16) -> Result<Counts> {
     let requests = Requests::start(&edge)?;
     std::thread::sleep(CALM);
     let rolled = (1..=replaced).try_for_each(|number| {
-        // The talkers are silent while a replica stops: only the clients would count a message after its last scrape.
+        // The talkers are silent while a replica stops: Prometheus would miss a message after the last scrape of the replica.
         let status = stack.replace_replica(number, Signal::TERM)?;
         ensure!(status.success(), "backend-{number} exited with {status}");
         talkers.talk()

@@ -76,7 +76,7 @@ impl Counting {
         self.send(&request).map(drop)
     }
 
-    /// What it has counted.
+    /// Its counts.
     pub fn into_counts(self) -> Counts {
         self.counts
     }
@@ -142,7 +142,7 @@ impl Requests {
         Ok(Self { clients: clients.into_iter().map(run).collect(), over })
     }
 
-    /// Stops the clients and returns what they counted. Fails if any of them received an unexpected response or none.
+    /// Stops the clients and returns their counts. Fails if any of them received an unexpected response or none.
     pub fn stop(self) -> Result<Counts> {
         self.over.store(true, Ordering::Relaxed);
         let mut counts = Counts::default();

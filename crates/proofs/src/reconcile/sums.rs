@@ -1,5 +1,5 @@
 //! Prometheus' sums over all processes of all replicas. A counter restarts at 0 with its process, and `increase()` extrapolates, so neither
-//! gives an exact sum. This adds the values of the last scrape of each process instead.
+//! gives an exact sum. This module adds the values of the last scrape of each process instead.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -38,7 +38,7 @@ pub fn processes(stack: &Stack) -> Result<Vec<ReplicaProcess>> {
     Ok(last.into_iter().map(|((instance, _), last_scrape)| ReplicaProcess { instance, last_scrape }).collect())
 }
 
-/// The sums of everything that clients count, too.
+/// The sums of the series that clients count, too.
 pub fn read(stack: &Stack) -> Result<Counts> {
     let mut counts = Counts::default();
     for process in processes(stack)? {

@@ -18,8 +18,8 @@ use crate::users::sign_up;
 const READERS: u64 = 30;
 /// The close code "going away" (RFC 6455, section 7.4.1).
 const GOING_AWAY: &str = "1001";
-/// How much longer than the edge's downtime a client may be disconnected: for its first reconnection delay and, if the first attempt came
-/// too early, for its second delay.
+/// Longest disconnection of a client beyond the edge's downtime. It covers the first reconnection delay and, if the first attempt came too
+/// early, the second one.
 const RETURN_LIMIT: Duration = Duration::from_secs(5);
 /// Minimum time between the first and the last reconnection; the official client spreads its first attempt over a second.
 const MIN_SPREAD_MS: f64 = 300.0;

@@ -19,7 +19,7 @@ use crate::drill::{run, schedule};
 use crate::exposure;
 use crate::panels::Proof;
 
-/// The monitoring's intervals and waits are divided by this.
+/// The speed of the monitoring: its intervals and waits are divided by this number.
 const SPEED: u32 = 30;
 /// Time limit from a response to its log line.
 const LOG_LIMIT: Duration = Duration::from_secs(10);
@@ -107,7 +107,7 @@ fn unlogged(test: &TestStack) -> Result<Outcome> {
     let (query, agent) = (paths::random_password()?, paths::random_password()?);
     let headers = [("host", "elsewhere.example"), ("user-agent", agent.as_str())];
     send("GET", &format!("{edge}/version?token={query}"), &headers, None)?;
-    // Later requests are logged later.
+    // Once the log contains this later request, it also contains every line about the one above.
     let id = get(&format!("{edge}/version"))?.header("x-request-id").to_owned();
     let file = test.folder().join("logs/caddy.log");
     wait_until("the edge has logged a request", LOG_LIMIT, || Ok(fs::read_to_string(&file)?.contains(&id)))?;
