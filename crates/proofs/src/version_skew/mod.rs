@@ -27,7 +27,7 @@ use crate::users::{create_project, sign_up};
 
 /// The tools that the proof needs.
 pub const PROGRAMS: [&Tool; 3] = [&INITDB, &REDIS, &CADDY];
-/// Above the time of five attempts of a job, which a busy machine may need.
+/// Longer than the five attempts that a job may need on a busy machine.
 const OPERATION_LIMIT: Duration = Duration::from_mins(1);
 /// Number of environments that are started and stopped while both versions run, so that each version runs jobs of the other.
 const ENVIRONMENTS: usize = 6;
@@ -89,7 +89,7 @@ struct Skew {
 }
 
 impl Skew {
-    /// Replaces replicas by those of a version under load, and uses the service afterwards. No request may fail.
+    /// Under load, replaces replicas with replicas of the given versions and then runs environments. No request may fail.
     fn under_load(&mut self, replaced: &[(u16, Version)]) -> Result<Outcome> {
         let (edge, token) = (self.stack.edge()?, self.token.clone());
         let loads = under_load(&edge, &token, || {
@@ -132,7 +132,7 @@ fn without_failures(loads: &[Load]) -> Result<usize> {
     Ok(answered)
 }
 
-/// Waits until the edge has chosen every replica, and with them both versions.
+/// Waits until the edge has chosen every replica.
 fn all_are_chosen(edge: &str) -> Result<()> {
     let mut chosen = BTreeSet::new();
     wait_until("the edge chooses every replica", OPERATION_LIMIT, || {

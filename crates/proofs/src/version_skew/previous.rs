@@ -1,4 +1,4 @@
-//! Finds the earlier version and builds it in a folder of its own: `target/proofs/version-skew/`. A binary is kept by its commit.
+//! Finds the earlier version and builds it in a folder of its own: `target/proofs/version-skew/`. Each commit's binaries are kept there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use devstack::cargo;
 use devstack::paths;
 use devstack::process::{capture_ok, run, task};
 
-/// The programs that a stack starts, and that a build leaves.
+/// The programs that a stack starts and that a build must produce.
 const PROGRAMS: [&str; 2] = ["vitrine", "provider-sim"];
 
 /// The version that the current one replaces.
@@ -44,7 +44,7 @@ impl Previous {
         format!("{}: {}", &self.commit[..12], self.is)
     }
 
-    /// Builds it, unless its binary is there.
+    /// Builds it, unless an earlier run has built it.
     pub fn build(&self) -> Result<Build> {
         let folder = paths::proofs().join("version-skew");
         let kept = folder.join(&self.commit);
