@@ -33,7 +33,7 @@ impl Account {
         let email = email.map_or_else(|| format!("{name}@example.com"), |email| email.trim().to_owned());
         let has_form = email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         if !has_form || email.len() > LONGEST_EMAIL || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
-            return Err("email must be an address such as ada@example.com");
+            return Err("email must be an address of at most 254 bytes, such as ada@example.com");
         }
         Ok(Self { name, email })
     }

@@ -12,8 +12,7 @@
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
 //!
-//! All state is in memory and is lost when the simulator stops. Of Vitrine, the simulator knows only the callback URL and the client's
-//! credentials.
+//! All state is in memory and is lost when the simulator stops. The simulator knows only Vitrine's callback URL and client credentials.
 
 mod account;
 mod body;

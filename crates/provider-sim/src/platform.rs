@@ -69,7 +69,7 @@ impl Platform {
         }
     }
 
-    /// The supported scopes. It refuses any other with `invalid_scope`.
+    /// The supported scopes. The platform refuses any other with `invalid_scope`.
     pub(crate) const fn scopes(self) -> &'static [&'static str] {
         match self {
             Self::Github => &["read:user", "user", "user:email", "read:org", "repo", "public_repo"],

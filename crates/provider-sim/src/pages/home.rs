@@ -80,7 +80,7 @@ fn text(value: &Value) -> String {
 }
 
 const INTRODUCTION: &str = r#"<h1>Simulated platforms</h1>
-<p>This program simulates six platforms for Vitrine, so that sign-in and posts can be tested and broken without external services.
+<p>This program simulates six platforms for Vitrine, so that sign-in and posts can be tested, and made to fail, without external services.
 Any account that you name exists, posts are published nowhere else, and everything is lost when the program stops. It also simulates
 Slack, PagerDuty and a webhook, to which alerts are sent.</p>
 <p class="quiet">To make something go wrong: <code>PUT /knobs/{name}</code>; to end it: <code>DELETE /knobs</code>.

@@ -1,4 +1,4 @@
-//! The HTML pages. [`escape`] every value from a request before it becomes part of one.
+//! The HTML pages. Use [`escape`] for every value from a request before it becomes part of a page.
 
 mod consent;
 mod home;

@@ -30,9 +30,9 @@ struct NewPost {
     commentary: String,
     #[expect(dead_code, reason = "deserializing it checks its presence and value")]
     visibility: Visibility,
-    #[expect(dead_code, reason = "as visibility")]
+    #[expect(dead_code, reason = "the same as for `visibility`")]
     distribution: Distribution,
-    #[expect(dead_code, reason = "as visibility")]
+    #[expect(dead_code, reason = "the same as for `visibility`")]
     lifecycle_state: LifecycleState,
 }
 
@@ -46,7 +46,7 @@ enum Visibility {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Distribution {
-    #[expect(dead_code, reason = "as visibility")]
+    #[expect(dead_code, reason = "the same as for `visibility`")]
     feed_distribution: FeedDistribution,
 }
 

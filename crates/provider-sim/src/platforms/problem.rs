@@ -30,8 +30,8 @@ impl Problem {
 
     /// The token is invalid.
     pub fn invalid_token(platform: Platform) -> Self {
-        Self::new(platform, StatusCode::UNAUTHORIZED, "the access token is unknown, revoked or has expired")
-            .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or has expired""#)
+        Self::new(platform, StatusCode::UNAUTHORIZED, "the access token is unknown, revoked or expired")
+            .challenge(r#", error="invalid_token", error_description="the access token is unknown, revoked or expired""#)
     }
 
     /// The token has none of the scopes in `any`, one of which is required. The challenge names the first.

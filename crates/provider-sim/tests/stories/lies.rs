@@ -31,7 +31,7 @@ impl Stage {
         token.claims(&verifier, &Nonce::new("the-nonce".to_owned())).map(|_| ())
     }
 
-    /// The names of the differences in header and claims, times excluded, between the true ID token and the lie; and the lie's tokens.
+    /// The names of the header fields and claims, except times, that differ between the true and the false ID token; and the false tokens.
     async fn differences(&self, lie: &str) -> (Vec<String>, Tokens) {
         let request = AuthorizationRequest::of(Platform::Google);
         self.turn(Platform::Google, json!({})).await;
