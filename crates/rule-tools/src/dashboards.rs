@@ -1,7 +1,7 @@
 //! Grafana's dashboards: JSON in `monitoring/grafana/dashboards`, which Node.js generates from `monitoring/grafana/src`. It is committed
 //! because Grafana reads these files. This module generates, compares and reads them. The sources in `src` define the contents,
 //! `tests/contract/` checks them against the requirements, and `panels` proves that panels show real events. `dashboards/model` has the
-//! fields that their queries need, `dashboards/variables` resolves the variables.
+//! fields that the queries need, `dashboards/variables` resolves the variables.
 
 mod model;
 mod variables;

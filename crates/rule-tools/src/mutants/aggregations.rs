@@ -18,7 +18,7 @@ fn others(aggregation: &str) -> Option<&'static [&'static str]> {
         "sum" | "avg" | "min" => Some(&["max"]),
         "max" => Some(&["min"]),
         "count" => Some(&["sum"]),
-        // Is used only to test for existence, and every other aggregation would give the same answer.
+        // The rules use `group` only to test for existence, and every other aggregation would give the same answer.
         "group" => Some(&[]),
         _ => None,
     }

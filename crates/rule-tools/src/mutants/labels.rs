@@ -1,4 +1,4 @@
-//! Removes grouping and matching labels: all of them, and each one.
+//! Removes grouping and matching labels: all of a list at once, and each one alone.
 
 use super::edit::Edit;
 use super::tokens::{Kind, Token};

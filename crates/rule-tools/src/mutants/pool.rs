@@ -1,4 +1,4 @@
-//! Processes many items, at most two at a time: the work waits for external programs, and other people use this machine, too.
+//! Processes many items, at most two at a time: each item runs external programs, and other work on the machine needs CPU time, too.
 
 use std::num::NonZero;
 use std::sync::atomic::{AtomicUsize, Ordering};

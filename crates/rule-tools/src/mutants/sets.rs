@@ -1,4 +1,4 @@
-//! Replaces `and`, `or` and `unless` with one another.
+//! Replaces `and` with `or` and `unless`, and each of these two with `and`.
 
 use super::edit::Edit;
 use super::tokens::Token;
@@ -18,7 +18,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn set_operators_are_replaced_with_one_another() {
+    fn set_operators_are_replaced() {
         assert_eq!(mutated(edits, "a and on () b"), ["a or on () b", "a unless on () b"]);
         assert_eq!(mutated(edits, "a or b"), ["a and b"]);
         assert_eq!(mutated(edits, "a unless b"), ["a and b"]);
