@@ -53,7 +53,7 @@ const PANIC: Labels = &[("severity", "critical"), ("component", "runtime"), ("in
 const MEMORY: Labels = &[("severity", "warning"), ("component", "runtime"), ("instance", "backend-3:4003"), ("job", "backend")];
 
 impl Receivers {
-    /// Every receiver gets the alerts of its severity with the runbook's link; alerts that a critical one explains are inhibited.
+    /// Every receiver gets the alerts of its severity with the runbook's link; alerts that follow from a critical one are inhibited.
     fn alerts_reach_their_receivers(&self) -> Result<()> {
         self.raise(&[
             ("Watchdog", &[("severity", "none"), ("component", "monitoring")]),
@@ -61,7 +61,7 @@ impl Receivers {
             ("TargetDown", ITS_TARGET),
             ("TargetDown", &[("severity", "warning"), ("component", "monitoring"), ("instance", "redis-exporter:9121"), ("job", "redis")]),
             ("ReplicaNotReady", &[("severity", "warning"), ("component", "backend"), ("instance", "backend-3:4003"), ("job", "backend")]),
-            // One replica's failures explain nothing about another replica.
+            // An alert about one replica must not inhibit an alert about another.
             ("PanicDetected", PANIC),
             ("HighMemoryUsage", MEMORY),
             ("VerySlowDatabaseQueries", VERY_SLOW),
@@ -141,7 +141,7 @@ impl Receivers {
         })
     }
 
-    /// Only one alert notifies, although others follow from it.
+    /// If no replica is left, only `AllReplicasDown` notifies, because it inhibits the alerts that follow from it.
     fn with_no_replica_left(&self) -> Result<()> {
         self.clear()?;
         let replica: Labels = &[("severity", "critical"), ("component", "backend"), ("instance", "backend-1:4001"), ("job", "backend")];

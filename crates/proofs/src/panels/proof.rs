@@ -224,7 +224,7 @@ impl Case {
                     let baseline = Baseline::of(&quiet, times).restless(self.restless).of_alerts(&alerts);
                     query.baseline = Some(if query.is_of_buckets { baseline.in_shades() } else { baseline });
                 }
-                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
             }
         }
     }
@@ -232,8 +232,8 @@ impl Case {
     /// The problem with the panel's data at a time, if any.
     fn trouble(&self, test: &TestStack, to: f64, step: Duration) -> Option<String> {
         self.queries.iter().find_map(|query| match query.query_range(test, to - SHOWN.as_secs_f64(), to, step) {
-            Ok(shown) => shown.is_empty().then(|| format!("{} is empty", query.name)),
-            Err(error) => Some(format!("{}: {error:#}", query.name)),
+            Ok(shown) => shown.is_empty().then(|| format!("query {} is empty", query.name)),
+            Err(error) => Some(format!("query {}: {error:#}", query.name)),
         })
     }
 
@@ -248,7 +248,7 @@ impl Case {
                         return;
                     }
                 }
-                Err(error) => self.moved = Moved::Unseen(format!("{}: {error:#}", query.name)),
+                Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
             }
         }
     }
@@ -259,7 +259,7 @@ impl Case {
 
     fn outcome(&self) -> Outcome {
         let cause = self.cause;
-        let trouble = self.trouble.as_ref().map(|trouble| format!("; under load {trouble}")).unwrap_or_default();
+        let trouble = self.trouble.as_ref().map(|trouble| format!("; under load: {trouble}")).unwrap_or_default();
         let restless =
             if self.restless == 0 { String::new() } else { format!(", left its baseline {} times without its cause", self.restless) };
         let attempt = if self.attempts < 2 { String::new() } else { format!(", in attempt {}", self.attempts) };
