@@ -24,7 +24,7 @@ pub const PROGRAMS: [&Tool; 4] = [&INITDB, &REDIS, &CADDY, &SCHEMATHESIS];
 pub const FEW: u32 = 10;
 /// The required phases: single requests at the limits of the description, random requests, and chains.
 const PHASES: [&str; 3] = ["coverage", "fuzzing", "stateful"];
-/// Disables limits that a client would have to wait for, and random failures.
+/// Raises a limit that clients would have to wait for, and disables random failures.
 const SETTINGS: [(&str, &str); 2] = [("BEACONS_PER_MINUTE", "100000"), ("SIM_FAILURE_RATE", "0")];
 
 /// The generated requests.

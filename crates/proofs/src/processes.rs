@@ -21,7 +21,7 @@ pub fn descendants(root: u32) -> Result<BTreeMap<u32, String>> {
     Ok(among(root, entries.flatten().filter_map(read).collect()))
 }
 
-/// Reads `123 (name) S 1 …`; the name may contain blanks and brackets.
+/// Reads `123 (name) S 1 …`; the name may contain spaces and parentheses.
 fn parse(stat: &str) -> Option<Process> {
     let (before, after) = stat.rsplit_once(')')?;
     let (_, name) = before.split_once('(')?;

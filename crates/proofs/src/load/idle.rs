@@ -16,7 +16,7 @@ use super::{Profile, Summary};
 pub fn refuses_idle_scenarios(profile: Profile, folder: &Path) -> Result<usize> {
     let counted = empty_run(profile, folder, "")?;
     let scenarios: Vec<String> = counted.journeys.keys().cloned().collect();
-    ensure!(!scenarios.is_empty(), "the gate names no scenario");
+    ensure!(!scenarios.is_empty(), "the thresholds name no scenario");
     let idle = empty_run(profile, folder, &scenarios.join(","))?;
     for scenario in &scenarios {
         let threshold = format!("journeys_done{{scenario:{scenario}}}: count>0");

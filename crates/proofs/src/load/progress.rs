@@ -47,7 +47,7 @@ impl<'a> Progress<'a> {
                 line
             }
             // The run continues: its result does not depend on Prometheus.
-            Err(error) => format!("no progress: {error:#}"),
+            Err(error) => format!("failed to read the progress: {error:#}"),
         };
         eprintln!("{line}");
     }

@@ -19,7 +19,7 @@ impl Counts {
         self.add(format!("requests {method} {route} {status}"), count);
     }
 
-    /// Adds look-ups in a cache, found or not.
+    /// Adds look-ups in a cache: hits and misses.
     pub fn lookups(&mut self, cache: &str, count: u64) {
         self.add(format!("look-ups {cache}"), count);
     }
@@ -29,7 +29,7 @@ impl Counts {
         self.add(format!("sockets {transport}"), count);
     }
 
-    /// Adds events; `direction` is that of the server.
+    /// Adds events; `direction` is seen from the server.
     pub fn messages(&mut self, direction: &str, event: &str, count: u64) {
         self.add(format!("messages {direction} {event}"), count);
     }

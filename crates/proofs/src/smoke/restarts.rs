@@ -29,7 +29,7 @@ pub fn all(ports: &Ports) -> Result<Outcome> {
     Ok(Outcome::passed())
 }
 
-/// Whether a replica finds all of its dependencies up, and answers a request that needs both stores.
+/// Whether a replica reports that all of its dependencies are up, and answers a request that reads from the stores.
 fn has_recovered(replica: &str) -> bool {
     let readiness = get(&format!("{replica}/health/ready")).and_then(|answer| answer.json());
     readiness.is_ok_and(|readiness| readiness["status"] == "ready") && is_ok(&format!("{replica}/api/showcase"))
