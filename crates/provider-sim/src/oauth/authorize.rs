@@ -123,7 +123,7 @@ impl AuthorizationRequest {
             return Err(refuse("invalid_request", "code_challenge must be a SHA-256 in base64url"));
         }
         let scopes = scopes::read(provider.platform, parameters.get("scope").unwrap_or_default())
-            .map_err(|_| refuse("invalid_scope", "scope contains one that the platform does not support"))?;
+            .map_err(|_| refuse("invalid_scope", "the platform does not support one of the scopes"))?;
         Ok(Self { scopes, challenge: challenge.to_owned(), nonce: parameters.get("nonce").map(str::to_owned), state })
     }
 }

@@ -83,7 +83,7 @@ fn redeem(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError> 
 fn refresh(provider: &Provider, form: &Parameters) -> Result<Issued, OAuthError> {
     let token = form.require("refresh_token")?;
     let requested = form.get("scope").map(|text| scopes::read(provider.platform, text)).transpose();
-    let requested = requested.map_err(|word| OAuthError::InvalidScope(format!("{word} is unknown")))?;
+    let requested = requested.map_err(|word| OAuthError::InvalidScope(format!("the platform does not support the scope {word}")))?;
     let mut state = provider.state();
     let lifetime = Duration::from_secs(state.knobs.token_s);
     let refreshed = state.grants.refresh(token, requested, lifetime, Instant::now());
