@@ -1,4 +1,4 @@
-//! Finds the mutants of a rule file that its tests detect. A mutant runs only against the tests of its own rule, with the recorded series
+//! Finds out which mutants of a rule file its tests detect. A mutant runs only against the tests of its own rule, with the recorded series
 //! that it may need. A test belongs to an alert if it names the alert, unless it expects only alerts with other labels. It belongs to a
 //! recorded series if it queries the series.
 
@@ -18,7 +18,7 @@ use super::{equivalent, pool};
 use crate::checks::tool;
 use crate::rules::{Expected, Rule, RuleFile, Test, TestFile, mentions, read};
 
-/// A rule, a change of it (or none), and the files that test it.
+/// A rule with one change or none, and the rules and tests that promtool runs for it.
 struct Case {
     rule: String,
     change: Option<String>,
@@ -35,24 +35,24 @@ pub fn run(prometheus: &Path, name: &str) -> Result<Outcome> {
     let folder = paths::temporary("mutants")?;
     are_valid(folder.path(), &cases)?;
     let numbered: Vec<(usize, &Case)> = cases.iter().enumerate().collect();
-    let unnoticed = pool::each(&numbered, |(number, case)| passes(&folder.path().join(number.to_string()), case))?;
+    let undetected = pool::each(&numbered, |(number, case)| passes(&folder.path().join(number.to_string()), case))?;
 
     let mut survivors = Vec::new();
-    let mut noticed = 0;
-    for (case, unnoticed) in cases.iter().zip(unnoticed) {
+    let mut detected = 0;
+    for (case, undetected) in cases.iter().zip(undetected) {
         match &case.change {
-            None => ensure!(unnoticed, "the tests of {} fail without any change", case.rule),
-            Some(change) if unnoticed => survivors.push((case.rule.clone(), change.clone())),
-            Some(_) => noticed += 1,
+            None => ensure!(undetected, "the tests of {} fail without any change", case.rule),
+            Some(change) if undetected => survivors.push((case.rule.clone(), change.clone())),
+            Some(_) => detected += 1,
         }
     }
-    Ok(judge(name, noticed, survivors, &equivalent::of(prometheus, name)?))
+    Ok(judge(name, detected, survivors, &equivalent::of(prometheus, name)?))
 }
 
 /// Mutants as pairs of a rule and a change.
 type Mutants = Vec<(String, String)>;
 
-fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> Outcome {
+fn judge(name: &str, detected: u64, survivors: Mutants, equivalent: &Mutants) -> Outcome {
     let wrong: Vec<_> = equivalent.iter().filter(|listed| !survivors.contains(listed)).collect();
     for (rule, change) in &wrong {
         println!("{name}: {rule}: equivalent.yml lists {change}, which does not exist or is detected by a test");
@@ -62,8 +62,8 @@ fn judge(name: &str, noticed: u64, survivors: Mutants, equivalent: &Mutants) -> 
         println!("{name}: {rule}: no test detects {change}");
     }
     let failed = (alive.len() + wrong.len()) as u64;
-    let note = format!("{noticed} noticed, {} equivalent, {} unnoticed", listed.len(), alive.len());
-    Outcome { passed: noticed + listed.len() as u64, failed, note, ..Outcome::default() }
+    let note = format!("{detected} detected, {} equivalent, {} undetected", listed.len(), alive.len());
+    Outcome { passed: detected + listed.len() as u64, failed, note, ..Outcome::default() }
 }
 
 /// Each rule unchanged, and each of its mutants.
@@ -110,7 +110,7 @@ fn narrow(file: &str, tests: &TestFile, rule: &Rule) -> TestFile {
     tests
 }
 
-/// Removes a test's expectations about alerts with the same name but other labels; returns whether anything else is expected.
+/// Removes a test's expectations about alerts with the same name but other labels; returns whether the test still concerns the rule.
 fn of_labels(test: &mut Test, rule: &Rule) -> bool {
     let is_of = |alert: &Expected| rule.raises(alert);
     let (mut own, mut others) = (false, false);
@@ -197,7 +197,7 @@ mod tests {
         let outcome = judge("g", 7, mutants(["A", "B"]), &mutants(["A", "C"]));
         assert_eq!(
             outcome,
-            Outcome { passed: 8, failed: 2, note: "7 noticed, 1 equivalent, 1 unnoticed".to_owned(), ..Outcome::default() }
+            Outcome { passed: 8, failed: 2, note: "7 detected, 1 equivalent, 1 undetected".to_owned(), ..Outcome::default() }
         );
     }
 }

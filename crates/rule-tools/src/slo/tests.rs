@@ -111,7 +111,7 @@ fn of_burn(spec: &Spec, burn: &Burn) -> Test {
         exp_annotations: without_places(burn.annotations(slo, &format!("{}%", number(100.0 * ABOVE * burn.limit(slo))))),
     });
     Test {
-        name: format!("{} times as fast over {} and {}", burn.factor, burn.long, burn.short),
+        name: format!("a burn rate of {} over {} and {}", burn.factor, burn.long, burn.short),
         interval: "1m".to_owned(),
         external_labels: Texts::new(),
         input_series: input.collect(),
