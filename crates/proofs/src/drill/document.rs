@@ -67,9 +67,8 @@ fn text(rules: &[Value], speed: u32, drilled: &[Drilled]) -> String {
     );
     text.extend(rows(rules, drilled));
     text.push_str(
-        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires. Its receiver was notified repeatedly, but not while Alertmanager was frozen,\n\
-         and again afterwards. A Prometheus without an Alertmanager (`no_alertmanager`) cannot notify anybody; the missing\n\
-         Watchdog notifications reveal it.\n",
+        "\n[Watchdog](../monitoring/runbooks/Watchdog.md) always fires: its receiver was notified repeatedly, except while Alertmanager was frozen.\n\
+         A Prometheus without an Alertmanager (`no_alertmanager`) cannot notify anybody; the missing Watchdog notifications reveal it.\n",
     );
     text
 }
