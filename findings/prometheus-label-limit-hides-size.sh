@@ -5,8 +5,7 @@
 #   scrape. The documentation says that a scrape which exceeds either limit "will be treated as failed", in the same words.
 # Actual: both targets expose 21 samples. Over `sample_limit: 20` the series report 21 and 21, so an alert can name the size as the cause.
 #   Over `label_limit: 5`, which only the first sample exceeds (7 labels with its name, `job` and `instance`; the others have 4),
-#   they stop at that sample: nothing after it is counted, and 0 is reported as left after relabelling. So an alert that finds dropped
-#   scrapes by their size misses this limit.
+#   counting stops at that sample: the series report 1 and 0. So an alert that finds dropped scrapes by their size misses this limit.
 # Source: https://prometheus.io/docs/concepts/jobs_instances/#automatically-generated-labels-and-time-series and
 #   https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
 # Needs the package prometheus; installs it if it is missing and the script runs as root.

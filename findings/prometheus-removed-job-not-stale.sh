@@ -1,5 +1,5 @@
 #!/bin/sh
-# Prometheus (Debian package prometheus, 2.42): if a reload removes a job, its series are not marked stale; if it removes a target, they are.
+# Prometheus (Debian package prometheus, 2.42): a reload marks the series of a removed target stale, but not those of a removed job.
 #
 # Expected: when a scrape target is removed, its series end soon after, however it was removed. The documentation says that if "a target is
 #   removed, its previously returned time series will be marked as stale soon afterward".
