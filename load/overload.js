@@ -43,7 +43,7 @@ const { thresholds, ...others } = profile('overload', watched, {
   // The others are refused, early and with the time of the next attempt; a few find no connection.
   shed: ['count>0'],
   broken: ['rate<0.01'],
-  // Clients that are connected stay.
+  // Connected sockets stay connected.
   sockets_lost: ['count==0'],
   'http_req_duration{scenario:after}': ['p(95)<200'],
 });

@@ -16,7 +16,7 @@ const RATES = Array.from({ length: STEPS }, (_, number) => Math.round(FIRST * GR
 
 const scenarios = Object.fromEntries(RATES.map((each, number) => [stepName(each), visits(each, LENGTH, number * LENGTH)]));
 
-/** The gates of `seed` on latency and failures, and that k6 drops fewer than ten visits. The first one that breaks ends the run. */
+/** The gates of `seed` on latency and failures, and a limit of fewer than ten dropped visits. The first gate that breaks ends the run. */
 const gates = (step) => ({
   [`http_req_duration{scenario:${step}}`]: ['p(50)<50', 'p(95)<200', 'p(99)<1000'].map(ends),
   [`http_req_failed{scenario:${step}}`]: [ends('rate<0.01')],

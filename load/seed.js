@@ -19,7 +19,7 @@ export const options = profile(
   'seed',
   { ...crowd(SECONDS, SOCKETS_OPEN), visits: visits(Math.max(4, rate(200) - OTHERS), SECONDS) },
   {
-    // What a user calls immediate, fast, and bearable; 99 % of requests succeed.
+    // Users perceive these times as immediate, fast, and bearable. 99 % of requests succeed.
     http_req_duration: ['p(50)<50', 'p(95)<200', 'p(99)<1000'],
     http_req_failed: ['rate<0.01'],
     // A smaller load would be another profile.

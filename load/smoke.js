@@ -25,12 +25,12 @@ export const options = profile(
   {
     http_req_failed: ['rate==0'],
     checks: ['rate==1'],
-    // The requests of a tour, and not those before it.
+    // Excludes the requests of `setup`.
     'http_reqs{scenario:tour}': [`count>=${DESCRIBED.length}`],
   },
 );
 
-/** The tour, and whether it was complete. */
+/** Runs the tour and checks that it was complete. */
 export function tour(stage) {
   travel(stage);
   const missing = DESCRIBED.filter((operation) => !requested.has(operation));

@@ -15,7 +15,7 @@ const shed = new Counter('shed');
 /** Share of requests with neither outcome: no response, another status, or a 503 without `Retry-After`. */
 const broken = new Rate('broken');
 
-/** Sends it and counts its outcome. */
+/** Sends the request and counts its outcome. */
 export function arrival({ readers, exhibit }) {
   const number = exec.scenario.iterationInTest;
   const { token, project } = readers[number % readers.length];

@@ -41,8 +41,7 @@ export const crowd = (seconds, sockets = 10) => ({
 
 /**
  * The options of the profile `name`, with its gates. In addition, every scenario must complete journeys, and more than 99 % of those that
- * it starts.
- * Without samples, a threshold on a rate or a percentile passes, so one on a counter stands beside each.
+ * it starts. A threshold on a rate or a percentile passes without samples, so each scenario also has one on a counter.
  */
 export const profile = (name, scenarios, gates) => ({
   scenarios,

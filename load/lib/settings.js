@@ -7,7 +7,7 @@ export const EDGE = nearby(__ENV.EDGE || 'http://localhost:8080');
  *  differ. */
 export const SIMULATOR = __ENV.SIMULATOR || '';
 
-/** How long new journeys start, in seconds; running ones then finish. */
+/** The time in seconds during which new journeys start; running ones then finish. */
 export function duration(usual) {
   return seconds(__ENV.DURATION || usual);
 }

@@ -9,8 +9,8 @@ import { browser } from './http.js';
 import { linkedAccounts, unlink } from './platforms.js';
 import { createProject, deleteProject, ownProjects, publish } from './projects.js';
 
-/** Number of shared accounts. Journeys of one kind use them in turn. A builder or an announcer begins every half a minute and ends within
- *  six minutes, so two journeys of one kind never use the same account at the same time. */
+/** Number of shared accounts. Journeys of one kind use them in turn. A builder or an announcer begins every 30 s and ends within six
+ *  minutes, so two journeys of one kind never use the same account at the same time. */
 const ACCOUNTS = 12;
 
 /**
