@@ -188,7 +188,7 @@ export const apiPerformance = dashboard('api-performance', {
       timeSeries({
         title: 'Failed by replica',
         description:
-          "Share of each replica's requests that failed with a 5xx status. Good: 0; a single bad replica is the cause itself, several at once share one.",
+          "Share of each replica's requests that failed with a 5xx status. Good: 0. If a single replica fails, the cause is in that replica; if several fail, they share a cause.",
         unit: 'percentunit',
         query: {
           '{{instance}}': orNone(

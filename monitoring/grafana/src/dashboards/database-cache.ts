@@ -157,7 +157,7 @@ export const databaseCache = dashboard('database-cache', {
       }),
       barGauge({
         title: 'Busiest tables',
-        description: 'Statements per second for the ten busiest tables. Good: the usual order; a runaway table indicates a loop.',
+        description: 'Statements per second for the ten busiest tables. Good: the usual order; an unusual table at the top indicates a loop.',
         unit: 'ops',
         query: { '{{table}}': orNone(top(10, sum(rate(queries), 'table')), 'table') },
         movedBy: 'traffic',
@@ -335,7 +335,7 @@ export const databaseCache = dashboard('database-cache', {
       timeSeries({
         title: 'Memory of Redis',
         description:
-          'Memory that Redis uses for its data, and its resident memory. Good: flat; at its limit it evicts the least used keys.',
+          'Memory that Redis uses for its data, and its resident memory. Good: flat; at its limit Redis evicts the least recently used keys.',
         unit: 'bytes',
         query: {
           used: sum(from('redis', 'redis_memory_used_bytes')),

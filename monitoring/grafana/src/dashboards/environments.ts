@@ -27,7 +27,8 @@ export const environments = dashboard('environments', {
       }),
       stat({
         title: 'In error',
-        description: 'Environments whose last operation failed for good. Good: 0; more than 5 raise an alert.',
+        description:
+          'Environments whose last operation failed for good, or whose container died or was removed. Good: 0; more than 5 raise an alert.',
         unit: 'none',
         query: counted('error'),
         limits: low(1, 6),

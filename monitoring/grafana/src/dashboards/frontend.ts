@@ -14,7 +14,7 @@ const views = ours('page_views_total', ROUTE);
 
 export const frontend = dashboard('frontend', {
   title: 'Frontend',
-  description: 'Do users see fast and complete pages? Browsers report the data, unverified and sampled.',
+  description: 'Do users see fast and complete pages? Browsers report most of the data: it is unverified, and timings may be a sample.',
   variables: [instance, route],
   rows: [
     row(

@@ -25,7 +25,7 @@ export const httpDetail = dashboard('http-detail', {
       }),
       stat({
         title: 'Routes in use',
-        description: 'Routes with requests within the last five minutes. Good: steady; a route that disappears may have a broken link.',
+        description: 'Routes with requests within the last five minutes. Good: steady; if a route disappears, a link to it may be broken.',
         unit: 'none',
         query: orZero('count(route:http_requests:rate5m{route=~"$route"} > 0)'),
         movedBy: 'traffic',

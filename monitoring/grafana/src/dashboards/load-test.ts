@@ -1,5 +1,6 @@
 // A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
-// Dashed lines are the gates of the profile `seed` (load/seed.js, crates/proofs/src/load/gates.rs), which `peak` uses, too.
+// The dashed lines on latency, failures, CPU, memory, cache hits and scheduling delay are the gates of the profile `seed` (load/seed.js,
+// crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
 // k6's quantiles and rates cover the whole run: their panels say so in their titles and are separate from those of the service, which
 // cover a window.
 
@@ -296,7 +297,7 @@ export const loadTest = dashboard('load-test', {
         title: 'Active virtual users',
         description: 'Active and allocated virtual users. Good: fewer active than allocated.',
         unit: 'none',
-        query: { 'at work': orZero(`sum(${k6('vus')})`), 'there are': orZero(`sum(${k6('vus_max')})`) },
+        query: { active: orZero(`sum(${k6('vus')})`), allocated: orZero(`sum(${k6('vus_max')})`) },
         movedBy: 'traffic',
       }),
       timeSeries({

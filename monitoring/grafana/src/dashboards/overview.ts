@@ -299,7 +299,7 @@ export const overview = dashboard('overview', {
       timeSeries({
         title: 'Internal errors',
         description:
-          'Failed statements, Redis commands, jobs, driver calls and tasks per minute. Good: 0, except for the few driver calls that the simulated driver fails on purpose.',
+          'Failed statements, Redis commands, jobs, driver calls and tasks, and panics, per minute. Good: 0, except for the few driver calls that the simulated driver fails on purpose.',
         unit: 'opm',
         query: {
           statements: perMinute(sum(rate(ours('db_queries_total', 'status=~"error|timeout"')))),

@@ -242,7 +242,7 @@ export const runtime = dashboard('runtime', {
       timeSeries({
         title: 'Network',
         description:
-          'Bytes per second on the network of all replicas, and in their responses. Good: both follow requests. Replicas on one machine count all its traffic, so the gap is the traffic of other processes.',
+          'Bytes per second on the network of the busiest replica, and in the responses of all replicas. Good: both follow requests. Replicas outside containers count all traffic of the machine.',
         unit: 'Bps',
         query: {
           received: max(rate(ours('process_network_receive_bytes_total'))),
