@@ -13,12 +13,13 @@ use tokio::time::timeout;
 use super::{Db, StoreError};
 use crate::metrics::labels::Query;
 
-/// Maximum duration of the migrations. This is generous: a migration during which the replicas of the previous release can keep
-/// running takes far less.
+/// Maximum duration of the migrations. It is generous: replicas of the previous release keep running meanwhile, so every migration
+/// must be short.
 const LIMIT: Duration = Duration::from_mins(2);
-/// Interval of the check whether other sessions block a running migration.
+/// Interval at which to check whether other sessions block a running migration.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Interval at which Postgres checks that the migrating replica is still connected. If it has died, Postgres releases its lock.
+/// Interval at which Postgres checks that the migrating replica is still connected. If the replica has died, Postgres ends the session
+/// and thereby releases its lock.
 const CLIENT_CHECK: &str = "1s";
 
 impl Db {

@@ -1,7 +1,7 @@
 //! Postgres: the pool, deadlines, and the only path from a statement to its result and its metrics.
 //!
 //! The statements belong to the `store.rs` of the feature that owns the table. A store takes a [`Conn`], so that the service
-//! decides the extent of a transaction.
+//! decides where a transaction begins and ends.
 
 mod conn;
 mod error;
@@ -29,7 +29,7 @@ use crate::fault_injection::FaultInjector;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{PoolState, Query, Severity, SystemError};
 
-/// Network allowance on top of the statement timeout, after which the connection is closed.
+/// Time for the network, added to the statement timeout. After both, the connection is closed.
 const DEADLINE_MARGIN: Duration = Duration::from_millis(250);
 /// Maximum time for which a transaction may be idle, so that a frozen or disconnected replica releases its locks. Well below a job's
 /// lease.
@@ -92,8 +92,8 @@ impl Db {
         Self { faults, ..self }
     }
 
-    /// The same client for background work, which waits rather than use more than half of the pool, so that requests always
-    /// have the other half. A future must not hold two of these connections at the same time: it could wait for itself.
+    /// The same client for background work. It uses at most half of the pool and waits when that half is in use, so that requests
+    /// always have the other half. A future must not hold two of these connections at the same time: it could wait for itself.
     #[must_use]
     pub fn for_background(&self) -> Self {
         let half = (self.pool.options().get_max_connections() / 2).max(1);
@@ -173,7 +173,7 @@ impl Db {
         listen::listen(&self.listening, channel, self.deadline, wake).await;
     }
 
-    /// Upper bound of the time for a connection and two statements.
+    /// Maximum time to acquire a connection and execute two statements.
     #[must_use]
     pub fn longest_load(&self) -> Duration {
         self.acquire_timeout + DEADLINE_MARGIN + 2 * self.deadline

@@ -1,4 +1,4 @@
-//! Parses entity tags and lists of them, by the grammar of RFC 9110 (8.8.3, 13.1). It is the only parser for conditional headers;
+//! Parses entity tags and lists of them, by the grammar of RFC 9110 (8.8.3, 13.1). This is the only parser for conditional headers;
 //! [`preconditions`](super::preconditions) evaluates the conditions.
 
 use std::fmt::Display;

@@ -15,9 +15,9 @@ use uuid::Uuid;
 pub const DEFAULT_LIMIT: u8 = 20;
 /// Maximum page size.
 ///
-/// Statements that join tables repeat it, plus one, as a fixed limit in a subquery. Postgres assumes that a limit in a parameter is a
-/// tenth of the rows. In a long table such a plan seems so expensive that Postgres plans the statement for each execution, which
-/// takes longer than the execution itself.
+/// Statements that join tables repeat it, plus one, as a fixed limit in a subquery. Postgres assumes that a limit passed as a
+/// parameter is a tenth of the rows. In a large table, such a plan seems so expensive that Postgres plans the statement again for
+/// each execution. Planning takes longer than the execution itself.
 pub const MAX_LIMIT: u8 = 100;
 const _: () = assert!(MAX_LIMIT == 100, "change the fixed limits of the statements in features/projects too");
 /// Exclusive upper bound of times in cursors, in microseconds (the year 8820). The first byte alone shows whether a time is below it.

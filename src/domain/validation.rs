@@ -1,4 +1,4 @@
-//! Validation rules and schemas for fields of request bodies. A rule with a check, such as [`Line`], also provides the matching schema.
+//! Validation rules and schemas for fields of request bodies. [`Line`] and [`Paragraph`] provide both a check and its schema.
 //! A model collects the errors of all fields before it rejects a body.
 
 use serde::de::Error;
