@@ -1,4 +1,4 @@
-//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`], in one line, whether it must fail
+//! Fault injection, as the *injection points* see it. Each injection point asks the [`FaultInjector`] with one call whether it must fail
 //! now. With `FAULTS` off there are no faults, and the check costs nothing.
 //!
 //! | injection point | asks |
@@ -37,7 +37,7 @@ pub struct Fault {
     pub id: Uuid,
     /// The affected replica; `None` affects all.
     pub replica: Option<String>,
-    /// The share of calls that it affects, in percent.
+    /// The share of calls that it affects, in percent; for [`Effect::Block`], the share of time.
     pub percent: u8,
     /// The injected failure.
     pub effect: Effect,
@@ -78,9 +78,9 @@ pub enum Effect {
         /// Amount in mebibytes.
         mebibytes: u32,
     },
-    /// Keeps the runtime's workers busy with tasks that never yield.
+    /// Keeps the runtime's workers busy with tasks that rarely yield.
     Block {
-        /// Milliseconds until other tasks get a turn.
+        /// Milliseconds for which such a task runs before it yields.
         delay_ms: u32,
     },
     /// Delays database statements.
@@ -95,7 +95,7 @@ pub enum Effect {
     DropEvent {},
     /// Makes calls of the environment driver fail.
     Driver {
-        /// Delays calls by so many milliseconds instead of failing them.
+        /// Delay in milliseconds (default: calls fail instead).
         #[serde(skip_serializing_if = "Option::is_none")]
         delay_ms: Option<u32>,
         /// The affected call (default: all).
@@ -145,7 +145,7 @@ pub enum CallFault {
     Delayed(Duration),
 }
 
-/// The faults that affect this replica; clones share them. The default one never has any.
+/// The faults that affect this replica; clones share them. The default injector never has faults.
 #[derive(Clone, Default)]
 pub struct FaultInjector(Option<Arc<Inner>>);
 
@@ -156,7 +156,7 @@ struct Inner {
 }
 
 impl FaultInjector {
-    /// An injector for the replica of this name, to which [`Self::set_faults`] adds faults.
+    /// An injector for the replica of this name. It has no faults before the first [`Self::set_faults`].
     #[must_use]
     pub fn new(replica: String, metrics: Metrics) -> Self {
         Self(Some(Arc::new(Inner { replica, faults: RwLock::new(Arc::from([])), metrics })))
@@ -176,7 +176,7 @@ impl FaultInjector {
         faults.unwrap_or_else(|| Arc::from([]))
     }
 
-    /// Counts an injected fault, for effects that happen elsewhere.
+    /// Counts an injected fault whose effect is implemented elsewhere.
     pub fn count(&self, kind: FaultKind) {
         if let Some(inner) = &self.0 {
             inner.metrics.faults_injected.increment(kind);
@@ -245,7 +245,7 @@ impl FaultInjector {
         self.inject(|effect| matches!(effect, Effect::Login {}).then_some(())).is_some()
     }
 
-    /// Finds the first unexpired fault that `answer` accepts and whose `percent` hits, and counts it.
+    /// Selects the first unexpired fault that `answer` accepts, each with a probability of its `percent`, and counts it.
     fn inject<T>(&self, answer: impl Fn(&Effect) -> Option<T>) -> Option<T> {
         let inner = self.0.as_ref()?;
         let faults = inner.faults.read();
@@ -262,7 +262,7 @@ impl FaultInjector {
     }
 }
 
-/// Runs a future whose statements are exempt from fault injection and bypass an exhausted pool.
+/// Runs a future. Its statements are exempt from fault injection. While a fault delays other statements, it uses the reserved connection.
 pub async fn exempt<F: Future>(future: F) -> F::Output {
     EXEMPT.scope((), future).await
 }
@@ -273,7 +273,7 @@ pub fn tables() -> BTreeSet<&'static str> {
     Query::MEMBERS.iter().filter(|query| !is_vital(**query)).map(|query| query.table()).collect()
 }
 
-/// Statements that are always exempt: health checks, invalidations of cached entries, and the faults themselves.
+/// Statements that are always exempt: those of health checks, of invalidations of cached entries, and of faults.
 fn is_vital(query: Query) -> bool {
     matches!(query, Query::Ping | Query::SelectFaults | Query::UpdateFaults)
         || matches!(query.table(), "cache_invalidations" | "cache_readers")

@@ -5,8 +5,8 @@
 //! - Faults are stored in Postgres, and every replica polls them each second. While Postgres is unavailable, the last list stays in effect;
 //!   each replica expires faults by its own clock.
 //! - Most faults take effect at injection points outside this feature. [`fault_injection`](crate::fault_injection) lists these points and
-//!   lists the active faults for them. Held memory, busy workers and the end of a background task are implemented here.
-//! - Health, metrics and the API of faults are exempt, as is everything that an admin needs to sign in and end a fault.
+//!   keeps the active faults for them. Held memory, busy workers and the end of a background task are implemented here.
+//! - Injection points exempt health, metrics, the API of faults, and everything else that an admin needs to sign in and end a fault.
 
 mod events;
 mod hold;

@@ -165,7 +165,7 @@ impl Order {
     fn table(&mut self, fields: &mut Fields) -> Option<String> {
         let table = self.table.take()?;
         if !tables().contains(table.as_str()) {
-            fields.refuse("table", "unknown", "must be a table that has statement metrics, such as projects");
+            fields.refuse("table", "unknown", "must be a table that faults can affect, such as projects");
         }
         Some(table)
     }

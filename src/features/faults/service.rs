@@ -45,7 +45,7 @@ impl Faults {
         Self(Arc::new(Inner { db, injector, routes, changed: Notify::new() }))
     }
 
-    /// The active faults, as injection points query them.
+    /// The injector that injection points query for active faults.
     #[must_use]
     pub fn injector(&self) -> &FaultInjector {
         &self.0.injector
@@ -99,7 +99,7 @@ impl Faults {
         self.0.changed.notified().await;
     }
 
-    /// A connection from the reserve, which statements delayed by a fault cannot exhaust.
+    /// The reserved connection. Statements that a fault delays cannot occupy it.
     async fn conn(&self) -> Result<Conn, StoreError> {
         self.0.db.acquire_reserved().await
     }

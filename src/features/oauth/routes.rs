@@ -216,7 +216,7 @@ struct AccountView {
     /// Scopes granted to Vitrine.
     scopes: Vec<String>,
     status: Status,
-    /// Expiry of the platform's token. Vitrine refreshes it before.
+    /// Expiry of the access token. Vitrine refreshes an expiring token before it uses it.
     #[serde(with = "time::serde::rfc3339::option")]
     expires_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339")]
