@@ -22,7 +22,7 @@ use crate::state::AppState;
 /// The cookie that holds a browser's session token.
 pub const COOKIE: &str = "vitrine";
 
-/// The cookie that makes a browser known to an account it has signed in to.
+/// The cookie by which an account recognizes a browser that has signed in to it.
 pub const DEVICE_COOKIE: &str = "vitrine-device";
 
 impl FromRequestParts<AppState> for Caller {
@@ -60,7 +60,7 @@ fn token(config: &Config, headers: &HeaderMap) -> Option<String> {
 }
 
 impl CurrentUser {
-    /// Authenticates the request and looks up a cache entry that it names, in one round trip to Redis instead of two.
+    /// Authenticates the request and looks up the entry `id` of `cache`, in one round trip to Redis instead of two.
     ///
     /// # Errors
     /// Those of the extractor.

@@ -1,10 +1,11 @@
 //! Rate limits on requests that need no account: password attempts, registrations, visits to platforms
 //! (docs/adr/0017-limits-without-an-account.md).
 //!
-//! Failed logins are counted in three ways: per account and client; per account, over all clients unknown to it; and per network, over all
-//! accounts. A client is identified by its device cookie or, without one, by its network. A known device is limited only by its own
-//! failures. A known network is also limited by its failures with other accounts. Failures of unknown clients in other networks therefore
-//! never lock out a known device or network. In addition, concurrent logins are limited per network, also for known devices.
+//! Failed logins are counted in three ways: per account and client; per account, over all strangers; and per network, over all accounts.
+//! A stranger is a client whose device and network the account does not know. A client is identified by its device cookie or, without
+//! one, by its network. A known device is limited only by its own failures. A known network is also limited by its failures with other
+//! accounts. Failures of strangers in other networks therefore never lock out a known device or network. In addition, concurrent logins
+//! are limited per network, also for known devices.
 
 use std::time::Duration;
 

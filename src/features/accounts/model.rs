@@ -23,7 +23,7 @@ pub type DisplayName = Line<1, NAME_LENGTH>;
 pub type Device = Line<0, 120>;
 /// An address in a login attempt: not checked for syntax, because an invalid one matches no account anyway.
 pub type LoginEmail = Line<1, EMAIL_LENGTH>;
-/// NIST SP 800-63B requires at least 8. The upper bound limits the text that is hashed.
+/// NIST SP 800-63B (revision 3) requires at least 8. The upper bound limits the text that is hashed.
 const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
 const TOKEN_BYTES: usize = 32;
 /// Passwords of at least 8 characters from the top of lists of leaked passwords.
@@ -127,7 +127,7 @@ pub struct Vouched {
 }
 
 impl Vouched {
-    /// Makes a platform's profile fit: control characters are removed, a name that is too long is truncated, an empty one becomes the local
+    /// Cleans up a platform's profile: control characters are removed, a name that is too long is truncated, an empty one becomes the local
     /// part of the address. Returns `None` when the address is invalid.
     #[must_use]
     pub fn new(email: &str, name: &str) -> Option<Self> {
@@ -152,7 +152,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Validates lengths only. An address or password that no account can have fails at login, like any other wrong one.
+    /// Validates lengths only. An impossible address or password is rejected at login, like any other wrong one.
     pub fn parse(email: &str, password: SecretString, device: Option<&str>) -> Result<Self, Vec<FieldError>> {
         let mut fields = Fields::default();
         let email = LoginEmail::read(&mut fields, "email", email);

@@ -15,7 +15,7 @@ use tokio::sync::{AcquireError, Semaphore};
 use crate::metrics::Metrics;
 use crate::metrics::labels::Limiter;
 
-/// The purpose of a hash. All hashes of one purpose share a number of permits, and each hash needs one.
+/// The purpose of a hash. Each hash needs a permit; the purpose determines how many permits its hashes may hold together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Share {
     /// Logins may use every permit.
@@ -25,8 +25,7 @@ pub enum Share {
 }
 
 impl Share {
-    /// Waiting for a permit longer than this means that the service is overloaded. Registrations have fewer permits, so they may wait
-    /// longer.
+    /// A longer wait for a permit means that the service is overloaded. Registrations have fewer permits, so they may wait longer.
     const fn max_wait(self) -> Duration {
         match self {
             Self::Logins => Duration::from_secs(2),
@@ -40,8 +39,8 @@ impl Share {
 pub struct Passwords {
     permits: Arc<Semaphore>,
     registrations: Arc<Semaphore>,
-    /// The hash of a random password. It is verified if the account does not exist or has no password, so that the response time does not
-    /// reveal this.
+    /// The hash of a random password. It is verified if the account does not exist or has no password, so that the response time
+    /// reveals neither.
     nobody: Arc<str>,
     metrics: Metrics,
 }
@@ -57,7 +56,7 @@ pub enum Verdict {
 
 #[derive(Debug, thiserror::Error)]
 pub enum PasswordError {
-    #[error("too many passwords at once")]
+    #[error("too many concurrent password hashes")]
     Overloaded,
     #[error("failed to hash or verify the password")]
     Failed(#[source] argon2::password_hash::Error),
@@ -67,7 +66,7 @@ impl Passwords {
     /// # Errors
     /// When the operating system has no randomness.
     pub fn new(metrics: Metrics) -> Result<Self, PasswordError> {
-        // At least two: with one, half of the permits would be none, and no registration could run.
+        // At least two: registrations get half of the permits, rounded down, and half of one would be none.
         let permits = std::thread::available_parallelism().map_or(1, usize::from).max(2);
         let nobody = hash(&rand::random::<u128>().to_string())?;
         let (permits, registrations) = (Semaphore::new(permits), Semaphore::new(permits / 2));
@@ -88,8 +87,8 @@ impl Passwords {
     }
 
     async fn run<T: Send + 'static>(&self, share: Share, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
-        // The semaphore is first come, first served. Registrations wait at their own semaphore first, so few of them can be ahead of a
-        // login.
+        // The semaphore grants permits in order of arrival. Registrations wait at their own semaphore first, so few of them can be
+        // ahead of a login.
         let permit = async {
             let registration = match share {
                 Share::Registrations => Some(self.registrations.clone().acquire_owned().await?),
@@ -166,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_with_weaker_parameters_verifies_as_old() {
+    fn a_hash_with_weaker_parameters_verifies_as_outdated() {
         let weak = Argon2::new(argon2::Algorithm::Argon2id, argon2::Version::V0x13, Params::new(8192, 1, 1, None).unwrap());
         let stored = weak.hash_password(b"correct horse").unwrap().to_string();
         assert_eq!(verify("correct horse", &stored).unwrap(), Verdict::CorrectButOutdated);

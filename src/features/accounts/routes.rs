@@ -107,7 +107,8 @@ async fn register(
     Ok((StatusCode::CREATED, device, Json(user)))
 }
 
-/// Derives the scope of an idempotency key from the e-mail address. There is no session yet, and keys of strangers must not collide.
+/// Derives the scope of an idempotency key from the e-mail address. There is no session yet, and keys of different accounts must not
+/// collide.
 fn scope_of(email: &str) -> Uuid {
     let hash: [u8; 32] = Sha256::digest(email.to_lowercase()).into();
     Uuid::from_u128(u128::from_be_bytes(*hash.first_chunk().unwrap_or(&[0; 16])))

@@ -73,7 +73,7 @@ pub struct Parts {
     pub realtime: Realtime,
     /// Injects failed logins.
     pub faults: FaultInjector,
-    /// The metrics of this feature are counted here.
+    /// Records this feature's metrics.
     pub metrics: Metrics,
 }
 
@@ -114,7 +114,7 @@ impl Accounts {
             events::registered(metrics, user.id);
             return Ok(user);
         }
-        // The fingerprint leaves the password out, so a replay has to prove that it knows the password.
+        // The fingerprint leaves the password out, so the client of a replay must prove that it knows the password.
         let stored = store::credentials(&mut db.acquire().await?, &new.email).await?.and_then(|(_, stored)| stored);
         match passwords.verify(Share::Registrations, new.password, stored).await? {
             Verdict::Wrong => Err(Refusal::Mismatch.into()),
@@ -210,7 +210,7 @@ impl Accounts {
         store::user(conn, id).await?.ok_or(AccountError::InvalidToken)
     }
 
-    /// Loads the account of valid credentials. Holds no database connection while it verifies the password.
+    /// Loads the account if the credentials are valid. Holds no database connection while it verifies the password.
     async fn verified(&self, credentials: &Credentials) -> Result<Option<User>, AccountError> {
         let Inner { db, passwords, .. } = &*self.0;
         let (user, stored) = store::credentials(&mut db.acquire().await?, &credentials.email).await?.unzip();
@@ -341,7 +341,7 @@ impl Accounts {
         self.0.cache.invalidated()
     }
 
-    /// Returns those of these sessions that have ended.
+    /// Returns the given sessions that have ended.
     pub(super) async fn ended_among(&self, sessions: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         let Inner { db, limits, .. } = &*self.0;
         store::ended_among(&mut db.acquire().await?, sessions, limits.idle).await

@@ -13,7 +13,8 @@ use crate::metrics::labels::CacheType;
 use crate::realtime::{Client, Realtime, Topic};
 use crate::tasks::ticks;
 
-/// Bounds the time until an unannounced end is noticed: the session expired, or this replica could reach neither Redis nor Postgres.
+/// Poll interval. It bounds the time until this replica notices the end of a session that no message announced: the session expired, or
+/// this replica could reach neither Redis nor Postgres.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// Signs out this replica's clients whose sessions have ended. Runs until the task is dropped.

@@ -157,7 +157,7 @@ pub async fn delete_sessions(conn: &mut Conn, user: Uuid) -> Result<Vec<EndedSes
     Ok(rows.into_iter().map(|row| EndedSession { id: row.id, token: TokenHash(row.token_hash) }).collect())
 }
 
-/// Returns those of these sessions that have ended: deleted, expired or idle for too long.
+/// Returns the given sessions that have ended: deleted, expired or idle for too long.
 pub async fn ended_among(conn: &mut Conn, ids: &[Uuid], idle: Duration) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)
