@@ -16,7 +16,7 @@ use crate::metrics::labels::Ending;
 
 /// Deadline of a ping. Short, because readiness depends on it.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
-/// The deadline of long calls is this many times longer. Pulls transfer hundreds of megabytes; installations run programs.
+/// The deadline of long calls is this many times that of ordinary calls. Pulls transfer hundreds of megabytes; installations run programs.
 const LONG_CALL_FACTOR: u32 = 10;
 
 /// The configured driver. Clones share it.
@@ -157,7 +157,7 @@ impl Engine {
         self.call(DriverOperation::Exec, self.0.timeout, self.0.driver.terminal(environment, program, size)).await
     }
 
-    /// See [`Driver::logs`]. Measures only the time to open them.
+    /// See [`Driver::logs`]. Measures only the time to open the log.
     ///
     /// # Errors
     /// A [`DriverError`].

@@ -31,7 +31,7 @@ pub enum DriverError {
     /// The engine is unavailable. A later call may succeed.
     #[error("the engine is unavailable: {0}")]
     Unavailable(String),
-    /// The engine did not answer in time; the call may have had its effect.
+    /// The engine did not answer in time; the call may have taken effect.
     #[error("the engine did not answer in time")]
     Timeout,
     /// The environment has no container.
@@ -76,7 +76,7 @@ pub struct Container {
     pub state: ContainerState,
 }
 
-/// A script that an installation runs in a container. Fixed text, never a client's.
+/// A script that installs or removes an extension in a container. Its text is fixed and contains nothing from a client.
 #[derive(Clone, Copy, Debug)]
 pub struct Script {
     /// Program that the image must contain.
@@ -111,7 +111,7 @@ pub struct Line {
 }
 
 impl Line {
-    /// Makes a valid line of arbitrary bytes.
+    /// Makes a valid line from arbitrary bytes.
     #[must_use]
     pub fn new(stream: LogStream, at: OffsetDateTime, bytes: &[u8]) -> Self {
         let mut text = String::from_utf8_lossy(&bytes[..bytes.len().min(LINE_LIMIT)]).into_owned();
@@ -137,7 +137,7 @@ pub trait Driver: Send + Sync + 'static {
     async fn create(&self, environment: Uuid, image: Image) -> Result<String, DriverError>;
     /// Starts the container.
     async fn start(&self, environment: Uuid) -> Result<(), DriverError>;
-    /// Stops the container, by force if it does not stop when asked.
+    /// Stops the container; kills it if it does not stop in time.
     async fn stop(&self, environment: Uuid) -> Result<(), DriverError>;
     /// Stops and starts the container.
     async fn restart(&self, environment: Uuid) -> Result<(), DriverError>;

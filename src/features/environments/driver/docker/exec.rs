@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn output_that_is_no_text_stays_within_its_limit() {
+    fn binary_output_stays_within_its_limit() {
         let mut tail = Tail::default();
         tail.add(&b"\xff".repeat(OUTPUT_LIMIT));
         assert!(tail.text().len() <= OUTPUT_LIMIT);

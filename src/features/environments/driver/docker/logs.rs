@@ -23,7 +23,7 @@ pub fn follow(client: &bollard::Docker, container: &str, since: OffsetDateTime) 
         stdout: true,
         stderr: true,
         timestamps: true,
-        // The option has 32 bits of whole seconds. Beyond 2038 the log is read from the start, which is slower but correct.
+        // The option is a 32-bit number of whole seconds. Beyond 2038, the log is read from the start, which is slower but correct.
         since: i32::try_from(since.unix_timestamp()).unwrap_or_default().max(0),
         ..LogsOptions::default()
     };
@@ -163,20 +163,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_was_not_ended_does_not_swallow_the_next() {
+    async fn a_line_without_a_newline_does_not_absorb_the_next() {
         let read = texts(vec![out("2026-11-21T10:00:00.1Z last words"), out("2026-11-21T10:05:00.1Z ready\n")]);
         assert_eq!(read.await, ["last words", "ready"]);
     }
 
     #[tokio::test]
-    async fn lines_before_the_wanted_time_are_left_out() {
+    async fn lines_before_the_requested_time_are_omitted() {
         let frames = (0..4).map(|n| out(format!("2026-11-21T10:00:00.{n}Z {n}\n"))).collect();
         let read = read(frames, datetime!(2026-11-21 10:00:00.2 UTC)).await;
         assert_eq!(read.into_iter().map(|line| line.unwrap().text).collect::<Vec<_>>(), ["2", "3"]);
     }
 
     #[test]
-    fn a_line_without_an_end_takes_no_more_memory_than_a_line() {
+    fn a_line_that_never_ends_is_truncated_to_the_limit() {
         let (mut assembler, mut ready) = (Assembler::new(LogStream::Stdout), VecDeque::new());
         let frame = [b"2026-11-21T10:00:00.1Z ".as_slice(), &b"x".repeat(16 << 10)].concat();
         for _ in 0..100 {
@@ -189,7 +189,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_is_no_line_is_an_error_and_the_end() {
+    async fn an_invalid_frame_is_an_error_and_ends_the_log() {
         for frame in [out("no time\n"), out(b"\xff\xff \n".to_vec()), LogOutput::Console { message: "torn".into() }] {
             let read = read(vec![frame, out("2026-11-21T10:00:00.1Z after\n")], OffsetDateTime::UNIX_EPOCH).await;
             assert!(matches!(&read[..], [Err(DriverError::Failed(_))]), "{read:?}");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_line_that_a_broken_connection_cut_is_not_returned() {
+    async fn a_line_that_is_cut_by_a_broken_connection_is_not_returned() {
         let cut = Err(DriverError::Unavailable("the connection was lost".to_owned()));
         let frames = stream::iter([Ok(out("2026-11-21T10:00:00.1Z half a li")), cut]);
         let read: Vec<_> = lines(frames.boxed(), OffsetDateTime::UNIX_EPOCH).collect().await;

@@ -1,5 +1,5 @@
 //! The specifications of an environment's container and network. They are pure functions of the namespace, the environment and the image,
-//! so no request can obtain a container or network with more rights than are written here.
+//! so no request can obtain a container or network with more rights than this file grants.
 
 use std::collections::HashMap;
 
@@ -107,8 +107,8 @@ pub fn network(namespace: &str) -> NetworkCreateRequest {
 }
 
 /// Derives a fixed bridge name of at most 15 bytes, the kernel's limit. When two replicas create the network concurrently, engines before
-/// 25 create two networks of one name, and then can start no container on either of them. The fixed bridge name prevents this: no engine
-/// creates two bridges of one name.
+/// 25 create two networks of the same name, and no container can start on either of them. The fixed bridge name prevents this: no engine
+/// creates two bridges of the same name.
 fn bridge_name(namespace: &str) -> String {
     let hash = Sha256::digest(namespace);
     hash[..6].iter().fold("vt-".to_owned(), |name, byte| format!("{name}{byte:02x}"))

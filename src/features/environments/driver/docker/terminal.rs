@@ -1,8 +1,8 @@
-//! Runs a program with a terminal in a container, for as long as its caller holds it.
+//! Runs a program with a terminal in a container, until its caller drops the terminal.
 //!
 //! The engine does not end a program whose client has disconnected and, with a terminal, does not even close its input. A terminal
 //! therefore consists of two programs: a guard, whose input the engine closes in every case, and the program itself, which starts only
-//! while the guard runs. [`GUARD`] explains why no program outlives its client.
+//! while the guard runs. [`GUARD`] explains why the program never outlives its client.
 
 use std::pin::Pin;
 
@@ -73,7 +73,7 @@ const DETACH_KEYS: &str = "ctrl-^,ctrl-@,ctrl-^,ctrl-@,ctrl-^,ctrl-@";
 /// Maximum number of bytes per read of output.
 const PIECE: usize = 16 << 10;
 
-/// Starts a program with a terminal. Dropping the future or the terminal at any time leaves no program behind.
+/// Starts a program with a terminal. Dropping the future or the terminal at any time ends the program. Only a tmux session continues.
 pub async fn open(
     client: bollard::Docker,
     socket: &str,

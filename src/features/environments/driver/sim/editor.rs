@@ -75,7 +75,7 @@ impl Editor {
         None
     }
 
-    /// Whether the key belongs to an escape sequence, such as an arrow key. Those are ignored.
+    /// Whether the key belongs to an escape sequence, such as that of an arrow key. Escape sequences are ignored.
     fn is_of_a_sequence(&mut self, key: char) -> bool {
         let is_of_one = self.sequence != Sequence::None || key == '\u{1b}';
         self.sequence = match (&self.sequence, key) {
@@ -91,7 +91,7 @@ impl Editor {
 mod tests {
     use super::*;
 
-    /// The echo of typed bytes, and the lines they end.
+    /// The echo of typed bytes, and the keys that ended a line.
     fn typed(bytes: &[u8]) -> (String, Vec<Typed>) {
         let (mut editor, mut shown, mut ended) = (Editor::default(), String::new(), Vec::new());
         for byte in bytes.chunks(1) {
@@ -107,18 +107,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_is_shown_and_becomes_a_line() {
+    fn typed_characters_are_echoed_and_become_a_line() {
         assert_eq!(typed(b"ls\r"), ("ls\r\n".to_owned(), line("ls")));
         assert_eq!(typed("grüße €\n".as_bytes()), ("grüße €\r\n".to_owned(), line("grüße €")));
     }
 
     #[test]
-    fn backspace_takes_the_last_character_and_nothing_before_the_first() {
+    fn backspace_deletes_the_last_character_and_does_nothing_on_an_empty_line() {
         assert_eq!(typed("aü\u{7f}\u{8}\u{7f}b\r".as_bytes()), ("aü\u{8} \u{8}\u{8} \u{8}b\r\n".to_owned(), line("b")));
     }
 
     #[test]
-    fn control_c_forgets_the_line_and_control_d_ends_an_empty_one() {
+    fn control_c_discards_the_line_and_control_d_on_an_empty_line_ends_the_input() {
         assert_eq!(typed(b"rm\x03\r"), ("rm^C\r\n\r\n".to_owned(), vec![Typed::Interrupt, Typed::Line(String::new())]));
         assert_eq!(typed(b"\x04"), ("\r\n".to_owned(), vec![Typed::End]));
         assert_eq!(typed(b"a\x04\r"), ("a\u{7}\r\n".to_owned(), line("a")));
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_takes_no_more_memory_than_a_line() {
+    fn a_line_stops_growing_at_the_limit() {
         let (shown, ended) = typed(&[&b"x".repeat(LINE_LIMIT + 2), &b"\r"[..]].concat());
         assert_eq!(ended, line(&"x".repeat(LINE_LIMIT)));
         assert!(shown.ends_with("x\u{7}\u{7}\r\n"));

@@ -13,9 +13,9 @@ use crate::domain::LogStream;
 
 /// Poll interval for the end of a run.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
-/// Lower bound of a wait; lines that follow each other faster are returned together.
+/// Lower bound of a wait; lines that follow each other faster are returned in bursts.
 const SHORTEST_WAIT: Duration = Duration::from_millis(50);
-/// One line out of this many is an error on stderr.
+/// On average, one line out of this many is an error on stderr.
 const ERROR_EVERY: u64 = 20;
 const PATHS: [&str; 4] = ["/", "/items", "/items/7", "/assets/app.js"];
 
@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_same_lines_are_read_from_wherever_a_follower_starts() {
+    async fn a_follower_reads_the_same_lines_from_any_starting_point() {
         for per_second in [0.7, 3.0, 50.0] {
             let (source, environment) = (Source { seed: 1, per_second }, Uuid::from_u128(1));
             let all = read(source, environment, OffsetDateTime::UNIX_EPOCH).await;
             assert!(all.len() > 5, "{all:?}");
             assert!(all.iter().all(|line| line.at >= STARTED && line.at <= STARTED + time::Duration::seconds(10)));
             for (n, line) in all.iter().enumerate() {
-                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at the very moment is read");
+                assert_eq!(read(source, environment, line.at).await, all[n..], "a line at exactly this time is read");
                 assert_eq!(read(source, environment, line.at + time::Duration::nanoseconds(1)).await, all[n + 1..]);
             }
         }
@@ -151,7 +151,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_seed_and_the_environment_make_the_lines() {
+    async fn the_seed_and_the_environment_determine_the_lines() {
         let texts = async |seed, environment| {
             let lines = read(Source { seed, per_second: 3.0 }, Uuid::from_u128(environment), STARTED).await;
             lines.into_iter().map(|line| line.text).collect::<Vec<_>>()
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_run_that_goes_on_is_followed_until_it_ends() {
+    async fn a_continuing_run_is_followed_until_it_ends() {
         let (started_at, source) = (OffsetDateTime::now_utc(), Source { seed: 1, per_second: 1000.0 });
         let looks = std::sync::atomic::AtomicU32::new(0);
         let ended_at = move || {

@@ -77,7 +77,7 @@ impl Sim {
         if found.is_running() { Ok(found) } else { Err(DriverError::Refused("the container is not running".to_owned())) }
     }
 
-    /// Returns a function that looks up when the given run ended, or `None` while it continues.
+    /// Returns a function that looks up the time at which the given run ended. The time is `None` while the run continues.
     fn end_of_run(&self, environment: Uuid, started_at: OffsetDateTime) -> impl Fn() -> EndOfRun + Send + 'static {
         let (db, namespace) = (self.db.clone(), self.namespace.clone());
         move || {

@@ -15,10 +15,11 @@ const HELP: &str = "cat clear date echo env exit help hostname ls ps pwd stty un
 `echo text > file` writes a file that only this terminal sees. Pipes, quotes and variables are not supported.\n";
 const PROMPT: &str = "~ $ ";
 const HOME: &str = "/tmp/home";
-/// Limits of a terminal: the number of files, and of the files that one command may name; the characters in a file's name; the bytes in
-/// all files. Together they bound the output of a line.
+/// Maximum number of files in a terminal, and of files that one command names. With the next two limits, it bounds the output of a line.
 const MAX_FILES: usize = 16;
+/// Maximum number of characters in a file's name.
 const MAX_NAME: usize = 64;
+/// Maximum number of bytes in all files of a terminal.
 const MAX_BYTES: usize = 4096;
 
 /// The state of a simulated shell.
@@ -169,14 +170,14 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_says_that_it_is_none() {
+    fn a_shell_reports_that_it_is_simulated() {
         let (_, output) = Shell::new("box".to_owned(), STARTED, TerminalSize::new(80, 24).unwrap());
         assert_eq!(output, "This is a simulated shell: it runs no programs. `help` lists its commands.\r\n~ $ ");
         assert_eq!(says(&mut shell(), "uname -a"), "Simulation\n");
     }
 
     #[test]
-    fn what_is_typed_is_answered_byte_for_byte() {
+    fn the_output_for_typed_bytes_is_exact() {
         assert_eq!(shell().input(b"echo  a\x7fb c\r\rls", NOW), "echo  a\u{8} \u{8}b c\r\nb c\r\n~ $ \r\n~ $ ls");
         assert_eq!(shell().input(b"ls\x03", NOW), "ls^C\r\n~ $ ");
     }
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn commands_tell_of_the_container_and_the_time() {
+    fn commands_report_the_container_and_the_time() {
         let mut shell = shell();
         for (line, output) in [
             ("pwd", "/tmp/home\n"),
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn files_take_no_more_memory_than_they_may() {
+    fn files_stay_within_their_limits() {
         let mut shell = shell();
         for n in 1..MAX_FILES {
             assert_eq!(says(&mut shell, &format!("echo > {n}")), "");
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn files_that_are_written_into_each_other_stay_within_the_limit() {
+    fn files_copied_into_each_other_stay_within_the_limit() {
         let mut shell = shell();
         let line = "x".repeat(900);
         assert_eq!(says(&mut shell, &format!("echo {line} > a")), "");
@@ -252,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_reads_no_more_files_than_there_may_be() {
+    fn a_command_reads_at_most_the_maximum_number_of_files() {
         let mut shell = shell();
         let names = |count| " README".repeat(count);
         assert_eq!(says(&mut shell, &format!("cat{}", names(MAX_FILES))), GREETING.repeat(MAX_FILES));
@@ -263,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_shell_that_has_ended_says_nothing() {
+    fn a_shell_that_has_ended_outputs_nothing() {
         for (input, output) in [(&b"exit\recho x\r"[..], "exit\r\n"), (b"\x04x", "\r\n")] {
             let mut shell = shell();
             assert_eq!(shell.input(input, NOW), output);

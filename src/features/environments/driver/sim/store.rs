@@ -72,7 +72,7 @@ pub async fn restart(conn: &mut Conn, namespace: &str, environment: Uuid) -> Res
     conn.execute(Query::UpdateSimContainers, update).await
 }
 
-/// Leaves a container that is not running unchanged.
+/// Changes only a running container.
 pub async fn stop(conn: &mut Conn, namespace: &str, environment: Uuid) -> Result<u64, StoreError> {
     let update = sqlx::query!(
         "UPDATE sim_containers
