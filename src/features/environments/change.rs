@@ -1,5 +1,5 @@
-//! The handler of the job that carries out an operation on an environment. It may be retried at any point: it inspects what exists, calls
-//! the driver, and stores the outcome in the transaction that completes the job.
+//! The handler of the job that carries out an operation on an environment. The job may be retried at any point: the handler inspects the
+//! container, calls the driver, and stores the outcome in the transaction that completes the job.
 
 use async_trait::async_trait;
 

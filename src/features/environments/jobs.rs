@@ -14,7 +14,7 @@ use crate::metrics::labels::JobKind;
 pub struct Change {
     pub environment: Uuid,
     pub operation: Operation,
-    /// The environment's version when the operation began. If it differs now, a later operation has superseded this one.
+    /// The environment's version when the operation began. A newer version means that a later operation has superseded this one.
     pub version: i64,
 }
 
@@ -31,7 +31,7 @@ pub fn lane(environment: Uuid) -> String {
     format!("environment {environment}")
 }
 
-/// The job that compares the database with the driver; unique, so that one at a time runs in the whole fleet.
+/// The job that compares the database with the driver; unique, so that at most one runs in the whole fleet.
 pub fn reconciliation() -> NewJob {
     NewJob::new(JobKind::EnvironmentReconcile, &()).unique("environment_reconcile")
 }

@@ -3,8 +3,8 @@
 //!
 //! - A request stores the desired state and is answered immediately; a job then carries it out. `state` defines the statuses and the legal
 //!   transitions.
-//! - Operations on one environment never run concurrently, on any replica, and a crash at any point is recovered from: jobs are retried,
-//!   driver calls are idempotent, and a reconciler compares the database with the driver.
+//! - Operations on one environment never run concurrently, on any replica. The service recovers from a crash at any point: jobs are
+//!   retried, driver calls are idempotent, and a reconciler compares the database with the driver.
 //! - Editors and owners of the project, and admins, may change environments; viewers may read them; others have no access.
 //! - A client can influence a container's configuration only by its choice of an image.
 

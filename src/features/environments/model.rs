@@ -20,7 +20,7 @@ pub struct Environment {
     pub project_id: Uuid,
     pub name: String,
     pub image: Image,
-    /// The driver that runs the environment. Replicas with another driver leave the environment alone.
+    /// The driver that runs the environment. Replicas with another driver cannot operate its container.
     pub driver: DriverName,
     pub status: Status,
     /// The reason for the status `error`.

@@ -80,13 +80,13 @@ pub struct Parts {
     pub background: Db,
     /// Runs environments.
     pub engine: Engine,
-    /// Owns environments and decides who may do what with them.
+    /// Owns environments and authorizes access to them.
     pub projects: Projects,
     /// Queue for operations.
     pub queue: Queue,
     /// Notifies clients and other replicas.
     pub realtime: Realtime,
-    /// The metrics of this feature are counted here.
+    /// Records this feature's metrics.
     pub metrics: Metrics,
 }
 
@@ -181,7 +181,7 @@ impl Environments {
         Ok(environment)
     }
 
-    /// Returns those of these environments that no longer exist.
+    /// Returns the given environments that no longer exist.
     pub(super) async fn deleted_among(&self, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
         store::deleted_among(&mut self.parts().db.acquire().await?, ids).await
     }
@@ -230,7 +230,7 @@ impl Environments {
         Follower::new(db.clone(), engine.clone(), config, on_end, realtime.clone(), metrics.clone())
     }
 
-    /// Forwards notices of new log lines to the clients that follow those logs on this replica.
+    /// Receives the signals of new log lines and wakes this replica's followers of those logs.
     pub fn receive_log_signals(&self) -> impl Future<Output = ()> + Send + use<> {
         self.live().clone().receive_signals(self.parts().realtime.clone())
     }

@@ -61,7 +61,7 @@ async fn subscribe(state: AppState, client: Client, body: Subscription) -> Resul
     let CurrentUser { user, .. } = CurrentUser::of(&state, &client).await?;
     let project = state.environments.read(&user, id).await?.project_id;
     let room = Room::Environment { id, project };
-    // Read again, because changes of status are announced to this client only from here on.
+    // Read again after joining the room: a change of status before that was not sent to this client.
     let read = async || state.environments.read(&user, id).await;
     let environment = client.subscribe(room, read, || logs::send_log(state.environments.live(), client.clone(), id, last_seq)).await?;
     Ok(Subscribed { environment_id: id, status: environment.status, last_error: environment.last_error })

@@ -71,7 +71,7 @@ pub async fn find(conn: &mut Conn, id: Uuid) -> Result<Option<Environment>, Stor
     conn.optional(Query::SelectEnvironments, select).await?.map(TryInto::try_into).transpose()
 }
 
-/// Returns those of these environments that no longer exist.
+/// Returns the given environments that no longer exist.
 pub async fn deleted_among(conn: &mut Conn, ids: &[Uuid]) -> Result<Vec<Uuid>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT ids.id AS "id!" FROM unnest($1::uuid[]) AS ids (id)

@@ -34,9 +34,9 @@ impl Environments {
         Ok(install)
     }
 
-    /// Requests the removal of an extension. If the environment does not run, its next start removes the extension, because the container
-    /// may have it even if the last attempt to install it failed, was withdrawn, or is still in progress. Removing an absent extension
-    /// does no harm.
+    /// Requests the removal of an extension. If the environment does not run, its next start removes the extension. The container may
+    /// have the extension even if the last attempt to install it failed, was withdrawn, or is still in progress. Removing an absent
+    /// extension does no harm.
     pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;

@@ -7,7 +7,7 @@ use crate::domain::LogStream;
 use crate::metrics::Metrics;
 use crate::realtime::{Realtime, Topic};
 
-/// Counts committed lines of these logs and the dropped lines that they report, and notifies the followers of the logs on every replica.
+/// Counts stored lines and the dropped lines that they report. Notifies the followers of these logs on every replica.
 pub fn stored<'a>(
     metrics: &Metrics,
     realtime: &Realtime,

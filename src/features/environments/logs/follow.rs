@@ -85,7 +85,7 @@ impl Follower {
             let mut polls = ticks(POLL_INTERVAL);
             while leaving.run_until_cancelled(polls.tick()).await.is_some() {
                 if let Err(error) = claims.poll().await {
-                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to renew or take log claims");
+                    tracing::debug!(error = &error as &dyn std::error::Error, "failed to renew or acquire log claims");
                 }
             }
             if let Err(error) = claims.release().await {

@@ -2,12 +2,12 @@
 //!
 //! - One replica at a time follows a running environment. It holds a *claim* for ten seconds and renews it. If the replica dies, another
 //!   one claims the environment and continues at the stored position.
-//! - Lines, their numbers and the reader's position are committed in one transaction, which only the holder of the claim can make. No line
-//!   is lost or stored twice, whichever replica dies.
-//! - Readers wait for the writer, and the writer for the database. The engine keeps unread output, so an outage uses no memory. It loses
-//!   nothing either, unless a container writes more than the engine keeps (Docker: 20 to 30 MB).
-//! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` within one second of the engine's clock. The rest
-//!   of that second is counted, and a line in the log reports the count.
+//! - Lines, their numbers and the reader's position are committed in one transaction, by the holder of the claim only. No line
+//!   is lost or stored twice, even if a replica dies.
+//! - Readers wait for the writer, and the writer for the database. The engine keeps unread output, so an outage uses no memory. No line
+//!   is lost either, unless a container writes more than the engine keeps (Docker: 20 to 30 MB).
+//! - Vitrine drops lines only when an environment writes more than `LOG_LINES_PER_SECOND` within one second of the engine's clock. A line
+//!   in the log reports the number of dropped lines.
 //! - The last `LOG_LINES_KEPT` lines are kept. Numbers are consecutive, so a gap tells a client that older lines were deleted.
 //! - Live followers read stored lines and then new ones, on any replica, by their numbers alone.
 

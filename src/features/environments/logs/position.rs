@@ -9,8 +9,8 @@ use time::{Duration, OffsetDateTime};
 use crate::domain::LogStream;
 use crate::features::environments::driver::Line;
 
-/// Maximum time by which the timestamp of a line may exceed those of lines that follow it and belong to the other stream: engines record
-/// the time before they merge the streams.
+/// Maximum time by which a line may be older than a preceding line of the other stream. Engines record the time of a line before they
+/// merge the streams, so times in the merged output can decrease.
 const MAX_SKEW: Duration = Duration::seconds(5);
 
 /// A position in the output of a container. Stored as JSON in `log_streams.position`: fields may be added if they have a default.

@@ -13,7 +13,7 @@ use super::position::Position;
 use crate::domain::LogStream;
 use crate::features::environments::driver::{DriverError, Engine, Lines};
 
-/// Delay before a container's output is requested again after it has ended.
+/// Delay before a container's output is requested again, after it has ended or the engine has failed.
 const PAUSE: Duration = Duration::from_secs(1);
 /// Dropped lines are reported after this time without output.
 const REPORT_DELAY: Duration = Duration::from_secs(1);

@@ -18,11 +18,11 @@ use crate::metrics::labels::Query;
 
 /// Maximum number of entries that [`remove`] deletes.
 pub const BITE: i64 = 5_000;
-/// Maximum number of lines of Vitrine's own that are expected between two writes of the writer. Each write also deletes the entries that
-/// these lines push out.
+/// Expected maximum number of Vitrine's own lines between two writes of the writer. Each write also deletes the entries that these lines
+/// push out.
 const OWN_LINES: i64 = 100;
 
-/// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count it with
+/// Appends a line of Vitrine's own, in the transaction of the event that it reports. Count the line with
 /// [`system_line_stored`](super::system_line_stored) after the commit. The first line creates the log; environments without a log are not
 /// followed. Entries beyond `LOG_LINES_KEPT` are deleted when the environment is next followed.
 ///
@@ -251,8 +251,8 @@ pub async fn insert(tx: &mut Conn, additions: &[Addition<'_>]) -> Result<(), Sto
     tx.execute(Query::InsertLogEntries, insert).await.map(drop)
 }
 
-/// Deletes the entries that the additions push out of the last `kept`. The ranges have a lower bound, because recently deleted entries are
-/// still in the index and each scan from its start would pass all of them.
+/// Deletes the entries that the additions push out of the last `kept`. The ranges have a lower bound: recently deleted entries are still in
+/// the index, and a scan from the start of a log would pass all of them.
 pub async fn push_out(tx: &mut Conn, additions: &[Addition<'_>], kept: i64) -> Result<(), StoreError> {
     let (mut environments, mut above, mut to) = (Vec::new(), Vec::new(), Vec::new());
     for addition in additions.iter().filter(|addition| *addition.numbers().end() > kept) {

@@ -40,8 +40,8 @@ impl Session {
         }
     }
 
-    /// The URL that attaches VS Code to the session's container. `None` unless the session is an active editor session. In the Dev
-    /// Containers extension, the authority is a description of the container as JSON in hexadecimal.
+    /// The URL that attaches VS Code to the session's container. `None` unless the session is an active editor session. The Dev
+    /// Containers extension expects a description of the container in the URL's authority, as JSON in hexadecimal.
     pub fn link(&self, container: &str) -> Option<String> {
         if self.kind != SessionType::Vscode || self.status != SessionStatus::Active {
             return None;
@@ -54,7 +54,7 @@ impl Session {
         Some(link + HOME)
     }
 
-    /// The action that closing the session counts as: members may close their own sessions, the owner and admins any session.
+    /// The action that must be permitted to close the session: members may close their own sessions, the owner and admins any session.
     pub fn action_to_close(&self, user: Uuid) -> Action {
         if self.user_id == user { Action::Enter } else { Action::Manage }
     }

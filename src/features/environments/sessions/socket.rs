@@ -214,7 +214,7 @@ async fn forward_input(mut events: mpsc::Receiver<InputEvent>, mut input: Box<dy
     std::future::pending().await
 }
 
-/// Whether a signal may concern this session. Lagged or unreadable signals count as if they did.
+/// Whether a signal may concern this session. A lost or unreadable signal may concern any session.
 fn concerns(signal: Result<serde_json::Value, broadcast::error::RecvError>, session: &Session) -> bool {
     let closed = signal.ok().and_then(|closed| serde_json::from_value(closed).ok());
     closed.is_none_or(|closed: Closed| closed.concerns(session))

@@ -1,4 +1,4 @@
-//! The registry of this replica's open terminals. It finds the terminal that a client's input event is for.
+//! The registry of this replica's open terminals. It finds the terminal for a client's input event.
 
 use std::collections::HashMap;
 use std::sync::Arc;
