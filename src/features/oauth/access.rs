@@ -44,7 +44,7 @@ pub enum AccessError {
     /// The user has linked no account of this platform.
     #[error("no account is linked")]
     NotLinked,
-    /// The platform is not configured, perhaps on this replica alone.
+    /// The platform is not configured, perhaps only on this replica.
     #[error("the platform is not configured")]
     NotConfigured,
     /// The platform no longer accepts the account's tokens.

@@ -19,7 +19,7 @@ use super::error::{Distrust, ProviderError};
 use crate::metrics::labels::ApiEndpoint;
 use crate::platforms::{Authority, Client, Settings};
 
-/// Fields beyond the core document.
+/// Fields of the document that the library does not define.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 struct More {
     /// Endpoint for token revocation (RFC 8414).

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::platforms::CallError;
 use crate::platforms::api::ApiFailure;
 
-/// Why a claim of identity is not trusted.
+/// Why an identity is not trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Distrust {
     /// Wrong `iss`.

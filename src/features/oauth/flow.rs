@@ -1,5 +1,6 @@
-//! A sign-in in progress. The browser that started it keeps it in a sealed cookie, so starting one costs the service no storage, and no
-//! other browser can finish it. Outside this file, the expected state appears in plain text only in the authorization request.
+//! A flow: a sign-in, or the linking of an account, in progress. The browser that started a flow keeps it in a sealed cookie. Starting one
+//! therefore costs the service no storage, and no other browser can finish it. Outside this file, the expected state appears in plain
+//! text only in the authorization request.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

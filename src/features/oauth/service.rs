@@ -78,7 +78,7 @@ pub struct Parts {
     pub platforms: Platforms,
     /// The queue for jobs that revoke tokens.
     pub queue: Queue,
-    /// The metrics that this feature updates.
+    /// Records this feature's metrics.
     pub metrics: Metrics,
 }
 
@@ -347,7 +347,7 @@ impl Oauth {
 }
 
 impl OauthError {
-    /// Whether the user did not prove an identity. False for failures of the service or of the platform, and for mistakes in a request.
+    /// Whether the user failed to prove an identity. False for failures of the service or of the platform, and for mistakes in a request.
     fn is_authentication_failure(&self) -> bool {
         match self {
             Self::State(_) | Self::Denied(_) | Self::EmailUnverified | Self::IdentityTaken | Self::Account(AccountError::EmailTaken) => {

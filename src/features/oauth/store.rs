@@ -210,7 +210,7 @@ pub async fn expire(conn: &mut Conn, known: &StoredTokens) -> Result<(), StoreEr
     conn.execute(Query::UpdateSocialAccounts, update).await.map(drop)
 }
 
-/// Locks some accounts with tokens that are not sealed with the key that `mark` identifies.
+/// Locks at most 100 active accounts with tokens that are not sealed with the key that `mark` identifies.
 pub async fn lock_sealed_otherwise(conn: &mut Conn, mark: &[u8]) -> Result<Vec<StoredTokens>, StoreError> {
     let select = sqlx::query!(
         "SELECT id, access_token, refresh_token FROM social_accounts

@@ -1,5 +1,5 @@
-//! The handler of the job that delivers a post to a platform. It may be retried at any point: it checks that the delivery is pending, calls
-//! the platform with an idempotency key, and stores the outcome in the transaction that completes the job.
+//! The handler of the job that delivers a post to a platform. The job may be retried at any point: the handler checks that the delivery is
+//! pending, calls the platform with an idempotency key, and stores the outcome in the transaction that completes the job.
 
 use std::time::{Duration, Instant};
 

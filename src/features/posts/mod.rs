@@ -1,5 +1,5 @@
-//! Posts: announcements of a published project on platforms, and the status of their delivery. And insights: figures of the author's
-//! accounts there.
+//! Posts: announcements of a published project on platforms, and the status of their delivery. Insights: figures of the author's accounts
+//! on platforms.
 //!
 //! - A post, its deliveries and their jobs are written in one transaction. Every accepted post is therefore delivered or fails with a
 //!   reason, whatever happens to the replica. Editors and owners post under their own names, on platforms that they have linked.
@@ -10,7 +10,7 @@
 //!   recognizes a text that it has published recently, it refuses the post; the delivery then counts as failed, with the platform's
 //!   message, because it is not certain that the post is there. Otherwise, the post appears twice.
 //! - A delivery uses the account that is linked at the time of the attempt. Once a project is no longer published, its pending deliveries
-//!   fail. Deleting a project deletes its posts, except those on platforms.
+//!   fail. Deleting a project deletes its posts here, but not on the platforms.
 //! - The platforms' APIs are in [`platforms::api`](crate::platforms::api); the feature `oauth` keeps the tokens.
 
 mod deliver;

@@ -18,7 +18,7 @@ pub type Text = Paragraph<1, 2000>;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum DeliveryStatus {
-    /// An attempt is to follow.
+    /// An attempt will follow.
     Pending,
     /// The platform has accepted the post.
     Delivered,

@@ -167,7 +167,7 @@ pub enum Refused {
 }
 
 impl ProjectAccess {
-    /// Checks whether the account may do this.
+    /// Checks whether the account may perform the action.
     pub fn allows(&self, action: Action, is_admin: bool) -> Result<(), Refused> {
         let needed = match action {
             Action::Read | Action::Enter => Role::Viewer,
