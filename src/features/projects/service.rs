@@ -1,7 +1,7 @@
 //! The rules of projects; `mod.rs` lists them.
 //!
-//! Reads use the cache. Changes read only from the database, in their own transaction, which also records the cache entries that become
-//! stale. Once a change is answered, no replica serves those entries.
+//! Reads use the cache. Changes read from the database, never from the cache. The transaction of a change also records the cache entries
+//! that become stale. After the response to a change, no replica serves those entries.
 
 use std::sync::Arc;
 
@@ -38,7 +38,7 @@ pub enum ProjectError {
     /// No account has the address.
     #[error("no account has this e-mail address")]
     NoSuchUser,
-    /// The user may read the project but not do this.
+    /// The user may read the project, but the user's role does not allow the action.
     #[error("the user's role does not allow this")]
     Forbidden,
     /// The change is based on an older version.
@@ -131,12 +131,12 @@ impl Projects {
         &self.0.presence
     }
 
-    /// Returns which of these pairs of a user and a project lack access: the project does not exist, or the user may not enter it.
+    /// Returns the pairs `(users[i], projects[i])` without access: the project does not exist, or the user may not enter it.
     pub(super) async fn outsiders_among(&self, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
         store::outsiders_among(&mut self.0.db.acquire().await?, users, projects).await
     }
 
-    /// Subscribes to cache invalidations, which include projects.
+    /// Subscribes to the invalidations of all caches, including the cache of projects.
     pub(super) fn invalidated(&self) -> broadcast::Receiver<Arc<[Stale]>> {
         self.0.cache.invalidated()
     }
@@ -360,13 +360,13 @@ impl Projects {
     }
 }
 
-/// Locks a project against concurrent changes, if the user may do this with it.
+/// Locks a project against concurrent changes, if the user may perform `action` on it.
 async fn lock(tx: &mut Conn, user: &User, id: Uuid, action: Action) -> Result<ProjectAccess, ProjectError> {
     let project = store::lock(tx, id).await?;
     access(tx, user, project, action).await
 }
 
-/// The project from the user's point of view, if it exists and the user may do this with it.
+/// The user's access to the project, if the project exists and the user may perform `action` on it.
 async fn access(tx: &mut Conn, user: &User, project: Option<Project>, action: Action) -> Result<ProjectAccess, ProjectError> {
     let project = project.ok_or(ProjectError::NoSuchProject)?;
     let access = ProjectAccess { role: store::role(tx, project.id, user.id).await?, project };

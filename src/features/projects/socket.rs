@@ -18,7 +18,7 @@ use crate::realtime::{Client, Done, Events, Realtime, Room, Topic};
 use crate::state::AppState;
 use crate::tasks::ticks;
 
-/// Poll interval of the access check. Bounds how long a subscription outlives its user's access without a signal.
+/// Poll interval of the access check. If no signal arrives, a subscription ends at most this long after its user loses access.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The Socket.IO events of projects.

@@ -109,7 +109,7 @@ pub async fn roster(conn: &mut Conn, id: Uuid) -> Result<Option<Roster>, StoreEr
     Ok(Some(Roster { project, members: members.collect::<Result<_, StoreError>>()? }))
 }
 
-/// Returns which of these pairs of a user and a project lack access: the project does not exist, or the user may not enter it.
+/// Returns the pairs `(users[i], projects[i])` without access: the project does not exist, or the user may not enter it.
 pub async fn outsiders_among(conn: &mut Conn, users: &[Uuid], projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>, StoreError> {
     let select = sqlx::query!(
         r#"SELECT s.user_id AS "user_id!", s.project_id AS "project_id!"

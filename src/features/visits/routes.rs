@@ -57,7 +57,7 @@ async fn report(
     headers: HeaderMap,
     body: Result<ApiJson<Beacon>, ApiError>,
 ) -> Result<StatusCode, ApiError> {
-    // Limited before the body is checked, so that invalid beacons count as well.
+    // Applies the limit before it rejects an invalid body, so that invalid beacons count as well.
     state.visits.admit(network).await?;
     let ApiJson(Beacon { events }) = body?;
     if events.len() > MOST {

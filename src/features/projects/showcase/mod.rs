@@ -1,8 +1,8 @@
-//! The showcase: published projects, readable by everybody, newest publication first. It only reads; publishing and unpublishing are
-//! changes of the project.
+//! The showcase: published projects, readable by everybody, newest publication first. This module only reads; `projects/service.rs`
+//! publishes and unpublishes projects.
 //!
-//! It exposes no e-mail addresses, and identifiers only within entity tags and cursors. The most frequent reads are cached: the first page
-//! of the default size, and single projects. Every change of a published project invalidates both.
+//! The showcase exposes no e-mail addresses. Identifiers appear only within entity tags and cursors. The most frequent reads are cached:
+//! the first page of the default size, and single projects. Every change of a published project invalidates both.
 
 mod model;
 mod routes;
