@@ -1,7 +1,7 @@
 //! Health checks of the dependencies. They run in the background, so that probes are cheap and do not pile up.
 //!
-//! While a dependency that `READINESS_REQUIRES` names is down, the replica is unready; any other one degrades it. The routes are in
-//! [`operations`](crate::operations).
+//! While a dependency that `READINESS_REQUIRES` names is down, the replica is unready. While any other dependency is down, the replica is
+//! degraded. The routes are in [`operations`](crate::operations).
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -27,8 +27,8 @@ use crate::tasks::ticks;
 
 const CHECK_EVERY: Duration = Duration::from_millis(500);
 const CHECK_TIMEOUT: Duration = Duration::from_millis(400);
-/// Consecutive failures until a required dependency counts as down. With one, a single slow answer of Postgres would remove every
-/// replica from the edge's pool at once.
+/// Consecutive failures until a required dependency counts as down. If one failure were enough, one slow answer of Postgres would remove
+/// every replica from the edge's pool at once.
 const FAILURES_TO_BE_DOWN: u32 = 2;
 const MIGRATE_PAUSE: Duration = Duration::from_millis(250);
 /// Longest pause between attempts to migrate, so that a failing migration does not flood the log.

@@ -22,7 +22,7 @@ use crate::tasks::ticks;
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Lifetime of a heartbeat.
 const LIFETIME: Duration = Duration::from_secs(5);
-/// Bound of the replicas in memory: more than any fleet that one Redis channel can serve.
+/// Maximum number of replicas in memory: more than any fleet that one Redis channel can serve.
 const MAX_REPLICAS: usize = 1000;
 
 /// The status of one replica.

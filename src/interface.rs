@@ -26,7 +26,7 @@ const BODY: [Code; 5] =
     [Code::MalformedJson, Code::RequestTimeout, Code::PayloadTooLarge, Code::UnsupportedMediaType, Code::ValidationFailed];
 /// Errors that the edge returns in place of a replica (`handle_errors` in the Caddyfile), as status and code.
 pub const EDGE: [(u16, &str); 4] = [(413, "payload_too_large"), (502, "bad_gateway"), (503, "unavailable"), (504, "gateway_timeout")];
-/// The code of the edge's other errors. No operation lists them: a response for any status would leave nothing to check.
+/// The code of the edge's other errors. No operation lists these errors: a `default` response would make every status valid.
 pub const EDGE_DEFAULT: &str = "edge_error";
 
 /// Collections in which POST creates a resource, and the path of that resource. The field `id` of the response is the `{id}` in the path.

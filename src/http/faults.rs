@@ -1,4 +1,4 @@
-//! The injection point for faults in HTTP: the innermost layer around the handlers. The layers outside measure, catch, time-limit
+//! The injection point for faults in HTTP: the innermost layer around the handlers. The outer layers measure, catch, time-limit
 //! and report an injected failure as if the handler had failed.
 
 use axum::extract::{MatchedPath, Request, State};

@@ -52,7 +52,7 @@ where
         let context = RequestContext { id: id.clone(), uri: request.uri().clone() };
         let span = span_of(&request, &id);
         let (request, unread) = UnreadBody::of(request);
-        // Needs `enter` besides `scope`: an inner layer may reject the request before it returns a future.
+        // `enter` is necessary besides `scope`: an inner layer may reject the request before it returns a future.
         let answer = context.enter(|| match host::check(&request) {
             Ok(()) => Either::Left(inner.call(request).map_ok(|response| response.map(Body::new))),
             Err(refusal) => Either::Right(ready(Ok(refusal.into_response()))),
