@@ -87,7 +87,7 @@ impl Workers {
         }
     }
 
-    /// Stores the outcome, and retries until it succeeds. `None` is an attempt that was aborted because the replica shuts down.
+    /// Stores the outcome, and retries until this succeeds. `result` is `None` if the attempt was aborted because the replica shuts down.
     async fn conclude(&self, job: &Job, result: Option<&Result<(), Failure>>, sure_until: Instant) -> JobOutcome {
         loop {
             match self.store(job, result).await {

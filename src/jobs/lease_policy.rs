@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 const MAX_PAUSE: Duration = Duration::from_secs(30);
-/// Maximum for a delay that another service requests: its value is untrusted.
+/// Upper bound of the delay that another service may request, because other services are not trusted.
 const MAX_RETRY_AFTER: Duration = Duration::from_hours(24);
 
 /// The durations that workers use.
@@ -13,7 +13,7 @@ pub struct LeasePolicy {
     pub lease: Duration,
     /// Poll interval: how soon a worker finds a job that another replica has enqueued or given back.
     pub poll_interval: Duration,
-    /// Bound of the random pause after a job's first failure; it doubles with each failure.
+    /// Bound of the random pause after a job's first failure; the bound doubles with each failure.
     pub first_pause: Duration,
     /// Time limit of an attempt, so that a handler that hangs does not hold its lane and its slot forever. Handlers set
     /// limits for their own calls.
