@@ -14,7 +14,8 @@ const HTTP_SECONDS: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 const REQUEST_BYTES: &[f64] = &[100.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5, 1e6];
 const RESPONSE_BYTES: &[f64] = &[100.0, 500.0, 1e3, 5e3, 1e4, 5e4, 1e5, 5e5];
 const REDIS_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
-/// Fine-grained for healthy statements; above 10 ms, the dashboard's thresholds (50 ms, 1 s) and bounds beyond the deadlines.
+/// Fine-grained up to 10 ms, for healthy statements. The larger bounds include the dashboard's thresholds (50 ms, 1 s) and values beyond
+/// the deadlines.
 const DB_SECONDS: &[f64] = &[0.0005, 0.001, 0.0025, 0.01, 0.05, 0.1, 0.5, 1.0, 2.5, 5.0, 10.0];
 const DELAY_SECONDS: &[f64] = &[0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0];
 const DRIVER_SECONDS: &[f64] = &[0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
@@ -111,7 +112,7 @@ catalogue! {
         websocket_errors: Counter<SocketError> = "websocket_errors_total";
         /// Time to handle an event from a client in seconds
         websocket_handler_duration: Histogram<EventIn> = "websocket_handler_duration_seconds", EVENT_SECONDS;
-        /// Time of an event from one replica to another in seconds: half of the round trip of a canary that is sent every second
+        /// Latency of an event from one replica to another in seconds: half of the round trip of a canary that is sent every second
         websocket_fanout: Histogram<()> = "websocket_fanout_seconds", FANOUT_SECONDS;
         /// 1 while this replica receives its own messages over the bus
         websocket_adapter_connected: Gauge<()> = "websocket_adapter_connected";
@@ -175,7 +176,7 @@ catalogue! {
         process_heap: Gauge<Heap> = "process_heap_bytes";
         /// Delay of a timer task beyond its deadline in seconds: the lag of the event loop
         runtime_scheduling_delay: Histogram<()> = "runtime_scheduling_delay_seconds", DELAY_SECONDS;
-        /// Quantiles of the scheduling delay over the last 15 seconds in seconds
+        /// Quantiles of the scheduling delay in seconds, over the last 15 seconds
         runtime_scheduling_delay_quantile: Summary<()> = "runtime_scheduling_delay_quantile_seconds";
         /// Live tasks of the async runtime
         runtime_tasks_alive: Gauge<()> = "runtime_tasks_alive";
@@ -231,7 +232,7 @@ catalogue! {
         job_duration: Histogram<JobKind> = "job_duration_seconds", JOB_SECONDS;
         /// Unfinished background jobs across the whole fleet, reported by one replica at a time
         jobs_pending: Gauge<JobKind> = "jobs_pending";
-        /// Time since the oldest waiting job became due in seconds, across the whole fleet, reported by one replica at a time
+        /// Time in seconds since the oldest waiting job became due, across the whole fleet, reported by one replica at a time
         jobs_oldest_due: Gauge<()> = "jobs_oldest_due_seconds";
     }
     "Limits" {
@@ -259,7 +260,7 @@ catalogue! {
         web_vitals_cls: Histogram<PageRoute> = "web_vitals_cls", SHIFTS;
         /// Load time of static assets in seconds as reported by browsers for a sample of visits
         static_asset_load: Histogram<AssetType> = "static_asset_load_seconds", ASSET_SECONDS;
-        /// Parts of pages that failed to start as reported by browsers
+        /// Parts of pages that failed to start, as reported by browsers
         error_boundaries: Counter<PageRoute> = "error_boundaries_total";
     }
     "Business" {

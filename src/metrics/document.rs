@@ -8,7 +8,7 @@ const HEAD: &str = "# Metrics\n\n\
     template or `other`. `method` is a method that the route declares or `OTHER`; for the route `other`, it is any of\n\
     GET, POST, PUT, PATCH, DELETE, HEAD, OPTIONS, OTHER. `status` is the three-digit status code. No label value ever comes from\n\
     client text. Requests outside of declared operations (`other`, `OTHER`) are counted but have no histograms.\n\
-    There is no garbage collector: where Node services chart its pauses, use `process_heap_bytes` and\n\
+    Vitrine has no garbage collector: in place of collector pauses, use `process_heap_bytes` and\n\
     `runtime_scheduling_delay_seconds`.\n";
 
 /// The section on aliases, which are not in the catalogue. `tests/contract/foreign_names.rs` compares its table with the rules that record

@@ -12,7 +12,7 @@ use super::{Metrics, samplers};
 
 /// Interval at which accumulated histogram samples are drained.
 const UPKEEP: Duration = Duration::from_secs(1);
-/// Room for an exposition, so that it does not grow step by step.
+/// Initial capacity of the rendered text in bytes, so that the text is rarely reallocated.
 const CAPACITY: usize = 512 * 1024;
 
 /// Owns and renders the metrics of one application.

@@ -1,5 +1,5 @@
-//! The HTTP metrics layer. Only the layer that identifies requests is outside of it, and rejects requests without a valid `Host`. The
-//! metrics layer measures every other request, including those that end with a panic, a timeout, a rejection or a disconnect of the
+//! The HTTP metrics layer. Only the layer that identifies requests is outside of it; that layer rejects requests without a valid `Host`.
+//! The metrics layer measures every other request, including those that end with a panic, a timeout, a rejection or a disconnect of the
 //! client. `handles` defines the label domain; `received` counts the bytes of request bodies.
 
 mod handles;

@@ -1,4 +1,4 @@
-//! Metric kinds, typed by their labels. How their series are stored and rendered belongs in `family`.
+//! Metric kinds, typed by their labels. `family` stores and renders their series.
 //!
 //! A metric with a closed label set holds one handle per combination of values, created at startup: an update costs an array access
 //! and a few atomic operations, and every series exists at zero. A *family* creates handles on demand, for labels that are known only
@@ -203,7 +203,7 @@ family_kind! {
     CounterFamily, "counter", metrics::Counter, counter
 }
 family_kind! {
-    /// Gauges whose label values no enum lists, such as the version of the build.
+    /// Gauges whose label values are not in an enum, such as the version of the build.
     GaugeFamily, "gauge", metrics::Gauge, gauge
 }
 family_kind! {

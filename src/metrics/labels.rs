@@ -1,6 +1,6 @@
 //! Label types: most have keys and a closed set of values. A label value never comes from client text.
 //!
-//! Labels whose values no enum lists, such as `route`, have only a key type here; their values come from [`http`](super::http), the
+//! Labels whose values are not in an enum, such as `route`, have only a key type here; their values come from [`http`](super::http), the
 //! driver, the configured platforms and the build. This module holds the code that label types share; its submodules
 //! hold the types by topic. A type that other modules need for more than metrics belongs in [`domain`](crate::domain); `labels/domain.rs`
 //! derives a label from it.

@@ -71,7 +71,7 @@ impl Handles {
             entry.declare(&metrics, method_index(method), operation);
             entry.touch(&metrics, classes, method_index(method), operation.statuses.iter().copied().chain([CLIENT_LEFT]));
         }
-        // Methods that a route does not declare: rejected because of the method or as cross-site, or a HEAD handled as GET.
+        // Methods that a route does not declare: HEAD is handled as GET; any other is rejected, as unsupported or as cross-site.
         for (matched, route) in &routes {
             let gets = operations.iter().filter(|operation| operation.matched == **matched && operation.method == "GET");
             let statuses = gets.flat_map(|get| get.statuses.iter().copied()).chain(UNDECLARED);
