@@ -98,7 +98,7 @@ async fn api_metrics(state: State<AppState>, headers: HeaderMap) -> Result<Respo
     metrics(state, headers).await
 }
 
-/// List the replicas, by their latest heartbeats
+/// List the replicas that have a recent heartbeat
 #[utoipa::path(get, path = "/api/fleet", tag = "operations", responses((status = 200, body = FleetStatus)))]
 async fn fleet(State(state): State<AppState>) -> Json<FleetStatus> {
     Json(state.heartbeat.fleet())
