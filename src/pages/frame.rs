@@ -22,7 +22,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 
 /// The data that the layout of every page needs.
 pub struct Frame {
-    /// The page's route, for the report of the browser (`features::visits`); empty for a problem page.
+    /// The page's route, for the browser's beacons (`features::visits`); empty for a problem page.
     pub route: &'static str,
     /// The signed-in user.
     pub user: Option<Viewer>,
@@ -82,7 +82,7 @@ impl FromRequestParts<AppState> for Frame {
     }
 }
 
-/// The frame of a page that requires a session. Without one, the request is redirected to the sign-in page, which leads back.
+/// The frame of a page that requires a session. Without a session, the client is redirected to the sign-in page, and from there back.
 pub struct StudioFrame {
     pub frame: Frame,
     pub user: User,

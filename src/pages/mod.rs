@@ -4,7 +4,7 @@
 //!   holds everything around the content of a page, from the head to the signed-in user.
 //! - Pages are readable without JavaScript. They change nothing themselves: forms and buttons name an API operation
 //!   (`data-method`, `data-endpoint`, `data-path`), and the bundle calls it.
-//! - Errors on the way to a page are shown as a page, too; see `problem.rs`.
+//! - An error in a request for a page is shown as a page, too; see `problem.rs`.
 //!
 //! Pages depend on the features' public interfaces. No feature depends on a page.
 

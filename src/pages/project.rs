@@ -35,7 +35,7 @@ impl Rights {
         Self { change: may(Action::Change), manage: may(Action::Manage) }
     }
 
-    /// Whether the user may do this. Reading is always allowed: only members and admins see the pages of the studio.
+    /// Whether the user may perform `action`. Reading is always allowed: only members and admins see the pages of the studio.
     pub fn allow(self, action: Action) -> bool {
         match action {
             Action::Read | Action::Enter => true,
