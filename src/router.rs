@@ -71,7 +71,7 @@ pub fn build(interface: OpenApiRouter<AppState>, state: AppState) -> Result<Rout
     let around = {
         let state = state.clone();
         move |route: Route| {
-            // Browsers send cookies with requests from any site: only our own pages may change state with them.
+            // Browsers may send cookies with requests from other sites: only pages of trusted origins may change state.
             let guarded = own_pages.layer(route);
             // Every response has a deadline.
             let limited = layers::limit_time(limit, guarded);
@@ -95,8 +95,8 @@ struct Watched {
 }
 
 impl Watched {
-    /// Adds three layers. The innermost turns a panic into a response. Measurement around it sees every response that is made
-    /// inside. The outermost identifies the request, so that problems and log lines made inside contain its identifier.
+    /// Adds three layers. The innermost turns a panic into a response. The middle one measures every response from inside it. The
+    /// outermost identifies the request, so that all problems and log lines of the request contain its identifier.
     fn around<S: Endpoint>(&self, inner: S) -> impl Endpoint + use<S> {
         let caught = CatchPanicLayer::custom(layers::panicked as fn(Box<dyn Any + Send>) -> Response).layer(inner);
         layers::identify(self.replica.clone(), self.measured.layer(caught))

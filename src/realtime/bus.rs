@@ -1,5 +1,5 @@
 //! The message bus between replicas: a Redis channel to which every replica publishes and subscribes.
-//! `docs/adr/0013-realtime.md` explains why this is not the adapter of the Socket.IO library.
+//! `docs/adr/0013-realtime.md` explains why the bus does not use the adapter of the Socket.IO library.
 //!
 //! Publishing never blocks its caller. Messages that Redis does not accept are lost, and the events among them are counted; delivery
 //! resumes by itself when Redis is back. Code that must not miss a fact also reads it from the database.
@@ -19,12 +19,12 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::Loss;
 
-/// Messages that wait to be published.
+/// Maximum number of messages that wait to be published.
 const BACKLOG: usize = 4096;
-/// Received messages that wait to be handled.
+/// Maximum number of received messages that wait to be handled.
 const INBOX: usize = 4096;
 
-/// A message between replicas. They may run different versions, so add variants and fields, and never change them.
+/// A message between replicas. Replicas may run different versions, so add variants and fields, but never change existing ones.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Message {

@@ -56,7 +56,7 @@ impl Client {
     }
 
     /// Joins a room and starts its background work, unless `recheck` finds that the client has lost access. `recheck` runs after the
-    /// client has joined the room: if the client loses access later, it is removed from the room.
+    /// client has joined the room, because from then on, a client that loses access is removed from the room.
     ///
     /// # Errors
     /// The error of `recheck`; the client is then not in the room.
@@ -101,8 +101,8 @@ impl Client {
         self.socket.rooms().iter().filter_map(|name| Room::named(name)).collect()
     }
 
-    /// Starts background work for the client after the current event has been acknowledged. It replaces running work with the same
-    /// [`Work`] key. It ends when the client disconnects, or by [`Self::release`] or [`Self::leave`].
+    /// Starts background work for the client after the current event has been acknowledged. The new work replaces running work with the
+    /// same [`Work`] key. Work ends when the client disconnects, or by [`Self::release`] or [`Self::leave`].
     pub fn hold(&self, work: Work, task: impl Future<Output = ()> + Send + 'static) {
         self.connection.hold(work, task);
     }

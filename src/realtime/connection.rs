@@ -133,7 +133,7 @@ impl ConnectionState {
     }
 }
 
-/// The library does not report a socket whose client disconnects between its admission and the confirmation.
+/// The library does not report a client that disconnects between its admission and the confirmation. Its disconnection is recorded on drop.
 impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);
@@ -232,7 +232,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_permit_that_is_returned_can_be_taken_again() {
+    fn a_released_permit_can_be_taken_again() {
         let permits = ConnectionLimiter::default();
         let held: Vec<Permit> = (0..2).filter_map(|_| permits.take(&1, 2)).collect();
         assert_eq!(held.len(), 2);

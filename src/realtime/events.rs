@@ -117,7 +117,7 @@ impl Dispatcher {
             Some(handler) => {
                 let span = tracing::info_span!("event", event = event.name(), user = %client.identity().user);
                 let work = handler(client.clone(), payload).instrument(span);
-                // In a task of its own, so that a panic ends the event and not the worker.
+                // The handler runs in its own task, so that a panic ends only the event, not the worker.
                 match tokio::spawn(tokio::time::timeout(self.realtime.0.config.request_timeout, work)).await {
                     Ok(Ok(outcome)) => outcome,
                     Ok(Err(_)) => Err(ApiError::new(Code::Timeout).retry_after(1)),

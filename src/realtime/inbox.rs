@@ -9,7 +9,7 @@ use socketioxide::extract::AckSender;
 
 use crate::metrics::labels::EventIn;
 
-/// Queued events per socket.
+/// Maximum number of queued events per socket.
 const QUEUE_CAPACITY: usize = 64;
 
 /// An event from a client.

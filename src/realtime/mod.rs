@@ -60,7 +60,7 @@ pub const MAX_MESSAGE: usize = 100_000;
 /// Maximum number of binary attachments of an event. No event uses attachments: an event with up to this many is refused as malformed,
 /// and an event with more ends the connection.
 const ATTACHMENTS: usize = 10;
-/// Outgoing packets that wait in a client's queue.
+/// Maximum number of outgoing packets in a client's queue.
 const QUEUE: usize = 128;
 /// Time for a client to join the namespace after it opened a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -305,6 +305,6 @@ impl AsRef<Config> for Realtime {
 
 fn written(payload: &impl Serialize) -> Option<Value> {
     serde_json::to_value(payload)
-        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "failed to serialize an event"))
+        .inspect_err(|error| tracing::error!(error = error as &dyn std::error::Error, "failed to serialize an event or a signal"))
         .ok()
 }

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use tokio::sync::broadcast;
 
-/// Unread signals of a subscriber; beyond that it misses the oldest.
+/// Maximum number of unread signals of a subscriber. When a subscriber has more, it misses the oldest.
 const BACKLOG: usize = 1024;
 
 /// The topic of a signal; it determines the shape of the payload.
