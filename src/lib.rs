@@ -9,7 +9,7 @@
 //! | [`interface`], [`api_docs`] | the `OpenAPI` description, and its pages |
 //! | [`operations`], [`health`] | routes for operators, and the state of the dependencies |
 //! | [`features`] | the features of the service, one folder each |
-//! | [`domain`] | validation, paging and versions, for models, services and stores |
+//! | [`domain`] | closed sets of words, validation, paging and versions, for models, services and stores |
 //! | [`http`] | problems, extractors, the layers of the router |
 //! | [`db`], [`cache`] | Postgres and Redis, measured and bounded |
 //! | [`platforms`], [`sealing`] | clients of external platforms, and encryption of their tokens |

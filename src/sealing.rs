@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_opens_for_its_purpose_only() {
+    fn a_sealed_text_opens_only_for_its_purpose() {
         let keys = keyring(&[1]);
         let sealed = keys.seal("account 1", b"token");
         assert_eq!(keys.open("account 1", &sealed).unwrap(), b"token");

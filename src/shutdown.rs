@@ -6,8 +6,8 @@ use std::io;
 
 use tokio::signal::unix::{Signal, SignalKind, signal as listen};
 
-/// Completes on SIGTERM or SIGINT. The call itself installs the handlers: if the first poll did, a signal before it would end the
-/// process abruptly.
+/// Completes on SIGTERM or SIGINT. The call itself installs the handlers. If the first poll installed them, a signal before that poll
+/// would end the process abruptly.
 pub fn signal() -> impl Future<Output = ()> {
     first(listen(SignalKind::terminate()), listen(SignalKind::interrupt()))
 }

@@ -24,7 +24,7 @@ pub struct Tasks {
     metrics: Metrics,
 }
 
-/// A task has ended that must run until shutdown.
+/// A task that must run until shutdown has ended.
 #[derive(Debug, thiserror::Error)]
 #[error("background task ended: {0}")]
 pub struct TaskEnded(String);

@@ -1,7 +1,7 @@
 //! One TCP connection, from `accept` to its end, including any protocol that it is upgraded to.
 //!
-//! It counts as open until it is dropped, which for an upgraded connection is long after the HTTP server has released it. It ends
-//! when its peer reads nothing for a while, or when a [`HangUp`] ends it.
+//! A connection counts as open until it is dropped. An upgraded connection is dropped long after the HTTP server has released it. The
+//! replica ends a connection when its peer accepts none of the pending bytes for a while, or by a [`HangUp`].
 
 use std::io;
 use std::pin::Pin;
@@ -48,7 +48,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A connection that fails when its peer reads nothing for `write_timeout`.
+    /// A connection that fails when bytes are pending and its peer accepts none of them for `write_timeout`.
     pub fn new(stream: TcpStream, write_timeout: Duration, open: GaugeGuard, permit: Permit) -> Self {
         let mut stream = TimeoutWriter::new(stream);
         stream.set_timeout(Some(write_timeout));
