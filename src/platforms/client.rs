@@ -128,7 +128,7 @@ impl<'c> AsyncHttpClient<'c> for Channel {
 
 fn status(status: http::StatusCode) -> ApiStatus {
     match status.as_u16() {
-        // Redirects are not followed, so 3xx is no success: it counts as `Refused`.
+        // Redirects are not followed, so a 3xx counts as `Refused`.
         200..300 => ApiStatus::Success,
         429 => ApiStatus::RateLimited,
         500.. => ApiStatus::Failed,

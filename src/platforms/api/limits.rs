@@ -53,7 +53,7 @@ mod tests {
     }
 
     #[test]
-    fn x_counts_what_is_not_of_an_alphabet_twice() {
+    fn x_counts_characters_outside_of_alphabets_twice() {
         assert!(is_first_too_long(Platform::X, "字", (280 - 25) / 2 + 1, "https://a.b/"));
     }
 }

@@ -39,7 +39,7 @@ pub async fn publish(session: &Session<'_>, message: &Message<'_>, subject: &str
     });
     let answer = session.post(versioned(session, Method::POST, "rest/posts"), key, &body).await?;
     let urn = answer.headers().get("x-restli-id").and_then(|urn| urn.to_str().ok()).unwrap_or_default();
-    // Checked, because it becomes part of a URL.
+    // Check the identifier, because it becomes part of a URL.
     if !urn.starts_with("urn:li:") || !urn.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, ':' | '-' | '_')) {
         return Err(ApiFailure::NotUnderstood);
     }
@@ -69,7 +69,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_means_something_to_linkedin_is_escaped() {
+    fn reserved_characters_are_escaped() {
         assert_eq!(plain("a (b) #c\n@d_é\\ 100%"), "a \\(b\\) \\#c\n\\@d\\_é\\\\ 100%");
     }
 }

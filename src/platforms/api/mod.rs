@@ -60,5 +60,5 @@ impl Session<'_> {
 }
 
 fn nothing_to_post_on() -> ApiFailure {
-    ApiFailure::Refused("Vitrine cannot post on it".to_owned())
+    ApiFailure::Refused("Vitrine cannot post on this platform".to_owned())
 }

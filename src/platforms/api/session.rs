@@ -135,7 +135,7 @@ impl Published {
     }
 }
 
-/// Parses an answer.
+/// Parses the body of a response.
 pub fn understood<T: DeserializeOwned>(response: &Response) -> Result<T, ApiFailure> {
     serde_json::from_slice(response.body()).map_err(|_| ApiFailure::NotUnderstood)
 }
