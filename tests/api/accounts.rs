@@ -68,7 +68,7 @@ async fn behind_tls_the_cookie_is_secure_and_bound_to_the_host() {
 }
 
 #[tokio::test]
-async fn an_address_is_taken_in_any_case() {
+async fn addresses_that_differ_only_in_case_are_the_same() {
     let app = TestApp::start().await;
     app.register("Ada@Example.com").await.expect(201);
     app.register("ada@example.COM").await.problem(409, "email_taken");
@@ -141,7 +141,7 @@ async fn a_repeated_registration_has_one_effect_and_one_response() {
     send("ada@example.com", PASSWORD, "Eve").await.problem(422, "idempotency_key_reused");
     // A client that sends another password must not receive the stored response.
     send("ada@example.com", "another long pass phrase", "Ada").await.problem(422, "idempotency_key_reused");
-    // Strangers may use the same key.
+    // The key belongs to the e-mail address: another address may use the same key.
     send("eve@example.com", PASSWORD, "Eve").await.expect(201);
     assert_eq!(app.stores.count("SELECT count(*) FROM users").await, 2);
     assert_eq!(app.stores.count("SELECT count(*) FROM idempotency_keys WHERE result::text LIKE '%argon2%'").await, 0);

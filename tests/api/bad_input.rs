@@ -1,5 +1,5 @@
-//! Malformed, oversized and forbidden bodies and headers: a clear problem, no effect, one count, never a 500. `bad_routes` covers paths and
-//! methods.
+//! Malformed, oversized and forbidden bodies and headers. Each gets a clear problem, changes nothing, is counted once, and is never a 500.
+//! `bad_routes` covers paths and methods.
 
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -257,7 +257,7 @@ async fn only_json_is_read() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_too_large_are_refused_and_the_connection_lives() {
+async fn bodies_that_are_too_large_are_refused_and_the_connection_stays_open() {
     let fixture = Fixture::new().await;
     let large = vec![b' '; 3 << 20];
     fixture.refuses("3 MB, declared", fixture.post("/api/projects", large.clone()), "/api/projects", 413, "payload_too_large").await;
@@ -326,7 +326,7 @@ async fn a_body_that_ends_early_is_incomplete() {
 }
 
 #[tokio::test]
-async fn headers_that_are_not_understood_are_refused_or_ignored_never_a_failure() {
+async fn malformed_headers_are_refused_or_ignored_and_cause_no_failure() {
     let fixture = Fixture::new().await;
     let path = format!("/api/projects/{}", fixture.project);
     for header in ["if-match", "if-none-match", "idempotency-key"] {

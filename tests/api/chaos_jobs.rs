@@ -210,7 +210,7 @@ async fn a_short_failure_of_postgres_aborts_no_job() {
 #[tokio::test]
 async fn an_unconfirmed_lease_does_not_count_as_an_attempt() {
     let fixture = Fixture::new().await;
-    // The proxy holds back the reply to the statement that leases a job; this is its completion tag.
+    // The proxy holds back the reply to the statement that leases a job: the reply with this completion tag.
     let postgres = fixture.proxy(Mode::HoldAnswersWith(b"UPDATE 1\0".to_vec())).await;
     fixture.enqueue(&[job("unconfirmed lease")]).await;
     let replica = fixture.replica_with(&postgres.arguments, quick(), 2, effect);

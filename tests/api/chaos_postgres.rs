@@ -218,9 +218,9 @@ async fn a_slow_postgres_delays_requests_without_failures() {
     }
     let after = fixture.app.settled().await;
     assert_eq!(after.since(&before, "api_errors_total", &[]), 0.0);
-    let of_selects = [("operation", "update"), ("table", "projects")];
+    let of_updates = [("operation", "update"), ("table", "projects")];
     assert!(
-        after.since(&before, "db_query_duration_seconds_sum", &of_selects) >= 0.04,
+        after.since(&before, "db_query_duration_seconds_sum", &of_updates) >= 0.04,
         "the duration must include both directions through the proxy"
     );
 }
@@ -235,7 +235,7 @@ async fn after_a_failover_connections_that_cannot_write_are_not_kept() {
     alter("SET default_transaction_read_only = on").await;
     fixture.postgres.cut();
     eventually("new connections serve reads", async || {
-        // Without a session: loading one that is missing in the cache writes to the database.
+        // The request has no session, because loading a session that is not in the cache writes to the database.
         when(fixture.app.get("/api/showcase?limit=19").timeout(CLIENT_PATIENCE).answer().await.status == 200)
     })
     .await;
@@ -289,7 +289,7 @@ async fn postgres_cancels_a_statement_that_takes_too_long() {
 }
 
 #[tokio::test]
-async fn a_pool_that_is_used_up_sheds_and_recovers() {
+async fn an_exhausted_pool_refuses_requests_and_recovers() {
     let fixture =
         Fixture::new(&["--database-max-connections=1", "--database-acquire-timeout=200ms", "--database-statement-timeout=15s"]).await;
     let mut lock = fixture.app.stores.pool().begin().await.unwrap();
