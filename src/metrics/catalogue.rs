@@ -84,7 +84,7 @@ catalogue! {
     "HTTP" {
         /// Completed requests by method, route template and status; 499 is a client disconnect, 500 includes responses whose body failed
         http_requests: CounterFamily<HttpAnswer> = "http_requests_total";
-        /// Time from the arrival of a request to the end of its response body in seconds, for operations in the OpenAPI description
+        /// Time from the arrival of a request to the end of its response body in seconds, for declared operations except Socket.IO
         http_request_duration: HistogramFamily<HttpOperation> = "http_request_duration_seconds", HTTP_SECONDS;
         /// Size of request bodies in bytes, for operations that declare a request body
         http_request_size: HistogramFamily<HttpOperation> = "http_request_size_bytes", REQUEST_BYTES;
@@ -148,7 +148,7 @@ catalogue! {
         system_errors: Counter<(SystemError, Severity)> = "system_errors_total";
         /// Panics in any part of the process
         uncaught_exceptions: Counter<()> = "uncaught_exceptions_total";
-        /// Background tasks that ended with an error or a panic
+        /// Background tasks that ended before shutdown
         unhandled_rejections: Counter<()> = "unhandled_rejections_total";
         /// CPU time spent by the process in seconds
         process_cpu: FloatCounter<()> = "process_cpu_seconds_total";

@@ -76,7 +76,7 @@ export const runtime = dashboard('runtime', {
       stat({
         title: 'Failed tasks',
         description:
-          'Background tasks that ended with an error or a panic in the selected time range. Good: 0. The replica then exits and restarts.',
+          'Background tasks that ended before shutdown in the selected time range. Good: 0. The replica then exits and restarts.',
         unit: 'none',
         query: sum(inShownTime(ours('unhandled_rejections_total'))),
         limits: none,
