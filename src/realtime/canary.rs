@@ -1,5 +1,5 @@
-//! The canary: a message that this replica publishes every second. Every other replica replies to it. It measures the latency of
-//! events between replicas, and shows whether this replica can publish and receive at all.
+//! The canary: a message that this replica publishes every second. Every other replica replies to it. The replies show the
+//! latency of events between replicas; the canary itself shows whether this replica can publish and receive at all.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};

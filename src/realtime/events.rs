@@ -1,5 +1,5 @@
-//! The table of events that clients may send, and their dispatch: limited, in order, timed, acknowledged. The handlers are in
-//! each feature's `socket.rs`.
+//! The table of events that clients may send, and the dispatcher. It limits the rate of events, handles those of a client in order,
+//! measures their duration and acknowledges them. The handlers are in each feature's `socket.rs`.
 
 use std::sync::Arc;
 

@@ -2,8 +2,8 @@
 //!
 //! - A feature publishes its facts with [`Realtime::emit`], from its `events.rs`, after the commit. Clients of this replica
 //!   receive an event immediately, clients of other replicas over the bus. The caller waits for neither.
-//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. Every handler authorizes its
-//!   event again.
+//! - Each feature handles the events of clients in its `socket.rs`, with [`Events`] as its table. A handler that starts a
+//!   subscription or a terminal checks the session and the role of its user again.
 //! - While Redis is unavailable, clients receive only events of their own replica. Facts that must not be missed, such as the
 //!   end of a session or the lines of a log, are also read from the database.
 //! - `accounts::admit`, passed to [`Realtime::open`], authenticates clients. This module does not know the features.

@@ -1,4 +1,5 @@
-//! Projects over Socket.IO. Members subscribe to a project's changes and presence; a subscription ends with the access to the project.
+//! Projects over Socket.IO. Members and admins subscribe to a project's changes and presence. A subscription ends when its user loses
+//! access to the project.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
