@@ -7,8 +7,8 @@
 //!   expires.
 //! - Jobs in a *lane* run one at a time, in insertion order. At most one job per *unique key* waits or runs.
 //! - A failed attempt is retried after a random pause with a growing bound; its handler can record the reason
-//!   ([`Handler::put_back`]). After [`MAX_ATTEMPTS`] the job becomes a dead letter: its row keeps the last error, and its
-//!   handler applies the consequences ([`Handler::give_up`]).
+//!   ([`Handler::put_back`]). After [`MAX_ATTEMPTS`], or after a permanent failure, the job becomes a dead letter: its row
+//!   keeps the last error, and its handler applies the consequences ([`Handler::give_up`]).
 //!
 //! To add a kind, add a member to [`JobKind`], a [`Handler`], and a line to its feature's `handlers()`.
 
