@@ -17,7 +17,7 @@ use crate::http::ApiError;
 use crate::http::extract::ApiPath;
 use crate::state::AppState;
 
-/// Log lines in the page as rendered.
+/// Maximum number of log lines in the page when it is rendered.
 pub const LINES: i64 = 200;
 const SESSIONS: i64 = 20;
 

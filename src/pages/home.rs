@@ -12,7 +12,7 @@ use crate::http::ApiError;
 use crate::http::page::PageQuery;
 use crate::state::AppState;
 
-/// Published projects on the page.
+/// Maximum number of published projects on the page.
 const NEWEST: usize = 6;
 
 #[derive(Template)]

@@ -8,7 +8,7 @@ use crate::domain::paging::{Cursor, PageRequest};
 use crate::features::environments::Environment;
 use crate::features::environments::driver::Image;
 
-/// Characters of a description that a card shows.
+/// Maximum number of characters of a description on a card.
 const EXCERPT: usize = 180;
 
 /// An environment, for every page that shows one.
@@ -29,7 +29,7 @@ impl From<Environment> for EnvironmentView {
 }
 
 impl EnvironmentView {
-    /// Whether the status is one of these, separated by spaces. Elements for other statuses are rendered hidden.
+    /// Whether the status is one of `statuses`, a list separated by spaces. Elements for other statuses are rendered hidden.
     pub fn is(&self, statuses: &str) -> bool {
         statuses.split(' ').any(|status| status == self.status)
     }
