@@ -1,4 +1,4 @@
-//! The API's documentation for readers: the `OpenAPI` description and Swagger UI.
+//! The documentation of the API: the `OpenAPI` description and Swagger UI.
 
 use axum::http::HeaderValue;
 use axum::http::header::CONTENT_SECURITY_POLICY;

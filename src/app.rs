@@ -94,7 +94,7 @@ impl App {
         let accounts = Accounts::new(parts, &config)?;
         let platforms = Platforms::of(&config, &metrics)?;
         let queue = Queue::default();
-        // One share for all features and the driver, so that their jobs together leave half of the connections to requests.
+        // All features and the driver use this one client, so that their jobs together leave half of the connections to requests.
         let background = db.for_background();
         let parts = oauth::Parts {
             db: db.clone(),

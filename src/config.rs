@@ -126,7 +126,7 @@ pub struct Config {
     /// Burst of failed logins to one account from one device or address; refills over the login window
     #[arg(long, env = "LOGIN_ATTEMPTS_PER_ACCOUNT", value_name = "LOGIN_ATTEMPTS_PER_ACCOUNT", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_per_account: u32,
-    /// Burst of failed logins to one account from all unknown clients together; refills at the rate of one device or address
+    /// Burst of failed logins to one account from all unknown clients together; refills as fast as `LOGIN_ATTEMPTS_PER_ACCOUNT`
     #[arg(long, env = "LOGIN_ATTEMPTS_BY_STRANGERS", value_name = "LOGIN_ATTEMPTS_BY_STRANGERS", default_value = "100", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub login_attempts_by_strangers: u32,
     /// Burst of failed logins to any account from one address; refills over the login window
@@ -221,7 +221,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Validates combinations of variables, and values that need more than their type.
+    /// Validates combinations of variables, and rules that the types of single values do not check.
     ///
     /// # Errors
     /// A message that names the variable and its requirement.

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::metrics::Metrics;
 use crate::metrics::labels::{Outcome, RedisCommand, RedisRole, Severity, SystemError};
 
-/// Interval of pings while connected, and of attempts to connect while not.
+/// Interval of pings while connected, and of attempts to connect while disconnected.
 const BEAT: Duration = Duration::from_millis(250);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -90,7 +90,7 @@ impl RedisClient {
 
     fn with(config: &Config, role: RedisRole, subscription: Option<Subscription>, metrics: Metrics) -> redis::RedisResult<Self> {
         let info = config.redis_url.expose_secret().into_connection_info()?;
-        // Only in RESP3 can one connection receive both messages and the answers to pings.
+        // RESP3, so that one connection can receive both messages and the answers to pings.
         let settings = info.redis_settings().clone().set_protocol(ProtocolVersion::RESP3);
         Ok(Self(Arc::new(Inner {
             client: Client::open(info.set_redis_settings(settings))?,
@@ -193,13 +193,13 @@ impl RedisClient {
                 return;
             }
         }
-        if let Err(error) = self.pay_and_publish(connection).await {
+        if let Err(error) = self.flush_and_install(connection).await {
             tracing::debug!(error = &error as &dyn std::error::Error, "failed to flush pending invalidations");
         }
     }
 
     /// Flushes the pending invalidations over a connection that no caller uses yet, then hands it to callers.
-    async fn pay_and_publish(&self, connection: MultiplexedConnection) -> Result<(), RedisUnavailable> {
+    async fn flush_and_install(&self, connection: MultiplexedConnection) -> Result<(), RedisUnavailable> {
         loop {
             let next = {
                 let mut pending_invalidations = self.0.pending_invalidations.lock();

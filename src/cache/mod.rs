@@ -39,8 +39,8 @@ const TOMBSTONE_MARK: char = '!';
 const REMOVE: &str = "local found = redis.pcall('GET', KEYS[1])
 if type(found) == 'string' and string.sub(found, 1, #ARGV[1]) == ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) return 1";
-/// Maximum number of loads that changes may overtake. The load after them is returned without being stored: such an entry may never be
-/// stable.
+/// Maximum number of loads of a value that keeps changing. After that many, a last load is returned without being stored, because the
+/// entry may never be stable.
 const MAX_LOADS: u32 = 3;
 /// Maximum number of flights at a time.
 const FLIGHTS: u64 = 10_000;

@@ -1,6 +1,6 @@
-//! The right of one replica to serve cached entries, which a read of the invalidations gives for a short time. A change can wait
-//! until every replica has applied its invalidations or lost that right.
-//! [`invalidations`](super::invalidations) records, reads and applies them.
+//! The right of one replica to serve cached entries. Each read of the invalidations grants this right for a short time. A change can
+//! wait until every replica has applied the change's invalidations or has lost the right.
+//! [`invalidations`](super::invalidations) records, reads and applies invalidations.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -18,9 +18,9 @@ pub const TRUST: Duration = Duration::from_secs(4);
 /// Duration of the lease that Postgres holds for the same right. It is longer than [`TRUST`], because the clocks of the replica
 /// and of Postgres may drift apart in this time.
 pub const LEASE: Duration = Duration::from_secs(5);
-/// Batches that a subscriber may leave unread. Beyond that it misses the oldest.
+/// Maximum number of unread batches of a subscriber. Beyond that, the subscriber misses the oldest ones.
 const BACKLOG: usize = 256;
-/// First and longest pause between two checks whether a replica has still not applied an invalidation.
+/// First and longest pause between two checks whether every replica has applied an invalidation.
 const PENDING_INTERVAL: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(200));
 
 /// An entry that a change invalidates.

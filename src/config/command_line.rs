@@ -43,7 +43,7 @@ pub enum Verb {
     Serve,
     /// Migrate the database schema and exit
     Migrate,
-    /// Grant the admin role to the account with an e-mail address and exit
+    /// Grant the admin role to the account with the given e-mail address and exit
     GrantAdmin,
     /// Check whether the replica on this machine is ready: exit code 0 or 1
     Healthcheck,

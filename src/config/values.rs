@@ -11,7 +11,7 @@ use crate::metrics::labels::Dependency;
 /// The longest accepted duration: above any sensible limit, within the range of Postgres' intervals.
 const MAX_DURATION: Duration = Duration::from_hours(10 * 365 * 24);
 
-/// Where the service runs. Production rejects settings that are merely unwise in development.
+/// Where the service runs. Production rejects unsafe settings that development accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Environment {
     /// A developer's machine or a test.

@@ -45,8 +45,9 @@ pub enum Refusal {
 }
 
 impl IdempotentRequest {
-    /// Identifies a request. `scope` is its user or a substitute, `key` the client's key, `operation` its kind, and `body`
-    /// everything else that determines its effect.
+    /// Identifies a request. Keys of different scopes are independent: `scope` is the user's id or, before there is one, an id
+    /// derived from the request. `key` is the client's key, `operation` the kind of the request, and `body` everything else that
+    /// determines its effect.
     #[must_use]
     pub fn new(scope: Uuid, key: String, operation: &str, body: &impl Serialize) -> Self {
         let mut hash = Sha256::new();
@@ -121,7 +122,7 @@ impl Conn {
 /// When the database fails.
 pub async fn forget_old(conn: &mut Conn) -> Result<u64, StoreError> {
     let before = time::OffsetDateTime::now_utc() - KEEP;
-    // In batches that fit into the statement timeout, however many rows there are.
+    // In batches, so that a statement stays within its timeout however many rows are old.
     let delete = sqlx::query!(
         "DELETE FROM idempotency_keys WHERE (scope, key) IN (SELECT scope, key FROM idempotency_keys WHERE created_at < $1 LIMIT 1000)",
         before

@@ -65,8 +65,8 @@ impl Bucket {
     }
 }
 
-/// A hash that identifies the parts together without revealing them. It includes their lengths, so that different splits
-/// of the same text differ.
+/// A hash that identifies the parts together without revealing them. It includes their lengths, so that different splits of
+/// the same text have different hashes.
 #[must_use]
 pub fn digest(parts: &[&str]) -> String {
     let mut hash = Sha256::new();

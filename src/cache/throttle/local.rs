@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::bucket::{Bucket, Refusal, State, micros};
 
-/// Buckets in memory; an evicted one starts again empty.
+/// Maximum number of buckets in memory; an evicted bucket starts again empty.
 const BUCKETS: u64 = 100_000;
 /// Idle time until eviction. With the default limits, every bucket leaks empty sooner.
 const IDLE: Duration = Duration::from_hours(3);

@@ -24,8 +24,8 @@ end
 ";
 
 /// ARGV: the time or 0, the attempt or nothing, its lease; then for each bucket its interval, capacity and concurrency limit.
-/// Returns 0 when it admits the attempt, else the number of the refusing bucket and the time until the bucket has room: -1 when it has
-/// room, but too many attempts are in progress.
+/// Returns `{0, 0}` when it admits the attempt. Otherwise returns the number of the refusing bucket and the time until the bucket has room.
+/// The time is -1 when the bucket has room now, but attempts in progress are too many or may fill it.
 const ADMIT: &str = r"
 local id, lease = ARGV[2], tonumber(ARGV[3])
 for i = 1, #KEYS / 2 do
