@@ -67,7 +67,7 @@ impl Fixture {
             let before = self.proxied.settled().await;
             assert_eq!(self.read(&self.proxied).await["name"], name);
             let after = self.proxied.settled().await;
-            // Not the project: it was changed, and the mark of the change keeps it out of the cache for some seconds.
+            // Not the project: its tombstone keeps it out of the cache for some seconds after the change.
             when(["session", "user"].iter().all(|kind| after.since(&before, "cache_hits_total", &[("cache_type", kind)]) == 1.0))
         })
         .await;
@@ -237,7 +237,7 @@ async fn both_stores_fail_at_once_and_come_back() {
     let answers =
         join_all((0..10).map(|_| app.get("/api/auth/me").bearer_auth(&ada.token).timeout(Duration::from_secs(3)).try_answer())).await;
     for answer in answers {
-        let status = answer.expect("no response while the client waits").status;
+        let status = answer.expect("no response within the client's time limit").status;
         assert!(matches!(status, 200 | 503), "{status}");
     }
     app.get("/health/live").answer().await.expect(200);

@@ -1,4 +1,4 @@
-//! The real binary: its required environment, the secrets that it never prints, and its exit.
+//! The real binary: its environment variables, the secrets that it must not print, and its exit.
 
 use tokio::net::TcpStream;
 
@@ -86,7 +86,7 @@ fn an_error_names_an_invalid_variable_and_no_secret() {
     }
 }
 
-/// Every variable that `vitrine config` prints, and the file variables of the secrets.
+/// Every variable that `vitrine config` prints, and the `_FILE` variable of every secret.
 fn variables() -> Vec<String> {
     let printed = output_text(&run(&["config"], &[DATABASE, REDIS]));
     let named = printed.split("[env: ").skip(1).filter_map(|rest| rest.split(['=', ']']).next()).map(str::to_owned);

@@ -50,7 +50,7 @@ async fn a_post_arrives_once_on_each_platform_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_is_refreshed_before_it_is_used() {
+async fn a_token_that_expires_is_refreshed_before_it_is_used() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     platforms.turn("x", json!({ "token_s": 1 })).await;
@@ -90,7 +90,7 @@ async fn a_rejected_token_is_refreshed_once() {
 }
 
 #[tokio::test]
-async fn an_account_that_was_revoked_at_the_platform_fails_until_it_is_linked_again() {
+async fn after_a_revocation_at_the_platform_deliveries_fail_until_the_account_is_linked_again() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;

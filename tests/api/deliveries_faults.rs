@@ -18,7 +18,7 @@ async fn a_delivery_is_retried_when_the_platforms_rate_limit_allows() {
     let fixture = PostFixture::open(&app, &["mastodon", "x"]).await;
     platforms.turn("mastodon", json!({ "rate_limit": { "requests": 0, "per_s": 2 } })).await;
     let id = fixture.post("Hello", &["mastodon", "x"]).await;
-    // The other platform's delivery is not held up.
+    // The other platform's delivery is not delayed.
     fixture.until(&id, "x", "delivered").await;
     let waiting = fixture.until(&id, "mastodon", "pending").await;
     assert_eq!(waiting["last_error"], "the platform's rate limit is exceeded");
