@@ -60,7 +60,7 @@ async fn any_output_of_a_program_becomes_lines() {
     let text = "{ head -c 40000 /dev/zero | tr '\\0' x; echo; printf 'a\\033[31mb\\tc\\000d\\377\\n'; echo; } >/proc/1/fd/1; echo last >/proc/1/fd/2";
     assert_eq!(output(&fixture, environment, text).await, "");
     let mut lines = take(&mut fixture.lines(environment, OffsetDateTime::UNIX_EPOCH).await, 5).await;
-    // Two streams are two pipes, so the engine chooses which of two lines comes first.
+    // Stdout and stderr are separate pipes, so their lines may arrive in either order.
     lines.sort_by_key(|line| line.stream == LogStream::Stderr);
     let texts: Vec<&str> = lines.iter().map(|line| &*line.text).collect();
     assert_eq!(texts, ["ready: busybox:1.37", &"x".repeat(LINE_LIMIT), "a[31mb\tcd\u{fffd}", "", "last"]);
@@ -68,7 +68,7 @@ async fn any_output_of_a_program_becomes_lines() {
 }
 
 #[tokio::test]
-async fn a_container_has_no_privileges_and_its_limits() {
+async fn a_container_has_no_privileges_and_limited_memory_and_processes() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let status = output(&fixture, environment, "id -u; id -g; pwd; echo $HOME; grep -E '^(Cap|NoNewPrivs|Seccomp:)' /proc/1/status").await;

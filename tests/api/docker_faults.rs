@@ -134,7 +134,7 @@ async fn a_script_runs_with_the_privileges_of_its_container() {
     assert_eq!(
         keys,
         ["AttachStderr", "AttachStdin", "AttachStdout", "Cmd"],
-        "a script must have no user, privileges or environment of its own"
+        "a script must have no user, privileges or environment variables of its own"
     );
 }
 
@@ -217,7 +217,7 @@ async fn a_request_to_a_hanging_engine_fails_at_the_time_limit() {
     let (silent, _hanging) = fixture.silent(Duration::from_millis(10)).await;
     assert_every_call(&silent, "hang", |error| matches!(error, DriverError::Timeout)).await;
     let calls = fixture.calls_since(&before);
-    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal must count as a script: {calls:?}");
+    assert_eq!((calls.len(), calls.values().sum::<f64>()), (11, 12.0), "a terminal must count as an `exec`: {calls:?}");
     assert!(calls.keys().all(|call| call.ends_with(" failure")), "{calls:?}");
     fixture.engine.ping().await.unwrap();
 }
@@ -283,7 +283,7 @@ async fn an_image_is_pulled_once_and_a_registry_that_lacks_it_refuses() {
 }
 
 #[tokio::test]
-async fn no_container_is_created_without_its_own_network() {
+async fn no_container_is_created_without_the_network_of_its_namespace() {
     let fake = FakeEngine::start(Mode::Answer).await;
     let fixture = DriverFixture::before(&fake).await;
     for (answers, message) in [

@@ -30,8 +30,8 @@ macro_rules! on_every_driver {
 on_every_driver!(
     a_container_is_created_once_for_repeated_requests,
     starting_and_stopping_may_be_repeated,
-    a_restart_ends_in_a_running_container_from_everywhere,
-    removing_may_be_repeated_and_takes_a_running_container,
+    a_restart_from_every_state_ends_in_a_running_container,
+    removing_may_be_repeated_and_also_removes_a_running_container,
     operations_without_a_container_return_an_error,
     a_script_runs_only_in_a_running_container,
     the_error_of_a_script_names_a_missing_program,
@@ -43,9 +43,9 @@ on_every_driver!(
     a_reopened_log_continues_at_its_position,
     a_log_ends_with_its_container_and_contains_all_of_its_output,
     every_replica_sees_and_changes_the_same_containers,
-    a_call_that_is_dropped_leaves_nothing_half,
+    a_dropped_call_leaves_nothing_half_done,
     calls_at_the_same_time_make_one_container,
-    every_call_is_counted_once_with_its_end,
+    every_call_is_counted_once_with_its_outcome,
 );
 
 async fn a_container_is_created_once_for_repeated_requests(fixture: &DriverFixture) {
@@ -75,7 +75,7 @@ async fn starting_and_stopping_may_be_repeated(fixture: &DriverFixture) {
     }
 }
 
-async fn a_restart_ends_in_a_running_container_from_everywhere(fixture: &DriverFixture) {
+async fn a_restart_from_every_state_ends_in_a_running_container(fixture: &DriverFixture) {
     let environment = fixture.created().await;
     for _ in 0..2 {
         let since = OffsetDateTime::now_utc();
@@ -88,7 +88,7 @@ async fn a_restart_ends_in_a_running_container_from_everywhere(fixture: &DriverF
     assert_eq!(fixture.state(environment).await, Some(ContainerState::Running));
 }
 
-async fn removing_may_be_repeated_and_takes_a_running_container(fixture: &DriverFixture) {
+async fn removing_may_be_repeated_and_also_removes_a_running_container(fixture: &DriverFixture) {
     for environment in [fixture.created().await, fixture.running().await] {
         for _ in 0..2 {
             fixture.engine.remove(environment).await.unwrap();
@@ -263,8 +263,8 @@ async fn every_replica_sees_and_changes_the_same_containers(fixture: &DriverFixt
     assert_eq!(fixture.state(environment).await, None);
 }
 
-async fn a_call_that_is_dropped_leaves_nothing_half(fixture: &DriverFixture) {
-    // Durations after which the call is anything from hardly started to entirely finished.
+async fn a_dropped_call_leaves_nothing_half_done(fixture: &DriverFixture) {
+    // Time limits that drop a call at any stage: just started, half done or finished.
     for milliseconds in [0, 1, 3, 10, 30, 100, 300] {
         let moment = Duration::from_millis(milliseconds);
         let environment = Uuid::now_v7();
@@ -278,7 +278,7 @@ async fn a_call_that_is_dropped_leaves_nothing_half(fixture: &DriverFixture) {
         // An engine finishes an operation that it has begun. Until then another call may fail, but not afterwards.
         eventually("the container starts", async || fixture.engine.start(environment).await.ok()).await;
         let _dropped = tokio::time::timeout(moment, fixture.engine.remove(environment)).await;
-        eventually("it is removed", async || fixture.engine.remove(environment).await.ok()).await;
+        eventually("the container is removed", async || fixture.engine.remove(environment).await.ok()).await;
         assert_eq!(fixture.listed().await, []);
     }
 }
@@ -304,7 +304,7 @@ async fn calls_at_the_same_time_make_one_container(fixture: &DriverFixture) {
     assert_eq!(fixture.listed().await, []);
 }
 
-async fn every_call_is_counted_once_with_its_end(fixture: &DriverFixture) {
+async fn every_call_is_counted_once_with_its_outcome(fixture: &DriverFixture) {
     let before = fixture.scrape();
     let environment = Uuid::now_v7();
     fixture.engine.ping().await.unwrap();

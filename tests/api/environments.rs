@@ -116,7 +116,7 @@ async fn an_environment_that_is_being_deleted_accepts_only_another_deletion() {
 
 /// An accepted stop happens, even when a start is requested before the stop has begun.
 #[tokio::test]
-async fn a_start_during_a_stop_does_both() {
+async fn a_start_during_a_stop_runs_after_the_stop() {
     let app = TestApp::with(&["--sim-latency=50ms"]).await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
@@ -131,7 +131,7 @@ async fn a_start_during_a_stop_does_both() {
     assert_ne!(started().await, before);
 }
 
-/// Whatever the order of requests, the operation accepted last takes effect, and no jobs pile up behind it.
+/// Whatever the order of requests, the operation accepted last takes effect, and at most one job waits.
 #[tokio::test]
 async fn the_last_accepted_operation_takes_effect() {
     let app = TestApp::with(&["--sim-latency=20ms"]).await;
@@ -156,7 +156,7 @@ async fn the_last_accepted_operation_takes_effect() {
 }
 
 #[tokio::test]
-async fn of_concurrent_operations_one_begins() {
+async fn only_one_of_several_concurrent_starts_is_accepted() {
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.environment("web").await;
@@ -277,7 +277,7 @@ async fn an_impossible_operation_ends_in_an_error_with_a_reason_and_allows_a_new
     let app = TestApp::start().await;
     let studio = Studio::open(&app).await;
     let id = studio.running("web").await;
-    // The container is removed behind the service's back, and a stop is requested before the reconciler notices.
+    // The container is removed without the service. The reconciler may notice this before or after the request to stop.
     app.stores.execute("DELETE FROM sim_containers").await;
     let stop = studio.operate(&id, "stop").await;
     assert!(matches!(stop.status, 202 | 409), "{}", stop.text());
@@ -301,7 +301,7 @@ async fn external_changes_are_detected() {
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &removed).await;
     behind("DELETE FROM sim_containers WHERE environment_id = $1::uuid", &gone).await;
     behind("UPDATE sim_containers SET state = 'running', started_at = now() WHERE environment_id = $1::uuid", &started).await;
-    // A container without any record.
+    // A container that belongs to no environment.
     let orphan = "INSERT INTO sim_containers (namespace, environment_id, image, state)
                   VALUES ('vitrine', gen_random_uuid(), 'busybox:1.37', 'running')";
     app.stores.execute(orphan).await;

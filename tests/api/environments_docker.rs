@@ -1,5 +1,5 @@
-//! Environments on the docker driver, from the request to a real engine: their life cycle, and the proof that no request reaches a
-//! container's configuration.
+//! Environments on the docker driver. With a fake engine: no request changes a container's configuration, and the engine may be down.
+//! With a real engine: the life cycle of an environment.
 
 use std::collections::BTreeSet;
 
@@ -107,7 +107,7 @@ async fn an_environment_lives_in_a_real_engine() {
     let stores = Stores::new().await;
     let namespace = format!("--environment-namespace=test-{}", &Uuid::new_v4().simple().to_string()[..12]);
     let arguments = ["--environment-driver=docker", &namespace, "--environment-timeout=30s"];
-    let _made = Namespace::of(&configuration(&stores, &arguments)).expect("DOCKER_HOST is the default engine");
+    let _made = Namespace::of(&configuration(&stores, &arguments)).expect("the driver does not use the engine at DOCKER_HOST");
     let app = TestApp::on(&stores, &arguments).await;
     let studio = Studio::open(&app).await;
 

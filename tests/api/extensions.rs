@@ -103,7 +103,7 @@ async fn a_new_container_gets_the_installed_extensions() {
     studio.operate(&id, "start").await.expect(202);
     studio.until(&id, "running").await;
     until(&studio, &id, "heartbeat", "installed").await;
-    eventually("it was installed again", async || {
+    eventually("the extension is installed again", async || {
         let scrape = app.settled().await;
         (scrape.since(&before, "extension_installations_total", &[("extension", "heartbeat")]) == 1.0).then_some(())
     })

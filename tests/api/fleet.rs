@@ -30,7 +30,7 @@ async fn create(studio: &Studio<'_>, replicas: &[TestApp], count: usize) -> Vec<
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn three_replicas_create_and_start_environments_each_once() {
+async fn three_replicas_create_and_start_each_environment_once() {
     let stores = Stores::new().await;
     let arguments = [&MANY[..], &["--sim-latency=10ms"]].concat();
     let replicas = join_all((0..3).map(|_| TestApp::on(&stores, &arguments))).await;
