@@ -1,5 +1,5 @@
-//! Responses that the edge generates or extends: bodies that break off or are too large, refusals, HEAD, headers. `sockets_edge` covers
-//! sockets, `edge_replicas` frozen replicas and the time limit for responses.
+//! The edge's own part in responses: request bodies that break off or are too large, refusals, HEAD, and headers. See `sockets_edge`
+//! for sockets, and `edge_replicas` for frozen replicas and the time limit for responses.
 
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopbac
 
 /// The largest accepted body; most bodies here are about this size.
 const LIMIT: usize = 1_048_576;
-/// A limit for a busy machine, well below the 30 s for which the edge waits for a body.
+/// Long enough for a busy machine, and well below the 30 s for which the edge waits for a body.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
 /// Enough failures for a proxy that counted them to give up on all three replicas.
 const BROKEN: usize = 90;
@@ -63,7 +63,7 @@ async fn an_aborted_request_is_counted_as_the_clients_failure() {
             });
             join_all(cut_off).await;
         }
-        // No request waits for a replica, and all replicas still serve requests.
+        // The edge still uses all three replicas.
         let replicas = (0..30).map(|_| async { edge.get("/version").answer().await.expect(200).header("x-served-by").to_owned() });
         let served: BTreeSet<_> = join_all(replicas).await.into_iter().collect();
         assert_eq!(served.len(), 3, "{path}: {served:?}");
@@ -153,7 +153,7 @@ async fn expect_continue_gets_100_through_the_edge() {
 }
 
 #[tokio::test]
-async fn head_names_the_length_of_gets_answer_or_none() {
+async fn a_head_response_has_the_content_length_of_get_or_none() {
     let Some((replicas, edge)) = stage(1).await else { return };
     let page = replicas[0].get("/").answer().await.expect(200).text();
     let asset = page.split('"').find(|part| part.starts_with("/assets/")).expect("the page links to no assets").to_owned();
@@ -208,8 +208,8 @@ async fn every_answer_carries_the_edges_headers() {
         ("a response of the API", edge.get("/health"), 200),
         ("a redirect", edge.get("/studio"), 303),
         ("a refusal of a replica", login, 401),
-        ("nothing there", edge.get("/nope"), 404),
-        ("a method that is not", edge.request(Method::PUT, "/api/projects"), 405),
+        ("an unknown path", edge.get("/nope"), 404),
+        ("a method that is not allowed", edge.request(Method::PUT, "/api/projects"), 405),
         ("a failure of a replica", edge.get("/test/panic"), 500),
         ("an internal route", edge.get("/metrics"), 404),
     ];
@@ -227,7 +227,7 @@ async fn every_answer_carries_the_edges_headers() {
 async fn a_response_without_a_replica_has_the_protective_headers_too() {
     let nowhere = SocketAddr::from((own_loopback(), 1));
     let Some(edge) = Edge::alone(&[nowhere], &[]).await else { return };
-    // Until the first check has failed, the edge still uses the replica and its connection is refused.
+    // Until the first health check has failed, the edge still tries to connect to the replica.
     let answer = eventually("the replica has left the pool", async || {
         let answer = edge.get("/version").answer().await;
         (answer.status == 503).then_some(answer)
@@ -238,7 +238,7 @@ async fn a_response_without_a_replica_has_the_protective_headers_too() {
 }
 
 #[tokio::test]
-async fn two_hosts_are_refused() {
+async fn a_request_without_exactly_one_host_is_refused() {
     let Some((_replicas, edge)) = stage(1).await else { return };
     for hosts in ["Host: a\r\nHost: b\r\n", "Host: a\r\nHost: a\r\n", ""] {
         let mut raw = edge.raw().await;

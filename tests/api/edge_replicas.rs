@@ -37,7 +37,7 @@ async fn a_frozen_replica_leaves_the_pool_within_seconds_and_its_requests_end() 
     let login = json!({ "email": "nobody@example.org", "password": "wrong password" });
     let request = edge.request(Method::POST, "/api/auth/login").header("cookie", &cookie).json(&login);
     let response = tokio::spawn(async move { request.answer().await });
-    eventually("another replica serves this replica's clients", async || {
+    eventually("another replica serves the frozen replica's clients", async || {
         let answer = edge.get("/version").header("cookie", &cookie).timeout(Duration::from_millis(300)).try_answer().await.ok()?;
         when(answer.status == 200 && answer.header("x-served-by") != "frozen")
     })
