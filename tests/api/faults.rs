@@ -1,4 +1,4 @@
-//! Fault injection: who may use it, which faults are valid, and that nothing of it exists where it is disabled.
+//! Fault injection: who may use it, which faults are valid, and that its routes do not exist where it is disabled.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -230,7 +230,7 @@ async fn the_log_shows_who_creates_and_ends_faults_and_their_outcome() {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
             line["message"] == message && line["level"] == "WARN" && line["id"] == id.to_string()
         };
-        eventually(&format!("{message} is logged of {id}"), async || when(program.log().lines().any(is_told))).await;
+        eventually(&format!("{message} is logged for {id}"), async || when(program.log().lines().any(is_told))).await;
     };
     tells("fault started", ended).await;
     tells("fault started", expired).await;

@@ -51,7 +51,7 @@ impl Fixture {
 
     async fn until_struck(&self, fault: &Value, ask: impl AsyncFn() -> Answer) -> Struck {
         let kind = fault["fault"].as_str().unwrap();
-        eventually(&format!("{kind} strikes"), async || {
+        eventually(&format!("the fault {kind} takes effect"), async || {
             let before = self.app.settled().await;
             let answer = ask().await;
             let after = self.app.settled().await;
@@ -72,7 +72,7 @@ impl Fixture {
 
     async fn until_over(&self, fault: &Value, ask: &impl AsyncFn() -> Answer) {
         let kind = fault["fault"].as_str().unwrap();
-        eventually(&format!("{kind} is over"), async || {
+        eventually(&format!("the fault {kind} has no effect"), async || {
             let before = self.app.settled().await;
             ask().await;
             let after = self.app.settled().await;
@@ -172,7 +172,7 @@ async fn busy_workers_delay_every_task_but_block_none() {
 /// Waits until no worker thread is busy.
 async fn quiet(fixture: &Fixture) {
     let spins = async || fixture.app.scrape().await.get("faults_injected_total", &[("fault", "block")]);
-    eventually("nothing spins", async || {
+    eventually("no worker thread is busy", async || {
         let before = spins().await;
         fixture.get("/version").await.expect(200);
         when(spins().await == before)
@@ -264,7 +264,7 @@ async fn the_driver_fails_or_takes_too_long() {
 }
 
 #[tokio::test]
-async fn right_passwords_are_refused_but_for_admins() {
+async fn correct_passwords_are_refused_except_those_of_admins() {
     // The number of attempts until the fault ends varies, and must not reach a rate limit.
     let fixture =
         Fixture::with(TestApp::with_faults(&["--login-attempts-per-account=10000", "--login-attempts-per-address=10000"]).await).await;
@@ -290,7 +290,7 @@ async fn a_failed_task_stops_its_replica_and_the_same_fault_does_not_stop_the_ne
     let next = TestApp::on(&stores, &[FAULTS]).await;
     let listed = next.as_user(&admin, Method::GET, "/api/faults").answer().await.expect(200).json();
     assert_eq!(listed["items"][0]["fault"], "task");
-    // A later fault that takes effect shows that the replica has read the list, in which the old fault still is.
+    // When this later fault takes effect, the replica has read the list, which still contains the old fault.
     next.begin(&admin, &json!({ "fault": "error", "status": 500, "route": "/version" })).await;
     eventually("the replica reads the list and stays up", async || when(next.get("/version").answer().await.status == 500)).await;
     next.begin(&admin, &json!({ "fault": "task" })).await;
