@@ -22,7 +22,7 @@ fn assert_refused(name: &str, variables: &[(&str, &str)]) {
 }
 
 #[test]
-fn a_configuration_that_can_be_used_passes() {
+fn a_valid_configuration_passes_the_check() {
     let output = run(&CHECK, &[DATABASE, REDIS]);
     assert!(output.status.success(), "{}", output_text(&output));
     assert!(!output_text(&output).contains("hunter2"));

@@ -124,7 +124,7 @@ async fn a_stopping_replica_reports_it_at_once_and_finishes_requests_in_flight()
 }
 
 #[tokio::test]
-async fn a_request_that_never_ends_does_not_keep_a_replica() {
+async fn a_request_that_never_ends_does_not_prevent_a_shutdown() {
     let app = TestApp::with_routes(misbehaving(), &["--drain-timeout=200ms"]).await;
     let mut raw = app.raw().await;
     raw.send("GET /test/endless HTTP/1.1\r\nHost: x\r\n\r\n").await;
@@ -148,7 +148,7 @@ async fn replicas_that_start_together_bring_the_schema_up_to_date_once() {
 }
 
 #[tokio::test]
-async fn one_replica_at_a_time_counts_for_the_fleet() {
+async fn one_replica_at_a_time_reports_the_counts_of_the_fleet() {
     let stores = Stores::new().await;
     let (one, two) = (TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await);
     one.user("ada").await;
@@ -161,7 +161,7 @@ async fn one_replica_at_a_time_counts_for_the_fleet() {
     leader.leave().await.unwrap();
     let held: i64 = sqlx::query_scalar("SELECT count(*) FROM leases WHERE owner = $1").bind(owner).fetch_one(stores.pool()).await.unwrap();
     assert_eq!(held, 0);
-    eventually("the other replica counts", async || when(sessions(&other).await == 2.0)).await;
+    eventually("the other replica reports the count", async || when(sessions(&other).await == 2.0)).await;
 }
 
 #[tokio::test]
@@ -197,7 +197,7 @@ async fn an_operator_can_read_the_running_version() {
 }
 
 #[tokio::test]
-async fn the_interface_describes_itself() {
+async fn the_description_of_the_api_and_its_page_are_served() {
     let app = TestApp::start().await;
     let description = app.get("/api/openapi.json").answer().await.expect(200).json();
     assert_eq!(description["info"]["title"], "Vitrine");
@@ -238,7 +238,7 @@ async fn a_probe_costs_the_stores_nothing() {
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let app = TestApp::on(&stores, &[&through("database-url", &stores.database_url(), postgres.address)]).await;
     postgres.set(Mode::Hang).await;
-    // Each is answered from the latest result, however long Postgres hangs.
+    // Each probe returns the latest result, however long Postgres hangs.
     let probes = join_all((0..200).map(|_| app.get("/health/ready").timeout(Duration::from_secs(3)).answer())).await;
     assert_eq!(probes.len(), 200);
     app.until_status(RECOVERY, "unready").await;

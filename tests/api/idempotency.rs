@@ -60,9 +60,9 @@ async fn a_refused_request_does_not_use_its_key_up() {
 }
 
 #[tokio::test]
-async fn of_fifty_concurrent_requests_one_has_an_effect_and_all_get_the_same_response() {
+async fn fifty_concurrent_requests_have_one_effect_and_get_its_response_or_a_409() {
     let stores = Stores::new().await;
-    // Fifty requests share five connections: on a busy machine some wait for more than a second.
+    // Fifty requests share the ten connections of two replicas: on a busy machine some wait for more than a second.
     let patient = ["--database-acquire-timeout=15s", "--database-statement-timeout=15s"];
     let replicas = [TestApp::on(&stores, &patient).await, TestApp::on(&stores, &patient).await];
     let ada = replicas[0].user("ada").await;
@@ -91,7 +91,7 @@ async fn of_fifty_concurrent_requests_one_has_an_effect_and_all_get_the_same_res
 }
 
 #[tokio::test]
-async fn sign_ups_at_once_with_one_address_make_one_account() {
+async fn concurrent_registrations_of_one_email_create_one_account() {
     let app = TestApp::start().await;
     let answers = join_all((0..8).map(|_| app.register("ada@example.com"))).await;
     let count = |status| answers.iter().filter(|answer| answer.status == status).count();
@@ -100,7 +100,7 @@ async fn sign_ups_at_once_with_one_address_make_one_account() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_kept_are_refused() {
+async fn invalid_keys_are_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for key in ["", "\"\"", &"k".repeat(256), &format!("\"{}\"", "k".repeat(256))] {

@@ -13,7 +13,7 @@ const ALL: [&str; 3] = ["mastodon", "linkedin", "x"];
 /// The promised time limit for a response when a platform is unavailable.
 const PROMISE: Duration = Duration::from_secs(5);
 
-/// Labels of calls for statistics to a platform.
+/// Labels of calls to a platform for statistics.
 fn calls(platform: &'static str) -> [(&'static str, &'static str); 2] {
     [("platform", platform), ("endpoint", "insights")]
 }

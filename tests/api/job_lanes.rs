@@ -1,4 +1,4 @@
-//! Lanes and unique keys. The jobs of a lane run one at a time and in order. Of the jobs with one unique key, at most one waits or runs.
+//! Lanes and unique keys. The jobs of a lane run one at a time and in order. At most one job of a unique key waits or runs.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -135,7 +135,7 @@ async fn a_new_job_of_a_lane_does_not_wait_for_the_pause_of_an_earlier_one() {
 }
 
 #[tokio::test]
-async fn of_a_unique_key_one_job_waits_or_runs() {
+async fn at_most_one_job_of_a_unique_key_waits_or_runs() {
     let fixture = Fixture::new().await;
     let unique = |name: &str| job(name).unique("key");
     fixture.enqueue(&[unique("first"), unique("while it waits")]).await;
@@ -151,7 +151,7 @@ async fn of_a_unique_key_one_job_waits_or_runs() {
 }
 
 #[tokio::test]
-async fn a_job_may_be_followed_by_one_of_its_own_key_and_lane_in_the_transaction_that_ends_it() {
+async fn the_transaction_that_ends_a_job_may_enqueue_one_with_the_same_key_and_lane() {
     let fixture = Fixture::new().await;
     let again = |name: &str| job(name).unique("key").in_lane("lane");
     let _replica = fixture.replica(quick(), 2, move |work: Work| async move {

@@ -1,5 +1,5 @@
-//! Background jobs from the point of view of handlers and their callers. `job_lanes` covers lanes and unique keys, `chaos_jobs` failures of
-//! replicas and Postgres.
+//! Background jobs from the point of view of handlers and their callers. See `job_lanes` for lanes and unique keys, and `chaos_jobs` for
+//! failures of replicas and Postgres.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -110,7 +110,7 @@ async fn many_jobs_are_done_once_each_by_three_replicas() {
 }
 
 #[tokio::test]
-async fn pauses_grow_at_random_and_the_fifth_failure_is_the_last() {
+async fn pauses_are_random_within_growing_bounds_and_the_fifth_failure_is_the_last() {
     let fixture = Fixture::new().await;
     let watch = "CREATE TABLE pauses (attempt integer, pause double precision);
                  CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
@@ -192,7 +192,7 @@ async fn an_attempt_that_hangs_is_ended() {
 }
 
 #[tokio::test]
-async fn kinds_that_a_replica_does_not_know_are_left_to_those_that_do() {
+async fn a_job_of_an_unknown_kind_is_left_to_replicas_that_know_the_kind() {
     let fixture = Fixture::new().await;
     fixture.stores.execute("INSERT INTO jobs (kind, payload, lane) VALUES ('of_tomorrow', '{}', 'lane')").await;
     fixture.enqueue(&[job("behind it").in_lane("lane"), job("beside it")]).await;
@@ -245,7 +245,7 @@ async fn a_stopping_replica_releases_unfinished_jobs_and_their_attempts_do_not_c
 }
 
 #[tokio::test]
-async fn every_attempt_is_counted_once_by_how_it_ended() {
+async fn every_attempt_is_counted_once_by_its_outcome() {
     let fixture = Fixture::new().await;
     let replica = fixture.replica(quick(), 2, async |work: Work| match (work.name.as_str(), work.attempt().await) {
         ("dies", _) => Err(Failure::Permanent("cannot be".to_owned())),
@@ -298,7 +298,7 @@ async fn the_fleet_reports_waiting_jobs_and_their_age() {
     assert!(fixture.holds("SELECT count(*) = 1 FROM jobs WHERE died_at IS NOT NULL").await);
     age("died_at = now() - interval '31 days'", "dead").await;
     report().await;
-    assert!(fixture.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "a dead job must be deleted after a month");
+    assert!(fixture.holds("SELECT count(*) = 0 FROM jobs WHERE died_at IS NOT NULL").await, "a dead letter must be deleted after 30 days");
     jobs::report_nothing(&metrics);
     let scrape = Scrape::parse(&exporter.render());
     assert_eq!((scrape.get("jobs_pending", &[]), scrape.get("jobs_oldest_due_seconds", &[])), (0.0, 0.0));
