@@ -87,7 +87,7 @@ async fn a_stopping_replica_releases_its_logs_at_once() {
     let second = fixture.replica(&[]);
     eventually("the other replica follows", async || when(fixture.followed().await == 3)).await;
     eventually("the other replica stores lines", async || when(second.stored() > 300.0)).await;
-    assert!(!first.following.is_finished(), "the task must not end");
+    assert!(!first.following.is_finished(), "the task of the follower must not end");
     fixture.assert_complete(&[&first, &second]).await;
 }
 
@@ -135,7 +135,7 @@ async fn connections_that_break_again_and_again_lose_no_line() {
 }
 
 #[tokio::test]
-async fn a_flood_is_cut_by_the_clock_of_its_environment_and_the_rest_is_counted() {
+async fn a_flood_is_limited_by_the_times_of_its_lines_and_dropped_lines_are_counted() {
     let fixture = Fixture::new(1, 20_000, &["--log-lines-per-second=1000", "--log-lines-kept=100000"]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);
@@ -189,7 +189,7 @@ async fn a_log_keeps_its_last_lines_and_no_more() {
     let (numbers, stored) = fixture.stored(environment).await;
     assert_eq!(stored.len(), 200);
     let written = texts(&fixture.written(environment, usize::MAX).await);
-    assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "lines of Vitrine's own must have numbers, too");
+    assert_eq!(usize::try_from(*numbers.end()).unwrap(), written.len() + 5, "system lines must have numbers, too");
     assert!(stored == written[written.len() - 200..]);
 
     // A lower limit takes effect when a replica next follows the log.
@@ -287,7 +287,7 @@ async fn an_environment_that_is_removed_while_it_writes_leaves_nothing() {
 }
 
 #[tokio::test]
-async fn a_change_of_an_environment_and_its_log_do_not_lock_each_other_out() {
+async fn a_change_of_an_environment_and_the_writer_of_its_log_do_not_deadlock() {
     let fixture = Fixture::new(1, 500, &[]).await;
     let environment = fixture.environment();
     let replica = fixture.replica(&[]);

@@ -66,7 +66,7 @@ fn quiet(fixture: &Fixture) -> Replica {
     fixture.replica(&[]).kill()
 }
 
-/// Appends lines of Vitrine's own in one transaction.
+/// Appends system lines in one transaction.
 async fn append(fixture: &Fixture, lines: usize) {
     let mut tx = fixture.db.begin().await.unwrap();
     for line in 0..lines {
@@ -191,12 +191,12 @@ async fn a_reader_skips_lines_that_were_deleted_before_it_read_them() {
     let (numbers, stored) = fixture.stored(environment).await;
     for reader in [&mut late, &mut prompt] {
         reader.read_to(*numbers.end()).await;
-        assert!(reader.given.windows(2).all(|pair| pair[0].seq < pair[1].seq), "ascending");
+        assert!(reader.given.windows(2).all(|pair| pair[0].seq < pair[1].seq), "numbers must increase");
         let kept = reader.given.iter().rev().take(300).rev().map(|entry| (entry.stream, entry.line.clone()));
         assert!(kept.eq(stored.iter().cloned()), "all kept lines must arrive");
     }
-    assert!(late.given.len() < 3000, "dropped lines must not arrive");
-    // A reader also waits for an empty log.
+    assert!(late.given.len() < 3000, "deleted lines must not arrive");
+    // Readers of an emptied log wait for its next line.
     fixture.stores.execute("DELETE FROM log_entries").await;
     let mut new = Reader::begin(&replica.live, environment, 0);
     append(&fixture, 1).await;

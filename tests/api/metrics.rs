@@ -65,7 +65,7 @@ async fn an_incomplete_response_counts_as_our_failure_and_not_as_a_cancelled_req
         let before = app.settled().await;
         let mut raw = app.raw().await;
         raw.send(format!("GET {route} HTTP/1.1\r\nHost: x\r\n\r\n")).await;
-        // How much arrives before the connection ends varies, but it must end.
+        // The amount of data that arrives varies, but the connection must end.
         raw.rest().await;
         let after = app.settled().await;
         assert_eq!(requests(&before, &after), one("GET", route, 500));
@@ -297,9 +297,9 @@ async fn connections_are_counted_while_they_are_open() {
     let open = async || app.scrape().await.get("active_connections", &[]);
     let before = open().await;
     let raws = join_all((0..7).map(|_| app.raw())).await;
-    eventually("seven more are open", async || when(open().await == before + 7.0)).await;
+    eventually("seven more connections are open", async || when(open().await == before + 7.0)).await;
     drop(raws);
-    eventually("they are closed", async || when(open().await == before)).await;
+    eventually("the connections are closed", async || when(open().await == before)).await;
 }
 
 #[tokio::test]

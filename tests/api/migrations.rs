@@ -7,7 +7,7 @@ use url::Url;
 
 use crate::support::{Ask, RECOVERY, Stores, TestApp, eventually, when};
 
-/// The database URL of a role that may not create tables, so that every migration fails.
+/// The name and the database URL of a role that may not create tables, so that every migration fails.
 async fn without_rights(stores: &Stores) -> (String, Url) {
     let name = format!("visitor_{}", stores.prefix().replace('-', "_"));
     for statement in [format!("CREATE ROLE {name} LOGIN PASSWORD 'only reads'"), "REVOKE CREATE ON SCHEMA public FROM PUBLIC".to_owned()] {
@@ -70,7 +70,7 @@ async fn a_replica_that_waits_for_a_migration_names_the_migrating_replica() {
 }
 
 #[tokio::test]
-async fn a_replica_of_the_release_before_starts_on_a_newer_schema() {
+async fn a_replica_of_the_previous_release_starts_on_a_newer_schema() {
     let stores = Stores::new().await;
     TestApp::on(&stores, &[]).await.leave().await.unwrap();
     let newer = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time)
