@@ -1,4 +1,4 @@
-//! Login through a platform, linking more platforms, and the life of a link. `oauth_attacks` covers attacks, `oauth_faults` failures.
+//! Login through a platform, linking more platforms, and the life of a link. See `oauth_attacks` for attacks, `oauth_faults` for failures.
 
 use reqwest::Method;
 use serde_json::json;
@@ -237,7 +237,7 @@ async fn tokens_are_refreshed_with_a_refresh_token_that_changes_each_time() {
 }
 
 #[tokio::test]
-async fn refreshes_at_once_on_two_replicas_use_no_refresh_token_twice() {
+async fn concurrent_refreshes_on_two_replicas_use_no_refresh_token_twice() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let arguments = platforms.arguments();
@@ -260,7 +260,7 @@ async fn refreshes_at_once_on_two_replicas_use_no_refresh_token_twice() {
 }
 
 #[tokio::test]
-async fn a_refresh_that_its_client_does_not_wait_for_is_finished() {
+async fn a_refresh_is_finished_although_its_client_has_disconnected() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let user = app.user("grace").await;
@@ -270,7 +270,7 @@ async fn a_refresh_that_its_client_does_not_wait_for_is_finished() {
     platforms.turn("x", json!({ "latency_ms": 300 })).await;
     let request = app.post(&path).bearer_auth(&user.token).answer();
     let gone = tokio::time::timeout(std::time::Duration::from_millis(100), request).await;
-    assert!(gone.is_err(), "the client has disconnected");
+    assert!(gone.is_err(), "the client must disconnect before the response");
     eventually("the refresh is stored", async || {
         when(app.stores.count("SELECT count(*) FROM social_accounts WHERE refresh_id IS NULL AND updated_at > created_at").await == 1)
     })
@@ -288,7 +288,7 @@ async fn a_platform_that_rejects_a_refresh_token_must_be_linked_again() {
     let mut browser = Browser::of(&user.token);
     browser.visit(&app, "x", "grace").await.expect(303);
     let path = browser.account_path(&app, "x").await + "/refresh";
-    // Puts the first refresh token back, as a restored backup would: the platform ends the whole family of tokens when it sees one twice.
+    // Restores the first refresh token, as a backup would. The platform revokes all tokens of a link when a refresh token is used twice.
     let old: Vec<u8> = sqlx::query_scalar("SELECT refresh_token FROM social_accounts").fetch_one(app.stores.pool()).await.unwrap();
     browser.send(&app, Method::POST, &path).await.expect(200);
     sqlx::query("UPDATE social_accounts SET refresh_token = $1").bind(old).execute(app.stores.pool()).await.unwrap();

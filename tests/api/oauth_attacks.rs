@@ -17,7 +17,7 @@ impl Scene {
         Self { platforms, app }
     }
 
-    /// The numbers of stored rows.
+    /// The number of stored rows of each kind.
     async fn stored(&self) -> Vec<i64> {
         let mut counts = Vec::new();
         for statement in [
@@ -267,7 +267,7 @@ async fn an_identity_of_another_account_is_not_linked() {
 }
 
 #[tokio::test]
-async fn an_identity_that_two_accounts_link_at_once_belongs_to_one() {
+async fn an_identity_that_two_accounts_link_concurrently_belongs_to_one() {
     let scene = Scene::new().await;
     let app = &scene.app;
     let (ada, mallory) = (app.user("ada").await, app.user("mallory").await);
@@ -284,7 +284,7 @@ async fn an_identity_that_two_accounts_link_at_once_belongs_to_one() {
 }
 
 #[tokio::test]
-async fn a_matching_address_gives_no_access_to_an_existing_account() {
+async fn a_matching_email_gives_no_access_to_an_existing_account() {
     let scene = Scene::new().await;
     let app = &scene.app;
     app.register("ada@example.com").await.expect(201);
@@ -297,7 +297,7 @@ async fn a_matching_address_gives_no_access_to_an_existing_account() {
 }
 
 #[tokio::test]
-async fn an_address_that_the_platform_has_not_verified_creates_no_account() {
+async fn an_email_that_the_platform_has_not_verified_creates_no_account() {
     let scene = Scene::new().await;
     let app = &scene.app;
     for platform in ["google", "gitlab", "github"] {

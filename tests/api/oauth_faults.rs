@@ -38,7 +38,7 @@ async fn an_unavailable_platform_is_reported_and_sessions_continue() {
                 now.since(&before, "oauth_operations_total", &[("platform", platform), ("operation", "callback"), ("status", "failure")]),
                 1.0
             );
-            // Not a failed authentication.
+            // An outage does not count as a failed authentication.
             assert_eq!(now.since(&before, "auth_attempts_total", &[("method", "oauth")]), 0.0);
             signed_in.me(&app).await.expect(200);
         }

@@ -1,4 +1,4 @@
-//! Tokens at rest: unreadable in the database, and keys can be replaced without an interruption.
+//! Tokens at rest: the database contains no readable token, and keys can be replaced without an outage.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

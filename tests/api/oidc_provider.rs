@@ -58,7 +58,7 @@ fn claims(id_token: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn a_real_provider_signs_a_user_in_refreshes_and_receives_the_revocation() {
+async fn a_real_provider_signs_in_a_user_refreshes_tokens_and_receives_the_revocation() {
     let Some(provider) = OidcProvider::start(CALLBACK).await else { return };
     let platforms = Platforms::start().await;
     platforms.rewrite(|text| {
