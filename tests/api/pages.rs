@@ -134,7 +134,7 @@ async fn user_input_is_escaped_on_every_page() {
 }
 
 #[tokio::test]
-async fn files_of_the_bundle_are_kept_for_a_year_and_sent_as_small_as_can_be() {
+async fn files_of_the_bundle_are_cached_for_a_year_and_sent_compressed() {
     let app = TestApp::start().await;
     let html = page(visit(&app, "/").answer().await, 200);
     let path = html.split('"').find(|text| text.starts_with("/assets/app-") && text.contains(".js")).expect("the script").to_owned();
@@ -153,7 +153,7 @@ async fn files_of_the_bundle_are_kept_for_a_year_and_sent_as_small_as_can_be() {
 }
 
 #[tokio::test]
-async fn making_a_page_is_measured_once_by_its_route() {
+async fn rendering_a_page_is_measured_once_by_its_route() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     visit(&app, "/projects/nothing").answer().await.expect(404);
@@ -166,7 +166,7 @@ async fn making_a_page_is_measured_once_by_its_route() {
 }
 
 #[tokio::test]
-async fn a_cookie_of_a_session_that_ended_is_no_session() {
+async fn a_cookie_of_an_ended_session_signs_nobody_in() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     app.as_user(&ada, Method::POST, "/api/auth/logout").answer().await.expect(204);

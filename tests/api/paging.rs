@@ -40,7 +40,7 @@ async fn forty_five_projects_come_newest_first_without_gaps_or_repeats_while_oth
 }
 
 #[tokio::test]
-async fn a_page_that_ends_the_list_exactly_has_no_next() {
+async fn a_page_that_ends_the_list_exactly_has_no_next_cursor() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     assert_eq!(page(&app, &ada, "/api/projects", 20, None).await, (Vec::new(), None));

@@ -91,7 +91,7 @@ async fn a_post_is_visible_only_to_its_author_and_to_members() {
     let path = format!("/api/posts/{theirs}");
     assert_eq!(fixture.read(&theirs).await["author_id"], json!(editor.id));
     app.as_user(&eve, Method::GET, &path).answer().await.problem(404, "not_found");
-    // An author keeps access without the membership; the list shows each author their own posts.
+    // Authors keep access to their posts after the end of their membership. The list contains only the user's own posts.
     let removed = format!("/api/projects/{}/members/{}", fixture.project, editor.id);
     fixture.request(Method::DELETE, &removed).answer().await.expect(204);
     app.as_user(&editor, Method::GET, &path).answer().await.expect(200);
@@ -125,7 +125,7 @@ async fn the_list_returns_posts_newest_first_in_pages_with_their_deliveries() {
 }
 
 #[tokio::test]
-async fn unpublished_projects_and_unlinked_platforms_cannot_be_posted() {
+async fn a_post_requires_a_published_project_and_linked_platforms() {
     let platforms = Platforms::start().await;
     let app = platforms.app().await;
     let fixture = PostFixture::open(&app, &["mastodon"]).await;

@@ -100,7 +100,7 @@ async fn several_lines_of_a_condition_are_one_list() {
 
 /// RFC 9110, 13.2.1: a condition is evaluated for every method, and only where the request would otherwise succeed.
 #[tokio::test]
-async fn every_condition_holds_for_every_operation_on_a_version() {
+async fn every_condition_applies_to_every_operation_on_a_version() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let path = format!("/api/projects/{}", app.project(&ada, "One", "private").await["id"].as_str().unwrap());
@@ -147,7 +147,7 @@ async fn a_change_that_changes_nothing_makes_no_version() {
 }
 
 #[tokio::test]
-async fn of_changes_to_the_same_version_exactly_one_wins() {
+async fn exactly_one_of_several_changes_to_the_same_version_wins() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
@@ -170,7 +170,7 @@ async fn of_changes_to_the_same_version_exactly_one_wins() {
 }
 
 #[tokio::test]
-async fn names_that_make_the_same_address_get_others() {
+async fn names_that_would_have_the_same_slug_get_different_ones() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let names = ["First light", "first  LIGHT!", "First-Light", "日本語", "🦀🦀"];
@@ -187,7 +187,7 @@ async fn names_that_make_the_same_address_get_others() {
 }
 
 #[tokio::test]
-async fn a_read_after_a_change_is_of_the_change_on_every_replica() {
+async fn a_read_after_a_change_returns_the_change_on_every_replica() {
     let stores = Stores::new().await;
     let (one, two) = (TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await);
     let ada = one.user("ada").await;

@@ -48,7 +48,7 @@ fn published(after: &Scrape, before: &Scrape) -> f64 {
 }
 
 #[tokio::test]
-async fn a_project_is_public_until_it_is_private_and_shown_until_it_is_unpublished() {
+async fn publishing_makes_a_project_public_and_unpublishing_only_removes_it_from_the_showcase() {
     let fixture = Fixture::new().await;
     let before = fixture.app.settled().await;
     fixture.shown("first-light").await.problem(404, "not_found");
@@ -116,7 +116,7 @@ async fn concurrent_requests_publish_a_project_once() {
 }
 
 #[tokio::test]
-async fn of_projects_that_race_for_a_slug_one_gets_it_and_the_others_get_an_error() {
+async fn one_of_the_projects_that_race_for_a_slug_gets_it_and_the_others_get_an_error() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &LONG_TIMEOUTS).await, TestApp::on(&stores, &LONG_TIMEOUTS).await];
     let ada = replicas[0].user("ada").await;
