@@ -1,4 +1,4 @@
-//! The docker driver's requests to an engine, and its handling of the engine's responses and of missing ones.
+//! The docker driver's requests to an engine, and its handling of responses, failures and missing responses.
 
 use std::time::Duration;
 

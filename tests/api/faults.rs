@@ -180,7 +180,7 @@ async fn the_page_is_for_admins_and_shows_the_active_faults() {
 }
 
 #[tokio::test]
-async fn an_operator_makes_an_account_an_admin_and_replicas_know_at_once() {
+async fn an_operator_makes_an_account_an_admin_and_replicas_apply_the_role() {
     let app = TestApp::with_faults(&[]).await;
     let ada = app.user("ada").await;
     let role = async || app.me(&ada.token).await.expect(200).json()["role"].clone();

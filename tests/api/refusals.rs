@@ -40,13 +40,13 @@ impl Operation {
         operations.collect()
     }
 
-    /// Its path with this value for each parameter.
+    /// The path, with this value for each parameter.
     fn path(&self, value: &str) -> String {
         let part = |part: &str| if part.starts_with('{') { value.to_owned() } else { part.to_owned() };
         self.route.split('/').map(part).collect::<Vec<_>>().join("/")
     }
 
-    /// Whether its success would delete an object, or end a session, that later requests need.
+    /// Whether a success would delete an object, or end a session, that later requests need.
     fn is_final(&self) -> bool {
         self.method == Method::DELETE || self.route.contains("logout")
     }
@@ -80,7 +80,7 @@ impl Driver {
         Self { app, owner, stranger, admin, known: [project, environment] }
     }
 
-    /// Sends every request that is invalid by itself.
+    /// Sends the requests of [`Self::wrong`] for several identifiers, without a user and as each user.
     async fn ask_wrongly(&self, operation: &Operation) {
         let known = self.known.iter().map(String::as_str);
         let values: Vec<&str> = ["odd", "%ff", UNKNOWN, "x", "github"].into_iter().chain(known.filter(|_| !operation.is_final())).collect();
@@ -253,7 +253,7 @@ async fn no_refusal_makes_a_series() {
     assert!(missed.is_empty(), "never returned: {missed:#?}");
 }
 
-/// Whether another test covers this status: conflicts, limits for strangers, platforms' errors and internal routes have their own tests.
+/// Whether another test covers this status: conflicts, rate limits except that of beacons, errors of platforms, and internal routes.
 /// Routes exempt from faults cannot be made to fail.
 fn is_asked_elsewhere(route: &str, status: u16) -> bool {
     status == 409

@@ -47,8 +47,8 @@ impl RevocationFixture {
         format!("/api/projects/{}", self.project)
     }
 
-    /// Waits until the healthy replicas serve this request from the caches. For some seconds after a change, they do not cache the entries
-    /// that it invalidated.
+    /// Waits until the healthy replicas serve this request from the caches. They cache an
+    /// entry again only some seconds after its invalidation.
     async fn cache(&self, kinds: &[&str], request: impl Fn(&TestApp) -> RequestBuilder) {
         for app in &self.healthy {
             eventually("the request is served from the caches", async || {
@@ -241,7 +241,7 @@ async fn a_replica_that_cannot_reach_redis_removes_a_project_from_the_showcase_o
 async fn an_admin_role_granted_without_redis_applies_on_every_replica() {
     let fixture = RevocationFixture::start().await;
     let bob = fixture.healthy[0].user("bob").await;
-    // Only an admin may read another user's project.
+    // Apart from members, only admins may read a private project.
     let read = async |app: &TestApp| app.as_user(&bob, Method::GET, &fixture.path()).answer().await;
     for app in &fixture.healthy {
         read(app).await.problem(404, "not_found");

@@ -8,7 +8,7 @@ use crate::support::users::PASSWORD;
 use crate::support::{Ask, Scrape, TestApp, eventually, when};
 
 async fn until_alone(app: &TestApp) {
-    // The scraping client itself keeps connections, and may use one at the moment it is closed.
+    // The scraping client keeps connections open, and the server may close one while the client uses it.
     eventually("the connection is closed", async || {
         let scraped = app.get("/metrics").try_answer().await.ok()?;
         when(Scrape::parse(&scraped.text()).get("active_connections", &[]) <= 2.0)
@@ -144,7 +144,7 @@ async fn a_request_names_one_host() {
 }
 
 #[tokio::test]
-async fn requests_that_are_sent_at_once_are_answered_in_their_order() {
+async fn pipelined_requests_are_answered_in_their_order() {
     let app = TestApp::start().await;
     let mut raw = app.raw().await;
     let requests: Vec<_> = [("/health", 200), ("/nope", 404), ("/api/auth/me", 401), ("/version", 200)].repeat(5);

@@ -77,10 +77,10 @@ async fn a_session_that_is_too_old_or_was_idle_too_long_is_refused() {
 }
 
 #[tokio::test]
-async fn a_session_ends_in_the_middle_of_being_cached() {
+async fn a_session_expires_although_it_is_cached() {
     let app = TestApp::with(&["--session-lifetime=2s"]).await;
     let ada = app.user("ada").await;
-    // A cache entry of a session lives for up to a minute, longer than this session.
+    // A cache entry lives for up to a minute, longer than this session.
     eventually("the session has ended", async || when(app.me(&ada.token).await.status == 401)).await;
     app.me(&ada.token).await.problem(401, "invalid_token");
 }
@@ -149,7 +149,7 @@ async fn a_session_that_ended_on_one_replica_is_refused_at_once_by_another_that_
         let before = two.settled().await;
         two.me(&token).await.expect(200);
         let hits = two.settled().await.since(&before, "cache_hits_total", &[("cache_type", "session")]);
-        assert_eq!(hits, 1.0, "round {round}: the other replica must have it cached");
+        assert_eq!(hits, 1.0, "round {round}: the other replica must have cached the session");
         one.post("/api/auth/logout").bearer_auth(&token).answer().await.expect(204);
         two.me(&token).await.problem(401, "invalid_token");
         one.me(&token).await.problem(401, "invalid_token");
@@ -183,7 +183,7 @@ async fn a_session_that_ends_while_another_replica_is_loading_it_is_refused_and_
 }
 
 #[tokio::test]
-async fn fifty_requests_at_once_load_a_session_once() {
+async fn fifty_concurrent_requests_load_a_session_once() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let before = app.settled().await;
@@ -198,7 +198,7 @@ async fn fifty_requests_at_once_load_a_session_once() {
 }
 
 #[tokio::test]
-async fn a_client_that_disconnects_does_not_abort_a_load_that_others_wait_for() {
+async fn a_client_that_disconnects_fails_no_request_that_waits_for_its_load() {
     let stores = Stores::new().await;
     let proxy = Proxy::before(&stores.database_url(), Mode::Pass).await;
     let database = through("database-url", &stores.database_url(), proxy.address);

@@ -96,7 +96,7 @@ async fn the_default_page_has_the_first_twenty_projects() {
         published(&app, &ada, &format!("old {number}")).await;
     }
     for _ in 0..2 {
-        // From the store, then from the cache: both know that there is another page.
+        // The first page comes from the store, then from the cache. Both return a cursor for the next page.
         let first = app.get("/api/showcase").answer().await.expect(200).json();
         let (rest, end) = page(&app, 20, first["next_cursor"].as_str()).await;
         assert_eq!((names(&first).len(), rest.len(), end), (20, 1, None));
@@ -106,7 +106,7 @@ async fn the_default_page_has_the_first_twenty_projects() {
 }
 
 #[tokio::test]
-async fn cursors_that_no_showcase_answered_are_refused() {
+async fn invalid_cursors_and_limits_are_refused() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     for number in 0..3 {
@@ -175,7 +175,7 @@ async fn assert_gone(app: &TestApp, slug: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn every_replica_shows_added_removed_and_changed_projects_at_once() {
+async fn every_replica_immediately_shows_added_removed_and_changed_projects() {
     let stores = Stores::new().await;
     let replicas = [TestApp::on(&stores, &[]).await, TestApp::on(&stores, &[]).await];
     let [one, two] = &replicas;
@@ -263,7 +263,7 @@ async fn only_the_most_requested_pages_are_cached() {
 }
 
 #[tokio::test]
-async fn without_redis_the_showcase_is_read_from_postgres_and_is_right() {
+async fn without_redis_the_showcase_is_read_from_postgres_and_is_correct() {
     let stores = Stores::new().await;
     let redis = Proxy::before(&stores.redis_url(), Mode::Pass).await;
     let replicas =

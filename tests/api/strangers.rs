@@ -1,4 +1,4 @@
-//! Routes that need no account are limited by address, across the fleet and without Redis, and do not slow down logins.
+//! Routes that need no account are limited by address, across the fleet and without Redis. Floods of registrations do not affect logins.
 
 use futures_util::future::join_all;
 use serde_json::{Value, json};
@@ -13,7 +13,7 @@ async fn register_from(app: &TestApp, address: &str, name: &str) -> Answer {
     app.post("/api/auth/register").header("x-forwarded-for", address).json(&body).answer().await
 }
 
-/// Asserts a refusal with a retry within a minute.
+/// Asserts a refusal that allows a retry within a minute.
 #[track_caller]
 fn assert_throttled(answer: Answer) {
     let answer = answer.problem(429, "too_many_attempts");
@@ -88,7 +88,7 @@ async fn an_ipv6_network_of_64_bits_is_one_client() {
 }
 
 #[tokio::test]
-async fn an_ipv6_network_of_64_bits_holds_the_connections_of_one_address() {
+async fn an_ipv6_network_of_64_bits_may_hold_as_many_connections_as_one_address() {
     let app = TestApp::with(&["--sockets-per-address=1"]).await;
     let held = RawSocket::open(app.address, WEBSOCKET, &["X-Forwarded-For: 2001:db8:1:2::1"]).await;
     let (refused, _) = RawSocket::ask(app.address, WEBSOCKET, &["X-Forwarded-For: 2001:db8:1:2::2"]).await;
@@ -161,8 +161,8 @@ async fn a_browser_that_returns_too_often_keeps_its_cookie_to_return_later() {
     assert_eq!(app.stores.count("SELECT count(*) FROM oauth_callbacks").await, 0);
 }
 
-/// Registrations, from however many addresses, must not delay logins. Previously, a flood of registrations took every permit for hashing,
-/// and logins were answered with 503 after two seconds.
+/// Registrations from any number of addresses must not make logins fail. Previously, a flood of registrations took every permit for
+/// hashing, and logins were answered with 503 after two seconds.
 #[tokio::test]
 async fn a_flood_of_registrations_does_not_affect_logins() {
     let app = TestApp::start().await;

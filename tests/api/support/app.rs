@@ -134,7 +134,7 @@ impl TestApp {
     /// Shuts the application down and waits until it has ended.
     pub async fn leave(mut self) -> Result<(), AppError> {
         self.stop();
-        let running = self.running.take().expect("it can shut down only once");
+        let running = self.running.take().expect("the application has already shut down");
         tokio::time::timeout(HANG, running).await.expect("the application did not shut down in time").expect("the application panicked")
     }
 }
