@@ -1,5 +1,5 @@
-//! Socket.IO connections: access, transports, replies, and counts of clients. `sockets_events` covers invalid events, `sockets_attacks`
-//! hostile clients, `sockets_edge` the edge.
+//! Socket.IO connections: access, transports, replies, and counts of clients. See `sockets_events` for invalid events, `sockets_attacks`
+//! for hostile clients, and `sockets_edge` for the edge.
 
 use futures_util::future::join_all;
 use reqwest::Method;
@@ -136,7 +136,7 @@ async fn the_connections_of_an_address_are_limited() {
     let app = TestApp::with(&["--sockets-per-address=2"]).await;
     let ada = app.user("ada").await;
     let first = sockets.to(&app.url()).polling().token(&ada.token).connected().await;
-    // Not authenticated yet, but it occupies a connection.
+    // A client that is not authenticated yet also holds a permit.
     let second = RawSocket::open(app.address, WEBSOCKET, &[]).await;
     assert_eq!(sockets.to(&app.url()).polling().token(&ada.token).refused().await, "too_many_connections");
     let (answer, _) = RawSocket::ask(app.address, WEBSOCKET, &[]).await;
@@ -182,7 +182,7 @@ async fn the_connections_of_an_account_are_limited() {
 }
 
 #[tokio::test]
-async fn the_numbers_are_those_of_the_clients() {
+async fn the_metrics_equal_the_counts_of_the_clients() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::emitting(&[]).await;
     let ada = app.user("ada").await;
@@ -237,7 +237,7 @@ fn empty() -> crate::support::Scrape {
 }
 
 #[tokio::test]
-async fn a_poll_that_waits_and_a_socket_are_no_slow_requests() {
+async fn polls_and_websockets_are_not_in_the_histograms_of_requests() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
@@ -288,7 +288,7 @@ async fn other_methods_and_paths_cannot_connect() {
             assert_eq!(answer.status, 400, "{query} {}", answer.text());
         }
     }
-    // None of them holds a permit.
+    // No refused request holds a permit.
     let open: Value = app.get(POLLING).answer().await.expect(200).text()[1..].parse().unwrap();
     assert!(open["sid"].is_string() && open["maxPayload"] == 100_000, "{open}");
     app.assert_unharmed(&before).await;

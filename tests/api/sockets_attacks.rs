@@ -8,7 +8,7 @@ use crate::support::attack::Fixture;
 use crate::support::raw_socket::{BINARY, CLOSE, PING, TEXT, WEBSOCKET, head};
 use crate::support::{Ask, RawSocket};
 
-/// Time limit for the service to close a connection: shorter than its time limit for silent clients.
+/// Time limit for the service to close a connection: shorter than the service's time limit for silent clients.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 /// Packets of Engine.IO and Socket.IO that are malformed, out of place, or that end the connection.
@@ -263,7 +263,7 @@ async fn attachments_are_not_collected() {
 }
 
 #[tokio::test]
-async fn connecting_twice_is_connecting_once() {
+async fn a_repeated_connect_has_no_effect() {
     let Some(fixture) = Fixture::new(&[]).await else { return };
     let mut socket = fixture.connected().await;
     let connect = format!("40{{\"token\":\"{}\"}}", fixture.eve.token);

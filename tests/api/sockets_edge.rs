@@ -119,10 +119,10 @@ async fn clients_of_a_dead_replica_continue_on_another() {
     let dials = (0..4).flat_map(|_| ways(&sockets, &edge.url()));
     let clients = join_all(dials.map(|(_, dial)| dial.token(&ada.token).reconnecting().connected())).await;
     let on_survivors = async || survivors[0].clients().await + survivors[1].clients().await;
-    eventually("the survivors have counted theirs", async || when(on_survivors().await > 0.0)).await;
+    eventually("the survivors have counted their clients", async || when(on_survivors().await > 0.0)).await;
     program.signal("KILL");
     program.end().await;
-    eventually("all clients are with the survivors", async || when(on_survivors().await == clients.len() as f64)).await;
+    eventually("all clients are connected to the survivors", async || when(on_survivors().await == clients.len() as f64)).await;
     let came_back = clients.iter().filter(|socket| socket.of_kind(Kind::Connect).len() > 1).count();
     assert!((1..clients.len()).contains(&came_back), "{came_back}");
     survivors[1].emit_event(&ada, 1).await;
@@ -141,7 +141,7 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
     let leaving = leaver.clients().await;
     assert!(leaving > 0.0);
     leaver.leave().await.expect("the shutdown failed");
-    eventually("all clients are with the others", async || when(fixture.spread().await.iter().sum::<f64>() == 30.0)).await;
+    eventually("all clients are connected to the other replicas", async || when(fixture.spread().await.iter().sum::<f64>() == 30.0)).await;
 
     let drained: Vec<&Socket> = clients.iter().filter(|socket| !socket.events("server:draining").is_empty()).collect();
     assert_eq!(drained.len() as f64, leaving);
@@ -174,8 +174,10 @@ async fn replicas_are_replaced_one_after_the_other_and_no_client_is_lost() {
     let clients = fixture.clients(4).await;
     for number in 1..=2 {
         fixture.replicas.remove(0).leave().await.expect("the shutdown failed");
-        eventually("all clients are with the others", async || when(fixture.spread().await.iter().sum::<f64>() == clients.len() as f64))
-            .await;
+        eventually("all clients are connected to the other replicas", async || {
+            when(fixture.spread().await.iter().sum::<f64>() == clients.len() as f64)
+        })
+        .await;
         fixture.assert_reaches_all(&clients, number * 10).await;
     }
     // One replica is left, and the edge sends all clients to it.
@@ -230,7 +232,7 @@ async fn settled(fixture: &Fixture) -> Vec<Socket> {
 }
 
 #[tokio::test]
-async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_with_it() {
+async fn the_edge_sends_a_close_frame_before_it_stops_and_clients_return_when_it_is_back() {
     // Frequent pings shorten two waits: the edge stops only when its long polls have ended, and a client whose poll was interrupted is
     // counted as connected until a ping times out.
     let Some(mut fixture) = Fixture::new(&["--socket-ping-interval=2s"]).await else { return };

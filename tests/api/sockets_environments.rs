@@ -42,7 +42,7 @@ async fn each_status_change_is_received_once_on_every_replica() {
     for socket in [&both, &one] {
         socket.until("env:status", |status| status["status"] == "deleted").await;
         let mut events = socket.events("env:status");
-        // A job may end on the other replica before this one has announced its start.
+        // A job may end on one replica before the other replica has announced the beginning of the operation.
         events.sort_by_key(|status| status["version"].as_i64());
         let statuses: Vec<&str> = events.iter().map(|status| status["status"].as_str().unwrap()).collect();
         assert_eq!(statuses, ["starting", "running", "starting", "running", "stopping", "stopped", "deleting", "deleted"]);
@@ -66,10 +66,10 @@ async fn the_reason_of_a_failure_is_received_on_another_replica() {
     let ada = sockets.connect(b, &studio.user.token).await;
     assert_eq!(ada.emit("project:subscribe", json!({ "project_id": studio.project })).await, json!({}));
     subscribe(&ada, &given_up).await;
-    // The reconciler is held back, so that a job discovers the missing container.
+    // The reconciler is delayed, so that the job of the stop discovers the missing container.
     let hold = "INSERT INTO jobs (kind, payload, unique_key, run_at)
                 VALUES ('environment_reconcile', 'null', 'environment_reconcile', now() + interval '1 day') ON CONFLICT DO NOTHING";
-    eventually("the reconciler is held back", async || when(a.stores.execute(hold).await == 1)).await;
+    eventually("the reconciler is delayed", async || when(a.stores.execute(hold).await == 1)).await;
     let behind = async |statement: &'static str, id: &str| {
         assert_eq!(sqlx::query(statement).bind(id).execute(a.stores.pool()).await.unwrap().rows_affected(), 1);
     };

@@ -115,7 +115,7 @@ async fn the_network_forgets_the_connections_to_redis() {
 }
 
 #[tokio::test]
-async fn redis_comes_after_the_replica() {
+async fn redis_starts_after_the_replica() {
     let Some(fixture) = Fixture::new(Mode::Refuse).await else { return };
     let (here, there) = fixture.clients().await;
     fixture.assert_only_here((&here, &there), 10).await;
@@ -174,7 +174,7 @@ async fn clients_that_connect_while_postgres_is_down_get_an_error() {
         within(RECOVERY, "requests succeed again", async || when(app.me(&token).await.status == 200)).await;
         assert_answers(&sockets.connect(&app, &token).await, 1).await;
     }
-    // While Postgres is down, the end of a session cannot be detected; that must not log anybody out.
+    // While Postgres is down, the service cannot check sessions. This must not log anybody out.
     assert_answers(&connected, 2).await;
     assert!(connected.events("logout").is_empty());
 }

@@ -49,7 +49,7 @@ impl Fixture {
 
     /// Asserts that these clients receive `logout`, are disconnected, and do not reconnect.
     async fn assert_logged_out(&self, sockets: &[Socket], limit: Duration) {
-        within(limit + SLACK, "all are logged out", async || {
+        within(limit + SLACK, "all clients are logged out", async || {
             when(sockets.iter().all(|socket| !socket.of_kind(Kind::Disconnect).is_empty()))
         })
         .await;
@@ -66,7 +66,7 @@ impl Fixture {
             }
             counted
         };
-        eventually("each is counted once", async || when(counted().await == sockets.len() as f64)).await;
+        eventually("each logout is counted once", async || when(counted().await == sockets.len() as f64)).await;
     }
 
     /// Asserts that the other session's clients are unaffected, and that the ended session cannot connect again.
@@ -150,7 +150,7 @@ async fn without_redis_the_end_of_a_session_is_detected_in_time() {
 }
 
 #[tokio::test]
-async fn an_event_from_another_replica_suffices_without_the_database() {
+async fn a_signal_from_another_replica_logs_clients_out_without_the_database() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let postgres = Proxy::before(&stores.database_url(), Mode::Pass).await;
@@ -166,7 +166,7 @@ async fn an_event_from_another_replica_suffices_without_the_database() {
     assert_eq!(socket.events("logout").len(), 1);
 }
 
-/// A client whose session ends while the service checks it is refused, or soon disconnected.
+/// If a session ends while the service checks it, its client is refused, or soon disconnected.
 #[tokio::test]
 async fn a_session_that_ends_while_it_is_checked_admits_no_client() {
     let Some(sockets) = Sockets::start() else { return };
@@ -186,7 +186,7 @@ async fn a_session_that_ends_while_it_is_checked_admits_no_client() {
         redis.until_holding().await;
         here.post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
         redis.set(Mode::Pass).await;
-        within(LOGOUT_LIMIT + SLACK, "it is refused or logged out", async || {
+        within(LOGOUT_LIMIT + SLACK, "the client is refused or logged out", async || {
             when(!socket.of_kind(Kind::ConnectError).is_empty() || !socket.of_kind(Kind::Disconnect).is_empty())
         })
         .await;
@@ -204,7 +204,7 @@ async fn clients_that_connect_while_the_session_ends_do_not_stay_connected() {
             replicas.iter().flat_map(|replica| (0..5).map(|_| sockets.to(&replica.url()).websocket().token(&ada.token).open())).collect();
         replicas[0].post("/api/auth/logout").bearer_auth(&ada.token).answer().await.expect(204);
         for socket in &dials {
-            within(LOGOUT_LIMIT + SLACK, "it is refused or logged out", async || {
+            within(LOGOUT_LIMIT + SLACK, "the client is refused or logged out", async || {
                 let ended = |kind| !socket.of_kind(kind).is_empty();
                 when(ended(Kind::ConnectError) || ended(Kind::Disconnect))
             })

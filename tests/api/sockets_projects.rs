@@ -172,7 +172,7 @@ async fn a_removed_member_receives_no_more_events_of_the_project_and_its_environ
 }
 
 #[tokio::test]
-async fn a_removal_is_detected_without_an_event() {
+async fn a_removal_is_detected_without_a_signal() {
     let Some(sockets) = Sockets::start() else { return };
     let stores = Stores::new().await;
     let a = TestApp::on(&stores, &[]).await;
