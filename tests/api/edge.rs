@@ -16,7 +16,7 @@ use crate::support::{Answer, Ask, Edge, Stores, TestApp, eventually, own_loopbac
 const LIMIT: usize = 1_048_576;
 /// Long enough for a busy machine, and well below the 30 s for which the edge waits for a body.
 const ANSWER_LIMIT: Duration = Duration::from_secs(15);
-/// Enough failures for a proxy that counted them to give up on all three replicas.
+/// Enough failures to make a proxy that counts failures eject all three replicas.
 const BROKEN: usize = 90;
 
 /// This many replicas, with the edge in front of them.
@@ -227,7 +227,7 @@ async fn every_answer_carries_the_edges_headers() {
 async fn a_response_without_a_replica_has_the_protective_headers_too() {
     let nowhere = SocketAddr::from((own_loopback(), 1));
     let Some(edge) = Edge::alone(&[nowhere], &[]).await else { return };
-    // Until the first health check has failed, the edge still tries to connect to the replica.
+    // Until two health checks have failed, the edge still tries to connect to the replica.
     let answer = eventually("the replica has left the pool", async || {
         let answer = edge.get("/version").answer().await;
         (answer.status == 503).then_some(answer)

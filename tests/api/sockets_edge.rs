@@ -153,8 +153,8 @@ async fn a_replica_that_leaves_sends_its_clients_to_others_a_few_at_a_time() {
         assert!(after <= 2000, "{after}");
         let end = socket.of_kind(Kind::Disconnect)[0].clone();
         assert_eq!(socket.of_kind(Kind::Disconnect).len(), 1, "{received:?}");
-        // No websocket ends before the announced time. A polling client may: when this replica refuses its next poll, the edge sends
-        // the poll to another one.
+        // No WebSocket ends before the announced time. A polling client may move earlier: when this replica refuses its next poll, the
+        // edge sends the poll to another replica.
         let is_polling = clients.iter().step_by(3).any(|polling| polling.is(socket));
         assert!(is_polling || end.at + 50 >= warned.at + after, "{} {} {after}", end.at, warned.at);
         assert!(end.message.as_deref().is_some_and(|reason| reason.starts_with("transport")), "{end:?}");
