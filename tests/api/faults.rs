@@ -225,17 +225,17 @@ async fn the_log_shows_who_creates_and_ends_faults_and_their_outcome() {
     let (ended, expired) = (Uuid::new_v4(), Uuid::new_v4());
     order(ended, json!({ "fault": "panic", "route": "/version", "expires_in": 60 })).await;
     order(expired, json!({ "fault": "driver", "operation": "pull", "expires_in": 1 })).await;
-    let tells = async |message: &str, id: Uuid| {
-        let is_told = |line: &str| {
+    let until_logged = async |message: &str, id: Uuid| {
+        let is_logged = |line: &str| {
             let line: Value = serde_json::from_str(line).unwrap_or_default();
             line["message"] == message && line["level"] == "WARN" && line["id"] == id.to_string()
         };
-        eventually(&format!("{message} is logged for {id}"), async || when(program.log().lines().any(is_told))).await;
+        eventually(&format!("{message} is logged for {id}"), async || when(program.log().lines().any(is_logged))).await;
     };
-    tells("fault started", ended).await;
-    tells("fault started", expired).await;
-    tells("fault expired", expired).await;
+    until_logged("fault started", ended).await;
+    until_logged("fault started", expired).await;
+    until_logged("fault expired", expired).await;
     client.delete(url(&format!("{LIST}/{ended}"))).bearer_auth(&token).answer().await.expect(204);
-    tells("fault ended", ended).await;
+    until_logged("fault ended", ended).await;
     assert!(program.log().contains("fault requested"), "{}", program.log());
 }

@@ -56,7 +56,7 @@ impl Operation {
 const SLUG: &str = "one-of-refusals";
 
 /// An application and its clients.
-struct Driver {
+struct Fixture {
     app: TestApp,
     owner: User,
     stranger: User,
@@ -65,7 +65,7 @@ struct Driver {
     known: [String; 2],
 }
 
-impl Driver {
+impl Fixture {
     async fn start() -> Self {
         let platforms = Platforms::start().await;
         let [file, keys] = platforms.arguments();
@@ -216,26 +216,26 @@ fn returned(before: &Scrape, after: &Scrape) -> BTreeSet<(String, String, u16)> 
 
 #[tokio::test]
 async fn no_refusal_makes_a_series() {
-    let driver = Driver::start().await;
+    let fixture = Fixture::start().await;
     let operations = Operation::all();
-    let before = driver.app.settled().await;
+    let before = fixture.app.settled().await;
     for operation in &operations {
-        driver.ask_wrongly(operation).await;
-        driver.ask_by_other_methods(operation).await;
+        fixture.ask_wrongly(operation).await;
+        fixture.ask_by_other_methods(operation).await;
     }
     for path in ["/api/docs/%ff", "/api/docs/none", "/api/docs?x", "/api/docs/?x", "/api/openapi.json", "/no/such/thing", "/assets/none"] {
         for method in ["GET", "HEAD", "POST", "BREW"].map(|method| Method::from_bytes(method.as_bytes()).unwrap()) {
-            driver.app.request(method.clone(), path).answer().await;
-            driver.app.request(method, path).header("sec-fetch-site", "cross-site").answer().await;
+            fixture.app.request(method.clone(), path).answer().await;
+            fixture.app.request(method, path).header("sec-fetch-site", "cross-site").answer().await;
         }
     }
-    driver.ask_for_what_is_not_there().await;
-    driver.ask_slowly(&operations).await;
-    driver.ask_too_often().await;
-    driver.ask_and_leave(&operations).await;
-    driver.ask_of_a_failing_service(&operations).await;
+    fixture.ask_for_what_is_not_there().await;
+    fixture.ask_slowly(&operations).await;
+    fixture.ask_too_often().await;
+    fixture.ask_and_leave(&operations).await;
+    fixture.ask_of_a_failing_service(&operations).await;
 
-    let after = driver.app.settled().await;
+    let after = fixture.app.settled().await;
     let (series, later) = (before.series(), after.series());
     let made: Vec<_> = later.difference(&series).collect();
     assert!(made.is_empty(), "{} series do not exist before their first event: {made:#?}", made.len());
