@@ -98,7 +98,7 @@ async fn a_replica_that_requires_redis_is_unready_without_it() {
 }
 
 #[tokio::test]
-async fn a_stopping_replica_reports_it_at_once_and_finishes_requests_in_flight() {
+async fn a_stopping_replica_reports_draining_and_finishes_requests_in_flight() {
     let app = TestApp::with(&["--drain-delay=1s"]).await;
     let mut in_flight = half_a_request(&app).await;
     let mut idle = app.raw().await;

@@ -275,7 +275,7 @@ async fn every_closed_label_set_is_exposed_before_the_first_event() {
 }
 
 #[tokio::test]
-async fn prometheus_own_check_accepts_the_text() {
+async fn promtool_accepts_the_exported_metrics() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     app.project(&ada, "One", "private").await;

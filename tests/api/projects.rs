@@ -49,7 +49,7 @@ async fn a_project_is_created_read_changed_and_deleted() {
 }
 
 #[tokio::test]
-async fn a_client_that_has_the_version_is_not_sent_it_again() {
+async fn a_client_with_the_current_version_gets_304() {
     let app = TestApp::start().await;
     let ada = app.user("ada").await;
     let project = app.project(&ada, "One", "private").await;

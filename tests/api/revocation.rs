@@ -47,8 +47,8 @@ impl RevocationFixture {
         format!("/api/projects/{}", self.project)
     }
 
-    /// Waits until the healthy replicas serve this request from the caches. They cache an
-    /// entry again only some seconds after its invalidation.
+    /// Waits until the healthy replicas serve this request from the caches. They cache an entry again only some seconds
+    /// after its invalidation.
     async fn cache(&self, kinds: &[&str], request: impl Fn(&TestApp) -> RequestBuilder) {
         for app in &self.healthy {
             eventually("the request is served from the caches", async || {

@@ -39,8 +39,8 @@ impl Fixture {
         (self.sockets.connect(&self.proxied, &self.ada.token).await, self.sockets.connect(&self.healthy, &self.ada.token).await)
     }
 
-    /// Both replicas emit. Each client receives the events of its own replica, and none of the other.
-    /// The replica without Redis counts the events that it could not publish.
+    /// Asserts that, when both replicas emit events, each client receives only those of its own replica, and that the replica without
+    /// Redis counts the events that it could not publish.
     async fn assert_only_here(&self, (here, there): (&Socket, &Socket), first: u32) {
         let dropped = async || self.proxied.scrape().await.get("websocket_messages_dropped_total", &[("reason", "bus_away")]);
         let before = dropped().await;
