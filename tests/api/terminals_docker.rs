@@ -13,7 +13,7 @@ async fn open(fixture: &DriverFixture, environment: Uuid) -> AtTerminal {
     AtTerminal::of(fixture.terminal(environment, Program::Shell).await.unwrap())
 }
 
-/// The number of process sessions in the container, without those of process 1 and of this count itself.
+/// The number of POSIX sessions in the container, without those of process 1 and of the script that counts them.
 async fn sessions(fixture: &DriverFixture, environment: Uuid) -> usize {
     let look = "for process in /proc/[0-9]*; do
         stat=$(cat $process/stat) && set -- ${stat##*) } && echo $4
@@ -75,7 +75,7 @@ async fn the_guard_of_a_shell_exits_with_it() {
 }
 
 #[tokio::test]
-async fn every_byte_passes_at_once_in_both_directions() {
+async fn every_byte_passes_immediately_in_both_directions() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;
@@ -92,7 +92,7 @@ async fn every_byte_passes_at_once_in_both_directions() {
 }
 
 #[tokio::test]
-async fn keys_are_signals() {
+async fn ctrl_c_interrupts_the_program() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let mut at = open(&fixture, environment).await;
@@ -124,7 +124,7 @@ async fn a_program_whose_output_is_not_read_waits() {
 }
 
 #[tokio::test]
-async fn tmux_is_refused_where_there_is_none() {
+async fn tmux_is_refused_where_it_is_not_installed() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     let error = fixture.terminal(environment, Program::Tmux(Uuid::now_v7())).await.err().unwrap();

@@ -102,5 +102,9 @@ async fn a_client_that_does_not_read_slows_its_program_and_loses_nothing() {
     }
     let lines = screen[screen.find("\n1\n").unwrap() + 1..].lines().take(LINES);
     assert!(lines.eq((1..=LINES).map(|line| line.to_string())), "every line must arrive, in order");
-    assert!(unread < screen.len() / 2, "the program must wait far from its end: at {unread} of {} bytes", screen.len());
+    assert!(
+        unread < screen.len() / 2,
+        "the program must wait before it has written half of its output: {unread} of {} bytes",
+        screen.len()
+    );
 }

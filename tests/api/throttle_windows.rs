@@ -22,7 +22,7 @@ const BUSY_MS: u64 = 1_000;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    /// Counts one event at once.
+    /// Counts one event immediately.
     Take,
     /// An attempt begins.
     Begin,
@@ -105,7 +105,7 @@ const CASES: &[Case] = &[
         steps: &[(0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES), (0, End, 1, YES), (0, Begin, 1, YES)],
     },
     Case {
-        name: "all running attempts may fail, so further ones wait, but only for moments",
+        name: "all running attempts may fail, so further ones wait, but only briefly",
         burst: 3,
         at_once: None,
         is_counted: true,
@@ -280,7 +280,7 @@ async fn a_caller_that_disconnects_before_redis_responds_holds_no_permit() {
 }
 
 #[tokio::test]
-async fn parts_that_run_together_name_different_subjects() {
+async fn different_parts_with_the_same_concatenation_are_different_buckets() {
     let stores = Stores::new().await;
     let (links, metrics) = links(&stores).await;
     for (store, redis) in &links {

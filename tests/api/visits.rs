@@ -1,4 +1,4 @@
-//! Visits: reports of browsers count once, and other clients can cause neither series nor errors.
+//! Visits: each report of a browser counts once, and hostile clients can neither create series nor cause errors.
 
 use std::collections::BTreeMap;
 
@@ -49,7 +49,7 @@ async fn each_report_is_counted_once_under_its_own_labels() {
     let after = app.settled().await;
     let expected = [
         ("route=/projects/{slug}", 1.0),
-        // Two page views and one layout shift have this key; the map keeps the count of the latter.
+        // Two page views and one layout shift have this key; the map keeps only the count of the layout shift.
         ("route=/", 1.0),
         ("route=/,vital=lcp", 1.0),
         ("endpoint=/api/projects,status=2xx", 1.0),
@@ -64,7 +64,7 @@ async fn each_report_is_counted_once_under_its_own_labels() {
 }
 
 #[tokio::test]
-async fn one_wrong_report_refuses_the_beacon() {
+async fn a_beacon_with_one_wrong_report_is_refused() {
     let app = TestApp::start().await;
     let before = app.settled().await;
     let good = json!({ "kind": "page_view", "route": "/" });

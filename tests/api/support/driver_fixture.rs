@@ -21,7 +21,7 @@ use super::app::configuration;
 use super::engine::{FakeEngine, Mode};
 use super::{Scrape, Stores, eventually};
 
-/// For calls that must succeed, on a busy machine.
+/// Long enough for any call to succeed on a busy machine.
 const TIMEOUT: Duration = Duration::from_secs(30);
 /// The simulated driver without latency and failures, and a database that may be busy with other tests.
 const QUICK: [&str; 6] = [
@@ -53,7 +53,7 @@ impl DriverFixture {
         Self::new(&["--environment-driver=sim"]).await
     }
 
-    /// The docker driver for the engine at `DOCKER_HOST`, if there is one.
+    /// The docker driver for the engine at `DOCKER_HOST`; `None` if the variable is not set.
     pub async fn docker() -> Option<Self> {
         if has_engine() { Some(Self::new(&["--environment-driver=docker"]).await) } else { None }
     }
@@ -113,7 +113,7 @@ impl DriverFixture {
         &self.config.environment_namespace
     }
 
-    /// Creates an environment's container, stopped.
+    /// Creates an environment's container without starting it.
     pub async fn created(&self) -> Uuid {
         let environment = Uuid::now_v7();
         self.engine.create(environment, IMAGE).await.unwrap();
@@ -143,7 +143,7 @@ impl DriverFixture {
         self.engine.inspect(environment).await.unwrap().map(|container| container.state)
     }
 
-    /// Every container of the namespace, in the order of their environments.
+    /// All containers of the namespace, sorted by environment.
     pub async fn listed(&self) -> Vec<Container> {
         let mut containers = self.engine.list().await.unwrap();
         containers.sort_by_key(|container| container.environment);
@@ -172,7 +172,8 @@ impl DriverFixture {
         Scrape::parse(&self.exporter.render())
     }
 
-    /// The growth of each counter, by `operation status`. Asserts that each operation has as many measured durations as counted calls.
+    /// The growth of `docker_operations_total`, by `operation status`. Asserts that each operation has as many measured durations as
+    /// counted calls.
     pub fn calls_since(&self, before: &Scrape) -> BTreeMap<String, f64> {
         let now = self.scrape();
         let driver = self.config.environment_driver.name();
@@ -260,7 +261,7 @@ impl Drop for Namespace {
             let removed = scope.spawn(|| {
                 tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(self.remove());
             });
-            assert!(removed.join().is_ok() || std::thread::panicking(), "{} is removed", self.name);
+            assert!(removed.join().is_ok() || std::thread::panicking(), "failed to remove the containers of {}", self.name);
         });
     }
 }

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{Ask, Raw, Scrape, eventually, when};
 
-/// The variable with the path of the program.
+/// The environment variable with the path of Caddy.
 const VARIABLE: &str = "CADDY";
 const CADDYFILE: &str = "Caddyfile";
 
@@ -26,7 +26,8 @@ pub struct Edge {
 }
 
 impl Edge {
-    /// Starts in front of the replicas at these addresses and waits for a response. Without the program, prints a line and returns `None`.
+    /// Starts Caddy in front of the replicas at these addresses and waits until the service is healthy. Prints a line and returns `None` if
+    /// `CADDY` is not set.
     pub async fn before(replicas: &[SocketAddr]) -> Option<Self> {
         Self::with(replicas, &[]).await
     }
@@ -132,8 +133,8 @@ impl Drop for Edge {
     }
 }
 
-/// The admin interface listens on a Unix socket: Caddy's check of the Host header accepts only the usual loopback addresses, whose ports
-/// this test does not own.
+/// The admin interface listens on a Unix socket, because Caddy would refuse requests to the loopback address of this test: its check of the
+/// Host header accepts only the usual loopback addresses.
 fn admin(folder: &Path) -> String {
     format!("unix/{}", folder.join("admin.sock").display())
 }

@@ -17,7 +17,7 @@ use uuid::Uuid;
 pub enum Mode {
     /// Like a real engine.
     Answer,
-    /// Its socket exists but nothing listens; open connections have broken.
+    /// Its socket exists but nothing listens; open connections are closed.
     Refuse,
     /// Like `Refuse`, but the socket does not exist.
     NoSocket,

@@ -171,7 +171,7 @@ impl Fixture {
     pub async fn proxy(&self, mode: Mode) -> Way {
         let proxy = Proxy::before(&self.stores.database_url(), mode).await;
         let database = through("database-url", &self.stores.database_url(), proxy.address);
-        // Short, because tests wait for it, but longer than a busy machine needs.
+        // Short, because tests wait for these timeouts, but longer than a busy machine needs.
         Way { proxy, arguments: vec![database, "--database-acquire-timeout=4s".to_owned(), "--database-statement-timeout=3s".to_owned()] }
     }
 
@@ -212,7 +212,7 @@ impl Fixture {
         sqlx::query_scalar("SELECT name FROM effects ORDER BY id").fetch_all(self.stores.pool()).await.unwrap()
     }
 
-    /// Waits until no live job is left.
+    /// Waits until no job is left, except dead letters.
     pub async fn until_done(&self) {
         self.until("no job is pending or running", "SELECT count(*) = 0 FROM jobs WHERE died_at IS NULL").await;
     }
@@ -251,7 +251,7 @@ pub struct Replica {
 }
 
 impl Replica {
-    /// Starts it on a runtime with one thread.
+    /// Starts a replica on a runtime with one thread.
     pub fn start(
         stores: &Stores,
         arguments: &[impl AsRef<str>],
@@ -283,7 +283,7 @@ impl Replica {
         let (thaw, frozen) = mpsc::channel::<()>();
         let is_frozen = Arc::new(Notify::new());
         let notify = is_frozen.clone();
-        self.runtime.as_ref().expect("it lives").spawn(async move {
+        self.runtime.as_ref().expect("the replica was killed").spawn(async move {
             notify.notify_one();
             let _thawed = frozen.recv();
         });
@@ -291,10 +291,10 @@ impl Replica {
         thaw
     }
 
-    /// Shuts down as at the end of the service.
+    /// Shuts down gracefully, as the service does.
     pub async fn leave(&self, limit: Duration) {
         let workers = self.workers.clone();
-        self.runtime.as_ref().expect("it lives").spawn(async move { workers.leave(limit).await }).await.unwrap();
+        self.runtime.as_ref().expect("the replica was killed").spawn(async move { workers.leave(limit).await }).await.unwrap();
     }
 
     pub fn queue(&self) -> &Queue {

@@ -214,7 +214,7 @@ impl Replica {
         self.scrape().get("log_entries_total", &[])
     }
 
-    /// Stops without releasing anything.
+    /// Stops without releasing its claims.
     pub fn kill(self) -> Self {
         self.following.abort();
         self

@@ -81,7 +81,7 @@ impl Drop for OidcProvider {
     }
 }
 
-/// A browser from the provider's point of view: it keeps cookies and submits forms.
+/// A minimal browser: it keeps cookies and submits forms.
 struct Browser {
     client: Client,
     cookies: Vec<Cookie>,

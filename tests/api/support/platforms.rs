@@ -60,8 +60,8 @@ impl Platforms {
         counts[platform][what].as_u64().unwrap_or_else(|| panic!("no {what}: {counts}"))
     }
 
-    /// Revokes a token of an application's linked account without the application: `access` alone, or `refresh` with all tokens of the
-    /// same grant.
+    /// Revokes a token of a linked account at the platform, without notice to the application: for `access` only the access token, for
+    /// `refresh` all tokens of the same grant.
     pub async fn revoke(&self, app: &TestApp, platform: &str, token: &str) {
         let select =
             "SELECT id::text, CASE WHEN $2 = 'access' THEN access_token ELSE refresh_token END FROM social_accounts WHERE platform = $1";
@@ -187,13 +187,13 @@ impl Browser {
         self.decide(&location, account, &[]).await
     }
 
-    /// Goes the whole way and returns the application's last response.
+    /// Goes to the platform and back, and returns the application's last response.
     pub async fn visit(&mut self, app: &TestApp, platform: &str, account: &str) -> Answer {
         let back = self.until_back(app, platform, account).await;
         self.get(app, &back).await
     }
 
-    /// The account that the application sees in the browser.
+    /// Requests the signed-in account.
     pub async fn me(&mut self, app: &TestApp) -> Answer {
         self.get(app, "/api/auth/me").await
     }

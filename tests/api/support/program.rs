@@ -14,12 +14,12 @@ pub fn vitrine(arguments: &[&str], variables: &[(&str, &str)]) -> Command {
     command
 }
 
-/// Runs it until it exits.
+/// Runs `vitrine` until it exits.
 pub fn run(arguments: &[&str], variables: &[(&str, &str)]) -> Output {
     vitrine(arguments, variables).output().unwrap()
 }
 
-/// All of its output.
+/// Standard output, then standard error.
 pub fn output_text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
@@ -32,7 +32,7 @@ pub struct Program {
 }
 
 impl Program {
-    /// Starts it on a free port and waits until it logs its address.
+    /// Starts a replica on a free port and waits until it logs its address.
     pub async fn serve(stores: &Stores, variables: &[(&str, &str)]) -> Self {
         let (database, redis) = (stores.database_url(), stores.redis_url());
         let standard = [

@@ -22,7 +22,7 @@ pub enum Mode {
     /// Everything is forwarded.
     #[default]
     Pass,
-    /// Nothing listens, and open connections have broken: the store was stopped.
+    /// Nothing listens, and open connections are closed: the store was stopped.
     Refuse,
     /// Connections are accepted, but nothing is forwarded in either direction: the store is frozen, or the network drops packets.
     Hang,
@@ -35,9 +35,9 @@ pub enum Mode {
 #[derive(Default)]
 struct State {
     mode: Mode,
-    /// Incremented when every open connection is to break or to become silent permanently.
+    /// Incremented to close every open connection, or to silence it permanently.
     generation: u64,
-    /// Connections of earlier generations become silent rather than break.
+    /// Connections of earlier generations become silent instead of being closed.
     lost_before: u64,
     listening: AtomicBool,
     /// The number of connections made so far.
@@ -80,12 +80,12 @@ impl Proxy {
         eventually("the proxy holds a chunk back", async || when(self.state.borrow().held.load(Ordering::Relaxed) > 0)).await;
     }
 
-    /// Breaks every open connection; new ones are served.
+    /// Closes every open connection; new ones are served.
     pub fn cut(&self) {
         self.leave_behind(false);
     }
 
-    /// Silences every open connection permanently, as when the network has lost its state; new ones are served.
+    /// Silences every open connection permanently, as when a firewall has lost its state; new ones are served.
     pub fn lose(&self) {
         self.leave_behind(true);
     }
@@ -104,7 +104,7 @@ impl Proxy {
         self.state.borrow().made.load(Ordering::Relaxed)
     }
 
-    /// Waits until listening has begun or ended, which happens in a task.
+    /// Waits until the accepting task has started or stopped listening.
     async fn settle(&self, mode: &Mode) {
         eventually("the proxy has changed its behaviour", async || {
             when(self.state.borrow().listening.load(Ordering::Relaxed) == (*mode != Mode::Refuse))
@@ -158,7 +158,7 @@ async fn accept(listener: TcpListener, upstream: (String, u16), mut state: watch
 async fn serve(client: TcpStream, upstream: (String, u16), generation: u64, mut state: watch::Receiver<State>) {
     let mut watched = state.clone();
     let relay = async {
-        // The kernel accepts connections for a frozen store, which never responds.
+        // As for a frozen store: the kernel accepts the connection, and nothing responds.
         if state.wait_for(|state| state.mode != Mode::Hang).await.is_err() {
             return;
         }

@@ -9,7 +9,7 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use super::Answer;
 
-/// A hang is a failure.
+/// A test fails when its peer sends nothing for this long.
 const HANG: Duration = Duration::from_secs(30);
 
 /// A TCP connection with its unconsumed input.

@@ -44,7 +44,7 @@ impl RawSocket {
         Self::open(address, WEBSOCKET, &[]).await.introduce(token).await
     }
 
-    /// As [`Self::connected`], with so little read-ahead that the peer soon notices when the client stops reading.
+    /// As [`Self::connected`], with a receive buffer so small that the peer soon notices when the client stops reading.
     pub async fn slow(address: SocketAddr, token: &str) -> Self {
         let (answer, raw) = Self::ask_over(Raw::with_little_room(address).await, address, WEBSOCKET, &[]).await;
         assert_eq!(answer.status, 101, "{}", answer.text());

@@ -98,7 +98,7 @@ impl TestApp {
     }
 }
 
-/// Waits until each of them has received this number.
+/// Waits until each socket has received the event with this number.
 pub async fn until_all_received(sockets: &[&Socket], number: u32) {
     join_all(sockets.iter().map(|socket| socket.until(EMITTED, move |payload| payload["number"] == number))).await;
 }

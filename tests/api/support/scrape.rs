@@ -19,7 +19,7 @@ impl Scrape {
             let (series, value) = line.rsplit_once(' ').unwrap_or_else(|| panic!("not a sample: {line}"));
             let (name, labels) = series.split_once('{').unwrap_or((series, "}"));
             let before = samples.insert((name.to_owned(), labels_of(labels)), number(value));
-            assert!(before.is_none(), "twice: {series}");
+            assert!(before.is_none(), "duplicate series: {series}");
         }
         Self { text: text.to_owned(), samples }
     }

@@ -36,7 +36,7 @@ const refusal = (error) => {
     const { code } = JSON.parse(error.context.responseText);
     if (typeof code === 'string') return code;
   } catch {
-    // The response is not the service's.
+    // There is no response, or it is not a problem.
   }
   return error.description?.message ?? error.message;
 };

@@ -154,7 +154,7 @@ impl Dial {
         Socket { id, wire: self.wire }
     }
 
-    /// Connects and waits until it has.
+    /// Connects and waits until the client is connected.
     pub async fn connected(self) -> Socket {
         let socket = self.open();
         socket.until_connected(1).await;
@@ -187,8 +187,8 @@ impl Socket {
         answer.remove(0)
     }
 
-    /// Emits an event with several arguments and returns those of its acknowledgement; `None` when none arrives, such as when the socket
-    /// closes.
+    /// Emits an event with several arguments and returns the arguments of its acknowledgement; `None` when no acknowledgement arrives, such
+    /// as when the socket closes.
     pub async fn emit_all(&self, event: &str, args: &[Value]) -> Option<Vec<Value>> {
         let number = self.wire.number();
         self.order_emit(event, args, Some(number));
@@ -260,7 +260,7 @@ impl Socket {
         eventually(&format!("the client reports {kind:?}"), async || self.find(reason)).await
     }
 
-    /// Disconnects and waits until it has.
+    /// Disconnects and waits until the client reports it.
     pub async fn leave(&self) {
         self.wire.order(&json!({ "order": "disconnect", "id": self.id }));
         assert_eq!(self.closed().await, "io client disconnect");

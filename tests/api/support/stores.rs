@@ -66,7 +66,7 @@ impl Stores {
         sqlx::query(statement).execute(self.pool()).await.unwrap().rows_affected()
     }
 
-    /// Rows that requests change, for comparisons: of login sessions only the identifiers, and of jobs only the payloads.
+    /// The rows that requests change, for comparisons. Login sessions contribute only their identifiers, and jobs only their payloads.
     pub async fn contents(&self) -> Vec<String> {
         let all = "SELECT 'users' || u::text FROM users u UNION ALL SELECT 'sessions' || s.id FROM auth_sessions s
                    UNION ALL SELECT 'projects' || p::text FROM projects p UNION ALL SELECT 'members' || m::text FROM project_members m
@@ -79,7 +79,7 @@ impl Stores {
         sqlx::query_scalar(all).fetch_all(self.pool()).await.unwrap()
     }
 
-    /// Waits until every replica has removed all changed entries from Redis.
+    /// Waits until every replica has applied all cache invalidations.
     pub async fn until_invalidations_are_applied(&self) {
         let pending = "SELECT count(*) FROM cache_readers r CROSS JOIN cache_invalidations i WHERE r.trusts_until > now()
                        AND (r.applied IS NULL OR NOT pg_visible_in_snapshot(i.transaction, r.applied))";
