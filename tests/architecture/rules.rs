@@ -1,6 +1,6 @@
 //! Which files may name which crates and modules, line by line.
 
-use super::circles::imports;
+use super::cycles::imports;
 use super::sources::{file_name, sources};
 
 /// Every line that mentions one of the paths outside of the files that `allowed` accepts.
@@ -37,7 +37,7 @@ fn redis_stays_in_the_cache() {
 }
 
 #[test]
-fn socket_io_stays_with_what_is_realtime() {
+fn socket_io_stays_in_realtime_and_in_the_sockets_of_features() {
     assert_none(&mentions(&["socketioxide::", "socketioxide_core::"], |path| {
         path.starts_with("realtime/") || file_name(path) == "socket.rs"
     }));
@@ -49,7 +49,7 @@ fn the_container_engine_stays_in_its_driver() {
 }
 
 #[test]
-fn what_leads_to_other_services_stays_with_the_platforms() {
+fn clients_of_other_services_stay_in_platforms_and_oauth() {
     assert_none(&mentions(&["hyper_util::client::"], |path| path.starts_with("platforms/")));
     assert_none(&mentions(&["openidconnect::", "oauth2::"], |path| path.starts_with("platforms/") || path.starts_with("features/oauth/")));
 }
@@ -71,7 +71,7 @@ fn rules_and_stores_know_no_http() {
 }
 
 #[test]
-fn the_domain_imports_nothing_else_of_ours() {
+fn the_domain_imports_no_other_module() {
     let mut wrong = mentions(&["crate::", "axum::", "sqlx::"], |path| !path.starts_with("domain/"));
     wrong.retain(|line| !line.contains("crate::domain"));
     assert_none(&wrong);
@@ -96,7 +96,7 @@ fn a_label_is_neither_an_argument_nor_a_field_of_the_api() {
 }
 
 #[test]
-fn only_what_puts_the_parts_together_knows_the_features() {
+fn only_the_assembly_and_the_pages_know_the_features() {
     let assembly = ["app.rs", "router.rs", "state.rs", "fleet.rs", "lib.rs"];
     let may_know = |path: &str| path.starts_with("features/") || path.starts_with("pages/") || assembly.contains(&path);
     assert_none(&mentions(&["crate::features", "vitrine::features"], may_know));
@@ -136,12 +136,12 @@ fn the_layers_of_a_feature_point_downwards() {
 }
 
 #[test]
-fn faults_are_known_where_they_strike_and_where_they_are_made_alone() {
-    let seams = ["http/faults.rs", "features/environments/driver/engine.rs", "features/accounts/service.rs"];
+fn fault_injection_is_known_only_at_its_injection_points_and_where_faults_are_managed() {
+    let injection_points = ["http/faults.rs", "features/environments/driver/engine.rs", "features/accounts/service.rs"];
     let parts = ["app.rs", "state.rs", "router.rs", "pages/faults.rs"];
     let folders = ["db/", "realtime/", "features/faults/"];
     assert_none(&mentions(&["crate::fault_injection", "crate::http::faults", "crate::features::faults"], |path| {
-        seams.contains(&path) || parts.contains(&path) || folders.iter().any(|folder| path.starts_with(folder))
+        injection_points.contains(&path) || parts.contains(&path) || folders.iter().any(|folder| path.starts_with(folder))
     }));
 }
 

@@ -53,7 +53,7 @@ fn string(code: &str) -> usize {
     code[1..].find(is_end).map_or(code.len(), |at| at + 2)
 }
 
-/// A character in quotes; only the quote, if it begins a lifetime.
+/// The length of a character literal; 1 for a quote that begins a lifetime.
 fn character(code: &str) -> usize {
     let mut characters = code[1..].chars();
     match (characters.next(), characters.next()) {

@@ -1,7 +1,7 @@
-//! No circle among the files of a crate: each file can be read after the files that it imports.
+//! No import cycles among the files of a crate: each file can be read after the files that it imports.
 //!
-//! A file imports another one if it names something that is defined there, in a `use` line or in code. A name that a `mod.rs` passes
-//! on with `pub use` leads to the file that defines it, and passing it on is not an import.
+//! A file imports another one if it names something that is defined there, in a `use` line or in code. A name that a `mod.rs`
+//! re-exports with `pub use` leads to the file that defines it, and a re-export is not an import.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -49,9 +49,9 @@ fn definition(path: &[String], modules: &BTreeMap<Module, Vec<Mention>>) -> Modu
     }
 }
 
-/// The imports that are part of a circle or lead from one circle to another. They remain after repeatedly removing each module that
+/// The imports that are part of a cycle or lead from one cycle to another. They remain after repeatedly removing each module that
 /// imports no other one, or that no other one imports.
-fn circles(mut imports: Imports) -> Vec<String> {
+fn cycles(mut imports: Imports) -> Vec<String> {
     loop {
         let before = imports.len();
         let imported: BTreeSet<Module> = imports.values().flatten().cloned().collect();
@@ -72,26 +72,26 @@ fn circles(mut imports: Imports) -> Vec<String> {
 }
 
 #[test]
-fn no_circle_among_the_files_of_a_crate() {
+fn no_import_cycles_among_the_files_of_a_crate() {
     for folder in ["src", "crates/devstack/src", "crates/proofs/src", "crates/provider-sim/src", "crates/rule-tools/src", "xtask/src"] {
-        let found = circles(imports(&sources(folder)));
+        let found = cycles(imports(&sources(folder)));
         assert!(found.is_empty(), "{folder}:\n{}", found.join("\n"));
     }
 }
 
 fn planted(files: &[(&str, &str)]) -> Vec<String> {
     let source = |(path, text): &(&str, &str)| Source { path: (*path).to_owned(), text: (*text).to_owned() };
-    circles(imports(&files.iter().map(source).collect::<Vec<_>>()))
+    cycles(imports(&files.iter().map(source).collect::<Vec<_>>()))
 }
 
 #[test]
-fn a_circle_is_found_however_it_is_written() {
+fn a_cycle_is_found_however_it_is_written() {
     let upwards: [&[(&str, &str)]; 5] = [
         // A `use` line against a qualified path in code.
         &[("a.rs", "use crate::b::B; struct A;"), ("b.rs", "struct B; fn b() -> super::a::A {}")],
         // In a tree with an alias, and in the arguments of a macro.
         &[("a.rs", "use crate::{other, b::{self as c, d}};"), ("b.rs", r#"fn b() { println!("{}", crate::a::text()) }"#)],
-        // Through a name that a facade passes on.
+        // Through a name that a facade re-exports.
         &[("a.rs", "use crate::b::C;"), ("b/mod.rs", "mod c; pub use c::C;"), ("b/c.rs", "use crate::a::A; pub struct C;")],
         // Between a parent with code and its child.
         &[("a/mod.rs", "mod b; fn a() { b::b() }"), ("a/b.rs", "use super::a;")],
@@ -105,7 +105,7 @@ fn a_circle_is_found_however_it_is_written() {
 }
 
 #[test]
-fn imports_in_one_direction_are_no_circle() {
+fn imports_in_one_direction_are_no_cycle() {
     let files = [
         ("lib.rs", "pub mod a; mod b; pub use b::B;"),
         ("a.rs", "//! Not crate::b::c::D.\nuse crate::B; #[cfg(test)] mod tests { use super::*; fn text() { \"crate::a\" } }"),
