@@ -7,7 +7,7 @@ use crate::files::{alerts, items, root, text, yaml};
 /// Alertmanager's repeat interval and group interval for a receiver, in minutes.
 struct Route {
     repeat: u32,
-    look: u32,
+    group: u32,
 }
 
 fn alertmanager() -> Value {
@@ -18,7 +18,7 @@ fn route(receiver: &str) -> Route {
     let top = &alertmanager()["route"];
     let own = items(&top["routes"]).find(|route| route["receiver"] == receiver).unwrap();
     let of = |key: &str| minutes(own[key].as_str().or(top[key].as_str()).unwrap());
-    Route { repeat: of("repeat_interval"), look: of("group_interval") }
+    Route { repeat: of("repeat_interval"), group: of("group_interval") }
 }
 
 /// Parses a duration such as `30m` or `24h`.
@@ -49,8 +49,8 @@ fn says(path: &str, sentence: &str) {
 #[test]
 fn documents_state_how_often_a_notification_is_repeated() {
     let document = line_of("docs/OPERATIONS.md");
-    let Route { repeat, look } = route("dead-man");
-    let always = format!("every {repeat} to {} minutes, always", repeat + look);
+    let Route { repeat, group } = route("dead-man");
+    let always = format!("every {repeat} to {} minutes, always", repeat + group);
     let of = |receiver: &str| spoken(route(receiver).repeat);
     for (severity, often) in
         [("critical", of("page")), ("warning", of("team")), ("info", of("log")), ("none (Watchdog)", always), ("any other", of("team"))]
@@ -63,15 +63,16 @@ fn documents_state_how_often_a_notification_is_repeated() {
 
 #[test]
 fn documents_state_how_often_the_watchdog_notifies_and_when_its_absence_raises_an_alarm() {
-    let Route { repeat, look } = route("dead-man");
-    // Alertmanager checks once per group interval, when the repeat interval may not quite have passed.
-    let often = format!("every {repeat} to {} minutes", repeat + look);
+    let Route { repeat, group } = route("dead-man");
+    // Alertmanager checks once per group interval. A check just before the end of the repeat interval sends nothing, so the notification
+    // waits for the next check.
+    let often = format!("every {repeat} to {} minutes", repeat + group);
     says("monitoring/runbooks/Watchdog.md", &format!("it is sent again {often}"));
     says("docs/OPERATIONS.md", &format!("Watchdog always fires, and is sent again {often}"));
     let alarm = "receives nothing for ";
     let comment = line_of("monitoring/alertmanager/alertmanager.yml");
     let silence = comment.split_once(alarm).and_then(|(_, rest)| rest.split_once(" minutes")).unwrap().0;
-    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + look), "a single lost notification must not raise the alarm");
+    assert!(silence.parse::<u32>().unwrap() >= 2 * (repeat + group), "a single lost notification must not raise the alarm");
     says("docs/OPERATIONS.md", &format!("raises the alarm when none came for {silence} minutes"));
     says("monitoring/runbooks/Watchdog.md", &format!("receives nothing for {silence} minutes"));
 }

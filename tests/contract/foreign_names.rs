@@ -53,7 +53,7 @@ fn the_document_lists_the_mapping_of_each_foreign_name() {
 }
 
 #[test]
-fn routes_are_endpoints_too_where_they_are_counted() {
+fn counters_of_routes_also_have_the_label_endpoint() {
     let prometheus = yaml(&root().join("monitoring/prometheus/prometheus.yml"));
     let backend = items(&prometheus["scrape_configs"]).find(|job| job["job_name"] == "backend").unwrap();
     let rule = items(&backend["metric_relabel_configs"]).find(|rule| rule["target_label"] == "endpoint").unwrap();

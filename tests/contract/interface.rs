@@ -137,7 +137,7 @@ fn responses_of_the_edge_itself_are_described() {
         let mut words = line.split_whitespace();
         Some((words.next()?.parse().ok()?, words.next()?.to_owned()))
     });
-    // The edge answers internal routes with 404; those are not described.
+    // The edge answers internal routes with 404, and the description omits these routes.
     let answers: BTreeMap<u16, String> = answers.filter(|(status, _)| *status != 404).collect();
     let expected: BTreeMap<u16, String> = interface::EDGE.map(|(status, code)| (status, code.to_owned())).into();
     assert_eq!(answers, expected);

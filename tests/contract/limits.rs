@@ -49,7 +49,7 @@ fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
 }
 
 #[test]
-fn the_edge_waits_a_little_longer_than_a_replica_needs_and_a_stop_longer_than_the_edge() {
+fn the_edge_waits_longer_than_a_replica_needs_and_is_not_killed_while_it_waits() {
     let waits = edge_time("response_header_timeout");
     let slack = Duration::from_secs(1);
     for (what, longest) in [("a response", shipped().request_timeout), ("a long poll", shipped().socket_ping_interval)] {

@@ -44,7 +44,7 @@ fn runbooks() -> impl Iterator<Item = (String, String)> {
 }
 
 #[test]
-fn addresses_by_default_are_those_that_documents_name() {
+fn default_addresses_agree_with_the_documents() {
     let (links, example) = (&compose()["x-links"], text(".env.example"));
     for (address, variable) in replaced() {
         assert_eq!(by_default(links[&variable].as_str().unwrap_or_default()), address, "x-links of docker-compose.yml: {variable}");
@@ -127,7 +127,7 @@ fn services_without_a_login_are_published_on_loopback_only() {
 }
 
 #[test]
-fn defaults_are_read_from_the_inside() {
+fn nested_defaults_are_resolved() {
     assert_eq!(by_default("${A:-http://localhost:${B:-3002}}/x"), "http://localhost:3002/x");
     assert_eq!(by_default("plain"), "plain");
 }

@@ -131,7 +131,7 @@ fn matchers(rest: &mut &str) -> Vec<(String, String, String)> {
     matchers
 }
 
-/// Adds what these nodes contain to the query, and returns their series. `function` is the function that is applied to the nodes.
+/// Adds the contents of these nodes to the query, and returns their series. `function` is the function that is applied to the nodes.
 fn walk(nodes: &[Node], function: Option<&str>, query: &mut Query) -> Vec<String> {
     let mut metrics = Vec::new();
     let mut rest = nodes;

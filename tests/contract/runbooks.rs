@@ -8,7 +8,7 @@ use crate::files::{alerts, files, root, stem, text, yaml};
 const HEADINGS: [&str; 4] = ["## Meaning", "## Impact", "## Diagnosis", "## Mitigation"];
 /// Beginnings of indented lines that are shell commands rather than queries.
 const COMMANDS: [&str; 7] = ["docker", "curl", "for", "sudo", "df", "cargo", "amtool"];
-/// Signs of a query, where a document has several kinds of lines.
+/// Texts that mark a line as a query in a document that is not a runbook.
 const SIGNS: [&str; 5] = ["rate(", "{job=", "histogram_quantile(", " by (", "slo:"];
 /// Options of Compose that take a value.
 const WITH_VALUE: [&str; 7] = ["--since", "--tail", "-n", "--format", "--index", "--profile", "--scale"];

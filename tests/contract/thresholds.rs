@@ -20,7 +20,7 @@ const LIMITS: [Limit; 6] = [
     ("docker_operation_duration_seconds", "ENVIRONMENT_TIMEOUT", |config| config.environment_timeout),
     ("social_api_duration_seconds", "PLATFORM_TIMEOUT", |config| config.platform_timeout),
 ];
-/// Scripts in environments may take several times as long as other driver calls, so `ENVIRONMENT_TIMEOUT` does not apply to them.
+/// Scripts in environments have a time limit of ten times `ENVIRONMENT_TIMEOUT`, so the limit in `LIMITS` does not apply to them.
 const LONGER: &str = r#"operation="exec""#;
 
 /// A comparison of a histogram's quantile with a number.

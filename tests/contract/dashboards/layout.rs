@@ -47,7 +47,7 @@ fn together(panels: &Value) -> Vec<String> {
 }
 
 #[test]
-fn panels_are_on_the_grid_and_beside_one_another() {
+fn panels_are_on_the_grid_and_do_not_overlap() {
     hold(layout);
     finds(layout, "/panels/2/gridPos/w", json!(21), "Requests is not on the grid");
     finds(layout, "/panels/1/gridPos/h", json!(0), "Replicas is not on the grid");

@@ -1,4 +1,4 @@
-//! The thresholds of panels whose alert limits a quantile: what a panel shows as too slow must be what raises the alert.
+//! Panels whose alert limits a quantile: the limit of the alert must be a threshold of the panel.
 
 use std::collections::BTreeMap;
 

@@ -33,7 +33,8 @@ fn links(dashboard: &Value) -> Vec<String> {
     faults
 }
 
-/// Checks the variable with the base URL of runbooks: hidden, its value from the alert that always fires, and not from another dashboard.
+/// Checks the variable with the base URL of runbooks: it is hidden, and takes its value from the alert that always fires, never from the
+/// URL of the dashboard.
 fn runbooks_variable(dashboard: &Value) -> Vec<String> {
     let variable = items(&dashboard["templating"]["list"]).find(|variable| variable["name"] == "runbooks");
     let is_right = variable.is_some_and(|variable| {

@@ -1,5 +1,5 @@
-//! The Load test dashboard: k6's quantiles and rates cover its whole run, the service's cover a window. The title of a panel with the
-//! former says so, and no panel shows both.
+//! The Load test dashboard: k6's quantiles and rates cover its whole run, the service's cover a window. The title of a panel with these
+//! quantiles or rates of k6 says "whole run", and no panel shows both kinds.
 
 use std::collections::BTreeMap;
 

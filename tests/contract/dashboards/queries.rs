@@ -15,7 +15,7 @@ const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
 const SPEEDS: [&str; 2] = ["rate", "irate"];
 /// Gauges of exporters with the names of counters.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
-/// Series that no job scrapes: rules or the load itself produce them.
+/// Series that no job scrapes: Prometheus' rules or k6 write them.
 const WITHOUT_JOB: [&str; 2] = ["ALERTS", "k6_"];
 
 /// Every selector, with the panel's title.

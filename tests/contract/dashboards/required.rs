@@ -1,4 +1,4 @@
-//! The essential panels of each dashboard, and the metrics that each must query. No panel of this list can be lost unnoticed.
+//! The essential panels of each dashboard, and the metrics that each must query. The test fails when a panel of this list is missing.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::promql;
 /// Panels: a title, and metrics of which the panel must query at least one.
 type Panels = &'static [(&'static str, &'static [&'static str])];
 
-/// Each dashboard's minimum number of panels, and the required ones.
+/// Each dashboard's minimum number of panels, and its required panels.
 const REQUIRED: [(&str, usize, Panels); 11] = [
     (
         "overview",
