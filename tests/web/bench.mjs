@@ -46,7 +46,7 @@ export class Bench {
     context.on('request', (request) => {
       const { protocol, origin } = new URL(request.url());
       const ours = origin === this.edge || protocol === 'data:';
-      // Pages of ours and of a platform navigate to each other, but neither loads resources from the other.
+      // Our pages and a platform's pages may navigate to each other, but may not load resources from each other.
       const platform = origin === this.simulator && (request.isNavigationRequest() || request.frame().url().startsWith(origin));
       if (!ours && !platform) complain(`request to ${request.url()}`);
     });

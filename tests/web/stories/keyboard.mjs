@@ -31,11 +31,11 @@ export const keyboard = {
     const { page } = await bench.visitor();
     await page.goto('/');
     await page.keyboard.press('Tab');
-    assert.ok(await focusIsVisible(page), 'the skip link is visible');
+    assert.ok(await focusIsVisible(page), 'the skip link must be visible');
     await page.keyboard.press('Enter');
     await page.keyboard.press('Tab');
     const inside = await page.evaluate(() => document.querySelector('main').contains(document.activeElement));
-    assert.ok(inside, 'the next stop is inside the main content');
+    assert.ok(inside, 'the next stop must be inside the main content');
   },
 
   'keyboard: sign in and create a project': async (bench) => {

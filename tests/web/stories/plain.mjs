@@ -8,9 +8,9 @@ import { furnish, signIn } from '../people.mjs';
 async function reads(page, path, ...texts) {
   const answer = await page.goto(path);
   assert.equal(answer.status(), 200, path);
-  assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), `${path} has a heading`);
+  assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), `${path} must have a heading`);
   const text = await page.locator('body').innerText();
-  for (const wanted of texts) assert.ok(text.includes(wanted), `${path} says "${wanted}":\n${text}`);
+  for (const wanted of texts) assert.ok(text.includes(wanted), `${path} must say "${wanted}":\n${text}`);
 }
 
 export const plain = {
@@ -27,7 +27,7 @@ export const plain = {
     await reads(page, open.projects, 'Analytical Engine');
     await reads(page, open.published, 'Analytical Engine', 'Weaves algebraic patterns.');
     assert.equal((await page.goto(pages.missing.path)).status(), 404);
-    assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'a missing page has a heading');
+    assert.ok(await page.getByRole('heading', { level: 1 }).isVisible(), 'a missing page must have a heading');
   },
 
   'without JavaScript: the studio is readable when signed in': async (bench) => {
@@ -41,7 +41,7 @@ export const plain = {
     await reads(page, studio.studio, 'Analytical Engine');
     await reads(page, studio.project, 'Analytical Engine', 'first', 'running');
     await reads(page, studio.environment, 'first', 'running', 'busybox');
-    assert.ok((await page.locator('[data-log] li').count()) > 0, 'the log has lines');
+    assert.ok((await page.locator('[data-log] li').count()) > 0, 'the log must have lines');
     await reads(page, studio.posts, 'It is there', 'delivered');
     await reads(page, studio.accounts, email);
     assert.ok(await page.getByText('mastodon', { exact: false }).first().isVisible());

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 const MOST_BYTES = 60_000;
 const LATEST_PAINT_MS = 1000;
-/** Of their paint times, the shortest counts, because other load on the machine only adds time. */
+/** The test uses the shortest of their paint times, because other load on the machine only adds time. */
 const VISITORS = 3;
 
 /** Network transfers of the page and its files, including headers, up to the load event. */
@@ -43,7 +43,7 @@ export const speed = {
     await page.goto('/');
     const isAsset = ({ name }) => new URL(name).pathname.startsWith('/assets/');
     const first = (await transfers(page)).filter(isAsset);
-    assert.ok(first.length >= 2, `a script and a style: ${JSON.stringify(first)}`);
+    assert.ok(first.length >= 2, `there must be a script and a style: ${JSON.stringify(first)}`);
     const text = first.filter(({ name }) => /\.(js|css)$/.test(name));
     for (const { name } of text) {
       const headers = (await context.request.get(name, { headers: { 'accept-encoding': 'br, gzip' } })).headers();

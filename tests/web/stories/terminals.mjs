@@ -15,7 +15,7 @@ export const terminals = {
     await page.getByText('Open. Press').waitFor();
   },
 
-  'terminals: nothing follows input that is lost': async (bench) => {
+  'terminals: input that is queued after lost input is discarded': async (bench) => {
     const { page, inputs } = await shell(bench, [REFUSED]);
     // Several chunks, so that input is queued after the refused one.
     await paste(page, 'x'.repeat(10_000));
