@@ -1,4 +1,5 @@
-// The fleet status: requests, sockets and uptime, of the whole fleet and of each replica. Polled every two seconds while the page is visible.
+// The fleet status: requests, sockets and uptime, of the whole fleet and of each replica. It is polled every two seconds while the page is
+// visible.
 
 import { read } from './api';
 import { all } from './dom';

@@ -87,7 +87,7 @@ export async function openScreen(place: HTMLElement, callbacks: ScreenCallbacks)
   };
 }
 
-/** xterm measures what it draws, so its style has to be there first. */
+/** xterm measures its characters, so its style sheet must be loaded first. */
 function loadStyle(): Promise<unknown> {
   if (document.querySelector(`link[href="${TERMINAL_CSS}"]`)) {
     return Promise.resolve();

@@ -49,7 +49,7 @@ export interface ClientEvents {
   'session:close': Sends<{ readonly session_id: string }>;
 }
 
-/** The problem in an acknowledgement, if it is one. */
+/** The problem in an acknowledgement, if there is one. */
 export function problemOf(ack: Ack): Problem | undefined {
   return typeof ack === 'object' && ack !== null && 'error' in ack ? (ack.error as Problem) : undefined;
 }

@@ -168,7 +168,7 @@ class Terminal {
   #lost(): void {
     if (this.#session?.type === 'tmux') {
       this.#typing.clear();
-      this.#line.textContent = 'Connection lost. The terminal returns when the connection does.';
+      this.#line.textContent = 'Connection lost. The terminal reopens when the connection is restored.';
     } else if (this.#session) {
       this.#end('The connection was lost, and the shell has ended.');
     }

@@ -37,7 +37,7 @@ export class Typing {
       const chunk = waiting.slice(0, PIECE);
       const outcome = await this.send(chunk.join(''));
       if (waiting !== this.#waiting) {
-        // The input was discarded meanwhile; what follows is other input.
+        // This input was discarded meanwhile, and the queue may hold other input.
         continue;
       }
       if (outcome === 'sent') {
