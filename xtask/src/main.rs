@@ -14,7 +14,7 @@ use std::process::ExitCode;
 
 use clap::{Command, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// One command per claim about Vitrine.
+/// Commands for daily work, generators, and one proof per claim about Vitrine.
 #[derive(Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask")]
 struct Cli {
@@ -103,9 +103,9 @@ fn main() -> ExitCode {
     }
 }
 
-/// Prints the help, or what is wrong with the arguments: then the exit code is that of every other failure.
+/// Prints the help, or the error in the arguments. The exit code of such an error is that of every other failure.
 fn explain(error: &clap::Error) -> ExitCode {
-    // A closed terminal shows nothing.
+    // Printing to a closed terminal fails, and needs no report.
     let _ = error.print();
     if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
 }

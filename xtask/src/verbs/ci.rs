@@ -1,5 +1,5 @@
 //! `cargo xtask ci`: everything that must pass before a change is merged. `.ci/run` calls it.
-//! The report shows the seconds of each step, since people skip slow steps first.
+//! The report shows the seconds of each step, because people skip slow steps first.
 
 use std::time::Duration;
 
@@ -97,7 +97,7 @@ pub fn run(args: &Args) -> Result<bool> {
     report.finish()
 }
 
-/// Runs only the production step, for work on the things it proves.
+/// Runs only the production step.
 fn production(install: bool) -> Result<bool> {
     require(&drill::proof::programs(), install)?;
     cargo::build(false, install)?;

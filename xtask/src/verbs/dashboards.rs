@@ -24,7 +24,7 @@ pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("dashboards");
     if !args.check {
-        report.step("write the causes of panels", || panels::causes().write())?;
+        report.step("write the list of causes", || panels::causes().write())?;
         report.step("write the dashboards", || dashboards::generate(args.install))?;
     }
     check(&mut report, args.install)?;
@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> Result<bool> {
 
 /// Adds the checks to a report.
 pub fn check(report: &mut Report, install: bool) -> Result<()> {
-    report.step("causes of panels are those that can be injected", || panels::causes().compare())?;
+    report.step("the list of causes matches the proof", || panels::causes().compare())?;
     report.step("dashboards fit Grafana's types", || dashboards::types(install))?;
     report.step("dashboards match their sources", || dashboards::compare(install))?;
     report.step("queries of dashboards parse", dashboards::parse)

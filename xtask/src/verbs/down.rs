@@ -29,7 +29,7 @@ pub fn run(args: &Args) -> Result<bool> {
         engine.stop(&namespace(&paths::stack()))?;
     }
     if args.reset {
-        // Held so that nothing starts on the data while it is dropped.
+        // Held so that no stack starts with the data while it is dropped.
         let _held = SLOT.hold()?;
         let postgres = stores::lasting_folder(&paths::stack().join("data/postgres"))?;
         for folder in [

@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_lasts_at_least_a_minute() {
+    fn the_load_of_a_quiet_run_lasts_at_least_a_minute() {
         let minutes = |text: &str| Command::try_parse_from(["drill", "--quiet", "--minutes", text]).map(|command| command.args.minutes);
         assert!(minutes("0").is_err());
         assert_eq!(minutes("1").unwrap(), 1);
