@@ -52,7 +52,7 @@ async fn a_terminal_without_a_client_ends_with_all_of_its_processes() {
 }
 
 #[tokio::test]
-async fn an_opening_that_is_dropped_leaves_nothing() {
+async fn a_terminal_that_is_dropped_while_it_opens_leaves_no_process() {
     let Some(fixture) = DriverFixture::docker().await else { return };
     let environment = fixture.running().await;
     for milliseconds in [1, 10, 30, 60, 90, 120, 150, 200, 300] {

@@ -70,7 +70,7 @@ async fn an_account_is_throttled_while_redis_hangs() {
 }
 
 #[tokio::test]
-async fn attempts_are_counted_over_the_fleet() {
+async fn attempts_are_counted_across_the_fleet() {
     let stores = Stores::new().await;
     let arguments = ["--login-attempts-per-account=3"];
     let (one, two) = (TestApp::on(&stores, &arguments).await, TestApp::on(&stores, &arguments).await);
@@ -89,7 +89,7 @@ async fn assert_given_back(app: &TestApp) {
     for _ in 0..5 {
         app.login("ada@example.com", PASSWORD).await.expect(200);
     }
-    // Earlier failures are not forgotten either.
+    // Correct passwords do not erase earlier failures.
     app.login("ada@example.com", WRONG).await.problem(401, "invalid_credentials");
     assert_throttled(app.login("ada@example.com", PASSWORD).await);
 }
@@ -149,7 +149,7 @@ async fn twenty_right_passwords_at_once_leave_no_trace_while_redis_is_down() {
 }
 
 #[tokio::test]
-async fn logins_of_one_address_at_once_are_bounded_and_counted() {
+async fn concurrent_logins_of_one_address_are_limited_and_refusals_are_counted() {
     let app = TestApp::with(&["--logins-at-once-per-address=1"]).await;
     for name in ["ada", "bob", "cleo", "dora"] {
         app.register(&format!("{name}@example.com")).await.expect(201);
@@ -178,7 +178,7 @@ async fn a_login_whose_client_disconnects_releases_its_permit() {
 }
 
 #[tokio::test]
-async fn an_address_is_throttled_over_accounts_and_others_are_not() {
+async fn an_address_is_throttled_across_accounts_and_other_addresses_are_not() {
     let app = TestApp::with(&["--login-attempts-per-address=2"]).await;
     for email in ["a@example.com", "b@example.com"] {
         login_from(&app, "203.0.113.1", email).await.problem(401, "invalid_credentials");

@@ -1,5 +1,5 @@
-//! `cargo build` and `cargo test` share their dependencies: a crate whose features differ between the two is compiled twice, with all of
-//! its dependents.
+//! `cargo build` and `cargo test` must enable the same features of each dependency. Otherwise the dependency is compiled twice, with all
+//! crates that depend on it.
 
 use std::collections::BTreeSet;
 use std::process::Command;

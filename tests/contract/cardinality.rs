@@ -48,7 +48,7 @@ const INTEGRATIONS: usize = 24;
 /// Kinds of samples in Prometheus 3.
 const SAMPLE_TYPES: usize = 2;
 
-/// The metrics that Prometheus keeps of a program other than the service and the edge, with the maximum number of series of each.
+/// The metrics that Prometheus keeps from a job other than the service and the edge, with the maximum number of series of each.
 fn exported(job: &str) -> Vec<(&'static str, usize)> {
     let process = [("process_cpu_seconds_total", 1), ("process_resident_memory_bytes", 1)];
     let own: Vec<(&'static str, usize)> = match job {

@@ -48,7 +48,7 @@ fn documented() -> Mapping {
 }
 
 #[test]
-fn the_document_lists_the_mapping_of_each_foreign_name() {
+fn the_document_lists_the_mapping_of_each_alias() {
     assert_eq!(documented(), recorded(&Catalogue::read()));
 }
 

@@ -82,7 +82,7 @@ fn every_body_and_every_parameter_is_bounded() {
     for (name, operation) in operations(&described) {
         for parameter in operation["parameters"].as_array().into_iter().flatten() {
             let schema = resolved(&described, &parameter["schema"]);
-            // The size of a request's head limits lists of entity tags.
+            // The maximum size of a request's head limits lists of entity tags.
             let is_tags = parameter["name"].as_str().unwrap().starts_with("If-") && !schema["pattern"].is_null();
             // Platforms choose the parameters of callbacks.
             assert!(is_bounded(schema) || is_tags || name.ends_with("/callback"), "{name}: {parameter}");

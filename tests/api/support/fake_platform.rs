@@ -35,7 +35,7 @@ impl FakePlatform {
         Self { address, responder, serving }
     }
 
-    /// Sets its response from now on.
+    /// Sets the response to all other requests from now on.
     pub fn respond<R: IntoResponse>(&self, answer: impl Fn() -> R + Send + 'static) {
         *self.responder.lock().unwrap() = Box::new(move || answer().into_response());
     }

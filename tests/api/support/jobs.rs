@@ -147,7 +147,7 @@ pub fn short_lease() -> LeasePolicy {
     LeasePolicy { lease: Duration::from_secs(1), ..quick() }
 }
 
-/// Timeouts that are long enough for the database on a busy machine, so that they fail no test.
+/// Timeouts that are long enough for the database on a busy machine.
 pub const LONG_TIMEOUTS: [&str; 2] = ["--database-acquire-timeout=30s", "--database-statement-timeout=30s"];
 
 /// A migrated database with tables for the handlers' effects, and a queue.
@@ -271,7 +271,7 @@ impl Replica {
         Self { runtime: Some(runtime), queue, workers, exporter }
     }
 
-    /// Stops it like a power failure.
+    /// Stops the replica abruptly, as a power failure does.
     pub fn kill(&mut self) {
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

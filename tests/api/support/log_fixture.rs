@@ -108,7 +108,7 @@ impl Fixture {
         self.set_status(environment, "running").await;
     }
 
-    /// Stops as a job does, which sets the status before it stops the container.
+    /// Stops an environment as a job does: sets its status before it stops the container.
     pub async fn stop(&self, environment: Uuid) {
         self.set_status(environment, "stopping").await;
         self.engine.stop(environment).await.unwrap();

@@ -45,7 +45,7 @@ pub use socket_client::{Socket, Sockets};
 pub use stores::Stores;
 pub use users::User;
 
-/// Generous, because the machine may be busy with other tests: it ends a hanging test, and measures nothing.
+/// Long, because the machine may be busy with other tests. It only ends tests that hang.
 const DEADLINE: Duration = Duration::from_mins(1);
 /// The promised limit for the recovery after a store has returned.
 pub const RECOVERY: Duration = Duration::from_secs(5);

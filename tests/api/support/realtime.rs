@@ -1,4 +1,4 @@
-//! Replicas with sockets: several on the same stores, each with a route by which a test emits events to a user.
+//! Replicas on the same stores, each with a route through which a test emits events to the sockets of a user.
 
 use axum::Json;
 use axum::extract::{Path, State};

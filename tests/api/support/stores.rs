@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{eventually, when};
 
 const NAME: &str = "vitrine_test_";
-/// A database this old is left from a killed test.
+/// A database older than this is left over from a killed test.
 const LEFT_OVER_SECONDS: u64 = 600;
 
 /// The stores of one test; dropping the last clone drops the database.
@@ -131,7 +131,7 @@ fn now() -> u64 {
 }
 
 fn variable(name: &str) -> Url {
-    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set: eval \"$(cargo xtask stores --detach)\""));
+    let value = std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run: eval \"$(cargo xtask stores --detach)\""));
     Url::parse(&value).unwrap()
 }
 

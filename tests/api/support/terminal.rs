@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use vitrine::features::environments::driver::{DriverError, Terminal, TerminalInput, TerminalOutput, TerminalSize};
 
-/// Time limit for output that must arrive, on a busy machine.
+/// Time limit for output that must arrive; long, because the machine may be busy.
 const DEADLINE: Duration = Duration::from_mins(1);
 
 pub struct AtTerminal {

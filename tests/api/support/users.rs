@@ -39,7 +39,7 @@ impl TestApp {
         self.login(email, PASSWORD).await.expect(200).json()["token"].as_str().unwrap().to_owned()
     }
 
-    /// The account for which this replica accepts the token.
+    /// Requests the account of the token's session from this replica.
     pub async fn me(&self, token: &str) -> Answer {
         self.get("/api/auth/me").bearer_auth(token).answer().await
     }
