@@ -116,7 +116,7 @@ fn deny(checks: &[&str]) -> Result<Outcome> {
     Ok(run_task(command.args(checks).current_dir(paths::root()))?.into())
 }
 
-/// Known vulnerabilities are listed in a repository that some machines cannot reach.
+/// Checks for known vulnerabilities. Skipped where the repository that lists them is unreachable.
 fn advisories() -> Result<Outcome> {
     let limit = Duration::from_secs(20).as_secs().to_string();
     let reached = capture(

@@ -1,4 +1,4 @@
-//! `cargo xtask growth`: how the cost of one unit of work grows with the amount of it.
+//! `cargo xtask growth`: how the cost of one unit of work grows with the amount of work.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// A tenth of the amounts and a single short round; leaves docs/PERFORMANCE.md unchanged.
+    /// Up to a tenth of the largest amounts, in a single short round; leaves docs/PERFORMANCE.md unchanged.
     #[arg(long)]
     quick: bool,
     /// Number of rounds; each measures every amount once. Default: 5, or 1 with --quick.

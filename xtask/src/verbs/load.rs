@@ -41,7 +41,7 @@ pub struct Args {
     /// Build the application with optimisations, if a stack is started for the load.
     #[arg(long)]
     release: bool,
-    /// Fail when a threshold is not met.
+    /// Fail when a threshold or a gate is not met.
     #[arg(long)]
     gate: bool,
 }

@@ -8,7 +8,7 @@ use devstack::report::{Outcome, Report};
 use devstack::tools::{INITDB, REDIS, require};
 use devstack::{paths, stores, web};
 
-/// Compare the service with its routes without layers and with bare axum, in one run.
+/// Compare the service, its routes without layers, and bare axum in one run.
 #[derive(clap::Args)]
 pub struct Args {
     /// Install missing tools.

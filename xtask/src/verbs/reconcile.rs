@@ -1,4 +1,4 @@
-//! `cargo xtask reconcile`: Prometheus' sums over all replicas equal what clients counted, across a rolling restart.
+//! `cargo xtask reconcile`: Prometheus' sums over all replicas equal the clients' counts, across a rolling restart.
 
 use anyhow::Result;
 use devstack::cargo;
