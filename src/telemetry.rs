@@ -35,7 +35,7 @@ pub fn watch_panics(metrics: &Metrics) {
             metrics.system_errors.increment((SystemError::Panic, Severity::Critical));
         }
         let location = panic.location().map(ToString::to_string);
-        let message = panic.payload_as_str().unwrap_or("no message");
-        tracing::error!(location, message, backtrace = %std::backtrace::Backtrace::capture(), "panic");
+        let payload = panic.payload_as_str().unwrap_or("no message");
+        tracing::error!(location, payload, backtrace = %std::backtrace::Backtrace::capture(), "panic");
     }));
 }

@@ -30,7 +30,8 @@ impl Account {
         if name.is_empty() || name.chars().count() > LONGEST_NAME || name.chars().any(char::is_control) {
             return Err("account must have 1 to 64 characters, none of them a control character");
         }
-        let email = email.map_or_else(|| format!("{name}@example.com"), |email| email.trim().to_owned());
+        let email =
+            email.map_or_else(|| format!("{}@example.com", name.replace(char::is_whitespace, ".")), |email| email.trim().to_owned());
         let has_form = email.split_once('@').is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
         if !has_form || email.len() > LONGEST_EMAIL || email.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return Err("email must be an address of at most 254 bytes, such as ada@example.com");

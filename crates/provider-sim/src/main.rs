@@ -56,8 +56,8 @@ async fn serve(config: Config) -> io::Result<()> {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
     }
-    eprintln!("provider-sim stopped");
     simulator.stop().await;
+    eprintln!("provider-sim stopped");
     Ok(())
 }
 

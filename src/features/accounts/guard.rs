@@ -76,7 +76,7 @@ impl CurrentUser {
     /// `invalid_token` when the session has ended.
     pub async fn of(state: &AppState, client: &Client) -> Result<Self, ApiError> {
         let token = TokenHash(client.identity().token_hash.to_vec());
-        let (session, user) = state.accounts.recognise(token).await?;
+        let (session, user) = state.accounts.recognize(token).await?;
         Ok(Self { user, session: session.id })
     }
 }

@@ -3,6 +3,7 @@
 //! A hash takes about 20 ms of CPU time and 19 MiB of memory. At most one hash per core runs at a time (two on a single
 //! core). Without this limit, a burst of logins would exhaust the memory and leave other requests hardly any CPU time.
 
+use std::panic::resume_unwind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,7 +106,8 @@ impl Passwords {
             drop(permit);
             result
         });
-        done.await.map_err(|_| PasswordError::Overloaded)
+        // A panic continues in the request, where it is counted and answered as one.
+        done.await.map_err(|error| error.try_into_panic().map_or(PasswordError::Overloaded, |panic| resume_unwind(panic)))
     }
 }
 

@@ -232,7 +232,7 @@ impl Accounts {
 
     /// Looks up the session of a token and its user.
     pub(super) async fn authenticate(&self, token: &str) -> Result<(Session, User), AccountError> {
-        self.recognise(self.parse(token)?).await
+        self.recognize(self.parse(token)?).await
     }
 
     /// As [`Self::authenticate`], and looks up one more cache entry in the same round trip.
@@ -250,7 +250,7 @@ impl Accounts {
     }
 
     /// As [`Self::authenticate`], for a token of which only the hash is known.
-    pub(super) async fn recognise(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
+    pub(super) async fn recognize(&self, token: TokenHash) -> Result<(Session, User), AccountError> {
         let name = token.cache_id();
         let [session, user] = self.0.cache.lookup([(CacheType::Session, &name), (CacheType::User, &name)]).await;
         self.proven(&token, session, user).await

@@ -29,20 +29,31 @@ export function startDeliveries(socket: Live): void {
     for (const id of openPosts()) {
       const answer = await read<Post>(ENDPOINT, ENDPOINT.replace('{id}', id));
       for (const { platform, status, url, last_error } of answer.problem ? [] : answer.data.deliveries) {
-        show(id, platform, status, url, last_error);
+        // An event that has arrived meanwhile is newer than the answer.
+        if (chips(id, platform).some(isOpen)) {
+          show(id, platform, status, url, last_error);
+        }
       }
     }
   });
 }
 
 function openPosts(): Set<string> {
-  const open = all('[data-delivery]').filter(({ classList }) => !FINAL.some((status) => classList.contains(`status-${status}`)));
+  const open = all('[data-delivery]').filter(isOpen);
   return new Set(open.map(({ dataset }) => dataset['delivery']?.split(':')[0] ?? ''));
+}
+
+function isOpen({ classList }: HTMLElement): boolean {
+  return !FINAL.some((status) => classList.contains(`status-${status}`));
+}
+
+function chips(post: string, platform: string): HTMLElement[] {
+  return all(`[data-delivery="${CSS.escape(`${post}:${platform}`)}"]`);
 }
 
 /** Shows the status and, next to the chip, the link to the post or the reason of the failure. */
 function show(post: string, platform: string, status: string, url: string | null, reason: string | null): void {
-  for (const chip of all(`[data-delivery="${CSS.escape(`${post}:${platform}`)}"]`)) {
+  for (const chip of chips(post, platform)) {
     showStatus(chip, status);
     const item = chip.parentElement;
     item?.querySelector('[data-delivery-note]')?.remove();

@@ -81,11 +81,13 @@ pub fn add(report: &mut Report, extent: Extent) -> Result<()> {
         test.resolved();
         test.end_faults()?;
     }
-    report.step("a replica that wrongly requires Redis is found", || counter_proof(&mut test, &observer))?;
-    if extent == Extent::Whole && measured.len() == CELLS.len() {
-        document::write(&measured)?;
-    }
-    Ok(())
+    report.step("a replica that wrongly requires Redis is found", || {
+        let outcome = counter_proof(&mut test, &observer)?;
+        if extent == Extent::Whole && measured.len() == CELLS.len() {
+            document::write(&measured)?;
+        }
+        Ok(outcome)
+    })
 }
 
 fn prove(test: &mut TestStack, observer: &Observer, cell: &'static Cell) -> Result<Measured> {

@@ -247,6 +247,7 @@ impl Case {
                         self.moved = Moved::After(time - begin);
                         return;
                     }
+                    self.moved = Moved::NotYet;
                 }
                 Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
             }

@@ -1,13 +1,13 @@
-//! The parts of a file that people read. In Markdown: all lines outside code blocks. In Rust, JavaScript and TypeScript: line comments
+//! The parts of a file that people read. In Markdown: all lines outside code blocks. In Rust, JavaScript and TypeScript: comments
 //! and double-quoted strings. In other files: every line.
 
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
 
-/// A comment to the end of the line, or a double-quoted string on one line.
+/// A comment to the end of the line, a line of a block comment, or a double-quoted string on one line.
 static COMMENT_OR_STRING: LazyLock<Regex> =
-    LazyLock::new(|| Regex::new(r#"(?:^|\s)//[/!]?\s.*$|"(?:[^"\\]|\\.)*""#).expect("the expression is valid"));
+    LazyLock::new(|| Regex::new(r#"(?:^|\s)//[/!]?\s.*$|^\s*/?\*+\s.*$|"(?:[^"\\]|\\.)*""#).expect("the expression is valid"));
 
 /// The readable texts of a file with the numbers of their lines.
 pub fn of<'a>(file: &str, content: &'a str) -> Vec<(usize, &'a str)> {
