@@ -84,6 +84,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn any_name_has_an_address() {
+        assert_eq!(Account::new(Some("Ada Lovelace"), None).unwrap().email, "Ada.Lovelace@example.com");
+    }
+
+    #[test]
     fn every_refusal_names_the_violated_constraint() {
         let name = |name: &str| Account::new(Some(name), None).map(|account| account.name);
         assert_eq!(name(" Zoë🦀 "), Ok("Zoë🦀".to_owned()));
