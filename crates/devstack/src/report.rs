@@ -111,6 +111,17 @@ impl Report {
         Ok(())
     }
 
+    /// As [`Self::step`], for a step with a value that later steps need; without it (`None`), they cannot run.
+    pub fn obtain<T>(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<(T, Outcome)>) -> Result<Option<T>> {
+        let mut obtained = None;
+        self.step(name, || {
+            let (value, outcome) = step()?;
+            obtained = Some(value);
+            Ok(outcome)
+        })?;
+        Ok(obtained)
+    }
+
     /// Adds the row of a step that ran elsewhere.
     pub fn add(&mut self, name: impl Into<String>, took: Duration, outcome: Outcome) {
         self.rows.push(Row { name: name.into(), outcome: outcome.judged(), seconds: took.as_secs_f64() });

@@ -54,10 +54,8 @@ pub fn with_exposure(report: &mut Report) -> Result<()> {
 
 fn on_a_stack(report: &mut Report, proof: impl FnOnce(&mut Report, &mut TestStack) -> Result<()>) -> Result<()> {
     let folder = paths::temporary("canary")?;
-    let mut started = None;
-    report.step("a whole stack that logs at the level debug", || {
-        started = Some(TestStack::start_with(folder.path().to_owned(), SPEED, Form::Demo, &SETTINGS)?);
-        Ok(Outcome::passed())
+    let started = report.obtain("a whole stack that logs at the level debug", || {
+        Ok((TestStack::start_with(folder.path().to_owned(), SPEED, Form::Demo, &SETTINGS)?, Outcome::passed()))
     })?;
     match started {
         Some(mut test) => proof(report, &mut test),

@@ -52,15 +52,13 @@ pub fn worst_case(report: &mut Report) -> Result<()> {
 /// Adds an attack of this many requests, beacons and events.
 pub fn attack(report: &mut Report, count: usize) -> Result<()> {
     let folder = paths::temporary("cardinality")?;
-    let mut opened = None;
-    report.step("a stack for hostile clients", || {
+    let started = report.obtain("a stack for hostile clients", || {
         let test = TestStack::start(folder.path().to_owned(), SPEED, Form::Demo)?;
         let token = test.new_account()?;
         let before = series::of_replicas(&test.stack)?;
-        opened = Some((test, token, before));
-        Ok(Outcome::passed())
+        Ok(((test, token, before), Outcome::passed()))
     })?;
-    let Some((test, token, before)) = opened else { return Ok(()) };
+    let Some((test, token, before)) = started else { return Ok(()) };
     report.step(format!("{count} requests, beacons and events"), || send(&test, &token, count))?;
     report.step("no new series at the replicas", || {
         let after = series::of_replicas(&test.stack)?;

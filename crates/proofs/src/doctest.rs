@@ -43,8 +43,7 @@ pub fn programs() -> Vec<&'static Tool> {
 pub fn add(report: &mut Report, cli: &Command) -> Result<()> {
     check(report, cli)?;
     let folder = paths::temporary("doctest")?;
-    let mut started = None;
-    report.step("a whole stack", || {
+    let started = report.obtain("a whole stack", || {
         let fixed = fixed_ports(MAX_REPLICAS)?;
         let (ports, note) = match fixed.ensure_free() {
             Ok(()) => (fixed, "on the ports of the documents"),
@@ -52,8 +51,7 @@ pub fn add(report: &mut Report, cli: &Command) -> Result<()> {
         };
         let folder = folder.path().to_owned();
         let plan = Plan { folder, ports, replicas: MAX_REPLICAS, binary: cargo::binary(false), engine: None, settings: Vec::new() };
-        started = Some(Stack::start_at(plan, SPEED)?);
-        Ok(Outcome::passed().with_note(note))
+        Ok((Stack::start_at(plan, SPEED)?, Outcome::passed().with_note(note)))
     })?;
     let Some(stack) = started else { return Ok(()) };
     report.step("commands, programs and queries of the documents", || run(stack.ports(), folder.path()))

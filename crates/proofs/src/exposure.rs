@@ -52,11 +52,7 @@ pub enum Extent {
 /// Adds the proof to a report, on a stack of its own. The production form is proven over HTTP/2 only; the demo form covers everything else.
 pub fn add(report: &mut Report, form: Form) -> Result<()> {
     let folder = paths::temporary("exposure")?;
-    let mut started = None;
-    report.step("a whole stack", || {
-        started = Some(TestStack::start(folder.path().to_owned(), SPEED, form)?);
-        Ok(Outcome::passed())
-    })?;
+    let started = report.obtain("a whole stack", || Ok((TestStack::start(folder.path().to_owned(), SPEED, form)?, Outcome::passed())))?;
     let Some(test) = started else { return Ok(()) };
     match form {
         Form::Demo => on(report, &test, Extent::Full),

@@ -57,13 +57,11 @@ impl Options {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let folder = paths::temporary("fanout")?;
-    let mut subscribers = None;
-    report.step(format!("{} clients on three replicas", options.clients), || {
+    let started = report.obtain(format!("{} clients on three replicas", options.clients), || {
         let (opened, outcome) = Subscribers::open(folder.path().to_owned(), options)?;
-        subscribers = Some(opened);
-        Ok(outcome)
+        Ok((opened, outcome))
     })?;
-    let Some(mut subscribers) = subscribers else { return Ok(()) };
+    let Some(mut subscribers) = started else { return Ok(()) };
     report.step(format!("{} events", options.events), || subscribers.round(options.events))?;
     if options.restart_redis {
         report.step("Redis killed: the emitting replica's clients receive events", || subscribers.round_without_redis())?;

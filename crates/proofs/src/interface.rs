@@ -45,12 +45,8 @@ impl Options {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let folder = paths::temporary("interface")?;
-    let mut stack = None;
-    report.step("three replicas behind the edge", || {
-        stack = Some(start(folder.path(), options.release)?);
-        Ok(Outcome::passed())
-    })?;
-    let Some(stack) = stack else { return Ok(()) };
+    let started = report.obtain("three replicas behind the edge", || Ok((start(folder.path(), options.release)?, Outcome::passed())))?;
+    let Some(stack) = started else { return Ok(()) };
     report.step("every response matches the description", || compare(&stack, folder.path(), options))
 }
 

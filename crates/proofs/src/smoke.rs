@@ -36,14 +36,8 @@ pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("smoke")?;
     let ports = stack::fixed_ports(MAX_REPLICAS)?;
 
-    let mut running = None;
-    report.step("up --detach", || {
-        running = Some(Running::start(folder.path())?);
-        Ok(Outcome::passed())
-    })?;
-    let Some(running) = running else {
-        return Ok(());
-    };
+    let started = report.obtain("up --detach", || Ok((Running::start(folder.path())?, Outcome::passed())))?;
+    let Some(running) = started else { return Ok(()) };
     use_it(report, &ports)?;
     report.step("links in a mail open", || links(&ports))?;
     loads(report, &ports.page(Port::Edge)?)?;

@@ -81,12 +81,10 @@ enum Record {
 
 fn run_all(report: &mut Report, batches: &[Vec<&Drill>], speed: u32, form: Form, record: Record) -> Result<()> {
     let folder = paths::temporary("drill")?;
-    let mut started = None;
-    report.step(format!("a stack under load, its monitoring at {speed} times the speed"), || {
+    let started = report.obtain(format!("a stack under load, its monitoring at {speed} times the speed"), || {
         let test = TestStack::start(folder.path().to_owned(), speed, form)?;
         let load = load(&test, Duration::from_hours(2))?;
-        started = Some((load, test));
-        Ok(Outcome::passed())
+        Ok(((load, test), Outcome::passed()))
     })?;
     let Some((_load, mut test)) = started else { return Ok(()) };
     let mut drilled = Vec::new();

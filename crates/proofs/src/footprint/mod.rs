@@ -64,27 +64,25 @@ struct Figures {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, options: &Options) -> Result<()> {
     let folder = paths::temporary("footprint")?;
-    let mut started = None;
-    report.step("a stack", || {
-        started = Some(Stack::start(Plan {
+    let started = report.obtain("a stack", || {
+        let stack = Stack::start(Plan {
             folder: folder.path().to_owned(),
             ports: Ports::any(MAX_REPLICAS)?,
             replicas: MAX_REPLICAS,
             binary: cargo::binary(options.release),
             engine: None,
             settings: Vec::new(),
-        })?);
-        Ok(Outcome::passed())
+        })?;
+        Ok((stack, Outcome::passed()))
     })?;
     let Some(mut stack) = started else { return Ok(()) };
     measured(report, &mut stack, Phase::Idle, options)?;
     let phase = Phase::of(options.profile);
-    let mut load = None;
-    report.step(format!("load: {}", options.profile.name()), || {
+    let started = report.obtain(format!("load: {}", options.profile.name()), || {
         let summary = folder.path().join("load/k6.json");
         let prometheus = stack.ports().url(Port::Prometheus)?;
         // Stopped after the measurement.
-        load = Some(Load::start(&load::Plan {
+        let load = Load::start(&load::Plan {
             edge: &stack.edge()?,
             prometheus: Some(&prometheus),
             profile: options.profile,
@@ -92,10 +90,10 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
             rate: None,
             summary: &summary,
             page: None,
-        })?);
-        Ok(Outcome::passed())
+        })?;
+        Ok((load, Outcome::passed()))
     })?;
-    let Some(load) = load else { return Ok(()) };
+    let Some(load) = started else { return Ok(()) };
     measured(report, &mut stack, phase, options)?;
     report.step("the load sent requests", || {
         let summary = load.stop()?;

@@ -60,13 +60,11 @@ impl Extent {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, extent: Extent) -> Result<()> {
     let folder = paths::temporary("health-matrix")?;
-    let mut started = None;
-    report.step(format!("a stack, its monitoring at {SPEED} times the speed"), || {
+    let started = report.obtain(format!("a stack, its monitoring at {SPEED} times the speed"), || {
         let test = TestStack::start(folder.path().to_owned(), SPEED, Form::Demo)?;
         let observer = Observer::new(&test)?;
         until_normal(&observer, Instant::now(), REPORT_LIMIT)?;
-        started = Some((test, observer));
-        Ok(Outcome::passed())
+        Ok(((test, observer), Outcome::passed()))
     })?;
     let Some((mut test, observer)) = started else { return Ok(()) };
     let mut measured = Vec::new();

@@ -45,14 +45,12 @@ pub fn add(report: &mut Report, options: &Options) -> Result<()> {
             Ok(Outcome::passed().with_note(format!("{scenarios} scenarios")))
         })?;
     }
-    let mut target = None;
-    report.step("a stack for the load", || {
+    let started = report.obtain("a stack for the load", || {
         let (found, note) = Target::find(&options.target)?;
         ensure!(options.during.is_none() || found.own.is_some(), "--during needs a stack of its own: run `cargo xtask down` first");
-        target = Some(found);
-        Ok(Outcome::passed().with_note(note))
+        Ok((found, Outcome::passed().with_note(note)))
     })?;
-    let Some(mut target) = target else { return Ok(()) };
+    let Some(mut target) = started else { return Ok(()) };
     let Some(Run { summary, took, disturbed }) = run(report, &mut target, options, duration, rate)? else { return Ok(()) };
     if let (Some(disturbance), Some(outcome)) = (options.during, disturbed) {
         report.step(disturbance.name(), || outcome)?;
@@ -80,8 +78,7 @@ fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Du
     let Options { profile, during, .. } = *options;
     let file = |name: &str| paths::proofs().join(format!("load-{}{name}", profile.name()));
     let page = file(".html");
-    let mut result = None;
-    report.step(format!("{} for {} s", profile.name(), duration.as_secs()), || {
+    let result = report.obtain(format!("{} for {} s", profile.name(), duration.as_secs()), || {
         let Target { edge, prometheus, own } = target;
         let began = Instant::now();
         let summary = file("-k6.json");
@@ -100,8 +97,7 @@ fn run(report: &mut Report, target: &mut Target, options: &Options, duration: Du
         });
         let summary = summary?;
         let outcome = Outcome::from(summary.requests > 0.0).with_note(figures(&summary));
-        result = Some(Run { summary, took: began.elapsed(), disturbed });
-        Ok(outcome)
+        Ok((Run { summary, took: began.elapsed(), disturbed }, outcome))
     })?;
     report.step("a page with graphs", || {
         let size = fs::metadata(&page).with_context(|| format!("k6 left no {}", page.display()))?.len();

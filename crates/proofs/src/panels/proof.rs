@@ -105,10 +105,8 @@ impl Proof {
     /// Runs the proof on a stack that it starts in this form.
     pub fn on_a_stack(self, report: &mut Report, form: Form) -> Result<()> {
         let folder = paths::temporary("panels")?;
-        let mut started = None;
-        report.step(format!("a stack, its monitoring at {} times the speed", self.speed), || {
-            started = Some(TestStack::start(folder.path().to_owned(), self.speed, form)?);
-            Ok(Outcome::passed())
+        let started = report.obtain(format!("a stack, its monitoring at {} times the speed", self.speed), || {
+            Ok((TestStack::start(folder.path().to_owned(), self.speed, form)?, Outcome::passed()))
         })?;
         started.map_or(Ok(()), |mut test| self.run(report, &mut test))
     }

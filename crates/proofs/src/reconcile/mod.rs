@@ -42,9 +42,8 @@ pub fn programs() -> Vec<&'static Tool> {
 /// Adds the proof to a report; `replaced` is the number of replicas to replace.
 pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
     let folder = paths::temporary("reconcile")?;
-    let mut started = None;
-    report.step("a stack that is scraped every second", || {
-        started = Some(Stack::start_at(
+    let started = report.obtain("a stack that is scraped every second", || {
+        let stack = Stack::start_at(
             Plan {
                 folder: folder.path().to_owned(),
                 ports: Ports::any(MAX_REPLICAS)?,
@@ -57,8 +56,8 @@ pub fn add(report: &mut Report, replaced: u16) -> Result<()> {
                     .to_vec(),
             },
             SPEED,
-        )?);
-        Ok(Outcome::passed())
+        )?;
+        Ok((stack, Outcome::passed()))
     })?;
     let Some(mut stack) = started else { return Ok(()) };
     let mut counted = Counts::default();

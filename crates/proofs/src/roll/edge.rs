@@ -34,14 +34,12 @@ enum Event {
 /// Adds the proof to a report.
 pub fn add(report: &mut Report, form: Form) -> Result<()> {
     let folder = paths::temporary("roll-edge")?;
-    let mut started = None;
-    report.step("readers behind the edge", || {
+    let started = report.obtain("readers behind the edge", || {
         let stack = start(folder.path(), form)?;
         let edge = stack.edge()?;
         let token = sign_up(&edge, "load@example.org")?;
         let readers = Readers::connect(&edge, &token, READERS, "usual")?;
-        started = Some((stack, token, readers));
-        Ok(Outcome::passed())
+        Ok(((stack, token, readers), Outcome::passed()))
     })?;
     let Some((mut stack, token, mut readers)) = started else { return Ok(()) };
     report.step("the edge is stopped and started", || prove(&mut stack, &token, &mut readers, Event::Stop))?;

@@ -27,10 +27,8 @@ const LOG_LIMIT: Duration = Duration::from_secs(10);
 /// Adds the proof's steps to a report.
 pub fn all(report: &mut Report) -> Result<()> {
     let folder = paths::temporary("production")?;
-    let mut started = None;
-    report.step("production: a stack behind a host name", || {
-        started = Some(TestStack::start(folder.path().to_owned(), SPEED, Form::Production)?);
-        Ok(Outcome::passed())
+    let started = report.obtain("production: a stack behind a host name", || {
+        Ok((TestStack::start(folder.path().to_owned(), SPEED, Form::Production)?, Outcome::passed()))
     })?;
     let Some(mut test) = started else { return Ok(()) };
     super::use_it(report, test.stack.ports())?;

@@ -43,18 +43,15 @@ enum Version {
 
 /// Adds the proof to a report.
 pub fn add(report: &mut Report) -> Result<()> {
-    let mut found = None;
-    report.step("the earlier version", || {
+    let started = report.obtain("the earlier version", || {
         let previous = Previous::find()?;
         let build = previous.build()?;
         let note = format!("{}, {}", previous.description(), if build.was_cached { "built before" } else { "built now" });
-        found = Some(build);
-        Ok(Outcome::passed().with_note(note))
+        Ok((build, Outcome::passed().with_note(note)))
     })?;
-    let Some(old) = found else { return Ok(()) };
+    let Some(old) = started else { return Ok(()) };
     let folder = paths::temporary("version-skew")?;
-    let mut started = None;
-    report.step("three replicas of the earlier version", || {
+    let started = report.obtain("three replicas of the earlier version", || {
         let stack = Stack::start_service(Plan {
             folder: folder.path().to_owned(),
             ports: Ports::any(MAX_REPLICAS)?,
@@ -66,8 +63,7 @@ pub fn add(report: &mut Report) -> Result<()> {
         })?;
         let token = sign_up(&stack.edge()?, "skew@example.org")?;
         let before = migrations(&stack)?;
-        started = Some((Skew { stack, old, token }, before));
-        Ok(Outcome::passed())
+        Ok(((Skew { stack, old, token }, before), Outcome::passed()))
     })?;
     let Some((mut skew, before)) = started else { return Ok(()) };
     report.step("release: new replicas beside old ones", || {
