@@ -1,5 +1,5 @@
-//! Sealing: authenticated encryption of secrets in the database, so that read access to the database does not reveal them
-//! (XChaCha20-Poly1305).
+//! Sealing: authenticated encryption (XChaCha20-Poly1305) of platform tokens in the database and of some cookies. Read access to the
+//! database does not reveal the tokens, and a browser can neither read nor change a sealed cookie.
 //!
 //! A sealed text begins with the identifier of its key, so that keys can be rotated. It opens only for the purpose for which it
 //! was sealed, so a sealed text that is copied to another row does not open there.
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_key_in_front_opens_what_the_old_one_sealed() {
+    fn an_old_key_after_a_new_one_still_opens_its_texts_but_seals_none() {
         let old = keyring(&[1]).seal("p", b"token");
         let both = keyring(&[2, 1]);
         assert_eq!(both.open("p", &old).unwrap(), b"token");

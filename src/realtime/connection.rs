@@ -133,7 +133,8 @@ impl ConnectionState {
     }
 }
 
-/// The library does not report a client that disconnects between its admission and the confirmation. Its disconnection is recorded on drop.
+/// The library does not report the disconnection of a client between its admission and the confirmation of its connection. The drop
+/// records it.
 impl Drop for ConnectionState {
     fn drop(&mut self) {
         self.leave(Disconnection::TransportClose);

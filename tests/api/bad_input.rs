@@ -1,5 +1,5 @@
-//! Malformed, oversized and forbidden bodies and headers. Each gets a clear problem, changes nothing, is counted once, and is never a 500.
-//! `bad_routes` covers paths and methods.
+//! Malformed, oversized and forbidden bodies and headers. A refusal is a clear problem and never a 500, changes nothing, and is counted
+//! once. Malformed headers that the route does not need are ignored instead. `bad_routes` covers paths and methods.
 
 use reqwest::RequestBuilder;
 use reqwest::header::{HeaderName, HeaderValue};
@@ -82,7 +82,7 @@ async fn bodies_that_are_not_json_are_malformed() {
 }
 
 #[tokio::test]
-async fn bodies_of_the_wrong_shape_name_the_field() {
+async fn the_problem_for_a_body_of_the_wrong_shape_names_the_field() {
     let fixture = Fixture::new().await;
     let (create, register, login) = ("/api/projects", "/api/auth/register", "/api/auth/login");
     let long = |length: usize| "x".repeat(length);
@@ -167,7 +167,7 @@ async fn bodies_of_the_wrong_shape_name_the_field() {
         (r#"{"name":123456789012345678901234567890}"#, "name", "invalid"),
         (r#"{"name":-0.0}"#, "name", "invalid"),
         (r#"{"name":1e999}"#, "name", "invalid"),
-        // The grammar of JSON allows a lone surrogate, but no string can contain it.
+        // The grammar of JSON allows the escape of a lone surrogate, but no Rust string can contain one.
         (r#"{"name":"\ud800"}"#, "name", "invalid"),
     ] {
         let answer = fixture.refuses(body, fixture.post(create, body), create, 422, "validation_failed").await;
@@ -313,7 +313,7 @@ async fn an_endless_body_is_aborted() {
 }
 
 #[tokio::test]
-async fn a_body_that_ends_early_is_incomplete() {
+async fn a_body_with_a_broken_chunk_is_incomplete() {
     let fixture = Fixture::new().await;
     let mut raw = fixture.app.raw().await;
     let send = async || {

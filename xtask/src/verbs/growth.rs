@@ -12,7 +12,7 @@ pub struct Args {
     /// Install missing tools.
     #[arg(long)]
     install: bool,
-    /// Up to a tenth of the largest amounts, in a single short round; leaves docs/PERFORMANCE.md unchanged.
+    /// Measure at most a tenth of the rows, sockets and requests, in shorter rounds; leaves docs/PERFORMANCE.md unchanged.
     #[arg(long)]
     quick: bool,
     /// Number of rounds; each measures every amount once. Default: 5, or 1 with --quick.

@@ -25,7 +25,7 @@ const ROUNDS_TO_WRITE: u32 = 3;
 
 /// What to measure, and how long.
 pub struct Options {
-    /// Whether to measure up to a tenth of the largest amounts, in a single short round.
+    /// Whether to measure at most a tenth of the rows, sockets and requests, in shorter rounds.
     pub quick: bool,
     /// Number of rounds; each measures every amount once. Default: 5, or 1 with `quick`.
     pub rounds: Option<u32>,

@@ -1,6 +1,6 @@
 //! Tests the inhibition rules of a running Alertmanager. Each line of inhibitions.txt stands for one or more pairs of alerts; all pairs are
-//! raised at the same time. Each pair gets a cluster of its own, so that only its own source can inhibit its target. A rule that omits
-//! the cluster from `equal` fails for this reason.
+//! raised at the same time. Each pair gets a cluster of its own, so that only its own source can inhibit its target. If a rule omits the
+//! cluster from `equal`, sources of other pairs inhibit the target too, and the check fails.
 
 use std::collections::BTreeMap;
 use std::fs;
