@@ -1,4 +1,5 @@
-// A user who does everything once: every operation of the API, every page. The profile `smoke` checks that none is missing.
+// A user who does everything once: every operation of the API, and every page except the one for faults, which only admins can open. The
+// profile `smoke` checks that no operation is missing.
 
 import exec from 'k6/execution';
 

@@ -135,7 +135,7 @@ async fn a_client_that_goes_from_replica_to_replica_reads_every_line_once() {
 }
 
 #[tokio::test]
-async fn a_log_begins_near_its_end_and_ends_when_the_client_unsubscribes() {
+async fn a_subscription_starts_with_recent_log_lines_and_ends_when_the_client_unsubscribes() {
     let Some(sockets) = Sockets::start() else { return };
     let app = TestApp::with(&["--sim-lines-per-second=200"]).await;
     let studio = Studio::open(&app).await;

@@ -3,7 +3,8 @@
 //! own port first: a text in its response identifies it, and must not come back through the edge.
 //!
 //! `exposure/surfaces` lists what is internal, `exposure/spellings` and `exposure/probes` make the requests, and `exposure/listeners` reads
-//! the addresses on which the stack listens. The proof ends with its own counter-proof: without its rule, the edge answers.
+//! the addresses on which the stack listens. The last step shows that the probes can fail: it removes the Caddyfile's rule
+//! that refuses internal routes, and the edge must then answer.
 
 mod http2;
 mod listeners;
@@ -43,7 +44,7 @@ const RULE: &str = "\terror @internal 404\n";
 /// Which paths are spelled in every way.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Extent {
-    /// The routes of replicas, and one path of every other service.
+    /// The routes of replicas, the files, and one path of every other service.
     Short,
     /// Every path.
     Full,
@@ -157,7 +158,7 @@ fn faults(test: &TestStack) -> Result<Outcome> {
     outcome(&exposed, lists.len() + own.len())
 }
 
-/// A probe that should have been refused.
+/// A request whose response exposes something internal.
 struct Exposed {
     request: String,
     why: String,
@@ -206,7 +207,7 @@ fn outcome(exposed: &[Exposed], count: usize) -> Result<Outcome> {
 /// Removes the rule from the Caddyfile; passes when every internal route of a replica then answers through the edge.
 fn without_rule(test: &TestStack, surfaces: &[Surface], marks: &BTreeSet<&str>) -> Result<Outcome> {
     let source = fs::read_to_string(paths::root().join("Caddyfile"))?;
-    ensure!(source.matches(RULE).count() == 1, "the Caddyfile has no line `{}`", RULE.trim());
+    ensure!(source.matches(RULE).count() == 1, "the Caddyfile must have exactly one line `{}`", RULE.trim());
     let changed = test.folder().join("Caddyfile");
     fs::write(&changed, source.replace(RULE, ""))?;
     test.stack.reload_edge_from(&changed)?;

@@ -36,7 +36,7 @@ pub enum Report {
 
 /// Name of the layout shift among the vitals.
 const SHIFT: &str = "cls";
-/// Accepted statuses of a call. A 3xx hardly occurs, because browsers follow redirects themselves and answer 304 from their cache.
+/// Accepted statuses of a call. Pages hardly ever see a 3xx: the browser follows redirects, and replaces a 304 with its cached response.
 const STATUSES: RangeInclusive<u16> = 200..=599;
 /// Stands for a call without a response.
 const NO_STATUS: u16 = 0;

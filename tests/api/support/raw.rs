@@ -34,7 +34,7 @@ impl Raw {
         self.stream.write_all(bytes.as_ref()).await.unwrap();
     }
 
-    /// Sends as much as the peer accepts.
+    /// Like [`send`](Self::send), but returns the error when the peer has closed the connection.
     pub async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> std::io::Result<()> {
         self.stream.write_all(bytes.as_ref()).await
     }

@@ -15,7 +15,7 @@ export const signing = {
     await page.waitForURL('/studio/accounts');
   },
 
-  'signing in: a wrong password shows an error and keeps the address': async (bench) => {
+  'signing in: a wrong password shows an error and keeps the e-mail address in the form': async (bench) => {
     const visitor = await bench.visitor({ forgives: [/status of 401/] });
     const { page } = visitor;
     const email = await register(visitor);

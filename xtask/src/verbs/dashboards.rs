@@ -11,7 +11,7 @@ use rule_tools::dashboards;
 /// Regenerate Grafana's dashboards from monitoring/grafana/src.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Install missing tools: Node.js, npm, and the packages of `monitoring/grafana/package-lock.json`.
+    /// Install missing tools: promtool, Node.js, npm, and the packages of `monitoring/grafana/package-lock.json`.
     #[arg(long)]
     install: bool,
     /// Write nothing; fail if a generated file is out of date.

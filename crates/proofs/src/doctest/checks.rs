@@ -147,7 +147,7 @@ pub fn quote(snippet: &Snippet) -> Result<()> {
     bail!("{}: no source file contains it", snippet.name())
 }
 
-/// Parses a block of data with the program that reads such data.
+/// Checks that a block of data can be parsed: as JSON, as TOML, or else by promtool as a scrape job.
 pub fn data(snippet: &Snippet) -> Result<()> {
     let name = || snippet.name();
     match &snippet.form {

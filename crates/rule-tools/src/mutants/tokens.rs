@@ -45,7 +45,7 @@ impl Token<'_> {
         self.kind != Kind::Text && self.text == text
     }
 
-    /// Whether it is one of these operators.
+    /// Whether it is one of these operators, outside braces.
     pub fn is_operator(&self, operators: &[&str]) -> bool {
         self.kind == Kind::Symbol && !self.in_braces && operators.contains(&self.text)
     }
