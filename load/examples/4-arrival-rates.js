@@ -1,6 +1,6 @@
-// Arrival rates: in an open model, requests start at a rate, as users do who do not wait for each other. With a fixed number of users
-// (`vus`, as in the first example), a slow service gets fewer requests, and looks better than it is. `dropped_iterations` counts the
-// iterations that could not start because every virtual user was busy.
+// Arrival rates: in an open model, iterations start at a given rate, whether or not earlier ones have finished. Real users behave like
+// this: they do not wait for each other. With a fixed number of users (`vus`, as in the first example), a slow service gets fewer requests,
+// and looks better than it is. `dropped_iterations` counts the iterations that could not start because every virtual user was busy.
 //
 //   k6 run load/examples/4-arrival-rates.js
 

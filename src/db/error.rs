@@ -8,7 +8,7 @@ pub enum StoreError {
     /// The database is unavailable or refuses connections, or no connection of the pool is free: a retry may succeed soon.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<sqlx::Error>),
-    /// The statement timed out, or the pool exceeded its own time limit for a connection.
+    /// The statement timed out, or the pool returned neither a connection nor an error within its time limit.
     #[error("the database did not answer in time")]
     Timeout,
     /// A serialization failure, a deadlock or an unavailable lock: an immediate retry may succeed.

@@ -102,7 +102,7 @@ async fn refusals_are_counted_once_on_their_route_and_unknown_paths_as_other() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_before_the_head_is_a_499() {
+async fn a_client_that_leaves_before_the_response_head_is_a_499() {
     let app = TestApp::with_routes(misbehaving(), &[]).await;
     let before = app.settled().await;
     let mut raw = app.raw().await;

@@ -10,7 +10,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The lines without comments.
+    /// The lines that are not comments.
     pub fn code(&self) -> impl Iterator<Item = &str> {
         self.text.lines().filter(|line| !line.trim_start().starts_with("//"))
     }

@@ -62,7 +62,8 @@ impl Browser {
         self.authorise_as(edge, simulator, platform, "grace").map(drop)
     }
 
-    /// As [`Self::authorise`], with a platform account of any name; returns the values in the query of the callback.
+    /// As [`Self::authorise`], with a chosen platform account, whose name must need no percent-encoding; returns the values in the query of
+    /// the callback.
     pub fn authorise_as(&mut self, edge: &str, simulator: &str, platform: &str, account: &str) -> Result<Vec<String>> {
         let start = self.get(&format!("{edge}/api/oauth/{platform}/start"))?;
         let consent_page = redirect(&start, &format!("{simulator}/{platform}/oauth/authorize?"))?;

@@ -1,5 +1,5 @@
-//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts refusals and requests for a post. Every
-//! other event is counted by the code that causes it.
+//! Event counts of a platform: the JSON of `GET /counts`. [`observe`](crate::observe) counts requests to create a post, and refusals of
+//! any request. Every other event is counted by the code that causes it.
 
 use serde::{Deserialize, Serialize};
 
@@ -20,7 +20,7 @@ pub struct Counts {
     pub reused_refresh_tokens: u64,
     /// Created posts.
     pub posts: u64,
-    /// Received requests for a post, including those that failed.
+    /// Received requests to create a post, including those that failed.
     pub post_requests: u64,
     /// Requests that created no post, because their idempotency key belongs to an existing one.
     pub repeated_posts: u64,

@@ -31,7 +31,7 @@ pub struct Posts {
     keys: HashMap<(String, String), usize>,
 }
 
-/// The result of a request for a post.
+/// The result of a request to create a post.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Published {
     /// The post was created.

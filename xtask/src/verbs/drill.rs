@@ -25,7 +25,7 @@ pub struct Args {
     /// Run a cold start, load and a rolling restart instead of drills; no alert may fire.
     #[arg(long, conflicts_with_all = ["all", "names"])]
     quiet: bool,
-    /// Divide every interval and wait of the monitoring by this number.
+    /// Divide every interval and wait of the monitoring by this number; without effect on `--quiet`.
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=60))]
     speed: u32,
     /// Duration of the load of `--quiet`, in minutes.

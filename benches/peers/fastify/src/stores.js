@@ -67,7 +67,7 @@ export const pubSub = () =>
     return own;
   });
 
-/** Closes the connections to Redis and Postgres. */
+/** Closes the connections to Redis and Postgres, except those for events. */
 export async function close() {
   redis.disconnect();
   await pool.end();

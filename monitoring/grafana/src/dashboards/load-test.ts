@@ -1,8 +1,8 @@
 // A load test from both sides: measured by k6 at the edge, and by the service. Panels that compare both use the same window for both.
-// The dashed lines on latency, failures, CPU, memory, cache hits and scheduling delay are the gates of the profile `seed` (load/seed.js,
-// crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
-// k6's quantiles and rates cover the whole run: their panels say so in their titles and are separate from those of the service, which
-// cover a window.
+// The dashed lines on latency (not by scenario), failures, CPU, memory, cache hits and scheduling delay are the gates of the profile `seed`
+// (load/seed.js, crates/proofs/src/load/gates.rs). `peak` uses those on latency and failures, too.
+// k6's quantiles and shares (`_rate`) cover the whole run: their panels say so in their titles and are separate from those of the service,
+// which cover a window.
 
 import { above, BAD, below, BY_QUANTILE, BY_STATUS, GOOD, low, none, steps, WARNING } from '../colours.js';
 import { dashboard, mark, row } from '../dashboard.js';
@@ -34,7 +34,7 @@ const RUNS = mark({
 export const loadTest = dashboard('load-test', {
   title: 'Load test',
   description:
-    'What does k6 measure, and what do the replicas measure? Start a test with `cargo xtask load`; without one the first row shows zero.',
+    'What do k6 and the replicas measure? Start a test with `cargo xtask load`; without one, k6 panels in the first row show zero.',
   variables: [instance, route],
   since: '15m',
   marks: [RUNS],
@@ -243,7 +243,7 @@ export const loadTest = dashboard('load-test', {
       timeSeries({
         title: 'Requests by status',
         description:
-          'k6 requests per second by status class; 0xx means no response. Good: green; journeys provoke a few 4xx, to see that a deletion is complete.',
+          'k6 requests per second by status class; 0xx means no response. Good: green; journeys provoke some 4xx, as for a wrong password.',
         unit: 'reqps',
         query: { '{{class}}': orNone(byClass(rate(k6('requests_total'))), 'class') },
         colours: BY_STATUS,
