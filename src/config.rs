@@ -185,7 +185,7 @@ pub struct Config {
     /// TOML file that configures the platforms for sign-in and posts; without it there are none
     #[arg(long, env = "PLATFORMS_FILE", value_name = "PLATFORMS_FILE")]
     pub platforms_file: Option<PathBuf>,
-    /// Keys that encrypt platform tokens, one per line: 32 random bytes in base64; the first encrypts, all decrypt (secret)
+    /// Keys that encrypt platform tokens and some cookies, one per line: 32 random bytes in base64; the first encrypts, all decrypt (secret)
     #[arg(long, env = "TOKEN_KEYS", value_name = "TOKEN_KEYS", hide_env_values = true)]
     pub token_keys: Option<SecretString>,
     /// Maximum time for all platform calls of one request

@@ -155,8 +155,9 @@ const CASES: &[Case] = &[
         is_counted: true,
         steps: &[
             (0, Begin, 1, YES),
-            (LEASE_MS, Begin, 1, YES),
-            (LEASE_MS, Fail, 2, YES),
+            (LEASE_MS, Fail, 1, YES),
+            (LEASE_MS, Begin, 1, INTERVAL_MS),
+            (LEASE_MS, Fail, 1, YES),
             (LEASE_MS, Begin, 1, INTERVAL_MS),
             (LEASE_MS + INTERVAL_MS, Begin, 1, YES),
         ],

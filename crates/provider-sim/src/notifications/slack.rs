@@ -2,6 +2,7 @@
 //!
 //! Slack has no notion of alerts. The attachment fields titled `Alert` and `Severity` are read as an alert's name and severity.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -74,7 +75,7 @@ impl Message {
         (!text.is_empty()).then(|| Notification {
             kind: Kind::Slack,
             receiver: self.channel.clone(),
-            alerts: self.field("Alert").map(str::to_owned).collect(),
+            alerts: self.field("Alert").collect::<BTreeSet<_>>().into_iter().map(str::to_owned).collect(),
             status: if over { Status::Resolved } else { Status::Firing },
             severity: self.field("Severity").next().map(str::to_owned),
             key: None,
