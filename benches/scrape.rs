@@ -3,7 +3,7 @@
 //! judges the figures.
 //!
 //! `cargo bench --bench scrape`. Prints a line of JSON for each measurement: the number of series, and the mean CPU time of
-//! a scrape with the requests before it.
+//! a scrape, including the simulated requests before it.
 
 use std::env;
 use std::error::Error;

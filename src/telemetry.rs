@@ -24,7 +24,7 @@ pub fn init(config: &Config) {
     }
 }
 
-/// Installs the hook that counts and logs every panic. A message may contain client data, so only the log contains it.
+/// Installs the hook that counts and logs every panic. The message may contain client data, so it goes to the log only.
 pub fn watch_panics(metrics: &Metrics) {
     if PANICS.set(metrics.clone()).is_err() {
         return;

@@ -1,5 +1,5 @@
-// Thresholds: what makes a run fail, for all requests or for those with a tag. `abortOnFail` ends the run as soon as its
-// threshold fails.
+// Thresholds: what makes a run fail, for all requests or for those with a tag. `abortOnFail` ends the run when its
+// threshold fails, at the earliest after `delayAbortEval`.
 //
 //   k6 run load/examples/5-thresholds.js
 
@@ -14,7 +14,7 @@ export const options = {
     http_req_failed: [{ threshold: 'rate<0.5', abortOnFail: true, delayAbortEval: '5s' }, 'rate<0.01'],
     'http_req_duration{kind:page}': ['p(95)<2000'],
     'http_req_duration{kind:data}': ['p(50)<500', 'p(95)<1000'],
-    // Without samples, a percentile passes: these fail.
+    // A threshold on a percentile passes without samples; a threshold on a count fails.
     'http_reqs{kind:page}': ['count>0'],
     'http_reqs{kind:data}': ['count>0'],
   },

@@ -1,7 +1,7 @@
 //! Problems (RFC 9457, `application/problem+json`): the only place that maps an error to an HTTP status.
 //!
 //! Each [`Code`] is stable and has one status and one class. A response body never reveals the cause of a 5xx; this module logs it
-//! once, with the request identifier. A feature's `routes.rs` converts its domain errors into [`ApiError`].
+//! once, for HTTP with the request identifier. A feature's `routes.rs` converts its domain errors into [`ApiError`].
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -129,7 +129,7 @@ pub struct Problem {
     /// Always `about:blank#<code>`.
     #[serde(rename = "type")]
     pub kind: String,
-    /// One-line summary for people; the same for every problem with this code.
+    /// One-line summary for people; the same for every problem of the service with this code.
     pub title: &'static str,
     /// HTTP status of the response.
     pub status: u16,

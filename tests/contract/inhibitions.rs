@@ -136,7 +136,7 @@ fn a_rule_that_omits_the_target_is_reported() {
     assert_eq!(rule(&[worse], &[bad], &["cluster", "environment"]), ["Worse inhibits Bad of another instance"]);
     assert_eq!(rule(&[worse], &[all], &["cluster", "environment"]), ["Worse inhibits All without an instance"]);
     let missing = rule(&[worse, there], &[bad], &["cluster", "environment", "instance"]);
-    assert_eq!(missing, ["treats two missing labels instance as equal"]);
+    assert_eq!(missing, ["matches two alerts that both lack the label instance"]);
     let table = r#"table!="""#;
     let without = rule(&[worse, there, table], &[bad, there, table], &["cluster", "environment", "instance", "table"]);
     assert_eq!(without, ["Worse has no table, so Worse never inhibits Bad"]);

@@ -44,7 +44,7 @@ fn a_replica_that_does_not_answer_leaves_the_edges_pool_within_three_seconds() {
     // The first check begins up to one interval after the replica stops answering; the last one ends by its timeout.
     let longest = edge_time("health_interval") * fails + edge_time("health_timeout");
     assert!(longest <= Duration::from_secs(3), "{longest:?}");
-    // Another replica then serves a request that waits for the failed one.
+    // The edge still retries a request at that time, so that another replica serves it.
     assert!(longest < edge_time("lb_try_duration"), "{longest:?}");
 }
 

@@ -13,7 +13,7 @@ export function bodyOf(form: HTMLFormElement, submitter: HTMLElement | null): Re
       body[name] = isNumber(form, name) ? Number(value) : value;
     }
   }
-  for (const input of form.querySelectorAll<HTMLInputElement>('fieldset[data-type="list"] input[type="checkbox"]')) {
+  for (const input of form.querySelectorAll<HTMLInputElement>('fieldset[data-type="list"] input[type="checkbox"]:enabled')) {
     body[input.name] = data.getAll(input.name);
   }
   return body;

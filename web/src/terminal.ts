@@ -87,18 +87,21 @@ export async function openScreen(place: HTMLElement, callbacks: ScreenCallbacks)
   };
 }
 
-/** xterm measures its characters, so its style sheet must be loaded first. */
+let style: Promise<unknown> | undefined;
+
+/** xterm measures its characters, so its style sheet must be loaded first. A failed load can be repeated. */
 function loadStyle(): Promise<unknown> {
-  if (document.querySelector(`link[href="${TERMINAL_CSS}"]`)) {
-    return Promise.resolve();
-  }
-  const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: TERMINAL_CSS });
-  const loaded = new Promise((resolve, reject) => {
+  style ??= new Promise((resolve, reject) => {
+    const link = Object.assign(document.createElement('link'), { rel: 'stylesheet', href: TERMINAL_CSS });
     link.addEventListener('load', resolve);
-    link.addEventListener('error', reject);
+    link.addEventListener('error', (failure) => {
+      link.remove();
+      style = undefined;
+      reject(failure);
+    });
+    document.head.append(link);
   });
-  document.head.append(link);
-  return loaded;
+  return style;
 }
 
 const colours = ['black', 'red', 'green', 'yellow', 'blue', 'magenta', 'cyan', 'white'] as const;

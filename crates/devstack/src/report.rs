@@ -1,5 +1,5 @@
-//! The output of a proof: rows, a table and one last line. They are printed, and also written to files in `target/proofs/`. The proof
-//! itself belongs to the verb.
+//! The report of a proof: a table with a row for each step, and a last line with the totals. It is printed, and also written to files in
+//! `target/proofs/`. The proof itself belongs to the verb.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -111,7 +111,7 @@ impl Report {
         Ok(())
     }
 
-    /// As [`Self::step`], for a step with a value that later steps need; without it (`None`), they cannot run.
+    /// As [`Self::step`], for a step that returns a value for later steps: `None` if it failed.
     pub fn obtain<T>(&mut self, name: impl Into<String>, step: impl FnOnce() -> Result<(T, Outcome)>) -> Result<Option<T>> {
         let mut obtained = None;
         self.step(name, || {

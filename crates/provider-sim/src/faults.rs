@@ -1,4 +1,5 @@
-//! The knobs that apply to every call alike: outage, error rate and latency. The code that produces a value implements the lies about it.
+//! The knobs that apply to every call alike: outage, error rate and latency. Lies (wrong values in
+//! otherwise valid responses) are implemented where the value is produced.
 
 use std::future::pending;
 use std::sync::Arc;

@@ -12,7 +12,8 @@
 //! | the simulator's own routes and pages | `control`, `pages/` |
 //! | connections | `server` |
 //!
-//! All state is in memory and is lost when the simulator stops. The simulator knows only Vitrine's callback URL and client credentials.
+//! All state is in memory and is lost when the simulator stops. All that the simulator knows about Vitrine is
+//! its callback URL and client credentials.
 
 mod account;
 mod body;
@@ -93,7 +94,7 @@ impl Simulator {
     /// Stops accepting connections, gives requests in flight a moment to finish, and stops.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        // The task fails only when it was aborted, and then it has ended, too.
+        // An error means that the task panicked or was aborted; it has ended in either case.
         let _ = (&mut self.serving).await;
     }
 }

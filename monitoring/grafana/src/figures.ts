@@ -11,14 +11,14 @@ export const requestRateByClass = byClass(rate(requests('http_requests_total')))
 /** Client requests in the selected time range, by status class. */
 export const requestsByClass = byClass(inShownTime(requests('http_requests_total')));
 
-/** Share of client requests that were answered with one of these statuses, such as `5..`. */
+/** Among client requests that were answered, the share with one of these statuses, such as `5..`. */
 export const shareWithStatus = (statuses: string) =>
-  orZero(ratio(sum(rate(requests('http_requests_total', `status=~"${statuses}"`))), sum(rate(answered()))));
+  orZero(ratio(sum(rate(answered(`status=~"${statuses}"`))), sum(rate(answered()))));
 
 /** 95 % of client requests are answered within this time. */
 export const latencyP95 = orZero(quantile(0.95, requests('http_request_duration_seconds')));
 
-/** Requests on all routes whose response has not ended. */
+/** Requests in progress, on all routes. */
 export const inFlight = sum(ours('http_requests_in_flight'));
 
 /** Share of its CPU cores that each replica uses; a replica has one worker thread per core. */

@@ -33,7 +33,7 @@ impl Answer {
         self
     }
 
-    /// Asserts a consistent problem with this code and its request's identifier.
+    /// Asserts a problem with this status and code, whose `trace_id` equals the response's `x-request-id`.
     #[track_caller]
     pub fn problem(self, status: u16, code: &str) -> Self {
         assert_eq!((self.status, self.json()["code"].as_str()), (status, Some(code)), "{}", self.text());

@@ -19,7 +19,10 @@ export class Typing {
 
   /** Queues input. */
   add(text: string): void {
-    this.#waiting.push(...text);
+    // Not `push(...text)`: a long text would be too many arguments.
+    for (const character of text) {
+      this.#waiting.push(character);
+    }
     if (!this.#busy) {
       void this.#run();
     }

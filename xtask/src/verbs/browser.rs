@@ -17,7 +17,7 @@ pub struct Args {
     story: String,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&browser::programs(), args.install)?;
     require(&[&INITDB, &REDIS, &CADDY], args.install)?;

@@ -14,7 +14,7 @@ pub struct Args {
     install: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&stack::PROGRAMS, args.install)?;
     cargo::build(false, args.install)?;

@@ -21,7 +21,7 @@ pub struct Args {
     short: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("cardinality");
     if args.attack {

@@ -14,7 +14,7 @@ pub struct Args {
     check: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     web::bundle(false)?;
     let mut report = Report::new("catalogue");

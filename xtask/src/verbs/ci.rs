@@ -31,7 +31,7 @@ pub struct Args {
     full: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let programs: Vec<&Tool> = suite::programs(args.install)
         .into_iter()

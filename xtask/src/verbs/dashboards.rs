@@ -19,7 +19,7 @@ pub struct Args {
     check: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("dashboards");

@@ -19,7 +19,7 @@ pub struct Args {
     reset: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let stopped = SLOT.stop(LIMIT)?;
     eprintln!("{}", if stopped { "stopped" } else { "nothing was running" });

@@ -18,7 +18,7 @@ pub struct Args {
     form: Choice,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&stack::PROGRAMS, args.install)?;
     require(&[&CURL], args.install)?;

@@ -26,7 +26,7 @@ pub struct Args {
     release: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&footprint::programs(), args.install)?;
     cargo::build(args.release, args.install)?;

@@ -26,7 +26,7 @@ pub struct Args {
     program: Option<PathBuf>,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let Args { install, quick, rounds, only, program } = args;
     let options = Options { install: *install, quick: *quick, rounds: *rounds, only: only.clone(), program: program.clone() };

@@ -17,7 +17,7 @@ pub struct Args {
     short: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&health_matrix::TOOLS, args.install)?;
     cargo::build(false, args.install)?;

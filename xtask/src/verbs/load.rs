@@ -46,7 +46,7 @@ pub struct Args {
     gate: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let Args { profile, duration, rate, gate, install, release, during, .. } = *args;
     ensure!(rate.is_none() || profile.has_rate(), "{} has a fixed rate: leave out --rate", profile.name());

@@ -15,7 +15,7 @@ pub struct Args {
     install: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&ALERTMANAGER, &AMTOOL, &MAILDEV, &CADDY, &PROMETHEUS], args.install)?;
     let mut report = Report::new("notifications");

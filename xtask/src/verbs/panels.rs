@@ -26,7 +26,7 @@ pub struct Args {
     form: Choice,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&programs(), args.install)?;
     let proof = Proof::read(args.speed, &args.causes)?;

@@ -35,7 +35,7 @@ pub struct Args {
     check: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("peers");
     peers::add(&mut report, &args.options())?;

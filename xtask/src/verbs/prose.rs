@@ -13,7 +13,7 @@ pub struct Args {
     install: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&prose::PROGRAMS, args.install)?;
     let mut report = Report::new("prose");

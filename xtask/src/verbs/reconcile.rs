@@ -18,7 +18,7 @@ pub struct Args {
     short: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&reconcile::programs(), args.install)?;
     cargo::build(false, args.install)?;

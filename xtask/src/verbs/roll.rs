@@ -25,7 +25,7 @@ pub struct Args {
     form: Choice,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&roll::PROGRAMS, args.install)?;
     cargo::build(false, args.install)?;

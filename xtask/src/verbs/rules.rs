@@ -23,7 +23,7 @@ pub struct Args {
     files: Vec<String>,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&PROMTOOL], args.install)?;
     let mut report = Report::new("rules");

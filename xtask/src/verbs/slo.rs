@@ -13,7 +13,7 @@ pub struct Args {
     check: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("slo");
     for file in generated()? {

@@ -20,7 +20,7 @@ pub struct Args {
     install: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     require(&[&INITDB, &REDIS], args.install)?;
     web::bundle(args.install)?;

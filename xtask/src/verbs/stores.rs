@@ -27,7 +27,7 @@ pub struct Args {
     stop: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     if args.stop {
         let stopped = SLOT.stop(Duration::from_mins(1))?;

@@ -16,7 +16,7 @@ pub struct Args {
     nextest: Vec<String>,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     let mut report = Report::new("test");
     if args.nextest.is_empty() {

@@ -51,7 +51,7 @@ pub struct Args {
     form: Choice,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     if !is_background() {
         require(&PROGRAMS, args.install)?;

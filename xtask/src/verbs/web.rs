@@ -12,7 +12,7 @@ pub struct Args {
     install: bool,
 }
 
-/// Runs the verb and returns whether every step passed.
+/// Runs the verb and returns whether it succeeded.
 pub fn run(args: &Args) -> Result<bool> {
     web::bundle(args.install)?;
     Ok(true)

@@ -44,7 +44,7 @@ pub struct Limit {
     pub memory: f64,
 }
 
-/// The limits of one process: CPU idle, under the demo load and loaded, and memory idle and under any load.
+/// The limits of one process: CPU in the phases idle, demo and loaded; memory when idle and under load.
 struct Row {
     name: &'static str,
     cpu: [f64; 3],

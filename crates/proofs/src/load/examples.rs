@@ -1,4 +1,4 @@
-//! Runs the examples of `load/examples/` in a short form, so that every script that a reader learns from works.
+//! Runs the examples of `load/examples/` in a short form, to prove that it works.
 
 use std::fs;
 use std::path::{Path, PathBuf};

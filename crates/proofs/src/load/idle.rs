@@ -11,7 +11,7 @@ use devstack::tools::K6;
 use super::{Profile, Summary};
 
 /// Checks that a run in which scenarios do nothing fails on the threshold `journeys_done` of each such scenario. Without these thresholds,
-/// the run would pass, because k6 passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests.
+/// one idle scenario would go unnoticed, because k6 passes a threshold on a rate that has no samples. The run is `load/empty.js`, which sends no requests.
 /// Returns the number of scenarios.
 pub fn refuses_idle_scenarios(profile: Profile, folder: &Path) -> Result<usize> {
     let counted = empty_run(profile, folder, "")?;

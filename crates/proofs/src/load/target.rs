@@ -11,7 +11,7 @@ use tempfile::TempDir;
 pub struct Choice<'a> {
     /// The edge of a running stack, from [`nearby`].
     pub edge: Option<&'a str>,
-    /// Whether a stack started for the load runs the optimised binary.
+    /// Whether to run the optimised binary in a stack that is started for the load.
     pub release: bool,
     /// Whether missing tools of a stack may be installed.
     pub install: bool,

@@ -10,7 +10,7 @@ use super::shown::Shown;
 const WIDTH_MARGIN: f64 = 0.5;
 /// Margin on both sides of a range, as a share of the query's largest value: a smaller change is hardly visible.
 const SCALE_MARGIN: f64 = 0.02;
-/// The same margin for a heatmap, where such a change is one shade.
+/// Replaces [`SCALE_MARGIN`] for a heatmap, where a change of a tenth is only one shade.
 const HEATMAP_MARGIN: f64 = 0.1;
 /// A steadily growing series stays within its baseline if it stops, or grows up to this many times as fast. Growth is steady if the fastest
 /// growth between two samples is at most this many times the slowest.
@@ -22,7 +22,7 @@ pub struct Baseline {
     /// The range of all series together, if some of them lack samples in the baseline. A new series is then a movement only outside of it.
     range_of_all: Option<Range>,
     margins: Margins,
-    /// The alerts that the cause raises. For series that are alerts, only a new alert of the cause is a movement: values mean nothing.
+    /// The alerts that the cause raises. If there are any, a series that is an alert moves only when it is new and one of them.
     alerts: Vec<&'static str>,
 }
 
@@ -206,7 +206,11 @@ mod tests {
         let quiet: Shown = alert("HighCPUUsage").into_iter().chain(shown("{\"alertname\":\"Watchdog\"}", &[1.0, 1.0, 1.0])).collect();
         let watchdog = || shown("{\"alertname\":\"Watchdog\"}", &[1.0]);
         let later = |name: &str| alert(name).into_iter().chain(alert("SlowResponseTime")).chain(watchdog()).collect::<Shown>();
-        assert_eq!(Baseline::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0), None, "alerts do not differ by their values");
+        assert_eq!(
+            Baseline::of(&quiet, 3).left(&later("AllReplicasDown"), 0.0),
+            None,
+            "without the alerts of the cause, a new alert looks like any other: its value is 1, too"
+        );
         let baseline = || Baseline::of(&quiet, 3).of_alerts(&["AllReplicasDown"]);
         assert_eq!(baseline().left(&later("AllReplicasDown"), 0.0), Some(0.0));
         assert_eq!(baseline().left(&later("PanicDetected"), 0.0), None, "an alert of another cause");

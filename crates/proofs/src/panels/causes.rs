@@ -162,7 +162,7 @@ impl Cause {
         })
     }
 
-    /// Whether it, or the cause before it, makes the edge lose replicas.
+    /// Whether it makes the edge lose replicas. Such causes run last.
     #[must_use]
     pub fn is_of_replicas(self) -> bool {
         self >= Self::PostgresAway

@@ -103,7 +103,7 @@ impl Running {
     }
 
     /// The service's resident memory in MB.
-    #[expect(clippy::cast_precision_loss, reason = "memory has fewer than 52 bits of KiB")]
+    #[expect(clippy::cast_precision_loss, reason = "memory stays far below 2^52 KiB")]
     pub fn resident_mb(&self) -> f64 {
         machine::resident_kib(self.pid()) as f64 * 1024.0 / 1e6
     }

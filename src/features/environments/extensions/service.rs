@@ -1,4 +1,4 @@
-//! The rules of extensions, which `mod.rs` describes.
+//! The rules of extensions; `mod.rs` describes them.
 
 use uuid::Uuid;
 
@@ -34,9 +34,9 @@ impl Environments {
         Ok(install)
     }
 
-    /// Requests the removal of an extension. If the environment does not run, its next start removes the extension. The container may
-    /// have the extension even if the last attempt to install it failed, was withdrawn, or is still in progress. Removing an absent
-    /// extension does no harm.
+    /// Requests the removal of an extension. If the environment does not run, its next start removes the extension. An extension is
+    /// removed even if it is not marked as installed: a failed, withdrawn or unfinished installation may have left it in the container.
+    /// Removing an absent extension does no harm.
     pub(super) async fn unwant(&self, user: &User, environment: Uuid, extension: Extension) -> Result<Install, EnvironmentError> {
         let Parts { db, queue, .. } = self.parts();
         let mut tx = db.begin().await?;

@@ -67,7 +67,7 @@ impl Position {
         line.at.unix_timestamp() > self.second.start
     }
 
-    /// Advances past a line. Returns false if the line exceeds the limit of its second.
+    /// Advances past a line. Returns false if the line exceeds the limit of the current second.
     pub fn pass(&mut self, line: &Line, limit: u32) -> bool {
         let mark = if line.stream == LogStream::Stderr { &mut self.stderr } else { &mut self.stdout };
         let at = nanoseconds(line.at);
