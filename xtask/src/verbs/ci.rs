@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use devstack::form::Form;
+use devstack::ports::MAX_REPLICAS;
 use devstack::process::{capture, run as run_task, task};
 use devstack::report::{Outcome, Report};
 use devstack::tools::{DENY, Tool, require};
 use devstack::{cargo, paths, stack, web};
 use proofs::drill::proof::Selection;
-use proofs::{
-    canary, cardinality, doctest, drill, fanout, footprint, health_matrix, interface, prose, reconcile, roll, smoke, suite, version_skew,
-};
+use proofs::health_matrix::{self, Extent};
+use proofs::{canary, cardinality, doctest, drill, fanout, footprint, interface, prose, reconcile, roll, smoke, suite, version_skew};
 use rustix::process::Signal;
 
 use super::{dashboards, slo, sqlx};
@@ -26,7 +26,7 @@ pub struct Args {
     /// Run only the proof of a stack behind a host name, with HTTPS, Secure cookies and a token for the metrics.
     #[arg(long)]
     production: bool,
-    /// Also run an earlier version beside this one; its first build takes some minutes.
+    /// Run all cells of health-matrix, and replace every replica in reconcile.
     #[arg(long, conflicts_with = "production")]
     full: bool,
 }
@@ -86,14 +86,12 @@ pub fn run(args: &Args) -> Result<bool> {
     cardinality::attack(&mut report, cardinality::SHORT)?;
     canary::with_exposure(&mut report)?;
     drill::proof::add(&mut report, &Selection::Short, 30, Form::Demo)?;
-    reconcile::add(&mut report, 1)?;
+    reconcile::add(&mut report, if args.full { MAX_REPLICAS } else { 1 })?;
     footprint::add(&mut report, &footprint::Options::short())?;
-    health_matrix::add(&mut report, health_matrix::Extent::Short)?;
+    health_matrix::add(&mut report, if args.full { Extent::Whole } else { Extent::Short })?;
+    version_skew::add(&mut report)?;
     smoke::production::all(&mut report)?;
     compose(&mut report)?;
-    if args.full {
-        version_skew::add(&mut report)?;
-    }
     report.finish()
 }
 

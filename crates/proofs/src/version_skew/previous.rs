@@ -27,16 +27,17 @@ pub struct Build {
 }
 
 impl Previous {
-    /// The last tag before the current commit or, without tags, the commit before the one that added the newest migration.
-    pub fn find() -> Result<Self> {
+    /// The last tag before the current commit or, without tags, the commit before the one that added the newest migration. `None` in a
+    /// folder without the history, such as a shallow clone.
+    pub fn find() -> Result<Option<Self>> {
         if let Ok(tag) = git(&["describe", "--tags", "--abbrev=0", "HEAD^"]) {
-            return Ok(Self { commit: git(&["rev-list", "-n", "1", &tag])?, is: format!("the tag {tag}") });
+            return Ok(Some(Self { commit: git(&["rev-list", "-n", "1", &tag])?, is: format!("the tag {tag}") }));
         }
-        let newest = newest_migration()?;
+        let Ok(newest) = newest_migration() else { return Ok(None) };
         let added = git(&["log", "-1", "--diff-filter=A", "--format=%H", "--", &newest])?;
         ensure!(!added.is_empty(), "{newest} is not committed: commit it first");
-        let commit = git(&["rev-parse", &format!("{added}^")]).context("the newest migration has no earlier commit (a shallow clone?)")?;
-        Ok(Self { commit, is: format!("the commit before {newest}") })
+        let commit = git(&["rev-parse", &format!("{added}^")]).ok();
+        Ok(commit.map(|commit| Self { commit, is: format!("the commit before {newest}") }))
     }
 
     /// Its commit, and how it was found.
@@ -58,8 +59,8 @@ impl Previous {
         eprintln!("building {}", self.description());
         let mut build = cargo::command();
         build.args(["build", "--package", "vitrine", "--package", "provider-sim", "--bins"]);
-        // Dependencies are compiled once for all earlier versions.
-        build.current_dir(&source).env("CARGO_TARGET_DIR", &target);
+        // The build folder is that of the current version, so that dependencies of both are compiled once.
+        build.current_dir(&source).env("CARGO_TARGET_DIR", &target).env("CARGO_BUILD_BUILD_DIR", paths::target());
         ensure!(run(&mut build)?, "failed to build {}", self.description());
         paths::ensure(&kept)?;
         for program in PROGRAMS {
