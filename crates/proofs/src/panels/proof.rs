@@ -237,6 +237,7 @@ impl Case {
 
     /// Checks whether it moved between two times.
     fn check(&mut self, test: &TestStack, begin: f64, from: f64, to: f64, step: Duration) {
+        self.moved = Moved::NotYet;
         for query in &self.queries {
             let Some(baseline) = &query.baseline else { continue };
             match query.query_range(test, from, to, step) {
@@ -245,7 +246,6 @@ impl Case {
                         self.moved = Moved::After(time - begin);
                         return;
                     }
-                    self.moved = Moved::NotYet;
                 }
                 Err(error) => self.moved = Moved::Unseen(format!("query {}: {error:#}", query.name)),
             }
