@@ -1,5 +1,5 @@
-# The image of one replica, and of the simulator of platforms: a program and the C library, no shell, not root.
-# Built by docker-compose.yml; by hand: docker build --build-arg REVISION="$(git rev-parse HEAD)" -t vitrine .
+# The images of a replica and of the simulator of platforms. Each has one program and the C library, has no shell and does not run as root.
+# docker-compose.yml builds both. To build a replica's image by hand: docker build --build-arg REVISION="$(git rev-parse HEAD)" -t vitrine .
 
 # Builds the browser bundle, which the program embeds.
 FROM node:22.21-bookworm-slim AS web

@@ -1,8 +1,8 @@
 //! The cost of the layers around the routes: compares the throughput of the service, of its routes without layers, and of bare axum.
 //! The three alternate in short rounds of one run, and the results are ratios between them.
 //!
-//! `cargo xtask overhead` runs it with its own Postgres and Redis. It prints its figures without judging them, because they depend on
-//! the other load of the machine.
+//! `cargo xtask overhead` starts a Postgres and a Redis and runs this benchmark. The benchmark prints its figures without judging them,
+//! because they depend on the other load of the machine.
 
 use std::error::Error;
 use std::net::SocketAddr;
@@ -40,8 +40,8 @@ fn main() -> Result<()> {
     measure_start_and_memory()
 }
 
-/// Prints how many `GET /health` per second each target answers, and what percentage of that the service reaches. Then prints the size
-/// of `/metrics` and the time to render it.
+/// Prints how many `GET /health` each target answers per second, and the service's rate as a percentage of the target's rate. Then
+/// prints the number of series and the size of `/metrics`, and the time to render it.
 async fn measure_throughput() -> Result<()> {
     let app = App::build(Cli::parse_from(["vitrine", "--listen-address=127.0.0.1:0"]).config)?;
     let state = app.state().clone();
@@ -83,7 +83,7 @@ async fn measure_throughput() -> Result<()> {
     Ok(())
 }
 
-/// Serves a router on a free port, until the process ends.
+/// Serves a router on a free port, until the runtime is dropped.
 async fn serve(router: Router, app: &App) -> Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Generates the passwords and keys for docker-compose.yml at the first start and keeps them at later ones.
-# Each file belongs to the only user that may read it, so a service that mounts the folder can read its own secrets only.
+# Generates the passwords and keys for docker-compose.yml at the first start and keeps them at later starts.
+# Each file belongs to the only user that may read it, so a service that mounts the folder can read only the files of its user.
 set -eu
 umask 077
 cd /run/vitrine
@@ -32,7 +32,7 @@ printf %s "$postgres" | give 65534 postgres_exporter_password
 printf %s "${METRICS_TOKEN:-}" | give 65532 metrics_token
 printf %s "${METRICS_TOKEN:-}" | give 65534 prometheus_metrics_token
 printf '{"redis://redis:6379":"%s"}' "$redis" | give 59000 redis_exporter_passwords.json
-# Redis holds only copies and counters: limited in size, it evicts the least recently used keys, and persists nothing.
+# Redis holds only copies and counters. So it persists nothing and, when its memory is full, evicts the least recently used keys.
 give 999 redis.conf <<CONF
 requirepass $redis
 maxmemory 160mb
@@ -40,7 +40,7 @@ maxmemory-policy allkeys-lru
 save ""
 appendonly no
 CONF
-# In a separate volume, because the Postgres image decides which user reads it.
+# In a separate volume and readable by all users, because the Postgres image decides which user reads the password.
 printf %s "$postgres" >/run/postgres/password
 chmod 444 /run/postgres/password
 chmod 755 /run/postgres

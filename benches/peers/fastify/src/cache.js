@@ -1,5 +1,5 @@
-// A cache in Redis. The process runs at most one load per key at a time. While Redis is unavailable, requests still succeed. Missing values are
-// not cached.
+// A cache in Redis. The process runs at most one load per key at a time. While Redis is unavailable, requests still succeed. Missing
+// values are not cached.
 import { cache as measured } from './metrics.js';
 import { command } from './stores.js';
 

@@ -1,4 +1,5 @@
-// The metrics, which the other modules record. Metrics that Vitrine also has use its names, labels and buckets.
+// The metrics, which the other modules record. Metrics that Vitrine also has use its names, its
+// buckets and, except for `transport`, its labels.
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 
 export const registry = new Registry();

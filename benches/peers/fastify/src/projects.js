@@ -18,7 +18,7 @@ const OF_MEMBER = statement(
   `SELECT ${COLUMNS}, m.role FROM project_members m JOIN projects p ON p.id = m.project_id
    WHERE m.user_id = $1 AND m.project_id < $2 ORDER BY m.project_id DESC LIMIT $3`,
 );
-// One statement, hence one transaction: the foreign key is checked at its end, when the project exists.
+// One statement creates both rows or neither. Postgres checks the foreign key at the end of the statement, when the project exists.
 const CREATE = statement(
   'insert',
   'projects',

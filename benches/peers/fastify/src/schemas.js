@@ -1,4 +1,4 @@
-// The schemas of bodies, queries and responses: Fastify validates requests, and serialises responses, with them.
+// The schemas of bodies, queries and responses: Fastify uses them to validate requests and to serialise responses.
 const text = { type: 'string' };
 const nullable = { type: ['string', 'null'] };
 const time = { type: 'string', format: 'date-time' };

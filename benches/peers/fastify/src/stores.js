@@ -17,7 +17,7 @@ measured.pool.collect = () => {
   measured.pool.set({ state: 'used' }, pool.totalCount - pool.idleCount);
 };
 
-/** A prepared statement: its name makes Postgres reuse its plan. */
+/** A prepared statement. Because it has a name, each connection prepares it only once. */
 export const statement = (operation, table, text) => ({ operation, table, text, name: `${operation}_${table}_${text.length}` });
 
 /** Runs a statement and returns its rows. */
